@@ -1,0 +1,51 @@
+"""Bytes <-> structs, MessagePack, with errors that name the object and the field.
+
+Field order is fixed by the structs, so equal values have equal bytes: `fingerprint` relies on it,
+and the golden samples in `schemas/samples/` pin it.
+"""
+
+import zlib
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from schemas.topics import WORDS
+
+
+class Malformed(ValueError):
+    """A message or object that cannot be read. The text names the object and the field."""
+
+    def __init__(self, what: str, field: str, why: str) -> None:
+        super().__init__(f"{what}: {field or 'value'}: {why}")
+        self.what, self.field, self.why = what, field, why
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def encode(value: Struct) -> bytes:
+    """The bytes of a row's value."""
+    return _encoder.encode(value)
+
+
+@cache
+def _decoder(word: str) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(WORDS[word].type)
+
+
+def decode(word: str, key: str, data: bytes | msgspec.Raw) -> Any:
+    """The struct in a row of `word`. Raises Malformed, which names word, key and field."""
+    if word not in WORDS:
+        raise Malformed(f"{word} {key}", "word", "unknown word")
+    try:
+        return _decoder(word).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why, _, path = str(error).partition(" - at `")
+        raise Malformed(f"{word} {key}", path.rstrip("`").removeprefix("$."), why) from None
+
+
+def fingerprint(value: Struct) -> int:
+    """32 bits that change when the value does: the `generation` of an intent's status."""
+    return zlib.crc32(encode(value))

@@ -1,0 +1,339 @@
+"""Intents: what VPP should hold, said by the manager that owns it.
+
+An intent names an object and its whole wanted value; it is never an order. Objects are named by
+*key*; VPP's own numbers (sw_if_index, table ids beyond the fixed ones) never appear. Interfaces are
+named by their intent name, e.g. `uplink/eth0`, `host/eth0`, `pod/default/web-0/eth0`; tables
+(VRFs) by name, e.g. `default`, `punt`, `pods`. One file in `actors/vpp_writer/kinds/` says how
+each of these is told to VPP.
+"""
+
+from msgspec import Struct
+
+DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
+FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # spec/guard.md section 1
+
+
+class Intent(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """Base of all intents. `key` is unique over all owners."""
+
+    @property
+    def key(self) -> str:
+        raise NotImplementedError
+
+
+class Table(Intent, frozen=True, tag="table"):
+    """A FIB table (VRF) of one address family (VPP: ip_table_add_del)."""
+
+    name: str
+    ip_version: int  # 4 | 6
+    table_id: int | None = None  # None: the writer picks a free one
+
+    @property
+    def key(self) -> str:
+        return table_key(self.name, self.ip_version)
+
+
+class AfPacket(Intent, frozen=True, tag="af-packet"):
+    """A host interface carried through an AF_PACKET socket (VPP: af_packet_create_v3)."""
+
+    name: str
+    host_interface: str
+    mac: str
+    tag: str
+    gso: bool = True
+    rx_frames_per_block: int = 1024
+    tx_frames_per_block: int = 1024
+    rx_queues: int = 1
+    tx_queues: int = 1
+    qdisc_bypass: bool = False
+    v3: bool = False
+
+    @property
+    def key(self) -> str:
+        return interface_key(self.name)
+
+
+class Tap(Intent, frozen=True, tag="tap"):
+    """A tap (L2) or tun (L3) device in a Linux network namespace (VPP: tap_create_v3).
+
+    `persist` keeps the device when VPP dies; a new VPP attaches to it again.
+    """
+
+    name: str
+    host_interface: str  # device name in the namespace, at most 15 bytes
+    netns: str  # "pid:1", a path, or a name under /var/run/netns; at most 63 bytes
+    tag: str  # at most 63 bytes; by it a read-back recognises the device as ours
+    tun: bool = True
+    persist: bool = True
+    gso: bool = True
+    mtu: int = 1500  # bytes, Linux side
+    host_mac: str | None = None  # None: random
+    mac: str | None = None  # VPP side; None: random
+    rx_ring: int = 1024
+    tx_ring: int = 1024
+    rx_queues: int = 1
+    tx_queues: int = 1
+
+    @property
+    def key(self) -> str:
+        return interface_key(self.name)
+
+
+class Loopback(Intent, frozen=True, tag="loopback"):
+    """A loopback interface (VPP: create_loopback)."""
+
+    name: str
+    mac: str
+    tag: str
+
+    @property
+    def key(self) -> str:
+        return interface_key(self.name)
+
+
+class InterfaceTable(Intent, frozen=True, tag="interface-table"):
+    """Binds an interface to a table, one family (VPP: sw_interface_set_table). Gone: table 0."""
+
+    interface: str
+    ip_version: int
+    table: str
+
+    @property
+    def key(self) -> str:
+        return f"interface-table/{self.interface}/ip{self.ip_version}"
+
+
+class Mtu(Intent, frozen=True, tag="mtu"):
+    """An interface's layer 3 MTU in VPP, bytes (VPP: sw_interface_set_mtu)."""
+
+    interface: str
+    mtu: int
+
+    @property
+    def key(self) -> str:
+        return f"mtu/{self.interface}"
+
+
+class RxMode(Intent, frozen=True, tag="rx-mode"):
+    """How an interface's queues are read: polling | interrupt | adaptive | default."""
+
+    interface: str
+    mode: str
+
+    @property
+    def key(self) -> str:
+        return f"rx-mode/{self.interface}"
+
+
+class Gso(Intent, frozen=True, tag="gso"):
+    """Segmentation offload through an interface (VPP: feature_gso_enable_disable)."""
+
+    interface: str
+
+    @property
+    def key(self) -> str:
+        return f"gso/{self.interface}"
+
+
+class Ip6(Intent, frozen=True, tag="ip6"):
+    """IPv6 on an interface, without router advertisements from VPP."""
+
+    interface: str
+
+    @property
+    def key(self) -> str:
+        return f"ip6/{self.interface}"
+
+
+class AdminUp(Intent, frozen=True, tag="admin-up"):
+    """An interface that is administratively up. Gone: down."""
+
+    interface: str
+
+    @property
+    def key(self) -> str:
+        return f"admin-up/{self.interface}"
+
+
+class Address(Intent, frozen=True, tag="address"):
+    """An address on an interface in VPP (VPP: sw_interface_add_del_address).
+
+    `when_up` waits for `AdminUp`: VPP adds an address's connected and glean routes only on an
+    interface that is up (spec/guard.md section 7, 13).
+    """
+
+    interface: str
+    address: str  # interface address, e.g. "192.0.2.7/24"
+    when_up: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"address/{self.interface}/{self.address}"
+
+
+class Unnumbered(Intent, frozen=True, tag="unnumbered"):
+    """`interface` borrows the addresses of `lender` (VPP: sw_interface_set_unnumbered)."""
+
+    interface: str
+    lender: str
+
+    @property
+    def key(self) -> str:
+        return f"unnumbered/{self.interface}"
+
+
+class Neighbour(Intent, frozen=True, tag="neighbour"):
+    """A static neighbour (VPP: ip_neighbor_add_del)."""
+
+    interface: str
+    address: str
+    mac: str
+
+    @property
+    def key(self) -> str:
+        return f"neighbour/{self.interface}/{self.address}"
+
+
+class Path(Struct, frozen=True, omit_defaults=True):
+    """One way out of a route: a next hop, an interface, both, or a lookup in another table.
+
+    With none of them the path drops.
+    """
+
+    next_hop: str | None = None
+    interface: str | None = None
+    table: str | None = None
+    weight: int = 1
+
+
+class Route(Intent, frozen=True, tag="route"):
+    """A unicast route (VPP: ip_route_add_del, the whole set of paths replaced)."""
+
+    table: str
+    prefix: str
+    paths: tuple[Path, ...]
+
+    @property
+    def key(self) -> str:
+        return f"route/{self.table}/{self.prefix}"
+
+
+class MulticastPath(Struct, frozen=True, omit_defaults=True):
+    """An interface's part in a multicast route: packets accepted from it, forwarded to it."""
+
+    interface: str
+    accept: bool = False
+    forward: bool = False
+
+
+class MulticastRoute(Intent, frozen=True, tag="multicast-route"):
+    """A (*, G) multicast route (VPP: ip_mroute_add_del)."""
+
+    table: str
+    group: str  # prefix, e.g. "ff02::1:ff00:0/104"
+    paths: tuple[MulticastPath, ...]
+
+    @property
+    def key(self) -> str:
+        return f"multicast-route/{self.table}/{self.group}"
+
+
+class NeighbourLimits(Intent, frozen=True, tag="neighbour-limits"):
+    """Size and ageing of the neighbour table of one family (VPP: ip_neighbor_config)."""
+
+    ip_version: int
+    number_max: int = 50_000
+    age_s_max: int = 30  # 0: never aged
+
+    @property
+    def key(self) -> str:
+        return f"neighbour-limits/ip{self.ip_version}"
+
+
+class Punt(Intent, frozen=True, tag="punt"):
+    """Packets of one layer 4 protocol for VPP's own addresses go to the host (VPP: set_punt)."""
+
+    ip_version: int
+    protocol: str  # tcp | udp
+
+    @property
+    def key(self) -> str:
+        return f"punt/ip{self.ip_version}/{self.protocol}"
+
+
+class PuntRedirect(Intent, frozen=True, tag="punt-redirect"):
+    """Punted packets of all interfaces are routed in `table` (VPP: add_del_ip_punt_redirect_v2)."""
+
+    ip_version: int
+    table: str
+
+    @property
+    def key(self) -> str:
+        return f"punt-redirect/ip{self.ip_version}"
+
+
+class ProxyArp(Intent, frozen=True, tag="proxy-arp"):
+    """ARP requests for an address range are answered in a table (VPP: proxy_arp_add_del)."""
+
+    table: str
+    low: str
+    high: str
+
+    @property
+    def key(self) -> str:
+        return f"proxy-arp/{self.table}/{self.low}-{self.high}"
+
+
+class ProxyArpInterface(Intent, frozen=True, tag="proxy-arp-interface"):
+    """An interface on which proxy ARP answers (VPP: proxy_arp_intfc_enable_disable)."""
+
+    interface: str
+
+    @property
+    def key(self) -> str:
+        return f"proxy-arp-interface/{self.interface}"
+
+
+class NdProxy(Intent, frozen=True, tag="nd-proxy"):
+    """An interface on which neighbour solicitations are answered (VPP: ip6nd_proxy_enable_disable)."""
+
+    interface: str
+
+    @property
+    def key(self) -> str:
+        return f"nd-proxy/{self.interface}"
+
+
+AnyIntent = (
+    Table
+    | AfPacket
+    | Tap
+    | Loopback
+    | InterfaceTable
+    | Mtu
+    | RxMode
+    | Gso
+    | Ip6
+    | AdminUp
+    | Address
+    | Unnumbered
+    | Neighbour
+    | Route
+    | MulticastRoute
+    | NeighbourLimits
+    | Punt
+    | PuntRedirect
+    | ProxyArp
+    | ProxyArpInterface
+    | NdProxy
+)
+
+
+def interface_key(name: str) -> str:
+    """Key of the intent that makes the interface called `name`, whatever its kind."""
+    return f"interface/{name}"
+
+
+def table_key(name: str, ip_version: int) -> str:
+    """Key of the table called `name` for IPv4 (4) or IPv6 (6)."""
+    return f"table/{name}/ip{ip_version}"

@@ -1,0 +1,39 @@
+"""Requests: the few questions that need an answer now. Each has a deadline and one reply.
+
+Everything else is a stream; a request never changes what a stream says.
+"""
+
+from msgspec import Struct
+
+
+class Request(Struct, frozen=True, tag_field="ask"):
+    """Base of all requests."""
+
+
+class Ping(Request, frozen=True, tag="ping"):
+    """Is the working loop of this service turning?"""
+
+
+class SetLogLevel(Request, frozen=True, tag="set-log-level"):
+    """Change a process's log level until it restarts: debug | info | warning | error."""
+
+    level: str
+
+
+AnyRequest = Ping | SetLogLevel
+
+
+class Pong(Struct, frozen=True, omit_defaults=True):
+    """Reply to Ping."""
+
+    name: str
+    progress: int
+    ready: bool
+    waiting: tuple[str, ...] = ()
+
+
+class Done(Struct, frozen=True):
+    """Reply to a request that has nothing to say but that it is done."""
+
+
+REPLY_OF: dict[type[Request], type[Struct]] = {Ping: Pong, SetLogLevel: Done}

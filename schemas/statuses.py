@@ -1,0 +1,42 @@
+"""Statuses: what became of an intent, said by the VPP writer.
+
+A status speaks of one value of its intent: `generation` is that value's fingerprint
+(`codec.fingerprint`), so a manager can tell whether its latest wish is the one applied.
+"""
+
+from msgspec import Struct
+
+
+class Status(Struct, frozen=True, omit_defaults=True, tag_field="state"):
+    """Base of all statuses."""
+
+    generation: int
+
+
+class Pending(Status, frozen=True, tag="pending"):
+    """Not sent yet: `needs` are the keys (or the named condition) that it waits for."""
+
+    needs: tuple[str, ...] = ()
+
+
+class Applied(Status, frozen=True, tag="applied"):
+    """VPP holds it, in that life (epoch) of VPP. `details` are facts learnt, e.g. sw_if_index."""
+
+    epoch: int
+    details: dict[str, int | str] = {}
+
+
+class Failed(Status, frozen=True, tag="failed"):
+    """VPP refused or did not answer; tried again at `retry_at` (seconds since 1970)."""
+
+    reason: str
+    retry_at: float
+
+
+class Rejected(Status, frozen=True, tag="rejected"):
+    """The intent itself is wrong: nothing is sent until its value changes."""
+
+    reason: str
+
+
+AnyStatus = Pending | Applied | Failed | Rejected
