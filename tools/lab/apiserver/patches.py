@@ -1,0 +1,167 @@
+"""Patches: an object and a patch give a new object. Nothing is changed in place.
+
+Merge patch is RFC 7386. Strategic merge (Kubernetes API concepts) is merge patch whose lists of objects are
+joined by a key; the real server finds the key in its Go types, here it is a table of field names, which
+holds for the types this server serves. An apply patch is merged likewise: the lab tracks no field owners.
+"""
+
+import copy
+from typing import Any
+
+from tools.lab.apiserver.status import Object, bad_request
+
+MERGE_KEYS = {
+    "addresses": "type",
+    "conditions": "type",
+    "containers": "name",
+    "env": "name",
+    "imagePullSecrets": "name",
+    "initContainers": "name",
+    "ownerReferences": "uid",
+    "podIPs": "ip",
+    "ports": "port",
+    "taints": "key",
+    "volumes": "name",
+}
+
+
+def merge(before: Any, patch: Any) -> Any:
+    """RFC 7386: null removes, objects merge, anything else replaces."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    after = dict(before) if isinstance(before, dict) else {}
+    for field, value in patch.items():
+        if value is None:
+            after.pop(field, None)
+        else:
+            after[field] = merge(after.get(field), value)
+    return after
+
+
+def strategic(before: Any, patch: Any) -> Any:
+    """Merge patch with lists joined by key and with the directives `$patch` and `$setElementOrder`."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    if patch.get("$patch") == "replace":
+        return {field: value for field, value in patch.items() if field != "$patch"}
+    after = dict(before) if isinstance(before, dict) else {}
+    for field, value in patch.items():
+        if field.startswith("$"):
+            continue
+        if value is None:
+            after.pop(field, None)
+        elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            after[field] = join(field, after.get(field), value, patch.get(f"$setElementOrder/{field}"))
+        else:
+            after[field] = strategic(after.get(field), value)
+    return after
+
+
+def join(field: str, before: Any, patch: list[Object], order: Any) -> list[Any]:
+    """A list of objects with the items of `patch` added, merged or (`$patch: delete`) removed."""
+    key = merge_key(field, before, patch)
+    if key is None or not isinstance(before, list) or any(item.get("$patch") == "replace" for item in patch):
+        return [copy.deepcopy(item) for item in patch if "$patch" not in item]
+    items = {item.get(key): item for item in before if isinstance(item, dict)}
+    for change in patch:
+        name = change.get(key)
+        if change.get("$patch") == "delete":
+            items.pop(name, None)
+        else:
+            items[name] = strategic(items.get(name), change)
+    if not isinstance(order, list):
+        return list(items.values())
+    wanted = [item.get(key) for item in order if isinstance(item, dict)]
+    # What the order does not mention was added by somebody else and goes to the end.
+    return sorted(items.values(), key=lambda item: [*wanted, item.get(key)].index(item.get(key)))
+
+
+def merge_key(field: str, before: Any, patch: list[Object]) -> str | None:
+    """The field by which items of this list are the same item. Ports of a container have another one."""
+    key = MERGE_KEYS.get(field)
+    if key is None:
+        return None
+    if field == "ports" and any("containerPort" in item for item in patch):
+        key = "containerPort"
+    items = patch + (before if isinstance(before, list) else [])
+    return key if all(isinstance(item, dict) and hashable(item.get(key)) for item in items) else None
+
+
+def hashable(value: object) -> bool:
+    """Whether a JSON value can be a key."""
+    return value is None or isinstance(value, str | int)
+
+
+def json_patch(before: Object, operations: Any) -> Any:
+    """RFC 6902; raises ApiError 400 for a patch that is not one or does not fit the object."""
+    if not isinstance(operations, list):
+        raise bad_request("a JSON patch is a list of operations")
+    document = copy.deepcopy(before)
+    for operation in operations:
+        try:
+            document = one_operation(document, operation)
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+            raise bad_request(f"JSON patch operation {operation!r} does not apply: {error!r}") from None
+    return document
+
+
+def one_operation(document: Any, operation: Object) -> Any:
+    """The document after add, remove, replace, move, copy or test."""
+    kind, path = operation["op"], steps(operation["path"])
+    match kind:
+        case "add":
+            return put(document, path, operation["value"], insert=True)
+        case "remove":
+            return take(document, path)
+        case "replace":
+            look(document, path)
+            return put(document, path, operation["value"], insert=False)
+        case "move":
+            value = look(document, steps(operation["from"]))
+            return put(take(document, steps(operation["from"])), path, value, insert=True)
+        case "copy":
+            value = copy.deepcopy(look(document, steps(operation["from"])))
+            return put(document, path, value, insert=True)
+        case "test":
+            if look(document, path) != operation["value"]:
+                raise ValueError("the test fails")
+            return document
+    raise ValueError(f"unknown operation {kind!r}")
+
+
+def steps(pointer: str) -> list[str]:
+    """RFC 6901: the reference tokens of a JSON pointer."""
+    if pointer and not pointer.startswith("/"):
+        raise ValueError("a path starts with /")
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def look(document: Any, path: list[str]) -> Any:
+    """The value at a path."""
+    for step in path:
+        document = document[int(step) if isinstance(document, list) else step]
+    return document
+
+
+def put(document: Any, path: list[str], value: Any, insert: bool) -> Any:
+    """The document with `value` at a path; in lists `insert` makes room and `-` means the end."""
+    if not path:
+        return value
+    holder, step = look(document, path[:-1]), path[-1]
+    if not isinstance(holder, list):
+        holder[step] = value
+    elif not insert:
+        holder[int(step)] = value
+    else:
+        place = len(holder) if step == "-" else int(step)
+        if not 0 <= place <= len(holder):
+            raise IndexError(place)
+        holder.insert(place, value)
+    return document
+
+
+def take(document: Any, path: list[str]) -> Any:
+    """The document without what is at a path."""
+    holder = look(document, path[:-1])
+    del holder[int(path[-1]) if isinstance(holder, list) else path[-1]]
+    return document

@@ -1,0 +1,87 @@
+"""What a request says beside its path (query, headers, body), and how an answer is to look."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from tools.lab.apiserver.routes import Target
+from tools.lab.apiserver.selectors import Matches, selector
+from tools.lab.apiserver.status import ApiError, Object, bad_request
+from tools.lab.apiserver.tables import table
+
+WATCH_TIMEOUT_S_DEFAULT = 1800.0
+
+
+def now() -> str:
+    """The time as Kubernetes writes it: UTC, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def read_body(request: web.Request) -> Any:
+    """The decoded JSON body; None when there is none. Raises ApiError 400, 415.
+
+    Whatever type a client declares, kubectl and the Python client write JSON (an apply patch too, which is
+    YAML by name); the exception is protobuf.
+    """
+    raw = await request.read()
+    if "protobuf" in request.content_type:
+        raise ApiError(415, "UnsupportedMediaType", f"cannot read a body of type {request.content_type}")
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"the body is not JSON: {error}") from None
+
+
+def query_selector(request: web.Request, wanted: Target) -> Matches:
+    """The predicate of labelSelector and fieldSelector; raises ApiError 400."""
+    query = request.query
+    return selector(wanted.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+
+
+def query_version(request: web.Request) -> int:
+    """resourceVersion; 0 stands for none given. Raises ApiError 400."""
+    text = request.query.get("resourceVersion", "") or "0"
+    if not text.isascii() or not text.isdigit():
+        raise bad_request(f"invalid resource version: {text!r}")
+    return int(text)
+
+
+def query_seconds(request: web.Request) -> float:
+    """timeoutSeconds; raises ApiError 400."""
+    text = request.query.get("timeoutSeconds", "")
+    if not text:
+        return WATCH_TIMEOUT_S_DEFAULT
+    if not text.isascii() or not text.isdigit():
+        raise bad_request(f"invalid timeoutSeconds: {text!r}")
+    return float(text)
+
+
+def as_table(request: web.Request) -> bool:
+    """Whether the client (kubectl get) would rather have a Table."""
+    first = request.headers.get("Accept", "").split(",")[0].replace(" ", "")
+    return first.startswith("application/json") and ";as=Table" in first
+
+
+def rendered(request: web.Request, wanted: Target, bodies: list[Object], version: str) -> Object:
+    """A list answer: a list object of the resource's kind, or a Table."""
+    if as_table(request):
+        include = request.query.get("includeObject", "Metadata")
+        return table(wanted.resource, bodies, version, include, datetime.now(UTC))
+    resource = wanted.resource
+    return {
+        "kind": f"{resource.kind}List",
+        "apiVersion": resource.api_version,
+        "metadata": {"resourceVersion": version},
+        "items": bodies,
+    }
+
+
+def shown(request: web.Request, wanted: Target, body: Object) -> Object:
+    """An answer of one object, or an event's object: itself, or a Table of one row."""
+    if as_table(request):
+        return rendered(request, wanted, [body], body["metadata"]["resourceVersion"])
+    return body

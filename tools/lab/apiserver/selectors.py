@@ -1,0 +1,73 @@
+"""Label and field selectors (Kubernetes API concepts, "Labels and Selectors", "Field Selectors")."""
+
+import re
+from collections.abc import Callable
+
+from tools.lab.apiserver.resources import Resource
+from tools.lab.apiserver.status import Object, bad_request
+
+Matches = Callable[[Object], bool]
+
+COMMON_FIELDS = ("metadata.name", "metadata.namespace")
+SET_TERM = re.compile(r"\s*([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*")
+EQUALITY_TERM = re.compile(r"\s*([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)\s*")
+PRESENCE_TERM = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
+BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
+
+
+def selector(resource: Resource, labels: str, fields: str) -> Matches:
+    """One predicate of both query parameters ("" selects all); raises ApiError 400."""
+    terms = [label_term(text) for text in split(labels)]
+    terms += [field_term(resource, text) for text in split(fields)]
+    return lambda body: all(term(body) for term in terms)
+
+
+def split(text: str) -> list[str]:
+    """The terms of a selector: commas separate, but not those within parentheses."""
+    return BETWEEN_TERMS.split(text) if text.strip() else []
+
+
+def label_term(text: str) -> Matches:
+    """`k in (a,b)`, `k notin (a,b)`, `k=v`, `k==v`, `k!=v`, `k`, `!k`."""
+    if found := SET_TERM.fullmatch(text):
+        key, operator, listed = found.groups()
+        return one_of(key, {value.strip() for value in listed.split(",")}, operator == "in")
+    if found := EQUALITY_TERM.fullmatch(text):
+        key, operator, value = found.groups()
+        return one_of(key, {value}, operator != "!=")
+    if found := PRESENCE_TERM.fullmatch(text):
+        absent, key = found.groups()
+        return lambda body: (key in labels_of(body)) is not bool(absent)
+    raise bad_request(f"unable to parse requirement {text!r} of the label selector")
+
+
+def one_of(key: str, values: set[str], wanted: bool) -> Matches:
+    """The label's value is among `values`, or (not wanted) is not; an absent label is among none."""
+    return lambda body: (labels_of(body).get(key) in values) is wanted
+
+
+def labels_of(body: Object) -> dict[str, str]:
+    """The object's labels."""
+    labels: dict[str, str] = body["metadata"].get("labels", {})
+    return labels
+
+
+def field_term(resource: Resource, text: str) -> Matches:
+    """`a.b=v`, `a.b==v`, `a.b!=v` for the fields the registry names; an absent field counts as ""."""
+    found = EQUALITY_TERM.fullmatch(text)
+    if not found:
+        raise bad_request(f"invalid field selector {text!r}")
+    path, operator, value = found.groups()
+    if path not in COMMON_FIELDS + resource.fields:
+        raise bad_request(f"field label not supported: {path}")
+    return lambda body: (field_of(body, path) == value) is (operator != "!=")
+
+
+def field_of(body: Object, path: str) -> str:
+    """The text of a dotted path in an object."""
+    value: object = body
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
