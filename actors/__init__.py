@@ -1,0 +1,1 @@
+"""The managers and the VPP writer: each directory is one process."""

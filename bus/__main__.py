@@ -1,0 +1,86 @@
+"""The broker process: `python -m bus`."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from bus.broker import Broker, Post
+from bus.envelope import BEACON_TOPIC, Rows, pack, topic
+from bus.log import Log
+from bus.sockets import BrokerSockets, UnsafeDirectory
+from schemas.config import ConfigError, describe, from_env
+
+TICK_S = 0.1
+LOG_EVERY_S = 60.0
+
+
+class _Stop:
+    """Set by SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def _deliver(sockets: BrokerSockets, broker: Broker, posts: list[Post]) -> None:
+    for to, message in posts:
+        data = pack(message)
+        if to is not None:
+            if not sockets.send(to, data):
+                broker.counters["undeliverable"] += 1
+        elif isinstance(message, Rows):
+            sockets.fan_out(topic(message.word, message.sender), data)
+        else:
+            sockets.fan_out(BEACON_TOPIC, data)
+
+
+def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> None:
+    logged_at, malformed = time.monotonic(), ""
+    while not stop.asked:
+        for identity, data in sockets.receive(TICK_S):
+            _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
+        _deliver(sockets, broker, broker.tick(time.monotonic()))
+        if broker.last_malformed != malformed:
+            malformed = broker.last_malformed
+            log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
+        if time.monotonic() - logged_at >= LOG_EVERY_S:
+            logged_at = time.monotonic()
+            log.info("carried", streams=len(broker.ledger.streams), **broker.counters)
+
+
+def main() -> int:
+    """Runs the broker until SIGTERM. Exit code 2: the configuration or the directory is wrong."""
+    argparse.ArgumentParser(
+        prog="python -m bus",
+        description="The broker: keeps every stream's last rows, fans changes out, routes requests.",
+        epilog="Environment variables:\n" + describe(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    log = Log("bus")
+    try:
+        config = from_env(os.environ, required=())
+        sockets = BrokerSockets(config.bus)
+    except (ConfigError, UnsafeDirectory) as error:
+        log.error("cannot start", why=error)
+        return 2
+    log.level = config.log_level
+    stop = _Stop()
+    broker = Broker(session=time.time_ns(), pid=os.getpid())
+    log.info("started", directory=config.bus, session=broker.session)
+    try:
+        _serve(sockets, broker, log, stop)
+    finally:
+        sockets.close()
+    log.info("stopped", **broker.counters)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

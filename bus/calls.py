@@ -1,0 +1,89 @@
+"""Requests: the broker's switchboard and a service's memory. Pure; time is an argument."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from bus.envelope import Answer, Ask
+
+SILENT_S_MAX = 3.0  # a process not heard for so long is taken for dead
+ANSWERS_KEPT_MAX = 1000
+
+
+class Post(NamedTuple):
+    """A message to the client with that ZeroMQ identity."""
+
+    to: bytes
+    message: Ask | Answer
+
+
+class _Open(NamedTuple):
+    asker: bytes
+    service: str
+    deadline: float
+
+
+class Switchboard:
+    """Routes requests to services by process name; every one ends in exactly one answer."""
+
+    def __init__(self) -> None:
+        self.services: dict[str, bytes] = {}
+        self._open: dict[str, _Open] = {}
+
+    def here(self, name: str, identity: bytes) -> list[Post]:
+        """A process is alive under `identity`; requests to an earlier life of it fail."""
+        if self.services.get(name) == identity:
+            return []
+        posts = self.gone(name, f"{name}: restarted") if name in self.services else []
+        self.services[name] = identity
+        return posts
+
+    def gone(self, name: str, why: str) -> list[Post]:
+        """A process is dead: what it was asked fails at once."""
+        self.services.pop(name, None)
+        return [self._fail(id_, why) for id_, call in list(self._open.items()) if call.service == name]
+
+    def ask(self, asker: bytes, ask: Ask, now: float) -> list[Post]:
+        """A request arrives: to the service, or back with a named error."""
+        service = self.services.get(ask.service)
+        if service is None:
+            return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
+        self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
+        return [Post(service, ask)]
+
+    def answer(self, answer: Answer) -> list[Post]:
+        """A reply arrives: to the asker. A late one is dropped."""
+        call = self._open.pop(answer.id, None)
+        return [Post(call.asker, answer)] if call else []
+
+    def expire(self, now: float) -> list[Post]:
+        """Requests whose deadline has passed fail."""
+        late = [id_ for id_, call in self._open.items() if call.deadline <= now]
+        return [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
+
+    def _fail(self, id_: str, why: str) -> Post:
+        return Post(self._open.pop(id_).asker, Answer(id=id_, error=why))
+
+
+class Memory:
+    """What a service has been asked: a repeated id is answered from here, not executed again."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, Answer | None] = OrderedDict()
+
+    def first_time(self, id_: str) -> bool:
+        """Is this id new? Remembers it as being worked on."""
+        if id_ in self._answers:
+            return False
+        self._answers[id_] = None
+        while len(self._answers) > ANSWERS_KEPT_MAX:
+            self._answers.popitem(last=False)
+        return True
+
+    def answered(self, answer: Answer) -> None:
+        """The answer that a repetition of its id gets."""
+        if answer.id in self._answers:
+            self._answers[answer.id] = answer
+
+    def recall(self, id_: str) -> Answer | None:
+        """The answer given before; None while it is being worked on."""
+        return self._answers.get(id_)

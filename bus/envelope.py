@@ -1,0 +1,188 @@
+"""The bus's messages: MessagePack maps, one struct a kind.
+
+Unknown fields are ignored, so a newer sender can be read; a field that changes its type or goes
+makes a new `VERSION`, and a message of another version is refused by name. Golden samples in
+`schemas/samples/` pin the bytes.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from schemas.codec import Malformed
+
+VERSION = 1
+MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
+PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
+PART_BYTES_MAX = 256 << 10
+KEY_BYTES_MAX = 512
+
+
+class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
+    """Base of all messages. `v` is the version of the schema."""
+
+    v: int = VERSION
+
+
+class Row(Struct, omit_defaults=True):
+    """A key set to a value (a struct of the word, packed), or (None) gone. `cause` names what led to it."""
+
+    key: str
+    value: bytes | None = None
+    cause: str = ""
+
+
+class Hello(Message, tag="hello"):
+    """Heartbeat, said by the working loop: who I am, how far I have come, what I wait for."""
+
+    name: str
+    session: int
+    pid: int = 0
+    progress: int = 0
+    ready: bool = False
+    waiting: tuple[str, ...] = ()
+    counters: dict[str, int] = {}
+
+
+class Welcome(Message, tag="welcome"):
+    """The broker's answer to Hello. A new `broker_session` is a broker that knows nothing yet."""
+
+    broker_session: int
+    floor: int = 0  # newest session of that name whose rows the broker holds
+
+
+class Rows(Message, tag="rows"):
+    """One part of a checkpoint of the stream (`sender`, `word`).
+
+    A checkpoint is applied whole, when its `last` part is there. `full`: its rows are all rows of
+    the stream; the first checkpoint of a session is full, and by it the stream is in sync.
+    """
+
+    sender: str
+    word: str
+    session: int
+    seq: int  # number of the checkpoint, rising by one in a session
+    part: int = 0
+    last: bool = True
+    full: bool = False
+    time: float = 0.0  # seconds since 1970, when it was said
+    rows: list[Row] = []
+
+
+class Credit(Message, tag="credit"):
+    """The broker has taken a part: the publisher may send another."""
+
+    word: str
+    session: int
+    seq: int
+    part: int
+
+
+class Resend(Message, tag="resend"):
+    """The broker cannot place a part: the publisher is to send a full checkpoint."""
+
+    word: str
+    reason: str
+
+
+class Fetch(Message, tag="fetch"):
+    """A hearer asks for a stream's retained rows."""
+
+    word: str
+    owner: str
+
+
+class Snapshot(Message, tag="snapshot"):
+    """One part of a stream's retained rows, as of (`session`, `seq`). Session 0: no such stream."""
+
+    word: str
+    owner: str
+    session: int
+    seq: int
+    part: int = 0
+    last: bool = True
+    rows: list[Row] = []
+
+
+class Head(Struct):
+    """How far a stream has come."""
+
+    word: str
+    owner: str
+    session: int
+    seq: int
+
+
+class Beacon(Message, tag="beacon"):
+    """Said to all hearers twice a second: by it they notice what they missed."""
+
+    broker_session: int
+    heads: list[Head] = []
+
+
+class Ask(Message, tag="ask"):
+    """A request to a service. The same `id` asked again is not executed again."""
+
+    id: str
+    service: str
+    within_s: float
+    body: bytes
+    cause: str = ""
+
+
+class Answer(Message, tag="answer"):
+    """The one reply to an Ask: a body, or an error in words."""
+
+    id: str
+    body: bytes | None = None
+    error: str = ""
+
+
+AnyMessage = Hello | Welcome | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Ask | Answer
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
+
+
+def pack(message: Message) -> bytes:
+    """The bytes of a message."""
+    return _encoder.encode(message)
+
+
+def unpack(data: bytes) -> Any:
+    """The message in `data`. Raises Malformed naming the field; never anything else."""
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise Malformed("bus message", "size", f"{len(data)} bytes, more than {MESSAGE_BYTES_MAX}")
+    try:
+        message = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why, _, path = str(error).partition(" - at `")
+        raise Malformed("bus message", path.rstrip("`").removeprefix("$."), why) from None
+    if message.v != VERSION:
+        raise Malformed("bus message", "v", f"is {message.v}, not {VERSION}")
+    if isinstance(message, Rows) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
+        raise Malformed(f"{message.word} of {message.sender}", "key", f"longer than {KEY_BYTES_MAX}")
+    return message
+
+
+def topic(word: str, owner: str) -> bytes:
+    """The fan-out topic of a stream. A hearer of all owners subscribes to `topic(word, "")`."""
+    return f"{word}\0{owner}".encode()
+
+
+BEACON_TOPIC = b"\0beacon"
+
+
+def parts(rows: list[Row]) -> list[list[Row]]:
+    """`rows` cut into parts of bounded size; one empty part if there are none."""
+    cut: list[list[Row]] = [[]]
+    size = 0
+    for row in rows:
+        weight = len(row.key) + (len(row.value) if row.value is not None else 0)
+        if cut[-1] and (len(cut[-1]) >= PART_ROWS_MAX or size + weight > PART_BYTES_MAX):
+            cut.append([])
+            size = 0
+        cut[-1].append(row)
+        size += weight
+    return cut

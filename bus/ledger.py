@@ -1,0 +1,63 @@
+"""The broker's side of all streams: retention, heads, snapshots. Pure."""
+
+from collections.abc import Iterator
+
+from bus.envelope import Head, Rows, Snapshot, parts
+from bus.stream import Assembly, Gap, Stream
+
+STREAMS_MAX = 1000
+
+
+class Refused(Exception):
+    """A part cannot be placed; the publisher is to start over with a full checkpoint."""
+
+
+class Ledger:
+    """Every stream's last complete checkpoint, by (word, owner)."""
+
+    def __init__(self) -> None:
+        self.streams: dict[tuple[str, str], Stream] = {}
+        self._assemblies: dict[tuple[str, str], Assembly] = {}
+
+    def take(self, message: Rows) -> list[Rows]:
+        """The parts to fan out: all of a checkpoint once it is complete, else none. Raises Refused."""
+        name = (message.word, message.sender)
+        stream = self.streams.get(name) or Stream()
+        if stream.known(message):
+            return []
+        if not stream.follows(message):
+            raise Refused(f"checkpoint {message.seq} after {stream.seq}")
+        if name not in self.streams and len(self.streams) >= STREAMS_MAX:
+            raise Refused(f"more than {STREAMS_MAX} streams")
+        try:
+            checkpoint = self._assemblies.setdefault(name, Assembly()).add(message)
+        except Gap as gap:
+            raise Refused(str(gap)) from None
+        if checkpoint is None:
+            return []
+        stream.apply(checkpoint)
+        self.streams[name] = stream
+        return checkpoint
+
+    def floor(self, owner: str) -> int:
+        """The newest session of which `owner` has rows here; 0 if none."""
+        return max((s.session for (_, name), s in self.streams.items() if name == owner), default=0)
+
+    def heads(self) -> list[Head]:
+        """How far every stream has come."""
+        return [Head(word, owner, s.session, s.seq) for (word, owner), s in self.streams.items()]
+
+    def snapshot(self, word: str, owner: str) -> Iterator[Snapshot]:
+        """The retained rows of a stream, in parts; one part of session 0 if there is none."""
+        stream = self.streams.get((word, owner)) or Stream()
+        cut = parts(stream.as_rows())
+        for number, rows in enumerate(cut):
+            yield Snapshot(
+                word=word,
+                owner=owner,
+                session=stream.session,
+                seq=stream.seq,
+                part=number,
+                last=number == len(cut) - 1,
+                rows=rows,
+            )

@@ -1,0 +1,112 @@
+"""The publisher's side of one stream: what is not yet said, and credit. Pure.
+
+Rows that change while the broker has not given credit coalesce by key; the broker's slowness
+costs this process one row a key, never a queue.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+from bus.envelope import Credit, Row, Rows, parts
+from bus.stream import Held
+
+PARTS_IN_FLIGHT_MAX = 8
+
+
+class Outbox:
+    """Rows of one word as this process says them.
+
+    `publish` states the whole stream, `say` one row; `due` gives the parts that may leave now.
+    """
+
+    def __init__(self, sender: str, word: str) -> None:
+        self.sender, self.word = sender, word
+        self.rows: dict[str, Held] = {}
+        self.published = False
+        self._seq = 0
+        self._dirty: dict[str, str] = {}  # key -> cause
+        self._full = False
+        self._cut: deque[Rows] = deque()
+        self._in_flight = 0
+
+    def publish(self, rows: Mapping[str, bytes], cause: str = "") -> tuple[int, int]:
+        """Makes `rows` the whole stream. Returns (keys set, keys gone) against last time."""
+        gone = [key for key in self.rows if key not in rows]
+        changed = [k for k, v in rows.items() if (held := self.rows.get(k)) is None or held.value != v]
+        for key in gone:
+            self._change(key, None, cause)
+        for key in changed:
+            self._change(key, rows[key], cause)
+        if not self.published:
+            self.published = self._full = True
+        return len(changed), len(gone)
+
+    def say(self, key: str, value: bytes | None, cause: str = "") -> None:
+        """Changes one row of a published stream."""
+        if not self.published:
+            raise RuntimeError(f"{self.word}: said before published")
+        held = self.rows.get(key)
+        if (held.value if held else None) != value:
+            self._change(key, value, cause)
+
+    def _change(self, key: str, value: bytes | None, cause: str) -> None:
+        if value is None:
+            self.rows.pop(key, None)
+        else:
+            self.rows[key] = Held(value, cause)
+        self._dirty[key] = cause
+
+    def start_over(self) -> None:
+        """The broker knows nothing (any more): the next checkpoint says everything."""
+        self._full = self.published
+        self._cut.clear()
+        self._in_flight = 0
+
+    def credit(self, message: Credit) -> None:
+        """The broker has taken a part."""
+        self._in_flight = max(0, self._in_flight - 1)
+
+    def due(self, session: int, now: float) -> Rows | None:
+        """The next part, if the broker's credit allows one; `sent` must follow if it left."""
+        if self._in_flight >= PARTS_IN_FLIGHT_MAX:
+            return None
+        if not self._cut and (self._dirty or self._full):
+            self._checkpoint(session, now)
+        return self._cut[0] if self._cut else None
+
+    def sent(self) -> None:
+        """The part that `due` gave has left."""
+        self._cut.popleft()
+        self._in_flight += 1
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be said and the broker has taken all that was."""
+        return not (self._dirty or self._full or self._cut or self._in_flight)
+
+    def _checkpoint(self, session: int, now: float) -> None:
+        self._seq += 1
+        if self._full:
+            rows = [Row(key, held.value, held.cause) for key, held in self.rows.items()]
+        else:
+            rows = [self._row(key, cause) for key, cause in self._dirty.items()]
+        cut = parts(rows)
+        for number, some in enumerate(cut):
+            self._cut.append(
+                Rows(
+                    sender=self.sender,
+                    word=self.word,
+                    session=session,
+                    seq=self._seq,
+                    part=number,
+                    last=number == len(cut) - 1,
+                    full=self._full,
+                    time=now,
+                    rows=some,
+                )
+            )
+        self._dirty, self._full = {}, False
+
+    def _row(self, key: str, cause: str) -> Row:
+        held = self.rows.get(key)
+        return Row(key, held.value if held else None, cause)

@@ -1,0 +1,401 @@
+"""What every process but the broker uses: say, hear, ask, answer.
+
+A Peer may start before the broker and outlives it: what it has said is said again to the next
+broker, what it has heard stays until something newer is known.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+import uuid
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from bus.calls import Memory
+from bus.envelope import (
+    Answer,
+    Ask,
+    Beacon,
+    Credit,
+    Fetch,
+    Head,
+    Hello,
+    Message,
+    Resend,
+    Rows,
+    Snapshot,
+    Welcome,
+    pack,
+    topic,
+    unpack,
+)
+from bus.mirror import Mirror, RowChange
+from bus.outbox import Outbox
+from bus.sockets import ClientSockets
+from schemas import codec
+from schemas.codec import Malformed
+from schemas.requests import REPLY_OF, AnyRequest, Request
+from schemas.topics import WORDS
+
+HELLO_EVERY_S = 0.5
+TICK_S = 0.1
+BATCH_EVENTS_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of a heard stream changed; `value` None: gone."""
+
+    word: str
+    owner: str
+    key: str
+    value: Any | None
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Synced:
+    """A heard stream's first complete load has arrived."""
+
+    word: str
+    owner: str
+
+
+class AskFailed(Exception):
+    """A request was not answered, or answered with an error."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Handler = Callable[[Any], Struct | Awaitable[Struct]]
+_requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
+
+
+class Peer:
+    """One process on the bus. Use as an async context manager; all methods on one event loop."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.session = time.time_ns()
+        self.ready = False
+        self.waiting: tuple[str, ...] = ()
+        self.counters: Counter[str] = Counter()
+        self.progress = 0
+        self.broker_session: int | None = None
+        self.last_malformed = ""
+        self._directory = directory
+        self._mirrors: dict[tuple[str, str], Mirror] = {}
+        self._values: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+        self._wanted_words: dict[str, set[str | None]] = {}
+        self._events: OrderedDict[tuple[str, str, str], Change | Synced] = OrderedDict()
+        self._has_events = asyncio.Event()
+        self._outboxes: dict[str, Outbox] = {}
+        self._has_due = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._handlers: dict[type[Request], Handler] = {}
+        self._memory = Memory()
+        self._calls: dict[str, tuple[Ask, float, asyncio.Future[Answer]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._answering: set[asyncio.Task[None]] = set()
+        self._hello_at = float("-inf")
+        self._sockets: ClientSockets | None = None
+
+    async def __aenter__(self) -> Self:
+        self._sockets = ClientSockets(self._directory, f"{self.name}:{self.session}".encode())
+        for word in self._wanted_words:
+            self._sockets.subscribe(topic(word, ""))
+        loops = (self._receive_loop(), self._hear_loop(), self._say_loop(), self._tick_loop())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        for task in (*self._tasks, *self._answering):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._answering, return_exceptions=True)
+        if self._sockets:
+            self._sockets.close()
+        for _, _, future in self._calls.values():
+            future.cancel()
+
+    # --- hearing
+
+    def subscribe(self, word: str, owner: str | None = None) -> None:
+        """Hears `word` of `owner`, or of every owner (None)."""
+        owner = owner or WORDS[word].owner
+        self._wanted_words.setdefault(word, set()).add(owner)
+        if owner is not None:
+            self._mirror(word, owner).want()
+        if self._sockets:
+            self._sockets.subscribe(topic(word, ""))
+
+    async def changes(self, timeout_s: float | None = None) -> list[Change | Synced]:
+        """What has changed since the last call: at least one event, or [] at the timeout."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_events.wait(), timeout_s)
+        batch: list[Change | Synced] = []
+        while self._events and len(batch) < BATCH_EVENTS_MAX:
+            batch.append(self._events.popitem(last=False)[1])
+        if not self._events:
+            self._has_events.clear()
+        return batch
+
+    def nudge(self) -> None:
+        """Lets `changes` return now, with whatever there is."""
+        self._has_events.set()
+
+    def rows(self, word: str, owner: str | None = None) -> dict[str, Any]:
+        """The present view of `word` of `owner`; of all owners together for None."""
+        found: dict[str, Any] = {}
+        for (heard, by), values in sorted(self._values.items()):
+            if heard == word and owner in (None, by):
+                found |= values
+        return found
+
+    def in_sync(self, word: str, owner: str) -> bool:
+        """Has the stream's first complete load been heard?"""
+        mirror = self._mirrors.get((word, owner))
+        return mirror is not None and mirror.in_sync
+
+    def _mirror(self, word: str, owner: str) -> Mirror:
+        return self._mirrors.setdefault((word, owner), Mirror())
+
+    def _hears(self, word: str, owner: str) -> bool:
+        owners = self._wanted_words.get(word, ())
+        return owner in owners or None in owners
+
+    def _feed(self, word: str, owner: str, step: Callable[[Mirror], list[RowChange]]) -> None:
+        """Lets the stream's mirror take a step and queues what changed."""
+        mirror = self._mirror(word, owner)
+        was_in_sync = mirror.in_sync
+        for change in step(mirror):
+            self._take(word, owner, change)
+        self.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
+        if mirror.in_sync and not was_in_sync:
+            self._events[(word, owner, "\0synced")] = Synced(word, owner)
+        if self._events:
+            self._has_events.set()
+
+    def _take(self, word: str, owner: str, change: RowChange) -> None:
+        values = self._values[(word, owner)]
+        if change.value is None:
+            value = None
+            values.pop(change.key, None)
+        else:
+            try:
+                value = values[change.key] = codec.decode(word, change.key, change.value)
+            except Malformed as error:
+                self._malformed(str(error))
+                return
+        name = (word, owner, change.key)
+        self._events.pop(name, None)
+        self._events[name] = Change(word, owner, change.key, value, change.cause)
+
+    def _malformed(self, why: str) -> None:
+        self.counters["malformed_messages"] += 1
+        self.last_malformed = why
+
+    # --- saying
+
+    def publish(self, word: str, rows: Mapping[str, Struct], cause: str = "") -> tuple[int, int]:
+        """States the whole stream `word` of ours; differences leave as one atomic checkpoint.
+
+        The first call marks the stream in sync and replaces what an earlier life of this process
+        had said. Returns (rows set, rows gone).
+        """
+        done = self._outbox(word).publish({key: codec.encode(value) for key, value in rows.items()}, cause)
+        self._has_due.set()
+        return done
+
+    def say(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
+        """Changes one row of a stream that has been published."""
+        self._outbox(word).say(key, None if value is None else codec.encode(value), cause)
+        self._has_due.set()
+
+    async def flushed(self, timeout_s: float) -> bool:
+        """Waits until the broker holds everything said so far."""
+        deadline = time.monotonic() + timeout_s
+        while not all(box.idle for box in self._outboxes.values()):
+            self._taken.clear()
+            try:
+                await asyncio.wait_for(self._taken.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                return False
+        return True
+
+    def _outbox(self, word: str) -> Outbox:
+        if word not in self._outboxes:
+            self._outboxes[word] = Outbox(self.name, word)
+        return self._outboxes[word]
+
+    async def _say_loop(self) -> None:
+        while True:
+            await self._has_due.wait()
+            self._has_due.clear()
+            if self.broker_session is None:
+                continue
+            for box in list(self._outboxes.values()):
+                while (part := box.due(self.session, time.time())) is not None:
+                    if not await self._send(part):
+                        break
+                    box.sent()
+
+    async def _send(self, message: Message) -> bool:
+        return self._sockets is not None and await self._sockets.send(pack(message))
+
+    # --- asking and answering
+
+    async def ask(self, service: str, request: Request, timeout_s: float, cause: str = "") -> Any:
+        """The service's one reply. Raises AskFailed at the deadline at the latest."""
+        ask = Ask(
+            id=uuid.uuid4().hex,
+            service=service,
+            within_s=timeout_s,
+            body=codec.encode(request),
+            cause=cause,
+        )
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
+        try:
+            await self._send(ask)
+            answer = await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            away = "the bus is away" if self.broker_session is None else f"{service}: no answer in time"
+            raise AskFailed(away) from None
+        finally:
+            del self._calls[ask.id]
+        if answer.error or answer.body is None:
+            raise AskFailed(answer.error or f"{service}: empty answer")
+        return msgspec.msgpack.decode(answer.body, type=REPLY_OF[type(request)])
+
+    def serve(self, kind: type[Request], handler: Handler) -> None:
+        """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
+        self._handlers[kind] = handler
+
+    async def _answer(self, ask: Ask) -> None:
+        if not self._memory.first_time(ask.id):
+            known = self._memory.recall(ask.id)
+            if known is not None:
+                await self._send(known)
+            return
+        answer = await self._execute(ask)
+        self._memory.answered(answer)
+        await self._send(answer)
+
+    async def _execute(self, ask: Ask) -> Answer:
+        try:
+            request = _requests.decode(ask.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._malformed(f"request to {self.name}: {error}")
+            return Answer(id=ask.id, error=f"{self.name}: malformed request: {error}")
+        handler = self._handlers.get(type(request))
+        if handler is None:
+            return Answer(id=ask.id, error=f"{self.name}: does not answer {type(request).__name__}")
+        try:
+            reply = handler(request)
+            if not isinstance(reply, Struct):
+                reply = await reply
+        except Exception as error:  # a failing handler fails its request, not the process
+            self.counters["failed_requests"] += 1
+            return Answer(id=ask.id, error=f"{self.name}: {type(error).__name__}: {error}")
+        return Answer(id=ask.id, body=codec.encode(reply))
+
+    # --- loops
+
+    async def _receive_loop(self) -> None:
+        assert self._sockets
+        while True:
+            self._read(await self._sockets.receive())
+
+    async def _hear_loop(self) -> None:
+        assert self._sockets
+        while True:
+            self._read(await self._sockets.hear())
+
+    def _read(self, data: bytes) -> None:
+        try:
+            message = unpack(data)
+        except Malformed as error:
+            self._malformed(str(error))
+            return
+        match message:
+            case Rows() if self._hears(message.word, message.sender):
+                self._feed(message.word, message.sender, lambda mirror: mirror.feed(message))
+            case Snapshot():
+                self._feed(message.word, message.owner, lambda mirror: mirror.take_snapshot(message))
+            case Beacon():
+                self._heads(message.heads)
+            case Welcome():
+                self._welcome(message)
+            case Credit() if message.word in self._outboxes:
+                self._outboxes[message.word].credit(message)
+                self._taken.set()
+                self._has_due.set()
+            case Resend() if message.word in self._outboxes:
+                self._outboxes[message.word].start_over()
+                self._has_due.set()
+            case Ask():
+                task = asyncio.create_task(self._answer(message))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case Answer() if message.id in self._calls:
+                future = self._calls[message.id][2]
+                if not future.done():
+                    future.set_result(message)
+
+    def _heads(self, heads: list[Head]) -> None:
+        for head in heads:
+            if self._hears(head.word, head.owner):
+                self._mirror(head.word, head.owner).heard_head(head)
+
+    def _welcome(self, welcome: Welcome) -> None:
+        if welcome.broker_session == self.broker_session:
+            return
+        if self.broker_session is None:  # nothing has been said yet, so our number may still rise
+            self.session = max(self.session, welcome.floor + 1)
+        self.broker_session = welcome.broker_session
+        self.counters["broker_sessions"] += 1
+        for box in self._outboxes.values():
+            box.start_over()
+        self._has_due.set()
+        for ask, _, _ in list(self._calls.values()):
+            self._later(self._send(ask))
+
+    def _later(self, sending: Awaitable[bool]) -> None:
+        async def send() -> None:
+            await sending
+
+        task = asyncio.create_task(send())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _tick_loop(self) -> None:
+        while True:
+            now = time.monotonic()
+            if now - self._hello_at >= (HELLO_EVERY_S if self.broker_session else TICK_S):
+                self._hello_at = now
+                await self._send(self._hello())
+            for (word, owner), mirror in list(self._mirrors.items()):
+                if self.broker_session and mirror.fetch_due(now):
+                    await self._send(Fetch(word=word, owner=owner))
+            self._has_due.set()
+            await asyncio.sleep(TICK_S)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            name=self.name,
+            session=self.session,
+            pid=os.getpid(),
+            progress=self.progress,
+            ready=self.ready,
+            waiting=self.waiting,
+            counters=dict(self.counters),
+        )

@@ -1,0 +1,84 @@
+"""What every process on the bus does at its door: --help, configuration, log, signals, exit code."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
+
+from bus.log import Log
+from bus.peer import Peer
+from bus.sockets import UnsafeDirectory, prepare_directory
+from schemas.config import ConfigError, NodeConfig, describe, from_env
+from schemas.requests import Done, Ping, Pong, SetLogLevel
+
+EXIT_MISCONFIGURED = 2
+
+Main = Callable[[NodeConfig, Peer, Log, asyncio.Event], Awaitable[int]]
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """The command line that all processes share: --help, with the table of variables."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {command}",
+        description=description,
+        epilog="Environment variables:\n" + describe(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def load(log: Log) -> NodeConfig:
+    """The configuration; a wrong one ends the process with exit code 2 and one line for each error."""
+    try:
+        config = from_env(os.environ)
+        prepare_directory(config.bus)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            log.error("misconfigured", variable=line)
+        sys.exit(EXIT_MISCONFIGURED)
+    except (UnsafeDirectory, OSError) as error:
+        log.error("cannot start", why=error)
+        sys.exit(EXIT_MISCONFIGURED)
+    log.level = config.log_level
+    return config
+
+
+def run_process(
+    name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None
+) -> NoReturn:
+    """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event it is given."""
+    parser(command, description).parse_args(argv)
+    log = Log(name)
+    config = load(log)
+    sys.exit(asyncio.run(_on_the_bus(name, config, log, main)))
+
+
+async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: Main) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Peer(name, config.bus) as peer:
+        serve_basics(peer, log)
+        log.info("started", pid=os.getpid(), session=peer.session)
+        code = await main(config, peer, log, stop)
+        log.info("stopped", code=code)
+        return code
+
+
+def serve_basics(peer: Peer, log: Log) -> None:
+    """The requests that every process answers."""
+
+    def ping(_: Ping) -> Pong:
+        return Pong(name=peer.name, progress=peer.progress, ready=peer.ready, waiting=peer.waiting)
+
+    def set_level(request: SetLogLevel) -> Done:
+        if request.level not in ("debug", "info", "warning", "error"):
+            raise ValueError(f"level: {request.level!r} is not debug, info, warning or error")
+        log.level = request.level
+        return Done()
+
+    peer.serve(Ping, ping)
+    peer.serve(SetLogLevel, set_level)
