@@ -1,0 +1,178 @@
+"""Real processes over ipc: late join, kill and restart of either side, garbage on every socket."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import zmq
+
+from bus.peer import AskFailed, Peer
+from schemas.facts import Node
+from schemas.requests import Ping, Pong
+from tests.processes.bus.conftest import BrokerProcess
+
+DEADLINE_S = 5.0
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+
+async def until(peer: Peer, condition: Callable[[], bool]) -> None:
+    """Hears until the condition holds; the deadline fails the test."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await peer.changes(0.05)
+
+
+NODES = {f"n{number}": Node(asn=number) for number in range(1200)}
+
+
+def test_a_late_joiner_gets_everything_that_was_said_before(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says:
+            says.publish("node", NODES)
+            assert await says.flushed(DEADLINE_S)
+            async with Peer("routing", broker.bus) as hears:
+                hears.subscribe("node")
+                await until(hears, lambda: hears.in_sync("node", "kube-watch"))
+                assert hears.rows("node") == NODES
+
+    run(story)
+
+
+def test_a_broker_restart_loses_nothing(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            says.publish("node", NODES)
+            await until(hears, lambda: hears.rows("node") == NODES)
+            broker.kill()
+            says.say("node", "n0", None)
+            says.say("node", "new", Node(asn=7))
+            assert len(hears.rows("node")) == len(NODES), "what was heard stays while the broker is away"
+            broker.start()
+            await until(hears, lambda: "new" in hears.rows("node") and "n0" not in hears.rows("node"))
+            assert len(hears.rows("node")) == len(NODES)
+
+    run(story)
+
+
+def test_a_restarted_publisher_removes_nothing_before_it_has_spoken(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            async with Peer("kube-watch", broker.bus) as says:
+                says.publish("node", {"n1": Node(asn=1), "n2": Node(asn=2)})
+                await until(hears, lambda: len(hears.rows("node")) == 2)
+            async with Peer("kube-watch", broker.bus) as says:
+                await until(says, lambda: says.broker_session is not None)
+                assert len(hears.rows("node")) == 2
+                await hears.changes(0)
+                says.publish("node", {"n2": Node(asn=2)})
+                await until(hears, lambda: list(hears.rows("node")) == ["n2"])
+
+    run(story)
+
+
+def test_a_request_is_answered_and_one_to_a_dead_service_fails_at_once(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("cni", broker.bus) as cni, Peer("tool-test", broker.bus) as tool:
+            cni.serve(Ping, lambda _: Pong(name="cni", progress=cni.progress, ready=True))
+            await until(tool, lambda: bool(tool.broker_session and cni.broker_session))
+            assert (await tool.ask("cni", Ping(), DEADLINE_S)).name == "cni"
+            started = time.monotonic()
+            with pytest.raises(AskFailed, match="nobody: not on the bus"):
+                await tool.ask("nobody", Ping(), DEADLINE_S)
+            assert time.monotonic() - started < DEADLINE_S / 2
+
+    run(story)
+
+
+def test_a_handler_that_fails_fails_its_request_alone(broker: BrokerProcess) -> None:
+    def broken(_: Ping) -> Pong:
+        raise ValueError("on purpose")
+
+    async def story() -> None:
+        async with Peer("cni", broker.bus) as cni, Peer("tool-test", broker.bus) as tool:
+            cni.serve(Ping, broken)
+            await until(tool, lambda: bool(tool.broker_session and cni.broker_session))
+            with pytest.raises(AskFailed, match="cni: ValueError: on purpose"):
+                await tool.ask("cni", Ping(), DEADLINE_S)
+            cni.serve(Ping, lambda _: Pong(name="cni", progress=0, ready=True))
+            assert (await tool.ask("cni", Ping(), DEADLINE_S)).ready
+
+    run(story)
+
+
+def test_garbage_on_the_sockets_is_counted_named_and_harms_nobody(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            hears.subscribe("process")
+            await until(says, lambda: says.broker_session is not None)
+            _throw_garbage(broker)
+            await until(hears, lambda: _count(hears, "bus", "malformed_messages") == 4)
+            says.publish("node", {"n1": Node(asn=1)})
+            await until(hears, lambda: "n1" in hears.rows("node"))
+        assert "malformed" in broker.log()
+        assert broker.alive()
+
+    run(story)
+
+
+def _count(peer: Peer, process: str, counter: str) -> int:
+    row = peer.rows("process").get(process)
+    return row.counters.get(counter, 0) if row else 0
+
+
+def _throw_garbage(broker: BrokerProcess) -> None:
+    context = zmq.Context()
+    dealer = context.socket(zmq.DEALER)
+    dealer.setsockopt(zmq.IDENTITY, b"garbage")
+    dealer.connect(f"ipc://{broker.bus}/broker")
+    dealer.send(b"\xff\xff not msgpack")
+    dealer.send(b"")
+    dealer.send_multipart([b"too", b"many", b"frames"])
+    dealer.send(b"\x82\xa1m\xa5rows\xa1v\x01")
+    dealer.close(linger=2000)
+    subscriber = context.socket(zmq.SUB)
+    subscriber.connect(f"ipc://{broker.bus}/fanout")
+    subscriber.setsockopt(zmq.SUBSCRIBE, b"\xff\x00\xff")
+    subscriber.close(linger=0)
+    context.term()
+
+
+def test_a_row_that_cannot_be_read_is_counted_and_the_others_live(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            says._outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
+            await until(hears, lambda: "good" in hears.rows("node"))
+            assert "bad" not in hears.rows("node")
+            assert hears.counters["malformed_messages"] == 1
+            assert "node bad: asn" in hears.last_malformed
+
+    run(story)
+
+
+def test_the_broker_refuses_a_directory_that_others_may_enter(broker: BrokerProcess) -> None:
+    broker.kill()
+    broker.bus.mkdir(exist_ok=True)
+    broker.bus.chmod(0o755)
+    broker.start()
+    assert broker._process
+    assert broker._process.wait(DEADLINE_S) == 2
+    assert "must be 0700" in broker.log()
+
+
+def test_the_broker_stops_cleanly_on_sigterm(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("cni", broker.bus) as cni:
+            await until(cni, lambda: cni.broker_session is not None)
+
+    run(story)
+    assert broker.terminate() == 0
