@@ -1,0 +1,51 @@
+# Each target does its own set-up: what is missing is installed first (apt, then a virtual environment).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+# command : Debian package
+TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 ethtool:ethtool kubectl:kubernetes-client
+
+.PHONY: demo test check lab contract bench clean setup tools
+
+demo: setup ## two nodes, their pods, real packets; processes killed under traffic
+	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
+
+test: setup ## the whole test suite
+	$(PY) -m pytest
+
+check: setup ## style, types, import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)
+	$(VENV)/bin/vppd lab up $(if $(VPP),--vpp $(VPP))
+
+contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
+	VPP="$(VPP)" $(PY) -m pytest tests/contract
+
+clean: ## takes away what the other targets made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: tools $(STAMP)
+
+tools:
+	@missing=(); for pair in $(TOOLS); do \
+	  command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \
+	python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	  echo "installing $${missing[*]}"; \
+	  sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+	  $$sudo apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $${missing[@]} >/dev/null; \
+	  if [[ " $${missing[*]} " == *" gobgpd "* ]]; then $$sudo systemctl disable --now gobgpd 2>/dev/null || true; fi; \
+	fi
+
+$(STAMP): setup.cfg pyproject.toml
+	python3 -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[lab,dev]'
+	touch $@

@@ -1,0 +1,119 @@
+"""Kubernetes watcher: API objects become facts.
+
+Hears    nothing on the bus; the Kubernetes API
+Says      Node, BgpConfiguration, IpPool, BlockAffinity
+Intents   none
+
+Starts and waits, named not-ready, while the API server is away; what was said stays said. The threads of
+`client.py` hand their reports to the loop, which is the only one to touch this state.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from actors.kube_watch.client import TROUBLE, Api, Watch, reason
+from actors.kube_watch.objects import WORD_OF_PLURAL, Objects
+from actors.kube_watch.watching import Report, Resource, State, calico_api, delay_s
+from actors.runtime.actor import Actor
+from schemas.config import NodeConfig
+from schemas.facts import Fact
+
+
+class KubeWatch(Actor):
+    """One table and one watch per resource."""
+
+    name: ClassVar[str] = "kube-watch"
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self.objects = {plural: Objects(plural) for plural in WORD_OF_PLURAL}
+        self.states: dict[str, State] = {}
+        self._watches: list[Watch] = []
+        self._stopping = threading.Event()
+
+    def take(self, resource: Resource, report: Report) -> None:
+        """One report of a watch, on the loop."""
+        objects = self.objects[resource.plural]
+        if isinstance(report, State):
+            self.states[resource.plural] = report
+            self.runtime.log.info("api server", resource=resource.plural, state=report)
+        else:
+            for error in objects.take(report):
+                self.runtime.peer.counters["malformed_objects"] += 1
+                self.runtime.log.warning("malformed object", why=error)
+        self.runtime.wake(f"kube/{resource.plural}")
+
+    def facts(self) -> Mapping[str, Mapping[str, Fact]]:
+        """All tables; said only once every one has been listed."""
+        return {objects.word: objects.facts for objects in self.objects.values()}
+
+    def waits_for(self) -> Sequence[str]:
+        """The resources that have not been listed yet, and why."""
+        missing = [plural for plural, objects in self.objects.items() if not objects.listed]
+        why = {plural: self.states.get(plural) for plural in missing}
+        return [f"kube-api {name}: {state.reason if state else 'not reached'}" for name, state in why.items()]
+
+    def unwell(self) -> Sequence[str]:
+        """Watches that have lost the server since, and objects that cannot be read."""
+        lost = [
+            f"kube-api {plural}: {state.reason}"
+            for plural, state in self.states.items()
+            if not state.connected and self.objects[plural].listed
+        ]
+        return lost + [error for objects in self.objects.values() for error in objects.unreadable.values()]
+
+    async def on_start(self) -> None:
+        """Finds the server in a thread of its own: discovery blocks, and may have to wait long."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._discover, args=(loop,), name="discover", daemon=True).start()
+
+    def _discover(self, loop: asyncio.AbstractEventLoop) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                api = Api.from_environment()
+                calico = calico_api(api.groups(), os.environ.get("CALICO_API_GROUP", ""))
+            except TROUBLE as error:
+                failures += 1
+                _call(loop, self._not_reached, State(False, reason(error)))
+                self._stopping.wait(delay_s(failures, time.time() % 1))
+                continue
+            _call(loop, self._begin, api, calico)
+            return
+
+    def _not_reached(self, state: State) -> None:
+        for plural in self.objects:
+            if self.states.get(plural) != state:
+                self.states[plural] = state
+        self.runtime.wake()
+
+    def _begin(self, api: Api, calico: str) -> None:
+        if self._stopping.is_set():
+            return
+        loop = asyncio.get_running_loop()
+
+        def hand_over(resource: Resource, report: Report) -> None:
+            _call(loop, self.take, resource, report)
+
+        for plural in self.objects:
+            resource = Resource("v1" if plural == "nodes" else calico, plural)
+            self._watches.append(Watch(api, resource, hand_over))
+        self.runtime.log.info("watching", calico=calico, resources=list(self.objects))
+        for watch in self._watches:
+            watch.start()
+
+    async def on_stop(self) -> None:
+        """Ends the watches, together, each in less than a second."""
+        self._stopping.set()
+        await asyncio.gather(*(asyncio.to_thread(watch.stop) for watch in self._watches))
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: object, *arguments: object) -> None:
+    try:
+        loop.call_soon_threadsafe(what, *arguments)  # type: ignore[arg-type]
+    except RuntimeError:
+        return  # the loop has closed: the process is ending

@@ -1,0 +1,98 @@
+"""The words' bytes are pinned by golden samples; malformed rows are named."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import codec, facts, intents, statuses
+from schemas.topics import INTENT_OWNERS, WORDS, status_word
+
+SAMPLES = Path(codec.__file__).parent / "samples" / "rows.json"
+
+EXAMPLES: dict[str, list[msgspec.Struct]] = {
+    "node": [facts.Node(ip4="192.0.2.7/24", ip6="2001:db8::7/64", asn=64512, labels={"zone": "a"})],
+    "bgp-configuration": [facts.BgpConfiguration(asn=64512, node_to_node_mesh=True, listen_port=179)],
+    "ip-pool": [facts.IpPool(cidr="10.0.0.0/16", nat_outgoing=True)],
+    "block-affinity": [facts.BlockAffinity(node="n1", cidr="10.0.0.0/26")],
+    "vpp": [facts.VppProcess(state="up", pid=17)],
+    "uplink": [facts.Uplink(state="running", interface="uplink/eth0", host_tap="host/eth0")],
+    "epoch": [facts.VppEpoch(connected=True, epoch=3, pid=17, version="26.10")],
+    "bgp-peer": [facts.BgpPeer(asn=64512, state="established", node="n2", routes=2)],
+    "pod-interface": [facts.PodInterface(interface="pod/d/w/eth0", netns="/run/netns/w")],
+    "process": [facts.Process(session=1, pid=2, waiting=("bus: no broker",), counters={"turns": 1})],
+    "intent": [
+        intents.Table("pods", 4, 2),
+        intents.AfPacket("uplink/eth0", "eth0", "02:00:00:00:00:07", "main-eth0"),
+        intents.Tap("pod/d/w/eth0", "eth0", "/run/netns/w", "tag"),
+        intents.Loopback("pod-loop/d/w/eth0", "02:00:00:00:00:01", "tag"),
+        intents.InterfaceTable("uplink/eth0", 4, "default"),
+        intents.Mtu("uplink/eth0", 1500),
+        intents.RxMode("uplink/eth0", "adaptive"),
+        intents.Gso("uplink/eth0"),
+        intents.Ip6("uplink/eth0"),
+        intents.AdminUp("uplink/eth0"),
+        intents.Address("uplink/eth0", "192.0.2.7/24", when_up=True),
+        intents.Unnumbered("pod/d/w/eth0", "pod-loop/d/w/eth0"),
+        intents.Neighbour("host/eth0", "192.0.2.7", "02:00:00:00:00:07"),
+        intents.Route("default", "10.0.1.0/26", (intents.Path(next_hop="192.0.2.8"),)),
+        intents.MulticastRoute("host-tap-eth0", "ff02::1/128", (intents.MulticastPath("uplink/eth0", True),)),
+        intents.NeighbourLimits(4),
+        intents.Punt(4, "tcp"),
+        intents.PuntRedirect(4, "punt"),
+        intents.ProxyArp("host-tap-eth0", "0.0.0.0", "255.255.255.255"),
+        intents.ProxyArpInterface("host/eth0"),
+        intents.NdProxy("host/eth0"),
+    ],
+    status_word("cni"): [
+        statuses.Pending(1, ("interface/uplink/eth0",)),
+        statuses.Applied(1, 3, {"sw_if_index": 4}),
+        statuses.Failed(1, "NO_SUCH_FIB", 1.5),
+        statuses.Rejected(1, "mtu: 9 outside 64 to 9216"),
+    ],
+}
+
+
+def golden() -> dict[str, list[str]]:
+    samples: dict[str, list[str]] = json.loads(SAMPLES.read_text())
+    return samples
+
+
+@pytest.mark.parametrize("word", EXAMPLES)
+def test_the_bytes_of_every_word_are_those_of_the_golden_samples(word: str) -> None:
+    assert [codec.encode(example).hex() for example in EXAMPLES[word]] == golden()[word]
+
+
+@pytest.mark.parametrize("word", EXAMPLES)
+def test_golden_samples_are_still_understood(word: str) -> None:
+    for number, sample in enumerate(golden()[word]):
+        assert codec.decode(word, "key", bytes.fromhex(sample)) == EXAMPLES[word][number]
+
+
+def test_every_word_and_every_kind_of_intent_has_a_sample() -> None:
+    same_shape = {status_word(owner) for owner in INTENT_OWNERS} - {status_word("cni")}
+    assert set(EXAMPLES) == set(WORDS) - same_shape
+    assert {type(i) for i in EXAMPLES["intent"]} == set(intents.AnyIntent.__args__)
+
+
+def test_keys_of_intents_differ_between_kinds() -> None:
+    keys = [intent.key for intent in EXAMPLES["intent"] if isinstance(intent, intents.Intent)]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_field_of_the_wrong_type_is_named_with_its_word_and_key() -> None:
+    with pytest.raises(codec.Malformed, match="node n1: ip4: Expected `str"):
+        codec.decode("node", "n1", b"\x81\xa3ip4\x05")
+
+
+@given(st.sampled_from(sorted(WORDS)), st.binary(max_size=100))
+def test_arbitrary_bytes_are_malformed_or_a_value(word: str, data: bytes) -> None:
+    value: Any = None
+    with suppress(codec.Malformed):
+        value = codec.decode(word, "key", data)
+    assert value is None or isinstance(value, msgspec.Struct)
