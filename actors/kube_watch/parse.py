@@ -1,0 +1,118 @@
+"""One object of the Kubernetes API becomes one fact. Pure.
+
+Each function takes the decoded JSON of one object, whatever it may be, and returns (key, fact), or raises
+Malformed, never anything else. Fields and their meaning: Calico's resource definitions. Defaults that Calico
+applies to an unset field are the managers' business, except where the fact has the default itself.
+"""
+
+import ipaddress
+from collections.abc import Callable
+
+from actors.kube_watch.fields import Fields, Malformed, shorten
+from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node
+
+__all__ = ["PARSERS", "Malformed", "name_of"]
+
+ANNOTATION = "projectcalico.org/"
+ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
+AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
+
+
+def opened(kind: str, body: object) -> tuple[str, Fields]:
+    """The name of an object and its fields."""
+    if not isinstance(body, dict):
+        raise Malformed(kind, "", f"expected an object, got {shorten(body)}")
+    name = Fields(kind, "", body).within("metadata").required_text("name")
+    return name, Fields(f"{kind} {name}", "", body)
+
+
+def name_of(kind: str, body: object) -> str:
+    """The key of an object that is gone: its name is all that matters."""
+    return opened(kind, body)[0]
+
+
+def node(body: object) -> tuple[str, Node]:
+    """core/v1 Node: what Calico writes into its annotations."""
+    name, fields = opened("Node", body)
+    meta = fields.within("metadata")
+    notes = meta.within("annotations")
+    calico_labels = notes.json(f"{ANNOTATION}labels")
+    parsed = Node(
+        ip4=notes.interface_address(f"{ANNOTATION}IPv4Address", 4),
+        ip6=notes.interface_address(f"{ANNOTATION}IPv6Address", 6),
+        asn=notes.asn(f"{ANNOTATION}ASNumber"),
+        # Kubernetes' own labels win over those set through Calico.
+        labels=calico_labels.all_texts() | meta.texts("labels"),
+    )
+    return name, parsed
+
+
+def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
+    """Calico BGPConfiguration."""
+    name, fields = opened("BGPConfiguration", body)
+    spec = fields.within("spec")
+    parsed = BgpConfiguration(
+        asn=spec.asn("asNumber"),
+        node_to_node_mesh=spec.truth("nodeToNodeMeshEnabled"),
+        listen_port=spec.port("listenPort"),
+        log_severity=spec.text("logSeverityScreen"),
+        service_cluster_ips=spec.prefixes("serviceClusterIPs"),
+        service_external_ips=spec.prefixes("serviceExternalIPs"),
+        service_load_balancer_ips=spec.prefixes("serviceLoadBalancerIPs"),
+    )
+    return name, parsed
+
+
+def ip_pool(body: object) -> tuple[str, IpPool]:
+    """Calico IPPool. At most one encapsulation, and no IP in IP for IPv6."""
+    name, fields = opened("IPPool", body)
+    spec = fields.within("spec")
+    cidr = spec.prefix("cidr")
+    ipip = spec.choice("ipipMode", ENCAPSULATION_MODES) or "Never"
+    vxlan = spec.choice("vxlanMode", ENCAPSULATION_MODES) or "Never"
+    if ipip != "Never" and vxlan != "Never":
+        raise spec.wrong("vxlanMode", f"is {vxlan} beside ipipMode {ipip}: at most one is not Never")
+    if ipip != "Never" and ipaddress.ip_network(cidr).version == 6:
+        raise spec.wrong("ipipMode", f"is {ipip}, but {cidr} is IPv6")
+    parsed = IpPool(
+        cidr=cidr,
+        ipip_mode=ipip,
+        vxlan_mode=vxlan,
+        nat_outgoing=spec.truth("natOutgoing") or False,
+        disabled=spec.truth("disabled") or False,
+        disable_bgp_export=spec.truth("disableBGPExport") or False,
+    )
+    return name, parsed
+
+
+def block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
+    """Calico BlockAffinity. One that binds its block to something else than a node is no fact: None."""
+    name, fields = opened("BlockAffinity", body)
+    spec = fields.within("spec")
+    if (spec.text("type") or "host") != "host":
+        return name, None
+    parsed = BlockAffinity(
+        node=spec.required_text("node"),
+        cidr=spec.prefix("cidr"),
+        state=spec.choice("state", AFFINITY_STATES) or "confirmed",
+        deleted=deleted(spec),
+    )
+    return name, parsed
+
+
+def deleted(spec: Fields) -> bool:
+    """Whether an affinity is being deleted: text in API v1, true or false in v3."""
+    value = spec.value("deleted", (bool, str), "true or false")
+    if value in ("true", "false"):
+        return bool(value == "true")
+    if isinstance(value, str) and value:
+        raise spec.wrong("deleted", f"expected true or false, got {shorten(value)}")
+    return bool(value)
+
+
+PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
+    "nodes": node,
+    "bgpconfigurations": bgp_configuration,
+    "ippools": ip_pool,
+    "blockaffinities": block_affinity,
+}

@@ -1,0 +1,156 @@
+"""The list and watch protocol as data: what to ask for, what an answer means, when to ask again. Pure.
+
+Source: Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "410 Gone".
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+Object: TypeAlias = Any
+"""What should be a JSON object of the API. Unchecked: it may be any JSON."""
+
+CRD_API = "crd.projectcalico.org/v1"
+NATIVE_API = "projectcalico.org/v3"
+
+PAGE_OBJECTS = 500  # objects of one list request: bounds the size of an answer
+WATCH_TIMEOUT_S = 290  # the server ends a watch after this long, and we resume it
+
+BACKOFF_S_MIN = 0.2
+BACKOFF_S_MAX = 20.0
+JITTER = 0.5  # share of the delay that is left to chance, so that nodes do not come back in step
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One cluster-scoped or all-namespaces collection: `api` is "v1" or "group/version"."""
+
+    api: str
+    plural: str
+
+    @property
+    def path(self) -> str:
+        """The collection's URL path."""
+        root = "apis" if "/" in self.api else "api"
+        return f"/{root}/{self.api}/{self.plural}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Everything there is, as of `version`: what is not among `items` does not exist."""
+
+    items: list[Object]
+    version: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change: `kind` is ADDED, MODIFIED or DELETED. ADDED may repeat what is known."""
+
+    kind: str
+    object: Object
+
+
+@dataclass(frozen=True)
+class State:
+    """How the watch is: `connected`, or waiting for the reason given."""
+
+    connected: bool
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return "connected" if self.connected else f"waiting: {self.reason}"
+
+
+Report: TypeAlias = Listed | Event | State
+
+
+class Refused(Exception):
+    """The server refused: a Status instead of an answer. `code` 410 asks for a new list."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}".strip())
+        self.code = code
+
+
+class Page(Struct):
+    """One answer to a list request."""
+
+    items: list[Object] | None = None
+    metadata: Object = None
+
+
+class Line(Struct):
+    """One line of a watch."""
+
+    type: str
+    object: Object = None
+
+
+def list_query(page: str) -> str:
+    """Query of a list request; `page` is "" or what the last answer calls `continue`."""
+    query = {"limit": str(PAGE_OBJECTS)} | ({"continue": page} if page else {})
+    return urlencode(query)
+
+
+def watch_query(version: str) -> str:
+    """Query of a watch request that begins after `version`."""
+    return urlencode(
+        {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": WATCH_TIMEOUT_S,
+        }
+    )
+
+
+def understood(line: Line) -> Event | None:
+    """The event of a watch line; None for a bookmark or a type this client does not know.
+
+    Raises Refused for an ERROR event.
+    """
+    if line.type == "ERROR":
+        status = line.object if isinstance(line.object, dict) else {}
+        code, message = status.get("code"), status.get("message")
+        raise Refused(code if isinstance(code, int) else 500, str(message or "error event"))
+    if line.type in ("ADDED", "MODIFIED", "DELETED"):
+        return Event(line.type, line.object)
+    return None
+
+
+def version_of(body: Object) -> str:
+    """The resourceVersion of an object or a list; "" when it has none."""
+    return meta_text(body, "resourceVersion")
+
+
+def meta_text(body: Object, field: str) -> str:
+    """A text field of the metadata; "" when there is none."""
+    meta = body.get("metadata") if isinstance(body, dict) else None
+    value = meta.get(field) if isinstance(meta, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def delay_s(failures: int, chance: float) -> float:
+    """Seconds to wait after so many failures in a row; `chance` is in [0, 1)."""
+    longest = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(failures - 1, 16))
+    return longest * (1 - JITTER * chance)
+
+
+def calico_api(groups: Collection[str], override: str = "") -> str:
+    """The API of Calico's objects: `crd.projectcalico.org/v1` or `projectcalico.org/v3`.
+
+    `groups` are the names of the API groups that discovery shows, `override` is $CALICO_API_GROUP. As Calico
+    chooses: v3 only where it is alone, because beside the v1 group it is an API server on top of that.
+    Raises ValueError for an override that is neither.
+    """
+    if override:
+        for api in (CRD_API, NATIVE_API):
+            if override in (api, api.partition("/")[0]):
+                return api
+        raise ValueError(f"CALICO_API_GROUP is {override!r}, expected {CRD_API} or {NATIVE_API}")
+    alone = "projectcalico.org" in groups and "crd.projectcalico.org" not in groups
+    return NATIVE_API if alone else CRD_API
