@@ -155,9 +155,7 @@ class Broker:
         rows += [Row(name) for name in self._said if name not in said]
         full, self._said = not self._seq, said
         self._seq += 1
-        checkpoint = Rows(
-            sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows
-        )
+        checkpoint = Rows(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
         return [Post(None, part) for part in self.ledger.take(checkpoint)]
 
 

@@ -45,9 +45,7 @@ def load(log: Log) -> NodeConfig:
     return config
 
 
-def run_process(
-    name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None
-) -> NoReturn:
+def run_process(name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None) -> NoReturn:
     """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event it is given."""
     parser(command, description).parse_args(argv)
     log = Log(name)

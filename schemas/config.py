@@ -192,12 +192,8 @@ VARIABLES = (
     Variable("VPPD_VPP_NETNS", "vpp_netns", str, "named namespace in which VPP holds virtual uplinks"),
     Variable("VPPD_HOST_NETNS", "host_netns", str, 'the host\'s namespace for its tap: "pid:1" or a path'),
     Variable("VPPD_CNI_SOCKET", "cni_socket", Path, "socket that Calico's CNI plugin calls"),
-    Variable(
-        "VPPD_GATEWAY_WAIT", "gateway_wait_s", _seconds(0, 300), "s; no gateway by then: NIC given back"
-    ),
-    Variable(
-        "VPPD_TAKEOVER_WAIT", "takeover_wait_s", _seconds(1, 300), "s; VPP not configured: NIC given back"
-    ),
+    Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", _seconds(0, 300), "s; no gateway by then: NIC given back"),
+    Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", _seconds(1, 300), "s; VPP not configured: NIC given back"),
     Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", _seconds(0.1, 60), "s; a CNI call is answered by then"),
     Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", _one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
@@ -237,15 +233,11 @@ def _impossible(config: NodeConfig) -> list[str]:
         wrong.append("CALICOVPP_INTERFACES: uplinkInterfaces: more than one isMain")
     for uplink in uplinks:
         if uplink.vppDriver not in DRIVERS:
-            wrong.append(
-                f"CALICOVPP_INTERFACES: {uplink.interfaceName}: unknown vppDriver {uplink.vppDriver!r}"
-            )
+            wrong.append(f"CALICOVPP_INTERFACES: {uplink.interfaceName}: unknown vppDriver {uplink.vppDriver!r}")
         if not 1 <= len(uplink.interfaceName) <= 15:
             wrong.append(f"CALICOVPP_INTERFACES: interfaceName {uplink.interfaceName!r}: 1 to 15 characters")
         if uplink.mtu and not 1280 <= uplink.mtu <= 9216:
-            wrong.append(
-                f"CALICOVPP_INTERFACES: {uplink.interfaceName}: mtu {uplink.mtu} outside 1280 to 9216"
-            )
+            wrong.append(f"CALICOVPP_INTERFACES: {uplink.interfaceName}: mtu {uplink.mtu} outside 1280 to 9216")
     return wrong
 
 

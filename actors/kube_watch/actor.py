@@ -69,6 +69,7 @@ class KubeWatch(Actor):
     async def on_start(self) -> None:
         """Finds the server in a thread of its own: discovery blocks, and may have to wait long."""
         loop = asyncio.get_running_loop()
+        threading.excepthook = lambda args: _call(loop, self._thread_failed, args.exc_value)
         threading.Thread(target=self._discover, args=(loop,), name="discover", daemon=True).start()
 
     def _discover(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -84,6 +85,10 @@ class KubeWatch(Actor):
                 continue
             _call(loop, self._begin, api, calico)
             return
+
+    def _thread_failed(self, error: BaseException | None) -> None:
+        """An exception that a watch's thread did not expect is our bug: it ends the process, not the thread."""
+        self.runtime.fail(error)
 
     def _not_reached(self, state: State) -> None:
         for plural in self.objects:

@@ -48,7 +48,7 @@ class Objects:
             self._keep_last(item, before or {})
             self.unreadable[error.object] = str(error)
             return [str(error)]
-        self.unreadable = {o: e for o, e in self.unreadable.items() if not o.endswith(f" {key}")}
+        self._readable(key)
         if fact is None:
             self.facts.pop(key, None)
         else:
@@ -65,7 +65,13 @@ class Objects:
 
     def _forget(self, item: Object) -> list[str]:
         try:
-            self.facts.pop(name_of(self.plural, item), None)
+            key = name_of(self.plural, item)
         except Malformed as error:
             return [str(error)]
+        self.facts.pop(key, None)
+        self._readable(key)
         return []
+
+    def _readable(self, key: str) -> None:
+        """The object's last error no longer holds."""
+        self.unreadable = {o: e for o, e in self.unreadable.items() if not o.endswith(f" {key}")}

@@ -57,9 +57,10 @@ class Runtime:
         self._tasks.discard(task)
         if task.cancelled() or task.exception() is None:
             return
-        self._fail(task.exception())
+        self.fail(task.exception())
 
-    def _fail(self, error: BaseException | None) -> None:
+    def fail(self, error: BaseException | None) -> None:
+        """Ends the process because of our own bug; supervisord brings it back with fresh snapshots."""
         trace = "".join(traceback.format_exception(error)) if error else ""
         self.log.error("our bug", error=error, trace=trace)
         self._failed = True
@@ -80,9 +81,7 @@ class Runtime:
         wish = set(keys)
         try:
             async with self._status_changed:
-                await asyncio.wait_for(
-                    self._wait(lambda: None if wish & self._statuses.keys() else True), within_s
-                )
+                await asyncio.wait_for(self._wait(lambda: None if wish & self._statuses.keys() else True), within_s)
         except TimeoutError:
             left = sorted(wish & self._statuses.keys())
             raise NotRealised(f"{left[0]}: still in VPP (and {len(left) - 1} more)") from None
@@ -107,7 +106,7 @@ class Runtime:
             while not self._stop.is_set():
                 await self._turn(status)
         except Exception as error:  # any exception here is our bug: log, exit, come back by supervisord
-            self._fail(error)
+            self.fail(error)
         stopping.cancel()
         await self._close()
         return EXIT_FAILED if self._failed else 0

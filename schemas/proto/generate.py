@@ -1,4 +1,4 @@
-"""Generates the Python of the .proto files beside this one: `python -m schemas.proto.generate [DIRECTORY]`."""
+"""Generates the Python of the .proto files beside this one."""
 
 import argparse
 import sys
@@ -33,9 +33,7 @@ def generate(into: Path) -> list[Path]:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m schemas.proto.generate", description=__doc__)
-    parser.add_argument(
-        "directory", nargs="?", type=Path, default=HERE.parent.parent, help="default: in place"
-    )
+    parser.add_argument("directory", nargs="?", type=Path, default=HERE.parent.parent, help="default: in place")
     generate(parser.parse_args().directory)
     return 0
 

@@ -17,9 +17,7 @@ def test_a_request_to_a_live_service_goes_there_and_its_answer_comes_back() -> N
 
 
 def test_a_request_to_a_service_that_is_not_there_fails_at_once_by_name() -> None:
-    assert Switchboard().ask(ASKER, ASK, now=0.0) == [
-        Post(ASKER, Answer(id="1", error="cni: not on the bus"))
-    ]
+    assert Switchboard().ask(ASKER, ASK, now=0.0) == [Post(ASKER, Answer(id="1", error="cni: not on the bus"))]
 
 
 def test_a_request_fails_when_its_service_dies_or_restarts() -> None:

@@ -1,0 +1,172 @@
+"""What BGP and VPP should hold, from facts and learnt paths. Pure.
+
+Spec of routing, sections 2, 3, 5, 7 and 9: mesh between all nodes, sessions per family both ends have; own
+confirmed blocks advertised whole; a learnt prefix becomes a plain route where its pool wants no tunnel.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
+
+from actors.routing.gobgp.state import Global, Peer, Wanted
+from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
+from schemas.intents import DEFAULT_TABLE, Path, Route
+
+ASN_DEFAULT = 64512
+PORT_DEFAULT = 179
+VERSIONS = (4, 6)
+Network = IPv4Network | IPv6Network
+
+
+@dataclass
+class World:
+    """All that the routing manager knows."""
+
+    me: str
+    restart_s: int = 120
+    nodes: dict[str, Node] = field(default_factory=dict)
+    configurations: dict[str, BgpConfiguration] = field(default_factory=dict)
+    pools: dict[str, IpPool] = field(default_factory=dict)
+    affinities: dict[str, BlockAffinity] = field(default_factory=dict)
+    learnt: dict[str, str] = field(default_factory=dict)  # prefix -> next hop, as gobgpd says now
+    kept: dict[str, str] = field(default_factory=dict)  # the same from before, until peers have spoken again
+
+
+def configuration(world: World) -> BgpConfiguration:
+    """The cluster's configuration with this node's own on top, defaults filled in."""
+    cluster = world.configurations.get("default", BgpConfiguration())
+    own = world.configurations.get(f"node.{world.me}", BgpConfiguration())
+    mesh = cluster.node_to_node_mesh
+    return BgpConfiguration(
+        asn=cluster.asn or ASN_DEFAULT,
+        node_to_node_mesh=True if mesh is None else mesh,
+        listen_port=own.listen_port or cluster.listen_port or PORT_DEFAULT,
+        log_severity=own.log_severity or cluster.log_severity,
+    )
+
+
+def address_of(node: Node, version: int) -> str | None:
+    """The node's address of that family, without its mask."""
+    text = node.ip4 if version == 4 else node.ip6
+    return str(ip_interface(text).ip) if text else None
+
+
+def router_id(node: Node, name: str) -> str:
+    """The node's IPv4 address; without one, 32 bits derived from its name: an IPv6 id never peers."""
+    ip4 = address_of(node, 4)
+    if ip4:
+        return ip4
+    digest = hashlib.sha256(name.encode()).digest()
+    return str(IPv4Address(int.from_bytes(digest[:4]) | 1))
+
+
+def not_ready(world: World) -> list[str]:
+    """Why BGP cannot be configured yet."""
+    node = world.nodes.get(world.me)
+    if node is None:
+        return [f"Node {world.me}: not in Kubernetes"]
+    if not (node.ip4 or node.ip6):
+        return [f"Node {world.me}: no address (annotation projectcalico.org/IPv4Address or IPv6Address)"]
+    return []
+
+
+def bgp(world: World) -> Wanted:
+    """What gobgpd should hold. Only to be called while `not_ready` is empty."""
+    node, common = world.nodes[world.me], configuration(world)
+    own = {version: address for version in VERSIONS if (address := address_of(node, version))}
+    # gobgpd is given IPv6 before IPv4, as the reference does.
+    listen = tuple(own[version] for version in reversed(VERSIONS) if version in own)
+    blocks = [block for block in own_blocks(world) if block.version in own]
+    return Wanted(
+        bgp=Global(
+            asn=node.asn or common.asn or ASN_DEFAULT,
+            router_id=router_id(node, world.me),
+            listen_port=common.listen_port or PORT_DEFAULT,
+            listen_addresses=listen,
+        ),
+        peers={peer.address: peer for peer in mesh(world, own, common)},
+        paths={str(block): own[block.version] for block in blocks},
+        blocks=frozenset(map(str, blocks)),
+    )
+
+
+def mesh(world: World, own: dict[int, str], common: BgpConfiguration) -> Iterator[Peer]:
+    """A session to every other node for each family that both have."""
+    if not common.node_to_node_mesh:
+        return
+    for name, node in sorted(world.nodes.items()):
+        if name == world.me:
+            continue
+        override = world.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
+        cluster = world.configurations.get("default", BgpConfiguration()).listen_port
+        for version, local in own.items():
+            address = address_of(node, version)
+            if address and address != local:
+                yield Peer(
+                    address=address,
+                    asn=node.asn or common.asn or ASN_DEFAULT,
+                    local_address=local,
+                    port=override or cluster or PORT_DEFAULT,
+                    restart_s=world.restart_s,
+                )
+
+
+def own_blocks(world: World) -> list[Network]:
+    """The blocks that are confirmed as this node's, in order."""
+    mine = (
+        ip_network(block.cidr)
+        for block in world.affinities.values()
+        if block.node == world.me and block.state == "confirmed" and not block.deleted
+    )
+    return sorted(set(mine), key=lambda block: (block.version, block))
+
+
+def paths(world: World) -> dict[str, str]:
+    """Prefix -> next hop of all that should be reachable: what is said now wins over what is kept."""
+    return {**world.kept, **world.learnt}
+
+
+def routes(world: World) -> Iterator[Route]:
+    """A plain route for every usable path."""
+    own = set(map(str, own_blocks(world)))
+    for prefix, hop in sorted(paths(world).items()):
+        if prefix not in own and usable(world, prefix, hop) is None:
+            yield Route(DEFAULT_TABLE, prefix, (Path(next_hop=hop),))
+
+
+def unsupported(world: World) -> list[str]:
+    """Paths that cannot be used, each with the reason."""
+    reasons = ((prefix, usable(world, prefix, hop)) for prefix, hop in sorted(paths(world).items()))
+    return [f"path {prefix}: {reason}" for prefix, reason in reasons if reason]
+
+
+def usable(world: World, prefix: str, hop: str) -> str | None:
+    """None if a plain route does; else the reason why not."""
+    network, node = ip_network(prefix), world.nodes.get(world.me, Node())
+    if address_of(node, network.version) is None:
+        return f"this node has no IPv{network.version} address"
+    pool = pool_of(world, network)
+    if pool is None:
+        return None
+    modes = {"IPIP": pool.ipip_mode, "VXLAN": pool.vxlan_mode}
+    for tunnel, mode in modes.items():
+        if mode == "Always" or (mode == "CrossSubnet" and not same_subnet(node, hop)):
+            return f"pool {pool.cidr} wants {tunnel}, which is not supported yet"
+    return None
+
+
+def pool_of(world: World, network: Network) -> IpPool | None:
+    """The pool that contains the prefix."""
+    for _, pool in sorted(world.pools.items()):
+        cidr = ip_network(pool.cidr)
+        if cidr.version == network.version and network.subnet_of(cidr):  # type: ignore[arg-type]
+            return pool
+    return None
+
+
+def same_subnet(node: Node, hop: str) -> bool:
+    """Is the next hop inside the subnet of the node's own address?"""
+    address = ip_address(hop)
+    own = node.ip4 if address.version == 4 else node.ip6
+    return own is not None and address in ip_interface(own).network

@@ -1,0 +1,185 @@
+"""Edge: one gobgpd on a unix socket. The only file that makes its gRPC calls.
+
+All application errors of gobgpd are gRPC UNKNOWN with free text, so state is listed and compared, not guessed
+from errors. Its answers may be large: the limit of a message is gobgpd's own 256 MiB.
+"""
+
+from collections.abc import AsyncIterator, Awaitable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Self, TypeVar
+
+import grpc
+
+from actors.routing.gobgp import messages, paths
+from actors.routing.gobgp.plan import (
+    AddPeer,
+    Announce,
+    DeletePeer,
+    Operation,
+    SetPolicies,
+    Start,
+    Stop,
+    Withdraw,
+)
+from actors.routing.gobgp.state import Observed, PeerSeen
+from schemas.proto import gobgp_pb2 as pb
+from schemas.proto.gobgp_pb2_grpc import GobgpApiStub
+
+MESSAGE_BYTES_MAX = 256 << 20
+CALL_S_MAX = 5.0
+PATHS_PER_MESSAGE = 1000
+T = TypeVar("T")
+OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+LEVELS = {
+    "error": pb.SetLogLevelRequest.ERROR,
+    "warning": pb.SetLogLevelRequest.WARN,
+    "info": pb.SetLogLevelRequest.INFO,
+    "debug": pb.SetLogLevelRequest.DEBUG,
+    "trace": pb.SetLogLevelRequest.TRACE,
+}
+
+
+class GobgpAway(Exception):
+    """gobgpd does not answer."""
+
+
+class GobgpRefused(Exception):
+    """gobgpd answered an operation with an error; the text names operation and object."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"gobgpd refused {operation}: {reason}")
+        self.operation, self.reason = operation, reason
+
+
+class Gobgp:
+    """One gobgpd; an async context manager."""
+
+    def __init__(self, socket: Path) -> None:
+        self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=OPTIONS)
+        self._stub = GobgpApiStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._channel.close()
+
+    async def observe(self) -> Observed:
+        """All that gobgpd holds of what we configure. Raises GobgpAway."""
+        bgp = messages.started(await self._call("get BGP", self._stub.GetBgp(pb.GetBgpRequest(), timeout=CALL_S_MAX)))
+        if bgp is None:
+            return Observed()
+        return Observed(bgp, await self.peers(), await self._own_paths(), await self._blocks())
+
+    async def peers(self) -> dict[str, PeerSeen]:
+        """All sessions by peer address."""
+        call = self._stub.ListPeer(pb.ListPeerRequest(), timeout=CALL_S_MAX)
+        seen = [messages.peer_seen(reply.peer) async for reply in _stream("list peers", call)]
+        return {peer.address: peer for peer in seen}
+
+    async def _own_paths(self) -> dict[str, str]:
+        own: dict[str, str] = {}
+        for version in messages.VERSIONS:
+            request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.family(version))
+            async for reply in _stream("list paths", self._stub.ListPath(request, timeout=CALL_S_MAX)):
+                for path in filter(paths.is_local, reply.destination.paths):
+                    own[paths.prefix_of(path)] = paths.next_hop_of(path)
+        return own
+
+    async def _blocks(self) -> frozenset[str] | None:
+        """The blocks of our export policy; None: it is not the one that decides."""
+        request = pb.ListPolicyAssignmentRequest(name=messages.ASSIGNMENT, direction=pb.EXPORT)
+        call = self._stub.ListPolicyAssignment(request, timeout=CALL_S_MAX)
+        assigned = [r.assignment async for r in _stream("list policy assignments", call)]
+        ours = [a for a in assigned if [p.name for p in a.policies] == [messages.EXPORT_POLICY]]
+        if not ours or ours[0].default_action != pb.REJECT:
+            return None
+        call = self._stub.ListDefinedSet(pb.ListDefinedSetRequest(defined_type=pb.PREFIX), timeout=CALL_S_MAX)
+        sets = [r.defined_set async for r in _stream("list sets", call)]
+        found = [p.ip_prefix for s in sets if s.name.startswith("aggregated-") for p in s.prefixes]
+        return frozenset(str(ip_network(prefix)) for prefix in found)
+
+    async def apply(self, operation: Operation) -> None:
+        """Makes one operation true. Raises GobgpRefused, GobgpAway."""
+        match operation:
+            case Stop():
+                await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=CALL_S_MAX))
+            case Start(bgp=bgp):
+                name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
+                await self._call(name, self._stub.StartBgp(messages.start(bgp), timeout=CALL_S_MAX))
+            case SetPolicies(blocks=blocks):
+                await self._set_policies(blocks)
+            case Announce(paths=announced):
+                await self._announce(announced)
+            case Withdraw(prefix=prefix, next_hop=hop):
+                path = paths.encode(prefix, hop)
+                request = pb.DeletePathRequest(table_type=pb.GLOBAL, family=path.family, path=path)
+                await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=CALL_S_MAX))
+            case AddPeer(peer=peer, restarting=restarting):
+                message = pb.AddPeerRequest(peer=messages.peer(peer, restarting=restarting))
+                await self._call(f"add peer {peer.address}", self._stub.AddPeer(message, timeout=CALL_S_MAX))
+            case DeletePeer(address=address):
+                delete = pb.DeletePeerRequest(address=address)
+                await self._call(f"delete peer {address}", self._stub.DeletePeer(delete, timeout=CALL_S_MAX))
+
+    async def _set_policies(self, blocks: frozenset[str]) -> None:
+        request = messages.policies(blocks)
+        await self._call("set policies", self._stub.SetPolicies(request, timeout=CALL_S_MAX))
+        assign = self._stub.SetPolicyAssignment(messages.assignment(), timeout=CALL_S_MAX)
+        await self._call("set policy assignment", assign)
+
+    async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
+        async def requests() -> AsyncIterator[pb.AddPathStreamRequest]:
+            for start in range(0, len(announced), PATHS_PER_MESSAGE):
+                some = [paths.encode(*one) for one in announced[start : start + PATHS_PER_MESSAGE]]
+                yield pb.AddPathStreamRequest(table_type=pb.GLOBAL, paths=some)
+
+        name = f"announce {announced[0][0]} and {len(announced) - 1} more"
+        await self._call(name, self._stub.AddPathStream(requests(), timeout=CALL_S_MAX))
+
+    async def set_log_level(self, level: str) -> None:
+        """gobgpd's own log level."""
+        request = pb.SetLogLevelRequest(level=LEVELS[level])
+        await self._call("set log level", self._stub.SetLogLevel(request, timeout=CALL_S_MAX))
+
+    async def best_paths(self) -> AsyncIterator[list[pb.Path]]:
+        """Best paths of other nodes: all there are (maybe none), then changes. Ends by raising GobgpAway."""
+        best = pb.WatchEventRequest.Table.Filter(type=pb.WatchEventRequest.Table.Filter.BEST, init=True)
+        request = pb.WatchEventRequest(table=pb.WatchEventRequest.Table(filters=[best]))
+        first = True
+        async for event in _stream("watch paths", self._stub.WatchEvent(request)):
+            learnt = [p for p in event.table.paths if not paths.is_local(p) and paths.is_unicast(p)]
+            if learnt or first:
+                yield learnt
+            first = False
+        raise GobgpAway("watch ended")
+
+    async def _call(self, operation: str, call: Awaitable[T]) -> T:
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise _named(operation, error) from None
+
+
+async def _stream(operation: str, call: AsyncIterator[T]) -> AsyncIterator[T]:
+    try:
+        async for message in call:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        raise _named(operation, error) from None
+
+
+def _named(operation: str, error: grpc.aio.AioRpcError) -> Exception:
+    if error.code() in (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+    ):
+        return GobgpAway(f"{operation}: {error.details()}")
+    return GobgpRefused(operation, error.details() or error.code().name)

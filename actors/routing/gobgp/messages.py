@@ -1,0 +1,140 @@
+"""Peers and policies <-> gobgpd's messages. Pure.
+
+Export policy (spec of routing, section 7): an own block leaves as one prefix, addresses inside it do not;
+other paths that were injected here leave; what was learnt from others does not leave again.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from actors.routing.gobgp.paths import family
+from actors.routing.gobgp.state import Global, Peer, PeerSeen, Timers
+from schemas.proto import gobgp_pb2 as pb
+
+EXPORT_POLICY = "vppd-export"
+DEFERRAL_S = 10  # after our restart: routes are told by then, although some peer is still silent
+ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
+VERSIONS = (4, 6)
+
+
+def start(bgp: Global) -> pb.StartBgpRequest:
+    """StartBgp."""
+    return pb.StartBgpRequest(
+        **{
+            "global": pb.Global(
+                asn=bgp.asn,
+                router_id=bgp.router_id,
+                listen_port=bgp.listen_port,
+                listen_addresses=bgp.listen_addresses,
+            )
+        }
+    )
+
+
+def started(reply: pb.GetBgpResponse) -> Global | None:
+    """What GetBgp tells; None: not started."""
+    told: pb.Global = getattr(reply, "global")
+    if not told.asn:
+        return None
+    return Global(
+        asn=told.asn,
+        router_id=told.router_id,
+        listen_port=told.listen_port,
+        listen_addresses=tuple(told.listen_addresses),
+    )
+
+
+def peer(wanted: Peer, *, restarting: bool) -> pb.Peer:
+    """A peer. `restarting`: our gobgpd has lost its state, so the peer is asked to wait for our routes."""
+    return pb.Peer(
+        conf=pb.PeerConf(neighbor_address=wanted.address, peer_asn=wanted.asn),
+        timers=_timers(wanted.timers),
+        transport=pb.Transport(local_address=wanted.local_address, remote_port=wanted.port),
+        graceful_restart=pb.GracefulRestart(
+            enabled=True,
+            restart_time=wanted.restart_s,
+            deferral_time=DEFERRAL_S,
+            notification_enabled=True,
+            local_restarting=restarting,
+        ),
+        afi_safis=[
+            pb.AfiSafi(
+                config=pb.AfiSafiConfig(family=family(wanted.ip_version), enabled=True),
+                mp_graceful_restart=pb.MpGracefulRestart(config=pb.MpGracefulRestartConfig(enabled=True)),
+            )
+        ],
+    )
+
+
+def _timers(timers: Timers) -> pb.Timers:
+    return pb.Timers(
+        config=pb.TimersConfig(
+            hold_time=timers.hold_s,
+            keepalive_interval=timers.keepalive_s,
+            connect_retry=timers.connect_retry_s,
+            idle_hold_time_after_reset=timers.idle_hold_s,
+        )
+    )
+
+
+def peer_seen(told: pb.Peer) -> PeerSeen:
+    """A peer as ListPeer shows it."""
+    state = pb.PeerState.SessionState.Name(told.state.session_state).lower()
+    return PeerSeen(
+        address=told.conf.neighbor_address,
+        asn=told.conf.peer_asn,
+        local_address=told.transport.local_address,
+        state=state,
+        end_of_rib=state == "established"
+        and all(a.mp_graceful_restart.state.end_of_rib_received for a in told.afi_safis if a.config.enabled),
+        received=sum(a.state.received for a in told.afi_safis),
+    )
+
+
+def policies(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
+    """All sets and policies, to be replaced in one step."""
+    networks = [ip_network(block) for block in sorted(blocks)]
+    sets, statements = [], []
+    for version in VERSIONS:
+        own = [n for n in networks if n.version == version]
+        sets += [_set(f"aggregated-v{version}", [(str(n), n.prefixlen, n.prefixlen) for n in own])]
+        sets += [_set(f"host-v{version}", [(str(n), n.prefixlen + 1, n.max_prefixlen) for n in own])]
+        statements += [
+            _statement(f"aggregated-v{version}", pb.ACCEPT),
+            _statement(f"host-v{version}", pb.REJECT),
+        ]
+    local = pb.Statement(
+        name="local",
+        conditions=pb.Conditions(route_type=pb.Conditions.ROUTE_TYPE_LOCAL),
+        actions=pb.Actions(route_action=pb.ACCEPT),
+    )
+    policy = pb.Policy(name=EXPORT_POLICY, statements=[*statements, local])
+    return pb.SetPoliciesRequest(defined_sets=sets, policies=[policy])
+
+
+def _set(name: str, prefixes: list[tuple[str, int, int]]) -> pb.DefinedSet:
+    return pb.DefinedSet(
+        defined_type=pb.PREFIX,
+        name=name,
+        prefixes=[pb.Prefix(ip_prefix=p, mask_length_min=low, mask_length_max=high) for p, low, high in prefixes],
+    )
+
+
+def _statement(name: str, action: pb.RouteAction) -> pb.Statement:
+    return pb.Statement(
+        name=name,
+        conditions=pb.Conditions(prefix_set=pb.MatchSet(type=pb.MatchSet.ANY, name=name)),
+        actions=pb.Actions(route_action=action),
+    )
+
+
+def assignment() -> pb.SetPolicyAssignmentRequest:
+    """Our policy decides what leaves; what it does not accept stays."""
+    return pb.SetPolicyAssignmentRequest(
+        assignment=pb.PolicyAssignment(
+            name=ASSIGNMENT,
+            direction=pb.EXPORT,
+            policies=[pb.Policy(name=EXPORT_POLICY)],
+            default_action=pb.REJECT,
+        )
+    )

@@ -1,0 +1,107 @@
+"""Prefixes and next hops <-> gobgpd's paths. Pure.
+
+IPv4 unicast carries its next hop in NextHop, IPv6 unicast in MpReachNLRI (RFC 4760). NLRI and attributes
+travel as `google.protobuf.Any`. A change of best path brings only the new path; the loss of the last one
+brings it with `is_withdraw`, its attributes still there.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError, Message
+
+from schemas.proto import gobgp_pb2 as pb
+
+ORIGIN_IGP = 0
+LOCAL_NEIGHBOURS = ("", "<nil>")  # how gobgpd 3.10 shows a path that was injected over its API
+
+
+class MalformedPath(ValueError):
+    """A path that cannot be used; the text names its prefix and the attribute."""
+
+
+def family(ip_version: int) -> pb.Family:
+    """Unicast of IPv4 (4) or IPv6 (6)."""
+    afi = pb.Family.AFI_IP if ip_version == 4 else pb.Family.AFI_IP6
+    return pb.Family(afi=afi, safi=pb.Family.SAFI_UNICAST)
+
+
+def encode(prefix: str, next_hop: str) -> pb.Path:
+    """The path that announces `prefix` with `next_hop`; both of the same family."""
+    network = ip_network(prefix)
+    nlri = _any(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
+    attributes: list[Message] = [pb.OriginAttribute(origin=ORIGIN_IGP)]
+    if network.version == 4:
+        attributes.append(pb.NextHopAttribute(next_hop=next_hop))
+    else:
+        attributes.append(pb.MpReachNLRIAttribute(family=family(6), next_hops=[next_hop], nlris=[nlri]))
+    return pb.Path(nlri=nlri, pattrs=[_any(a) for a in attributes], family=family(network.version))
+
+
+def is_local(path: pb.Path) -> bool:
+    """Was this path injected here, over the API?"""
+    return path.neighbor_ip in LOCAL_NEIGHBOURS
+
+
+def is_unicast(path: pb.Path) -> bool:
+    """Is it an IPv4 or IPv6 unicast path?"""
+    return bool(path.nlri.TypeName() == "apipb.IPAddressPrefix")
+
+
+def prefix_of(path: pb.Path) -> str:
+    """The announced prefix. Raises MalformedPath."""
+    nlri = pb.IPAddressPrefix()
+    try:
+        path.nlri.Unpack(nlri)
+        return str(ip_network(f"{nlri.prefix}/{nlri.prefix_len}", strict=False))
+    except (ValueError, DecodeError) as error:
+        raise MalformedPath(f"path from {path.neighbor_ip}: nlri: {error}") from None
+
+
+def next_hop_of(path: pb.Path) -> str:
+    """The next hop: the first global address. Raises MalformedPath, which names prefix and attribute."""
+    prefix = prefix_of(path)
+    for hop in _next_hops(path, prefix):
+        try:
+            address = ip_address(hop)
+        except ValueError:
+            raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: {hop!r}") from None
+        if not address.is_link_local and not address.is_unspecified:
+            return str(address)
+    raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: none that is global")
+
+
+def _next_hops(path: pb.Path, prefix: str) -> list[str]:
+    hops: list[str] = []
+    for attribute in path.pattrs:
+        try:
+            match attribute.TypeName():
+                case "apipb.NextHopAttribute":
+                    hops.append(pb.NextHopAttribute.FromString(attribute.value).next_hop)
+                case "apipb.MpReachNLRIAttribute":
+                    hops += pb.MpReachNLRIAttribute.FromString(attribute.value).next_hops
+        except DecodeError as error:
+            raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: attribute: {error}") from None
+    return hops
+
+
+def _any(message: Message) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed
+
+
+def learn(learnt: dict[str, str], told: Iterable[pb.Path]) -> list[str]:
+    """Applies changes of best paths to `learnt` (prefix -> next hop). Returns an error for each unusable path."""
+    errors = []
+    for path in told:
+        try:
+            prefix = prefix_of(path)
+            if path.is_withdraw:
+                learnt.pop(prefix, None)
+            else:
+                learnt[prefix] = next_hop_of(path)
+        except MalformedPath as error:
+            errors.append(str(error))
+    return errors

@@ -1,0 +1,71 @@
+"""What gobgpd is to hold, and what it holds, as plain data."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Global:
+    """BGP of this node (gobgpd: StartBgp)."""
+
+    asn: int
+    router_id: str  # dotted quad, also on nodes without IPv4
+    listen_port: int = 179
+    listen_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timers:
+    """Timers of a session, seconds; 0: gobgpd's default."""
+
+    hold_s: int = 0
+    keepalive_s: int = 0
+    connect_retry_s: int = 0
+    idle_hold_s: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A BGP session. It carries the unicast prefixes of its own address's family."""
+
+    address: str
+    asn: int
+    local_address: str = ""
+    port: int = 179
+    restart_s: int = 120  # graceful restart time that we offer
+    timers: Timers = Timers()
+
+    @property
+    def ip_version(self) -> int:
+        return 6 if ":" in self.address else 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerSeen:
+    """A session as gobgpd shows it."""
+
+    address: str
+    asn: int
+    local_address: str = ""
+    state: str = "idle"
+    end_of_rib: bool = False  # the peer has said all its routes since the session came up
+    received: int = 0  # routes
+
+
+@dataclass
+class Wanted:
+    """What gobgpd should hold. `paths`: prefix -> our next hop; `blocks`: prefixes advertised whole."""
+
+    bgp: Global
+    peers: dict[str, Peer] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    blocks: frozenset[str] = frozenset()
+
+
+@dataclass
+class Observed:
+    """What gobgpd holds. `bgp` None: not started. `blocks` None: our export policy is not in place."""
+
+    bgp: Global | None = None
+    peers: dict[str, PeerSeen] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    blocks: frozenset[str] | None = None

@@ -1,0 +1,136 @@
+"""Edge: keeps one gobgpd in the state that `desired.py` wants, and tells what it learns.
+
+gobgpd may be away, start late, die, or refuse an operation: each is named, retried, and loses nothing else.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from actors.routing.desired import bgp, not_ready
+from actors.routing.gobgp import paths
+from actors.routing.gobgp.client import Gobgp, GobgpAway, GobgpRefused
+from actors.routing.gobgp.plan import operations
+from actors.routing.gobgp.state import PeerSeen
+
+if TYPE_CHECKING:
+    from actors.routing.actor import RoutingManager
+
+LOOK_EVERY_S = 0.5  # how often sessions are looked at
+COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
+AWAY_S = 0.2
+
+
+class Session:
+    """The relation with gobgpd, over all of its lives."""
+
+    def __init__(self, manager: "RoutingManager") -> None:
+        self.manager = manager
+        self.peers: dict[str, PeerSeen] = {}
+        self.told = False  # have all peers told all their routes, in this life of gobgpd?
+        self._away = "gobgpd: not reached yet"
+        self._refused: dict[str, str] = {}
+        self._changed = asyncio.Event()
+        self._keep_until = float("inf")
+        self._compare_at = float("-inf")
+
+    def facts_changed(self) -> None:
+        """What gobgpd should hold may have changed."""
+        self._compare_at = float("-inf")
+        self._changed.set()
+
+    def trouble(self) -> list[str]:
+        """Why BGP is not as it should be."""
+        silent = [f"BGP {p.address}: {p.state}" for p in self.peers.values() if p.state != "established"]
+        return ([self._away] if self._away else []) + list(self._refused.values()) + silent
+
+    async def run(self) -> None:
+        """For ever: one gobgpd after another."""
+        while True:
+            try:
+                async with Gobgp(self.manager.config.gobgp_socket) as gobgp:
+                    await self._live(gobgp)
+            except GobgpAway as away:
+                self._lost(str(away))
+                await asyncio.sleep(AWAY_S)
+
+    def _lost(self, why: str) -> None:
+        """gobgpd is gone: what it had learnt is kept until the next one knows better."""
+        if not self._away:
+            self.manager.runtime.log.warning("gobgpd away", why=why)
+        self._away = f"gobgpd: {why}"
+        world = self.manager.world
+        world.kept = {**world.kept, **world.learnt}
+        world.learnt = {}
+        self.peers, self.told = {}, False
+        self.facts_changed()
+        self.manager.runtime.wake("gobgpd/away")
+
+    async def _live(self, gobgp: Gobgp) -> None:
+        await gobgp.observe()
+        self._away = ""
+        self._keep_until = time.monotonic() + self.manager.config.bgp_restart_s
+        self.manager.runtime.log.info("gobgpd reached")
+        await gobgp.set_log_level(self.manager.config.bgp_log_level)
+        watch: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if not not_ready(self.manager.world) and not self.manager.missing_facts():
+                    await self._compare(gobgp)
+                    watch = watch or asyncio.create_task(self._watch(gobgp))
+                    await self._look(gobgp)
+                if watch and watch.done():
+                    watch.result()
+                await self._pause()
+        finally:
+            if watch:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    async def _compare(self, gobgp: Gobgp) -> None:
+        """Brings gobgpd to the wanted state; a refused operation is named and tried again, the others go on."""
+        now = time.monotonic()
+        if now < self._compare_at:
+            return
+        self._compare_at = now + COMPARE_EVERY_S
+        plan = operations(bgp(self.manager.world), await gobgp.observe())
+        self._refused = {}
+        for operation in plan:
+            try:
+                await gobgp.apply(operation)
+            except GobgpRefused as refused:
+                self._refused[refused.operation] = str(refused)
+                self.manager.runtime.peer.counters["gobgp_refusals"] += 1
+                self._compare_at = now + 2 * LOOK_EVERY_S
+        if plan:
+            names = [type(operation).__name__ for operation in plan]
+            self.manager.runtime.log.info("gobgpd configured", did=names, refused=list(self._refused.values()) or "-")
+            self.manager.runtime.wake("gobgpd/configured")
+
+    async def _watch(self, gobgp: Gobgp) -> None:
+        async for told in gobgp.best_paths():
+            for error in paths.learn(self.manager.world.learnt, told):
+                self.manager.runtime.peer.counters["malformed_paths"] += 1
+                self.manager.runtime.log.warning("malformed path", why=error)
+            self.manager.runtime.wake("bgp/paths")
+
+    async def _look(self, gobgp: Gobgp) -> None:
+        """Sessions as facts; once all peers have told everything, nothing is kept any more."""
+        peers = await gobgp.peers()
+        if peers != self.peers:
+            self.peers = peers
+            self.manager.runtime.wake("bgp/peers")
+        told = bool(peers) and all(peer.end_of_rib for peer in peers.values())
+        self.told = self.told or told
+        world = self.manager.world
+        if world.kept and (told or time.monotonic() > self._keep_until):
+            self.manager.runtime.log.info("resynchronised", all_told=told, routes=len(world.learnt))
+            world.kept = {}
+            self.manager.runtime.wake("bgp/resynchronised")
