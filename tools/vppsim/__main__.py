@@ -1,0 +1,6 @@
+"""`python -m tools.vppsim -c startup.conf`: the same as the console command `vppsim`."""
+
+from tools.vppsim.main import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,148 @@
+"""Interface addresses and the routes they bring (VPP: ip4_forward.c, ip6_forward.c).
+
+The routes exist while the interface is up: the prefix itself (resolve whoever is asked for), the own address (for
+us), and for IPv4 the network's and the broadcast address (dropped).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.fib.multicast import SPECIALS, Branch, Itf
+from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
+from tools.vppsim.fib.table import BITS, masked
+from tools.vppsim.interfaces import Interface
+from tools.vppsim.packets.headers import eui64_link_local, is_link_local6
+
+if TYPE_CHECKING:
+    from tools.vppsim.vpp import Vpp
+
+Route = tuple[bytes, int, Path, Trait]
+
+
+def routes_of(interface: Interface, family: int, address: bytes, length: int) -> Iterator[Route]:
+    """(prefix, length, path, traits) of everything one address brings."""
+    bits = BITS[family]
+    own = Path(kind=Kind.LOCAL, if_index=interface.index, next_hop=address, proto=family)
+    yield address, bits, own, Trait.CONNECTED | Trait.LOCAL
+    if length == bits:
+        return
+    yield address, length, Path(if_index=interface.index, proto=family), Trait.CONNECTED | Trait.ATTACHED
+    if family == 4 and length <= 30:
+        broadcast = (int.from_bytes(address) | (1 << bits - length) - 1).to_bytes(4)
+        yield from ((a, 32, DROP, Trait.DROP) for a in (masked(address, length), broadcast) if a != address)
+    elif family == 4:
+        other = (int.from_bytes(address) ^ 1).to_bytes(4)
+        yield other, 32, Path(if_index=interface.index, next_hop=other), Trait.ATTACHED
+
+
+def refresh(vpp: "Vpp", interface: Interface) -> None:
+    """Make the tables agree with an interface's addresses, state and tables."""
+    for family, table_id, address, length in interface.routes:
+        table = vpp.tables.unicast.get((family, table_id))
+        if table is not None:
+            table.drop(address, length, Source.INTERFACE)
+    interface.routes = list(_install(vpp, interface)) if interface.admin_up else []
+    vpp.changed()
+
+
+def _install(vpp: "Vpp", interface: Interface) -> Iterator[tuple[int, int, bytes, int]]:
+    for family, addresses in interface.addresses.items():
+        table = vpp.tables.unicast[family, interface.tables[family]]
+        for own_address, own_length in addresses:
+            for address, length, path, traits in routes_of(interface, family, own_address, own_length):
+                table.put(address, length, Source.INTERFACE, (path,), traits)
+                yield family, table.table_id, address, length
+
+
+def add(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+    """Add an address; raises Refused with VPP's reasons."""
+    if family == 6 and is_link_local6(address):
+        set_link_local(vpp, interface, address, length)
+        return
+    if not 0 < length <= BITS[family]:
+        raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
+    _refuse_overlap(vpp, interface, family, address, length)
+    spoke = interface.speaks(family)
+    interface.addresses[family].append((address, length))
+    if family == 6:
+        enable6(vpp, interface)
+    elif not spoke:
+        listen_to_groups(vpp, interface, 4, True)
+    refresh(vpp, interface)
+
+
+def remove(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+    """Remove an address; raises Refused with VPP's reasons."""
+    if family == 6 and is_link_local6(address):
+        own = address == interface.link_local
+        raise Refused(Error.ADDRESS_NOT_DELETABLE if own else Error.ADDRESS_NOT_FOUND_FOR_INTERFACE)
+    if (address, length) not in interface.addresses[family]:
+        raise Refused(Error.ADDRESS_NOT_FOUND_FOR_INTERFACE)
+    interface.addresses[family].remove((address, length))
+    if family == 6:
+        disable6(vpp, interface)
+    elif not interface.speaks(4):
+        listen_to_groups(vpp, interface, 4, False)
+    refresh(vpp, interface)
+
+
+def remove_all(vpp: "Vpp", interface: Interface) -> None:
+    for family in (4, 6):
+        for address, length in list(interface.addresses[family]):
+            remove(vpp, interface, family, address, length)
+
+
+def set_link_local(vpp: "Vpp", interface: Interface, address: bytes, length: int = 128) -> None:
+    """Use `address` as the interface's link-local one; switches IPv6 on if it was off."""
+    if length != BITS[6]:
+        raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
+    interface.link_local = address
+    if not interface.v6_locks:
+        enable6(vpp, interface)
+    vpp.changed()
+
+
+def enable6(vpp: "Vpp", interface: Interface) -> bool:
+    """One more wants IPv6 on the interface. False: it was on already."""
+    interface.v6_locks += 1
+    if interface.v6_locks > 1:
+        return False
+    if not interface.link_local:
+        random_id = vpp.random_bytes(8)
+        made_up = b"\xfe\x80" + bytes(6) + bytes([random_id[0] & 0xFD]) + random_id[1:]
+        interface.link_local = eui64_link_local(interface.mac) if interface.ethernet else made_up
+    listen_to_groups(vpp, interface, 6, True)
+    return True
+
+
+def disable6(vpp: "Vpp", interface: Interface) -> None:
+    """One fewer wants IPv6 on the interface."""
+    interface.v6_locks -= 1
+    if not interface.v6_locks:
+        interface.link_local = b""
+        listen_to_groups(vpp, interface, 6, False)
+
+
+def listen_to_groups(vpp: "Vpp", interface: Interface, family: int, on: bool) -> None:
+    """Accept the groups every host listens to (all nodes, solicited nodes, ...) from the interface, or stop."""
+    table = vpp.tables.multicast[family, interface.tables[family]]
+    path = Path(if_index=interface.index, proto=family)
+    for address, length in SPECIALS[family]:
+        group = (address, length, bytes(len(address)))
+        if on:
+            table.add(group, Source.SPECIAL, [Branch(path, Itf.ACCEPT)])
+        else:
+            table.remove(group, Source.SPECIAL, [path])
+
+
+def _refuse_overlap(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+    """No overlapping prefixes in one table, but several addresses of one prefix on one interface."""
+    for other in vpp.interfaces:
+        if other.tables[family] != interface.tables[family]:
+            continue
+        for known, known_length in other.addresses[family]:
+            shorter = min(length, known_length)
+            sibling = other is interface and known_length == length and known != address
+            if masked(known, shorter) == masked(address, shorter) and not sibling:
+                raise Refused(Error.ADDRESS_IN_USE if family == 4 else Error.DUPLICATE_IF_ADDRESS)

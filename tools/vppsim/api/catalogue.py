@@ -1,0 +1,120 @@
+"""All words this stand-in knows: message ids, packers, and the JSON form for clients that ask for it.
+
+`get_api_json` returns one JSON document a subject, each with the types it needs, as VPP does; the same text feeds
+vpp_papi's serializer here, so what clients are told is what is spoken.
+"""
+
+import importlib
+import json
+import pkgutil
+from functools import cached_property
+from typing import Any
+
+from vpp_papi.vpp_papi import VPPApiJSONFiles
+
+from tools.vppsim.api import words as subjects
+from tools.vppsim.api.notation import BASE_TYPES, Words, parse, short_name
+
+FIXED_IDS = {"sockclnt_create": 15, "sockclnt_create_reply": 16, "sockclnt_delete": 17, "sockclnt_delete_reply": 18}
+"""A client must know these before it has seen the message table, so VPP never moves them."""
+
+FIRST_FREE_ID = 30
+API_VERSION = "0x76707073"
+
+
+class Catalogue:
+    """`names[id]`, `ids[name]`, `crc(name)`, and messages to and from bytes."""
+
+    def __init__(self) -> None:
+        self.subjects = _load()
+        everything = [name for words in self.subjects.values() for name in words.messages]
+        free = (name for name in everything if name not in FIXED_IDS)
+        self.ids = FIXED_IDS | {name: number for number, name in enumerate(free, FIRST_FREE_ID)}
+        self.names = {number: name for name, number in self.ids.items()}
+        self.services = {name: how for words in self.subjects.values() for name, how in words.services.items()}
+        self.definitions = {name: entry for words in self.subjects.values() for name, entry in words.messages.items()}
+        self._packers, _ = VPPApiJSONFiles.process_json_array_str(self.json)  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def json(self) -> str:
+        """The answer to get_api_json: a JSON array with one document a subject."""
+        types = {name: words for words in self.subjects.values() for name in _types_of(words)}
+        return json.dumps([_document(name, words, types) for name, words in self.subjects.items()])
+
+    def crc(self, name: str) -> str:
+        """The CRC of a message as eight hex digits."""
+        return str(self.definitions[name][-1]["crc"])[2:]
+
+    def fields(self, name: str) -> list[str]:
+        """The names of a message's fields, in order."""
+        return [entry[1] for entry in self.definitions[name][1:-1]]
+
+    def decode(self, name: str, data: bytes) -> Any:
+        """The message as a tuple with named fields; raises ValueError or struct.error when it is cut short."""
+        message, _ = self._packers[name].unpack(data, ntc=True)
+        return message
+
+    def encode(self, name: str, fields: dict[str, Any]) -> bytes:
+        """The bytes of message `name`; fields not given are zero."""
+        packed: bytes = self._packers[name].pack({"_vl_msg_id": self.ids[name], **fields})
+        return packed
+
+
+def _load() -> dict[str, Words]:
+    names = sorted(module.name for module in pkgutil.iter_modules(subjects.__path__))
+    names.sort(key=lambda name: name != "common")
+    return {name: parse(importlib.import_module(f"{subjects.__name__}.{name}").WORDS) for name in names}
+
+
+def _types_of(words: Words) -> dict[str, Any]:
+    return {**words.types, **words.unions, **words.enums, **words.flags, **words.aliases}
+
+
+def _uses(definition: Any) -> list[str]:
+    """Names of the types that a definition mentions."""
+    if isinstance(definition, dict):
+        return [short_name(definition["type"])]
+    used = (short_name(entry[0]) for entry in definition[1:] if isinstance(entry, list))
+    return [name for name in used if name not in BASE_TYPES]
+
+
+def _needed(words: Words, homes: dict[str, Words]) -> dict[str, Any]:
+    """Every type a subject uses, directly or through others, each after those that it uses itself."""
+    needed: dict[str, Any] = {}
+
+    def need(name: str) -> None:
+        if name in homes and name not in needed:
+            definition = _types_of(homes[name])[name]
+            for used in _uses(definition):
+                need(used)
+            needed[name] = definition
+
+    for definition in [*words.messages.values()]:
+        for used in _uses(definition):
+            need(used)
+    for name in _types_of(words):
+        need(name)
+    return needed
+
+
+def _document(module: str, words: Words, homes: dict[str, Words]) -> dict[str, Any]:
+    needed = _needed(words, homes)
+
+    def of_kind(kind: str) -> list[Any]:
+        return [definition for name, definition in needed.items() if name in getattr(homes[name], kind)]
+
+    return {
+        "module": module,
+        "types": of_kind("types"),
+        "messages": list(words.messages.values()),
+        "unions": of_kind("unions"),
+        "enums": of_kind("enums"),
+        "enumflags": of_kind("flags"),
+        "services": words.services,
+        "options": {"version": "1.0.0"},
+        "aliases": {name: needed[name] for name in needed if name in homes[name].aliases},
+        "vl_api_version": API_VERSION,
+        "imports": [],
+        "counters": [],
+        "paths": [],
+    }

@@ -1,0 +1,123 @@
+"""ARP: questions, answers, answering for others, learning (VPP: vnet/arp/arp.c, arp_proxy.c)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tools.vppsim.fib.paths import Source, Trait
+from tools.vppsim.fib.table import Entry, Table
+from tools.vppsim.interfaces import Interface
+from tools.vppsim.packets.headers import (
+    ARP,
+    ARP_LAYOUT,
+    ARP_REPLY,
+    ARP_REQUEST,
+    BROADCAST_MAC,
+    ETHERNET_LENGTH,
+    arp_packet,
+)
+
+if TYPE_CHECKING:
+    from tools.vppsim.vpp import Vpp
+
+ETHERNET_IP4 = (1, 0x0800, 6, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An ARP packet. `link_source` is the MAC that the frame came from."""
+
+    operation: int
+    sender_mac: bytes
+    sender: bytes
+    target: bytes
+    link_source: bytes
+
+    @property
+    def gratuitous(self) -> bool:
+        return self.sender == self.target
+
+
+class Arp:
+    """Hears ARP frames. `proxies` are ranges (table id, lowest, highest address) answered for others."""
+
+    def __init__(self, vpp: "Vpp") -> None:
+        self._vpp = vpp
+        self.proxies: list[tuple[int, bytes, bytes]] = []
+
+    def input(self, interface: Interface, frame: bytes) -> None:
+        """One ARP frame: VPP's own addresses first, then proxies."""
+        if len(frame) < ETHERNET_LENGTH + ARP_LAYOUT.size:
+            return
+        *layout, operation, mac, sender, _, target = ARP_LAYOUT.unpack_from(frame, ETHERNET_LENGTH)
+        question = Question(operation, mac, sender, target, frame[6:12])
+        if tuple(layout) != ETHERNET_IP4 or sender == bytes(4):
+            return
+        if interface.speaks(4) and not self._handle(interface, question):
+            return
+        if interface.proxy_arp and operation == ARP_REQUEST and self._proxied(interface.tables[4], target):
+            self._reply(interface, question)
+
+    def request(self, interface: Interface, address: bytes) -> None:
+        """Ask who has `address`; needs an address of ours to ask from."""
+        source = self._vpp.source_address(interface, address)
+        if source is not None and interface.device is not None:
+            packet = arp_packet(ARP_REQUEST, (interface.mac, source), (bytes(6), address))
+            interface.device.transmit(None, BROADCAST_MAC + interface.mac + ARP, packet)
+
+    def _handle(self, interface: Interface, question: Question) -> bool:
+        """Answer or learn. True: not for us, a proxy may have it. False: done with."""
+        table = self._vpp.tables.unicast[4, interface.tables[4]]
+        attached = self._sender_attached(table, question.sender)
+        if attached is None:
+            return True
+        entry = table.longest(question.target)
+        owner = entry.best.paths[0].if_index
+        if not attached and not self._borrows(interface, owner):
+            return False
+        if Source.ADJ in entry.sources:
+            if owner == interface.index and question.gratuitous:
+                self._learn(interface, question)
+            return True
+        return self._connected(interface, question, entry, owner)
+
+    def _connected(self, interface: Interface, question: Question, entry: Entry, owner: int) -> bool:
+        traits = next((c.traits for c in entry.sources.values() if c.traits & Trait.CONNECTED), Trait.NONE)
+        if not traits:
+            return True
+        if question.sender_mac != question.link_source:
+            return False
+        if question.operation == ARP_REPLY:
+            if traits & Trait.LOCAL:
+                self._learn(interface, question)
+            return True
+        if question.operation != ARP_REQUEST or not traits & Trait.LOCAL:
+            return True
+        if question.gratuitous or (owner != interface.index and not self._borrows(interface, owner)):
+            return False
+        self._reply(interface, question)
+        self._learn(interface, question)
+        return False
+
+    def _sender_attached(self, table: Table, sender: bytes) -> bool | None:
+        """Is the sender on a link of ours, by any prefix that covers it? None: it claims an address of ours."""
+        for entry in table.covers(sender, 32):
+            for contribution in entry.sources.values():
+                if contribution.traits & Trait.LOCAL:
+                    return None
+                if contribution.traits & (Trait.ATTACHED | Trait.CONNECTED):
+                    return True
+        return False
+
+    def _borrows(self, interface: Interface, owner: int) -> bool:
+        return interface.unnumbered is not None and interface.unnumbered == owner
+
+    def _proxied(self, table_id: int, target: bytes) -> bool:
+        return any(table == table_id and low <= target <= high for table, low, high in self.proxies)
+
+    def _reply(self, interface: Interface, question: Question) -> None:
+        packet = arp_packet(ARP_REPLY, (interface.mac, question.target), (question.sender_mac, question.sender))
+        if interface.device is not None:
+            interface.device.transmit(None, question.link_source + interface.mac + ARP, packet)
+
+    def _learn(self, interface: Interface, question: Question) -> None:
+        self._vpp.heard(interface, question.sender, question.sender_mac)

@@ -1,0 +1,78 @@
+"""ICMP: errors about packets we could not carry, and echo replies.
+
+An error leaves from an address of the interface its packet came in by (that interface's own, or the one it borrows);
+without one nothing is sent. Errors are never sent about errors, multicasts or later fragments (RFC 1122, RFC 4443).
+"""
+
+from typing import TYPE_CHECKING
+
+from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.packets.headers import ICMP, ICMP6, icmp4, icmp6, ip4_header, ip6_header, is_multicast
+from tools.vppsim.packets.vnet import completed
+
+if TYPE_CHECKING:
+    from tools.vppsim.vpp import Vpp
+
+ECHO_REQUEST = {4: 8, 6: 128}
+ECHO_REPLY = {4: 0, 6: 129}
+ERROR_BYTES_MAX = {4: 576, 6: 1280}
+ERRORS4 = {3, 4, 5, 11, 12}
+
+
+class Icmp:
+    """Makes and sends ICMP."""
+
+    def __init__(self, vpp: "Vpp") -> None:
+        self._vpp = vpp
+
+    def time_exceeded(self, packet: Packet) -> None:
+        self._error(packet, {4: (11, 0), 6: (3, 0)}, 0)
+
+    def too_big(self, packet: Packet, mtu: int) -> None:
+        self._error(packet, {4: (3, 4), 6: (2, 0)}, mtu)
+
+    def unreachable(self, packet: Packet, prohibited: bool = False) -> None:
+        self._error(packet, {4: (3, 13 if prohibited else 1), 6: (1, 1 if prohibited else 0)}, 0)
+
+    def port_unreachable(self, packet: Packet) -> None:
+        self._error(packet, {4: (3, 3), 6: (1, 4)}, 0)
+
+    def echo(self, packet: Packet) -> None:
+        """Answer a ping that was for us."""
+        if packet.vnet is not None:
+            completed(packet.data, packet.vnet)
+        rest = bytes(packet.payload[4:])
+        reply = self._build(packet.family, packet.destination, packet.source, (ECHO_REPLY[packet.family], 0), rest)
+        self._send(packet, reply)
+
+    def _error(self, packet: Packet, kinds: dict[int, tuple[int, int]], word: int) -> None:
+        interface = self._vpp.interfaces.get(packet.rx)
+        source = self._vpp.source_address(interface, packet.source) if interface else None
+        if source is None or not _may_be_told(packet):
+            self._vpp.count("icmp_error_suppressed")
+            return
+        room = ERROR_BYTES_MAX[packet.family] - (28 if packet.family == 4 else 48)
+        rest = word.to_bytes(4) + bytes(packet.data[:room])
+        self._send(packet, self._build(packet.family, source, packet.source, kinds[packet.family], rest))
+
+    def _build(self, family: int, source: bytes, to: bytes, kind: tuple[int, int], rest: bytes) -> bytes:
+        if family == 4:
+            body = icmp4(*kind, rest)
+            return ip4_header(source, to, ICMP, len(body)) + body
+        body = icmp6(source, to, *kind, rest)
+        return ip6_header(source, to, ICMP6, len(body)) + body
+
+    def _send(self, about: Packet, data: bytes) -> None:
+        interface = self._vpp.interfaces.get(about.rx)
+        if interface is not None:
+            answer = Packet(data, about.rx, local=True)
+            self._vpp.forward.route(answer, interface.tables[about.family])
+
+
+def _may_be_told(packet: Packet) -> bool:
+    if packet.is_later_fragment or is_multicast(packet.destination) or not any(packet.source):
+        return False
+    kind = packet.payload[0] if len(packet.payload) else 0
+    if packet.family == 4:
+        return not (packet.protocol == ICMP and kind in ERRORS4)
+    return not (packet.protocol == ICMP6 and kind < ECHO_REQUEST[6])

@@ -1,0 +1,133 @@
+"""Neighbour discovery for IPv6: solicitations, advertisements, answering for others (VPP: vnet/ip6-nd).
+
+Proxying is VPP's: on an interface where it is on, a multicast solicitation from a global source is answered whatever
+it asks for; a unicast one is answered if its destination is a host route of the interface's table.
+"""
+
+from typing import TYPE_CHECKING
+
+from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.fib.lookup import Act
+from tools.vppsim.fib.paths import Source, Trait
+from tools.vppsim.interfaces import Interface
+from tools.vppsim.packets.headers import (
+    ICMP6,
+    IP6,
+    icmp6,
+    ip6_header,
+    is_link_local6,
+    is_multicast,
+    multicast_mac,
+    solicited_node,
+)
+
+if TYPE_CHECKING:
+    from tools.vppsim.vpp import Vpp
+
+SOLICITATION, ADVERTISEMENT = 135, 136
+SOURCE_OPTION, TARGET_OPTION = 1, 2
+ROUTER, SOLICITED, OVERRIDE = 0x80, 0x40, 0x20
+HOPS = 255
+ALL_NODES = b"\xff\x02" + bytes(13) + b"\x01"
+
+
+class Nd:
+    """Hears and sends ICMPv6 types 135 and 136."""
+
+    KINDS = (SOLICITATION, ADVERTISEMENT)
+
+    def __init__(self, vpp: "Vpp") -> None:
+        self._vpp = vpp
+
+    def solicit(self, interface: Interface, address: bytes) -> None:
+        """Ask who has `address`."""
+        source = self._vpp.source_address(interface, address)
+        if source is None:
+            return
+        group = solicited_node(address)
+        body = bytes(4) + address + bytes([SOURCE_OPTION, 1]) + interface.mac
+        self._send(interface, multicast_mac(group), source, group, SOLICITATION, body)
+
+    def proxied(self, packet: Packet, interface: Interface) -> bool:
+        """Was it discovery that a proxy deals with? Called before anything is looked up."""
+        if not interface.nd_proxy or packet.protocol != ICMP6 or len(packet.payload) < 24:
+            return False
+        if packet.payload[0] not in self.KINDS:
+            return False
+        if is_multicast(packet.destination):
+            return self._proxied_multicast(packet, interface)
+        entry = self._vpp.tables.unicast[6, interface.tables[6]].exact(packet.destination, 128)
+        own = packet.destination == interface.link_local
+        if entry is None and not own:
+            return False
+        self._advertise(interface, packet)
+        return True
+
+    def input(self, packet: Packet) -> None:
+        """Discovery that reached one of our addresses or groups."""
+        interface = self._vpp.interfaces.get(packet.rx)
+        if interface is None or len(packet.payload) < 24 or packet.data[7] != HOPS:
+            return
+        if not self._on_link(packet, interface):
+            self._vpp.count("drop_nd_off_link")
+            return
+        solicited = packet.payload[0] == SOLICITATION
+        mac = _option(packet, SOURCE_OPTION if solicited else TARGET_OPTION)
+        if mac and any(packet.source):
+            self._vpp.heard(interface, packet.source if solicited else _target(packet), mac)
+        if solicited and self._ours(interface, _target(packet)):
+            self._advertise(interface, packet)
+
+    def _proxied_multicast(self, packet: Packet, interface: Interface) -> bool:
+        if not any(packet.source) or is_link_local6(packet.source):
+            return False
+        solicited = packet.payload[0] == SOLICITATION
+        mac = _option(packet, SOURCE_OPTION if solicited else TARGET_OPTION)
+        if not mac:
+            return False
+        self._vpp.heard(interface, packet.source if solicited else _target(packet), mac)
+        if solicited:
+            self._advertise(interface, packet)
+        return True
+
+    def _on_link(self, packet: Packet, interface: Interface) -> bool:
+        source = packet.source
+        if not any(source) or is_link_local6(source):
+            return True
+        verdict = self._vpp.lookup.verdict(6, interface.tables[6], source)
+        return verdict.act is Act.FORWARD and verdict.if_index == interface.index
+
+    def _ours(self, interface: Interface, target: bytes) -> bool:
+        if target == interface.link_local:
+            return True
+        entry = self._vpp.tables.unicast[6, interface.tables[6]].exact(target, 128)
+        if entry is None:
+            return False
+        own = entry.sources.get(Source.INTERFACE)
+        return (own is not None and bool(own.traits & Trait.LOCAL)) or Source.IP6_ND_PROXY in entry.sources
+
+    def _advertise(self, interface: Interface, packet: Packet) -> None:
+        """Answer a solicitation in `packet` with our MAC."""
+        target = _target(packet)
+        unspecified = not any(packet.source)
+        to = ALL_NODES if unspecified else packet.source
+        mac = multicast_mac(to) if unspecified else _option(packet, SOURCE_OPTION) or packet.link_source
+        flags = ROUTER | OVERRIDE | (0 if unspecified else SOLICITED)
+        body = bytes([flags, 0, 0, 0]) + target + bytes([TARGET_OPTION, 1]) + interface.mac
+        self._send(interface, mac, target, to, ADVERTISEMENT, body)
+
+    def _send(self, interface: Interface, mac: bytes, source: bytes, to: bytes, kind: int, rest: bytes) -> None:
+        if interface.device is not None and interface.ethernet:
+            body = icmp6(source, to, kind, 0, rest)
+            packet = ip6_header(source, to, ICMP6, len(body), HOPS) + body
+            interface.device.transmit(None, mac + interface.mac + IP6, packet)
+
+
+def _target(packet: Packet) -> bytes:
+    return bytes(packet.payload[8:24])
+
+
+def _option(packet: Packet, kind: int) -> bytes:
+    """The link-layer address of the first option, if it is of that kind (VPP looks no further)."""
+    option = bytes(packet.payload[24:32])
+    return option[2:] if len(option) == 8 and option[0] == kind and option[1] == 1 else b""

@@ -1,0 +1,1 @@
+"""The edge: Linux tuns, taps, links and network namespaces."""

@@ -1,0 +1,1 @@
+"""Where packets go: tables, routes and their resolution. No I/O here."""

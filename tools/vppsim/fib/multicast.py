@@ -1,0 +1,130 @@
+"""One multicast table of one family: groups, on which interfaces they may arrive, and where copies go.
+
+VPP keeps what the API said apart from what its interfaces need (all-nodes, solicited-node groups and so on); both
+count here: a packet is accepted if either accepts it, and copies go wherever either forwards.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import IntFlag
+
+from tools.vppsim.fib.paths import Kind, Path, Source
+from tools.vppsim.fib.table import masked
+
+
+class Itf(IntFlag):
+    """What a path of a group allows (VPP: mfib_types.api)."""
+
+    ACCEPT = 2
+    FORWARD = 4
+
+
+ACCEPT_ALL = 8
+"""Entry flag: packets may arrive on any interface."""
+
+Group = tuple[bytes, int, bytes]
+"""Group address, its length in bits, source address (all zero: any)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A path of a group, with what is allowed on it."""
+
+    path: Path
+    itf: Itf
+
+
+@dataclass(slots=True)
+class Contribution:
+    flags: int = 0
+    rpf_id: int = 0
+    branches: dict[tuple[object, ...], Branch] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Entry:
+    group: Group
+    sources: dict[Source, Contribution] = field(default_factory=dict)
+
+    def branches(self) -> list[Branch]:
+        """All paths, one for each way, permissions of all sources joined."""
+        joined: dict[tuple[object, ...], Branch] = {}
+        for contribution in self.sources.values():
+            for way, branch in contribution.branches.items():
+                known = joined.get(way)
+                joined[way] = replace(branch, itf=branch.itf | known.itf) if known else branch
+        return list(joined.values())
+
+    def accepts(self, if_index: int) -> bool:
+        if any(contribution.flags & ACCEPT_ALL for contribution in self.sources.values()):
+            return True
+        return any(b.path.if_index == if_index and b.itf & Itf.ACCEPT for b in self.branches())
+
+
+class MulticastTable:
+    """Table `table_id` of family 4 or 6."""
+
+    def __init__(self, family: int, table_id: int) -> None:
+        self.family, self.table_id = family, table_id
+        self._entries: dict[Group, Entry] = {}
+        here = Path(kind=Kind.LOCAL, proto=family)
+        for address, length in SPECIALS[family]:
+            self.add((address, length, bytes(len(address))), Source.SPECIAL, [Branch(here, Itf.FORWARD)])
+
+    def add(self, group: Group, source: Source, branches: list[Branch], flags: int = 0, rpf_id: int = 0) -> Entry:
+        """Add or change paths of a group for `source`."""
+        key = (masked(group[0], group[1]), group[1], group[2])
+        entry = self._entries.setdefault(key, Entry(key))
+        contribution = entry.sources.setdefault(source, Contribution())
+        contribution.flags, contribution.rpf_id = flags, rpf_id
+        contribution.branches.update({branch.path.way(): branch for branch in branches})
+        return entry
+
+    def remove(self, group: Group, source: Source, paths: list[Path]) -> None:
+        """Take paths away; a source without paths and flags says nothing more, an entry nobody wants goes."""
+        key = (masked(group[0], group[1]), group[1], group[2])
+        entry = self._entries.get(key)
+        if entry is None or source not in entry.sources:
+            return
+        for path in paths:
+            entry.sources[source].branches.pop(path.way(), None)
+        if not entry.sources[source].branches:
+            del entry.sources[source]
+        if not entry.sources:
+            del self._entries[key]
+
+    def forget_interface(self, if_index: int) -> None:
+        """Interface `if_index` was deleted: no path uses it any more."""
+        for entry in list(self._entries.values()):
+            for source, contribution in list(entry.sources.items()):
+                gone = [b.path for b in contribution.branches.values() if b.path.if_index == if_index]
+                if gone:
+                    self.remove(entry.group, source, gone)
+
+    def longest(self, group: bytes, source: bytes) -> Entry | None:
+        """The entry for a packet from `source` to `group`: (S,G) first, then the longest (*,G/m)."""
+        exact = self._entries.get((group, len(group) * 8, source))
+        if exact is not None:
+            return exact
+        anyone = bytes(len(group))
+        matches = (e for e in self._entries.values() if e.group[2] == anyone and self._covers(e, group))
+        return max(matches, key=lambda entry: entry.group[1], default=None)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry in a stable order."""
+        yield from (self._entries[key] for key in sorted(self._entries))
+
+    def _covers(self, entry: Entry, group: bytes) -> bool:
+        return masked(group, entry.group[1]) == entry.group[0]
+
+
+def _scoped(last: int) -> bytes:
+    return b"\xff\x02" + bytes(13) + bytes([last])
+
+
+SOLICITED_NODE = (b"\xff\x02" + bytes(9) + b"\x01\xff" + bytes(3), 104)
+SPECIALS = {
+    4: [(bytes([224, 0, 0, 1]), 32), (bytes([224, 0, 0, 2]), 32)],
+    6: [SOLICITED_NODE, (_scoped(1), 128), (_scoped(2), 128), (_scoped(0x16), 128)],
+}
+"""Groups every table delivers to VPP itself (VPP: ip4_mfib.c, ip6_mfib.c)."""

@@ -1,0 +1,78 @@
+"""Addresses of interfaces, IPv6 on and off, and reading them back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.vppsim import addressing
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.handlers import convert
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.vpp import Vpp
+
+
+@call("sw_interface_add_del_address")
+def sw_interface_add_del_address(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if message.del_all:
+        addressing.remove_all(vpp, interface)
+        return
+    address, length = convert.address(message.prefix.address), message.prefix.len
+    change = addressing.add if message.is_add else addressing.remove
+    change(vpp, interface, 4 if len(address) == 4 else 6, address, length)
+
+
+@call("sw_interface_ip6_enable_disable")
+def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+    """On when it is on is refused, yet counts: it takes one more off."""
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if message.enable:
+        if not addressing.enable6(vpp, interface):
+            raise Refused(Error.VALUE_EXIST)
+    elif not interface.v6_locks:
+        raise Refused(Error.IP6_NOT_ENABLED)
+    else:
+        addressing.disable6(vpp, interface)
+    vpp.changed()
+
+
+@call("sw_interface_ip6_get_link_local_address")
+def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: Client) -> Fields:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if not interface.link_local:
+        raise Refused(Error.IP6_NOT_ENABLED)
+    return {"ip": interface.link_local}
+
+
+@call("sw_interface_ip6_set_link_local_address")
+def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: Client) -> None:
+    addressing.set_link_local(vpp, vpp.interfaces.find(message.sw_if_index), bytes(message.ip))
+
+
+@call("sw_interface_ip6nd_ra_config")
+def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: Client) -> None:
+    """Router advertisements are never sent here, so suppressing them needs nothing done."""
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if not interface.v6_locks or not interface.ethernet:
+        raise Refused(Error.IP6_NOT_ENABLED)
+
+
+@dump("ip_address_dump")
+def ip_address_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    for address, length in interface.addresses[6 if message.is_ipv6 else 4]:
+        yield {"sw_if_index": interface.index, "prefix": convert.prefix_fields(address, length)}
+
+
+@dump("ip_unnumbered_dump")
+def ip_unnumbered_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for interface in vpp.interfaces:
+        if interface.unnumbered is not None and message.sw_if_index in (NONE, interface.index):
+            yield {"sw_if_index": interface.index, "ip_sw_if_index": interface.unnumbered}
+
+
+@dump("ip_dump")
+def ip_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for interface in vpp.interfaces:
+        if interface.unnumbered is None:
+            yield {"sw_if_index": interface.index, "is_ipv6": message.is_ipv6}

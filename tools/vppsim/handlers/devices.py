@@ -1,0 +1,166 @@
+"""Interfaces with a Linux end: taps and tuns, AF_PACKET uplinks; GSO on and off."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.devices.maker import Watched
+from tools.vppsim.devices.tuntap import TapRequest
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
+from tools.vppsim.vpp import Vpp
+
+TAP, UPLINK = "tap", "af-packet"
+GSO, CHECKSUM, PERSIST, ATTACH, TUN = 1, 2, 4, 8, 16
+QDISC_BYPASS, UPLINK_GSO = 1, 2
+MODE_ETHERNET, MODE_IP = 1, 2
+TUN_MTU_DEFAULT = 65355
+TAPS_MAX = 1 << 16
+RING_SIZE_DEFAULT, RING_SIZE_MAX = 256, 32768
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What the API said of a tap, to be dumped again."""
+
+    number: int
+    request: TapRequest
+    flags: int
+    rx_ring: int
+    tx_ring: int
+    host_name: str
+
+
+def _plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
+    """Put a new interface with its device into service."""
+    interface.device = device
+    vpp.add_interface(interface)
+    index = interface.index
+
+    def gone() -> None:
+        interface.link_up = False
+        vpp.changed()
+        vpp.log.warning("device_gone", interface=interface.name, sw_if_index=index)
+
+    device.start(lambda frame, vnet: vpp.ingress.receive(index, frame, vnet), gone)
+    return interface
+
+
+@call("tap_create_v3")
+def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+    number = _free_number(vpp, message.id)
+    rings = [size or RING_SIZE_DEFAULT for size in (message.rx_ring_sz, message.tx_ring_sz)]
+    flags = int(message.tap_flags)
+    request = _tap_request(message, flags)
+    device = vpp.devices.tap(request)
+    if any(size & (size - 1) or size > RING_SIZE_MAX for size in rings):
+        device.close()
+        raise Refused(Error.INIT_FAILED)
+    mac = b"" if request.tun else _mac(vpp, bytes(message.mac_address), message.use_random_mac)
+    interface = Interface(f"{'tun' if request.tun else 'tap'}{number}", TAP, mac, tag=message.tag[:TAG_LENGTH_MAX])
+    interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
+    if request.tun:
+        interface.link_mtu = interface.mtu[0] = request.host_mtu or TUN_MTU_DEFAULT
+    _plug(vpp, interface, device)
+    vpp.facts[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
+    return {"sw_if_index": interface.index}
+
+
+def _tap_request(message: Any, flags: int) -> TapRequest:
+    if message.host_ip4_prefix_set or message.host_ip6_prefix_set or message.host_ip4_gw_set or message.host_ip6_gw_set:
+        raise Refused(Error.UNIMPLEMENTED)
+    return TapRequest(
+        tun=bool(flags & TUN),
+        host_name=message.host_if_name if message.host_if_name_set else "",
+        namespace=message.host_namespace if message.host_namespace_set else "",
+        host_mac=bytes(message.host_mac_addr) if message.host_mac_addr_set else b"",
+        host_mtu=message.host_mtu_size if message.host_mtu_set else 0,
+        bridge=message.host_bridge if message.host_bridge_set else "",
+        persist=bool(flags & PERSIST),
+        attach=bool(flags & ATTACH),
+        checksum_offload=bool(flags & (GSO | CHECKSUM)),
+        segmentation_offload=bool(flags & GSO),
+    )
+
+
+def _free_number(vpp: Vpp, wanted: int) -> int:
+    used = {facts.number for facts in vpp.facts.values() if isinstance(facts, Tap)}
+    if wanted in used:
+        raise Refused(Error.INVALID_INTERFACE)
+    if wanted != NONE and wanted > TAPS_MAX:
+        raise Refused(Error.UNSPECIFIED)
+    return wanted if wanted != NONE else next(n for n in range(TAPS_MAX) if n not in used)
+
+
+def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
+    return b"\x02\xfe" + vpp.random_bytes(4) if random else mac
+
+
+@call("tap_delete_v2")
+def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if interface.kind != TAP:
+        raise Refused(Error.INVALID_SW_IF_INDEX)
+    vpp.delete_interface(interface)
+
+
+@dump("sw_interface_tap_v2_dump")
+def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for interface in vpp.interfaces:
+        tap = vpp.facts.get(interface.index)
+        if isinstance(tap, Tap) and message.sw_if_index in (NONE, interface.index):
+            yield {
+                "sw_if_index": interface.index,
+                "id": tap.number,
+                "rx_ring_sz": tap.rx_ring,
+                "tx_ring_sz": tap.tx_ring,
+                "host_mtu_size": tap.request.host_mtu,
+                "host_mac_addr": tap.request.host_mac,
+                "tap_flags": tap.flags,
+                "dev_name": interface.name,
+                "host_if_name": tap.host_name,
+                "host_namespace": tap.request.namespace,
+                "host_bridge": tap.request.bridge,
+            }
+
+
+@call("af_packet_create_v3")
+def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+    name, flags = message.host_if_name, int(message.flags)
+    if int(message.mode) not in (MODE_ETHERNET, MODE_IP):
+        raise Refused(Error.INVALID_VALUE)
+    if name in _uplinks(vpp).values():
+        raise Refused(
+            Error.IF_ALREADY_EXISTS, sw_if_index=next(i for i, known in _uplinks(vpp).items() if known == name)
+        )
+    device, host_mtu = vpp.devices.packet_socket(name, bool(flags & QDISC_BYPASS))
+    mac = _mac(vpp, bytes(message.hw_addr), message.use_random_hw_addr)
+    interface = Interface(f"host-{name}", UPLINK, mac, link_mtu=host_mtu)
+    interface.offload_checksum = interface.offload_segmentation = bool(flags & UPLINK_GSO)
+    _plug(vpp, interface, device)
+    vpp.facts[interface.index] = name
+    return {"sw_if_index": interface.index}
+
+
+def _uplinks(vpp: Vpp) -> dict[int, str]:
+    return {i.index: vpp.facts[i.index] for i in vpp.interfaces if i.kind == UPLINK}
+
+
+@call("af_packet_delete")
+def af_packet_delete(vpp: Vpp, message: Any, client: Client) -> None:
+    index = next((i for i, name in _uplinks(vpp).items() if name == message.host_if_name), None)
+    if index is None:
+        raise Refused(Error.SYSCALL_ERROR_1)
+    vpp.delete_interface(vpp.interfaces.find(index))
+
+
+@dump("af_packet_dump")
+def af_packet_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    yield from ({"sw_if_index": index, "host_if_name": name} for index, name in _uplinks(vpp).items())
+
+
+@call("feature_gso_enable_disable")
+def feature_gso_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index).gso_feature = message.enable_disable

@@ -1,0 +1,216 @@
+"""Interfaces of any kind: state, MTU, tables, tags, queues, events; loopbacks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.vppsim import addressing
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.interfaces import ETHERNET_MTU_DEFAULT, TAG_LENGTH_MAX, Interface
+from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.vpp import Vpp
+
+ADMIN_UP, LINK_UP = 1, 2
+LOOPBACK = "Loopback"
+
+
+@dataclass
+class Hole:
+    """The device of a loopback: nobody is behind it."""
+
+    lost: int = field(default=0)
+
+    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+        self.lost += 1
+
+    def close(self) -> None:
+        return None
+
+
+@dump("sw_interface_dump")
+def sw_interface_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """One, all (index 0 or ~0), or those whose name contains the filter."""
+    wanted, name = message.sw_if_index, message.name_filter.lower()
+    if not message.name_filter_valid and wanted not in (0, NONE):
+        interface = vpp.interfaces.get(wanted)
+        yield from [_details(interface)] if interface else []
+        return
+    for interface in vpp.interfaces:
+        if not message.name_filter_valid or name in interface.name.lower():
+            yield _details(interface)
+
+
+def _details(interface: Interface) -> Fields:
+    return {
+        "sw_if_index": interface.index,
+        "sup_sw_if_index": interface.index,
+        "l2_address": interface.mac,
+        "flags": (ADMIN_UP if interface.admin_up else 0) | (LINK_UP if interface.link_up else 0),
+        "link_speed": 0,
+        "link_mtu": interface.link_mtu,
+        "mtu": interface.mtu,
+        "interface_name": interface.name[:63],
+        "interface_dev_type": interface.kind[:63],
+        "tag": interface.tag,
+    }
+
+
+@call("sw_interface_set_flags")
+def sw_interface_set_flags(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.set_admin(vpp.interfaces.find(message.sw_if_index), bool(message.flags & ADMIN_UP))
+
+
+@call("sw_interface_set_mtu")
+def sw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index).mtu = list(message.mtu)
+
+
+@call("hw_interface_set_mtu")
+def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if not interface.ethernet:
+        raise Refused(Error.FEATURE_DISABLED)
+    interface.link_mtu = message.mtu
+    interface.mtu[0] = message.mtu
+
+
+@call("sw_interface_set_table")
+def sw_interface_set_table(vpp: Vpp, message: Any, client: Client) -> None:
+    """Refused while the interface has, or borrows, an address of that family."""
+    interface = vpp.interfaces.find(message.sw_if_index)
+    family = 6 if message.is_ipv6 else 4
+    vpp.tables.find(family, message.vrf_id)
+    lender = vpp.interfaces.get(interface.unnumbered) if interface.unnumbered is not None else interface
+    if lender is not None and lender.addresses[family]:
+        raise Refused(Error.ADDRESS_FOUND_FOR_INTERFACE)
+    listens = interface.speaks(family)
+    if listens:
+        addressing.listen_to_groups(vpp, interface, family, False)
+    interface.tables[family] = message.vrf_id
+    if listens:
+        addressing.listen_to_groups(vpp, interface, family, True)
+    vpp.tables.collect()
+
+
+@call("sw_interface_get_table")
+def sw_interface_get_table(vpp: Vpp, message: Any, client: Client) -> Fields:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    return {"vrf_id": interface.tables[6 if message.is_ipv6 else 4]}
+
+
+@call("sw_interface_set_unnumbered")
+def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
+    """`unnumbered_sw_if_index` borrows the addresses of `sw_if_index`; both must be in the same tables."""
+    borrower = vpp.interfaces.find(message.unnumbered_sw_if_index)
+    if message.is_add:
+        lender = vpp.interfaces.find(message.sw_if_index, Error.INVALID_SW_IF_INDEX_2)
+        if lender.tables != borrower.tables:
+            raise Refused(Error.UNEXPECTED_INTF_STATE)
+        borrower.unnumbered = lender.index
+    else:
+        borrower.unnumbered = None
+    vpp.changed()
+
+
+@call("sw_interface_tag_add_del")
+def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if message.is_add and not message.tag:
+        raise Refused(Error.INVALID_VALUE)
+    interface.tag = message.tag[:TAG_LENGTH_MAX] if message.is_add else ""
+
+
+@call("sw_interface_set_rx_mode")
+def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if interface.kind in ("local", LOOPBACK) or (message.queue_id_valid and message.queue_id != 0):
+        raise Refused(Error.UNIMPLEMENTED)
+    interface.rx_mode = int(message.mode)
+
+
+@call("sw_interface_set_rx_placement")
+def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> None:
+    """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
+    vpp.interfaces.find(message.sw_if_index)
+    if message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
+        raise Refused(Error.UNIMPLEMENTED)
+
+
+@call("sw_interface_set_tx_placement")
+def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index)
+
+
+@dump("sw_interface_rx_placement_dump")
+def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for interface in vpp.interfaces:
+        if interface.kind not in ("local", LOOPBACK) and message.sw_if_index in (NONE, interface.index):
+            yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
+
+
+@call("sw_interface_set_promisc")
+def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if not interface.ethernet:
+        raise Refused(Error.INVALID_VALUE)
+    interface.promiscuous = message.promisc_on
+
+
+@call("sw_interface_set_mac_address")
+def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if not interface.ethernet:
+        raise Refused(Error.UNIMPLEMENTED)
+    interface.mac = bytes(message.mac_address)
+
+
+@call("sw_interface_get_mac_address")
+def sw_interface_get_mac_address(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"mac_address": vpp.interfaces.find(message.sw_if_index).mac}
+
+
+@call("sw_interface_set_interface_name")
+def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index).name = message.name
+
+
+@call("want_interface_events")
+def want_interface_events(vpp: Vpp, message: Any, client: Client) -> None:
+    """Asking twice, or stopping what was never asked for, is refused."""
+    if bool(message.enable_disable) == (client.index in vpp.subscribers):
+        raise Refused(Error.INVALID_REGISTRATION)
+    if message.enable_disable:
+        vpp.subscribers[client.index] = message.pid
+    else:
+        del vpp.subscribers[client.index]
+
+
+@call("create_loopback")
+def create_loopback(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return _create_loopback(vpp, bytes(message.mac_address), None)
+
+
+@call("create_loopback_instance")
+def create_loopback_instance(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return _create_loopback(vpp, bytes(message.mac_address), message.user_instance if message.is_specified else None)
+
+
+def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
+    used = {vpp.facts[i.index] for i in vpp.interfaces if i.kind == LOOPBACK}
+    if wanted in used:
+        raise Refused(Error.INVALID_REGISTRATION)
+    instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
+    made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
+    made.device, made.link_mtu = Hole(), ETHERNET_MTU_DEFAULT
+    vpp.facts[vpp.add_interface(made).index] = instance
+    return {"sw_if_index": made.index}
+
+
+@call("delete_loopback")
+def delete_loopback(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if interface.kind != LOOPBACK:
+        raise Refused(Error.INVALID_SW_IF_INDEX)
+    vpp.delete_interface(interface)

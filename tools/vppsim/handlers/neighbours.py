@@ -1,0 +1,120 @@
+"""Neighbours, and answering ARP and neighbour discovery for others."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.dataplane.neighbours import Limits
+from tools.vppsim.fib.paths import Path, Source, Trait
+from tools.vppsim.handlers import convert
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.vpp import Vpp
+
+STATIC, NO_FIB_ENTRY = 1, 2
+
+
+@call("ip_neighbor_add_del")
+def ip_neighbor_add_del(vpp: Vpp, message: Any, client: Client) -> Fields | None:
+    neighbour = message.neighbor
+    interface = vpp.interfaces.find(neighbour.sw_if_index)
+    key = (interface.index, convert.address(neighbour.ip_address))
+    if not message.is_add:
+        vpp.neighbours.remove(key)
+        return None
+    flags = int(neighbour.flags)
+    mac = bytes(neighbour.mac_address)
+    waiting = vpp.neighbours.add(key, mac, vpp.now(), bool(flags & STATIC), not flags & NO_FIB_ENTRY)
+    for packet in waiting:
+        vpp.output.send(packet, *key)
+    return {"stats_index": 0}
+
+
+@dump("ip_neighbor_dump")
+def ip_neighbor_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for (if_index, address), known in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
+        yield {
+            "age": vpp.now() - known.heard_at,
+            "neighbor": {
+                "sw_if_index": if_index,
+                "flags": STATIC if known.static else 0,
+                "mac_address": known.mac,
+                "ip_address": convert.address_fields(address),
+            },
+        }
+
+
+@call("ip_neighbor_config")
+def ip_neighbor_config(vpp: Vpp, message: Any, client: Client) -> None:
+    limits = Limits(message.max_number, message.max_age, message.recycle)
+    vpp.neighbours.limits[convert.family_of(message.af)] = limits
+
+
+@call("ip_neighbor_config_get")
+def ip_neighbor_config_get(vpp: Vpp, message: Any, client: Client) -> Fields:
+    limits = vpp.neighbours.limits[convert.family_of(message.af)]
+    return {"af": message.af, "max_number": limits.number, "max_age": limits.age_s, "recycle": limits.recycle}
+
+
+@call("ip_neighbor_flush")
+def ip_neighbor_flush(vpp: Vpp, message: Any, client: Client) -> None:
+    for key, _ in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
+        vpp.neighbours.remove(key)
+
+
+@call("proxy_arp_add_del")
+def proxy_arp_add_del(vpp: Vpp, message: Any, client: Client) -> None:
+    """A range is the same if both its ends are; adding it again changes nothing."""
+    proxy = message.proxy
+    vpp.tables.find(4, proxy.table_id)
+    if bytes(proxy.low) > bytes(proxy.hi):
+        raise Refused(Error.INVALID_VALUE)
+    entry = (proxy.table_id, bytes(proxy.low), bytes(proxy.hi))
+    if message.is_add and entry not in vpp.arp.proxies:
+        vpp.arp.proxies.append(entry)
+    elif not message.is_add:
+        if entry not in vpp.arp.proxies:
+            raise Refused(Error.NO_SUCH_ENTRY)
+        vpp.arp.proxies.remove(entry)
+
+
+@dump("proxy_arp_dump")
+def proxy_arp_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for table_id, low, high in vpp.arp.proxies:
+        yield {"proxy": {"table_id": table_id, "low": low, "hi": high}}
+
+
+@call("proxy_arp_intfc_enable_disable")
+def proxy_arp_intfc_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index).proxy_arp = message.enable
+
+
+@dump("proxy_arp_intfc_dump")
+def proxy_arp_intfc_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    yield from ({"sw_if_index": interface.index} for interface in vpp.interfaces if interface.proxy_arp)
+
+
+@call("ip6nd_proxy_enable_disable")
+def ip6nd_proxy_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.interfaces.find(message.sw_if_index).nd_proxy = message.is_enable
+
+
+@call("ip6nd_proxy_add_del")
+def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: Client) -> None:
+    """An address that is answered for, and routed to, on an interface."""
+    interface = vpp.interfaces.find(message.sw_if_index)
+    table, address = vpp.tables.unicast[6, interface.tables[6]], bytes(message.ip)
+    if message.is_add:
+        path = Path(if_index=interface.index, next_hop=address, proto=6)
+        table.put(address, 128, Source.IP6_ND_PROXY, (path,), Trait.ATTACHED)
+    else:
+        table.drop(address, 128, Source.IP6_ND_PROXY)
+    vpp.changed()
+
+
+@dump("ip6nd_proxy_dump")
+def ip6nd_proxy_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for table in vpp.tables.unicast.values():
+        for entry in table.entries():
+            if Source.IP6_ND_PROXY in entry.sources:
+                yield {"sw_if_index": entry.sources[Source.IP6_ND_PROXY].paths[0].if_index, "ip": entry.address}

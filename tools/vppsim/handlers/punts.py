@@ -1,0 +1,72 @@
+"""What is handed to the host, and where to; TTL exemptions between host and uplink."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.handlers import convert
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.packets.headers import TCP, UDP
+from tools.vppsim.vpp import Vpp
+
+L4, EXCEPTION = 0, 2
+ALL_PORTS = 0xFFFF
+IPSEC_REASONS = ("ipsec4-spi-o-udp-0", "ipsec4-no-such-tunnel", "ipsec6-no-such-tunnel", "ipsec4-spi-0", "ipsec6-spi-0")
+
+
+@call("set_punt")
+def set_punt(vpp: Vpp, message: Any, client: Client) -> None:
+    """Only TCP (all ports) and UDP (all or one), as VPP supports; exceptions only if there is such a reason."""
+    kind = int(message.punt.type)
+    if kind == EXCEPTION and message.punt.punt.exception.id < len(IPSEC_REASONS):
+        return
+    l4 = message.punt.punt.l4
+    if kind != L4 or int(l4.protocol) not in (TCP, UDP) or (int(l4.protocol) == TCP and l4.port != ALL_PORTS):
+        raise Refused(Error.UNSPECIFIED)
+    if int(l4.protocol) == UDP:
+        _punt_udp(vpp, convert.family_of(l4.af), l4.port, message.is_add)
+
+
+def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
+    if port == ALL_PORTS:
+        (vpp.local.punts_udp.add if is_add else vpp.local.punts_udp.discard)(family)
+    else:
+        (vpp.local.punt_ports.add if is_add else vpp.local.punt_ports.discard)((family, port))
+
+
+@dump("punt_reason_dump")
+def punt_reason_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """All reasons, or those whose name contains the one asked for."""
+    for number, name in enumerate(IPSEC_REASONS):
+        if message.reason.name in name:
+            yield {"reason": {"id": number, "name": name}}
+
+
+@call("add_del_ip_punt_redirect_v2")
+def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: Client) -> None:
+    punt = message.punt
+    key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == NONE else punt.rx_sw_if_index)
+    paths = tuple(convert.path(vpp, path) for path in punt.paths)
+    if message.is_add:
+        vpp.local.redirects[key] = paths
+    else:
+        vpp.local.redirects.pop(key, None)
+
+
+@dump("ip_punt_redirect_v2_dump")
+def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """Those of one receiving interface, or all."""
+    family = convert.family_of(message.af)
+    for (known, rx), paths in sorted(vpp.local.redirects.items()):
+        if known == family and message.sw_if_index in (NONE, rx):
+            fields = [convert.path_fields(path) for path in paths]
+            yield {"punt": {"rx_sw_if_index": rx, "af": message.af, "n_paths": len(fields), "paths": fields}}
+
+
+@call("ip_ttl_fixup_configure")
+def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: Client) -> None:
+    source = vpp.interfaces.find(message.src_sw_if_index)
+    destination = vpp.interfaces.find(message.dst_sw_if_index)
+    pair = (source.index, destination.index)
+    (vpp.costless.add if message.enable else vpp.costless.discard)(pair)

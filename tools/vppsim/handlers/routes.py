@@ -1,0 +1,165 @@
+"""Unicast and multicast routes.
+
+A route is replaced unless `is_multipath`; deleting one removes all its paths, deleting what is not there succeeds
+(VPP: fib_api.c fib_api_route_add_del).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.fib.multicast import Branch, Group, Itf
+from tools.vppsim.fib.multicast import Entry as MulticastEntry
+from tools.vppsim.fib.paths import Kind, Path, Source, Trait
+from tools.vppsim.fib.table import BITS, Entry, Table
+from tools.vppsim.handlers import convert
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.vpp import Vpp
+
+
+@call("ip_route_add_del")
+def ip_route_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return _change(vpp, message, Source.API)
+
+
+@call("ip_route_add_del_v2")
+def ip_route_add_del_v2(vpp: Vpp, message: Any, client: Client) -> Fields:
+    source = message.route.src
+    return _change(vpp, message, Source(source) if source in Source._value2member_map_ else Source.API)
+
+
+def _change(vpp: Vpp, message: Any, source: Source) -> Fields:
+    route = message.route
+    address, length = convert.address(route.prefix.address), route.prefix.len
+    table = vpp.tables.find(4 if len(address) == 4 else 6, route.table_id)
+    paths = [convert.path(vpp, path) for path in route.paths]
+    if length > BITS[table.family]:
+        raise Refused(Error.INVALID_PREFIX_LENGTH)
+    if not paths and (message.is_add or message.is_multipath):
+        raise Refused(Error.NO_PATHS_IN_ROUTE)
+    present = _present(table, address, length, source)
+    _store(table, address, length, source, _wanted(message, present, paths))
+    vpp.changed()
+    if not message.is_add:
+        vpp.tables.collect()
+    entry = table.exact(address, length)
+    return {"stats_index": entry.stats_index if entry and message.is_add else NONE}
+
+
+def _present(table: Table, address: bytes, length: int, source: Source) -> tuple[Path, ...]:
+    entry = table.exact(address, length)
+    return entry.sources[source].paths if entry is not None and source in entry.sources else ()
+
+
+def _wanted(message: Any, present: tuple[Path, ...], paths: list[Path]) -> list[Path]:
+    """The paths a route has afterwards."""
+    if not message.is_multipath:
+        return paths if message.is_add else []
+    kept = [path for path in present if not any(path.same_way(other) for other in paths)]
+    return kept + paths if message.is_add else kept
+
+
+def _store(table: Table, address: bytes, length: int, source: Source, paths: list[Path]) -> None:
+    if not paths:
+        table.drop(address, length, source)
+        return
+    host = length == BITS[table.family]
+    table.put(address, length, source, paths, _traits(paths, address if host else b""))
+
+
+def _traits(paths: list[Path], host: bytes) -> Trait:
+    """Attached: through an interface without next hop, or a host route whose next hop is the host itself."""
+    traits = Trait.NONE
+    for path in paths:
+        if path.kind is Kind.LOCAL and path.if_index == NONE:
+            traits |= Trait.CONNECTED | Trait.LOCAL
+        elif path.kind is Kind.NORMAL and path.if_index != NONE and path.next_hop in (b"", host):
+            traits |= Trait.ATTACHED
+    return traits
+
+
+def _route_fields(table: Table, entry: Entry) -> Fields:
+    paths = [convert.path_fields(path) for path in entry.best.paths]
+    return {
+        "table_id": table.table_id,
+        "stats_index": entry.stats_index,
+        "prefix": convert.prefix_fields(entry.address, entry.length),
+        "n_paths": len(paths),
+        "paths": paths,
+    }
+
+
+def _table_of(vpp: Vpp, message: Any) -> Table:
+    return vpp.tables.find(6 if message.table.is_ip6 else 4, message.table.table_id)
+
+
+@dump("ip_route_dump")
+def ip_route_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    table = _table_of(vpp, message)
+    yield from ({"route": _route_fields(table, entry)} for entry in table.entries())
+
+
+@dump("ip_route_v2_dump")
+def ip_route_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """`src` 0: all; otherwise those for which that source is the best."""
+    table = _table_of(vpp, message)
+    for entry in table.entries():
+        if message.src in (0, entry.best_source):
+            yield {"route": {**_route_fields(table, entry), "src": int(entry.best_source)}}
+
+
+@call("ip_route_lookup")
+def ip_route_lookup(vpp: Vpp, message: Any, client: Client) -> Fields:
+    address, length = convert.address(message.prefix.address), message.prefix.len
+    table = vpp.tables.find(4 if len(address) == 4 else 6, message.table_id)
+    found = table.exact(address, length) if message.exact else next(table.covers(address, length), None)
+    if found is None:
+        raise Refused(Error.NO_SUCH_ENTRY)
+    return {"route": _route_fields(table, found)}
+
+
+@call("ip_mroute_add_del")
+def ip_mroute_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
+    route = message.route
+    family = convert.family_of(route.prefix.af)
+    table = vpp.tables.find_multicast(family, route.table_id)
+    group = _group(family, route.prefix)
+    branches = [Branch(convert.path(vpp, p.path), Itf(int(p.itf_flags) & 6)) for p in route.paths]
+    if message.is_add or not branches:
+        table.add(group, Source.API, branches, int(route.entry_flags), route.rpf_id)
+    else:
+        table.remove(group, Source.API, [branch.path for branch in branches])
+    vpp.tables.collect()
+    return {"stats_index": 0}
+
+
+def _group(family: int, prefix: Any) -> Group:
+    length = min(prefix.grp_address_length, BITS[family])
+    return convert.of_union(family, prefix.grp_address), length, convert.of_union(family, prefix.src_address)
+
+
+@dump("ip_mroute_dump")
+def ip_mroute_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    family = 6 if message.table.is_ip6 else 4
+    table = vpp.tables.find_multicast(family, message.table.table_id)
+    for entry in table.entries():
+        yield {"route": {"table_id": table.table_id, **_mroute_fields(family, entry)}}
+
+
+def _mroute_fields(family: int, entry: MulticastEntry) -> Fields:
+    group, length, source = entry.group
+    branches = entry.branches()
+    best = entry.sources[min(entry.sources)]
+    return {
+        "entry_flags": best.flags,
+        "rpf_id": best.rpf_id,
+        "prefix": {
+            "af": 0 if family == 4 else 1,
+            "grp_address_length": length,
+            "grp_address": convert.union_fields(group),
+            "src_address": convert.union_fields(source),
+        },
+        "n_paths": len(branches),
+        "paths": [{"itf_flags": int(b.itf), "path": convert.path_fields(b.path)} for b in branches],
+    }

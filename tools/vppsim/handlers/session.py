@@ -1,0 +1,60 @@
+"""Clients, pings, versions, threads."""
+
+import os
+import time
+from typing import Any
+
+from tools.vppsim import cli
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.vpp import Vpp
+
+VERSION = "26.10-rc0~vppsim"
+
+
+@call("sockclnt_delete")
+def sockclnt_delete(vpp: Vpp, message: Any, client: Client) -> Fields:
+    client.leaving = True
+    return {"response": 1}
+
+
+@call("get_first_msg_id")
+def get_first_msg_id(vpp: Vpp, message: Any, client: Client) -> None:
+    raise Refused(Error.INVALID_VALUE)
+
+
+@call("api_versions")
+def api_versions(vpp: Vpp, message: Any, client: Client) -> Fields:
+    versions = [{"major": 1, "minor": 0, "patch": 0, "name": "vppsim.api"}]
+    return {"count": len(versions), "api_versions": versions}
+
+
+@call("control_ping")
+def control_ping(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"client_index": message.client_index, "vpe_pid": vpp.pid}
+
+
+@call("memclnt_keepalive")
+def memclnt_keepalive(vpp: Vpp, message: Any, client: Client) -> None:
+    return None
+
+
+@call("show_version")
+def show_version(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"program": "vpe", "version": VERSION, "build_date": "", "build_directory": os.getcwd()[:255]}
+
+
+@call("show_vpe_system_time")
+def show_vpe_system_time(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"vpe_system_time": time.time()}
+
+
+@call("show_threads")
+def show_threads(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"count": 1, "thread_data": [{"id": 0, "name": "vpp_main", "pid": vpp.pid}]}
+
+
+@call("cli_inband")
+def cli_inband(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"reply": cli.run(vpp, message.cmd)}

@@ -1,0 +1,110 @@
+"""Interfaces: what VPP knows of each, and the pool that gives them their sw_if_index.
+
+A freed index is the next one given, last freed first, as in VPP's pools. Index 0 is `local0`, which only exists.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.packets.vnet import Vnet
+
+ETHERNET_MTU_DEFAULT = 9000
+TAG_LENGTH_MAX = 63
+
+
+class Device(Protocol):
+    """The Linux end of an interface; the edge of the process."""
+
+    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+        """Send one frame, `header` before `payload`; what cannot be sent is lost, as on a wire."""
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Interface:
+    """`mtu` is VPP's four (L3, IP4, IP6, MPLS), 0 = as L3. Addresses are (bytes, prefix length) by family.
+
+    `mac` empty: no Ethernet (tun). `kind` is the device class VPP would name. `v6_locks` counts who enabled IPv6;
+    `link_local` is then its address. `offload_*`: the device takes unfinished checksums, unsegmented packets.
+    """
+
+    name: str
+    kind: str
+    mac: bytes = b""
+    index: int = 0
+    device: Device | None = None
+    tag: str = ""
+    admin_up: bool = False
+    link_up: bool = True
+    link_mtu: int = ETHERNET_MTU_DEFAULT
+    mtu: list[int] = field(default_factory=lambda: [ETHERNET_MTU_DEFAULT, 0, 0, 0])
+    promiscuous: bool = False
+    offload_checksum: bool = False
+    offload_segmentation: bool = False
+    gso_feature: bool = False
+    rx_mode: int = 2
+    tables: dict[int, int] = field(default_factory=lambda: {4: 0, 6: 0})
+    addresses: dict[int, list[tuple[bytes, int]]] = field(default_factory=lambda: {4: [], 6: []})
+    unnumbered: int | None = None
+    v6_locks: int = 0
+    link_local: bytes = b""
+    proxy_arp: bool = False
+    nd_proxy: bool = False
+    routes: list[tuple[int, int, bytes, int]] = field(default_factory=list)
+
+    @property
+    def ethernet(self) -> bool:
+        return bool(self.mac)
+
+    @property
+    def usable(self) -> bool:
+        return self.admin_up and self.link_up
+
+    def speaks(self, family: int) -> bool:
+        """Is IPv4 / IPv6 on? Otherwise packets that come in are dropped."""
+        if self.unnumbered is not None:
+            return True
+        return bool(self.addresses[4]) if family == 4 else self.v6_locks > 0
+
+    def mtu_of(self, family: int) -> int:
+        """Bytes of an IP packet that fit; 0 means no limit."""
+        return self.mtu[1 if family == 4 else 2] or self.mtu[0]
+
+
+class Interfaces:
+    """The pool."""
+
+    def __init__(self) -> None:
+        self._by_index: dict[int, Interface] = {}
+        self._free: list[int] = []
+        self.add(Interface("local0", "local", mtu=[0, 0, 0, 0], link_mtu=0, link_up=False))
+
+    def add(self, interface: Interface) -> Interface:
+        interface.index = self._free.pop() if self._free else len(self._by_index)
+        self._by_index[interface.index] = interface
+        return interface
+
+    def remove(self, index: int) -> None:
+        del self._by_index[index]
+        self._free.append(index)
+
+    def find(self, index: int, error: Error = Error.INVALID_SW_IF_INDEX) -> Interface:
+        """Raises Refused(error) if there is none."""
+        interface = self._by_index.get(index)
+        if interface is None:
+            raise Refused(error)
+        return interface
+
+    def get(self, index: int) -> Interface | None:
+        return self._by_index.get(index)
+
+    def usable(self, index: int) -> bool:
+        interface = self._by_index.get(index)
+        return interface is not None and interface.usable
+
+    def __iter__(self) -> Iterator[Interface]:
+        """By rising index."""
+        return iter([self._by_index[index] for index in sorted(self._by_index)])

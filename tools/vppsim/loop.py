@@ -1,0 +1,74 @@
+"""One thread, one epoll, a few timers: everything the stand-in waits for."""
+
+import heapq
+import itertools
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+
+Callback = Callable[[], None]
+
+
+class Loop:
+    """Calls back when a file can be read or written, or a time has come, until told to stop."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callback] = {}
+        self._writers: dict[int, Callback] = {}
+        self._timers: list[tuple[float, int, Callback]] = []
+        self._order = itertools.count()
+        self._running = True
+
+    def watch(self, fd: int, readable: Callback, writable: Callback | None = None) -> None:
+        """Call `readable` whenever `fd` has something; `writable` only while asked for by `want_write`."""
+        self._epoll.register(fd, select.EPOLLIN)
+        self._readers[fd] = readable
+        if writable is not None:
+            self._writers[fd] = writable
+
+    def want_write(self, fd: int, wanted: bool) -> None:
+        self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
+
+    def unwatch(self, fd: int) -> None:
+        """Forget `fd`; must come before it is closed."""
+        self._epoll.unregister(fd)
+        del self._readers[fd]
+        self._writers.pop(fd, None)
+
+    def after(self, delay_s: float, callback: Callback) -> None:
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), callback))
+
+    def stop_on(self, *signals: signal.Signals) -> None:
+        """End `run` when one of `signals` comes, wherever in the loop we are."""
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+        self.watch(reader, self.stop)
+
+    def stop(self) -> None:
+        self._running = False
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        while self._running:
+            for fd, events in self._epoll.poll(self._patience()):
+                self._dispatch(fd, events)
+            self._ring()
+
+    def _patience(self) -> float:
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
+
+    def _dispatch(self, fd: int, events: int) -> None:
+        if events & select.EPOLLOUT and fd in self._writers:
+            self._writers[fd]()
+        if events & ~select.EPOLLOUT and fd in self._readers:
+            self._readers[fd]()
+
+    def _ring(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()

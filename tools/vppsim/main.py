@@ -1,0 +1,76 @@
+"""The command `vppsim`, invoked as VPP is: `vppsim -c startup.conf`."""
+
+import argparse
+import os
+import signal
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from bus.log import Log
+from tools.vppsim import cli
+from tools.vppsim.api.server import Server
+from tools.vppsim.devices.maker import Devices
+from tools.vppsim.loop import Loop
+from tools.vppsim.startup import Startup, StartupError, settings
+from tools.vppsim.vpp import TICK_S, Vpp
+
+NOT_FOR_PRODUCTION = "a stand-in for VPP for laptops and CI; not for production"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. Exit status 1: the configuration is no good."""
+    options = _parser().parse_args(arguments)
+    log = Log("vppsim")
+    try:
+        startup = settings(options.config.read_text())
+    except (OSError, UnicodeDecodeError, StartupError) as error:
+        log.error("bad_configuration", file=options.config, error=error)
+        return 1
+    with _log_stream(startup) as stream:
+        serve(startup, Log("vppsim", stream=stream))
+    return 0
+
+
+def serve(startup: Startup, log: Log) -> None:
+    """One life."""
+    loop = Loop()
+    loop.stop_on(signal.SIGTERM, signal.SIGINT)
+    vpp = Vpp(Devices(loop), log, startup.answers_ping)
+    server = Server(loop, startup.api_socket, vpp, log)
+    vpp.tell = server.tell
+    _execute(startup.exec_file, vpp, log)
+    if startup.pid_file is not None:
+        startup.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        startup.pid_file.write_text(f"{os.getpid()}\n")
+
+    def tick() -> None:
+        vpp.tick()
+        loop.after(TICK_S, tick)
+
+    loop.after(TICK_S, tick)
+    log.info("ready", api=startup.api_socket, pid=os.getpid(), notice=NOT_FOR_PRODUCTION)
+    loop.run()
+    server.close()
+    log.info("stopped")
+
+
+def _execute(path: Path | None, vpp: Vpp, log: Log) -> None:
+    """The `exec` file: commands that do not exist here are logged, as VPP logs its own failures."""
+    if path is None or not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        answer = cli.run(vpp, line.split("#")[0])
+        if answer:
+            log.info("exec", line=line, answer=answer)
+
+
+def _log_stream(startup: Startup) -> AbstractContextManager[TextIO]:
+    return startup.log_file.open("a") if startup.log_file else nullcontext(sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vppsim", description=f"vppsim: {NOT_FOR_PRODUCTION}")
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="VPP's startup.conf")
+    return parser

@@ -1,0 +1,1 @@
+"""Bytes of packets: pure functions on headers, checksums, offloads. No state, no I/O."""
