@@ -1,0 +1,133 @@
+"""The stand-in as a process, its API client, and network namespaces to put things into."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vpp_papi import VPPApiClient
+
+PROJECT = Path(__file__).parents[3]
+PATIENCE_S = 8.0
+
+
+def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """The first true value of `condition`, or a failure saying what did not happen."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
+        time.sleep(0.005)
+
+
+class Simulator:
+    """`python -m tools.vppsim` in a directory of its own, in a namespace if one is named."""
+
+    def __init__(self, directory: Path, namespace: str = "", plugins: str = "") -> None:
+        self.directory, self.namespace = directory, namespace
+        self.socket = directory / "api.sock"
+        self.config = directory / "startup.conf"
+        self.config.write_text(
+            f"unix {{ nodaemon runtime-dir {directory} pidfile {directory}/vpp.pid }}\n"
+            f"socksvr {{ socket-name {self.socket} }}\n"
+            f"buffers {{ buffers-per-numa 16384 page-size 4K }}\nplugins {{ {plugins} }}\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: VPPApiClient | None = None
+
+    def start(self) -> None:
+        """Start a life; does not wait."""
+        enter = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        command = [*enter, sys.executable, "-m", "tools.vppsim", "-c", str(self.config)]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=PROJECT, stderr=log)
+
+    @property
+    def api(self) -> Any:
+        """vpp_papi's client, its definitions fetched from the stand-in itself."""
+        if self._client is None:
+            self._client = until(self._connect, "the API answers")
+        return self._client.api
+
+    def _connect(self) -> VPPApiClient | None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # vpp_papi reads its own files the old way
+            client = VPPApiClient(bootstrapapi=True, server_address=str(self.socket), read_timeout=5)
+        try:
+            client.connect("test")
+        except OSError:
+            client.transport.socket.close()
+            return None
+        return client
+
+    def listen(self, heard: Callable[[str, Any], None]) -> None:
+        """Call `heard(name, event)` for each event."""
+        assert self.api and self._client
+        self._client.event_callback = heard
+
+    def kill(self) -> None:
+        """End this life at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        if self._client is not None and how != signal.SIGKILL:
+            self._client.disconnect()
+        assert self._process
+        self._process.send_signal(how)
+        status = self._process.wait(timeout=5)
+        if self._client is not None and how == signal.SIGKILL:
+            self._client.transport.connected = False
+            self._client.disconnect()
+        self._client = None
+        return status
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+
+class Namespace:
+    """A named network namespace with its loopback up."""
+
+    def __init__(self, name: str) -> None:
+        self.name = f"vs{os.getpid()}-{name}"
+        run("ip", "netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
+
+    def ip(self, *words: str) -> str:
+        return run("ip", "-n", self.name, *words)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        return run("ip", "netns", "exec", self.name, *command, check=check)
+
+    def python(self, code: str) -> subprocess.Popen[str]:
+        """A small Python program in the namespace, its output to be read."""
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", code]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def pings(self, address: str, *options: str) -> bool:
+        return "1 received" in self.run("ping", "-c", "1", "-W", "2", *options, address, check=False)
+
+    def delete(self) -> None:
+        run("ip", "netns", "del", self.name)
+
+
+def run(*command: str, check: bool = True) -> str:
+    """Output of a command; its errors too when it may fail."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout

@@ -1,0 +1,199 @@
+"""Real packets: pods behind tuns, a neighbour behind an uplink, through one stand-in in its own namespace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.vppsim.process import Namespace, Simulator, until
+from tests.unit.vppsim.requests import POD, path, route, tap
+
+SERVER = """
+import hashlib, socket
+with socket.create_server(("{address}", 7000), family=socket.{family}) as listener:
+    connection, _ = listener.accept()
+    digest, size = hashlib.sha256(), 0
+    while chunk := connection.recv(1 << 16):
+        digest.update(chunk); size += len(chunk)
+    print(size, digest.hexdigest())
+"""
+CLIENT = """
+import hashlib, os, socket, time
+data = os.urandom(1 << 20)
+for attempt in range(200):
+    try:
+        connection = socket.create_connection(("{address}", 7000), timeout=2)
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.02)
+digest = hashlib.sha256()
+for _ in range({megabytes}):
+    connection.sendall(data); digest.update(data)
+connection.close()
+print({megabytes} << 20, digest.hexdigest())
+"""
+
+
+class World:
+    """Two pods and an outside host: 10.1.0.1 and 10.1.0.2 behind tuns, 192.0.2.9 behind the uplink 192.0.2.1."""
+
+    def __init__(self, directory: Path) -> None:
+        self.node, self.outside = Namespace("node"), Namespace("out")
+        self.pods = [Namespace("pod1"), Namespace("pod2")]
+        link = ("link", "add", "up0", "address", "02:00:00:00:00:aa", "type", "veth", "peer", "name", "eth0")
+        self.node.ip(*link, "netns", self.outside.name)
+        self.outside.ip("link", "set", "eth0", "up")
+        for address in ("192.0.2.9/24", "2001:db8::9/64"):
+            self.outside.ip("addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+        self.outside.ip("route", "add", "10.1.0.0/16", "via", "192.0.2.1")
+        self.outside.ip("route", "add", "fd00::/64", "via", "2001:db8::1")
+        self.simulator = Simulator(directory, self.node.name)
+        self.simulator.start()
+        self.configure()
+        self.address_pods()
+
+    def configure(self) -> None:
+        """Everything over the API; the same again in the next life."""
+        api = self.simulator.api
+        mac = "02:00:00:00:00:aa"
+        up = api.af_packet_create_v3(
+            mode=1, hw_addr=mac, host_if_name="up0", flags=2, num_rx_queues=1, num_tx_queues=1
+        ).sw_if_index
+        api.sw_interface_set_flags(sw_if_index=up, flags=1)
+        for prefix in ("192.0.2.1/24", "2001:db8::1/64"):
+            assert api.sw_interface_add_del_address(sw_if_index=up, is_add=True, prefix=prefix).retval == 0
+        for number, pod in enumerate(self.pods, 1):
+            self.connect_pod(number, pod)
+
+    def connect_pod(self, number: int, pod: Namespace) -> None:
+        api = self.simulator.api
+        loop = api.create_loopback(mac_address="02:00:00:00:00:01").sw_if_index
+        for prefix in (f"169.254.{number}.1/32", f"fd00:ff::{number}/128"):
+            assert api.sw_interface_add_del_address(sw_if_index=loop, is_add=True, prefix=prefix).retval == 0
+        tun = api.tap_create_v3(**tap(pod.name, "eth0", POD, host_mtu_set=True, host_mtu_size=1400))
+        assert tun.retval == 0
+        unnumbered = api.sw_interface_set_unnumbered(sw_if_index=loop, unnumbered_sw_if_index=tun.sw_if_index, is_add=1)
+        assert unnumbered.retval == 0
+        for index in (loop, tun.sw_if_index):
+            api.sw_interface_set_flags(sw_if_index=index, flags=1)
+        for prefix in (f"10.1.0.{number}/32", f"fd00::{number}/128"):
+            way = path(interface=tun.sw_if_index, v6=":" in prefix)
+            assert api.ip_route_add_del(is_add=True, route=route(prefix, way)).retval == 0
+
+    def address_pods(self) -> None:
+        for number, pod in enumerate(self.pods, 1):
+            pod.ip("addr", "add", f"10.1.0.{number}/32", "dev", "eth0")
+            pod.ip("-6", "addr", "add", f"fd00::{number}/128", "dev", "eth0", "nodad")
+            pod.ip("route", "add", "default", "dev", "eth0")
+            pod.ip("-6", "route", "add", "default", "dev", "eth0")
+
+    def close(self) -> None:
+        if self.simulator.alive:
+            self.simulator.terminate()
+        for namespace in (*self.pods, self.outside, self.node):
+            namespace.delete()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("sim"))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("address", ["10.1.0.2", "fd00::2"])
+def test_pods_ping_each_other(world: World, address: str) -> None:
+    assert world.pods[0].pings(address)
+
+
+@pytest.mark.parametrize("address", ["10.1.0.1", "fd00::1"])
+def test_an_outside_host_pings_a_pod(world: World, address: str) -> None:
+    assert world.outside.pings(address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_vpp_answers_pings_to_its_own_addresses(world: World, address: str) -> None:
+    assert world.outside.pings(address)
+
+
+def test_a_ping_too_big_for_the_pod_arrives_in_fragments(world: World) -> None:
+    assert world.outside.pings("10.1.0.1", "-s", "1450", "-M", "dont")
+
+
+def test_the_sender_learns_that_a_packet_is_too_big(world: World) -> None:
+    out = world.outside.run("ping", "-c", "1", "-W", "2", "-s", "1450", "-M", "do", "10.1.0.2", check=False)
+    assert "mtu = 1400" in out or "Frag needed" in out
+
+
+def test_the_path_shows_vpp_as_a_hop(world: World) -> None:
+    out = world.pods[0].run("ping", "-c", "1", "-W", "2", "-t", "1", "10.1.0.2", check=False)
+    assert "169.254.1.1" in out
+    assert "Time to live exceeded" in out
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "family", "address", "megabytes"),
+    [
+        ("outside", 0, "AF_INET", "10.1.0.1", 20),
+        ("outside", 0, "AF_INET6", "fd00::1", 4),
+        (0, "outside", "AF_INET", "192.0.2.9", 4),
+        (0, 1, "AF_INET", "10.1.0.2", 4),
+    ],
+)
+def test_tcp_arrives_whole(
+    world: World, sender: int | str, receiver: int | str, family: str, address: str, megabytes: int
+) -> None:
+    ends = {0: world.pods[0], 1: world.pods[1], "outside": world.outside}
+    server = ends[receiver].python(SERVER.format(address=address, family=family))
+    client = ends[sender].python(CLIENT.format(address=address, megabytes=megabytes))
+    sent, _ = client.communicate(timeout=10)
+    received, _ = server.communicate(timeout=10)
+    assert sent == received != ""
+
+
+def test_pods_answer_again_after_a_crash_on_the_devices_they_had(world: World) -> None:
+    before = world.pods[0].ip("-j", "link", "show", "eth0")
+    world.simulator.kill()
+    assert '"eth0"' in world.pods[0].ip("-j", "link", "show", "eth0")
+    world.simulator.start()
+    world.configure()
+    assert _index(world.pods[0].ip("-j", "link", "show", "eth0")) == _index(before)
+    until(lambda: world.pods[0].pings("10.1.0.2"), "pods ping again")
+    assert world.outside.pings("10.1.0.1")
+
+
+def test_a_deleted_persistent_device_is_gone(world: World) -> None:
+    api = world.simulator.api
+    made = api.tap_create_v3(**tap(world.pods[0].name, "extra", POD))
+    assert api.tap_delete_v2(sw_if_index=made.sw_if_index).retval == 0
+    assert "extra" not in world.pods[0].ip("link", "show")
+
+
+def test_a_device_without_persistence_goes_with_the_process(world: World) -> None:
+    world.simulator.api.tap_create_v3(**tap(world.pods[1].name, "host0"))
+    assert "host0" in world.pods[1].ip("link", "show")
+    world.simulator.kill()
+    until(lambda: "host0" not in world.pods[1].ip("link", "show"), "the host tap is gone")
+    world.simulator.start()
+    world.configure()
+
+
+def test_a_namespace_that_is_not_there_is_system_call_error_2(world: World) -> None:
+    made = world.simulator.api.tap_create_v3(**tap("/nonexistent/ns", "eth9", POD))
+    assert (made.retval, made.sw_if_index) == (-12, 0xFFFFFFFF)
+
+
+def test_a_pod_namespace_that_vanishes_harms_nobody(world: World) -> None:
+    doomed = Namespace("doomed")
+    world.simulator.api.tap_create_v3(**tap(doomed.name, "eth0", POD))
+    doomed.delete()
+    assert world.pods[0].pings("10.1.0.2")
+    assert world.simulator.alive
+
+
+def _index(listing: str) -> str:
+    return listing.split('"ifindex":')[1].split(",")[0]
+
+
