@@ -11,7 +11,7 @@ from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.fib.multicast import SPECIALS, Branch, Itf
 from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
 from tools.vppsim.fib.table import BITS, masked
-from tools.vppsim.interfaces import Interface
+from tools.vppsim.interfaces import LOCAL0, Interface
 from tools.vppsim.packets.headers import eui64_link_local, is_link_local6
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ def _install(vpp: "Vpp", interface: Interface) -> Iterator[tuple[int, int, bytes
 
 def add(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
     """Add an address; raises Refused with VPP's reasons."""
+    if interface.index == LOCAL0:
+        raise Refused(Error.UNSUPPORTED)
     if family == 6 and is_link_local6(address):
         set_link_local(vpp, interface, address, length)
         return
+    _refuse_overlap(vpp, interface, family, address, min(length, BITS[family]))
     if not 0 < length <= BITS[family]:
         raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
-    _refuse_overlap(vpp, interface, family, address, length)
     spoke = interface.speaks(family)
     interface.addresses[family].append((address, length))
     if family == 6:

@@ -12,6 +12,7 @@ from tools.vppsim.packets.vnet import Vnet
 
 ETHERNET_MTU_DEFAULT = 9000
 TAG_LENGTH_MAX = 63
+LOCAL0 = 0
 
 
 class Device(Protocol):
@@ -28,7 +29,8 @@ class Interface:
     """`mtu` is VPP's four (L3, IP4, IP6, MPLS), 0 = as L3. Addresses are (bytes, prefix length) by family.
 
     `mac` empty: no Ethernet (tun). `kind` is the device class VPP would name. `v6_locks` counts who enabled IPv6;
-    `link_local` is then its address. `offload_*`: the device takes unfinished checksums, unsegmented packets.
+    `link_local` is then its address. `link_follows_admin`: a link without a wire, up when VPP says so. `offload_*`:
+    the device takes unfinished checksums, unsegmented packets.
     """
 
     name: str
@@ -39,13 +41,14 @@ class Interface:
     tag: str = ""
     admin_up: bool = False
     link_up: bool = True
+    link_follows_admin: bool = False
     link_mtu: int = ETHERNET_MTU_DEFAULT
     mtu: list[int] = field(default_factory=lambda: [ETHERNET_MTU_DEFAULT, 0, 0, 0])
     promiscuous: bool = False
     offload_checksum: bool = False
     offload_segmentation: bool = False
     gso_feature: bool = False
-    rx_mode: int = 2
+    rx_mode: int = 1
     tables: dict[int, int] = field(default_factory=lambda: {4: 0, 6: 0})
     addresses: dict[int, list[tuple[bytes, int]]] = field(default_factory=lambda: {4: [], 6: []})
     unnumbered: int | None = None

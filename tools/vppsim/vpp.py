@@ -125,6 +125,8 @@ class Vpp:
         if interface.admin_up == up:
             return
         interface.admin_up = up
+        if interface.link_follows_admin:
+            interface.link_up = up
         if not up:
             self.neighbours.flush(interface.index, keep_static=True)
         addressing.refresh(self, interface)

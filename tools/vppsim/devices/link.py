@@ -5,8 +5,7 @@ import socket
 import struct
 
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
-SIOCGIFMTU, SIOCSIFMTU = 0x8921, 0x8922
-SIOCSIFHWADDR, SIOCGIFHWADDR = 0x8924, 0x8927
+SIOCSIFMTU, SIOCSIFHWADDR = 0x8922, 0x8924
 SIOCBRADDIF = 0x89A2
 IFF_UP = 1
 ARPHRD_ETHER = 1
@@ -23,10 +22,6 @@ def set_up(name: str) -> None:
     flags = int(struct.unpack_from("H", _ioctl(SIOCGIFFLAGS, name))[0])
     if not flags & IFF_UP:
         _ioctl(SIOCSIFFLAGS, name, struct.pack("H", flags | IFF_UP))
-
-
-def mtu(name: str) -> int:
-    return int(struct.unpack_from("i", _ioctl(SIOCGIFMTU, name))[0])
 
 
 def set_mtu(name: str, size: int) -> None:

@@ -58,7 +58,5 @@ class Devices:
     def tap(self, request: TapRequest) -> Watched:
         return Watched(self._loop, TunTap(request))
 
-    def packet_socket(self, name: str, qdisc_bypass: bool) -> tuple[Watched, int]:
-        """The device and the MTU of its link."""
-        device = PacketSocket(name, qdisc_bypass)
-        return Watched(self._loop, device), device.host_mtu
+    def packet_socket(self, name: str, qdisc_bypass: bool) -> Watched:
+        return Watched(self._loop, PacketSocket(name, qdisc_bypass))

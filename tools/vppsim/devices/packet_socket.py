@@ -31,10 +31,9 @@ class PacketSocket:
         try:
             index = socket.if_nametoindex(name)
         except OSError as error:
-            raise Refused(Error.INVALID_INTERFACE) from error
+            raise Refused(Error.INVALID_INTERFACE, sw_if_index=0) from error
         try:
             link.set_up(name)
-            self.host_mtu = link.mtu(name)
             self._socket = _open(name, index, qdisc_bypass)
         except OSError as error:
             raise Refused(Error.SYSCALL_ERROR_1) from error

@@ -8,7 +8,6 @@ looks the same.
 import errno
 import fcntl
 import os
-import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -80,7 +79,7 @@ class TunTap:
 def _open(request: TapRequest) -> tuple[int, str]:
     """Raises Refused with the errors that VPP gives for each step."""
     if request.attach and not request.host_name:
-        raise Refused(Error.NO_MATCHING_INTERFACE)
+        raise Refused(Error.SYSCALL_ERROR_3)
     if not request.namespace:
         return _open_here(request)
     try:
@@ -127,7 +126,7 @@ def _configure(fd: int, request: TapRequest) -> str:
 def _configure_link(name: str, request: TapRequest) -> None:
     try:
         if not request.tun:
-            link.set_mac(name, request.host_mac or b"\x02\xfe" + os.urandom(4))
+            link.set_mac(name, request.host_mac)
         if request.bridge and not request.tun:
             link.add_to_bridge(request.bridge, name)
         link.set_up(name)
@@ -135,8 +134,3 @@ def _configure_link(name: str, request: TapRequest) -> None:
             link.set_mtu(name, request.host_mtu)
     except OSError as error:
         raise Refused(Error.NETLINK_ERROR) from error
-
-
-def if_index(name: str) -> int:
-    """The Linux index of a link in the current namespace; raises OSError."""
-    return socket.if_nametoindex(name)

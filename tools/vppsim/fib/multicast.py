@@ -1,11 +1,11 @@
 """One multicast table of one family: groups, on which interfaces they may arrive, and where copies go.
 
-VPP keeps what the API said apart from what its interfaces need (all-nodes, solicited-node groups and so on); both
-count here: a packet is accepted if either accepts it, and copies go wherever either forwards.
+A group may have several sources; only the best one counts (VPP: mfib_entry.c). For the groups every host listens to
+(all nodes, solicited nodes, ...) that is VPP itself, whatever the API says of them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 from tools.vppsim.fib.paths import Kind, Path, Source
@@ -46,17 +46,15 @@ class Entry:
     group: Group
     sources: dict[Source, Contribution] = field(default_factory=dict)
 
+    @property
+    def best(self) -> Contribution:
+        return self.sources[min(self.sources)]
+
     def branches(self) -> list[Branch]:
-        """All paths, one for each way, permissions of all sources joined."""
-        joined: dict[tuple[object, ...], Branch] = {}
-        for contribution in self.sources.values():
-            for way, branch in contribution.branches.items():
-                known = joined.get(way)
-                joined[way] = replace(branch, itf=branch.itf | known.itf) if known else branch
-        return list(joined.values())
+        return list(self.best.branches.values())
 
     def accepts(self, if_index: int) -> bool:
-        if any(contribution.flags & ACCEPT_ALL for contribution in self.sources.values()):
+        if self.best.flags & ACCEPT_ALL:
             return True
         return any(b.path.if_index == if_index and b.itf & Itf.ACCEPT for b in self.branches())
 
@@ -68,8 +66,10 @@ class MulticastTable:
         self.family, self.table_id = family, table_id
         self._entries: dict[Group, Entry] = {}
         here = Path(kind=Kind.LOCAL, proto=family)
+        anyone = bytes(4 if family == 4 else 16)
+        self.add((anyone, 0, anyone), Source.DEFAULT_ROUTE, [])
         for address, length in SPECIALS[family]:
-            self.add((address, length, bytes(len(address))), Source.SPECIAL, [Branch(here, Itf.FORWARD)])
+            self.add((address, length, anyone), Source.SPECIAL, [Branch(here, Itf.FORWARD)])
 
     def add(self, group: Group, source: Source, branches: list[Branch], flags: int = 0, rpf_id: int = 0) -> Entry:
         """Add or change paths of a group for `source`."""
@@ -81,14 +81,17 @@ class MulticastTable:
         return entry
 
     def remove(self, group: Group, source: Source, paths: list[Path]) -> None:
-        """Take paths away; a source without paths and flags says nothing more, an entry nobody wants goes."""
+        """Take paths away; a source without paths and flags says nothing more, an entry nobody wants goes.
+
+        A path into another table stays for ever, as in VPP, and holds that table.
+        """
         key = (masked(group[0], group[1]), group[1], group[2])
         entry = self._entries.get(key)
         if entry is None or source not in entry.sources:
             return
-        for path in paths:
+        for path in (path for path in paths if not path.leads_to_table):
             entry.sources[source].branches.pop(path.way(), None)
-        if not entry.sources[source].branches:
+        if not entry.sources[source].branches and not entry.sources[source].flags:
             del entry.sources[source]
         if not entry.sources:
             del self._entries[key]

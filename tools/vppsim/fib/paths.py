@@ -16,6 +16,7 @@ class Source(IntEnum):
     IP6_ND_PROXY = 13
     IP6_ND = 14
     ADJ = 15
+    RR = 18
     DEFAULT_ROUTE = 20
 
 

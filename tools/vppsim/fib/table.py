@@ -50,7 +50,7 @@ class Table:
         self._lengths: list[int] = []
         self._last_stats_index = 0
         for address, length, source, path in SPECIALS[family]:
-            self.put(address, length, source, (path,), Trait.DROP if path is DROP else Trait.NONE)
+            self.put(address, length, source, (path,), Trait.DROP if path.kind is Kind.DROP else Trait.NONE)
 
     def put(
         self, address: bytes, length: int, source: Source, paths: Iterable[Path], traits: Trait = Trait.NONE
@@ -125,6 +125,7 @@ def masked(address: bytes, length: int) -> bytes:
     return (int.from_bytes(address) >> spare << spare).to_bytes(len(address))
 
 
+DROP6 = Path(kind=Kind.DROP, proto=6)
 LINK_LOCAL = Path(kind=Kind.LINK_LOCAL, proto=6)
 SPECIALS: dict[int, list[tuple[bytes, int, Source, Path]]] = {
     4: [
@@ -135,7 +136,7 @@ SPECIALS: dict[int, list[tuple[bytes, int, Source, Path]]] = {
         (b"\xff" * 4, 32, Source.DEFAULT_ROUTE, DROP),
     ],
     6: [
-        (bytes(16), 0, Source.DEFAULT_ROUTE, DROP),
+        (bytes(16), 0, Source.DEFAULT_ROUTE, DROP6),
         (b"\xfe\x80" + bytes(14), 10, Source.SPECIAL, LINK_LOCAL),
     ],
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.fib.multicast import MulticastTable
+from tools.vppsim.fib.paths import Path
 from tools.vppsim.fib.table import Table
 
 NAME_LENGTH_MAX = 63
@@ -85,11 +86,14 @@ class Tables:
         return [key for key, table in self.unicast.items() if not table.held and key not in needed]
 
     def _looked_into(self) -> set[tuple[int, int]]:
-        return {
-            (path.proto, path.table_id)
-            for table in self.unicast.values()
-            for entry in table.entries()
-            for contribution in entry.sources.values()
-            for path in contribution.paths
-            if path.leads_to_table and (path.proto, path.table_id) != (table.family, table.table_id)
-        }
+        """Tables that a path of another table leads to."""
+        looked = {(key, path) for key, path in self._paths() if path.leads_to_table}
+        return {(path.proto, path.table_id) for key, path in looked if key != (path.proto, path.table_id)}
+
+    def _paths(self) -> Iterator[tuple[tuple[int, int], Path]]:
+        for key, table in self.unicast.items():
+            for entry in table.entries():
+                yield from ((key, path) for said in entry.sources.values() for path in said.paths)
+        for key, multicast in self.multicast.items():
+            for group in multicast.entries():
+                yield from ((key, b.path) for said in group.sources.values() for b in said.branches.values())

@@ -45,7 +45,9 @@ def prefix_fields(value: bytes, length: int) -> Fields:
 def path(vpp: Vpp, message: Any) -> Path:
     """A Path from a `fib_path`; raises Refused as VPP's fib_api_path_decode does."""
     kind = int(message.type)
-    if kind == Kind.UDP_ENCAP or kind == Kind.BIER_IMP or kind not in Kind._value2member_map_:
+    if kind == Kind.CLASSIFY:
+        raise Refused(Error.NO_SUCH_TABLE)
+    if kind in (Kind.UDP_ENCAP, Kind.BIER_IMP) or kind not in Kind._value2member_map_:
         raise Refused(Error.UNIMPLEMENTED)
     if int(message.proto) not in PROTOS:
         raise Refused(Error.UNSPECIFIED)
@@ -71,11 +73,10 @@ def _normal(vpp: Vpp, message: Any, base: Path) -> Path:
 
 
 def path_fields(value: Path) -> Fields:
-    """A `fib_path` from a Path."""
+    """A `fib_path` from a Path; VPP leaves rpf_id out."""
     return {
         "sw_if_index": value.if_index,
         "table_id": value.table_id,
-        "rpf_id": value.rpf_id,
         "weight": value.weight,
         "preference": value.preference,
         "type": value.kind if value.kind is not Kind.LINK_LOCAL else Kind.NORMAL,

@@ -8,15 +8,15 @@ from tools.vppsim.api.clients import Client
 from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.devices.maker import Watched
 from tools.vppsim.devices.tuntap import TapRequest
+from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.vpp import Vpp
 
-TAP, UPLINK = "tap", "af-packet"
+TAP = "tap"
 GSO, CHECKSUM, PERSIST, ATTACH, TUN = 1, 2, 4, 8, 16
 QDISC_BYPASS, UPLINK_GSO = 1, 2
 MODE_ETHERNET, MODE_IP = 1, 2
-TUN_MTU_DEFAULT = 65355
 TAPS_MAX = 1 << 16
 RING_SIZE_DEFAULT, RING_SIZE_MAX = 256, 32768
 
@@ -53,7 +53,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     number = _free_number(vpp, message.id)
     rings = [size or RING_SIZE_DEFAULT for size in (message.rx_ring_sz, message.tx_ring_sz)]
     flags = int(message.tap_flags)
-    request = _tap_request(message, flags)
+    request = _tap_request(vpp, message, flags)
     device = vpp.devices.tap(request)
     if any(size & (size - 1) or size > RING_SIZE_MAX for size in rings):
         device.close()
@@ -62,20 +62,20 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     interface = Interface(f"{'tun' if request.tun else 'tap'}{number}", TAP, mac, tag=message.tag[:TAG_LENGTH_MAX])
     interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
     if request.tun:
-        interface.link_mtu = interface.mtu[0] = request.host_mtu or TUN_MTU_DEFAULT
+        interface.link_mtu = interface.mtu[0] = 0
     _plug(vpp, interface, device)
     vpp.facts[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
     return {"sw_if_index": interface.index}
 
 
-def _tap_request(message: Any, flags: int) -> TapRequest:
+def _tap_request(vpp: Vpp, message: Any, flags: int) -> TapRequest:
     if message.host_ip4_prefix_set or message.host_ip6_prefix_set or message.host_ip4_gw_set or message.host_ip6_gw_set:
         raise Refused(Error.UNIMPLEMENTED)
     return TapRequest(
         tun=bool(flags & TUN),
         host_name=message.host_if_name if message.host_if_name_set else "",
         namespace=message.host_namespace if message.host_namespace_set else "",
-        host_mac=bytes(message.host_mac_addr) if message.host_mac_addr_set else b"",
+        host_mac=_mac(vpp, bytes(message.host_mac_addr), not message.host_mac_addr_set),
         host_mtu=message.host_mtu_size if message.host_mtu_set else 0,
         bridge=message.host_bridge if message.host_bridge_set else "",
         persist=bool(flags & PERSIST),
@@ -117,7 +117,7 @@ def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
                 "rx_ring_sz": tap.rx_ring,
                 "tx_ring_sz": tap.tx_ring,
                 "host_mtu_size": tap.request.host_mtu,
-                "host_mac_addr": tap.request.host_mac,
+                "host_mac_addr": b"" if tap.request.tun else tap.request.host_mac,
                 "tap_flags": tap.flags,
                 "dev_name": interface.name,
                 "host_if_name": tap.host_name,
@@ -135,9 +135,9 @@ def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
         raise Refused(
             Error.IF_ALREADY_EXISTS, sw_if_index=next(i for i, known in _uplinks(vpp).items() if known == name)
         )
-    device, host_mtu = vpp.devices.packet_socket(name, bool(flags & QDISC_BYPASS))
+    device = vpp.devices.packet_socket(name, bool(flags & QDISC_BYPASS))
     mac = _mac(vpp, bytes(message.hw_addr), message.use_random_hw_addr)
-    interface = Interface(f"host-{name}", UPLINK, mac, link_mtu=host_mtu)
+    interface = Interface(f"host-{name}", UPLINK, mac)
     interface.offload_checksum = interface.offload_segmentation = bool(flags & UPLINK_GSO)
     _plug(vpp, interface, device)
     vpp.facts[interface.index] = name

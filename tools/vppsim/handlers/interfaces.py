@@ -8,12 +8,15 @@ from tools.vppsim import addressing
 from tools.vppsim.api.clients import Client
 from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.interfaces import ETHERNET_MTU_DEFAULT, TAG_LENGTH_MAX, Interface
+from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.packets.vnet import Vnet
 from tools.vppsim.vpp import Vpp
 
 ADMIN_UP, LINK_UP = 1, 2
 LOOPBACK = "Loopback"
+UPLINK = "af-packet"
+ADAPTIVE = 3
+QUEUELESS = ("local", LOOPBACK)
 
 
 @dataclass
@@ -72,8 +75,9 @@ def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise Refused(Error.FEATURE_DISABLED)
-    interface.link_mtu = message.mtu
-    interface.mtu[0] = message.mtu
+    if interface.kind == LOOPBACK:
+        raise Refused(Error.UNSUPPORTED)
+    interface.link_mtu = interface.mtu[0] = message.mtu
 
 
 @call("sw_interface_set_table")
@@ -125,7 +129,8 @@ def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
 @call("sw_interface_set_rx_mode")
 def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
-    if interface.kind in ("local", LOOPBACK) or (message.queue_id_valid and message.queue_id != 0):
+    unfit = message.mode == ADAPTIVE if interface.kind == UPLINK else message.queue_id_valid and message.queue_id != 0
+    if interface.kind != LOOPBACK and unfit:
         raise Refused(Error.UNIMPLEMENTED)
     interface.rx_mode = int(message.mode)
 
@@ -133,8 +138,8 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
 @call("sw_interface_set_rx_placement")
 def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> None:
     """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
-    vpp.interfaces.find(message.sw_if_index)
-    if message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
+    interface = vpp.interfaces.find(message.sw_if_index)
+    if interface.kind in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
         raise Refused(Error.UNIMPLEMENTED)
 
 
@@ -146,7 +151,7 @@ def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: Client) -> Non
 @dump("sw_interface_rx_placement_dump")
 def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
-        if interface.kind not in ("local", LOOPBACK) and message.sw_if_index in (NONE, interface.index):
+        if interface.kind not in QUEUELESS and message.sw_if_index in (NONE, interface.index):
             yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
 
 
@@ -155,6 +160,8 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise Refused(Error.INVALID_VALUE)
+    if interface.kind in (LOOPBACK, UPLINK):
+        raise Refused(Error.UNSPECIFIED)
     interface.promiscuous = message.promisc_on
 
 
@@ -203,7 +210,7 @@ def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
         raise Refused(Error.INVALID_REGISTRATION)
     instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
     made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
-    made.device, made.link_mtu = Hole(), ETHERNET_MTU_DEFAULT
+    made.device, made.link_up, made.link_follows_admin = Hole(), False, True
     vpp.facts[vpp.add_interface(made).index] = instance
     return {"sw_if_index": made.index}
 

@@ -67,8 +67,6 @@ def proxy_arp_add_del(vpp: Vpp, message: Any, client: Client) -> None:
     """A range is the same if both its ends are; adding it again changes nothing."""
     proxy = message.proxy
     vpp.tables.find(4, proxy.table_id)
-    if bytes(proxy.low) > bytes(proxy.hi):
-        raise Refused(Error.INVALID_VALUE)
     entry = (proxy.table_id, bytes(proxy.low), bytes(proxy.hi))
     if message.is_add and entry not in vpp.arp.proxies:
         vpp.arp.proxies.append(entry)

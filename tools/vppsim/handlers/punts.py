@@ -12,14 +12,15 @@ from tools.vppsim.vpp import Vpp
 
 L4, EXCEPTION = 0, 2
 ALL_PORTS = 0xFFFF
-IPSEC_REASONS = ("ipsec4-spi-o-udp-0", "ipsec4-no-such-tunnel", "ipsec6-no-such-tunnel", "ipsec4-spi-0", "ipsec6-spi-0")
+REASONS = {1: "ipsec4-spi-o-udp-0", 2: "ipsec4-no-such-tunnel", 3: "ipsec6-no-such-tunnel", 4: "ipsec6-spi-o-udp-0"}
+"""Why VPP may punt besides having no handler, by id. Registering for one changes nothing here: there is no IPsec."""
 
 
 @call("set_punt")
 def set_punt(vpp: Vpp, message: Any, client: Client) -> None:
     """Only TCP (all ports) and UDP (all or one), as VPP supports; exceptions only if there is such a reason."""
     kind = int(message.punt.type)
-    if kind == EXCEPTION and message.punt.punt.exception.id < len(IPSEC_REASONS):
+    if kind == EXCEPTION and message.is_add and message.punt.punt.exception.id in REASONS:
         return
     l4 = message.punt.punt.l4
     if kind != L4 or int(l4.protocol) not in (TCP, UDP) or (int(l4.protocol) == TCP and l4.port != ALL_PORTS):
@@ -38,7 +39,7 @@ def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
 @dump("punt_reason_dump")
 def punt_reason_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     """All reasons, or those whose name contains the one asked for."""
-    for number, name in enumerate(IPSEC_REASONS):
+    for number, name in REASONS.items():
         if message.reason.name in name:
             yield {"reason": {"id": number, "name": name}}
 
@@ -61,7 +62,14 @@ def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
     for (known, rx), paths in sorted(vpp.local.redirects.items()):
         if known == family and message.sw_if_index in (NONE, rx):
             fields = [convert.path_fields(path) for path in paths]
-            yield {"punt": {"rx_sw_if_index": rx, "af": message.af, "n_paths": len(fields), "paths": fields}}
+            yield {
+                "punt": {
+                    "rx_sw_if_index": rx or message.sw_if_index,
+                    "af": message.af,
+                    "n_paths": len(fields),
+                    "paths": fields,
+                }
+            }
 
 
 @call("ip_ttl_fixup_configure")

@@ -5,14 +5,15 @@ A route is replaced unless `is_multipath`; deleting one removes all its paths, d
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.api.clients import Client
 from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.fib.multicast import Branch, Group, Itf
 from tools.vppsim.fib.multicast import Entry as MulticastEntry
-from tools.vppsim.fib.paths import Kind, Path, Source, Trait
-from tools.vppsim.fib.table import BITS, Entry, Table
+from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
+from tools.vppsim.fib.table import BITS, Contribution, Entry, Table
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.vpp import Vpp
@@ -38,6 +39,8 @@ def _change(vpp: Vpp, message: Any, source: Source) -> Fields:
         raise Refused(Error.INVALID_PREFIX_LENGTH)
     if not paths and (message.is_add or message.is_multipath):
         raise Refused(Error.NO_PATHS_IN_ROUTE)
+    if length == BITS[table.family]:
+        paths = [_to_host(path, address) for path in paths]
     present = _present(table, address, length, source)
     _store(table, address, length, source, _wanted(message, present, paths))
     vpp.changed()
@@ -47,17 +50,24 @@ def _change(vpp: Vpp, message: Any, source: Source) -> Fields:
     return {"stats_index": entry.stats_index if entry and message.is_add else NONE}
 
 
+def _to_host(path: Path, address: bytes) -> Path:
+    """A host route through an interface alone is a route to the host as next hop (VPP: fib_table.c, path fixup)."""
+    attached = path.kind is Kind.NORMAL and path.if_index != NONE and not path.next_hop
+    return replace(path, next_hop=address) if attached and (path.proto == 4) == (len(address) == 4) else path
+
+
 def _present(table: Table, address: bytes, length: int, source: Source) -> tuple[Path, ...]:
     entry = table.exact(address, length)
     return entry.sources[source].paths if entry is not None and source in entry.sources else ()
 
 
 def _wanted(message: Any, present: tuple[Path, ...], paths: list[Path]) -> list[Path]:
-    """The paths a route has afterwards."""
+    """The paths a route has afterwards. Adding a way that is there already changes nothing, not even its weight."""
     if not message.is_multipath:
         return paths if message.is_add else []
-    kept = [path for path in present if not any(path.same_way(other) for other in paths)]
-    return kept + paths if message.is_add else kept
+    if message.is_add:
+        return [*present, *(path for path in paths if not any(path.same_way(other) for other in present))]
+    return [path for path in present if not any(path.same_way(other) for other in paths)]
 
 
 def _store(table: Table, address: bytes, length: int, source: Source, paths: list[Path]) -> None:
@@ -94,17 +104,34 @@ def _table_of(vpp: Vpp, message: Any) -> Table:
     return vpp.tables.find(6 if message.table.is_ip6 else 4, message.table.table_id)
 
 
+def _listed(vpp: Vpp, table: Table) -> Iterator[Entry]:
+    """All entries, and those VPP makes for next hops it has to resolve: host routes with the paths of their cover."""
+    yield from table.entries()
+    made = {
+        path.next_hop
+        for other in vpp.tables.unicast.values()
+        for entry in other.entries()
+        for path in entry.best.paths
+        if path.leads_to_table and path.next_hop and (path.proto, path.table_id) == (table.family, table.table_id)
+    }
+    for next_hop in sorted(made):
+        if table.exact(next_hop, BITS[table.family]) is None:
+            cover = table.longest(next_hop).best
+            loops = any(path.leads_to_table and path.next_hop == next_hop for path in cover.paths)
+            yield Entry(next_hop, BITS[table.family], 0, {Source.RR: Contribution((DROP,)) if loops else cover})
+
+
 @dump("ip_route_dump")
 def ip_route_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     table = _table_of(vpp, message)
-    yield from ({"route": _route_fields(table, entry)} for entry in table.entries())
+    yield from ({"route": _route_fields(table, entry)} for entry in _listed(vpp, table))
 
 
 @dump("ip_route_v2_dump")
 def ip_route_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     """`src` 0: all; otherwise those for which that source is the best."""
     table = _table_of(vpp, message)
-    for entry in table.entries():
+    for entry in _listed(vpp, table):
         if message.src in (0, entry.best_source):
             yield {"route": {**_route_fields(table, entry), "src": int(entry.best_source)}}
 
@@ -147,13 +174,16 @@ def ip_mroute_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
         yield {"route": {"table_id": table.table_id, **_mroute_fields(family, entry)}}
 
 
+def _shown(branch: Branch) -> int:
+    """What VPP shows of a path's permissions: a single one, on an interface (VPP: mfib_api.c)."""
+    single = branch.path.if_index != NONE and branch.itf in (Itf.ACCEPT, Itf.FORWARD)
+    return int(branch.itf) if single else 0
+
+
 def _mroute_fields(family: int, entry: MulticastEntry) -> Fields:
     group, length, source = entry.group
     branches = entry.branches()
-    best = entry.sources[min(entry.sources)]
     return {
-        "entry_flags": best.flags,
-        "rpf_id": best.rpf_id,
         "prefix": {
             "af": 0 if family == 4 else 1,
             "grp_address_length": length,
@@ -161,5 +191,5 @@ def _mroute_fields(family: int, entry: MulticastEntry) -> Fields:
             "src_address": convert.union_fields(source),
         },
         "n_paths": len(branches),
-        "paths": [{"itf_flags": int(b.itf), "path": convert.path_fields(b.path)} for b in branches],
+        "paths": [{"itf_flags": _shown(b), "path": convert.path_fields(b.path)} for b in branches],
     }
