@@ -1,0 +1,176 @@
+"""The VPP writer: `python -m actors.vpp_writer`.
+
+Hears    every owner's intents
+Says      the status of each, and VppEpoch
+
+Connects whenever VPP's API socket answers; starts in any order with everything else.
+"""
+
+import asyncio
+import time
+
+from actors.vpp_writer import journal
+from actors.vpp_writer.definitions import Unfit
+from actors.vpp_writer.journal import Journal, Recalled
+from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.vpp_api import NoAnswer, VppApi, VppGone
+from actors.vpp_writer.writer import Writer, identify
+from bus.log import Log
+from bus.peer import Change, Peer, Synced
+from bus.process import run_process
+from schemas.config import NodeConfig
+from schemas.facts import VppEpoch
+from schemas.topics import INTENT, INTENT_OWNERS, status_word
+
+CONNECT_EVERY_S = 0.05
+IDLE_TURN_S = 0.5
+RETRY_TURN_S = 0.1
+SPEAK_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
+
+
+class Process:
+    """The loop: hear, connect, turn, speak."""
+
+    def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
+        self.config, self.peer, self.log, self.stop = config, peer, log, stop
+        self.directory = config.run / "writer"
+        self.ledger = Ledger()
+        self.journal = Journal(self.directory / "journal")
+        self.recalled = Recalled()
+        self.synced: set[str] = set()
+        self.spoken = False
+        self.why = "VPP: not reached yet"
+        self.started_at = time.monotonic()
+
+    async def live(self) -> int:
+        """Until told to stop."""
+        self._recall()
+        for owner in INTENT_OWNERS:
+            self.peer.subscribe(INTENT, owner)
+        stopping = asyncio.create_task(self._nudge_when(self.stop))
+        while not self.stop.is_set():
+            try:
+                api = await VppApi.connect(self.config.vpp_api, self.directory)
+            except (VppGone, Unfit, NoAnswer) as error:
+                self._away(str(error))
+                await self._hear(CONNECT_EVERY_S)
+                continue
+            await self._connected(api)
+        stopping.cancel()
+        self.journal.close()
+        return 0
+
+    def _recall(self) -> None:
+        """What the journal tells is what its owners want, until they speak."""
+        self.recalled = journal.read(self.journal.path)
+        for key, held in self.recalled.held.items():
+            self.ledger.hold(key, held)
+            self.ledger.claims.put(held.owner, key, held.intent)
+        life = self.recalled.life
+        self.log.info("journal", objects=len(self.recalled.held), epoch=life.epoch if life else 0)
+
+    async def _connected(self, api: VppApi) -> None:
+        watching = asyncio.create_task(self._nudge_when(api.gone))
+        writer = Writer(api, self.ledger, self.journal, self.peer)
+        self.recalled.held = self.ledger.held
+        try:
+            life = await identify(api)
+            await writer.meet(life, self.recalled)
+            version = str((await api.request("show_version")).version)
+            self.recalled.life = journal.Life(writer.epoch, life.pid, life.started, self.ledger.suspects)
+            self._say_epoch(VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version))
+            self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
+            self.why = ""
+            while not self.stop.is_set() and not api.gone.is_set():
+                await self._turn(writer)
+        except (VppGone, NoAnswer) as error:
+            self._away(str(error))
+        finally:
+            self.recalled.unknown = set(writer.unknown)
+            watching.cancel()
+            await api.close()
+
+    async def _turn(self, writer: Writer) -> None:
+        started, writes = time.monotonic(), self.peer.counters["vpp_writes_total"]
+        await writer.turn()
+        self.recalled.life = self.recalled.life and journal.Life(
+            writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
+        )
+        said = self._speak()
+        written = self.peer.counters["vpp_writes_total"] - writes
+        if written or said:
+            took_ms = (time.monotonic() - started) * 1000
+            self.log.info("turn", writes=written, statuses=said, **self.ledger.count(), took_ms=took_ms)
+        await self._hear(RETRY_TURN_S if self.ledger.count()["intents_failed"] else IDLE_TURN_S)
+
+    async def _hear(self, wait_s: float) -> None:
+        """Takes in what owners say; an owner counts from its first complete stream on."""
+        events = await self.peer.changes(wait_s)
+        self.peer.progress += 1
+        for event in events:
+            if event.word != INTENT:
+                continue
+            if isinstance(event, Synced):
+                self.synced.add(event.owner)
+                rows = self.peer.rows(INTENT, event.owner)
+                self.ledger.dirty |= self.ledger.claims.replace(event.owner, rows)
+            elif isinstance(event, Change) and event.owner in self.synced:
+                self._take(event)
+        self._report_health()
+
+    def _take(self, change: Change) -> None:
+        if change.value is not None and change.value.key != change.key:
+            self.peer.counters["malformed_messages"] += 1
+            self.log.warning("malformed", why=f"intent {change.key} of {change.owner}: key: is {change.value.key}")
+            return
+        self.ledger.claims.put(change.owner, change.key, change.value)
+        self.ledger.dirty.add(change.key)
+
+    def _away(self, why: str) -> None:
+        if why != self.why:
+            self.log.info("no VPP", why=why)
+        if not self.why:
+            self._say_epoch(VppEpoch(connected=False, epoch=self.recalled.life.epoch if self.recalled.life else 0))
+        self.why = why
+        if self.spoken or time.monotonic() - self.started_at > SPEAK_AFTER_S:
+            self.ledger.say_away("VPP")
+            self.ledger.forget_unwanted()
+            self._speak()
+
+    def _say_epoch(self, fact: VppEpoch) -> None:
+        self.peer.publish("epoch", {"vpp": fact})
+        self.peer.counters["vpp_epoch"] = fact.epoch
+
+    def _speak(self) -> int:
+        """Says the statuses that have changed; the first time all of them. Returns how many."""
+        changed, self.ledger.changed = self.ledger.changed, set()
+        if not self.spoken:
+            self.spoken = True
+            for owner in INTENT_OWNERS:
+                own = {key: status for (o, key), status in self.ledger.statuses.items() if o == owner}
+                self.peer.publish(status_word(owner), own)
+            return len(self.ledger.statuses)
+        for owner, key in sorted(changed):
+            self.peer.say(status_word(owner), key, self.ledger.statuses.get((owner, key)))
+        return len(changed)
+
+    def _report_health(self) -> None:
+        waiting = (self.why,) if self.why else ()
+        if self.peer.broker_session is None:
+            waiting = ("bus: no broker", *waiting)
+        self.peer.waiting, self.peer.ready = waiting, not waiting
+        for name, number in self.ledger.count().items():
+            self.peer.counters[name] = number
+        self.peer.counters["vpp_writes_total"] += 0
+
+    async def _nudge_when(self, event: asyncio.Event) -> None:
+        await event.wait()
+        self.peer.nudge()
+
+
+async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
+    return await Process(config, peer, log, stop).live()
+
+
+if __name__ == "__main__":
+    run_process("vpp-writer", "actors.vpp_writer", "The only VPP API client: makes VPP hold the intents.", _main)

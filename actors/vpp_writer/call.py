@@ -1,0 +1,28 @@
+"""A VPP API call as data, and what its return values mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: message name, its fields, and the return values that count as success beside 0.
+
+    `fine` says why: VPP's name of the value is in `retvals.py`, the reason is at the kind. `instead_on`: for
+    these return values `instead` is called, once.
+    """
+
+    message: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    fine: frozenset[int] = frozenset()
+    instead_on: frozenset[int] = frozenset()
+    instead: "Call | None" = None
+
+
+class Never(Exception):
+    """The intent is wrong: one status, and silence until it changes. The text names the field."""
+
+
+class Later(Exception):
+    """VPP refused or did not answer: tried again with backoff."""

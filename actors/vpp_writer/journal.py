@@ -1,0 +1,148 @@
+"""What VPP holds, for the next life of this process: append-only records on tmpfs, tied to one life of VPP.
+
+Each record is `length u32, crc32 u32, MessagePack`. No fsync: the file outlives this process, not the machine,
+and neither does VPP. A torn tail ends the reading. An object is noted before its first call (`begin`), so that
+after a crash in the middle its outcome counts as unknown and it is written again.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from actors.vpp_writer.plan import Held
+from schemas.intents import AnyIntent
+
+_HEADER = struct.Struct("<II")
+RECORD_BYTES_MAX = 1 << 20
+COMPACT_AT = 4  # times more records than objects
+
+
+class Life(Struct, frozen=True, tag="life"):
+    """One life of VPP, and the objects that were being written when an earlier one ended."""
+
+    epoch: int
+    pid: int
+    started: int  # clock ticks since boot, /proc/<pid>/stat: tells a reused pid
+    suspects: dict[str, int] = {}  # key -> how many lives in a row ended while it was being written
+
+
+class Begin(Struct, frozen=True, tag="begin"):
+    """The object's calls begin."""
+
+    key: str
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """VPP holds the object."""
+
+    key: str
+    owner: str
+    intent: AnyIntent
+    details: dict[str, int | str] = {}
+
+
+class Gone(Struct, frozen=True, tag="gone"):
+    """VPP does not hold the object any more; `failed`: its calls ended without success."""
+
+    key: str
+
+
+Record = Life | Begin | Done | Gone
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+@dataclass
+class Recalled:
+    """What a journal tells."""
+
+    life: Life | None = None
+    held: dict[str, Held] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)  # objects whose outcome nobody knows
+
+
+def read(path: Path) -> Recalled:
+    """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
+    recalled = Recalled()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return recalled
+    for record in _records(data):
+        match record:
+            case Life():
+                recalled = Recalled(life=record)
+            case Begin(key=key):
+                recalled.unknown.add(key)
+            case Done():
+                recalled.held[record.key] = Held(record.owner, record.intent, dict(record.details))
+                recalled.unknown.discard(record.key)
+            case Gone(key=key):
+                recalled.held.pop(key, None)
+                recalled.unknown.discard(key)
+    return recalled if recalled.life else Recalled()
+
+
+def _records(data: bytes) -> Iterator[Record]:
+    """Records up to the first that is torn or damaged."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, checksum = _HEADER.unpack_from(data, at)
+        body = data[at + _HEADER.size : at + _HEADER.size + length]
+        if length > RECORD_BYTES_MAX or len(body) < length or zlib.crc32(body) != checksum:
+            return
+        try:
+            yield _decoder.decode(body)
+        except msgspec.DecodeError:
+            return
+        at += _HEADER.size + length
+
+
+class Journal:
+    """The journal that is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = None if not path.exists() else path.open("ab", buffering=0)
+        self._records = 0
+
+    def start(self, life: Life, held: Mapping[str, Held]) -> None:
+        """Begins anew: this life of VPP, and what it holds. Replaces the file in one step."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        done = [done_of(key, h) for key, h in held.items()]
+        fresh.write_bytes(b"".join([_frame(life), *map(_frame, done)]))
+        fresh.replace(self.path)
+        self.close()
+        self._file = self.path.open("ab", buffering=0)
+        self._records = len(done)
+
+    def note(self, *records: Record) -> None:
+        """Appends records."""
+        if self._file is None:
+            raise RuntimeError("the journal has not been started")
+        self._file.write(b"".join(map(_frame, records)))
+        self._records += len(records)
+
+    def wants_compaction(self, objects: int) -> bool:
+        """Has the file grown far beyond what it tells?"""
+        return self._records > 1000 + COMPACT_AT * objects
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def done_of(key: str, held: Held) -> Done:
+    """The record of a held object."""
+    return Done(key, held.owner, held.intent, dict(held.details))  # type: ignore[arg-type]
+
+
+def _frame(record: Record) -> bytes:
+    body = msgspec.msgpack.encode(record)
+    return _HEADER.pack(len(body), zlib.crc32(body)) + body

@@ -1,0 +1,115 @@
+"""Addresses of interfaces, borrowed addresses, static neighbours."""
+
+from actors.vpp_writer.call import Call
+from actors.vpp_writer.kinds.kind import (
+    ADDRESS,
+    BORROW,
+    NEIGHBOUR,
+    Kind,
+    interface_address,
+    mac,
+    version_of_address,
+)
+from actors.vpp_writer.names import Names
+from actors.vpp_writer.retvals import values
+from schemas.intents import Address, Neighbour, Unnumbered, interface_key
+
+GONE = values("INVALID_SW_IF_INDEX")
+STATIC = 1  # ip_neighbor_flags
+
+
+class AddressKind(Kind[Address]):
+    """An address of an interface (sw_interface_add_del_address)."""
+
+    intent = Address
+    rank = ADDRESS
+    messages = ("sw_interface_add_del_address",)
+
+    def check(self, intent: Address) -> None:
+        interface_address("address", intent.address)
+
+    def needs(self, intent: Address) -> set[str]:
+        up = {f"admin-up/{intent.interface}"} if intent.when_up else set()
+        return {interface_key(intent.interface)} | up
+
+    def after(self, intent: Address) -> set[str]:
+        version = interface_address("address", intent.address).version
+        return {f"interface-table/{intent.interface}/ip{version}"}
+
+    def create(self, intent: Address, names: Names) -> list[Call]:
+        # DUPLICATE_IF_ADDRESS: it is there already, as after a restart in the middle of it.
+        return [self._call(intent, names, True, values("DUPLICATE_IF_ADDRESS"))]
+
+    def delete(self, intent: Address, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE | values("ADDRESS_NOT_FOUND_FOR_INTERFACE"))]
+
+    def _call(self, intent: Address, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        fields = {
+            "sw_if_index": names.interface(intent.interface),
+            "is_add": add,
+            "prefix": str(interface_address("address", intent.address)),
+        }
+        return Call("sw_interface_add_del_address", fields, fine=fine)
+
+
+class UnnumberedKind(Kind[Unnumbered]):
+    """Borrowing: the message's field names are the wrong way round, `sw_if_index` is the lender's."""
+
+    intent = Unnumbered
+    rank = BORROW
+    messages = ("sw_interface_set_unnumbered",)
+
+    def needs(self, intent: Unnumbered) -> set[str]:
+        return {interface_key(intent.interface), interface_key(intent.lender)}
+
+    def after(self, intent: Unnumbered) -> set[str]:
+        pair = (intent.interface, intent.lender)
+        return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
+
+    def create(self, intent: Unnumbered, names: Names) -> list[Call]:
+        return [self._call(intent, names, True)]
+
+    def delete(self, intent: Unnumbered, names: Names) -> list[Call]:
+        return [self._call(intent, names, False)]
+
+    def _call(self, intent: Unnumbered, names: Names, add: bool) -> Call:
+        fields = {
+            "sw_if_index": names.interface(intent.lender),
+            "unnumbered_sw_if_index": names.interface(intent.interface),
+            "is_add": add,
+        }
+        return Call("sw_interface_set_unnumbered", fields, fine=frozenset() if add else GONE)
+
+
+class NeighbourKind(Kind[Neighbour]):
+    """A static neighbour (ip_neighbor_add_del)."""
+
+    intent = Neighbour
+    rank = NEIGHBOUR
+    messages = ("ip_neighbor_add_del",)
+
+    def check(self, intent: Neighbour) -> None:
+        version_of_address("address", intent.address)
+        mac("mac", intent.mac)
+
+    def needs(self, intent: Neighbour) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def after(self, intent: Neighbour) -> set[str]:
+        version = version_of_address("address", intent.address)
+        return {f"interface-table/{intent.interface}/ip{version}"}
+
+    def create(self, intent: Neighbour, names: Names) -> list[Call]:
+        return [self._call(intent, names, True, frozenset())]
+
+    def delete(self, intent: Neighbour, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE | values("NO_SUCH_ENTRY"))]
+
+    def _call(self, intent: Neighbour, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        neighbour = {
+            "sw_if_index": names.interface(intent.interface),
+            "flags": STATIC,
+            "mac_address": intent.mac,
+            "ip_address": intent.address,
+        }
+        return Call("ip_neighbor_add_del", {"is_add": add, "neighbor": neighbour}, fine=fine)

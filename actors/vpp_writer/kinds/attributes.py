@@ -1,0 +1,157 @@
+"""Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind, ip_version, within
+from actors.vpp_writer.names import NONE, Names, table_needs
+from actors.vpp_writer.retvals import values
+from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
+
+RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
+ADMIN_UP = 1  # if_status_flags
+GONE = values("INVALID_SW_IF_INDEX")
+
+
+class InterfaceTableKind(Kind[InterfaceTable]):
+    """VPP refuses to bind an interface that has addresses: they are made again after it."""
+
+    intent = InterfaceTable
+    rank = BINDING
+    messages = ("sw_interface_set_table",)
+
+    def check(self, intent: InterfaceTable) -> None:
+        ip_version(intent.ip_version)
+
+    def needs(self, intent: InterfaceTable) -> set[str]:
+        return {interface_key(intent.interface)} | table_needs(intent.table, intent.ip_version)
+
+    def create(self, intent: InterfaceTable, names: Names) -> list[Call]:
+        return [self._call(intent, names, names.table(intent.table, intent.ip_version))]
+
+    def delete(self, intent: InterfaceTable, names: Names) -> list[Call]:
+        return [self._call(intent, names, 0)]
+
+    def _call(self, intent: InterfaceTable, names: Names, table: int) -> Call:
+        number = names.interface(intent.interface)
+        fields = {"sw_if_index": number, "is_ipv6": intent.ip_version == 6, "vrf_id": table}
+        return Call("sw_interface_set_table", fields, fine=GONE if table == 0 else frozenset())
+
+
+class MtuKind(Kind[Mtu]):
+    """Layer 3 MTU; the per-family values follow it. Gone: left as it is."""
+
+    intent = Mtu
+    rank = ATTRIBUTE
+    messages = ("sw_interface_set_mtu",)
+
+    def check(self, intent: Mtu) -> None:
+        within("mtu", intent.mtu, 64, 65535)
+
+    def needs(self, intent: Mtu) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def create(self, intent: Mtu, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.interface), "mtu": [intent.mtu, 0, 0, 0]}
+        return [Call("sw_interface_set_mtu", fields)]
+
+    def update(self, old: Mtu, new: Mtu, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: Mtu, names: Names) -> list[Call]:
+        return []
+
+
+class RxModeKind(Kind[RxMode]):
+    """Receive mode of all queues. A driver may know only some: UNSUPPORTED is told, and nothing else depends on it."""
+
+    intent = RxMode
+    rank = ATTRIBUTE
+    messages = ("sw_interface_set_rx_mode",)
+
+    def check(self, intent: RxMode) -> None:
+        if intent.mode not in RX_MODES:
+            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(RX_MODES)}")
+
+    def needs(self, intent: RxMode) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def create(self, intent: RxMode, names: Names) -> list[Call]:
+        fields = {
+            "sw_if_index": names.interface(intent.interface),
+            "queue_id_valid": False,
+            "queue_id": NONE,
+            "mode": RX_MODES[intent.mode],
+        }
+        return [Call("sw_interface_set_rx_mode", fields)]
+
+    def update(self, old: RxMode, new: RxMode, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: RxMode, names: Names) -> list[Call]:
+        return []
+
+
+class GsoKind(Kind[Gso]):
+    """Segmentation where the next interface cannot."""
+
+    intent = Gso
+    rank = ATTRIBUTE
+    messages = ("feature_gso_enable_disable",)
+
+    def needs(self, intent: Gso) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def create(self, intent: Gso, names: Names) -> list[Call]:
+        return [self._call(intent, names, True)]
+
+    def delete(self, intent: Gso, names: Names) -> list[Call]:
+        return [self._call(intent, names, False)]
+
+    def _call(self, intent: Gso, names: Names, enable: bool) -> Call:
+        fields = {"sw_if_index": names.interface(intent.interface), "enable_disable": enable}
+        return Call("feature_gso_enable_disable", fields, fine=frozenset() if enable else GONE)
+
+
+class Ip6Kind(Kind[Ip6]):
+    """IPv6 on, router advertisements off: they would make the host's network ours to route."""
+
+    intent = Ip6
+    rank = FAMILY
+    messages = ("sw_interface_ip6_enable_disable", "sw_interface_ip6nd_ra_config")
+
+    def needs(self, intent: Ip6) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def after(self, intent: Ip6) -> set[str]:
+        return {f"interface-table/{intent.interface}/ip6"}
+
+    def create(self, intent: Ip6, names: Names) -> list[Call]:
+        number = names.interface(intent.interface)
+        enable = {"sw_if_index": number, "enable": True}
+        # VALUE_EXIST: an address or an unnumbered binding has enabled it already.
+        return [
+            Call("sw_interface_ip6_enable_disable", enable, fine=values("VALUE_EXIST")),
+            Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1}),
+        ]
+
+    def delete(self, intent: Ip6, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.interface), "enable": False}
+        fine = GONE | values("NO_SUCH_ENTRY", "VALUE_EXIST", "IP6_NOT_ENABLED", "ADDRESS_NOT_DELETABLE")
+        return [Call("sw_interface_ip6_enable_disable", fields, fine=fine)]
+
+
+class AdminUpKind(Kind[AdminUp]):
+    """Administratively up; gone: down."""
+
+    intent = AdminUp
+    rank = UP
+    messages = ("sw_interface_set_flags",)
+
+    def needs(self, intent: AdminUp) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def create(self, intent: AdminUp, names: Names) -> list[Call]:
+        return [Call("sw_interface_set_flags", {"sw_if_index": names.interface(intent.interface), "flags": ADMIN_UP})]
+
+    def delete(self, intent: AdminUp, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.interface), "flags": 0}
+        return [Call("sw_interface_set_flags", fields, fine=GONE)]

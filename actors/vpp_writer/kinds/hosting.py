@@ -1,0 +1,182 @@
+"""What gives the host its connectivity: punting, proxy ARP and ND, limits of the neighbour tables."""
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import (
+    REDIRECT,
+    SETTING,
+    Kind,
+    family,
+    ip_version,
+    version_of_address,
+    within,
+)
+from actors.vpp_writer.kinds.routes import path
+from actors.vpp_writer.names import NONE, Names, table_needs
+from actors.vpp_writer.retvals import values
+from schemas.intents import (
+    NdProxy,
+    NeighbourLimits,
+    Path,
+    ProxyArp,
+    ProxyArpInterface,
+    Punt,
+    PuntRedirect,
+    interface_key,
+)
+
+PUNT_L4 = 0  # punt_type
+PROTOCOLS = {"tcp": 6, "udp": 17}
+ALL_PORTS = 0xFFFF
+GONE = values("NO_SUCH_ENTRY", "INVALID_SW_IF_INDEX", "NO_SUCH_FIB")
+
+
+class NeighbourLimitsKind(Kind[NeighbourLimits]):
+    """Limits of one family's neighbour table (ip_neighbor_config). Gone: left as they are."""
+
+    intent = NeighbourLimits
+    rank = SETTING
+    messages = ("ip_neighbor_config",)
+
+    def check(self, intent: NeighbourLimits) -> None:
+        ip_version(intent.ip_version)
+        within("number_max", intent.number_max, 1, 2**31)
+        within("age_s_max", intent.age_s_max, 0, 2**31)
+
+    def create(self, intent: NeighbourLimits, names: Names) -> list[Call]:
+        fields = {
+            "af": family(intent.ip_version),
+            "max_number": intent.number_max,
+            "max_age": intent.age_s_max,
+            "recycle": False,
+        }
+        return [Call("ip_neighbor_config", fields)]
+
+    def update(self, old: NeighbourLimits, new: NeighbourLimits, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: NeighbourLimits, names: Names) -> list[Call]:
+        return []
+
+
+class PuntKind(Kind[Punt]):
+    """TCP or UDP for VPP's own addresses goes to the host (set_punt)."""
+
+    intent = Punt
+    rank = SETTING
+    messages = ("set_punt",)
+
+    def check(self, intent: Punt) -> None:
+        ip_version(intent.ip_version)
+        if intent.protocol not in PROTOCOLS:
+            raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
+
+    def create(self, intent: Punt, names: Names) -> list[Call]:
+        return [self._call(intent, True)]
+
+    def delete(self, intent: Punt, names: Names) -> list[Call]:
+        return [self._call(intent, False)]
+
+    def _call(self, intent: Punt, add: bool) -> Call:
+        l4 = {"af": family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
+        punt = {"type": PUNT_L4, "punt": {"l4": l4}}
+        return Call("set_punt", {"is_add": add, "punt": punt}, fine=frozenset() if add else GONE)
+
+
+class PuntRedirectKind(Kind[PuntRedirect]):
+    """Punted packets are looked up in a table (add_del_ip_punt_redirect_v2, any receiving interface)."""
+
+    intent = PuntRedirect
+    rank = REDIRECT
+    messages = ("add_del_ip_punt_redirect_v2",)
+
+    def check(self, intent: PuntRedirect) -> None:
+        ip_version(intent.ip_version)
+
+    def needs(self, intent: PuntRedirect) -> set[str]:
+        return table_needs(intent.table, intent.ip_version)
+
+    def create(self, intent: PuntRedirect, names: Names) -> list[Call]:
+        return [self._call(intent, names, True, frozenset())]
+
+    def delete(self, intent: PuntRedirect, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE)]
+
+    def _call(self, intent: PuntRedirect, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        punt = {
+            "rx_sw_if_index": NONE,
+            "af": family(intent.ip_version),
+            "n_paths": 1,
+            "paths": [path(Path(table=intent.table), intent.ip_version, names)],
+        }
+        return Call("add_del_ip_punt_redirect_v2", {"is_add": add, "punt": punt}, fine=fine)
+
+
+class ProxyArpKind(Kind[ProxyArp]):
+    """A range of IPv4 addresses that VPP answers ARP for (proxy_arp_add_del)."""
+
+    intent = ProxyArp
+    rank = REDIRECT
+    messages = ("proxy_arp_add_del",)
+
+    def check(self, intent: ProxyArp) -> None:
+        for field, text in (("low", intent.low), ("high", intent.high)):
+            if version_of_address(field, text) != 4:
+                raise Never(f"{field}: {text} is not IPv4")
+
+    def needs(self, intent: ProxyArp) -> set[str]:
+        return table_needs(intent.table, 4)
+
+    def create(self, intent: ProxyArp, names: Names) -> list[Call]:
+        return [self._call(intent, names, True, frozenset())]
+
+    def delete(self, intent: ProxyArp, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE)]
+
+    def _call(self, intent: ProxyArp, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        proxy = {"table_id": names.table(intent.table, 4), "low": intent.low, "hi": intent.high}
+        return Call("proxy_arp_add_del", {"is_add": add, "proxy": proxy}, fine=fine)
+
+
+class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
+    """An interface on which proxy ARP answers (proxy_arp_intfc_enable_disable)."""
+
+    intent = ProxyArpInterface
+    rank = REDIRECT
+    messages = ("proxy_arp_intfc_enable_disable",)
+
+    def needs(self, intent: ProxyArpInterface) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def create(self, intent: ProxyArpInterface, names: Names) -> list[Call]:
+        return [self._call(intent, names, True)]
+
+    def delete(self, intent: ProxyArpInterface, names: Names) -> list[Call]:
+        return [self._call(intent, names, False)]
+
+    def _call(self, intent: ProxyArpInterface, names: Names, enable: bool) -> Call:
+        fields = {"sw_if_index": names.interface(intent.interface), "enable": enable}
+        return Call("proxy_arp_intfc_enable_disable", fields, fine=frozenset() if enable else GONE)
+
+
+class NdProxyKind(Kind[NdProxy]):
+    """An interface on which neighbour solicitations are answered (ip6nd_proxy_enable_disable)."""
+
+    intent = NdProxy
+    rank = REDIRECT
+    messages = ("ip6nd_proxy_enable_disable",)
+
+    def needs(self, intent: NdProxy) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def after(self, intent: NdProxy) -> set[str]:
+        return {f"ip6/{intent.interface}"}
+
+    def create(self, intent: NdProxy, names: Names) -> list[Call]:
+        return [self._call(intent, names, True)]
+
+    def delete(self, intent: NdProxy, names: Names) -> list[Call]:
+        return [self._call(intent, names, False)]
+
+    def _call(self, intent: NdProxy, names: Names, enable: bool) -> Call:
+        fields = {"sw_if_index": names.interface(intent.interface), "is_enable": enable}
+        return Call("ip6nd_proxy_enable_disable", fields, fine=frozenset() if enable else GONE)

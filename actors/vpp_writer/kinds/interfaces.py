@@ -1,0 +1,169 @@
+"""Interfaces: AF_PACKET uplinks, taps and tuns, loopbacks. Each is recognised again by its tag."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, mac, short, within
+from actors.vpp_writer.names import NONE, Names
+from actors.vpp_writer.retvals import values
+from schemas.intents import AfPacket, Loopback, Tap
+
+FRAME_BYTES = 65536  # one GSO packet fits a frame
+TAG_BYTES_MAX = 63
+DEVICE_BYTES_MAX = 15  # Linux: IFNAMSIZ - 1
+NETNS_BYTES_MAX = 63
+AF_PACKET_ETHERNET = 1  # af_packet_mode
+AF_PACKET_QDISC_BYPASS, AF_PACKET_CKSUM_GSO, AF_PACKET_VERSION_2 = 1, 2, 8  # af_packet_flags
+TAP_GSO, TAP_PERSIST, TAP_ATTACH, TAP_TUN, TAP_GRO_COALESCE = 1, 4, 8, 16, 32  # tap_flags
+GONE = values("INVALID_SW_IF_INDEX", "NO_MATCHING_INTERFACE", "NO_SUCH_ENTRY")  # to delete: as we want it
+
+
+def index(replies: Sequence[Any]) -> dict[str, int | str]:
+    """The new interface's sw_if_index, from the first reply."""
+    number = int(replies[0].sw_if_index)
+    if number == NONE:
+        raise Never("VPP says success and names no interface")
+    return {"sw_if_index": number}
+
+
+def tag_call(number: int, tag: str) -> Call:
+    """Marks an interface as ours."""
+    return Call("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": number, "tag": tag})
+
+
+class AfPacketKind(Kind[AfPacket]):
+    """A host interface through an AF_PACKET socket (af_packet_create_v3)."""
+
+    intent = AfPacket
+    rank = INTERFACE
+    messages = ("af_packet_create_v3", "af_packet_delete", "sw_interface_tag_add_del")
+
+    def check(self, intent: AfPacket) -> None:
+        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        short("tag", intent.tag, TAG_BYTES_MAX)
+        mac("mac", intent.mac)
+
+    def create(self, intent: AfPacket, names: Names) -> list[Call]:
+        flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
+        flags |= 0 if intent.v3 else AF_PACKET_VERSION_2
+        fields = {
+            "mode": AF_PACKET_ETHERNET,
+            "hw_addr": intent.mac,
+            "use_random_hw_addr": False,
+            "host_if_name": intent.host_interface,
+            "rx_frame_size": FRAME_BYTES,
+            "tx_frame_size": FRAME_BYTES,
+            "rx_frames_per_block": intent.rx_frames_per_block,
+            "tx_frames_per_block": intent.tx_frames_per_block,
+            "flags": flags,
+            "num_rx_queues": intent.rx_queues,
+            "num_tx_queues": intent.tx_queues,
+        }
+        return [Call("af_packet_create_v3", fields)]
+
+    def delete(self, intent: AfPacket, names: Names) -> list[Call]:
+        # The device may have left VPP's namespace before: then there is nothing left to delete.
+        fine = GONE | values("SYSCALL_ERROR_1", "INVALID_INTERFACE")
+        return [Call("af_packet_delete", {"host_if_name": intent.host_interface}, fine=fine)]
+
+    def learn(self, intent: AfPacket, replies: Sequence[Any]) -> dict[str, int | str]:
+        return index(replies)
+
+    def follow(self, intent: AfPacket, details: Details) -> list[Call]:
+        return [tag_call(int(details["sw_if_index"]), intent.tag)]
+
+    def tag(self, intent: AfPacket) -> str:
+        return intent.tag
+
+
+class TapKind(Kind[Tap]):
+    """A tap or tun in a namespace (tap_create_v3).
+
+    A persistent device is asked for with ATTACH, which also makes a missing one; on SYSCALL_ERROR_2 (the
+    namespace or /dev/net/tun could not be opened) once more without ATTACH (spec of the CNI server, section 3).
+    """
+
+    intent = Tap
+    rank = INTERFACE
+    messages = ("tap_create_v3", "tap_delete_v2")
+
+    def check(self, intent: Tap) -> None:
+        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        short("netns", intent.netns, NETNS_BYTES_MAX)
+        short("tag", intent.tag, TAG_BYTES_MAX)
+        within("mtu", intent.mtu, 64, 65535)
+        for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
+            within(field, ring, 1, 32768)
+            if ring & (ring - 1):
+                raise Never(f"{field}: {ring} is not a power of two")
+        for field, address in (("mac", intent.mac), ("host_mac", intent.host_mac)):
+            if address is not None:
+                mac(field, address)
+
+    def create(self, intent: Tap, names: Names) -> list[Call]:
+        flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
+        if not intent.persist:
+            return [self._call(intent, flags)]
+        again = self._call(intent, flags | TAP_PERSIST)
+        first = self._call(intent, flags | TAP_PERSIST | TAP_ATTACH)
+        return [Call(first.message, first.fields, instead_on=values("SYSCALL_ERROR_2"), instead=again)]
+
+    def _call(self, intent: Tap, flags: int) -> Call:
+        fields: dict[str, Any] = {
+            "id": NONE,
+            "use_random_mac": intent.mac is None,
+            "num_rx_queues": intent.rx_queues,
+            "num_tx_queues": intent.tx_queues,
+            "rx_ring_sz": intent.rx_ring,
+            "tx_ring_sz": intent.tx_ring,
+            "host_mtu_set": True,
+            "host_mtu_size": intent.mtu,
+            "host_namespace_set": True,
+            "host_namespace": intent.netns,
+            "host_if_name_set": True,
+            "host_if_name": intent.host_interface,
+            "tap_flags": flags,
+            "tag": intent.tag,
+        }
+        if intent.mac is not None:
+            fields["mac_address"] = intent.mac
+        if intent.host_mac is not None:
+            fields |= {"host_mac_addr_set": True, "host_mac_addr": intent.host_mac}
+        return Call("tap_create_v3", fields)
+
+    def delete(self, intent: Tap, names: Names) -> list[Call]:
+        return [Call("tap_delete_v2", {"sw_if_index": names.interface(intent.name)}, fine=GONE)]
+
+    def learn(self, intent: Tap, replies: Sequence[Any]) -> dict[str, int | str]:
+        return index(replies)
+
+    def tag(self, intent: Tap) -> str:
+        return intent.tag
+
+
+class LoopbackKind(Kind[Loopback]):
+    """A loopback (create_loopback)."""
+
+    intent = Loopback
+    rank = INTERFACE
+    messages = ("create_loopback", "delete_loopback", "sw_interface_tag_add_del")
+
+    def check(self, intent: Loopback) -> None:
+        short("tag", intent.tag, TAG_BYTES_MAX)
+        mac("mac", intent.mac)
+
+    def create(self, intent: Loopback, names: Names) -> list[Call]:
+        return [Call("create_loopback", {"mac_address": intent.mac})]
+
+    def delete(self, intent: Loopback, names: Names) -> list[Call]:
+        return [Call("delete_loopback", {"sw_if_index": names.interface(intent.name)}, fine=GONE)]
+
+    def learn(self, intent: Loopback, replies: Sequence[Any]) -> dict[str, int | str]:
+        return index(replies)
+
+    def follow(self, intent: Loopback, details: Details) -> list[Call]:
+        return [tag_call(int(details["sw_if_index"]), intent.tag)]
+
+    def tag(self, intent: Loopback) -> str:
+        return intent.tag

@@ -1,0 +1,112 @@
+"""What the writer must know of each kind of object: order, needs, calls as data, read-back. Pure."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from typing import Any, ClassVar, Generic, TypeVar
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.names import Names
+from schemas.intents import Intent
+
+I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
+Details = Mapping[str, int | str]
+
+# Ranks: created in rising order, deleted in falling order.
+SETTING, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, UP, ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(12)
+
+
+class Kind(Generic[I]):
+    """One kind. `messages` are the API messages without which it is unavailable."""
+
+    intent: ClassVar[type[Intent]]
+    rank: ClassVar[int]
+    messages: ClassVar[tuple[str, ...]]
+
+    def check(self, intent: I) -> None:
+        """Raises Never, naming the field, if VPP could never hold this."""
+
+    def needs(self, intent: I) -> set[str]:
+        """Keys without which it cannot be made, and which cannot go before it."""
+        return set()
+
+    def after(self, intent: I) -> set[str]:
+        """Keys that need not exist, but whose coming and going means that it must be made again."""
+        return set()
+
+    def create(self, intent: I, names: Names) -> list[Call]:
+        """The calls that make it, in order."""
+        raise NotImplementedError
+
+    def update(self, old: I, new: I, names: Names) -> list[Call] | None:
+        """The calls that change it in place; None: delete and create."""
+        return None
+
+    def delete(self, intent: I, names: Names) -> list[Call]:
+        """The calls that take it away, in order."""
+        raise NotImplementedError
+
+    def learn(self, intent: I, replies: Sequence[Any]) -> dict[str, int | str]:
+        """What the replies to `create` tell that later calls need."""
+        return {}
+
+    def follow(self, intent: I, details: Details) -> list[Call]:
+        """Calls that complete `create` and need what was learnt from it."""
+        return []
+
+    def tag(self, intent: I) -> str | None:
+        """By which VPP's dump shows that the object is ours; None: it is not recognised by a tag."""
+        return None
+
+
+def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
+    """The address with its mask. Raises Never."""
+    try:
+        return ip_interface(text)
+    except ValueError as error:
+        raise Never(f"{field}: {error}") from None
+
+
+def version_of_address(field: str, text: str) -> int:
+    """4 or 6. Raises Never for what is not an address."""
+    try:
+        return ip_address(text).version
+    except ValueError as error:
+        raise Never(f"{field}: {error}") from None
+
+
+def version_of_prefix(field: str, text: str) -> int:
+    """4 or 6. Raises Never for what is not a prefix, host bits included."""
+    try:
+        return ip_network(text).version
+    except ValueError as error:
+        raise Never(f"{field}: {error}") from None
+
+
+def within(field: str, value: int, low: int, high: int) -> None:
+    """Raises Never unless low <= value <= high."""
+    if not low <= value <= high:
+        raise Never(f"{field}: {value} outside {low} to {high}")
+
+
+def short(field: str, text: str, limit: int) -> None:
+    """Raises Never for an empty text, or one of more than `limit` bytes."""
+    if not 1 <= len(text.encode()) <= limit:
+        raise Never(f"{field}: {text!r}: 1 to {limit} bytes")
+
+
+def mac(field: str, text: str) -> None:
+    """Raises Never for what is not a MAC address."""
+    octets = text.split(":")
+    if len(octets) != 6 or any(len(o) != 2 or not set(o) <= set("0123456789abcdefABCDEF") for o in octets):
+        raise Never(f"{field}: {text!r} is not a MAC address")
+
+
+def ip_version(value: int) -> None:
+    """Raises Never unless 4 or 6."""
+    if value not in (4, 6):
+        raise Never(f"ip_version: {value} is not 4 or 6")
+
+
+def family(version: int) -> int:
+    """VPP's address_family (ip_types.api): ADDRESS_IP4 0, ADDRESS_IP6 1."""
+    return 0 if version == 4 else 1

@@ -1,0 +1,141 @@
+"""Unicast and multicast routes."""
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+from typing import Any
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import ROUTE, Kind, family, version_of_address, version_of_prefix, within
+from actors.vpp_writer.names import NONE, Names, table_needs
+from actors.vpp_writer.retvals import values
+from schemas.intents import MulticastRoute, Path, Route, interface_key
+
+PATHS_MAX = 255  # n_paths is one byte
+NORMAL, DROP = 0, 2  # fib_path_type
+PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
+ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
+GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
+
+
+def path(one: Path, version: int, names: Names) -> dict[str, Any]:
+    """VPP's fib_path. The protocol is that of the next hop; without one, of the prefix."""
+    hop_version = version_of_hop(one) or version
+    address = "ip4" if hop_version == 4 else "ip6"
+    nothing = one.interface is None and one.next_hop is None and one.table is None
+    return {
+        "sw_if_index": NONE if one.interface is None else names.interface(one.interface),
+        "table_id": 0 if one.table is None else names.table(one.table, version),
+        "rpf_id": 0,
+        "weight": one.weight,
+        "preference": 0,
+        "type": DROP if nothing else NORMAL,
+        "flags": 0,
+        "proto": PROTO[hop_version],
+        "nh": {"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
+        "n_labels": 0,
+        "label_stack": [{"ttl": 0, "label": 0, "exp": 0}] * 16,
+    }
+
+
+def version_of_hop(one: Path) -> int | None:
+    """4 or 6; None without a next hop. Raises Never."""
+    return None if one.next_hop is None else version_of_address("next_hop", one.next_hop)
+
+
+def path_needs(paths: Iterable[Path], version: int) -> set[str]:
+    """Interfaces and tables that the paths lead to."""
+    needs: set[str] = set()
+    for one in paths:
+        needs |= {interface_key(one.interface)} if one.interface is not None else set()
+        needs |= table_needs(one.table, version) if one.table is not None else set()
+    return needs
+
+
+class RouteKind(Kind[Route]):
+    """A unicast route; an add replaces the whole set of paths (ip_route_add_del, is_multipath 0)."""
+
+    intent = Route
+    rank = ROUTE
+    messages = ("ip_route_add_del",)
+
+    def check(self, intent: Route) -> None:
+        version_of_prefix("prefix", intent.prefix)
+        within("paths", len(intent.paths), 1, PATHS_MAX)
+        for one in intent.paths:
+            version_of_hop(one)
+            within("weight", one.weight, 1, 255)
+            if one.table is not None and (one.interface is not None or one.next_hop is not None):
+                raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
+
+    def needs(self, intent: Route) -> set[str]:
+        version = ip_network(intent.prefix).version
+        return table_needs(intent.table, version) | path_needs(intent.paths, version)
+
+    def create(self, intent: Route, names: Names) -> list[Call]:
+        return [self._call(intent, names, True, frozenset())]
+
+    def update(self, old: Route, new: Route, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: Route, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE)]
+
+    def _call(self, intent: Route, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        version = ip_network(intent.prefix).version
+        paths = [path(one, version, names) for one in intent.paths]
+        route = {
+            "table_id": names.table(intent.table, version),
+            "prefix": intent.prefix,
+            "n_paths": len(paths),
+            "paths": paths,
+        }
+        return Call("ip_route_add_del", {"is_add": add, "is_multipath": False, "route": route}, fine=fine)
+
+
+class MulticastRouteKind(Kind[MulticastRoute]):
+    """A (*, G) route: interfaces that packets are accepted from and forwarded to (ip_mroute_add_del)."""
+
+    intent = MulticastRoute
+    rank = ROUTE
+    messages = ("ip_mroute_add_del",)
+
+    def check(self, intent: MulticastRoute) -> None:
+        version_of_prefix("group", intent.group)
+        if not ip_network(intent.group).is_multicast:
+            raise Never(f"group: {intent.group} is not multicast")
+        within("paths", len(intent.paths), 1, PATHS_MAX)
+
+    def needs(self, intent: MulticastRoute) -> set[str]:
+        version = ip_network(intent.group).version
+        return table_needs(intent.table, version) | {interface_key(one.interface) for one in intent.paths}
+
+    def create(self, intent: MulticastRoute, names: Names) -> list[Call]:
+        return [self._call(intent, names, True, frozenset())]
+
+    def delete(self, intent: MulticastRoute, names: Names) -> list[Call]:
+        return [self._call(intent, names, False, GONE)]
+
+    def _call(self, intent: MulticastRoute, names: Names, add: bool, fine: frozenset[int]) -> Call:
+        group = ip_network(intent.group)
+        source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
+        paths = [
+            {
+                "itf_flags": ACCEPT * one.accept | FORWARD * one.forward,
+                "path": path(Path(interface=one.interface), group.version, names),
+            }
+            for one in intent.paths
+        ]
+        route = {
+            "table_id": names.table(intent.table, group.version),
+            "entry_flags": 0,
+            "rpf_id": 0,
+            "prefix": {
+                "af": family(group.version),
+                "grp_address_length": group.prefixlen,
+                "grp_address": {f"ip{group.version}": str(group.network_address)},
+                "src_address": source,
+            },
+            "n_paths": len(paths),
+            "paths": paths,
+        }
+        return Call("ip_mroute_add_del", {"is_add": add, "is_multipath": True, "route": route}, fine=fine)

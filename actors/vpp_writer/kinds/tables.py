@@ -1,0 +1,47 @@
+"""Tables (VRFs): ip_table_add_del for fixed ids, ip_table_allocate for the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import TABLE, Kind, ip_version, short
+from actors.vpp_writer.names import NONE, Names
+from schemas.intents import Table
+
+TABLE_NAME_BYTES_MAX = 63
+
+
+class TableKind(Kind[Table]):
+    """VPP identifies a table by number; its name is ours, and by it a read-back recognises it."""
+
+    intent = Table
+    rank = TABLE
+    messages = ("ip_table_add_del", "ip_table_allocate")
+
+    def check(self, intent: Table) -> None:
+        ip_version(intent.ip_version)
+        short("name", vpp_name(intent), TABLE_NAME_BYTES_MAX)
+        if intent.table_id == 0:
+            raise Never("table_id: 0 is VPP's own default table")
+
+    def create(self, intent: Table, names: Names) -> list[Call]:
+        table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
+        if intent.table_id is None:
+            return [Call("ip_table_allocate", {"table": {**table, "table_id": NONE}})]
+        # Adding a table that is there is success in VPP.
+        return [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": intent.table_id}})]
+
+    def delete(self, intent: Table, names: Names) -> list[Call]:
+        number = names.table(intent.name, intent.ip_version)
+        table = {"is_ip6": intent.ip_version == 6, "table_id": number, "name": vpp_name(intent)}
+        return [Call("ip_table_add_del", {"is_add": False, "table": table})]
+
+    def learn(self, intent: Table, replies: Sequence[Any]) -> dict[str, int | str]:
+        if intent.table_id is not None:
+            return {"table_id": intent.table_id}
+        return {"table_id": int(replies[0].table.table_id)}
+
+
+def vpp_name(intent: Table) -> str:
+    """The name of the table in VPP."""
+    return f"{intent.name}-ip{intent.ip_version}"

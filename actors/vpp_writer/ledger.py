@@ -1,0 +1,157 @@
+"""What the writer knows of every object: claims, what VPP holds, what waits, what failed. Pure; no I/O, no clock.
+
+`eligible` says what should be held now; the statuses are kept here and handed out as they change.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from actors.vpp_writer.call import Never
+from actors.vpp_writer.claims import Claim, Claims
+from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
+from actors.vpp_writer.retry import Retries
+from schemas.codec import fingerprint
+from schemas.intents import Intent
+from schemas.statuses import Applied, Failed, Pending, Rejected, Status
+
+SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
+
+
+class Ledger:
+    """The state of all objects."""
+
+    def __init__(self) -> None:
+        self.claims = Claims()
+        self.held: dict[str, Held] = {}
+        self.retries = Retries()
+        self.suspects: dict[str, int] = {}
+        self.dirty: set[str] = set()
+        self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
+        self.changed: set[tuple[str, str]] = set()
+        self._dependants = Dependants()
+        self._waiters: defaultdict[str, set[str]] = defaultdict(set)
+
+    # --- what VPP holds
+
+    def hold(self, key: str, held: Held) -> None:
+        """VPP holds the object now; who waited for it is looked at again."""
+        if key in self.held:
+            self._dependants.remove(key, self.held[key].intent)
+        else:
+            self.dirty |= self._waiters.pop(key, set())
+        self.held[key] = held
+        self._dependants.add(key, held.intent)
+        self.retries.forget(key)
+
+    def drop(self, key: str) -> None:
+        """VPP does not hold the object any more."""
+        held = self.held.pop(key, None)
+        if held is not None:
+            self._dependants.remove(key, held.intent)
+
+    def lose(self, keys: Iterable[str]) -> set[str]:
+        """Objects turned out not to be in VPP: they and what needs them are to be written again."""
+        lost = self._dependants.of(set(keys) & self.held.keys(), ()) & self.held.keys()
+        for key in lost:
+            self.drop(key)
+        self.dirty |= lost
+        return lost
+
+    def start_over(self) -> None:
+        """A new VPP holds nothing."""
+        self.dirty |= set(self.held) | self.claims.keys()
+        self.held, self._dependants = {}, Dependants()
+        self._waiters.clear()
+        self.retries.clear()
+
+    # --- what should be
+
+    def wanted(self, key: str, now: float) -> Intent | None:
+        """The intent to be held, None if there is none or it may not be tried now. Keeps the statuses."""
+        claim = self.claims.get(key)
+        for owner, intent, winner in self.claims.refused(key):
+            self.say(owner, key, Rejected(fingerprint(intent), f"owned by {winner}"))
+        if claim is None:
+            return None
+        generation = fingerprint(claim.intent)
+        try:
+            kind_of(claim.intent).check(claim.intent)
+        except Never as never:
+            self.say(claim.owner, key, Rejected(generation, str(never)))
+            return None
+        if self.suspects.get(key, 0) >= SUSPECT_LIVES:
+            reason = f"VPP died {SUSPECT_LIVES} times in a row while this was being written"
+            self.say(claim.owner, key, Rejected(generation, reason))
+            return None
+        if self.retries.blocked(key, generation, now):
+            return None
+        return claim.intent
+
+    def missing(self, key: str, claim: Claim) -> set[str]:
+        """The needs of the object that VPP does not hold; it waits for them."""
+        missing = kind_of(claim.intent).needs(claim.intent) - self.held.keys()
+        for need in missing:
+            self._waiters[need].add(key)
+        if missing:
+            self.say(claim.owner, key, Pending(fingerprint(claim.intent), tuple(sorted(missing))))
+        return missing
+
+    def plan(self, now: float, in_place: Callable[[Intent, Intent], bool]) -> Plan:
+        """The plan for all that is dirty or due, which is not dirty any more after this."""
+        keys, self.dirty = self.dirty | self.retries.due(now), set()
+        for key in keys - self.held.keys():
+            if self.claims.get(key) is None:
+                self.retries.forget(key)
+        return make_plan(keys, self.held, lambda key: self.wanted(key, now), in_place, self._dependants)
+
+    def failed(self, key: str, claim: Claim, reason: str, now: float) -> None:
+        """The object's calls failed: it is tried again later."""
+        generation = fingerprint(claim.intent)
+        due = self.retries.failed(key, generation, now)
+        self.say(claim.owner, key, Failed(generation, reason, due))
+
+    # --- statuses
+
+    def say(self, owner: str, key: str, status: Status | None) -> None:
+        """A status as it is now; None: the object is neither wanted nor held."""
+        name = (owner, key)
+        if self.statuses.get(name) == status:
+            return
+        if status is None:
+            self.statuses.pop(name, None)
+        else:
+            self.statuses[name] = status
+        self.changed.add(name)
+
+    def say_all(self, epoch: int) -> None:
+        """Statuses of all that is held (after a restart of this process), and of what is not wanted any more."""
+        for key, held in self.held.items():
+            claim = self.claims.get(key)
+            if claim is not None and claim.intent == held.intent:
+                self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, dict(held.details)))
+
+    def say_away(self, reason: str) -> None:
+        """VPP is not there: everything waits for it."""
+        for key in self.claims.keys():  # noqa: SIM118 - a method of ours, not a dict's
+            claim = self.claims.get(key)
+            if claim is not None and not isinstance(self.statuses.get((claim.owner, key)), Rejected):
+                self.say(claim.owner, key, Pending(fingerprint(claim.intent), (reason,)))
+
+    def forget_unwanted(self) -> None:
+        """Statuses of objects that are neither claimed by that owner nor held go."""
+        for owner, key in list(self.statuses):
+            claim = self.claims.get(key)
+            claimed = claim is not None and claim.owner == owner
+            refused = any(o == owner for o, _, _ in self.claims.refused(key))
+            held = key in self.held and self.held[key].owner == owner
+            if not (claimed or refused or held):
+                self.say(owner, key, None)
+
+    def count(self) -> dict[str, int]:
+        """How many objects are in which state, and how many VPP holds."""
+        states = defaultdict[str, int](int)
+        for status in self.statuses.values():
+            states[f"intents_{type(status).__name__.lower()}"] += 1
+        names = ("intents_pending", "intents_applied", "intents_failed", "intents_rejected")
+        return {**dict.fromkeys(names, 0), **states, "objects_held": len(self.held)}

@@ -1,0 +1,47 @@
+"""Our names -> VPP's indices. They never leave the writer.
+
+`details` of a held object are what was learnt when it was made: an interface's `sw_if_index`, a table's `table_id`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from actors.vpp_writer.call import Later
+from schemas.intents import FIXED_TABLES, interface_key, table_key
+
+NONE = 0xFFFFFFFF  # VPP's "no index"
+
+
+class HasDetails(Protocol):
+    """A held object."""
+
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+
+
+class Names:
+    """Looks indices up among the held objects."""
+
+    def __init__(self, held: Mapping[str, HasDetails]) -> None:
+        self._held = held
+
+    def interface(self, name: str) -> int:
+        """The sw_if_index of a held interface. Raises Later if it has gone meanwhile."""
+        return int(self._detail(interface_key(name), "sw_if_index"))
+
+    def table(self, name: str, ip_version: int) -> int:
+        """The id of a table; VPP has table 0 from the start. Raises Later if it has gone meanwhile."""
+        if not table_needs(name, ip_version):
+            return FIXED_TABLES[name]
+        return int(self._detail(table_key(name, ip_version), "table_id"))
+
+    def _detail(self, key: str, detail: str) -> Any:
+        held = self._held.get(key)
+        if held is None:
+            raise Later(f"{key} is gone")
+        return held.details[detail]
+
+
+def table_needs(name: str, *ip_versions: int) -> set[str]:
+    """The keys that an object in this table needs; none for VPP's own table 0."""
+    return set() if FIXED_TABLES.get(name) == 0 else {table_key(name, version) for version in ip_versions}

@@ -1,0 +1,98 @@
+"""What to delete and what to write, and in which order. Pure.
+
+Deletes go in falling rank, then writes in rising rank. An object goes with what it needs: before an object is
+deleted, those that need it are; if they are still wanted they are written again, or wait for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from actors.vpp_writer.kinds import kind_of
+from schemas.intents import Intent
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object that VPP holds: its intent as written, its owner, what was learnt."""
+
+    owner: str
+    intent: Intent
+    details: Mapping[str, int | str] = field(default_factory=dict)
+
+
+class Dependants:
+    """Which held objects need a key, or must be made again when it comes or goes."""
+
+    def __init__(self) -> None:
+        self._needing: defaultdict[str, set[str]] = defaultdict(set)
+        self._after: defaultdict[str, set[str]] = defaultdict(set)
+
+    def add(self, key: str, intent: Intent) -> None:
+        """An object is held now."""
+        for need in kind_of(intent).needs(intent):
+            self._needing[need].add(key)
+        for other in kind_of(intent).after(intent):
+            self._after[other].add(key)
+
+    def remove(self, key: str, intent: Intent) -> None:
+        """An object is not held any more."""
+        for need in kind_of(intent).needs(intent):
+            self._needing[need].discard(key)
+        for other in kind_of(intent).after(intent):
+            self._after[other].discard(key)
+
+    def of(self, keys: Iterable[str], coming: Iterable[str]) -> set[str]:
+        """All that must go when `keys` go and `coming` come, directly or through others; `keys` included."""
+        found = set(keys)
+        todo = list(found)
+        for key in coming:
+            todo += self._after.get(key, ())
+        found |= set(todo)
+        while todo:
+            key = todo.pop()
+            more = (self._needing.get(key, set()) | self._after.get(key, set())) - found
+            found |= more
+            todo += more
+        return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank."""
+
+    deletes: list[list[str]]
+    writes: list[list[str]]
+
+
+def make_plan(
+    dirty: Iterable[str],
+    held: Mapping[str, Held],
+    wanted: Callable[[str], Intent | None],
+    in_place: Callable[[Intent, Intent], bool],
+    dependants: Dependants,
+) -> Plan:
+    """The plan for the keys in `dirty`. `wanted` gives what should be held now (None: nothing, or not yet)."""
+    keys = set(dirty)
+    coming = {key for key in keys if key not in held and wanted(key) is not None}
+    going = set()
+    for key in keys & held.keys():
+        target, present = wanted(key), held[key].intent
+        if target is None or (target != present and not in_place(present, target)):
+            going.add(key)
+    going = dependants.of(going, coming) & held.keys()
+    changed = {k for k in keys & held.keys() - going if (w := wanted(k)) is not None and w != held[k].intent}
+    writes = {key: target for key in coming | going | changed if (target := wanted(key)) is not None}
+    return Plan(
+        deletes=_groups({key: held[key].intent for key in going}, falling=True),
+        writes=_groups(writes, falling=False),
+    )
+
+
+def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:
+    def rank(key: str) -> int:
+        return kind_of(intents[key]).rank
+
+    ordered = sorted(intents, key=lambda key: (-rank(key) if falling else rank(key), key))
+    return [list(keys) for _, keys in groupby(ordered, key=rank)]

@@ -1,0 +1,46 @@
+"""When a failed object is tried again. Pure; time is an argument, seconds since 1970."""
+
+from typing import NamedTuple
+
+FIRST_S = 0.25
+LONGEST_S = 30.0
+
+
+class Attempt(NamedTuple):
+    """The failures of one value of an object."""
+
+    generation: int
+    failures: int
+    due: float
+
+
+class Retries:
+    """Failed objects by key. A changed value starts anew."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[str, Attempt] = {}
+
+    def failed(self, key: str, generation: int, now: float) -> float:
+        """Notes a failure. Returns when the object is due again."""
+        last = self._attempts.get(key)
+        failures = last.failures + 1 if last and last.generation == generation else 1
+        due = now + min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 16))
+        self._attempts[key] = Attempt(generation, failures, due)
+        return due
+
+    def blocked(self, key: str, generation: int, now: float) -> bool:
+        """Is this value of the object waiting for its time?"""
+        attempt = self._attempts.get(key)
+        return attempt is not None and attempt.generation == generation and now < attempt.due
+
+    def forget(self, key: str) -> None:
+        """The object is well, or not wanted any more."""
+        self._attempts.pop(key, None)
+
+    def due(self, now: float) -> set[str]:
+        """Objects whose time has come."""
+        return {key for key, attempt in self._attempts.items() if attempt.due <= now}
+
+    def clear(self) -> None:
+        """A new VPP: everything is tried at once."""
+        self._attempts.clear()

@@ -1,0 +1,209 @@
+"""The writer's turn: intents in, calls to VPP, statuses out. Edge: the only user of `vpp_api.py`.
+
+Objects of one rank are written together, ranks one after another. One object's failure never stops its
+neighbours; the end of VPP stops everything until there is a new one.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from actors.vpp_writer import journal, readback
+from actors.vpp_writer.call import Call, Later, Never
+from actors.vpp_writer.claims import Claim
+from actors.vpp_writer.journal import Begin, Gone, Journal, Life
+from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.kind import Details, Kind
+from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.names import Names
+from actors.vpp_writer.plan import Held
+from actors.vpp_writer.retvals import name_of
+from actors.vpp_writer.vpp_api import NoAnswer, VppApi, VppGone
+from bus.peer import Peer
+from schemas.codec import fingerprint
+from schemas.intents import Intent
+from schemas.statuses import Applied, Rejected
+
+ROUNDS_MAX = 50  # of one turn; more would be a cycle of objects that undo one another, which is our bug
+
+
+class Writer:
+    """One connection's work, over a ledger that outlives it."""
+
+    def __init__(self, api: VppApi, ledger: Ledger, book: Journal, peer: Peer) -> None:
+        self._api, self._ledger, self._journal, self._peer = api, ledger, book, peer
+        self._tags: dict[str, int] = {}
+        self.epoch = 0
+        self.unknown: set[str] = set()  # objects whose calls have begun and not ended
+
+    @property
+    def _names(self) -> Names:
+        return Names(self._ledger.held)
+
+    async def meet(self, life: Life, recalled: journal.Recalled) -> None:
+        """Decides whether this VPP is the one that the journal tells of, and reads back what it holds."""
+        before, ledger = recalled.life, self._ledger
+        same = before is not None and (before.pid, before.started) == (life.pid, life.started)
+        self._tags = await readback.interfaces_by_tag(self._api)
+        if same and before is not None:
+            self.epoch = before.epoch
+            ledger.suspects = dict(before.suspects)
+            lost = ledger.lose(await readback.missing(self._api, ledger.held, self._tags) | recalled.unknown)
+            ledger.dirty |= recalled.unknown
+            self._peer.counters["drift_total"] += len(lost - recalled.unknown)
+        else:
+            self.epoch = (before.epoch if before else 0) + 1
+            times = before.suspects if before else {}
+            ledger.suspects = {key: times.get(key, 0) + 1 for key in recalled.unknown}
+            ledger.start_over()
+        life = Life(self.epoch, life.pid, life.started, ledger.suspects)
+        self._journal.start(life, ledger.held)
+        self._peer.counters["vpp_reads_total"] += 1
+
+    async def turn(self) -> None:
+        """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
+        for _ in range(ROUNDS_MAX):
+            if not self._ledger.dirty and not self._ledger.retries.due(time.time()):
+                break
+            plan = self._ledger.plan(time.time(), self._in_place)
+            for group in plan.deletes:
+                await self._together([self._delete(key) for key in group])
+            suspects = []
+            for group in plan.writes:
+                suspects += [key for key in group if key in self._ledger.suspects]
+                await self._together([self._write(key) for key in group if key not in self._ledger.suspects])
+            for key in suspects:  # alone: if VPP dies again, it is known of what
+                await self._write(key)
+        self._ledger.say_all(self.epoch)
+        self._ledger.forget_unwanted()
+        if self._journal.wants_compaction(len(self._ledger.held)):
+            life = await identify(self._api)
+            self._journal.start(Life(self.epoch, life.pid, life.started, self._ledger.suspects), self._ledger.held)
+
+    def _in_place(self, old: Intent, new: Intent) -> bool:
+        if type(old) is not type(new):
+            return False
+        try:
+            return kind_of(new).update(old, new, self._names) is not None
+        except Later:
+            return False
+
+    async def _together(self, work: Sequence[Any]) -> None:
+        """All of them, to their end; then VppGone if VPP ended meanwhile."""
+        results = await asyncio.gather(*work, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    # --- one object
+
+    async def _write(self, key: str) -> None:
+        claim = self._ledger.claims.get(key)
+        if claim is None or self._ledger.missing(key, claim):
+            return
+        kind = kind_of(claim.intent)
+        lacking = [message for message in kind.messages if not self._api.has(message)]
+        if lacking:
+            reason = f"VPP lacks {', '.join(lacking)}"
+            self._ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
+            return
+        self._begin(key)
+        try:
+            details = await self._make(kind, key, claim)
+        except Never as never:
+            self._ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), str(never)))
+        except (Later, NoAnswer) as failure:
+            await self._failed(key, claim, failure)
+        else:
+            held = Held(claim.owner, claim.intent, details)
+            self._ledger.hold(key, held)
+            self._journal.note(journal.done_of(key, held))
+            self._ledger.suspects.pop(key, None)
+            status = Applied(fingerprint(claim.intent), self.epoch, dict(details))
+            self._ledger.say(claim.owner, key, status)
+        self.unknown.discard(key)
+
+    async def _make(self, kind: Kind[Any], key: str, claim: Claim) -> Details:
+        """Updates, adopts or creates the object. Returns its details."""
+        held = self._ledger.held.get(key)
+        if held is not None:
+            for call in kind.update(held.intent, claim.intent, self._names) or []:
+                await self._call(call)
+            return held.details
+        adopted = self._tags.pop(kind.tag(claim.intent) or "", None)
+        if adopted is not None:
+            return {"sw_if_index": adopted}
+        replies = [await self._call(call) for call in kind.create(claim.intent, self._names)]
+        details = kind.learn(claim.intent, replies)
+        try:
+            for call in kind.follow(claim.intent, details):
+                await self._call(call)
+        except (Later, NoAnswer):
+            await self._undo(kind, key, Held(claim.owner, claim.intent, details))
+            raise
+        return details
+
+    async def _undo(self, kind: Kind[Any], key: str, half: Held) -> None:
+        """Takes away an object of which only the first part could be made."""
+        for call in kind.delete(half.intent, Names({**self._ledger.held, key: half})):
+            await self._call(call)
+
+    async def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
+        self._peer.counters["vpp_errors_total"] += 1
+        self._ledger.failed(key, claim, str(failure), time.time())
+        self._journal.note(Gone(key))
+        if isinstance(failure, NoAnswer):  # it may have been made all the same: then it is recognised by its tag
+            self._tags |= await readback.interfaces_by_tag(self._api)
+
+    async def _delete(self, key: str) -> None:
+        held = self._ledger.held[key]
+        kind = kind_of(held.intent)
+        self._begin(key)
+        try:
+            for call in kind.delete(held.intent, self._names):
+                await self._call(call)
+        except (Later, NoAnswer) as failure:
+            self._peer.counters["vpp_errors_total"] += 1
+            self._ledger.failed(key, Claim(held.owner, held.intent), f"delete: {failure}", time.time())
+        else:
+            self._ledger.drop(key)
+            self._ledger.retries.forget(key)
+            self._journal.note(Gone(key))
+        self.unknown.discard(key)
+
+    def _begin(self, key: str) -> None:
+        self.unknown.add(key)
+        self._journal.note(Begin(key))
+
+    async def _call(self, call: Call) -> Any:
+        """Makes one call. Returns its reply. Raises Later with VPP's name of the error."""
+        self._peer.counters["vpp_writes_total"] += 1
+        try:
+            reply = await self._api.request(call.message, call.fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
+            raise Never(f"{call.message}: cannot be packed: {field}") from None
+        if reply.retval == 0 or reply.retval in call.fine:
+            return reply
+        if call.instead is not None and reply.retval in call.instead_on:
+            return await self._call(call.instead)
+        raise Later(f"{call.message}: {name_of(reply.retval)}")
+
+
+async def identify(api: VppApi) -> Life:
+    """Which VPP is this: its pid, and when that process started."""
+    pid = int((await api.request("control_ping")).vpe_pid)
+    return Life(epoch=0, pid=pid, started=_started(pid))
+
+
+def _started(pid: int) -> int:
+    """Clock ticks since boot; 0 if the process cannot be seen from here (proc(5), field 22)."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+__all__ = ["VppGone", "Writer", "identify"]
