@@ -69,7 +69,8 @@ class Simulator:
 
     def listen(self, heard: Callable[[str, Any], None]) -> None:
         """Call `heard(name, event)` for each event."""
-        assert self.api and self._client
+        assert self.api
+        assert self._client
         self._client.event_callback = heard
 
     def kill(self) -> None:

@@ -72,6 +72,7 @@ class World:
             assert api.sw_interface_add_del_address(sw_if_index=loop, is_add=True, prefix=prefix).retval == 0
         tun = api.tap_create_v3(**tap(pod.name, "eth0", POD, host_mtu_set=True, host_mtu_size=1400))
         assert tun.retval == 0
+        assert api.sw_interface_set_mtu(sw_if_index=tun.sw_if_index, mtu=[1400, 0, 0, 0]).retval == 0
         unnumbered = api.sw_interface_set_unnumbered(sw_if_index=loop, unnumbered_sw_if_index=tun.sw_if_index, is_add=1)
         assert unnumbered.retval == 0
         for index in (loop, tun.sw_if_index):
@@ -195,5 +196,3 @@ def test_a_pod_namespace_that_vanishes_harms_nobody(world: World) -> None:
 
 def _index(listing: str) -> str:
     return listing.split('"ifindex":')[1].split(",")[0]
-
-
