@@ -158,9 +158,7 @@ def test_a_long_list_comes_in_pages(ear: Any, new_watch: NewWatch) -> None:
     assert b"continue=more" in asked[1]
 
 
-def test_the_server_comes_from_kubeconfig(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_server_comes_from_kubeconfig(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "kubeconfig"
     text = {
         "apiVersion": "v1",

@@ -170,9 +170,7 @@ NOTES = st.dictionaries(
     st.sampled_from([f"{NOTE}{name}" for name in ("IPv4Address", "IPv6Address", "ASNumber", "labels")]),
     JSON | st.sampled_from(["10.0.0.1/24", "fe80::1%eth0/64", "[" * 5000, "1.2.3", "²"]),
 )
-META = st.fixed_dictionaries(
-    {"name": st.just("x") | JSON}, optional={"annotations": NOTES | JSON, "labels": JSON}
-)
+META = st.fixed_dictionaries({"name": st.just("x") | JSON}, optional={"annotations": NOTES | JSON, "labels": JSON})
 BODY = JSON | st.fixed_dictionaries({"metadata": META | JSON}, optional={"spec": SPEC | JSON})
 
 

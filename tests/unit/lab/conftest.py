@@ -16,9 +16,7 @@ from tools.lab.apiserver.process import ApiServerProcess
 class ApiServer(ApiServerProcess):
     """The process, and a way to ask it."""
 
-    def ask(
-        self, method: str, path: str, body: Any = None, kind: str = "application/json"
-    ) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, Any]:
         """(HTTP code, decoded JSON) of one request."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": kind}

@@ -257,15 +257,11 @@ def namespace() -> Iterator[str]:
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
-def test_one_server_serves_the_machine_and_a_namespace(
-    namespace: str, new_server: Callable[..., ApiServer]
-) -> None:
+def test_one_server_serves_the_machine_and_a_namespace(namespace: str, new_server: Callable[..., ApiServer]) -> None:
     server = new_server("--listen-netns", f"{namespace}:192.0.2.1:6443")
     server.ask("POST", NODES, named("n1"))
     assert server.urls == [server.url, "http://192.0.2.1:6443"]
-    read = (
-        "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())"
-    )
+    read = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())"
     command = ["ip", "netns", "exec", namespace, "python3", "-c", read, f"http://192.0.2.1:6443{NODES}/n1"]
     seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
     assert json.loads(seen) == server.ask("GET", f"{NODES}/n1")[1]

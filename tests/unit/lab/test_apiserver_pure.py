@@ -89,9 +89,7 @@ def test_json_patch_follows_the_examples_of_rfc_6902() -> None:
 
 
 @given(JSON, JSON)
-def test_patches_change_nothing_in_place_and_refuse_only_with_api_errors(
-    before: object, patch: object
-) -> None:
+def test_patches_change_nothing_in_place_and_refuse_only_with_api_errors(before: object, patch: object) -> None:
     unharmed = copy.deepcopy(before), copy.deepcopy(patch)
     merge(before, patch)
     strategic(before, patch)

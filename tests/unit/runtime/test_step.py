@@ -43,9 +43,7 @@ class Router(Actor):
 
     def desired(self) -> Iterator[Intent]:
         for pool in sorted(self.pools.values(), key=lambda p: p.cidr):
-            yield Route(
-                "default", pool.cidr, tuple(Path(next_hop=n.ip4) for _, n in sorted(self.nodes.items()))
-            )
+            yield Route("default", pool.cidr, tuple(Path(next_hop=n.ip4) for _, n in sorted(self.nodes.items())))
 
 
 NODE_A = Change("node", "kube-watch", "a", Node(ip4="192.0.2.1"))
@@ -115,6 +113,5 @@ def test_what_is_missing_is_told_with_the_failure_before_what_only_waits() -> No
         other.key: Failed(fingerprint(other), "NO_SUCH_FIB", 0.0),
     }
     assert Realisation([ROUTE, other]).missing(statuses) == (
-        "route/default/10.9.0.0/16: failed: NO_SUCH_FIB; "
-        "route/default/10.0.0.0/16: waits for table/default/ip4"
+        "route/default/10.9.0.0/16: failed: NO_SUCH_FIB; route/default/10.0.0.0/16: waits for table/default/ip4"
     )

@@ -1,0 +1,113 @@
+"""Operations on gobgpd, and its paths, as data."""
+
+import pytest
+
+from actors.routing.gobgp import messages, paths
+from actors.routing.gobgp.plan import (
+    AddPeer,
+    Announce,
+    DeletePeer,
+    SetPolicies,
+    Start,
+    Stop,
+    Withdraw,
+    operations,
+)
+from actors.routing.gobgp.state import Global, Observed, Peer, PeerSeen, Wanted
+from schemas.proto import gobgp_pb2 as pb
+
+BGP = Global(asn=64512, router_id="192.0.2.1", listen_addresses=("2001:db8::1", "192.0.2.1"))
+PEER = Peer(address="192.0.2.2", asn=64512, local_address="192.0.2.1")
+SEEN = PeerSeen(address="192.0.2.2", asn=64512, local_address="192.0.2.1", state="established")
+BLOCK = "10.48.0.0/26"
+WANTED = Wanted(bgp=BGP, peers={PEER.address: PEER}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
+HELD = Observed(bgp=BGP, peers={SEEN.address: SEEN}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
+
+
+def test_a_gobgpd_that_holds_what_is_wanted_is_left_alone() -> None:
+    assert operations(WANTED, HELD) == []
+
+
+def test_an_empty_gobgpd_gets_policies_before_paths_and_paths_before_peers() -> None:
+    assert operations(WANTED, Observed()) == [
+        Start(BGP),
+        SetPolicies(frozenset([BLOCK])),
+        Announce(((BLOCK, "192.0.2.1"),)),
+        AddPeer(PEER, restarting=True),
+    ]
+
+
+def test_another_as_number_starts_bgp_anew() -> None:
+    other = Observed(bgp=Global(asn=1, router_id="192.0.2.1"), peers={SEEN.address: SEEN})
+    kinds = [type(operation) for operation in operations(WANTED, other)]
+    assert kinds == [Stop, Start, SetPolicies, Announce, AddPeer]
+
+
+def test_the_order_of_listen_addresses_is_no_difference() -> None:
+    held = Observed(
+        bgp=Global(asn=64512, router_id="192.0.2.1", listen_addresses=("192.0.2.1", "2001:db8::1")),
+        peers=HELD.peers,
+        paths=HELD.paths,
+        blocks=HELD.blocks,
+    )
+    assert operations(WANTED, held) == []
+
+
+def test_a_peer_is_replaced_only_when_it_must_differ() -> None:
+    renumbered = PeerSeen(address="192.0.2.2", asn=65002, local_address="192.0.2.1")
+    held = Observed(bgp=BGP, peers={"192.0.2.2": renumbered}, paths=HELD.paths, blocks=HELD.blocks)
+    assert operations(WANTED, held) == [DeletePeer("192.0.2.2"), AddPeer(PEER, restarting=False)]
+    gone = Wanted(bgp=BGP, paths=WANTED.paths, blocks=WANTED.blocks)
+    assert operations(gone, HELD) == [DeletePeer("192.0.2.2")]
+
+
+def test_a_block_that_is_not_ours_any_more_is_withdrawn() -> None:
+    wanted = Wanted(bgp=BGP, peers=WANTED.peers)
+    assert operations(wanted, HELD) == [SetPolicies(frozenset()), Withdraw(BLOCK, "192.0.2.1")]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "hop"), [("10.48.0.0/26", "192.0.2.1"), ("fd48::/122", "2001:db8::1"), ("0.0.0.0/0", "192.0.2.1")]
+)
+def test_paths_survive_the_way_to_protobuf_and_back(prefix: str, hop: str) -> None:
+    path = pb.Path.FromString(paths.encode(prefix, hop).SerializeToString())
+    assert (paths.prefix_of(path), paths.next_hop_of(path)) == (prefix, hop)
+
+
+def test_a_withdraw_forgets_and_a_new_best_path_replaces() -> None:
+    learnt: dict[str, str] = {}
+    first, second = paths.encode(BLOCK, "192.0.2.2"), paths.encode(BLOCK, "192.0.2.3")
+    assert paths.learn(learnt, [first, second]) == []
+    assert learnt == {BLOCK: "192.0.2.3"}
+    second.is_withdraw = True
+    paths.learn(learnt, [second])
+    assert learnt == {}
+
+
+def test_a_path_without_a_usable_next_hop_is_named_and_the_others_are_learnt() -> None:
+    bad = paths.encode("10.48.9.0/26", "not-an-address")
+    linked = paths.encode("fd48::40/122", "fe80::1")
+    learnt: dict[str, str] = {}
+    errors = paths.learn(learnt, [bad, linked, paths.encode(BLOCK, "192.0.2.2")])
+    assert learnt == {BLOCK: "192.0.2.2"}
+    assert "path 10.48.9.0/26" in errors[0]
+    assert "next hop" in errors[0]
+    assert "path fd48::40/122" in errors[1]
+
+
+def test_a_link_local_next_hop_beside_a_global_one_is_skipped() -> None:
+    path = paths.encode("fd48::40/122", "fe80::1")
+    attribute = pb.MpReachNLRIAttribute(next_hops=["fe80::1", "2001:db8::2"])
+    path.pattrs[1].Pack(attribute)
+    assert paths.next_hop_of(path) == "2001:db8::2"
+
+
+def test_the_export_policy_lets_the_block_out_and_keeps_what_is_inside_it() -> None:
+    sets = {s.name: s for s in messages.policies([BLOCK, "fd48::/122"]).defined_sets}
+    lengths = {n: [(p.ip_prefix, p.mask_length_min, p.mask_length_max) for p in s.prefixes] for n, s in sets.items()}
+    assert lengths == {
+        "aggregated-v4": [(BLOCK, 26, 26)],
+        "host-v4": [(BLOCK, 27, 32)],
+        "aggregated-v6": [("fd48::/122", 122, 122)],
+        "host-v6": [("fd48::/122", 123, 128)],
+    }

@@ -1,0 +1,209 @@
+"""IP packets from one interface to another."""
+
+import pytest
+
+from tests.unit.vppsim.bench import OTHERS, OURS, THEIRS, Bench, packed, transport_sum_is_right, udp
+from tools.vppsim.fib.paths import Kind, Path
+from tools.vppsim.packets.checksum import checksum
+
+
+def test_a_packet_leaves_with_its_next_hops_mac_and_one_less_ttl() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.wire("10.0.1.1/24", mac=OTHERS)
+    right.knows("10.0.1.9")
+    left.hears(udp("10.0.0.9", "10.0.1.9"))
+    (frame,) = right.sent
+    assert frame[:14] == THEIRS + OTHERS + b"\x08\x00"
+    assert frame[14 + 8] == 63
+    assert checksum(frame[14:34]) == 0
+    assert transport_sum_is_right(frame[14:])
+
+
+@pytest.mark.parametrize(("ttl", "kind"), [(1, 11), (2, None)])
+def test_a_packet_whose_time_is_over_is_answered(ttl: int, kind: int | None) -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.tun()
+    left.knows("10.0.0.9")
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    left.hears(udp("10.0.0.9", "10.1.0.1", ttl=ttl))
+    answers = left.sent
+    assert [frame[34] for frame in answers] == ([kind] if kind else [])
+    assert all(frame[26:30] == packed("10.0.0.1") and checksum(frame[34:]) == 0 for frame in answers)
+    assert len(right.sent) == (0 if kind else 1)
+
+
+def test_an_ipv6_packet_whose_time_is_over_is_answered() -> None:
+    bench = Bench()
+    left, right = bench.wire("fd00::1/64"), bench.tun()
+    left.knows("fd00::9")
+    bench.route("fd01::1/128", Path(if_index=right.index, proto=6))
+    left.hears(udp("fd00::9", "fd01::1", ttl=1))
+    (frame,) = left.sent
+    assert frame[54:56] == bytes([3, 0])
+    assert transport_sum_is_right(frame[14:])
+
+
+def test_what_does_not_fit_and_may_not_be_cut_is_reported_with_the_mtu() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.tun(mtu=[1000, 0, 0, 0])
+    left.knows("10.0.0.9")
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    left.hears(udp("10.0.0.9", "10.1.0.1", size=1400, df=True))
+    (frame,) = left.sent
+    assert frame[34:36] == bytes([3, 4])
+    assert int.from_bytes(frame[38:42]) == 1000
+    assert right.sent == []
+
+
+def test_ipv6_is_never_cut() -> None:
+    bench = Bench()
+    left, right = bench.wire("fd00::1/64"), bench.tun(mtu=[0, 0, 1280, 0])
+    left.knows("fd00::9")
+    bench.route("fd01::1/128", Path(if_index=right.index, proto=6))
+    left.hears(udp("fd00::9", "fd01::1", size=1400))
+    (frame,) = left.sent
+    assert frame[54:56] == bytes([2, 0])
+    assert int.from_bytes(frame[58:62]) == 1280
+
+
+def test_fragments_carry_everything_once() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.tun(mtu=[600, 0, 0, 0])
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    packet = udp("10.0.0.9", "10.1.0.1", size=1400)
+    left.hears(packet)
+    pieces = right.sent
+    assert all(len(piece) <= 600 and checksum(piece[:20]) == 0 for piece in pieces)
+    offsets = [(int.from_bytes(piece[6:8]) & 0x1FFF) * 8 for piece in pieces]
+    whole = b"".join(piece[20:] for _, piece in sorted(zip(offsets, pieces, strict=True)))
+    assert whole == packet[20:]
+    assert [bool(piece[6] & 0x20) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+def test_packets_wait_for_their_next_hop_to_answer() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.wire("10.0.1.1/24", mac=OTHERS)
+    left.hears(udp("10.0.0.9", "10.0.1.9"))
+    (question,) = right.sent
+    assert question[12:14] == b"\x08\x06"
+    bench.heard(right.interface, packed("10.0.1.9"), THEIRS)
+    (frame,) = right.sent
+    assert frame[:6] == THEIRS
+
+
+def test_traffic_is_shared_by_weight_and_one_flow_keeps_its_way() -> None:
+    bench = Bench()
+    left, one, two = bench.tun("10.0.0.1/32"), bench.tun(), bench.tun()
+    bench.route("10.1.0.0/16", Path(if_index=one.index, weight=3), Path(if_index=two.index))
+    for port in range(1000):
+        left.hears(udp("10.9.9.9", "10.1.0.1", ports=(port, 80)))
+    shares = len(one.sent), len(two.sent)
+    assert sum(shares) == 1000
+    assert 650 < shares[0] < 850
+    for _ in range(10):
+        left.hears(udp("10.9.9.9", "10.1.0.1", ports=(7, 80)))
+    assert 0 in (len(one.sent), len(two.sent))
+
+
+def test_the_way_changes_with_the_link() -> None:
+    bench = Bench()
+    left, one, two = bench.tun("10.0.0.1/32"), bench.tun(), bench.tun()
+    bench.route("10.1.0.0/16", Path(if_index=one.index), Path(if_index=two.index, preference=1))
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    assert (len(one.sent), len(two.sent)) == (1, 0)
+    bench.set_admin(one.interface, False)
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    assert (len(one.sent), len(two.sent)) == (0, 1)
+
+
+@pytest.mark.parametrize(("kind", "code"), [(Kind.ICMP_UNREACH, 1), (Kind.ICMP_PROHIBIT, 13)])
+def test_a_route_may_say_no_aloud(kind: Kind, code: int) -> None:
+    bench = Bench()
+    left = bench.wire("10.0.0.1/24")
+    left.knows("10.0.0.9")
+    bench.route("10.1.0.0/16", Path(kind=kind))
+    left.hears(udp("10.0.0.9", "10.1.0.1"))
+    (frame,) = left.sent
+    assert frame[34:36] == bytes([3, code])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda p: p[:19], lambda p: p[:-1], lambda p: b"\x44" + p[1:], lambda p: p[:10] + b"\0\0" + p[12:], lambda p: b""],
+)
+def test_damaged_packets_are_dropped_and_counted(damage) -> None:  # type: ignore[no-untyped-def]
+    bench = Bench()
+    left, right = bench.tun("10.0.0.1/32"), bench.tun()
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.ingress.receive(left.index, damage(udp("10.9.9.9", "10.1.0.1")))
+    assert right.sent == []
+    assert sum(bench.counters.values()) == 1
+
+
+def test_padding_behind_a_short_packet_is_cut_off() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.tun()
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    packet = udp("10.0.0.9", "10.1.0.1", size=2)
+    left.hears(packet + bytes(16))
+    assert [len(sent) for sent in right.sent] == [len(packet)]
+
+
+def test_frames_for_other_macs_are_heard_only_when_promiscuous() -> None:
+    bench = Bench()
+    left, right = bench.wire("10.0.0.1/24"), bench.tun()
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    left.hears(udp("10.0.0.9", "10.1.0.1"), to=OTHERS)
+    assert right.sent == []
+    left.interface.promiscuous = True
+    left.hears(udp("10.0.0.9", "10.1.0.1"), to=OTHERS)
+    assert len(right.sent) == 1
+    assert left.interface.mac == OURS
+
+
+def test_an_interface_without_addresses_hears_nothing() -> None:
+    bench = Bench()
+    left, right = bench.tun(), bench.tun()
+    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    assert right.sent == []
+    assert bench.counters["drop_ip4_not_enabled"] == 1
+
+
+def test_tables_lead_to_other_tables() -> None:
+    bench = Bench()
+    left, right = bench.tun("10.0.0.1/32"), bench.tun()
+    bench.tables.add(4, 7, "")
+    bench.route("0.0.0.0/0", Path(table_id=7))
+    bench.route("10.1.0.1/32", Path(if_index=right.index), table=7)
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    assert len(right.sent) == 1
+
+
+def test_tables_that_lead_in_circles_swallow_packets() -> None:
+    bench = Bench()
+    left = bench.tun("10.0.0.1/32")
+    bench.tables.add(4, 7, "")
+    bench.route("0.0.0.0/0", Path(table_id=7))
+    bench.route("0.0.0.0/0", Path(table_id=0), table=7)
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    assert bench.counters["drop_ip4_no_route"] == 1
+
+
+def test_ipv4_may_go_by_an_ipv6_next_hop() -> None:
+    bench = Bench()
+    left, right = bench.tun("10.0.0.1/32"), bench.wire("fd00::1/64")
+    right.knows("fd00::9")
+    bench.route("10.1.0.0/16", Path(if_index=right.index, next_hop=packed("fd00::9"), proto=6))
+    left.hears(udp("10.9.9.9", "10.1.0.1"))
+    (frame,) = right.sent
+    assert (frame[:6], frame[12:14]) == (THEIRS, b"\x08\x00")
+
+
+def test_the_all_ones_next_hop_is_everybody() -> None:
+    bench = Bench()
+    left, right = bench.tun("10.0.0.1/32"), bench.wire("10.0.1.1/24")
+    bench.route("255.255.255.255/32", Path(if_index=right.index, next_hop=b"\xff" * 16, proto=6))
+    left.hears(udp("10.9.9.9", "255.255.255.255"))
+    (frame,) = right.sent
+    assert frame[:6] == b"\xff" * 6

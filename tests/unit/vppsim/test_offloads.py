@@ -1,0 +1,80 @@
+"""Unsegmented packets and unfinished checksums: kept, moved to another link header, or finished."""
+
+import pytest
+
+from tests.unit.vppsim.bench import Bench, Port, tcp, transport_sum_is_right
+from tools.vppsim.fib.paths import Path
+from tools.vppsim.packets.checksum import checksum
+from tools.vppsim.packets.vnet import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Vnet, pack, parse
+
+FIN, PSH = 0x01, 0x08
+FAMILIES = pytest.mark.parametrize(
+    ("source", "to", "gso"), [("10.9.9.9", "10.1.0.1", GSO_TCP4), ("fd09::9", "fd01::1", GSO_TCP6)]
+)
+
+
+def world(to: str, offload: bool) -> tuple[Port, Port]:
+    """A tun for packets to come in by and one for them to leave by."""
+    bench = Bench()
+    left = bench.tun("10.0.0.1/32", "fd00::1/128")
+    right = bench.tun(offload_checksum=offload, offload_segmentation=offload)
+    version = 6 if ":" in to else 4
+    bench.route(f"{to}/{128 if version == 6 else 32}", Path(if_index=right.index, proto=version))
+    return left, right
+
+
+@FAMILIES
+def test_a_device_that_can_gets_the_packet_whole(source: str, to: str, gso: int) -> None:
+    left, right = world(to, offload=True)
+    packet, start = tcp(source, to, bytes(5000))
+    vnet = Vnet(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16)
+    left.hears(packet, vnet)
+    ((kept, frame),) = right.sent_with_offloads
+    assert kept == vnet
+    assert len(frame) == len(packet)
+
+
+@FAMILIES
+def test_a_device_that_cannot_gets_segments_with_good_checksums(source: str, to: str, gso: int) -> None:
+    left, right = world(to, offload=False)
+    payload = bytes(range(250)) * 18
+    packet, start = tcp(source, to, payload, flags=FIN | PSH | 0x10)
+    left.hears(packet, Vnet(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
+    pieces = right.sent
+    assert b"".join(piece[start + 20 :] for piece in pieces) == payload
+    assert all(transport_sum_is_right(piece) for piece in pieces)
+    assert all(piece[0] >> 4 == 6 or checksum(piece[:20]) == 0 for piece in pieces)
+    assert [int.from_bytes(p[start + 4 : start + 8]) for p in pieces] == [5000 + 1000 * n for n in range(5)]
+    assert [p[start + 13] & (FIN | PSH) for p in pieces] == [0, 0, 0, 0, FIN | PSH]
+
+
+@FAMILIES
+def test_an_unfinished_checksum_is_finished_for_a_device_that_cannot(source: str, to: str, gso: int) -> None:
+    left, right = world(to, offload=False)
+    packet, start = tcp(source, to, b"hello")
+    left.hears(packet, Vnet(NEEDS_CHECKSUM, 0, 0, 0, start, 16))
+    (frame,) = right.sent
+    assert transport_sum_is_right(frame)
+    assert gso
+
+
+def test_the_mtu_counts_segments_not_the_whole() -> None:
+    left, right = world("10.1.0.1", offload=True)
+    right.interface.mtu = [1400, 0, 0, 0]
+    packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(20000))
+    left.hears(packet, Vnet(NEEDS_CHECKSUM, GSO_TCP4, start + 20, 1300, start, 16))
+    assert len(right.sent) == 1
+
+
+@pytest.mark.parametrize("link_header", [0, 14])
+def test_offsets_count_from_the_ip_header_whatever_the_device(link_header: int) -> None:
+    vnet = Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 1448, 20, 16)
+    wire = pack(vnet, link_header, 12)
+    assert len(wire) == 12
+    assert int.from_bytes(wire[6:8], "little") == 20 + link_header
+    assert parse(wire, link_header) == vnet
+
+
+def test_a_header_with_nothing_to_do_is_none() -> None:
+    assert parse(bytes(12), 14) is None
+    assert pack(None, 14, 12) == bytes(12)
