@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vpp_papi import VPPApiClient
 
-from tests.unit.vppsim.process import until
+from tests.unit.vppsim.process import VPPApiClient, until
 
 REAL = os.environ.get("VPPD_VPP", "")
 PROJECT = Path(__file__).parents[3]
@@ -39,7 +38,7 @@ def start(which: str, run: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*command, "-c", str(config)], cwd=PROJECT, stdout=log, stderr=log)
 
 
-def connect(run: Path) -> VPPApiClient | None:
+def connect(run: Path) -> Any:
     """A client with VPP's own API files, or None while nobody answers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

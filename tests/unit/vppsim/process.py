@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vpp_papi import VPPApiClient
+import vpp_papi
 
+VPPApiClient: Any = vpp_papi.vpp_papi.VPPApiClient
 PROJECT = Path(__file__).parents[3]
 PATIENCE_S = 8.0
 
@@ -40,7 +41,7 @@ class Simulator:
             f"buffers {{ buffers-per-numa 16384 page-size 4K }}\nplugins {{ {plugins} }}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
-        self._client: VPPApiClient | None = None
+        self._client: Any = None
 
     def start(self) -> None:
         """Start a life; does not wait."""
@@ -56,7 +57,8 @@ class Simulator:
             self._client = until(self._connect, "the API answers")
         return self._client.api
 
-    def _connect(self) -> VPPApiClient | None:
+    def _connect(self) -> Any:
+        """A client, or None while nobody answers."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # vpp_papi reads its own files the old way
             client = VPPApiClient(bootstrapapi=True, server_address=str(self.socket), read_timeout=5)
