@@ -1,0 +1,12 @@
+"""The guard: VPP's life cycle, and the host's connectivity before, during and after it.
+
+life          states and what leads from one to the next   (pure)
+captured      the uplink as Linux had it                    (pure)
+wanted        the uplink and host tap as intents            (pure)
+startup_conf  VPP's startup.conf from its template          (pure)
+undo          the journal of what must be undone            (edge: disk)
+linux         links, addresses, routes, namespaces          (edge: netlink)
+vpp           VPP's process                                 (edge)
+probe         does the gateway answer?                      (edge: ICMP)
+guard         runs the states' actions
+"""

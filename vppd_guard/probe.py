@@ -1,0 +1,55 @@
+"""Edge: does an address answer? ICMP echo, RFC 792 and RFC 4443."""
+
+import asyncio
+import os
+import socket
+import struct
+import time
+
+ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
+TRY_EVERY_S = 0.1
+
+
+async def answers(address: str, interface: str, within_s: float) -> bool:
+    """Does the address answer one of several pings sent out of `interface` within that time?"""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if await asyncio.to_thread(_once, address, interface):
+            return True
+    return False
+
+
+def _once(address: str, interface: str) -> bool:
+    version = 6 if ":" in address else 4
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    protocol = socket.IPPROTO_ICMPV6 if version == 6 else socket.IPPROTO_ICMP
+    request, reply = ECHO[version]
+    nonce = os.urandom(8)
+    try:
+        with socket.socket(family, socket.SOCK_RAW, protocol) as icmp:
+            icmp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+            icmp.settimeout(TRY_EVERY_S)
+            scope = socket.if_nametoindex(interface) if address.startswith("fe80:") else 0
+            target = (address, 0, 0, scope) if version == 6 else (address, 0)
+            icmp.sendto(_echo(request, nonce, version), target)
+            until = time.monotonic() + TRY_EVERY_S
+            while time.monotonic() < until:
+                data = icmp.recv(2048)
+                message = data[(data[0] & 0xF) * 4 :] if version == 4 else data
+                if message[0] == reply and message.endswith(nonce):
+                    return True
+    except OSError:
+        time.sleep(TRY_EVERY_S)  # no route or no link yet; a worker thread may wait
+    return False
+
+
+def _echo(kind: int, nonce: bytes, version: int) -> bytes:
+    head = struct.pack("!BBHHH", kind, 0, 0, os.getpid() & 0xFFFF, 1)
+    checksum = 0 if version == 6 else _checksum(head + nonce)  # the kernel fills ICMPv6's in
+    return struct.pack("!BBHHH", kind, 0, checksum, os.getpid() & 0xFFFF, 1) + nonce
+
+
+def _checksum(data: bytes) -> int:
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF

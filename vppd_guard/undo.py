@@ -1,0 +1,98 @@
+"""Edge: the journal on disk of what must be undone. Each record is synced before the change that it undoes.
+
+One line a record: `crc32 JSON`. A torn or damaged last line is a change that was never made. The journal is removed
+once everything is undone; a guard that finds one at its start has a predecessor to clean up after, or a VPP to adopt.
+"""
+
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from vppd_guard.captured import Captured
+
+
+class UplinkCaptured(Struct, frozen=True, tag="captured"):
+    """The link is about to be changed; so it was."""
+
+    uplink: Captured
+
+
+class LinkMoved(Struct, frozen=True, tag="link-moved"):
+    """The link is about to be moved into that namespace."""
+
+    name: str
+    netns: str
+
+
+class VppStarted(Struct, frozen=True, tag="vpp-started"):
+    """That VPP runs. `started`: clock ticks since boot, tells a reused pid."""
+
+    pid: int
+    started: int
+
+
+Record = UplinkCaptured | LinkMoved | VppStarted
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+class UndoJournal:
+    """The journal in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "undo.journal"
+
+    def note(self, record: Record) -> None:
+        """Appends a record and waits until the disk has it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        body = msgspec.json.encode(record)
+        line = b"%08x %s\n" % (zlib.crc32(body), body)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self._sync_directory()
+
+    def read(self) -> list[Record]:
+        """All records, oldest first."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        records: list[Record] = []
+        for line in lines[:-1]:
+            checksum, _, body = line.partition(b" ")
+            if b"%08x" % zlib.crc32(body) != checksum:
+                break
+            try:
+                records.append(_decoder.decode(body))
+            except msgspec.DecodeError:
+                break
+        return records
+
+    def clear(self) -> None:
+        """Everything is undone."""
+        self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir():
+            self._sync_directory()
+
+    def _sync_directory(self) -> None:
+        handle = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def captured_in(records: list[Record]) -> Captured | None:
+    """The uplink as it was before it was changed."""
+    return next((r.uplink for r in reversed(records) if isinstance(r, UplinkCaptured)), None)
+
+
+def vpp_in(records: list[Record]) -> VppStarted | None:
+    """The VPP that was started last."""
+    return next((r for r in reversed(records) if isinstance(r, VppStarted)), None)

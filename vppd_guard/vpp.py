@@ -1,0 +1,126 @@
+"""Edge: VPP's process. Its end is decided only by its pidfd."""
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from vppd_guard.linux import NETNS_DIRECTORY
+
+CLONE_NEWNET = 0x40000000
+STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
+KILL_S_MAX = 5.0
+
+
+class VppProcess:
+    """One VPP, started by us or adopted."""
+
+    def __init__(self, pid: int, started: int, child: "subprocess.Popen[bytes] | None") -> None:
+        self.pid, self.started = pid, started
+        self._child = child
+        self._pidfd = os.pidfd_open(pid)
+        self.ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
+        self.reason = ""
+
+    def _on_end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self.reason = self._why()
+        self.ended.set()
+
+    def _why(self) -> str:
+        if self._child is None:
+            return "ended (its wait status went to its first parent)"
+        code = self._child.wait()
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+
+    async def stop(self) -> None:
+        """SIGINT, and SIGKILL if that does not end it. Returns when it has ended."""
+        for number, patience_s in ((signal.SIGINT, STOP_S_MAX), (signal.SIGKILL, KILL_S_MAX)):
+            if self.ended.is_set():
+                return
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), patience_s)
+
+    async def answers(self, socket: Path, within_s: float) -> bool:
+        """Waits until VPP accepts API clients. False: it ended, or did not in time."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline and not self.ended.is_set():
+            with suppress(OSError):
+                _, writer = await asyncio.open_unix_connection(str(socket))
+                writer.close()
+                return True
+            await asyncio.sleep(0.01)
+        return False
+
+
+def start(binary: Path, conf: Path, netns: str, preload: str, log: Path) -> VppProcess:
+    """Starts VPP in a named namespace, in a session of its own: it outlives the guard. Raises OSError."""
+    environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    if preload:
+        environment["LD_PRELOAD"] = preload
+    handle = os.open(NETNS_DIRECTORY / netns, os.O_RDONLY)
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [str(binary), "-c", str(conf)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_in_namespace(handle),
+            )
+    finally:
+        os.close(handle)
+    return VppProcess(child.pid, started(child.pid), child)
+
+
+def _in_namespace(handle: int) -> Callable[[], None]:
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter() -> None:
+        if libc.setns(handle, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    return enter
+
+
+def adopt(pid: int, since: int) -> VppProcess | None:
+    """The VPP that an earlier guard has started, if it still runs."""
+    if not since or started(pid) != since:
+        return None
+    try:
+        return VppProcess(pid, since, None)
+    except ProcessLookupError:
+        return None
+
+
+def find(conf: Path) -> VppProcess | None:
+    """The VPP that was started with this startup.conf, whoever started it."""
+    mark = f"\0-c\0{conf}\0".encode()
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
+                return adopt(int(entry.name), started(int(entry.name)))
+    return None
+
+
+def started(pid: int) -> int:
+    """When the process started, clock ticks since boot; 0 if there is none, or it is a zombie (proc(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[19])
