@@ -27,7 +27,7 @@ from tools.vppsim.dataplane.output import Output
 from tools.vppsim.devices.maker import Devices
 from tools.vppsim.fib.lookup import Lookup
 from tools.vppsim.fib.paths import Path, Source, Trait
-from tools.vppsim.fib.table import BITS, Contribution, masked
+from tools.vppsim.fib.table import BITS, Contribution, Table, masked
 from tools.vppsim.fib.tables import Tables
 from tools.vppsim.interfaces import Interface, Interfaces
 from tools.vppsim.packets.headers import is_link_local6
@@ -51,6 +51,7 @@ class Vpp:
         self.subscribers: dict[int, int] = {}
         self.facts: dict[int, Any] = {}
         self.costless: set[tuple[int, int]] = set()
+        self._next_hops: dict[tuple[int, int], set[bytes]] | None = None
         self.interfaces = Interfaces()
         self.tables = Tables(self._bound, self.changed)
         self.lookup = Lookup(self.tables.unicast, self.interfaces.usable)
@@ -72,6 +73,7 @@ class Vpp:
     def changed(self) -> None:
         """Forwarding may differ from now on."""
         self.lookup.forget()
+        self._next_hops = None
 
     def tick(self) -> None:
         """Once every TICK_S."""
@@ -80,6 +82,17 @@ class Vpp:
     def forget_client(self, index: int) -> None:
         """An API client has gone."""
         self.subscribers.pop(index, None)
+
+    def next_hops(self, table: Table) -> set[bytes]:
+        """The next hops that routes of any table want resolved in `table`."""
+        if self._next_hops is None:
+            self._next_hops = {}
+            for path in (
+                path for other in self.tables.unicast.values() for e in other.entries() for path in e.best.paths
+            ):
+                if path.leads_to_table and path.next_hop:
+                    self._next_hops.setdefault((path.proto, path.table_id), set()).add(path.next_hop)
+        return self._next_hops.get((table.family, table.table_id), set())
 
     def heard(self, interface: Interface, address: bytes, mac: bytes) -> None:
         """The wire told a neighbour's MAC; packets that waited for it leave."""
@@ -115,8 +128,8 @@ class Vpp:
         self._orphan_paths(interface.index)
         if interface.device is not None:
             interface.device.close()
+        self._forget_index(interface.index)
         self.interfaces.remove(interface.index)
-        self.facts.pop(interface.index, None)
         self.tables.collect()
         self._announce(interface, deleted=True)
 
@@ -131,6 +144,22 @@ class Vpp:
             self.neighbours.flush(interface.index, keep_static=True)
         addressing.refresh(self, interface)
         self._announce(interface)
+
+    def set_link(self, interface: Interface, up: bool) -> None:
+        """The link behind an interface came or went."""
+        interface.link_up = up
+        self.changed()
+        self._announce(interface)
+
+    def _forget_index(self, index: int) -> None:
+        """Nothing that was said of an interface may hold for the next one with its index."""
+        self.facts.pop(index, None)
+        self.costless = {pair for pair in self.costless if index not in pair}
+        for family in (4, 6):
+            self.local.redirects.pop((family, index), None)
+        for borrower in self.interfaces:
+            if borrower.unnumbered == index:
+                borrower.unnumbered = None
 
     def _announce(self, interface: Interface, deleted: bool = False) -> None:
         flags = (1 if interface.admin_up else 0) | (2 if interface.link_up else 0)

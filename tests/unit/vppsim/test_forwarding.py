@@ -1,6 +1,8 @@
 """IP packets from one interface to another."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.vppsim.bench import OTHERS, OURS, THEIRS, Bench, packed, transport_sum_is_right, udp
 from tools.vppsim.fib.paths import Kind, Path
@@ -207,3 +209,32 @@ def test_the_all_ones_next_hop_is_everybody() -> None:
     left.hears(udp("10.9.9.9", "255.255.255.255"))
     (frame,) = right.sent
     assert frame[:6] == b"\xff" * 6
+
+
+SEEDS = [
+    udp("10.9.9.9", "10.1.0.1", size=40),
+    udp("10.9.9.9", "192.0.2.1", size=40),
+    udp("fd09::9", "fd00::1", size=40),
+    udp("fe80::9", "ff02::1", size=40),
+]
+
+
+@given(
+    st.sampled_from(SEEDS), st.dictionaries(st.integers(0, 87), st.integers(0, 255)), st.integers(0, 88), st.booleans()
+)
+def test_no_packet_is_strange_enough_to_break_anything(
+    seed: bytes, flips: dict[int, int], cut: int, link: bool
+) -> None:
+    bench = Bench()
+    port = bench.wire("192.0.2.1/24", "fd00::1/64") if link else bench.tun("192.0.2.1/32", "fd00::1/128")
+    port.interface.proxy_arp = port.interface.nd_proxy = True
+    bench.route("10.1.0.1/32", Path(if_index=bench.tun(mtu=[68, 0, 0, 0]).index))
+    damaged = bytearray(seed)
+    for at, value in flips.items():
+        if at < len(damaged):
+            damaged[at] = value
+    if damaged[0] >> 4 == 4 and (damaged[0] & 15) * 4 <= len(damaged):
+        damaged[10:12] = bytes(2)
+        damaged[10:12] = checksum(damaged[: (damaged[0] & 15) * 4]).to_bytes(2)
+    header = OURS + THEIRS + (b"\x08\x06" if cut == 88 else b"\x86\xdd" if damaged[0] >> 4 == 6 else b"\x08\x00")
+    port.frame((header if link else b"") + bytes(damaged[: cut or None]))

@@ -162,7 +162,7 @@ def test_pods_answer_again_after_a_crash_on_the_devices_they_had(world: World) -
     world.configure()
     assert _index(world.pods[0].ip("-j", "link", "show", "eth0")) == _index(before)
     until(lambda: world.pods[0].pings("10.1.0.2"), "pods ping again")
-    assert world.outside.pings("10.1.0.1")
+    until(lambda: world.outside.pings("10.1.0.1"), "the outside host reaches the pod")
 
 
 def test_a_deleted_persistent_device_is_gone(world: World) -> None:

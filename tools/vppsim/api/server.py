@@ -65,7 +65,10 @@ class Server:
         return {"json": self.catalogue.json}
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # it changed its mind
+            return
         client = Client(connection, self._next_index)
         self._next_index += 1
         self.clients[client.index] = client

@@ -11,6 +11,7 @@ from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
+from tools.vppsim.packets.vnet import Vnet
 from tools.vppsim.vpp import Vpp
 
 TAP = "tap"
@@ -39,12 +40,17 @@ def _plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
     vpp.add_interface(interface)
     index = interface.index
 
+    def receive(frame: bytes, vnet: Vnet | None) -> None:
+        try:
+            vpp.ingress.receive(index, frame, vnet)
+        except Exception as bug:  # one packet must not cost all others their way
+            vpp.log.error("bug", packet=frame[:64].hex(), error=repr(bug))
+
     def gone() -> None:
-        interface.link_up = False
-        vpp.changed()
+        vpp.set_link(interface, False)
         vpp.log.warning("device_gone", interface=interface.name, sw_if_index=index)
 
-    device.start(lambda frame, vnet: vpp.ingress.receive(index, frame, vnet), gone)
+    device.start(receive, gone)
     return interface
 
 

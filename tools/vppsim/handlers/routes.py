@@ -107,14 +107,7 @@ def _table_of(vpp: Vpp, message: Any) -> Table:
 def _listed(vpp: Vpp, table: Table) -> Iterator[Entry]:
     """All entries, and those VPP makes for next hops it has to resolve: host routes with the paths of their cover."""
     yield from table.entries()
-    made = {
-        path.next_hop
-        for other in vpp.tables.unicast.values()
-        for entry in other.entries()
-        for path in entry.best.paths
-        if path.leads_to_table and path.next_hop and (path.proto, path.table_id) == (table.family, table.table_id)
-    }
-    for next_hop in sorted(made):
+    for next_hop in sorted(vpp.next_hops(table)):
         if table.exact(next_hop, BITS[table.family]) is None:
             cover = table.longest(next_hop).best
             loops = any(path.leads_to_table and path.next_hop == next_hop for path in cover.paths)
