@@ -78,3 +78,29 @@ def test_offsets_count_from_the_ip_header_whatever_the_device(link_header: int) 
 def test_a_header_with_nothing_to_do_is_none() -> None:
     assert parse(bytes(12), 14) is None
     assert pack(None, 14, 12) == bytes(12)
+
+
+def test_merged_packets_whose_checksum_was_checked_already_are_segmented_alike() -> None:
+    left, right = world("10.1.0.1", offload=False)
+    packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(range(200)) * 20)
+    left.hears(packet, Vnet(0, GSO_TCP4, start + 20, 1000, 0, 0))
+    pieces = right.sent
+    assert len(pieces) == 4
+    assert all(transport_sum_is_right(piece) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "vnet",
+    [
+        Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 0, 20, 16),  # segments of nothing
+        Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 1000, 5000, 16),  # a checksum behind the end
+        Vnet(NEEDS_CHECKSUM, 9, 40, 1000, 20, 16),  # an unknown kind of segments
+        Vnet(NEEDS_CHECKSUM, 0, 0, 0, 0, 16),  # a checksum inside the IP header
+    ],
+)
+def test_offloads_that_do_not_fit_their_packet_are_dropped_and_counted(vnet: Vnet) -> None:
+    left, right = world("10.1.0.1", offload=True)
+    packet, _ = tcp("10.9.9.9", "10.1.0.1", bytes(3000))
+    left.hears(packet, vnet)
+    assert right.sent == []
+    assert left.bench.counters["drop_offload_malformed"] == 1

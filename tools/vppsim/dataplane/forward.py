@@ -7,6 +7,7 @@ from tools.vppsim.fib.lookup import Act, Verdict
 from tools.vppsim.interfaces import Interface
 from tools.vppsim.packets.checksum import checksum, updated
 from tools.vppsim.packets.headers import is_multicast
+from tools.vppsim.packets.vnet import agreed
 
 if TYPE_CHECKING:
     from tools.vppsim.vpp import Vpp
@@ -26,12 +27,18 @@ class Forward:
             self._vpp.count(f"drop_ip{packet.family}_not_enabled")
         elif not _well_formed(packet):
             self._vpp.count(f"drop_ip{packet.family}_malformed")
+        elif packet.vnet is not None and not self._agree(packet):
+            self._vpp.count("drop_offload_malformed")
         elif packet.family == 6 and self._vpp.nd.proxied(packet, interface):
             self._vpp.count("nd_proxied")
         elif is_multicast(packet.destination):
             self._vpp.multicast.input(packet, interface.tables[packet.family])
         else:
             self.route(packet, interface.tables[packet.family])
+
+    def _agree(self, packet: Packet) -> bool:
+        packet.vnet = agreed(packet.data, packet.vnet) if packet.vnet else None
+        return packet.vnet is not None
 
     def route(self, packet: Packet, table_id: int) -> None:
         """Look the destination up in a table and act on it."""

@@ -17,6 +17,10 @@ LENGTH = LAYOUT.size
 NEEDS_CHECKSUM = 1
 GSO_NONE, GSO_TCP4, GSO_UDP, GSO_TCP6, GSO_UDP_L4 = 0, 1, 3, 4, 5
 GSO_ECN = 0x80
+TRANSPORT_MIN = {GSO_TCP4: 20, GSO_TCP6: 20, GSO_UDP_L4: 8}
+"""Kinds that we can cut, with the least length of their transport header."""
+CHECKSUM_AT = {6: 16, 17: 6}
+"""Where TCP and UDP keep their checksum."""
 FIN, PSH, CWR = 0x01, 0x08, 0x80
 
 
@@ -48,6 +52,43 @@ def parse(header: bytes, link_header: int) -> Vnet | None:
 def pack(vnet: Vnet | None, link_header: int, size: int) -> bytes:
     """A virtio header of `size` bytes for a device that puts `link_header` bytes before the IP header."""
     return (LAYOUT.pack(*vnet.moved(link_header)) if vnet else bytes(LENGTH)).ljust(size, b"\0")
+
+
+def agreed(data: bytearray, vnet: Vnet) -> Vnet | None:
+    """`vnet` made to fit its packet, or None if they cannot belong together.
+
+    A receiver that merged packets itself may leave the checksum unmentioned; then it is put back to what a sender
+    would have left: the pseudo header's sum.
+    """
+    family, protocol = data[0] >> 4, data[9] if data[0] >> 4 == 4 else data[6]
+    if vnet.gso and not vnet.flags & NEEDS_CHECKSUM and protocol in CHECKSUM_AT:
+        start = (data[0] & 15) * 4 if family == 4 else 40
+        vnet = vnet._replace(flags=NEEDS_CHECKSUM, csum_start=start, csum_offset=CHECKSUM_AT[protocol])
+        if _fits(data, vnet):
+            _leave_undone(data, vnet, family, protocol)
+    return vnet if _fits(data, vnet) else None
+
+
+def _fits(data: bytearray, vnet: Vnet) -> bool:
+    field_end = vnet.csum_start + vnet.csum_offset + 2
+    header = (data[0] & 15) * 4 if data[0] >> 4 == 4 else 40
+    if not vnet.flags & NEEDS_CHECKSUM or vnet.csum_start < header or field_end > len(data):
+        return False
+    if not vnet.gso:
+        return True
+    kind, transport = vnet.gso & ~GSO_ECN, len(data) - vnet.csum_start
+    if kind not in TRANSPORT_MIN or transport < TRANSPORT_MIN[kind] or not vnet.gso_size:
+        return False
+    length = headers_length(data, vnet)
+    return vnet.csum_start + TRANSPORT_MIN[kind] <= length <= len(data)
+
+
+def _leave_undone(data: bytearray, vnet: Vnet, family: int, protocol: int) -> None:
+    ends = bytes(data[12:20] if family == 4 else data[8:40])
+    half = len(ends) // 2
+    pseudo = pseudo_header(family, ends[:half], ends[half:], protocol, len(data) - vnet.csum_start)
+    at = vnet.csum_start + vnet.csum_offset
+    data[at : at + 2] = (~checksum(pseudo) & 0xFFFF).to_bytes(2)
 
 
 def completed(data: bytearray, vnet: Vnet) -> bytearray:
