@@ -37,9 +37,7 @@ class Journal:
         self._file.flush()
         self._saved = self.store.version
         self._lines += len(changes)
-        if self._lines > LINES_MIN_FOR_REWRITE + LINES_PER_OBJECT_MAX * sum(
-            1 for _ in self.store.everything()
-        ):
+        if self._lines > LINES_MIN_FOR_REWRITE + LINES_PER_OBJECT_MAX * sum(1 for _ in self.store.everything()):
             self._file.close()
             self._file = self._rewrite()
 

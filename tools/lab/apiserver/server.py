@@ -130,9 +130,7 @@ class Server:
             raise ApiError(422, "Invalid", "sendInitialEvents is not supported: list, then watch")
         matches = query_selector(request, wanted)
         bookmarks = request.query.get("allowWatchBookmarks") in ("1", "true")
-        interest = Interest(
-            wanted, matches, bookmarks, query_seconds(request), partial(shown, request, wanted)
-        )
+        interest = Interest(wanted, matches, bookmarks, query_seconds(request), partial(shown, request, wanted))
         version = query_version(request)
         first: list[Object] = []
         if version == 0:

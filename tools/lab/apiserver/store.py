@@ -101,9 +101,7 @@ class Store:
         if meta.setdefault("name", name) != name:
             raise bad_request(f"metadata.name {meta['name']!r} is not the {name!r} of the URL")
         if meta.get("resourceVersion", "") not in ("", old["resourceVersion"]):
-            raise conflict(
-                resource.id, name, "the object has been modified; apply your changes to the latest"
-            )
+            raise conflict(resource.id, name, "the object has been modified; apply your changes to the latest")
         if meta.get("uid", "") not in ("", old["uid"]):
             raise conflict(resource.id, name, f"the UID in the precondition is not {old['uid']}")
         meta.update({field: old[field] for field in KEPT_FROM_BEFORE})

@@ -15,10 +15,7 @@ AGE_STEPS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 def table(resource: Resource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
     """A Table of `bodies`; `include` is None, Metadata or Object: what each row carries besides its cells."""
     columns = COLUMNS.get(resource.id, DEFAULT_COLUMNS)
-    rows = [
-        {"cells": [cell(body, now) for _, cell in columns], "object": carried(body, include)}
-        for body in bodies
-    ]
+    rows = [{"cells": [cell(body, now) for _, cell in columns], "object": carried(body, include)} for body in bodies]
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

@@ -84,9 +84,7 @@ class Watches:
         self._ending = True
         self.wake()
 
-    async def stream(
-        self, response: web.StreamResponse, interest: Interest, version: int, first: list[Object]
-    ) -> None:
+    async def stream(self, response: web.StreamResponse, interest: Interest, version: int, first: list[Object]) -> None:
         """Send `first` as ADDED, then what comes after `version`, until the timeout or the end."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + interest.timeout_s

@@ -1,0 +1,119 @@
+"""What VPP should hold for a pod. Pure.
+
+A pod has a table of its own per family, whose default leads to the table `pods`: there, and not in the main
+table, its packets are looked up. A loopback in those tables carries the pod's addresses, and the tun that
+ends in the pod's namespace borrows them. Routes of the main table lead to the tun. Spec of the CNI server,
+section 3, steps 2, 3, 4, 8 and 11.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from actors.cni.pods import Pod
+from schemas.config import NodeConfig
+from schemas.intents import (
+    DEFAULT_TABLE,
+    PODS_TABLE,
+    Address,
+    AdminUp,
+    Intent,
+    InterfaceTable,
+    Loopback,
+    Mtu,
+    Path,
+    Route,
+    RxMode,
+    Table,
+    Tap,
+    Unnumbered,
+)
+
+LOOPBACK_MAC = "02:00:00:00:00:01"
+MTU_IN_VPP = 9216  # bytes; Linux's side of the tun limits the pod
+RING_DEFAULT = 1024  # descriptors
+DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
+HASH_CHARACTERS = 12
+TAG_BYTES_MAX = 63  # VPP: sw_interface_tag_add_del, tap_create_v3
+TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
+
+
+def tun_name(pod: Pod) -> str:
+    """Intent name of the pod's tun."""
+    return f"pod/{pod.key}"
+
+
+def loopback_name(pod: Pod) -> str:
+    """Intent name of the loopback that lends the tun its addresses."""
+    return f"pod-loop/{pod.key}"
+
+
+def table_name(pod: Pod) -> str:
+    """The pod's tables; a name too long for VPP is cut and made unique by its hash."""
+    name = tun_name(pod)
+    if len(name) <= TABLE_NAME_BYTES_MAX:
+        return name
+    cut = TABLE_NAME_BYTES_MAX - HASH_CHARACTERS - 1
+    return f"{name[:cut]}-{_hash(name)}"
+
+
+def tag(pod: Pod, role: str) -> str:
+    """Marks an interface as this pod's in this namespace: `<hash>-<interface>-<namespace>`, cut to 63 bytes."""
+    text = f"{_hash(role, pod.key, pod.netns)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
+    return text[:TAG_BYTES_MAX]
+
+
+def intents(pod: Pod, config: NodeConfig) -> list[Intent]:
+    """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6` is needed for the tun."""
+    return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
+
+
+def _tables(pod: Pod) -> Iterator[Intent]:
+    # Both families always: VPP refuses to lend addresses between interfaces whose tables differ in either.
+    for version, default in DEFAULT_PREFIX.items():
+        yield Table(table_name(pod), version)
+        yield Route(table_name(pod), default, (Path(table=PODS_TABLE),))
+        for interface in (loopback_name(pod), tun_name(pod)):
+            yield InterfaceTable(interface, version, table_name(pod))
+
+
+def _loopback(pod: Pod) -> Iterator[Intent]:
+    yield Loopback(loopback_name(pod), LOOPBACK_MAC, tag(pod, "loopback"))
+    for address in pod.addresses:
+        yield Address(loopback_name(pod), host_prefix(address))
+
+
+def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
+    name, spec = tun_name(pod), config.interfaces.defaultPodIfSpec
+    yield Tap(
+        name=name,
+        host_interface=pod.interface,
+        netns=pod.netns,
+        tag=tag(pod, "tun"),
+        tun=True,
+        persist=True,  # the device, its addresses and routes outlive VPP
+        gso=config.debug.gsoEnabled,
+        mtu=pod.mtu,
+        rx_ring=spec.rxqsz or RING_DEFAULT,
+        tx_ring=spec.txqsz or RING_DEFAULT,
+        rx_queues=spec.rx or 1,
+        tx_queues=spec.tx or 1,
+    )
+    yield Mtu(name, MTU_IN_VPP)
+    yield RxMode(name, spec.rxMode or "adaptive")
+    yield AdminUp(name)
+    yield Unnumbered(name, loopback_name(pod))
+
+
+def _routes(pod: Pod) -> Iterator[Intent]:
+    for address in pod.addresses:
+        yield Route(DEFAULT_TABLE, host_prefix(address), (Path(interface=tun_name(pod)),))
+
+
+def host_prefix(address: str) -> str:
+    """The address alone: /32 or /128."""
+    return f"{address}/{ip_address(address).max_prefixlen}"
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]

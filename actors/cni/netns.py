@@ -1,0 +1,110 @@
+"""Edge: the pod's side of its tun: addresses, routes, sysctls, in its own namespace. Blocking.
+
+Spec of the CNI server, section 4. Routes go by a link-local next hop, as Calico's users know them; on a tun it is
+never resolved. Everything is idempotent: what is right already stays, what is wrong is replaced.
+"""
+
+import ctypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute
+
+from actors.cni.pods import Pod
+
+NEXT_HOP = {4: "169.254.1.1", 6: "fe80::1"}
+FAMILY = {4: 2, 6: 10}
+CLONE_NEWNET = 0x40000000
+RTNH_F_ONLINK = 4
+IFA_F_NODAD = 0x02  # usable at once: nobody else has the pod's address
+NSFS_MAGIC = 0x6E736673
+
+# A namespace belongs to a thread: this one enters them, and is used for nothing else.
+THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NoNamespace(Exception):
+    """The pod's namespace is not there; the text names its path."""
+
+
+def exists(path: str) -> bool:
+    """Is there a namespace at that path?"""
+    with suppress(OSError):
+        return os.stat(path).st_dev == os.stat("/proc/self/ns/net").st_dev
+    return False
+
+
+def dress(pod: Pod) -> None:
+    """Gives the pod's device its addresses and routes. Runs in THREAD. Raises NoNamespace, OSError."""
+    try:
+        there = os.open(pod.netns, os.O_RDONLY)
+    except OSError as error:
+        raise NoNamespace(f"netns {pod.netns}: {error.strerror}") from None
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        _enter(there)
+        try:
+            _dress(pod)
+        finally:
+            _enter(here)
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+def _enter(handle: int) -> None:
+    if _libc.setns(handle, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def _dress(pod: Pod) -> None:
+    if pod.has(6):
+        for scope in ("all", "default", "lo", pod.interface):
+            _sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", "0")
+    with IPRoute() as ip:
+        found = ip.link_lookup(ifname=pod.interface)
+        if not found:
+            raise OSError(f"netns {pod.netns}: no device {pod.interface}")
+        ip.link("set", index=found[0], state="up")
+        _put_addresses(ip, found[0], pod)
+        _put_routes(ip, found[0], pod)
+    forwarding = "1" if pod.allow_ip_forwarding else "0"
+    if pod.has(4):
+        _sysctl("net/ipv4/ip_forward", forwarding)
+    if pod.has(6):
+        _sysctl("net/ipv6/conf/all/forwarding", forwarding)
+
+
+def _put_addresses(ip: Any, index: int, pod: Pod) -> None:
+    for address in pod.addresses:
+        network = ip_network(address)
+        fields = {"index": index, "address": address, "prefixlen": network.prefixlen, "family": FAMILY[network.version]}
+        if network.version == 6:
+            fields["flags"] = IFA_F_NODAD
+        ip.addr("replace", **fields)
+
+
+def _put_routes(ip: Any, index: int, pod: Pod) -> None:
+    for prefix in pod.routes:
+        version = ip_network(prefix).version
+        if pod.has(version):
+            ip.route(
+                "replace",
+                family=FAMILY[version],
+                dst=prefix,
+                gateway=NEXT_HOP[version],
+                oif=index,
+                flags=RTNH_F_ONLINK,
+            )
+
+
+def _sysctl(name: str, value: str) -> None:
+    """`/proc/sys/net` shows the namespace of the thread that opens it."""
+    with suppress(FileNotFoundError):
+        path = Path("/proc/thread-self") / "root" / "proc" / "sys" / name
+        path.write_text(value)

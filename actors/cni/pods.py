@@ -1,0 +1,158 @@
+"""One pod interface, as Calico's CNI plugin asks for it. Pure.
+
+A request becomes a `Pod` or one BadRequest that names the field. Limits are those of the objects that the
+values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. Spec of the CNI
+server, sections 1 and 2.
+
+Annotations have no effect yet. Secondary networks (`network_name`) and host ports are refused rather than
+ignored: a pod that seems to have them and has not is worse than one that does not start.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+
+import msgspec
+from msgspec import Struct
+
+from schemas.proto.cnibackend_pb2 import AddRequest
+
+NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
+ADDRESSES_MAX, ROUTES_MAX = 16, 256
+MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216  # RFC 791, RFC 8200, VPP's side of the tun
+MTU_ETHERNET = 1500
+
+DEVICE = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]{0,14}")  # Linux: IFNAMSIZ - 1; "%" would be a template
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+NETNS_PATH = re.compile(r"/[!-~]+")  # absolute, printable ASCII
+
+
+class BadRequest(ValueError):
+    """A request that can never be granted. The text names the field."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field, self.why = field, why
+
+
+class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A pod interface: what was asked for, and the MTU that was chosen for it."""
+
+    namespace: str
+    name: str
+    interface: str  # device in the pod
+    netns: str  # path of the pod's namespace; "" where the runtime gives none
+    addresses: tuple[str, ...]  # without length: a pod's address stands alone
+    routes: tuple[str, ...] = ()  # prefixes that lead out of the pod
+    mtu_asked: int = 0  # bytes; 0: ours to choose
+    mtu: int = 0  # bytes; what holds. Kept, so that a living device is never made anew for its MTU
+    forwarding: bool = False  # the pod may forward packets
+
+    @property
+    def key(self) -> str:
+        """`<namespace>/<pod>/<interface>`."""
+        return f"{self.namespace}/{self.name}/{self.interface}"
+
+    @property
+    def place(self) -> str:
+        """The device: interface and namespace, all that a DEL tells of a pod."""
+        return place(self.netns, self.interface)
+
+    def same_request(self, other: "Pod") -> bool:
+        """Were both asked for with the same content?"""
+        return msgspec.structs.replace(self, mtu=0) == msgspec.structs.replace(other, mtu=0)
+
+    def versions(self) -> tuple[int, ...]:
+        """The address families that the pod has: 4, 6."""
+        return tuple(v for v in (4, 6) if any((":" in a) == (v == 6) for a in self.addresses))
+
+
+def place(netns: str, interface: str) -> str:
+    """What identifies a pod's device on this node."""
+    return f"{netns} {interface}"
+
+
+def read(request: AddRequest) -> Pod:
+    """The pod that a request asks for. Raises BadRequest, and nothing else, whatever the texts are."""
+    if request.dataplane_options.get("network_name"):
+        raise BadRequest("dataplane_options.network_name", "secondary networks are not supported")
+    for port in request.workload.ports:
+        if port.host_port:
+            raise BadRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
+    addresses = _each("container_ips", (ip.address for ip in request.container_ips), _address, ADDRESSES_MAX)
+    if not addresses:
+        raise BadRequest("container_ips", "no address")
+    pod = Pod(
+        namespace=_matching("workload.namespace", request.workload.namespace, LABEL),
+        name=_matching("workload.pod", request.workload.pod, SUBDOMAIN),
+        interface=_matching("interface_name", request.interface_name, DEVICE),
+        netns=_netns(request.netns),
+        addresses=addresses,
+        routes=_each("container_routes", request.container_routes, _prefix, ROUTES_MAX),
+        mtu_asked=request.settings.mtu,
+        forwarding=request.settings.allow_ip_forwarding,
+    )
+    low = MTU_MIN_IP6 if 6 in pod.versions() else MTU_MIN
+    if pod.mtu_asked and not low <= pod.mtu_asked <= MTU_MAX:
+        raise BadRequest("settings.mtu", f"{pod.mtu_asked} outside {low} to {MTU_MAX} bytes")
+    return pod
+
+
+def chosen_mtu(pod: Pod, uplinks: Iterable[int]) -> Pod:
+    """The pod with the MTU it asks for, else the smallest of the uplinks' (bytes), else Ethernet's."""
+    mtu = pod.mtu_asked or min(MTU_MAX, min(uplinks, default=MTU_ETHERNET))
+    return msgspec.structs.replace(pod, mtu=mtu)
+
+
+def _each(field: str, texts: Iterable[str], read_one: Callable[[str, str], str], limit: int) -> tuple[str, ...]:
+    """All texts read, in order, repeated ones once."""
+    found = tuple(dict.fromkeys(read_one(field, text) for text in texts))
+    if len(found) > limit:
+        raise BadRequest(field, f"{len(found)} of them, at most {limit}")
+    return found
+
+
+def _address(field: str, text: str) -> str:
+    try:
+        address = ip_interface(text).ip
+    except ValueError:
+        raise BadRequest(field, f"{text!r} is not an address") from None
+    if not _is_usable(address):
+        raise BadRequest(field, f"{text!r} cannot be a pod's address")
+    return str(address)
+
+
+def _is_usable(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped is not None):
+        return False
+    # Link-local addresses are the pod's next hops, not its own.
+    kinds = (address.is_unspecified, address.is_multicast, address.is_loopback, address.is_link_local)
+    return not any(kinds)
+
+
+def _prefix(field: str, text: str) -> str:
+    try:
+        if "%" in text:
+            raise ValueError(text)
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise BadRequest(field, f"{text!r} is not a prefix") from None
+
+
+def _matching(field: str, text: str, form: re.Pattern[str]) -> str:
+    if not form.fullmatch(text):
+        raise BadRequest(field, f"{_shown(text)} is not a valid name")
+    return text
+
+
+def _netns(path: str) -> str:
+    if path and not NETNS_PATH.fullmatch(path):
+        raise BadRequest("netns", f"{_shown(path)} is not an absolute path")
+    if len(path) > NETNS_BYTES_MAX:
+        raise BadRequest("netns", f"{_shown(path)} has more than {NETNS_BYTES_MAX} bytes")
+    return path
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

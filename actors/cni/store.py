@@ -1,0 +1,75 @@
+"""Edge: a file per pod interface, so that the cost of a change does not grow with the number of pods.
+
+`crc32 JSON`, written beside and renamed, file and directory synced. A damaged file is set aside, and counted.
+"""
+
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from actors.cni.pods import Pod
+
+_decoder = msgspec.json.Decoder(Pod)
+
+
+class Store:
+    """The records in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def load(self) -> tuple[list[Pod], list[str]]:
+        """All records, and the names of files that could not be read and were set aside."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pods, damaged = [], []
+        for path in sorted(self.directory.glob("*.pod")):
+            pod = _read(path)
+            if pod is None:
+                path.rename(path.with_suffix(".bad"))
+                damaged.append(path.name)
+            else:
+                pods.append(pod)
+        return pods, damaged
+
+    def save(self, pod: Pod) -> None:
+        """Keeps a record; it is on disk when this returns."""
+        path = self._path(pod.key)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        body = msgspec.json.encode(pod)
+        fresh = path.with_suffix(".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(handle, b"%08x %s\n" % (zlib.crc32(body), body))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        fresh.rename(path)
+        self._sync()
+
+    def remove(self, key: str) -> None:
+        """Forgets a record."""
+        self._path(key).unlink(missing_ok=True)
+        self._sync()
+
+    def _path(self, key: str) -> Path:
+        return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pod"
+
+    def _sync(self) -> None:
+        handle = os.open(self.directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _read(path: Path) -> Pod | None:
+    checksum, _, body = path.read_bytes().rstrip(b"\n").partition(b" ")
+    if b"%08x" % zlib.crc32(body) != checksum:
+        return None
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,210 @@
+"""`vppd lab`: clusters on this machine."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from tools.cli.errors import UserError
+from tools.lab import build, demo, host, kube, pods, state
+from tools.lab.check import check, look_all
+from tools.lab.plan import BadName
+from tools.lab.state import LABS, Lab, NoLab
+
+TROUBLE = (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed, kube.ApiFailed, BadName)
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `lab` and its sub-commands."""
+    lab = commands.add_parser("lab", help="clusters on this machine", description=__doc__)
+    subs = lab.add_subparsers(dest="sub", required=True, metavar="COMMAND")
+    for name, run, text in COMMANDS:
+        sub = subs.add_parser(name, help=text, description=text)
+        sub.add_argument("--name", default="lab", help="name of the lab (default: lab)")
+        sub.set_defaults(run=run)
+        ARGUMENTS.get(name, lambda _: None)(sub)
+    _add_pod(subs)
+
+
+def _vpp(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--vpp", metavar="PATH", help="run real VPP in each node (default: vppsim)")
+
+
+def _up_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nodes", type=int, default=2, choices=range(1, 51), metavar="N", help="default: 2")
+    _vpp(parser)
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _exec_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["exec"])
+    parser.add_argument("node")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+
+ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "up": _up_arguments,
+    "demo": _vpp,
+    "check": _json,
+    "status": _json,
+    "node": _exec_arguments,
+}
+
+
+def _add_pod(subs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    pod = subs.add_parser("pod", help="add, delete, or run a command in a pod")
+    actions = pod.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, run, text in (
+        ("add", _pod_add, "make a pod and have it wired by the CNI server"),
+        ("del", _pod_del, "have a pod unwired, and remove it"),
+        ("exec", _pod_exec, "run a command in a pod"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("pod", metavar="NAME")
+        action.add_argument("--name", default="lab", help="name of the lab (default: lab)")
+        action.set_defaults(run=run)
+        if name == "add":
+            action.add_argument("--node", required=True, help="node1, node2, ...")
+        if name == "exec":
+            action.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+
+def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    def guarded(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except TROUBLE as error:
+            raise UserError(str(error)) from None
+
+    return guarded
+
+
+def _up(options: argparse.Namespace) -> int:
+    lab = build.up(options.name, options.nodes, options.vpp, print)
+    bad = [r for r in demo.healthy(lab) if not r.ok]
+    for result in bad:
+        print(demo.line(result))
+    if bad:
+        for node in lab.all_nodes:
+            for path in sorted((lab.run(node) / "log").glob("*.log")):
+                print(f"--- {node.name} {path.name}\n{build.tail(path, 3)}")
+        return 1
+    print(f"lab {lab.name} is up; try `vppd lab status`, `vppd lab pod add web --node node1`")
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    build.down(options.name, print)
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return 0 if demo.run(options.name, options.vpp, lambda text: print(text, flush=True)) else 1
+
+
+def _check(options: argparse.Namespace) -> int:
+    results = check(state.load(options.name))
+    if options.json:
+        print(json.dumps([vars(r) for r in results], indent=1))
+    else:
+        print("\n".join(demo.line(result) for result in results))
+    return 0 if all(result.ok for result in results) else 1
+
+
+def _status(options: argparse.Namespace) -> int:
+    if not (LABS / options.name).exists():
+        raise NoLab(f"no lab {options.name}; `vppd lab up` makes one")
+    lab = state.load(options.name)
+    views = asyncio.run(look_all(lab))
+    if options.json:
+        print(json.dumps(_status_json(lab, views), indent=1))
+        return 0
+    print(f"lab {lab.name}: {lab.nodes} nodes, VPP {lab.vpp}, API server {lab.api_url}")
+    for node in lab.all_nodes:
+        view = views[node.name]
+        up = sum(peer.state == "established" for peer in view.peers.values())
+        epoch = view.epoch.epoch if view.epoch and view.epoch.connected else "-"
+        print(f"\n{node.name}  {node.ip4}  {node.ip6}  epoch {epoch}, {up}/{len(view.peers)} BGP sessions")
+        for name, process in sorted(view.processes.items()):
+            if not name.startswith("tool-"):
+                word = "ready" if process.ready else "; ".join(process.waiting) or "not ready"
+                print(f"  {name:<12} {process.pid:>7}  {(word if process.alive else 'dead')[:56]}")
+        print(f"  intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
+        for text in view.unapplied()[:5]:
+            print(f"    {text}")
+        for pod in sorted(lab.pods.values(), key=lambda p: p.name):
+            if pod.node == node.number:
+                print(f"  pod {pod.name:<20} {pod.ip4:<15} {pod.ip6}")
+    return 0
+
+
+def _status_json(lab: Lab, views: dict[str, demo.NodeView]) -> dict[str, object]:
+    return {
+        "lab": lab.name,
+        "vpp": lab.vpp,
+        "api": lab.api_url,
+        "pods": [{"name": p.name, "node": f"node{p.node}", "ip4": p.ip4, "ip6": p.ip6} for p in lab.pods.values()],
+        "nodes": {
+            name: {
+                "epoch": view.epoch.epoch if view.epoch else None,
+                "unready": view.unready(),
+                "unapplied": view.unapplied(),
+                "intents": len(view.intents),
+                "bgp": {address: peer.state for address, peer in view.peers.items()},
+            }
+            for name, view in views.items()
+        },
+    }
+
+
+def _kubectl_config(options: argparse.Namespace) -> int:
+    lab = state.load(options.name)
+    print(kube.kubeconfig(lab.name, lab.api_url))
+    return 0
+
+
+def _node_exec(options: argparse.Namespace) -> int:
+    lab = state.load(options.name)
+    return _become(lab.node(options.node).netns, options.command, build.environment(lab, lab.node(options.node)))
+
+
+def _pod_add(options: argparse.Namespace) -> int:
+    pod = pods.add(state.load(options.name), options.pod, options.node)
+    print(f"pod {pod.name}: {pod.ip4}, {pod.ip6} on node{pod.node}")
+    return 0
+
+
+def _pod_del(options: argparse.Namespace) -> int:
+    pods.delete(state.load(options.name), options.pod)
+    print(f"pod {options.pod} is gone")
+    return 0
+
+
+def _pod_exec(options: argparse.Namespace) -> int:
+    return _become(state.load(options.name).pod(options.pod).netns, options.command, {})
+
+
+def _become(netns: str, command: list[str], environment: dict[str, str]) -> int:
+    command = command[1:] if command[:1] == ["--"] else command
+    if not command:
+        raise UserError("no command; write it after --")
+    sys.stdout.flush()
+    line = host.inside(netns, *command)
+    os.execvpe(line[0], line, {**os.environ, **environment})
+
+
+COMMANDS = (
+    ("up", _guarded(_up), "make a cluster and wait until it is healthy"),
+    ("down", _guarded(_down), "take a cluster away, whatever state it is in"),
+    ("status", _guarded(_status), "nodes, processes, BGP sessions, intents, pods"),
+    ("check", _guarded(_check), "assert everything that must hold; exit status 1 if something does not"),
+    ("demo", _guarded(_demo), "the whole story: make, use, break and remove a cluster"),
+    ("kubectl-config", _guarded(_kubectl_config), "print a kubeconfig for the cluster's API server"),
+    ("node", _guarded(_node_exec), "run a command in a node: node exec NODE -- COMMAND"),
+)
+_pod_add, _pod_del, _pod_exec = _guarded(_pod_add), _guarded(_pod_del), _guarded(_pod_exec)

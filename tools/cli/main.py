@@ -1,0 +1,37 @@
+"""The console command `vppd`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tools.cli import lab, node
+from tools.cli.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    made = argparse.ArgumentParser(prog="vppd", description="Kubernetes node networking on FD.io VPP.")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    node.add_parser(commands)
+    lab.add_parser(commands)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 good, 1 not, 2 wrong usage."""
+    options = parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except UserError as error:
+        sys.stderr.write(f"vppd: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""`vppd status` and `vppd ask`: a node's bus."""
+
+import argparse
+import asyncio
+import json
+import os
+from pathlib import Path
+
+from bus.peer import AskFailed, Peer
+from schemas.requests import Ping, SetLogLevel
+from tools.cli.errors import UserError
+from tools.lab.view import NodeView, look
+
+ASK_S = 3.0
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `status` and `ask`."""
+    status = commands.add_parser("status", help="a node's processes and what VPP does not hold, with reasons")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=_status)
+    ask = commands.add_parser("ask", help="ask a process: ping, log-level")
+    ask.add_argument("what", choices=["ping", "log-level"])
+    ask.add_argument("process", help="guard, vpp-writer, kube-watch, routing, cni")
+    ask.add_argument("level", nargs="?", help="for log-level: debug, info, warning, error")
+    ask.set_defaults(run=_ask)
+    for parser in (status, ask):
+        parser.add_argument("--run", type=Path, default=Path(os.environ.get("VPPD_RUN", "/run/vppd")), metavar="DIR",
+                            help="the node's $VPPD_RUN (default: %(default)s)")  # fmt: skip
+
+
+def _status(options: argparse.Namespace) -> int:
+    view = asyncio.run(look(options.run))
+    if not view.processes:
+        raise UserError(f"{options.run}/bus: no broker answers there")
+    if options.json:
+        print(json.dumps(_as_json(view), indent=1))
+    else:
+        _print(view)
+    return 1 if view.unready() or view.unapplied() else 0
+
+
+def _as_json(view: NodeView) -> dict[str, object]:
+    return {
+        "unready": view.unready(),
+        "unapplied": view.unapplied(),
+        "intents": len(view.intents),
+        "epoch": view.epoch.epoch if view.epoch else None,
+        "processes": {name: p.counters for name, p in view.processes.items() if not name.startswith("tool-")},
+    }
+
+
+def _print(view: NodeView) -> None:
+    for name, process in sorted(view.processes.items()):
+        if not name.startswith("tool-"):
+            word = "ready" if process.ready else "; ".join(process.waiting) or "not ready"
+            print(f"{name:<12} {process.pid:>7}  {word if process.alive else 'dead'}")
+    epoch = view.epoch
+    print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
+    print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
+    for text in view.unapplied():
+        print(f"  {text}")
+
+
+def _ask(options: argparse.Namespace) -> int:
+    request = Ping() if options.what == "ping" else SetLogLevel(options.level or "")
+
+    async def ask() -> object:
+        async with Peer(f"tool-{os.getpid()}", options.run / "bus") as peer:
+            return await peer.ask(options.process, request, ASK_S)
+
+    try:
+        print(asyncio.run(ask()))
+    except AskFailed as failed:
+        raise UserError(failed.reason) from None
+    return 0

@@ -1,0 +1,204 @@
+"""Up and down: a lab's namespaces, API server, and a supervisord with the real configuration in each node."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.lab import host, kube
+from tools.lab.plan import API_PORT, LAN4, LAN6, Node, check_name, lan_netns
+from tools.lab.state import LABS, Lab, NoLab, load
+
+PROJECT = Path(__file__).resolve().parents[2]
+ENTRYPOINT = PROJECT / "container" / "entrypoint"
+PYTHON = sys.executable
+API_WAIT_S_MAX = 20.0
+STOP_S_MAX = 20.0
+UPLINKS = '{"uplinkInterfaces": [{"interfaceName": "eth0", "isMain": true, "vppDriver": "af_packet"}]}'
+# For real VPP on a machine without hugepages and with few cores.
+REAL_STARTUP_CONF = """\
+unix {
+  nodaemon
+  cli-listen __VPPD_RUN__/vpp/cli.sock
+  runtime-dir __VPPD_RUN__/vpp
+  log __VPPD_RUN__/vpp/vpp-cli.log
+  poll-sleep-usec 50
+}
+api-trace { on }
+socksvr { socket-name __VPPD_RUN__/vpp/vpp-api.sock }
+statseg { socket-name __VPPD_RUN__/vpp/stats.sock }
+buffers { page-size 4K buffers-per-numa 16384 }
+memory { main-heap-size 512M main-heap-page-size 4K }
+plugins {
+  plugin default { disable }
+  plugin af_packet_plugin.so { enable }
+  plugin tap_plugin.so { enable }
+  plugin ping_plugin.so { enable }
+}
+"""
+Say = Callable[[str], None]
+
+
+class CannotBuild(Exception):
+    """The lab cannot be made; the text says why."""
+
+
+def up(name: str, nodes: int, vpp: str | None, say: Say) -> Lab:
+    """Makes a lab. Raises CannotBuild, host.CommandFailed; what was made until then is taken away."""
+    check_name(name)
+    if (LABS / name).exists() or host.namespaces(f"{name}-"):
+        raise CannotBuild(f"lab {name} is there already; `vppd lab down --name {name}` removes it")
+    if os.geteuid():
+        raise CannotBuild("a lab needs root: it makes network namespaces")
+    lab = Lab(name=name, nodes=nodes, vpp=vpp or _vppsim(), real_vpp=vpp is not None)
+    if not os.access(lab.vpp, os.X_OK):
+        raise CannotBuild(f"{lab.vpp}: not an executable")
+    try:
+        lab.save()
+        _network(lab)
+        say(f"lab {name}: {nodes} nodes on a bridge, {LAN4} and {LAN6}")
+        _api_server(lab)
+        say(f"Kubernetes API server at {lab.api_url}")
+        for node in lab.all_nodes:
+            start_node(lab, node)
+        say(f"supervisord in each node, VPP is {lab.vpp}")
+    except BaseException:
+        down(name, say)
+        raise
+    return lab
+
+
+def _vppsim() -> str:
+    return str(Path(sys.executable).with_name("vppsim"))
+
+
+def _network(lab: Lab) -> None:
+    lan = lan_netns(lab.name)
+    host.ip(f"netns add {lan}")
+    host.ip("link set lo up", lan)
+    host.ip("link add br0 type bridge", lan)
+    host.ip(f"addr add {LAN4[1]}/{LAN4.prefixlen} dev br0", lan)
+    host.ip(f"addr add {LAN6[1]}/{LAN6.prefixlen} dev br0 nodad", lan)
+    host.ip("link set br0 up", lan)
+    for node in lab.all_nodes:
+        _node_network(lan, node)
+
+
+def _node_network(lan: str, node: Node) -> None:
+    host.ip(f"netns add {node.netns}")
+    host.ip("link set lo up", node.netns)
+    host.ip(f"link add eth0 address {node.mac} type veth peer name {node.name} netns {lan}", node.netns)
+    host.ip(f"link set {node.name} master br0 up", lan)
+    host.ip(f"addr add {node.ip4}/{LAN4.prefixlen} dev eth0", node.netns)
+    host.ip(f"addr add {node.ip6}/{LAN6.prefixlen} dev eth0 nodad", node.netns)
+    host.ip("link set eth0 up", node.netns)
+    host.ip(f"route add default via {LAN4[1]} dev eth0", node.netns)
+    host.ip(f"-6 route add default via {LAN6[1]} dev eth0", node.netns)
+
+
+def _api_server(lab: Lab) -> None:
+    directory = lab.directory / "api"
+    directory.mkdir()
+    ready = directory / "ready"
+    command = [sys.executable, "-m", "tools.lab.apiserver", "--state", str(directory / "state")]
+    command += ["--listen", "127.0.0.1:0", "--ready-file", str(ready)]
+    command += ["--listen-netns", f"{lan_netns(lab.name)}:{LAN4[1]}:{API_PORT}"]
+    with (directory / "log").open("ab") as log:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    lab.api_pid, lab.api_started = server.pid, host.started(server.pid)
+    lab.save()
+    deadline = time.monotonic() + API_WAIT_S_MAX
+    while not ready.exists():
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise CannotBuild(f"the API server does not start: {tail(directory / 'log')}")
+        time.sleep(0.02)
+    lab.api_url = ready.read_text().splitlines()[0]
+    lab.save()
+    for path, body in kube.objects(lab):
+        kube.create(lab.api_url, path, body)
+
+
+def start_node(lab: Lab, node: Node) -> None:
+    """The node's supervisord, with what a container would be given."""
+    run = lab.run(node)
+    run.mkdir(mode=0o755, parents=True, exist_ok=True)
+    kubeconfig = lab.directory / node.name / "kubeconfig"
+    kubeconfig.write_text(kube.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
+    with (lab.directory / node.name / "supervisord.out").open("ab") as log:
+        subprocess.Popen(
+            host.inside(node.netns, str(ENTRYPOINT)),
+            env=environment(lab, node),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+
+
+def environment(lab: Lab, node: Node) -> dict[str, str]:
+    """What the node's processes are told."""
+    run = lab.run(node)
+    told = {
+        "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        "NODENAME": node.name,
+        "VPPD_RUN": str(run),
+        "VPPD_STATE": str(lab.directory / node.name / "state"),
+        "VPPD_PYTHON": sys.executable,
+        "VPPD_VPP_BIN": lab.vpp,
+        "VPPD_VPP_NETNS": node.vpp_netns,
+        "VPPD_HOST_NETNS": f"/var/run/netns/{node.netns}",
+        "VPPD_CNI_SOCKET": str(run / "cni.sock"),
+        "KUBECONFIG": str(lab.directory / node.name / "kubeconfig"),
+        "CALICOVPP_INTERFACES": UPLINKS,
+    }
+    if lab.real_vpp:
+        told["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF
+    for name in ("VPPD_VPP_PRELOAD", "CALICOVPP_LOG_LEVEL"):
+        if os.environ.get(name):
+            told[name] = os.environ[name]
+    return told
+
+
+def down(name: str, say: Say) -> None:
+    """Takes everything of a lab away, whatever state it is in. Raises NoLab if there is nothing of it."""
+    check_name(name)
+    spaces = host.namespaces(f"{name}-")
+    directory = LABS / name
+    if not spaces and not directory.exists():
+        raise NoLab(f"no lab {name}")
+    supervisors = [pid for path in directory.glob("*/run/supervisord.pid") if (pid := _pid_in(path, spaces))]
+    host.end(supervisors, STOP_S_MAX)
+    host.end([pid for space in spaces for pid in host.pids_in(space)], 1.0)
+    try:
+        lab = load(name)
+        if lab.api_started and host.started(lab.api_pid) == lab.api_started:
+            host.end([lab.api_pid], 2.0)
+    except NoLab:
+        pass  # the lab was not made far enough to have an API server, or its state is damaged
+    for space in host.namespaces(f"{name}-"):
+        host.ip(f"netns del {space}")
+    shutil.rmtree(directory, ignore_errors=True)
+    if LABS.is_dir() and not any(LABS.iterdir()):
+        LABS.rmdir()
+    say(f"lab {name} is gone")
+
+
+def _pid_in(path: Path, spaces: list[str]) -> int:
+    """The pid in a pid file, if that process is in one of these namespaces; else 0."""
+    try:
+        pid = int(path.read_text())
+    except (OSError, ValueError):
+        return 0
+    return pid if any(pid in host.pids_in(space) for space in spaces) else 0
+
+
+def tail(path: Path, lines: int = 5) -> str:
+    """The last lines of a log."""
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return "(no log)"

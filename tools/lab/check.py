@@ -1,0 +1,80 @@
+"""What must hold on a running lab, each with its measured figure."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+from tools.lab import probe
+from tools.lab.plan import LAN4, LAN6, lan_netns
+from tools.lab.state import Lab
+from tools.lab.view import NodeView, look
+
+PING_S_MAX = 3.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One property: does it hold, and the figure that shows it."""
+
+    name: str
+    ok: bool
+    figure: str
+
+
+def check(lab: Lab) -> list[Result]:
+    """All properties."""
+    views = asyncio.run(look_all(lab))
+    results = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]
+    return [*results, *hosts(lab), *pods(lab)]
+
+
+async def look_all(lab: Lab) -> dict[str, NodeView]:
+    """A look at every node's bus."""
+    views = await asyncio.gather(*(look(lab.run(node)) for node in lab.all_nodes))
+    return {node.name: view for node, view in zip(lab.all_nodes, views, strict=True)}
+
+
+def node_results(lab: Lab, name: str, view: NodeView) -> Iterator[Result]:
+    """Processes, BGP sessions, intents of one node."""
+    unready = view.unready()
+    yield Result(f"{name}: processes ready", not unready, "; ".join(unready) or f"{len(view.processes)} on the bus")
+    expected = 2 * (lab.nodes - 1)
+    up = [p for p in view.peers.values() if p.state == "established"]
+    yield Result(f"{name}: BGP established", len(up) == expected, f"{len(up)} of {expected} sessions")
+    unapplied = view.unapplied()
+    figure = "; ".join(unapplied[:2]) or f"{len(view.intents)} applied, epoch {view.epoch.epoch if view.epoch else 0}"
+    yield Result(f"{name}: intents applied", bool(view.intents) and not unapplied, figure)
+
+
+def hosts(lab: Lab) -> Iterator[Result]:
+    """Nodes' own addresses and the host outside reach each other."""
+    lan = lan_netns(lab.name)
+    for node in lab.all_nodes:
+        others = [other for other in lab.all_nodes if other != node]
+        targets = [str(LAN4[1]), str(LAN6[1]), *(str(a) for other in others for a in (other.ip4, other.ip6))]
+        yield pings(f"{node.name} reaches outside and nodes", [(node.netns, target) for target in targets])
+        yield pings(f"outside reaches {node.name}", [(lan, str(node.ip4)), (lan, str(node.ip6))])
+
+
+def pods(lab: Lab) -> Iterator[Result]:
+    """Every pod reaches every pod, IPv4 and IPv6."""
+    for a, b in permutations(sorted(lab.pods.values(), key=lambda p: p.name), 2):
+        where = "same node" if a.node == b.node else "across"
+        yield pings(f"{a.name} reaches {b.name} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
+
+
+def pings(name: str, pairs: list[tuple[str, str]]) -> Result:
+    """All of these pings are answered; the figure is the slowest."""
+    started, failed = time.monotonic(), []
+    slowest = 0.0
+    for netns, target in pairs:
+        took = probe.ping(netns, target, PING_S_MAX)
+        if took is None:
+            failed.append(target)
+        else:
+            slowest = max(slowest, took)
+    took_ms = (time.monotonic() - started) * 1000
+    figure = f"no answer from {', '.join(failed)}" if failed else f"{len(pairs)} of {len(pairs)}, {took_ms:.0f} ms"
+    return Result(name, not failed, figure)

@@ -1,0 +1,91 @@
+"""Names and addresses of a lab. Pure.
+
+Labs are separate by their namespaces, so all of them use the same addresses: a LAN with the nodes and a host
+outside (`.1`, also the nodes' gateway and the API server's address), and a pool of pod addresses with a block a node.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+LAN4, LAN6 = IPv4Network("10.90.0.0/24"), IPv6Network("fd90::/64")
+POOL4, POOL6 = IPv4Network("10.48.0.0/16"), IPv6Network("fd48::/112")
+BLOCK4_LENGTH, BLOCK6_LENGTH = 26, 122
+API_PORT = 6443
+NODES_MAX = 50
+NAME = re.compile(r"[a-z][a-z0-9]{0,9}")
+POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?")
+
+
+class BadName(ValueError):
+    """A name that cannot be used; the text says what can."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a lab; `number` from 1."""
+
+    lab: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"node{self.number}"
+
+    @property
+    def netns(self) -> str:
+        return f"{self.lab}-{self.name}"
+
+    @property
+    def vpp_netns(self) -> str:
+        return f"{self.netns}-vpp"
+
+    @property
+    def mac(self) -> str:
+        return f"02:90:00:00:00:{self.number:02x}"
+
+    @property
+    def ip4(self) -> IPv4Address:
+        return LAN4[10 + self.number]
+
+    @property
+    def ip6(self) -> IPv6Address:
+        return LAN6[0x10 + self.number]
+
+    @property
+    def block4(self) -> IPv4Network:
+        size = 2 ** (32 - BLOCK4_LENGTH)
+        return IPv4Network((int(POOL4[0]) + (self.number - 1) * size, BLOCK4_LENGTH))
+
+    @property
+    def block6(self) -> IPv6Network:
+        size = 2 ** (128 - BLOCK6_LENGTH)
+        return IPv6Network((int(POOL6[0]) + (self.number - 1) * size, BLOCK6_LENGTH))
+
+    def pod_addresses(self, number: int) -> tuple[str, str]:
+        """The addresses of the node's pod of that number, from 1."""
+        return str(self.block4[number]), str(self.block6[number])
+
+
+def lan_netns(lab: str) -> str:
+    """The namespace with the bridge, the host outside."""
+    return f"{lab}-lan"
+
+
+def pod_netns(lab: str, pod: str) -> str:
+    """A pod's namespace."""
+    return f"{lab}-pod-{pod}"
+
+
+def check_name(lab: str) -> str:
+    """The lab's name, if it can be one. Raises BadName."""
+    if not NAME.fullmatch(lab):
+        raise BadName(f"lab name {lab!r}: 1 to 10 lower-case letters and digits, a letter first")
+    return lab
+
+
+def check_pod_name(pod: str) -> str:
+    """The pod's name, if it can be one. Raises BadName."""
+    if not POD_NAME.fullmatch(pod):
+        raise BadName(f"pod name {pod!r}: 1 to 30 lower-case letters, digits and dashes")
+    return pod

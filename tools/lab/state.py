@@ -1,0 +1,81 @@
+"""Edge: what a lab has, in a file, so that it survives the command that made it."""
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tools.lab.plan import Node
+
+LABS = Path(os.environ.get("VPPD_LAB_DIR", "/run/vppd-lab"))
+
+
+class NoLab(Exception):
+    """There is no such lab, or no such thing in it; the text names it."""
+
+
+class Pod(Struct):
+    """A pod of the lab."""
+
+    name: str
+    node: int
+    number: int  # on its node, from 1
+    netns: str
+    ip4: str
+    ip6: str
+
+
+class Lab(Struct):
+    """A lab. `api_pid` and `api_started` name the API server's process, whoever asks."""
+
+    name: str
+    nodes: int
+    vpp: str  # path of the vpp binary
+    real_vpp: bool
+    api_url: str = ""
+    api_pid: int = 0
+    api_started: int = 0
+    pods: dict[str, Pod] = {}
+
+    @property
+    def directory(self) -> Path:
+        return LABS / self.name
+
+    @property
+    def all_nodes(self) -> list[Node]:
+        return [Node(self.name, number) for number in range(1, self.nodes + 1)]
+
+    def node(self, name: str) -> Node:
+        """The node of that name. Raises NoLab."""
+        for node in self.all_nodes:
+            if node.name == name:
+                return node
+        raise NoLab(f"lab {self.name}: no node {name}; there are {', '.join(n.name for n in self.all_nodes)}")
+
+    def pod(self, name: str) -> Pod:
+        """The pod of that name. Raises NoLab."""
+        if name not in self.pods:
+            raise NoLab(f"lab {self.name}: no pod {name}")
+        return self.pods[name]
+
+    def run(self, node: Node) -> Path:
+        """The node's $VPPD_RUN."""
+        return self.directory / node.name / "run"
+
+    def save(self) -> None:
+        """Keeps the state."""
+        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        fresh = self.directory / "lab.new"
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
+        fresh.rename(self.directory / "lab.json")
+
+
+def load(name: str) -> Lab:
+    """The lab of that name. Raises NoLab."""
+    try:
+        return msgspec.json.decode((LABS / name / "lab.json").read_bytes(), type=Lab)
+    except FileNotFoundError:
+        raise NoLab(f"no lab {name}; `vppd lab up` makes one") from None
+    except msgspec.DecodeError as error:
+        raise NoLab(f"lab {name}: its state cannot be read ({error}); `vppd lab down` removes it") from None

@@ -1,0 +1,118 @@
+"""What a node's bus says: processes, epoch, BGP sessions, intents and their statuses."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from bus.peer import Peer
+from schemas.facts import BgpPeer, Process, VppEpoch
+from schemas.intents import Intent
+from schemas.statuses import Applied, Failed, Pending, Rejected, Status
+from schemas.topics import INTENT, INTENT_OWNERS, status_word
+
+PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni")  # those that are on the bus
+HEAR_S = 0.05
+
+
+@dataclass
+class NodeView:
+    """A node's bus at one moment."""
+
+    processes: dict[str, Process] = field(default_factory=dict)
+    epoch: VppEpoch | None = None
+    peers: dict[str, BgpPeer] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    statuses: dict[str, Status] = field(default_factory=dict)
+
+    def unready(self) -> list[str]:
+        """Processes that are not there or not ready, with their reasons."""
+        found = []
+        for name in PROCESSES:
+            process = self.processes.get(name)
+            if process is None or not process.alive:
+                found.append(f"{name}: not on the bus")
+            elif not process.ready:
+                found.append(f"{name}: {'; '.join(process.waiting) or 'not ready'}")
+        return found
+
+    def unapplied(self) -> list[str]:
+        """Intents that VPP does not hold, with the reason."""
+        return [
+            f"{key}: {why(self.statuses.get(key))}"
+            for key in sorted(self.intents)
+            if not isinstance(self.statuses.get(key), Applied)
+        ]
+
+    def counter(self, process: str, name: str) -> int:
+        """A counter of a process; 0 if it has none."""
+        found = self.processes.get(process)
+        return found.counters.get(name, 0) if found else 0
+
+
+def why(status: Status | None) -> str:
+    """A status in words."""
+    match status:
+        case Failed(reason=reason):
+            return f"failed: {reason}"
+        case Rejected(reason=reason):
+            return f"rejected: {reason}"
+        case Pending(needs=needs):
+            return f"waits for {', '.join(needs)}"
+        case None:
+            return "no status"
+        case _:
+            return "applied"
+
+
+class Watcher:
+    """A visitor on a node's bus."""
+
+    def __init__(self, run: Path) -> None:
+        self._peer = Peer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
+        for word in ("process", "epoch", "bgp-peer"):
+            self._peer.subscribe(word)
+        for owner in INTENT_OWNERS:
+            self._peer.subscribe(INTENT, owner)
+            self._peer.subscribe(status_word(owner))
+
+    async def __aenter__(self) -> Self:
+        await self._peer.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._peer.__aexit__(*exc)
+
+    def view(self) -> NodeView:
+        """What is known now."""
+        rows = self._peer.rows
+        statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
+        return NodeView(rows("process"), rows("epoch").get("vpp"), rows("bgp-peer"), rows(INTENT), statuses)
+
+    async def until(self, condition: Callable[[NodeView], bool], within_s: float) -> bool:
+        """Hears until the condition holds. False: it did not in time."""
+        deadline = time.monotonic() + within_s
+        while not condition(self.view()):
+            if time.monotonic() > deadline:
+                return False
+            await self._peer.changes(HEAR_S)
+        return True
+
+    async def heard(self, within_s: float) -> bool:
+        """Waits until the bus has answered at all."""
+        found = await self.until(lambda view: "bus" in view.processes, within_s)
+        await asyncio.sleep(0)
+        return found
+
+
+async def look(run: Path, within_s: float = 3.0) -> NodeView:
+    """One look at a node's bus; an empty view if it does not answer."""
+    if not (run / "bus" / "broker").exists():
+        return NodeView()
+    async with Watcher(run) as watcher:
+        await watcher.heard(within_s)
+        await watcher.until(lambda view: not view.unready() and not view.unapplied(), 0.7)
+        return watcher.view()
