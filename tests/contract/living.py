@@ -1,0 +1,124 @@
+"""A life of the writer without the bus: claims are put into its ledger, turns are made one by one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from actors.vpp_writer import journal
+from actors.vpp_writer.journal import Journal, Recalled
+from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.vpp_api import VppApi, VppGone
+from actors.vpp_writer.writer import Writer, identify
+from schemas.codec import fingerprint
+from schemas.intents import Intent
+from schemas.statuses import Applied, Status
+
+DUE_S_MAX = 5.0
+
+
+class Cut(Exception):
+    """The writer dies here."""
+
+
+class Life:
+    """One life of the writer's process. `directory` outlives it: the journal is there."""
+
+    def __init__(self, socket: Path, directory: Path, runner: asyncio.Runner) -> None:
+        self.socket, self.directory, self.runner = socket, directory, runner
+        self.ledger = Ledger()
+        self.journal = Journal(directory / "journal")
+        self.peer: Any = SimpleNamespace(counters=Counter())
+        self.recalled = Recalled()
+        self.api: VppApi | None = None
+        self.writer: Writer | None = None
+
+    def connect(self) -> "Life":
+        """Recalls the journal and meets VPP, as the process does at its start and after a new VPP."""
+        if self.writer is None:
+            self._recall()
+        self.runner.run(self._meet())
+        return self
+
+    def _recall(self) -> None:
+        self.recalled = journal.read(self.journal.path)
+        for key, held in self.recalled.held.items():
+            self.ledger.hold(key, held)
+            self.ledger.claims.put(held.owner, key, held.intent)
+
+    async def _meet(self) -> None:
+        if self.writer is not None:
+            self.recalled.unknown = set(self.writer.unknown)
+        if self.api is not None:
+            await self.api.close()
+        self.api = await VppApi.connect(self.socket, self.directory)
+        self.writer = Writer(self.api, self.ledger, self.journal, self.peer)
+        life = await identify(self.api)
+        await self.writer.meet(life, self.recalled)
+        self.recalled.life = journal.Life(self.writer.epoch, life.pid, life.started, self.ledger.suspects)
+
+    def die_at(self, call: int, *, answered: bool) -> None:
+        """This life ends at its write call of that number: before it is sent, or when VPP has done it."""
+        assert self.api is not None
+        request, numbers = self.api.request, count()
+
+        async def mortal(message: str, fields: Any = None) -> Any:
+            number = next(numbers)
+            if number < call:
+                return await request(message, fields)
+            if number == call and answered:
+                await request(message, fields)
+            raise Cut(message)
+
+        self.api.request = mortal  # type: ignore[method-assign]
+
+    def want(self, *intents: Intent, owner: str = "guard") -> "Life":
+        """This is all that the owner wants; one turn."""
+        rows = {intent.key: intent for intent in intents}
+        assert len(rows) == len(intents), "two intents share a key"
+        self.ledger.dirty |= self.ledger.claims.replace(owner, rows)
+        return self.turn()
+
+    def turn(self) -> "Life":
+        assert self.writer is not None
+        self.runner.run(self.writer.turn())
+        return self
+
+    def status(self, intent: Intent, owner: str = "guard") -> Status | None:
+        return self.ledger.statuses.get((owner, intent.key))
+
+    def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
+        """Those of the intents that VPP does not hold as said, with their statuses."""
+        found = {intent.key: (intent, self.status(intent, owner)) for intent in intents}
+        return {key: status for key, (intent, status) in found.items() if not _holds(intent, status)}
+
+    @property
+    def writes(self) -> int:
+        return self.peer.counters["vpp_writes_total"]  # type: ignore[no-any-return]
+
+    def crash(self) -> None:
+        """Ends at once: VPP sees the socket close, the journal stays as it is."""
+        self.runner.run(self._close(polite=False))
+
+    def stop(self) -> None:
+        """Ends as on SIGTERM."""
+        self.runner.run(self._close(polite=True))
+
+    async def _close(self, *, polite: bool) -> None:
+        self.journal.close()
+        if self.api is None:
+            return
+        if not polite:
+            self.api.gone.set()  # no farewell is sent any more
+        await self.api.close()
+        self.api = None
+
+
+def _holds(intent: Intent, status: Status | None) -> bool:
+    return isinstance(status, Applied) and status.generation == fingerprint(intent)
+
+
+__all__ = ["Cut", "Life", "VppGone"]

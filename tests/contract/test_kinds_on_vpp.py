@@ -1,0 +1,389 @@
+"""Every kind of intent: VPP holds it as said, changed as said, and not at all when withdrawn.
+
+A step says what is wanted and what an independent client then reads. Nothing of a kind may be left behind.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from actors.vpp_writer.kinds import KINDS
+from schemas.intents import (
+    Address,
+    AdminUp,
+    AfPacket,
+    Gso,
+    Intent,
+    InterfaceTable,
+    Ip6,
+    Loopback,
+    Mtu,
+    MulticastPath,
+    MulticastRoute,
+    NdProxy,
+    Neighbour,
+    NeighbourLimits,
+    Path,
+    ProxyArp,
+    ProxyArpInterface,
+    Punt,
+    PuntRedirect,
+    Route,
+    RxMode,
+    Table,
+    Tap,
+    Unnumbered,
+)
+from tests.contract.living import Life
+from tests.contract.machine import Namespace, Vpp
+
+NONE = 0xFFFFFFFF
+MAC, OTHER_MAC = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+LOOP = Loopback(name="loop/a", mac=MAC, tag="loop-a")
+OTHER_LOOP = Loopback(name="loop/b", mac=OTHER_MAC, tag="loop-b")
+UP = AdminUp(interface="loop/a")
+RED4 = Table(name="red", ip_version=4, table_id=77)
+RED6 = Table(name="red", ip_version=6, table_id=78)
+Reading = Callable[[Vpp], Any]
+
+
+class Step(NamedTuple):
+    """What is wanted of the kind at a time, and what VPP then shows."""
+
+    wanted: tuple[Intent, ...]
+    shown: Any
+
+
+def index(vpp: Vpp, tag: str = "loop-a") -> int:
+    return int(vpp.interfaces()[tag].sw_if_index)
+
+
+def path_of(path: Any) -> tuple[Any, ...]:
+    hop = path.nh.address.ip4 if int(path.proto) == 0 else path.nh.address.ip6
+    return int(path.type), path.sw_if_index, path.table_id, str(hop), path.weight
+
+
+def paths(prefix: str, table_id: int = 0, version: int = 4) -> Reading:
+    def read(vpp: Vpp) -> set[tuple[Any, ...]] | None:
+        row = vpp.routes(table_id, version).get(prefix)
+        return None if row is None else {path_of(path) for path in row.paths}
+
+    return read
+
+
+def table_names(vpp: Vpp) -> set[tuple[int, int]]:
+    return {(version, number) for (_, version), number in vpp.tables().items()}
+
+
+def bound(vpp: Vpp) -> tuple[int, int]:
+    ask = vpp.ask
+    four, six = (ask("sw_interface_get_table", sw_if_index=index(vpp), is_ipv6=v6).vrf_id for v6 in (False, True))
+    return four, six
+
+
+def neighbours(vpp: Vpp) -> set[tuple[str, str, int]]:
+    rows = [row.neighbor for af in (0, 1) for row in vpp.ask("ip_neighbor_dump", sw_if_index=index(vpp), af=af)]
+    return {(str(row.ip_address), str(row.mac_address), int(row.flags) & 1) for row in rows}
+
+
+def lender(vpp: Vpp) -> int | None:
+    rows = vpp.ask("ip_unnumbered_dump", sw_if_index=index(vpp))
+    return rows[0].ip_sw_if_index if rows else None
+
+
+def limits(vpp: Vpp) -> tuple[int, int]:
+    reply = vpp.ask("ip_neighbor_config_get", af=0)
+    return reply.max_number, reply.max_age
+
+
+def ranges(vpp: Vpp) -> set[tuple[int, str, str]]:
+    rows = [row.proxy for row in vpp.ask("proxy_arp_dump")]
+    return {(row.table_id, str(row.low), str(row.hi)) for row in rows}
+
+
+def redirect(vpp: Vpp) -> set[int]:
+    rows = vpp.ask("ip_punt_redirect_v2_dump", sw_if_index=NONE, af=0)
+    return {path.table_id for row in rows for path in row.punt.paths}
+
+
+def speaks_ip6(vpp: Vpp) -> bool:
+    return int(vpp.ask("sw_interface_ip6_get_link_local_address", sw_if_index=index(vpp)).retval) == 0
+
+
+def group_parts(vpp: Vpp) -> set[str] | None:
+    """The group's interfaces, whose flags VPP does not show. Of its own groups (ff02::...) it shows its own paths."""
+    names = {row.sw_if_index: tag for tag, row in vpp.interfaces().items()}
+    for row in vpp.ask("ip_mroute_dump", table={"table_id": 78, "is_ip6": True}):
+        group = str(row.route.prefix.grp_address.ip6)
+        if (group, row.route.prefix.grp_address_length) == ("ff05::7", 128):
+            return {names[path.path.sw_if_index] for path in row.route.paths}
+    return None
+
+
+def route(*found: Path, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
+    return Route(table=table, prefix=prefix, paths=found)
+
+
+def group(accepts: bool, *more: MulticastPath) -> MulticastRoute:
+    first = MulticastPath(interface="loop/a", accept=accepts, forward=True)
+    return MulticastRoute(table="red", group="ff05::7/128", paths=(first, *more))
+
+
+DROP, LOOKUP = (2, NONE, 0, "0.0.0.0", 1), (0, NONE, 77, "0.0.0.0", 1)
+WITH_ADDRESS = (LOOP, UP, Address(interface="loop/a", address="10.9.0.1/24", when_up=True))
+CASES: dict[str, tuple[type[Intent], tuple[Intent, ...], Reading, tuple[Step, ...]]] = {
+    "tables": (
+        Table,
+        (),
+        table_names,
+        (Step((), set()), Step((RED4,), {(4, 77)}), Step((RED4, RED6), {(4, 77), (6, 78)}), Step((RED6,), {(6, 78)})),
+    ),
+    "loopbacks": (
+        Loopback,
+        (),
+        lambda vpp: {(tag, str(row.l2_address)) for tag, row in vpp.interfaces().items() if tag.startswith("loop-")},
+        (
+            Step((LOOP,), {("loop-a", MAC)}),
+            Step((Loopback(name="loop/a", mac=OTHER_MAC, tag="loop-a"),), {("loop-a", OTHER_MAC)}),
+            Step((Loopback(name="loop/a", mac=OTHER_MAC, tag="loop-z"),), {("loop-z", OTHER_MAC)}),
+        ),
+    ),
+    "interfaces in tables": (
+        InterfaceTable,
+        (LOOP, RED4, RED6, Table(name="blue", ip_version=4, table_id=79)),
+        bound,
+        (
+            Step((), (0, 0)),
+            Step((InterfaceTable(interface="loop/a", ip_version=4, table="red"),), (77, 0)),
+            Step((InterfaceTable(interface="loop/a", ip_version=4, table="blue"),), (79, 0)),
+            Step((InterfaceTable(interface="loop/a", ip_version=6, table="red"),), (0, 78)),
+        ),
+    ),
+    "interfaces in tables, with addresses": (
+        InterfaceTable,
+        (RED4, *WITH_ADDRESS),
+        lambda vpp: (bound(vpp)[0], vpp.addresses(index(vpp)), "10.9.0.1/32" in vpp.routes(bound(vpp)[0])),
+        (
+            Step((), (0, {"10.9.0.1/24"}, True)),
+            Step((InterfaceTable(interface="loop/a", ip_version=4, table="red"),), (77, {"10.9.0.1/24"}, True)),
+        ),
+    ),
+    "MTUs": (
+        Mtu,
+        (LOOP,),
+        lambda vpp: vpp.interfaces()["loop-a"].mtu[0],
+        (Step((Mtu(interface="loop/a", mtu=1400),), 1400), Step((Mtu(interface="loop/a", mtu=9216),), 9216)),
+    ),
+    "IPv6": (
+        Ip6,
+        (LOOP,),
+        speaks_ip6,
+        (Step((), False), Step((Ip6(interface="loop/a"),), True), Step((), False)),
+    ),
+    "interfaces that are up": (
+        AdminUp,
+        (LOOP,),
+        lambda vpp: int(vpp.interfaces()["loop-a"].flags) & 1,
+        (Step((), 0), Step((UP,), 1), Step((), 0)),
+    ),
+    "addresses": (
+        Address,
+        (LOOP, UP),
+        lambda vpp: vpp.addresses(index(vpp)),
+        (
+            Step((), set()),
+            Step((Address(interface="loop/a", address="10.9.0.1/24", when_up=True),), {"10.9.0.1/24"}),
+            Step(
+                (
+                    Address(interface="loop/a", address="10.9.0.2/24", when_up=True),
+                    Address(interface="loop/a", address="fd00:9::1/64"),
+                ),
+                {"10.9.0.2/24", "fd00:9::1/64"},
+            ),
+        ),
+    ),
+    "borrowed addresses": (
+        Unnumbered,
+        (LOOP, OTHER_LOOP, Address(interface="loop/b", address="10.9.1.1/32")),
+        lambda vpp: lender(vpp) == index(vpp, "loop-b"),
+        (Step((), False), Step((Unnumbered(interface="loop/a", lender="loop/b"),), True), Step((), False)),
+    ),
+    "neighbours": (
+        Neighbour,
+        WITH_ADDRESS,
+        neighbours,
+        (
+            Step((), set()),
+            Step((Neighbour(interface="loop/a", address="10.9.0.7", mac=MAC),), {("10.9.0.7", MAC, 1)}),
+            Step((Neighbour(interface="loop/a", address="10.9.0.7", mac=OTHER_MAC),), {("10.9.0.7", OTHER_MAC, 1)}),
+        ),
+    ),
+    "routes": (
+        Route,
+        (RED4,),
+        paths("10.7.0.0/24"),
+        (
+            Step((), None),
+            Step((route(Path()),), {DROP}),
+            Step((route(Path(table="red")),), {LOOKUP}),
+            Step((route(Path(next_hop="10.8.0.1")),), {(0, NONE, 0, "10.8.0.1", 1)}),
+            Step(
+                (route(Path(next_hop="10.8.0.1"), Path(next_hop="10.8.0.2", weight=3)),),
+                {(0, NONE, 0, "10.8.0.1", 1), (0, NONE, 0, "10.8.0.2", 3)},
+            ),
+        ),
+    ),
+    "routes of IPv6": (
+        Route,
+        (RED6,),
+        paths("fd00:7::/64", 78, 6),
+        (
+            Step((), None),
+            Step((route(Path(), prefix="fd00:7::/64", table="red"),), {(2, NONE, 0, "::", 1)}),
+            Step(
+                (route(Path(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),), {(0, NONE, 0, "fd00:8::1", 1)}
+            ),
+        ),
+    ),
+    "multicast routes": (
+        MulticastRoute,
+        (LOOP, OTHER_LOOP, RED6),
+        group_parts,
+        (
+            Step((), None),
+            Step((group(True),), {"loop-a"}),
+            Step((group(False, MulticastPath(interface="loop/b", accept=True)),), {"loop-a", "loop-b"}),
+            Step((group(True),), {"loop-a"}),
+        ),
+    ),
+    "neighbour limits": (
+        NeighbourLimits,
+        (),
+        limits,
+        (
+            Step((NeighbourLimits(ip_version=4, number_max=1000, age_s_max=60),), (1000, 60)),
+            Step((NeighbourLimits(ip_version=4, number_max=2000, age_s_max=0),), (2000, 0)),
+        ),
+    ),
+    "punt redirects": (
+        PuntRedirect,
+        (RED4, Table(name="blue", ip_version=4, table_id=79)),
+        redirect,
+        (
+            Step((), set()),
+            Step((PuntRedirect(ip_version=4, table="red"),), {77}),
+            Step((PuntRedirect(ip_version=4, table="blue"),), {79}),
+        ),
+    ),
+    "proxy ARP ranges": (
+        ProxyArp,
+        (RED4,),
+        ranges,
+        (
+            Step((), set()),
+            Step((ProxyArp(table="red", low="10.0.0.1", high="10.0.0.9"),), {(77, "10.0.0.1", "10.0.0.9")}),
+            Step((ProxyArp(table="red", low="0.0.0.0", high="255.255.255.255"),), {(77, "0.0.0.0", "255.255.255.255")}),
+        ),
+    ),
+    "proxy ARP interfaces": (
+        ProxyArpInterface,
+        (LOOP,),
+        lambda vpp: index(vpp) in {row.sw_if_index for row in vpp.ask("proxy_arp_intfc_dump")},
+        (Step((), False), Step((ProxyArpInterface(interface="loop/a"),), True), Step((), False)),
+    ),
+}
+ELSEWHERE = {
+    AfPacket: "test_an_af_packet_interface_comes_and_goes",
+    Tap: "test_a_tap_comes_and_goes",
+    RxMode: "test_an_interface_is_read_as_said",
+    Punt: "test_packets.py: VPP shows it by its packets alone",
+    NdProxy: "test_packets.py: VPP shows it by its packets alone",
+    Gso: "test_segmentation_offload_is_taken_without_a_word: VPP says whether a feature is on only once one was",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_vpp_holds_it_as_said_and_nothing_when_withdrawn(case: str, vpp: Vpp, life: Callable[[], Life]) -> None:
+    _, base, read, steps = CASES[case]
+    writer = life().want(*base)
+    assert writer.unapplied(base) == {}
+    empty = left_over(vpp)
+    for step in steps:
+        writer.want(*base, *step.wanted)
+        assert writer.unapplied([*base, *step.wanted]) == {}
+        assert read(vpp) == step.shown
+    writer.want(*base)
+    assert left_over(vpp) == empty
+    writer.want()
+    assert writer.ledger.held == {}
+    assert set(vpp.interfaces()) == {"local0"}
+    assert vpp.tables() == {}
+
+
+def left_over(vpp: Vpp) -> Any:
+    """What several kinds could leave behind."""
+    routes = {
+        (number, v): set(vpp.routes(number, v)) for (_, v), number in {("", 4): 0, ("", 6): 0, **vpp.tables()}.items()
+    }
+    by_tag = {tag: vpp.addresses(row.sw_if_index) for tag, row in vpp.interfaces().items() if row.sw_if_index}
+    return routes, by_tag, ranges(vpp)
+
+
+def test_every_kind_is_in_this_suite() -> None:
+    assert {kind for kind, *_ in CASES.values()} | set(ELSEWHERE) == set(KINDS)
+
+
+def test_an_af_packet_interface_comes_and_goes(vpp: Vpp, life: Callable[[], Life]) -> None:
+    vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
+    uplink = AfPacket(name="uplink/eth0", host_interface="eth0", mac=MAC, tag="main-eth0", gso=False)
+    writer = life().want(uplink)
+    assert writer.unapplied([uplink]) == {}
+    assert str(vpp.interfaces()["main-eth0"].l2_address) == MAC
+    moved = AfPacket(name="uplink/eth0", host_interface="eth0", mac=OTHER_MAC, tag="main-eth0", gso=False)
+    writer.want(moved)
+    assert str(vpp.interfaces()["main-eth0"].l2_address) == OTHER_MAC
+    writer.want()
+    assert set(vpp.interfaces()) == {"local0"}
+    assert vpp.namespace.has_link("eth0")
+
+
+def tap(netns: str, **changed: Any) -> Tap:
+    fields: dict[str, Any] = {"name": "pod/a", "host_interface": "eth0", "netns": netns, "tag": "tun-a", "gso": False}
+    return Tap(**(fields | changed))
+
+
+@pytest.mark.parametrize("tun", [True, False], ids=["tun", "tap"])
+@pytest.mark.parametrize("persist", [True, False], ids=["persistent", "passing"])
+def test_a_tap_comes_and_goes(
+    tun: bool, persist: bool, vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+) -> None:
+    pod = namespace("pod")
+    writer = life().want(tap(pod.name, tun=tun, persist=persist, mtu=1400))
+    assert writer.unapplied([tap(pod.name, tun=tun, persist=persist, mtu=1400)]) == {}
+    assert "mtu 1400" in pod.ip("link", "show", "eth0")
+    assert ("link/ether" in pod.ip("link", "show", "eth0")) is not tun
+    writer.want(tap(pod.name, tun=tun, persist=persist, mtu=1500))
+    assert "mtu 1500" in pod.ip("link", "show", "eth0")
+    writer.want()
+    assert set(vpp.interfaces()) == {"local0"}
+    assert not pod.has_link("eth0")
+
+
+def test_an_interface_is_read_as_said(
+    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+) -> None:
+    pod = namespace("pod")
+    writer = life()
+    for mode, number in (("polling", 1), ("interrupt", 2), ("adaptive", 3)):
+        writer.want(tap(pod.name), RxMode(interface="pod/a", mode=mode))
+        rows = vpp.ask("sw_interface_rx_placement_dump", sw_if_index=index(vpp, "tun-a"))
+        assert [int(row.mode) for row in rows] == [number]
+
+
+def test_segmentation_offload_is_taken_without_a_word(vpp: Vpp, life: Callable[[], Life]) -> None:
+    offload = Gso(interface="loop/a")
+    writer = life().want(LOOP, offload)
+    assert writer.unapplied([LOOP, offload]) == {}
+    writer.want(LOOP)
+    assert set(writer.ledger.held) == {LOOP.key}

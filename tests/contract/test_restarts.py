@@ -1,0 +1,149 @@
+"""Restarts: of the writer, of VPP, of both, at any moment."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.intents import Intent, Path, Route
+from schemas.statuses import Rejected
+from tests.contract import worlds
+from tests.contract.living import Cut, Life, VppGone
+from tests.contract.machine import Namespace, Vpp, until
+from tests.contract.test_packets import attach, wired_node
+
+
+@pytest.fixture
+def everything(vpp: Vpp, namespace: Callable[[str], Namespace]) -> list[Intent]:
+    """A guard's intents and those of a pod."""
+    host, peer, pod = namespace("host"), namespace("peer"), namespace("pod")
+    node = wired_node(vpp, host, peer)
+    return [*worlds.guard(node), *worlds.pod(1, pod.name)]
+
+
+def shown(vpp: Vpp) -> Any:
+    """All that matters of VPP's state, without its numbers."""
+    names = {row.sw_if_index: tag for tag, row in vpp.interfaces().items()}
+    tables = {("default", 4): 0, ("default", 6): 0, **vpp.tables()}
+    return {
+        "interfaces": {
+            tag: (int(row.flags) & 1, row.mtu[0], vpp.addresses(row.sw_if_index))
+            for tag, row in vpp.interfaces().items()
+            if row.sw_if_index
+        },
+        "routes": {name: set(vpp.routes(number, name[1])) for name, number in tables.items()},
+        "neighbours": {
+            (names[row.neighbor.sw_if_index], str(row.neighbor.ip_address), str(row.neighbor.mac_address))
+            for af in (0, 1)
+            for row in vpp.ask("ip_neighbor_dump", sw_if_index=0xFFFFFFFF, af=af)
+            if int(row.neighbor.flags) & 1
+        },
+        "proxy ARP": {(str(row.proxy.low), str(row.proxy.hi)) for row in vpp.ask("proxy_arp_dump")},
+    }
+
+
+def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], everything: list[Intent]) -> None:
+    first = life().want(*everything)
+    assert first.unapplied(everything) == {}
+    before = shown(vpp)
+    first.crash()
+    second = life().want(*everything)
+    assert second.unapplied(everything) == {}
+    assert second.writes == 0
+    assert shown(vpp) == before
+
+
+def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
+    vpp: Vpp, life: Callable[[], Life], everything: list[Intent]
+) -> None:
+    route = Route(table="default", prefix="10.99.0.0/24", paths=(Path(),))
+    life().want(*everything).want(route, owner="routing").crash()
+    before = shown(vpp)
+    second = life().want(*everything)
+    assert second.writes == 0
+    assert shown(vpp) == before
+    second.want(owner="routing")
+    assert "10.99.0.0/24" not in vpp.routes()
+
+
+def test_what_went_missing_meanwhile_is_mended(vpp: Vpp, life: Callable[[], Life], everything: list[Intent]) -> None:
+    life().want(*everything).crash()
+    before = shown(vpp)
+    uplink = vpp.interfaces()["main-eth0"].sw_if_index
+    gone = {"prefix": {"address": {"af": 0, "un": {"ip4": bytes([10, 1, 0, 1])}}, "len": 32}}
+    vpp.ask("ip_route_add_del", is_add=False, route={"table_id": 0, **gone, "n_paths": 0, "paths": []})
+    fields = {"sw_if_index": uplink, "is_add": False, "prefix": "192.0.2.1/24"}
+    vpp.ask("sw_interface_add_del_address", **fields)
+    vpp.ask("tap_delete_v2", sw_if_index=vpp.interfaces()["host-eth0"].sw_if_index)
+    second = life().want(*everything)
+    assert second.unapplied(everything) == {}
+    assert shown(vpp) == before
+
+
+def test_a_killed_vpp_gets_everything_again_and_the_pod_keeps_its_device(
+    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+) -> None:
+    host, peer, pod, other = (namespace(word) for word in ("host", "peer", "pod", "other"))
+    node = wired_node(vpp, host, peer)
+    everything = [*worlds.guard(node), *worlds.pod(1, pod.name), *worlds.pod(2, other.name)]
+    writer = life().want(*everything)
+    attach(pod, 1)
+    attach(other, 2)
+    until(lambda: pod.pings("10.1.0.2"), "pod to pod before")
+    before, number = shown(vpp), pod.ip("-o", "link", "show", "eth0").split(":")[0]
+    vpp.kill()
+    assert pod.ip("-o", "link", "show", "eth0").split(":")[0] == number
+    assert not host.has_link("eth0")
+    vpp.start()
+    writer.connect().turn()
+    assert writer.unapplied(everything) == {}
+    assert writer.writer is not None
+    assert writer.writer.epoch == 2
+    assert shown(vpp) == before
+    assert pod.ip("-o", "link", "show", "eth0").split(":")[0] == number
+    until(lambda: pod.pings("10.1.0.2"), "pod to pod after, without a touch of the pods")
+    until(lambda: pod.pings("fd00:1::2"), "the same over IPv6")
+    assert host.has_link("eth0")
+
+
+def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], Life]) -> None:
+    writer = life()
+    assert writer.api is not None
+    vpp.kill()
+    writer.runner.run(asyncio.wait_for(writer.api.gone.wait(), 1))
+    with pytest.raises(VppGone):
+        writer.want(Route(table="default", prefix="10.0.0.0/8", paths=(Path(),)))
+
+
+def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(vpp: Vpp, life: Callable[[], Life]) -> None:
+    routes = [Route(table="default", prefix=f"10.{number}.0.0/16", paths=(Path(),)) for number in range(8)]
+    for answered in (False, True):
+        for call in range(len(routes)):
+            cut = life()
+            cut.die_at(call, answered=answered)
+            with pytest.raises(Cut):
+                cut.want(*routes)
+            cut.crash()
+            mended = life().want(*routes)
+            assert mended.unapplied(routes) == {}
+            assert {route.prefix for route in routes} <= set(vpp.routes())
+            mended.want()
+            mended.stop()
+
+
+def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life: Callable[[], Life]) -> None:
+    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(Path(),))
+    harmless = Route(table="default", prefix="10.67.0.0/24", paths=(Path(),))
+    writer = life()
+    for _ in range(2):
+        writer.die_at(0, answered=False)
+        with pytest.raises(Cut):
+            writer.want(deadly)
+        vpp.kill()
+        vpp.start()
+        writer.connect()
+    writer.want(deadly, harmless)
+    assert isinstance(writer.status(deadly), Rejected)
+    assert writer.unapplied([harmless]) == {}
+    assert "10.66.0.0/24" not in vpp.routes()
