@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from actors.cni import desired, netns
-from actors.cni.pods import Pod
+from actors.cni.pods import Pod, chosen_mtu
 from actors.cni.server import CniServer
 from actors.cni.store import Store
 from actors.runtime.actor import Actor, hears
@@ -22,7 +22,6 @@ from schemas.config import NodeConfig
 from schemas.facts import Fact, Uplink, VppEpoch
 from schemas.intents import Intent
 
-MTU_DEFAULT = 1500
 MEND_WITHIN_S = 30.0
 
 
@@ -54,15 +53,14 @@ class CniManager(Actor):
 
     def intents_of(self, pod: Pod) -> list[Intent]:
         """What one pod needs in VPP."""
-        return list(desired.of_pod(pod, self.config, self.mtu))
+        return desired.intents(pod, self.config)
 
-    @property
-    def mtu(self) -> int:
-        """What a pod gets that asks for nothing: the least of the uplinks', for there are no tunnels yet."""
-        return min((uplink.mtu for uplink in self.uplinks.values()), default=MTU_DEFAULT)
+    def with_mtu(self, pod: Pod) -> Pod:
+        """The pod with the MTU that it gets for its life; there are no tunnels yet that would lessen it."""
+        return chosen_mtu(pod, (uplink.mtu for uplink in self.uplinks.values()))
 
     def desired(self) -> Iterator[Intent]:
-        return desired.intents(self.pods.values(), self.config, self.mtu)
+        return (intent for pod in self.pods.values() for intent in self.intents_of(pod))
 
     def facts(self) -> Mapping[str, Mapping[str, Fact]]:
         return {"pod-interface": desired.facts(self.pods.values())}

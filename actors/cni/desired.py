@@ -7,11 +7,12 @@ section 3, steps 2, 3, 4, 8 and 11.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from actors.cni.pods import Pod
 from schemas.config import NodeConfig
+from schemas.facts import PodInterface
 from schemas.intents import (
     DEFAULT_TABLE,
     PODS_TABLE,
@@ -66,6 +67,11 @@ def tag(pod: Pod, role: str) -> str:
 def intents(pod: Pod, config: NodeConfig) -> list[Intent]:
     """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6` is needed for the tun."""
     return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
+
+
+def facts(pods: Iterable[Pod]) -> dict[str, PodInterface]:
+    """The pods' interfaces as facts, by key."""
+    return {pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses) for pod in pods}
 
 
 def _tables(pod: Pod) -> Iterator[Intent]:

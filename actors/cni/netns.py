@@ -63,7 +63,7 @@ def _enter(handle: int) -> None:
 
 
 def _dress(pod: Pod) -> None:
-    if pod.has(6):
+    if 6 in pod.versions():
         for scope in ("all", "default", "lo", pod.interface):
             _sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", "0")
     with IPRoute() as ip:
@@ -73,10 +73,10 @@ def _dress(pod: Pod) -> None:
         ip.link("set", index=found[0], state="up")
         _put_addresses(ip, found[0], pod)
         _put_routes(ip, found[0], pod)
-    forwarding = "1" if pod.allow_ip_forwarding else "0"
-    if pod.has(4):
+    forwarding = "1" if pod.forwarding else "0"
+    if 4 in pod.versions():
         _sysctl("net/ipv4/ip_forward", forwarding)
-    if pod.has(6):
+    if 6 in pod.versions():
         _sysctl("net/ipv6/conf/all/forwarding", forwarding)
 
 
@@ -92,7 +92,7 @@ def _put_addresses(ip: Any, index: int, pod: Pod) -> None:
 def _put_routes(ip: Any, index: int, pod: Pod) -> None:
     for prefix in pod.routes:
         version = ip_network(prefix).version
-        if pod.has(version):
+        if version in pod.versions():
             ip.route(
                 "replace",
                 family=FAMILY[version],

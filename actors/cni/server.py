@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from actors.cni import netns
-from actors.cni.desired import interface_name
-from actors.cni.pods import BadRequest, Pod, pod_of
+from actors.cni.desired import tun_name
+from actors.cni.pods import BadRequest, Pod, place, read
 from actors.runtime.realised import NotRealised
 from schemas.intents import interface_key
 from schemas.proto import cnibackend_pb2 as pb
@@ -62,7 +62,7 @@ class CniServer(CniDataplaneServicer):
         if not request.netns:
             return pb.AddReply(successful=True, container_mac=CONTAINER_MAC)
         try:
-            pod = pod_of(request)
+            pod = self.manager.with_mtu(read(request))
             deadline = started + self.manager.config.cni_deadline_s
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + self.manager.config.cni_deadline_s):
                 async with self._locks[pod.key]:
@@ -80,9 +80,10 @@ class CniServer(CniDataplaneServicer):
         if not netns.exists(pod.netns):
             raise netns.NoNamespace(f"netns {pod.netns}: is not a network namespace")
         before = manager.pods.get(pod.key)
-        if before is not None and before != pod:
+        if before is not None and not before.same_request(pod):
             await self._withdraw(before, deadline)
             before = None
+        pod = before or pod
         if before is None:
             await self._free_addresses(pod, deadline)
         try:
@@ -97,7 +98,7 @@ class CniServer(CniDataplaneServicer):
             if before is None:
                 await self._roll_back(pod)
             raise
-        index = statuses[interface_key(interface_name(pod))].details["sw_if_index"]
+        index = statuses[interface_key(tun_name(pod))].details["sw_if_index"]
         return f"vpp-tun-{index}"
 
     async def _free_addresses(self, pod: Pod, deadline: float) -> None:
@@ -129,11 +130,8 @@ class CniServer(CniDataplaneServicer):
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
         """Unwires a pod. Of one that is not known there is nothing left to do."""
         started = time.monotonic()
-        pods = [
-            pod
-            for pod in self.manager.pods.values()
-            if (pod.netns, pod.interface) == (request.netns, request.interface_name)
-        ]
+        asked = place(request.netns, request.interface_name)
+        pods = [pod for pod in self.manager.pods.values() if pod.place == asked]
         if not pods:
             self.manager.runtime.peer.counters["unknown_dels"] += 1
             self.manager.runtime.log.info("unknown pod", netns=request.netns, interface=request.interface_name)
