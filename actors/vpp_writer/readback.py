@@ -51,6 +51,8 @@ async def _addresses(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     for key, h in held.items():
         if isinstance(h.intent, Address):
             address = ip_interface(h.intent.address)
+            if address.ip.is_link_local and address.version == 6:
+                continue  # VPP keeps these apart and does not dump them
             if interface_key(h.intent.interface) in held:
                 place = (names.interface(h.intent.interface), address.version == 6)
                 by_place[place][key] = str(address)

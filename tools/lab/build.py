@@ -88,8 +88,10 @@ def _network(lab: Lab) -> None:
 
 
 def _node_network(lan: str, node: Node) -> None:
-    host.ip(f"netns add {node.netns}")
-    host.ip("link set lo up", node.netns)
+    # VPP's namespace too: made inside the node it would be seen there alone, for a node has mounts of its own.
+    for netns in (node.netns, node.vpp_netns):
+        host.ip(f"netns add {netns}")
+        host.ip("link set lo up", netns)
     host.ip(f"link add eth0 address {node.mac} type veth peer name {node.name} netns {lan}", node.netns)
     host.ip(f"link set {node.name} master br0 up", lan)
     host.ip(f"addr add {node.ip4}/{LAN4.prefixlen} dev eth0", node.netns)
