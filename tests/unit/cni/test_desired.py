@@ -1,0 +1,137 @@
+"""What VPP should hold for a pod: the whole of it, named by the pod, and nothing that two pods share."""
+
+from ipaddress import ip_network
+
+import msgspec
+import pytest
+
+from actors.cni import desired
+from actors.cni.pods import Pod, chosen_mtu
+from actors.cni.pods import read as pod_of_request
+from actors.vpp_writer.kinds import kind_of
+from schemas.config import Debug, Interfaces, InterfaceSpec, NodeConfig
+from schemas.facts import PodInterface
+from schemas.intents import (
+    Address,
+    AdminUp,
+    Intent,
+    InterfaceTable,
+    Loopback,
+    Mtu,
+    Route,
+    RxMode,
+    Table,
+    Tap,
+    Unnumbered,
+)
+from schemas.proto.cnibackend_pb2 import AddRequest
+from tests.unit.cni.test_pods import LONGEST_NETNS, ip, request, workload
+
+CONFIG = NodeConfig()
+MTU = 1450
+TUN, LOOPBACK = "pod/default/web-0/eth0", "pod-loop/default/web-0/eth0"
+
+
+def pod_of(asked: AddRequest) -> Pod:
+    return chosen_mtu(pod_of_request(asked), [MTU])
+
+
+def of(pod: Pod, config: NodeConfig = CONFIG) -> dict[str, Intent]:
+    return {intent.key: intent for intent in desired.intents(pod, config)}
+
+
+def tap(pod: Pod, config: NodeConfig = CONFIG) -> Tap:
+    return next(i for i in of(pod, config).values() if isinstance(i, Tap))
+
+
+def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
+    held = of(pod_of(request()))
+    device = tap(pod_of(request()))
+    assert (device.name, device.host_interface, device.tun, device.persist) == (TUN, "eth0", True, True)
+    assert device.netns == "/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3"
+    assert held[f"unnumbered/{TUN}"] == Unnumbered(TUN, LOOPBACK)
+    assert held[f"mtu/{TUN}"] == Mtu(TUN, 9216)
+    assert held[f"rx-mode/{TUN}"] == RxMode(TUN, "adaptive")
+    assert held[f"admin-up/{TUN}"] == AdminUp(TUN)
+    loopback = held[f"interface/{LOOPBACK}"]
+    assert isinstance(loopback, Loopback)
+    assert loopback.mac == "02:00:00:00:00:01"
+    assert {i.address for i in held.values() if isinstance(i, Address)} == {"10.1.0.5/32", "fd10::5/128"}
+
+
+def test_both_interfaces_are_in_the_pods_own_tables_of_both_families() -> None:
+    only4 = pod_of(request(container_ips=[ip("10.1.0.5/32")]))
+    held = of(only4).values()
+    tables = {(i.name, i.ip_version) for i in held if isinstance(i, Table)}
+    assert tables == {(TUN, 4), (TUN, 6)}
+    bound = {(i.interface, i.ip_version, i.table) for i in held if isinstance(i, InterfaceTable)}
+    assert bound == {(name, version, TUN) for name in (TUN, LOOPBACK) for version in (4, 6)}
+
+
+def test_a_pods_packets_are_looked_up_in_the_table_of_pods() -> None:
+    defaults = {i.prefix: i.paths for i in of(pod_of(request())).values() if isinstance(i, Route) and i.table == TUN}
+    assert {prefix: [path.table for path in paths] for prefix, paths in defaults.items()} == {
+        "0.0.0.0/0": ["pods"],
+        "::/0": ["pods"],
+    }
+
+
+def test_the_main_table_leads_to_the_tun_for_each_address() -> None:
+    routes = [i for i in of(pod_of(request())).values() if isinstance(i, Route) and i.table == "default"]
+    assert {r.prefix: [(p.interface, p.next_hop) for p in r.paths] for r in routes} == {
+        "10.1.0.5/32": [(TUN, None)],
+        "fd10::5/128": [(TUN, None)],
+    }
+
+
+def test_the_mtu_asked_for_counts_before_the_nodes() -> None:
+    assert tap(pod_of(request())).mtu == MTU
+    asked = request(container_ips=[ip("10.1.0.5/32")])
+    asked.settings.mtu = 1400
+    assert tap(pod_of(asked)).mtu == 1400
+
+
+def test_gso_queues_and_rings_are_the_configurations() -> None:
+    spec = InterfaceSpec(rx=2, tx=3, rxqsz=256, txqsz=512)
+    config = NodeConfig(debug=Debug(gsoEnabled=False), interfaces=Interfaces(defaultPodIfSpec=spec))
+    device = tap(pod_of(request()), config)
+    assert (device.gso, device.rx_queues, device.tx_queues, device.rx_ring, device.tx_ring) == (False, 2, 3, 256, 512)
+    assert tap(pod_of(request())).gso is True
+
+
+@pytest.mark.parametrize("name", ["web-0", "p" * 253])
+def test_the_writer_takes_every_intent_of_a_pod_with_the_longest_names(name: str) -> None:
+    longest = pod_of(request(netns=LONGEST_NETNS, interface_name="i" * 15, workload=workload("n" * 63, name)))
+    for intent in of(longest).values():
+        kind_of(intent).check(intent)
+
+
+def test_two_pods_share_no_object() -> None:
+    pods = [
+        pod_of(request(container_ips=[ip(f"10.1.0.{n}/32")], netns=f"/var/run/netns/{n}", workload=workload(pod=pod)))
+        for n, pod in enumerate(("p" * 253, "p" * 252 + "q", "web-0", "web-1"), start=1)
+    ]
+    keys = [key for pod in pods for key in of(pod)]
+    assert len(keys) == len(set(keys))
+    tags = [i.tag for pod in pods for i in of(pod).values() if isinstance(i, Tap | Loopback)]
+    assert len(tags) == len(set(tags))
+
+
+def test_a_new_sandbox_of_a_pod_has_a_tag_of_its_own() -> None:
+    """By it the device of the old sandbox is not taken for the new one's."""
+    old, new = (pod_of(request(netns=f"/var/run/netns/{name}")) for name in ("old", "new"))
+    assert tap(old).tag != tap(new).tag
+
+
+def test_prefixes_are_whole_and_intents_survive_the_wire() -> None:
+    for intent in of(pod_of(request())).values():
+        if isinstance(intent, Route):
+            ip_network(intent.prefix)
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(intent), type=type(intent)) == intent
+
+
+def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
+    told = desired.facts([pod_of(request())])["default/web-0/eth0"]
+    assert isinstance(told, PodInterface)
+    assert told.interface == TUN
+    assert {address.partition("/")[0] for address in told.addresses} == {"10.1.0.5", "fd10::5"}

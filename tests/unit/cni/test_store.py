@@ -1,0 +1,76 @@
+"""Pod records on disk: each alone, checked, and back after a restart."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.cni.pods import Pod, read
+from actors.cni.store import Store
+from tests.unit.cni.test_pods import request, workload
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "cni" / "pods"
+
+
+def pod(name: str) -> Pod:
+    return read(request(workload=workload(pod=name)))
+
+
+def test_a_saved_pod_is_back_after_a_restart(directory: Path) -> None:
+    Store(directory).save(pod("a"))
+    Store(directory).save(pod("p" * 253))
+    pods, damaged = Store(directory).load()
+    assert sorted(p.name for p in pods) == ["a", "p" * 253]
+    assert pod("a") in pods
+    assert damaged == []
+
+
+def test_there_is_one_file_for_a_pod_that_only_root_reads(directory: Path) -> None:
+    store = Store(directory)
+    store.save(pod("a"))
+    store.save(pod("a"))
+    (file,) = directory.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    assert directory.stat().st_mode & 0o077 == 0
+
+
+def test_a_removed_pod_leaves_nothing_and_may_be_removed_again(directory: Path) -> None:
+    store = Store(directory)
+    store.save(pod("a"))
+    store.remove(pod("a").key)
+    store.remove(pod("a").key)
+    assert list(directory.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-20],
+        lambda data: data.replace(b"web", b"wob"),
+        lambda data: b"\xff" + data[1:],
+        lambda data: b"{}",
+    ],
+    ids=["empty", "cut", "changed", "not text", "no checksum"],
+)
+def test_a_damaged_record_is_set_aside_and_the_others_live(directory: Path, damage: object) -> None:
+    store = Store(directory)
+    store.save(pod("web-bad"))
+    (file,) = directory.iterdir()
+    file.write_bytes(damage(file.read_bytes()))  # type: ignore[operator]
+    store.save(pod("web-good"))
+    pods, damaged = Store(directory).load()
+    assert [p.name for p in pods] == ["web-good"]
+    assert damaged == [file.name]
+    assert file.with_suffix(".bad").exists()
+    assert Store(directory).load() == (pods, [])
+
+
+def test_a_write_that_was_cut_short_counts_for_nothing(directory: Path) -> None:
+    store = Store(directory)
+    store.save(pod("a"))
+    (file,) = directory.iterdir()
+    file.with_suffix(".new").write_bytes(b"half a rec")
+    assert store.load() == ([pod("a")], [])
