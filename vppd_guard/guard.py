@@ -46,8 +46,8 @@ class Guard:
         self.process: vpp.VppProcess | None = None
         self.changed_at = time.monotonic()
         self.trouble = ""
+        self._ended = ""  # why the last VPP ended
         self._taken_at = 0.0
-        self._outage_at: float | None = None
         self._actions: dict[State, Callable[[], Awaitable[None]]] = {
             State.PREFLIGHT: self._preflight,
             State.CAPTURED: self._take,
@@ -132,12 +132,9 @@ class Guard:
         running = state is State.RUNNING
         waiting = () if running else (f"{state.value}: {self.trouble}" if self.trouble else state.value,)
         self.peer.ready, self.peer.waiting = running, waiting
-        up = self.process is not None and not self.process.ended.is_set()
-        process = VppProcess(
-            state="up" if up else "down",
-            pid=self.process.pid if self.process and up else 0,
-            reason=self.process.reason if self.process and not up else "",
-        )
+        vpp_up = self.process is not None and not self.process.ended.is_set()
+        pid = self.process.pid if self.process and vpp_up else 0
+        process = VppProcess(state="up" if vpp_up else "down", pid=pid, reason="" if vpp_up else self._ended)
         self.peer.publish("vpp", {"vpp": process})
         if self.captured is not None:
             self.peer.publish("uplink", {self.captured.name: self._uplink_fact(self.captured)})
@@ -280,6 +277,7 @@ class Guard:
         started = time.monotonic()
         if self.process is not None:
             await self.process.stop()
+            self._ended, self.process = self.process.reason, None
         records = self.journal.read()
         captured = undo.captured_in(records)
         if captured is not None:
