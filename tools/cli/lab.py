@@ -12,6 +12,7 @@ from tools.lab import build, demo, host, kube, pods, state
 from tools.lab.check import check, look_all
 from tools.lab.plan import BadName
 from tools.lab.state import LABS, Lab, NoLab
+from tools.lab.view import NodeView
 
 TROUBLE = (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed, kube.ApiFailed, BadName)
 
@@ -24,7 +25,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         sub = subs.add_parser(name, help=text, description=text)
         sub.add_argument("--name", default="lab", help="name of the lab (default: lab)")
         sub.set_defaults(run=run)
-        ARGUMENTS.get(name, lambda _: None)(sub)
+        if name in ARGUMENTS:
+            ARGUMENTS[name](sub)
     _add_pod(subs)
 
 
@@ -67,7 +69,7 @@ def _add_pod(subs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument("pod", metavar="NAME")
         action.add_argument("--name", default="lab", help="name of the lab (default: lab)")
-        action.set_defaults(run=run)
+        action.set_defaults(run=_guarded(run))
         if name == "add":
             action.add_argument("--node", required=True, help="node1, node2, ...")
         if name == "exec":
@@ -143,7 +145,7 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _status_json(lab: Lab, views: dict[str, demo.NodeView]) -> dict[str, object]:
+def _status_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
     return {
         "lab": lab.name,
         "vpp": lab.vpp,
@@ -207,4 +209,3 @@ COMMANDS = (
     ("kubectl-config", _guarded(_kubectl_config), "print a kubeconfig for the cluster's API server"),
     ("node", _guarded(_node_exec), "run a command in a node: node exec NODE -- COMMAND"),
 )
-_pod_add, _pod_del, _pod_exec = _guarded(_pod_add), _guarded(_pod_del), _guarded(_pod_exec)

@@ -31,9 +31,6 @@ def healthy(lab: Lab) -> list[Result]:
 
     async def wait() -> None:
         async def one(node: Node) -> None:
-            broker = lab.run(node) / "bus" / "broker"
-            while not broker.exists() and time.monotonic() - started < HEALTHY_S_MAX:
-                await asyncio.sleep(0.05)
             async with Watcher(lab.run(node)) as watcher:
                 await watcher.until(lambda view: is_healthy(lab, view), HEALTHY_S_MAX - (time.monotonic() - started))
 
@@ -42,11 +39,8 @@ def healthy(lab: Lab) -> list[Result]:
     asyncio.run(wait())
     took = f"after {time.monotonic() - started:.1f} s"
     views = asyncio.run(look_all(lab))
-    return [
-        Result(r.name, r.ok, f"{r.figure}, {took}")
-        for node in lab.all_nodes
-        for r in node_results(lab, node.name, views[node.name])
-    ]
+    found = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]
+    return [Result(r.name, r.ok, f"{r.figure}, {took}") for r in found]
 
 
 def is_healthy(lab: Lab, view: NodeView) -> bool:
@@ -206,7 +200,7 @@ def delete_pods(lab: Lab) -> Result:
 
 def run(name: str, vpp: str | None, say: Say) -> bool:
     """The whole story. Returns whether every step was as it should be."""
-    before = host.snapshot()
+    before = host.traces(name, LABS / name)
     results: list[Result] = []
 
     def tell(*found: Result) -> None:
@@ -224,10 +218,10 @@ def run(name: str, vpp: str | None, say: Say) -> bool:
             build.down(name, say)
     except (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed) as error:
         tell(Result("the demo", False, str(error)))
-    after = host.snapshot()
+    after = host.traces(name, LABS / name)
     rest = {kind: sorted(set(after[kind]) - set(before[kind])) for kind in before}
     left = [f"{kind}: {', '.join(names)}" for kind, names in rest.items() if names]
-    tell(Result("the machine is as it was", not left and not (LABS / name).exists(), "; ".join(left) or "nothing left"))
+    tell(Result("the machine is as it was", not left, "; ".join(left) or "nothing left"))
     good = all(result.ok for result in results)
     failed = sum(not result.ok for result in results)
     say(f"\n{len(results) - failed} passed, {failed} failed, {time.monotonic() - started:.0f} s")

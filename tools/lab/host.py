@@ -81,14 +81,19 @@ def _alive(pid: int) -> bool:
     return started(pid) != 0
 
 
-def snapshot() -> dict[str, list[str]]:
-    """What a lab could leave behind: namespaces, links, processes of vppd, lab directories."""
-    links = [line.split(": ")[1].partition("@")[0] for line in ip("-o link").splitlines()]
+def traces(lab: str, directory: Path) -> dict[str, list[str]]:
+    """What there is of a lab: its namespaces, links of the machine, processes told of its directory, files."""
+    mark = str(directory).encode()
     processes = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-            text = b" ".join(words).decode(errors="replace")
-            if any(mark in text for mark in ("supervisord", "gobgpd", "vppsim", "vppd_guard", "actors.", "apiserver")):
-                processes.append(text.strip())
-    return {"namespaces": namespaces(""), "links": sorted(links), "processes": sorted(processes)}
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+                if mark in told:
+                    processes.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return {
+        "namespaces": namespaces(f"{lab}-"),
+        "links": sorted(line.split(": ")[1].partition("@")[0] for line in ip("-o link").splitlines()),
+        "processes": sorted(processes),
+        "files": [str(directory)] if directory.exists() else [],
+    }

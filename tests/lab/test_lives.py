@@ -1,0 +1,113 @@
+"""Labs come and go: beside one another, twice, damaged; and leave the machine as it was."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab.conftest import rest_of, until, vppd
+from tools.lab import host, pods, probe, state
+from tools.lab.state import Lab
+
+
+def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
+    done = vppd("lab", "check", "--json", "--name", lab.name)
+    results = json.loads(done.stdout)
+    assert [r for r in results if not r["ok"]] == []
+    assert done.returncode == 0
+    names = {r["name"] for r in results}
+    assert {"node1: processes ready", "node2: BGP established", "node1: intents applied"} <= names
+    assert {"a1 reaches b2 (across)", "a1 reaches b1 (same node)", "outside reaches node2"} <= names
+
+
+def test_a_check_fails_where_a_pod_does_not_answer(lab: Lab) -> None:
+    pod = lab.pods["b2"]
+    host.ip("link set eth0 down", pod.netns)
+    try:
+        done = vppd("lab", "check", "--json", "--name", lab.name)
+    finally:
+        host.ip("link set eth0 up", pod.netns)
+        for family, length in ((4, 32), (6, 128)):  # Linux forgets IPv6 addresses and all routes of a link that is down
+            address = pod.ip4 if family == 4 else pod.ip6
+            host.ip(f"-{family} addr replace {address}/{length} dev eth0", pod.netns)
+            host.ip(f"-{family} route replace default dev eth0", pod.netns)
+    assert done.returncode == 1
+    failed = {r["name"] for r in json.loads(done.stdout) if not r["ok"]}
+    assert "a1 reaches b2 (across)" in failed
+    assert all("b2" in name for name in failed)
+    assert probe.ping(lab.pods["a1"].netns, pod.ip6, 5.0) is not None
+
+
+def test_a_second_lab_of_that_name_is_refused_and_the_first_stays(lab: Lab) -> None:
+    done = vppd("lab", "up", "--name", lab.name)
+    assert done.returncode == 1
+    assert f"lab {lab.name} is there already" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert probe.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
+
+
+def test_a_lab_that_is_not_there_is_one_line_and_exit_status_1() -> None:
+    for words in (("down",), ("status",), ("check",), ("pod", "del", "x"), ("kubectl-config",)):
+        done = vppd("lab", *words, "--name", "nolab")
+        assert done.returncode == 1, words
+        assert done.stderr == "vppd: no lab nolab" + ("\n" if words == ("down",) else "; `vppd lab up` makes one\n")
+
+
+def test_kubectl_reads_the_nodes_with_the_printed_configuration(lab: Lab, tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    config.write_text(vppd("lab", "kubectl-config", "--name", lab.name).stdout)
+    line = ["kubectl", "--kubeconfig", str(config), "get", "nodes", "-o", "name"]
+    kubectl = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    assert kubectl.stdout.split() == ["node/node1", "node/node2"], kubectl.stderr
+
+
+def test_a_command_runs_in_a_node(lab: Lab) -> None:
+    done = vppd("lab", "node", "--name", lab.name, "exec", "node2", "--", "ip", "-o", "-4", "addr", "show", "eth0")
+    assert f"{lab.all_nodes[1].ip4}/24" in done.stdout, done.stderr
+
+
+def test_two_labs_run_beside_one_another_with_the_same_addresses(lab: Lab, new_name: Callable[[], str]) -> None:
+    name = new_name()
+    done = vppd("lab", "up", "--nodes", "1", "--name", name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    other = state.load(name)
+    assert other.api_url != lab.api_url
+    pod = pods.add(other, "a1", "node1")
+    assert (pod.ip4, pod.ip6) == (lab.pods["a1"].ip4, lab.pods["a1"].ip6)
+    assert probe.ping(pod.netns, str(other.all_nodes[0].ip4), 5.0) is not None
+    done = vppd("lab", "down", "--name", name)
+    assert done.returncode == 0, done.stderr
+    until(lambda: rest_of(name) == [], "nothing is left of the other lab")
+    assert probe.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
+
+
+def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name: Callable[[], str]) -> None:
+    links = host.ip("-o link")
+    name = new_name()
+    done = vppd("lab", "up", "--nodes", "1", "--name", name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lab = state.load(name)
+    pods.add(lab, "a1", "node1")
+    supervisord = int((lab.run(lab.all_nodes[0]) / "supervisord.pid").read_text())
+    os.kill(supervisord, signal.SIGKILL)
+    until(lambda: not host.started(supervisord), "supervisord is dead")
+    assert [line for line in rest_of(name) if line.startswith("process")], "its children outlived it"
+    for pid in host.pids_in(lab.all_nodes[0].vpp_netns):
+        os.kill(pid, signal.SIGKILL)
+    (lab.directory / "lab.json").unlink()
+    shutil.rmtree(lab.run(lab.all_nodes[0]) / "log")
+    done = vppd("lab", "down", "--name", name)
+    assert done.returncode == 0, done.stderr
+    until(lambda: rest_of(name) == [], "nothing is left")
+    assert host.ip("-o link") == links
+
+
+def test_a_lab_that_cannot_be_made_is_taken_away_again(new_name: Callable[[], str]) -> None:
+    name = new_name()
+    done = vppd("lab", "up", "--nodes", "1", "--name", name, "--vpp", "/nonexistent/vpp")
+    assert done.returncode == 1
+    assert done.stderr == "vppd: /nonexistent/vpp: not an executable\n"
+    assert rest_of(name) == []
