@@ -4,16 +4,17 @@ All functions are idempotent: restoring what is restored already changes nothing
 """
 
 import errno
-import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute, netns
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from vppd_guard import namespaces
 from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute, link_local
 
 MAIN_TABLE = 254
@@ -25,7 +26,6 @@ RTNH_F_ONLINK = 4
 NUD_PERMANENT = 0x80
 FAMILY = {4: 2, 6: 10}
 LINK_WAIT_S_MAX = 1.0
-NETNS_DIRECTORY = Path("/var/run/netns")
 
 
 class NoLink(Exception):
@@ -101,32 +101,41 @@ def promiscuous(name: str, on: bool) -> None:
 
 def ensure_netns(name: str) -> None:
     """Makes a named namespace if there is none, with its loopback up."""
-    if not (NETNS_DIRECTORY / name).exists():
-        netns.create(name)
-    with IPRoute(netns=name) as ip:
-        ip.link("set", index=1, state="up")
+    if not namespaces.exists(name):
+        namespaces.create(name)
+    namespaces.inside(name, lambda: _up(lambda ip: 1))
 
 
 def move_away(name: str, into: str) -> None:
     """Moves the link into a named namespace and sets it up there. Its addresses and routes are lost by that."""
+    with (namespaces.DIRECTORY / into).open() as there, IPRoute() as ip:
+        ip.link("set", index=_index(ip, name), net_ns_fd=there.fileno())
+    namespaces.inside(into, lambda: _up(lambda ip: _index(ip, name)))
+
+
+def _up(find: Callable[[Any], int]) -> None:
     with IPRoute() as ip:
-        ip.link("set", index=_index(ip, name), net_ns_fd=into)
-    with IPRoute(netns=into) as there:
-        there.link("set", index=_index(there, name), state="up")
+        ip.link("set", index=find(ip), state="up")
 
 
 def bring_back(captured: Captured, from_netns: str) -> bool:
     """Finds the link in the namespace and moves it here. False: it is not there (here already, or lost)."""
-    if not (NETNS_DIRECTORY / from_netns).exists():
+    if not namespaces.exists(from_netns):
         return False
-    with IPRoute(netns=from_netns) as there:
-        found = there.link_lookup(ifname=captured.name) or there.link_lookup(IFLA_ADDRESS=captured.mac)
+    with Path("/proc/self/ns/net").open() as home:
+        return namespaces.inside(from_netns, lambda: _send_to(captured, home.fileno()))
+
+
+def _send_to(captured: Captured, home: int) -> bool:
+    """From within VPP's namespace: the link, by its name or else its MAC, goes home."""
+    with IPRoute() as ip:
+        found = ip.link_lookup(ifname=captured.name) or ip.link_lookup(IFLA_ADDRESS=captured.mac)
         if not found:
             return False
         deadline = time.monotonic() + LINK_WAIT_S_MAX
         while True:
             try:
-                there.link("set", index=found[0], net_ns_pid=os.getpid())
+                ip.link("set", index=found[0], net_ns_fd=home)
                 return True
             except NetlinkError as error:
                 # The tap that VPP leaves behind holds the name until the kernel has taken it away.

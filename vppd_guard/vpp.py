@@ -11,9 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from vppd_guard.linux import NETNS_DIRECTORY
+from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
 
-CLONE_NEWNET = 0x40000000
 STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
 KILL_S_MAX = 5.0
 
@@ -68,7 +67,7 @@ def start(binary: Path, conf: Path, netns: str, preload: str, log: Path) -> VppP
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     if preload:
         environment["LD_PRELOAD"] = preload
-    handle = os.open(NETNS_DIRECTORY / netns, os.O_RDONLY)
+    handle = os.open(DIRECTORY / netns, os.O_RDONLY)
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
