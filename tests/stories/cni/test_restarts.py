@@ -82,6 +82,7 @@ def test_after_a_new_vpp_a_bare_device_is_mended(tmp_path: Path) -> None:
         name = Path(netns).name
         run(f"ip -n {name} link del eth0")
         run(f"ip -n {name} tuntap add mode tun name eth0")
+        node.vpp.epoch = 2
         node.manager.epoch("vpp", VppEpoch(connected=True, epoch=2))
         await until(lambda: node.addresses(netns) == {V4})
 

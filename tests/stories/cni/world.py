@@ -50,6 +50,7 @@ class Vpp:
         self.held: dict[str, Intent] = {}
         self.rejects: dict[str, str] = {}  # part of a key -> reason
         self.away = False
+        self.epoch = 1
         self.writes = 0
         self.failure: BaseException | None = None
         self._actor: CniManager | None = None
@@ -105,7 +106,7 @@ class Vpp:
             if reason := self._rejection(key):
                 raise NotRealised(f"{key}: rejected: {reason}")
         await self._until(lambda: self._missing(wanted), within_s, "no answer from the VPP writer")
-        return {key: Applied(0, epoch=1, details={"sw_if_index": self._numbers[key]}) for key in wanted}
+        return {key: Applied(0, epoch=self.epoch, details={"sw_if_index": self._numbers[key]}) for key in wanted}
 
     async def withdrawn(self, keys: Iterable[str], within_s: float) -> None:
         wish = set(keys)
@@ -124,6 +125,12 @@ class Vpp:
     def sw_if_index(self, interface: str) -> int:
         """VPP's number of an interface, by its intent name."""
         return self._numbers[f"interface/{interface}"]
+
+    async def end(self) -> None:
+        """The process ends, whatever is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def quiet(self) -> None:
         """Waits until nothing is under way."""
@@ -163,7 +170,7 @@ class Node:
 
     async def stop(self) -> None:
         await self.manager.on_stop()
-        await self.vpp.quiet()
+        await self.vpp.end()
 
     def namespace(self, name: str) -> str:
         """Makes a namespace; returns its path."""
