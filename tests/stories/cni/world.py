@@ -81,10 +81,11 @@ class Vpp:
         assert self._actor
         async with self._changed:
             if not self.away:
-                self._apply({i.key: i for i in self._actor.desired() if not self._rejection(i.key)})
+                self.apply({i.key: i for i in self._actor.desired() if not self._rejection(i.key)})
             self._changed.notify_all()
 
-    def _apply(self, wanted: dict[str, Intent]) -> None:
+    def apply(self, wanted: dict[str, Intent]) -> None:
+        """Makes what is held what is wanted."""
         for key in [key for key, intent in self.held.items() if wanted.get(key) != intent]:
             gone = self.held.pop(key)
             self.writes += 1
