@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.conftest import rest_of, until, vppd
-from tools.lab import host, pods, probe, state
+from tools.lab import demo, host, pods, probe, state
 from tools.lab.state import Lab
 
 
@@ -23,22 +23,22 @@ def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
     assert {"a1 reaches b2 (across)", "a1 reaches b1 (same node)", "outside reaches node2"} <= names
 
 
-def test_a_check_fails_where_a_pod_does_not_answer(lab: Lab) -> None:
-    pod = lab.pods["b2"]
-    host.ip("link set eth0 down", pod.netns)
+def test_a_check_names_the_process_that_hangs(lab: Lab) -> None:
+    hangs = demo.pid_of(lab, lab.all_nodes[0], "kube-watch")
+    os.kill(hangs, signal.SIGSTOP)
     try:
-        done = vppd("lab", "check", "--json", "--name", lab.name)
+        done = until(lambda: failing_check(lab), "the check fails")
     finally:
-        host.ip("link set eth0 up", pod.netns)
-        for family, length in ((4, 32), (6, 128)):  # Linux forgets IPv6 addresses and all routes of a link that is down
-            address = pod.ip4 if family == 4 else pod.ip6
-            host.ip(f"-{family} addr replace {address}/{length} dev eth0", pod.netns)
-            host.ip(f"-{family} route replace default dev eth0", pod.netns)
-    assert done.returncode == 1
-    failed = {r["name"] for r in json.loads(done.stdout) if not r["ok"]}
-    assert "a1 reaches b2 (across)" in failed
-    assert all("b2" in name for name in failed)
-    assert probe.ping(lab.pods["a1"].netns, pod.ip6, 5.0) is not None
+        os.kill(hangs, signal.SIGCONT)
+    failed = {r["name"]: r["figure"] for r in json.loads(done.stdout) if not r["ok"]}
+    assert failed == {"node1: processes ready": "kube-watch: not on the bus"}
+    until(lambda: failing_check(lab) is None, "the check passes again")
+
+
+def failing_check(lab: Lab) -> "subprocess.CompletedProcess[str] | None":
+    """The check, if it fails."""
+    done = vppd("lab", "check", "--json", "--name", lab.name)
+    return done if done.returncode else None
 
 
 def test_a_second_lab_of_that_name_is_refused_and_the_first_stays(lab: Lab) -> None:
