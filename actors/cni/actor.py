@@ -23,6 +23,7 @@ from schemas.facts import Fact, Uplink, VppEpoch
 from schemas.intents import Intent
 
 MEND_WITHIN_S = 30.0
+MEND_AGAIN_S = 0.1
 
 
 class CniManager(Actor):
@@ -33,6 +34,7 @@ class CniManager(Actor):
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self.pods: dict[str, Pod] = {}
+        self.coming: set[str] = set()  # keys of pods that are not set up yet
         self.uplinks: dict[str, Uplink] = {}
         self.store = Store(config.state / "cni" / "pods")
         self.server = CniServer(self)
@@ -49,7 +51,8 @@ class CniManager(Actor):
     def epoch(self, key: str, epoch: VppEpoch | None) -> None:
         if epoch is not None and epoch.connected and epoch.epoch != self._epoch:
             self._epoch = epoch.epoch
-            self.runtime.spawn(self._mend())
+            for pod in self.pods.values():
+                self.runtime.spawn(self._mend(pod, self._epoch))
 
     def intents_of(self, pod: Pod) -> list[Intent]:
         """What one pod needs in VPP."""
@@ -63,7 +66,7 @@ class CniManager(Actor):
         return (intent for pod in self.pods.values() for intent in self.intents_of(pod))
 
     def facts(self) -> Mapping[str, Mapping[str, Fact]]:
-        return {"pod-interface": desired.facts(self.pods.values())}
+        return {"pod-interface": desired.facts(pod for key, pod in self.pods.items() if key not in self.coming)}
 
     def unwell(self) -> Sequence[str]:
         return [f"pod {key}: {why}" for key, why in self._unmended.items()]
@@ -75,28 +78,40 @@ class CniManager(Actor):
             self.runtime.peer.counters["damaged_records"] += 1
             self.runtime.log.error("damaged pod record set aside", file=name, directory=self.store.directory)
         for pod in pods:
-            if netns.exists(pod.netns):
-                self.pods[pod.key] = pod
-            else:
+            if netns.gone(pod.netns):
                 self.runtime.log.info("pod has gone", pod=pod.key, netns=pod.netns)
                 self.store.remove(pod.key)
+            else:
+                self.pods[pod.key] = pod
         self.runtime.log.info("pods", restored=len(self.pods), damaged=len(damaged))
         await self.server.start(self.config.cni_socket)
 
     async def on_stop(self) -> None:
         await self.server.stop()
 
-    async def _mend(self) -> None:
+    async def _mend(self, pod: Pod, epoch: int) -> None:
         """After a new VPP: the devices are persistent, but one that VPP had to make anew is bare."""
-        for key, pod in list(self.pods.items()):
+        while self.pods.get(pod.key) is pod and self._epoch == epoch:
             try:
-                await self.runtime.realised(self.intents_of(pod), MEND_WITHIN_S)
-                if key in self.pods:
+                statuses = await self.runtime.realised(self.intents_of(pod), MEND_WITHIN_S)
+                if all(status.epoch == epoch for status in statuses.values()):
                     await self.dress(pod)
-                self._unmended.pop(key, None)
+                    self._unmended.pop(pod.key, None)
+                    return
             except (NotRealised, netns.NoNamespace, OSError) as error:
-                self._unmended[key] = str(error)
-                self.runtime.log.warning("pod not mended", pod=key, why=error)
+                if self.pods.get(pod.key) is pod:
+                    self._unmended[pod.key] = str(error)
+                self.runtime.log.warning("pod not mended", pod=pod.key, why=error)
+                if not isinstance(error, NotRealised):
+                    return
+            await asyncio.sleep(MEND_AGAIN_S)  # statuses of the VPP before, or a refusal that may pass
+
+    def forget(self, pod: Pod) -> None:
+        """The pod is not wanted any more."""
+        self.pods.pop(pod.key, None)
+        self.coming.discard(pod.key)
+        self._unmended.pop(pod.key, None)
+        self.runtime.wake(f"cni-del/{pod.key}")
 
     async def dress(self, pod: Pod) -> None:
         """The pod's side. Raises NoNamespace, OSError."""

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute
+from pyroute2 import IPRoute, NetlinkError
 
 from actors.cni.pods import Pod
 
@@ -21,7 +21,6 @@ FAMILY = {4: 2, 6: 10}
 CLONE_NEWNET = 0x40000000
 RTNH_F_ONLINK = 4
 IFA_F_NODAD = 0x02  # usable at once: nobody else has the pod's address
-NSFS_MAGIC = 0x6E736673
 
 # A namespace belongs to a thread: this one enters them, and is used for nothing else.
 THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
@@ -39,6 +38,11 @@ def exists(path: str) -> bool:
     return False
 
 
+def gone(path: str) -> bool:
+    """Is there nothing at that path? A file that is no namespace is not gone: its mount may not have reached us."""
+    return not os.path.lexists(path)
+
+
 def dress(pod: Pod) -> None:
     """Gives the pod's device its addresses and routes. Runs in THREAD. Raises NoNamespace, OSError."""
     try:
@@ -50,6 +54,8 @@ def dress(pod: Pod) -> None:
         _enter(there)
         try:
             _dress(pod)
+        except NetlinkError as error:  # not an OSError by birth
+            raise OSError(f"netns {pod.netns}: {pod.interface}: {error}") from None
         finally:
             _enter(here)
     finally:
@@ -86,6 +92,9 @@ def _put_addresses(ip: Any, index: int, pod: Pod) -> None:
         fields = {"index": index, "address": address, "prefixlen": network.prefixlen, "family": FAMILY[network.version]}
         if network.version == 6:
             fields["flags"] = IFA_F_NODAD
+        for wrong in ip.get_addr(index=index, family=fields["family"], address=address):
+            if wrong["prefixlen"] != network.prefixlen:
+                ip.addr("del", index=index, address=address, prefixlen=wrong["prefixlen"], family=fields["family"])
         ip.addr("replace", **fields)
 
 

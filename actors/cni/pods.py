@@ -21,6 +21,7 @@ NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its e
 ADDRESSES_MAX, ROUTES_MAX = 16, 256
 MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216  # RFC 791, RFC 8200, VPP's side of the tun
 MTU_ETHERNET = 1500
+LIMITED_BROADCAST = IPv4Address("255.255.255.255")
 
 DEVICE = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]{0,14}")  # Linux: IFNAMSIZ - 1; "%" would be a template
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
@@ -125,6 +126,8 @@ def _address(field: str, text: str) -> str:
 
 def _is_usable(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped is not None):
+        return False
+    if address == LIMITED_BROADCAST:
         return False
     # Link-local addresses are the pod's next hops, not its own.
     kinds = (address.is_unspecified, address.is_multicast, address.is_loopback, address.is_link_local)

@@ -6,8 +6,8 @@ pods run side by side. Errors are answers (`successful = false`), not RPC errors
 
 import asyncio
 import time
-from collections import defaultdict
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from actors.cni.actor import CniManager
 
 CONTAINER_MAC = "02:00:00:00:00:00"  # a tun has none, but the plugin must be able to parse one
-ROLLBACK_S = 2.0
+ROLLBACK_S = 1.0  # of the deadline
+WITHDRAWN_AGAIN_S = 5.0
 STOP_S = 0.5
 
 
@@ -35,7 +36,8 @@ class CniServer(CniDataplaneServicer):
     def __init__(self, manager: "CniManager") -> None:
         self.manager = manager
         self._server: Any = None
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
+        self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # not wanted, yet still in VPP or on disk
 
     async def start(self, socket: Path) -> None:
         """Listens. Raises OSError."""
@@ -61,12 +63,11 @@ class CniServer(CniDataplaneServicer):
         started = time.monotonic()
         if not request.netns:
             return pb.AddReply(successful=True, container_mac=CONTAINER_MAC)
+        deadline = started + self.manager.config.cni_deadline_s
         try:
             pod = self.manager.with_mtu(read(request))
-            deadline = started + self.manager.config.cni_deadline_s
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + self.manager.config.cni_deadline_s):
-                async with self._locks[pod.key]:
-                    name = await self._add(pod, deadline)
+            async with self._turn(pod.key, deadline):
+                name = await self._add(pod, deadline)
         except (BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:
             return self._refused("add", f"{request.workload.namespace}/{request.workload.pod}", error, started)
         took_ms = (time.monotonic() - started) * 1000
@@ -76,74 +77,122 @@ class CniServer(CniDataplaneServicer):
 
     async def _add(self, pod: Pod, deadline: float) -> str:
         """Returns the name of VPP's interface. Raises what `Add` answers."""
-        manager = self.manager
         if not netns.exists(pod.netns):
             raise netns.NoNamespace(f"netns {pod.netns}: is not a network namespace")
-        before = manager.pods.get(pod.key)
-        if before is not None and not before.same_request(pod):
-            await self._withdraw(before, deadline)
-            before = None
-        pod = before or pod
-        if before is None:
-            await self._free_addresses(pod, deadline)
+        before = self.manager.pods.get(pod.key)
+        if before is not None and before.same_request(pod):
+            return await self._set_up(before, deadline)
+        await self._make_room(pod, deadline)
         try:
-            if before is None:
-                manager.store.save(pod)
-                manager.pods[pod.key] = pod
-                manager.runtime.wake(f"cni-add/{pod.key}")
-            wanted = manager.intents_of(pod)
-            statuses = await manager.runtime.realised(wanted, max(0.1, deadline - time.monotonic() - ROLLBACK_S / 2))
-            await manager.dress(pod)
+            self.manager.store.save(pod)
+            self.manager.pods[pod.key] = pod
+            self.manager.coming.add(pod.key)
+            self.manager.runtime.wake(f"cni-add/{pod.key}")
+            name = await self._set_up(pod, deadline - ROLLBACK_S)
         except BaseException:
-            if before is None:
-                await self._roll_back(pod)
+            await self._roll_back(pod, deadline)
             raise
-        index = statuses[interface_key(tun_name(pod))].details["sw_if_index"]
-        return f"vpp-tun-{index}"
+        self.manager.coming.discard(pod.key)
+        self.manager.runtime.wake(f"cni-add/{pod.key}")
+        return name
 
-    async def _free_addresses(self, pod: Pod, deadline: float) -> None:
-        """Another pod's address is refused while that pod lives; of one whose namespace has gone it is taken."""
-        for other in list(self.manager.pods.values()):
-            shared = set(other.addresses) & set(pod.addresses)
-            if not shared or other.key == pod.key:
-                continue
-            if netns.exists(other.netns):
-                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {other.key}")
+    async def _set_up(self, pod: Pod, deadline: float) -> str:
+        """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
+        statuses = await self.manager.runtime.realised(self.manager.intents_of(pod), left(deadline))
+        await asyncio.wait_for(self.manager.dress(pod), left(deadline))
+        return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
+
+    async def _make_room(self, pod: Pod, deadline: float) -> None:
+        """Withdraws the pod's old sandbox, and pods whose namespace has gone that hold one of its addresses.
+
+        Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
+        have changed meanwhile.
+        """
+        while (other := self._in_the_way(pod)) is not None:
             await self._withdraw(other, deadline)
 
-    async def _roll_back(self, pod: Pod) -> None:
-        """Leaves nothing behind; the record goes last, so that a crash in the middle is continued."""
+    def _in_the_way(self, pod: Pod) -> Pod | None:
+        for other in self._all():
+            shared = set(other.addresses) & set(pod.addresses)
+            if other.key == pod.key or (shared and other.key in self._leaving):
+                return other
+            if shared and netns.exists(other.netns):
+                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {other.key}")
+            if shared:
+                return other
+        return None
+
+    async def _roll_back(self, pod: Pod, deadline: float) -> None:
+        """Leaves nothing behind, if need be after the answer."""
         self.manager.runtime.peer.counters["rollbacks"] += 1
-        with suppress(NotRealised, TimeoutError):
-            await asyncio.shield(asyncio.ensure_future(self._withdraw(pod, time.monotonic() + ROLLBACK_S)))
+        with suppress(NotRealised):
+            await self._withdraw(pod, deadline)
 
     async def _withdraw(self, pod: Pod, deadline: float) -> None:
-        """The pod's intents go, then its record. Raises NotRealised; the record stays then."""
+        """The pod goes from VPP, then its record. Raises NotRealised if that is not done by then; it goes on."""
+        if pod.key not in self._leaving:
+            self.manager.forget(pod)
+            self._leaving[pod.key] = (pod, self.manager.runtime.spawn(self._leave(pod)))
+        try:
+            await asyncio.wait_for(asyncio.shield(self._leaving[pod.key][1]), left(deadline))
+        except TimeoutError:
+            raise NotRealised(f"pod {pod.key}: still in VPP") from None
+
+    async def _leave(self, pod: Pod) -> None:
+        """Until VPP holds nothing of the pod; the record goes last, so that a crash in the middle is continued."""
         keys = [intent.key for intent in self.manager.intents_of(pod)]
-        self.manager.pods.pop(pod.key, None)
-        self.manager.runtime.wake(f"cni-del/{pod.key}")
-        await self.manager.runtime.withdrawn(keys, max(0.1, deadline - time.monotonic()))
-        self.manager.store.remove(pod.key)
+        while pod.key in self._leaving:
+            try:
+                await self.manager.runtime.withdrawn(keys, WITHDRAWN_AGAIN_S)
+                self.manager.store.remove(pod.key)
+                del self._leaving[pod.key]
+            except NotRealised as error:
+                self.manager.runtime.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
+            except OSError as error:
+                self.manager.runtime.log.error("pod record not removed", pod=pod.key, why=error)
+                await asyncio.sleep(WITHDRAWN_AGAIN_S)
+
+    def _all(self) -> list[Pod]:
+        """The pods that are here, and those that are leaving."""
+        return [*self.manager.pods.values(), *(pod for pod, _ in self._leaving.values())]
+
+    def _at(self, asked: str) -> Pod | None:
+        return next((pod for pod in self._all() if pod.place == asked), None)
+
+    @asynccontextmanager
+    async def _turn(self, key: str, deadline: float) -> AsyncIterator[None]:
+        """Calls for one pod follow one another, first come, first served. Raises TimeoutError."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        try:
+            await asyncio.wait_for(lock.acquire(), left(deadline))
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            lock, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = (lock, users - 1)
 
     # --- DEL
 
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
         """Unwires a pod. Of one that is not known there is nothing left to do."""
         started = time.monotonic()
+        deadline = started + self.manager.config.cni_deadline_s
         asked = place(request.netns, request.interface_name)
-        pods = [pod for pod in self.manager.pods.values() if pod.place == asked]
-        if not pods:
+        pod = self._at(asked)
+        if pod is None:
             self.manager.runtime.peer.counters["unknown_dels"] += 1
             self.manager.runtime.log.info("unknown pod", netns=request.netns, interface=request.interface_name)
             return pb.DelReply(successful=True)
-        pod = pods[0]
         try:
-            async with self._locks[pod.key]:
-                await self._withdraw(pod, started + self.manager.config.cni_deadline_s)
+            async with self._turn(pod.key, deadline):
+                if (present := self._at(asked)) is not None:  # while it waited the pod may have got a new sandbox
+                    await self._withdraw(present, deadline)
         except (NotRealised, OSError, TimeoutError) as error:
-            self.manager.pods.setdefault(pod.key, pod)
             return self._refused_del(pod, error, started)
-        self._locks.pop(pod.key, None)
         took_ms = (time.monotonic() - started) * 1000
         self.manager.runtime.peer.counters["dels"] += 1
         self.manager.runtime.log.info("deleted", pod=pod.key, took_ms=took_ms)
@@ -163,3 +212,8 @@ class CniServer(CniDataplaneServicer):
         self.manager.runtime.peer.counters[f"failed_{call}s"] += 1
         self.manager.runtime.log.warning(f"{call} failed", pod=pod, why=text, took_ms=took_ms)
         return text
+
+
+def left(deadline: float) -> float:
+    """Seconds until the deadline, at least a moment."""
+    return max(0.1, deadline - time.monotonic())

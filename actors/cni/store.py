@@ -66,10 +66,8 @@ class Store:
 
 
 def _read(path: Path) -> Pod | None:
-    checksum, _, body = path.read_bytes().rstrip(b"\n").partition(b" ")
-    if b"%08x" % zlib.crc32(body) != checksum:
-        return None
     try:
-        return _decoder.decode(body)
-    except msgspec.DecodeError:
+        checksum, _, body = path.read_bytes().rstrip(b"\n").partition(b" ")
+        return _decoder.decode(body) if b"%08x" % zlib.crc32(body) == checksum else None
+    except (msgspec.DecodeError, OSError):
         return None

@@ -86,7 +86,7 @@ class Process:
         except (VppGone, NoAnswer) as error:
             self._away(str(error))
         finally:
-            self.recalled.unknown = set(writer.unknown)
+            self.recalled.unknown = dict(writer.unknown)
             watching.cancel()
             await api.close()
 

@@ -1,6 +1,6 @@
 """A VPP API call as data, and what its return values mean."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ class Call:
     """One request: message name, its fields, and the return values that count as success beside 0.
 
     `fine` says why: VPP's name of the value is in `retvals.py`, the reason is at the kind. `instead_on`: for
-    these return values `instead` is called, once.
+    these return values `instead` is called, once. `confirm_on`: for these `confirm` is asked.
     """
 
     message: str
@@ -18,6 +18,22 @@ class Call:
     fine: frozenset[int] = frozenset()
     instead_on: frozenset[int] = frozenset()
     instead: "Call | None" = None
+    confirm_on: frozenset[int] = frozenset()
+    confirm: "Confirm | None" = None
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """A question whose answer tells whether a refused call has its object in VPP all the same.
+
+    VPP's refusals do not tell "you have it already" from "another has it": reading does. `shows` is asked of the
+    reply, or (`many`) of each row of a dump; one that shows it is enough.
+    """
+
+    message: str
+    fields: Mapping[str, Any]
+    shows: Callable[[Any], bool]
+    many: bool = True
 
 
 class Never(Exception):

@@ -22,19 +22,28 @@ RECORD_BYTES_MAX = 1 << 20
 COMPACT_AT = 4  # times more records than objects
 
 
+class Suspect(Struct, frozen=True):
+    """A value of an object: so many lives of VPP in a row ended while it was being written."""
+
+    generation: int
+    lives: int
+
+
 class Life(Struct, frozen=True, tag="life"):
     """One life of VPP, and the objects that were being written when an earlier one ended."""
 
     epoch: int
     pid: int
     started: int  # clock ticks since boot, /proc/<pid>/stat: tells a reused pid
-    suspects: dict[str, int] = {}  # key -> how many lives in a row ended while it was being written
+    suspects: dict[str, Suspect] = {}
 
 
 class Begin(Struct, frozen=True, tag="begin"):
-    """The object's calls begin."""
+    """The object's calls begin: to write it, or to delete it."""
 
     key: str
+    owner: str
+    intent: AnyIntent
 
 
 class Done(Struct, frozen=True, tag="done"):
@@ -62,7 +71,7 @@ class Recalled:
 
     life: Life | None = None
     held: dict[str, Held] = field(default_factory=dict)
-    unknown: set[str] = field(default_factory=set)  # objects whose outcome nobody knows
+    unknown: dict[str, Held] = field(default_factory=dict)  # objects whose calls began and did not end
 
 
 def read(path: Path) -> Recalled:
@@ -77,13 +86,13 @@ def read(path: Path) -> Recalled:
             case Life():
                 recalled = Recalled(life=record)
             case Begin(key=key):
-                recalled.unknown.add(key)
+                recalled.unknown[key] = Held(record.owner, record.intent)
             case Done():
                 recalled.held[record.key] = Held(record.owner, record.intent, dict(record.details))
-                recalled.unknown.discard(record.key)
+                recalled.unknown.pop(record.key, None)
             case Gone(key=key):
                 recalled.held.pop(key, None)
-                recalled.unknown.discard(key)
+                recalled.unknown.pop(key, None)
     return recalled if recalled.life else Recalled()
 
 
@@ -136,6 +145,11 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def begin_of(key: str, held: Held) -> Begin:
+    """The record of an object whose calls begin."""
+    return Begin(key, held.owner, held.intent)  # type: ignore[arg-type]
 
 
 def done_of(key: str, held: Held) -> Done:

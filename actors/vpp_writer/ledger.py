@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from actors.vpp_writer.call import Never
 from actors.vpp_writer.claims import Claim, Claims
+from actors.vpp_writer.journal import Suspect
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
 from actors.vpp_writer.retry import Retries
@@ -25,7 +26,8 @@ class Ledger:
         self.claims = Claims()
         self.held: dict[str, Held] = {}
         self.retries = Retries()
-        self.suspects: dict[str, int] = {}
+        self.suspects: dict[str, Suspect] = {}
+        self.unsure: set[str] = set()  # held perhaps: to be written again, or deleted
         self.dirty: set[str] = set()
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.changed: set[tuple[str, str]] = set()
@@ -41,12 +43,14 @@ class Ledger:
         else:
             self.dirty |= self._waiters.pop(key, set())
         self.held[key] = held
+        self.unsure.discard(key)
         self._dependants.add(key, held.intent)
         self.retries.forget(key)
 
     def drop(self, key: str) -> None:
         """VPP does not hold the object any more."""
         held = self.held.pop(key, None)
+        self.unsure.discard(key)
         if held is not None:
             self._dependants.remove(key, held.intent)
 
@@ -62,6 +66,7 @@ class Ledger:
         """A new VPP holds nothing."""
         self.dirty |= set(self.held) | self.claims.keys()
         self.held, self._dependants = {}, Dependants()
+        self.unsure.clear()
         self._waiters.clear()
         self.retries.clear()
 
@@ -80,7 +85,10 @@ class Ledger:
         except Never as never:
             self.say(claim.owner, key, Rejected(generation, str(never)))
             return None
-        if self.suspects.get(key, 0) >= SUSPECT_LIVES:
+        suspect = self.suspects.get(key)
+        if suspect is not None and suspect.generation != generation:
+            del self.suspects[key]
+        elif suspect is not None and suspect.lives >= SUSPECT_LIVES:
             reason = f"VPP died {SUSPECT_LIVES} times in a row while this was being written"
             self.say(claim.owner, key, Rejected(generation, reason))
             return None
@@ -103,7 +111,17 @@ class Ledger:
         for key in keys - self.held.keys():
             if self.claims.get(key) is None:
                 self.retries.forget(key)
-        return make_plan(keys, self.held, lambda key: self.wanted(key, now), in_place, self._dependants)
+        return make_plan(keys, self, lambda key: self.wanted(key, now), in_place)
+
+    def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]:
+        """All that must go when `going` go and `coming` come; `going` included."""
+        return self._dependants.of(going, coming)
+
+    def hold_perhaps(self, key: str, held: Held) -> None:
+        """VPP may hold the object, nobody knows: it is written again if it is wanted, and deleted if not."""
+        self.hold(key, held)
+        self.unsure.add(key)
+        self.dirty.add(key)
 
     def failed(self, key: str, claim: Claim, reason: str, now: float) -> None:
         """The object's calls failed: it is tried again later."""

@@ -5,9 +5,10 @@ deleted, those that need it are; if they are still wanted they are written again
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 from actors.vpp_writer.kinds import kind_of
 from schemas.intents import Intent
@@ -66,24 +67,36 @@ class Plan:
     writes: list[list[str]]
 
 
+class State(Protocol):
+    """What the plan looks at: what VPP holds, what of that is unsure, and what depends on what."""
+
+    @property
+    def held(self) -> Mapping[str, Held]: ...
+
+    @property
+    def unsure(self) -> Collection[str]: ...
+
+    def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]: ...
+
+
 def make_plan(
     dirty: Iterable[str],
-    held: Mapping[str, Held],
+    state: State,
     wanted: Callable[[str], Intent | None],
     in_place: Callable[[Intent, Intent], bool],
-    dependants: Dependants,
 ) -> Plan:
     """The plan for the keys in `dirty`. `wanted` gives what should be held now (None: nothing, or not yet)."""
-    keys = set(dirty)
-    coming = {key for key in keys if key not in held and wanted(key) is not None}
+    keys, held = set(dirty), state.held
+    targets = {key: target for key in keys if (target := wanted(key)) is not None}
+    coming = targets.keys() - held.keys()
     going = set()
     for key in keys & held.keys():
-        target, present = wanted(key), held[key].intent
+        present, target = held[key].intent, targets.get(key)
         if target is None or (target != present and not in_place(present, target)):
             going.add(key)
-    going = dependants.of(going, coming) & held.keys()
-    changed = {k for k in keys & held.keys() - going if (w := wanted(k)) is not None and w != held[k].intent}
-    writes = {key: target for key in coming | going | changed if (target := wanted(key)) is not None}
+    going = state.dependants(going, coming) & held.keys()
+    again = {k for k in targets.keys() & held.keys() - going if targets[k] != held[k].intent or k in state.unsure}
+    writes = {key: target for key in coming | going | again if (target := wanted(key)) is not None}
     return Plan(
         deletes=_groups({key: held[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),

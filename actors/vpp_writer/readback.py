@@ -9,28 +9,35 @@ from ipaddress import ip_interface, ip_network
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.kind import There
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
 from actors.vpp_writer.vpp_api import VppApi
 from schemas.intents import Address, Route, Table, interface_key
 
 
-async def interfaces_by_tag(api: VppApi) -> dict[str, int]:
-    """sw_if_index of every interface that carries a tag."""
-    return {str(row.tag): int(row.sw_if_index) for row in await api.dump("sw_interface_dump") if row.tag}
+async def look(api: VppApi, held: Mapping[str, Held]) -> There:
+    """Interfaces and tables that VPP has and that are not held."""
+    indices = {h.details.get("sw_if_index") for h in held.values()}
+    interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in indices]
+    return There(interfaces, list(await api.dump("ip_table_dump")))
 
 
-async def missing(api: VppApi, held: Mapping[str, Held], tags: Mapping[str, int]) -> set[str]:
+async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     """Keys of held objects that VPP turns out not to hold: interfaces, tables, addresses, routes."""
-    lost = {key for key, h in held.items() if not _has_interface(h, tags)}
+    rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
+    lost = {key for key, h in held.items() if not _has_interface(h, rows)}
     lost |= await _tables(api, held)
     present = {key: h for key, h in held.items() if key not in lost}
     return lost | await _addresses(api, present) | await _routes(api, present)
 
 
-def _has_interface(held: Held, tags: Mapping[str, int]) -> bool:
-    tag = kind_of(held.intent).tag(held.intent)
-    return tag is None or tags.get(tag) == held.details.get("sw_if_index")
+def _has_interface(held: Held, rows: Mapping[int, Any]) -> bool:
+    """Is an interface of that index there, and is it this one? True for what is no interface."""
+    if "sw_if_index" not in held.details:
+        return True
+    row = rows.get(int(held.details["sw_if_index"]))
+    return row is not None and kind_of(held.intent).recognise(held.intent, There([row])) is not None
 
 
 async def _tables(api: VppApi, held: Mapping[str, Held]) -> set[str]:

@@ -6,15 +6,15 @@ neighbours; the end of VPP stops everything until there is a new one.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors.vpp_writer import journal, readback
-from actors.vpp_writer.call import Call, Later, Never
+from actors.vpp_writer.call import Call, Confirm, Later, Never
 from actors.vpp_writer.claims import Claim
-from actors.vpp_writer.journal import Begin, Gone, Journal, Life
+from actors.vpp_writer.journal import Gone, Journal, Life, Suspect
 from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.kind import Details, Kind
+from actors.vpp_writer.kinds.kind import Details, Kind, There
 from actors.vpp_writer.ledger import Ledger
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
@@ -33,9 +33,9 @@ class Writer:
 
     def __init__(self, api: VppApi, ledger: Ledger, book: Journal, peer: Peer) -> None:
         self._api, self._ledger, self._journal, self._peer = api, ledger, book, peer
-        self._tags: dict[str, int] = {}
+        self._there = There()
         self.epoch = 0
-        self.unknown: set[str] = set()  # objects whose calls have begun and not ended
+        self.unknown: dict[str, Held] = {}  # objects whose calls have begun and not ended
 
     @property
     def _names(self) -> Names:
@@ -44,22 +44,35 @@ class Writer:
     async def meet(self, life: Life, recalled: journal.Recalled) -> None:
         """Decides whether this VPP is the one that the journal tells of, and reads back what it holds."""
         before, ledger = recalled.life, self._ledger
-        same = before is not None and (before.pid, before.started) == (life.pid, life.started)
-        self._tags = await readback.interfaces_by_tag(self._api)
-        if same and before is not None:
-            self.epoch = before.epoch
-            ledger.suspects = dict(before.suspects)
-            lost = ledger.lose(await readback.missing(self._api, ledger.held, self._tags) | recalled.unknown)
-            ledger.dirty |= recalled.unknown
-            self._peer.counters["drift_total"] += len(lost - recalled.unknown)
+        if before is not None and (before.pid, before.started) == (life.pid, life.started):
+            await self._meet_again(before, recalled.unknown)
         else:
             self.epoch = (before.epoch if before else 0) + 1
             times = before.suspects if before else {}
-            ledger.suspects = {key: times.get(key, 0) + 1 for key in recalled.unknown}
+            ledger.suspects = {key: _suspect(held, times.get(key)) for key, held in recalled.unknown.items()}
             ledger.start_over()
-        life = Life(self.epoch, life.pid, life.started, ledger.suspects)
-        self._journal.start(life, ledger.held)
+            self._there = await readback.look(self._api, ledger.held)
+        self._journal.start(Life(self.epoch, life.pid, life.started, ledger.suspects), ledger.held)
+        # What is unsure stays so for the next life, until it has been written or deleted.
+        self._journal.note(*(journal.begin_of(key, ledger.held[key]) for key in ledger.unsure))
         self._peer.counters["vpp_reads_total"] += 1
+
+    async def _meet_again(self, before: Life, unknown: Mapping[str, Held]) -> None:
+        """The same VPP as before: what it turned out to have lost is written again, what is unsure too."""
+        ledger = self._ledger
+        self.epoch, ledger.suspects = before.epoch, dict(before.suspects)
+        sure = {key: held for key, held in ledger.held.items() if key not in unknown}
+        lost = ledger.lose(await readback.missing(self._api, sure))
+        self._peer.counters["drift_total"] += len(lost)
+        self._there = await readback.look(self._api, sure)
+        for key, begun in sorted(unknown.items(), key=lambda item: kind_of(item[1].intent).rank):
+            kind = kind_of(begun.intent)
+            details = kind.recognise(begun.intent, self._there)
+            if details is not None or not kind.learns:
+                ledger.hold_perhaps(key, Held(begun.owner, begun.intent, details or {}))
+            else:
+                ledger.lose([key])
+                ledger.dirty.add(key)
 
     async def turn(self) -> None:
         """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
@@ -108,7 +121,7 @@ class Writer:
             reason = f"VPP lacks {', '.join(lacking)}"
             self._ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
             return
-        self._begin(key)
+        self._begin(key, Held(claim.owner, claim.intent))
         try:
             details = await self._make(kind, key, claim)
         except Never as never:
@@ -122,20 +135,20 @@ class Writer:
             self._ledger.suspects.pop(key, None)
             status = Applied(fingerprint(claim.intent), self.epoch, dict(details))
             self._ledger.say(claim.owner, key, status)
-        self.unknown.discard(key)
+        self.unknown.pop(key, None)
 
     async def _make(self, kind: Kind[Any], key: str, claim: Claim) -> Details:
-        """Updates, adopts or creates the object. Returns its details."""
+        """Updates, recognises or creates the object. Returns its details."""
         held = self._ledger.held.get(key)
-        if held is not None:
+        if held is not None and key not in self._ledger.unsure:
             for call in kind.update(held.intent, claim.intent, self._names) or []:
                 await self._call(call)
             return held.details
-        adopted = self._tags.pop(kind.tag(claim.intent) or "", None)
-        if adopted is not None:
-            return {"sw_if_index": adopted}
-        replies = [await self._call(call) for call in kind.create(claim.intent, self._names)]
-        details = kind.learn(claim.intent, replies)
+        details: Details | None = held.details if held is not None and kind.learns else None
+        details = details or kind.recognise(claim.intent, self._there)
+        if details is None:
+            replies = [await self._call(call) for call in kind.create(claim.intent, self._names)]
+            details = kind.learn(claim.intent, replies)
         try:
             for call in kind.follow(claim.intent, details):
                 await self._call(call)
@@ -153,15 +166,16 @@ class Writer:
         self._peer.counters["vpp_errors_total"] += 1
         self._ledger.failed(key, claim, str(failure), time.time())
         self._journal.note(Gone(key))
-        if isinstance(failure, NoAnswer):  # it may have been made all the same: then it is recognised by its tag
-            self._tags |= await readback.interfaces_by_tag(self._api)
+        if isinstance(failure, NoAnswer):  # it may have been made all the same: then it is recognised next time
+            self._there = await readback.look(self._api, self._ledger.held)
 
     async def _delete(self, key: str) -> None:
         held = self._ledger.held[key]
         kind = kind_of(held.intent)
-        self._begin(key)
+        self._begin(key, held)
+        gone = kind.needs(held.intent) - self._ledger.held.keys()  # and the object with what it needs
         try:
-            for call in kind.delete(held.intent, self._names):
+            for call in [] if gone else kind.delete(held.intent, self._names):
                 await self._call(call)
         except (Later, NoAnswer) as failure:
             self._peer.counters["vpp_errors_total"] += 1
@@ -170,11 +184,11 @@ class Writer:
             self._ledger.drop(key)
             self._ledger.retries.forget(key)
             self._journal.note(Gone(key))
-        self.unknown.discard(key)
+        self.unknown.pop(key, None)
 
-    def _begin(self, key: str) -> None:
-        self.unknown.add(key)
-        self._journal.note(Begin(key))
+    def _begin(self, key: str, held: Held) -> None:
+        self.unknown[key] = held
+        self._journal.note(journal.begin_of(key, held))
 
     async def _call(self, call: Call) -> Any:
         """Makes one call. Returns its reply. Raises Later with VPP's name of the error."""
@@ -186,9 +200,24 @@ class Writer:
             raise Never(f"{call.message}: cannot be packed: {field}") from None
         if reply.retval == 0 or reply.retval in call.fine:
             return reply
+        if call.confirm is not None and reply.retval in call.confirm_on and await self._confirmed(call.confirm):
+            return reply
         if call.instead is not None and reply.retval in call.instead_on:
             return await self._call(call.instead)
         raise Later(f"{call.message}: {name_of(reply.retval)}")
+
+    async def _confirmed(self, ask: Confirm) -> bool:
+        """Does VPP have the object of the refused call?"""
+        if ask.many:
+            return any(ask.shows(row) for row in await self._api.dump(ask.message, ask.fields))
+        reply = await self._api.request(ask.message, ask.fields)
+        return reply.retval == 0 and ask.shows(reply)
+
+
+def _suspect(held: Held, before: Suspect | None) -> Suspect:
+    """One more life of VPP has ended while this value was being written."""
+    generation = fingerprint(held.intent)
+    return Suspect(generation, before.lives + 1 if before and before.generation == generation else 1)
 
 
 async def identify(api: VppApi) -> Life:

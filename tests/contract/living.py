@@ -51,7 +51,7 @@ class Life:
 
     async def _meet(self) -> None:
         if self.writer is not None:
-            self.recalled.unknown = set(self.writer.unknown)
+            self.recalled.unknown = dict(self.writer.unknown)
         if self.api is not None:
             await self.api.close()
         self.api = await VppApi.connect(self.socket, self.directory)

@@ -242,7 +242,7 @@ CASES: dict[str, tuple[type[Intent], tuple[Intent, ...], Reading, tuple[Step, ..
             Step((), None),
             Step((route(Path(), prefix="fd00:7::/64", table="red"),), {(2, NONE, 0, "::", 1)}),
             Step(
-                (route(Path(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),), {(0, NONE, 0, "fd00:8::1", 1)}
+                (route(Path(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),), {(0, NONE, 78, "fd00:8::1", 1)}
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
-from actors.vpp_writer.call import Call
+from actors.vpp_writer.call import Call, Confirm
 from actors.vpp_writer.kinds.kind import (
     ADDRESS,
     BORROW,
@@ -37,19 +37,31 @@ class AddressKind(Kind[Address]):
         return {f"interface-table/{intent.interface}/ip{version}"}
 
     def create(self, intent: Address, names: Names) -> list[Call]:
-        # DUPLICATE_IF_ADDRESS: it is there already, as after a restart in the middle of it.
-        return [self._call(intent, names, True, values("DUPLICATE_IF_ADDRESS"))]
+        # Which of these VPP answers does not tell whether the address is this interface's or another's.
+        taken = values("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
+        return [self._call(intent, names, True, confirm_on=taken)]
 
     def delete(self, intent: Address, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE | values("ADDRESS_NOT_FOUND_FOR_INTERFACE"))]
+        fine = GONE | values("ADDRESS_NOT_FOUND_FOR_INTERFACE", "ADDRESS_NOT_DELETABLE")
+        return [self._call(intent, names, False, fine=fine)]
 
-    def _call(self, intent: Address, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(
+        self,
+        intent: Address,
+        names: Names,
+        add: bool,
+        fine: frozenset[int] = frozenset(),
+        confirm_on: frozenset[int] = frozenset(),
+    ) -> Call:
+        address = interface_address("address", intent.address)
+        place = {"sw_if_index": names.interface(intent.interface), "is_ipv6": address.version == 6}
+        here = Confirm("ip_address_dump", place, lambda row: str(row.prefix) == str(address))
         fields = {
             "sw_if_index": names.interface(intent.interface),
             "is_add": add,
-            "prefix": str(interface_address("address", intent.address)),
+            "prefix": str(address),
         }
-        return Call("sw_interface_add_del_address", fields, fine=fine)
+        return Call("sw_interface_add_del_address", fields, fine=fine, confirm_on=confirm_on, confirm=here)
 
 
 class UnnumberedKind(Kind[Unnumbered]):

@@ -1,6 +1,6 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
-from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.call import Call, Confirm, Never
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind, ip_version, within
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.retvals import values
@@ -16,7 +16,7 @@ class InterfaceTableKind(Kind[InterfaceTable]):
 
     intent = InterfaceTable
     rank = BINDING
-    messages = ("sw_interface_set_table",)
+    messages = ("sw_interface_set_table", "sw_interface_get_table")
 
     def check(self, intent: InterfaceTable) -> None:
         ip_version(intent.ip_version)
@@ -32,8 +32,16 @@ class InterfaceTableKind(Kind[InterfaceTable]):
 
     def _call(self, intent: InterfaceTable, names: Names, table: int) -> Call:
         number = names.interface(intent.interface)
-        fields = {"sw_if_index": number, "is_ipv6": intent.ip_version == 6, "vrf_id": table}
-        return Call("sw_interface_set_table", fields, fine=GONE if table == 0 else frozenset())
+        place = {"sw_if_index": number, "is_ipv6": intent.ip_version == 6}
+        # VPP refuses while there are addresses, also where the binding is already the one that is asked for.
+        bound = Confirm("sw_interface_get_table", place, lambda reply: reply.vrf_id == table, many=False)
+        return Call(
+            "sw_interface_set_table",
+            {**place, "vrf_id": table},
+            fine=GONE if table == 0 else frozenset(),
+            confirm_on=values("ADDRESS_FOUND_FOR_INTERFACE"),
+            confirm=bound,
+        )
 
 
 class MtuKind(Kind[Mtu]):

@@ -1,5 +1,7 @@
 """What gives the host its connectivity: punting, proxy ARP and ND, limits of the neighbour tables."""
 
+from ipaddress import IPv4Address
+
 from actors.vpp_writer.call import Call, Never
 from actors.vpp_writer.kinds.kind import (
     REDIRECT,
@@ -122,6 +124,8 @@ class ProxyArpKind(Kind[ProxyArp]):
         for field, text in (("low", intent.low), ("high", intent.high)):
             if version_of_address(field, text) != 4:
                 raise Never(f"{field}: {text} is not IPv4")
+        if IPv4Address(intent.low) > IPv4Address(intent.high):
+            raise Never(f"low: {intent.low} is above high, {intent.high}")
 
     def needs(self, intent: ProxyArp) -> set[str]:
         return table_needs(intent.table, 4)

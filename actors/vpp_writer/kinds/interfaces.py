@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, mac, short, within
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There, mac, short, within
 from actors.vpp_writer.names import NONE, Names
 from actors.vpp_writer.retvals import values
 from schemas.intents import AfPacket, Loopback, Tap
@@ -38,6 +38,7 @@ class AfPacketKind(Kind[AfPacket]):
     intent = AfPacket
     rank = INTERFACE
     messages = ("af_packet_create_v3", "af_packet_delete", "sw_interface_tag_add_del")
+    learns = True
 
     def check(self, intent: AfPacket) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
@@ -73,8 +74,10 @@ class AfPacketKind(Kind[AfPacket]):
     def follow(self, intent: AfPacket, details: Details) -> list[Call]:
         return [tag_call(int(details["sw_if_index"]), intent.tag)]
 
-    def tag(self, intent: AfPacket) -> str:
-        return intent.tag
+    def recognise(self, intent: AfPacket, there: There) -> dict[str, int | str] | None:
+        # Without a tag: made by an earlier life that ended before it could tag it.
+        name = f"host-{intent.host_interface}"
+        return there.tagged(intent.tag) or there.interface(lambda row: row.interface_name == name and not row.tag)
 
 
 class TapKind(Kind[Tap]):
@@ -87,6 +90,7 @@ class TapKind(Kind[Tap]):
     intent = Tap
     rank = INTERFACE
     messages = ("tap_create_v3", "tap_delete_v2")
+    learns = True
 
     def check(self, intent: Tap) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
@@ -100,6 +104,8 @@ class TapKind(Kind[Tap]):
         for field, address in (("mac", intent.mac), ("host_mac", intent.host_mac)):
             if address is not None:
                 mac(field, address)
+        if intent.tun and (intent.mac or intent.host_mac):
+            raise Never("mac: a tun has none")
 
     def create(self, intent: Tap, names: Names) -> list[Call]:
         flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
@@ -138,8 +144,8 @@ class TapKind(Kind[Tap]):
     def learn(self, intent: Tap, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
 
-    def tag(self, intent: Tap) -> str:
-        return intent.tag
+    def recognise(self, intent: Tap, there: There) -> dict[str, int | str] | None:
+        return there.tagged(intent.tag)
 
 
 class LoopbackKind(Kind[Loopback]):
@@ -148,6 +154,7 @@ class LoopbackKind(Kind[Loopback]):
     intent = Loopback
     rank = INTERFACE
     messages = ("create_loopback", "delete_loopback", "sw_interface_tag_add_del")
+    learns = True
 
     def check(self, intent: Loopback) -> None:
         short("tag", intent.tag, TAG_BYTES_MAX)
@@ -165,5 +172,9 @@ class LoopbackKind(Kind[Loopback]):
     def follow(self, intent: Loopback, details: Details) -> list[Call]:
         return [tag_call(int(details["sw_if_index"]), intent.tag)]
 
-    def tag(self, intent: Loopback) -> str:
-        return intent.tag
+    def recognise(self, intent: Loopback, there: There) -> dict[str, int | str] | None:
+        def is_it(row: Any) -> bool:
+            mac_equal = str(row.l2_address).lower() == intent.mac.lower()
+            return not row.tag and mac_equal and str(row.interface_name).startswith("loop")
+
+        return there.tagged(intent.tag) or there.interface(is_it)

@@ -1,6 +1,7 @@
 """What the writer must know of each kind of object: order, needs, calls as data, read-back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -10,6 +11,27 @@ from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 Details = Mapping[str, int | str]
+
+
+@dataclass
+class There:
+    """What VPP turned out to have at connect: rows of sw_interface_dump and ip_table_dump, unless they are held."""
+
+    interfaces: list[Any] = field(default_factory=list)
+    tables: list[Any] = field(default_factory=list)
+
+    def tagged(self, tag: str) -> dict[str, int | str] | None:
+        """The interface with that tag."""
+        return self.interface(lambda row: row.tag == tag)
+
+    def interface(self, is_it: Callable[[Any], bool]) -> dict[str, int | str] | None:
+        """The first interface that is it; it is not found twice."""
+        for row in self.interfaces:
+            if is_it(row):
+                self.interfaces.remove(row)
+                return {"sw_if_index": int(row.sw_if_index)}
+        return None
+
 
 # Ranks: created in rising order, deleted in falling order.
 SETTING, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, UP, ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(12)
@@ -21,6 +43,7 @@ class Kind(Generic[I]):
     intent: ClassVar[type[Intent]]
     rank: ClassVar[int]
     messages: ClassVar[tuple[str, ...]]
+    learns: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
 
     def check(self, intent: I) -> None:
         """Raises Never, naming the field, if VPP could never hold this."""
@@ -53,8 +76,11 @@ class Kind(Generic[I]):
         """Calls that complete `create` and need what was learnt from it."""
         return []
 
-    def tag(self, intent: I) -> str | None:
-        """By which VPP's dump shows that the object is ours; None: it is not recognised by a tag."""
+    def recognise(self, intent: I, there: There) -> dict[str, int | str] | None:
+        """The details of this very object, if VPP has it already: made by an earlier life of this process.
+
+        Only for kinds whose details later calls need; None for the others, which are simply made again.
+        """
         return None
 
 
@@ -89,16 +115,18 @@ def within(field: str, value: int, low: int, high: int) -> None:
 
 
 def short(field: str, text: str, limit: int) -> None:
-    """Raises Never for an empty text, or one of more than `limit` bytes."""
-    if not 1 <= len(text.encode()) <= limit:
-        raise Never(f"{field}: {text!r}: 1 to {limit} bytes")
+    """Raises Never for an empty text, one of more than `limit` bytes, or one that VPP would not give back."""
+    if not 1 <= len(text) <= limit or not text.isascii() or not text.isprintable():
+        raise Never(f"{field}: {text!r}: 1 to {limit} printable ASCII characters")
 
 
 def mac(field: str, text: str) -> None:
-    """Raises Never for what is not a MAC address."""
+    """Raises Never for what is not the MAC address of one interface."""
     octets = text.split(":")
     if len(octets) != 6 or any(len(o) != 2 or not set(o) <= set("0123456789abcdefABCDEF") for o in octets):
         raise Never(f"{field}: {text!r} is not a MAC address")
+    if int(octets[0], 16) & 1:
+        raise Never(f"{field}: {text} is a group address")
 
 
 def ip_version(value: int) -> None:

@@ -8,7 +8,7 @@ from actors.vpp_writer.call import Call, Never
 from actors.vpp_writer.kinds.kind import ROUTE, Kind, family, version_of_address, version_of_prefix, within
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.retvals import values
-from schemas.intents import MulticastRoute, Path, Route, interface_key
+from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
 PATHS_MAX = 255  # n_paths is one byte
 NORMAL, DROP = 0, 2  # fib_path_type
@@ -17,14 +17,16 @@ ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
 
 
-def path(one: Path, version: int, names: Names) -> dict[str, Any]:
-    """VPP's fib_path. The protocol is that of the next hop; without one, of the prefix."""
+def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+    """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
     hop_version = version_of_hop(one) or version
     address = "ip4" if hop_version == 4 else "ip6"
+    looked_up_in = one.table if one.table is not None else table
+    direct = one.interface is not None
     nothing = one.interface is None and one.next_hop is None and one.table is None
     return {
         "sw_if_index": NONE if one.interface is None else names.interface(one.interface),
-        "table_id": 0 if one.table is None else names.table(one.table, version),
+        "table_id": 0 if direct or nothing else names.table(looked_up_in, version),
         "rpf_id": 0,
         "weight": one.weight,
         "preference": 0,
@@ -51,6 +53,11 @@ def path_needs(paths: Iterable[Path], version: int) -> set[str]:
     return needs
 
 
+def bindings(interfaces: Iterable[str | None]) -> set[str]:
+    """Keys of the interfaces' bindings to tables."""
+    return {f"interface-table/{name}/ip{version}" for name in interfaces if name is not None for version in (4, 6)}
+
+
 class RouteKind(Kind[Route]):
     """A unicast route; an add replaces the whole set of paths (ip_route_add_del, is_multipath 0)."""
 
@@ -59,10 +66,11 @@ class RouteKind(Kind[Route]):
     messages = ("ip_route_add_del",)
 
     def check(self, intent: Route) -> None:
-        version_of_prefix("prefix", intent.prefix)
         within("paths", len(intent.paths), 1, PATHS_MAX)
+        version = version_of_prefix("prefix", intent.prefix)
         for one in intent.paths:
-            version_of_hop(one)
+            if version_of_hop(one) not in (None, version):
+                raise Never(f"next_hop: {one.next_hop} is not of the family of {intent.prefix}")
             within("weight", one.weight, 1, 255)
             if one.table is not None and (one.interface is not None or one.next_hop is not None):
                 raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
@@ -70,6 +78,10 @@ class RouteKind(Kind[Route]):
     def needs(self, intent: Route) -> set[str]:
         version = ip_network(intent.prefix).version
         return table_needs(intent.table, version) | path_needs(intent.paths, version)
+
+    def after(self, intent: Route) -> set[str]:
+        # VPP dies if an interface changes its table under a route, and the old table goes.
+        return bindings(one.interface for one in intent.paths)
 
     def create(self, intent: Route, names: Names) -> list[Call]:
         return [self._call(intent, names, True, frozenset())]
@@ -82,7 +94,7 @@ class RouteKind(Kind[Route]):
 
     def _call(self, intent: Route, names: Names, add: bool, fine: frozenset[int]) -> Call:
         version = ip_network(intent.prefix).version
-        paths = [path(one, version, names) for one in intent.paths]
+        paths = [path(one, version, names, intent.table) for one in intent.paths]
         route = {
             "table_id": names.table(intent.table, version),
             "prefix": intent.prefix,
@@ -108,6 +120,9 @@ class MulticastRouteKind(Kind[MulticastRoute]):
     def needs(self, intent: MulticastRoute) -> set[str]:
         version = ip_network(intent.group).version
         return table_needs(intent.table, version) | {interface_key(one.interface) for one in intent.paths}
+
+    def after(self, intent: MulticastRoute) -> set[str]:
+        return bindings(one.interface for one in intent.paths)
 
     def create(self, intent: MulticastRoute, names: Names) -> list[Call]:
         return [self._call(intent, names, True, frozenset())]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.kinds.kind import TABLE, Kind, ip_version, short
+from actors.vpp_writer.kinds.kind import TABLE, Kind, There, ip_version, short
 from actors.vpp_writer.names import NONE, Names
-from schemas.intents import Table
+from schemas.intents import FIXED_TABLES, Table
 
 TABLE_NAME_BYTES_MAX = 63
 
@@ -17,19 +17,21 @@ class TableKind(Kind[Table]):
     intent = Table
     rank = TABLE
     messages = ("ip_table_add_del", "ip_table_allocate")
+    learns = True
 
     def check(self, intent: Table) -> None:
         ip_version(intent.ip_version)
         short("name", vpp_name(intent), TABLE_NAME_BYTES_MAX)
-        if intent.table_id == 0:
+        if table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 
     def create(self, intent: Table, names: Names) -> list[Call]:
         table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
-        if intent.table_id is None:
+        number = table_id(intent)
+        if number is None:
             return [Call("ip_table_allocate", {"table": {**table, "table_id": NONE}})]
         # Adding a table that is there is success in VPP.
-        return [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": intent.table_id}})]
+        return [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
 
     def delete(self, intent: Table, names: Names) -> list[Call]:
         number = names.table(intent.name, intent.ip_version)
@@ -37,9 +39,20 @@ class TableKind(Kind[Table]):
         return [Call("ip_table_add_del", {"is_add": False, "table": table})]
 
     def learn(self, intent: Table, replies: Sequence[Any]) -> dict[str, int | str]:
-        if intent.table_id is not None:
-            return {"table_id": intent.table_id}
-        return {"table_id": int(replies[0].table.table_id)}
+        number = table_id(intent)
+        return {"table_id": int(replies[0].table.table_id) if number is None else number}
+
+    def recognise(self, intent: Table, there: There) -> dict[str, int | str] | None:
+        for row in there.tables:
+            table = row.table
+            if table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6):
+                return {"table_id": int(table.table_id)}
+        return None
+
+
+def table_id(intent: Table) -> int | None:
+    """The number that the table must have: its own, or that of its well-known name; None: any."""
+    return FIXED_TABLES.get(intent.name) if intent.table_id is None else intent.table_id
 
 
 def vpp_name(intent: Table) -> str:
