@@ -16,6 +16,14 @@ from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni")  # those that are on the bus
 HEAR_S = 0.05
+SETTLE_S = 0.7  # statuses and heartbeats of this very moment may still be under way
+STREAMS = (
+    ("process", "bus"),
+    ("epoch", "vpp-writer"),
+    ("bgp-peer", "routing"),
+    *((INTENT, owner) for owner in INTENT_OWNERS),
+    *((status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
+)
 
 
 @dataclass
@@ -27,10 +35,11 @@ class NodeView:
     peers: dict[str, BgpPeer] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     statuses: dict[str, Status] = field(default_factory=dict)
+    unheard: list[str] = field(default_factory=list)  # streams that have not been heard whole
 
     def unready(self) -> list[str]:
-        """Processes that are not there or not ready, with their reasons."""
-        found = []
+        """Processes that are not there or not ready, and streams not heard, with their reasons."""
+        found = [f"{stream}: not heard" for stream in self.unheard]
         for name in PROCESSES:
             process = self.processes.get(name)
             if process is None or not process.alive:
@@ -73,11 +82,8 @@ class Watcher:
 
     def __init__(self, run: Path) -> None:
         self._peer = Peer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
-        for word in ("process", "epoch", "bgp-peer"):
-            self._peer.subscribe(word)
-        for owner in INTENT_OWNERS:
-            self._peer.subscribe(INTENT, owner)
-            self._peer.subscribe(status_word(owner))
+        for word, owner in STREAMS:
+            self._peer.subscribe(word, owner)
 
     async def __aenter__(self) -> Self:
         await self._peer.__aenter__()
@@ -90,7 +96,8 @@ class Watcher:
         """What is known now."""
         rows = self._peer.rows
         statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
-        return NodeView(rows("process"), rows("epoch").get("vpp"), rows("bgp-peer"), rows(INTENT), statuses)
+        unheard = [f"{word} of {owner}" for word, owner in STREAMS if not self._peer.in_sync(word, owner)]
+        return NodeView(rows("process"), rows("epoch").get("vpp"), rows("bgp-peer"), rows(INTENT), statuses, unheard)
 
     async def until(self, condition: Callable[[NodeView], bool], within_s: float) -> bool:
         """Hears until the condition holds. False: it did not in time."""
@@ -109,10 +116,10 @@ class Watcher:
 
 
 async def look(run: Path, within_s: float = 3.0) -> NodeView:
-    """One look at a node's bus; an empty view if it does not answer."""
+    """One look at a node's bus, whole if all streams are heard in time; empty if no broker answers."""
     if not (run / "bus" / "broker").exists():
         return NodeView()
     async with Watcher(run) as watcher:
-        await watcher.heard(within_s)
-        await watcher.until(lambda view: not view.unready() and not view.unapplied(), 0.7)
+        await watcher.until(lambda view: not view.unheard, within_s)
+        await watcher.until(lambda view: not view.unready() and not view.unapplied(), SETTLE_S)
         return watcher.view()
