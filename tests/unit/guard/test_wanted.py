@@ -1,0 +1,113 @@
+"""The captured uplink as intents; views of what was captured."""
+
+import pytest
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import (
+    Address,
+    AdminUp,
+    AfPacket,
+    Neighbour,
+    Path,
+    Route,
+    Tap,
+)
+from vppd_guard import captured as shape
+from vppd_guard.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
+from vppd_guard.wanted import intents
+
+UPLINK = UplinkSpec(interfaceName="eth0")
+CONFIG = NodeConfig(node="n1", host_netns="pid:1")
+LOCAL = "fe80::90ff:fe00:1"
+CAPTURED = Captured(
+    name="eth0",
+    mac="02:90:00:00:00:01",
+    mtu=1500,
+    addresses=(
+        LinuxAddress(address="192.0.2.7/24"),
+        LinuxAddress(address="2001:db8::7/64"),
+        LinuxAddress(address=f"{LOCAL}/64"),
+    ),
+    routes=(
+        LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"),
+        LinuxRoute(prefix="::/0", gateway="2001:db8::1", metric=1024),
+        LinuxRoute(prefix="198.51.100.0/24", gateway="192.0.2.9"),
+        LinuxRoute(prefix="fe80::/64"),
+    ),
+)
+
+
+def wanted(captured: Captured = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
+    return set(intents(captured, UPLINK, config, tap_up=tap_up).values())
+
+
+def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
+    found = wanted()
+    assert any(isinstance(i, AfPacket) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in found)
+    assert Address("uplink/eth0", "192.0.2.7/24", when_up=True) in found
+    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
+    assert Address("uplink/eth0", f"{LOCAL}/128", when_up=True) in found
+    for prefix, hop in (("0.0.0.0/0", "192.0.2.1"), ("::/0", "2001:db8::1"), ("198.51.100.0/24", "192.0.2.9")):
+        assert Route("default", prefix, (Path(next_hop=hop, interface="uplink/eth0"),)) in found
+
+
+def test_the_host_is_behind_a_tap_with_the_uplinks_name_and_mac() -> None:
+    [tap] = [i for i in wanted() if isinstance(i, Tap)]
+    assert (tap.host_interface, tap.host_mac, tap.netns, tap.persist) == ("eth0", CAPTURED.mac, "pid:1", False)
+    to_host = (Path(next_hop="192.0.2.7", interface="host/eth0"),)
+    assert Route("host-tap-eth0", "192.0.2.7/32", to_host) in wanted()
+    assert Route("punt", "192.0.2.0/24", to_host) in wanted(), "with the mask that Linux had"
+    assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in wanted()
+    assert Route("punt", f"{LOCAL}/128", (Path(next_hop=LOCAL, interface="host/eth0"),)) in wanted()
+
+
+def test_the_tap_comes_up_last() -> None:
+    assert wanted(tap_up=True) - wanted(tap_up=False) == {AdminUp("host/eth0")}
+
+
+def test_the_same_capture_gives_the_same_intents() -> None:
+    assert intents(CAPTURED, UPLINK, CONFIG, tap_up=True) == intents(CAPTURED, UPLINK, CONFIG, tap_up=True)
+
+
+def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
+    alone = Captured(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
+    found = wanted(alone)
+    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
+    assert Route("punt", "2001:db8::7/128", (Path(next_hop="2001:db8::7", interface="host/eth0"),)) in found
+
+
+@pytest.mark.parametrize(
+    ("addresses", "routes", "hop"),
+    [
+        (("192.0.2.7/24",), (LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"),), "192.0.2.1"),
+        (("192.0.2.7/24",), (), "192.0.2.254"),
+        (("192.0.2.254/24",), (), "192.0.2.1"),
+        (("192.0.2.7/32",), (), None),
+    ],
+)
+def test_the_hosts_way_into_vpp_is_the_gateway_or_an_address_beside_ours(
+    addresses: tuple[str, ...], routes: tuple[LinuxRoute, ...], hop: str | None
+) -> None:
+    link = Captured(
+        name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=a) for a in addresses), routes=routes
+    )
+    assert shape.next_hop(link, 4) == hop
+
+
+def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
+    ordered = [r.prefix for r in shape.routes(CAPTURED)]
+    assert ordered == ["198.51.100.0/24", "0.0.0.0/0", "::/0"]
+
+
+@pytest.mark.parametrize(
+    ("link", "families", "why"),
+    [
+        (Captured(name="eth0", mac="", mtu=1500, up=False), "", "is down"),
+        (Captured(name="eth0", mac="", mtu=1500), "", "no address"),
+        (Captured(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="fe80::1/64"),)), "", "no address"),
+        (Captured(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)), "IPv6", "no IPv6"),
+    ],
+)
+def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: Captured, families: str, why: str) -> None:
+    with pytest.raises(CannotCapture, match=f"uplink eth0: .*{why}"):
+        shape.check(link, families)
