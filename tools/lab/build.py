@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.lab import host, kube
 from tools.lab.plan import API_PORT, LAN4, LAN6, Node, check_name, lan_netns
-from tools.lab.state import LABS, Lab, NoLab, load
+from tools.lab.state import LABS, Lab, NoLab
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENTRYPOINT = PROJECT / "container" / "entrypoint"
@@ -110,8 +110,6 @@ def _api_server(lab: Lab) -> None:
     command += ["--listen-netns", f"{lan_netns(lab.name)}:{LAN4[1]}:{API_PORT}"]
     with (directory / "log").open("ab") as log:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    lab.api_pid, lab.api_started = server.pid, host.started(server.pid)
-    lab.save()
     deadline = time.monotonic() + API_WAIT_S_MAX
     while not ready.exists():
         if server.poll() is not None or time.monotonic() > deadline:
@@ -175,12 +173,7 @@ def down(name: str, say: Say) -> None:
     supervisors = [pid for path in directory.glob("*/run/supervisord.pid") if (pid := _pid_in(path, spaces))]
     host.end(supervisors, STOP_S_MAX)
     host.end([pid for space in spaces for pid in host.pids_in(space)], 1.0)
-    try:
-        lab = load(name)
-        if lab.api_started and host.started(lab.api_pid) == lab.api_started:
-            host.end([lab.api_pid], 2.0)
-    except NoLab:
-        pass  # the lab was not made far enough to have an API server, or its state is damaged
+    host.end(list(host.told_of(directory)), 2.0)  # the API server, and what has left its namespace
     for space in host.namespaces(f"{name}-"):
         host.ip(f"netns del {space}")
     shutil.rmtree(directory, ignore_errors=True)

@@ -81,19 +81,23 @@ def _alive(pid: int) -> bool:
     return started(pid) != 0
 
 
-def traces(lab: str, directory: Path) -> dict[str, list[str]]:
-    """What there is of a lab: its namespaces, links of the machine, processes told of its directory, files."""
-    mark = str(directory).encode()
-    processes = []
+def told_of(directory: Path) -> dict[int, str]:
+    """pid -> command line of the processes that were told of a directory, by argument or environment."""
+    mark, found = f"{directory}/".encode(), {}
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
-                told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-                if mark in told:
-                    processes.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                command = (entry / "cmdline").read_bytes()
+                if mark in command + (entry / "environ").read_bytes():
+                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
+    return found
+
+
+def traces(lab: str, directory: Path) -> dict[str, list[str]]:
+    """What there is of a lab: its namespaces, links of the machine, processes told of its directory, files."""
     return {
         "namespaces": namespaces(f"{lab}-"),
         "links": sorted(line.split(": ")[1].partition("@")[0] for line in ip("-o link").splitlines()),
-        "processes": sorted(processes),
+        "processes": sorted(told_of(directory).values()),
         "files": [str(directory)] if directory.exists() else [],
     }

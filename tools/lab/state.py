@@ -27,15 +27,13 @@ class Pod(Struct):
 
 
 class Lab(Struct):
-    """A lab. `api_pid` and `api_started` name the API server's process, whoever asks."""
+    """A lab."""
 
     name: str
     nodes: int
     vpp: str  # path of the vpp binary
     real_vpp: bool
     api_url: str = ""
-    api_pid: int = 0
-    api_started: int = 0
     pods: dict[str, Pod] = {}
 
     @property

@@ -1,0 +1,165 @@
+"""The real watcher between the lab's API server and a real bus: objects become facts, whatever comes and goes."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.peer import Peer
+from schemas.facts import BlockAffinity, IpPool, Node
+from tools.lab import kube
+from tools.lab.apiserver.process import ApiServerProcess
+
+DEADLINE_S = 20.0
+CALICO = "/apis/crd.projectcalico.org/v1"
+
+
+class World:
+    """An API server, a bus and a watcher."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.api = ApiServerProcess(directory)
+        self.kubeconfig = directory / "kubeconfig"
+        self.environment = {
+            **os.environ,
+            "NODENAME": "n1",
+            "VPPD_RUN": str(directory / "run"),
+            "VPPD_STATE": str(directory / "state"),
+            "KUBECONFIG": str(self.kubeconfig),
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, module: str) -> None:
+        self.processes.append(subprocess.Popen([sys.executable, "-m", module], env=self.environment))
+
+    def serve(self) -> None:
+        self.api.start()
+        self.kubeconfig.write_text(kube.kubeconfig("test", self.api.url))
+
+    def put(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
+        body = {"apiVersion": "crd.projectcalico.org/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        kube.create(self.api.url, f"{CALICO}/{path}", body)
+
+    def node(self, name: str, address: object) -> None:
+        notes = {"projectcalico.org/IPv4Address": address}
+        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "annotations": notes}}
+        kube.create(self.api.url, "/api/v1/nodes", body)
+
+    def delete(self, path: str) -> None:
+        request = urllib.request.Request(f"{self.api.url}{path}", method="DELETE")
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            json.load(reply)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
+        made = World(Path(directory))
+        made.start("bus")
+        yield made
+        for process in made.processes:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=5)
+        made.api.stop()
+
+
+class Ear:
+    """Hears the watcher's facts."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+
+    def rows(self, word: str) -> dict[str, Any]:
+        return self.peer.rows(word)
+
+    def waiting(self) -> str:
+        process = self.peer.rows("process").get("kube-watch")
+        return "; ".join(process.waiting) if process else ""
+
+    def counter(self, name: str) -> int:
+        process = self.peer.rows("process").get("kube-watch")
+        return process.counters.get(name, 0) if process else 0
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"not in time: {what}; {self.waiting()}"
+            await self.peer.changes(0.05)
+
+
+def story(world: World, tell: Callable[[Ear], Any]) -> None:
+    async def run() -> None:
+        async with Peer("tool-test", Path(world.environment["VPPD_RUN"]) / "bus") as peer:
+            for word in ("process", "node", "ip-pool", "block-affinity", "bgp-configuration"):
+                peer.subscribe(word)
+            await tell(Ear(peer))
+
+    asyncio.run(run())
+
+
+def test_objects_become_facts_follow_their_changes_and_outlive_the_api_server(world: World) -> None:
+    world.serve()
+    world.node("n1", "192.0.2.1/24")
+    world.put("ippools", "p", "IPPool", {"cidr": "10.48.0.0/16"})
+
+    async def tell(ear: Ear) -> None:
+        world.start("actors.kube_watch")
+        await ear.until(lambda: ear.rows("node") == {"n1": Node(ip4="192.0.2.1/24")}, "the node is heard")
+        pool = {"p": IpPool(cidr="10.48.0.0/16")}
+        await ear.until(lambda: ear.rows("ip-pool") == pool, "the pool is heard")
+        world.put("blockaffinities", "b", "BlockAffinity", {"node": "n1", "cidr": "10.48.0.0/26", "state": "confirmed"})
+        block = {"b": BlockAffinity(node="n1", cidr="10.48.0.0/26")}
+        await ear.until(lambda: ear.rows("block-affinity") == block, "a new object is heard")
+        world.delete(f"{CALICO}/ippools/p")
+        await ear.until(lambda: ear.rows("ip-pool") == {}, "a deleted object is gone")
+        world.api.stop(signal.SIGKILL)
+        await ear.until(lambda: "kube-api" in ear.waiting(), "the loss of the server is named")
+        assert ear.rows("block-affinity") == block, "what was said stays said"
+        world.api.start()
+        world.node("n2", "192.0.2.2/24")
+        await ear.until(lambda: "n2" in ear.rows("node"), "it reconnects and hears what is new")
+        await ear.until(lambda: ear.waiting() == "", "it is ready again")
+
+    story(world, tell)
+
+
+def test_it_waits_by_name_for_a_server_that_comes_later(world: World) -> None:
+    async def tell(ear: Ear) -> None:
+        world.start("actors.kube_watch")
+        await ear.until(lambda: "kube-api nodes" in ear.waiting(), "what is missing is named")
+        assert not ear.peer.in_sync("node", "kube-watch")
+        world.serve()
+        world.node("n1", "192.0.2.1/24")
+        await ear.until(lambda: "n1" in ear.rows("node"), "it finds the server")
+
+    story(world, tell)
+
+
+def test_an_object_of_the_wrong_types_is_named_and_counted_and_the_others_live(world: World) -> None:
+    world.serve()
+    world.put("ippools", "bad", "IPPool", {"cidr": 7})
+    world.put("ippools", "good", "IPPool", {"cidr": "10.48.0.0/16"})
+    world.node("odd", "not-an-address")
+
+    async def tell(ear: Ear) -> None:
+        world.start("actors.kube_watch")
+        await ear.until(lambda: list(ear.rows("ip-pool")) == ["good"], "the good one is heard")
+        await ear.until(lambda: "IPPool bad: spec.cidr" in ear.waiting(), "the bad one is named with its field")
+        assert "Node odd" in ear.waiting()
+        assert ear.counter("malformed_objects") == 2
+        world.delete(f"{CALICO}/ippools/bad")
+        world.delete("/api/v1/nodes/odd")
+        await ear.until(lambda: ear.waiting() == "", "it is forgotten when it is gone")
+
+    story(world, tell)
