@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # command : Debian package
-TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 ethtool:ethtool kubectl:kubernetes-client
+TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client
 
 .PHONY: demo test check lab contract bench clean setup tools
 

@@ -94,13 +94,21 @@ def make_plan(
         present, target = held[key].intent, targets.get(key)
         if target is None or (target != present and not in_place(present, target)):
             going.add(key)
-    going = state.dependants(going, coming) & held.keys()
+    going = state.dependants(going, _able(coming, targets, held)) & held.keys()
     again = {k for k in targets.keys() & held.keys() - going if targets[k] != held[k].intent or k in state.unsure}
     writes = {key: target for key in coming | going | again if (target := wanted(key)) is not None}
     return Plan(
         deletes=_groups({key: held[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),
     )
+
+
+def _able(coming: Iterable[str], targets: Mapping[str, Intent], held: Collection[str]) -> set[str]:
+    """Those of `coming` that can be written now; one that waits for a need disturbs nobody yet."""
+    able = set(coming)
+    while unable := {key for key in able if kind_of(targets[key]).needs(targets[key]) - able - set(held)}:
+        able -= unable
+    return able
 
 
 def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:

@@ -1,0 +1,81 @@
+"""The writer's journal: what it tells, and what it tells when it is torn, damaged, or of another life."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.vpp_writer.journal import Gone, Journal, Life, Recalled, Suspect, begin_of, done_of, read
+from actors.vpp_writer.plan import Held
+from schemas.intents import Loopback, Route
+from schemas.intents import Path as RoutePath
+
+LIFE = Life(3, 17, 4711, {"route/x": Suspect(5, 1)})
+LOOP = Held("cni", Loopback("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})
+ROUTE = Held("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(tmp_path / "writer" / "journal")
+    made.start(LIFE, {})
+    yield made
+    made.close()
+
+
+def test_what_was_done_is_recalled_with_its_details(book: Journal) -> None:
+    book.note(begin_of("a", LOOP), done_of("a", LOOP))
+    assert read(book.path) == Recalled(LIFE, {"a": LOOP}, {})
+
+
+def test_what_was_begun_and_not_done_is_unknown(book: Journal) -> None:
+    book.note(done_of("a", LOOP), begin_of("b", ROUTE))
+    recalled = read(book.path)
+    assert recalled.held == {"a": LOOP}
+    assert recalled.unknown == {"b": ROUTE}
+
+
+def test_what_is_gone_is_neither(book: Journal) -> None:
+    book.note(begin_of("a", LOOP), done_of("a", LOOP), begin_of("a", LOOP), Gone("a"))
+    assert read(book.path) == Recalled(LIFE, {}, {})
+
+
+def test_a_new_life_forgets_the_old_one_in_one_step(book: Journal) -> None:
+    book.note(done_of("a", LOOP))
+    book.start(Life(4, 18, 4712), {"b": ROUTE})
+    assert read(book.path) == Recalled(Life(4, 18, 4712), {"b": ROUTE}, {})
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
+    book.note(done_of("a", LOOP))
+    whole = book.path.stat().st_size
+    book.note(done_of("b", ROUTE))
+    data = book.path.read_bytes()
+    book.path.write_bytes(data[: max(whole, len(data) - cut)])
+    assert read(book.path).held == {"a": LOOP}
+
+
+def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
+    book.note(done_of("a", LOOP))
+    whole = book.path.stat().st_size
+    book.note(done_of("b", ROUTE), done_of("c", LOOP))
+    data = bytearray(book.path.read_bytes())
+    data[whole + 12] ^= 0xFF
+    book.path.write_bytes(data)
+    assert read(book.path).held == {"a": LOOP}
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
+def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "journal"
+    assert read(path) == Recalled()
+    path.write_bytes(data)
+    assert read(path) == Recalled()
+
+
+def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> None:
+    assert not book.wants_compaction(objects=1)
+    for _ in range(600):
+        book.note(done_of("a", LOOP), Gone("a"))
+    assert book.wants_compaction(objects=1)
