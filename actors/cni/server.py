@@ -65,7 +65,9 @@ class CniServer(CniDataplaneServicer):
             return pb.AddReply(successful=True, container_mac=CONTAINER_MAC)
         deadline = started + self.manager.config.cni_deadline_s
         try:
-            pod = self.manager.with_mtu(read(request))
+            asked = read(request)
+            await self.manager.runtime.heard(left(deadline))  # the uplinks' MTU, among others
+            pod = self.manager.with_mtu(asked)
             async with self._turn(pod.key, deadline):
                 name = await self._add(pod, deadline)
         except (BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:

@@ -36,6 +36,7 @@ class Runtime:
         self._cause = ""
         self._statuses: dict[str, Status] = {}
         self._status_changed = asyncio.Condition()
+        self._in_sync = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failed = False
         self._malformed = ""
@@ -66,6 +67,13 @@ class Runtime:
         self._failed = True
         self._stop.set()
         self.peer.nudge()
+
+    async def heard(self, within_s: float) -> None:
+        """Waits until everything that the actor hears is in sync. Raises NotRealised, naming what is missing."""
+        try:
+            await asyncio.wait_for(self._in_sync.wait(), within_s)
+        except TimeoutError:
+            raise NotRealised(f"not heard yet: {', '.join(self._step.waiting())}") from None
 
     async def realised(self, intents: Iterable[Intent], within_s: float) -> dict[str, Applied]:
         """Waits until VPP holds these very values. Raises NotRealised, naming key and reason."""
@@ -148,6 +156,8 @@ class Runtime:
         return ",".join(f"{word}+{new}-{gone}" for word, new, gone in counts if new or gone)
 
     def _report_health(self) -> None:
+        if not self._step.waiting():
+            self._in_sync.set()
         waiting = (*self._step.waiting(), *self._actor.unwell())
         if self.peer.broker_session is None:
             waiting = ("bus: no broker", *waiting)

@@ -198,6 +198,20 @@ def test_while_vpp_is_away_an_add_is_answered_in_time_and_leaves_nothing(tmp_pat
     play(story, tmp_path)
 
 
+def test_before_the_uplink_is_known_an_add_waits_and_says_for_what(tmp_path: Path) -> None:
+    async def story(node: Node) -> None:
+        netns = node.namespace("a")
+        node.vpp.deaf = True
+        reply = await node.add(request("web-0", netns, V4))
+        assert not reply.successful
+        assert "not heard yet: guard: uplink" in reply.error_message
+        assert node.holds_nothing(netns)
+        node.vpp.deaf = False
+        assert (await node.add(request("web-0", netns, V4))).successful
+
+    play(story, tmp_path)
+
+
 def test_an_add_whose_caller_has_gone_leaves_nothing(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         netns = node.namespace("a")

@@ -50,6 +50,7 @@ class Vpp:
         self.held: dict[str, Intent] = {}
         self.rejects: dict[str, str] = {}  # part of a key -> reason
         self.away = False
+        self.deaf = False  # the uplink is not known yet
         self.epoch = 1
         self.writes = 0
         self.failure: BaseException | None = None
@@ -100,6 +101,11 @@ class Vpp:
 
     def _rejection(self, key: str) -> str | None:
         return next((reason for part, reason in self.rejects.items() if part in key), None)
+
+    async def heard(self, within_s: float) -> None:
+        if self.deaf:
+            await asyncio.sleep(within_s)
+            raise NotRealised("not heard yet: guard: uplink")
 
     async def realised(self, intents: Iterable[Intent], within_s: float) -> dict[str, Applied]:
         wanted = {intent.key: intent for intent in intents}
