@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from bus.peer import AskFailed, Peer
-from schemas.requests import Ping, SetLogLevel
+from schemas.requests import Ping, Pong, SetLogLevel
 from tools.cli.errors import UserError
 from tools.lab.view import NodeView, look
 
@@ -25,14 +25,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     ask.add_argument("level", nargs="?", help="for log-level: debug, info, warning, error")
     ask.set_defaults(run=_ask)
     for parser in (status, ask):
-        parser.add_argument("--run", type=Path, default=Path(os.environ.get("VPPD_RUN", "/run/vppd")), metavar="DIR",
+        parser.add_argument("--run",
+            dest="directory", type=Path, default=Path(os.environ.get("VPPD_RUN", "/run/vppd")), metavar="DIR",
                             help="the node's $VPPD_RUN (default: %(default)s)")  # fmt: skip
 
 
 def _status(options: argparse.Namespace) -> int:
-    view = asyncio.run(look(options.run))
+    view = asyncio.run(look(options.directory))
     if not view.processes:
-        raise UserError(f"{options.run}/bus: no broker answers there")
+        raise UserError(f"{options.directory}/bus: no broker answers there")
     if options.json:
         print(json.dumps(_as_json(view), indent=1))
     else:
@@ -66,11 +67,14 @@ def _ask(options: argparse.Namespace) -> int:
     request = Ping() if options.what == "ping" else SetLogLevel(options.level or "")
 
     async def ask() -> object:
-        async with Peer(f"tool-{os.getpid()}", options.run / "bus") as peer:
+        async with Peer(f"tool-{os.getpid()}", options.directory / "bus") as peer:
             return await peer.ask(options.process, request, ASK_S)
 
     try:
-        print(asyncio.run(ask()))
+        reply = asyncio.run(ask())
     except AskFailed as failed:
         raise UserError(failed.reason) from None
+    if isinstance(reply, Pong):
+        state = "ready" if reply.ready else "; ".join(reply.waiting) or "not ready"
+        print(f"{reply.name}: {state}, {reply.progress} turns")
     return 0
