@@ -139,8 +139,10 @@ class Peer:
 
     async def changes(self, timeout_s: float | None = None) -> list[Change | Synced]:
         """What has changed since the last call: at least one event, or [] at the timeout."""
+        # Not wait_for: in Python 3.11 it may swallow a cancellation that comes with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._has_events.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._has_events.wait()
         batch: list[Change | Synced] = []
         while self._events and len(batch) < BATCH_EVENTS_MAX:
             batch.append(self._events.popitem(last=False)[1])
@@ -226,7 +228,8 @@ class Peer:
         while not all(box.idle for box in self._outboxes.values()):
             self._taken.clear()
             try:
-                await asyncio.wait_for(self._taken.wait(), deadline - time.monotonic())
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._taken.wait()
             except TimeoutError:
                 return False
         return True
@@ -266,7 +269,8 @@ class Peer:
         self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
         try:
             await self._send(ask)
-            answer = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                answer = await future
         except TimeoutError:
             away = "the bus is away" if self.broker_session is None else f"{service}: no answer in time"
             raise AskFailed(away) from None

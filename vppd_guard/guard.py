@@ -221,7 +221,8 @@ class Guard:
 
     async def _configure(self) -> None:
         """Uplink and host tap are in VPP; Linux's side of the tap is dressed as soon as there is a tap."""
-        await asyncio.wait_for(self._configured(), self.config.takeover_wait_s)
+        async with asyncio.timeout(self.config.takeover_wait_s):
+            await self._configured()
 
     async def _configured(self) -> None:
         captured = self._captured()
@@ -257,7 +258,8 @@ class Guard:
         captured = self._captured()
         wanted = intents(captured, self.uplink, self.config, tap_up=True)
         self.peer.publish(INTENT, wanted, cause="guard/host")
-        await asyncio.wait_for(self._applied(wanted), self.config.takeover_wait_s)
+        async with asyncio.timeout(self.config.takeover_wait_s):
+            await self._applied(wanted)
         gateway = shape.gateway(captured, 4) or shape.gateway(captured, 6)
         asked = gateway if captured.gateway_answers and self.config.gateway_wait_s else None
         if asked and not await probe.answers(asked, captured.name, self.config.gateway_wait_s):

@@ -7,7 +7,7 @@ import errno
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import namespaces
-from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute, link_local
+from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute, is_link_local, link_local
 
 MAIN_TABLE = 254
 PROTOCOL_KERNEL = 2  # made by the kernel from addresses; comes back with them
@@ -164,11 +164,14 @@ def dress_tap(captured: Captured, mtu: int, next_hop6: str | None, vpp_mac: str)
     with IPRoute() as ip:
         index = _index(ip, captured.name)
         ip.link("set", index=index, mtu=mtu, state="up")
-        _put_addresses(ip, index, captured)
+        # Asked for on-link neighbours, VPP answers only some solicitations, and advertisements of the neighbours
+        # themselves reach the host, which would then send to MACs that VPP does not take (spec, section 7, step 5).
+        # So in IPv6 nothing is on-link but one next hop, whose answer the host is told.
+        _put_addresses(ip, index, captured, prefix_routes6=next_hop6 is None)
         _drop_other_link_locals(ip, index, captured)
         if next_hop6:
-            # VPP answers only some solicitations for it: the host is told the answer (spec, section 7, step 5).
             ip.neigh("replace", family=FAMILY[6], dst=next_hop6, lladdr=vpp_mac, ifindex=index, state=NUD_PERMANENT)
+            _reach_by(ip, index, captured, next_hop6)
         _put_routes(ip, index, captured)
 
 
@@ -179,7 +182,17 @@ def is_tap(name: str) -> bool:
         return bool(found) and ip.get_links(found[0])[0].get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "tun"
 
 
-def _put_addresses(ip: Any, index: int, captured: Captured) -> None:
+def _reach_by(ip: Any, index: int, captured: Captured, hop: str) -> None:
+    """The IPv6 prefixes of the link are reached by `hop`, and `hop` is on the link."""
+    ip.route("replace", family=FAMILY[6], dst=f"{hop}/128", oif=index, table=MAIN_TABLE)
+    networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local(a.address)}
+    for network in sorted(n for n in networks if isinstance(n, IPv6Network) and n.prefixlen < 128):
+        ip.route("replace", family=FAMILY[6], dst=str(network), gateway=hop, oif=index, table=MAIN_TABLE)
+        with suppress(NetlinkError):  # what the kernel made of the address, if it was there before
+            ip.route("del", family=FAMILY[6], dst=str(network), oif=index, table=MAIN_TABLE, proto=PROTOCOL_KERNEL)
+
+
+def _put_addresses(ip: Any, index: int, captured: Captured, *, prefix_routes6: bool = True) -> None:
     for address in captured.addresses:
         interface = ip_interface(address.address)
         fields: dict[str, Any] = {
@@ -191,6 +204,8 @@ def _put_addresses(ip: Any, index: int, captured: Captured) -> None:
         }
         if interface.version == 6:
             fields["flags"] = address.flags | IFA_F_NODAD  # it was ours a moment ago: no need to ask
+            if not prefix_routes6 and not is_link_local(address.address):
+                fields["flags"] |= IFA_F_NOPREFIXROUTE
         elif address.broadcast:
             fields["broadcast"] = address.broadcast
         if address.valid_s != 0xFFFFFFFF:

@@ -48,7 +48,8 @@ class VppProcess:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.ended.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self.ended.wait()
 
     async def answers(self, socket: Path, within_s: float) -> bool:
         """Waits until VPP accepts API clients. False: it ended, or did not in time."""

@@ -101,7 +101,8 @@ class CniServer(CniDataplaneServicer):
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
         statuses = await self.manager.runtime.realised(self.manager.intents_of(pod), left(deadline))
-        await asyncio.wait_for(self.manager.dress(pod), left(deadline))
+        async with asyncio.timeout(left(deadline)):
+            await self.manager.dress(pod)
         return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
 
     async def _make_room(self, pod: Pod, deadline: float) -> None:
@@ -136,7 +137,8 @@ class CniServer(CniDataplaneServicer):
             self.manager.forget(pod)
             self._leaving[pod.key] = (pod, self.manager.runtime.spawn(self._leave(pod)))
         try:
-            await asyncio.wait_for(asyncio.shield(self._leaving[pod.key][1]), left(deadline))
+            async with asyncio.timeout(left(deadline)):
+                await asyncio.shield(self._leaving[pod.key][1])
         except TimeoutError:
             raise NotRealised(f"pod {pod.key}: still in VPP") from None
 
@@ -167,7 +169,8 @@ class CniServer(CniDataplaneServicer):
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:
-            await asyncio.wait_for(lock.acquire(), left(deadline))
+            async with asyncio.timeout(left(deadline)):
+                await lock.acquire()
             try:
                 yield
             finally:

@@ -89,7 +89,8 @@ class Session:
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._changed.wait()
         except TimeoutError:
             return
         self._changed.clear()

@@ -71,7 +71,8 @@ class Runtime:
     async def heard(self, within_s: float) -> None:
         """Waits until everything that the actor hears is in sync. Raises NotRealised, naming what is missing."""
         try:
-            await asyncio.wait_for(self._in_sync.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._in_sync.wait()
         except TimeoutError:
             raise NotRealised(f"not heard yet: {', '.join(self._step.waiting())}") from None
 
@@ -79,8 +80,8 @@ class Runtime:
         """Waits until VPP holds these very values. Raises NotRealised, naming key and reason."""
         wish = Realisation(intents)
         try:
-            async with self._status_changed:
-                return await asyncio.wait_for(self._wait(lambda: wish.done(self._statuses)), within_s)
+            async with asyncio.timeout(within_s), self._status_changed:
+                return await self._wait(lambda: wish.done(self._statuses))
         except TimeoutError:
             raise NotRealised(wish.missing(self._statuses)) from None
 
@@ -88,8 +89,8 @@ class Runtime:
         """Waits until VPP holds none of these objects any more. Raises NotRealised."""
         wish = set(keys)
         try:
-            async with self._status_changed:
-                await asyncio.wait_for(self._wait(lambda: None if wish & self._statuses.keys() else True), within_s)
+            async with asyncio.timeout(within_s), self._status_changed:
+                await self._wait(lambda: None if wish & self._statuses.keys() else True)
         except TimeoutError:
             left = sorted(wish & self._statuses.keys())
             raise NotRealised(f"{left[0]}: still in VPP (and {len(left) - 1} more)") from None
@@ -174,7 +175,8 @@ class Runtime:
 
     async def _close(self) -> None:
         try:
-            await asyncio.wait_for(self._actor.on_stop(), STOP_S_MAX)
+            async with asyncio.timeout(STOP_S_MAX):
+                await self._actor.on_stop()
         except TimeoutError:
             self.log.warning("edges did not close in time", seconds=STOP_S_MAX)
         for task in list(self._tasks):

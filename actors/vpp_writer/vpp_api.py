@@ -139,7 +139,8 @@ class VppApi:
 
     async def _wait(self, message: str, context: int, future: asyncio.Future[Any]) -> Any:
         try:
-            return await asyncio.wait_for(future, CALL_S_MAX)
+            async with asyncio.timeout(CALL_S_MAX):
+                return await future
         except TimeoutError:
             raise NoAnswer(f"{message}: no answer in {CALL_S_MAX:.0f} s") from None
         finally:

@@ -36,6 +36,7 @@ def _vpp(parser: argparse.ArgumentParser) -> None:
 
 def _up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=2, choices=range(1, 51), metavar="N", help="default: 2")
+    parser.add_argument("--keep", action="store_true", help="leave a lab that does not become healthy, to look at it")
     _vpp(parser)
 
 
@@ -95,6 +96,8 @@ def _up(options: argparse.Namespace) -> int:
         for node in lab.all_nodes:
             for path in sorted((lab.run(node) / "log").glob("*.log")):
                 print(f"--- {node.name} {path.name}\n{build.tail(path, 3)}")
+        if not options.keep:
+            build.down(lab.name, print)
         return 1
     print(f"lab {lab.name} is up; try `vppd lab status`, `vppd lab pod add web --node node1`")
     return 0
@@ -126,7 +129,7 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_status_json(lab, views), indent=1))
         return 0
-    print(f"lab {lab.name}: {lab.nodes} nodes, VPP {lab.vpp}, API server {lab.api_url}")
+    print(f"lab {lab.name}: {lab.nodes} nodes, API server {lab.api_url}\nVPP is {lab.vpp}")
     for node in lab.all_nodes:
         view = views[node.name]
         up = sum(peer.state == "established" for peer in view.peers.values())

@@ -1,8 +1,10 @@
 """The console command `vppd`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from tools.cli import lab, node
 from tools.cli.errors import UserError
@@ -20,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 good, 1 not, 2 wrong usage."""
     options = parser().parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)  # an exception, so that a lab that is half made or half used is taken away
     try:
         code: int = options.run(options)
     except UserError as error:
@@ -31,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ def _print(view: NodeView) -> None:
 
 
 def _ask(options: argparse.Namespace) -> int:
+    if (options.what == "log-level") != bool(options.level):
+        raise UserError("log-level needs a level, ping takes none")
     request = Ping() if options.what == "ping" else SetLogLevel(options.level or "")
 
     async def ask() -> object:

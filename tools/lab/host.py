@@ -82,13 +82,13 @@ def _alive(pid: int) -> bool:
 
 
 def told_of(directory: Path) -> dict[int, str]:
-    """pid -> command line of the processes that were told of a directory, by argument or environment."""
+    """pid -> command line of a lab's processes: told of its directory by environment, or its API server."""
     mark, found = f"{directory}/".encode(), {}
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 command = (entry / "cmdline").read_bytes()
-                if mark in command + (entry / "environ").read_bytes():
+                if mark in (entry / "environ").read_bytes() or (b"tools.lab.apiserver" in command and mark in command):
                     found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
 

@@ -7,10 +7,11 @@ import grpc
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
 from tools.lab import host
-from tools.lab.plan import check_pod_name, pod_netns
-from tools.lab.state import Lab, NoLab, Pod
+from tools.lab.plan import BLOCK4_LENGTH, Node, check_pod_name, pod_netns
+from tools.lab.state import Lab, NoLab, Pod, changing
 
 PLUGIN_WAIT_S = 5.0  # Calico's plugin waits so long
+PODS_MAX = 2 ** (32 - BLOCK4_LENGTH) - 2
 INTERFACE = "eth0"
 NAMESPACE = "default"
 
@@ -21,26 +22,38 @@ class PodFailed(Exception):
 
 def add(lab: Lab, name: str, node_name: str) -> Pod:
     """Makes a pod and has it wired. Raises NoLab, PodFailed; a pod that failed is gone."""
-    node = lab.node(node_name)
-    check_pod_name(name)
-    if name in lab.pods:
-        raise NoLab(f"lab {lab.name}: pod {name} is there already, on node{lab.pods[name].node}")
-    taken = {pod.number for pod in lab.pods.values() if pod.node == node.number}
-    number = next(n for n in range(1, 62) if n not in taken)
-    ip4, ip6 = node.pod_addresses(number)
-    pod = Pod(name, node.number, number, pod_netns(lab.name, name), ip4, ip6)
-    host.ip(f"netns add {pod.netns}")
+    with changing(lab):
+        pod = lab.pods[check_pod_name(name)] = _allocate(lab, name, lab.node(node_name))
     try:
+        host.ip(f"netns add {pod.netns}")
         host.ip("link set lo up", pod.netns)
         reply = call_add(lab, pod)
         if not reply.successful:
             raise PodFailed(f"ADD {name}: {reply.error_message}")
     except BaseException:
-        host.ip(f"netns del {pod.netns}")
+        _forget(lab, pod)
         raise
-    lab.pods[name] = pod
-    lab.save()
     return pod
+
+
+def _allocate(lab: Lab, name: str, node: Node) -> Pod:
+    """The pod with the first free addresses of its node's block. Raises NoLab."""
+    if name in lab.pods:
+        raise NoLab(f"lab {lab.name}: pod {name} is there already, on node{lab.pods[name].node}")
+    taken = {pod.number for pod in lab.pods.values() if pod.node == node.number}
+    number = next((n for n in range(1, PODS_MAX + 1) if n not in taken), None)
+    if number is None:
+        raise NoLab(f"lab {lab.name}: {node.name} has {PODS_MAX} pods, all that its block has addresses for")
+    return Pod(name, node.number, number, pod_netns(lab.name, name), *node.pod_addresses(number))
+
+
+def _forget(lab: Lab, pod: Pod) -> None:
+    """Takes the pod's namespace and its line in the lab's state away."""
+    if pod.netns in host.namespaces(pod.netns):
+        host.end(host.pids_in(pod.netns), 0.5)
+        host.ip(f"netns del {pod.netns}")
+    with changing(lab):
+        lab.pods.pop(pod.name, None)
 
 
 def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
@@ -75,10 +88,7 @@ def delete(lab: Lab, name: str) -> None:
     reply = call_del(lab, pod)
     if not reply.successful:
         raise PodFailed(f"DEL {name}: {reply.error_message}")
-    host.end(host.pids_in(pod.netns), 0.5)
-    host.ip(f"netns del {pod.netns}")
-    del lab.pods[name]
-    lab.save()
+    _forget(lab, pod)
 
 
 def call_del(lab: Lab, pod: Pod) -> pb.DelReply:

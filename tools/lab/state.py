@@ -1,6 +1,9 @@
 """Edge: what a lab has, in a file, so that it survives the command that made it."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -67,6 +70,16 @@ class Lab(Struct):
         fresh = self.directory / "lab.new"
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
         fresh.rename(self.directory / "lab.json")
+
+
+@contextmanager
+def changing(lab: Lab) -> Iterator[None]:
+    """Commands may run beside one another: here `lab` is as the last of them left it, and is saved at the end."""
+    with (lab.directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lab.pods = load(lab.name).pods
+        yield
+        lab.save()
 
 
 def load(name: str) -> Lab:

@@ -1,0 +1,37 @@
+"""What commands promise beyond their output: whole looks, no rest, no races."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+
+from tests.lab.conftest import VPPD, rest_of, until
+from tools.lab import pods, state
+from tools.lab.state import Lab
+from tools.lab.view import look
+
+
+def test_a_first_look_at_a_bus_is_never_half_a_look(lab: Lab) -> None:
+    for _ in range(15):
+        view = asyncio.run(look(lab.run(lab.all_nodes[0])))
+        assert (view.unheard, view.unready(), view.unapplied()) == ([], [], [])
+        assert view.intents
+
+
+def test_a_demo_that_is_told_to_end_takes_its_lab_away(new_name: Callable[[], str]) -> None:
+    name = new_name()
+    with subprocess.Popen([VPPD, "lab", "demo", "--name", name], stdout=subprocess.DEVNULL) as demo:
+        until(lambda: any(line.startswith("process") for line in rest_of(name)), "the lab has processes")
+        demo.terminate()
+        assert demo.wait(60) == 143
+    until(lambda: rest_of(name) == [], "nothing is left")
+
+
+def test_pods_added_beside_one_another_get_addresses_of_their_own(lab: Lab) -> None:
+    one, two = state.load(lab.name), state.load(lab.name)
+    try:
+        first, second = pods.add(one, "one", "node1"), pods.add(two, "two", "node1")
+        assert first.ip4 != second.ip4
+        assert {"one", "two"} <= set(state.load(lab.name).pods)
+    finally:
+        for name in ("one", "two"):
+            pods.delete(state.load(lab.name), name)
