@@ -176,3 +176,16 @@ def test_the_broker_stops_cleanly_on_sigterm(broker: BrokerProcess) -> None:
 
     run(story)
     assert broker.terminate() == 0
+
+
+def test_a_cancellation_that_comes_with_an_event_is_not_lost(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("guard", broker.bus) as peer:
+            hearing = asyncio.create_task(peer.changes(DEADLINE_S))
+            await asyncio.sleep(0)
+            peer.nudge()
+            hearing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await hearing
+
+    run(story)

@@ -1,0 +1,64 @@
+"""Linux's side of the host tap: the uplink's addresses and routes, and in IPv6 one way out of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+DRESS = """
+from vppd_guard import linux
+from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute
+captured = Captured(
+    name="eth0", mac="02:90:00:00:00:01", mtu=1500,
+    addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
+               LinuxAddress(address="fe80::90ff:fe00:1/64", scope=253)),
+    routes=(LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"), LinuxRoute(prefix="::/0", gateway="2001:db8::1")),
+)
+for _ in range(2):  # said twice, it changes nothing
+    linux.dress_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00")
+"""
+
+
+@pytest.fixture
+def netns() -> Iterator[str]:
+    name = f"vgtap{os.getpid()}"
+    try:
+        for line in (f"netns add {name}", f"-n {name} tuntap add eth0 mode tap", f"-n {name} link set lo up"):
+            subprocess.run(["ip", *line.split()], check=True)
+        subprocess.run(["ip", "netns", "exec", name, sys.executable, "-c", DRESS], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
+
+
+def ip(netns: str, line: str) -> list[dict[str, object]]:
+    done = subprocess.run(["ip", "-n", netns, "-j", *line.split()], check=True, capture_output=True)
+    found: list[dict[str, object]] = json.loads(done.stdout or b"[]")
+    return found
+
+
+def test_the_tap_has_the_uplinks_addresses_and_mtu(netns: str) -> None:
+    [link] = ip(netns, "addr show dev eth0")
+    addresses = {(a["local"], a["prefixlen"]) for a in link["addr_info"]}  # type: ignore[attr-defined]
+    assert addresses == {("192.0.2.7", 24), ("2001:db8::7", 64), ("fe80::90ff:fe00:1", 64)}
+    assert link["mtu"] == 1400
+
+
+def test_no_ipv6_neighbour_is_asked_for_but_one_that_is_known(netns: str) -> None:
+    routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-6 route show dev eth0")}
+    hop = "2001:db8::1"
+    assert {dst: routes.get(dst, "none") for dst in ("2001:db8::/64", "default", hop)} == {
+        "2001:db8::/64": hop,
+        "default": hop,
+        hop: None,
+    }
+    [neighbour] = ip(netns, "-6 neigh show dev eth0")
+    assert (neighbour["dst"], neighbour["lladdr"], neighbour["state"]) == (hop, "02:ca:11:c0:fd:00", ["PERMANENT"])
+
+
+def test_ipv4_is_on_link_as_it_was(netns: str) -> None:
+    routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-4 route show dev eth0")}
+    assert routes == {"192.0.2.0/24": None, "default": "192.0.2.1"}
