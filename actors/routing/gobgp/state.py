@@ -15,11 +15,15 @@ class Global:
 
 @dataclass(frozen=True, kw_only=True)
 class Timers:
-    """Timers of a session, seconds; 0: gobgpd's default."""
+    """Timers of a session, seconds; 0: gobgpd's default.
+
+    Connecting is tried again soon: gobgpd's default is 120 s, and it adds as much again by chance, so that a first
+    try that meets a node whose uplink is just being taken over would cost minutes.
+    """
 
     hold_s: int = 0
     keepalive_s: int = 0
-    connect_retry_s: int = 0
+    connect_retry_s: int = 5
     idle_hold_s: int = 0
 
 

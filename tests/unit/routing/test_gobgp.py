@@ -102,6 +102,11 @@ def test_a_link_local_next_hop_beside_a_global_one_is_skipped() -> None:
     assert paths.next_hop_of(path) == "2001:db8::2"
 
 
+def test_a_session_that_did_not_come_up_is_tried_again_within_seconds() -> None:
+    told = messages.peer(PEER, restarting=False)
+    assert 0 < told.timers.config.connect_retry <= 5
+
+
 def test_the_export_policy_lets_the_block_out_and_keeps_what_is_inside_it() -> None:
     sets = {s.name: s for s in messages.policies([BLOCK, "fd48::/122"]).defined_sets}
     lengths = {n: [(p.ip_prefix, p.mask_length_min, p.mask_length_max) for p in s.prefixes] for n, s in sets.items()}
