@@ -110,7 +110,14 @@ def move_away(name: str, into: str) -> None:
     """Moves the link into a named namespace and sets it up there. Its addresses and routes are lost by that."""
     with (namespaces.DIRECTORY / into).open() as there, IPRoute() as ip:
         ip.link("set", index=_index(ip, name), net_ns_fd=there.fileno())
-    namespaces.inside(into, lambda: _up(lambda ip: _index(ip, name)))
+    namespaces.inside(into, lambda: _up_for_vpp(name))
+
+
+def _up_for_vpp(name: str) -> None:
+    """Up, but the kernel does not speak on it: its link-local address would be VPP's own, which VPP then learns as
+    a neighbour's and no longer takes for itself. What is set here goes when the link moves again."""
+    Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+    _up(lambda ip: _index(ip, name))
 
 
 def _up(find: Callable[[Any], int]) -> None:

@@ -242,3 +242,13 @@ def test_plan_prints_what_would_be_done_and_touches_nothing(node: Node) -> None:
     assert plan["captured"]["name"] == "eth0"
     assert {"af-packet", "tap", "route"} <= {intent["kind"] for intent in plan["intents"]}
     assert node.state() == before
+
+
+def test_the_kernel_does_not_speak_on_the_link_that_vpp_has(node: Node) -> None:
+    taken(node)
+    [link] = [x for x in json.loads(ip(f"-n {node.vpp} -j addr")) if x["ifname"] == "eth0"]
+    assert "UP" in link["flags"]
+    assert link["addr_info"] == [], "not even a link-local address, which would be VPP's own"
+    node.end("guard", signal.SIGTERM)
+    local = [a for a in node.state()["addresses"] if a[2] == "link"]
+    assert local, "back in Linux it has one again"
