@@ -197,51 +197,49 @@ def test_the_python_clients_dynamic_api_discovers_the_resources(
     assert [pool.metadata.name for pool in pools.get().items] == ["p"]
 
 
-KUBECTL = shutil.which("kubectl")
+def test_kubectl_applies_gets_and_deletes(server: ApiServer, tmp_path: Path) -> None:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "lab", "cluster": {"server": server.url}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": ""}}],
+        "current-context": "lab",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}
+    node["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    pool = {"apiVersion": "crd.projectcalico.org/v1", "kind": "IPPool", "metadata": {"name": "p"}}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [node, pool | {"spec": {"cidr": "10.0.0.0/8"}}],
+    }
 
-if KUBECTL:
+    def kubectl(*words: str) -> str:
+        kubectl_path = shutil.which("kubectl")
+        assert kubectl_path, "kubectl is installed by `make test`"
+        environment = {"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
+        command = [kubectl_path, *words]
+        done = subprocess.run(
+            command,
+            env=environment,
+            input=json.dumps(manifest),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    def test_kubectl_applies_gets_and_deletes(server: ApiServer, tmp_path: Path) -> None:
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "lab", "cluster": {"server": server.url}}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": ""}}],
-            "current-context": "lab",
-        }
-        (tmp_path / "config").write_text(json.dumps(config))
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}
-        node["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
-        pool = {"apiVersion": "crd.projectcalico.org/v1", "kind": "IPPool", "metadata": {"name": "p"}}
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "List",
-            "items": [node, pool | {"spec": {"cidr": "10.0.0.0/8"}}],
-        }
-
-        def kubectl(*words: str) -> str:
-            environment = {"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
-            command = [str(KUBECTL), *words]
-            done = subprocess.run(
-                command,
-                env=environment,
-                input=json.dumps(manifest),
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-
-        assert "node/n1 created" in kubectl("apply", "-f", "-")
-        header, row = kubectl("get", "nodes").splitlines()
-        assert header.split() == ["NAME", "STATUS", "ROLES", "AGE", "VERSION"]
-        assert row.split()[:3] == ["n1", "Ready", "<none>"]
-        pool["spec"] = {"cidr": "10.9.0.0/16"}
-        manifest["items"] = [pool]
-        assert "configured" in kubectl("apply", "-f", "-")
-        assert kubectl("get", "ippool", "p", "-o", "jsonpath={.spec.cidr}") == "10.9.0.0/16"
-        assert "deleted" in kubectl("delete", "node", "n1")
+    assert "node/n1 created" in kubectl("apply", "-f", "-")
+    header, row = kubectl("get", "nodes").splitlines()
+    assert header.split() == ["NAME", "STATUS", "ROLES", "AGE", "VERSION"]
+    assert row.split()[:3] == ["n1", "Ready", "<none>"]
+    pool["spec"] = {"cidr": "10.9.0.0/16"}
+    manifest["items"] = [pool]
+    assert "configured" in kubectl("apply", "-f", "-")
+    assert kubectl("get", "ippool", "p", "-o", "jsonpath={.spec.cidr}") == "10.9.0.0/16"
+    assert "deleted" in kubectl("delete", "node", "n1")
 
 
 @pytest.fixture
