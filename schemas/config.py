@@ -67,6 +67,7 @@ class Debug(Struct, frozen=True, kw_only=True):
     gsoEnabled: bool = True  # noqa: N815
     translateUplinkAddrMaskTo64: bool = True  # noqa: N815
     fetchV6LLntries: int = 5  # noqa: N815 - seconds
+    servicesEnabled: bool = True  # noqa: N815
 
 
 DEFAULT_STARTUP_CONF = """\
@@ -115,6 +116,12 @@ class NodeConfig:
     bgp_restart_s: int = 120
     bgp_resync_s: float = 10.0
     cni_deadline_s: float = 4.5
+    service_prefixes: tuple[str, ...] = ()
+    policy_source: str = "none"
+    node_source: str = "kubernetes"
+    felix_socket: Path = Path("/var/run/calico/felix-dataplane.sock")
+    felix_driver: Path | None = None
+    health_check_address: str = ""
 
     @property
     def bus(self) -> Path:
@@ -172,6 +179,11 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
+def _prefixes(text: str) -> tuple[str, ...]:
+    """A comma list of prefixes, host bits cut off."""
+    return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+
+
 def _host_address(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
@@ -196,6 +208,12 @@ VARIABLES = (
     Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", _seconds(1, 300), "s; VPP not configured: NIC given back"),
     Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", _seconds(0.1, 60), "s; a CNI call is answered by then"),
     Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", _one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
+    Variable("SERVICE_PREFIX", "service_prefixes", _prefixes, "ranges of the cluster's service addresses, comma list"),
+    Variable("VPPD_POLICY", "policy_source", _one_of("none", "felix"), "who says policies: none, felix"),
+    Variable("VPPD_NODE_SOURCE", "node_source", _one_of("kubernetes", "felix"), "who says nodes and pools"),
+    Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
+    Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
+    Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
     Variable("VPPD_BGP_RESYNC", "bgp_resync_s", _seconds(0, 3600), "s; learnt routes kept for silent peers"),
 )
@@ -228,6 +246,8 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
 def _impossible(config: NodeConfig) -> list[str]:
     """Values that are well formed one by one and cannot be true together."""
     wrong = []
+    if config.node_source == "felix" and config.policy_source != "felix":
+        wrong.append("VPPD_NODE_SOURCE: felix needs VPPD_POLICY felix")
     uplinks = config.interfaces.uplinkInterfaces
     if sum(uplink.isMain for uplink in uplinks) > 1:
         wrong.append("CALICOVPP_INTERFACES: uplinkInterfaces: more than one isMain")

@@ -98,11 +98,114 @@ class BgpPeer(Fact, frozen=True):
 
 
 class PodInterface(Fact, frozen=True):
-    """A pod interface that CNI has set up (key: "<namespace>/<pod>/<interface>"; owner: cni)."""
+    """A pod interface of this node (key: "<namespace>/<pod>/<interface>"; owner: cni)."""
 
     interface: str  # intent name of the tun in VPP
     netns: str
     addresses: tuple[str, ...] = ()
+    coming: bool = False  # asked for, and not set up yet
+
+
+class ServicePort(Struct, frozen=True, omit_defaults=True):
+    """One port of a Service. Where packets go is said by the slices' port of the same name."""
+
+    port: int
+    protocol: str = "TCP"  # TCP | UDP | SCTP
+    name: str = ""
+    node_port: int = 0
+
+
+class Ingress(Struct, frozen=True, omit_defaults=True):
+    """One address of a load balancer; mode "Proxy": the balancer ends connections, nodes leave it alone."""
+
+    ip: str
+    mode: str = "VIP"  # VIP | Proxy
+
+
+class Service(Fact, frozen=True):
+    """core/v1 Service (key: "<namespace>/<name>"; owner: kube-watch).
+
+    `problems`: what of the object could not be read and was left out, by field.
+    """
+
+    type: str = "ClusterIP"  # ClusterIP | NodePort | LoadBalancer | ExternalName
+    created: str = ""  # creationTimestamp, RFC 3339; of two that claim one address, the oldest has it
+    cluster_ips: tuple[str, ...] = ()  # without "None"
+    external_ips: tuple[str, ...] = ()
+    ingress: tuple[Ingress, ...] = ()
+    ports: tuple[ServicePort, ...] = ()
+    headless: bool = False  # clusterIP None, or labelled service.kubernetes.io/headless
+    proxy_name: str = ""  # label service.kubernetes.io/service-proxy-name: another proxy's business
+    internal_local: bool = False  # internalTrafficPolicy Local
+    external_local: bool = False  # externalTrafficPolicy Local
+    affinity_s: int | None = None  # sessionAffinity ClientIP: its timeout
+    node_ports: bool = True  # allocateLoadBalancerNodePorts
+    health_check_node_port: int = 0
+    source_ranges: tuple[str, ...] = ()
+    annotations: dict[str, str] = {}  # those that begin with cni.projectcalico.org/
+    problems: tuple[str, ...] = ()
+
+
+class SlicePort(Struct, frozen=True, omit_defaults=True):
+    """A port of a slice; None: every port of the endpoint."""
+
+    port: int | None
+    protocol: str = "TCP"
+    name: str = ""
+
+
+class Endpoint(Struct, frozen=True, omit_defaults=True):
+    """One endpoint of a slice, with what Kubernetes calls its conditions (unset: as the API defines it)."""
+
+    addresses: tuple[str, ...]
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    node: str | None = None
+    zone_hints: tuple[str, ...] = ()
+    node_hints: tuple[str, ...] = ()
+
+
+class EndpointSlice(Fact, frozen=True):
+    """discovery.k8s.io/v1 EndpointSlice (key: "<namespace>/<name>"; owner: kube-watch)."""
+
+    service: str  # "<namespace>/<service>", from the label kubernetes.io/service-name; "" without
+    ip_version: int  # 4 | 6
+    ports: tuple[SlicePort, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class ServiceStatus(Fact, frozen=True):
+    """What became of a Service on this node (key: "<namespace>/<name>"; owner: services).
+
+    `problems`: fields that are not or cannot be served, addresses that another Service has, unreadable parts.
+    """
+
+    translations: int = 0
+    backends: int = 0  # usable ones, over all ports
+    problems: tuple[str, ...] = ()
+
+
+class ServiceAddress(Fact, frozen=True):
+    """An address that this node can be sent traffic for (key: prefix; owner: services).
+
+    It is advertised if a range of the BGP configuration contains it.
+    """
+
+    services: tuple[str, ...]  # "<namespace>/<name>" of those behind it
+
+
+class PolicyStatus(Fact, frozen=True):
+    """What became of an object that Felix told of (owner: policy).
+
+    Key: "felix" (the connection), "workload/<namespace>/<pod>/<endpoint>", "host/<name>", "policy/<name>",
+    "profile/<name>", "ip-set/<id>", "pool/<id>", "config/<key>". `state`: "up" | "down" | "error" for endpoints,
+    "in-sync" | "syncing" | "away" for the connection, "ok" | "error" for the others.
+    """
+
+    state: str
+    problems: tuple[str, ...] = ()
 
 
 class Process(Fact, frozen=True):

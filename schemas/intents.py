@@ -4,21 +4,24 @@ An intent names an object and its whole wanted value; it is never an order. Obje
 *key*; VPP's own numbers (sw_if_index, table ids beyond the fixed ones) never appear. Interfaces are
 named by their intent name, e.g. `uplink/eth0`, `host/eth0`, `pod/default/web-0/eth0`; tables
 (VRFs) by name, e.g. `default`, `punt`, `pods`. One file in `actors/vpp_writer/kinds/` says how
-each of these is told to VPP.
+each of these is told to VPP. Translation and source NAT are in `cnat.py`, policies in `npol.py`.
 """
 
 from msgspec import Struct
 
+from schemas.cnat import CnatFeature as CnatFeature
+from schemas.cnat import SnatAddresses as SnatAddresses
+from schemas.cnat import SnatExclusion as SnatExclusion
+from schemas.cnat import SnatMember as SnatMember
+from schemas.cnat import SnatPolicy as SnatPolicy
+from schemas.cnat import Translation as Translation
+from schemas.intent import Intent as Intent
+from schemas.npol import InterfacePolicies as InterfacePolicies
+from schemas.npol import IpSet as IpSet
+from schemas.npol import Policy as Policy
+
 DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
 FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # spec/guard.md section 1
-
-
-class Intent(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
-    """Base of all intents. `key` is unique over all owners."""
-
-    @property
-    def key(self) -> str:
-        raise NotImplementedError
 
 
 class Table(Intent, frozen=True, tag="table"):
@@ -146,9 +149,13 @@ class Ip6(Intent, frozen=True, tag="ip6"):
 
 
 class AdminUp(Intent, frozen=True, tag="admin-up"):
-    """An interface that is administratively up. Gone: down."""
+    """An interface that is administratively up. Gone: down.
+
+    `when_policed` waits for `InterfacePolicies`: no packet passes before what filters it is in place.
+    """
 
     interface: str
+    when_policed: bool = False
 
     @property
     def key(self) -> str:
@@ -197,13 +204,14 @@ class Neighbour(Intent, frozen=True, tag="neighbour"):
 class Path(Struct, frozen=True, omit_defaults=True):
     """One way out of a route: a next hop, an interface, both, or a lookup in another table.
 
-    With none of them the path drops.
+    With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".
     """
 
     next_hop: str | None = None
     interface: str | None = None
     table: str | None = None
     weight: int = 1
+    unreachable: bool = False
 
 
 class Route(Intent, frozen=True, tag="route"):
@@ -326,6 +334,15 @@ AnyIntent = (
     | ProxyArp
     | ProxyArpInterface
     | NdProxy
+    | CnatFeature
+    | SnatAddresses
+    | SnatPolicy
+    | SnatExclusion
+    | SnatMember
+    | Translation
+    | IpSet
+    | Policy
+    | InterfacePolicies
 )
 
 

@@ -18,7 +18,15 @@ class Word(NamedTuple):
 
 
 INTENT = "intent"
-INTENT_OWNERS = ("guard", "cni", "routing")
+INTENT_OWNERS = ("guard", "cni", "routing", "services", "policy")
+
+
+FELIX_WORDS = ("node", "ip-pool")  # said by kube-watch, or by policy where Felix is the source of truth
+
+
+def owner_of(word: str, source: str) -> str | None:
+    """Who says `word` to the managers; `source` is `kubernetes` or `felix` (VPPD_NODE_SOURCE)."""
+    return "policy" if source == "felix" and word in FELIX_WORDS else WORDS[word].owner
 
 
 def status_word(owner: str) -> str:
@@ -31,6 +39,11 @@ WORDS: dict[str, Word] = {
     "bgp-configuration": Word(facts.BgpConfiguration, "kube-watch", "<object name>"),
     "ip-pool": Word(facts.IpPool, "kube-watch", "<object name>"),
     "block-affinity": Word(facts.BlockAffinity, "kube-watch", "<object name>"),
+    "service": Word(facts.Service, "kube-watch", "<namespace>/<name>"),
+    "endpoint-slice": Word(facts.EndpointSlice, "kube-watch", "<namespace>/<name>"),
+    "service-status": Word(facts.ServiceStatus, "services", "<namespace>/<name>"),
+    "service-address": Word(facts.ServiceAddress, "services", "<prefix>"),
+    "policy-status": Word(facts.PolicyStatus, "policy", "<object>/<name>..."),
     "vpp": Word(facts.VppProcess, "guard", "vpp"),
     "uplink": Word(facts.Uplink, "guard", "<Linux interface>"),
     "epoch": Word(facts.VppEpoch, "vpp-writer", "vpp"),

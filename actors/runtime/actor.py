@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from schemas.facts import Fact
 from schemas.intents import Intent
-from schemas.topics import WORD_OF, WORDS
+from schemas.topics import WORD_OF, owner_of
 
 if TYPE_CHECKING:
     from actors.runtime.loop import Runtime
@@ -33,6 +33,7 @@ class Actor:
 
     name: ClassVar[str]
     handlers: ClassVar[dict[str, str]] = {}  # word -> method name
+    node_source: str = "kubernetes"  # who says nodes and pools: VPPD_NODE_SOURCE
     runtime: "Runtime"
 
     def __init_subclass__(cls) -> None:
@@ -46,7 +47,7 @@ class Actor:
     def streams(self) -> Iterable[tuple[str, str]]:
         """(word, owner) of all that this actor hears and must have heard whole before it speaks."""
         for word in self.handlers:
-            owner = WORDS[word].owner
+            owner = owner_of(word, self.node_source)
             if owner is not None:
                 yield word, owner
 

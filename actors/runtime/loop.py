@@ -190,6 +190,7 @@ def run(make: Callable[[NodeConfig], Actor], name: str, command: str, descriptio
 
     async def main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
         actor = make(config)
+        actor.node_source = config.node_source
         actor.runtime = Runtime(actor, config, peer, log, stop)
         return await actor.runtime.live()
 

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec, facts, intents, statuses
+from schemas.cnat import Backend
+from schemas.npol import Match, Rule
 from schemas.topics import INTENT_OWNERS, WORDS, status_word
 
 SAMPLES = Path(codec.__file__).parent / "samples" / "rows.json"
@@ -25,6 +27,24 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "epoch": [facts.VppEpoch(connected=True, epoch=3, pid=17, version="26.10")],
     "bgp-peer": [facts.BgpPeer(asn=64512, state="established", node="n2", routes=2)],
     "pod-interface": [facts.PodInterface(interface="pod/d/w/eth0", netns="/run/netns/w")],
+    "service": [
+        facts.Service(
+            type="LoadBalancer",
+            created="2026-01-01T00:00:00Z",
+            cluster_ips=("10.96.0.10",),
+            ingress=(facts.Ingress("203.0.113.1"),),
+            ports=(facts.ServicePort(53, "UDP", "dns", 30053),),
+            external_local=True,
+        )
+    ],
+    "endpoint-slice": [
+        facts.EndpointSlice(
+            "d/dns", 4, (facts.SlicePort(5353, "UDP", "dns"),), (facts.Endpoint(("10.0.0.4",), node="n1"),)
+        )
+    ],
+    "service-status": [facts.ServiceStatus(1, 1, ('ports[1].protocol: "X" is not TCP, UDP or SCTP',))],
+    "service-address": [facts.ServiceAddress(("d/dns",))],
+    "policy-status": [facts.PolicyStatus("error", ("not ready",))],
     "process": [facts.Process(session=1, pid=2, waiting=("bus: no broker",), counters={"turns": 1})],
     "intent": [
         intents.Table("pods", 4, 2),
@@ -48,6 +68,15 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
         intents.ProxyArp("host-tap-eth0", "0.0.0.0", "255.255.255.255"),
         intents.ProxyArpInterface("host/eth0"),
         intents.NdProxy("host/eth0"),
+        intents.CnatFeature("uplink/eth0"),
+        intents.SnatAddresses("192.0.2.7", "2001:db8::7"),
+        intents.SnatPolicy(),
+        intents.SnatExclusion("10.0.0.0/16"),
+        intents.SnatMember("pod/d/w/eth0", "pod"),
+        intents.Translation("10.96.0.10", 53, 17, (Backend("10.0.0.4", 5353),)),
+        intents.IpSet("s:1", "ip-port", ("10.0.0.4,6,80",)),
+        intents.Policy("p", tx=(Rule("allow", protocol=6, destination=Match(ports=((80, 81),))),)),
+        intents.InterfacePolicies("pod/d/w/eth0", tx=("p",)),
     ],
     status_word("cni"): [
         statuses.Pending(1, ("interface/uplink/eth0",)),

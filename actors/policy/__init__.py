@@ -1,0 +1,1 @@
+"""Policy manager: what Felix says becomes what VPP's npol plugin enforces."""

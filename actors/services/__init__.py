@@ -1,0 +1,1 @@
+"""Services manager: Services and EndpointSlices become translations in VPP."""

@@ -1,0 +1,11 @@
+"""The base of all intents."""
+
+from msgspec import Struct
+
+
+class Intent(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """What VPP should hold of one object. `key` is unique over all owners."""
+
+    @property
+    def key(self) -> str:
+        raise NotImplementedError

@@ -1,0 +1,110 @@
+"""Intents for VPP's npol plugin: IP sets, policies of rules, and which interface they hold on.
+
+"rx" is what VPP receives on the interface, "tx" what it sends there: a pod's egress is rx, its ingress tx.
+Facts and traps: spec/policies.md section 4; VPP: npol.api.
+"""
+
+from msgspec import Struct
+
+from schemas.intent import Intent
+
+ACTIONS = ("allow", "deny", "pass")  # pass: go on with the profiles
+DEFAULTS = ("allow", "deny", "pass")
+SET_TYPES = ("ip", "ip-port", "net")
+
+
+class IpSet(Intent, frozen=True, tag="ip-set"):
+    """A named set that rules match against (VPP: npol_ipset_create, npol_ipset_add_del_members).
+
+    `members`, sorted, each once: "10.0.0.1" (ip), "10.0.0.1,6,80": address, protocol number, port (ip-port),
+    "10.0.0.0/24" without host bits (net). An "ip-port" set may only grow: VPP's removal takes others with it,
+    so a set that loses a member gets another name.
+    """
+
+    name: str
+    type: str  # ip | ip-port | net
+    members: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return ip_set_key(self.name)
+
+
+class Match(Struct, frozen=True, omit_defaults=True):
+    """What one side (source or destination) of a packet must be like.
+
+    Addresses: in one of `nets` (if any are given) and in one of `sets` (if any). Ports: in one of the inclusive
+    ranges `ports`, or (address, protocol, port) in one of `port_sets`; either is enough.
+    """
+
+    nets: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()  # names of ip or net sets
+    ports: tuple[tuple[int, int], ...] = ()
+    port_sets: tuple[str, ...] = ()  # names of ip-port sets
+
+
+NOTHING = Match()
+
+
+class Rule(Struct, frozen=True, omit_defaults=True):
+    """One rule: all that is given must hold; of the `not_` matches no single entry may.
+
+    VPP matches everything, both families, where nothing is given.
+    """
+
+    action: str  # allow | deny | pass
+    protocol: int | None = None
+    not_protocol: int | None = None
+    source: Match = NOTHING
+    destination: Match = NOTHING
+    not_source: Match = NOTHING
+    not_destination: Match = NOTHING
+
+
+class Policy(Intent, frozen=True, tag="policy"):
+    """Rules in order, of each direction (VPP: npol_rule_create, npol_policy_create)."""
+
+    name: str
+    rx: tuple[Rule, ...] = ()
+    tx: tuple[Rule, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return policy_key(self.name)
+
+
+class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
+    """What holds on an interface (VPP: npol_configure_policies). Gone: everything passes.
+
+    Policies (by name) are asked in order; what none decides gets the default: "allow", "deny", or "pass": the
+    profiles are asked, then their default. `invert`: the world is behind the interface, not a workload.
+    """
+
+    interface: str
+    rx: tuple[str, ...] = ()
+    tx: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    rx_default: str = "deny"
+    tx_default: str = "deny"
+    rx_profile_default: str = "deny"
+    tx_profile_default: str = "deny"
+    invert: bool = False
+
+    @property
+    def key(self) -> str:
+        return interface_policies_key(self.interface)
+
+
+def ip_set_key(name: str) -> str:
+    """Key of the IP set called `name`."""
+    return f"ip-set/{name}"
+
+
+def policy_key(name: str) -> str:
+    """Key of the policy called `name`."""
+    return f"policy/{name}"
+
+
+def interface_policies_key(interface: str) -> str:
+    """Key of what holds on the interface."""
+    return f"interface-policies/{interface}"
