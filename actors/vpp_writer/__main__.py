@@ -10,10 +10,11 @@ import asyncio
 import time
 
 from actors.vpp_writer import journal
+from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
 from actors.vpp_writer.journal import Journal, Recalled
 from actors.vpp_writer.ledger import Ledger
-from actors.vpp_writer.vpp_api import NoAnswer, VppApi, VppGone
+from actors.vpp_writer.vpp_api import VppApi, VppGone
 from actors.vpp_writer.writer import Writer, identify
 from bus.log import Log
 from bus.peer import Change, Peer, Synced

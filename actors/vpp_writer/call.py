@@ -42,3 +42,7 @@ class Never(Exception):
 
 class Later(Exception):
     """VPP refused or did not answer: tried again with backoff."""
+
+
+class NoAnswer(Exception):
+    """A call was not answered in time: its outcome is unknown."""

@@ -17,7 +17,13 @@ from actors.vpp_writer.kinds import ALL
 
 HANDSHAKE = ("sockclnt_create", "sockclnt_create_reply", "sockclnt_delete", "get_api_json", "get_api_json_reply")
 VITAL = ("control_ping", "show_version", "sw_interface_dump", "ip_table_dump", "ip_route_dump", "ip_address_dump")
-DETAILS = ("sw_interface_details", "ip_table_details", "ip_route_details", "ip_address_details")
+DETAILS = (
+    "sw_interface_details",
+    "ip_table_details",
+    "ip_route_details",
+    "ip_address_details",
+    "cnat_translation_details",
+)
 
 
 class Unfit(Exception):
@@ -79,4 +85,5 @@ def remember(cache: Path, table: Iterable[str], description: str) -> None:
 
 
 def _path(cache: Path, table: Iterable[str]) -> Path:
-    return cache / f"api-{zlib.crc32(','.join(sorted(table)).encode()):08x}.json"
+    known = ",".join(sorted({*table, *used()}))  # an update of this process may use more of the same VPP
+    return cache / f"api-{zlib.crc32(known.encode()):08x}.json"

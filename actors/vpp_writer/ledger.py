@@ -4,7 +4,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from actors.vpp_writer.call import Never
 from actors.vpp_writer.claims import Claim, Claims
@@ -29,6 +29,7 @@ class Ledger:
         self.suspects: dict[str, Suspect] = {}
         self.unsure: set[str] = set()  # held perhaps: to be written again, or deleted
         self.dirty: set[str] = set()
+        self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.changed: set[tuple[str, str]] = set()
         self._dependants = Dependants()
@@ -67,6 +68,7 @@ class Ledger:
         self.dirty |= set(self.held) | self.claims.keys()
         self.held, self._dependants = {}, Dependants()
         self.unsure.clear()
+        self.lingering.clear()
         self._waiters.clear()
         self.retries.clear()
 
@@ -107,7 +109,8 @@ class Ledger:
 
     def plan(self, now: float, in_place: Callable[[Intent, Intent], bool]) -> Plan:
         """The plan for all that is dirty or due, which is not dirty any more after this."""
-        keys, self.dirty = self.dirty | self.retries.due(now), set()
+        keys, self.dirty = self.dirty | self.retries.due(now) | self.lingering, set()
+        self.lingering = set()
         for key in keys - self.held.keys():
             if self.claims.get(key) is None:
                 self.retries.forget(key)
@@ -116,6 +119,13 @@ class Ledger:
     def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]:
         """All that must go when `going` go and `coming` come; `going` included."""
         return self._dependants.of(going, coming)
+
+    def needed(self, key: str) -> bool:
+        """Does a held object need it? Then it cannot go yet, and is looked at again in the next plan."""
+        needed = self._dependants.needed(key)
+        if needed:
+            self.lingering.add(key)
+        return needed
 
     def hold_perhaps(self, key: str, held: Held) -> None:
         """VPP may hold the object, nobody knows: it is written again if it is wanted, and deleted if not."""
@@ -147,7 +157,7 @@ class Ledger:
         for key, held in self.held.items():
             claim = self.claims.get(key)
             if claim is not None and claim.intent == held.intent:
-                self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, dict(held.details)))
+                self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, public(held.details)))
 
     def say_away(self, reason: str) -> None:
         """VPP is not there: everything waits for it."""
@@ -173,3 +183,8 @@ class Ledger:
             states[f"intents_{type(status).__name__.lower()}"] += 1
         names = ("intents_pending", "intents_applied", "intents_failed", "intents_rejected")
         return {**dict.fromkeys(names, 0), **states, "objects_held": len(self.held)}
+
+
+def public(details: Mapping[str, int | str]) -> dict[str, int | str]:
+    """The details that a status tells: numbers; lists of them, which are texts, are the writer's own."""
+    return {name: value for name, value in details.items() if isinstance(value, int)}

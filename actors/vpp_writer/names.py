@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from actors.vpp_writer.call import Later
 from schemas.intents import FIXED_TABLES, interface_key, table_key
+from schemas.npol import ip_set_key, policy_key
 
 NONE = 0xFFFFFFFF  # VPP's "no index"
 
@@ -17,6 +18,12 @@ class HasDetails(Protocol):
 
     @property
     def details(self) -> Mapping[str, Any]: ...
+
+
+class Learnt(NamedTuple):
+    """What was learnt of an object of which only the first part is made."""
+
+    details: Mapping[str, Any]
 
 
 class Names:
@@ -34,6 +41,18 @@ class Names:
         if not table_needs(name, ip_version):
             return FIXED_TABLES[name]
         return int(self._detail(table_key(name, ip_version), "table_id"))
+
+    def ip_set(self, name: str) -> int:
+        """The id of a held IP set. Raises Later if it has gone meanwhile."""
+        return int(self._detail(ip_set_key(name), "set_id"))
+
+    def policy(self, name: str) -> int:
+        """The id of a held policy. Raises Later if it has gone meanwhile."""
+        return int(self._detail(policy_key(name), "policy_id"))
+
+    def including(self, key: str, details: Mapping[str, Any]) -> "Names":
+        """These names, and those of an object that is not held yet."""
+        return Names({**self._held, key: Learnt(details)})
 
     def _detail(self, key: str, detail: str) -> Any:
         held = self._held.get(key)

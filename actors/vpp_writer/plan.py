@@ -1,7 +1,8 @@
 """What to delete and what to write, and in which order. Pure.
 
 Deletes go in falling rank, then writes in rising rank. An object goes with what it needs: before an object is
-deleted, those that need it are; if they are still wanted they are written again, or wait for it.
+deleted, those that need it are; if they are still wanted they are written again, or wait for it. Objects that linger
+go last, and only if nothing needs them any more: what needed them has been changed in place.
 """
 
 from collections import defaultdict
@@ -44,6 +45,10 @@ class Dependants:
         for other in kind_of(intent).after(intent):
             self._after[other].discard(key)
 
+    def needed(self, key: str) -> bool:
+        """Does a held object need it?"""
+        return bool(self._needing.get(key))
+
     def of(self, keys: Iterable[str], coming: Iterable[str]) -> set[str]:
         """All that must go when `keys` go and `coming` come, directly or through others; `keys` included."""
         found = set(keys)
@@ -61,10 +66,14 @@ class Dependants:
 
 @dataclass(frozen=True)
 class Plan:
-    """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank."""
+    """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank.
+
+    `late`, in falling rank: to be deleted at the end, if nothing needs them then.
+    """
 
     deletes: list[list[str]]
     writes: list[list[str]]
+    late: list[list[str]] = field(default_factory=list)
 
 
 class State(Protocol):
@@ -89,10 +98,12 @@ def make_plan(
     keys, held = set(dirty), state.held
     targets = {key: target for key in keys if (target := wanted(key)) is not None}
     coming = targets.keys() - held.keys()
-    going = set()
+    going, late = set(), set()
     for key in keys & held.keys():
         present, target = held[key].intent, targets.get(key)
-        if target is None or (target != present and not in_place(present, target)):
+        if target is None and kind_of(present).lingers:
+            late.add(key)
+        elif target is None or (target != present and not in_place(present, target)):
             going.add(key)
     going = state.dependants(going, _able(coming, targets, held)) & held.keys()
     again = {k for k in targets.keys() & held.keys() - going if targets[k] != held[k].intent or k in state.unsure}
@@ -100,6 +111,7 @@ def make_plan(
     return Plan(
         deletes=_groups({key: held[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),
+        late=_groups({key: held[key].intent for key in late - going}, falling=True),
     )
 
 

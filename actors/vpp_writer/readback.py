@@ -13,6 +13,7 @@ from actors.vpp_writer.kinds.kind import There
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
 from actors.vpp_writer.vpp_api import VppApi
+from schemas.cnat import Translation
 from schemas.intents import Address, Route, Table, interface_key
 
 
@@ -20,16 +21,17 @@ async def look(api: VppApi, held: Mapping[str, Held]) -> There:
     """Interfaces and tables that VPP has and that are not held."""
     indices = {h.details.get("sw_if_index") for h in held.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in indices]
-    return There(interfaces, list(await api.dump("ip_table_dump")))
+    translations = await api.dump("cnat_translation_dump") if api.has("cnat_translation_dump") else []
+    return There(interfaces, list(await api.dump("ip_table_dump")), list(translations))
 
 
 async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
-    """Keys of held objects that VPP turns out not to hold: interfaces, tables, addresses, routes."""
+    """Keys of held objects that VPP turns out not to hold: interfaces, tables, addresses, routes, translations."""
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
     lost = {key for key, h in held.items() if not _has_interface(h, rows)}
     lost |= await _tables(api, held)
     present = {key: h for key, h in held.items() if key not in lost}
-    return lost | await _addresses(api, present) | await _routes(api, present)
+    return lost | await _addresses(api, present) | await _routes(api, present) | await _translations(api, present)
 
 
 def _has_interface(held: Held, rows: Mapping[int, Any]) -> bool:
@@ -82,6 +84,19 @@ async def _routes(api: VppApi, held: Mapping[str, Held]) -> set[str]:
         there = _prefixes(rows)
         lost |= {key for key, prefix in wanted.items() if prefix not in there}
     return lost
+
+
+async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+    wanted = {key: h for key, h in held.items() if isinstance(h.intent, Translation)}
+    if not wanted:
+        return set()
+    there = There(translations=list(await api.dump("cnat_translation_dump")))
+    known = {int(row.translation.id): There(translations=[row]) for row in there.translations}
+    return {
+        key
+        for key, h in wanted.items()
+        if (row := known.get(int(h.details["id"]))) is None or kind_of(h.intent).recognise(h.intent, row) is None
+    }
 
 
 def _prefixes(rows: Iterable[Any]) -> set[str]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from actors.vpp_writer import definitions
+from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
 
 FRAME = struct.Struct(">QII")
 REPLY = struct.Struct(">HI")  # message number, context
+REPLY_TO = struct.Struct(">HII")  # message number, client, context: so some replies begin (feature_is_enabled_reply)
 WINDOW = 32
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
@@ -27,10 +29,6 @@ CLIENT_NAME = "vppd-writer"
 
 class VppGone(Exception):
     """VPP has closed the socket, or is not there."""
-
-
-class NoAnswer(Exception):
-    """A call was not answered in time: its outcome is unknown."""
 
 
 class VppApi:
@@ -169,6 +167,8 @@ class VppApi:
     def _take(self, data: bytes) -> None:
         number, context = REPLY.unpack_from(data)
         definition = self._by_number.get(number)
+        if definition is not None and definition.fields[1] == "client_index":
+            number, _, context = REPLY_TO.unpack_from(data)
         future = self._waiting.get(context)
         details = self._details.get(context)
         if definition is None or (future is None and details is None):

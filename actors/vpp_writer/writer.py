@@ -6,20 +6,21 @@ neighbours; the end of VPP stops everything until there is a new one.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from actors.vpp_writer import journal, readback
-from actors.vpp_writer.call import Call, Confirm, Later, Never
+from actors.vpp_writer import journal, readback, sweep
+from actors.vpp_writer.call import Call, Confirm, Later, Never, NoAnswer
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.journal import Gone, Journal, Life, Suspect
 from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.kind import Details, Kind, There
-from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.kinds.kind import Details, Kind, There, Work
+from actors.vpp_writer.ledger import Ledger, public
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
 from actors.vpp_writer.retvals import name_of
-from actors.vpp_writer.vpp_api import NoAnswer, VppApi, VppGone
+from actors.vpp_writer.vpp_api import VppApi, VppGone
 from bus.peer import Peer
 from schemas.codec import fingerprint
 from schemas.intents import Intent
@@ -36,6 +37,7 @@ class Writer:
         self._there = There()
         self.epoch = 0
         self.unknown: dict[str, Held] = {}  # objects whose calls have begun and not ended
+        self._littered = False  # may VPP hold objects that nobody knows of?
 
     @property
     def _names(self) -> Names:
@@ -60,6 +62,7 @@ class Writer:
     async def _meet_again(self, before: Life, unknown: Mapping[str, Held]) -> None:
         """The same VPP as before: what it turned out to have lost is written again, what is unsure too."""
         ledger = self._ledger
+        self._littered = True
         self.epoch, ledger.suspects = before.epoch, dict(before.suspects)
         sure = {key: held for key, held in ledger.held.items() if key not in unknown}
         lost = ledger.lose(await readback.missing(self._api, sure))
@@ -88,26 +91,34 @@ class Writer:
                 await self._together([self._write(key) for key in group if key not in self._ledger.suspects])
             for key in suspects:  # alone: if VPP dies again, it is known of what
                 await self._write(key)
+            for group in plan.late:
+                await self._together([self._delete(key) for key in group if not self._ledger.needed(key)])
+        await self._sweep()
         self._ledger.say_all(self.epoch)
         self._ledger.forget_unwanted()
         if self._journal.wants_compaction(len(self._ledger.held)):
             life = await identify(self._api)
             self._journal.start(Life(self.epoch, life.pid, life.started, self._ledger.suspects), self._ledger.held)
 
-    def _in_place(self, old: Intent, new: Intent) -> bool:
-        if type(old) is not type(new):
-            return False
-        try:
-            return kind_of(new).update(old, new, self._names) is not None
-        except Later:
-            return False
+    async def _sweep(self) -> None:
+        """Takes away what a life that ended in the middle has left in VPP, and no dump would find."""
+        if self._littered and sweep.settled(self._ledger):
+            for call in await sweep.calls(self._api, self._ledger.held):
+                await self._call(call)
+            self._littered = False
 
-    async def _together(self, work: Sequence[Any]) -> None:
-        """All of them, to their end; then VppGone if VPP ended meanwhile."""
+    def _in_place(self, old: Intent, new: Intent) -> bool:
+        return type(old) is type(new) and kind_of(new).in_place(old, new, self._names)
+
+    async def _together(self, work: Sequence[Any]) -> list[Any]:
+        """All of them, to their end; then the first failure is raised, or VppGone if VPP ended meanwhile."""
+        if len(work) == 1:
+            return [await work[0]]
         results = await asyncio.gather(*work, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        for failure in (result for result in results if isinstance(result, BaseException)):
+            self._littered = True  # what the others have made may not be known to anybody
+            raise failure
+        return results
 
     # --- one object
 
@@ -133,39 +144,43 @@ class Writer:
             self._ledger.hold(key, held)
             self._journal.note(journal.done_of(key, held))
             self._ledger.suspects.pop(key, None)
-            status = Applied(fingerprint(claim.intent), self.epoch, dict(details))
+            status = Applied(fingerprint(claim.intent), self.epoch, public(details))
             self._ledger.say(claim.owner, key, status)
         self.unknown.pop(key, None)
 
     async def _make(self, kind: Kind[Any], key: str, claim: Claim) -> Details:
-        """Updates, recognises or creates the object. Returns its details."""
+        """Changes, completes or creates the object. Returns its details."""
         held = self._ledger.held.get(key)
         if held is not None and key not in self._ledger.unsure:
-            for call in kind.update(held.intent, claim.intent, self._names) or []:
-                await self._call(call)
-            return held.details
-        details: Details | None = held.details if held is not None and kind.learns else None
-        details = details or kind.recognise(claim.intent, self._there)
-        if details is None:
-            replies = [await self._call(call) for call in kind.create(claim.intent, self._names)]
-            details = kind.learn(claim.intent, replies)
-        try:
-            for call in kind.follow(claim.intent, details):
-                await self._call(call)
-        except (Later, NoAnswer):
-            await self._undo(kind, key, Held(claim.owner, claim.intent, details))
-            raise
-        return details
+            return await self._run(kind.change(held.intent, claim.intent, self._names, held.details))
+        known: Details | None = held.details if held is not None and kind.learns else None
+        known = known or kind.recognise(claim.intent, self._there)
+        return await self._run(kind.make(claim.intent, self._names, known))
 
-    async def _undo(self, kind: Kind[Any], key: str, half: Held) -> None:
-        """Takes away an object of which only the first part could be made."""
-        for call in kind.delete(half.intent, Names({**self._ledger.held, key: half})):
-            await self._call(call)
+    async def _run(self, work: Work) -> Details:
+        """Makes the calls that the work asks for, until it is done. Raises what it raises."""
+        step: Callable[[], Sequence[Call]] = lambda: next(work)  # noqa: E731
+        while True:
+            try:
+                calls = step()
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            try:
+                replies = await self._together([self._call(call) for call in calls])
+            except (Later, NoAnswer) as failure:
+                step = partial(work.throw, failure)
+            else:
+                step = partial(work.send, replies)
 
     async def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
         self._peer.counters["vpp_errors_total"] += 1
         self._ledger.failed(key, claim, str(failure), time.time())
-        self._journal.note(Gone(key))
+        held = self._ledger.held.get(key)
+        if held is not None and (kind_of(held.intent).torn or isinstance(failure, NoAnswer)):
+            self._ledger.lose([key])  # and made anew, with all that needs it; what is left of it is swept up
+            self._littered = True
+            held = None
+        self._journal.note(Gone(key) if held is None else journal.done_of(key, held))
         if isinstance(failure, NoAnswer):  # it may have been made all the same: then it is recognised next time
             self._there = await readback.look(self._api, self._ledger.held)
 
@@ -175,8 +190,8 @@ class Writer:
         self._begin(key, held)
         gone = kind.needs(held.intent) - self._ledger.held.keys()  # and the object with what it needs
         try:
-            for call in [] if gone else kind.delete(held.intent, self._names):
-                await self._call(call)
+            if not gone:
+                await self._run(kind.unmake(held.intent, self._names, held.details))
         except (Later, NoAnswer) as failure:
             self._peer.counters["vpp_errors_total"] += 1
             self._ledger.failed(key, Claim(held.owner, held.intent), f"delete: {failure}", time.time())

@@ -29,6 +29,8 @@ plugins {{
   plugin af_packet_plugin.so {{ enable }}
   plugin tap_plugin.so {{ enable }}
   plugin ping_plugin.so {{ enable }}
+  plugin cnat_plugin.so {{ enable }}
+  plugin npol_plugin.so {{ enable }}
 }}
 """
 
@@ -142,6 +144,10 @@ class Vpp:
         """What an independent client is answered."""
         assert self._client is not None, "VPP is not running"
         return getattr(self._client.api, message)(**fields)
+
+    def show(self, what: str) -> str:
+        """What VPP shows to people."""
+        return str(self.ask("cli_inband", cmd=f"show {what}").reply)
 
     def interfaces(self) -> dict[str, Any]:
         """Rows of sw_interface_dump by tag; untagged ones by VPP's name."""

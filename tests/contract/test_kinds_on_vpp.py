@@ -4,7 +4,7 @@ A step says what is wanted and what an independent client then reads. Nothing of
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,7 +14,6 @@ from schemas.intents import (
     AdminUp,
     AfPacket,
     Gso,
-    Intent,
     InterfaceTable,
     Ip6,
     Loopback,
@@ -35,28 +34,14 @@ from schemas.intents import (
     Tap,
     Unnumbered,
 )
+from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Life
 from tests.contract.machine import Namespace, Vpp
+from tests.contract.steps import LOOP, MAC, OTHER_LOOP, OTHER_MAC, UP, Case, Reading, Step, index
 
 NONE = 0xFFFFFFFF
-MAC, OTHER_MAC = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-LOOP = Loopback(name="loop/a", mac=MAC, tag="loop-a")
-OTHER_LOOP = Loopback(name="loop/b", mac=OTHER_MAC, tag="loop-b")
-UP = AdminUp(interface="loop/a")
 RED4 = Table(name="red", ip_version=4, table_id=77)
 RED6 = Table(name="red", ip_version=6, table_id=78)
-Reading = Callable[[Vpp], Any]
-
-
-class Step(NamedTuple):
-    """What is wanted of the kind at a time, and what VPP then shows."""
-
-    wanted: tuple[Intent, ...]
-    shown: Any
-
-
-def index(vpp: Vpp, tag: str = "loop-a") -> int:
-    return int(vpp.interfaces()[tag].sw_if_index)
 
 
 def path_of(path: Any) -> tuple[Any, ...]:
@@ -132,7 +117,9 @@ def group(accepts: bool, *more: MulticastPath) -> MulticastRoute:
 
 DROP, LOOKUP = (2, NONE, 0, "0.0.0.0", 1), (0, NONE, 77, "0.0.0.0", 1)
 WITH_ADDRESS = (LOOP, UP, Address(interface="loop/a", address="10.9.0.1/24", when_up=True))
-CASES: dict[str, tuple[type[Intent], tuple[Intent, ...], Reading, tuple[Step, ...]]] = {
+CASES: dict[str, Case] = {
+    **cnat_cases.CASES,
+    **npol_cases.CASES,
     "tables": (
         Table,
         (),
@@ -327,7 +314,7 @@ def left_over(vpp: Vpp) -> Any:
         (number, v): set(vpp.routes(number, v)) for (_, v), number in {("", 4): 0, ("", 6): 0, **vpp.tables()}.items()
     }
     by_tag = {tag: vpp.addresses(row.sw_if_index) for tag, row in vpp.interfaces().items() if row.sw_if_index}
-    return routes, by_tag, ranges(vpp)
+    return routes, by_tag, ranges(vpp), cnat_cases.everything(vpp), npol_cases.everything(vpp)
 
 
 def test_every_kind_is_in_this_suite() -> None:

@@ -11,6 +11,14 @@ from actors.vpp_writer.kinds.attributes import (
     MtuKind,
     RxModeKind,
 )
+from actors.vpp_writer.kinds.cnat import (
+    CnatFeatureKind,
+    SnatAddressesKind,
+    SnatExclusionKind,
+    SnatMemberKind,
+    SnatPolicyKind,
+    TranslationKind,
+)
 from actors.vpp_writer.kinds.hosting import (
     NdProxyKind,
     NeighbourLimitsKind,
@@ -21,6 +29,7 @@ from actors.vpp_writer.kinds.hosting import (
 )
 from actors.vpp_writer.kinds.interfaces import AfPacketKind, LoopbackKind, TapKind
 from actors.vpp_writer.kinds.kind import Kind
+from actors.vpp_writer.kinds.npol import InterfacePoliciesKind, IpSetKind, PolicyKind
 from actors.vpp_writer.kinds.routes import MulticastRouteKind, RouteKind
 from actors.vpp_writer.kinds.tables import TableKind
 from schemas.intents import Intent
@@ -47,6 +56,15 @@ ALL: tuple[Kind[Any], ...] = (
     ProxyArpKind(),
     ProxyArpInterfaceKind(),
     NdProxyKind(),
+    SnatAddressesKind(),
+    SnatPolicyKind(),
+    SnatExclusionKind(),
+    CnatFeatureKind(),
+    SnatMemberKind(),
+    TranslationKind(),
+    IpSetKind(),
+    PolicyKind(),
+    InterfacePoliciesKind(),
 )
 KINDS: dict[type[Intent], Kind[Any]] = {kind.intent: kind for kind in ALL}
 

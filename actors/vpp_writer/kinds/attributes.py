@@ -5,6 +5,7 @@ from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind, i
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.retvals import values
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
+from schemas.npol import interface_policies_key
 
 RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
 ADMIN_UP = 1  # if_status_flags
@@ -155,7 +156,8 @@ class AdminUpKind(Kind[AdminUp]):
     messages = ("sw_interface_set_flags",)
 
     def needs(self, intent: AdminUp) -> set[str]:
-        return {interface_key(intent.interface)}
+        policed = {interface_policies_key(intent.interface)} if intent.when_policed else set()
+        return {interface_key(intent.interface)} | policed
 
     def create(self, intent: AdminUp, names: Names) -> list[Call]:
         return [Call("sw_interface_set_flags", {"sw_if_index": names.interface(intent.interface), "flags": ADMIN_UP})]

@@ -1,24 +1,28 @@
 """What the writer must know of each kind of object: order, needs, calls as data, read-back. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Any, ClassVar, Generic, TypeVar
 
-from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.names import Names
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 Details = Mapping[str, int | str]
+# What an object takes: batches of calls, each sent together, and their replies come back. A call that fails is
+# thrown in as Later or NoAnswer. Returns the object's details.
+Work = Generator[Sequence[Call], Sequence[Any], Details]
 
 
 @dataclass
 class There:
-    """What VPP turned out to have at connect: rows of sw_interface_dump and ip_table_dump, unless they are held."""
+    """What VPP turned out to have at connect, unless it is held: rows of the dumps of these objects."""
 
     interfaces: list[Any] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
+    translations: list[Any] = field(default_factory=list)
 
     def tagged(self, tag: str) -> dict[str, int | str] | None:
         """The interface with that tag."""
@@ -34,16 +38,23 @@ class There:
 
 
 # Ranks: created in rising order, deleted in falling order.
-SETTING, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, UP, ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(12)
+SETTING, IP_SET, POLICY, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, POLICED, UP = range(10)
+ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(10, 15)
 
 
 class Kind(Generic[I]):
-    """One kind. `messages` are the API messages without which it is unavailable."""
+    """One kind. `messages` are the API messages without which it is unavailable.
+
+    Most kinds say `create`, `update` and `delete`, lists of calls that follow one another; those whose calls hang
+    on the replies to others say `make`, `change` and `unmake` instead.
+    """
 
     intent: ClassVar[type[Intent]]
     rank: ClassVar[int]
     messages: ClassVar[tuple[str, ...]]
     learns: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
+    lingers: ClassVar[bool] = False  # unwanted, it stays until those that need it do without (make before break)
+    torn: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
 
     def check(self, intent: I) -> None:
         """Raises Never, naming the field, if VPP could never hold this."""
@@ -75,6 +86,42 @@ class Kind(Generic[I]):
     def follow(self, intent: I, details: Details) -> list[Call]:
         """Calls that complete `create` and need what was learnt from it."""
         return []
+
+    def in_place(self, old: I, new: I, names: Names) -> bool:
+        """Can it be changed while it is held? If what the new value needs is not there yet, the old one stays."""
+        try:
+            return self.update(old, new, names) is not None
+        except Later:
+            return True
+
+    def make(self, intent: I, names: Names, known: Details | None) -> Work:
+        """Makes it; `known`: it is there, perhaps in part. Half of it is taken away again if the rest fails."""
+        details = known
+        if details is None:
+            replies: list[Any] = []
+            for call in self.create(intent, names):
+                replies += yield [call]
+            details = self.learn(intent, replies)
+        try:
+            for call in self.follow(intent, details):
+                yield [call]
+        except (Later, NoAnswer):
+            for call in self.delete(intent, names.including(intent.key, details)):
+                yield [call]
+            raise
+        return details
+
+    def change(self, old: I, new: I, names: Names, details: Details) -> Work:
+        """Changes it in place."""
+        for call in self.update(old, new, names) or ():
+            yield [call]
+        return details
+
+    def unmake(self, intent: I, names: Names, details: Details) -> Work:
+        """Takes it away."""
+        for call in self.delete(intent, names):
+            yield [call]
+        return details
 
     def recognise(self, intent: I, there: There) -> dict[str, int | str] | None:
         """The details of this very object, if VPP has it already: made by an earlier life of this process.

@@ -11,7 +11,7 @@ from actors.vpp_writer.retvals import values
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
 PATHS_MAX = 255  # n_paths is one byte
-NORMAL, DROP = 0, 2  # fib_path_type
+NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
 PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
@@ -30,7 +30,7 @@ def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> d
         "rpf_id": 0,
         "weight": one.weight,
         "preference": 0,
-        "type": DROP if nothing else NORMAL,
+        "type": UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
         "flags": 0,
         "proto": PROTO[hop_version],
         "nh": {"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
@@ -72,6 +72,8 @@ class RouteKind(Kind[Route]):
             if version_of_hop(one) not in (None, version):
                 raise Never(f"next_hop: {one.next_hop} is not of the family of {intent.prefix}")
             within("weight", one.weight, 1, 255)
+            if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
+                raise Never("paths: an unreachable path leads nowhere")
             if one.table is not None and (one.interface is not None or one.next_hop is not None):
                 raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
 

@@ -1,0 +1,302 @@
+"""VPP's cnat plugin: the feature on interfaces, source NAT, translations of service addresses.
+
+Traps: a translation without paths ends VPP; source NAT's other settings are refused before its addresses; an
+interface takes the feature twice if told twice (spec/services.md section 2); what SnatAddressesKind tells.
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.kinds.kind import (
+    ATTRIBUTE,
+    ROUTE,
+    SETTING,
+    Details,
+    Kind,
+    There,
+    Work,
+    family,
+    version_of_address,
+    version_of_prefix,
+    within,
+)
+from actors.vpp_writer.names import NONE, Names
+from actors.vpp_writer.retvals import values
+from schemas.cnat import (
+    SNAT_KEY,
+    Backend,
+    CnatFeature,
+    SnatAddresses,
+    SnatExclusion,
+    SnatMember,
+    SnatPolicy,
+    Translation,
+)
+from schemas.intents import interface_key
+
+GONE = values("NO_SUCH_ENTRY", "FEATURE_DISABLED")
+POLICIES = {"none": 0, "if-prefix": 1, "k8s": 2}  # cnat_snat_policies
+TABLES = {"include-v4": 0, "include-v6": 1, "pod": 2, "host": 3}  # cnat_snat_policy_table
+NO_CLIENT_AND_DEFAULT = 2 | 4  # cnat_snat_policy_flags
+ALLOC_PORT_AND_NO_CLIENT = 1 | 8  # cnat_translation_flags
+NO_NAT = 2  # cnat_endpoint_tuple_flags
+BALANCERS = {"default": 0, "maglev": 1}  # cnat_lb_type
+LOCAL0 = 0  # VPP's interface for itself
+PROTOCOLS = (6, 17, 132)
+PATHS_MAX = 8192  # of a Maglev table
+HASH_MAX = 0x1FF
+ARC, FEATURE = "ip4-unicast", "cnat-lookup-ip4"  # one of those that the plugin enables together
+
+
+class CnatFeatureKind(Kind[CnatFeature]):
+    """The feature, on all four arcs of an interface (feature_cnat_enable_disable)."""
+
+    intent = CnatFeature
+    rank = ATTRIBUTE
+    messages = ("feature_cnat_enable_disable", "feature_is_enabled")
+
+    def needs(self, intent: CnatFeature) -> set[str]:
+        return {interface_key(intent.interface)}
+
+    def make(self, intent: CnatFeature, names: Names, known: Details | None) -> Work:
+        if not (yield from self._is_on(intent, names)):
+            yield [self._call(intent, names, True)]
+        return {}
+
+    def unmake(self, intent: CnatFeature, names: Names, details: Details) -> Work:
+        if (yield from self._is_on(intent, names)):
+            yield [self._call(intent, names, False)]
+        return {}
+
+    def _is_on(self, intent: CnatFeature, names: Names) -> Any:
+        fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": names.interface(intent.interface)}
+        (reply,) = yield [Call("feature_is_enabled", fields)]
+        return reply.is_enabled
+
+    def _call(self, intent: CnatFeature, names: Names, enable: bool) -> Call:
+        fields = {"sw_if_index": names.interface(intent.interface), "enable_disable": enable}
+        return Call("feature_cnat_enable_disable", fields)
+
+
+class SnatAddressesKind(Kind[SnatAddresses]):
+    """The addresses; with the first of them VPP makes the settings of source NAT.
+
+    They are never taken away: VPP would go on with settings that it has freed, and show and use the old addresses
+    whatever it is told afterwards. Without a policy they do nothing. A family that goes keeps its address likewise.
+
+    VPP takes the settings for new ones, and forgets all prefixes, whenever the table of included IPv4 interfaces is
+    empty (VPP: cnat_snat_policy_entry_is_init): `local0`, which no packet ever comes from, stays in it.
+    """
+
+    intent = SnatAddresses
+    rank = SETTING
+    messages = ("cnat_set_snat_addresses_v2", "cnat_snat_policy_add_del_if")
+
+    def check(self, intent: SnatAddresses) -> None:
+        if intent.ip4 is None and intent.ip6 is None:
+            raise Never("ip4, ip6: at least one is needed")
+        for name, text, version in (("ip4", intent.ip4, 4), ("ip6", intent.ip6, 6)):
+            if text is not None and version_of_address(name, text) != version:
+                raise Never(f"{name}: {text} is not IPv{version}")
+
+    def create(self, intent: SnatAddresses, names: Names) -> list[Call]:
+        fields = {
+            "fwd_fib_index": 0,
+            "ret_fib_index": 0,
+            "snat_ip4": intent.ip4 or "0.0.0.0",
+            "snat_ip6": intent.ip6 or "::",
+            "sw_if_index": NONE,
+            "flags": NO_CLIENT_AND_DEFAULT,
+        }
+        keeper = {"sw_if_index": LOCAL0, "is_add": 1, "table": TABLES["include-v4"]}
+        return [Call("cnat_set_snat_addresses_v2", fields), Call("cnat_snat_policy_add_del_if", keeper)]
+
+    def update(self, old: SnatAddresses, new: SnatAddresses, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: SnatAddresses, names: Names) -> list[Call]:
+        return []
+
+
+class SnatPolicyKind(Kind[SnatPolicy]):
+    """Which flows get another source."""
+
+    intent = SnatPolicy
+    rank = ATTRIBUTE
+    messages = ("cnat_set_snat_policy",)
+
+    def check(self, intent: SnatPolicy) -> None:
+        if intent.policy not in POLICIES:
+            raise Never(f"policy: {intent.policy!r} is not one of {', '.join(POLICIES)}")
+
+    def needs(self, intent: SnatPolicy) -> set[str]:
+        return {SNAT_KEY}
+
+    def create(self, intent: SnatPolicy, names: Names) -> list[Call]:
+        return [Call("cnat_set_snat_policy", {"policy": POLICIES[intent.policy]})]
+
+    def update(self, old: SnatPolicy, new: SnatPolicy, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: SnatPolicy, names: Names) -> list[Call]:
+        return [Call("cnat_set_snat_policy", {"policy": POLICIES["none"]}, fine=GONE)]
+
+
+class SnatExclusionKind(Kind[SnatExclusion]):
+    """A destination prefix without source NAT."""
+
+    intent = SnatExclusion
+    rank = ATTRIBUTE
+    messages = ("cnat_snat_policy_add_del_exclude_pfx",)
+
+    def check(self, intent: SnatExclusion) -> None:
+        version_of_prefix("prefix", intent.prefix)
+
+    def needs(self, intent: SnatExclusion) -> set[str]:
+        return {SNAT_KEY}
+
+    def create(self, intent: SnatExclusion, names: Names) -> list[Call]:
+        return [self._call(intent, 1, frozenset())]
+
+    def delete(self, intent: SnatExclusion, names: Names) -> list[Call]:
+        return [self._call(intent, 0, GONE)]
+
+    def _call(self, intent: SnatExclusion, add: int, fine: frozenset[int]) -> Call:
+        fields = {"is_add": add, "prefix": intent.prefix}
+        return Call("cnat_snat_policy_add_del_exclude_pfx", fields, fine=fine)
+
+
+class SnatMemberKind(Kind[SnatMember]):
+    """An interface in one of the tables of source NAT. VPP keeps it by number: it goes before its interface."""
+
+    intent = SnatMember
+    rank = ATTRIBUTE
+    messages = ("cnat_snat_policy_add_del_if",)
+
+    def check(self, intent: SnatMember) -> None:
+        if intent.table not in TABLES:
+            raise Never(f"table: {intent.table!r} is not one of {', '.join(TABLES)}")
+
+    def needs(self, intent: SnatMember) -> set[str]:
+        return {SNAT_KEY, interface_key(intent.interface)}
+
+    def create(self, intent: SnatMember, names: Names) -> list[Call]:
+        return [self._call(intent, names, 1, frozenset())]
+
+    def delete(self, intent: SnatMember, names: Names) -> list[Call]:
+        return [self._call(intent, names, 0, GONE)]
+
+    def _call(self, intent: SnatMember, names: Names, add: int, fine: frozenset[int]) -> Call:
+        fields = {"sw_if_index": names.interface(intent.interface), "is_add": add, "table": TABLES[intent.table]}
+        return Call("cnat_snat_policy_add_del_if", fields, fine=fine)
+
+
+class TranslationKind(Kind[Translation]):
+    """A translation. VPP knows it by (address, port, protocol) too: an update of one that is there keeps its id.
+
+    Balancer, hash and a kept path's flags count only when it is made (spec/services.md section 3).
+    """
+
+    intent = Translation
+    rank = ROUTE
+    messages = ("cnat_translation_update", "cnat_translation_del", "cnat_translation_dump")
+    learns = True
+
+    def check(self, intent: Translation) -> None:
+        version = version_of_address("vip", intent.vip)
+        within("port", intent.port, 1, 65535)
+        within("backends", len(intent.backends), 1, PATHS_MAX)
+        within("hash_bits", intent.hash_bits, 0, HASH_MAX)
+        if intent.protocol not in PROTOCOLS:
+            raise Never(f"protocol: {intent.protocol} is not TCP (6), UDP (17) or SCTP (132)")
+        if intent.load_balancer not in BALANCERS:
+            raise Never(f"load_balancer: {intent.load_balancer!r} is not one of {', '.join(BALANCERS)}")
+        for backend in intent.backends:
+            within("backends: port", backend.port, 0, 65535)
+            if version_of_address("backends: address", backend.address) != version:
+                raise Never(f"backends: {backend.address} is not of the family of {intent.vip}")
+            if backend.source is not None and version_of_address("backends: source", backend.source) != version:
+                raise Never(f"backends: source {backend.source} is not of the family of {intent.vip}")
+
+    def in_place(self, old: Translation, new: Translation, names: Names) -> bool:
+        flags = {_identity(backend): backend.no_nat for backend in old.backends}
+        kept_differ = any(flags.get(_identity(b), b.no_nat) != b.no_nat for b in new.backends)
+        return _made_with(old) == _made_with(new) and not kept_differ
+
+    def make(self, intent: Translation, names: Names, known: Details | None) -> Work:
+        if known is not None and (known["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
+            yield [_delete(known)]  # what it was made with cannot be told, or differs
+        (reply,) = yield [_update(intent)]
+        return _details(reply.id, intent)
+
+    def change(self, old: Translation, new: Translation, names: Names, details: Details) -> Work:
+        (reply,) = yield [_update(new)]
+        return _details(reply.id, new)
+
+    def unmake(self, intent: Translation, names: Names, details: Details) -> Work:
+        yield [_delete(details)]
+        return details
+
+    def recognise(self, intent: Translation, there: There) -> dict[str, int | str] | None:
+        for row in there.translations:
+            vip = row.translation.vip
+            if (str(vip.addr), vip.port, int(row.translation.ip_proto)) == _place(intent):
+                return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
+        return None
+
+
+def _place(intent: Translation) -> tuple[str, int, int]:
+    return str(ip_address(intent.vip)), intent.port, intent.protocol
+
+
+def _made_with(intent: Translation) -> tuple[str, int, bool]:
+    return intent.load_balancer, intent.hash_bits, intent.real_ip
+
+
+def _is_special(intent: Translation) -> bool:
+    """Has it what a dump does not show?"""
+    return bool(intent.hash_bits) or any(backend.no_nat for backend in intent.backends)
+
+
+def _identity(backend: Backend) -> tuple[str, int, str | None]:
+    return backend.address, backend.port, backend.source
+
+
+def _details(number: int, intent: Translation) -> dict[str, int | str]:
+    return {"id": int(number), "balancer": BALANCERS[intent.load_balancer]}
+
+
+def _delete(details: Details) -> Call:
+    return Call("cnat_translation_del", {"id": details["id"]}, fine=values("NO_SUCH_ENTRY"))
+
+
+def _update(intent: Translation) -> Call:
+    translation = {
+        "vip": _endpoint(intent.vip, intent.port),
+        "id": 0,
+        "ip_proto": intent.protocol,
+        "is_real_ip": intent.real_ip,
+        "flags": ALLOC_PORT_AND_NO_CLIENT,
+        "lb_type": BALANCERS[intent.load_balancer],
+        "n_paths": len(intent.backends),
+        "flow_hash_config": intent.hash_bits,
+        "paths": list(_paths(intent.backends)),
+    }
+    return Call("cnat_translation_update", {"translation": translation})
+
+
+def _paths(backends: Sequence[Backend]) -> Iterator[dict[str, Any]]:
+    for backend in backends:
+        yield {
+            "dst_ep": _endpoint(backend.address, backend.port),
+            "src_ep": _endpoint(backend.source or "::", 0),
+            "flags": NO_NAT if backend.no_nat else 0,
+        }
+
+
+def _endpoint(address: str, port: int) -> dict[str, Any]:
+    version = ip_address(address).version
+    addr = {"af": family(version), "un": {f"ip{version}": address}}
+    return {"addr": addr, "sw_if_index": NONE, "if_af": 0, "port": port}

@@ -1,0 +1,325 @@
+"""VPP's npol plugin: IP sets, policies with their rules, what holds on an interface.
+
+Traps (spec/policies.md section 4): VPP checks no reference, and a freed rule that is still referenced matches
+everything. So what is new is made before anything refers to it, and what is old goes when nothing does any more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.kind import (
+    IP_SET,
+    POLICED,
+    POLICY,
+    Details,
+    Kind,
+    Work,
+    version_of_prefix,
+    within,
+)
+from actors.vpp_writer.names import Names
+from actors.vpp_writer.retvals import values
+from schemas.cnat import cnat_key
+from schemas.intents import interface_key
+from schemas.npol import (
+    ACTIONS,
+    DEFAULTS,
+    SET_TYPES,
+    InterfacePolicies,
+    IpSet,
+    Match,
+    Policy,
+    Rule,
+    ip_set_key,
+    policy_key,
+)
+
+MEMBERS_MAX = 500  # of one call
+TYPE = {name: number for number, name in enumerate(SET_TYPES)}  # npol_ipset_type
+ACTION = {"allow": 0, "deny": 1, "pass": 3}  # npol_rule_action; 2, "log", would end the policy
+DEFAULT = {name: number for number, name in enumerate(DEFAULTS)}  # npol_policy_default
+CIDR, PORT_RANGE, PORT_SET, ADDRESS_SET = range(4)  # npol_entry_type
+L4_PROTOCOL = 3  # npol_rule_filter_type
+NO_FILTER = {"value": 0, "type": 0, "should_match": 0}
+FILTERS = 3
+GONE = values("NO_SUCH_ENTRY")
+
+
+class IpSetKind(Kind[IpSet]):
+    """An IP set. VPP does not look for duplicates, so a change sends only what is new and what goes."""
+
+    intent = IpSet
+    rank = IP_SET
+    messages = ("npol_ipset_create", "npol_ipset_add_del_members", "npol_ipset_delete")
+    learns = True
+    lingers = True
+    torn = True
+
+    def check(self, intent: IpSet) -> None:
+        if intent.type not in TYPE:
+            raise Never(f"type: {intent.type!r} is not one of {', '.join(SET_TYPES)}")
+        if len(set(intent.members)) != len(intent.members):
+            raise Never("members: one is given twice")
+        for member in intent.members:
+            _check_member(intent.type, member)
+
+    def in_place(self, old: IpSet, new: IpSet, names: Names) -> bool:
+        shrinks = not set(old.members) <= set(new.members)
+        return old.type == new.type and not (new.type == "ip-port" and shrinks)
+
+    def make(self, intent: IpSet, names: Names, known: Details | None) -> Work:
+        (reply,) = yield [Call("npol_ipset_create", {"type": TYPE[intent.type]})]
+        details = {"set_id": int(reply.set_id)}
+        try:
+            for call in _members(details, intent.type, intent.members, add=True):
+                yield [call]
+        except (Later, NoAnswer):
+            yield [_delete_set(details)]
+            raise
+        return details
+
+    def change(self, old: IpSet, new: IpSet, names: Names, details: Details) -> Work:
+        before, after = set(old.members), set(new.members)
+        for members, add in ((after - before, True), (before - after, False)):
+            for call in _members(details, new.type, sorted(members), add=add):
+                yield [call]
+        return details
+
+    def unmake(self, intent: IpSet, names: Names, details: Details) -> Work:
+        yield [_delete_set(details)]
+        return details
+
+
+class PolicyKind(Kind[Policy]):
+    """A policy and its rules. `details`: its id, and those of its rules, in order, as text."""
+
+    intent = Policy
+    rank = POLICY
+    messages = (
+        "npol_rule_create",
+        "npol_rule_delete",
+        "npol_policy_create",
+        "npol_policy_update",
+        "npol_policy_delete",
+        "cli_inband",  # npol has no dumps: see sweep.py
+    )
+    learns = True
+    lingers = True
+
+    def check(self, intent: Policy) -> None:
+        for direction in ("rx", "tx"):
+            for number, rule in enumerate(getattr(intent, direction)):
+                try:
+                    _check_rule(rule)
+                except Never as never:
+                    raise Never(f"{direction}[{number}].{never}") from None
+
+    def needs(self, intent: Policy) -> set[str]:
+        matches = (match for rule in (*intent.rx, *intent.tx) for match in _matches(rule))
+        return {ip_set_key(name) for match, _, _ in matches for name in (*match.sets, *match.port_sets)}
+
+    def in_place(self, old: Policy, new: Policy, names: Names) -> bool:
+        return True
+
+    def make(self, intent: Policy, names: Names, known: Details | None) -> Work:
+        ids = [int(r.rule_id) for r in (yield [_rule(rule, names) for rule in (*intent.rx, *intent.tx)])]
+        details = _details(intent, ids, 0)
+        try:
+            (reply,) = yield [Call("npol_policy_create", _items(details))]
+        except (Later, NoAnswer):
+            yield [_delete_rule(number) for number in ids]
+            raise
+        return _details(intent, ids, int(reply.policy_id))
+
+    def change(self, old: Policy, new: Policy, names: Names, details: Details) -> Work:
+        """New rules, the policy with them in one step, then the old rules go."""
+        free = defaultdict[Rule, list[int]](list)
+        for rule, number in zip((*old.rx, *old.tx), _ids(details, "rx") + _ids(details, "tx"), strict=True):
+            free[rule].append(number)
+        rules = (*new.rx, *new.tx)
+        kept = [free[rule].pop(0) if free[rule] else None for rule in rules]
+        fresh = [rule for rule, number in zip(rules, kept, strict=True) if number is None]
+        made = [int(reply.rule_id) for reply in (yield [_rule(rule, names) for rule in fresh])]
+        coming = iter(made)
+        ids = [next(coming) if number is None else number for number in kept]
+        changed = _details(new, ids, int(details["policy_id"]))
+        try:
+            yield [Call("npol_policy_update", {"policy_id": changed["policy_id"], **_items(changed)})]
+        except (Later, NoAnswer):
+            yield [_delete_rule(number) for number in made]
+            raise
+        yield [_delete_rule(number) for numbers in free.values() for number in numbers]
+        return changed
+
+    def unmake(self, intent: Policy, names: Names, details: Details) -> Work:
+        yield [Call("npol_policy_delete", {"policy_id": details["policy_id"]}, fine=GONE)]
+        yield [_delete_rule(number) for number in _ids(details, "rx") + _ids(details, "tx")]
+        return details
+
+
+class InterfacePoliciesKind(Kind[InterfacePolicies]):
+    """What holds on an interface; replaced whole, in one step. Gone: everything passes.
+
+    Policies are enforced only where the cnat feature is on, so that must be there first.
+    """
+
+    intent = InterfacePolicies
+    rank = POLICED
+    messages = ("npol_configure_policies",)
+
+    def check(self, intent: InterfacePolicies) -> None:
+        for field in ("rx_default", "tx_default", "rx_profile_default", "tx_profile_default"):
+            if getattr(intent, field) not in DEFAULT:
+                raise Never(f"{field}: {getattr(intent, field)!r} is not one of {', '.join(DEFAULTS)}")
+
+    def needs(self, intent: InterfacePolicies) -> set[str]:
+        policies = {policy_key(name) for name in (*intent.rx, *intent.tx, *intent.profiles)}
+        return policies | {interface_key(intent.interface), cnat_key(intent.interface)}
+
+    def create(self, intent: InterfacePolicies, names: Names) -> list[Call]:
+        return [_configure(intent, names)]
+
+    def update(self, old: InterfacePolicies, new: InterfacePolicies, names: Names) -> list[Call]:
+        return self.create(new, names)
+
+    def delete(self, intent: InterfacePolicies, names: Names) -> list[Call]:
+        nothing = InterfacePolicies(intent.interface, (), (), (), "allow", "allow", "allow", "allow")
+        return [_configure(nothing, names, values("INVALID_SW_IF_INDEX"))]
+
+
+def _configure(intent: InterfacePolicies, names: Names, fine: frozenset[int] = frozenset()) -> Call:
+    rx, tx, profiles = ([names.policy(n) for n in each] for each in (intent.rx, intent.tx, intent.profiles))
+    fields = {
+        "sw_if_index": names.interface(intent.interface),
+        "num_rx_policies": len(rx),
+        "num_tx_policies": len(tx),
+        "total_ids": len(rx) + len(tx) + len(profiles),
+        "invert_rx_tx": intent.invert,
+        "policy_default_rx": DEFAULT[intent.rx_default],
+        "policy_default_tx": DEFAULT[intent.tx_default],
+        "profile_default_rx": DEFAULT[intent.rx_profile_default],
+        "profile_default_tx": DEFAULT[intent.tx_profile_default],
+        "policy_ids": [*rx, *tx, *profiles],
+    }
+    return Call("npol_configure_policies", fields, fine=fine)
+
+
+# --- IP sets
+
+
+def _check_member(kind: str, member: str) -> None:
+    try:
+        if kind == "ip":
+            ip_address(member)
+        elif kind == "net":
+            ip_network(member)
+        else:
+            address, protocol, port = member.split(",")
+            ip_address(address)
+            within("members: protocol", int(protocol), 0, 255)
+            within("members: port", int(port), 0, 65535)
+    except ValueError as error:
+        raise Never(f"members: {member!r}: {error}") from None
+
+
+def _members(details: Details, kind: str, members: Sequence[str], *, add: bool) -> Iterator[Call]:
+    for first in range(0, len(members), MEMBERS_MAX):
+        some = [{"val": _member(kind, member)} for member in members[first : first + MEMBERS_MAX]]
+        fields = {"set_id": details["set_id"], "is_add": add, "len": len(some), "members": some}
+        yield Call("npol_ipset_add_del_members", fields)
+
+
+def _member(kind: str, member: str) -> dict[str, Any]:
+    if kind == "ip":
+        return {"address": member}
+    if kind == "net":
+        return {"prefix": member}
+    address, protocol, port = member.split(",")
+    return {"tuple": {"address": address, "l4_proto": int(protocol), "port": int(port)}}
+
+
+def _delete_set(details: Details) -> Call:
+    return Call("npol_ipset_delete", {"set_id": details["set_id"]}, fine=GONE)
+
+
+# --- policies and rules
+
+
+def _details(intent: Policy, ids: Sequence[int], number: int) -> dict[str, int | str]:
+    cut = len(intent.rx)
+    return {"policy_id": number, "rx": " ".join(map(str, ids[:cut])), "tx": " ".join(map(str, ids[cut:]))}
+
+
+def _ids(details: Details, direction: str) -> list[int]:
+    return [int(number) for number in str(details[direction]).split()]
+
+
+def rule_ids(details: Details) -> set[int]:
+    """The ids of the rules of a policy."""
+    return {*_ids(details, "rx"), *_ids(details, "tx")}
+
+
+def _items(details: Details) -> dict[str, Any]:
+    items = [{"is_inbound": d == "rx", "rule_id": number} for d in ("rx", "tx") for number in _ids(details, d)]
+    return {"num_items": len(items), "rules": items}
+
+
+def _delete_rule(number: int) -> Call:
+    return Call("npol_rule_delete", {"rule_id": number}, fine=GONE)
+
+
+def _matches(rule: Rule) -> Iterator[tuple[Match, bool, bool]]:
+    """(match, is it of the source, is it a negative one)."""
+    yield rule.source, True, False
+    yield rule.destination, False, False
+    yield rule.not_source, True, True
+    yield rule.not_destination, False, True
+
+
+def _check_rule(rule: Rule) -> None:
+    if rule.action not in ACTION:
+        raise Never(f"action: {rule.action!r} is not one of {', '.join(ACTIONS)}")
+    for field, number in (("protocol", rule.protocol), ("not_protocol", rule.not_protocol)):
+        if number is not None:
+            within(field, number, 0, 255)
+    for match, is_source, is_not in _matches(rule):
+        side = f"{'not_' if is_not else ''}{'source' if is_source else 'destination'}"
+        if len(match.sets) > 1 and not is_not:
+            raise Never(f"{side}.sets: VPP takes one of several as enough")
+        for net in match.nets:
+            version_of_prefix(f"{side}.nets", net)
+        for first, last in match.ports:
+            within(f"{side}.ports", first, 0, last)
+            within(f"{side}.ports", last, first, 65535)
+
+
+def _rule(rule: Rule, names: Names) -> Call:
+    filters = [
+        {"value": number, "type": L4_PROTOCOL, "should_match": should}
+        for number, should in ((rule.protocol, 1), (rule.not_protocol, 0))
+        if number is not None
+    ]
+    entries = [entry for match in _matches(rule) for entry in _entries(*match, names)]
+    fields = {
+        "action": ACTION[rule.action],
+        "filters": filters + [NO_FILTER] * (FILTERS - len(filters)),
+        "num_entries": len(entries),
+        "matches": entries,
+    }
+    return Call("npol_rule_create", {"rule": fields})
+
+
+def _entries(match: Match, is_source: bool, is_not: bool, names: Names) -> Iterator[dict[str, Any]]:
+    """VPP's npol_rule_entry rows."""
+    side = {"is_src": is_source, "is_not": is_not}
+    for net in match.nets:
+        yield {**side, "type": CIDR, "data": {"cidr": net}}
+    for first, last in match.ports:
+        yield {**side, "type": PORT_RANGE, "data": {"port_range": {"start": first, "end": last}}}
+    for name in match.port_sets:
+        yield {**side, "type": PORT_SET, "data": {"set_id": {"set_id": names.ip_set(name)}}}
+    for name in match.sets:
+        yield {**side, "type": ADDRESS_SET, "data": {"set_id": {"set_id": names.ip_set(name)}}}

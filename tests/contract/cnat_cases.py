@@ -1,0 +1,133 @@
+"""Cases of translation and source NAT (VPP: cnat plugin)."""
+
+import re
+from typing import Any
+
+from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, SnatPolicy, Translation
+from tests.contract.machine import Vpp
+from tests.contract.steps import LOOP, OTHER_LOOP, Case, Step, index
+
+NONE = 0xFFFFFFFF
+ADDRESSES = SnatAddresses("192.0.2.7", "2001:db8::7")
+ONE, TWO, SIX = Backend("10.0.0.4", 8080), Backend("10.0.0.5", 0), Backend("fd00::4", 53, source="2001:db8::7")
+
+
+def translations(vpp: Vpp) -> dict[tuple[str, int, int], Any]:
+    """By (address, port, protocol): balancer and paths, whose internal flags are left out."""
+    rows = [row.translation for row in vpp.ask("cnat_translation_dump")]
+    return {
+        (str(row.vip.addr), row.vip.port, int(row.ip_proto)): (
+            int(row.lb_type),
+            {(str(p.dst_ep.addr), p.dst_ep.port, str(p.src_ep.addr), int(p.flags) & 2) for p in row.paths},
+        )
+        for row in rows
+    }
+
+
+def addresses(vpp: Vpp) -> list[tuple[str, str]]:
+    """The addresses of source NAT."""
+    return [(str(row.snat_ip4), str(row.snat_ip6)) for row in vpp.ask("cnat_snat_addresses_dump")]
+
+
+def prefixes(vpp: Vpp) -> set[str]:
+    return set(re.findall(r"[0-9a-f:.]+/\d+", vpp.show("cnat snat-policy")))
+
+
+def members(vpp: Vpp) -> list[tuple[str, ...]]:
+    """The interfaces of each table: included v4, included v6, pod, host. `local0` is always among the first."""
+    tables = re.findall(r"interfaces:((?:\s+\S+\b(?! \w* ?interfaces))*)", vpp.show("cnat snat-policy"))
+    return [tuple(name for name in table.split() if name.startswith("loop")) for table in tables]
+
+
+def has_feature(vpp: Vpp) -> tuple[bool, ...]:
+    pairs = (("ip4-unicast", "cnat-lookup-ip4"), ("ip6-unicast", "cnat-input-ip6"))
+    number = index(vpp)
+    return tuple(
+        bool(vpp.ask("feature_is_enabled", arc_name=arc, feature_name=name, sw_if_index=number).is_enabled)
+        for arc, name in pairs
+    )
+
+
+def everything(vpp: Vpp) -> Any:
+    """All that must not be left behind."""
+    return translations(vpp), prefixes(vpp), [names for names in members(vpp) if names]
+
+
+def service(*backends: Backend, vip: str = "10.96.0.10", **more: Any) -> Translation:
+    return Translation(vip=vip, port=53, protocol=17, backends=backends, **more)
+
+
+KEY, KEY6 = ("10.96.0.10", 53, 17), ("fd00:96::a", 53, 17)
+FIRST, SECOND, THIRD = ("10.0.0.4", 8080, "::", 0), ("10.0.0.5", 0, "::", 0), ("fd00::4", 53, "2001:db8::7", 0)
+CASES: dict[str, Case] = {
+    "cnat on an interface": (
+        CnatFeature,
+        (LOOP,),
+        has_feature,
+        (Step((), (False,) * 2), Step((CnatFeature("loop/a"),), (True,) * 2), Step((), (False,) * 2)),
+    ),
+    "addresses of source NAT": (
+        SnatAddresses,
+        (),
+        addresses,
+        (
+            Step((), []),
+            Step((SnatAddresses("192.0.2.7"),), [("192.0.2.7", "::")]),
+            Step((ADDRESSES,), [("192.0.2.7", "2001:db8::7")]),
+            Step((SnatAddresses("192.0.2.8", "2001:db8::7"),), [("192.0.2.8", "2001:db8::7")]),
+            Step((), [("192.0.2.8", "2001:db8::7")]),  # they stay, and do nothing without a policy
+            Step((SnatAddresses("192.0.2.9", "2001:db8::9"),), [("192.0.2.9", "2001:db8::9")]),
+        ),
+    ),
+    "policy of source NAT": (
+        SnatPolicy,
+        (ADDRESSES,),
+        lambda vpp: None,  # VPP does not show it: test_services_on_vpp.py sends packets
+        (Step((), None), Step((SnatPolicy(),), None), Step((), None)),
+    ),
+    "prefixes without source NAT": (
+        SnatExclusion,
+        (ADDRESSES,),
+        prefixes,
+        (
+            Step((), set()),
+            Step((SnatExclusion("10.0.0.0/16"), SnatExclusion("fd00::/48")), {"10.0.0.0/16", "fd00::/48"}),
+            Step((SnatExclusion("10.0.0.0/16"),), {"10.0.0.0/16"}),
+        ),
+    ),
+    "interfaces in source NAT": (
+        SnatMember,
+        (ADDRESSES, LOOP, OTHER_LOOP),
+        members,
+        (
+            Step((), [(), (), (), ()]),
+            Step((SnatMember("loop/a", "pod"), SnatMember("loop/b", "host")), [(), (), ("loop0",), ("loop1",)]),
+            Step((SnatMember("loop/a", "pod"), SnatMember("loop/a", "include-v4")), [("loop0",), (), ("loop0",), ()]),
+            Step((SnatMember("loop/b", "include-v6"),), [(), ("loop1",), (), ()]),
+        ),
+    ),
+    "prefixes without source NAT, when the last pod leaves": (
+        SnatExclusion,
+        (ADDRESSES, LOOP),
+        lambda vpp: (prefixes(vpp), members(vpp)[0]),
+        (
+            Step((SnatExclusion("10.0.0.0/16"), SnatMember("loop/a", "include-v4")), ({"10.0.0.0/16"}, ("loop0",))),
+            Step((SnatExclusion("10.0.0.0/16"),), ({"10.0.0.0/16"}, ())),
+            Step((SnatExclusion("10.0.0.0/16"), SnatMember("loop/a", "include-v4")), ({"10.0.0.0/16"}, ("loop0",))),
+        ),
+    ),
+    "translations": (
+        Translation,
+        (),
+        translations,
+        (
+            Step((), {}),
+            Step((service(ONE),), {KEY: (0, {FIRST})}),
+            Step((service(ONE, TWO),), {KEY: (0, {FIRST, SECOND})}),
+            Step((service(TWO),), {KEY: (0, {SECOND})}),
+            Step((service(TWO, load_balancer="maglev", hash_bits=1),), {KEY: (1, {SECOND})}),
+            Step((service(ONE), service(SIX, vip="fd00:96::a")), {KEY: (0, {FIRST}), KEY6: (0, {THIRD})}),
+            Step((service(Backend("10.0.0.4", 8080, no_nat=True)),), {KEY: (0, {(*FIRST[:3], 2)})}),
+        ),
+    ),
+}

@@ -1,0 +1,115 @@
+"""Policies change under an interface that they hold on: at no moment is it open, and a crash leaves nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
+from schemas.intents import AdminUp, Intent
+from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from tests.contract import cnat_cases, npol_cases
+from tests.contract.living import Cut, Life
+from tests.contract.machine import Vpp
+from tests.contract.steps import LOOP
+
+DENIED = "tcp 10.9.9.9;999->10.0.0.1;81"  # by the state before and the state after
+POLICIES = InterfacePolicies("loop/a", tx=("p",), rx=("q",))
+COMMON = (LOOP, CnatFeature("loop/a"), AdminUp("loop/a", when_policed=True), SnatAddresses("192.0.2.7"))
+
+
+def web(port: int) -> Rule:
+    return Rule("allow", protocol=6, destination=Match(ports=((port, port),)))
+
+
+def to_ports(name: str) -> Rule:
+    return Rule("allow", destination=Match(port_sets=(name,)))
+
+
+BEFORE: tuple[Intent, ...] = (
+    *COMMON,
+    SnatMember("loop/a", "pod"),
+    SnatExclusion("10.0.0.0/16"),
+    IpSet("ports-1", "ip-port", ("10.0.0.1,6,80", "10.0.0.2,17,53")),
+    IpSet("pods", "ip", ("10.0.0.1",)),
+    Policy("p", tx=(web(22), to_ports("ports-1"))),
+    Policy("q", rx=(Rule("deny", source=Match(sets=("pods",))),)),
+    POLICIES,
+    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
+    Translation("10.96.0.2", 80, 6, (Backend("10.0.0.1", 80),)),
+)
+AFTER: tuple[Intent, ...] = (
+    *COMMON,
+    SnatMember("loop/a", "host"),
+    SnatExclusion("10.1.0.0/16"),
+    IpSet("ports-2", "ip-port", ("10.0.0.1,6,80",)),
+    IpSet("pods", "ip", ("10.0.0.3",)),
+    Policy("p", tx=(web(23), to_ports("ports-2"), web(24))),
+    Policy("new", rx=(web(25),)),
+    InterfacePolicies("loop/a", tx=("p",), rx=("new",)),
+    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),), load_balancer="maglev"),
+    Translation("10.96.0.2", 80, 6, (Backend("10.0.0.1", 80), Backend("10.0.0.2", 80))),
+)
+
+
+def shown(vpp: Vpp) -> Any:
+    return cnat_cases.everything(vpp), *map(sorted, npol_cases.everything(vpp)), npol_cases.interfaces(vpp)
+
+
+def denies(vpp: Vpp) -> bool:
+    """Is the packet denied, and is the interface under policies at all?"""
+    return "DENY" in str(vpp.ask("cli_inband", cmd=f"npol match loop0 outbound {DENIED}").reply)
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("call", range(22))
+def test_a_crash_in_a_change_opens_nothing_and_is_mended_by_a_restart(
+    call: int, answered: bool, vpp: Vpp, life: Callable[[], Life]
+) -> None:
+    whole = life().want(*AFTER, owner="policy")
+    assert whole.unapplied(AFTER, "policy") == {}
+    complete = shown(vpp)
+    whole.want(*BEFORE, owner="policy")
+    assert whole.unapplied(BEFORE, "policy") == {}
+    assert denies(vpp), vpp.show("npol interfaces")
+    whole.stop()
+    cut = life()
+    cut.die_at(call, answered=answered)
+    with pytest.raises(Cut):
+        cut.want(*AFTER, owner="policy")
+    assert denies(vpp), vpp.show("npol interfaces")
+    cut.crash()
+    mended = life().want(*AFTER, owner="policy")
+    assert mended.unapplied(AFTER, "policy") == {}
+    assert denies(vpp), vpp.show("npol interfaces")
+    assert shown(vpp) == complete
+    mended.want(owner="policy")
+    assert npol_cases.everything(vpp) == ([], [], [])
+    assert cnat_cases.translations(vpp) == {}
+
+
+def test_a_restart_with_unchanged_policies_writes_nothing(vpp: Vpp, life: Callable[[], Life]) -> None:
+    life().want(*BEFORE, owner="policy").crash()
+    again = life().want(*BEFORE, owner="policy")
+    assert again.writes == 0
+    assert again.unapplied(BEFORE, "policy") == {}
+
+
+def test_a_changed_policy_keeps_its_rules_that_have_not_changed(vpp: Vpp, life: Callable[[], Life]) -> None:
+    writer = life().want(Policy("p", tx=(web(1), web(2))), owner="policy")
+    before = writer.writes
+    writer.want(Policy("p", tx=(web(2), web(3), web(1))), owner="policy")
+    assert writer.writes - before == 2  # one new rule, and the policy
+
+
+def test_an_interface_is_down_until_its_policies_hold(vpp: Vpp, life: Callable[[], Life]) -> None:
+    def up() -> bool:
+        return bool(int(vpp.interfaces()["loop-a"].flags) & 1)
+
+    ready = (LOOP, CnatFeature("loop/a"), AdminUp("loop/a", when_policed=True))
+    writer = life().want(*ready, owner="cni")
+    assert not up()
+    writer.want(Policy("p"), Policy("q"), POLICIES, owner="policy")
+    assert up()
+    writer.want(Policy("p"), Policy("q"), owner="policy")
+    assert not up()
