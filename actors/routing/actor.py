@@ -1,6 +1,7 @@
 """Routing manager: gobgpd is configured from facts, learnt paths become routes in VPP.
 
 Hears    Node, BgpConfiguration, IpPool, BlockAffinity    facts, from the Kubernetes watcher
+          ServiceAddress                                  from the services manager
 Says      BgpPeer
 Intents   Route
 
@@ -17,7 +18,7 @@ from actors.routing.desired import World, not_ready, routes, unsupported
 from actors.routing.session import Session
 from actors.runtime.actor import Actor, hears
 from schemas.config import NodeConfig
-from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node
+from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Route
 from schemas.topics import INTENT
 
@@ -51,6 +52,10 @@ class RoutingManager(Actor):
     @hears(BlockAffinity)
     def affinity(self, key: str, affinity: BlockAffinity | None) -> None:
         put(self.world.affinities, key, affinity)
+
+    @hears(ServiceAddress)
+    def service_address(self, key: str, address: ServiceAddress | None) -> None:
+        put(self.world.service_addresses, key, address)
 
     def hear(self, word: str, key: str, value: Fact | None) -> None:
         """Every fact may change what gobgpd should hold."""

@@ -1,16 +1,18 @@
 """What BGP and VPP should hold, from facts and learnt paths. Pure.
 
 Spec of routing, sections 2, 3, 5, 7 and 9: mesh between all nodes, sessions per family both ends have; own
-confirmed blocks advertised whole; a learnt prefix becomes a plain route where its pool wants no tunnel.
+confirmed blocks advertised whole; a learnt prefix becomes a plain route where its pool wants no tunnel. Service
+addresses (spec of services, section 6): the configured ranges are advertised by every node, and inside them the
+addresses that only some nodes take traffic for, by those nodes.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
 from actors.routing.gobgp.state import Global, Peer, Wanted
-from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
+from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Path, Route
 
 ASN_DEFAULT = 64512
@@ -29,6 +31,7 @@ class World:
     configurations: dict[str, BgpConfiguration] = field(default_factory=dict)
     pools: dict[str, IpPool] = field(default_factory=dict)
     affinities: dict[str, BlockAffinity] = field(default_factory=dict)
+    service_addresses: dict[str, ServiceAddress] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)  # prefix -> next hop, as gobgpd says now
     kept: dict[str, str] = field(default_factory=dict)  # the same from before, until peers have spoken again
 
@@ -43,7 +46,29 @@ def configuration(world: World) -> BgpConfiguration:
         node_to_node_mesh=True if mesh is None else mesh,
         listen_port=own.listen_port or cluster.listen_port or PORT_DEFAULT,
         log_severity=own.log_severity or cluster.log_severity,
+        service_cluster_ips=cluster.service_cluster_ips,
+        service_external_ips=cluster.service_external_ips,
+        service_load_balancer_ips=cluster.service_load_balancer_ips,
     )
+
+
+def service_ranges(common: BgpConfiguration) -> set[Network]:
+    """The ranges of service addresses that every node advertises."""
+    everywhere = (*common.service_cluster_ips, *common.service_external_ips, *common.service_load_balancer_ips)
+    return set(map(ip_network, everywhere))
+
+
+def advertised_services(world: World, common: BgpConfiguration) -> set[Network]:
+    """What this node advertises of services: the ranges, and its own addresses inside those that may be reached
+    from outside."""
+    outside = set(map(ip_network, (*common.service_external_ips, *common.service_load_balancer_ips)))
+    own = {address for text in world.service_addresses if inside(address := ip_network(text), outside)}
+    return service_ranges(common) | own
+
+
+def inside(network: Network, ranges: Iterable[Network]) -> bool:
+    """Is the prefix part of one of the ranges?"""
+    return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 
 def address_of(node: Node, version: int) -> str | None:
@@ -78,6 +103,7 @@ def bgp(world: World) -> Wanted:
     # gobgpd is given IPv6 before IPv4, as the reference does.
     listen = tuple(own[version] for version in reversed(VERSIONS) if version in own)
     blocks = [block for block in own_blocks(world) if block.version in own]
+    services = [prefix for prefix in advertised_services(world, common) if prefix.version in own]
     return Wanted(
         bgp=Global(
             asn=node.asn or common.asn or ASN_DEFAULT,
@@ -86,7 +112,7 @@ def bgp(world: World) -> Wanted:
             listen_addresses=listen,
         ),
         peers={peer.address: peer for peer in mesh(world, own, common)},
-        paths={str(block): own[block.version] for block in blocks},
+        paths={str(prefix): own[prefix.version] for prefix in (*services, *blocks)},
         blocks=frozenset(map(str, blocks)),
     )
 
@@ -128,10 +154,12 @@ def paths(world: World) -> dict[str, str]:
 
 
 def routes(world: World) -> Iterator[Route]:
-    """A plain route for every usable path."""
-    own = set(map(str, own_blocks(world)))
+    """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
+    own, services = set(map(str, own_blocks(world))), service_ranges(configuration(world))
     for prefix, hop in sorted(paths(world).items()):
-        if prefix not in own and usable(world, prefix, hop) is None:
+        if prefix in own or inside(ip_network(prefix), services):
+            continue
+        if usable(world, prefix, hop) is None:
             yield Route(DEFAULT_TABLE, prefix, (Path(next_hop=hop),))
 
 

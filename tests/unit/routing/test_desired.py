@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from actors.routing.desired import World, bgp, not_ready, router_id, routes, unsupported
-from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
+from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import Path, Route
 
 ME = Node(ip4="192.0.2.1/24", ip6="2001:db8::1/64")
@@ -107,3 +107,36 @@ def test_a_prefix_of_a_family_that_this_node_lacks_is_not_installed() -> None:
     here = world(nodes={"n1": Node(ip4="192.0.2.1/24")}, learnt={"fd48::40/122": "2001:db8::2"})
     assert list(routes(here)) == []
     assert unsupported(here) == ["path fd48::40/122: this node has no IPv6 address"]
+
+
+SERVICES = BgpConfiguration(
+    service_cluster_ips=("10.96.0.0/16", "fd96::/112"),
+    service_external_ips=("203.0.113.0/28",),
+    service_load_balancer_ips=("203.0.113.128/28",),
+)
+
+
+def test_service_ranges_are_advertised_by_every_node_but_not_as_blocks() -> None:
+    wanted = bgp(world(configurations={"default": SERVICES}))
+    ranges = {"10.96.0.0/16", "fd96::/112", "203.0.113.0/28", "203.0.113.128/28"}
+    assert ranges <= set(wanted.paths)
+    assert not ranges & wanted.blocks
+    assert wanted.paths["fd96::/112"] == "2001:db8::1"
+
+
+def test_an_address_of_a_local_service_is_advertised_only_inside_a_range_for_the_outside() -> None:
+    addresses = dict.fromkeys(("203.0.113.5/32", "10.96.0.7/32", "198.51.100.1/32"), ServiceAddress(("d/web",)))
+    wanted = bgp(world(configurations={"default": SERVICES}, service_addresses=addresses))
+    assert wanted.paths["203.0.113.5/32"] == "192.0.2.1"
+    assert not {"10.96.0.7/32", "198.51.100.1/32"} & set(wanted.paths)
+
+
+def test_a_service_range_of_a_family_without_an_own_address_is_not_advertised() -> None:
+    only4 = {"n1": Node(ip4="192.0.2.1/24"), "n2": OTHER}
+    assert "fd96::/112" not in bgp(world(configurations={"default": SERVICES}, nodes=only4)).paths
+
+
+def test_service_addresses_learnt_from_other_nodes_are_no_routes_as_every_node_serves_them() -> None:
+    learnt = {"203.0.113.5/32": "192.0.2.2", "10.96.0.0/16": "192.0.2.2", "10.48.0.64/26": "192.0.2.2"}
+    found = [route.prefix for route in routes(world(configurations={"default": SERVICES}, learnt=learnt))]
+    assert found == ["10.48.0.64/26"]
