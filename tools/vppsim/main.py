@@ -11,6 +11,8 @@ from typing import TextIO
 from bus.log import Log
 from tools.vppsim import cli
 from tools.vppsim.api.server import Server
+from tools.vppsim.cnat.settings import CnatSettings
+from tools.vppsim.cnat.settings import parse as parse_cnat
 from tools.vppsim.devices.maker import Devices
 from tools.vppsim.loop import Loop
 from tools.vppsim.startup import Startup, StartupError, settings
@@ -25,19 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     log = Log("vppsim")
     try:
         startup = settings(options.config.read_text())
+        cnat = parse_cnat(startup.cnat)
     except (OSError, UnicodeDecodeError, StartupError) as error:
         log.error("bad_configuration", file=options.config, error=error)
         return 1
     with _log_stream(startup) as stream:
-        serve(startup, Log("vppsim", stream=stream))
+        serve(startup, cnat, Log("vppsim", stream=stream))
     return 0
 
 
-def serve(startup: Startup, log: Log) -> None:
+def serve(startup: Startup, cnat: CnatSettings, log: Log) -> None:
     """One life."""
     loop = Loop()
     loop.stop_on(signal.SIGTERM, signal.SIGINT)
-    vpp = Vpp(Devices(loop), log, startup.answers_ping)
+    vpp = Vpp(Devices(loop), log, startup.answers_ping, cnat)
     server = Server(loop, startup.api_socket, vpp, log)
     vpp.tell = server.tell
     _execute(startup.exec_file, vpp, log)

@@ -42,6 +42,7 @@ class Startup:
     log_file: Path | None = None
     exec_file: Path | None = None
     answers_ping: bool = True
+    cnat: Stanza = field(default_factory=Stanza)
 
 
 def parse(text: str) -> dict[str, Stanza]:
@@ -95,6 +96,7 @@ def settings(text: str) -> Startup:
         log_file=_path(unix.value("log")),
         exec_file=_path(unix.value("exec") or unix.value("startup-config")),
         answers_ping=_has_plugin(stanzas.get("plugins", Stanza()), "ping_plugin.so"),
+        cnat=stanzas.get("cnat", Stanza()),
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from bus.log import Log
 from tools.vppsim import addressing
 from tools.vppsim.api.errors import NONE
+from tools.vppsim.cnat.plugin import Cnat
+from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.dataplane.arp import Arp
 from tools.vppsim.dataplane.forward import Forward
 from tools.vppsim.dataplane.icmp import Icmp
@@ -42,7 +44,7 @@ class Vpp:
     wants to remember of it. `costless`: (from, to) interfaces between which the TTL is not counted down.
     """
 
-    def __init__(self, devices: Devices, log: Log, answers_ping: bool = True) -> None:
+    def __init__(self, devices: Devices, log: Log, answers_ping: bool = True, cnat: CnatSettings = DEFAULTS) -> None:
         self.devices, self.log = devices, log
         self.counters: Counter[str] = Counter()
         self.started_at = time.time()
@@ -59,6 +61,7 @@ class Vpp:
         self.ingress, self.forward, self.output = Ingress(self), Forward(self), Output(self)
         self.arp, self.nd, self.icmp, self.multicast = Arp(self), Nd(self), Icmp(self), Multicast(self)
         self.local = Local(self, answers_ping)
+        self.cnat = Cnat(self, cnat)
 
     def now(self) -> float:
         """Seconds on a clock that only goes forward."""
@@ -78,6 +81,7 @@ class Vpp:
     def tick(self) -> None:
         """Once every TICK_S."""
         self.neighbours.tick(self.now())
+        self.cnat.tick(self.now())
 
     def forget_client(self, index: int) -> None:
         """An API client has gone."""
@@ -154,6 +158,7 @@ class Vpp:
     def _forget_index(self, index: int) -> None:
         """Nothing that was said of an interface may hold for the next one with its index."""
         self.facts.pop(index, None)
+        self.cnat.forget_interface(index)
         self.costless = {pair for pair in self.costless if index not in pair}
         for family in (4, 6):
             self.local.redirects.pop((family, index), None)

@@ -33,7 +33,7 @@ class Forward:
             self._vpp.count("nd_proxied")
         elif is_multicast(packet.destination):
             self._vpp.multicast.input(packet, interface.tables[packet.family])
-        else:
+        elif not self._vpp.cnat.features or self._vpp.cnat.input(packet, interface):
             self.route(packet, interface.tables[packet.family])
 
     def _agree(self, packet: Packet) -> bool:

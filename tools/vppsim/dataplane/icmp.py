@@ -4,9 +4,11 @@ An error leaves from an address of the interface its packet came in by (that int
 without one nothing is sent. Errors are never sent about errors, multicasts or later fragments (RFC 1122, RFC 4443).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.dataplane.packet import Packet, Passage
+from tools.vppsim.interfaces import LOCAL0
 from tools.vppsim.packets.headers import ICMP, ICMP6, icmp4, icmp6, ip4_header, ip6_header, is_multicast
 from tools.vppsim.packets.vnet import completed
 
@@ -38,12 +40,13 @@ class Icmp:
         self._error(packet, {4: (3, 3), 6: (1, 4)}, 0)
 
     def echo(self, packet: Packet) -> None:
-        """Answer a ping that was for us."""
+        """Answer a ping that was for us. To cnat the answer is the same packet, come from VPP itself."""
         if packet.vnet is not None:
             completed(packet.data, packet.vnet)
         rest = bytes(packet.payload[4:])
         reply = self._build(packet.family, packet.destination, packet.source, (ECHO_REPLY[packet.family], 0), rest)
-        self._send(packet, reply)
+        nat = replace(packet.nat, rx=LOCAL0) if packet.nat else None
+        self._send(packet, reply, nat)
 
     def _error(self, packet: Packet, kinds: dict[int, tuple[int, int]], word: int) -> None:
         interface = self._vpp.interfaces.get(packet.rx)
@@ -62,10 +65,11 @@ class Icmp:
         body = icmp6(source, to, *kind, rest)
         return ip6_header(source, to, ICMP6, len(body)) + body
 
-    def _send(self, about: Packet, data: bytes) -> None:
+    def _send(self, about: Packet, data: bytes, nat: Passage | None = None) -> None:
         interface = self._vpp.interfaces.get(about.rx)
         if interface is not None:
             answer = Packet(data, about.rx, local=True)
+            answer.nat = nat
             self._vpp.forward.route(answer, interface.tables[about.family])
 
 

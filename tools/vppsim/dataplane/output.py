@@ -40,10 +40,13 @@ class Output:
     def send_fitting(self, packet: Packet, interface: Interface, header: bytes) -> None:
         """Send under a link header, or fragment it, or tell the sender that it is too big."""
         mtu = interface.mtu_of(packet.family)
-        if not mtu or largest(packet.data, packet.vnet) <= mtu:
-            self._transmit(packet, interface, header)
-        elif packet.family == 6 or packet.data[6] & DONT_FRAGMENT:
+        fits = not mtu or largest(packet.data, packet.vnet) <= mtu
+        if not fits and (packet.family == 6 or packet.data[6] & DONT_FRAGMENT):
             self._vpp.icmp.too_big(packet, mtu)
+        elif self._vpp.cnat.features and not self._vpp.cnat.output(packet, interface):
+            return
+        elif fits:
+            self._transmit(packet, interface, header)
         else:
             whole = completed(packet.data, packet.vnet) if packet.vnet else packet.data
             for piece in fragments(whole, mtu):

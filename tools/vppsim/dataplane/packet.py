@@ -1,18 +1,37 @@
 """One IP packet on its way through."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from tools.vppsim.packets.vnet import Vnet
+
+if TYPE_CHECKING:
+    from tools.vppsim.cnat.sessions import Session
+
+
+@dataclass(slots=True)
+class Passage:
+    """What cnat, which sees a packet twice, remembers of it in between.
+
+    `rx`: the interface it came in by, as source NAT sees it. `is_new`: the first of its flow, not all is decided.
+    `is_return`: it is an answer. `no_return`: no session shall be made for answers.
+    """
+
+    session: "Session"
+    rx: int
+    is_new: bool = False
+    is_return: bool = False
+    no_return: bool = False
 
 
 class Packet:
     """`data` starts at the IP header and is ours to change. `rx` is the interface it came in by.
 
     `local`: made or handed on by VPP itself, so its TTL is not counted down. `link_source`: the sender's MAC, empty
-    if there is none.
+    if there is none. `nat`: what cnat knows of it, None if cnat has not seen it.
     """
 
-    __slots__ = ("data", "family", "link_source", "local", "rx", "vnet")
+    __slots__ = ("data", "family", "link_source", "local", "nat", "rx", "vnet")
 
     def __init__(
         self, data: bytes | bytearray, rx: int, vnet: Vnet | None = None, local: bool = False, link_source: bytes = b""
@@ -22,6 +41,7 @@ class Packet:
         self.vnet = vnet
         self.local = local
         self.link_source = link_source
+        self.nat: Passage | None = None
         self.family = self.data[0] >> 4 if self.data else 0
 
     @property
@@ -56,7 +76,9 @@ class Packet:
         return hash((self.source, self.destination, self.protocol, ports))
 
     def copy(self) -> "Packet":
-        return Packet(bytearray(self.data), self.rx, self.vnet, self.local, self.link_source)
+        copy = Packet(bytearray(self.data), self.rx, self.vnet, self.local, self.link_source)
+        copy.nat = self.nat
+        return copy
 
     def __repr__(self) -> str:
         ends: Any = (self.source.hex(), self.destination.hex())

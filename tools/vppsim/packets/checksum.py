@@ -23,3 +23,13 @@ def updated(old_sum: int, old_word: int, new_word: int) -> int:
     total = (~old_sum & 0xFFFF) + (~old_word & 0xFFFF) + new_word
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+
+
+def difference(old: bytes | bytearray, new: bytes | bytearray) -> int:
+    """What a sum of words gains when `new` takes the place of `old`, an even number of bytes both."""
+    return (int.from_bytes(new) - int.from_bytes(old)) % 0xFFFF
+
+
+def adjusted(old_sum: int, gain: int) -> int:
+    """A checksum after what it covers has gained `gain` (RFC 1624)."""
+    return (old_sum - gain) % 0xFFFF

@@ -1,0 +1,150 @@
+"""Services and source NAT.
+
+A translation without paths ends this process as it ends VPP (spec/services.md section 2). Not done are endpoints that
+are interfaces and SNAT addresses of another FIB than 0, which are refused, and translations that shall be found by
+routes: without the flag NO_CLIENT they are like those with it.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from tools.vppsim import cli
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import NONE, Error, Refused
+from tools.vppsim.cnat import show
+from tools.vppsim.cnat.sessions import IS_RETURN
+from tools.vppsim.cnat.translations import Backend, Endpoint
+from tools.vppsim.fib.table import BITS
+from tools.vppsim.handlers.convert import address, address_fields
+from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.vpp import Vpp
+
+cli.COMMANDS.update(show.COMMANDS)
+
+
+@call("feature_cnat_enable_disable")
+def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+    """Counted: enabled twice is on twice."""
+    vpp.cnat.enable(vpp.interfaces.find(message.sw_if_index).index, message.enable_disable)
+
+
+@call("cnat_translation_update")
+def cnat_translation_update(vpp: Vpp, message: Any, client: Client) -> Fields:
+    wanted = message.translation
+    if not wanted.n_paths:
+        vpp.log.error("deadly", message="cnat_translation_update", reason="n_paths 0 ends VPP")
+        os.kill(os.getpid(), signal.SIGABRT)
+    paths = [(Backend(_endpoint(p.dst_ep), _endpoint(p.src_ep)), int(p.flags)) for p in wanted.paths]
+    mask = int(wanted.flow_hash_config)
+    made = vpp.cnat.translations.update(
+        _endpoint(wanted.vip), int(wanted.ip_proto), paths, int(wanted.flags), int(wanted.lb_type), mask
+    )
+    return {"id": made.index}
+
+
+def _endpoint(message: Any) -> Endpoint:
+    if message.sw_if_index != NONE:
+        raise Refused(Error.UNIMPLEMENTED, id=NONE)
+    return Endpoint(address(message.addr), message.port)
+
+
+def _endpoint_fields(value: Endpoint) -> Fields:
+    fields = address_fields(value.address)
+    return {"addr": fields, "sw_if_index": NONE, "if_af": fields["af"], "port": value.port}
+
+
+@call("cnat_translation_del")
+def cnat_translation_del(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.cnat.translations.delete(message.id)
+
+
+@dump("cnat_translation_dump")
+def cnat_translation_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """VPP leaves is_real_ip, the flags and the hash at zero; the flags of paths have VPP's own among them."""
+    for index, known in sorted(vpp.cnat.translations.by_index.items()):
+        paths = [
+            {
+                "dst_ep": _endpoint_fields(tracker.backend.destination),
+                "src_ep": _endpoint_fields(tracker.backend.source),
+                "flags": tracker.flags,
+            }
+            for tracker in known.trackers
+        ]
+        fields = {"vip": _endpoint_fields(known.vip), "id": index, "ip_proto": known.protocol}
+        yield {"translation": {**fields, "lb_type": known.lb_type, "n_paths": len(paths), "paths": paths}}
+
+
+@call("cnat_session_purge")
+def cnat_session_purge(vpp: Vpp, message: Any, client: Client) -> None:
+    """Sessions and, whatever its name says, translations."""
+    vpp.cnat.purge()
+
+
+@dump("cnat_session_dump")
+def cnat_session_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    for (five, _), session, answers in vpp.cnat.sessions.listed():
+        flow = five.flow()
+        five_tuple = {
+            "addr": [address_fields(flow.source), address_fields(flow.destination)],
+            "port": [flow.source_port, flow.destination_port],
+            "ip_proto": flow.protocol,
+        }
+        yield {"session": {"tuple": five_tuple, "ts_index": session.index, "flags": IS_RETURN if answers else 0}}
+
+
+@call("cnat_set_snat_addresses")
+def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: Client) -> None:
+    _set_addresses(vpp, message, 0)
+
+
+@call("cnat_set_snat_addresses_v2")
+def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: Client) -> None:
+    if message.fwd_fib_index or message.ret_fib_index:
+        raise Refused(Error.UNIMPLEMENTED)
+    _set_addresses(vpp, message, int(message.flags))
+
+
+def _set_addresses(vpp: Vpp, message: Any, flags: int) -> None:
+    if message.sw_if_index != NONE:
+        raise Refused(Error.UNIMPLEMENTED)
+    vpp.cnat.snat.set_addresses(bytes(message.snat_ip4), bytes(message.snat_ip6), message.sw_if_index, flags)
+
+
+@call("cnat_get_snat_addresses")
+def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: Client) -> Fields:
+    try:
+        return _address_fields(vpp)
+    except Refused as refusal:
+        raise Refused(refusal.error, sw_if_index=0) from None
+
+
+def _address_fields(vpp: Vpp) -> Fields:
+    settings = vpp.cnat.snat.current
+    known = settings.addresses
+    return {"snat_ip4": known[4], "snat_ip6": known[6], "sw_if_index": settings.interfaces[6]}
+
+
+@dump("cnat_snat_addresses_dump")
+def cnat_snat_addresses_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    settings = vpp.cnat.snat.settings
+    if settings is not None and settings.listed:
+        yield _address_fields(vpp)
+
+
+@call("cnat_set_snat_policy")
+def cnat_set_snat_policy(vpp: Vpp, message: Any, client: Client) -> None:
+    vpp.cnat.snat.set_policy(int(message.policy))
+
+
+@call("cnat_snat_policy_add_del_if")
+def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    vpp.cnat.snat.set_interface(interface.index, int(message.table), bool(message.is_add))
+
+
+@call("cnat_snat_policy_add_del_exclude_pfx")
+def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: Client) -> None:
+    prefix, length = address(message.prefix.address), message.prefix.len
+    vpp.cnat.snat.set_excluded(prefix, min(length, BITS[4 if len(prefix) == 4 else 6]), bool(message.is_add))

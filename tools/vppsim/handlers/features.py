@@ -1,0 +1,39 @@
+"""Is a feature on an arc of an interface?
+
+VPP returns "no such arc", "no such feature" and "this interface never had any on this arc" where it should say no, and
+its API takes every one of them for yes.
+"""
+
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.interfaces import Interface
+from tools.vppsim.vpp import Vpp
+
+INPUT = {(f"ip{n}-unicast", f"cnat-{node}-ip{n}") for n in (4, 6) for node in ("lookup", "input")}
+OUTPUT = {(f"ip{n}-output", f"cnat-{node}-ip{n}") for n in (4, 6) for node in ("output", "writeback")}
+GSO = {(f"ip{n}-output", f"gso-ip{n}") for n in (4, 6)}
+NOT_ENABLED = {(f"ip{n}-unicast", f"ip{n}-not-enabled"): n for n in (4, 6)}
+
+
+@call("feature_is_enabled")
+def feature_is_enabled(vpp: Vpp, message: Any, client: Client) -> Fields:
+    interface = vpp.interfaces.find(message.sw_if_index)
+    return {"is_enabled": _is_on(vpp, interface, (message.arc_name, message.feature_name))}
+
+
+def _is_on(vpp: Vpp, interface: Interface, feature: tuple[str, str]) -> bool:
+    if feature in NOT_ENABLED:
+        return not interface.speaks(NOT_ENABLED[feature])
+    if feature in INPUT:
+        return interface.index in vpp.cnat.features
+    if feature not in OUTPUT | GSO or _beyond(vpp, interface):
+        return True
+    return interface.gso_feature if feature in GSO else interface.index in vpp.cnat.features
+
+
+def _beyond(vpp: Vpp, interface: Interface) -> bool:
+    """No interface of this index or a higher one ever had a feature on the output arcs."""
+    has_gso = [each.index for each in vpp.interfaces if each.gso_feature]
+    return interface.index > max([vpp.cnat.highest_ever, *has_gso])
