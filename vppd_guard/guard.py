@@ -22,7 +22,7 @@ from vppd_guard import linux, probe, undo, vpp
 from vppd_guard.captured import CannotCapture, Captured
 from vppd_guard.life import Event, Life, State, rest_s, step
 from vppd_guard.startup_conf import BadTemplate, render, render_conf
-from vppd_guard.wanted import intents, mtu, tap_name, uplink_name
+from vppd_guard.wanted import intents, mtu, tap_name, through_vpp, uplink_name
 
 VPP_ANSWERS_S_MAX = 10.0
 PREFLIGHT_PAUSE_S = 0.2
@@ -236,8 +236,9 @@ class Guard:
         await self._applied(wanted)
 
     async def _dress(self, captured: Captured) -> None:
-        hop = shape.next_hop(captured, 6)
-        await asyncio.to_thread(linux.dress_tap, captured, mtu(captured, self.uplink), hop, VPP_SIDE_MAC)
+        hop, size = shape.next_hop(captured, 6), mtu(captured, self.uplink)
+        services = through_vpp(captured, self.config)
+        await asyncio.to_thread(linux.dress_tap, captured, size, hop, VPP_SIDE_MAC, services)
 
     async def _applied(self, wanted: dict[str, Intent]) -> None:
         """Waits until VPP, in its present life, holds all of these."""

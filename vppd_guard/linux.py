@@ -5,7 +5,7 @@ All functions are idempotent: restoring what is restored already changes nothing
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -163,8 +163,13 @@ def restore(captured: Captured) -> None:
         _put_routes(ip, index, captured)
 
 
-def dress_tap(captured: Captured, mtu: int, next_hop6: str | None, vpp_mac: str) -> None:
-    """Makes Linux's side of the host tap what the uplink was. Raises NoLink while there is no tap."""
+def dress_tap(
+    captured: Captured, mtu: int, next_hop6: str | None, vpp_mac: str, through: Mapping[str, str] | None = None
+) -> None:
+    """Makes Linux's side of the host tap what the uplink was. Raises NoLink while there is no tap.
+
+    `through`: prefixes that only VPP knows the way to, with the next hop by which the host reaches VPP.
+    """
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
         with suppress(OSError):
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")
@@ -180,6 +185,9 @@ def dress_tap(captured: Captured, mtu: int, next_hop6: str | None, vpp_mac: str)
             ip.neigh("replace", family=FAMILY[6], dst=next_hop6, lladdr=vpp_mac, ifindex=index, state=NUD_PERMANENT)
             _reach_by(ip, index, captured, next_hop6)
         _put_routes(ip, index, captured)
+        for prefix, hop in (through or {}).items():
+            family = FAMILY[ip_network(prefix).version]
+            ip.route("replace", family=family, dst=prefix, gateway=hop, oif=index, table=MAIN_TABLE)
 
 
 def is_tap(name: str) -> bool:

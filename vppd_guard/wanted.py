@@ -15,6 +15,7 @@ from schemas.intents import (
     Address,
     AdminUp,
     AfPacket,
+    CnatFeature,
     Gso,
     Intent,
     InterfaceTable,
@@ -36,7 +37,7 @@ from schemas.intents import (
     Tap,
 )
 from vppd_guard import captured as linux
-from vppd_guard.captured import Captured
+from vppd_guard.captured import Captured, Version
 
 DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 RING_DEFAULT = 1024
@@ -98,6 +99,7 @@ def uplink(captured: Captured, spec: UplinkSpec, config: NodeConfig) -> Iterator
         v3=spec.annotations.get("AfPacketUseV3") == "true",
     )
     yield Mtu(name, mtu(captured, spec))
+    yield CnatFeature(name)
     yield RxMode(name, spec.rxMode or "interrupt")
     if config.debug.gsoEnabled:
         yield Gso(name)
@@ -156,6 +158,7 @@ def tap(captured: Captured, spec: UplinkSpec, config: NodeConfig) -> Iterator[In
     yield Ip6(name)
     yield Address(name, config.tap0_address)
     yield Mtu(name, TAP_MTU_IN_VPP)
+    yield CnatFeature(name)
     yield RxMode(name, ring.rxMode or "adaptive")
     if config.debug.gsoEnabled:
         yield Gso(name)
@@ -185,3 +188,13 @@ def to_host(captured: Captured, table: str) -> Iterator[Intent]:
 def mtu(captured: Captured, spec: UplinkSpec) -> int:
     """Bytes, layer 3."""
     return spec.mtu or captured.mtu
+
+
+def through_vpp(captured: Captured, config: NodeConfig) -> dict[str, str]:
+    """The ranges of service addresses, and by which next hop the host reaches VPP for them (spec, section 7)."""
+    hops = {prefix: linux.next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
+    return {prefix: hop for prefix, hop in hops.items() if hop is not None}
+
+
+def _version(prefix: str) -> Version:
+    return 4 if ip_network(prefix).version == 4 else 6

@@ -18,7 +18,8 @@ captured = Captured(
     routes=(LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"), LinuxRoute(prefix="::/0", gateway="2001:db8::1")),
 )
 for _ in range(2):  # said twice, it changes nothing
-    linux.dress_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00")
+    services = {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
+    linux.dress_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
 """
 
 
@@ -62,3 +63,8 @@ def test_no_ipv6_neighbour_is_asked_for_but_one_that_is_known(netns: str) -> Non
 def test_ipv4_is_on_link_as_it_was(netns: str) -> None:
     routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-4 route show dev eth0")}
     assert routes == {"192.0.2.0/24": None, "default": "192.0.2.1"}
+
+
+def test_service_addresses_are_reached_through_vpp(netns: str) -> None:
+    for version, prefix, hop in (("-4", "10.96.0.0/16", "192.0.2.1"), ("-6", "fd96::/112", "2001:db8::1")):
+        assert [r.get("gateway") for r in ip(netns, f"{version} route show {prefix}")] == [hop]

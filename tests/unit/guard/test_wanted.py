@@ -7,6 +7,7 @@ from schemas.intents import (
     Address,
     AdminUp,
     AfPacket,
+    CnatFeature,
     Neighbour,
     Path,
     Route,
@@ -14,7 +15,7 @@ from schemas.intents import (
 )
 from vppd_guard import captured as shape
 from vppd_guard.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
-from vppd_guard.wanted import intents
+from vppd_guard.wanted import intents, through_vpp
 
 UPLINK = UplinkSpec(interfaceName="eth0")
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
@@ -111,3 +112,12 @@ def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
 def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: Captured, families: str, why: str) -> None:
     with pytest.raises(CannotCapture, match=f"uplink eth0: .*{why}"):
         shape.check(link, families)
+
+
+def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
+    assert {i.interface for i in wanted() if isinstance(i, CnatFeature)} == {"uplink/eth0", "host/eth0"}
+
+
+def test_the_host_reaches_service_addresses_through_vpp() -> None:
+    config = NodeConfig(node="n1", service_prefixes=("10.96.0.0/16", "fd96::/112"))
+    assert through_vpp(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
