@@ -66,7 +66,7 @@ class CniManager(Actor):
         return (intent for pod in self.pods.values() for intent in self.intents_of(pod))
 
     def facts(self) -> Mapping[str, Mapping[str, Fact]]:
-        return {"pod-interface": desired.facts(pod for key, pod in self.pods.items() if key not in self.coming)}
+        return {"pod-interface": desired.facts(self.pods.values(), self.coming)}
 
     def unwell(self) -> Sequence[str]:
         return [f"pod {key}: {why}" for key, why in self._unmended.items()]

@@ -7,7 +7,7 @@ section 3, steps 2, 3, 4, 8 and 11.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from ipaddress import ip_address
 
 from actors.cni.pods import Pod
@@ -18,6 +18,7 @@ from schemas.intents import (
     PODS_TABLE,
     Address,
     AdminUp,
+    CnatFeature,
     Intent,
     InterfaceTable,
     Loopback,
@@ -69,9 +70,9 @@ def intents(pod: Pod, config: NodeConfig) -> list[Intent]:
     return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
 
 
-def facts(pods: Iterable[Pod]) -> dict[str, PodInterface]:
-    """The pods' interfaces as facts, by key."""
-    return {pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses) for pod in pods}
+def facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInterface]:
+    """The pods' interfaces as facts, by key; `coming`: keys of those that are not set up yet."""
+    return {pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses, pod.key in coming) for pod in pods}
 
 
 def _tables(pod: Pod) -> Iterator[Intent]:
@@ -107,7 +108,9 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
     )
     yield Mtu(name, MTU_IN_VPP)
     yield RxMode(name, spec.rxMode or "adaptive")
-    yield AdminUp(name)
+    yield CnatFeature(name)
+    # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
+    yield AdminUp(name, when_policed=config.policy_source != "none")
     yield Unnumbered(name, loopback_name(pod))
 
 

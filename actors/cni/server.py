@@ -18,6 +18,7 @@ from actors.cni.desired import tun_name
 from actors.cni.pods import BadRequest, Pod, place, read
 from actors.runtime.realised import NotRealised
 from schemas.intents import interface_key
+from schemas.npol import interface_policies_key
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneServicer, add_CniDataplaneServicer_to_server
 
@@ -213,6 +214,8 @@ class CniServer(CniDataplaneServicer):
 
     def _error(self, call: str, pod: str, error: BaseException, started: float) -> str:
         text = str(error) or f"not done in {self.manager.config.cni_deadline_s:g} s"
+        if f"waits for {interface_policies_key('')}" in text:
+            text += " (the policy manager has not said yet what holds on the pod's interface)"
         took_ms = (time.monotonic() - started) * 1000
         self.manager.runtime.peer.counters[f"failed_{call}s"] += 1
         self.manager.runtime.log.warning(f"{call} failed", pod=pod, why=text, took_ms=took_ms)

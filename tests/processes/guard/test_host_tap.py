@@ -62,7 +62,7 @@ def test_no_ipv6_neighbour_is_asked_for_but_one_that_is_known(netns: str) -> Non
 
 def test_ipv4_is_on_link_as_it_was(netns: str) -> None:
     routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-4 route show dev eth0")}
-    assert routes == {"192.0.2.0/24": None, "default": "192.0.2.1"}
+    assert routes == {"192.0.2.0/24": None, "default": "192.0.2.1", "10.96.0.0/16": "192.0.2.1"}
 
 
 def test_service_addresses_are_reached_through_vpp(netns: str) -> None:

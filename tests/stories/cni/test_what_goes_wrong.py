@@ -7,7 +7,7 @@ import pytest
 
 from actors.cni import netns as side
 from actors.cni.pods import read
-from schemas.facts import VppEpoch
+from schemas.facts import PodInterface, VppEpoch
 from schemas.intents import Intent
 from tests.stories.cni.world import Node, play, request, run, until
 
@@ -83,15 +83,19 @@ def test_a_late_delete_of_the_old_sandbox_spares_the_new_one(tmp_path: Path) -> 
     play(story, tmp_path)
 
 
-def test_a_pod_is_told_of_only_once_it_is_set_up(tmp_path: Path) -> None:
+def test_a_pod_is_told_of_as_coming_until_it_is_set_up(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", node.namespace("a"), V4)))
         await until(lambda: node.records() == 1)
-        assert node.manager.facts()["pod-interface"] == {}
+        told = node.manager.facts()["pod-interface"]["default/web-0/eth0"]
+        assert isinstance(told, PodInterface)
+        assert told.coming
         await comes_back(node)
         assert (await adding).successful
-        assert set(node.manager.facts()["pod-interface"]) == {"default/web-0/eth0"}
+        told = node.manager.facts()["pod-interface"]["default/web-0/eth0"]
+        assert isinstance(told, PodInterface)
+        assert not told.coming
 
     play(story, tmp_path)
 

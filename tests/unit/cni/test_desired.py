@@ -14,6 +14,7 @@ from schemas.facts import PodInterface
 from schemas.intents import (
     Address,
     AdminUp,
+    CnatFeature,
     Intent,
     InterfaceTable,
     Loopback,
@@ -131,7 +132,17 @@ def test_prefixes_are_whole_and_intents_survive_the_wire() -> None:
 
 
 def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
-    told = desired.facts([pod_of(request())])["default/web-0/eth0"]
+    told = desired.facts([pod_of(request())], set())["default/web-0/eth0"]
     assert isinstance(told, PodInterface)
     assert told.interface == TUN
     assert {address.partition("/")[0] for address in told.addresses} == {"10.1.0.5", "fd10::5"}
+
+
+def test_where_policies_are_said_a_pod_is_down_until_they_hold() -> None:
+    for source, waits in (("none", False), ("felix", True)):
+        config = NodeConfig(node="n1", policy_source=source)
+        assert AdminUp(TUN, when_policed=waits) in desired.intents(pod_of(request()), config)
+
+
+def test_translation_and_policies_act_on_a_pods_interface() -> None:
+    assert CnatFeature(TUN) in desired.intents(pod_of(request()), NodeConfig(node="n1"))
