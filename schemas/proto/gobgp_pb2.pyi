@@ -29,7 +29,7 @@ class RouteAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 
 class PolicyDirection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    DIRECTION_UNKNOWN: _ClassVar[PolicyDirection]
+    UNKNOWN: _ClassVar[PolicyDirection]
     IMPORT: _ClassVar[PolicyDirection]
     EXPORT: _ClassVar[PolicyDirection]
 GLOBAL: TableType
@@ -41,7 +41,7 @@ NEIGHBOR: DefinedType
 NONE: RouteAction
 ACCEPT: RouteAction
 REJECT: RouteAction
-DIRECTION_UNKNOWN: PolicyDirection
+UNKNOWN: PolicyDirection
 IMPORT: PolicyDirection
 EXPORT: PolicyDirection
 
@@ -180,16 +180,14 @@ class Timers(_message.Message):
     def __init__(self, config: _Optional[_Union[TimersConfig, _Mapping]] = ...) -> None: ...
 
 class TimersConfig(_message.Message):
-    __slots__ = ("connect_retry", "hold_time", "keepalive_interval", "idle_hold_time_after_reset")
+    __slots__ = ("connect_retry", "hold_time", "keepalive_interval")
     CONNECT_RETRY_FIELD_NUMBER: _ClassVar[int]
     HOLD_TIME_FIELD_NUMBER: _ClassVar[int]
     KEEPALIVE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
-    IDLE_HOLD_TIME_AFTER_RESET_FIELD_NUMBER: _ClassVar[int]
     connect_retry: int
     hold_time: int
     keepalive_interval: int
-    idle_hold_time_after_reset: int
-    def __init__(self, connect_retry: _Optional[int] = ..., hold_time: _Optional[int] = ..., keepalive_interval: _Optional[int] = ..., idle_hold_time_after_reset: _Optional[int] = ...) -> None: ...
+    def __init__(self, connect_retry: _Optional[int] = ..., hold_time: _Optional[int] = ..., keepalive_interval: _Optional[int] = ...) -> None: ...
 
 class Transport(_message.Message):
     __slots__ = ("local_address", "passive_mode", "remote_port")

@@ -22,7 +22,7 @@ from actors.routing.gobgp.plan import (
     Stop,
     Withdraw,
 )
-from actors.routing.gobgp.state import Observed, PeerSeen
+from actors.routing.gobgp.state import Global, Observed, PeerSeen
 from schemas.proto import gobgp_pb2 as pb
 from schemas.proto.gobgp_pb2_grpc import GobgpApiStub
 
@@ -72,10 +72,14 @@ class Gobgp:
 
     async def observe(self) -> Observed:
         """All that gobgpd holds of what we configure. Raises GobgpAway."""
-        bgp = messages.started(await self._call("get BGP", self._stub.GetBgp(pb.GetBgpRequest(), timeout=CALL_S_MAX)))
+        bgp = await self._global()
         if bgp is None:
             return Observed()
         return Observed(bgp, await self.peers(), await self._own_paths(), await self._blocks())
+
+    async def _global(self) -> Global | None:
+        call = self._stub.GetBgp(pb.GetBgpRequest(), timeout=CALL_S_MAX)
+        return messages.started(await self._call("get BGP", call))
 
     async def peers(self) -> dict[str, PeerSeen]:
         """All sessions by peer address."""
@@ -89,7 +93,7 @@ class Gobgp:
             request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.family(version))
             async for reply in _stream("list paths", self._stub.ListPath(request, timeout=CALL_S_MAX)):
                 for path in filter(paths.is_local, reply.destination.paths):
-                    own[paths.prefix_of(path)] = paths.next_hop_of(path)
+                    own[paths.prefix_of(path)] = paths.raw_next_hop(path)
         return own
 
     async def _blocks(self) -> frozenset[str] | None:
@@ -109,10 +113,9 @@ class Gobgp:
         """Makes one operation true. Raises GobgpRefused, GobgpAway."""
         match operation:
             case Stop():
-                await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=CALL_S_MAX))
+                await self._stop()
             case Start(bgp=bgp):
-                name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
-                await self._call(name, self._stub.StartBgp(messages.start(bgp), timeout=CALL_S_MAX))
+                await self._start(bgp)
             case SetPolicies(blocks=blocks):
                 await self._set_policies(blocks)
             case Announce(paths=announced):
@@ -128,6 +131,19 @@ class Gobgp:
                 delete = pb.DeletePeerRequest(address=address)
                 await self._call(f"delete peer {address}", self._stub.DeletePeer(delete, timeout=CALL_S_MAX))
 
+    async def _stop(self) -> None:
+        await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=CALL_S_MAX))
+
+    async def _start(self, bgp: Global) -> None:
+        """A start refused at one address leaves those before it bound, in the way of every later one: freed here."""
+        name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
+        try:
+            await self._call(name, self._stub.StartBgp(messages.start(bgp), timeout=CALL_S_MAX))
+        except GobgpRefused:
+            if await self._global() is None:
+                await self._stop()
+            raise
+
     async def _set_policies(self, blocks: frozenset[str]) -> None:
         request = messages.policies(blocks)
         await self._call("set policies", self._stub.SetPolicies(request, timeout=CALL_S_MAX))
@@ -135,13 +151,17 @@ class Gobgp:
         await self._call("set policy assignment", assign)
 
     async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
+        """In bulk. gobgpd refuses all paths of a message for one of them, so malformed ones are sorted out before."""
+        good, malformed = paths.encode_all(announced)
+
         async def requests() -> AsyncIterator[pb.AddPathStreamRequest]:
-            for start in range(0, len(announced), PATHS_PER_MESSAGE):
-                some = [paths.encode(*one) for one in announced[start : start + PATHS_PER_MESSAGE]]
-                yield pb.AddPathStreamRequest(table_type=pb.GLOBAL, paths=some)
+            for start in range(0, len(good), PATHS_PER_MESSAGE):
+                yield pb.AddPathStreamRequest(table_type=pb.GLOBAL, paths=good[start : start + PATHS_PER_MESSAGE])
 
         name = f"announce {announced[0][0]} and {len(announced) - 1} more"
         await self._call(name, self._stub.AddPathStream(requests(), timeout=CALL_S_MAX))
+        if malformed:
+            raise GobgpRefused(f"announce {len(malformed)} of {len(announced)}", "; ".join(malformed))
 
     async def set_log_level(self, level: str) -> None:
         """gobgpd's own log level."""
@@ -149,12 +169,12 @@ class Gobgp:
         await self._call("set log level", self._stub.SetLogLevel(request, timeout=CALL_S_MAX))
 
     async def best_paths(self) -> AsyncIterator[list[pb.Path]]:
-        """Best paths of other nodes: all there are (maybe none), then changes. Ends by raising GobgpAway."""
+        """Best paths, ours as withdraws: all there are (maybe none), then changes. Ends by raising GobgpAway."""
         best = pb.WatchEventRequest.Table.Filter(type=pb.WatchEventRequest.Table.Filter.BEST, init=True)
         request = pb.WatchEventRequest(table=pb.WatchEventRequest.Table(filters=[best]))
         first = True
         async for event in _stream("watch paths", self._stub.WatchEvent(request)):
-            learnt = [p for p in event.table.paths if not paths.is_local(p) and paths.is_unicast(p)]
+            learnt = [paths.best_of_peers(p) for p in event.table.paths if paths.is_unicast(p)]
             if learnt or first:
                 yield learnt
             first = False

@@ -72,7 +72,6 @@ def _timers(timers: Timers) -> pb.Timers:
             hold_time=timers.hold_s,
             keepalive_interval=timers.keepalive_s,
             connect_retry=timers.connect_retry_s,
-            idle_hold_time_after_reset=timers.idle_hold_s,
         )
     )
 
@@ -80,13 +79,21 @@ def _timers(timers: Timers) -> pb.Timers:
 def peer_seen(told: pb.Peer) -> PeerSeen:
     """A peer as ListPeer shows it."""
     state = pb.PeerState.SessionState.Name(told.state.session_state).lower()
+    ends = [a.mp_graceful_restart.state.end_of_rib_received for a in told.afi_safis if a.config.enabled]
+    timers = told.timers.config
     return PeerSeen(
         address=told.conf.neighbor_address,
         asn=told.conf.peer_asn,
         local_address=told.transport.local_address,
+        port=told.transport.remote_port,
+        restart_s=told.graceful_restart.restart_time,
+        timers=Timers(
+            hold_s=timers.hold_time,
+            keepalive_s=timers.keepalive_interval,
+            connect_retry_s=timers.connect_retry,
+        ),
         state=state,
-        end_of_rib=state == "established"
-        and all(a.mp_graceful_restart.state.end_of_rib_received for a in told.afi_safis if a.config.enabled),
+        end_of_rib=state == "established" and bool(ends) and all(ends),
         received=sum(a.state.received for a in told.afi_safis),
     )
 

@@ -2,7 +2,8 @@
 
 IPv4 unicast carries its next hop in NextHop, IPv6 unicast in MpReachNLRI (RFC 4760). NLRI and attributes
 travel as `google.protobuf.Any`. A change of best path brings only the new path; the loss of the last one
-brings it with `is_withdraw`, its attributes still there.
+brings it with `is_withdraw`, its attributes still there. Events tell best paths only: while a path of our own
+is the best one, what peers say about its prefix is not told.
 """
 
 from collections.abc import Iterable
@@ -39,6 +40,20 @@ def encode(prefix: str, next_hop: str) -> pb.Path:
     return pb.Path(nlri=nlri, pattrs=[_any(a) for a in attributes], family=family(network.version))
 
 
+def encode_all(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
+    """The paths that announce (prefix, next hop); and an error for each that is malformed."""
+    good, errors = [], []
+    for prefix, next_hop in announced:
+        try:
+            path = encode(prefix, next_hop)
+            ip_address(next_hop)
+        except ValueError as error:
+            errors.append(f"path {prefix} by {next_hop}: {error}")
+        else:
+            good.append(path)
+    return good, errors
+
+
 def is_local(path: pb.Path) -> bool:
     """Was this path injected here, over the API?"""
     return path.neighbor_ip in LOCAL_NEIGHBOURS
@@ -47,6 +62,16 @@ def is_local(path: pb.Path) -> bool:
 def is_unicast(path: pb.Path) -> bool:
     """Is it an IPv4 or IPv6 unicast path?"""
     return bool(path.nlri.TypeName() == "apipb.IPAddressPrefix")
+
+
+def best_of_peers(path: pb.Path) -> pb.Path:
+    """A best path as seen by who wants those of the peers: one of our own hides theirs, as a withdraw does.
+
+    gobgpd tells no withdraw of a path that was hidden; once ours is gone, it tells the one then best anew.
+    """
+    if is_local(path):
+        path.is_withdraw = True
+    return path
 
 
 def prefix_of(path: pb.Path) -> str:
@@ -70,6 +95,11 @@ def next_hop_of(path: pb.Path) -> str:
         if not address.is_link_local and not address.is_unspecified:
             return str(address)
     raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: none that is global")
+
+
+def raw_next_hop(path: pb.Path) -> str:
+    """The next hop as it is written, usable or not: of paths injected here, by whomever. Empty: there is none."""
+    return next(iter(_next_hops(path, prefix_of(path))), "")
 
 
 def _next_hops(path: pb.Path, prefix: str) -> list[str]:

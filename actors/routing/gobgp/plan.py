@@ -1,12 +1,14 @@
 """Wanted against observed -> operations, in a safe order. Pure.
 
-Policies come before the paths that they judge, paths before the peers that hear them; a session is torn down
-only when it must differ, because gobgpd's UpdatePeer tears down even an identical one.
+Policies come before the paths that they judge, paths before the peers that hear them. A policy judges a path
+once, when it is announced: what is judged otherwise now is withdrawn before and announced after. A session is
+torn down only when it must differ, because gobgpd's UpdatePeer tears down even an identical one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
-from actors.routing.gobgp.state import Global, Observed, Peer, Wanted
+from actors.routing.gobgp.state import Global, Observed, Peer, PeerSeen, Wanted
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,10 @@ def operations(wanted: Wanted, observed: Observed) -> list[Operation]:
         done.append(Start(wanted.bgp))
         observed = Observed(bgp=wanted.bgp)
     if observed.blocks != wanted.blocks:
+        again = _judged_otherwise(wanted, observed)
+        done += [Withdraw(prefix, observed.paths[prefix]) for prefix in again]
         done.append(SetPolicies(wanted.blocks))
+        observed = replace(observed, paths={p: hop for p, hop in observed.paths.items() if p not in again})
     return done + _paths(wanted, observed) + _peers(wanted, observed, restarting=restarting)
 
 
@@ -86,6 +91,18 @@ def _same(wanted: Global, observed: Global | None) -> bool:
     )
 
 
+def _judged_otherwise(wanted: Wanted, observed: Observed) -> list[str]:
+    """Prefixes announced already, inside a block that comes (not for peers any more) or goes (for peers again)."""
+    changed = wanted.blocks ^ (observed.blocks or frozenset())
+    kept = sorted(observed.paths.keys() & wanted.paths.keys() - changed)
+    return [prefix for prefix in kept if any(_inside(prefix, block) for block in changed)]
+
+
+def _inside(prefix: str, block: str) -> bool:
+    inner, outer = ip_network(prefix), ip_network(block)
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
 def _paths(wanted: Wanted, observed: Observed) -> list[Operation]:
     new = tuple((p, hop) for p, hop in sorted(wanted.paths.items()) if observed.paths.get(p) != hop)
     gone = [Withdraw(p, hop) for p, hop in sorted(observed.paths.items()) if p not in wanted.paths]
@@ -98,9 +115,21 @@ def _peers(wanted: Wanted, observed: Observed, *, restarting: bool) -> list[Oper
         done.append(DeletePeer(address))
     for address, peer in sorted(wanted.peers.items()):
         seen = observed.peers.get(address)
-        if seen is not None and (seen.asn, seen.local_address) == (peer.asn, peer.local_address):
+        if seen is not None and _as_wanted(peer, seen):
             continue
         if seen is not None:
             done.append(DeletePeer(address))
         done.append(AddPeer(peer, restarting))
     return done
+
+
+def _as_wanted(wanted: Peer, seen: PeerSeen) -> bool:
+    """Compared with defaults filled in: they are shown as if they had been asked for."""
+    timers = wanted.timers.settled()
+    return (
+        wanted.asn,
+        wanted.local_address or seen.local_address,
+        wanted.port,
+        wanted.restart_s or timers.hold_s,
+        timers,
+    ) == (seen.asn, seen.local_address, seen.port, seen.restart_s, seen.timers.settled())

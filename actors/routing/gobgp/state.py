@@ -13,9 +13,15 @@ class Global:
     listen_addresses: tuple[str, ...] = ()
 
 
+HOLD_DEFAULT_S = 90
+CONNECT_RETRY_DEFAULT_S = 120
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timers:
     """Timers of a session, seconds; 0: gobgpd's default.
+
+    The idle hold time is missing: gobgpd 3.10 shows it, but ignores what its API is told.
 
     Connecting is tried again soon: gobgpd's default is 120 s, and it adds as much again by chance, so that a first
     try that meets a node whose uplink is just being taken over would cost minutes.
@@ -24,7 +30,15 @@ class Timers:
     hold_s: int = 0
     keepalive_s: int = 0
     connect_retry_s: int = 5
-    idle_hold_s: int = 0
+
+    def settled(self) -> "Timers":
+        """The same with gobgpd's defaults filled in, as gobgpd shows them."""
+        hold = self.hold_s or HOLD_DEFAULT_S
+        return Timers(
+            hold_s=hold,
+            keepalive_s=self.keepalive_s or hold // 3,
+            connect_retry_s=self.connect_retry_s or CONNECT_RETRY_DEFAULT_S,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +49,7 @@ class Peer:
     asn: int
     local_address: str = ""
     port: int = 179
-    restart_s: int = 120  # graceful restart time that we offer
+    restart_s: int = 120  # graceful restart time that we offer; 0: the hold time
     timers: Timers = Timers()
 
     @property
@@ -49,7 +63,10 @@ class PeerSeen:
 
     address: str
     asn: int
-    local_address: str = ""
+    local_address: str = ""  # while the session is up: the one in use
+    port: int = 179
+    restart_s: int = 120
+    timers: Timers = Timers()
     state: str = "idle"
     end_of_rib: bool = False  # the peer has said all its routes since the session came up
     received: int = 0  # routes
