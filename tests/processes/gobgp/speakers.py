@@ -1,0 +1,162 @@
+"""Real gobgpd processes in two namespaces joined by a veth, and how stories drive and watch them.
+
+`a` and `b` have a namespace each; `c` is a third speaker, of another AS, in the namespace of `b`.
+"""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from actors.routing.gobgp import paths
+from actors.routing.gobgp.client import Gobgp, GobgpAway
+from actors.routing.gobgp.plan import Operation, operations
+from actors.routing.gobgp.state import Global, Peer, Wanted
+
+DEADLINE_S = 40.0
+AS, AS_OF_C = 64512, 65003
+ADDRESS = {"a": "10.97.0.1", "b": "10.97.0.2", "c": "10.97.0.3"}
+ADDRESS6 = {"a": "fd97::1", "b": "fd97::2", "c": "fd97::3"}
+BLOCK = {"a": "10.48.0.0/26", "b": "10.48.0.64/26"}
+BLOCK6 = {"a": "fd48::/122", "b": "fd48::40/122"}
+INSIDE_B = "10.48.0.70/32"
+OUTSIDE = "10.96.0.10/32"
+HOME = {"a": "a", "b": "b", "c": "b"}  # speaker -> namespace
+
+
+class Speakers:
+    """The namespaces, and the gobgpd that run in them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.tag = f"vppdbgp{directory.name[-6:]}"
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def make(self) -> None:
+        a, b = f"{self.tag}a", f"{self.tag}b"
+        ip(f"netns add {a}")
+        ip(f"netns add {b}")
+        ip(f"-n {a} link add eth0 type veth peer name eth0 netns {b}")
+        for name, home in HOME.items():
+            ip(f"-n {self.tag}{home} addr add {ADDRESS[name]}/24 dev eth0")
+            ip(f"-n {self.tag}{home} addr add {ADDRESS6[name]}/64 dev eth0 nodad")
+        for home in ("a", "b"):
+            ip(f"-n {self.tag}{home} link set eth0 up")
+            ip(f"-n {self.tag}{home} link set lo up")
+
+    def start(self, name: str) -> None:
+        socket = self.socket(name)
+        socket.unlink(missing_ok=True)
+        enter = ["ip", "netns", "exec", f"{self.tag}{HOME[name]}"]
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [*enter, "gobgpd", f"--api-hosts=unix://{socket}", "--pprof-disable"], stdout=log, stderr=log
+            )
+
+    def kill(self, name: str) -> None:
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+
+    def socket(self, name: str) -> Path:
+        return self.directory / f"{name}.sock"
+
+    def remove(self) -> None:
+        for name in list(self.running):
+            self.kill(name)
+        for home in ("a", "b"):
+            subprocess.run(["ip", "netns", "del", f"{self.tag}{home}"], check=False, stderr=subprocess.DEVNULL)
+
+
+def ip(line: str) -> None:
+    subprocess.run(["ip", *line.split()], check=True)
+
+
+def wanted(me: str, other: str) -> Wanted:
+    """One session, of IPv4, and our block."""
+    peer = Peer(address=ADDRESS[other], asn=AS, local_address=ADDRESS[me])
+    return Wanted(
+        bgp=Global(asn=AS, router_id=ADDRESS[me], listen_addresses=(ADDRESS6[me], ADDRESS[me])),
+        peers={peer.address: peer},
+        paths={BLOCK[me]: ADDRESS[me]},
+        blocks=frozenset([BLOCK[me]]),
+    )
+
+
+def wanted_of_both_families(me: str, other: str) -> Wanted:
+    """A session and a block for each family."""
+    state = wanted(me, other)
+    state.peers[ADDRESS6[other]] = Peer(address=ADDRESS6[other], asn=AS, local_address=ADDRESS6[me])
+    state.paths[BLOCK6[me]] = ADDRESS6[me]
+    state.blocks |= {BLOCK6[me]}
+    return state
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        held = condition()
+        if held if isinstance(held, bool) else await held:
+            return
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def reached(speakers: Speakers, name: str) -> AsyncIterator[Gobgp]:
+    """The gobgpd of that name, as soon as it answers."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        async with Gobgp(speakers.socket(name)) as gobgp:
+            try:
+                await gobgp.observe()
+            except GobgpAway:
+                assert time.monotonic() < deadline, f"gobgpd {name} does not answer"
+                continue
+            yield gobgp
+            return
+
+
+async def converge(gobgp: Gobgp, state: Wanted) -> list[Operation]:
+    """Brings a gobgpd to that state. Returns what had to be done."""
+    done = operations(state, await gobgp.observe())
+    for operation in done:
+        await gobgp.apply(operation)
+    return done
+
+
+class Listener:
+    """What one side learns, and every learnt prefix that is withdrawn on the way."""
+
+    def __init__(self, gobgp: Gobgp) -> None:
+        self.learnt: dict[str, str] = {}
+        self.withdrawn: list[str] = []
+        self._task = asyncio.create_task(self._listen(gobgp))
+
+    async def _listen(self, gobgp: Gobgp) -> None:
+        async for told in gobgp.best_paths():
+            before = set(self.learnt)
+            paths.learn(self.learnt, told)
+            self.withdrawn += before - set(self.learnt)
+
+    async def learns(self, expected: dict[str, str]) -> None:
+        """Waits until exactly that is learnt."""
+        try:
+            await until(lambda: self.learnt == expected)
+        except AssertionError:
+            raise AssertionError(f"learnt {self.learnt}, not {expected}") from None
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def listening(gobgp: Gobgp) -> AsyncIterator[Listener]:
+    listener = Listener(gobgp)
+    try:
+        yield listener
+    finally:
+        await listener.stop()
