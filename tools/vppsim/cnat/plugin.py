@@ -38,7 +38,7 @@ class Cnat:
         self.highest_ever = -1
         self.policy_hooks = PolicyHooks()
         self.translations = Translations(settings.maglev_len)
-        self.sessions = Sessions(settings.session_max, settings.session_max_age, self._lost)
+        self.sessions = Sessions(settings.limits, settings.session_max_age, self._lost)
         self.snat = Snat()
         self._scanned_at = 0.0
 

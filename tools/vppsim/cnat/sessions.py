@@ -5,8 +5,10 @@ carries everything that was decided for its first packet. It ends when no packet
 backend was taken away; either is only noticed by the scanner.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tools.vppsim.cnat.five_tuple import FiveTuple
 from tools.vppsim.cnat.translations import Tracker
@@ -50,11 +52,19 @@ class Session:
         return (self.output or self.input or self.first).turned()
 
 
+class Limits(NamedTuple):
+    """How many sessions there may be, and how many of one family in one table."""
+
+    all: int
+    table: int
+
+
 class Sessions:
     """The table. `lost(session)` is told of each that ended."""
 
-    def __init__(self, most: int, max_age_s: int, lost: Callable[[Session], None]) -> None:
-        self._most, self._max_age_s, self._lost = most, max_age_s, lost
+    def __init__(self, limits: Limits, max_age_s: int, lost: Callable[[Session], None]) -> None:
+        self._limits, self._max_age_s, self._lost = limits, max_age_s, lost
+        self._by_table: Counter[tuple[int, int]] = Counter()
         self._entries: dict[Key, tuple[Session, bool]] = {}
         self._free: list[int] = []
         self._highest = 0
@@ -69,9 +79,11 @@ class Sessions:
 
     def open(self, key: Key, now: int) -> Session | None:
         """A session for the first packet of a flow; None: there are too many."""
-        if self.count >= self._most:
+        budget = _budget(key)
+        if self.count >= self._limits.all or self._by_table[budget] >= self._limits.table:
             return None
         self.count += 1
+        self._by_table[budget] += 1
         session = Session(self._index(), key[0], now, self._max_age_s, [key])
         self._entries[key] = session, False
         return session
@@ -110,6 +122,7 @@ class Sessions:
             known = self._entries.get(key)
             if known is not None and known[0] is session:
                 del self._entries[key]
+        self._by_table[_budget(session.keys[0])] -= 1
         session.keys.clear()
         self.count -= 1
         self._free.append(session.index)
@@ -120,3 +133,9 @@ class Sessions:
             return self._free.pop()
         self._highest += 1
         return self._highest
+
+
+def _budget(key: Key) -> tuple[int, int]:
+    """Family and table, by which VPP counts."""
+    five, table_id = key
+    return 4 if len(five.ends) == 12 else 6, table_id

@@ -3,12 +3,21 @@
 from dataclasses import dataclass, replace
 
 from tools.vppsim.cnat import maglev
+from tools.vppsim.cnat.sessions import Limits
 from tools.vppsim.startup import Stanza, StartupError
 
 SESSIONS_MAX = 1 << 24
+NUMBERS = {
+    "session-max-age",
+    "tcp-max-age",
+    "session-max",
+    "session-max-per-vrf",
+    "session-log2-pool-size",
+    "maglev-len",
+}
 WITHOUT_EFFECT = {
     f"{table}-db-{what}" for table in ("translation", "client", "snat") for what in ("buckets", "memory")
-} | {"snat-if-map-len", "session-max-port-retries", "session-log2-pool-size", "session-max-per-vrf"}
+} | {"snat-if-map-len", "session-max-port-retries"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,15 @@ class CnatSettings:
     session_cleanup_timeout: float = 1.0
     session_max: int = SESSIONS_MAX
     maglev_len: int = maglev.LENGTH_DEFAULT
+    session_max_per_vrf: int = 0
+    session_log2_pool_size: int = 16
     scanner: bool = True
+
+    @property
+    def limits(self) -> Limits:
+        """VPP allots whole pools and keeps the first session for itself."""
+        pools = -(-self.session_max >> self.session_log2_pool_size)
+        return Limits((pools << self.session_log2_pool_size) - 1, self.session_max_per_vrf or self.session_max)
 
 
 DEFAULTS = CnatSettings()
@@ -43,7 +60,7 @@ def _with(settings: CnatSettings, word: str, value: str) -> CnatSettings:
         return replace(settings, scanner=value == "on")
     if word == "session-cleanup-timeout":
         return replace(settings, session_cleanup_timeout=float(value))
-    if word in ("session-max-age", "tcp-max-age", "session-max", "maglev-len"):
+    if word in NUMBERS:
         number = int(value)
         if number < 0 or (word == "session-max" and number > SESSIONS_MAX):
             raise ValueError("out of range")

@@ -84,11 +84,12 @@ def cnat_session_purge(vpp: Vpp, message: Any, client: Client) -> None:
 
 @dump("cnat_session_dump")
 def cnat_session_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+    """VPP puts the bytes of the ports the wrong way round."""
     for (five, _), session, answers in vpp.cnat.sessions.listed():
         flow = five.flow()
         five_tuple = {
             "addr": [address_fields(flow.source), address_fields(flow.destination)],
-            "port": [flow.source_port, flow.destination_port],
+            "port": [int.from_bytes(port, "little") for port in (five.source_port, five.destination_port)],
             "ip_proto": flow.protocol,
         }
         yield {"session": {"tuple": five_tuple, "ts_index": session.index, "flags": IS_RETURN if answers else 0}}
