@@ -75,9 +75,9 @@ class Simulator:
         assert self._client
         self._client.event_callback = heard
 
-    def kill(self) -> None:
-        """End this life at once, as a crash would."""
-        self._end(signal.SIGKILL)
+    def kill(self) -> int:
+        """End this life at once, as a crash would; returns how it ended, which may have been before."""
+        return self._end(signal.SIGKILL)
 
     def terminate(self) -> int:
         return self._end(signal.SIGTERM)
