@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from tools.cli.errors import UserError
-from tools.lab import build, demo, host, kube, pods, state
+from tools.lab import build, cluster, demo, host, kube, pods, state
 from tools.lab.check import check, look_all
 from tools.lab.plan import BadName
 from tools.lab.state import LABS, Lab, NoLab
@@ -72,9 +72,26 @@ def _add_pod(subs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         action.add_argument("--name", default="lab", help="name of the lab (default: lab)")
         action.set_defaults(run=_guarded(run))
         if name == "add":
-            action.add_argument("--node", required=True, help="node1, node2, ...")
+            _pod_add_arguments(action)
         if name == "exec":
             action.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+
+def _pod_add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--node", required=True, help="node1, node2, ...")
+    parser.add_argument("--namespace", default="default", help="Kubernetes namespace (default: default)")
+    parser.add_argument("--label", action="append", default=[], type=_label, metavar="KEY=VALUE")
+    parser.add_argument("--port", action="append", default=[], type=pods.parse_port, metavar="[NAME=]N[/TCP][@HOST]")
+    parser.add_argument("--service-account", default="default", metavar="NAME")
+    parser.add_argument("--host-network", action="store_true", help="in its node's network")
+    parser.add_argument("--not-ready", action="store_true", help="an endpoint of services only when it is ready")
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ValueError(text)
+    return key, value
 
 
 def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
@@ -142,9 +159,9 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
         for text in view.unapplied()[:5]:
             print(f"    {text}")
-        for pod in sorted(lab.pods.values(), key=lambda p: p.name):
+        for pod in sorted(lab.pods.values(), key=lambda p: p.key):
             if pod.node == node.number:
-                print(f"  pod {pod.name:<20} {pod.ip4:<15} {pod.ip6}")
+                print(f"  pod {pod.key:<20} {pod.ip4:<15} {pod.ip6}")
     return 0
 
 
@@ -153,7 +170,7 @@ def _status_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
         "lab": lab.name,
         "vpp": lab.vpp,
         "api": lab.api_url,
-        "pods": [{"name": p.name, "node": f"node{p.node}", "ip4": p.ip4, "ip6": p.ip6} for p in lab.pods.values()],
+        "pods": [{"name": p.key, "node": f"node{p.node}", "ip4": p.ip4, "ip6": p.ip6} for p in lab.pods.values()],
         "nodes": {
             name: {
                 "epoch": view.epoch.epoch if view.epoch else None,
@@ -169,7 +186,7 @@ def _status_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
 
 def _kubectl_config(options: argparse.Namespace) -> int:
     lab = state.load(options.name)
-    print(kube.kubeconfig(lab.name, lab.api_url))
+    print(cluster.kubeconfig(lab.name, lab.api_url))
     return 0
 
 
@@ -179,8 +196,18 @@ def _node_exec(options: argparse.Namespace) -> int:
 
 
 def _pod_add(options: argparse.Namespace) -> int:
-    pod = pods.add(state.load(options.name), options.pod, options.node)
-    print(f"pod {pod.name}: {pod.ip4}, {pod.ip6} on node{pod.node}")
+    pod = pods.add(
+        state.load(options.name),
+        options.pod,
+        options.node,
+        namespace=options.namespace,
+        labels=dict(options.label),
+        ports=options.port,
+        host_network=options.host_network,
+        service_account=options.service_account,
+        ready=not options.not_ready,
+    )
+    print(f"pod {pod.key}: {pod.ip4}, {pod.ip6} on node{pod.node}")
     return 0
 
 

@@ -3,7 +3,8 @@
 plan       names and addresses                          (pure)
 state      what a lab has, on disk                      (edge)
 host       namespaces, links, processes of the machine  (edge)
-kube       the cluster's API objects
+cluster    the objects that the cluster begins with     (pure)
+kube       a client of its API server
 build      up and down
 pods       pods by the call that Calico's plugin makes
 view       what a node's bus says

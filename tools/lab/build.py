@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.lab import host, kube
+from tools.lab import cluster, host, kube
 from tools.lab.plan import API_PORT, LAN4, LAN6, Node, check_name, lan_netns
 from tools.lab.state import LABS, Lab, NoLab
 
@@ -117,8 +117,8 @@ def _api_server(lab: Lab) -> None:
         time.sleep(0.02)
     lab.api_url = ready.read_text().splitlines()[0]
     lab.save()
-    for path, body in kube.objects(lab):
-        kube.create(lab.api_url, path, body)
+    for body in cluster.objects(lab):
+        kube.create(lab, body)
 
 
 def start_node(lab: Lab, node: Node) -> None:
@@ -126,7 +126,7 @@ def start_node(lab: Lab, node: Node) -> None:
     run = lab.run(node)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     kubeconfig = lab.directory / node.name / "kubeconfig"
-    kubeconfig.write_text(kube.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
+    kubeconfig.write_text(cluster.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
     with (lab.directory / node.name / "supervisord.out").open("ab") as log:
         subprocess.Popen(
             host.inside(node.netns, str(ENTRYPOINT)),

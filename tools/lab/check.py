@@ -60,9 +60,9 @@ def hosts(lab: Lab) -> Iterator[Result]:
 
 def pods(lab: Lab) -> Iterator[Result]:
     """Every pod reaches every pod, IPv4 and IPv6."""
-    for a, b in permutations(sorted(lab.pods.values(), key=lambda p: p.name), 2):
+    for a, b in permutations(sorted(lab.pods.values(), key=lambda p: p.key), 2):
         where = "same node" if a.node == b.node else "across"
-        yield pings(f"{a.name} reaches {b.name} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
+        yield pings(f"{a.key} reaches {b.key} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
 
 
 def pings(name: str, pairs: list[tuple[str, str]]) -> Result:

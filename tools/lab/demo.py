@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.lab import build, host, pods, probe
+from tools.lab import build, host, kube, pods, probe
 from tools.lab.check import Result, hosts, look_all, node_results, pings
 from tools.lab.check import pods as pod_pings
 from tools.lab.plan import Node, lan_netns
@@ -216,7 +216,7 @@ def run(name: str, vpp: str | None, say: Say) -> bool:
                 tell(*part)
         finally:
             build.down(name, say)
-    except (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed) as error:
+    except (build.CannotBuild, host.CommandFailed, kube.ApiFailed, NoLab, pods.PodFailed) as error:
         tell(Result("the demo", False, str(error)))
     after = host.traces(name, LABS / name)
     rest = {kind: sorted(set(after[kind]) - set(before[kind])) for kind in before}

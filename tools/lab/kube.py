@@ -1,82 +1,185 @@
-"""The lab's Kubernetes objects, and a client that is just enough to put them there."""
+"""A client of the lab's API server, for tools and tests: objects are plain JSON, each call is one request or two.
+
+`kind` is whatever kubectl takes: `Service`, `svc`, `networkpolicies`, `NetworkPolicy.crd.projectcalico.org`.
+`namespace` is "" for what has none. Every function raises ApiFailed, which has the HTTP code.
+"""
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
-from tools.lab.plan import POOL4, POOL6, Node
+import msgspec
+
+from tools.lab.apiserver.resources import RESOURCES, Resource, by_kind, collection
+from tools.lab.plan import DEFAULT_NAMESPACE
 from tools.lab.state import Lab
 
-CALICO = "crd.projectcalico.org/v1"
 Object = dict[str, Any]
+NOT_FOUND = 404
+TIMEOUT_S = 10.0
+MERGE = "application/merge-patch+json"
 
 
 class ApiFailed(Exception):
-    """The API server refused, or is away."""
+    """The API server refused, or is away (code 0)."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
-def create(url: str, path: str, body: Object) -> None:
-    """POSTs an object. Raises ApiFailed."""
-    request = urllib.request.Request(
-        f"{url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-    )
+def request(url: str, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
+    """The decoded answer to one request."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url + path, data, {"Content-Type": kind}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            reply.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise ApiFailed(f"POST {path} {body['metadata']['name']}: {error}") from None
+        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ApiFailed(f"{method} {path}: {said(error.read())}", error.code) from None
+    except OSError as error:
+        raise ApiFailed(f"{method} {path}: {error}") from None
 
 
-def objects(lab: Lab) -> list[tuple[str, Object]]:
-    """(collection path, object) of all that the cluster begins with."""
-    calico = f"/apis/{CALICO}"
-    found = [
-        (f"{calico}/bgpconfigurations", _calico("BGPConfiguration", "default", asNumber=64512)),
-        (f"{calico}/ippools", _calico("IPPool", "pods-v4", cidr=str(POOL4), **_NO_TUNNEL, natOutgoing=False)),
-        (f"{calico}/ippools", _calico("IPPool", "pods-v6", cidr=str(POOL6), **_NO_TUNNEL, natOutgoing=False)),
-    ]
-    for node in lab.all_nodes:
-        found.append(("/api/v1/nodes", _node(node)))
-        for block in (node.block4, node.block6):
-            name = f"{node.name}-{str(block).replace('.', '-').replace(':', '-').replace('/', '-')}"
-            spec = {"node": node.name, "cidr": str(block), "state": "confirmed", "deleted": "false"}
-            found.append((f"{calico}/blockaffinities", _calico("BlockAffinity", name, **spec)))
+def said(raw: bytes) -> str:
+    """The message of a Status, or the answer itself."""
+    try:
+        return str(json.loads(raw)["message"])
+    except (ValueError, KeyError, TypeError):
+        return raw[:200].decode(errors="replace")
+
+
+def resource_of(kind: str, api_version: str = "") -> Resource:
+    """The resource of a kind, of this apiVersion if one is given."""
+    found = by_kind(kind)
+    if api_version:
+        found = next((r for r in RESOURCES if (r.kind, r.api_version) == (kind, api_version)), None)
+    if found is None:
+        raise ApiFailed(f"no kind {kind} {api_version}".rstrip())
     return found
 
 
-_NO_TUNNEL = {"ipipMode": "Never", "vxlanMode": "Never"}
+def path_of(resource: Resource, namespace: str, name: str) -> str:
+    """The path of one object."""
+    return f"{collection(resource, (namespace or DEFAULT_NAMESPACE) if resource.namespaced else '')}/{name}"
 
 
-def _calico(kind: str, name: str, **spec: object) -> Object:
-    return {"apiVersion": CALICO, "kind": kind, "metadata": {"name": name}, "spec": spec}
+def apply(lab: Lab, what: Object | str) -> list[Object]:
+    """Makes objects be as they are given, creating or replacing them; returns them as they are stored.
+
+    `what` is an object, a List, or YAML text of several documents. Fields that are not given are gone afterwards,
+    but for what the server allocates (a Service's addresses and node ports) and for the status.
+    """
+    return [_apply_one(lab, body) for body in documents(what)]
 
 
-def _node(node: Node) -> Object:
-    notes = {
-        "projectcalico.org/IPv4Address": f"{node.ip4}/24",
-        "projectcalico.org/IPv6Address": f"{node.ip6}/64",
-    }
-    addresses = [{"type": "InternalIP", "address": str(node.ip4)}, {"type": "Hostname", "address": node.name}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": node.name, "annotations": notes, "labels": {"kubernetes.io/hostname": node.name}},
-        "status": {"addresses": addresses, "conditions": [{"type": "Ready", "status": "True"}]},
-    }
+def documents(what: Object | str) -> list[Object]:
+    """The objects of a manifest."""
+    if isinstance(what, str):
+        parts = [msgspec.yaml.decode(part) for part in f"\n{what}".split("\n---")]
+        return [body for part in parts if part for body in documents(part)]
+    return [body for item in what["items"] for body in documents(item)] if "items" in what else [what]
 
 
-def kubeconfig(lab: str, url: str) -> str:
-    """A kubeconfig (JSON is YAML) for the API server at `url`."""
-    named = {"name": lab}
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": lab,
-            "clusters": [{**named, "cluster": {"server": url}}],
-            "contexts": [{**named, "context": {"cluster": lab, "user": lab}}],
-            "users": [{**named, "user": {}}],
-        },
-        indent=2,
-    )
+def _apply_one(lab: Lab, body: Object) -> Object:
+    resource = resource_of(str(body.get("kind")), str(body.get("apiVersion")))
+    meta = body["metadata"]
+    namespace = meta.get("namespace", DEFAULT_NAMESPACE) if resource.namespaced else ""
+    path = path_of(resource, namespace, meta["name"])
+    try:
+        applied: Object = request(lab.api_url, "PUT", path, body)
+    except ApiFailed as failed:
+        if failed.code != NOT_FOUND:
+            raise
+        applied = request(lab.api_url, "POST", collection(resource, namespace), body)
+    return applied
+
+
+def create(lab: Lab, body: Object) -> Object:
+    """Creates an object; one of that name must not be there."""
+    resource = resource_of(str(body.get("kind")), str(body.get("apiVersion")))
+    namespace = body["metadata"].get("namespace", DEFAULT_NAMESPACE) if resource.namespaced else ""
+    made: Object = request(lab.api_url, "POST", collection(resource, namespace), body)
+    return made
+
+
+def delete(lab: Lab, kind: str, namespace: str, name: str) -> bool:
+    """Deletes an object. False: there was none."""
+    try:
+        request(lab.api_url, "DELETE", path_of(resource_of(kind), namespace, name))
+    except ApiFailed as failed:
+        if failed.code != NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def get(lab: Lab, kind: str, namespace: str, name: str) -> Object | None:
+    """An object, if it is there."""
+    try:
+        found: Object = request(lab.api_url, "GET", path_of(resource_of(kind), namespace, name))
+    except ApiFailed as failed:
+        if failed.code != NOT_FOUND:
+            raise
+        return None
+    return found
+
+
+def listed(lab: Lab, kind: str, namespace: str = "", labels: str = "") -> list[Object]:
+    """Objects of a kind, of all namespaces or of one; `labels` is a selector such as `a=b,c`."""
+    query = f"?labelSelector={urllib.parse.quote(labels)}" if labels else ""
+    found: list[Object] = request(lab.api_url, "GET", collection(resource_of(kind), namespace) + query)["items"]
+    return found
+
+
+def patch(lab: Lab, kind: str, namespace: str, name: str, change: Object, status: bool = False) -> Object:
+    """Merges `change` into an object (RFC 7386: null removes, lists are replaced), or into its status."""
+    path = path_of(resource_of(kind), namespace, name) + ("/status" if status else "")
+    changed: Object = request(lab.api_url, "PATCH", path, change, MERGE)
+    return changed
+
+
+def label(lab: Lab, kind: str, namespace: str, name: str, **labels: str | None) -> Object:
+    """Sets labels; None takes one away. Names that Python cannot write: `**{"a/b": "c"}`."""
+    return patch(lab, kind, namespace, name, {"metadata": {"labels": labels}})
+
+
+def annotate(lab: Lab, kind: str, namespace: str, name: str, annotations: dict[str, str | None]) -> Object:
+    """Sets annotations; None takes one away."""
+    return patch(lab, kind, namespace, name, {"metadata": {"annotations": annotations}})
+
+
+def set_ingress(lab: Lab, namespace: str, service: str, *addresses: str, mode: str = "VIP") -> Object:
+    """Gives a Service of type LoadBalancer its addresses, as a cloud does."""
+    ingress = [{"ip": address, "ipMode": mode} for address in addresses]
+    return patch(lab, "services", namespace, service, {"status": {"loadBalancer": {"ingress": ingress}}}, status=True)
+
+
+def namespace(lab: Lab, name: str, **labels: str) -> Object:
+    """Makes a Namespace, or gives it these labels."""
+    return apply(lab, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})[0]
+
+
+def pod_name(key: str) -> tuple[str, str]:
+    """(namespace, name) of a pod's key: `web`, or `shop/web`."""
+    space, _, name = key.rpartition("/")
+    return space or DEFAULT_NAMESPACE, name
+
+
+def set_ready(lab: Lab, pod: str, ready: bool) -> Object:
+    """Says a pod's readiness, as its kubelet does; `pod` is its key."""
+    return patch(lab, "pods", *pod_name(pod), {"status": {"conditions": conditions(ready)}}, status=True)
+
+
+def conditions(ready: bool) -> list[Object]:
+    """A pod's conditions."""
+    word = str(ready)
+    return [{"type": "Ready", "status": word}, {"type": "ContainersReady", "status": word}]
+
+
+def set_terminating(lab: Lab, pod: str) -> Object:
+    """Begins a pod's end, as `kubectl delete` does: it goes on running, and is an endpoint for no new flow."""
+    return patch(lab, "pods", *pod_name(pod), {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})

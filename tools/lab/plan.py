@@ -1,17 +1,22 @@
 """Names and addresses of a lab. Pure.
 
 Labs are separate by their namespaces, so all of them use the same addresses: a LAN with the nodes and a host
-outside (`.1`, also the nodes' gateway and the API server's address), and a pool of pod addresses with a block a node.
+outside (`.1`, also the nodes' gateway and the API server's address), a pool of pod addresses with a block a node, and
+a range of service addresses.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 LAN4, LAN6 = IPv4Network("10.90.0.0/24"), IPv6Network("fd90::/64")
 POOL4, POOL6 = IPv4Network("10.48.0.0/16"), IPv6Network("fd48::/112")
+SERVICES4, SERVICES6 = IPv4Network("10.96.0.0/16"), IPv6Network("fd96::/112")
+NODE_PORTS = range(30000, 32768)
 BLOCK4_LENGTH, BLOCK6_LENGTH = 26, 122
 API_PORT = 6443
+DEFAULT_NAMESPACE = "default"
 NODES_MAX = 50
 NAME = re.compile(r"[a-z][a-z0-9]{0,9}")
 POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?")
@@ -72,9 +77,19 @@ def lan_netns(lab: str) -> str:
     return f"{lab}-lan"
 
 
-def pod_netns(lab: str, pod: str) -> str:
-    """A pod's namespace."""
-    return f"{lab}-pod-{pod}"
+def pod_key(namespace: str, name: str) -> str:
+    """The word for a pod in commands: its name in namespace `default`, else `namespace/name`."""
+    return name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
+
+
+def pod_netns(lab: str, key: str) -> str:
+    """A pod's network namespace; `key` as made by `pod_key`."""
+    return f"{lab}-pod-{key.replace('/', '.')}"
+
+
+def veth_name(namespace: str, pod: str) -> str:
+    """The name that Calico gives the host's side of a pod's link: `cali` and 11 digits of a SHA-1."""
+    return "cali" + hashlib.sha1(f"{namespace}.{pod}".encode(), usedforsecurity=False).hexdigest()[:11]
 
 
 def check_name(lab: str) -> str:
@@ -82,6 +97,13 @@ def check_name(lab: str) -> str:
     if not NAME.fullmatch(lab):
         raise BadName(f"lab name {lab!r}: 1 to 10 lower-case letters and digits, a letter first")
     return lab
+
+
+def check_namespace(namespace: str) -> str:
+    """The Kubernetes namespace, if it can be one. Raises BadName."""
+    if not POD_NAME.fullmatch(namespace):
+        raise BadName(f"namespace {namespace!r}: 1 to 30 lower-case letters, digits and dashes")
+    return namespace
 
 
 def check_pod_name(pod: str) -> str:

@@ -1,67 +1,151 @@
-"""Pods of a lab: a namespace each, wired by the same gRPC call that Calico's CNI plugin makes."""
+"""Pods of a lab: a namespace each, wired by the same gRPC call that Calico's CNI plugin makes, and a Pod object.
 
+Objects change in the order they do in a cluster: the Pod is there before its network is, gets its addresses as
+annotations when the plugin is done (Calico's policies know it from then on), then from the kubelet its status. At its
+end it is terminating first, loses the annotations (and its policies) before the plugin's DEL, and goes last.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
 
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
-from tools.lab import host
-from tools.lab.plan import BLOCK4_LENGTH, Node, check_pod_name, pod_netns
-from tools.lab.state import Lab, NoLab, Pod, changing
+from tools.lab import host, kube
+from tools.lab.plan import (
+    BLOCK4_LENGTH,
+    DEFAULT_NAMESPACE,
+    Node,
+    check_namespace,
+    check_pod_name,
+    pod_key,
+    pod_netns,
+    veth_name,
+)
+from tools.lab.state import Lab, NoLab, Pod, Port, changing
 
 PLUGIN_WAIT_S = 5.0  # Calico's plugin waits so long
 PODS_MAX = 2 ** (32 - BLOCK4_LENGTH) - 2
 INTERFACE = "eth0"
-NAMESPACE = "default"
+POD_IP, POD_IPS = "cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"
 
 
 class PodFailed(Exception):
     """The CNI server did not wire or unwire the pod; the text is its answer."""
 
 
-def add(lab: Lab, name: str, node_name: str) -> Pod:
-    """Makes a pod and has it wired. Raises NoLab, PodFailed; a pod that failed is gone."""
+def add(
+    lab: Lab,
+    name: str,
+    node_name: str,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    labels: Mapping[str, str] | None = None,
+    ports: Iterable[Port] = (),
+    host_network: bool = False,
+    service_account: str = "default",
+    ready: bool = True,
+) -> Pod:
+    """Makes a pod and has it wired; its object is there, with its addresses, when this returns.
+
+    The Kubernetes namespace must exist. Raises NoLab, PodFailed, kube.ApiFailed, BadName; a pod that failed is gone.
+    """
+    key = pod_key(check_namespace(namespace), check_pod_name(name))
     with changing(lab):
-        pod = lab.pods[check_pod_name(name)] = _allocate(lab, name, lab.node(node_name))
+        pod = _allocate(lab, key, name, lab.node(node_name), host_network)
+        pod.namespace, pod.service_account = namespace, service_account
+        pod.labels, pod.ports = dict(labels or {}), tuple(ports)
+        lab.pods[key] = pod
     try:
-        host.ip(f"netns add {pod.netns}")
-        host.ip("link set lo up", pod.netns)
-        reply = call_add(lab, pod)
-        if not reply.successful:
-            raise PodFailed(f"ADD {name}: {reply.error_message}")
+        kube.create(lab, _object(pod))
+        if not host_network:
+            _wire(lab, pod)
+        _running(lab, pod, ready)
     except BaseException:
         _forget(lab, pod)
         raise
     return pod
 
 
-def _allocate(lab: Lab, name: str, node: Node) -> Pod:
+def _allocate(lab: Lab, key: str, name: str, node: Node, host_network: bool) -> Pod:
     """The pod with the first free addresses of its node's block. Raises NoLab."""
-    if name in lab.pods:
-        raise NoLab(f"lab {lab.name}: pod {name} is there already, on node{lab.pods[name].node}")
+    if key in lab.pods:
+        raise NoLab(f"lab {lab.name}: pod {key} is there already, on node{lab.pods[key].node}")
+    if host_network:
+        return Pod(name, node.number, 0, node.netns, str(node.ip4), str(node.ip6), host_network=True)
     taken = {pod.number for pod in lab.pods.values() if pod.node == node.number}
     number = next((n for n in range(1, PODS_MAX + 1) if n not in taken), None)
     if number is None:
         raise NoLab(f"lab {lab.name}: {node.name} has {PODS_MAX} pods, all that its block has addresses for")
-    return Pod(name, node.number, number, pod_netns(lab.name, name), *node.pod_addresses(number))
+    return Pod(name, node.number, number, pod_netns(lab.name, key), *node.pod_addresses(number))
+
+
+def _object(pod: Pod) -> kube.Object:
+    """The Pod as the scheduler leaves it."""
+    ports = [
+        {"containerPort": port.port, "protocol": port.protocol}
+        | ({"name": port.name} if port.name else {})
+        | ({"hostPort": port.host_port} if port.host_port else {})
+        for port in pod.ports
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": pod.labels},
+        "spec": {
+            "nodeName": f"node{pod.node}",
+            "serviceAccountName": pod.service_account,
+            "hostNetwork": pod.host_network,
+            "containers": [{"name": "main", "image": "none", "ports": ports}],
+        },
+        "status": {"phase": "Pending"},
+    }
+
+
+def _wire(lab: Lab, pod: Pod) -> None:
+    host.ip(f"netns add {pod.netns}")
+    host.ip("link set lo up", pod.netns)
+    reply = call_add(lab, pod)
+    if not reply.successful:
+        raise PodFailed(f"ADD {pod.key}: {reply.error_message}")
+    ips = {POD_IP: f"{pod.ip4}/32", POD_IPS: f"{pod.ip4}/32,{pod.ip6}/128"}
+    kube.annotate(lab, "pods", pod.namespace, pod.name, dict(ips))
+
+
+def _running(lab: Lab, pod: Pod, ready: bool) -> None:
+    """What the kubelet says of a pod that runs."""
+    status = {
+        "phase": "Running",
+        "podIP": pod.ip4,
+        "podIPs": [{"ip": pod.ip4}, {"ip": pod.ip6}],
+        "hostIP": str(lab.node(f"node{pod.node}").ip4),
+        "conditions": kube.conditions(ready),
+    }
+    kube.patch(lab, "pods", pod.namespace, pod.name, {"status": status}, status=True)
 
 
 def _forget(lab: Lab, pod: Pod) -> None:
-    """Takes the pod's namespace and its line in the lab's state away."""
-    if pod.netns in host.namespaces(pod.netns):
+    """Takes the pod's namespace, its object and its line in the lab's state away."""
+    if not pod.host_network and pod.netns in host.namespaces(pod.netns):
         host.end(host.pids_in(pod.netns), 0.5)
         host.ip(f"netns del {pod.netns}")
     with changing(lab):
-        lab.pods.pop(pod.name, None)
+        lab.pods.pop(pod.key, None)
+    kube.delete(lab, "pods", pod.namespace, pod.name)
 
 
 def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
     """The plugin's ADD call. Raises PodFailed if there is no answer."""
+    ports = [
+        pb.Port(name=port.name, protocol=port.protocol, port=port.port, host_port=port.host_port)
+        for port in pod.ports
+        if port.host_port
+    ]
     request = pb.AddRequest(
         interface_name=INTERFACE,
         netns=f"/var/run/netns/{pod.netns}",
-        desired_host_interface_name=f"cali{pod.number:011x}",
+        desired_host_interface_name=veth_name(pod.namespace, pod.name),
         settings=pb.ContainerSettings(allow_ip_forwarding=False, mtu=0),
         container_ips=[
             pb.IPConfig(address=f"{pod.ip4}/32", gateway="<nil>"),
@@ -70,11 +154,13 @@ def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
         container_routes=["0.0.0.0/0", "::/0"],
         workload=pb.WorkloadIDs(
             name=pod.name,
-            namespace=NAMESPACE,
+            namespace=pod.namespace,
+            labels=pod.labels,
             endpoint=INTERFACE,
             node=f"node{pod.node}",
             orchestrator="k8s",
             pod=pod.name,
+            ports=ports,
         ),
         dataplane_options={"type": "grpc"},
     )
@@ -82,13 +168,24 @@ def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
     return reply
 
 
-def delete(lab: Lab, name: str) -> None:
-    """Has a pod unwired, and takes its namespace away. Raises NoLab, PodFailed."""
-    pod = lab.pod(name)
-    reply = call_del(lab, pod)
-    if not reply.successful:
-        raise PodFailed(f"DEL {name}: {reply.error_message}")
+def delete(lab: Lab, key: str) -> None:
+    """Has a pod unwired, and takes it away. Raises NoLab, PodFailed, kube.ApiFailed."""
+    pod = lab.pod(key)
+    _ending(lab, pod)
+    if not pod.host_network:
+        reply = call_del(lab, pod)
+        if not reply.successful:
+            raise PodFailed(f"DEL {key}: {reply.error_message}")
     _forget(lab, pod)
+
+
+def _ending(lab: Lab, pod: Pod) -> None:
+    """The Pod terminates, and the plugin takes its addresses away from it, unless somebody deleted the object."""
+    if kube.get(lab, "pods", pod.namespace, pod.name) is None:
+        return
+    kube.set_terminating(lab, pod.key)
+    if not pod.host_network:
+        kube.annotate(lab, "pods", pod.namespace, pod.name, {POD_IP: "", POD_IPS: ""})
 
 
 def call_del(lab: Lab, pod: Pod) -> pb.DelReply:
@@ -105,4 +202,18 @@ def _call(lab: Lab, pod: Pod, method: str, request: object) -> Any:
         try:
             return getattr(stub, method)(request, timeout=PLUGIN_WAIT_S)
         except grpc.RpcError as error:
-            raise PodFailed(f"{method.upper()} {pod.name}: {error.code().name}: {error.details()}") from None
+            raise PodFailed(f"{method.upper()} {pod.key}: {error.code().name}: {error.details()}") from None
+
+
+def parse_port(text: str) -> Port:
+    """`80`, `80/UDP`, `http=80/TCP`, each perhaps with a host port behind it: `http=80/TCP@8080`. Raises ValueError."""
+    rest, _, host_port = text.partition("@")
+    name, _, number = rest.rpartition("=")
+    port, _, protocol = number.partition("/")
+    protocol = (protocol or "TCP").upper()
+    if protocol not in ("TCP", "UDP", "SCTP"):
+        raise ValueError(f"port {text!r}: protocol is TCP, UDP or SCTP")
+    found = Port(int(port), protocol, name, int(host_port or 0))
+    if not (0 < found.port < 65536 and 0 <= found.host_port < 65536):
+        raise ValueError(f"port {text!r}: a port is 1 to 65535")
+    return found

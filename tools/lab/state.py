@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tools.lab.plan import Node
+from tools.lab.plan import DEFAULT_NAMESPACE, Node, pod_key
 
 LABS = Path(os.environ.get("VPPD_LAB_DIR", "/run/vppd-lab"))
 
@@ -18,8 +18,17 @@ class NoLab(Exception):
     """There is no such lab, or no such thing in it; the text names it."""
 
 
+class Port(Struct, frozen=True):
+    """A port of a pod's container; `host_port` 0: none."""
+
+    port: int
+    protocol: str = "TCP"
+    name: str = ""
+    host_port: int = 0
+
+
 class Pod(Struct):
-    """A pod of the lab."""
+    """A pod of the lab. One in the host's network has its node's namespace and addresses, and number 0."""
 
     name: str
     node: int
@@ -27,6 +36,16 @@ class Pod(Struct):
     netns: str
     ip4: str
     ip6: str
+    namespace: str = DEFAULT_NAMESPACE
+    host_network: bool = False
+    service_account: str = "default"
+    labels: dict[str, str] = {}  # as it was made
+    ports: tuple[Port, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What commands call it."""
+        return pod_key(self.namespace, self.name)
 
 
 class Lab(Struct):
@@ -37,7 +56,7 @@ class Lab(Struct):
     vpp: str  # path of the vpp binary
     real_vpp: bool
     api_url: str = ""
-    pods: dict[str, Pod] = {}
+    pods: dict[str, Pod] = {}  # by key
 
     @property
     def directory(self) -> Path:
@@ -54,11 +73,11 @@ class Lab(Struct):
                 return node
         raise NoLab(f"lab {self.name}: no node {name}; there are {', '.join(n.name for n in self.all_nodes)}")
 
-    def pod(self, name: str) -> Pod:
-        """The pod of that name. Raises NoLab."""
-        if name not in self.pods:
-            raise NoLab(f"lab {self.name}: no pod {name}")
-        return self.pods[name]
+    def pod(self, key: str) -> Pod:
+        """The pod of that key. Raises NoLab."""
+        if key not in self.pods:
+            raise NoLab(f"lab {self.name}: no pod {key}")
+        return self.pods[key]
 
     def run(self, node: Node) -> Path:
         """The node's $VPPD_RUN."""

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 CALICO = "crd.projectcalico.org"
+DISCOVERY = "discovery.k8s.io"
+NETWORKING = "networking.k8s.io"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One REST resource. `fields` are dotted paths usable in a field selector besides name and namespace."""
+    """One REST resource.
+
+    `fields` are dotted paths usable in a field selector besides name and namespace. `atomic`: a strategic merge
+    patch replaces its lists whole, for none of them has a merge key in Kubernetes' types.
+    """
 
     group: str
     version: str
@@ -19,6 +25,7 @@ class Resource:
     has_status: bool = False
     fields: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    atomic: bool = False
 
     @property
     def api_version(self) -> str:
@@ -37,6 +44,10 @@ RESOURCES = (
     Resource("", "v1", "pods", "Pod", True, ("po",), True, ("spec.nodeName", "status.phase"), ("all",)),
     Resource("", "v1", "secrets", "Secret", True, (), False, ("type",)),
     Resource("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
+    Resource("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),
+    Resource("", "v1", "services", "Service", True, ("svc",), True, ("spec.type", "spec.clusterIP"), ("all",)),
+    Resource(DISCOVERY, "v1", "endpointslices", "EndpointSlice", True, atomic=True),
+    Resource(NETWORKING, "v1", "networkpolicies", "NetworkPolicy", True, ("netpol",), atomic=True),
     Resource(CALICO, "v1", "bgpconfigurations", "BGPConfiguration", False),
     Resource(CALICO, "v1", "bgppeers", "BGPPeer", False),
     Resource(CALICO, "v1", "bgpfilters", "BGPFilter", False),
@@ -44,6 +55,16 @@ RESOURCES = (
     Resource(CALICO, "v1", "blockaffinities", "BlockAffinity", False),
     Resource(CALICO, "v1", "felixconfigurations", "FelixConfiguration", False),
     Resource(CALICO, "v1", "ipamblocks", "IPAMBlock", False),
+    Resource(CALICO, "v1", "tiers", "Tier", False),
+    Resource(CALICO, "v1", "networkpolicies", "NetworkPolicy", True),
+    Resource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
+    Resource(CALICO, "v1", "stagednetworkpolicies", "StagedNetworkPolicy", True),
+    Resource(CALICO, "v1", "stagedglobalnetworkpolicies", "StagedGlobalNetworkPolicy", False),
+    Resource(CALICO, "v1", "stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", True),
+    Resource(CALICO, "v1", "networksets", "NetworkSet", True),
+    Resource(CALICO, "v1", "globalnetworksets", "GlobalNetworkSet", False),
+    Resource(CALICO, "v1", "hostendpoints", "HostEndpoint", False),
+    Resource(CALICO, "v1", "profiles", "Profile", False),
 )
 
 BY_ID = {resource.id: resource for resource in RESOURCES}
@@ -56,6 +77,26 @@ def find(group: str, version: str, plural: str) -> Resource | None:
         if (resource.group, resource.version, resource.plural) == (group, version, plural):
             return resource
     return None
+
+
+def by_kind(word: str) -> Resource | None:
+    """The resource by kind or plural, perhaps with its group (`NetworkPolicy.crd.projectcalico.org`), in any case.
+
+    Of several the first one, as kubectl chooses.
+    """
+    wanted = word.lower()
+    for resource in RESOURCES:
+        for name in (resource.kind.lower(), resource.plural, *resource.short):
+            if wanted in (name, f"{name}.{resource.group}"):
+                return resource
+    return None
+
+
+def collection(resource: Resource, namespace: str) -> str:
+    """The URL path of a collection; `namespace` is "" for a cluster-scoped resource or for all namespaces."""
+    root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
+    space = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""
+    return f"{root}{space}/{resource.plural}"
 
 
 def group_versions() -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tools.lab.apiserver import discovery, patches
+from tools.lab.apiserver.admission import admitted
 from tools.lab.apiserver.journal import Journal
 from tools.lab.apiserver.requests import (
     now,
@@ -44,7 +45,7 @@ class Server:
         self.watches = Watches(self._store)
         for name in FIRST_NAMESPACES:
             if (NAMESPACES.id, ("", name)) not in self._store:
-                self._store.create(NAMESPACES, "", {"metadata": {"name": name}}, now())
+                self._create(Target(NAMESPACES), {"metadata": {"name": name}})
         self._changed()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -82,8 +83,7 @@ class Server:
                 body = self._store.get(wanted.resource, wanted.namespace, wanted.name)
                 return web.json_response(shown(request, wanted, body))
             case "POST", False if wanted.resource.namespaced is bool(wanted.namespace):
-                made = self._store.create(wanted.resource, wanted.namespace, body, now())
-                return web.json_response(made, status=201)
+                return web.json_response(self._create(wanted, body), status=201)
             case "PUT", True:
                 return web.json_response(self._replace(wanted, body))
             case "PATCH", True:
@@ -101,8 +101,15 @@ class Server:
     def _selected(self, wanted: Target, matches: Matches) -> list[Object]:
         return [body for body in self._store.listed(wanted.resource, wanted.namespace) if matches(body)]
 
+    def _create(self, wanted: Target, body: Any) -> Object:
+        body = admitted(self._store, wanted.resource, None, body)
+        return self._store.create(wanted.resource, wanted.namespace, body, now())
+
     def _replace(self, wanted: Target, body: Any) -> Object:
         part: Part = "status" if wanted.part == "status" else "main"
+        if part == "main":
+            before = self._store.get(wanted.resource, wanted.namespace, wanted.name)
+            body = admitted(self._store, wanted.resource, before, body)
         return self._store.update(wanted.resource, wanted.namespace, wanted.name, body, part)
 
     def _patch(self, request: web.Request, wanted: Target, patch: Any) -> web.Response:
@@ -111,9 +118,11 @@ class Server:
             why = f"the body of a patch is one of {', '.join(PATCHES)}"
             raise ApiError(415, "UnsupportedMediaType", why)
         resource, key = wanted.resource, (wanted.namespace, wanted.name)
+        if resource.atomic and apply is patches.strategic:
+            apply = patches.merge
         if request.content_type == "application/apply-patch+yaml" and (resource.id, key) not in self._store:
             fresh = patches.strategic({"metadata": {"name": wanted.name}}, patch)
-            return web.json_response(self._store.create(resource, wanted.namespace, fresh, now()), status=201)
+            return web.json_response(self._create(wanted, fresh), status=201)
         return web.json_response(self._replace(wanted, apply(self._store.get(resource, *key), patch)))
 
     def _delete(self, wanted: Target, namespace: str, name: str) -> Object:
