@@ -1,7 +1,8 @@
 """Source ports that source NAT gives out (VPP: cnat_src_policy.c): one set a protocol, whatever the destination.
 
 VPP frees a port with its bytes the wrong way round: the port stays taken, and another one, which may be in use, counts
-as free. After 16383 flows of a protocol hardly any port is left until VPP starts again. The same happens here.
+as free. Once 16383 flows of a protocol have come and gone, only the 4095 ports whose low byte is 0xC0 or more are given
+out again, until VPP starts anew. The same happens here.
 """
 
 from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, UDP
