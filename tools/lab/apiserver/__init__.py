@@ -8,6 +8,9 @@
     discovery   what clients ask first                 (pure)
     tables      what `kubectl get` prints              (pure)
     status      errors as Kubernetes says them         (pure)
+    admission   what is added before storing           (pure)
+    services    addresses and ports of Services        (pure)
+    controller  keeps EndpointSlices
     journal     the store on disk
     sockets     listening sockets, also in a network namespace
     watches     watch requests as streams
@@ -15,6 +18,6 @@
     server      HTTP requests to store calls
     process     the server as a child process
 
-No authentication, no admission, no schemas: objects of the wrong shape are kept as they are, which is
+No authentication, no schemas: objects of the wrong shape are kept as they are, which is
 what a test of bad input needs. Not for production.
 """

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tools.lab.apiserver import discovery, patches
 from tools.lab.apiserver.admission import admitted
+from tools.lab.apiserver.controller import Controller
 from tools.lab.apiserver.journal import Journal
 from tools.lab.apiserver.requests import (
     now,
@@ -42,6 +43,7 @@ class Server:
         self._store = journal.store
         self._history_max = history_max
         self._pages = discovery.documents()
+        self._controller = Controller(self._store)
         self.watches = Watches(self._store)
         for name in FIRST_NAMESPACES:
             if (NAMESPACES.id, ("", name)) not in self._store:
@@ -150,6 +152,7 @@ class Server:
         return response
 
     def _changed(self) -> None:
+        self._controller.step(now())
         self._journal.save()
         self._store.trim(self._history_max)
         self.watches.wake()

@@ -1,0 +1,75 @@
+"""The controller that runs within the server: EndpointSlices follow Services and Pods.
+
+It acts on the store between a change and its answer, so that whoever applied a Service finds its slices there.
+"""
+
+from collections.abc import Iterable
+
+from tools.lab import endpointslices as slices
+from tools.lab.apiserver.resources import BY_ID, DISCOVERY
+from tools.lab.apiserver.status import ApiError, Object
+from tools.lab.apiserver.store import Change, Key, Store, key_of
+
+SERVICES, PODS, NODES = BY_ID["services"], BY_ID["pods"], BY_ID["nodes"]
+SLICES = BY_ID[f"endpointslices.{DISCOVERY}"]
+
+
+class Controller:
+    """Keeps the slices of a store. `step` after every change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen = -1
+
+    def step(self, now: str) -> None:
+        """Brings the slices up to date with everything that changed since the last step."""
+        if self._seen == self._store.version:
+            return
+        for namespace, name in self._dirty():
+            self._reconcile(namespace, name, now)
+        self._seen = self._store.version
+
+    def _dirty(self) -> set[Key]:
+        """The services whose slices may have to change; all of them when it is not known what changed."""
+        try:
+            changed = self._store.since(self._seen)
+        except ApiError:
+            return {key_of(service) for service in self._store.listed(SERVICES)} | set(self._owners())
+        return {key for change in changed for key in self._touched(change)}
+
+    def _owners(self) -> Iterable[Key]:
+        for piece in filter(slices.is_managed, self._store.listed(SLICES)):
+            yield piece["metadata"]["namespace"], piece["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
+
+    def _touched(self, change: Change) -> Iterable[Key]:
+        if change.resource is SERVICES:
+            yield key_of(change.last)
+        elif change.resource is PODS:
+            states = [body for body in (change.before, change.after) if body is not None]
+            for service in self._store.listed(SERVICES, key_of(change.last)[0]):
+                if any(slices.selects(service, pod) for pod in states):
+                    yield key_of(service)
+        elif change.resource is SLICES and slices.is_managed(change.last):
+            yield key_of(change.last)[0], change.last["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
+
+    def _reconcile(self, namespace: str, name: str, now: str) -> None:
+        store = self._store
+        service = store.get(SERVICES, namespace, name) if (SERVICES.id, (namespace, name)) in store else None
+        if service is not None and not slices.spec_of(service).get("selector"):
+            service = None  # whoever made a service without selector makes its slices too
+        mine = [piece for piece in store.listed(SLICES, namespace) if self._is_of(piece, name)]
+        found = slices.changes(service, store.listed(PODS, namespace), self._zones(), mine)
+        for gone in found.delete:
+            store.delete(SLICES, namespace, gone)
+        for piece in found.update:
+            store.update(SLICES, namespace, piece["metadata"]["name"], piece, "main")
+        for piece in found.create:
+            store.create(SLICES, namespace, piece, now)
+
+    def _is_of(self, piece: Object, service: str) -> bool:
+        return slices.is_managed(piece) and piece["metadata"]["labels"].get(slices.SERVICE_LABEL) == service
+
+    def _zones(self) -> dict[str, str]:
+        nodes = self._store.listed(NODES)
+        labels = {node["metadata"]["name"]: node["metadata"].get("labels", {}) for node in nodes}
+        return {name: own[slices.ZONE_LABEL] for name, own in labels.items() if slices.ZONE_LABEL in own}

@@ -1,0 +1,227 @@
+"""EndpointSlices as Kubernetes' controller keeps them: which of a Service's Pods are behind it, and how. Pure.
+
+Source: Kubernetes documentation "EndpointSlices", and the endpointslice controller: a slice holds endpoints of one
+address family whose named ports have the same numbers; an endpoint stays in its slice as long as it fits there.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+
+ENDPOINTS_MAX = 100
+SERVICE_LABEL = "kubernetes.io/service-name"
+MANAGED_LABEL = "endpointslice.kubernetes.io/managed-by"
+HEADLESS_LABEL = "service.kubernetes.io/headless"
+MANAGER = "endpointslice-controller.k8s.io"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+GONE_PHASES = ("Succeeded", "Failed")
+
+Group: TypeAlias = tuple[str, str]
+"""What endpoints of one slice have in common: `IPv4` or `IPv6`, and the slice's ports as JSON."""
+
+
+@dataclass
+class Changes:
+    """What is to be done to slices: objects to create and to replace, names to delete."""
+
+    create: list[Object] = field(default_factory=list)
+    update: list[Object] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+
+
+def selects(service: Object, pod: Object) -> bool:
+    """Whether a pod is behind a service: same namespace, and every label of the selector."""
+    selector = spec_of(service).get("selector")
+    labels = pod["metadata"].get("labels", {})
+    same = service["metadata"].get("namespace") == pod["metadata"].get("namespace")
+    if not same or not isinstance(selector, dict) or not selector:
+        return False
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def is_managed(piece: Object) -> bool:
+    """Whether a slice is the controller's: one that was applied by hand is left alone."""
+    return bool(piece["metadata"].get("labels", {}).get(MANAGED_LABEL) == MANAGER)
+
+
+def changes(service: Object | None, pods: Iterable[Object], zones: dict[str, str], slices: list[Object]) -> Changes:
+    """What makes the `slices` of one service what they should be.
+
+    `service` is None when it is gone; `zones` has the zone of each node that has one; `slices` are all those of the
+    service that the controller made.
+    """
+    wanted = groups(service, pods, zones) if service else {}
+    found = Changes()
+    for piece in slices:
+        group = group_of(piece)
+        kept = keep(piece, wanted.get(group, {}))
+        if not kept:
+            found.delete.append(piece["metadata"]["name"])
+        elif service and (piece.get("endpoints"), piece["metadata"].get("labels")) != (kept, labels_of(service)):
+            meta = {**piece["metadata"], "labels": labels_of(service)}
+            found.update.append({**piece, "metadata": meta, "endpoints": kept})
+    if service:
+        place(service, wanted, slices, found)
+    return found
+
+
+def group_of(piece: Object) -> Group:
+    """What the endpoints of a slice have in common."""
+    return str(piece.get("addressType")), json.dumps(piece.get("ports"))
+
+
+def keep(piece: Object, wanted: dict[str, Object]) -> list[Object]:
+    """The endpoints that stay in a slice, as they are now; they are taken out of `wanted`."""
+    references = [endpoint.get("targetRef") for endpoint in dicts(piece.get("endpoints"))]
+    names = [str(reference.get("name")) for reference in references if isinstance(reference, dict)]
+    return [wanted.pop(name) for name in names if name in wanted]
+
+
+def place(service: Object, wanted: dict[Group, dict[str, Object]], slices: list[Object], found: Changes) -> None:
+    """Puts endpoints that are in no slice where there is room, and into new slices."""
+    updated = {piece["metadata"]["name"]: piece for piece in found.update}
+    for group, rest in wanted.items():
+        new = list(rest.values())
+        for piece in slices:
+            name = piece["metadata"]["name"]
+            if new and name not in found.delete and group_of(piece) == group:
+                now = updated.get(name, piece)
+                room = ENDPOINTS_MAX - len(now["endpoints"])
+                if room > 0:
+                    filled = {**now, "endpoints": now["endpoints"] + new[:room]}
+                    found.update = [*(p for p in found.update if p["metadata"]["name"] != name), filled]
+                    new = new[room:]
+        found.create += [
+            fresh(service, group, new[start : start + ENDPOINTS_MAX]) for start in range(0, len(new), ENDPOINTS_MAX)
+        ]
+
+
+def fresh(service: Object, group: Group, endpoints: list[Object]) -> Object:
+    """A new slice; the server makes its name."""
+    meta = service["metadata"]
+    owner = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"generateName": f"{meta['name']}-", "labels": labels_of(service), "ownerReferences": [owner]},
+        "addressType": group[0],
+        "ports": json.loads(group[1]),
+        "endpoints": endpoints,
+    }
+
+
+def labels_of(service: Object) -> dict[str, str]:
+    """The labels of a service's slices: its own, and the controller's."""
+    own = service["metadata"].get("labels", {})
+    headless = {HEADLESS_LABEL: ""} if spec_of(service).get("clusterIP") == "None" else {}
+    return {**own, **headless, SERVICE_LABEL: service["metadata"]["name"], MANAGED_LABEL: MANAGER}
+
+
+def groups(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> dict[Group, dict[str, Object]]:
+    """The endpoints of a service by what their slices have in common, then by pod name."""
+    spec = spec_of(service)
+    found: dict[Group, dict[str, Object]] = {}
+    if spec.get("type") == "ExternalName":
+        return found
+    families = spec.get("ipFamilies") or ["IPv4"]
+    for pod in sorted(pods, key=lambda body: str(body["metadata"]["name"])):
+        if not selects(service, pod) or status_of(pod).get("phase") in GONE_PHASES:
+            continue
+        ports = json.dumps(list(slice_ports(spec, pod)))
+        for family in families:
+            addresses = [ip for ip in ips_of(pod) if family_of(ip) == family]
+            if addresses:
+                group = found.setdefault((family, ports), {})
+                group[pod["metadata"]["name"]] = endpoint(spec, pod, addresses[:1], zones)
+    return found
+
+
+def slice_ports(spec: Object, pod: Object) -> Iterator[Object]:
+    """The ports of a pod's slice: those of the service, with the pod's numbers; a name it has not is left out."""
+    for port in dicts(spec.get("ports")):
+        protocol = port.get("protocol", "TCP")
+        number = target(port.get("targetPort") or port.get("port"), protocol, pod)
+        if number is not None:
+            more = {"appProtocol": port["appProtocol"]} if "appProtocol" in port else {}
+            yield {"name": port.get("name", ""), "protocol": protocol, "port": number, **more}
+
+
+def target(wanted: object, protocol: str, pod: Object) -> int | None:
+    """The number of a target port, which may be the name of a container's port."""
+    if isinstance(wanted, int):
+        return wanted
+    for container in dicts(spec_of(pod).get("containers")):
+        for port in dicts(container.get("ports")):
+            if port.get("name") == wanted and port.get("protocol", "TCP") == protocol:
+                number = port.get("containerPort")
+                return number if isinstance(number, int) else None
+    return None
+
+
+def endpoint(spec: Object, pod: Object, addresses: list[str], zones: dict[str, str]) -> Object:
+    """One endpoint, with the conditions of discovery/v1 EndpointConditions."""
+    meta, node = pod["metadata"], spec_of(pod).get("nodeName")
+    terminating = bool(meta.get("deletionTimestamp"))
+    serving = is_ready(pod)
+    always = spec.get("publishNotReadyAddresses") is True
+    reference = {"kind": "Pod", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"]}
+    return {
+        "addresses": addresses,
+        "conditions": {
+            "ready": always or (serving and not terminating),
+            "serving": serving,
+            "terminating": terminating,
+        },
+        "targetRef": reference,
+        **({"nodeName": node} if node else {}),
+        **({"zone": zones[node]} if node in zones else {}),
+    }
+
+
+def is_ready(pod: Object) -> bool:
+    """The pod's condition Ready."""
+    conditions = dicts(status_of(pod).get("conditions"))
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+
+
+def ips_of(pod: Object) -> list[str]:
+    """The pod's addresses."""
+    status = status_of(pod)
+    listed = [row.get("ip") for row in dicts(status.get("podIPs"))] or [status.get("podIP")]
+    return [ip for ip in listed if isinstance(ip, str) and ip]
+
+
+def family_of(ip: str) -> str:
+    """`IPv4` or `IPv6`; "" for what is no address."""
+    try:
+        return f"IPv{ip_address(ip).version}"
+    except ValueError:
+        return ""
+
+
+def spec_of(body: Object) -> Object:
+    """The spec, an empty one if it has the wrong shape."""
+    spec = body.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def status_of(body: Object) -> Object:
+    """The status, an empty one if it has the wrong shape."""
+    status = body.get("status")
+    return status if isinstance(status, dict) else {}
+
+
+def dicts(value: object) -> list[Object]:
+    """The objects in what should be a list of them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
