@@ -1,0 +1,111 @@
+"""The asking side: batches of probes, each from a source port that was not used lately.
+
+VPP remembers what it decided on a flow for as long as packets of it come, and for a while after. A probe that took a
+port of an earlier one would be told that one's fate, not what holds now: so ports go round all of a wide range.
+"""
+
+import asyncio
+import errno
+import random
+import socket
+import time
+
+from tools.lab.agent import words
+from tools.lab.agent.raw import Echo, Sctp, version_of
+from tools.lab.agent.words import Answer, Batch, Probe
+
+PORTS = range(33000, 49000)  # above node ports, below those that VPP takes for source NAT
+TRIES_MAX = 200
+KERNEL = {
+    errno.ECONNREFUSED: words.REFUSED,
+    errno.ECONNRESET: words.RESET,
+    errno.EPIPE: words.RESET,
+    errno.EHOSTUNREACH: words.UNREACHABLE,
+    errno.ENETUNREACH: words.UNREACHABLE,
+}
+
+
+class Prober:
+    """All that one namespace asks with."""
+
+    def __init__(self, served: Sctp) -> None:
+        self._sctp, self._echo = served, Echo()
+        self._next = random.randrange(len(PORTS))
+
+    async def run(self, batch: Batch) -> list[Answer]:
+        """The answers, in order of the probes."""
+        tasks = [asyncio.create_task(self._one(probe)) for probe in batch.probes]
+        open_tasks = set(tasks)
+        deadline = time.monotonic() + batch.timeout_ms / 1000
+        while open_tasks and (left := deadline - time.monotonic()) > 0:
+            patience = min(batch.quiet_ms / 1000, left)
+            done, open_tasks = await asyncio.wait(open_tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+        for task in open_tasks:
+            task.cancel()
+        await asyncio.gather(*open_tasks, return_exceptions=True)
+        return [Answer(words.SILENT) if task.cancelled() else task.result() for task in tasks]
+
+    async def _one(self, probe: Probe) -> Answer:
+        started = time.monotonic()
+        try:
+            line = await self._ask(probe)
+        except OSError as error:
+            return Answer(KERNEL.get(error.errno or 0, str(error)), ms=_ms(started))
+        if line is None:
+            return Answer(words.REFUSED, ms=_ms(started))
+        try:
+            return words.heard(line, _ms(started)) if line else Answer(words.ANSWERED, ms=_ms(started))
+        except ValueError:
+            return Answer(f"not an agent's answer: {line[:40]!r}", ms=_ms(started))
+
+    async def _ask(self, probe: Probe) -> bytes | None:
+        """The answer's line; empty if there is none to read, None if the other side refuses. Raises OSError."""
+        match probe.protocol:
+            case words.SCTP:
+                return await self._sctp.ask(probe.address, probe.port, probe.source_port or self._fresh())
+            case words.ICMP:
+                await self._echo.ask(probe.address)
+                return b""
+            case words.UDP:
+                return await self._over(socket.SOCK_DGRAM, probe)
+            case _:
+                return await self._over(socket.SOCK_STREAM, probe)
+
+    async def _over(self, kind: int, probe: Probe) -> bytes:
+        loop = asyncio.get_running_loop()
+        with self._bound(kind, probe) as made:
+            await loop.sock_connect(made, (probe.address, probe.port))
+            if kind == socket.SOCK_DGRAM:
+                await loop.sock_sendall(made, b"?")
+            line = await loop.sock_recv(made, 512)
+            if not line:
+                raise ConnectionResetError(errno.ECONNRESET, "closed without a word")
+            return line
+
+    def _bound(self, kind: int, probe: Probe) -> socket.socket:
+        """A socket with the probe's source port, or a fresh one. Raises OSError."""
+        family = socket.AF_INET6 if version_of(probe.address) == 6 else socket.AF_INET
+        for tried in range(1, TRIES_MAX + 1):
+            made = socket.socket(family, kind)
+            made.setblocking(False)
+            if family == socket.AF_INET6:  # else the port must be free in IPv4 too
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                made.bind(("", probe.source_port or self._fresh()))
+            except OSError as error:
+                made.close()
+                if error.errno != errno.EADDRINUSE or probe.source_port or tried == TRIES_MAX:
+                    raise
+            else:
+                return made
+        raise AssertionError
+
+    def _fresh(self) -> int:
+        self._next = (self._next + 1) % len(PORTS)
+        return PORTS[self._next]
+
+
+def _ms(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)

@@ -1,0 +1,54 @@
+"""The answering side for TCP and UDP: a line that tells who answers and how he sees the prober, then an echo."""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from tools.lab.agent.words import told
+
+BACKLOG = 512  # load is hundreds of connections within a moment
+
+
+async def serve(name: str, ports: Iterable[int]) -> None:
+    """Listens on these ports over TCP and UDP, IPv4 and IPv6, from now on. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    for port in ports:
+        listener = _bound(socket.SOCK_STREAM, port)
+        await asyncio.start_server(lambda r, w: _connection(name, r, w), sock=listener, backlog=BACKLOG)
+        await loop.create_datagram_endpoint(lambda: _Datagrams(name), sock=_bound(socket.SOCK_DGRAM, port))
+
+
+def _bound(kind: int, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6, kind)
+    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    if kind == socket.SOCK_STREAM:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setblocking(False)
+    made.bind(("::", port))
+    return made
+
+
+async def _connection(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        writer.write(told(name, *writer.get_extra_info("peername")[:2]))
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass  # the prober went away
+    finally:
+        writer.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """Each datagram is answered with the line and itself."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
+        self._transport.sendto(told(self._name, address[0], address[1]) + data, address)
