@@ -10,4 +10,5 @@ serving.py  the answering side, TCP and UDP
 raw.py      SCTP and ICMP echo, both sides, on raw sockets: a kernel without SCTP is enough
 sctp.py     the few SCTP packets that it takes. Pure
 probing.py  the asking side
+ports.py    source ports that were not used lately
 """

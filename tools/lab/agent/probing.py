@@ -1,21 +1,15 @@
-"""The asking side: batches of probes, each from a source port that was not used lately.
-
-VPP remembers what it decided on a flow for as long as packets of it come, and for a while after. A probe that took a
-port of an earlier one would be told that one's fate, not what holds now: so ports go round all of a wide range.
-"""
+"""The asking side: batches of probes, each from a source port that was not used lately."""
 
 import asyncio
 import errno
-import random
 import socket
 import time
 
 from tools.lab.agent import words
-from tools.lab.agent.raw import Echo, Sctp, version_of
+from tools.lab.agent.ports import FreshPorts
+from tools.lab.agent.raw import Echo, Sctp
 from tools.lab.agent.words import Answer, Batch, Probe
 
-PORTS = range(33000, 49000)  # above node ports, below those that VPP takes for source NAT
-TRIES_MAX = 200
 KERNEL = {
     errno.ECONNREFUSED: words.REFUSED,
     errno.ECONNRESET: words.RESET,
@@ -30,7 +24,7 @@ class Prober:
 
     def __init__(self, served: Sctp) -> None:
         self._sctp, self._echo = served, Echo()
-        self._next = random.randrange(len(PORTS))
+        self._ports = FreshPorts()
 
     async def run(self, batch: Batch) -> list[Answer]:
         """The answers, in order of the probes."""
@@ -64,7 +58,7 @@ class Prober:
         """The answer's line; empty if there is none to read, None if the other side refuses. Raises OSError."""
         match probe.protocol:
             case words.SCTP:
-                return await self._sctp.ask(probe.address, probe.port, probe.source_port or self._fresh())
+                return await self._sctp.ask(probe.address, probe.port, probe.source_port or self._ports.take())
             case words.ICMP:
                 await self._echo.ask(probe.address)
                 return b""
@@ -75,7 +69,7 @@ class Prober:
 
     async def _over(self, kind: int, probe: Probe) -> bytes:
         loop = asyncio.get_running_loop()
-        with self._bound(kind, probe) as made:
+        with self._ports.bound(kind, probe.address, probe.source_port) as made:
             await loop.sock_connect(made, (probe.address, probe.port))
             if kind == socket.SOCK_DGRAM:
                 await loop.sock_sendall(made, b"?")
@@ -83,28 +77,6 @@ class Prober:
             if not line:
                 raise ConnectionResetError(errno.ECONNRESET, "closed without a word")
             return line
-
-    def _bound(self, kind: int, probe: Probe) -> socket.socket:
-        """A socket with the probe's source port, or a fresh one. Raises OSError."""
-        family = socket.AF_INET6 if version_of(probe.address) == 6 else socket.AF_INET
-        for tried in range(1, TRIES_MAX + 1):
-            made = socket.socket(family, kind)
-            made.setblocking(False)
-            if family == socket.AF_INET6:  # else the port must be free in IPv4 too
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                made.bind(("", probe.source_port or self._fresh()))
-            except OSError as error:
-                made.close()
-                if error.errno != errno.EADDRINUSE or probe.source_port or tried == TRIES_MAX:
-                    raise
-            else:
-                return made
-        raise AssertionError
-
-    def _fresh(self) -> int:
-        self._next = (self._next + 1) % len(PORTS)
-        return PORTS[self._next]
 
 
 def _ms(started: float) -> float:

@@ -1,0 +1,202 @@
+"""Connections at a steady rate until its input ends, and an account of every one. Runs inside a namespace.
+
+`python -m tools.lab.load [--to TARGET]... [--rate N] [--held N] [--denied TARGET]... [--denied-rate N]`, where TARGET
+is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents behind it. Each connection to
+`--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections are made at the start and
+exchange a line twice a second until the end. `--denied` targets must be silent. Targets take turns. It prints a line
+when the load begins, and at the end an `Account`, as one line of JSON.
+"""
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+import time
+from itertools import cycle
+
+import msgspec
+from msgspec import Struct
+
+from tools.lab.agent.ports import FreshPorts
+
+PATIENCE_S = 5.0  # longer than the kernel needs to send a lost SYN again, twice
+DENIED_S = 0.5
+HELD_EVERY_S = 0.5
+NAMED_MAX = 50  # failures told one by one
+
+
+class Failure(Struct, frozen=True):
+    """One connection that did not go as it should; `after_s` is the time since the load began."""
+
+    after_s: float
+    target: str
+    reason: str
+
+
+class Account(Struct):
+    """What became of a load."""
+
+    made: int = 0
+    ok: int = 0
+    failed: list[Failure] = []
+    slowest_ms: float = 0.0
+    by: dict[str, int] = {}  # connections, by the agent that answered
+    denied: int = 0
+    wrongly_allowed: list[Failure] = []
+    held: int = 0
+    exchanges: int = 0  # over held connections
+    broken: list[Failure] = []
+
+
+Target = tuple[str, int]
+
+
+class Load:
+    """All connections of one process."""
+
+    def __init__(self) -> None:
+        self.account = Account()
+        self._ports = FreshPorts()
+        self._began = time.monotonic()
+        self._open: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Event()
+
+    async def steady(self, targets: list[Target], rate: float, wrong: bool) -> None:
+        """Begins connections at `rate` a second until the end; a busy machine's late ones are made up for."""
+        next_at, turns = time.monotonic(), cycle(targets)
+        while targets and not self._ending.is_set():
+            work = self._denied(next(turns)) if wrong else self._connection(next(turns))
+            task = asyncio.create_task(work)
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+            next_at += 1 / rate
+            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
+
+    async def _connection(self, target: Target) -> None:
+        started = time.monotonic()
+        self.account.made += 1
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                reader, writer, name = await self._connect(target)
+                await _exchange(reader, writer, self.account.made)
+                writer.close()
+                await writer.wait_closed()
+        except (OSError, TimeoutError) as error:
+            self._note(self.account.failed, target, _why(error))
+            return
+        self.account.ok += 1
+        self.account.by[name] = self.account.by.get(name, 0) + 1
+        self.account.slowest_ms = max(self.account.slowest_ms, round((time.monotonic() - started) * 1000, 1))
+
+    async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+        made = self._ports.bound(socket.SOCK_STREAM, target[0])
+        try:
+            await asyncio.get_running_loop().sock_connect(made, target)
+        except BaseException:
+            made.close()
+            raise
+        reader, writer = await asyncio.open_connection(sock=made)
+        try:
+            line = await reader.readline()
+            if not line:
+                raise ConnectionError("closed without a word")
+        except BaseException:
+            writer.close()
+            raise
+        return reader, writer, line.decode().split(" ")[0]
+
+    async def _denied(self, target: Target) -> None:
+        self.account.denied += 1
+        made = self._ports.bound(socket.SOCK_STREAM, target[0])
+        try:
+            async with asyncio.timeout(DENIED_S):
+                await asyncio.get_running_loop().sock_connect(made, target)
+                self._note(self.account.wrongly_allowed, target, "connected")
+        except TimeoutError:
+            pass  # silence, as it should be
+        except OSError as error:
+            self._note(self.account.wrongly_allowed, target, _why(error))
+        finally:
+            made.close()
+
+    async def hold(self, target: Target) -> None:
+        """One connection that is used until the end."""
+        self.account.held += 1
+        count = 0
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                reader, writer, _ = await self._connect(target)
+            try:
+                while not self._ending.is_set():
+                    async with asyncio.timeout(PATIENCE_S):
+                        await _exchange(reader, writer, count := count + 1)
+                    self.account.exchanges += 1
+                    await asyncio.sleep(HELD_EVERY_S)
+            finally:
+                writer.close()
+        except (OSError, TimeoutError) as error:
+            self._note(self.account.broken, target, _why(error))
+
+    def _note(self, failures: list[Failure], target: Target, reason: str) -> None:
+        failures.append(Failure(round(time.monotonic() - self._began, 2), f"{target[0]} port {target[1]}", reason))
+
+    def end(self) -> None:
+        """Begins no more."""
+        self._ending.set()
+
+    async def rest(self) -> None:
+        """Waits for those that are open."""
+        await asyncio.gather(*self._open)
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int) -> None:
+    line = f"line {count}\n".encode()
+    writer.write(line)
+    await writer.drain()
+    if await reader.readline() != line:
+        raise ConnectionError("closed before the answer")
+
+
+def _why(error: Exception) -> str:
+    return "timeout" if isinstance(error, TimeoutError) else error.__class__.__name__ + f": {error}"
+
+
+def target(text: str) -> Target:
+    """`192.0.2.1:80` or `[2001:db8::1]:80`. Raises ValueError."""
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port)
+
+
+async def run(options: argparse.Namespace) -> Account:
+    """Until the input ends."""
+    load = Load()
+    asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else load.end())
+    held = zip(range(options.held), cycle(options.to), strict=False)
+    works = [load.steady(options.to, options.rate, False), load.steady(options.denied, options.denied_rate, True)]
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    await asyncio.gather(*works, *(load.hold(to) for _, to in held))
+    await load.rest()
+    return load.account
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.lab.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--to", action="append", default=[], type=target, metavar="TARGET")
+    parser.add_argument("--rate", type=float, default=50.0, help="connections a second (default: 50)")
+    parser.add_argument("--held", type=int, default=0, help="connections that stay (default: 0)")
+    parser.add_argument("--denied", action="append", default=[], type=target, metavar="TARGET")
+    parser.add_argument("--denied-rate", type=float, default=10.0, help="a second (default: 10)")
+    account = asyncio.run(run(parser.parse_args()))
+    for failures in (account.failed, account.wrongly_allowed, account.broken):
+        del failures[NAMED_MAX:]
+    sys.stdout.write(msgspec.json.encode(account).decode() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

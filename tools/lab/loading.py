@@ -1,0 +1,51 @@
+"""Edge: loads of connections in the background."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Self
+
+import msgspec
+
+from tools.lab import host
+from tools.lab.load import Account
+
+END_S_MAX = 30.0
+
+
+def target(address: str, port: int) -> str:
+    """The target as the load's command line takes it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+class Loading:
+    """A load from a namespace: a context manager; `account` after its end. Targets are (address, port)."""
+
+    def __init__(
+        self,
+        netns: str,
+        to: Iterable[tuple[str, int]],
+        *,
+        denied: Iterable[tuple[str, int]] = (),
+        rate: float = 50.0,
+        denied_rate: float = 10.0,
+        held: int = 0,
+    ) -> None:
+        words = [word for one in to for word in ("--to", target(*one))]
+        words += [word for one in denied for word in ("--denied", target(*one))]
+        words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(held)]
+        self._command = host.inside(netns, sys.executable, "-m", "tools.lab.load", *words)
+        self.account = Account()
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        """The load has begun when this returns."""
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        self._process.stdout.readline()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        assert self._process
+        out, _ = self._process.communicate(timeout=END_S_MAX)
+        self.account = msgspec.json.decode(out, type=Account)
