@@ -30,7 +30,10 @@ class CnatFeature(Intent, frozen=True, tag="cnat-feature"):
 
 
 class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
-    """The addresses that source NAT gives, at most one a family (VPP: cnat_set_snat_addresses_v2)."""
+    """The addresses that source NAT gives, at most one a family, to the flows that Kubernetes' rules name.
+
+    VPP: cnat_set_snat_addresses_v2, cnat_set_snat_policy. Gone: VPP keeps them for its life.
+    """
 
     ip4: str | None = None
     ip6: str | None = None
@@ -38,16 +41,6 @@ class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
     @property
     def key(self) -> str:
         return SNAT_KEY
-
-
-class SnatPolicy(Intent, frozen=True, tag="snat-policy"):
-    """Which flows get another source (VPP: cnat_set_snat_policy): "k8s". Gone: "none"."""
-
-    policy: str = "k8s"
-
-    @property
-    def key(self) -> str:
-        return "snat-policy"
 
 
 class SnatExclusion(Intent, frozen=True, tag="snat-exclusion"):

@@ -13,7 +13,6 @@ from schemas.cnat import CnatFeature as CnatFeature
 from schemas.cnat import SnatAddresses as SnatAddresses
 from schemas.cnat import SnatExclusion as SnatExclusion
 from schemas.cnat import SnatMember as SnatMember
-from schemas.cnat import SnatPolicy as SnatPolicy
 from schemas.cnat import Translation as Translation
 from schemas.intent import Intent as Intent
 from schemas.npol import InterfacePolicies as InterfacePolicies
@@ -336,7 +335,6 @@ AnyIntent = (
     | NdProxy
     | CnatFeature
     | SnatAddresses
-    | SnatPolicy
     | SnatExclusion
     | SnatMember
     | Translation

@@ -22,7 +22,8 @@ cpu {{ workers 0 }}
 socksvr {{ socket-name {run}/vpp-api.sock }}
 statseg {{ size 32M page-size 4K socket-name {run}/stats.sock }}
 memory {{ main-heap-page-size 4K main-heap-size 512M }}
-buffers {{ buffers-per-numa 4096 page-size 4K }}
+buffers {{ buffers-per-numa 16384 page-size 4K }}
+cnat {{ session-max 65536 session-cleanup-timeout 0.01 }}
 plugins {{
   {path}
   plugin default {{ disable }}

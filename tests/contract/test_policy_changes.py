@@ -11,7 +11,7 @@ from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Cut, Life
 from tests.contract.machine import Vpp
-from tests.contract.steps import LOOP
+from tests.contract.steps import LOOP, index
 
 DENIED = "tcp 10.9.9.9;999->10.0.0.1;81"  # by the state before and the state after
 POLICIES = InterfacePolicies("loop/a", tx=("p",), rx=("q",))
@@ -58,7 +58,8 @@ def shown(vpp: Vpp) -> Any:
 
 def denies(vpp: Vpp) -> bool:
     """Is the packet denied, and is the interface under policies at all?"""
-    return "DENY" in str(vpp.ask("cli_inband", cmd=f"npol match loop0 outbound {DENIED}").reply)
+    question = f"npol match sw_if_index {index(vpp)} outbound {DENIED}"
+    return "DENY" in str(vpp.ask("cli_inband", cmd=question).reply)
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])

@@ -131,7 +131,10 @@ def guard(node: Node) -> list[Intent]:
 
 
 def pod(number: int, netns: str) -> list[Intent]:
-    """A pod's tables, loopback, tun and routes; addresses 10.1.0.<number>, fd00:1::<number>."""
+    """A pod's tables, loopback, tun and routes; addresses 10.1.0.<number>, fd00:1::<number>.
+
+    The loopback stays down: were its addresses local in the pod's table, the pod could not reach its own service.
+    """
     name = f"pod/default/web-{number}/eth0"
     tun, loop, table = f"{name}/tun", f"{name}/loop", name
     intents: list[Intent] = [
@@ -139,7 +142,6 @@ def pod(number: int, netns: str) -> list[Intent]:
         Tap(name=tun, host_interface="eth0", netns=netns, tag=f"tun-{number}", gso=False),
         Mtu(interface=tun, mtu=9216),
         RxMode(interface=tun, mode="adaptive"),
-        AdminUp(interface=loop),
         AdminUp(interface=tun),
         Unnumbered(interface=tun, lender=loop),
     ]

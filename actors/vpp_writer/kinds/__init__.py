@@ -16,7 +16,6 @@ from actors.vpp_writer.kinds.cnat import (
     SnatAddressesKind,
     SnatExclusionKind,
     SnatMemberKind,
-    SnatPolicyKind,
     TranslationKind,
 )
 from actors.vpp_writer.kinds.hosting import (
@@ -57,7 +56,6 @@ ALL: tuple[Kind[Any], ...] = (
     ProxyArpInterfaceKind(),
     NdProxyKind(),
     SnatAddressesKind(),
-    SnatPolicyKind(),
     SnatExclusionKind(),
     CnatFeatureKind(),
     SnatMemberKind(),

@@ -1,14 +1,15 @@
 """VPP's cnat plugin: the feature on interfaces, source NAT, translations of service addresses.
 
 Traps: a translation without paths ends VPP; source NAT's other settings are refused before its addresses; an
-interface takes the feature twice if told twice (spec/services.md section 2); what SnatAddressesKind tells.
+interface takes the feature twice if told twice (spec/services.md section 2); and what SnatAddressesKind tells.
 """
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.interfaces import LoopbackKind, index, tag_call
 from actors.vpp_writer.kinds.kind import (
     ATTRIBUTE,
     ROUTE,
@@ -31,19 +32,18 @@ from schemas.cnat import (
     SnatAddresses,
     SnatExclusion,
     SnatMember,
-    SnatPolicy,
     Translation,
 )
 from schemas.intents import interface_key
 
 GONE = values("NO_SUCH_ENTRY", "FEATURE_DISABLED")
-POLICIES = {"none": 0, "if-prefix": 1, "k8s": 2}  # cnat_snat_policies
+K8S = 2  # cnat_snat_policies
 TABLES = {"include-v4": 0, "include-v6": 1, "pod": 2, "host": 3}  # cnat_snat_policy_table
 NO_CLIENT_AND_DEFAULT = 2 | 4  # cnat_snat_policy_flags
 ALLOC_PORT_AND_NO_CLIENT = 1 | 8  # cnat_translation_flags
 NO_NAT = 2  # cnat_endpoint_tuple_flags
 BALANCERS = {"default": 0, "maglev": 1}  # cnat_lb_type
-LOCAL0 = 0  # VPP's interface for itself
+KEEPER_MAC, KEEPER_TAG = "02:00:00:00:00:02", "snat-keeper"
 PROTOCOLS = (6, 17, 132)
 PATHS_MAX = 8192  # of a Maglev table
 HASH_MAX = 0x1FF
@@ -83,16 +83,24 @@ class CnatFeatureKind(Kind[CnatFeature]):
 class SnatAddressesKind(Kind[SnatAddresses]):
     """The addresses; with the first of them VPP makes the settings of source NAT.
 
-    They are never taken away: VPP would go on with settings that it has freed, and show and use the old addresses
-    whatever it is told afterwards. Without a policy they do nothing. A family that goes keeps its address likewise.
+    Until VPP is told otherwise it then gives every flow another source, so Kubernetes' policy follows in the same
+    breath. Neither is ever taken away: VPP would go on with settings that it has freed, and show and use the old
+    addresses whatever it is told afterwards. A family that goes keeps its address likewise.
 
     VPP takes the settings for new ones, and forgets all prefixes, whenever the table of included IPv4 interfaces is
-    empty (VPP: cnat_snat_policy_entry_is_init): `local0`, which no packet ever comes from, stays in it.
+    empty (VPP: cnat_snat_policy_entry_is_init). So a loopback that no packet ever comes from is made with them, and
+    stays in that table.
     """
 
     intent = SnatAddresses
     rank = SETTING
-    messages = ("cnat_set_snat_addresses_v2", "cnat_snat_policy_add_del_if")
+    messages = (
+        "cnat_set_snat_addresses_v2",
+        "cnat_set_snat_policy",
+        "cnat_snat_policy_add_del_if",
+        *LoopbackKind.messages,
+    )
+    learns = True
 
     def check(self, intent: SnatAddresses) -> None:
         if intent.ip4 is None and intent.ip6 is None:
@@ -101,47 +109,36 @@ class SnatAddressesKind(Kind[SnatAddresses]):
             if text is not None and version_of_address(name, text) != version:
                 raise Never(f"{name}: {text} is not IPv{version}")
 
-    def create(self, intent: SnatAddresses, names: Names) -> list[Call]:
-        fields = {
-            "fwd_fib_index": 0,
-            "ret_fib_index": 0,
-            "snat_ip4": intent.ip4 or "0.0.0.0",
-            "snat_ip6": intent.ip6 or "::",
-            "sw_if_index": NONE,
-            "flags": NO_CLIENT_AND_DEFAULT,
-        }
-        keeper = {"sw_if_index": LOCAL0, "is_add": 1, "table": TABLES["include-v4"]}
-        return [Call("cnat_set_snat_addresses_v2", fields), Call("cnat_snat_policy_add_del_if", keeper)]
+    def in_place(self, old: SnatAddresses, new: SnatAddresses, names: Names) -> bool:
+        return True
 
-    def update(self, old: SnatAddresses, new: SnatAddresses, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def make(self, intent: SnatAddresses, names: Names, known: Details | None) -> Work:
+        details = known if known is not None else index((yield [Call("create_loopback", {"mac_address": KEEPER_MAC})]))
+        keeper = int(details["sw_if_index"])
+        try:
+            yield [tag_call(keeper, KEEPER_TAG)]
+            yield [_addresses(intent), Call("cnat_set_snat_policy", {"policy": K8S})]
+            yield [_member(keeper, "include-v4", True)]
+        except (Later, NoAnswer):
+            yield [_delete_loopback(keeper)]
+            raise
+        return details
 
-    def delete(self, intent: SnatAddresses, names: Names) -> list[Call]:
-        return []
+    def change(self, old: SnatAddresses, new: SnatAddresses, names: Names, details: Details) -> Work:
+        yield [_addresses(new)]
+        return details
 
+    def unmake(self, intent: SnatAddresses, names: Names, details: Details) -> Work:
+        keeper = int(details["sw_if_index"])
+        yield [_member(keeper, "include-v4", False)]
+        yield [_delete_loopback(keeper)]
+        return details
 
-class SnatPolicyKind(Kind[SnatPolicy]):
-    """Which flows get another source."""
+    def recognise(self, intent: SnatAddresses, there: There) -> dict[str, int | str] | None:
+        def is_it(row: Any) -> bool:
+            return not row.tag and str(row.l2_address).lower() == KEEPER_MAC
 
-    intent = SnatPolicy
-    rank = ATTRIBUTE
-    messages = ("cnat_set_snat_policy",)
-
-    def check(self, intent: SnatPolicy) -> None:
-        if intent.policy not in POLICIES:
-            raise Never(f"policy: {intent.policy!r} is not one of {', '.join(POLICIES)}")
-
-    def needs(self, intent: SnatPolicy) -> set[str]:
-        return {SNAT_KEY}
-
-    def create(self, intent: SnatPolicy, names: Names) -> list[Call]:
-        return [Call("cnat_set_snat_policy", {"policy": POLICIES[intent.policy]})]
-
-    def update(self, old: SnatPolicy, new: SnatPolicy, names: Names) -> list[Call]:
-        return self.create(new, names)
-
-    def delete(self, intent: SnatPolicy, names: Names) -> list[Call]:
-        return [Call("cnat_set_snat_policy", {"policy": POLICIES["none"]}, fine=GONE)]
+        return there.tagged(KEEPER_TAG) or there.interface(is_it)
 
 
 class SnatExclusionKind(Kind[SnatExclusion]):
@@ -183,14 +180,10 @@ class SnatMemberKind(Kind[SnatMember]):
         return {SNAT_KEY, interface_key(intent.interface)}
 
     def create(self, intent: SnatMember, names: Names) -> list[Call]:
-        return [self._call(intent, names, 1, frozenset())]
+        return [_member(names.interface(intent.interface), intent.table, True)]
 
     def delete(self, intent: SnatMember, names: Names) -> list[Call]:
-        return [self._call(intent, names, 0, GONE)]
-
-    def _call(self, intent: SnatMember, names: Names, add: int, fine: frozenset[int]) -> Call:
-        fields = {"sw_if_index": names.interface(intent.interface), "is_add": add, "table": TABLES[intent.table]}
-        return Call("cnat_snat_policy_add_del_if", fields, fine=fine)
+        return [_member(names.interface(intent.interface), intent.table, False)]
 
 
 class TranslationKind(Kind[Translation]):
@@ -245,6 +238,27 @@ class TranslationKind(Kind[Translation]):
             if (str(vip.addr), vip.port, int(row.translation.ip_proto)) == _place(intent):
                 return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
         return None
+
+
+def _addresses(intent: SnatAddresses) -> Call:
+    fields = {
+        "fwd_fib_index": 0,
+        "ret_fib_index": 0,
+        "snat_ip4": intent.ip4 or "0.0.0.0",
+        "snat_ip6": intent.ip6 or "::",
+        "sw_if_index": NONE,
+        "flags": NO_CLIENT_AND_DEFAULT,
+    }
+    return Call("cnat_set_snat_addresses_v2", fields)
+
+
+def _member(number: int, table: str, add: bool) -> Call:
+    fields = {"sw_if_index": number, "is_add": add, "table": TABLES[table]}
+    return Call("cnat_snat_policy_add_del_if", fields, fine=frozenset() if add else GONE)
+
+
+def _delete_loopback(number: int) -> Call:
+    return Call("delete_loopback", {"sw_if_index": number}, fine=values("INVALID_SW_IF_INDEX"))
 
 
 def _place(intent: Translation) -> tuple[str, int, int]:

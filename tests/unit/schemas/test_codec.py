@@ -70,7 +70,6 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
         intents.NdProxy("host/eth0"),
         intents.CnatFeature("uplink/eth0"),
         intents.SnatAddresses("192.0.2.7", "2001:db8::7"),
-        intents.SnatPolicy(),
         intents.SnatExclusion("10.0.0.0/16"),
         intents.SnatMember("pod/d/w/eth0", "pod"),
         intents.Translation("10.96.0.10", 53, 17, (Backend("10.0.0.4", 5353),)),
