@@ -1,0 +1,129 @@
+"""Nine pods over two nodes, an agent in each, and objects that are taken away again."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.lab.policies import truth
+from tests.lab.policies.words import Case, Object, Step
+from tools.lab import kube, pods
+from tools.lab.agents import Agents
+from tools.lab.plan import lan_netns
+from tools.lab.state import Lab, Port
+
+NAMESPACES, PODS, PORTS = "xyz", "abc", (80, 81, 82, 83, 84)
+NAMED = (Port(80, "TCP", "web"), Port(81, "TCP", "alt"))
+MIXED = {"a": Port(82, "TCP", "mixed"), "b": Port(83, "TCP", "mixed"), "c": Port(84, "UDP", "mixed")}
+ACCOUNTS = {"a": "default", "b": "default", "c": "builder"}
+OUTSIDE = "outside"
+
+
+class World:
+    """The lab's nine pods and the host outside, and what a test has changed."""
+
+    def __init__(self, lab: Lab, agents: Agents) -> None:
+        self.lab, self.agents = lab, agents
+        self.pods = [f"{space}/{name}" for space in NAMESPACES for name in PODS]
+        self._applied: list[tuple[str, str, str]] = []
+        self._labelled: list[tuple[str, str, str, dict[str, str | None]]] = []
+
+    def make(self) -> None:
+        """Namespaces, service accounts, pods and agents."""
+        for space in NAMESPACES:
+            kube.namespace(self.lab, space, ns=space)
+            kube.apply(self.lab, _account(space))
+        for number, key in enumerate(self.pods):
+            self.add(key, f"node{1 + number % 2}")
+        self.agents.start({key: self.lab.pods[key].netns for key in self.pods}, PORTS)
+        self.agents.start({OUTSIDE: lan_netns(self.lab.name)}, PORTS)
+
+    def add(self, key: str, node: str) -> None:
+        """One of the pods, without its agent."""
+        space, _, name = key.partition("/")
+        ports = (*NAMED, MIXED[name])
+        labels = {"pod": name}
+        pods.add(self.lab, name, node, namespace=space, labels=labels, ports=ports, service_account=ACCOUNTS[name])
+
+    def remove(self) -> None:
+        """Everything that `make` made."""
+        self.agents.stop(*self.pods, OUTSIDE)
+        for key in self.pods:
+            if key in self.lab.pods:
+                pods.delete(self.lab, key)
+        for space in NAMESPACES:
+            kube.delete(self.lab, "ServiceAccount", space, "builder")
+            kube.delete(self.lab, "Namespace", "", space)
+
+    def apply(self, *bodies: Object) -> list[Object]:
+        """Applies objects; they are deleted at the end of the test."""
+        for body in bodies:
+            meta = body["metadata"]
+            group = body["apiVersion"].rpartition("/")[0]
+            self._applied.append((f"{body['kind']}.{group}".rstrip("."), meta.get("namespace", ""), meta["name"]))
+        return [stored for body in bodies for stored in kube.apply(self.lab, body)]
+
+    def do(self, step: Step) -> None:
+        """The changes of a step."""
+        self.apply(*step.apply)
+        for one in step.delete:
+            kube.delete(self.lab, *one)
+        for key, labels in step.pod_labels:
+            self.label("pods", *kube.pod_name(key), labels)
+        for space, labels in step.namespace_labels:
+            self.label("namespaces", "", space, labels)
+
+    def label(self, kind: str, namespace: str, name: str, labels: dict[str, str | None]) -> None:
+        """Sets labels; they are gone at the end of the test."""
+        self._labelled.append((kind, namespace, name, dict.fromkeys(labels)))
+        kube.label(self.lab, kind, namespace, name, **labels)
+
+    def undo(self) -> None:
+        """Takes the changes of a test away, and sees that all pods reach all pods again."""
+        for kind, namespace, name, labels in reversed(self._labelled):
+            with suppress(kube.ApiFailed):  # the pod is gone
+                kube.label(self.lab, kind, namespace, name, **labels)
+        for one in reversed(self._applied):
+            kube.delete(self.lab, *one)
+        self._applied.clear()
+        self._labelled.clear()
+        still = truth.comes_true(self.lab, self.agents, truth.flows(self.lab, self.pods, [("TCP", 80)]), ())
+        assert not still, "after the test not all pods reach all pods: " + _told(still)
+
+    def holds(self, case: Case) -> None:
+        """Goes through a case; fails with the flows that do not go as it says."""
+        tried = truth.flows(self.lab, self.pods, case.probes)
+        for number, step in enumerate(case.steps, 1):
+            self.do(step)
+            found = truth.comes_true(self.lab, self.agents, tried, step.expect)
+            assert not found, f"step {number}: {_told(found)}"
+
+
+def _told(found: list[truth.Wrong]) -> str:
+    return f"{len(found)} flows are wrong:\n" + "\n".join(str(one) for one in found[:20])
+
+
+def _account(space: str) -> Object:
+    meta = {"name": "builder", "namespace": space, "labels": {"role": "ci"}}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
+
+
+@pytest.fixture(scope="package")
+def nine_pods(lab: Lab) -> Iterator[World]:
+    """The world, made once."""
+    with Agents(lab.directory / "agents") as agents:
+        world = World(lab, agents)
+        try:
+            world.make()
+            yield world
+        finally:
+            world.remove()
+
+
+@pytest.fixture
+def world(nine_pods: World) -> Iterator[World]:
+    """The world, as it was made again after each test."""
+    try:
+        yield nine_pods
+    finally:
+        nine_pods.undo()

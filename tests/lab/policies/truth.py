@@ -1,0 +1,78 @@
+"""Who reaches whom, tried between all pods at the same time and compared with what is expected."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.lab.policies.words import Expected, Flow, verdict
+from tools.lab.agent import words
+from tools.lab.agent.words import Answer, Probe
+from tools.lab.agents import Agents
+from tools.lab.state import Lab
+
+QUIET_MS = 300
+HOLDS_S_MAX = 10.0  # from a change in Kubernetes to VPP
+VERSIONS = (4, 6)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A flow that did not go as expected."""
+
+    flow: Flow
+    expected: bool
+    answer: Answer
+
+    def __str__(self) -> str:
+        flow, wanted = self.flow, "an answer" if self.expected else "silence"
+        found = f"{self.answer.outcome} {self.answer.by}".strip()
+        return f"{flow.source} -> {flow.to} {flow.protocol} {flow.port} IPv{flow.version}: {found}, not {wanted}"
+
+
+def flows(lab: Lab, pods: Iterable[str], probes: Iterable[tuple[str, int]]) -> list[Flow]:
+    """Between all pairs of these pods, both families."""
+    keys, tried = list(pods), list(probes)
+    node = {key: f"node{lab.pods[key].node}" for key in keys}
+    return [
+        Flow(source, to, protocol, port, version, node[source], node[to])
+        for source in keys
+        for to in keys
+        if source != to
+        for protocol, port in tried
+        for version in VERSIONS
+    ]
+
+
+def wrong(lab: Lab, agents: Agents, tried: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
+    """The flows that do not go as expected now."""
+    listed = tuple(expected)
+    by_source: dict[str, list[Flow]] = {}
+    for flow in tried:
+        by_source.setdefault(flow.source, []).append(flow)
+    answers = agents.ask({source: [_probe(lab, flow) for flow in each] for source, each in by_source.items()}, QUIET_MS)
+    return [
+        Wrong(flow, should, answer)
+        for source, each in by_source.items()
+        for flow, answer in zip(each, answers[source], strict=True)
+        if not _as_expected(flow, should := verdict(listed, flow), answer)
+    ]
+
+
+def _probe(lab: Lab, flow: Flow) -> Probe:
+    pod = lab.pods[flow.to]
+    return Probe(flow.protocol, pod.ip6 if flow.version == 6 else pod.ip4, flow.port)
+
+
+def _as_expected(flow: Flow, allowed: bool, answer: Answer) -> bool:
+    if not allowed:
+        return answer.outcome == words.SILENT
+    return answer.ok and (answer.by == flow.to or flow.protocol == words.ICMP)
+
+
+def comes_true(lab: Lab, agents: Agents, tried: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
+    """What is still not as expected when it has had time; empty as soon as all is."""
+    listed = tuple(expected)
+    deadline = time.monotonic() + HOLDS_S_MAX
+    while (found := wrong(lab, agents, tried, listed)) and time.monotonic() < deadline:
+        pass
+    return found
