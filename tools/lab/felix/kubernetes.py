@@ -1,0 +1,85 @@
+"""A Kubernetes NetworkPolicy as the spec of Calico's NetworkPolicy that means the same. Pure.
+
+Source: networking/v1 NetworkPolicy, and Calico's documentation "Kubernetes policy": all are in tier `default` at order
+1000, select pods alone, and each rule becomes one rule for each pair of peer and protocol.
+"""
+
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+
+ORDER = 1000.0
+PODS = "projectcalico.org/orchestrator == 'k8s'"
+OPERATORS = {
+    "In": "{key} in {{ {values} }}",
+    "NotIn": "{key} not in {{ {values} }}",
+    "Exists": "has({key})",
+    "DoesNotExist": "! has({key})",
+}
+
+
+def converted(spec: Object) -> Object:
+    """The spec of a Calico policy. Raises ValueError, KeyError, TypeError or AttributeError for what is malformed."""
+    types = [kind for kind in spec.get("policyTypes") or ["Ingress"] if kind in ("Ingress", "Egress")]
+    return {
+        "order": ORDER,
+        "tier": "default",
+        "selector": selector(spec.get("podSelector") or {}, PODS),
+        "types": types or ["Ingress"],
+        "ingress": [rule for body in spec.get("ingress") or [] for rule in rules(body, "from")],
+        "egress": [rule for body in spec.get("egress") or [] for rule in rules(body, "to")],
+    }
+
+
+def selector(body: Object, first: str = "") -> str:
+    """A label selector in Calico's syntax; of nothing at all, without `first`: `all()`."""
+    terms = [first] if first else []
+    terms += [f"{key} == '{value}'" for key, value in sorted((body.get("matchLabels") or {}).items())]
+    for term in body.get("matchExpressions") or []:
+        values = ", ".join(f"'{value}'" for value in term.get("values") or [])
+        terms.append(OPERATORS[term["operator"]].format(key=term["key"], values=values))
+    return " && ".join(terms) or "all()"
+
+
+def rules(body: Object, side: str) -> list[Object]:
+    """One rule of Kubernetes as rules of Calico; `side` is `from` or `to`."""
+    peers = [entity(peer) for peer in body.get(side) or []] or [{}]
+    found = []
+    for protocol, ports in sorted(by_protocol(body.get("ports") or []).items()):
+        for peer in peers:
+            match: Object = {"action": "Allow"} | ({"protocol": protocol} if protocol else {})
+            there = {"ports": ports} if ports else {}
+            if side == "from":
+                match |= {"source": peer, "destination": there}
+            else:
+                match |= {"destination": peer | there}
+            found.append(match)
+    return found
+
+
+def entity(peer: Object) -> Object:
+    """A peer: an address block, or selectors."""
+    if peer.get("ipBlock"):
+        block = peer["ipBlock"]
+        return {"nets": [block["cidr"]], "notNets": list(block.get("except") or [])}
+    found = {"selector": selector(peer.get("podSelector") or {}, PODS)}
+    if peer.get("namespaceSelector") is not None:
+        found["namespaceSelector"] = selector(peer["namespaceSelector"])
+    return found
+
+
+def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
+    """protocol -> ports; no ports of a protocol: all of them. Without any port at all: any protocol ("")."""
+    if not ports:
+        return {"": []}
+    found: dict[str, list[str]] = {}
+    whole = set()
+    for port in ports:
+        protocol = port.get("protocol") or "TCP"
+        found.setdefault(protocol, [])
+        if port.get("port") is None:
+            whole.add(protocol)
+        else:
+            last = f":{port['endPort']}" if port.get("endPort") else ""
+            found[protocol].append(f"{port['port']}{last}")
+    return {protocol: [] if protocol in whole else listed for protocol, listed in found.items()}

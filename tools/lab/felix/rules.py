@@ -1,0 +1,247 @@
+"""A rule of Calico's API becomes a rule of Felix's protocol and the IP sets it names. Pure.
+
+Source: Calico's API reference (Rule, EntityRule) and spec/policies.md sections 2 and 3. A rule that comes out is the
+protobuf message Rule as JSON; selectors have become set ids.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, TypeAlias
+
+from tools.lab.felix import selector as sel
+from tools.lab.felix.selector import Selector, all_of, parse
+from tools.lab.felix.sets import AnySet, PortSet, SelectorSet, ServiceSet, unique
+
+Object: TypeAlias = dict[str, Any]
+
+NAMESPACE_LABEL = "projectcalico.org/namespace"
+ACCOUNT_LABEL = "projectcalico.org/serviceaccount"
+NAMESPACE_PREFIX, ACCOUNT_PREFIX = "pcns.", "pcsa."
+PORT_PROTOCOLS = ("tcp", "udp", "sctp")
+ACTIONS = {"Allow": "allow", "Deny": "deny", "Log": "log", "Pass": "next-tier"}
+
+
+class BadRule(ValueError):
+    """A rule or policy that cannot be read; the text names the field."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The protobuf message as JSON, and the sets that it names."""
+
+    fields: Object
+    sets: tuple[AnySet, ...] = ()
+
+
+@dataclass
+class Side:
+    """What a rule says of its source or its destination."""
+
+    selector: Selector | None
+    not_selector: Selector | None
+    numbers: list[Object]
+    names: list[str]
+    not_numbers: list[Object]
+    not_names: list[str]
+
+
+def namespace_is(namespace: str) -> Selector:
+    """The selector of everything in a namespace."""
+    return sel.Compare(NAMESPACE_LABEL, "==", namespace)
+
+
+def of_namespaces(text: str) -> Selector:
+    """A namespaceSelector as a selector of endpoints: `all()` is any namespace, `global()` is none."""
+    has = sel.Compare(NAMESPACE_LABEL, "has")
+    return sel.instead_of_all(sel.prefixed(parse(text), NAMESPACE_PREFIX), has, sel.Not(has))
+
+
+def of_accounts(match: Object) -> Selector | None:
+    """A serviceAccounts match as a selector of endpoints."""
+    names, text = match.get("names") or [], match.get("selector") or ""
+    by_name = sel.Among(ACCOUNT_LABEL, tuple(sorted(map(str, names)))) if names else None
+    by_label = sel.prefixed(parse(text), ACCOUNT_PREFIX) if text else None
+    return all_of(by_label, by_name) if by_name or by_label else None
+
+
+def parse_rule(body: object, namespace: str) -> Rule:
+    """A rule of a policy in `namespace` ("" for a global one). Raises BadRule, selector.BadSelector."""
+    if not isinstance(body, dict):
+        raise BadRule(f"{body!r} is not an object")
+    if body.get("action") not in ACTIONS:
+        raise BadRule(f"action {body.get('action')!r} is not one of {', '.join(ACTIONS)}")
+    source, destination = mapping(body, "source"), mapping(body, "destination")
+    fields: Object = {"action": ACTIONS[body["action"]]}
+    fields |= ip_version(body) | protocols(body) | icmp(body)
+    protocol = port_protocol(body.get("protocol"))
+    sets: list[AnySet] = []
+    for name, entity in (("src", source), ("dst", destination)):
+        fields |= networks(name, entity)
+        fields |= entity_sets(name, read_side(entity, namespace), protocol, sets)
+        fields |= originals(name, entity)
+    fields |= services(source, destination, namespace, fields, sets)
+    fields["rule_id"] = unique("r", repr(sorted(fields.items())))[2:18]
+    return Rule({key: value for key, value in fields.items() if value not in ([], None)}, tuple(sets))
+
+
+def mapping(body: Object, field: str) -> Object:
+    """A field that is an object, or absent. Raises BadRule."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, dict):
+        raise BadRule(f"{field} {value!r} is not an object")
+    return value or {}
+
+
+def ip_version(body: Object) -> Object:
+    """ip_version, if the rule has one."""
+    version = body.get("ipVersion")
+    if version not in (None, 4, 6):
+        raise BadRule(f"ipVersion {version!r} is neither 4 nor 6")
+    return {"ip_version": version} if version else {}
+
+
+def protocols(body: Object) -> Object:
+    """protocol and not_protocol: a number, or a name in lower case."""
+    found: Object = {}
+    for field, name in (("protocol", "protocol"), ("notProtocol", "not_protocol")):
+        value = body.get(field)
+        if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+            found[name] = {"number": int(value)}
+        elif isinstance(value, str):
+            found[name] = {"name": value.lower()}
+        elif value is not None:
+            raise BadRule(f"{field} {value!r} is neither a number nor a name")
+    return found
+
+
+def port_protocol(value: object) -> str:
+    """The protocol whose named ports a rule means: TCP unless it says another one that has ports."""
+    numbers = {6: "tcp", 17: "udp", 132: "sctp"}
+    word = numbers.get(value, "") if isinstance(value, int) else str(value or "").lower()
+    return word if word in PORT_PROTOCOLS else "tcp"
+
+
+def icmp(body: Object) -> Object:
+    """icmp_type or icmp_type_code, and their negations."""
+    found: Object = {}
+    for field, name in (("icmp", "icmp"), ("notICMP", "not_icmp")):
+        match = mapping(body, field)
+        if match.get("type") is None:
+            continue
+        if match.get("code") is None:
+            found[f"{name}_type"] = match["type"]
+        else:
+            found[f"{name}_type_code"] = {"type": match["type"], "code": match["code"]}
+    return found
+
+
+def networks(name: str, entity: Object) -> Object:
+    """The nets of one side."""
+    return {f"{name}_net": nets(entity, "nets"), f"not_{name}_net": nets(entity, "notNets")}
+
+
+def nets(entity: Object, field: str) -> list[str]:
+    """Prefixes, host bits cut off. Raises BadRule."""
+    try:
+        return [str(ip_network(text, strict=False)) for text in entity.get(field) or []]
+    except (ValueError, TypeError) as error:
+        raise BadRule(f"{field}: {error}") from None
+
+
+def read_side(entity: Object, namespace: str) -> Side:
+    """Selectors and ports of one side."""
+    numbers, names = ports(entity, "ports")
+    not_numbers, not_names = ports(entity, "notPorts")
+    negated = parse(entity["notSelector"]) if entity.get("notSelector") else None
+    chosen = entity_selector(entity, namespace)
+    if chosen is not None and negated is not None:
+        chosen, negated = all_of(chosen, sel.Not(negated)), None
+    return Side(chosen, negated, numbers, names, not_numbers, not_names)
+
+
+def entity_selector(entity: Object, namespace: str) -> Selector | None:
+    """What a side selects by labels, or None: anything, even what is no endpoint.
+
+    As soon as a side of a namespaced policy has a selector of any kind, it means endpoints of its own namespace,
+    unless it selects namespaces itself.
+    """
+    text, spaces = entity.get("selector") or "", entity.get("namespaceSelector") or ""
+    accounts = of_accounts(mapping(entity, "serviceAccounts"))
+    own = parse(text) if text else None
+    if spaces:
+        return all_of(of_namespaces(spaces), accounts, own)
+    said = accounts is not None or own is not None or entity.get("notSelector")
+    if namespace and said:
+        return all_of(namespace_is(namespace), accounts, own)
+    return all_of(accounts, own) if accounts is not None or own is not None else None
+
+
+def ports(entity: Object, field: str) -> tuple[list[Object], list[str]]:
+    """(numeric ranges, names) of a list of ports: 80, "80", "80:90", "http". Raises BadRule."""
+    numbers: list[Object] = []
+    names: list[str] = []
+    for port in entity.get(field) or []:
+        first, _, last = str(port).partition(":")
+        if not first.isdigit():
+            names.append(str(port))
+            continue
+        if (last and not last.isdigit()) or not 0 <= int(first) <= int(last or first) <= 65535:
+            raise BadRule(f"{field}: {port!r} is no port range")
+        numbers.append({"first": int(first), "last": int(last or first)})
+    return numbers, names
+
+
+def entity_sets(name: str, side: Side, protocol: str, sets: list[AnySet]) -> Object:
+    """Ports and set ids of one side; the sets are added to `sets`.
+
+    A named port's set is cut down to what the side selects; beside named ports alone the selector says no more.
+    """
+    chosen = side.selector if side.selector is not None else sel.ALL
+    positive = [SelectorSet(side.selector)] if side.selector is not None and (side.numbers or not side.names) else []
+    negative = [SelectorSet(side.not_selector)] if side.not_selector is not None else []
+    named = [PortSet(chosen, protocol, port) for port in side.names]
+    not_named = [PortSet(chosen, protocol, port) for port in side.not_names]
+    sets += [*named, *not_named, *positive, *negative]
+    return {
+        f"{name}_ports": side.numbers,
+        f"not_{name}_ports": side.not_numbers,
+        f"{name}_ip_set_ids": ids(positive),
+        f"not_{name}_ip_set_ids": ids(negative),
+        f"{name}_named_port_ip_set_ids": ids(named),
+        f"not_{name}_named_port_ip_set_ids": ids(not_named),
+    }
+
+
+def ids(sets: Iterable[AnySet]) -> list[str]:
+    """The ids of sets."""
+    return [one.id for one in sets]
+
+
+def originals(name: str, entity: Object) -> Object:
+    """The selectors as they were written, which Felix passes on for others to read."""
+    said = {
+        f"original_{name}_selector": entity.get("selector"),
+        f"original_{name}_namespace_selector": entity.get("namespaceSelector"),
+        f"original_not_{name}_selector": entity.get("notSelector"),
+    }
+    return {field: value for field, value in said.items() if value}
+
+
+def services(source: Object, destination: Object, namespace: str, fields: Object, sets: list[AnySet]) -> Object:
+    """Set ids of services: a source's without ports, a destination's with them."""
+    found: Object = {}
+    for name, entity in (("src", source), ("dst", destination)):
+        service = mapping(entity, "services")
+        if not service:
+            continue
+        space, own = service.get("namespace") or namespace, service.get("name", "")
+        one = ServiceSet(f"{space}/{own}", with_ports=name == "dst")
+        sets.append(one)
+        if name == "dst":
+            found["dst_ip_port_set_ids"] = [one.id]
+        else:
+            found["src_ip_set_ids"] = [*fields["src_ip_set_ids"], one.id]
+        found[f"original_{name}_service"] = own
+        found[f"original_{name}_service_namespace"] = space
+    return found
