@@ -70,6 +70,10 @@ class Debug(Struct, frozen=True, kw_only=True):
     servicesEnabled: bool = True  # noqa: N815
 
 
+# cnat: VPP looks at its session table 100 us at a time, every second unless told otherwise, and the table grows with
+# session-max: with VPP's own defaults the connections to a removed backend would live for many minutes. What is not
+# translated is forgotten after session-max-age seconds of silence, established TCP too, and then meets the policies
+# as a new flow.
 DEFAULT_STARTUP_CONF = """\
 unix {
   nodaemon
@@ -88,6 +92,7 @@ plugins {
   plugin dpdk_plugin.so { disable }
 }
 buffers { buffers-per-numa 131072 }
+cnat { session-max 1048576 session-max-age 300 session-cleanup-timeout 0.01 }
 """
 
 
