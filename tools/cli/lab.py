@@ -37,6 +37,7 @@ def _vpp(parser: argparse.ArgumentParser) -> None:
 def _up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=2, choices=range(1, 51), metavar="N", help="default: 2")
     parser.add_argument("--keep", action="store_true", help="leave a lab that does not become healthy, to look at it")
+    parser.add_argument("--calico-version", default=build.CALICO_VERSION, help="whose Felix (default: %(default)s)")
     _vpp(parser)
 
 
@@ -105,7 +106,7 @@ def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Nam
 
 
 def _up(options: argparse.Namespace) -> int:
-    lab = build.up(options.name, options.nodes, options.vpp, print)
+    lab = build.up(options.name, options.nodes, options.vpp, print, options.calico_version)
     bad = [r for r in demo.healthy(lab) if not r.ok]
     for result in bad:
         print(demo.line(result))

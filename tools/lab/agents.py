@@ -61,8 +61,8 @@ class Agents:
                 raise AgentFailed(f"agent {name} does not start")
 
     def stop(self, *names: str) -> None:
-        """Ends agents and waits for their ends."""
-        ending = [(name, self._running.pop(name)) for name in names]
+        """Ends agents and waits for their ends; those that are not there are no error."""
+        ending = [(name, self._running.pop(name)) for name in names if name in self._running]
         for _, process in ending:
             assert process.stdin
             process.stdin.close()

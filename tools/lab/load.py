@@ -27,11 +27,15 @@ NAMED_MAX = 50  # failures told one by one
 
 
 class Failure(Struct, frozen=True):
-    """One connection that did not go as it should; `after_s` is the time since the load began."""
+    """One connection that did not go as it should.
+
+    `after_s` is the time since the load began, `by` the agent that had answered before, if one had.
+    """
 
     after_s: float
     target: str
     reason: str
+    by: str = ""
 
 
 class Account(Struct):
@@ -74,7 +78,7 @@ class Load:
             await asyncio.sleep(max(0.0, next_at - time.monotonic()))
 
     async def _connection(self, target: Target) -> None:
-        started = time.monotonic()
+        started, name = time.monotonic(), ""
         self.account.made += 1
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -83,7 +87,7 @@ class Load:
                 writer.close()
                 await writer.wait_closed()
         except (OSError, TimeoutError) as error:
-            self._note(self.account.failed, target, _why(error))
+            self._note(self.account.failed, target, _why(error), name)
             return
         self.account.ok += 1
         self.account.by[name] = self.account.by.get(name, 0) + 1
@@ -123,10 +127,10 @@ class Load:
     async def hold(self, target: Target) -> None:
         """One connection that is used until the end."""
         self.account.held += 1
-        count = 0
+        count, name = 0, ""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                reader, writer, _ = await self._connect(target)
+                reader, writer, name = await self._connect(target)
             try:
                 while not self._ending.is_set():
                     async with asyncio.timeout(PATIENCE_S):
@@ -136,10 +140,11 @@ class Load:
             finally:
                 writer.close()
         except (OSError, TimeoutError) as error:
-            self._note(self.account.broken, target, _why(error))
+            self._note(self.account.broken, target, _why(error), name)
 
-    def _note(self, failures: list[Failure], target: Target, reason: str) -> None:
-        failures.append(Failure(round(time.monotonic() - self._began, 2), f"{target[0]} port {target[1]}", reason))
+    def _note(self, failures: list[Failure], target: Target, reason: str, by: str = "") -> None:
+        after_s = round(time.monotonic() - self._began, 2)
+        failures.append(Failure(after_s, f"{target[0]} port {target[1]}", reason, by))
 
     def end(self) -> None:
         """Begins no more."""

@@ -56,6 +56,7 @@ class Lab(Struct):
     vpp: str  # path of the vpp binary
     real_vpp: bool
     api_url: str = ""
+    calico_version: str = ""
     pods: dict[str, Pod] = {}  # by key
 
     @property
