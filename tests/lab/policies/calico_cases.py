@@ -5,6 +5,7 @@ spec/policies.md sections 3, 5 and 12. Rules are read in order within a policy, 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.lab.policies.words import (
     Case,
@@ -31,7 +32,7 @@ POOLS = ["10.48.0.0/16", "fd48::/112"]
 NODE1 = ["10.48.0.0/26", "fd48::/122"]
 
 
-def on_a(name: str, *rules: Object, order: float = 10, tier: str = "default", **spec: object) -> Object:
+def on_a(name: str, *rules: Object, order: float = 10, tier: str = "default", **spec: Any) -> Object:
     """A policy on ingress of x/a."""
     return calico(GLOBAL, name, selector=X_A, order=order, tier=tier, ingress=list(rules), **spec)
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 
 from tests.lab.policies import truth
-from tests.lab.policies.words import Case, Object, Step
-from tools.lab import kube, pods
+from tests.lab.policies.words import Case, Object, Step, verdict
+from tools.lab import kube, pods, settled
 from tools.lab.agents import Agents
 from tools.lab.plan import lan_netns
 from tools.lab.state import Lab, Port
@@ -44,6 +44,18 @@ class World:
         ports = (*NAMED, MIXED[name])
         labels = {"pod": name}
         pods.add(self.lab, name, node, namespace=space, labels=labels, ports=ports, service_account=ACCOUNTS[name])
+
+    def gone(self, key: str) -> None:
+        """Deletes a pod and ends its agent."""
+        self.agents.stop(key)
+        pods.delete(self.lab, key)
+
+    def again(self, key: str, node: str) -> None:
+        """Makes a pod anew, on this node, with its agent."""
+        if key in self.lab.pods:
+            self.gone(key)
+        self.add(key, node)
+        self.agents.start({key: self.lab.pods[key].netns}, PORTS)
 
     def remove(self) -> None:
         """Everything that `make` made."""
@@ -93,10 +105,17 @@ class World:
     def holds(self, case: Case) -> None:
         """Goes through a case; fails with the flows that do not go as it says."""
         tried = truth.flows(self.lab, self.pods, case.probes)
+        before = [True] * len(tried)
         for number, step in enumerate(case.steps, 1):
+            since = settled.flushes(self.lab)
             self.do(step)
+            assert settled.flushed(self.lab, since), f"step {number}: Felix tells nothing"
+            after = [verdict(step.expect, flow) for flow in tried]
+            if after == before:  # nothing is to change: see it when there has been time for it
+                assert settled.settled(self.lab), f"step {number}: not all intents are applied"
             found = truth.comes_true(self.lab, self.agents, tried, step.expect)
             assert not found, f"step {number}: {_told(found)}"
+            before = after
 
 
 def _told(found: list[truth.Wrong]) -> str:

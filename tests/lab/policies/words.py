@@ -104,7 +104,9 @@ def story(says: str, *steps: Step, probes: str = "TCP 80, TCP 81") -> Case:
 def step(objects: Object | Iterable[Object], *expect: Expected, **changes: Any) -> Step:
     """A step; `changes` are Step's other fields, labels as a dict."""
     applied = (objects,) if isinstance(objects, dict) else tuple(objects)
-    listed = {key: tuple(value.items()) if isinstance(value, dict) else value for key, value in changes.items()}
+    listed: dict[str, Any] = {
+        key: tuple(value.items()) if isinstance(value, dict) else value for key, value in changes.items()
+    }
     return Step(expect, applied, **listed)
 
 
@@ -181,7 +183,7 @@ def calico(
     *,
     ingress: list[Object] | None = None,
     egress: list[Object] | None = None,
-    **spec: object,
+    **spec: Any,
 ) -> Object:
     """A policy of Calico's of this kind; a direction that is given, even empty, is decided on."""
     rules = {"ingress": ingress, "egress": egress}
@@ -190,7 +192,7 @@ def calico(
     return thing(kind, name, namespace, types=types, **spec)
 
 
-def thing(kind: str, name: str, namespace: str = "", labels: dict[str, str] | None = None, **spec: object) -> Object:
+def thing(kind: str, name: str, namespace: str = "", labels: dict[str, str] | None = None, **spec: Any) -> Object:
     """Any object of Calico's."""
     meta: Object = (
         {"name": name} | ({"namespace": namespace} if namespace else {}) | ({"labels": labels} if labels else {})

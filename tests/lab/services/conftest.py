@@ -1,0 +1,120 @@
+"""Backends and clients of services over two nodes, the nodes themselves, and the host outside; an agent in each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import until
+from tools.lab import host, kube, pods
+from tools.lab.agent.words import Answer, Probe
+from tools.lab.agents import Agents
+from tools.lab.plan import lan_netns
+from tools.lab.state import Lab
+
+SPACE = "shop"
+BACKENDS = {"web1": "node1", "web2": "node1", "web3": "node2"}
+CLIENTS = {"client1": "node1", "client2": "node2"}
+PORTS = (80, 81)
+OUTSIDE = "outside"
+EXTERNAL4, EXTERNAL6 = "10.97.0.10", "fd97::10"  # the host outside has routes to these through node1
+RANGES = ("10.97.0.0/24", "fd97::/64")
+PROTOCOLS = ("TCP", "UDP")
+APPEARS_S_MAX = 10.0
+
+
+class Shop:
+    """The pods, their agents, and a service at a time."""
+
+    def __init__(self, lab: Lab, agents: Agents) -> None:
+        self.lab, self.agents = lab, agents
+        self.backends = [f"{SPACE}/{name}" for name in BACKENDS]
+        self._services: list[str] = []
+
+    def make(self) -> None:
+        """Namespace, pods, agents, routes of the host outside."""
+        kube.namespace(self.lab, SPACE)
+        for name, node in (BACKENDS | CLIENTS).items():
+            labels = {"app": "web"} if name in BACKENDS else {}
+            pods.add(self.lab, name, node, namespace=SPACE, labels=labels)
+        where = {f"{SPACE}/{name}": self.lab.pods[f"{SPACE}/{name}"].netns for name in BACKENDS | CLIENTS}
+        where |= {node.name: node.netns for node in self.lab.all_nodes}
+        self.agents.start(where | {OUTSIDE: lan_netns(self.lab.name)}, PORTS)
+        node1 = self.lab.all_nodes[0]
+        for prefix, via in zip(RANGES, (node1.ip4, node1.ip6), strict=True):
+            host.ip(f"route replace {prefix} via {via}", lan_netns(self.lab.name))
+
+    def remove(self) -> None:
+        """All of that."""
+        for prefix in RANGES:
+            host.run("ip", "-n", lan_netns(self.lab.name), "route", "flush", "root", prefix)
+        for name in BACKENDS | CLIENTS:
+            if f"{SPACE}/{name}" in self.lab.pods:
+                pods.delete(self.lab, f"{SPACE}/{name}")
+        kube.delete(self.lab, "Namespace", "", SPACE)
+
+    def serve(self, name: str = "web", *, port: int = 8080, target: int = 80, **spec: Any) -> dict[str, Any]:
+        """A dual-stack service of the backends, TCP and UDP; returns its spec as it is stored."""
+        listed = [{"name": p.lower(), "protocol": p, "port": port, "targetPort": target} for p in PROTOCOLS]
+        fields: dict[str, Any] = {"selector": {"app": "web"}, "ports": listed, "ipFamilyPolicy": "RequireDualStack"}
+        meta = {"name": name, "namespace": SPACE}
+        self._services.append(name)
+        stored = kube.apply(self.lab, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": fields | spec})
+        return dict(stored[0]["spec"])
+
+    def undo(self) -> None:
+        """No services, all backends ready."""
+        for name in self._services:
+            kube.delete(self.lab, "services", SPACE, name)
+        self._services.clear()
+        for key in self.backends:
+            kube.set_ready(self.lab, key, True)
+
+    def ask(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[Answer]:
+        """The answers to so many new flows."""
+        return self.agents.ask({client: [Probe(protocol, address, port)] * times})[client]
+
+    def by(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 100) -> Counter[str]:
+        """Who answered how often; what was not answered counts by its outcome."""
+        return Counter(answer.by or answer.outcome for answer in self.ask(client, address, port, protocol, times))
+
+    def backends_of(self, client: str, address: str, protocol: str) -> list[str]:
+        """Those that answer a few flows to port 8080; empty if nobody does."""
+        return [answer.by for answer in self.ask(client, address, 8080, protocol, 10) if answer.ok]
+
+    def answers(self, client: str, address: str, port: int, protocol: str = "TCP") -> None:
+        """Waits until the service is there: many flows are answered without a miss."""
+        until(
+            lambda: all(answer.ok for answer in self.ask(client, address, port, protocol, 10)),
+            f"{client} is answered by {address} port {port} {protocol}: {self.by(client, address, port, protocol, 10)}",
+            APPEARS_S_MAX,
+        )
+
+    def source_seen(self, client: str, address: str, port: int, protocol: str = "TCP") -> dict[str, set[str]]:
+        """Backend -> the addresses that it saw the client with."""
+        found: dict[str, set[str]] = {}
+        for answer in self.ask(client, address, port, protocol, 60):
+            found.setdefault(answer.by or answer.outcome, set()).add(answer.seen)
+        return found
+
+
+@pytest.fixture(scope="package")
+def pods_and_agents(lab: Lab) -> Iterator[Shop]:
+    """Made once."""
+    with Agents(lab.directory / "agents") as agents:
+        made = Shop(lab, agents)
+        try:
+            made.make()
+            yield made
+        finally:
+            made.remove()
+
+
+@pytest.fixture
+def shop(pods_and_agents: Shop) -> Iterator[Shop]:
+    """Without services before and after each test."""
+    try:
+        yield pods_and_agents
+    finally:
+        pods_and_agents.undo()

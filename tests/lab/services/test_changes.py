@@ -1,0 +1,106 @@
+"""Backends come and go: new flows go to those that are there, flows of those that stay live on."""
+
+from collections import Counter
+
+import pytest
+
+from tests.lab.conftest import until
+from tests.lab.services.conftest import APPEARS_S_MAX, PROTOCOLS, SPACE, Shop
+from tools.lab import kube
+from tools.lab.agent import words
+from tools.lab.agent.words import Probe
+from tools.lab.loading import Loading
+
+CLIENT = f"{SPACE}/client1"
+GOES = f"{SPACE}/web3"
+HELD = 24
+both = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
+
+
+def shares(shop: Shop, address: str, wanted: set[str], protocol: str = "TCP") -> Counter[str]:
+    """Waits until exactly these backends answer."""
+    found: Counter[str] = Counter()
+
+    def exactly() -> bool:
+        nonlocal found
+        found = shop.by(CLIENT, address, 8080, protocol)
+        return set(found) == wanted
+
+    until(exactly, f"{address} is answered by {wanted}, not {found}", APPEARS_S_MAX)
+    return found
+
+
+@both
+def test_a_backend_that_is_not_ready_gets_no_new_flow_and_the_others_flows_live_on(shop: Shop, family: int) -> None:
+    address = shop.serve()["clusterIPs"][family]
+    stay = set(shop.backends) - {GOES}
+    shop.answers(CLIENT, address, 8080)
+    with Loading(shop.lab.pods[CLIENT].netns, [(address, 8080)], rate=20, held=HELD) as load:
+        shares(shop, address, set(shop.backends))
+        kube.set_ready(shop.lab, GOES, False)
+        shares(shop, address, stay)
+        kube.set_ready(shop.lab, GOES, True)
+        shares(shop, address, set(shop.backends))
+    account = load.account
+    assert {failure.by for failure in (*account.broken, *account.failed)} <= {GOES, ""}
+    assert len(account.broken) < HELD, "connections to the backends that stay are held"
+    assert account.ok > account.made * 0.9
+
+
+@both
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_without_backends_nothing_answers_and_with_the_first_one_back_it_does(
+    shop: Shop, protocol: str, family: int
+) -> None:
+    address = shop.serve()["clusterIPs"][family]
+    shop.answers(CLIENT, address, 8080, protocol)
+    for key in shop.backends:
+        kube.set_ready(shop.lab, key, False)
+    until(lambda: not any(shop.backends_of(CLIENT, address, protocol)), "nothing answers", APPEARS_S_MAX)
+    kube.set_ready(shop.lab, GOES, True)
+    shop.answers(CLIENT, address, 8080, protocol)
+    assert set(shop.by(CLIENT, address, 8080, protocol)) == {GOES}
+
+
+@both
+def test_a_udp_client_that_never_stops_sending_is_answered_again(shop: Shop, family: int) -> None:
+    """One flow, the same ports throughout: what VPP remembers of it must not outlive the change."""
+    address = shop.serve()["clusterIPs"][family]
+    shop.answers(CLIENT, address, 8080, "UDP")
+    flow = Probe("UDP", address, 8080, 32999 - family)
+    assert shop.agents.probe(CLIENT, flow).ok
+    for key in shop.backends:
+        kube.set_ready(shop.lab, key, False)
+    until(lambda: not shop.agents.probe(CLIENT, flow).ok, "the flow is silent", APPEARS_S_MAX)
+    silent = [shop.agents.probe(CLIENT, flow).outcome for _ in range(10)]
+    assert words.ANSWERED not in silent
+    kube.set_ready(shop.lab, GOES, True)
+    until(lambda: shop.agents.probe(CLIENT, flow).by == GOES, "the flow is answered again", APPEARS_S_MAX)
+
+
+def test_a_service_that_is_deleted_and_made_again_with_its_address_works(shop: Shop) -> None:
+    spec = shop.serve()
+    shop.answers(CLIENT, spec["clusterIP"], 8080)
+    kube.delete(shop.lab, "services", SPACE, "web")
+    until(lambda: not any(shop.backends_of(CLIENT, spec["clusterIP"], "TCP")), "nothing answers", APPEARS_S_MAX)
+    shop.serve(clusterIP=spec["clusterIP"], clusterIPs=spec["clusterIPs"])
+    shop.answers(CLIENT, spec["clusterIP"], 8080)
+
+
+def test_ports_are_added_changed_and_taken_away(shop: Shop) -> None:
+    address = shop.serve()["clusterIP"]
+    shop.answers(CLIENT, address, 8080)
+    shop.serve(target=81)
+    shop.answers(CLIENT, address, 8080)
+    shop.serve(port=9090)
+    shop.answers(CLIENT, address, 9090)
+    until(lambda: not any(shop.backends_of(CLIENT, address, "TCP")), "the old port is silent", APPEARS_S_MAX)
+
+
+def test_affinity_can_be_switched_on_and_off(shop: Shop) -> None:
+    address = shop.serve()["clusterIP"]
+    shares(shop, address, set(shop.backends))
+    shop.serve(sessionAffinity="ClientIP")
+    until(lambda: len(shop.by(CLIENT, address, 8080)) == 1, "one backend alone answers", APPEARS_S_MAX)
+    shop.serve(sessionAffinity="None")
+    shares(shop, address, set(shop.backends))
