@@ -39,14 +39,20 @@ def admitted(before: Object | None, after: Object, others: Iterable[Object], sta
 def well_formed(spec: Object) -> bool:
     """Whether the fields read here have the shapes that they should have."""
     ports, families, ips = (spec.get(field, []) for field in ("ports", "ipFamilies", "clusterIPs"))
-    lists = isinstance(ports, list) and isinstance(families, list) and isinstance(ips, list)
+    if not all(isinstance(value, list) for value in (ports, families, ips)):
+        return False
     return (
-        lists
-        and all(isinstance(port, dict) and isinstance(port.get("port"), int) for port in ports)
-        and all(isinstance(port.get("nodePort", 0), int) for port in ports)
-        and all(family in RANGES for family in families)
+        all(isinstance(port, dict) and is_port(port) for port in ports)
+        and all(isinstance(family, str) and family in RANGES for family in families)
         and all(is_cluster_ip(ip) for ip in (*ips, spec.get("clusterIP", "None")))
+        and all(isinstance(spec.get(field, ""), str) for field in ("type", "ipFamilyPolicy", "sessionAffinity"))
     )
+
+
+def is_port(port: Object) -> bool:
+    """Whether a port has the shapes that it should have."""
+    numbers = port.get("port"), port.get("nodePort", 0)
+    return all(isinstance(number, int) for number in numbers) and isinstance(port.get("protocol", ""), str)
 
 
 def is_cluster_ip(text: Any) -> bool:

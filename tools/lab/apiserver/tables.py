@@ -96,6 +96,51 @@ def pod_ip(body: Object, now: datetime) -> str:
     return str(part(body, "status").get("podIP", "<none>"))
 
 
+def service_spec(field: str) -> Cell:
+    """A field of a service's spec."""
+    return lambda body, now: str(part(body, "spec").get(field) or "<none>")
+
+
+def external_ips(body: Object, now: datetime) -> str:
+    """EXTERNAL-IP of a service: of its load balancer, and those it was given."""
+    balancer = part(body, "status").get("loadBalancer")
+    ingress = dicts(balancer.get("ingress")) if isinstance(balancer, dict) else []
+    given = part(body, "spec").get("externalIPs")
+    ips = [row.get("ip") for row in ingress] + (given if isinstance(given, list) else [])
+    return ",".join(map(str, ips)) or ("<pending>" if part(body, "spec").get("type") == "LoadBalancer" else "<none>")
+
+
+def service_ports(body: Object, now: datetime) -> str:
+    """PORT(S) of a service."""
+    return ",".join(map(port_text, dicts(part(body, "spec").get("ports")))) or "<none>"
+
+
+def port_text(port: Object) -> str:
+    """A port with its node port, `80:30080/TCP`."""
+    node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port')}{node_port}/{port.get('protocol', 'TCP')}"
+
+
+def slice_ports(body: Object, now: datetime) -> str:
+    """PORTS of an endpoint slice."""
+    return ",".join(str(port.get("port")) for port in dicts(body.get("ports"))) or "<unset>"
+
+
+def slice_endpoints(body: Object, now: datetime) -> str:
+    """ENDPOINTS of an endpoint slice, the first three."""
+    rows = [row.get("addresses") for row in dicts(body.get("endpoints"))]
+    ips = [str(ip) for row in rows if isinstance(row, list) for ip in row]
+    more = f" + {len(ips) - 3} more..." if len(ips) > 3 else ""
+    return ",".join(ips[:3]) + more if ips else "<unset>"
+
+
+def pod_selector(body: Object, now: datetime) -> str:
+    """POD-SELECTOR of a network policy."""
+    selector = part(body, "spec").get("podSelector")
+    labels = selector.get("matchLabels") if isinstance(selector, dict) else None
+    return ",".join(f"{key}={value}" for key, value in labels.items()) if isinstance(labels, dict) else "<none>"
+
+
 def part(body: Object, field: str) -> Object:
     """spec or status; an object of the wrong shape has an empty one."""
     value = body.get(field)
@@ -116,5 +161,22 @@ COLUMNS: dict[str, tuple[tuple[str, Cell], ...]] = {
         ("Age", age),
         ("Version", node_version),
     ),
+    "services": (
+        ("Name", name),
+        ("Type", service_spec("type")),
+        ("Cluster-IP", service_spec("clusterIP")),
+        ("External-IP", external_ips),
+        ("Port(s)", service_ports),
+        ("Age", age),
+    ),
+    "endpointslices.discovery.k8s.io": (
+        ("Name", name),
+        ("AddressType", lambda body, now: str(body.get("addressType"))),
+        ("Ports", slice_ports),
+        ("Endpoints", slice_endpoints),
+        ("Age", age),
+    ),
+    "networkpolicies.networking.k8s.io": (("Name", name), ("Pod-Selector", pod_selector), ("Age", age)),
+    "namespaces": (("Name", name), ("Status", phase), ("Age", age)),
     "pods": (("Name", name), ("Status", phase), ("IP", pod_ip), ("Node", pod_node), ("Age", age)),
 }
