@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from tests.lab.conftest import bgp_sessions, until
-from tools.lab import demo, host, pods, probe
+from tools.lab import host, pods, probe
 from tools.lab.check import look_all
 from tools.lab.state import Lab
+from tools.lab.story import deaths
 from tools.lab.view import NodeView
 
 HOST_SILENT_MS_MAX = 10_000
@@ -24,31 +25,31 @@ def vpp_of_node1(lab: Lab) -> list[int]:
     return host.pids_in(lab.all_nodes[0].vpp_netns)
 
 
-@pytest.mark.parametrize("program", demo.KILLED)
+@pytest.mark.parametrize("program", deaths.NETWORK)
 def test_a_killed_process_is_back_and_no_packet_is_lost(lab: Lab, program: str) -> None:
     vpp = vpp_of_node1(lab)
     assert len(vpp) == 1
-    result = demo.kill(lab, program)
+    result = deaths.kill(lab, program)
     assert result.ok, result.figure
     assert vpp_of_node1(lab) == vpp, "VPP is the same process"
 
 
 def test_a_restarted_writer_writes_nothing(lab: Lab) -> None:
-    result = demo.kill(lab, "vpp-writer")
+    result = deaths.kill(lab, "vpp-writer")
     assert result.ok, result.figure
-    result = demo.writer_wrote_nothing(lab)
+    result = deaths.writer_wrote_nothing(lab)
     assert result.ok, result.figure
 
 
 def test_a_killed_gobgpd_has_its_sessions_again(lab: Lab) -> None:
-    result = demo.kill(lab, "gobgpd")
+    result = deaths.kill(lab, "gobgpd")
     assert result.ok, result.figure
     until(lambda: bgp_sessions(lab, "node1") == ["up", "up"], "both sessions established again")
 
 
 def test_after_vpp_is_killed_host_and_pods_answer_again(lab: Lab) -> None:
     before = vpp_of_node1(lab)
-    results = {result.name: result for result in demo.kill_vpp(lab)}
+    results = {result.name: result for result in deaths.kill_vpp(lab)}
     assert all(result.ok for result in results.values()), results
     assert vpp_of_node1(lab) not in (before, [])
     silent_ms = {name: float(r.figure.split()[0]) for name, r in results.items() if "without" in r.figure}

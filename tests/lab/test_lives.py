@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.conftest import rest_of, until, vppd
-from tools.lab import demo, host, pods, probe, state
+from tools.lab import host, pods, probe, state
 from tools.lab.state import Lab
+from tools.lab.story import deaths
 
 
 def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
@@ -24,7 +25,7 @@ def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
 
 
 def test_a_check_names_the_process_that_hangs(lab: Lab) -> None:
-    hangs = demo.pid_of(lab, lab.all_nodes[0], "kube-watch")
+    hangs = deaths.pid_of(lab, lab.all_nodes[0], "kube-watch")
     os.kill(hangs, signal.SIGSTOP)
     try:
         done = until(lambda: failing_check(lab), "the check fails")

@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 
 from tests.lab.conftest import bgp_sessions, until
-from tools.lab import demo, host, probe
+from tools.lab import host, probe
 from tools.lab.check import Result, hosts
 from tools.lab.check import pods as pod_pings
 from tools.lab.plan import LAN4, LAN6, lan_netns
 from tools.lab.state import Lab
+from tools.lab.story.pods import tcp_transfer
 
 PACKETS = 25
 
@@ -62,7 +63,7 @@ def test_pods_and_the_host_outside_reach_each_other(lab: Lab) -> None:
 
 
 def test_bytes_over_tcp_across_nodes_arrive_as_they_were_sent(lab: Lab) -> None:
-    result = demo.tcp_transfer(lab)
+    result = tcp_transfer(lab)
     assert result.ok, result.figure
 
 

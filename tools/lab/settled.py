@@ -1,10 +1,9 @@
 """Edge: when a change in Kubernetes has come all the way: told by Felix, decided, and held by VPP, on every node."""
 
 import asyncio
-import json
 import time
-from typing import Any
 
+from tools.lab import felixnode
 from tools.lab.plan import Node
 from tools.lab.state import Lab
 from tools.lab.view import NodeView, Watcher
@@ -14,16 +13,7 @@ QUIET_S = 0.4  # nothing changes for so long: no process waits longer before it 
 
 def flushes(lab: Lab) -> dict[str, int]:
     """How many flushes each node's Felix has made in its life; -1: it has said nothing yet."""
-    return {node.name: int(felix(lab, node).get("flushes", -1)) for node in lab.all_nodes}
-
-
-def felix(lab: Lab, node: Node) -> dict[str, Any]:
-    """What the node's Felix says of itself; empty before it says anything."""
-    try:
-        told: dict[str, Any] = json.loads((lab.run(node) / "felix" / "status.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return told
+    return {node.name: int(felixnode.look(lab.run(node)).get("flushes", -1)) for node in lab.all_nodes}
 
 
 def flushed(lab: Lab, since: dict[str, int], within_s: float = 5.0) -> bool:

@@ -1,0 +1,52 @@
+"""What VPP itself says that it holds: a client of its API that only reads, beside the writer."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vpp_papi import VPPApiClient
+
+from tools.lab.plan import Node
+from tools.lab.state import Lab
+
+NPOL = ("ipsets", "rules", "policies verbose", "interfaces")
+
+
+@contextmanager
+def client(lab: Lab, node: Node) -> Iterator[Any]:
+    """A client of the node's VPP."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        made = VPPApiClient(bootstrapapi=True, server_address=str(lab.run(node) / "vpp" / "vpp-api.sock"))
+        made.connect("observer")
+    try:
+        yield made.api
+    finally:
+        made.disconnect()
+
+
+def held(lab: Lab, node: Node) -> dict[str, list[str]]:
+    """Translations by VIP, port and protocol with their backends, and npol's own listing, ids included."""
+    with client(lab, node) as api:
+        found = {"translations": sorted(map(_translation, api.cnat_translation_dump()))}
+        for what in NPOL:
+            text = str(api.cli_inband(cmd=f"show npol {what}").reply)
+            found[what] = sorted(line.strip() for line in text.splitlines())
+    return found
+
+
+def _translation(row: Any) -> str:
+    one = row.translation
+    paths = sorted(f"{path.dst_ep.addr}:{path.dst_ep.port} {path.flags & 2}" for path in one.paths)
+    return f"{one.id} {one.vip.addr}:{one.vip.port} {one.ip_proto} {one.lb_type} -> {', '.join(paths)}"
+
+
+def counts(lab: Lab, node: Node) -> dict[str, int]:
+    """How many objects of each kind, for what must not leak."""
+    found = held(lab, node)
+    marks = {"ipsets": r"\[ipset#", "rules": r"\[rule#", "policies verbose": r"\[policy#", "interfaces": "sw_if_index"}
+    return {what: sum(1 for line in found[what] if re.search(mark, line)) for what, mark in marks.items()} | {
+        "translations": len(found["translations"])
+    }

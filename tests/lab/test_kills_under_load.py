@@ -1,0 +1,63 @@
+"""Any process is killed under 50 connections a second through a service and a policy: none fails, none slips through.
+
+Denied connections are tried all the time, too. Afterwards the node's bus has the same intents and its VPP the same
+objects under the same numbers.
+"""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import observer
+from tests.lab.conftest import until
+from tools.lab import host, settled
+from tools.lab.agent import words
+from tools.lab.state import Lab
+from tools.lab.story import deaths
+from tools.lab.story.policies import CLIENT, outcomes
+from tools.lab.story.shop import OPEN, PORT, SHUT, Shop
+from tools.lab.story.traffic import Traffic
+
+KILLED = ("services", "policy", "vpp-writer", "kube-watch", "bus", "cni", deaths.FELIX, deaths.DRIVER)
+
+
+@pytest.fixture(scope="module")
+def shop(lab: Lab) -> Iterator[Shop]:
+    """A service, and a policy that allows its client."""
+    with Shop(lab) as made:
+        addresses = made.serve()["clusterIPs"]
+        made.protect(CLIENT)
+        webs = [made.lab.pods[key] for key in made.backends]
+        direct = [address for web in webs for address in (web.ip4, web.ip6)]
+        for address in addresses:
+            until(lambda a=address: set(made.by("client", a, PORT)) == set(made.backends), f"{address} answers")
+        until(lambda: outcomes(made, "client", direct, SHUT) == {words.SILENT}, "the policy holds")
+        assert outcomes(made, "client", direct, OPEN) == {words.ANSWERED}
+        assert settled.settled(lab)
+        yield made
+
+
+@pytest.mark.parametrize("program", KILLED)
+def test_no_connection_fails_and_none_is_let_through(lab: Lab, shop: Shop, program: str) -> None:
+    node = lab.all_nodes[0]
+    before = observer.held(lab, node)
+    assert before["translations"]
+    result = deaths.kill(lab, program, shop)
+    assert result.ok, result.figure
+    assert settled.settled(lab)
+    assert observer.held(lab, node) == before
+
+
+def test_several_die_at_once(lab: Lab, shop: Shop) -> None:
+    node = lab.all_nodes[0]
+    before = observer.held(lab, node)
+    with Traffic(lab, shop) as traffic:
+        pids = {name: deaths.pid_of(lab, node, name) for name in KILLED}
+        assert all(pids.values()), pids
+        for pid in pids.values():
+            host.send(pid, signal.SIGKILL)
+        until(lambda: all(deaths.pid_of(lab, node, n) not in (0, p) for n, p in pids.items()), "all are back", 60.0)
+        assert settled.settled(lab, 60.0)
+    assert not traffic.bad, traffic.figure
+    assert observer.held(lab, node) == before

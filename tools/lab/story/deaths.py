@@ -1,0 +1,144 @@
+"""kill -9 of one process after another under traffic: back, nothing lost, nothing let through, nothing changed."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+from tools.lab import build, felixnode, host, probe
+from tools.lab.check import Result, look_all
+from tools.lab.plan import Node, lan_netns
+from tools.lab.state import Lab
+from tools.lab.story.health import is_healthy
+from tools.lab.story.shop import Shop
+from tools.lab.story.traffic import Traffic
+from tools.lab.view import NodeView, Watcher
+
+BACK_S_MAX = 60.0
+SETTLE_S = 1.0  # traffic goes on for so long before and after each kill
+FELIX, DRIVER = "felix", "felix-driver"
+NETWORK = ("bus", "vpp-writer", "cni", "routing", "kube-watch", "gobgpd", "guard")
+PLATFORM = ("services", "policy", FELIX, DRIVER)
+SILENT_ON_THE_BUS = ("gobgpd", FELIX, DRIVER)
+
+
+def pid_of(lab: Lab, node: Node, program: str) -> int:
+    """The pid of a program; 0 while it does not run."""
+    run = lab.run(node)
+    if program in (FELIX, DRIVER):
+        return int(felixnode.look(run).get("pid" if program == FELIX else "driver_pid", 0))
+    line = host.run(
+        "ip", "netns", "exec", node.netns, build.PYTHON, "-m", "supervisor.supervisorctl",
+        "-s", f"unix://{run}/supervisor.sock", "pid", program,
+    )  # fmt: skip
+    return int(line) if line.strip().isdigit() else 0
+
+
+def kill(lab: Lab, program: str, shop: Shop | None = None) -> Result:
+    """kill -9 of one process of node1: back by its supervisor, all intents as before."""
+    node = lab.all_nodes[0]
+    before = asyncio.run(look_all(lab))[node.name].intents
+    with Traffic(lab, shop) as traffic:
+        took = asyncio.run(_kill_and_wait(lab, node, program))
+    after = asyncio.run(look_all(lab))[node.name].intents
+    same = before == after
+    figure = f"{traffic.figure}, " + ("not back" if took is None else f"back in {took:.1f} s")
+    figure += "" if same else f", {len(before.items() ^ after.items())} intents differ"
+    return Result(f"kill -9 {program}", not traffic.bad and took is not None and same, figure)
+
+
+async def _kill_and_wait(lab: Lab, node: Node, program: str) -> float | None:
+    """Kills the program and waits until it is a new process, everything is ready again, and a while longer."""
+    await asyncio.sleep(SETTLE_S)
+    before = await asyncio.to_thread(pid_of, lab, node, program)
+    if not before:
+        return None
+    async with Watcher(lab.run(node)) as watcher:
+        await watcher.heard(BACK_S_MAX)
+        sessions = {name: process.session for name, process in watcher.view().processes.items()}
+        host.send(before, signal.SIGKILL)
+        started = time.monotonic()
+        while not await _is_back(lab, node, program, before):
+            if time.monotonic() - started > BACK_S_MAX:
+                return None
+            await asyncio.sleep(0.1)
+
+        def again(view: NodeView) -> bool:
+            process = view.processes.get(program)
+            fresh = process is not None and process.session != sessions.get(program)
+            return (fresh or program in SILENT_ON_THE_BUS) and is_healthy(lab, view)
+
+        if program == "gobgpd":  # the session must have been seen to go before it can be seen to be back
+            await watcher.until(lambda view: not is_healthy(lab, view), 5.0)
+        back = await watcher.until(again, BACK_S_MAX)
+        took = time.monotonic() - started
+        await asyncio.sleep(SETTLE_S)
+        return took if back else None
+
+
+async def _is_back(lab: Lab, node: Node, program: str, before: int) -> bool:
+    try:
+        pid = await asyncio.to_thread(pid_of, lab, node, program)
+    except host.CommandFailed:
+        return False
+    told_all = program not in (FELIX, DRIVER) or bool(felixnode.look(lab.run(node)).get("in_sync"))
+    return pid not in (0, before) and told_all
+
+
+def writer_wrote_nothing(lab: Lab) -> Result:
+    """The restarted writer made no write calls (its own counter since its start)."""
+    view = asyncio.run(look_all(lab))[lab.all_nodes[0].name]
+    writes = view.counter("vpp-writer", "vpp_writes_total")
+    held = view.counter("vpp-writer", "objects_held")
+    return Result("restarted writer writes nothing", writes == 0 and held > 0, f"{writes} writes, {held} objects held")
+
+
+def kill_vpp(lab: Lab) -> list[Result]:
+    """kill -9 of VPP: the host's connectivity and the pods come back; both times."""
+    node = lab.all_nodes[0]
+    a, other = lab.pods["a1"], lab.pods["a2"]
+    vpps = [pid for pid in host.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)]
+    if len(vpps) != 1:
+        return [Result("kill -9 VPP", False, f"{len(vpps)} VPPs run in {node.vpp_netns}")]
+    with (
+        probe.Pinging(lan_netns(lab.name), str(node.ip4)) as host_ping,
+        probe.Pinging(a.netns, other.ip4) as pod_ping,
+        probe.Pinging(a.netns, lab.pods["b1"].ip6) as near_ping,
+    ):
+        time.sleep(SETTLE_S)
+        host.send(vpps[0], signal.SIGKILL)
+        recovered = asyncio.run(_recovered(lab, node, vpps[0]))
+        reached = probe.ping(a.netns, other.ip4, BACK_S_MAX) is not None
+        near = probe.ping(a.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
+        home = probe.ping(lan_netns(lab.name), str(node.ip4), BACK_S_MAX) is not None
+    results = [Result("kill -9 VPP: a new one, all programmed again", recovered is not None, f"{recovered or 0:.1f} s")]
+    for name, ping, ok in (
+        ("host answers again", host_ping, home),
+        ("pods answer again across nodes", pod_ping, reached),
+        ("pods answer again within the node", near_ping, near),
+    ):
+        account = ping.account
+        gap = account.longest_gap_ms if account else 0
+        results.append(Result(name, ok, f"{gap:.0f} ms without an answer"))
+    return results
+
+
+def _is_vpp(lab: Lab, node: Node, pid: int) -> bool:
+    try:
+        return str(lab.run(node) / "vpp" / "startup.conf").encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+async def _recovered(lab: Lab, node: Node, before: int) -> float | None:
+    started = time.monotonic()
+    async with Watcher(lab.run(node)) as watcher:
+        await watcher.heard(BACK_S_MAX)
+
+        def again(view: NodeView) -> bool:
+            fresh = view.epoch is not None and view.epoch.connected and view.epoch.pid != before
+            return fresh and not view.unready() and not view.unapplied()
+
+        if not await watcher.until(again, BACK_S_MAX):
+            return None
+    return time.monotonic() - started
