@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 
+from tools.cli import lab_status
 from tools.cli.errors import UserError
 from tools.lab import build, cluster, demo, host, kube, pods, state
 from tools.lab.check import check, look_all
 from tools.lab.plan import BadName
-from tools.lab.state import LABS, Lab, NoLab
-from tools.lab.view import NodeView
+from tools.lab.state import LABS, NoLab
 
 TROUBLE = (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed, kube.ApiFailed, BadName)
 
@@ -145,44 +145,10 @@ def _status(options: argparse.Namespace) -> int:
     lab = state.load(options.name)
     views = asyncio.run(look_all(lab))
     if options.json:
-        print(json.dumps(_status_json(lab, views), indent=1))
+        print(json.dumps(lab_status.as_json(lab, views), indent=1))
         return 0
-    print(f"lab {lab.name}: {lab.nodes} nodes, API server {lab.api_url}\nVPP is {lab.vpp}")
-    for node in lab.all_nodes:
-        view = views[node.name]
-        up = sum(peer.state == "established" for peer in view.peers.values())
-        epoch = view.epoch.epoch if view.epoch and view.epoch.connected else "-"
-        print(f"\n{node.name}  {node.ip4}  {node.ip6}  epoch {epoch}, {up}/{len(view.peers)} BGP sessions")
-        for name, process in sorted(view.processes.items()):
-            if not name.startswith("tool-"):
-                word = "ready" if process.ready else "; ".join(process.waiting) or "not ready"
-                print(f"  {name:<12} {process.pid:>7}  {(word if process.alive else 'dead')[:56]}")
-        print(f"  intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
-        for text in view.unapplied()[:5]:
-            print(f"    {text}")
-        for pod in sorted(lab.pods.values(), key=lambda p: p.key):
-            if pod.node == node.number:
-                print(f"  pod {pod.key:<20} {pod.ip4:<15} {pod.ip6}")
+    print("\n".join(lab_status.lines(lab, views)))
     return 0
-
-
-def _status_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
-    return {
-        "lab": lab.name,
-        "vpp": lab.vpp,
-        "api": lab.api_url,
-        "pods": [{"name": p.key, "node": f"node{p.node}", "ip4": p.ip4, "ip6": p.ip6} for p in lab.pods.values()],
-        "nodes": {
-            name: {
-                "epoch": view.epoch.epoch if view.epoch else None,
-                "unready": view.unready(),
-                "unapplied": view.unapplied(),
-                "intents": len(view.intents),
-                "bgp": {address: peer.state for address, peer in view.peers.items()},
-            }
-            for name, view in views.items()
-        },
-    }
 
 
 def _kubectl_config(options: argparse.Namespace) -> int:
@@ -234,7 +200,7 @@ def _become(netns: str, command: list[str], environment: dict[str, str]) -> int:
 COMMANDS = (
     ("up", _guarded(_up), "make a cluster and wait until it is healthy"),
     ("down", _guarded(_down), "take a cluster away, whatever state it is in"),
-    ("status", _guarded(_status), "nodes, processes, BGP sessions, intents, pods"),
+    ("status", _guarded(_status), "nodes, processes, BGP sessions, intents, services, policies, pods"),
     ("check", _guarded(_check), "assert everything that must hold; exit status 1 if something does not"),
     ("demo", _guarded(_demo), "the whole story: make, use, break and remove a cluster"),
     ("kubectl-config", _guarded(_kubectl_config), "print a kubeconfig for the cluster's API server"),

@@ -134,12 +134,13 @@ def groups(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> di
     found: dict[Group, dict[str, Object]] = {}
     if spec.get("type") == "ExternalName":
         return found
-    families = spec.get("ipFamilies") or ["IPv4"]
+    said = spec.get("ipFamilies")
+    families = (said if isinstance(said, list) else []) or ["IPv4"]
     for pod in sorted(pods, key=lambda body: str(body["metadata"]["name"])):
         if not selects(service, pod) or status_of(pod).get("phase") in GONE_PHASES:
             continue
         ports = json.dumps(list(slice_ports(spec, pod)))
-        for family in families:
+        for family in map(str, families):
             addresses = [ip for ip in ips_of(pod) if family_of(ip) == family]
             if addresses:
                 group = found.setdefault((family, ports), {})
@@ -185,7 +186,7 @@ def endpoint(spec: Object, pod: Object, addresses: list[str], zones: dict[str, s
         },
         "targetRef": reference,
         **({"nodeName": node} if node else {}),
-        **({"zone": zones[node]} if node in zones else {}),
+        **({"zone": zones[node]} if isinstance(node, str) and node in zones else {}),
     }
 
 

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Self
 
 from bus.peer import Peer
-from schemas.facts import BgpPeer, Process, VppEpoch
+from schemas.facts import BgpPeer, PolicyStatus, Process, ServiceStatus, VppEpoch
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
-PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni")  # those that are on the bus
+# Those that are on the bus.
+PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni", "services", "policy")
 HEAR_S = 0.05
 SETTLE_S = 0.7  # statuses and heartbeats of this very moment may still be under way
 STREAMS = (
     ("process", "bus"),
     ("epoch", "vpp-writer"),
     ("bgp-peer", "routing"),
+    ("service-status", "services"),
+    ("policy-status", "policy"),
     *((INTENT, owner) for owner in INTENT_OWNERS),
     *((status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
 )
@@ -35,6 +38,8 @@ class NodeView:
     peers: dict[str, BgpPeer] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     statuses: dict[str, Status] = field(default_factory=dict)
+    services: dict[str, ServiceStatus] = field(default_factory=dict)
+    policies: dict[str, PolicyStatus] = field(default_factory=dict)
     unheard: list[str] = field(default_factory=list)  # streams that have not been heard whole
 
     def unready(self) -> list[str]:
@@ -55,6 +60,12 @@ class NodeView:
             for key in sorted(self.intents)
             if not isinstance(self.statuses.get(key), Applied)
         ]
+
+    def problems(self) -> list[str]:
+        """What of services and policies is not as it was asked for, with the reasons."""
+        said: dict[str, ServiceStatus | PolicyStatus] = {f"service {key}": row for key, row in self.services.items()}
+        said |= self.policies
+        return [f"{key}: {'; '.join(row.problems)}" for key, row in sorted(said.items()) if row.problems]
 
     def counter(self, process: str, name: str) -> int:
         """A counter of a process; 0 if it has none."""
@@ -97,7 +108,16 @@ class Watcher:
         rows = self._peer.rows
         statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
         unheard = [f"{word} of {owner}" for word, owner in STREAMS if not self._peer.in_sync(word, owner)]
-        return NodeView(rows("process"), rows("epoch").get("vpp"), rows("bgp-peer"), rows(INTENT), statuses, unheard)
+        return NodeView(
+            processes=rows("process"),
+            epoch=rows("epoch").get("vpp"),
+            peers=rows("bgp-peer"),
+            intents=rows(INTENT),
+            statuses=statuses,
+            services=rows("service-status"),
+            policies=rows("policy-status"),
+            unheard=unheard,
+        )
 
     async def until(self, condition: Callable[[NodeView], bool], within_s: float) -> bool:
         """Hears until the condition holds. False: it did not in time."""
