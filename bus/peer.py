@@ -99,6 +99,7 @@ class Peer:
         self._events: OrderedDict[tuple[str, str, str], Change | Synced] = OrderedDict()
         self._has_events = asyncio.Event()
         self._outboxes: dict[str, Outbox] = {}
+        self._said: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # what was published last, and its bytes
         self._has_due = asyncio.Event()
         self._taken = asyncio.Event()
         self._handlers: dict[type[Request], Handler] = {}
@@ -211,11 +212,21 @@ class Peer:
         """States the whole stream `word` of ours; differences leave as one atomic checkpoint.
 
         The first call marks the stream in sync and replaces what an earlier life of this process
-        had said. Returns (rows set, rows gone).
+        had said. Returns (rows set, rows gone). A value that is the very object of last time costs next to
+        nothing, so that large streams of which little changes are cheap to state whole.
         """
-        done = self._outbox(word).publish({key: codec.encode(value) for key, value in rows.items()}, cause)
+        done = self._outbox(word).publish(self._encoded(word, rows), cause)
         self._has_due.set()
         return done
+
+    def _encoded(self, word: str, rows: Mapping[str, Struct]) -> dict[str, bytes]:
+        """The rows as bytes; those of objects that were said last time are known."""
+        said, now = self._said.get(word, {}), {}
+        for key, value in rows.items():
+            known = said.get(key)
+            now[key] = known if known is not None and known[0] is value else (value, codec.encode(value))
+        self._said[word] = now
+        return {key: data for key, (_, data) in now.items()}
 
     def say(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
         """Changes one row of a stream that has been published."""

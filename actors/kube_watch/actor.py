@@ -1,7 +1,7 @@
 """Kubernetes watcher: API objects become facts.
 
 Hears    nothing on the bus; the Kubernetes API
-Says      Node, BgpConfiguration, IpPool, BlockAffinity
+Says      Node, BgpConfiguration, IpPool, BlockAffinity, Service, EndpointSlice
 Intents   none
 
 Starts and waits, named not-ready, while the API server is away; what was said stays said. The threads of
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from actors.kube_watch.client import TROUBLE, Api, Watch, reason
 from actors.kube_watch.objects import WORD_OF_PLURAL, Objects
-from actors.kube_watch.watching import Report, Resource, State, calico_api, delay_s
+from actors.kube_watch.watching import API_OF_PLURAL, Report, Resource, State, calico_api, delay_s
 from actors.runtime.actor import Actor
 from schemas.config import NodeConfig
 from schemas.facts import Fact
@@ -105,7 +105,7 @@ class KubeWatch(Actor):
             _call(loop, self.take, resource, report)
 
         for plural in self.objects:
-            resource = Resource("v1" if plural == "nodes" else calico, plural)
+            resource = Resource(API_OF_PLURAL.get(plural, calico), plural)
             self._watches.append(Watch(api, resource, hand_over))
         self.runtime.log.info("watching", calico=calico, resources=list(self.objects))
         for watch in self._watches:

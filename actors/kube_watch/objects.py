@@ -14,6 +14,8 @@ WORD_OF_PLURAL = {
     "bgpconfigurations": "bgp-configuration",
     "ippools": "ip-pool",
     "blockaffinities": "block-affinity",
+    "services": "service",
+    "endpointslices": "endpoint-slice",
 }
 
 

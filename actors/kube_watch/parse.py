@@ -8,6 +8,7 @@ applies to an unset field are the managers' business, except where the fact has 
 import ipaddress
 from collections.abc import Callable
 
+from actors.kube_watch import services
 from actors.kube_watch.fields import Fields, Malformed, shorten
 from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node
 
@@ -27,7 +28,9 @@ def opened(kind: str, body: object) -> tuple[str, Fields]:
 
 
 def name_of(kind: str, body: object) -> str:
-    """The key of an object that is gone: its name is all that matters."""
+    """The key of an object that is gone: its name, with its namespace where it has one, is all that matters."""
+    if kind in NAMESPACED:
+        return services.opened(kind, body)[0]
     return opened(kind, body)[0]
 
 
@@ -115,4 +118,7 @@ PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
     "bgpconfigurations": bgp_configuration,
     "ippools": ip_pool,
     "blockaffinities": block_affinity,
+    "services": services.service,
+    "endpointslices": services.endpoint_slice,
 }
+NAMESPACED = {"services", "endpointslices"}

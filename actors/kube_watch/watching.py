@@ -15,6 +15,7 @@ Object: TypeAlias = Any
 
 CRD_API = "crd.projectcalico.org/v1"
 NATIVE_API = "projectcalico.org/v3"
+API_OF_PLURAL = {"nodes": "v1", "services": "v1", "endpointslices": "discovery.k8s.io/v1"}  # the rest: Calico's
 
 PAGE_OBJECTS = 500  # objects of one list request: bounds the size of an answer
 WATCH_TIMEOUT_S = 290  # the server ends a watch after this long, and we resume it

@@ -17,7 +17,7 @@ import pytest
 
 from bus.peer import Peer
 from schemas.facts import BlockAffinity, IpPool, Node
-from tools.lab import kube
+from tools.lab import cluster, kube
 from tools.lab.apiserver.process import ApiServerProcess
 
 DEADLINE_S = 20.0
@@ -45,16 +45,16 @@ class World:
 
     def serve(self) -> None:
         self.api.start()
-        self.kubeconfig.write_text(kube.kubeconfig("test", self.api.url))
+        self.kubeconfig.write_text(cluster.kubeconfig("test", self.api.url))
 
     def put(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
         body = {"apiVersion": "crd.projectcalico.org/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        kube.create(self.api.url, f"{CALICO}/{path}", body)
+        kube.request(self.api.url, "POST", f"{CALICO}/{path}", body)
 
     def node(self, name: str, address: object) -> None:
         notes = {"projectcalico.org/IPv4Address": address}
         body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "annotations": notes}}
-        kube.create(self.api.url, "/api/v1/nodes", body)
+        kube.request(self.api.url, "POST", "/api/v1/nodes", body)
 
     def delete(self, path: str) -> None:
         request = urllib.request.Request(f"{self.api.url}{path}", method="DELETE")

@@ -1,0 +1,210 @@
+"""Services and EndpointSlices of the Kubernetes API become facts. Pure.
+
+A part of an object that cannot be used (a port 0, an unknown protocol, a bad address) is left out and named in the
+fact's `problems`; the rest of the object serves. Only an object without a name or of the wrong shape is Malformed.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from actors.kube_watch.fields import Fields, Malformed, shorten
+from schemas.facts import Endpoint, EndpointSlice, Ingress, Service, ServicePort, SlicePort
+
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+ANNOTATION = "cni.projectcalico.org/"
+HEADLESS = "service.kubernetes.io/headless"
+PROXY = "service.kubernetes.io/service-proxy-name"
+SERVICE_OF_SLICE = "kubernetes.io/service-name"
+AFFINITY_S_DEFAULT = 10800  # core/v1 ClientIPConfig.timeoutSeconds
+FAMILY = {"IPv4": 4, "IPv6": 6}
+T = TypeVar("T")
+
+
+def opened(kind: str, body: object) -> tuple[str, Fields]:
+    """`<namespace>/<name>` of an object and its fields."""
+    if not isinstance(body, dict):
+        raise Malformed(kind, "", f"expected an object, got {shorten(body)}")
+    meta = Fields(kind, "", body).within("metadata")
+    key = f"{meta.required_text('namespace')}/{meta.required_text('name')}"
+    return key, Fields(f"{kind} {key}", "", body)
+
+
+def service(body: object) -> tuple[str, Service]:
+    """core/v1 Service."""
+    key, fields = opened("Service", body)
+    meta, spec = fields.within("metadata"), fields.within("spec")
+    labels, annotations = meta.texts("labels"), meta.texts("annotations")
+    problems = Problems()
+    clusters = list(problems.each(spec, _cluster_ips, _address))
+    affinity = spec.choice("sessionAffinity", ("None", "ClientIP")) == "ClientIP"
+    parsed = Service(
+        type=spec.choice("type", TYPES) or "ClusterIP",
+        created=meta.text("creationTimestamp") or "",
+        cluster_ips=tuple(ip for ip in clusters if ip),
+        external_ips=tuple(problems.each(spec, _named("externalIPs"), _address)),
+        ingress=tuple(problems.each(fields.within("status").within("loadBalancer"), _named("ingress"), _ingress)),
+        ports=tuple(problems.each(spec, _named("ports"), _service_port)),
+        headless="None" in (spec.text("clusterIP"), *_texts(spec, "clusterIPs")) or HEADLESS in labels,
+        proxy_name=labels.get(PROXY, ""),
+        internal_local=spec.text("internalTrafficPolicy") == "Local",
+        external_local=spec.text("externalTrafficPolicy") == "Local",
+        affinity_s=_affinity_s(spec) if affinity else None,
+        node_ports=spec.truth("allocateLoadBalancerNodePorts") is not False,
+        health_check_node_port=spec.port("healthCheckNodePort") or 0,
+        source_ranges=tuple(problems.each(spec, _named("loadBalancerSourceRanges"), _prefix)),
+        annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION)},
+        problems=problems.all,
+    )
+    return key, parsed
+
+
+def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
+    """discovery.k8s.io/v1 EndpointSlice. One of host names is no fact: None."""
+    key, fields = opened("EndpointSlice", body)
+    family = fields.required_text("addressType")
+    if family not in FAMILY:
+        return key, None
+    owner = fields.within("metadata").texts("labels").get(SERVICE_OF_SLICE, "")
+    problems = Problems()
+    version = FAMILY[family]
+    found = problems.each(fields, _named("endpoints"), lambda item, name: _endpoint(item, name, version))
+    parsed = EndpointSlice(
+        service=f"{key.partition('/')[0]}/{owner}" if owner else "",
+        ip_version=version,
+        ports=tuple(problems.each(fields, _named("ports"), _slice_port)),
+        endpoints=tuple(problems.once(found)),
+        problems=problems.all,
+    )
+    return key, parsed
+
+
+class Problems:
+    """Collects what is left out, while reading goes on."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(self._texts)
+
+    def each(
+        self, fields: Fields, items: Callable[[Fields], list[tuple[str, Any]]], read: Callable[[Fields, str], T]
+    ) -> Iterator[T]:
+        """Every item of a list that can be read."""
+        for name, item in items(fields):
+            try:
+                yield read(Fields(fields.object, "", {name: item}), name)
+            except Malformed as error:
+                self._texts.append(f"{error.field}: {error.why}")
+
+    def once(self, endpoints: Iterator[Endpoint]) -> Iterator[Endpoint]:
+        """Endpoints whose addresses no other before them has."""
+        seen: set[str] = set()
+        for endpoint in endpoints:
+            if seen & set(endpoint.addresses):
+                self._texts.append(f"endpoints: {min(seen & set(endpoint.addresses))}: is there twice")
+                continue
+            seen |= set(endpoint.addresses)
+            yield endpoint
+
+
+def _named(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
+    def items(fields: Fields) -> list[tuple[str, Any]]:
+        return [(f"{field}[{n}]", item) for n, item in enumerate(fields.value(field, list, "a list") or [])]
+
+    return items
+
+
+def _cluster_ips(spec: Fields) -> list[tuple[str, Any]]:
+    """All of them; older objects have only `clusterIP`."""
+    several = _named("clusterIPs")(spec)
+    return several or [("clusterIP", ip) for ip in [spec.text("clusterIP")] if ip]
+
+
+def _texts(spec: Fields, field: str) -> list[Any]:
+    return [item for _, item in _named(field)(spec)]
+
+
+def _address(item: Fields, name: str) -> str:
+    """An address; "" for one that is none on purpose."""
+    text = item.text(name)
+    if text in (None, "None"):
+        return ""
+    try:
+        address = ipaddress.ip_address(str(text))
+    except ValueError:
+        raise item.wrong(name, f"not an address: {shorten(text)}") from None
+    return "" if address.is_unspecified else str(address)
+
+
+def _prefix(item: Fields, name: str) -> str:
+    return item.prefix(name)
+
+
+def _ingress(item: Fields, name: str) -> Ingress:
+    fields = item.within(name)
+    ip = _address(fields, "ip")
+    if not ip:
+        raise item.wrong(name, "has no ip: a host name is not served")
+    return Ingress(ip, fields.choice("ipMode", ("VIP", "Proxy")) or "VIP")
+
+
+def _service_port(item: Fields, name: str) -> ServicePort:
+    fields = item.within(name)
+    port = fields.port("port")
+    if port is None:
+        raise fields.wrong("port", "missing")
+    node_port = fields.value("nodePort", int, "a port number")  # 0: none
+    return ServicePort(
+        port=port,
+        protocol=fields.choice("protocol", PROTOCOLS) or "TCP",
+        name=fields.text("name") or "",
+        node_port=(fields.port("nodePort") or 0) if node_port else 0,
+    )
+
+
+def _slice_port(item: Fields, name: str) -> SlicePort:
+    fields = item.within(name)
+    return SlicePort(fields.port("port"), fields.choice("protocol", PROTOCOLS) or "TCP", fields.text("name") or "")
+
+
+def _affinity_s(spec: Fields) -> int:
+    config = spec.within("sessionAffinityConfig").within("clientIP")
+    seconds: int | None = config.value("timeoutSeconds", int, "a number of seconds")
+    return seconds or AFFINITY_S_DEFAULT
+
+
+def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
+    """What is unset counts as the API says: ready, serving as ready, not terminating."""
+    fields = item.within(name)
+    conditions = fields.within("conditions")
+    ready = conditions.truth("ready") is not False
+    serving = conditions.truth("serving")
+    hints = fields.within("hints")
+    return Endpoint(
+        addresses=tuple(_endpoint_addresses(fields, version)),
+        ready=ready,
+        serving=ready if serving is None else serving,
+        terminating=conditions.truth("terminating") or False,
+        node=fields.text("nodeName"),
+        zone_hints=tuple(_hint_names(hints, "forZones")),
+        node_hints=tuple(_hint_names(hints, "forNodes")),
+    )
+
+
+def _endpoint_addresses(fields: Fields, version: int) -> Iterator[str]:
+    for name, text in _named("addresses")(fields):
+        if not isinstance(text, str):
+            raise fields.wrong(name, f"expected text, got {shorten(text)}")
+        address = _address(Fields(fields.object, "", {name: text}), name)
+        if not address or ipaddress.ip_address(address).version != version:
+            raise fields.wrong(name, f"not an IPv{version} address: {shorten(text)}")
+        yield address
+
+
+def _hint_names(hints: Fields, field: str) -> Iterator[str]:
+    for name, item in _named(field)(hints):
+        yield Fields(hints.object, "", {name: item}).within(name).required_text("name")

@@ -1,0 +1,52 @@
+"""What a Service asks of VPP's balancer: annotations of Calico/VPP, and ClientIP affinity. Pure.
+
+Source: spec/services.md section 4. `cni.projectcalico.org/vppLBType`: ecmp | maglev | maglevdsr;
+`cni.projectcalico.org/vppHashConfig`: comma list of what the hash is made of.
+"""
+
+from typing import NamedTuple
+
+from schemas.cnat import HASH_BITS
+from schemas.facts import Service
+
+LB_TYPE, HASH_CONFIG = "cni.projectcalico.org/vppLBType", "cni.projectcalico.org/vppHashConfig"
+KEEP_ORIGINAL = "cni.projectcalico.org/vppKeepOriginalPacket"
+KNOWN = {LB_TYPE, HASH_CONFIG, KEEP_ORIGINAL}
+LB_TYPES = ("ecmp", "maglev", "maglevdsr")
+AFFINITY_S_DEFAULT = 10800
+
+
+class Balancing(NamedTuple):
+    """How a Service's flows are spread. `direct_return`: remote endpoints answer clients themselves."""
+
+    load_balancer: str = "default"
+    hash_bits: int = 0
+    direct_return: bool = False
+
+
+def balancing(service: Service) -> tuple[Balancing, list[str]]:
+    """What the Service asks for, and what of it is not understood or not served."""
+    problems: list[str] = []
+    kind = service.annotations.get(LB_TYPE, "ecmp").strip().lower()
+    if kind not in LB_TYPES:
+        problems.append(f"{LB_TYPE}: {kind!r} is not one of {', '.join(LB_TYPES)}: ecmp holds")
+        kind = "ecmp"
+    if KEEP_ORIGINAL in service.annotations:
+        problems.append(f"{KEEP_ORIGINAL}: has no effect")
+    bits = _hash_bits(service.annotations.get(HASH_CONFIG, ""), problems)
+    if service.affinity_s is not None:
+        if service.affinity_s != AFFINITY_S_DEFAULT:
+            field = "sessionAffinityConfig.clientIP.timeoutSeconds"
+            problems.append(f"{field}: {service.affinity_s}: a client keeps its endpoint for as long as that is there")
+        kind, bits = "maglevdsr" if kind == "maglevdsr" else "maglev", HASH_BITS["srcaddr"]
+    return Balancing("default" if kind == "ecmp" else "maglev", bits, kind == "maglevdsr"), problems
+
+
+def _hash_bits(text: str, problems: list[str]) -> int:
+    bits = 0
+    for word in (part.strip().lower() for part in text.split(",")):
+        if word in HASH_BITS:
+            bits |= HASH_BITS[word]
+        elif word:
+            problems.append(f"{HASH_CONFIG}: {word!r} is not one of {', '.join(HASH_BITS)}")
+    return bits

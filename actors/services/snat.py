@@ -1,0 +1,62 @@
+"""Whose source address changes on its way out, and to what. Pure; one owner for all of it.
+
+Source: spec/services.md sections 1 and 3. Pods of pools that masquerade get the node's address towards everything
+but pods, nodes and services; flows from outside to another node's endpoint get it too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_interface, ip_network
+
+from schemas.cnat import SnatAddresses, SnatExclusion, SnatMember
+from schemas.facts import IpPool, Node, PodInterface, Uplink
+from schemas.intents import Intent
+
+INCLUDE = {4: "include-v4", 6: "include-v6"}
+
+
+def addresses(node: Node) -> SnatAddresses | None:
+    """The node's own addresses; None without any."""
+    ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
+    return SnatAddresses(ip4, ip6) if ip4 or ip6 else None
+
+
+def exclusions(nodes: Iterable[Node], pools: Iterable[IpPool], services: Iterable[str]) -> Iterator[SnatExclusion]:
+    """Destinations that see a pod's own address: all nodes, all pools, all services."""
+    hosts = {str(ip_network(ip_interface(t).ip)) for node in nodes for t in (node.ip4, node.ip6) if t}
+    for prefix in sorted(hosts | {pool.cidr for pool in pools} | set(services)):
+        yield SnatExclusion(prefix)
+
+
+def members(
+    uplinks: Iterable[Uplink], pods: Iterable[PodInterface], pools: Mapping[str, IpPool]
+) -> Iterator[SnatMember]:
+    """The interfaces: the host's taps keep every address, pods of masquerading pools change theirs."""
+    for tap in sorted(uplink.host_tap for uplink in uplinks if uplink.host_tap):
+        yield SnatMember(tap, "pod")
+        yield SnatMember(tap, "host")
+    for pod in pods:
+        yield SnatMember(pod.interface, "pod")
+        for version in sorted({ip_address(a).version for a in pod.addresses if masquerades(a, pools)}):
+            yield SnatMember(pod.interface, INCLUDE[version])
+
+
+def masquerades(address: str, pools: Mapping[str, IpPool]) -> bool:
+    """Does the longest pool that holds the address masquerade? Without a pool: no."""
+    own = ip_address(address)
+    holding = [(ip_network(pool.cidr).prefixlen, name) for name, pool in pools.items() if own in ip_network(pool.cidr)]
+    return bool(holding) and pools[max(holding)[1]].nat_outgoing
+
+
+def intents(
+    me: Node,
+    nodes: Mapping[str, Node],
+    pools: Mapping[str, IpPool],
+    services: Iterable[str],
+    interfaces: Iterable[SnatMember],
+) -> Iterator[Intent]:
+    """All of source NAT; nothing while this node has no address."""
+    own = addresses(me)
+    if own is not None:
+        yield own
+        yield from exclusions(nodes.values(), pools.values(), services)
+        yield from interfaces

@@ -1,0 +1,156 @@
+"""Services and EndpointSlices as the API has them -> facts, with what is wrong in them left out and named."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.kube_watch.fields import Malformed
+from actors.kube_watch.services import endpoint_slice, service
+from schemas.facts import Endpoint, EndpointSlice, Ingress, Service, ServicePort, SlicePort
+
+META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
+
+
+def a_service(status: Any = None, **spec: Any) -> dict[str, Any]:
+    return {"metadata": META, "spec": {"clusterIP": "10.96.0.1", **spec}, "status": status or {}}
+
+
+def a_slice(**fields: Any) -> dict[str, Any]:
+    meta = {**META, "labels": {"kubernetes.io/service-name": "web"}}
+    ports = [{"name": "http", "port": 8080, "protocol": "TCP"}]
+    return {"metadata": meta, "addressType": "IPv4", "ports": ports, "endpoints": [], **fields}
+
+
+def endpoints(*addresses: Any, **more: Any) -> list[dict[str, Any]]:
+    return [{"addresses": [address], **more} for address in addresses]
+
+
+def test_a_service_is_read_with_all_that_it_says() -> None:
+    spec = {
+        "type": "LoadBalancer",
+        "clusterIPs": ["10.96.0.1", "fd96::1"],
+        "externalIPs": ["203.0.113.5"],
+        "ports": [{"name": "http", "port": 80, "nodePort": 30080}, {"port": 53, "protocol": "UDP", "name": "dns"}],
+        "sessionAffinity": "ClientIP",
+        "externalTrafficPolicy": "Local",
+        "internalTrafficPolicy": "Local",
+        "healthCheckNodePort": 32000,
+        "loadBalancerSourceRanges": ["198.51.100.7/24"],
+        "allocateLoadBalancerNodePorts": False,
+    }
+    ingress = [{"ip": "203.0.113.9"}, {"ip": "203.0.113.10", "ipMode": "Proxy"}]
+    assert service(a_service({"loadBalancer": {"ingress": ingress}}, **spec)) == (
+        "d/web",
+        Service(
+            type="LoadBalancer",
+            created="2026-01-01T00:00:00Z",
+            cluster_ips=("10.96.0.1", "fd96::1"),
+            external_ips=("203.0.113.5",),
+            ingress=(Ingress("203.0.113.9"), Ingress("203.0.113.10", "Proxy")),
+            ports=(ServicePort(80, name="http", node_port=30080), ServicePort(53, "UDP", "dns")),
+            internal_local=True,
+            external_local=True,
+            affinity_s=10800,
+            node_ports=False,
+            health_check_node_port=32000,
+            source_ranges=("198.51.100.0/24",),
+        ),
+    )
+
+
+def test_a_headless_service_has_no_address() -> None:
+    found = service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
+    assert (found.headless, found.cluster_ips, found.problems) == (True, (), ())
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({"ports": [{"port": 0}]}, "ports[0].port: not a port: 0"),
+        ({"ports": [{"port": 80, "protocol": "DCCP"}]}, "ports[0].protocol: expected one of TCP, UDP, SCTP"),
+        ({"ports": ["80"]}, "ports[0]: expected an object"),
+        ({"ports": [{}]}, "ports[0].port: missing"),
+        ({"externalIPs": ["nowhere"]}, "externalIPs[0]: not an address"),
+        ({"loadBalancerSourceRanges": ["10.0.0.0/99"]}, "loadBalancerSourceRanges[0]: not a prefix"),
+    ],
+)
+def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str, Any], named: str) -> None:
+    field = next(iter(spec))
+    good = {
+        "ports": {"port": 81, "name": "good"},
+        "externalIPs": "203.0.113.5",
+        "loadBalancerSourceRanges": "10.0.0.0/8",
+    }
+    found = service(a_service(**{field: [*spec[field], good[field]]}))[1]
+    [problem] = found.problems
+    assert problem.startswith(named)
+    assert len(found.ports) + len(found.external_ips) + len(found.source_ranges) == 1
+
+
+def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
+    given_ = [
+        {"addresses": ["10.0.0.1"], "nodeName": "n1"},
+        {"addresses": ["10.0.0.2"], "conditions": {"ready": False, "serving": True, "terminating": True}},
+        {"addresses": ["10.0.0.3"], "conditions": {"ready": False}, "hints": {"forZones": [{"name": "a"}]}},
+    ]
+    assert endpoint_slice(a_slice(endpoints=given_)) == (
+        "d/web",
+        EndpointSlice(
+            "d/web",
+            4,
+            (SlicePort(8080, name="http"),),
+            (
+                Endpoint(("10.0.0.1",), node="n1"),
+                Endpoint(("10.0.0.2",), ready=False, serving=True, terminating=True),
+                Endpoint(("10.0.0.3",), ready=False, serving=False, zone_hints=("a",)),
+            ),
+        ),
+    )
+
+
+def test_bad_and_doubled_endpoints_are_named_and_the_others_serve() -> None:
+    found = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
+    assert found is not None
+    assert [e.addresses for e in found.endpoints] == [("10.0.0.1",), ("10.0.0.2",)]
+    named = {problem.partition(":")[0] for problem in found.problems}
+    assert named == {"endpoints", "endpoints[2].addresses[0]", "endpoints[3].addresses[0]"}
+
+
+def test_a_slice_of_names_is_no_fact() -> None:
+    assert endpoint_slice(a_slice(addressType="FQDN")) == ("d/web", None)
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"metadata": {"name": "web"}}, {"metadata": META, "spec": []}])
+def test_an_object_of_the_wrong_shape_is_malformed(body: Any) -> None:
+    with pytest.raises(Malformed):
+        service(body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = (
+    "type",
+    "clusterIPs",
+    "externalIPs",
+    "ports",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "healthCheckNodePort",
+)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON), JSON, JSON, JSON)
+def test_whatever_the_api_says_is_a_fact_or_malformed(spec: Any, status: Any, ports: Any, ends: Any) -> None:
+    for read, body in (
+        (service, {"metadata": META, "spec": spec, "status": status}),
+        (endpoint_slice, a_slice(ports=ports, endpoints=ends)),
+    ):
+        try:
+            assert read(body)[0] == "d/web"
+        except Malformed as error:
+            assert error.object  # noqa: PT017 - the error is one of two good ends

@@ -1,0 +1,44 @@
+"""Whose source address changes."""
+
+from actors.services import snat
+from schemas.cnat import SnatAddresses, SnatExclusion, SnatMember
+from schemas.facts import IpPool, Node, PodInterface, Uplink
+from tests.unit.services.worlds import ME, OTHER, wanted, world
+
+POOLS = {
+    "all": IpPool("10.0.0.0/8", nat_outgoing=True),
+    "inner": IpPool("10.9.0.0/16", nat_outgoing=False),
+    "six": IpPool("fd00::/48", nat_outgoing=True),
+}
+POD = PodInterface("pod/d/w/eth0", "/run/netns/w", ("10.1.0.5", "fd00::5"))
+
+
+def test_the_node_gives_its_own_addresses() -> None:
+    assert snat.addresses(ME) == SnatAddresses("192.0.2.1", "2001:db8::1")
+    assert snat.addresses(Node(ip6="2001:db8::1/64")) == SnatAddresses(None, "2001:db8::1")
+    assert snat.addresses(Node()) is None
+
+
+def test_nothing_is_said_of_source_nat_before_the_node_has_an_address() -> None:
+    assert not any("snat" in key for key in wanted(world(nodes={"n1": Node(), "n2": OTHER}, pods={"p": POD})))
+
+
+def test_nodes_pools_and_services_see_the_pods_own_address() -> None:
+    found = set(snat.exclusions([ME, OTHER], POOLS.values(), ["10.96.0.0/16"]))
+    assert {SnatExclusion(p) for p in ("192.0.2.1/32", "2001:db8::2/128", "10.9.0.0/16", "10.96.0.0/16")} <= found
+
+
+def test_pods_of_masquerading_pools_are_included_by_family() -> None:
+    found = set(snat.members([], [POD], POOLS))
+    assert found == {SnatMember(POD.interface, t) for t in ("pod", "include-v4", "include-v6")}
+
+
+def test_the_longest_pool_decides_and_without_a_pool_nothing_changes() -> None:
+    assert not snat.masquerades("10.9.0.1", POOLS)
+    assert snat.masquerades("10.8.0.1", POOLS)
+    assert not snat.masquerades("192.0.2.77", POOLS)
+
+
+def test_the_hosts_tap_keeps_every_address() -> None:
+    found = set(snat.members([Uplink("running", host_tap="host/eth0")], [], {}))
+    assert found == {SnatMember("host/eth0", "pod"), SnatMember("host/eth0", "host")}
