@@ -4,7 +4,6 @@ Source: spec/policies.md section 3. Kubernetes' policies are called `knp.default
 a policy has its own name and the kind says whose it is. Staged kinds are told to the dataplane and have no effect.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -12,7 +11,7 @@ from typing import Any, TypeAlias
 
 from tools.lab.felix import kubernetes
 from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, Rule, namespace_is, of_namespaces, parse_rule
-from tools.lab.felix.selector import Labels, Selector, all_of, matcher, parse, prefixed, text_of
+from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, prefixed, text_of
 from tools.lab.felix.sets import AnySet
 
 Object: TypeAlias = dict[str, Any]
@@ -52,7 +51,7 @@ class Policy:
     forward: bool = False
 
     @cached_property
-    def selects(self) -> Callable[[Labels], bool]:
+    def selects(self) -> Matches:
         """Whether it applies to something with these labels."""
         return matcher(self.selector)
 

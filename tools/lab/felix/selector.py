@@ -8,10 +8,11 @@ parentheses. A label that is absent differs from every value and is in no set.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TypeAlias
 
 Labels: TypeAlias = Mapping[str, str]
+Matches: TypeAlias = Callable[[Labels], bool]
 
 TOKEN = re.compile(
     r"""[ \t]*(?:
@@ -137,7 +138,7 @@ def instead_of_all(node: Selector, every: Selector, none: Selector) -> Selector:
 
 
 @lru_cache(maxsize=4096)
-def matcher(node: Selector) -> Callable[[Labels], bool]:
+def matcher(node: Selector) -> Matches:
     """A predicate over labels."""
     match node:
         case Compare(label, operator, value):
@@ -152,11 +153,20 @@ def matcher(node: Selector) -> Callable[[Labels], bool]:
             return lambda labels: not inner(labels)
         case Join(operator, operands):
             parts = [matcher(part) for part in operands]
-            test = all if operator == "&&" else any
-            return lambda labels: test(part(labels) for part in parts)
+            return reduce(both if operator == "&&" else either, parts)
 
 
-def comparison(label: str, operator: str, value: str) -> Callable[[Labels], bool]:
+def both(one: Matches, other: Matches) -> Matches:
+    """What both select."""
+    return lambda labels: one(labels) and other(labels)
+
+
+def either(one: Matches, other: Matches) -> Matches:
+    """What one of them selects."""
+    return lambda labels: one(labels) or other(labels)
+
+
+def comparison(label: str, operator: str, value: str) -> Matches:
     """The predicate of one comparison."""
     match operator:
         case "has":
