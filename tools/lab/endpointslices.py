@@ -187,7 +187,19 @@ def endpoint(spec: Object, pod: Object, addresses: list[str], zones: dict[str, s
         "targetRef": reference,
         **({"nodeName": node} if node else {}),
         **({"zone": zones[node]} if isinstance(node, str) and node in zones else {}),
+        **hints(spec.get("trafficDistribution"), node, zones),
     }
+
+
+def hints(distribution: object, node: object, zones: dict[str, str]) -> Object:
+    """Who should use an endpoint (core/v1 ServiceSpec.trafficDistribution): its own zone, its own node."""
+    zone = zones.get(node) if isinstance(node, str) else None
+    found: Object = {}
+    if zone is not None and distribution in ("PreferClose", "PreferSameZone", "PreferSameNode"):
+        found["forZones"] = [{"name": zone}]
+    if node and distribution == "PreferSameNode":
+        found["forNodes"] = [{"name": node}]
+    return {"hints": found} if found else {}
 
 
 def is_ready(pod: Object) -> bool:

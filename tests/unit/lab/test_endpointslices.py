@@ -127,6 +127,20 @@ def test_what_is_as_it_should_be_is_left_alone() -> None:
 def test_an_endpoint_says_its_node_s_zone() -> None:
     (piece,) = changes(service(), [pod(1)], {"node1": "east"}, []).create
     assert piece["endpoints"][0]["zone"] == "east"
+    assert "hints" not in piece["endpoints"][0]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "hints"),
+    [
+        ("PreferClose", {"forZones": [{"name": "east"}]}),
+        ("PreferSameZone", {"forZones": [{"name": "east"}]}),
+        ("PreferSameNode", {"forZones": [{"name": "east"}], "forNodes": [{"name": "node1"}]}),
+    ],
+)
+def test_an_endpoint_has_the_hints_of_the_service_s_traffic_distribution(distribution: str, hints: Object) -> None:
+    (piece,) = changes(service(trafficDistribution=distribution), [pod(1)], {"node1": "east"}, []).create
+    assert piece["endpoints"][0]["hints"] == hints
 
 
 @given(st.lists(st.sets(st.integers(1, 250), max_size=250), min_size=1, max_size=4))

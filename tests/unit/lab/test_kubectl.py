@@ -84,6 +84,14 @@ def test_a_service_is_applied_changed_labelled_and_deleted_and_its_slices_follow
     assert kube.listed(lab, "endpointslices") == []
 
 
+def test_slices_follow_the_zones_of_their_nodes(kubectl: Kubectl, lab: state.Lab) -> None:
+    service = named("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
+    kubectl("apply", "-f", "-", manifest=several(named("Node", "node1"), pod("a", "10.0.0.1", 8080), service))
+    kubectl("label", "node", "node1", "topology.kubernetes.io/zone=east")
+    (piece,) = kube.listed(lab, "endpointslices")
+    assert piece["endpoints"][0]["zone"] == "east"
+
+
 def test_a_load_balancer_gets_its_address_through_its_status(kubectl: Kubectl, lab: state.Lab) -> None:
     kubectl(
         "apply", "-f", "-", manifest=named("Service", "web", spec={"type": "LoadBalancer", "ports": [{"port": 80}]})

@@ -34,8 +34,11 @@ class Controller:
         try:
             changed = self._store.since(self._seen)
         except ApiError:
-            return {key_of(service) for service in self._store.listed(SERVICES)} | set(self._owners())
+            return self._every() | set(self._owners())
         return {key for change in changed for key in self._touched(change)}
+
+    def _every(self) -> set[Key]:
+        return {key_of(service) for service in self._store.listed(SERVICES)}
 
     def _owners(self) -> Iterable[Key]:
         for piece in filter(slices.is_managed, self._store.listed(SLICES)):
@@ -49,6 +52,8 @@ class Controller:
             for service in self._store.listed(SERVICES, key_of(change.last)[0]):
                 if any(slices.selects(service, pod) for pod in states):
                     yield key_of(service)
+        elif change.resource is NODES and zone_of(change.before) != zone_of(change.after):
+            yield from self._every()
         elif change.resource is SLICES and slices.is_managed(change.last):
             yield key_of(change.last)[0], change.last["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
 
@@ -70,6 +75,10 @@ class Controller:
         return slices.is_managed(piece) and piece["metadata"]["labels"].get(slices.SERVICE_LABEL) == service
 
     def _zones(self) -> dict[str, str]:
-        nodes = self._store.listed(NODES)
-        labels = {node["metadata"]["name"]: node["metadata"].get("labels", {}) for node in nodes}
-        return {name: own[slices.ZONE_LABEL] for name, own in labels.items() if slices.ZONE_LABEL in own}
+        zones = {node["metadata"]["name"]: zone_of(node) for node in self._store.listed(NODES)}
+        return {name: zone for name, zone in zones.items() if zone}
+
+
+def zone_of(node: Object | None) -> str:
+    """The zone that a node says it is in."""
+    return str(node["metadata"].get("labels", {}).get(slices.ZONE_LABEL, "")) if node else ""
