@@ -106,11 +106,12 @@ def test_an_address_block_becomes_nets_and_excepted_nets() -> None:
 def test_ports_are_grouped_by_protocol_with_ranges_and_whole_protocols() -> None:
     cluster = shops()
     ports = [{"port": 80}, {"port": 90, "endPort": 95}, {"protocol": "UDP"}, {"protocol": "SCTP", "port": 7}]
+    ports += [{"port": 96}, {"port": 443}]
     cluster.policy("in", "x", **POD_SELECTOR, ingress=[{"ports": ports}])
     (policy,) = cluster.wanted().policies.values()
     found = {rule["protocol"]["name"]: rule.get("dst_ports", []) for rule in policy["inbound_rules"]}
     assert found == {
-        "tcp": [{"first": 80, "last": 80}, {"first": 90, "last": 95}],
+        "tcp": [{"first": 80, "last": 80}, {"first": 90, "last": 96}, {"first": 443, "last": 443}],
         "udp": [],
         "sctp": [{"first": 7, "last": 7}],
     }
@@ -261,6 +262,18 @@ def test_a_pod_without_network_is_no_workload() -> None:
     notes = {"cni.projectcalico.org/podIPs": "10.0.0.9/32,fd00::9/128"}
     cluster.objects["Pod"]["x", "early"]["metadata"]["annotations"] = notes
     assert ("k8s", "x/early", "eth0") in cluster.wanted().workloads
+
+
+def test_of_annotations_the_secondary_networks_and_allowed_sources_are_told() -> None:
+    cluster = shops()
+    notes = {
+        "k8s.v1.cni.cncf.io/network-status": "[]",
+        "cni.projectcalico.org/allowedSourcePrefixes": '["10.9.0.0/16"]',
+    }
+    cluster.objects["Pod"]["x", "a"]["metadata"]["annotations"] = {**notes, "other": "x"}
+    endpoint = cluster.wanted().workloads[X_A]
+    assert endpoint["annotations"] == {"k8s.v1.cni.cncf.io/network-status": "[]"}
+    assert endpoint["allow_spoofed_source_prefixes"] == ["10.9.0.0/16"]
 
 
 def test_the_cluster_is_told_too() -> None:

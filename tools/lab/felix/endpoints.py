@@ -5,6 +5,7 @@ namespace with the prefix `pcns.`, and those of its service account with `pcsa.`
 addresses until Calico's plugin has taken them away; one in the host's network never is.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
@@ -18,6 +19,8 @@ Object: TypeAlias = dict[str, Any]
 
 ORCHESTRATOR_LABEL, NAME_LABEL = "projectcalico.org/orchestrator", "projectcalico.org/name"
 POD_IP, POD_IPS = "cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"
+NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"  # the only annotation that is passed on
+SPOOFED = "cni.projectcalico.org/allowedSourcePrefixes"
 GONE_PHASES = ("Succeeded", "Failed", "Completed")
 
 
@@ -31,6 +34,7 @@ class Workload:
     profiles: tuple[str, ...]
     thing: Labelled
     annotations: Mapping[str, str]
+    spoofed: tuple[str, ...] = ()  # prefixes that it may send from beside its addresses
 
     @property
     def id(self) -> tuple[str, str, str]:
@@ -46,6 +50,7 @@ class Workload:
             "ipv4_nets": [net for net in self.thing.nets if ":" not in net],
             "ipv6_nets": [net for net in self.thing.nets if ":" in net],
             "annotations": dict(self.annotations),
+            "allow_spoofed_source_prefixes": list(self.spoofed),
         }
 
 
@@ -85,7 +90,10 @@ def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> Workloa
     own = {NAMESPACE_LABEL: namespace, ORCHESTRATOR_LABEL: "k8s", ACCOUNT_LABEL: account}
     labels = {**given, **meta.get("labels", {}), **own}
     thing = Labelled(labels, nets, tuple(container_ports(spec)))
-    return Workload(namespace, meta["name"], spec["nodeName"], profiles, thing, meta.get("annotations", {}))
+    notes = meta.get("annotations", {})
+    passed_on = {NETWORK_STATUS: notes[NETWORK_STATUS]} if NETWORK_STATUS in notes else {}
+    spoofed = tuple(prefix(net, SPOOFED) for net in json.loads(notes.get(SPOOFED) or "[]"))
+    return Workload(namespace, meta["name"], spec["nodeName"], profiles, thing, passed_on, spoofed)
 
 
 def is_finished(pod: Object) -> bool:

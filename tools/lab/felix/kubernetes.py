@@ -82,4 +82,22 @@ def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
         else:
             last = f":{port['endPort']}" if port.get("endPort") else ""
             found[protocol].append(f"{port['port']}{last}")
-    return {protocol: [] if protocol in whole else listed for protocol, listed in found.items()}
+    return {protocol: [] if protocol in whole else joined(listed) for protocol, listed in found.items()}
+
+
+def joined(ports: list[str]) -> list[str]:
+    """Names as they are, then the fewest ranges that have all numbers; one port alone is left as it is."""
+    names = [port for port in ports if not port[:1].isdigit()]
+    ranges: list[list[int]] = []
+    for first, last in sorted(bounds(port) for port in ports if port[:1].isdigit()):
+        if ranges and first <= ranges[-1][1] + 1:
+            ranges[-1][1] = max(last, ranges[-1][1])
+        else:
+            ranges.append([first, last])
+    return names + [f"{first}:{last}" if first != last else str(first) for first, last in ranges]
+
+
+def bounds(port: str) -> tuple[int, int]:
+    """First and last of `80` or `80:90`."""
+    first, _, last = port.partition(":")
+    return int(first), int(last or first)
