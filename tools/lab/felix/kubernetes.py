@@ -87,14 +87,19 @@ def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
 
 def joined(ports: list[str]) -> list[str]:
     """Names as they are, then the fewest ranges that have all numbers; one port alone is left as it is."""
-    names = [port for port in ports if not port[:1].isdigit()]
+    names = [port for port in ports if not is_number(port)]
     ranges: list[list[int]] = []
-    for first, last in sorted(bounds(port) for port in ports if port[:1].isdigit()):
+    for first, last in sorted(bounds(port) for port in ports if is_number(port)):
         if ranges and first <= ranges[-1][1] + 1:
             ranges[-1][1] = max(last, ranges[-1][1])
         else:
             ranges.append([first, last])
     return names + [f"{first}:{last}" if first != last else str(first) for first, last in ranges]
+
+
+def is_number(port: str) -> bool:
+    """Whether it is `80` or `80:90`, and not a name, which may begin with a digit."""
+    return port.partition(":")[0].isdigit()
 
 
 def bounds(port: str) -> tuple[int, int]:
