@@ -8,6 +8,7 @@ from tools.vppsim.fib.paths import Kind, Path
 from tools.vppsim.vpp import Vpp
 
 Command = Callable[[Vpp], Iterator[str]]
+Question = Callable[[Vpp, str], Iterator[str]]
 
 
 def run(vpp: Vpp, line: str) -> str:
@@ -15,7 +16,11 @@ def run(vpp: Vpp, line: str) -> str:
     wanted = " ".join(line.split())
     if not wanted:
         return ""
-    command = next((COMMANDS[name] for name in COMMANDS if name.startswith(wanted) or wanted.startswith(name)), None)
+    for name, question in QUESTIONS.items():
+        if wanted.startswith(f"{name} "):
+            return "".join(f"{text}\n" for text in question(vpp, wanted.removeprefix(name)))
+    like = (COMMANDS[name] for name in COMMANDS if name.startswith(wanted) or wanted.startswith(name))
+    command = COMMANDS.get(wanted) or next(like, None)
     if command is None:
         return f"unknown input `{wanted}'\n"
     return "".join(f"{text}\n" for text in command(vpp))
@@ -84,3 +89,4 @@ COMMANDS: dict[str, Command] = {
     "show ip neighbors": _neighbours,
     "show errors": _errors,
 }
+QUESTIONS: dict[str, Question] = {}  # what is asked with words of its own behind its name

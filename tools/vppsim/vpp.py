@@ -32,6 +32,7 @@ from tools.vppsim.fib.paths import Path, Source, Trait
 from tools.vppsim.fib.table import BITS, Contribution, Table, masked
 from tools.vppsim.fib.tables import Tables
 from tools.vppsim.interfaces import Interface, Interfaces
+from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.packets.headers import is_link_local6
 
 TICK_S = 1.0
@@ -62,6 +63,7 @@ class Vpp:
         self.arp, self.nd, self.icmp, self.multicast = Arp(self), Nd(self), Icmp(self), Multicast(self)
         self.local = Local(self, answers_ping)
         self.cnat = Cnat(self, cnat)
+        self.npol = Npol(self)
 
     def now(self) -> float:
         """Seconds on a clock that only goes forward."""
@@ -159,6 +161,7 @@ class Vpp:
         """Nothing that was said of an interface may hold for the next one with its index."""
         self.facts.pop(index, None)
         self.cnat.forget_interface(index)
+        self.npol.forget_interface(index)
         self.costless = {pair for pair in self.costless if index not in pair}
         for family in (4, 6):
             self.local.redirects.pop((family, index), None)

@@ -14,6 +14,7 @@ from vpp_papi.vpp_papi import VPPApiJSONFiles
 
 from tools.vppsim.api import words as subjects
 from tools.vppsim.api.notation import BASE_TYPES, Words, parse, short_name
+from tools.vppsim.api.unions import forgive
 
 FIXED_IDS = {"sockclnt_create": 15, "sockclnt_create_reply": 16, "sockclnt_delete": 17, "sockclnt_delete_reply": 18}
 """A client must know these before it has seen the message table, so VPP never moves them."""
@@ -34,6 +35,9 @@ class Catalogue:
         self.services = {name: how for words in self.subjects.values() for name, how in words.services.items()}
         self.definitions = {name: entry for words in self.subjects.values() for name, entry in words.messages.items()}
         self._packers, _ = VPPApiJSONFiles.process_json_array_str(self.json)  # type: ignore[no-untyped-call]
+        for words in self.subjects.values():
+            for union in words.unions:
+                forgive(union)
 
     @cached_property
     def json(self) -> str:

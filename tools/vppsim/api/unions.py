@@ -1,0 +1,30 @@
+"""Unions on the wire do not say which of their members they are: reading the others may fail, and does not matter."""
+
+from typing import Any
+
+from vpp_papi.vpp_serializer import VPPUnionType, vpp_get_type
+
+
+class Member:
+    """The packer of one member; None where the bytes are not one."""
+
+    def __init__(self, packer: Any) -> None:
+        self._packer = packer
+        self.size = packer.size
+
+    def pack(self, *arguments: Any) -> Any:
+        return self._packer.pack(*arguments)
+
+    def unpack(self, data: bytes, offset: int = 0, result: Any = None, ntc: bool = False) -> tuple[Any, int]:
+        try:
+            value, size = self._packer.unpack(data, offset, ntc=ntc)
+        except ValueError:
+            return None, self.size
+        return value, size
+
+
+def forgive(name: str) -> None:
+    """Lets the union called `name` be read whatever its members make of the bytes."""
+    union = vpp_get_type(f"vl_api_{name}_t")  # type: ignore[no-untyped-call]
+    if isinstance(union, VPPUnionType):
+        union.packers.update({field: Member(packer) for field, packer in union.packers.items()})

@@ -1,0 +1,212 @@
+"""Policies. Nothing is checked that VPP does not check: rules may name sets, and policies rules, that are not there."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from tools.vppsim import cli
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.cnat.hooks import Flow
+from tools.vppsim.handlers.convert import address
+from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.npol import show
+from tools.vppsim.npol.match import passes
+from tools.vppsim.npol.objects import (
+    IP,
+    IP_AND_PORT,
+    RX,
+    TX,
+    Configuration,
+    Filter,
+    IpSet,
+    Member,
+    Policy,
+    Prefix,
+    Rule,
+    Tuple3,
+)
+from tools.vppsim.npol.pool import Pool
+from tools.vppsim.vpp import Vpp
+
+PREFIX_WITH_HOST_BITS = -88  # VNET_API_ERROR_ADDRESS_LENGTH_MISMATCH of ip_prefix_decode2
+UNKNOWN_POLICY = 1
+CIDR, PORT_RANGE, PORT_IP_SET, IP_SET = range(4)  # npol_entry_type
+QUESTION = re.compile(r"(\S+);(\d+)->(\S+);(\d+)")
+
+cli.COMMANDS.update(
+    {
+        "show npol policies verbose": show.policies_verbose,
+        "show npol policies": show.policies,
+        "show npol ipsets": show.ipsets,
+        "show npol rules": show.rules,
+        "show npol interfaces": show.interfaces,
+    }
+)
+
+
+@call("npol_get_version")
+def npol_get_version(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"major": 0, "minor": 0}
+
+
+@call("npol_ipset_create")
+def npol_ipset_create(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"set_id": vpp.npol.sets.put(IpSet(int(message.type)))}
+
+
+@call("npol_ipset_add_del_members")
+def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: Client) -> None:
+    """Stops at the first member that is wrong; what came before stays."""
+    held = _found(vpp.npol.sets, message.set_id)
+    for each in message.members:
+        member = _member(held.type, each.val)
+        if message.is_add:
+            held.members.put(member)
+        else:
+            held.remove(member)
+
+
+def _member(kind: int, value: Any) -> Member:
+    if kind == IP:
+        return address(value.address)
+    if kind == IP_AND_PORT:
+        return Tuple3(address(value.tuple.address), value.tuple.l4_proto, value.tuple.port)
+    return _prefix(value.prefix)
+
+
+def _prefix(message: Any) -> Prefix:
+    if message is None:
+        raise Refused(Error.INVALID_ADDRESS_FAMILY)
+    found = Prefix(address(message.address), message.len)
+    bits = len(found.address) * 8
+    if found.length > bits or int.from_bytes(found.address) & ((1 << (bits - found.length)) - 1):
+        raise Refused(PREFIX_WITH_HOST_BITS)
+    return found
+
+
+@call("npol_ipset_delete")
+def npol_ipset_delete(vpp: Vpp, message: Any, client: Client) -> None:
+    _found(vpp.npol.sets, message.set_id).members = Pool()
+    vpp.npol.sets.free(message.set_id)
+
+
+@call("npol_rule_create")
+def npol_rule_create(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"rule_id": vpp.npol.rules.put(_rule(message.rule))}
+
+
+@call("npol_rule_update")
+def npol_rule_update(vpp: Vpp, message: Any, client: Client) -> None:
+    """One that is not there becomes another, whose number nobody is told."""
+    rule, rules = _rule(message.rule), vpp.npol.rules
+    if rules.get(message.rule_id) is None:
+        rules.put(rule)
+    else:
+        rules.slots[message.rule_id] = rule
+
+
+def _rule(message: Any) -> Rule:
+    rule = Rule(int(message.action))
+    rule.filters = [Filter(int(f.type), f.value, bool(f.should_match)) for f in message.filters]
+    for entry in message.matches:
+        side = bool(entry.is_src) | bool(entry.is_not) << 1
+        kind = int(entry.type)
+        if kind == CIDR:
+            rule.prefixes[side].append(_prefix(entry.data.cidr))
+        elif kind == PORT_RANGE:
+            rule.ports[side].append((entry.data.port_range.start, entry.data.port_range.end))
+        elif kind in (PORT_IP_SET, IP_SET):
+            where = rule.port_sets if kind == PORT_IP_SET else rule.sets
+            where[side].append(entry.data.set_id.set_id)
+        else:
+            raise Refused(Error.UNSPECIFIED)
+    return rule
+
+
+@call("npol_rule_delete")
+def npol_rule_delete(vpp: Vpp, message: Any, client: Client) -> None:
+    """What still refers to it finds its action, for every packet."""
+    rule = _found(vpp.npol.rules, message.rule_id)
+    vpp.npol.rules.slots[message.rule_id] = rule.freed()
+    vpp.npol.rules.free(message.rule_id)
+
+
+@call("npol_policy_create")
+def npol_policy_create(vpp: Vpp, message: Any, client: Client) -> Fields:
+    return {"policy_id": vpp.npol.policies.put(_policy(message.rules))}
+
+
+@call("npol_policy_update")
+def npol_policy_update(vpp: Vpp, message: Any, client: Client) -> None:
+    policy, policies = _policy(message.rules), vpp.npol.policies
+    if policies.get(message.policy_id) is None:
+        policies.put(policy)
+    else:
+        policies.slots[message.policy_id] = policy
+
+
+def _policy(items: Any) -> Policy:
+    policy = Policy()
+    for item in items:
+        policy.rules[RX if item.is_inbound else TX].append(item.rule_id)
+    return policy
+
+
+@call("npol_policy_delete")
+def npol_policy_delete(vpp: Vpp, message: Any, client: Client) -> None:
+    _found(vpp.npol.policies, message.policy_id)
+    vpp.npol.policies.slots[message.policy_id] = Policy()
+    vpp.npol.policies.free(message.policy_id)
+
+
+@call("npol_configure_policies")
+def npol_configure_policies(vpp: Vpp, message: Any, client: Client) -> None:
+    """All at once; with a policy that is not there the old configuration stays."""
+    index = vpp.interfaces.find(message.sw_if_index).index
+    ids, rx, tx = list(message.policy_ids), message.num_rx_policies, message.num_tx_policies
+    if any(vpp.npol.policies.get(number) is None for number in ids):
+        raise Refused(UNKNOWN_POLICY)
+    held = Configuration(
+        policies=(ids[:rx], ids[rx : rx + tx]),
+        profiles=ids[rx + tx :],
+        invert=bool(message.invert_rx_tx),
+        policy_default=(int(message.policy_default_rx), int(message.policy_default_tx)),
+        profile_default=(int(message.profile_default_rx), int(message.profile_default_tx)),
+    )
+    vpp.npol.configure(index, held)
+
+
+def _found(pool: Pool[Any], index: int) -> Any:
+    found = pool.get(index)
+    if found is None:
+        raise Refused(Error.NO_SUCH_ENTRY)
+    return found
+
+
+def npol_match(vpp: Vpp, words: str) -> Iterator[str]:
+    """`npol match IF [ip4|ip6] inbound|outbound PROTOCOL SOURCE;PORT->DESTINATION;PORT`."""
+    asked = QUESTION.search(words)
+    index = _asked_interface(vpp, words)
+    if asked is None or index is None:
+        yield "interface not specified"
+        return
+    held = vpp.npol.configurations.get(index)
+    source, destination = ip_address(asked[1]).packed, ip_address(asked[3]).packed
+    names = {name.lower(): number for number, name in show.PROTOCOLS.items()}
+    protocol = next((number for name, number in names.items() if f" {name} " in f" {words.lower()} "), 0)
+    family = 6 if " ip6 " in f" {words} " else 4
+    flow = Flow(family, protocol, source, destination, int(asked[2]), int(asked[4]))
+    fine = held is None or passes(vpp.npol, held, flow, inbound=" inbound " in f" {words} ")
+    yield f"matched:{0 if held is None else 1} action:{'ALLOW' if fine else 'DENY'}"
+
+
+def _asked_interface(vpp: Vpp, words: str) -> int | None:
+    number = re.search(r"sw_if_index (\d+)", words)
+    if number:
+        return int(number[1])
+    return next((i.index for i in vpp.interfaces if i.name in words.split()), None)
+
+
+cli.QUESTIONS["npol match"] = npol_match
