@@ -31,14 +31,14 @@ def tcp_transfer(lab: Lab, size: int = TRANSFER_BYTES) -> Result:
 
 
 def delete_pods(lab: Lab) -> Result:
-    """After the pods' deletion neither VPP nor Linux has anything of them."""
-    names = sorted(lab.pods)
-    for name in names:
-        pods.delete(lab, name)
+    """After the pods' deletion neither the bus nor Linux has anything of them."""
+    gone = sorted(lab.pods.values(), key=lambda pod: pod.key)
+    for pod in gone:
+        pods.delete(lab, pod.key)
     views = asyncio.run(look_all(lab))
-    intents = [key for view in views.values() for key in view.intents if "pod" in key and "pods" not in key]
-    statuses = [key for view in views.values() for key in view.statuses if "pod" in key and "pods" not in key]
-    spaces = host.namespaces(f"{lab.name}-pod-")
+    marks = [mark for pod in gone for mark in (f"/{pod.namespace}/{pod.name}", f"/{pod.ip4}/32", f"/{pod.ip6}/128")]
+    keys = [key for view in views.values() for key in {*view.intents, *view.statuses}]
+    named = [key for key in keys if any(mark in key for mark in marks)]
     records = [str(path) for node in lab.all_nodes for path in lab.run(node).parent.glob("state/cni/pods/*")]
-    rest = [*intents, *statuses, *spaces, *records]
-    return Result("deleted pods leave nothing", not rest, f"{len(names)} deleted" if not rest else f"left: {rest[:3]}")
+    rest = [*named, *host.namespaces(f"{lab.name}-pod-"), *records]
+    return Result("deleted pods leave nothing", not rest, f"{len(gone)} deleted" if not rest else f"left: {rest[:3]}")
