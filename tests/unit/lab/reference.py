@@ -1,0 +1,117 @@
+"""Felix's reference evaluation of a flow between two workloads (spec/policies.md section 3), written for clearness.
+
+It reads what the stand-in for Felix would tell a dataplane, and says whether the flow passes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from tools.lab.felix.calc import Wanted
+
+Object = dict[str, Any]
+NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
+ECHO_REQUEST = {4: 8, 6: 128}
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a flow."""
+
+    source: str
+    destination: str
+    protocol: int
+    port: int
+    source_port: int = 40000
+
+    @property
+    def version(self) -> int:
+        return ip_address(self.source).version
+
+
+def passes(wanted: Wanted, source: Object | None, destination: Object | None, packet: Packet) -> bool:
+    """Whether egress of the source and ingress of the destination (workloads of this node, or None) both allow."""
+    out = source is None or evaluated(wanted, source, packet, "egress")
+    return out and (destination is None or evaluated(wanted, destination, packet, "ingress"))
+
+
+def evaluated(wanted: Wanted, workload: Object, packet: Packet, direction: str) -> bool:
+    """One direction of one workload."""
+    field = "inbound_rules" if direction == "ingress" else "outbound_rules"
+    for tier in workload["tiers"]:
+        keys = [key for key in tier[f"{direction}_policies"] if not key.staged]
+        rules = [rule for key in keys for rule in wanted.policies[key].get(field, [])]
+        action = first(wanted, rules, packet)
+        if action in ("allow", "deny"):
+            return action == "allow"
+        if action is None and keys and tier["default_action"] != "Pass":
+            return False
+    rules = [rule for name in workload["profile_ids"] for rule in wanted.profiles[name].get(field, [])]
+    return first(wanted, rules, packet) == "allow"
+
+
+def first(wanted: Wanted, rules: Iterable[Object], packet: Packet) -> str | None:
+    """The action of the first rule that matches and decides."""
+    return next((rule["action"] for rule in rules if rule["action"] != "log" and matches(wanted, rule, packet)), None)
+
+
+def matches(wanted: Wanted, rule: Object, packet: Packet) -> bool:
+    """All that the rule says is so, and nothing that it excludes."""
+    if rule.get("ip_version") not in (None, packet.version):
+        return False
+    if "protocol" in rule and number(rule["protocol"]) != packet.protocol:
+        return False
+    if "not_protocol" in rule and number(rule["not_protocol"]) == packet.protocol:
+        return False
+    if "icmp_type" in rule and rule["icmp_type"] != ECHO_REQUEST[packet.version]:
+        return False
+    return all(
+        side_matches(wanted, rule, name, address, port, packet)
+        for name, address, port in (
+            ("src", packet.source, packet.source_port),
+            ("dst", packet.destination, packet.port),
+        )
+    )
+
+
+def number(protocol: Object) -> int:
+    """A protocol's number."""
+    return int(protocol["number"]) if "number" in protocol else NUMBERS[protocol["name"]]
+
+
+def side_matches(wanted: Wanted, rule: Object, name: str, address: str, port: int, packet: Packet) -> bool:
+    """The source's or the destination's part of a rule."""
+
+    def has(field: str) -> list[Any]:
+        return list(rule.get(field) or [])
+
+    def in_set(one: str) -> bool:
+        return in_nets(address, wanted.ip_sets[one][1])
+
+    def in_port_set(one: str) -> bool:
+        words = {word: code for code, word in ((6, "tcp"), (17, "udp"), (132, "sctp"))}
+        wished = {(m.partition(",")[0], words[m.partition(",")[2].split(":")[0]], int(m.rpartition(":")[2]))
+                  for m in wanted.ip_sets[one][1]}  # fmt: skip
+        return (address, packet.protocol, port) in wished
+
+    def in_ranges(field: str) -> bool:
+        return any(one["first"] <= port <= one["last"] for one in has(field))
+
+    nets, ports, named = has(f"{name}_net"), has(f"{name}_ports"), has(f"{name}_named_port_ip_set_ids")
+    return (
+        (not nets or in_nets(address, nets))
+        and (not (ports or named) or in_ranges(f"{name}_ports") or any(map(in_port_set, named)))
+        and all(map(in_set, has(f"{name}_ip_set_ids")))
+        and all(map(in_port_set, has(f"{name}_ip_port_set_ids")))
+        and not in_nets(address, has(f"not_{name}_net"))
+        and not in_ranges(f"not_{name}_ports")
+        and not any(map(in_port_set, has(f"not_{name}_named_port_ip_set_ids")))
+        and not any(map(in_set, has(f"not_{name}_ip_set_ids")))
+    )
+
+
+def in_nets(address: str, nets: Iterable[str]) -> bool:
+    """Whether one of the prefixes contains the address."""
+    one = ip_address(address)
+    return any(one.version == net.version and one in net for net in map(ip_network, nets))
