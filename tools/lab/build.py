@@ -168,7 +168,7 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
         "CALICOVPP_INTERFACES": UPLINKS,
         "SERVICE_PREFIX": f"{SERVICES4},{SERVICES6}",
         "VPPD_POLICY": "felix" if POLICED else "none",
-        "VPPD_FELIX_SOCKET": str(run / "felix.sock"),
+        "VPPD_FELIX_SOCKET": str(felixnode.socket(run)),
     }
     if lab.real_vpp:
         told["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF

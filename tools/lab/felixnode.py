@@ -14,7 +14,7 @@ from tools.lab.state import Lab
 PROJECT = Path(__file__).resolve().parents[2]
 CONF = Path(__file__).with_name("calico-node.conf")
 DRIVER_SOURCES = PROJECT / "container" / "felix-proxy"
-DRIVER = DRIVER_SOURCES / "felix-proxy"
+DRIVER = DRIVER_SOURCES / "build" / "felix-proxy"
 PROGRAM = "felix"
 
 
@@ -25,6 +25,11 @@ class NoDriver(Exception):
 def directory(run: Path) -> Path:
     """Where the container has its files, in the node's $VPPD_RUN."""
     return run / "calico"
+
+
+def socket(run: Path) -> Path:
+    """Where the node's policies manager listens for the driver."""
+    return run / "felix.sock"
 
 
 def build_driver() -> None:
@@ -39,9 +44,10 @@ def build_driver() -> None:
         raise NoDriver(f"{DRIVER}: make has not made it")
 
 
-def environment(lab: Lab) -> dict[str, str]:
+def environment(lab: Lab, node: Node) -> dict[str, str]:
     """What the container is told beside what its node is told."""
     return {
+        "FELIX_DATAPLANE_SOCKET": str(socket(lab.run(node))),
         "VPPD_LAB_API": f"http://{LAN4[1]}:{API_PORT}",
         "VPPD_LAB_DRIVER": str(DRIVER),
         "VPPD_LAB_CALICO_VERSION": lab.calico_version,
@@ -55,7 +61,7 @@ def start(lab: Lab, node: Node, told: dict[str, str]) -> None:
     with (here / "log" / "out").open("ab") as log:
         subprocess.Popen(
             host.inside(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
-            env={**told, **environment(lab)},
+            env={**told, **environment(lab, node)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

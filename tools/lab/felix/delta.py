@@ -112,6 +112,8 @@ def hosts(told: Wanted, wanted: Wanted) -> Iterator[Message]:
     for name in gone(told.hosts, wanted.hosts):
         yield "host_metadata_v4v6_remove", {"hostname": name, "ipv4_addr": bare(told.hosts[name]["ipv4_addr"])}
         yield "host_metadata_remove", {"hostname": name}
+        if told.hosts[name]["ipv6_addr"]:
+            yield "host_metadata_v6_remove", {"hostname": name}
     for name, host in changed(told.hosts, wanted.hosts):
         yield "host_metadata_v4v6_update", host
         if host["ipv4_addr"]:

@@ -40,11 +40,16 @@ NUMBERS = {
     "global_bgp_config_update": 29,
     "encapsulation": 30,
     "host_metadata_v6_update": 35,
+    "host_metadata_v6_remove": 36,
     "host_metadata_v4v6_update": 37,
     "host_metadata_v4v6_remove": 38,
 }
 NEW_NAMES_SINCE = (3, 32)
 WHOLE_HOSTS_BEFORE = (3, 33)  # from here on message 14 has what 37 had, which is gone with 35 and 38
+
+
+GONE_LATER = ("host_metadata_update", "host_metadata_v6_update", "host_metadata_v6_remove", "host_metadata_v4v6_remove")
+LATER = {"host_metadata_v4v6_update": "host_metadata_update"}
 
 
 class Wire:
@@ -80,9 +85,9 @@ class Wire:
         """A message about nodes as this version says it."""
         if self.version < WHOLE_HOSTS_BEFORE:
             return kind, body
-        if kind in ("host_metadata_update", "host_metadata_v6_update", "host_metadata_v4v6_remove"):
+        if kind in GONE_LATER:
             return None
-        return ("host_metadata_update" if kind == "host_metadata_v4v6_update" else kind), body
+        return LATER.get(kind, kind), body
 
     def _plain(self, value: Any, inside: str = "") -> Any:
         """The JSON with policies' names as this version writes them in that place."""
