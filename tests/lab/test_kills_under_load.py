@@ -13,6 +13,7 @@ from tests.lab import observer
 from tests.lab.conftest import until
 from tools.lab import host, settled
 from tools.lab.agent import words
+from tools.lab.loading import Loading
 from tools.lab.state import Lab
 from tools.lab.story import deaths
 from tools.lab.story.policies import CLIENT, outcomes
@@ -61,3 +62,17 @@ def test_several_die_at_once(lab: Lab, shop: Shop) -> None:
         assert settled.settled(lab, 60.0)
     assert not traffic.bad, traffic.figure
     assert observer.held(lab, node) == before
+
+
+def test_while_vpp_dies_and_comes_back_no_denied_connection_is_let_through(lab: Lab, shop: Shop) -> None:
+    webs = [lab.pods[key] for key in shop.backends]
+    denied = [(address, SHUT) for web in webs for address in (web.ip4, web.ip6)]
+    with Loading(shop.pod("client").netns, [], denied=denied, denied_rate=100) as load:
+        results = deaths.kill_vpp(lab)
+    assert [result for result in results if not result.ok] == []
+    odd = [one for one in load.account.wrongly_allowed if one.reason == "connected" or "Refused" in one.reason]
+    assert odd == []
+    assert load.account.denied > 100
+    for address in shop.serve()["clusterIPs"]:
+        until(lambda a=address: set(shop.by("client", a, PORT)) == set(shop.backends), f"{address} answers again")
+    assert outcomes(shop, "client", [web.ip4 for web in webs], SHUT) == {words.SILENT}
