@@ -42,7 +42,7 @@ plugins {
   plugin npol_plugin.so { enable }
 }
 """
-POLICED = felixnode.DRIVER_SOURCES.is_dir()
+POLICED = (PROJECT / "actors" / "policy" / "__main__.py").exists()
 CALICO_VERSION = "v3.32.0"  # whose Felix the nodes' stand-ins speak as
 Say = Callable[[str], None]
 
