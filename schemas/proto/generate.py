@@ -13,20 +13,16 @@ def generate(into: Path) -> list[Path]:
     from grpc_tools import protoc  # a development tool, not installed where vppd runs
 
     root = HERE.parent.parent
+    paths = ["protoc", f"--proto_path={root}", f"--proto_path={files('grpc_tools') / '_proto'}"]
     protos = sorted(HERE.glob("*.proto"))
-    code = protoc.main(
-        [
-            "protoc",
-            f"--proto_path={root}",
-            f"--proto_path={files('grpc_tools') / '_proto'}",
-            f"--python_out={into}",
-            f"--pyi_out={into}",
-            f"--grpc_python_out={into}",
-            *map(str, protos),
-        ]
-    )
-    if code:
-        raise RuntimeError(f"protoc failed with exit code {code}")
+    served = [proto for proto in protos if "\nservice " in proto.read_text()]
+    for options, these in (
+        ([f"--python_out={into}", f"--pyi_out={into}"], protos),
+        ([f"--grpc_python_out={into}"], served),
+    ):
+        code = protoc.main([*paths, *options, *map(str, these)])
+        if code:
+            raise RuntimeError(f"protoc failed with exit code {code}")
     return sorted((into / "schemas" / "proto").glob("*_pb2*"))
 
 
