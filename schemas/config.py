@@ -126,6 +126,7 @@ class NodeConfig:
     node_source: str = "kubernetes"
     felix_socket: Path = Path("/var/run/calico/felix-dataplane.sock")
     felix_driver: Path | None = None
+    felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
 
     @property
@@ -218,6 +219,7 @@ VARIABLES = (
     Variable("VPPD_NODE_SOURCE", "node_source", _one_of("kubernetes", "felix"), "who says nodes and pools"),
     Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
     Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
+    Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
     Variable("VPPD_BGP_RESYNC", "bgp_resync_s", _seconds(0, 3600), "s; learnt routes kept for silent peers"),

@@ -67,6 +67,9 @@ class Actor:
         """Named reasons for being not ready that do not keep it from speaking."""
         return ()
 
+    def answered(self) -> None:
+        """Statuses of this owner's intents have changed."""
+
     async def on_start(self) -> None:
         """Opens edges: servers, clients, watches."""
 

@@ -68,6 +68,10 @@ class Runtime:
         self._stop.set()
         self.peer.nudge()
 
+    def status_of(self, key: str) -> Status | None:
+        """What became of an intent of ours, as far as it has been said."""
+        return self._statuses.get(key)
+
     async def heard(self, within_s: float) -> None:
         """Waits until everything that the actor hears is in sync. Raises NotRealised, naming what is missing."""
         try:
@@ -144,6 +148,7 @@ class Runtime:
                 else:
                     self._statuses[change.key] = change.value
             self._status_changed.notify_all()
+        self._actor.answered()
 
     def _say(self, cause: str) -> str:
         said = self._step.decide()

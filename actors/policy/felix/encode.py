@@ -1,0 +1,53 @@
+"""What Felix is told: messages as bytes. Pure."""
+
+from typing import Any
+
+from actors.policy.model import WorkloadId
+from schemas.proto import felixbackend_pb2 as pb
+
+
+def process_status(timestamp: str, uptime_s: float) -> pb.FromDataplane:
+    """Alive; `timestamp` is RFC 3339, UTC."""
+    return pb.FromDataplane(process_status_update=pb.ProcessStatusUpdate(iso_timestamp=timestamp, uptime=uptime_s))
+
+
+def in_sync() -> pb.FromDataplane:
+    """Everything that was told has been programmed once."""
+    return pb.FromDataplane(dataplane_in_sync=pb.DataplaneInSync())
+
+
+def workload_status(name: WorkloadId, status: str) -> pb.FromDataplane:
+    """`status`: up | down | error."""
+    update = pb.WorkloadEndpointStatusUpdate(
+        id=_workload(name), status=pb.EndpointStatus(status=status), endpoint=pb.WorkloadEndpoint(state="active")
+    )
+    return pb.FromDataplane(workload_endpoint_status_update=update)
+
+
+def workload_gone(name: WorkloadId) -> pb.FromDataplane:
+    return pb.FromDataplane(workload_endpoint_status_remove=pb.WorkloadEndpointStatusRemove(id=_workload(name)))
+
+
+def host_status(name: str, status: str) -> pb.FromDataplane:
+    """`status`: up | down | error."""
+    identity = pb.HostEndpointID(endpoint_id=name)
+    update = pb.HostEndpointStatusUpdate(id=identity, status=pb.EndpointStatus(status=status))
+    return pb.FromDataplane(host_endpoint_status_update=update)
+
+
+def host_gone(name: str) -> pb.FromDataplane:
+    identity = pb.HostEndpointID(endpoint_id=name)
+    return pb.FromDataplane(host_endpoint_status_remove=pb.HostEndpointStatusRemove(id=identity))
+
+
+def numbered(message: Any, sequence: int) -> bytes:
+    """The bytes of a message with its number."""
+    message.sequence_number = sequence
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def _workload(name: WorkloadId) -> pb.WorkloadEndpointID:
+    return pb.WorkloadEndpointID(
+        orchestrator_id=name.orchestrator, workload_id=name.workload, endpoint_id=name.endpoint
+    )

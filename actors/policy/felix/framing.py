@@ -1,0 +1,41 @@
+"""Messages in a stream of bytes: 8 bytes of length, little-endian, then so many bytes. Pure."""
+
+import struct
+from collections.abc import Iterator
+
+LENGTH = struct.Struct("<Q")
+MESSAGE_BYTES_MAX = 256 << 20
+
+
+class TooLong(Exception):
+    """A length that no message has: what follows cannot be made sense of."""
+
+
+class Frames:
+    """Takes bytes as they come, gives whole messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are complete now. Raises TooLong."""
+        self._buffer += data
+        at = 0
+        try:
+            while len(self._buffer) - at >= LENGTH.size:
+                (length,) = LENGTH.unpack_from(self._buffer, at)
+                if length > MESSAGE_BYTES_MAX:
+                    raise TooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
+                end = at + LENGTH.size + length
+                if len(self._buffer) < end:
+                    return
+                message = bytes(self._buffer[at + LENGTH.size : end])
+                at = end
+                yield message
+        finally:
+            del self._buffer[:at]
+
+
+def framed(message: bytes) -> bytes:
+    """A message with its length before it."""
+    return LENGTH.pack(len(message)) + message

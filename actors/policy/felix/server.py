@@ -1,0 +1,203 @@
+"""Edge: the socket that Felix's driver connects to.
+
+Felix says everything anew on each connection; until it says InSync, what the last connection completed holds. A new
+connection replaces the one before. Statuses are kept as what is wanted and what was said: a reader that is slow is
+told the latest of each, and never holds up what is read.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actors.policy.felix import encode
+from actors.policy.felix.apply import applied
+from actors.policy.felix.decode import Decoder, Malformed
+from actors.policy.felix.framing import Frames, TooLong, framed
+from actors.policy.model import Snapshot
+
+if TYPE_CHECKING:
+    from actors.policy.actor import PolicyManager
+
+READ_BYTES = 1 << 20
+PROCESS_STATUS_S = 30.0
+PROBLEMS_KEPT = 20
+Name = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
+
+
+class Connection:
+    """One life of Felix, as far as it can be told."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.snapshot = Snapshot()
+        self.decoder = Decoder()
+        self.problems: list[str] = []
+        self.said: dict[Name, str] = {}
+        self.told_in_sync = False
+        self.sequence = 0
+
+    async def send(self, message: Any) -> None:
+        """Raises OSError."""
+        self.writer.write(framed(encode.numbered(message, self.sequence)))
+        self.sequence += 1
+        await self.writer.drain()
+
+
+class FelixServer:
+    """Listens; keeps the connection of the present."""
+
+    def __init__(self, manager: "PolicyManager") -> None:
+        self._manager = manager
+        self._server: asyncio.Server | None = None
+        self._wanted: Mapping[Name, str] = {}
+        self._programmed = False
+        self._changed = asyncio.Event()
+        self._started_at = time.monotonic()
+        self.connection: Connection | None = None
+
+    @property
+    def state(self) -> str:
+        """away | syncing | in-sync."""
+        if self.connection is None:
+            return "away"
+        return "in-sync" if self.connection.snapshot.in_sync else "syncing"
+
+    async def start(self, socket: Path) -> None:
+        """Listens. Raises OSError."""
+        socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        socket.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._accept, socket, limit=READ_BYTES)
+        socket.chmod(0o600)
+        self._manager.runtime.spawn(self._tell())
+        self._manager.runtime.log.info("listening", socket=socket)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        if self.connection is not None:
+            self.connection.writer.close()
+
+    def wanted(self, statuses: Mapping[Name, str], *, programmed: bool) -> None:
+        """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: VPP holds all that it told."""
+        if statuses != self._wanted or programmed != self._programmed:
+            self._wanted, self._programmed = statuses, programmed
+            self._changed.set()
+
+    # --- hearing
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.connection is not None:
+            self._manager.runtime.log.warning("Felix connects anew: the old connection is closed")
+            self.connection.writer.close()
+        mine = self.connection = Connection(writer)
+        self._manager.runtime.peer.counters["felix_connections"] += 1
+        self._manager.runtime.log.info("Felix connected")
+        self._manager.runtime.wake("felix/connected")
+        try:
+            why = await self._hear(mine, reader)
+        finally:
+            writer.close()
+        if self.connection is mine:
+            self.connection = None
+            self._manager.runtime.log.warning("Felix away", why=why)
+            self._manager.runtime.wake("felix/away")
+
+    async def _hear(self, mine: Connection, reader: asyncio.StreamReader) -> str:
+        """Until the connection ends. Returns why it does."""
+        frames = Frames()
+        while True:
+            try:
+                data = await reader.read(READ_BYTES)
+            except OSError as error:
+                return str(error)
+            if not data:
+                return "it closed the connection"
+            try:
+                messages = list(frames.feed(data))
+            except TooLong as error:
+                self._wrong(mine, str(error))
+                return str(error)
+            for message in messages:
+                self._take(mine, message)
+            if self.connection is not mine:
+                return "replaced by a newer connection"
+            if messages and mine.snapshot.in_sync:
+                self._manager.complete(mine.snapshot)
+            if messages:
+                self._changed.set()
+
+    def _take(self, mine: Connection, message: bytes) -> None:
+        """One message; whatever is wrong with it is counted, named, and loses nothing else."""
+        self._manager.runtime.peer.counters["felix_messages"] += 1
+        try:
+            event = mine.decoder.decode(message)
+        except Malformed as error:
+            self._wrong(mine, f"a message of {len(message)} bytes cannot be read: {error}")
+            return
+        problem = applied(mine.snapshot, event) if event is not None else None
+        if problem:
+            self._wrong(mine, problem)
+        if event is not None and event.table == "in_sync":
+            told = {table: len(getattr(mine.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
+            self._manager.runtime.log.info("Felix in sync", version=mine.decoder.version, **told)
+
+    def _wrong(self, mine: Connection, problem: str) -> None:
+        self._manager.runtime.peer.counters["malformed_messages"] += 1
+        self._manager.runtime.log.warning("malformed", why=problem)
+        mine.problems = [*mine.problems[-PROBLEMS_KEPT + 1 :], problem]
+        self._manager.runtime.wake("felix/malformed")
+
+    # --- telling
+
+    async def _tell(self) -> None:
+        """For ever: says what has changed, and every half minute that we live."""
+        due = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    await self._changed.wait()
+            except TimeoutError:
+                due = time.monotonic() + PROCESS_STATUS_S
+                await self._try(self._process_status())
+            self._changed.clear()
+            await self._try(*self._news())
+
+    def _process_status(self) -> Any:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        return encode.process_status(now, time.monotonic() - self._started_at)
+
+    def _news(self) -> list[Any]:
+        """Messages about what the present connection has not been told yet."""
+        mine = self.connection
+        if mine is None or not mine.snapshot.in_sync:
+            return []
+        news = [_status(name, status) for name, status in self._wanted.items() if mine.said.get(name) != status]
+        news += [_gone(name) for name in mine.said if name not in self._wanted]
+        mine.said = dict(self._wanted)
+        if self._programmed and not mine.told_in_sync:
+            mine.told_in_sync = True
+            news.append(encode.in_sync())
+        return news
+
+    async def _try(self, *messages: Any) -> None:
+        mine = self.connection
+        if mine is None:
+            return
+        try:
+            for message in messages:
+                await mine.send(message)
+        except OSError as error:
+            self._manager.runtime.log.warning("Felix cannot be told", why=error)
+
+
+def _status(name: Name, status: str) -> Any:
+    kind, key = name
+    return encode.workload_status(key, status) if kind == "workload" else encode.host_status(key, status)
+
+
+def _gone(name: Name) -> Any:
+    kind, key = name
+    return encode.workload_gone(key) if kind == "workload" else encode.host_gone(key)

@@ -1,0 +1,137 @@
+"""Policies that every node has: between host and pods, and the ports that are never closed. Pure.
+
+Source: spec/policies.md sections 3 and 6. Addresses of the host are those of all uplinks; without them there is no
+rule, for a rule without addresses would match everything.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
+
+from actors.policy import ipsets
+from actors.policy.compiled import Compiled
+from schemas.npol import IpSet, Match, Policy, Rule
+
+COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
+FAILSAFE = {"inbound": f"tcp:22,udp:68,{COMMON}", "outbound": f"udp:53,udp:67,{COMMON}"}
+TCP, UDP, IPIP = 6, 17, 4
+VXLAN_PORT_DEFAULT = 4789
+
+
+@dataclass(frozen=True)
+class Config:
+    """What Felix's configuration says of policies. `to_host`: "drop" | "accept" | "return"."""
+
+    to_host: str = "drop"
+    inbound: tuple[Rule, ...] = ()
+    outbound: tuple[Rule, ...] = ()
+    vxlan_port: int = VXLAN_PORT_DEFAULT
+    allow_vxlan: bool = False
+    allow_ipip: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def config(raw: Mapping[str, str]) -> Config:
+    """Felix's raw values; a wrong one is named and counts as its default."""
+    values = {key.lower(): text for key, text in raw.items()}
+    problems: list[str] = []
+    to_host = values.get("defaultendpointtohostaction", "drop").lower()
+    if to_host not in ("drop", "accept", "return"):
+        problems.append(f"DefaultEndpointToHostAction: {to_host!r} is not DROP, ACCEPT or RETURN: DROP holds")
+        to_host = "drop"
+    inbound, outbound = (
+        _failsafe(direction, values.get(f"failsafe{direction}hostports"), problems)
+        for direction in ("inbound", "outbound")
+    )
+    port = values.get("vxlanport", str(VXLAN_PORT_DEFAULT))
+    if not port.isdigit() or not 0 < int(port) <= 65535:
+        problems.append(f"VXLANPort: {port!r} is not a port: {VXLAN_PORT_DEFAULT} holds")
+        port = str(VXLAN_PORT_DEFAULT)
+    return Config(
+        to_host,
+        inbound,
+        outbound,
+        int(port),
+        values.get("allowvxlanpacketsfromworkloads", "").lower() == "true",
+        values.get("allowipippacketsfromworkloads", "").lower() == "true",
+        tuple(problems),
+    )
+
+
+def _failsafe(direction: str, text: str | None, problems: list[str]) -> tuple[Rule, ...]:
+    field = f"Failsafe{direction.capitalize()}HostPorts"
+    if text is not None and text.strip().lower() == "none":
+        return ()
+    try:
+        return tuple(_port_rule(direction, part) for part in _parts(FAILSAFE[direction] if text is None else text))
+    except ValueError as error:
+        problems.append(f"{field}: {error}: the default holds")
+        return tuple(_port_rule(direction, part) for part in _parts(FAILSAFE[direction]))
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _port_rule(direction: str, part: str) -> Rule:
+    """`<port>` (TCP), `<protocol>:<port>` or `<protocol>:<net>:<port>`, IPv6 nets in brackets. Raises ValueError."""
+    protocol, _, rest = part.partition(":") if ":" in part else ("tcp", "", part)
+    net, _, port = rest.rpartition(":")
+    numbers = {"tcp": TCP, "udp": UDP}
+    if protocol.lower() not in numbers:
+        raise ValueError(f"{part!r}: the protocol is not tcp or udp")
+    if not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"{part!r}: {port!r} is not a port")
+    nets = (str(ip_network(net.strip("[]"), strict=False)),) if net else ()
+    ports = ((int(port), int(port)),)
+    if direction == "inbound":
+        return Rule("allow", numbers[protocol.lower()], source=Match(nets), destination=Match(ports=ports))
+    return Rule("allow", numbers[protocol.lower()], destination=Match(nets, ports=ports))
+
+
+def all_pods(addresses: Iterable[str]) -> IpSet:
+    """The addresses of this node's pods."""
+    return ipsets.named("vppd/pods", "ip", set(addresses))
+
+
+def from_host(hosts: tuple[str, ...], pods: IpSet) -> Compiled:
+    """The host reaches its pods, whatever their policies say."""
+    tx = (Rule("allow", source=Match(hosts)),) if hosts else ()
+    rx = (Rule("allow", destination=Match(sets=(pods.name,))),)
+    return Compiled(Policy("vppd/from-host", rx, tx), {pods.name: pods})
+
+
+def to_host(hosts: tuple[str, ...]) -> Compiled:
+    """What the world and the host exchange is judged at the host's tap, not at the uplink."""
+    if not hosts:
+        return Compiled(Policy("vppd/to-host"), {})
+    tx, rx = Rule("allow", destination=Match(hosts)), Rule("allow", source=Match(hosts))
+    return Compiled(Policy("vppd/to-host", (rx,), (tx,)), {})
+
+
+def workloads_to_host(action: str, pods: IpSet) -> Compiled | None:
+    """Pods towards their own host; None: the host endpoint's own policies decide."""
+    if action == "return":
+        return None
+    rule = Rule("allow" if action == "accept" else "deny", source=Match(sets=(pods.name,)))
+    return Compiled(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
+
+
+def failsafe(known: Config) -> Compiled:
+    """Ports of the host that no policy closes."""
+    return Compiled(Policy("vppd/failsafe", known.outbound, known.inbound), {})
+
+
+def no_tunnels(known: Config) -> Compiled:
+    """Pods do not speak the node's tunnels."""
+    rules = []
+    if not known.allow_vxlan:
+        rules.append(Rule("deny", UDP, destination=Match(ports=((known.vxlan_port, known.vxlan_port),))))
+    if not known.allow_ipip:
+        rules.append(Rule("deny", IPIP))
+    return Compiled(Policy("vppd/no-tunnels", tuple(rules), ()), {})
+
+
+def host_prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The host's addresses as prefixes, sorted."""
+    return tuple(sorted({str(ip_network(ip_interface(address).ip)) for address in addresses}))
