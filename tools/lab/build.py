@@ -42,7 +42,6 @@ plugins {
   plugin npol_plugin.so { enable }
 }
 """
-POLICED = (PROJECT / "actors" / "policy" / "__main__.py").exists()
 CALICO_VERSION = "v3.32.0"  # whose Felix the nodes' stand-ins speak as
 Say = Callable[[str], None]
 
@@ -62,8 +61,7 @@ def up(name: str, nodes: int, vpp: str | None, say: Say, calico_version: str = C
     if not os.access(lab.vpp, os.X_OK):
         raise CannotBuild(f"{lab.vpp}: not an executable")
     try:
-        if POLICED:
-            felixnode.build_driver()
+        felixnode.build_driver()
     except felixnode.NoDriver as error:
         raise CannotBuild(str(error)) from None
     try:
@@ -147,8 +145,7 @@ def start_node(lab: Lab, node: Node) -> None:
             start_new_session=True,
             cwd="/",
         )
-    if POLICED:
-        felixnode.start(lab, node, environment(lab, node))
+    felixnode.start(lab, node, environment(lab, node))
 
 
 def environment(lab: Lab, node: Node) -> dict[str, str]:
@@ -167,7 +164,7 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
         "KUBECONFIG": str(lab.directory / node.name / "kubeconfig"),
         "CALICOVPP_INTERFACES": UPLINKS,
         "SERVICE_PREFIX": f"{SERVICES4},{SERVICES6}",
-        "VPPD_POLICY": "felix" if POLICED else "none",
+        "VPPD_POLICY": "felix",
         "VPPD_FELIX_SOCKET": str(felixnode.socket(run)),
     }
     if lab.real_vpp:
