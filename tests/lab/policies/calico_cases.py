@@ -307,7 +307,11 @@ MATCHES = (
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": {"name": "web", "namespace": "y"},
-                "spec": {"selector": {"pod": "b"}, "ports": [{"port": 8080, "targetPort": 81}]},
+                "spec": {
+                    "ipFamilyPolicy": "RequireDualStack",
+                    "selector": {"pod": "b"},
+                    "ports": [{"port": 8080, "targetPort": 81}],
+                },
             },
             calico(
                 GLOBAL,

@@ -170,7 +170,7 @@ def test_a_pod_in_the_host_s_network_is_no_endpoint_of_policies(hosts: Hosts) ->
                 "NetworkPolicy",
                 "from",
                 "x",
-                selector="pod == 'a'",
+                selector="pod == 'b'",
                 ingress=[rule("Allow", source={"selector": "pod == 'onhost'"})],
             ),
         )
@@ -183,7 +183,7 @@ def test_a_pod_in_the_host_s_network_is_no_endpoint_of_policies(hosts: Hosts) ->
                 "NetworkPolicy",
                 "from",
                 "x",
-                selector="pod == 'a'",
+                selector="pod == 'b'",
                 ingress=[rule("Allow", source={"nets": ["10.90.0.11/32"]})],
             )
         )

@@ -91,8 +91,9 @@ def test_a_pod_with_an_allowed_client_s_former_address_is_not_allowed(world: Wor
 @contextmanager
 def heir_of(world: World, key: str) -> Iterator[str]:
     """Another pod, without labels, has the address of this one meanwhile; yields its key."""
+    node = f"node{world.lab.pods[key].node}"
+    world.again(key, node)  # now it has the first free address, which the next pod gets
     former = world.lab.pods[key]
-    node = f"node{former.node}"
     world.gone(key)
     try:
         heir = pods.add(world.lab, "heir", node, namespace=former.namespace)
