@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from actors.policy import hosts, wellknown, workloads
 from actors.policy.compiled import Cache, Compiled
 from actors.policy.hosts import HostPolicies
-from actors.policy.model import PolicyId, Snapshot, WorkloadId
+from actors.policy.model import FelixPolicy, PolicyId, Snapshot, WorkloadId
+from actors.policy.tiers import DENY_ALL
 from actors.policy.wellknown import Config
 from actors.policy.workloads import Attached
 from schemas.facts import PodInterface, PolicyStatus, Uplink
@@ -87,14 +88,15 @@ class _Book:
         for name in names:
             told = self._snapshot.profiles.get(name)
             if told is None:
-                problems.append(f"profile {name} is not known: it allows nothing")
+                problems.append(f"profile {name} is not known: all is denied there")
+                found.append(DENY_ALL)
             else:
                 found.append(self._compiled(f"profile/{name}", told))
         return tuple(found)
 
-    def _compiled(self, name: str, told: object) -> Compiled:
+    def _compiled(self, name: str, told: FelixPolicy) -> Compiled:
         if name not in self.asked:
-            self.asked[name] = self._cache.policy(name, told)  # type: ignore[arg-type]
+            self.asked[name] = self._cache.policy(name, told)
         return self.asked[name]
 
     def damaged_sets(self) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -132,7 +134,8 @@ def _workloads(
 
 
 def _hosts(found: Outcome, world: World, snapshot: Snapshot, book: _Book, own: HostPolicies) -> None:
-    for name, uplink in sorted(world.uplinks.items()):
+    running = {name: uplink for name, uplink in world.uplinks.items() if uplink.state != "linux"}
+    for name, uplink in sorted(running.items()):
         key = hosts.chosen(snapshot.host_endpoints, name, uplink)
         if key is None:
             for held in hosts.unhosted(uplink, own):
@@ -143,10 +146,13 @@ def _hosts(found: Outcome, world: World, snapshot: Snapshot, book: _Book, own: H
         profiles = book.profiles(endpoint.profiles, problems)
         attached = list(hosts.hosted(uplink, endpoint, book.policy, profiles, own))
         found.hosts[key] = (*found.hosts.get(key, ()), *(_attach(found, held) for held in attached))
-        _say(found, f"host/{key}", (*problems, *(text for held in attached for text in held.problems)))
-    for key in snapshot.host_endpoints:
+        problems += [text for held in attached for text in held.problems]
+        before = found.statuses.get(f"host/{key}", PolicyStatus("up")).problems
+        _say(found, f"host/{key}", tuple(dict.fromkeys((*before, *problems))))
+    for key, endpoint in snapshot.host_endpoints.items():
         if key not in found.hosts:
-            found.statuses[f"host/{key}"] = PolicyStatus("down", ("no interface of this node is meant",))
+            state = "error" if endpoint.name not in ("", hosts.ALL, *running) else "down"
+            found.statuses[f"host/{key}"] = PolicyStatus(state, ("no interface of this node is left for it",))
 
 
 def _say(found: Outcome, name: str, problems: tuple[str, ...]) -> None:
@@ -156,8 +162,8 @@ def _say(found: Outcome, name: str, problems: tuple[str, ...]) -> None:
 def _tell(found: Outcome, book: _Book, known: Config) -> None:
     """What could not be said of policies and sets, each by its name."""
     for name, each in book.asked.items():
-        if each.problems:
-            found.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatus("error", each.problems)
+        state = "error" if each.problems else "ok"
+        found.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatus(state, each.problems)
     for name, problems in book.damaged_sets():
         found.statuses[f"ip-set/{name}"] = PolicyStatus("error", problems)
     for problem in known.problems:

@@ -5,7 +5,7 @@ from ipaddress import ip_interface
 from typing import NamedTuple
 
 from actors.policy.compiled import Compiled
-from actors.policy.model import HostEndpoint
+from actors.policy.model import HostEndpoint, Tier
 from actors.policy.tiers import Find, Stages, stages
 from actors.policy.workloads import Attached, as_tiers, attached
 from schemas.facts import Uplink
@@ -64,16 +64,16 @@ def hosted(
             uplink.host_tap, rx, tx, before_rx=(own.from_host, own.failsafe), before_tx=(*to_host, own.failsafe)
         )
         yield Attached(found.intent, found.policies, (*found.problems, *problems))
-    tx, rx = (_forward(way, (*first, *told.forward_tiers), find) for way in ("tx", "rx"))
-    if uplink.interface and (tx.default, rx.default) != ("allow", "allow"):
-        before = {way: (own.to_host,) if each.default != "allow" else () for way, each in (("tx", tx), ("rx", rx))}
-        yield attached(uplink.interface, rx, tx, before_rx=before["rx"], before_tx=before["tx"], invert=True)
+    tx, rx = (_forward(way, first, told.forward_tiers, find) for way in ("tx", "rx"))
+    if uplink.interface and (tx.policies or rx.policies):
+        before_rx, before_tx = ((own.to_host,) if each.policies else () for each in (rx, tx))
+        yield attached(uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True)
 
 
-def _forward(direction: str, tiers: tuple[object, ...], find: Find) -> Stages:
-    """What is forwarded passes unless tiers have a say; profiles are not asked."""
-    found = stages(direction, tiers, (), find)  # type: ignore[arg-type]
-    return found if found.policies else Stages((), "allow", ())
+def _forward(direction: str, first: tuple[Tier, ...], tiers: tuple[Tier, ...], find: Find) -> Stages:
+    """What is forwarded passes where no tier of its own has a say; profiles are not asked."""
+    silent = not stages(direction, tiers, (), find).policies
+    return stages(direction, (*first, *tiers), (), find, "allow" if silent else "deny")
 
 
 def _unserved(told: HostEndpoint) -> Iterator[str]:

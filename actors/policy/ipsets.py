@@ -54,10 +54,12 @@ def digest(*parts: str) -> str:
 @lru_cache(maxsize=MEMBERS_KNOWN)
 def canonical(kind: str, member: str) -> str:
     """A member as VPP's sets have it. Raises ValueError."""
+    if "%" in member:
+        raise ValueError("an address with a scope means nothing to others")
     if kind == "net":
         return str(ip_network(member, strict=False))
     if kind == "ip":
-        return str(ip_address(member.partition("/")[0]))
+        return str(ip_address(member))
     address, _, place = member.partition(",")
     protocol, _, port = place.partition(":")
     if protocol.lower() not in PROTOCOLS:

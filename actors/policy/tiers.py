@@ -21,11 +21,12 @@ Find = Callable[[PolicyId], Compiled | None]
 
 
 class Stages(NamedTuple):
-    """One direction: policies, their default, profiles (their default is deny), and what is wrong."""
+    """One direction: policies, their default, profiles, their default, and what is wrong."""
 
     policies: tuple[Compiled, ...]
     default: str
-    profiles: tuple[Compiled, ...]
+    profiles: tuple[Compiled, ...] = ()
+    profile_default: str = "deny"
     problems: tuple[str, ...] = ()
 
 
@@ -37,22 +38,24 @@ class Stage(NamedTuple):
     ends: bool  # what none of its policies decides is denied
 
 
-def stages(direction: str, tiers: Sequence[Tier], profiles: tuple[Compiled, ...], find: Find) -> Stages:
-    """The tiers of one direction ("rx": egress, "tx": ingress), then the profiles, then a drop."""
+def stages(
+    direction: str, tiers: Sequence[Tier], profiles: tuple[Compiled, ...], find: Find, last: str = "deny"
+) -> Stages:
+    """The tiers of one direction ("rx": egress, "tx": ingress), then the profiles, then `last`."""
     problems: list[str] = []
     steps = list(_steps(direction, tiers, find, problems))
     if not steps:
-        return Stages((), "pass" if profiles else "deny", profiles, tuple(problems))
+        return Stages((), "pass" if profiles else last, profiles, last, tuple(problems))
     passing = [number for number, step in enumerate(steps) if any(each.passes(direction) for each in step.policies)]
     if passing in ([], [len(steps) - 1]):
-        return Stages(_flat(steps), "pass", profiles, tuple(problems))
+        return Stages(_flat(steps), "pass", profiles, last, tuple(problems))
     if len(passing) == 1:
         cut = passing[0] + 1
-        return Stages(_flat(steps[:cut]), "pass", (*_flat(steps[cut:]), *profiles), tuple(problems))
+        return Stages(_flat(steps[:cut]), "pass", (*_flat(steps[cut:]), *profiles), last, tuple(problems))
     try:
-        return Stages((_written_out(direction, steps, profiles),), "deny", (), tuple(problems))
+        return Stages((_written_out(direction, steps, profiles, last),), "deny", problems=tuple(problems))
     except Unsaid as unsaid:
-        return Stages((DENY_ALL,), "deny", (), (*problems, f"tiers: {unsaid}: all is denied"))
+        return Stages((DENY_ALL,), "deny", problems=(*problems, f"tiers: {unsaid}: all is denied"))
 
 
 def _steps(direction: str, tiers: Sequence[Tier], find: Find, problems: list[str]) -> Iterator[Stage]:
@@ -73,12 +76,12 @@ def _flat(steps: Sequence[Stage]) -> tuple[Compiled, ...]:
     return tuple(each for step in steps for each in (*step.policies, *((DENY_ALL,) if step.ends else ())))
 
 
-def _written_out(direction: str, steps: Sequence[Stage], profiles: Sequence[Compiled]) -> Compiled:
+def _written_out(direction: str, steps: Sequence[Stage], profiles: Sequence[Compiled], last: str) -> Compiled:
     """One policy that decides everything. Raises Unsaid."""
     involved = [each for step in steps for each in step.policies] + list(profiles)
     sets = Sets({})
     sets.used = {name: found for each in involved for name, found in each.sets.items()}
-    chain = [*(rule for each in profiles for rule in _deciding(each, direction)), Rule("deny")]
+    chain = [*(rule for each in profiles for rule in _deciding(each, direction)), Rule(last)]
     for step in reversed(steps):
         chain = list(_step_rules(direction, step, chain, sets))
         if len(chain) > RULES_MAX:

@@ -16,6 +16,7 @@ COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
 FAILSAFE = {"inbound": f"tcp:22,udp:68,{COMMON}", "outbound": f"udp:53,udp:67,{COMMON}"}
 TCP, UDP, IPIP = 6, 17, 4
 VXLAN_PORT_DEFAULT = 4789
+TRUE = ("true", "1", "yes", "y", "t")  # as Felix reads its configuration
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def config(raw: Mapping[str, str]) -> Config:
         inbound,
         outbound,
         int(port),
-        values.get("allowvxlanpacketsfromworkloads", "").lower() == "true",
-        values.get("allowipippacketsfromworkloads", "").lower() == "true",
+        values.get("allowvxlanpacketsfromworkloads", "").lower() in TRUE,
+        values.get("allowipippacketsfromworkloads", "").lower() in TRUE,
         tuple(problems),
     )
 
@@ -133,5 +134,6 @@ def no_tunnels(known: Config) -> Compiled:
 
 
 def host_prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
-    """The host's addresses as prefixes, sorted."""
-    return tuple(sorted({str(ip_network(ip_interface(address).ip)) for address in addresses}))
+    """The host's addresses as prefixes, sorted, without link-local ones, which others may have too."""
+    own = {ip_interface(address).ip for address in addresses}
+    return tuple(sorted(str(ip_network(address)) for address in own if not address.is_link_local))

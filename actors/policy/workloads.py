@@ -62,6 +62,8 @@ def attached(
         profiles=tuple(each.intent.name for each in profiles),
         rx_default=rx.default,
         tx_default=tx.default,
+        rx_profile_default=rx.profile_default,
+        tx_profile_default=tx.profile_default,
         invert=invert,
     )
     return Attached(intent, (*own_rx, *own_tx, *profiles), tuple(dict.fromkeys((*rx.problems, *tx.problems))))
