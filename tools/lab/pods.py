@@ -5,6 +5,7 @@ annotations when the plugin is done (Calico's policies know it from then on), th
 end it is terminating first, loses the annotations (and its policies) before the plugin's DEL, and goes last.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import grpc
 
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
-from tools.lab import host, kube
+from tools.lab import felixnode, host, kube
 from tools.lab.plan import (
     BLOCK4_LENGTH,
     DEFAULT_NAMESPACE,
@@ -26,6 +27,8 @@ from tools.lab.plan import (
 from tools.lab.state import Lab, NoLab, Pod, Port, changing
 
 PLUGIN_WAIT_S = 5.0  # Calico's plugin waits so long
+POLICIES_WAIT_S = 5.0
+POLL_S = 0.01
 PODS_MAX = 2 ** (32 - BLOCK4_LENGTH) - 2
 INTERFACE = "eth0"
 POD_IP, POD_IPS = "cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"
@@ -46,10 +49,13 @@ def add(
     host_network: bool = False,
     service_account: str = "default",
     ready: bool = True,
+    policies_wait_s: float = POLICIES_WAIT_S,
 ) -> Pod:
     """Makes a pod and has it wired; its object is there, with its addresses, when this returns.
 
-    The Kubernetes namespace must exist. Raises NoLab, PodFailed, kube.ApiFailed, BadName; a pod that failed is gone.
+    It waits as Calico's plugin does with `policy_setup_timeout_seconds`: until the dataplane says that the pod's
+    policies hold, at most for so long; 0: not at all. The Kubernetes namespace must exist. Raises NoLab, PodFailed,
+    kube.ApiFailed, BadName; a pod that failed is gone.
     """
     key = pod_key(check_namespace(namespace), check_pod_name(name))
     with changing(lab):
@@ -61,6 +67,7 @@ def add(
         kube.create(lab, _object(pod))
         if not host_network:
             _wire(lab, pod)
+            _policed(lab, pod, policies_wait_s)
         _running(lab, pod, ready)
     except BaseException:
         _forget(lab, pod)
@@ -111,6 +118,15 @@ def _wire(lab: Lab, pod: Pod) -> None:
         raise PodFailed(f"ADD {pod.key}: {reply.error_message}")
     ips = {POD_IP: f"{pod.ip4}/32", POD_IPS: f"{pod.ip4}/32,{pod.ip6}/128"}
     kube.annotate(lab, "pods", pod.namespace, pod.name, dict(ips))
+
+
+def _policed(lab: Lab, pod: Pod, wait_s: float) -> None:
+    """Waits until the dataplane says that the pod is up; Calico's plugin goes on after its time too."""
+    run, deadline = lab.run(lab.node(f"node{pod.node}")), time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if felixnode.look(run).get("workloads", {}).get(f"{pod.namespace}/{pod.name}") == "up":
+            return
+        time.sleep(POLL_S)
 
 
 def _running(lab: Lab, pod: Pod, ready: bool) -> None:

@@ -31,6 +31,14 @@ class Account:
         self._told["driver_pid"] = driver_pid
         self.save()
 
+    def tells(self, kind: str, body: dict[str, Any]) -> None:
+        """A message goes to the driver. What was said of an endpoint that is removed is no longer so."""
+        self.sent[kind] += 1
+        if kind == "workload_endpoint_remove":
+            self._told["workloads"].pop(body["id"]["workload_id"], None)
+        if kind == "host_endpoint_remove":
+            self._told["host_endpoints"].pop(body["id"]["endpoint_id"], None)
+
     def flushed(self, wanted: Wanted, in_sync: bool) -> None:
         """Everything that is wanted has been written to the driver."""
         counted = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints")

@@ -137,7 +137,7 @@ class Felix:
             if data is None:
                 continue
             self._sequence += 1
-            self._account.sent[kind] += 1
+            self._account.tells(kind, body)
             batch.append(data)
             size += len(data)
             if size > BATCH_BYTES:
