@@ -2,21 +2,24 @@
 
 VPP remembers what it decided on a flow for as long as packets of it come, and for a while after. A flow that took the
 port of an earlier one would be told that one's fate, not what holds now: so ports go round all of a wide range.
+Where a process begins hangs on the time, so that one does not take the ports of the one before it: those are still
+known to VPP, and to TCP (TIME_WAIT, 60 s).
 """
 
 import errno
-import random
 import socket
+import time
 
 PORTS = range(33000, 49000)  # above node ports, below those that VPP takes for source NAT
 TRIES_MAX = 200
+PORTS_PER_S = 80  # more than one process takes; all of the range in 200 s
 
 
 class FreshPorts:
-    """The ports of one process, beginning anywhere."""
+    """The ports of one process."""
 
     def __init__(self) -> None:
-        self._next = random.randrange(len(PORTS))
+        self._next = int(time.time() * PORTS_PER_S) % len(PORTS)
 
     def take(self) -> int:
         """The next one."""

@@ -1,0 +1,78 @@
+"""What VPP's npol would do with intents (spec/policies.md section 4), flow by flow."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from schemas.intents import Intent
+from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from tests.unit.policy.meaning.reference import Flow
+
+
+class Npol:
+    """Holds intents. Whatever they name must be there."""
+
+    def __init__(self, intents: Iterable[Intent]) -> None:
+        held = list(intents)
+        self.sets = {each.name: each for each in held if isinstance(each, IpSet)}
+        self.policies = {each.name: each for each in held if isinstance(each, Policy)}
+        self.interfaces = {each.interface: each for each in held if isinstance(each, InterfacePolicies)}
+        assert len(held) == len({each.key for each in held})
+        self._ready = {name: frozenset(each.members) for name, each in self.sets.items()}
+
+    def allows(self, interface: str, flow: Flow, way: str) -> bool:
+        """`way` "rx": VPP receives it there, or, where the world is behind it, sends it there."""
+        config = self.interfaces.get(interface)
+        if config is None:
+            return True
+        verdict = self.first(getattr(config, way), flow, way)
+        if verdict is None:
+            verdict = getattr(config, f"{way}_default")
+        if verdict == "pass":
+            verdict = self.first(config.profiles, flow, way) or getattr(config, f"{way}_profile_default")
+        return bool(verdict == "allow")  # a pass among the profiles is a drop
+
+    def first(self, names: Iterable[str], flow: Flow, way: str) -> str | None:
+        rules: Iterable[Rule] = (rule for name in names for rule in getattr(self.policies[name], way))
+        return next((rule.action for rule in rules if self.matches(rule, flow)), None)
+
+    def matches(self, rule: Rule, flow: Flow) -> bool:
+        return (
+            rule.protocol in (None, flow.protocol)
+            and rule.not_protocol != flow.protocol
+            and self.fits(rule.source, flow, flow.source, flow.sport)
+            and self.fits(rule.destination, flow, flow.destination, flow.dport)
+            and not self.touches(rule.not_source, flow, flow.source, flow.sport)
+            and not self.touches(rule.not_destination, flow, flow.destination, flow.dport)
+        )
+
+    def fits(self, match: Match, flow: Flow, address: str, port: int) -> bool:
+        nets, sets, ports = self.sides(match, flow, address, port)
+        assert len(match.sets) < 2
+        return (
+            (not match.nets or nets) and (not match.sets or sets) and (not (match.ports or match.port_sets) or ports)
+        )
+
+    def touches(self, match: Match, flow: Flow, address: str, port: int) -> bool:
+        return any(self.sides(match, flow, address, port))
+
+    def sides(self, match: Match, flow: Flow, address: str, port: int) -> tuple[bool, bool, bool]:
+        return (
+            contains(match.nets, address),
+            any(self.holds(name, address) for name in match.sets),
+            any(a <= port <= b for a, b in match.ports)
+            or any(f"{address},{flow.protocol},{port}" in self.member(name, "ip-port") for name in match.port_sets),
+        )
+
+    def member(self, name: str, kind: str) -> frozenset[str]:
+        assert self.sets[name].type == kind
+        return self._ready[name]
+
+    def holds(self, name: str, address: str) -> bool:
+        if self.sets[name].type == "ip":
+            return address in self.member(name, "ip")
+        return contains(self.member(name, "net"), address)
+
+
+def contains(nets: Iterable[str], address: str) -> bool:
+    one = ip_address(address)
+    return any(one.version == net.version and one in net for net in map(ip_network, nets))

@@ -1,0 +1,128 @@
+"""Intents mean what Calico means, for random policies and flows; what cannot be said opens nothing."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from actors.policy import desired
+from actors.policy.desired import Outcome
+from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule, Snapshot
+from tests.unit.policy.meaning import worlds
+from tests.unit.policy.meaning.npol import Npol
+from tests.unit.policy.meaning.reference import Flow, Reference
+
+WAYS = {"ingress": "tx", "egress": "rx"}
+MANY = settings(max_examples=300, deadline=None)
+FLOWS = st.lists(worlds.flows(), min_size=12, max_size=24)
+
+
+def verdicts(snapshot: Snapshot, found: Outcome, flow: Flow) -> list[tuple[str, bool, bool]]:
+    """(where, what Calico says, what VPP does), for every place and direction."""
+    calico = Reference(snapshot, list(worlds.PODS.values()), list(worlds.UPLINKS.values()))
+    vpp = Npol(found.intents())
+    host = next(iter(snapshot.host_endpoints.values()), None)
+    workload = snapshot.workloads.get(worlds.POD_ID)
+    places: list[tuple[str, Callable[[Flow, str], bool]]] = [
+        ("tun-web", lambda flow, way: calico.pod(workload, flow, way)),
+        ("tun-other", lambda flow, way: calico.pod(None, flow, way)),
+        ("tap-eth0", lambda flow, way: calico.terminated(host, flow, way)),
+        ("uplink-eth0", lambda flow, way: calico.forwarded(host, flow, way)),
+    ]
+    return [
+        (f"{interface} {direction}", says(flow, direction), vpp.allows(interface, flow, way))
+        for interface, says in places
+        for direction, way in WAYS.items()
+    ]
+
+
+def reported(found: Outcome) -> bool:
+    return any(status.problems for status in found.statuses.values())
+
+
+@MANY
+@given(worlds.snapshots(), FLOWS)
+def test_vpp_allows_what_calico_allows_and_less_only_where_that_is_reported(
+    snapshot: Snapshot, flows: list[Flow]
+) -> None:
+    found = desired.outcome(worlds.world(snapshot))
+    for flow in flows:
+        for where, calico, vpp in verdicts(snapshot, found, flow):
+            assert vpp == calico or (reported(found) and not vpp), (where, flow)
+
+
+@MANY
+@given(worlds.snapshots(), FLOWS, st.randoms(use_true_random=False))
+def test_what_is_damaged_or_missing_never_opens_anything(snapshot: Snapshot, flows: list[Flow], random: Random) -> None:
+    told = damaged(snapshot, random)
+    found = desired.outcome(worlds.world(told))
+    for flow in flows:
+        for where, calico, vpp in verdicts(snapshot, found, flow):
+            assert calico or not vpp, (where, flow)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds.snapshots(), worlds.snapshots(), st.randoms(use_true_random=False))
+def test_neither_order_nor_history_changes_the_intents(before: Snapshot, after: Snapshot, random: Random) -> None:
+    world = worlds.world(before)
+    desired.outcome(world)
+    world.snapshot = shuffled(after, random)
+    world.pods = dict(reversed(list(world.pods.items())))
+    once, again = (list(desired.outcome(world).intents()) for _ in range(2))
+    fresh = list(desired.outcome(worlds.world(after)).intents())
+    assert once == again
+    assert {each.key: each for each in once} == {each.key: each for each in fresh}
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds.snapshots())
+def test_only_sets_and_policies_are_said_that_an_interface_uses(snapshot: Snapshot) -> None:
+    vpp = Npol(desired.outcome(worlds.world(snapshot)).intents())
+    attached = vpp.interfaces.values()
+    assert set(vpp.policies) == {name for each in attached for name in (*each.rx, *each.tx, *each.profiles)}
+    rules = [rule for policy in vpp.policies.values() for rule in (*policy.rx, *policy.tx)]
+    sides = [side for r in rules for side in (r.source, r.destination, r.not_source, r.not_destination)]
+    assert set(vpp.sets) - {"vppd/pods@ip"} == {n for side in sides for n in (*side.sets, *side.port_sets)} - {
+        "vppd/pods@ip"
+    }
+
+
+def shuffled(snapshot: Snapshot, random: Random) -> Snapshot:
+    """The same, told in another order."""
+
+    def mixed(table: dict[Any, Any]) -> dict[Any, Any]:
+        return dict(random.sample(list(table.items()), len(table)))
+
+    fields = ("config", "ip_sets", "policies", "profiles", "workloads", "host_endpoints")
+    return Snapshot(**{field: mixed(getattr(snapshot, field)) for field in fields}, in_sync=True)
+
+
+def damaged(snapshot: Snapshot, random: Random) -> Snapshot:
+    """The same with members and nets made unreadable, with sets, policies and profiles missing."""
+
+    def spoilt(text: str) -> str:
+        return f"?{text}" if random.random() < 0.2 else text
+
+    def rule(each: FelixRule) -> FelixRule:
+        fields = [f"{no}{side}_net" for no in ("", "not_") for side in ("src", "dst")]
+        return replace(each, **{field: tuple(map(spoilt, getattr(each, field))) for field in fields})
+
+    def policy(each: FelixPolicy) -> FelixPolicy:
+        return FelixPolicy(tuple(map(rule, each.inbound)), tuple(map(rule, each.outbound)))
+
+    def rest(table: dict[Any, Any]) -> dict[Any, Any]:
+        return {key: value for key, value in table.items() if random.random() > 0.1}
+
+    sets = {name: FelixIpSet(s.type, frozenset(map(spoilt, s.members))) for name, s in snapshot.ip_sets.items()}
+    return Snapshot(
+        config=snapshot.config,
+        ip_sets=rest(sets),
+        policies=rest({name: policy(each) for name, each in snapshot.policies.items()}),
+        profiles=rest({name: policy(each) for name, each in snapshot.profiles.items()}),
+        workloads=snapshot.workloads,
+        host_endpoints=snapshot.host_endpoints,
+        in_sync=True,
+    )

@@ -1,0 +1,157 @@
+"""For any policies and any flow: VPP lets pass what Calico means, and never more."""
+
+import random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.policy.model import FelixPolicy, FelixRule, HostMetadata, Snapshot, Tier, Workload
+from actors.vpp_writer.kinds import kind_of
+from tests.unit.policy.reference import Flow, Npol, calico_allows
+from tests.unit.policy.worlds import POD, WEB, a_set, found, intents, policy, world
+
+OTHERS4, OTHERS6 = ("10.0.0.2", "10.0.1.3", "198.51.100.7"), ("fd00::2", "fd01::3")
+NETS = ("10.0.0.0/24", "10.0.0.2/32", "10.0.0.0/8", "198.51.100.7/24", "fd00::/64", "fd01::3/128")
+SETS = {
+    "near": a_set("10.0.0.0/24", "fd00::2/128"),
+    "far": a_set("10.0.1.3/32", "198.51.100.0/24", "fd01::/64"),
+    "some": a_set("10.0.0.2/32", "10.0.1.0/24"),
+    "ports": a_set("10.0.0.1,tcp:80", "10.0.0.2,udp:81", "10.0.0.2,tcp:80", kind="ip-port"),
+    "web": a_set("10.0.0.1,tcp:80", "10.0.1.3,tcp:81", kind="ip-port"),
+}
+POLICIES = tuple(policy(name) for name in "abcdef")
+
+
+def some(values: tuple[Any, ...], most: int = 2) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.one_of(st.just(()), st.lists(st.sampled_from(values), max_size=most, unique=True).map(tuple))
+
+
+RANGES = some(((80, 80), (81, 90), (1, 1000), (1000, 1000)), 1)
+ADDRESSED: dict[str, Any] = {
+    "action": st.sampled_from(("allow", "deny", "pass", "log", "")),
+    "ip_version": st.sampled_from((None, None, 4, 6)),
+    "src_net": some(NETS),
+    "dst_net": some(NETS),
+    "not_src_net": some(NETS, 1),
+    "not_dst_net": some(NETS, 1),
+    "src_ip_set_ids": some(("near", "far", "some")),
+    "dst_ip_set_ids": some(("near", "far", "some"), 1),
+    "not_src_ip_set_ids": some(("near", "some"), 1),
+    "not_dst_ip_set_ids": some(("far",), 1),
+}
+PLAIN = st.builds(
+    FelixRule,
+    protocol=st.sampled_from((None, "tcp", "udp", 132, "icmp", "icmpv6")),
+    not_protocol=st.sampled_from((None, None, "udp")),
+    dst_ip_port_set_ids=some(("ports", "web")),
+    **ADDRESSED,
+)
+PORTED = st.builds(
+    FelixRule,
+    protocol=st.sampled_from(("tcp", "udp")),
+    src_ports=RANGES,
+    dst_ports=RANGES,
+    not_src_ports=RANGES,
+    not_dst_ports=RANGES,
+    dst_named_port_ip_set_ids=some(("ports", "web"), 1),
+    not_dst_named_port_ip_set_ids=some(("web",), 1),
+    **ADDRESSED,
+)
+ICMP = st.builds(
+    FelixRule,
+    protocol=st.sampled_from(("icmp", "icmpv6")),
+    icmp_type=st.sampled_from((None, 8, 128, 3)),
+    not_icmp_type=st.sampled_from((None, None, 8, 3)),
+    **{key: value for key, value in ADDRESSED.items() if key in ("action", "src_net")},
+)
+RULES = st.lists(st.one_of(PLAIN, PORTED, ICMP), max_size=3).map(tuple)
+RULED = st.builds(FelixPolicy, inbound=RULES, outbound=RULES)
+TIERS = st.lists(
+    st.builds(
+        Tier,
+        name=st.just("t"),
+        ingress=st.lists(st.sampled_from(POLICIES), max_size=2, unique=True).map(tuple),
+        egress=st.lists(st.sampled_from(POLICIES), max_size=2, unique=True).map(tuple),
+        default_action=st.sampled_from(("Deny", "Deny", "Pass")),
+    ),
+    max_size=4,
+).map(tuple)
+PORTS = st.sampled_from((80, 81, 85, 443, 1000))
+
+
+@st.composite
+def flows(draw: Any, direction: str) -> Flow:
+    own, others = draw(st.sampled_from(((POD.addresses[0], OTHERS4), (POD.addresses[1], OTHERS6))))
+    other = draw(st.sampled_from(others))
+    source, destination = (other, own) if direction == "ingress" else (own, other)
+    protocol = draw(st.sampled_from((6, 17, 132, 1 if own == POD.addresses[0] else 58)))
+    if protocol in (1, 58):
+        return Flow(protocol, source, destination, 7, 7)
+    return Flow(protocol, source, destination, draw(PORTS), draw(PORTS))
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.data(), TIERS, st.lists(RULED, min_size=8, max_size=8), some(("p", "q")))
+def test_vpp_lets_pass_what_calico_means_and_never_more(
+    data: Any, tiers: tuple[Tier, ...], ruled: list[FelixPolicy], names: tuple[str, ...]
+) -> None:
+    told = Snapshot(
+        ip_sets=dict(SETS),
+        policies=dict(zip(POLICIES, ruled[:6], strict=True)),
+        profiles={"p": ruled[6], "q": ruled[7]},
+        workloads={WEB: Workload(tiers=tiers, profiles=names)},
+        in_sync=True,
+    )
+    here = world(told)
+    wanted, npol = intents(here), Npol(intents(here))
+    for intent in wanted.values():
+        kind_of(intent).check(intent)
+    exact = not any(status.state == "error" for status in found(here).statuses.values())
+    for direction, way in (("ingress", "tx"), ("egress", "rx")):
+        for _ in range(5):
+            flow = data.draw(flows(direction))
+            meant = calico_allows(told, told.workloads[WEB], direction, flow)
+            passes = npol.allows(POD.interface, way, flow)
+            assert passes == meant or (not exact and not passes), (direction, flow, found(here).statuses)
+
+
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("policies"), st.sampled_from(POLICIES), st.none() | RULED),
+        st.tuples(st.just("profiles"), st.sampled_from(("p", "q")), st.none() | RULED),
+        st.tuples(st.just("ip_sets"), st.sampled_from(sorted(SETS)), st.none() | st.sampled_from(list(SETS.values()))),
+        st.tuples(
+            st.just("workloads"),
+            st.just(WEB),
+            st.none() | st.builds(Workload, tiers=TIERS, profiles=some(("p", "q"))),
+        ),
+        st.tuples(st.just("hosts"), st.just("n2"), st.none() | st.just(HostMetadata("192.0.2.2/24"))),
+    ),
+    max_size=10,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(CHANGES, st.randoms(use_true_random=False))
+def test_any_road_to_the_same_facts_gives_the_same_intents(
+    changes: list[tuple[str, Any, Any]], chance: random.Random
+) -> None:
+    last = {(table, key): value for table, key, value in changes}
+    travelled = world(Snapshot(in_sync=True))
+    roads = [(table, key, None) for table, key, _ in changes] + changes * 2
+    chance.shuffle(roads)
+    ends = chance.sample(sorted(last.items(), key=str), len(last))
+    for table, key, value in [*roads, *((table, key, value) for (table, key), value in ends)]:
+        rows: dict[Any, Any] = getattr(travelled.snapshot, table)
+        rows.pop(key, None)
+        if value is not None:
+            rows[key] = value
+        if chance.random() < 0.3:
+            intents(travelled)
+    direct = world(Snapshot(in_sync=True))
+    for (table, key), value in sorted(last.items(), key=str):
+        if value is not None:
+            getattr(direct.snapshot, table)[key] = value
+    assert intents(travelled) == intents(direct)
+    assert found(travelled).statuses == found(direct).statuses
