@@ -166,6 +166,8 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
         "SERVICE_PREFIX": f"{SERVICES4},{SERVICES6}",
         "VPPD_POLICY": "felix",
         "VPPD_FELIX_SOCKET": str(felixnode.socket(run)),
+        "VPPD_FELIX_PROXY": str(felixnode.DRIVER),
+        "VPPD_FELIX_DRIVER": str(felixnode.installed(lab, node)),
     }
     if lab.real_vpp:
         told["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF

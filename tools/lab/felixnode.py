@@ -32,6 +32,11 @@ def socket(run: Path) -> Path:
     return run / "felix.sock"
 
 
+def installed(lab: Lab, node: Node) -> Path:
+    """Where the node's policies manager puts the driver for Felix, which cannot start before it is there."""
+    return lab.directory / node.name / "felix-plugins" / "felix-api-proxy"
+
+
 def build_driver() -> None:
     """Builds the driver unless it is there and newer than its sources. Raises NoDriver."""
     try:
@@ -49,7 +54,7 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
     return {
         "FELIX_DATAPLANE_SOCKET": str(socket(lab.run(node))),
         "VPPD_LAB_API": f"http://{LAN4[1]}:{API_PORT}",
-        "VPPD_LAB_DRIVER": str(DRIVER),
+        "VPPD_LAB_DRIVER": str(installed(lab, node)),
         "VPPD_LAB_CALICO_VERSION": lab.calico_version,
     }
 
