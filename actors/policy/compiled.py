@@ -60,8 +60,13 @@ def compile_policy(name: str, told: FelixPolicy, sets: Sets) -> Compiled:
     problems: list[str] = []
     rx = tuple(_rules("outbound", told.outbound, sets, problems))
     tx = tuple(_rules("inbound", told.inbound, sets, problems))
-    used = {n for rule in (*rx, *tx) for n in names_used(rule)}
-    return Compiled(Policy(name, rx, tx), {n: each for n, each in sets.used.items() if n in used}, tuple(problems))
+    return with_sets(Policy(name, rx, tx), sets.used, tuple(problems))
+
+
+def with_sets(policy: Policy, sets: Mapping[str, IpSet], problems: tuple[str, ...] = ()) -> Compiled:
+    """The policy with those of the sets that its rules use."""
+    used = {name for rule in (*policy.rx, *policy.tx) for name in names_used(rule)}
+    return Compiled(policy, {name: each for name, each in sets.items() if name in used}, problems)
 
 
 def _rules(direction: str, told: tuple[FelixRule, ...], sets: Sets, problems: list[str]) -> Iterator[Rule]:

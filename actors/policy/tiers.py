@@ -6,10 +6,11 @@ is replaced by what comes behind it, together with its own conditions (spec/poli
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from actors.policy import ipsets
-from actors.policy.compiled import Compiled
+from actors.policy.compiled import Compiled, with_sets
 from actors.policy.conjoin import conjoined
 from actors.policy.model import PolicyId, Tier
 from actors.policy.rules import Never, Sets, Unsaid
@@ -83,18 +84,12 @@ def _written_out(direction: str, steps: Sequence[Stage], profiles: Sequence[Comp
     sets.used = {name: found for each in involved for name, found in each.sets.items()}
     chain = [*(rule for each in profiles for rule in _deciding(each, direction)), Rule(last)]
     for step in reversed(steps):
-        chain = list(_step_rules(direction, step, chain, sets))
+        chain = list(islice(_step_rules(direction, step, chain, sets), RULES_MAX + 1))
         if len(chain) > RULES_MAX:
             raise Unsaid(f"more than {RULES_MAX} rules")
     name = f"vppd/chain/{ipsets.digest(direction, repr(chain))}"
     policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
-    used = {
-        n
-        for r in chain
-        for m in (r.source, r.destination, r.not_source, r.not_destination)
-        for n in (*m.sets, *m.port_sets)
-    }
-    return Compiled(policy, {n: each for n, each in sets.used.items() if n in used})
+    return with_sets(policy, sets.used)
 
 
 def _deciding(profile: Compiled, direction: str) -> Iterator[Rule]:
@@ -135,4 +130,4 @@ def directed(each: Compiled, direction: str) -> Compiled:
     only = Policy(
         f"{intent.name}#{direction}", intent.rx if direction == "rx" else (), intent.tx if direction == "tx" else ()
     )
-    return Compiled(only, each.sets, each.problems)
+    return with_sets(only, each.sets, each.problems)

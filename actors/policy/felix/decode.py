@@ -141,7 +141,7 @@ class Decoder:
 
 def _interface(text: str, bits: int) -> str | None:
     """An address with its mask; a bare one stands alone."""
-    return text if "/" in text or not text else f"{text}/{bits}"
+    return (text if "/" in text else f"{text}/{bits}") if text else None
 
 
 def _asn(text: str) -> int | None:

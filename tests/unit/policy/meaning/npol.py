@@ -1,6 +1,7 @@
 """What VPP's npol would do with intents (spec/policies.md section 4), flow by flow."""
 
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address, ip_network
 
 from schemas.intents import Intent
@@ -48,9 +49,7 @@ class Npol:
     def fits(self, match: Match, flow: Flow, address: str, port: int) -> bool:
         nets, sets, ports = self.sides(match, flow, address, port)
         assert len(match.sets) < 2
-        return (
-            (not match.nets or nets) and (not match.sets or sets) and (not (match.ports or match.port_sets) or ports)
-        )
+        return (not match.nets or nets) and (not match.sets or sets) and (not (match.ports or match.port_sets) or ports)
 
     def touches(self, match: Match, flow: Flow, address: str, port: int) -> bool:
         return any(self.sides(match, flow, address, port))
@@ -74,5 +73,9 @@ class Npol:
 
 
 def contains(nets: Iterable[str], address: str) -> bool:
-    one = ip_address(address)
-    return any(one.version == net.version and one in net for net in map(ip_network, nets))
+    return any(inside(net, address) for net in nets)
+
+
+@cache
+def inside(net: str, address: str) -> bool:
+    return ip_address(address) in ip_network(net)

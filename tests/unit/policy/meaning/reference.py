@@ -5,9 +5,10 @@ Written for clearness and apart from the compiler: it shares no code with what i
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address, ip_interface, ip_network
 
-from actors.policy.model import FelixPolicy, FelixRule, HostEndpoint, Snapshot, Tier, Workload
+from actors.policy.model import FelixPolicy, FelixRule, HostEndpoint, PolicyId, Snapshot, Tier, Workload
 from schemas.facts import PodInterface, Uplink
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132}
@@ -143,7 +144,7 @@ class Reference:
         return False
 
 
-def own(tier: Tier, direction: str) -> list[object]:
+def own(tier: Tier, direction: str) -> list[PolicyId]:
     """The policies that count."""
     return [each for each in (tier.ingress if direction == "ingress" else tier.egress) if not each.staged]
 
@@ -162,6 +163,9 @@ def is_echo(flow: Flow, kind: int, code: int | None) -> bool:
 
 
 def within(address: str, nets: Iterable[object]) -> bool:
-    one = ip_address(address)
-    found = [ip_network(str(net), strict=False) for net in nets]
-    return any(one.version == net.version and one in net for net in found)
+    return any(contains(str(net), address) for net in nets)
+
+
+@cache
+def contains(net: str, address: str) -> bool:
+    return ip_address(address) in ip_network(net, strict=False)

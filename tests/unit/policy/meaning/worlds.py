@@ -3,9 +3,9 @@
 Small pools of addresses, nets, ports and sets, so that rules meet flows and one another.
 """
 
-from typing import Any
-
-from hypothesis import strategies as st
+from collections.abc import Sequence
+from random import Random
+from typing import Any, TypeVar
 
 from actors.policy.desired import World
 from actors.policy.model import (
@@ -29,7 +29,9 @@ PODS = {
     "default/other/eth0": PodInterface("tun-other", "/ns", ("10.0.0.2",)),
 }
 UPLINKS = {
-    "eth0": Uplink("running", interface="uplink-eth0", host_tap="tap-eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
+    "eth0": Uplink(
+        "running", interface="uplink-eth0", host_tap="tap-eth0", addresses=("192.0.2.1/24", "2001:db8::1/64")
+    )
 }
 ADDRESSES4 = ("10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.1", "198.51.100.7")
 ADDRESSES6 = ("fd00::1", "fd00::2", "2001:db8::1")
@@ -40,110 +42,99 @@ SETS = ("net-a", "net-b", "hosts", "ports-a", "ports-b")
 RANGES = ((80, 80), (53, 443), (0, 65535), (443, 5000))
 POLICIES = tuple(PolicyId(name, kind="GlobalNetworkPolicy") for name in "abcdef")
 STAGED = PolicyId("s", kind="StagedGlobalNetworkPolicy", staged=True)
+T = TypeVar("T")
 ACTIONS = ("allow", "allow", "", "deny", "deny", "pass", "next-tier", "log")
 
 
-def some(values: Any, most: int = 2) -> st.SearchStrategy[tuple[Any, ...]]:
-    """Mostly nothing."""
-    return st.one_of(st.just(()), st.just(()), st.lists(st.sampled_from(values), max_size=most, unique=True).map(tuple))
+class Dice:
+    """A world made from a seed. Hypothesis picks the seed only: its own drawing of so much takes a second each."""
 
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.one_of = self.random.choice
 
-def maybe(values: Any) -> st.SearchStrategy[Any]:
-    return st.one_of(st.none(), st.none(), st.sampled_from(values))
+    def some(self, values: Sequence[T], most: int = 2, often: float = 0.35) -> tuple[T, ...]:
+        """Mostly nothing."""
+        if self.random.random() > often:
+            return ()
+        return tuple(self.random.sample(list(values), self.random.randint(1, most)))
 
+    def maybe(self, values: Sequence[T]) -> T | None:
+        return next(iter(self.some(values, 1)), None)
 
-@st.composite
-def rules(draw: st.DrawFn) -> FelixRule:
-    """Rules as Felix's validation lets them be: ports only with protocols that have some, ICMP types with ICMP."""
-    fields: dict[str, Any] = {"action": draw(st.sampled_from(ACTIONS)), "ip_version": draw(maybe((4, 6)))}
-    shape = draw(st.sampled_from(("any", "ports", "icmp", "service")))
-    if shape == "any":
-        fields |= {"protocol": draw(maybe(PROTOCOLS)), "not_protocol": draw(maybe(PROTOCOLS))}
-    if shape == "icmp":
-        fields |= {"protocol": draw(st.sampled_from((1, 58, "icmp", "icmpv6")))}
-        fields |= {"icmp_type": draw(maybe((8, 128, 3))), "not_icmp_type": draw(maybe((8, 128, 3)))}
-        fields |= {"icmp_code": draw(maybe((0, 1))), "not_icmp_code": draw(maybe((0, 1)))}
-    if shape == "ports":
-        fields["protocol"] = draw(st.sampled_from((6, 17, 132, "tcp", "udp", "sctp")))
-        fields["dst_ports"], fields["src_ports"] = draw(some(RANGES)), draw(some(RANGES, 1))
-        fields["not_dst_ports"], fields["not_src_ports"] = draw(some(RANGES[:2], 1)), draw(some(RANGES[:2], 1))
-        fields["dst_named_port_ip_set_ids"] = draw(some(SETS[3:]))
-        fields["not_dst_named_port_ip_set_ids"] = draw(some(SETS[3:], 1))
-        fields["src_named_port_ip_set_ids"] = draw(some(SETS[3:], 1))
-    if shape == "service":
-        fields["dst_ip_port_set_ids"] = draw(some(SETS[3:]))
-    for side in ("src", "dst"):
-        fields[f"{side}_net"], fields[f"not_{side}_net"] = draw(some(NETS)), draw(some(NETS[:3], 1))
-        fields[f"{side}_ip_set_ids"] = draw(some(SETS[:3]))
-        fields[f"not_{side}_ip_set_ids"] = draw(some(SETS[:3], 1))
-    return FelixRule(**fields)
+    def rule(self) -> FelixRule:
+        """As Felix's validation lets rules be: ports only with protocols that have some, ICMP types with ICMP."""
+        fields: dict[str, Any] = {"action": self.one_of(ACTIONS), "ip_version": self.maybe((4, 6))}
+        shape = self.one_of(("any", "any", "ports", "ports", "icmp", "service"))
+        if shape == "any":
+            fields |= {"protocol": self.maybe(PROTOCOLS), "not_protocol": self.maybe(PROTOCOLS)}
+        if shape == "icmp":
+            fields["protocol"] = self.one_of((1, 58, "icmp", "icmpv6"))
+            fields |= {field: self.maybe((8, 128, 3)) for field in ("icmp_type", "not_icmp_type")}
+            fields |= {field: self.maybe((0, 1)) for field in ("icmp_code", "not_icmp_code")}
+        if shape == "ports":
+            fields["protocol"] = self.one_of((6, 17, 132, "tcp", "udp", "sctp"))
+            fields |= {f"{side}_ports": self.some(RANGES) for side in ("src", "dst")}
+            fields |= {f"not_{side}_ports": self.some(RANGES[:2], 1) for side in ("src", "dst")}
+            for side in ("src", "dst", "not_src", "not_dst"):
+                fields[f"{side}_named_port_ip_set_ids"] = self.some(SETS[3:], often=0.25)
+        if shape == "service":
+            fields["dst_ip_port_set_ids"] = self.some(SETS[3:], often=0.9)
+        for side in ("src", "dst"):
+            fields |= {f"{side}_net": self.some(NETS), f"not_{side}_net": self.some(NETS[:3], 1)}
+            fields |= {f"{side}_ip_set_ids": self.some(SETS[:3]), f"not_{side}_ip_set_ids": self.some(SETS[:3], 1)}
+        return FelixRule(**fields)
 
+    def policy(self, most: int = 3) -> FelixPolicy:
+        inbound, outbound = (tuple(self.rule() for _ in range(self.random.randint(0, most))) for _ in range(2))
+        return FelixPolicy(inbound, outbound)
 
-def policies(most: int = 3) -> st.SearchStrategy[FelixPolicy]:
-    return st.builds(
-        FelixPolicy, st.lists(rules(), max_size=most).map(tuple), st.lists(rules(), max_size=most).map(tuple)
-    )
+    def tiers(self, most: int) -> tuple[Tier, ...]:
+        ids = (*POLICIES, STAGED)
+        return tuple(
+            Tier(name, self.some(ids, often=0.8), self.some(ids, often=0.8), self.one_of(("Deny", "Pass")))
+            for name in "wxyz"[: self.random.randint(0, most)]
+        )
 
+    def ip_sets(self) -> dict[str, FelixIpSet]:
+        ports = [f"{a},{p}:{n}" for a in ("10.0.0.1", "10.0.0.2", "fd00::1") for p in ("tcp", "udp") for n in (80, 443)]
+        pools = {"net": NETS[:3] + NETS[4:6], "ip": ADDRESSES4 + ADDRESSES6, "ip-port": ports}
+        types = dict(zip(SETS, ("net", "net", "ip", "ip-port", "ip-port"), strict=True))
+        return {name: FelixIpSet(t, frozenset(self.some(pools[t], 4, often=0.9))) for name, t in types.items()}
 
-def tiers(most: int = 3) -> st.SearchStrategy[tuple[Tier, ...]]:
-    ids = st.lists(st.sampled_from((*POLICIES, STAGED)), max_size=2, unique=True).map(tuple)
-    one = st.builds(Tier, st.sampled_from(("x", "y", "z")), ids, ids, st.sampled_from(("Deny", "Pass")))
-    return st.lists(one, max_size=most).map(tuple)
+    def profiles(self) -> tuple[str, ...]:
+        return self.some(("open", "shut"), often=0.6)
 
+    def host_endpoints(self) -> dict[str, HostEndpoint]:
+        name, addresses = self.one_of((("eth0", ()), ("*", ()), ("", ("192.0.2.1",))))
+        tiers = {"tiers": self.tiers(2), "forward_tiers": self.tiers(2), "untracked_tiers": self.tiers(1)}
+        host = HostEndpoint(name, self.profiles(), addresses, **tiers)
+        return self.one_of(({}, {"host": host}, {"host": host}))
 
-def ip_sets() -> st.SearchStrategy[dict[str, FelixIpSet]]:
-    nets = st.frozensets(st.sampled_from(NETS[:3] + NETS[4:6]), max_size=4)
-    hosts = st.frozensets(st.sampled_from(ADDRESSES4 + ADDRESSES6), max_size=4)
-    places = [f"{a},{p}:{n}" for a in ("10.0.0.1", "10.0.0.2", "fd00::1") for p in ("tcp", "udp") for n in (80, 443)]
-    ports = st.frozensets(st.sampled_from(places), max_size=6)
-    return st.fixed_dictionaries(
-        {
-            "net-a": st.builds(FelixIpSet, st.just("net"), nets),
-            "net-b": st.builds(FelixIpSet, st.just("net"), nets),
-            "hosts": st.builds(FelixIpSet, st.just("ip"), hosts),
-            "ports-a": st.builds(FelixIpSet, st.just("ip-port"), ports),
-            "ports-b": st.builds(FelixIpSet, st.just("ip-port"), ports),
+    def snapshot(self) -> Snapshot:
+        config = {
+            "DefaultEndpointToHostAction": self.one_of(("DROP", "ACCEPT", "Return")),
+            "FailsafeInboundHostPorts": "tcp:22,tcp:179",
+            "FailsafeOutboundHostPorts": "udp:53,179",
         }
-    )
+        state = self.one_of(("active", "active", "active", "disabled"))
+        return Snapshot(
+            config=config,
+            ip_sets=self.ip_sets(),
+            policies={name: self.policy() for name in (*POLICIES, STAGED)},
+            profiles={"open": self.policy(2), "shut": self.policy(1)},
+            workloads={POD_ID: Workload(state, profiles=self.profiles(), tiers=self.tiers(4))},
+            host_endpoints=self.host_endpoints(),
+            in_sync=True,
+        )
 
+    def flow(self) -> Flow:
+        addresses = self.one_of((ADDRESSES4, ADDRESSES6))
+        protocol = self.one_of((6, 6, 17, 132, 1 if addresses == ADDRESSES4 else 58))
+        return Flow(self.one_of(addresses), self.one_of(addresses), protocol, self.one_of(PORTS), self.one_of(PORTS))
 
-def profile_names() -> st.SearchStrategy[tuple[str, ...]]:
-    return some(("open", "shut"))
-
-
-@st.composite
-def host_endpoints(draw: st.DrawFn) -> dict[str, HostEndpoint]:
-    name, addresses = draw(st.sampled_from((("eth0", ()), ("*", ()), ("", ("192.0.2.1",)))))
-    parts = {"tiers": draw(tiers(2)), "forward_tiers": draw(tiers(2)), "untracked_tiers": draw(tiers(1))}
-    host = HostEndpoint(name, draw(profile_names()), addresses, **parts)
-    return draw(st.sampled_from(({}, {"host": host}, {"host": host})))
-
-
-@st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    config = {
-        "DefaultEndpointToHostAction": draw(st.sampled_from(("DROP", "ACCEPT", "Return"))),
-        "FailsafeInboundHostPorts": "tcp:22,tcp:179",
-        "FailsafeOutboundHostPorts": "udp:53,179",
-    }
-    state = draw(st.sampled_from(("active", "active", "active", "disabled")))
-    return Snapshot(
-        config=config,
-        ip_sets=draw(ip_sets()),
-        policies={name: draw(policies()) for name in (*POLICIES, STAGED)},
-        profiles={"open": draw(policies(2)), "shut": draw(policies(1))},
-        workloads={POD_ID: Workload(state, profiles=draw(profile_names()), tiers=draw(tiers(4)))},
-        host_endpoints=draw(host_endpoints()),
-        in_sync=True,
-    )
-
-
-@st.composite
-def flows(draw: st.DrawFn) -> Flow:
-    version = draw(st.sampled_from((4, 6)))
-    addresses = st.sampled_from(ADDRESSES4 if version == 4 else ADDRESSES6)
-    protocol = draw(st.sampled_from((6, 17, 132, 1 if version == 4 else 58)))
-    return Flow(draw(addresses), draw(addresses), protocol, draw(st.sampled_from(PORTS)), draw(st.sampled_from(PORTS)))
+    def flows(self, number: int = 20) -> list[Flow]:
+        return [self.flow() for _ in range(number)]
 
 
 def world(snapshot: Snapshot | None) -> World:
