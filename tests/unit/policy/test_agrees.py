@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from actors.policy.model import FelixPolicy, FelixRule, HostMetadata, Snapshot, Tier, Workload
 from actors.vpp_writer.kinds import kind_of
-from tests.unit.policy.reference import Flow, Npol, calico_allows
-from tests.unit.policy.worlds import POD, WEB, a_set, found, intents, policy, world
+from tests.unit.policy.meaning.npol import Npol
+from tests.unit.policy.meaning.reference import Flow, Reference
+from tests.unit.policy.worlds import POD, UPLINK, WEB, a_set, found, intents, policy, world
 
 OTHERS4, OTHERS6 = ("10.0.0.2", "10.0.1.3", "198.51.100.7"), ("fd00::2", "fd01::3")
 NETS = ("10.0.0.0/24", "10.0.0.2/32", "10.0.0.0/8", "198.51.100.7/24", "fd00::/64", "fd01::3/128")
@@ -87,8 +88,8 @@ def flows(draw: Any, direction: str) -> Flow:
     source, destination = (other, own) if direction == "ingress" else (own, other)
     protocol = draw(st.sampled_from((6, 17, 132, 1 if own == POD.addresses[0] else 58)))
     if protocol in (1, 58):
-        return Flow(protocol, source, destination, 7, 7)
-    return Flow(protocol, source, destination, draw(PORTS), draw(PORTS))
+        return Flow(source, destination, protocol, 7, 7)
+    return Flow(source, destination, protocol, draw(PORTS), draw(PORTS))
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -104,15 +105,16 @@ def test_vpp_lets_pass_what_calico_means_and_never_more(
         in_sync=True,
     )
     here = world(told)
-    wanted, npol = intents(here), Npol(intents(here))
+    wanted = intents(here)
+    npol, calico = Npol(wanted.values()), Reference(told, [POD], [UPLINK])
     for intent in wanted.values():
         kind_of(intent).check(intent)
     exact = not any(status.state == "error" for status in found(here).statuses.values())
     for direction, way in (("ingress", "tx"), ("egress", "rx")):
         for _ in range(5):
             flow = data.draw(flows(direction))
-            meant = calico_allows(told, told.workloads[WEB], direction, flow)
-            passes = npol.allows(POD.interface, way, flow)
+            meant = calico.pod(told.workloads[WEB], flow, direction)
+            passes = npol.allows(POD.interface, flow, way)
             assert passes == meant or (not exact and not passes), (direction, flow, found(here).statuses)
 
 

@@ -1,0 +1,35 @@
+"""A node with one pod and one uplink, and short words for what Felix tells of it."""
+
+from actors.policy import desired
+from actors.policy.desired import Outcome, World
+from actors.policy.model import FelixIpSet, PolicyId, Snapshot, WorkloadId
+from schemas.facts import PodInterface, Uplink
+from schemas.intents import Intent
+
+KEY = "default/web/eth0"
+WEB = WorkloadId("k8s", "default/web", "eth0")
+POD = PodInterface("tun-web", "/var/run/netns/web", ("10.0.0.1", "fd00::1"))
+UPLINK = Uplink("running", interface="uplink-eth0", host_tap="tap-eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
+
+
+def world(snapshot: Snapshot | None) -> World:
+    """This node, of which Felix has told that."""
+    return World("node1", snapshot, {KEY: POD}, {"eth0": UPLINK})
+
+
+def found(here: World) -> Outcome:
+    """What it comes to."""
+    return desired.outcome(here)
+
+
+def intents(here: World) -> dict[str, Intent]:
+    """All intents by key."""
+    return {each.key: each for each in found(here).intents()}
+
+
+def policy(name: str) -> PolicyId:
+    return PolicyId(name, namespace="default", kind="NetworkPolicy")
+
+
+def a_set(*members: str, kind: str = "net") -> FelixIpSet:
+    return FelixIpSet(kind, frozenset(members))
