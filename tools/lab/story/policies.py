@@ -32,8 +32,8 @@ def policies(shop: Shop) -> Iterator[Result]:
 
 
 def outcomes(shop: Shop, who: str, addresses: list[str], port: int) -> set[str]:
-    """What became of a connection to each of these."""
-    return {answer.outcome for address in addresses for answer in shop.ask(who, address, port)}
+    """What became of connections to these, made at the same time."""
+    return {answer.outcome for answer in shop.each(who, [(address, port) for address in addresses])}
 
 
 def through_the_service(shop: Shop) -> Result:

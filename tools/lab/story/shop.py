@@ -84,8 +84,12 @@ class Shop:
 
     def ask(self, who: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[Answer]:
         """The answers to so many new flows of a pod, or of the host outside."""
+        return self.each(who, [(address, port)] * times, protocol)
+
+    def each(self, who: str, targets: list[tuple[str, int]], protocol: str = "TCP") -> list[Answer]:
+        """The answers to one new flow to each of these addresses and ports, all at the same time."""
         name = who if who == OUTSIDE else f"{SPACE}/{who}"
-        return self.agents.ask({name: [Probe(protocol, address, port)] * times}, QUIET_MS)[name]
+        return self.agents.ask({name: [Probe(protocol, *target) for target in targets]}, QUIET_MS)[name]
 
     def by(self, who: str, address: str, port: int, protocol: str = "TCP", times: int = 90) -> Counter[str]:
         """Who answered how often; what was not answered counts by its outcome."""
