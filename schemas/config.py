@@ -92,7 +92,7 @@ plugins {
   plugin dpdk_plugin.so { disable }
 }
 buffers { buffers-per-numa 131072 }
-cnat { session-max 1048576 session-max-age 300 session-cleanup-timeout 0.01 }
+cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }
 """
 
 

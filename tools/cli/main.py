@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from tools.cli import lab, node
+from tools.cli import bench, lab, node
 from tools.cli.errors import UserError
 
 
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     node.add_parser(commands)
     lab.add_parser(commands)
+    bench.add_parser(commands)
     return made
 
 

@@ -32,7 +32,7 @@ socksvr { socket-name __VPPD_RUN__/vpp/vpp-api.sock }
 statseg { socket-name __VPPD_RUN__/vpp/stats.sock }
 buffers { page-size 4K buffers-per-numa 16384 }
 memory { main-heap-size 512M main-heap-page-size 4K }
-cnat { session-max 1048576 session-max-age 300 session-cleanup-timeout 0.01 }
+cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }
 plugins {
   plugin default { disable }
   plugin af_packet_plugin.so { enable }

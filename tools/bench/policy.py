@@ -1,0 +1,142 @@
+"""How long it takes until Felix's policies hold in VPP: all of them at once, one changed rule, one added member."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bus.peer import Peer
+from schemas.cnat import CnatFeature
+from schemas.facts import PodInterface, Uplink
+from schemas.intents import Loopback
+from schemas.npol import interface_policies_key, ip_set_key, policy_key
+from schemas.proto import felixbackend_pb2 as pb
+from tools.bench.rig import INTENT, Rig, quantiles_ms, rig
+from tools.lab.felix.driver import LENGTH
+
+POD, TUN = "bench/pod/eth0", "pod/bench/pod/eth0"
+SET = "members"
+CHANGES = 50
+
+
+async def run(policies: int, members: int, vpp: str) -> dict[str, Any]:
+    """The measurement. Raises BenchFailed."""
+    async with rig("policy", vpp, "guard", "cni") as (made, peers):
+        _interface(peers)
+        felix = await _connect(made)
+        began = time.monotonic()
+        for message in _snapshot(policies, members):
+            felix.say(message)
+        keys = {policy_key(f"calico/{_name(number)}") for number in range(policies)}
+        keys |= {interface_policies_key(TUN), ip_set_key(f"s:{SET}")}
+        before = made.applied.get(interface_policies_key(TUN), 0)
+        await made.until(
+            lambda: keys <= made.applied.keys() and made.applied[interface_policies_key(TUN)] != before,
+            "every policy holds",
+        )
+        cold_s = time.monotonic() - began
+        cold = await made.counter("vpp-writer", "vpp_writes_total")
+        rules = [await _changed(made, felix, _rule_change(n), policy_key(f"calico/{_name(n)}")) for n in range(CHANGES)]
+        after_rules = await made.counter("vpp-writer", "vpp_writes_total")
+        grown = [await _changed(made, felix, _member(n), ip_set_key(f"s:{SET}")) for n in range(CHANGES)]
+        after_members = await made.counter("vpp-writer", "vpp_writes_total")
+        return {
+            "policies": policies,
+            "members": members,
+            "vpp": vpp,
+            "cold": {"seconds": round(cold_s, 2), "messages": cold},
+            "one_changed_rule": {**quantiles_ms(rules), "messages_each": (after_rules - cold) / CHANGES},
+            "one_added_member": {**quantiles_ms(grown), "messages_each": (after_members - after_rules) / CHANGES},
+            "peak_memory_mb": made.peak_mb(),
+        }
+
+
+class Felix:
+    """Felix's side of the socket; what it is told back is read and dropped."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._sequence = 0
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while await reader.read(1 << 16):
+            continue
+
+    def say(self, message: pb.ToDataplane) -> None:
+        message.sequence_number = self._sequence
+        self._sequence += 1
+        data = message.SerializeToString()
+        self._writer.write(LENGTH.pack(len(data)) + data)
+
+
+async def _connect(made: Rig) -> Felix:
+    path = Path(made.environment["VPPD_FELIX_SOCKET"])
+    key = interface_policies_key(TUN)
+    await made.until(lambda: path.exists() and key in made.applied, "the pod is closed, Felix is waited for", 30.0)
+    return Felix(*await asyncio.open_unix_connection(path))
+
+
+def _interface(peers: dict[str, Peer]) -> None:
+    """A pod's interface in VPP: for policies a loopback does."""
+    loop, feature = Loopback(TUN, "02:00:00:00:00:0a", "bench"), CnatFeature(TUN)
+    peers["cni"].publish(INTENT, {loop.key: loop, feature.key: feature})
+    peers["cni"].publish("pod-interface", {POD: PodInterface(TUN, "", ("10.0.0.1",))})
+    uplink = Uplink("running", addresses=("192.0.2.1/24",))
+    peers["guard"].publish("uplink", {"eth0": uplink})
+
+
+def _name(number: int) -> str:
+    return f"NetworkPolicy/bench/{number}"
+
+
+def _id(number: int) -> pb.PolicyID:
+    return pb.PolicyID(name=str(number), namespace="bench", kind="NetworkPolicy")
+
+
+def _policy(number: int, port: int) -> pb.ToDataplane:
+    rules = [
+        pb.Rule(
+            action="allow",
+            protocol=pb.Protocol(name="tcp"),
+            src_ip_set_ids=[SET],
+            dst_ports=[pb.PortRange(first=port, last=port)],
+        ),
+        pb.Rule(action="allow", src_net=[f"172.{16 + (number >> 8 & 15)}.{number & 255}.0/24"]),
+    ]
+    update = pb.ActivePolicyUpdate(id=_id(number), policy=pb.Policy(inbound_rules=rules))
+    return pb.ToDataplane(active_policy_update=update)
+
+
+def _snapshot(policies: int, members: int) -> Iterator[pb.ToDataplane]:
+    yield pb.ToDataplane(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+    some = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}/32" for n in range(members)]
+    yield pb.ToDataplane(ipset_update=pb.IPSetUpdate(id=SET, members=some, type=pb.IPSetUpdate.NET))
+    for number in range(policies):
+        yield _policy(number, 1000 + number % 1000)
+    tier = pb.TierInfo(name="default", ingress_policies=map(_id, range(policies)), default_action="Deny")
+    update = pb.WorkloadEndpointUpdate(
+        id=pb.WorkloadEndpointID(orchestrator_id="k8s", workload_id="bench/pod", endpoint_id="eth0"),
+        endpoint=pb.WorkloadEndpoint(state="active", tiers=[tier]),
+    )
+    yield pb.ToDataplane(workload_endpoint_update=update)
+    yield pb.ToDataplane(in_sync=pb.InSync())
+
+
+def _rule_change(number: int) -> pb.ToDataplane:
+    return _policy(number, 20000 + number)
+
+
+def _member(number: int) -> pb.ToDataplane:
+    update = pb.IPSetDeltaUpdate(id=SET, added_members=[f"198.51.{number >> 8}.{number & 255}/32"])
+    return pb.ToDataplane(ipset_delta_update=update)
+
+
+async def _changed(made: Rig, felix: Felix, message: pb.ToDataplane, key: str) -> float:
+    """Seconds until VPP holds what the message changes."""
+    before = made.applied[key]
+    began = time.monotonic()
+    felix.say(message)
+    await made.until(lambda: made.applied.get(key, before) != before, f"the change of {key}")
+    return time.monotonic() - began

@@ -1,0 +1,174 @@
+"""A node without a network: bus, VPP, writer and one manager as processes, told facts by the benchmark itself."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bus.peer import Change, Peer
+from schemas.statuses import Applied
+from schemas.topics import INTENT, status_word
+
+NODE = "bench"
+READY_S_MAX = 30.0
+DONE_S_MAX = 600.0
+STARTUP_CONF = """\
+unix {{ nodaemon runtime-dir {run} cli-listen {run}/cli.sock pidfile {run}/vpp.pid poll-sleep-usec 50 }}
+cpu {{ workers 0 }}
+socksvr {{ socket-name {run}/vpp-api.sock }}
+statseg {{ size 256M page-size 4K socket-name {run}/stats.sock }}
+memory {{ main-heap-page-size 4K main-heap-size 2G }}
+buffers {{ buffers-per-numa 4096 page-size 4K }}
+cnat {{ session-max 65536 translation-db-buckets 65536 translation-db-memory 64M }}
+plugins {{
+  plugin default {{ disable }}
+  plugin cnat_plugin.so {{ enable }}
+  plugin npol_plugin.so {{ enable }}
+}}
+"""
+
+
+class BenchFailed(Exception):
+    """Something of the rig does not work; the text says what."""
+
+
+class Rig:
+    """The processes, and what the manager under test has had applied."""
+
+    def __init__(self, directory: Path, manager: str, vpp: str) -> None:
+        self.directory, self.manager, self.vpp = directory, manager, vpp
+        self.run = directory / "run"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.peer = Peer("bench", self.run / "bus")
+        self.applied: dict[str, int] = {}  # intent key -> generation that VPP holds
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "NODENAME": NODE,
+            "VPPD_RUN": str(self.run),
+            "VPPD_STATE": str(self.directory / "state"),
+            "SERVICE_PREFIX": "10.96.0.0/12",
+            "VPPD_POLICY": "felix",
+            "VPPD_FELIX_SOCKET": str(self.directory / "felix.sock"),
+        }
+
+    def start(self) -> None:
+        """Everything; it finds together by itself."""
+        vpp_run = self.run / "vpp"
+        vpp_run.mkdir(parents=True)
+        (vpp_run / "startup.conf").write_text(STARTUP_CONF.format(run=vpp_run))
+        preload = os.environ.get("VPPD_VPP_PRELOAD", "")
+        self._start("vpp", [self.vpp, "-c", str(vpp_run / "startup.conf")], {"LD_PRELOAD": preload} if preload else {})
+        for name, module in (
+            ("bus", "bus"),
+            ("vpp-writer", "actors.vpp_writer"),
+            (self.manager, f"actors.{self.manager}"),
+        ):
+            self._start(name, [sys.executable, "-m", module], {})
+
+    def _start(self, name: str, command: list[str], more: Mapping[str, str]) -> None:
+        with (self.directory / f"{name}.log").open("ab") as log:
+            environment = {**self.environment, **more}
+            self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+    def stop(self) -> None:
+        """Ends what was started, the bus last."""
+        for process in reversed(self.processes.values()):
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    async def listen(self) -> None:
+        """Hears what becomes of the manager's intents."""
+        self.peer.subscribe(status_word(self.manager), "vpp-writer")
+        self.peer.subscribe("process", "bus")
+
+    async def until(self, condition: Callable[[], bool], what: str, within_s: float = DONE_S_MAX) -> float:
+        """Waits. Returns seconds. Raises BenchFailed."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > within_s:
+                raise BenchFailed(f"not within {within_s:.0f} s: {what}; logs in {self.directory}")
+            self.take(await self.peer.changes(0.5))
+        return time.monotonic() - began
+
+    def take(self, events: list[Any]) -> None:
+        """Keeps statuses up to date."""
+        for event in events:
+            if isinstance(event, Change) and event.word == status_word(self.manager):
+                if isinstance(event.value, Applied):
+                    self.applied[event.key] = event.value.generation
+                else:
+                    self.applied.pop(event.key, None)
+
+    def ready(self, *names: str) -> bool:
+        """Do these processes say that they are ready?"""
+        rows = self.peer.rows("process", "bus")
+        return all(name in rows and rows[name].ready for name in names)
+
+    async def counter(self, process: str, name: str) -> int:
+        """A counter as the process reports it now (heartbeats come twice a second)."""
+        await asyncio.sleep(1.2)
+        self.take(await self.peer.changes(0.1))
+        row = self.peer.rows("process", "bus").get(process)
+        return int(row.counters.get(name, 0)) if row else 0
+
+    def peak_mb(self) -> dict[str, float]:
+        """VmHWM of each process, MB."""
+        return {name: _peak_mb(process.pid) for name, process in self.processes.items()}
+
+
+def _peak_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+@asynccontextmanager
+async def rig(manager: str, vpp: str, *others: str) -> AsyncIterator[tuple[Rig, dict[str, Peer]]]:
+    """A running rig and peers that speak as `others`. Takes all of it away."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vppd-bench-")))
+        made = Rig(directory, manager, vpp)
+        made.start()
+        stack.callback(made.stop)
+        await made.listen()
+        await stack.enter_async_context(made.peer)
+        peers = {name: await stack.enter_async_context(Peer(name, made.run / "bus")) for name in others}
+        await made.until(lambda: made.ready("vpp-writer"), "the writer is ready", READY_S_MAX)
+        yield made, peers
+
+
+def quantiles_ms(seconds: list[float]) -> dict[str, float]:
+    """p50, p99 and the slowest, milliseconds."""
+    ordered = sorted(seconds)
+    shares = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
+    last = len(ordered) - 1
+    return {name: round(ordered[min(last, int(share * len(ordered)))] * 1000, 1) for name, share in shares.items()}
+
+
+def table(result: Mapping[str, Any], indent: str = "") -> str:
+    """A result for people."""
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{key}", table(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key:<{28 - len(indent)}}{value}")
+    return "\n".join(lines)
+
+
+__all__ = ["INTENT", "BenchFailed", "Rig", "quantiles_ms", "rig", "table"]

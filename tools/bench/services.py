@@ -1,0 +1,75 @@
+"""How long it takes until Services are translations in VPP: all of them at once, and one changed endpoint."""
+
+import time
+from typing import Any
+
+from bus.peer import Peer
+from schemas.cnat import translation_key
+from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
+from tools.bench.rig import NODE, Rig, quantiles_ms, rig
+
+TCP = 6
+CHANGES = 50
+
+
+async def run(services: int, endpoints: int, vpp: str) -> dict[str, Any]:
+    """The measurement. Raises BenchFailed."""
+    async with rig("services", vpp, "kube-watch", "guard", "cni") as (made, peers):
+        facts = _facts(services, endpoints)
+        began = time.monotonic()
+        for name, word in (("guard", "uplink"), ("cni", "pod-interface")):
+            peers[name].publish(word, {})
+        for word, rows in facts.items():
+            peers["kube-watch"].publish(word, rows)
+        keys = {translation_key(TCP, _vip(number), 80) for number in range(services)}
+        await made.until(lambda: len(keys & made.applied.keys()) == services, "every Service is translated")
+        cold_s = time.monotonic() - began
+        cold = await made.counter("vpp-writer", "vpp_writes_total")
+        changes = [await _change(made, peers["kube-watch"], number, endpoints) for number in range(CHANGES)]
+        written = await made.counter("vpp-writer", "vpp_writes_total")
+        return {
+            "services": services,
+            "endpoints_each": endpoints,
+            "vpp": vpp,
+            "cold": {"seconds": round(cold_s, 2), "messages": cold},
+            "one_changed_endpoint": {**quantiles_ms(changes), "messages_each": (written - cold) / CHANGES},
+            "peak_memory_mb": made.peak_mb(),
+        }
+
+
+def _facts(services: int, endpoints: int) -> dict[str, dict[str, Any]]:
+    return {
+        "node": {NODE: Node(ip4="192.0.2.1/24")},
+        "bgp-configuration": {},
+        "ip-pool": {},
+        "service": {f"bench/{n}": _service(n) for n in range(services)},
+        "endpoint-slice": {f"bench/{n}": _slice(n, endpoints, 0) for n in range(services)},
+    }
+
+
+def _vip(number: int) -> str:
+    return f"10.{96 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+
+def _service(number: int) -> Service:
+    return Service(cluster_ips=(_vip(number),), ports=(ServicePort(80, name="web"),), created="2026-01-01T00:00:00Z")
+
+
+def _slice(number: int, endpoints: int, change: int) -> EndpointSlice:
+    """`change`: the last endpoint has another address each time."""
+    last = endpoints - 1
+    some = tuple(
+        Endpoint((f"10.{number >> 8 & 63}.{number & 255}.{(n + change * (n == last)) % 254 + 1}",), node=NODE)
+        for n in range(endpoints)
+    )
+    return EndpointSlice(f"bench/{number}", 4, (SlicePort(8080, name="web"),), some)
+
+
+async def _change(made: Rig, watch: Peer, number: int, endpoints: int) -> float:
+    """One endpoint of one Service; seconds until VPP holds it."""
+    key = translation_key(TCP, _vip(number), 80)
+    before = made.applied[key]
+    began = time.monotonic()
+    watch.say("endpoint-slice", f"bench/{number}", _slice(number, endpoints, 7))
+    await made.until(lambda: made.applied.get(key, before) != before, f"the change of Service {number}")
+    return time.monotonic() - began
