@@ -1,0 +1,134 @@
+"""One rule of Felix's as VPP's, and sets, case by case."""
+
+from typing import Any
+
+import pytest
+
+from actors.policy import ipsets
+from actors.policy.model import FelixIpSet, FelixRule
+from actors.policy.rules import Sets, compiled
+from schemas.npol import Match, Rule
+from tests.unit.policy.worlds import a_set
+
+SETS = {
+    "net": a_set("10.0.0.0/24", "10.1.0.0/24"),
+    "small": a_set("10.0.0.7/32", "10.2.0.0/16"),
+    "ports": a_set("10.0.0.1,tcp:80", "10.0.0.1,udp:53", kind="ip-port"),
+    "damaged": a_set("10.0.0.0/24", "10.0.0.0/33"),
+}
+
+
+def rule(action: str, **fields: Any) -> tuple[Rule | None, list[str]]:
+    return compiled(FelixRule(action, **fields), Sets({name: ipsets.made(name, each) for name, each in SETS.items()}))
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({}, Rule("allow")),
+        ({"protocol": "tcp"}, Rule("allow", 6)),
+        ({"protocol": 132}, Rule("allow", 132)),
+        ({"not_protocol": "UDP"}, Rule("allow", None, 17)),
+        ({"src_net": ("10.0.0.7/24",)}, Rule("allow", source=Match(("10.0.0.0/24",)))),
+        ({"ip_version": 6}, Rule("allow", source=Match(("::/0",)))),
+        ({"ip_version": 4, "dst_net": ("10.0.0.0/8", "::/0")}, Rule("allow", destination=Match(("10.0.0.0/8",)))),
+        ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 0}, Rule("allow", 1)),
+        ({"protocol": "icmpv6", "not_icmp_type": 3}, Rule("allow", 58)),
+        ({"not_dst_ip_set_ids": ("net",)}, Rule("allow", not_destination=Match(sets=("s:net",)))),
+    ],
+)
+def test_a_condition_becomes_its_word(told: dict[str, Any], meant: Rule) -> None:
+    assert rule("allow", **told) == (meant, [])
+
+
+def test_named_ports_are_beside_the_numbers() -> None:
+    made, problems = rule("allow", protocol=6, dst_ports=((80, 90),), dst_named_port_ip_set_ids=("ports",))
+    name = ipsets.made("ports", SETS["ports"]).intent.name
+    assert made == Rule("allow", 6, destination=Match(ports=((80, 90),), port_sets=(name,)))
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ip_version": 4, "src_net": ("fd00::/8",)},
+        {"protocol": "icmp", "icmp_type": 3},
+        {"protocol": "icmp", "icmp_type": 8, "icmp_code": 1},
+        {"protocol": "icmp", "not_icmp_type": 8},
+    ],
+)
+def test_a_rule_that_can_never_match_is_left_out(told: dict[str, Any]) -> None:
+    assert rule("allow", **told) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"src_ip_set_ids": ("missing",)},
+        {"src_ip_set_ids": ("ports",)},
+        {"not_src_ip_set_ids": ("damaged",)},
+        {"not_src_net": ("10.0.0.0/33",)},
+        {"src_net": ("10.0.0.0/33",)},
+        {"protocol": "what"},
+        {"protocol": 300},
+        {"dst_ports": ((80, 80),)},
+        {"protocol": 6, "dst_ports": ((90, 80),)},
+        {"protocol": 6, "dst_ports": ((80, 80),), "dst_ip_port_set_ids": ("ports",)},
+        {"not_icmp_type": 8},
+    ],
+)
+def test_what_cannot_be_said_is_reported_and_lets_nothing_pass(told: dict[str, Any]) -> None:
+    allowing, passing = rule("allow", **told), rule("pass", **told)
+    assert allowing[0] is None
+    assert allowing[1]
+    assert passing[0] is not None
+    assert passing[0].action == "deny"
+    assert passing[1]
+
+
+def test_a_rule_that_denies_does_so_without_what_cannot_be_said() -> None:
+    made, problems = rule("deny", protocol="tcp", src_ip_set_ids=("damaged",))
+    assert made == Rule("deny", 6)
+    assert len(problems) == 1
+
+
+def test_a_damaged_set_still_names_who_is_let_in() -> None:
+    made, problems = rule("allow", src_ip_set_ids=("damaged",))
+    assert made == Rule("allow", source=Match(sets=("s:damaged",)))
+    assert problems == []
+
+
+def test_logging_is_left_out_and_an_unknown_action_denies() -> None:
+    assert rule("log") == (None, [])
+    made, problems = rule("shout")
+    assert made == Rule("deny")
+    assert "shout" in problems[0]
+
+
+def test_several_sets_that_must_all_hold_become_their_intersection() -> None:
+    sets = Sets({name: ipsets.made(name, each) for name, each in SETS.items()})
+    made, _ = compiled(FelixRule("allow", src_ip_set_ids=("net", "small")), sets)
+    assert made is not None
+    (name,) = made.source.sets
+    assert sets.used[name].members == ("10.0.0.7/32",)
+
+
+def test_members_are_canonical_sorted_and_each_once() -> None:
+    assert ipsets.made("x", a_set("10.0.0.9/24", "10.0.0.0/24", "FD00::1/128")).intent.members == (
+        "10.0.0.0/24",
+        "fd00::1/128",
+    )
+    assert ipsets.made("x", a_set("10.0.0.1,tcp:80", kind="ip-port")).intent.members == ("10.0.0.1,6,80",)
+
+
+@pytest.mark.parametrize("member", ["10.0.0.1", "10.0.0.1,tcp", "10.0.0.1,gre:1", "10.0.0.1,tcp:70000", "x,tcp:1"])
+def test_a_member_that_cannot_be_read_is_named_and_left_out(member: str) -> None:
+    made = ipsets.made("x", a_set(member, "10.0.0.1,udp:1", kind="ip-port"))
+    assert made.intent.members == ("10.0.0.1,17,1",)
+    assert len(made.problems) == 1
+    assert repr(member) in made.problems[0]
+
+
+def test_a_set_of_addresses_with_ports_gets_another_name_when_it_changes() -> None:
+    one, other = (ipsets.made("x", FelixIpSet("ip-port", frozenset(m))).intent for m in (["10.0.0.1,tcp:1"], []))
+    assert one.name != other.name

@@ -1,0 +1,72 @@
+"""Tiers in VPP's two stages: which policies an interface gets, and where the limits are."""
+
+from collections.abc import Sequence
+
+from actors.policy.model import FelixPolicy, FelixRule, PolicyId, Snapshot, Tier, Workload
+from schemas.npol import InterfacePolicies, Policy
+from tests.unit.policy.worlds import KEY, POD, WEB, found, intents, policy, world
+
+ALLOW, PASS, DENY = (FelixPolicy((FelixRule(action, protocol=6),)) for action in ("allow", "pass", "deny"))
+PROFILE = {"p": FelixPolicy((FelixRule("allow"),), (FelixRule("allow"),))}
+
+
+def told(*policies: FelixPolicy, default: str = "Deny") -> Snapshot:
+    """A tier of each policy, in order: a, b, c..., on ingress."""
+    names = [policy(name) for name in "abcdef"[: len(policies)]]
+    tiers = tuple(Tier(name.name, ingress=(name,), default_action=default) for name in names)
+    table: dict[PolicyId, FelixPolicy] = dict(zip(names, policies, strict=True))
+    workload = Workload(profiles=("p",), tiers=tiers)
+    return Snapshot(policies=table, profiles=PROFILE, workloads={WEB: workload}, in_sync=True)
+
+
+def held(snapshot: Snapshot) -> InterfacePolicies:
+    intent = intents(world(snapshot))[f"interface-policies/{POD.interface}"]
+    assert isinstance(intent, InterfacePolicies)
+    return intent
+
+
+def short(names: Sequence[str]) -> list[str]:
+    return [name.removeprefix("calico/NetworkPolicy/default/").removeprefix("vppd/") for name in names]
+
+
+def test_tiers_that_never_pass_are_one_list() -> None:
+    intent = held(told(ALLOW, DENY))
+    assert short(intent.tx) == ["from-host", "a", "deny-all", "b", "deny-all"]
+    assert (intent.tx_default, intent.profiles, intent.tx_profile_default) == ("pass", ("profile/p",), "deny")
+
+
+def test_a_tier_whose_default_is_pass_has_no_end() -> None:
+    assert short(held(told(ALLOW, DENY, default="Pass")).tx) == ["from-host", "a", "b"]
+
+
+def test_a_last_tier_that_passes_goes_on_to_the_profiles() -> None:
+    intent = held(told(ALLOW, PASS))
+    assert short(intent.tx) == ["from-host", "a", "deny-all", "b", "deny-all"]
+    assert intent.profiles == ("profile/p",)
+
+
+def test_tiers_behind_one_that_passes_become_profiles_of_that_direction() -> None:
+    intent = held(told(PASS, ALLOW))
+    assert short(intent.tx) == ["from-host", "a", "deny-all"]
+    assert short(intent.profiles) == ["profile/p#rx", "b#tx", "deny-all#tx", "profile/p#tx"]
+
+
+def test_where_several_tiers_pass_all_is_written_out_as_one_policy() -> None:
+    snapshot = told(PASS, PASS, ALLOW)
+    names = held(snapshot).tx
+    assert names[0] == "vppd/from-host"
+    assert names[1].startswith("vppd/chain/")
+    chain = intents(world(snapshot))[f"policy/{names[1]}"]
+    assert isinstance(chain, Policy)
+    assert [(rule.action, rule.protocol) for rule in chain.tx][:2] == [("allow", 6), ("deny", 6)]
+
+
+def test_what_would_be_written_out_without_end_is_closed_and_reported() -> None:
+    passing = FelixPolicy(tuple(FelixRule("pass", src_net=(f"10.0.{n}.0/24",)) for n in range(60)))
+    result = found(world(told(passing, passing, FelixPolicy((FelixRule("allow"),) * 60))))
+    intent = result.attached[f"interface-policies/{POD.interface}"].intent
+    assert short(intent.tx) == ["from-host", "deny-all"]
+    assert intent.tx_default == "deny"
+    status = result.statuses[f"workload/{KEY}"]
+    assert status.state == "error"
+    assert "rules" in status.problems[0]
