@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # command : Debian package
-TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client
+TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make
 
 .PHONY: demo test check lab contract bench clean setup tools
 
@@ -24,6 +24,10 @@ check: setup ## style, types, import contracts
 lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)
 	$(VENV)/bin/vppd lab up $(if $(VPP),--vpp $(VPP))
 
+bench: setup ## how long services and policies take; VPP=/path/to/vpp measures real VPP
+	$(VENV)/bin/vppd bench services $(if $(VPP),--vpp $(VPP))
+	$(VENV)/bin/vppd bench policy $(if $(VPP),--vpp $(VPP))
+
 contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/contract
 
@@ -37,6 +41,7 @@ tools:
 	@missing=(); for pair in $(TOOLS); do \
 	  command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv); \
+	ls /usr/lib/*/libc.a >/dev/null 2>&1 || missing+=(libc6-dev); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	  echo "installing $${missing[*]}"; \
 	  sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
