@@ -8,6 +8,7 @@ known to VPP, and to TCP (TIME_WAIT, 60 s).
 
 import errno
 import socket
+from math import gcd
 import time
 
 PORTS = range(33000, 49000)  # above node ports, below those that VPP takes for source NAT
@@ -23,7 +24,7 @@ class FreshPorts:
 
     def take(self) -> int:
         """The next one."""
-        self._next = (self._next + 1) % len(PORTS)
+        self._next = (self._next + self._stride) % len(PORTS)
         return PORTS[self._next]
 
     def bound(self, kind: int, target: str, port: int = 0) -> socket.socket:
