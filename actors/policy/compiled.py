@@ -43,10 +43,13 @@ class Cache:
     def policy(self, name: str, told: FelixPolicy) -> Compiled:
         """The policy as VPP should hold it under `name`."""
         uses = tuple(self.known.get(each) for each in _names(told))
-        held = self._policies.get(name)
-        if held is not None and held[0] is told and len(held[1]) == len(uses) and all(map(_is, held[1], uses)):
-            return held[2]
-        done = compile_policy(name, told, Sets(self.known))
+        before, used, held = self._policies.get(name, (None, (), None))
+        if held is not None and before is told and all(map(_is, used, uses)):
+            return held
+        done = None
+        if held is not None and before is told and all(map(_alike, used, uses)):
+            done = _with_members(held, uses)
+        done = done or compile_policy(name, told, Sets(self.known))
         self._policies[name] = (told, uses, done)
         return done
 
@@ -85,6 +88,22 @@ def names_used(rule: Rule) -> Iterator[str]:
 
 def _is(one: object, other: object) -> bool:
     return one is other
+
+
+def _alike(one: ipsets.Made | None, other: ipsets.Made | None) -> bool:
+    """Do rules read the same with either? They tell a set's name and type, and whether it is whole."""
+    if one is None or other is None:
+        return one is other
+    same = (one.intent.name, one.intent.type) == (other.intent.name, other.intent.type)
+    return same and bool(one.problems) == bool(other.problems)
+
+
+def _with_members(held: Compiled, uses: tuple[ipsets.Made | None, ...]) -> Compiled | None:
+    """The same policy, its sets with the members of now; None if it has a set that is made of others."""
+    told = {made.intent.name: made.intent for made in uses if made is not None}
+    if not held.sets.keys() <= told.keys():
+        return None
+    return held._replace(sets={name: told[name] for name in held.sets})
 
 
 def _names(told: FelixPolicy) -> Iterator[str]:

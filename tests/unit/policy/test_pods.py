@@ -114,6 +114,16 @@ def test_a_change_of_a_set_touches_the_set_alone() -> None:
     assert {key for key in before | after if before.get(key) != after.get(key)} == {"ip-set/s:s"}
 
 
+def test_an_exception_that_becomes_unreadable_closes_the_rule_and_one_made_whole_opens_it() -> None:
+    rule = FelixRule("allow", not_src_ip_set_ids=("s",))
+    tiers = (Tier("default", (policy("a"),)),)
+    snapshot = told(Workload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}, ip_sets={"s": a_set()})
+    here = world(snapshot)
+    for members, open_ in (((), True), (("what?",), False), (("10.0.0.8/32",), True), (("10.0.0.9/32",), False)):
+        snapshot.ip_sets["s"] = a_set(*members)
+        assert Npol(intents(here).values()).allows(POD.interface, IN, "tx") is open_, members
+
+
 def test_statuses_name_what_is_wrong() -> None:
     tiers = (Tier("default", (policy("a"), policy("gone"))),)
     rule = FelixRule("allow", src_ip_set_ids=("s", "t"))
