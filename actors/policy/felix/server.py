@@ -36,6 +36,7 @@ class Connection:
         self.decoder = Decoder()
         self.problems: list[str] = []
         self.said: dict[Name, str] = {}
+        self.greeted = False
         self.told_in_sync = False
         self.sequence = 0
 
@@ -95,6 +96,7 @@ class FelixServer:
         mine = self.connection = Connection(writer)
         self._manager.runtime.peer.counters["felix_connections"] += 1
         self._manager.runtime.log.info("Felix connected")
+        self._changed.set()
         self._manager.runtime.wake("felix/connected")
         try:
             why = await self._hear(mine, reader)
@@ -172,9 +174,15 @@ class FelixServer:
     def _news(self) -> list[Any]:
         """Messages about what the present connection has not been told yet."""
         mine = self.connection
-        if mine is None or not mine.snapshot.in_sync:
+        if mine is None:
             return []
-        news = [_status(name, status) for name, status in self._wanted.items() if mine.said.get(name) != status]
+        greeting = [] if mine.greeted else [self._process_status()]
+        mine.greeted = True
+        if not mine.snapshot.in_sync:
+            return greeting
+        news = greeting + [
+            _status(name, status) for name, status in self._wanted.items() if mine.said.get(name) != status
+        ]
         news += [_gone(name) for name in mine.said if name not in self._wanted]
         mine.said = dict(self._wanted)
         if self._programmed and not mine.told_in_sync:

@@ -1,0 +1,320 @@
+"""Felix, a real bus, and the manager as a process: what is said on the bus of what Felix says on the socket."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from bus.peer import Peer
+from schemas.codec import fingerprint
+from schemas.facts import PodInterface, Uplink
+from schemas.intents import Intent
+from schemas.npol import InterfacePolicies, Policy
+from schemas.proto import felixbackend_pb2 as pb
+from schemas.statuses import Applied
+from schemas.topics import INTENT, status_word
+
+PATIENCE_S = 15.0
+TUN = "pod/d/web/eth0"
+LENGTH = struct.Struct("<Q")
+ID = pb.WorkloadEndpointID(orchestrator_id="k8s", workload_id="d/web", endpoint_id="eth0")
+
+
+class Felix:
+    """A connection to the manager's socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def say(self, **payload: Any) -> None:
+        await self.send(pb.ToDataplane(**payload).SerializeToString())
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(LENGTH.pack(len(data)) + data)
+        await self.writer.drain()
+
+    async def snapshot(self, port: int = 80, *, sync: bool = True) -> None:
+        """A pod with one policy that opens one port."""
+        await self.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+        await self.policy(port)
+        tier = pb.TierInfo(name="default", ingress_policies=[named()], default_action="Deny")
+        endpoint = pb.WorkloadEndpoint(state="active", tiers=[tier])
+        await self.say(workload_endpoint_update=pb.WorkloadEndpointUpdate(id=ID, endpoint=endpoint))
+        if sync:
+            await self.say(in_sync=pb.InSync())
+
+    async def policy(self, port: int) -> None:
+        rule = pb.Rule(
+            action="allow", protocol=pb.Protocol(name="tcp"), dst_ports=[pb.PortRange(first=port, last=port)]
+        )
+        update = pb.ActivePolicyUpdate(id=named(), policy=pb.Policy(inbound_rules=[rule]))
+        await self.say(active_policy_update=update)
+
+    async def hears(self, wanted: str) -> Any:
+        """The next message of that kind."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                (length,) = LENGTH.unpack(await self.reader.readexactly(LENGTH.size))
+                message = pb.FromDataplane.FromString(await self.reader.readexactly(length))
+                if message.WhichOneof("payload") == wanted:
+                    return getattr(message, wanted)
+
+
+def named() -> pb.PolicyID:
+    return pb.PolicyID(name="open", namespace="d", kind="NetworkPolicy")
+
+
+class Node:
+    """A bus, the manager, and peers in place of CNI, guard and writer. The writer applies everything it hears."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.socket = directory / "felix.sock"
+        self.environment = {
+            **os.environ,
+            "NODENAME": "n1",
+            "VPPD_RUN": str(directory / "run"),
+            "VPPD_STATE": str(directory / "state"),
+            "VPPD_POLICY": "felix",
+            "VPPD_FELIX_SOCKET": str(self.socket),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.heard = 0
+        self.connections: list[Felix] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, module: str) -> None:
+        with (self.directory / f"{module}.log").open("ab") as log:
+            command = [sys.executable, "-m", module]
+            self.processes[module] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def kill(self, module: str) -> None:
+        process = self.processes.pop(module)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def peer(self, name: str) -> Peer:
+        return Peer(name, self.directory / "run" / "bus")
+
+    async def __aenter__(self) -> "Node":
+        (self.directory / "run").mkdir()
+        self.start("bus")
+        self.start("actors.policy")
+        self.cni, self.guard, self.writer = self.peer("cni"), self.peer("guard"), self.peer("vpp-writer")
+        self.writer.subscribe(INTENT, "policy")
+        self.writer.subscribe("policy-status", "policy")
+        for peer in (self.cni, self.guard, self.writer):
+            await peer.__aenter__()
+        self.cni.publish("pod-interface", {"d/web/eth0": PodInterface(TUN, "", ("10.0.0.1",))})
+        self.guard.publish("uplink", {"eth0": Uplink("running", addresses=("192.0.2.1/24",))})
+        self._tasks.append(asyncio.create_task(self._apply()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for felix in self.connections:
+            felix.writer.close()
+            with contextlib.suppress(OSError):
+                await felix.writer.wait_closed()
+        for peer in (self.cni, self.guard, self.writer):
+            await peer.__aexit__()
+        for module in list(self.processes):
+            self.kill(module)
+
+    async def _apply(self) -> None:
+        while True:
+            self.heard += len([e for e in await self.writer.changes(1.0) if e.word == INTENT])
+            rows = self.intents()
+            applied = {key: Applied(fingerprint(intent), 1) for key, intent in rows.items()}
+            self.writer.publish(status_word("policy"), applied)
+
+    def intents(self) -> dict[str, Intent]:
+        return self.writer.rows(INTENT, "policy")
+
+    def ports(self) -> set[int]:
+        """The ports that the pod's policy opens; none while it is closed."""
+        held = self.intents().get(f"interface-policies/{TUN}")
+        assert held is None or isinstance(held, InterfacePolicies)
+        found = [self.intents().get(f"policy/{name}") for name in (held.tx if held else ())]
+        rules = [rule for policy in found if isinstance(policy, Policy) for rule in policy.tx]
+        return {port for rule in rules for port, _ in rule.destination.ports}
+
+    def closed(self) -> bool:
+        held = self.intents().get(f"interface-policies/{TUN}")
+        assert held is None or isinstance(held, InterfacePolicies)
+        return held is not None and held.tx == ("vppd/from-host",) and held.tx_default == "deny"
+
+    def problems(self) -> str:
+        told = self.writer.rows("policy-status", "policy").get("felix")
+        return " ".join(told.problems) if told else ""
+
+    async def felix(self) -> Felix:
+        await until(self.socket.exists, "the manager listens")
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self.connections.append(Felix(*await asyncio.open_unix_connection(self.socket)))
+                return self.connections[-1]
+            except OSError:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        await asyncio.sleep(0.02)
+
+
+def play(story: Callable[[Node], Awaitable[None]]) -> None:
+    async def tell() -> None:
+        with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
+            async with Node(Path(directory)) as node:
+                await story(node)
+
+    asyncio.run(tell())
+
+
+def test_a_pod_is_closed_until_felix_is_in_sync_and_then_as_felix_says() -> None:
+    async def story(node: Node) -> None:
+        await until(node.closed, "the pod is closed")
+        felix = await node.felix()
+        await felix.snapshot(sync=False)
+        status = await felix.hears("process_status_update")
+        assert status.uptime >= 0
+        assert node.closed()
+        await felix.say(in_sync=pb.InSync())
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        while (told := await felix.hears("workload_endpoint_status_update")).status.status != "up":
+            assert told.status.status == "down"  # VPP does not hold it yet
+        assert told.id.workload_id == "d/web"
+        await felix.hears("dataplane_in_sync")
+
+    play(story)
+
+
+def test_a_restarted_felix_that_says_the_same_changes_nothing() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        await felix.hears("dataplane_in_sync")
+        before, heard = node.intents(), node.heard
+        felix.writer.close()
+        again = await node.felix()
+        await again.snapshot()
+        await again.hears("dataplane_in_sync")
+        assert (node.intents(), node.heard) == (before, heard)
+
+    play(story)
+
+
+def test_what_a_restarted_felix_does_not_say_any_more_goes_only_when_it_is_in_sync() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        felix.writer.close()
+        again = await node.felix()
+        await again.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+        assert node.ports() == {80}
+        await again.say(in_sync=pb.InSync())
+        await until(node.closed, "the pod without an endpoint is closed")
+
+    play(story)
+
+
+def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        before, heard = node.intents(), node.heard
+        node.socket.unlink()
+        node.kill("actors.policy")
+        node.start("actors.policy")
+        again = await node.felix()
+        await again.snapshot(sync=False)
+        assert node.intents() == before
+        await again.say(in_sync=pb.InSync())
+        await again.hears("dataplane_in_sync")
+        assert (node.intents(), node.heard - heard) == (before, 0)
+        await again.policy(81)
+        await until(lambda: node.ports() == {81}, "the changed policy holds")
+
+    play(story)
+
+
+def test_messages_that_are_wrong_are_named_and_lose_nothing_else() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await felix.send(b"\xff\xff\xff\xff")
+        await felix.say(ipset_delta_update=pb.IPSetDeltaUpdate(id="unknown", added_members=["10.0.0.1"]))
+        await felix.say(active_policy_remove=pb.ActivePolicyRemove(id=pb.PolicyID(name="unknown")))
+        await felix.policy(82)
+        await until(lambda: node.ports() == {82}, "what came after holds")
+        for part in ("cannot be read", "ip_sets: unknown", "policies: unknown"):
+            assert part in node.problems()
+
+    play(story)
+
+
+def test_an_endpoint_before_its_policy_is_closed_and_opens_when_that_comes() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+        tier = pb.TierInfo(name="default", ingress_policies=[named()], default_action="Deny")
+        endpoint = pb.WorkloadEndpoint(state="active", tiers=[tier])
+        await felix.say(workload_endpoint_update=pb.WorkloadEndpointUpdate(id=ID, endpoint=endpoint))
+        await felix.say(in_sync=pb.InSync())
+        told = await felix.hears("workload_endpoint_status_update")
+        assert told.status.status == "error"
+        assert node.ports() == set()
+        await felix.policy(80)
+        await until(lambda: node.ports() == {80}, "the policy holds")
+
+    play(story)
+
+
+def test_a_length_that_no_message_has_ends_the_connection_and_nothing_else() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        felix.writer.write(LENGTH.pack(1 << 30))
+        async with asyncio.timeout(PATIENCE_S):
+            while await felix.reader.read(1 << 16):
+                continue
+        assert node.ports() == {80}
+        again = await node.felix()
+        await again.snapshot(83)
+        await until(lambda: node.ports() == {83}, "the next connection counts")
+
+    play(story)
+
+
+def test_a_truncated_message_waits_for_its_end_and_a_lost_connection_changes_nothing() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        felix.writer.write(LENGTH.pack(50) + b"half")
+        await felix.writer.drain()
+        felix.writer.close()
+        again = await node.felix()
+        await again.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+        assert node.ports() == {80}
+
+    play(story)
