@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actors.policy import hosts, wellknown, workloads
+from actors.policy.chains import Chains
 from actors.policy.compiled import Cache, Compiled
 from actors.policy.hosts import HostPolicies
 from actors.policy.model import FelixPolicy, PolicyId, Snapshot, WorkloadId
@@ -26,6 +27,7 @@ class World:
     pods: dict[str, PodInterface] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     cache: Cache = field(default_factory=Cache)
+    chains: Chains = field(default_factory=Chains)
 
 
 @dataclass
@@ -58,7 +60,7 @@ def outcome(world: World) -> Outcome:
         for pod in world.pods.values():
             _attach(found, workloads.closed(pod.interface, from_host))
         return found
-    book = _Book(snapshot, world.cache)
+    book = _Book(snapshot, world.cache, world.chains)
     _workloads(found, world, snapshot, book, from_host, wellknown.no_tunnels(known))
     own = HostPolicies(
         wellknown.workloads_to_host(known.to_host, pods),
@@ -74,8 +76,8 @@ def outcome(world: World) -> Outcome:
 class _Book:
     """Felix's policies by name, compiled when they are asked for."""
 
-    def __init__(self, snapshot: Snapshot, cache: Cache) -> None:
-        self._snapshot, self._cache = snapshot, cache
+    def __init__(self, snapshot: Snapshot, cache: Cache, chains: Chains) -> None:
+        self._snapshot, self._cache, self.chains = snapshot, cache, chains
         self.asked: dict[str, Compiled] = {}
         cache.learn(snapshot.ip_sets)
 
@@ -106,6 +108,7 @@ class _Book:
 
     def close(self) -> None:
         self._cache.forget(set(self.asked))
+        self.chains.forget()
 
 
 def _attach(found: Outcome, held: Attached) -> str:
@@ -125,7 +128,7 @@ def _workloads(
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
         profiles = book.profiles(endpoint.profiles, problems)
-        held = workloads.workload(pod.interface, endpoint, book.policy, profiles, from_host, no_tunnels)
+        held = workloads.workload(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
         found.workloads[name] = _attach(found, held)
         _say(found, f"workload/{key}", (*problems, *held.problems))
     for key in told:
@@ -144,7 +147,7 @@ def _hosts(found: Outcome, world: World, snapshot: Snapshot, book: _Book, own: H
         problems: list[str] = []
         endpoint = snapshot.host_endpoints[key]
         profiles = book.profiles(endpoint.profiles, problems)
-        attached = list(hosts.hosted(uplink, endpoint, book.policy, profiles, own))
+        attached = list(hosts.hosted(uplink, endpoint, book, profiles, own))
         found.hosts[key] = (*found.hosts.get(key, ()), *(_attach(found, held) for held in attached))
         problems += [text for held in attached for text in held.problems]
         before = found.statuses.get(f"host/{key}", PolicyStatus("up")).problems

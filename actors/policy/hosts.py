@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from actors.policy.compiled import Compiled
 from actors.policy.model import HostEndpoint, Tier
-from actors.policy.tiers import Find, Stages, stages
+from actors.policy.tiers import Book, Stages, stages
 from actors.policy.workloads import Attached, as_tiers, attached
 from schemas.facts import Uplink
 from schemas.npol import InterfacePolicies
@@ -52,28 +52,28 @@ def unhosted(uplink: Uplink, own: HostPolicies) -> Iterator[Attached]:
 
 
 def hosted(
-    uplink: Uplink, told: HostEndpoint, find: Find, profiles: tuple[Compiled, ...], own: HostPolicies
+    uplink: Uplink, told: HostEndpoint, book: Book, profiles: tuple[Compiled, ...], own: HostPolicies
 ) -> Iterator[Attached]:
     """With a host endpoint: the tap carries what ends at the host, the uplink what is forwarded."""
     problems = tuple(_unserved(told))
     first = as_tiers(told.untracked_tiers, "Pass")
     if uplink.host_tap:
-        tx, rx = (stages(way, (*first, *told.tiers), profiles, find) for way in ("tx", "rx"))
+        tx, rx = (stages(way, (*first, *told.tiers), profiles, book) for way in ("tx", "rx"))
         to_host = (own.workloads_to_host,) if own.workloads_to_host is not None else ()
         found = attached(
             uplink.host_tap, rx, tx, before_rx=(own.from_host, own.failsafe), before_tx=(*to_host, own.failsafe)
         )
         yield Attached(found.intent, found.policies, (*found.problems, *problems))
-    tx, rx = (_forward(way, first, told.forward_tiers, find) for way in ("tx", "rx"))
+    tx, rx = (_forward(way, first, told.forward_tiers, book) for way in ("tx", "rx"))
     if uplink.interface and (tx.policies or rx.policies):
         before_rx, before_tx = ((own.to_host,) if each.policies else () for each in (rx, tx))
         yield attached(uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True)
 
 
-def _forward(direction: str, first: tuple[Tier, ...], tiers: tuple[Tier, ...], find: Find) -> Stages:
+def _forward(direction: str, first: tuple[Tier, ...], tiers: tuple[Tier, ...], book: Book) -> Stages:
     """What is forwarded passes where no tier of its own has a say; profiles are not asked."""
-    silent = not stages(direction, tiers, (), find).policies
-    return stages(direction, (*first, *tiers), (), find, "allow" if silent else "deny")
+    silent = not stages(direction, tiers, (), book).policies
+    return stages(direction, (*first, *tiers), (), book, "allow" if silent else "deny")
 
 
 def _unserved(told: HostEndpoint) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Sets:
     def __init__(self, known: Mapping[str, ipsets.Made]) -> None:
         self._known = known
         self.used: dict[str, IpSet] = {}
+        self._both: dict[tuple[str, ...], str] = {}
 
     def use(self, names: Iterable[str], types: tuple[str, ...], *, needs_whole: bool) -> tuple[str, ...]:
         """VPP's names of these sets. Raises Unsaid for one that is missing, of another type, or damaged where it
@@ -60,7 +61,10 @@ class Sets:
 
     def both(self, names: Iterable[str]) -> tuple[str, ...]:
         """The same, for names of VPP's sets."""
-        return (self._keep(ipsets.intersection([self.used[name] for name in names])),)
+        key = tuple(names)
+        if key not in self._both:
+            self._both[key] = self._keep(ipsets.intersection([self.used[name] for name in key]))
+        return (self._both[key],)
 
     def _keep(self, intent: IpSet) -> str:
         self.used[intent.name] = intent

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from actors.policy.compiled import Compiled
 from actors.policy.model import Tier, Workload
-from actors.policy.tiers import Find, Stages, directed, stages
+from actors.policy.tiers import Book, Stages, directed, stages
 from schemas.npol import InterfacePolicies
 
 
@@ -25,7 +25,7 @@ def closed(interface: str, from_host: Compiled) -> Attached:
 def workload(
     interface: str,
     told: Workload,
-    find: Find,
+    book: Book,
     profiles: tuple[Compiled, ...],
     from_host: Compiled,
     no_tunnels: Compiled,
@@ -33,8 +33,8 @@ def workload(
     """The pod as Felix describes it."""
     if told.state != "active":
         return closed(interface, from_host)
-    tx = stages("tx", told.tiers, profiles, find)
-    rx = stages("rx", told.tiers, profiles, find)
+    tx = stages("tx", told.tiers, profiles, book)
+    rx = stages("rx", told.tiers, profiles, book)
     return attached(interface, rx, tx, before_rx=(no_tunnels,), before_tx=(from_host,))
 
 
