@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.peer import Peer
+from schemas import facts
 from schemas.codec import fingerprint
 from schemas.facts import PodInterface, Uplink
 from schemas.intents import Intent
@@ -75,7 +76,7 @@ def named() -> pb.PolicyID:
 class Node:
     """A bus, the manager, and peers in place of CNI, guard and writer. The writer applies everything it hears."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
         self.socket = directory / "felix.sock"
         self.environment = {
@@ -85,6 +86,7 @@ class Node:
             "VPPD_STATE": str(directory / "state"),
             "VPPD_POLICY": "felix",
             "VPPD_FELIX_SOCKET": str(self.socket),
+            **environment,
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.heard = 0
@@ -110,7 +112,8 @@ class Node:
         self.start("actors.policy")
         self.cni, self.guard, self.writer = self.peer("cni"), self.peer("guard"), self.peer("vpp-writer")
         self.writer.subscribe(INTENT, "policy")
-        self.writer.subscribe("policy-status", "policy")
+        for word in ("policy-status", "node", "ip-pool"):
+            self.writer.subscribe(word, "policy")
         for peer in (self.cni, self.guard, self.writer):
             await peer.__aenter__()
         self.cni.publish("pod-interface", {"d/web/eth0": PodInterface(TUN, "", ("10.0.0.1",))})
@@ -177,10 +180,10 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.02)
 
 
-def play(story: Callable[[Node], Awaitable[None]]) -> None:
+def play(story: Callable[[Node], Awaitable[None]], **environment: str) -> None:
     async def tell() -> None:
         with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-            async with Node(Path(directory)) as node:
+            async with Node(Path(directory), **environment) as node:
                 await story(node)
 
     asyncio.run(tell())
@@ -318,3 +321,21 @@ def test_a_truncated_message_waits_for_its_end_and_a_lost_connection_changes_not
         assert node.ports() == {80}
 
     play(story)
+
+
+def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_them() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        host = pb.HostMetadataV4V6Update(hostname="n2", ipv4_addr="192.0.2.2/24", labels={"zone": "a"})
+        pool = pb.IPAMPool(cidr="10.0.0.0/16", masquerade=True)
+        await felix.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
+        await felix.say(host_metadata_v4v6_update=host)
+        await felix.say(ipam_pool_update=pb.IPAMPoolUpdate(id="10.0.0.0-16", pool=pool))
+        await felix.say(in_sync=pb.InSync())
+        nodes, pools = (lambda word=word: node.writer.rows(word, "policy") for word in ("node", "ip-pool"))
+        await until(lambda: nodes() == {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}, "the node is told")
+        assert pools() == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
+        await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
+        await until(lambda: pools() == {}, "the pool is gone")
+
+    play(story, VPPD_NODE_SOURCE="felix")

@@ -1,0 +1,125 @@
+"""What a load balancer is told on a Service's health check port."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from actors.services.healthchecks import HealthChecks
+
+LOOPBACK = "127.0.0.1"
+PATIENCE_S = 10.0
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind((LOOPBACK, 0))
+        return int(made.getsockname()[1])
+
+
+async def get(port: int) -> tuple[int, dict[str, str], Any]:
+    """(status, headers, body) of one request."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: n\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    status, *lines = head.split("\r\n")
+    return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), json.loads(body)
+
+
+def play(story: Callable[[HealthChecks, list[str]], Awaitable[None]]) -> None:
+    async def tell() -> None:
+        woken: list[str] = []
+        peer = SimpleNamespace(counters=Counter[str]())
+        manager: Any = SimpleNamespace(runtime=SimpleNamespace(peer=peer, wake=woken.append))
+        checks = HealthChecks(manager, LOOPBACK)
+        running = asyncio.create_task(checks.run())
+        try:
+            await story(checks, woken)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await checks.stop()
+
+    asyncio.run(tell())
+
+
+async def listening(port: int, there: bool = True) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(LOOPBACK, port)
+            except OSError:
+                if not there:
+                    return
+            else:
+                writer.close()
+                await writer.wait_closed()
+                if there:
+                    return
+            await asyncio.sleep(0.02)
+
+
+def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -> None:
+    async def story(checks: HealthChecks, woken: list[str]) -> None:
+        port = free_port()
+        checks.wanted({port: ("d/web", 2)})
+        await listening(port)
+        status, headers, body = await get(port)
+        assert (status, headers["X-Load-Balancing-Endpoint-Weight"]) == (200, "2")
+        assert body["service"] == {"namespace": "d", "name": "web"}
+        assert body["localEndpoints"] == 2
+        checks.wanted({port: ("d/web", 0)})
+        assert (await get(port))[0] == 503
+
+    play(story)
+
+
+def test_a_port_that_is_not_wanted_any_more_is_closed() -> None:
+    async def story(checks: HealthChecks, woken: list[str]) -> None:
+        port = free_port()
+        checks.wanted({port: ("d/web", 1)})
+        await listening(port)
+        checks.wanted({})
+        await listening(port, there=False)
+
+    play(story)
+
+
+def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
+    async def story(checks: HealthChecks, woken: list[str]) -> None:
+        with socket.socket() as taken:
+            taken.bind((LOOPBACK, 0))
+            taken.listen()
+            port, other = int(taken.getsockname()[1]), free_port()
+            checks.wanted({port: ("d/taken", 1), other: ("d/web", 1)})
+            await listening(other)
+            assert "healthCheckNodePort" in checks.trouble("d/taken")
+            assert checks.trouble("d/web") == ""
+            assert any("d/taken" in text for text in checks.troubles())
+            assert woken
+
+    play(story)
+
+
+def test_who_says_nothing_sensible_is_counted_and_the_next_is_answered() -> None:
+    async def story(checks: HealthChecks, woken: list[str]) -> None:
+        port = free_port()
+        checks.wanted({port: ("d/web", 1)})
+        await listening(port)
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(b"\xff" * 200_000)
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            await writer.wait_closed()
+        assert (await get(port))[0] == 200
+
+    play(story)
