@@ -332,10 +332,14 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
         await felix.say(host_metadata_v4v6_update=host)
         await felix.say(ipam_pool_update=pb.IPAMPoolUpdate(id="10.0.0.0-16", pool=pool))
         await felix.say(in_sync=pb.InSync())
-        nodes, pools = (lambda word=word: node.writer.rows(word, "policy") for word in ("node", "ip-pool"))
-        await until(lambda: nodes() == {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}, "the node is told")
-        assert pools() == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
+
+        def told(word: str) -> dict[str, Any]:
+            return node.writer.rows(word, "policy")
+
+        wanted = {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}
+        await until(lambda: told("node") == wanted, "the node is told")
+        assert told("ip-pool") == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
         await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
-        await until(lambda: pools() == {}, "the pool is gone")
+        await until(lambda: told("ip-pool") == {}, "the pool is gone")
 
     play(story, VPPD_NODE_SOURCE="felix")
