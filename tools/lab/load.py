@@ -18,7 +18,7 @@ from itertools import cycle
 import msgspec
 from msgspec import Struct
 
-from tools.lab.agent.ports import FreshPorts
+from tools.lab.agent.ports import LOAD_LANE, FreshPorts
 
 PATIENCE_S = 5.0  # longer than the kernel needs to send a lost SYN again, twice
 DENIED_S = 0.5
@@ -61,7 +61,7 @@ class Load:
 
     def __init__(self) -> None:
         self.account = Account()
-        self._ports = FreshPorts()
+        self._ports = FreshPorts(LOAD_LANE)
         self._began = time.monotonic()
         self._open: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()

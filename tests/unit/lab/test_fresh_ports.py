@@ -2,16 +2,21 @@
 
 import socket
 
-from tools.lab.agent.ports import PORTS, FreshPorts
+from tools.lab.agent.ports import AGENT_LANE, LANES, LOAD_LANE, PORTS, FreshPorts
 
 
-def test_every_port_comes_once_before_any_comes_again() -> None:
-    ports = FreshPorts()
-    assert {ports.take() for _ in PORTS} == set(PORTS)
+def test_a_port_does_not_come_again_before_half_of_all_have_come() -> None:
+    ports = FreshPorts(AGENT_LANE)
+    taken = [ports.take() for _ in range(len(PORTS) // LANES)]
+    assert len(set(taken)) == len(taken)
+
+
+def test_processes_side_by_side_share_no_port() -> None:
+    one, other = FreshPorts(AGENT_LANE), FreshPorts(LOAD_LANE)
+    assert not {one.take() for _ in range(5000)} & {other.take() for _ in range(5000)}
 
 
 def test_a_port_that_is_taken_is_passed_over() -> None:
-    ports, twin = FreshPorts(), FreshPorts()
-    twin.__dict__.update(ports.__dict__)
+    ports, twin = FreshPorts(AGENT_LANE), FreshPorts(AGENT_LANE)
     with ports.bound(socket.SOCK_STREAM, "127.0.0.1") as first, twin.bound(socket.SOCK_STREAM, "127.0.0.1") as second:
         assert first.getsockname()[1] != second.getsockname()[1]

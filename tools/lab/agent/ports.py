@@ -1,31 +1,32 @@
 """Source ports that were not used lately.
 
 VPP remembers what it decided on a flow for as long as packets of it come, and for a while after. A flow that took the
-port of an earlier one would be told that one's fate, not what holds now: so ports go round all of a wide range.
-Where a process begins hangs on the time, so that one does not take the ports of the one before it: those are still
-known to VPP, and to TCP (TIME_WAIT, 60 s).
+port of an earlier one would be told that one's fate, not what holds now; TCP remembers too (TIME_WAIT, 60 s). So which
+port is next hangs on the time: whatever process asks, a port comes again after three minutes at the earliest.
 """
 
 import errno
 import socket
-from math import gcd
 import time
 
-PORTS = range(33000, 49000)  # above node ports, below those that VPP takes for source NAT
+# Neither node ports nor those that VPP takes for source NAT.
+PORTS = (*range(10_000, 30_000), *range(33_000, 49_000))
 TRIES_MAX = 200
-PORTS_PER_S = 80  # more than one process takes; all of the range in 200 s
+PORTS_PER_S = 100  # more than one process takes
+LANES = 2  # so many processes of one namespace take ports side by side
+AGENT_LANE, LOAD_LANE = range(LANES)
 
 
 class FreshPorts:
-    """The ports of one process."""
+    """The ports of one process; `lane`: no two of a namespace share one."""
 
-    def __init__(self) -> None:
-        self._next = int(time.time() * PORTS_PER_S) % len(PORTS)
+    def __init__(self, lane: int) -> None:
+        self._lane, self._number = lane, 0
 
     def take(self) -> int:
         """The next one."""
-        self._next = (self._next + self._stride) % len(PORTS)
-        return PORTS[self._next]
+        self._number = max(self._number + 1, int(time.time() * PORTS_PER_S))
+        return PORTS[(self._number * LANES + self._lane) % len(PORTS)]
 
     def bound(self, kind: int, target: str, port: int = 0) -> socket.socket:
         """A socket that does not block, of the target's family, with this source port or a fresh one.

@@ -6,7 +6,7 @@ import socket
 import time
 
 from tools.lab.agent import words
-from tools.lab.agent.ports import FreshPorts
+from tools.lab.agent.ports import AGENT_LANE, FreshPorts
 from tools.lab.agent.raw import Echo, Sctp
 from tools.lab.agent.words import Answer, Batch, Probe
 
@@ -24,7 +24,7 @@ class Prober:
 
     def __init__(self, served: Sctp) -> None:
         self._sctp, self._echo = served, Echo()
-        self._ports = FreshPorts()
+        self._ports = FreshPorts(AGENT_LANE)
 
     async def run(self, batch: Batch) -> list[Answer]:
         """The answers, in order of the probes."""
