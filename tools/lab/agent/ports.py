@@ -10,7 +10,7 @@ import socket
 import time
 
 # Neither node ports nor those that VPP takes for source NAT.
-PORTS = (*range(10_000, 30_000), *range(33_000, 49_000))
+PORTS: tuple[int, ...] = (*range(10_000, 30_000), *range(33_000, 49_000))
 TRIES_MAX = 200
 PORTS_PER_S = 100  # more than one process takes
 LANES = 2  # so many processes of one namespace take ports side by side
