@@ -3,7 +3,7 @@
 `eligible` says what should be held now; the statuses are kept here and handed out as they change.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from actors.vpp_writer.call import Never
@@ -16,6 +16,7 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
+STATES = (Pending, Applied, Failed, Rejected)
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -32,6 +33,9 @@ class Ledger:
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.changed: set[tuple[str, str]] = set()
+        self._tally: Counter[type[Status]] = Counter()
+        self._owners: set[str] = set()  # who has statuses
+        self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._dependants = Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -44,6 +48,7 @@ class Ledger:
         else:
             self.dirty |= self._waiters.pop(key, set())
         self.held[key] = held
+        self._review.add(key)
         self.unsure.discard(key)
         self._dependants.add(key, held.intent)
         self.retries.forget(key)
@@ -51,6 +56,7 @@ class Ledger:
     def drop(self, key: str) -> None:
         """VPP does not hold the object any more."""
         held = self.held.pop(key, None)
+        self._review.add(key)
         self.unsure.discard(key)
         if held is not None:
             self._dependants.remove(key, held.intent)
@@ -111,6 +117,7 @@ class Ledger:
         """The plan for all that is dirty or due, which is not dirty any more after this."""
         keys, self.dirty = self.dirty | self.retries.due(now) | self.lingering, set()
         self.lingering = set()
+        self._review |= keys
         for key in keys - self.held.keys():
             if self.claims.get(key) is None:
                 self.retries.forget(key)
@@ -144,19 +151,24 @@ class Ledger:
     def say(self, owner: str, key: str, status: Status | None) -> None:
         """A status as it is now; None: the object is neither wanted nor held."""
         name = (owner, key)
-        if self.statuses.get(name) == status:
+        before = self.statuses.get(name)
+        if before == status:
             return
+        if before is not None:
+            self._tally[type(before)] -= 1
         if status is None:
             self.statuses.pop(name, None)
         else:
             self.statuses[name] = status
+            self._tally[type(status)] += 1
+            self._owners.add(owner)
         self.changed.add(name)
 
     def say_all(self, epoch: int) -> None:
-        """Statuses of all that is held (after a restart of this process), and of what is not wanted any more."""
-        for key, held in self.held.items():
-            claim = self.claims.get(key)
-            if claim is not None and claim.intent == held.intent:
+        """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
+        for key in self._review:
+            held, claim = self.held.get(key), self.claims.get(key)
+            if held is not None and claim is not None and claim.intent == held.intent:
                 self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, public(held.details)))
 
     def say_away(self, reason: str) -> None:
@@ -168,7 +180,10 @@ class Ledger:
 
     def forget_unwanted(self) -> None:
         """Statuses of objects that are neither claimed by that owner nor held go."""
-        for owner, key in list(self.statuses):
+        review, self._review = self._review | self.dirty, set()
+        for owner, key in ((owner, key) for key in review for owner in self._owners):
+            if (owner, key) not in self.statuses:
+                continue
             claim = self.claims.get(key)
             claimed = claim is not None and claim.owner == owner
             refused = any(o == owner for o, _, _ in self.claims.refused(key))
@@ -178,11 +193,8 @@ class Ledger:
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
-        states = defaultdict[str, int](int)
-        for status in self.statuses.values():
-            states[f"intents_{type(status).__name__.lower()}"] += 1
-        names = ("intents_pending", "intents_applied", "intents_failed", "intents_rejected")
-        return {**dict.fromkeys(names, 0), **states, "objects_held": len(self.held)}
+        states = {f"intents_{kind.__name__.lower()}": self._tally[kind] for kind in STATES}
+        return {**states, "objects_held": len(self.held)}
 
 
 def public(details: Mapping[str, int | str]) -> dict[str, int | str]:

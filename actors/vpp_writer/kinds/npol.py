@@ -6,6 +6,7 @@ everything. So what is new is made before anything refers to it, and what is old
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -38,6 +39,7 @@ from schemas.npol import (
 )
 
 MEMBERS_MAX = 500  # of one call
+MEMBERS_KNOWN = 100_000
 TYPE = {name: number for number, name in enumerate(SET_TYPES)}  # npol_ipset_type
 ACTION = {"allow": 0, "deny": 1, "pass": 3}  # npol_rule_action; 2, "log", would end the policy
 DEFAULT = {name: number for number, name in enumerate(DEFAULTS)}  # npol_policy_default
@@ -210,7 +212,9 @@ def _configure(intent: InterfacePolicies, names: Names, fine: frozenset[int] = f
 # --- IP sets
 
 
+@lru_cache(maxsize=MEMBERS_KNOWN)
 def _check_member(kind: str, member: str) -> None:
+    """A set that changes has all but a few members of before: what was good is remembered."""
     try:
         if kind == "ip":
             ip_address(member)
