@@ -21,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     status.set_defaults(run=_status)
     ask = commands.add_parser("ask", help="ask a process: ping, log-level")
     ask.add_argument("what", choices=["ping", "log-level"])
-    ask.add_argument("process", help="guard, vpp-writer, kube-watch, routing, cni")
+    ask.add_argument("process", help="guard, vpp-writer, kube-watch, routing, cni, services, policy")
     ask.add_argument("level", nargs="?", help="for log-level: debug, info, warning, error")
     ask.set_defaults(run=_ask)
     for parser in (status, ask):
@@ -46,6 +46,8 @@ def _as_json(view: NodeView) -> dict[str, object]:
         "unready": view.unready(),
         "unapplied": view.unapplied(),
         "intents": len(view.intents),
+        "services": len(view.services),
+        "problems": view.problems(),
         "epoch": view.epoch.epoch if view.epoch else None,
         "processes": {name: p.counters for name, p in view.processes.items() if not name.startswith("tool-")},
     }
@@ -60,6 +62,9 @@ def _print(view: NodeView) -> None:
     print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
     print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
     for text in view.unapplied():
+        print(f"  {text}")
+    print(f"services: {len(view.services)}; services and policies with problems: {len(view.problems())}")
+    for text in view.problems():
         print(f"  {text}")
 
 
