@@ -127,6 +127,10 @@ def _workloads(
             continue
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
+        if not workloads.speaks_of(endpoint, pod.addresses):
+            _attach(found, workloads.closed(pod.interface, from_host))
+            found.statuses[f"workload/{key}"] = PolicyStatus("down", ("Felix speaks of an earlier pod of this name",))
+            continue
         profiles = book.profiles(endpoint.profiles, problems)
         held = workloads.workload(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
         found.workloads[name] = _attach(found, held)

@@ -1,6 +1,7 @@
 """What holds on a pod's interface. Pure. Source: spec/policies.md section 6.1."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from actors.policy.compiled import Compiled
@@ -20,6 +21,20 @@ class Attached(NamedTuple):
 def closed(interface: str, from_host: Compiled) -> Attached:
     """Nothing but the host reaches the pod, and the pod nobody: before Felix has spoken of it."""
     return Attached(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
+
+
+def speaks_of(told: Workload, addresses: Sequence[str]) -> bool:
+    """Is it about the pod that has these addresses? A pod that comes again under its name gets others, and what Felix
+    told of the one before, whose labels may have been others too, must not open it."""
+    nets = (*told.ip4_nets, *told.ip6_nets)
+    return not nets or not addresses or any(_holds(net, address) for net in nets for address in addresses)
+
+
+def _holds(net: str, address: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(net, strict=False)
+    except ValueError:
+        return False
 
 
 def workload(

@@ -36,12 +36,23 @@ def passes(snapshot: Snapshot | None, flow: Flow) -> bool:
         pytest.param(told(Workload(profiles=("p",))), id="its profile is missing"),
         pytest.param(told(Workload(tiers=(Tier("t", (policy("a"),), (policy("a"),)),))), id="its policy is missing"),
         pytest.param(told(Workload(profiles=("p",)), profiles={"p": SHUT}), id="denied"),
+        pytest.param(
+            told(Workload(profiles=("p",), ip4_nets=("10.0.0.8/32",), ip6_nets=("?",)), profiles={"p": OPEN}),
+            id="felix speaks of the pod that had its name before",
+        ),
     ],
 )
 def test_a_closed_pod_is_reached_by_its_host_alone(snapshot: Snapshot | None) -> None:
     assert not passes(snapshot, IN)
     assert not passes(snapshot, OUT)
     assert passes(snapshot, FROM_HOST)
+
+
+def test_a_workload_is_the_pods_if_one_address_fits_or_none_is_told() -> None:
+    for nets in ((), ("10.0.0.1/32",), ("10.0.0.8/32", "10.0.0.1/32")):
+        snapshot = told(Workload(profiles=("p",), ip4_nets=nets), profiles={"p": OPEN})
+        assert passes(snapshot, IN)
+        assert found(world(snapshot)).statuses[f"workload/{KEY}"].state == "up"
 
 
 def test_a_pod_that_is_coming_is_closed_already() -> None:
