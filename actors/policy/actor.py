@@ -43,11 +43,14 @@ class PolicyManager(Actor):
         self._outcome = Outcome()
         self._intents: dict[str, Intent] = {}
         self._recalled: dict[str, Intent] | None = None
+        self._came: set[str] = set()  # interfaces of pods that came in this life: nothing earlier is about them
         self._started_at = time.monotonic()
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
         put(self.world.pods, key, pod)
+        if pod is not None and pod.coming:
+            self._came.add(pod.interface)
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
@@ -71,8 +74,8 @@ class PolicyManager(Actor):
         return iter(self._intents.values())
 
     def _kept(self) -> dict[str, Intent]:
-        """What an earlier life said, as far as the interfaces are still there."""
-        present = {pod.interface for pod in self.world.pods.values()}
+        """What an earlier life said, as far as the interfaces are still there and are still those of then."""
+        present = {pod.interface for pod in self.world.pods.values()} - self._came
         present |= {name for uplink in self.world.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
         return {
             key: intent

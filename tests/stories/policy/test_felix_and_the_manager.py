@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from bus.peer import Peer
 from schemas import facts
 from schemas.codec import fingerprint
@@ -255,6 +257,24 @@ def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> 
         assert (node.intents(), node.heard - heard) == (before, 0)
         await again.policy(81)
         await until(lambda: node.ports() == {81}, "the changed policy holds")
+
+    play(story)
+
+
+def test_a_pod_that_comes_again_while_felix_is_silent_gets_nothing_of_an_earlier_life() -> None:
+    async def story(node: Node) -> None:
+        felix = await node.felix()
+        await felix.snapshot()
+        await until(lambda: node.ports() == {80}, "the policy holds")
+        node.kill("actors.policy")
+        node.start("actors.policy")
+        pod = PodInterface(TUN, "", ("10.0.0.2",), coming=True)
+        node.cni.publish("pod-interface", {"d/web/eth0": pod})
+        await until(node.closed, "the pod that is coming is closed")
+        set_up, other = replace(pod, coming=False), PodInterface("pod/d/other/eth0", "", ("10.0.0.3",))
+        node.cni.publish("pod-interface", {"d/web/eth0": set_up, "d/other/eth0": other})
+        await until(lambda: "interface-policies/pod/d/other/eth0" in node.intents(), "what CNI said last is heard")
+        assert node.closed()
 
     play(story)
 
