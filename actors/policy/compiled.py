@@ -21,7 +21,7 @@ class Compiled(NamedTuple):
 
     def passes(self, direction: str) -> bool:
         """Has it a rule that goes on to the next tier?"""
-        return any(rule.action == "pass" for rule in getattr(self.intent, direction))
+        return any(map(_passes, getattr(self.intent, direction)))
 
 
 class Cache:
@@ -59,11 +59,20 @@ class Cache:
 
 
 def compile_policy(name: str, told: FelixPolicy, sets: Sets) -> Compiled:
-    """Both directions of a policy or profile."""
+    """Both directions of a policy or profile.
+
+    Which policies pass on decides how interfaces list the tiers. So one that passes on is another policy to VPP than
+    one that does not: interfaces that list the old one keep it, as it was, until they list the new one.
+    """
     problems: list[str] = []
     rx = tuple(_rules("outbound", told.outbound, sets, problems))
     tx = tuple(_rules("inbound", told.inbound, sets, problems))
-    return with_sets(Policy(name, rx, tx), sets.used, tuple(problems))
+    passing = "".join(f"+pass-{way}" for way, rules in (("rx", rx), ("tx", tx)) if any(map(_passes, rules)))
+    return with_sets(Policy(name + passing, rx, tx), sets.used, tuple(problems))
+
+
+def _passes(rule: Rule) -> bool:
+    return rule.action == "pass"
 
 
 def with_sets(policy: Policy, sets: Mapping[str, IpSet], problems: tuple[str, ...] = ()) -> Compiled:

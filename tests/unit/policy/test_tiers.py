@@ -41,13 +41,13 @@ def test_a_tier_whose_default_is_pass_has_no_end() -> None:
 
 def test_a_last_tier_that_passes_goes_on_to_the_profiles() -> None:
     intent = held(told(ALLOW, PASS))
-    assert short(intent.tx) == ["from-host", "a", "deny-all", "b", "deny-all"]
+    assert short(intent.tx) == ["from-host", "a", "deny-all", "b+pass-tx", "deny-all"]
     assert intent.profiles == ("profile/p",)
 
 
 def test_tiers_behind_one_that_passes_become_profiles_of_that_direction() -> None:
     intent = held(told(PASS, ALLOW))
-    assert short(intent.tx) == ["from-host", "a", "deny-all"]
+    assert short(intent.tx) == ["from-host", "a+pass-tx", "deny-all"]
     assert short(intent.profiles) == ["profile/p#rx", "b#tx", "deny-all#tx", "profile/p#tx"]
 
 
