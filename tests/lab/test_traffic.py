@@ -8,7 +8,7 @@ from tests.lab.conftest import bgp_sessions, until
 from tools.lab import host, probe
 from tools.lab.check import Result, hosts
 from tools.lab.check import pods as pod_pings
-from tools.lab.plan import LAN4, LAN6, lan_netns
+from tools.lab.plan import LAN4, OUTSIDE6, lan_netns
 from tools.lab.state import Lab
 from tools.lab.story.pods import tcp_transfer
 
@@ -47,7 +47,7 @@ def test_every_pod_pings_every_pod_in_both_families(lab: Lab) -> None:
 
 
 def test_pods_and_the_host_outside_reach_each_other(lab: Lab) -> None:
-    lan, outside = lan_netns(lab.name), (str(LAN4[1]), str(LAN6[1]))
+    lan, outside = lan_netns(lab.name), (str(LAN4[1]), str(OUTSIDE6))
     blocks = ((lab.all_nodes[0].block4, lab.all_nodes[0].ip4), (lab.all_nodes[0].block6, lab.all_nodes[0].ip6))
     pod = lab.pods["a1"]
     for block, node_address in blocks:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.lab import cluster, felixnode, host, kube
-from tools.lab.plan import API_PORT, LAN4, LAN6, SERVICES4, SERVICES6, Node, check_name, lan_netns
+from tools.lab.plan import API_PORT, LAN4, LAN6, OUTSIDE6, SERVICES4, SERVICES6, Node, check_name, lan_netns
 from tools.lab.state import LABS, Lab, NoLab
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def _network(lab: Lab) -> None:
     host.ip("link set lo up", lan)
     host.ip("link add br0 type bridge", lan)
     host.ip(f"addr add {LAN4[1]}/{LAN4.prefixlen} dev br0", lan)
-    host.ip(f"addr add {LAN6[1]}/{LAN6.prefixlen} dev br0 nodad", lan)
+    host.ip(f"addr add {OUTSIDE6}/{LAN6.prefixlen} dev br0 nodad", lan)
     host.ip("link set br0 up", lan)
     for node in lab.all_nodes:
         _node_network(lan, node)
@@ -106,7 +106,7 @@ def _node_network(lan: str, node: Node) -> None:
     host.ip(f"addr add {node.ip6}/{LAN6.prefixlen} dev eth0 nodad", node.netns)
     host.ip("link set eth0 up", node.netns)
     host.ip(f"route add default via {LAN4[1]} dev eth0", node.netns)
-    host.ip(f"-6 route add default via {LAN6[1]} dev eth0", node.netns)
+    host.ip(f"-6 route add default via {OUTSIDE6} dev eth0", node.netns)
 
 
 def _api_server(lab: Lab) -> None:

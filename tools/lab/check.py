@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from tools.lab import probe
-from tools.lab.plan import LAN4, LAN6, lan_netns
+from tools.lab.plan import LAN4, OUTSIDE6, lan_netns
 from tools.lab.state import Lab
 from tools.lab.view import NodeView, look
 
@@ -53,7 +53,7 @@ def hosts(lab: Lab) -> Iterator[Result]:
     lan = lan_netns(lab.name)
     for node in lab.all_nodes:
         others = [other for other in lab.all_nodes if other != node]
-        targets = [str(LAN4[1]), str(LAN6[1]), *(str(a) for other in others for a in (other.ip4, other.ip6))]
+        targets = [str(LAN4[1]), str(OUTSIDE6), *(str(a) for other in others for a in (other.ip4, other.ip6))]
         yield pings(f"{node.name} reaches outside and nodes", [(node.netns, target) for target in targets])
         yield pings(f"outside reaches {node.name}", [(lan, str(node.ip4)), (lan, str(node.ip6))])
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 LAN4, LAN6 = IPv4Network("10.90.0.0/24"), IPv6Network("fd90::/64")
+# VPP takes an IPv6 flow between two addresses with the same last four bytes for one that a pod has with itself, and
+# gives it another source (docs/vppsim.md): so no pod ends as a node or the host outside does.
+OUTSIDE6, NODES6 = LAN6[0xA_0001], 0xA_0010
 POOL4, POOL6 = IPv4Network("10.48.0.0/16"), IPv6Network("fd48::/112")
 SERVICES4, SERVICES6 = IPv4Network("10.96.0.0/16"), IPv6Network("fd96::/112")
 NODE_PORTS = range(30000, 32768)
@@ -55,7 +58,7 @@ class Node:
 
     @property
     def ip6(self) -> IPv6Address:
-        return LAN6[0x10 + self.number]
+        return LAN6[NODES6 + self.number]
 
     @property
     def block4(self) -> IPv4Network:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.lab.services.conftest import EXTERNAL4, EXTERNAL6, OUTSIDE, PROTOCOLS, SPACE, Shop
 from tools.lab import kube
-from tools.lab.plan import LAN4, LAN6
+from tools.lab.plan import LAN4, OUTSIDE6
 
 CLIENT, FAR_CLIENT = f"{SPACE}/client1", f"{SPACE}/client2"
 CLIENTS = (CLIENT, FAR_CLIENT, "node1", "node2")
@@ -39,7 +39,7 @@ def test_a_pod_s_address_is_seen_by_the_backends_and_a_node_process_s_is_the_nod
 def own(shop: Shop, name: str, family: int) -> str:
     """The address of a client."""
     if name == OUTSIDE:
-        return str((LAN4[1], LAN6[1])[family])
+        return str((LAN4[1], OUTSIDE6)[family])
     if name.startswith("node"):
         node = shop.lab.node(name)
         return str((node.ip4, node.ip6)[family])
