@@ -6,6 +6,7 @@
  * needs. Static, no dependency: it runs in Felix's container, which has nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,36 +88,60 @@ static int connect_to(const char *path)
     return fd;
 }
 
-/* One side's bytes to the other. Returns 0 when a side has ended. */
-static int relay(int from, int to, const char *what)
-{
-    static char buffer[65536];
-    ssize_t length, done, sent;
+/* One direction: what was read and is not written yet is in `buffer`, from `start` to `end`. */
+struct relay {
+    int from, to;
+    const char *what;
+    size_t start, end;
+    char buffer[65536];
+};
 
-    do
-        length = read(from, buffer, sizeof buffer);
-    while (length < 0 && errno == EINTR);
-    if (length < 0)
-        fprintf(stderr, "felix-proxy: reading from %s: %s\n", what, strerror(errno));
-    if (length <= 0)
-        return 0;
-    for (done = 0; done < length; done += sent) {
-        sent = write(to, buffer + done, length - done);
-        if (sent < 0 && errno == EINTR)
-            sent = 0;
-        else if (sent < 0) {
-            fprintf(stderr, "felix-proxy: what %s says has nowhere to go: %s\n", what, strerror(errno));
+static int again(void)
+{
+    return errno == EINTR || errno == EAGAIN;
+}
+
+/* Reads if nothing waits, writes what can be. Returns 0 when a side has ended. */
+static int move(struct relay *relay)
+{
+    ssize_t length;
+
+    if (relay->start == relay->end) {
+        length = read(relay->from, relay->buffer, sizeof relay->buffer);
+        if (length < 0 && again())
+            return 1;
+        if (length < 0)
+            fprintf(stderr, "felix-proxy: reading from %s: %s\n", relay->what, strerror(errno));
+        if (length <= 0)
             return 0;
-        }
+        relay->start = 0;
+        relay->end = length;
     }
+    length = write(relay->to, relay->buffer + relay->start, relay->end - relay->start);
+    if (length < 0 && again())
+        return 1;
+    if (length < 0) {
+        fprintf(stderr, "felix-proxy: what %s says has nowhere to go: %s\n", relay->what, strerror(errno));
+        return 0;
+    }
+    relay->start += length;
     return 1;
+}
+
+/* What this direction waits for: something to read, or, if something is left, room to write. */
+static struct pollfd waits_for(const struct relay *relay)
+{
+    if (relay->start == relay->end)
+        return (struct pollfd){.fd = relay->from, .events = POLLIN};
+    return (struct pollfd){.fd = relay->to, .events = POLLOUT};
 }
 
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : getenv("FELIX_DATAPLANE_SOCKET");
-    struct pollfd sides[2];
-    int fd;
+    static struct relay relays[2];
+    struct pollfd waits[2];
+    int fd, i;
 
     if (argc > 2 || (argc == 2 && !strcmp(argv[1], "--help"))) {
         fputs(usage, argc == 2 ? stdout : stderr);
@@ -128,18 +153,24 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     fd = connect_to(path && *path ? path : DEFAULT_SOCKET);
-    sides[0] = (struct pollfd){.fd = FROM_FELIX, .events = POLLIN};
-    sides[1] = (struct pollfd){.fd = fd, .events = POLLIN};
+    relays[0] = (struct relay){.from = FROM_FELIX, .to = fd, .what = "Felix"};
+    relays[1] = (struct relay){.from = fd, .to = TO_FELIX, .what = "the policy manager"};
+    for (i = 0; i < 2; i++) /* a side that does not read must not keep the other from being heard */
+        if (fcntl(relays[i].from, F_SETFL, O_NONBLOCK) < 0 || fcntl(relays[i].to, F_SETFL, O_NONBLOCK) < 0) {
+            fprintf(stderr, "felix-proxy: descriptors 3 and 4 of Felix: %s\n", strerror(errno));
+            return 1;
+        }
     for (;;) {
-        if (poll(sides, 2, -1) < 0) {
+        waits[0] = waits_for(&relays[0]);
+        waits[1] = waits_for(&relays[1]);
+        if (poll(waits, 2, -1) < 0) {
             if (errno == EINTR)
                 continue;
             fprintf(stderr, "felix-proxy: poll: %s\n", strerror(errno));
             return 1;
         }
-        if (sides[0].revents && !relay(FROM_FELIX, fd, "Felix"))
-            return 0;
-        if (sides[1].revents && !relay(fd, TO_FELIX, "the policy manager"))
-            return 0;
+        for (i = 0; i < 2; i++)
+            if (waits[i].revents && !move(&relays[i]))
+                return 0;
     }
 }

@@ -1,12 +1,14 @@
 """Felix's messages as our model. Pure.
 
 Up to Calico 3.31 a policy is called by its tier and one name, later by name, namespace and kind, under the same
-field numbers: which it is, ConfigUpdate tells with CalicoVersion, first of all. Full host data came as message 37
+field numbers. ConfigUpdate tells CalicoVersion first of all, but that is the cluster's: while it is upgraded, this
+Felix may be older or newer, so what a policy is really called like decides. Full host data came as message 37
 until 3.32, since then as 14, which before told bare addresses (spec/policies.md section 2, version traps).
 """
 
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import ip_interface, ip_network
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -19,6 +21,7 @@ VERSION = re.compile(r"v?(\d+)\.(\d+)")
 NEW_NAMES_SINCE = (3, 32)
 SET_TYPES = {0: "ip", 1: "ip-port", 2: "net"}
 STAGED = "staged:"
+ASN_MAX = 0xFFFFFFFF
 IGNORED = {  # told for dataplanes that route by themselves, or known from the Kubernetes API
     "service_account_update",
     "service_account_remove",
@@ -29,6 +32,9 @@ IGNORED = {  # told for dataplanes that route by themselves, or known from the K
     "host_metadata_v6_update",
     "host_metadata_v6_remove",
 }
+
+
+POLICY_KINDS = ("active_policy_update", "active_policy_remove")
 
 
 class Malformed(Exception):
@@ -58,17 +64,13 @@ class Decoder:
         self.ignored = 0
         self.sequence = 0
         self.gaps = 0
-        self._schema: Any = felixbackend_pb2
+        self.old_names = False
         self._full_hosts = False  # has message 37 been heard?
-
-    @property
-    def old_names(self) -> bool:
-        return (0, 0) < self.version < NEW_NAMES_SINCE
 
     def decode(self, data: bytes) -> Event | None:
         """The event of a message; None for one that means nothing here. Raises Malformed."""
         try:
-            envelope = self._schema.ToDataplane.FromString(data)
+            envelope = self._envelope(data)
             kind = envelope.WhichOneof("payload")
             if envelope.sequence_number != self.sequence:
                 self.gaps += 1
@@ -80,6 +82,17 @@ class Decoder:
         except (DecodeError, ValueError) as error:
             raise Malformed(str(error) or type(error).__name__) from None
 
+    def _envelope(self, data: bytes) -> Any:
+        """The message in the schema of this Felix. Every policy is told before an endpoint that names it."""
+        envelope = _schema(old=self.old_names).ToDataplane.FromString(data)
+        if (envelope.WhichOneof("payload") or "") not in POLICY_KINDS or _is_called(envelope, old=self.old_names):
+            return envelope
+        other = _schema(old=not self.old_names).ToDataplane.FromString(data)
+        if not _is_called(other, old=not self.old_names):
+            return envelope
+        self.old_names = not self.old_names
+        return other
+
     def _read(self, kind: str, body: Any) -> Event | None:
         if kind == "config_update":
             return self._config(body)
@@ -90,8 +103,10 @@ class Decoder:
     def _config(self, body: Any) -> Event:
         found = VERSION.match(body.config.get("CalicoVersion", ""))
         if found:
+            first = self.version == (0, 0)
             self.version = (int(found[1]), int(found[2]))
-            self._schema = felixbackend_v331_pb2 if self.old_names else felixbackend_pb2
+            if first:  # a program does not change its version while it runs; what it tells later is the cluster's
+                self.old_names = self.version < NEW_NAMES_SINCE
         return Event("config", None, dict(body.config))
 
     def _host(self, kind: str, body: Any) -> Event | None:
@@ -106,9 +121,9 @@ class Decoder:
             self.ignored += 1
             return None
         host = model.HostMetadata(
-            ip4=_interface(body.ipv4_addr, 32),
-            ip6=_interface(body.ipv6_addr, 128),
-            asn=_asn(body.asnumber),
+            ip4=_interface(body.hostname, "ipv4_addr", body.ipv4_addr, 4),
+            ip6=_interface(body.hostname, "ipv6_addr", body.ipv6_addr, 6),
+            asn=_asn(body.hostname, body.asnumber),
             labels=dict(body.labels),
         )
         return Event("hosts", body.hostname, host)
@@ -139,14 +154,41 @@ class Decoder:
         return self.old_policy_id(tier, told) if isinstance(told, str) else self.policy_id(told)
 
 
-def _interface(text: str, bits: int) -> str | None:
-    """An address with its mask; a bare one stands alone."""
-    return (text if "/" in text else f"{text}/{bits}") if text else None
+def _schema(*, old: bool) -> Any:
+    return felixbackend_v331_pb2 if old else felixbackend_pb2
 
 
-def _asn(text: str) -> int | None:
+def _is_called(envelope: Any, *, old: bool) -> bool:
+    """Has the policy of this message what every policy of that schema has: a tier, later a kind?"""
+    name = getattr(envelope, envelope.WhichOneof("payload")).id
+    return bool(name.tier if old else name.kind)
+
+
+def _interface(host: str, field: str, text: str, version: int) -> str | None:
+    """An address with its mask; a bare one stands alone. Raises ValueError."""
+    if not text:
+        return None
+    try:
+        address = ip_interface(text)
+    except ValueError:
+        raise ValueError(f"host {host}: {field}: not an address: {text!r}") from None
+    if address.version != version:
+        raise ValueError(f"host {host}: {field}: not an IPv{version} address: {text!r}")
+    return str(address)
+
+
+def _asn(host: str, text: str) -> int | None:
+    """Plain, or as `<high>.<low>`. Raises ValueError."""
+    if not text:
+        return None
     high, dot, low = text.partition(".")
-    return (int(high) << 16 | int(low)) if dot else int(text) if text else None
+    try:
+        number = int(high) << 16 | int(low) if dot else int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= ASN_MAX:
+        raise ValueError(f"host {host}: asnumber: not an AS number: {text[:40]!r}")
+    return number
 
 
 def _ip_set(decoder: Decoder, body: Any) -> Event:
@@ -267,7 +309,11 @@ def _pool(decoder: Decoder, body: Any) -> Event | None:
         decoder.ignored += 1
         return None
     told = body.pool
-    return Event("pools", body.id, model.Pool(told.cidr, told.masquerade, told.ipip_mode, told.vxlan_mode))
+    try:
+        cidr = str(ip_network(told.cidr, strict=False))
+    except ValueError:
+        raise ValueError(f"pool {body.id}: cidr: not a prefix: {told.cidr!r}") from None
+    return Event("pools", body.id, model.Pool(cidr, told.masquerade, told.ipip_mode, told.vxlan_mode))
 
 
 READERS: dict[str, Callable[[Decoder, Any], Event | None]] = {

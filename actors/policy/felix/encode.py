@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.policy.model import WorkloadId
+from actors.policy.model import Workload, WorkloadId
 from schemas.proto import felixbackend_pb2 as pb
 
 
@@ -16,10 +16,18 @@ def in_sync() -> pb.FromDataplane:
     return pb.FromDataplane(dataplane_in_sync=pb.DataplaneInSync())
 
 
-def workload_status(name: WorkloadId, status: str) -> pb.FromDataplane:
-    """`status`: up | down | error."""
+def workload_status(name: WorkloadId, status: str, told: Workload) -> pb.FromDataplane:
+    """`status`: up | down | error; `told`: the endpoint that it is about, which Felix's readers want back."""
+    endpoint = pb.WorkloadEndpoint(
+        state=told.state,
+        name=told.name,
+        profile_ids=told.profiles,
+        ipv4_nets=told.ip4_nets,
+        ipv6_nets=told.ip6_nets,
+        annotations=told.annotations,
+    )
     update = pb.WorkloadEndpointStatusUpdate(
-        id=_workload(name), status=pb.EndpointStatus(status=status), endpoint=pb.WorkloadEndpoint(state="active")
+        id=_workload(name), status=pb.EndpointStatus(status=status), endpoint=endpoint
     )
     return pb.FromDataplane(workload_endpoint_status_update=update)
 

@@ -7,7 +7,7 @@ told the latest of each, and never holds up what is read.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from actors.policy.felix import encode
 from actors.policy.felix.apply import applied
 from actors.policy.felix.decode import Decoder, Malformed
 from actors.policy.felix.framing import Frames, TooLong, framed
-from actors.policy.model import Snapshot
+from actors.policy.model import Snapshot, Workload
 
 if TYPE_CHECKING:
     from actors.policy.actor import PolicyManager
@@ -25,6 +25,7 @@ READ_BYTES = 1 << 20
 PROCESS_STATUS_S = 30.0
 PROBLEMS_KEPT = 20
 Name = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
+Said = tuple[str, Workload]  # status, and the workload endpoint that it is about (empty for a host's)
 
 
 class Connection:
@@ -35,7 +36,7 @@ class Connection:
         self.snapshot = Snapshot()
         self.decoder = Decoder()
         self.problems: list[str] = []
-        self.said: dict[Name, str] = {}
+        self.said: dict[Name, Said] = {}
         self.greeted = False
         self.told_in_sync = False
         self.sequence = 0
@@ -117,19 +118,26 @@ class FelixServer:
                 return str(error)
             if not data:
                 return "it closed the connection"
-            try:
-                messages = list(frames.feed(data))
-            except TooLong as error:
-                self._wrong(mine, str(error))
-                return str(error)
-            for message in messages:
-                self._take(mine, message)
             if self.connection is not mine:
                 return "replaced by a newer connection"
-            if messages and mine.snapshot.in_sync:
+            if end := self._take_all(mine, frames.feed(data)):
+                return end
+
+    def _take_all(self, mine: Connection, messages: Iterator[bytes]) -> str:
+        """Takes what can be made sense of. Returns why the rest cannot; "" if there is no such rest."""
+        taken, end = False, ""
+        try:
+            for message in messages:
+                self._take(mine, message)
+                taken = True
+        except TooLong as error:
+            self._wrong(mine, str(error))
+            end = str(error)
+        if taken:
+            if mine.snapshot.in_sync:
                 self._manager.complete(mine.snapshot)
-            if messages:
-                self._changed.set()
+            self._changed.set()
+        return end
 
     def _take(self, mine: Connection, message: bytes) -> None:
         """One message; whatever is wrong with it is counted, named, and loses nothing else."""
@@ -180,11 +188,11 @@ class FelixServer:
         mine.greeted = True
         if not mine.snapshot.in_sync:
             return greeting
-        news = greeting + [
-            _status(name, status) for name, status in self._wanted.items() if mine.said.get(name) != status
-        ]
-        news += [_gone(name) for name in mine.said if name not in self._wanted]
-        mine.said = dict(self._wanted)
+        told = mine.snapshot.workloads
+        wanted = {name: (status, told.get(name[1], Workload())) for name, status in self._wanted.items()}
+        news = greeting + [_status(name, said) for name, said in wanted.items() if mine.said.get(name) != said]
+        news += [_gone(name) for name in mine.said if name not in wanted]
+        mine.said = wanted
         if self._programmed and not mine.told_in_sync:
             mine.told_in_sync = True
             news.append(encode.in_sync())
@@ -201,9 +209,10 @@ class FelixServer:
             self._manager.runtime.log.warning("Felix cannot be told", why=error)
 
 
-def _status(name: Name, status: str) -> Any:
+def _status(name: Name, said: Said) -> Any:
     kind, key = name
-    return encode.workload_status(key, status) if kind == "workload" else encode.host_status(key, status)
+    status, workload = said
+    return encode.workload_status(key, status, workload) if kind == "workload" else encode.host_status(key, status)
 
 
 def _gone(name: Name) -> Any:

@@ -1,12 +1,14 @@
 """The driver as Felix starts it: pipes at descriptors 3 and 4, a socket behind it."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,36 @@ def test_bytes_pass_both_ways_unchanged(felix: Felix, listener: socket.socket) -
         assert heard == data
         manager.sendall(b"status")
         assert felix.read(6) == b"status"
+
+
+def test_a_manager_that_does_not_read_does_not_keep_felix_from_being_told(
+    felix: Felix, listener: socket.socket
+) -> None:
+    manager, _ = listener.accept()
+    with manager:
+        fill(felix.to_driver)
+        manager.sendall(b"status")
+        assert select.select([felix.from_driver], [], [], PATIENCE_S)[0]
+        assert felix.read(6) == b"status"
+
+
+def test_a_felix_that_does_not_read_does_not_keep_the_manager_from_being_told(
+    felix: Felix, listener: socket.socket
+) -> None:
+    manager, _ = listener.accept()
+    with manager:
+        fill(manager.fileno())
+        felix.write(b"update")
+        manager.settimeout(PATIENCE_S)
+        assert manager.recv(6, socket.MSG_WAITALL) == b"update"
+
+
+def fill(fd: int) -> None:
+    """Writes until nothing more is taken for a while: everything between here and the reader is full."""
+    os.set_blocking(fd, False)
+    while select.select([], [fd], [], 0.3)[1]:
+        with suppress(BlockingIOError):
+            os.write(fd, bytes(1 << 16))
 
 
 def test_it_ends_when_the_manager_closes(felix: Felix, listener: socket.socket) -> None:

@@ -59,6 +59,34 @@ def test_from_3_32_on_policies_are_called_by_name_namespace_and_kind(version: st
     )
 
 
+def told_old(some: Decoder) -> Event | None:
+    policy = old.ActivePolicyUpdate(id=old.PolicyID(tier="default", name="d/default.allow"))
+    return some.decode(old.ToDataplane(active_policy_update=policy).SerializeToString())
+
+
+def told_new(some: Decoder) -> Event | None:
+    policy = new.ActivePolicyUpdate(id=new.PolicyID(name="allow", namespace="d", kind="NetworkPolicy"))
+    return some.decode(new.ToDataplane(active_policy_update=policy).SerializeToString())
+
+
+def test_while_a_cluster_is_upgraded_an_older_felix_is_still_understood() -> None:
+    some = decoder("v3.31.4")
+    upgraded = new.ConfigUpdate(config={"CalicoVersion": "v3.32.0"})
+    some.decode(new.ToDataplane(config_update=upgraded).SerializeToString())
+    endpoint = old.WorkloadEndpoint(tiers=[old.TierInfo(name="default", ingress_policies=["d/default.allow"])])
+    update = old.WorkloadEndpointUpdate(endpoint=endpoint)
+    event = some.decode(old.ToDataplane(workload_endpoint_update=update).SerializeToString())
+    assert event is not None
+    assert event.value.tiers[0].ingress == (PolicyId("d/default.allow", tier="default"),)
+
+
+def test_what_policies_are_called_like_counts_for_more_than_the_version_of_the_cluster() -> None:
+    behind, ahead = decoder("v3.32.0"), decoder("v3.31.4")
+    assert told_old(behind) == Event("policies", PolicyId("d/default.allow", tier="default"), model.FelixPolicy())
+    assert told_new(ahead) == Event("policies", PolicyId("allow", "d", "NetworkPolicy"), model.FelixPolicy())
+    assert (behind.old_names, ahead.old_names) == (True, False)
+
+
 def test_a_rule_is_read_with_all_its_fields() -> None:
     rule = new.Rule(
         action="Allow",
@@ -109,6 +137,31 @@ def test_a_bare_address_of_full_data_stands_alone() -> None:
     told = new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1", ipv6_addr="fd00::1")
     event = read(new.ToDataplane(host_metadata_update=told), "v3.33.0")
     assert event == Event("hosts", "n", HostMetadata("192.0.2.1/32", "fd00::1/128"))
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("asnumber", "99999999999999999999"),
+        ("asnumber", "-5"),
+        ("asnumber", "AS1"),
+        ("asnumber", "70000.70000"),
+        ("ipv4_addr", "192.0.2.1/99"),
+        ("ipv4_addr", "fd00::1/64"),
+        ("ipv6_addr", "192.0.2.1/24"),
+    ],
+)
+def test_host_data_that_cannot_be_is_malformed_and_names_host_and_field(field: str, text: str) -> None:
+    told = new.HostMetadataV4V6Update(hostname="n", **{field: text})  # type: ignore[arg-type]
+    with pytest.raises(Malformed, match=f"host n: {field}: not an .*{text}"):
+        read(new.ToDataplane(host_metadata_v4v6_update=told))
+
+
+@pytest.mark.parametrize("cidr", ["", "10.0.0.0/99", "pool"])
+def test_a_pool_without_a_prefix_is_malformed(cidr: str) -> None:
+    update = new.IPAMPoolUpdate(id="p", pool=new.IPAMPool(cidr=cidr))
+    with pytest.raises(Malformed, match="pool p: cidr: not a prefix"):
+        read(new.ToDataplane(ipam_pool_update=update))
 
 
 def test_what_means_nothing_here_is_counted_and_lost_messages_too() -> None:
