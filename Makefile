@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make
 
-.PHONY: demo test check lab contract bench clean setup tools
+.PHONY: demo test check lab contract conformance bench clean setup tools
 
 demo: setup ## two nodes, their pods, real packets; processes killed under traffic
 	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
@@ -30,6 +30,9 @@ bench: setup ## how long services and policies take; VPP=/path/to/vpp measures r
 
 contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/contract
+
+conformance: setup ## the lab's suites: traffic, services, policies, deaths; VPP=/path/to/vpp runs them on real VPP
+	VPP="$(VPP)" $(PY) -m pytest tests/lab
 
 clean: ## takes away what the other targets made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,7 @@
-"""Labs, made and removed as a user does: by the console command, in processes of their own."""
+"""Labs, made and removed as a user does: by the console command, in processes of their own.
+
+Their nodes run the VPP that $VPP names ($VPPD_VPP_PRELOAD goes into its environment), else vppsim.
+"""
 
 import json
 import os
@@ -17,6 +20,7 @@ from tools.lab.state import LABS, Lab, NoLab
 
 VPPD = Path(sys.executable).with_name("vppd")
 COMMAND_S_MAX = 150.0
+ON_VPP = ("--vpp", os.environ["VPP"]) if os.environ.get("VPP") else ()
 _numbers = count()
 
 
@@ -79,9 +83,9 @@ def new_name() -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(scope="session")
 def lab(new_name: Callable[[], str]) -> Lab:
-    """Two nodes on vppsim with two pods each, a1 and b1, a2 and b2."""
+    """Two nodes with two pods each, a1 and b1, a2 and b2."""
     name = new_name()
-    done = vppd("lab", "up", "--name", name)
+    done = vppd("lab", "up", "--name", name, *ON_VPP)
     assert done.returncode == 0, done.stdout + done.stderr
     lab = state.load(name)
     for node in lab.all_nodes:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.conftest import rest_of, until, vppd
+from tests.lab.conftest import ON_VPP, rest_of, until, vppd
 from tools.lab import host, pods, probe, state
 from tools.lab.state import Lab
 from tools.lab.story import deaths
@@ -43,7 +43,7 @@ def failing_check(lab: Lab) -> "subprocess.CompletedProcess[str] | None":
 
 
 def test_a_second_lab_of_that_name_is_refused_and_the_first_stays(lab: Lab) -> None:
-    done = vppd("lab", "up", "--name", lab.name)
+    done = vppd("lab", "up", "--name", lab.name, *ON_VPP)
     assert done.returncode == 1
     assert f"lab {lab.name} is there already" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -72,7 +72,7 @@ def test_a_command_runs_in_a_node(lab: Lab) -> None:
 
 def test_two_labs_run_beside_one_another_with_the_same_addresses(lab: Lab, new_name: Callable[[], str]) -> None:
     name = new_name()
-    done = vppd("lab", "up", "--nodes", "1", "--name", name)
+    done = vppd("lab", "up", "--nodes", "1", "--name", name, *ON_VPP)
     assert done.returncode == 0, done.stdout + done.stderr
     other = state.load(name)
     assert other.api_url != lab.api_url
@@ -88,7 +88,7 @@ def test_two_labs_run_beside_one_another_with_the_same_addresses(lab: Lab, new_n
 def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name: Callable[[], str]) -> None:
     links = host.ip("-o link")
     name = new_name()
-    done = vppd("lab", "up", "--nodes", "1", "--name", name)
+    done = vppd("lab", "up", "--nodes", "1", "--name", name, *ON_VPP)
     assert done.returncode == 0, done.stdout + done.stderr
     lab = state.load(name)
     pods.add(lab, "a1", "node1")
