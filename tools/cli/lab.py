@@ -38,7 +38,17 @@ def _up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=2, choices=range(1, 51), metavar="N", help="default: 2")
     parser.add_argument("--keep", action="store_true", help="leave a lab that does not become healthy, to look at it")
     parser.add_argument("--calico-version", default=build.CALICO_VERSION, help="whose Felix (default: %(default)s)")
+    parser.add_argument(
+        "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="a variable for all nodes"
+    )
     _vpp(parser)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: not NAME=VALUE")
+    return name, value
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +116,7 @@ def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Nam
 
 
 def _up(options: argparse.Namespace) -> int:
-    lab = build.up(options.name, options.nodes, options.vpp, print, options.calico_version)
+    lab = build.up(options.name, options.nodes, options.vpp, print, options.calico_version, dict(options.set))
     bad = [r for r in demo.healthy(lab) if not r.ok]
     for result in bad:
         print(demo.line(result))

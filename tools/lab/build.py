@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tools.lab import cluster, felixnode, host, kube
 from tools.lab.plan import API_PORT, LAN4, LAN6, OUTSIDE6, SERVICES4, SERVICES6, Node, check_name, lan_netns
@@ -50,14 +51,31 @@ class CannotBuild(Exception):
     """The lab cannot be made; the text says why."""
 
 
-def up(name: str, nodes: int, vpp: str | None, say: Say, calico_version: str = CALICO_VERSION) -> Lab:
-    """Makes a lab. Raises CannotBuild, host.CommandFailed; what was made until then is taken away."""
+def up(
+    name: str,
+    nodes: int,
+    vpp: str | None,
+    say: Say,
+    calico_version: str = CALICO_VERSION,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Lab:
+    """Makes a lab; `settings` are variables that every node's processes get beside the lab's own.
+
+    Raises CannotBuild, host.CommandFailed; what was made until then is taken away.
+    """
     check_name(name)
     if (LABS / name).exists() or host.namespaces(f"{name}-"):
         raise CannotBuild(f"lab {name} is there already; `vppd lab down --name {name}` removes it")
     if os.geteuid():
         raise CannotBuild("a lab needs root: it makes network namespaces")
-    lab = Lab(name=name, nodes=nodes, vpp=vpp or _vppsim(), real_vpp=vpp is not None, calico_version=calico_version)
+    lab = Lab(
+        name=name,
+        nodes=nodes,
+        vpp=vpp or _vppsim(),
+        real_vpp=vpp is not None,
+        calico_version=calico_version,
+        settings=dict(settings),
+    )
     if not os.access(lab.vpp, os.X_OK):
         raise CannotBuild(f"{lab.vpp}: not an executable")
     try:
@@ -174,7 +192,7 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
     for name in ("VPPD_VPP_PRELOAD", "CALICOVPP_LOG_LEVEL"):
         if os.environ.get(name):
             told[name] = os.environ[name]
-    return told
+    return told | lab.settings
 
 
 def down(name: str, say: Say) -> None:

@@ -1,10 +1,11 @@
 """Connections at a steady rate until its input ends, and an account of every one. Runs inside a namespace.
 
-`python -m tools.lab.load [--to TARGET]... [--rate N] [--held N] [--denied TARGET]... [--denied-rate N]`, where TARGET
-is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents behind it. Each connection to
-`--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections are made at the start and
-exchange a line twice a second until the end. `--denied` targets must be silent. Targets take turns. It prints a line
-when the load begins, and at the end an `Account`, as one line of JSON.
+`python -m tools.lab.load [--to TARGET]... [--rate N] [--held N] [--held-every S] [--denied TARGET]...
+[--denied-rate N]`, where TARGET is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents
+behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections
+are made at the start, one after another, and exchange a line each `--held-every` seconds until the end. `--denied`
+targets must be silent. Targets take turns. It prints a line when the load begins, and at the end an `Account`, as one
+line of JSON.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from itertools import cycle
 
 import msgspec
@@ -22,7 +24,7 @@ from tools.lab.agent.ports import LOAD_LANE, FreshPorts
 
 PATIENCE_S = 5.0  # longer than the kernel needs to send a lost SYN again, twice
 DENIED_S = 0.5
-HELD_EVERY_S = 0.5
+HELD_PER_S = 200  # how fast those that are held begin
 NAMED_MAX = 50  # failures told one by one
 
 
@@ -69,13 +71,13 @@ class Load:
     async def steady(self, targets: list[Target], rate: float, wrong: bool) -> None:
         """Begins connections at `rate` a second until the end; a busy machine's late ones are made up for."""
         next_at, turns = time.monotonic(), cycle(targets)
-        while targets and not self._ending.is_set():
+        while targets and rate and not self._ending.is_set():
             work = self._denied(next(turns)) if wrong else self._connection(next(turns))
             task = asyncio.create_task(work)
             self._open.add(task)
             task.add_done_callback(self._open.discard)
             next_at += 1 / rate
-            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
+            await self._pause(next_at - time.monotonic())
 
     async def _connection(self, target: Target) -> None:
         started, name = time.monotonic(), ""
@@ -124,8 +126,9 @@ class Load:
         finally:
             made.close()
 
-    async def hold(self, target: Target) -> None:
-        """One connection that is used until the end."""
+    async def hold(self, target: Target, after_s: float, every_s: float) -> None:
+        """One connection that begins after a time, and is used until the end."""
+        await asyncio.sleep(after_s)
         self.account.held += 1
         count, name = 0, ""
         try:
@@ -136,7 +139,7 @@ class Load:
                     async with asyncio.timeout(PATIENCE_S):
                         await _exchange(reader, writer, count := count + 1)
                     self.account.exchanges += 1
-                    await asyncio.sleep(HELD_EVERY_S)
+                    await self._pause(every_s)
             finally:
                 writer.close()
         except (OSError, TimeoutError) as error:
@@ -145,6 +148,10 @@ class Load:
     def _note(self, failures: list[Failure], target: Target, reason: str, by: str = "") -> None:
         after_s = round(time.monotonic() - self._began, 2)
         failures.append(Failure(after_s, f"{target[0]} port {target[1]}", reason, by))
+
+    async def _pause(self, s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), max(0.0, s))
 
     def end(self) -> None:
         """Begins no more."""
@@ -181,7 +188,8 @@ async def run(options: argparse.Namespace) -> Account:
     works = [load.steady(options.to, options.rate, False), load.steady(options.denied, options.denied_rate, True)]
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    await asyncio.gather(*works, *(load.hold(to) for _, to in held))
+    holds = [load.hold(to, number / HELD_PER_S, options.held_every) for number, to in held]
+    await asyncio.gather(*works, *holds)
     await load.rest()
     return load.account
 
@@ -192,8 +200,9 @@ def main() -> int:
         prog="python -m tools.lab.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--to", action="append", default=[], type=target, metavar="TARGET")
-    parser.add_argument("--rate", type=float, default=50.0, help="connections a second (default: 50)")
+    parser.add_argument("--rate", type=float, default=50.0, help="connections a second, 0: none (default: 50)")
     parser.add_argument("--held", type=int, default=0, help="connections that stay (default: 0)")
+    parser.add_argument("--held-every", type=float, default=0.5, help="seconds between uses (default: 0.5)")
     parser.add_argument("--denied", action="append", default=[], type=target, metavar="TARGET")
     parser.add_argument("--denied-rate", type=float, default=10.0, help="a second (default: 10)")
     account = asyncio.run(run(parser.parse_args()))

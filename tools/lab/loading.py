@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from typing import Self
 
@@ -30,12 +31,15 @@ class Loading:
         rate: float = 50.0,
         denied_rate: float = 10.0,
         held: int = 0,
+        held_every_s: float = 0.5,
     ) -> None:
         words = [word for one in to for word in ("--to", target(*one))]
         words += [word for one in denied for word in ("--denied", target(*one))]
         words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(held)]
+        words += ["--held-every", str(held_every_s)]
         self._command = host.inside(netns, sys.executable, "-m", "tools.lab.load", *words)
         self.account = Account()
+        self._began = 0.0
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +47,13 @@ class Loading:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         self._process.stdout.readline()
+        self._began = time.monotonic()
         return self
+
+    @property
+    def age_s(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self._began
 
     def __exit__(self, *_exc: object) -> None:
         assert self._process

@@ -57,6 +57,7 @@ class Lab(Struct):
     real_vpp: bool
     api_url: str = ""
     calico_version: str = ""
+    settings: dict[str, str] = {}  # variables of every node's processes, beside the lab's own
     pods: dict[str, Pod] = {}  # by key
 
     @property

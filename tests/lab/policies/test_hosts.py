@@ -101,6 +101,16 @@ def test_a_host_endpoint_of_an_interface_that_is_not_there_changes_nothing(hosts
     hosts.becomes(OPEN)
 
 
+def test_a_host_endpoint_that_changes_its_interface_leaves_one_and_closes_the_other(hosts: Hosts) -> None:
+    hosts.world.apply(endpoint(interfaceName="eth7"))
+    assert settled.settled(hosts.lab)
+    hosts.becomes(OPEN)
+    hosts.world.apply(endpoint(interfaceName="eth0"))
+    hosts.becomes(CLOSED | {("outside", "node1", FAILSAFE): True})
+    hosts.world.apply(endpoint(interfaceName="eth7"))
+    hosts.becomes(OPEN)
+
+
 def test_of_two_host_endpoints_the_one_with_a_name_beats_the_one_for_all(hosts: Hosts) -> None:
     hosts.world.apply(
         endpoint(),

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.lab.conftest import until
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
@@ -13,7 +15,9 @@ from tools.lab.agent import words
 from tools.lab.agent.words import Probe
 from tools.lab.loading import Loading
 
+OUTSIDE4 = "10.90.0.1"
 TCP_80 = [("TCP", 80)]
+FLOWS, USED_EVERY_S = 1000, 4.0
 ISOLATED_X = policy("deny", "x", ingress=[])
 
 
@@ -67,11 +71,11 @@ def test_a_pod_that_is_made_again_has_the_policies_of_its_labels_at_its_new_addr
     tried = truth.flows(world.lab, world.pods, TCP_80)
     expected = (deny(to="x/a"), allow("x/b", "x/a"))
     assert not truth.comes_true(world.lab, world.agents, tried, expected)
-    for key, node in (("x/a", "node2"), ("x/b", "node1")):
-        before = world.lab.pods[key]
-        world.again(key, node if f"node{before.node}" != node else "node1")
-        tried = truth.flows(world.lab, world.pods, TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, tried, expected), key
+    for key in ("x/a", "x/b"):
+        for _there_and_back in range(2):
+            world.again(key, f"node{3 - world.lab.pods[key].node}")
+            tried = truth.flows(world.lab, world.pods, TCP_80)
+            assert not truth.comes_true(world.lab, world.agents, tried, expected), key
 
 
 def test_a_pod_with_an_isolated_pod_s_former_address_is_not_isolated(world: World) -> None:
@@ -108,14 +112,16 @@ def heir_of(world: World, key: str) -> Iterator[str]:
 
 def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world: World) -> None:
     to = [(world.lab.pods["x/a"].ip4, 80), (world.lab.pods["x/b"].ip6, 80)]
-    with Loading(world.lab.pods["y/a"].netns, to, rate=0.2, held=100) as load:
-        until(lambda: len(established(world)) >= 100, "100 connections stand")
+    with Loading(world.lab.pods["y/a"].netns, to, rate=0.0, held=FLOWS, held_every_s=USED_EVERY_S) as load:
+        until(lambda: len(established(world)) >= FLOWS, f"{FLOWS} connections stand")
         applied(world, policy("deny", "x", ingress=[], egress=[]))
         tried = truth.flows(world.lab, world.pods, TCP_80)
         assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/*"), deny("x/*")))
-    assert load.account.held == 100
+        used = load.age_s + USED_EVERY_S + 1.0
+        until(lambda: load.age_s > used, "each has been used once more")
+    assert load.account.held == FLOWS
     assert load.account.broken == []
-    assert load.account.exchanges > 100
+    assert load.account.exchanges >= 2 * FLOWS
 
 
 def established(world: World) -> list[str]:
@@ -144,7 +150,7 @@ def test_policies_decide_on_the_backend_behind_a_service(world: World) -> None:
 
 
 def test_an_address_block_is_seen_from_outside_through_a_node_port_with_policy_local(world: World) -> None:
-    outside = "10.90.0.1"
+    outside = OUTSIDE4
     body = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -166,6 +172,61 @@ def test_an_address_block_is_seen_from_outside_through_a_node_port_with_policy_l
     assert world.agents.probe("outside", probe).by == "x/a"
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block("10.90.0.0/24", f"{outside}/32"))]))
     until(lambda: world.agents.probe("outside", probe).outcome == words.SILENT, "the host outside is excepted")
+
+
+@pytest.mark.parametrize("port_of", [1, 2], ids=["a node with the backend", "a node without it"])
+def test_through_a_node_port_with_policy_cluster_an_address_block_sees_who_is_outside_only_where_the_backend_is(
+    world: World, port_of: int
+) -> None:
+    """The other node gives the connection its own address, and an address block with that is what lets it in."""
+    backend = world.lab.pods["x/a"]
+    near, far = (world.lab.node(f"node{number}") for number in (backend.node, 3 - backend.node))
+    entered, seen = (near, OUTSIDE4) if port_of == 1 else (far, str(far.ip4))
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "open", "namespace": "x"},
+        "spec": {"type": "NodePort", "selector": {"pod": "a"}, "ports": [{"port": 80}]},
+    }
+    number = world.apply(body)[0]["spec"]["ports"][0]["nodePort"]
+    probe = Probe("TCP", str(entered.ip4), number)
+    until(lambda: world.agents.probe("outside", probe).seen == seen, f"x/a sees {seen}")
+    for allowed in (OUTSIDE4, str(far.ip4)):
+        applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{allowed}/32"))]))
+        outcome = words.ANSWERED if allowed == seen else words.SILENT
+        until(lambda o=outcome: world.agents.probe("outside", probe).outcome == o, f"from {allowed} alone: {outcome}")
+
+
+def test_the_pods_of_a_stateful_set_that_restarts_keep_their_policies_at_each_other_s_addresses(world: World) -> None:
+    """Ordinal by ordinal from the last, as its controller does; the pods exchange their addresses meanwhile."""
+    names = ["set-0", "set-1"]
+    keys = [f"x/{name}" for name in names]
+
+    def add(name: str) -> None:
+        labels = {"app": "set", "statefulset.kubernetes.io/pod-name": name}
+        pods.add(world.lab, name, "node1", namespace="x", labels=labels)
+        world.agents.start({f"x/{name}": world.lab.pods[f"x/{name}"].netns})
+
+    chosen = labelled(**{"statefulset.kubernetes.io/pod-name": "set-0"})
+    first = policy("first", "x", labelled(app="set"), ingress=[source(peer(pods=chosen))])
+    try:
+        for name in names:
+            add(name)
+        applied(world, first)
+        former = [world.lab.pods[key].ip4 for key in keys]
+        expected = (deny(to="x/set-*"), allow("x/set-0", "x/set-1"), deny("x/a", "x/set-*"))
+        among = [*keys, "x/a", "y/b"]
+        assert not truth.comes_true(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
+        for name in reversed(names):
+            world.gone(f"x/{name}")
+        for name in reversed(names):
+            add(name)
+        assert [world.lab.pods[key].ip4 for key in keys] == former[::-1]
+        assert not truth.comes_true(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
+    finally:
+        for key in keys:
+            if key in world.lab.pods:
+                world.gone(key)
 
 
 def test_a_node_reaches_its_own_pods_whatever_policies_say_as_its_kubelet_must(world: World) -> None:

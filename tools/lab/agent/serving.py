@@ -35,8 +35,8 @@ async def _connection(name: str, reader: asyncio.StreamReader, writer: asyncio.S
         while data := await reader.read(4096):
             writer.write(data)
             await writer.drain()
-    except OSError:
-        pass  # the prober went away
+    except (OSError, asyncio.CancelledError):
+        pass  # the prober went away, or this agent ends
     finally:
         writer.close()
 
