@@ -7,6 +7,7 @@ until 3.32, since then as 14, which before told bare addresses (spec/policies.md
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import ip_interface, ip_network
 from typing import Any, NamedTuple
@@ -57,13 +58,15 @@ class Delta(NamedTuple):
 
 
 class Decoder:
-    """The messages of one connection. `ignored` counts payloads that mean nothing here."""
+    """The messages of one connection.
 
-    def __init__(self) -> None:
+    `counters`: felix_ignored, payloads that mean nothing here; felix_gaps, sequence numbers that were skipped.
+    """
+
+    def __init__(self, counters: Counter[str]) -> None:
+        self.counters = counters
         self.version = (0, 0)
-        self.ignored = 0
         self.sequence = 0
-        self.gaps = 0
         self.old_names = False
         self._full_hosts = False  # has message 37 been heard?
 
@@ -73,10 +76,10 @@ class Decoder:
             envelope = self._envelope(data)
             kind = envelope.WhichOneof("payload")
             if envelope.sequence_number != self.sequence:
-                self.gaps += 1
+                self.counters["felix_gaps"] += 1
             self.sequence = envelope.sequence_number + 1
             if kind is None or kind in IGNORED:
-                self.ignored += 1
+                self.counters["felix_ignored"] += 1
                 return None
             return self._read(kind, getattr(envelope, kind))
         except (DecodeError, ValueError) as error:
@@ -118,7 +121,7 @@ class Decoder:
         self._full_hosts = self._full_hosts or whole
         says_more = body.ipv6_addr or body.asnumber or body.labels or "/" in body.ipv4_addr
         if not whole and (self._full_hosts or not says_more):
-            self.ignored += 1
+            self.counters["felix_ignored"] += 1
             return None
         host = model.HostMetadata(
             ip4=_interface(body.hostname, "ipv4_addr", body.ipv4_addr, 4),
@@ -306,7 +309,7 @@ def _host_endpoint(decoder: Decoder, body: Any) -> Event:
 
 def _pool(decoder: Decoder, body: Any) -> Event | None:
     if not body.id:
-        decoder.ignored += 1
+        decoder.counters["felix_ignored"] += 1
         return None
     told = body.pool
     try:

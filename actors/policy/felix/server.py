@@ -7,6 +7,7 @@ told the latest of each, and never holds up what is read.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +32,10 @@ Said = tuple[str, Workload]  # status, and the workload endpoint that it is abou
 class Connection:
     """One life of Felix, as far as it can be told."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
         self.writer = writer
         self.snapshot = Snapshot()
-        self.decoder = Decoder()
+        self.decoder = Decoder(counters)
         self.problems: list[str] = []
         self.said: dict[Name, Said] = {}
         self.greeted = False
@@ -94,7 +95,7 @@ class FelixServer:
         if self.connection is not None:
             self._manager.runtime.log.warning("Felix connects anew: the old connection is closed")
             self.connection.writer.close()
-        mine = self.connection = Connection(writer)
+        mine = self.connection = Connection(writer, self._manager.runtime.peer.counters)
         self._manager.runtime.peer.counters["felix_connections"] += 1
         self._manager.runtime.log.info("Felix connected")
         self._changed.set()
