@@ -1,0 +1,69 @@
+"""Service addresses in BGP, as another node's gobgpd has learnt them."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import until
+from tests.lab.services.conftest import APPEARS_S_MAX, BACKENDS, EXTERNAL4, EXTERNAL6, RANGES, SPACE, Shop
+from tools.lab import kube
+from tools.lab.state import Lab
+
+ADDRESSES = (f"{EXTERNAL4}/32", f"{EXTERNAL6}/128")
+
+
+def learnt(lab: Lab, by: str, of: str) -> set[str]:
+    """The prefixes of which `by`'s gobgpd has a path through `of`."""
+    socket, peer = lab.run(lab.node(by)) / "gobgp.sock", lab.node(of)
+    found = set()
+    for family, address in (("ipv4", peer.ip4), ("ipv6", peer.ip6)):
+        line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor", str(address), "adj-in", "-a", family]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+        found |= set(json.loads(done.stdout or "{}") if done.returncode == 0 else {})
+    return found
+
+
+@pytest.fixture
+def ranges(shop: Shop) -> Iterator[None]:
+    """External addresses of services may be advertised."""
+    spec = {"serviceExternalIPs": [{"cidr": cidr} for cidr in RANGES]}
+    kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": spec})
+    try:
+        yield
+    finally:
+        kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": {"serviceExternalIPs": None}})
+    until(lambda: not learnt(shop.lab, "node2", "node1") & set(RANGES), "the ranges are withdrawn", APPEARS_S_MAX)
+
+
+@pytest.mark.usefixtures("ranges")
+def test_a_local_service_is_advertised_by_the_nodes_that_have_a_ready_backend(shop: Shop) -> None:
+    def heard() -> tuple[set[str], set[str]]:
+        """What each node advertises to the other one: of node1, of node2."""
+        ours = set(ADDRESSES) | set(RANGES)
+        return learnt(shop.lab, "node2", "node1") & ours, learnt(shop.lab, "node1", "node2") & ours
+
+    def becomes(of_node1: set[str], of_node2: set[str]) -> None:
+        until(lambda: heard() == (of_node1, of_node2), f"({of_node1}, {of_node2}), not {heard()}", APPEARS_S_MAX)
+
+    only, both = set(RANGES), set(RANGES) | set(ADDRESSES)
+    becomes(only, only)
+    shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6], externalTrafficPolicy="Local", type="NodePort")
+    becomes(both, both)
+    on_node1 = [f"{SPACE}/{name}" for name, node in BACKENDS.items() if node == "node1"]
+    kube.set_ready(shop.lab, on_node1[0], False)
+    kube.set_ready(shop.lab, on_node1[1], False)
+    becomes(only, both)
+    kube.set_ready(shop.lab, on_node1[1], True)
+    becomes(both, both)
+    shop.undo()
+    becomes(only, only)
+
+
+@pytest.mark.usefixtures("ranges")
+def test_a_cluster_service_is_advertised_by_its_range_alone(shop: Shop) -> None:
+    shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6])
+    shop.answers("outside", EXTERNAL4, 8080)
+    until(lambda: set(RANGES) <= learnt(shop.lab, "node2", "node1"), "the ranges are learnt", APPEARS_S_MAX)
+    assert not learnt(shop.lab, "node2", "node1") & set(ADDRESSES)
