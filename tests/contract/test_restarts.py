@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.intents import Intent, Path, Route
+from schemas.intents import Intent, Path, Route, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, Life, VppGone
@@ -41,6 +41,21 @@ def shown(vpp: Vpp) -> Any:
         },
         "proxy ARP": {(str(row.proxy.low), str(row.proxy.hi)) for row in vpp.ask("proxy_arp_dump")},
     }
+
+
+def test_tags_of_every_length_are_read_back_as_they_were_said(
+    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+) -> None:
+    """A writer that restarts knows its interfaces by them."""
+    pod = namespace("pod").name
+    taps = [Tap(f"pod/{n}", f"eth{n}", pod, "t" * (n - 3) + f"-{n:02}", mtu=1400) for n in range(3, 64)]
+    first = life()
+    for tap in taps:  # one by one: each reply leaves its own bytes in VPP's memory
+        first.want(*taps[: taps.index(tap) + 1])
+    assert first.unapplied(taps) == {}
+    assert set(vpp.interfaces()) >= {tap.tag for tap in taps}
+    first.crash()
+    assert life().want(*taps).writes == 0
 
 
 def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], everything: list[Intent]) -> None:

@@ -130,7 +130,7 @@ class TapKind(Kind[Tap]):
             "host_if_name_set": True,
             "host_if_name": intent.host_interface,
             "tap_flags": flags,
-            "tag": intent.tag,
+            "tag": intent.tag + "\0",  # VPP keeps these bytes and reads on until it finds a zero
         }
         if intent.mac is not None:
             fields["mac_address"] = intent.mac

@@ -54,6 +54,11 @@ def _plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
     return interface
 
 
+def _tag(told: str) -> str:
+    """VPP keeps the bytes as they come: without a zero at their end it shows what lies behind them in its memory."""
+    return (told.rstrip("\0") if told.endswith("\0") or not told else f"{told}?")[:TAG_LENGTH_MAX]
+
+
 @call("tap_create_v3")
 def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     number = _free_number(vpp, message.id)
@@ -65,7 +70,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
         device.close()
         raise Refused(Error.INIT_FAILED)
     mac = b"" if request.tun else _mac(vpp, bytes(message.mac_address), message.use_random_mac)
-    interface = Interface(f"{'tun' if request.tun else 'tap'}{number}", TAP, mac, tag=message.tag[:TAG_LENGTH_MAX])
+    interface = Interface(f"{'tun' if request.tun else 'tap'}{number}", TAP, mac, tag=_tag(message.tag))
     interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
     if request.tun:
         interface.link_mtu = interface.mtu[0] = 0
