@@ -7,8 +7,8 @@ import sys
 import time
 from types import FrameType
 
-from bus.broker import Broker, Post
-from bus.envelope import BEACON_TOPIC, Rows, pack, topic
+from bus.broker import Broker
+from bus.fanout import Frame
 from bus.log import Log
 from bus.sockets import BrokerSockets, UnsafeDirectory
 from schemas.config import ConfigError, describe, from_env
@@ -29,16 +29,10 @@ class _Stop:
         self.asked = True
 
 
-def _deliver(sockets: BrokerSockets, broker: Broker, posts: list[Post]) -> None:
-    for to, message in posts:
-        data = pack(message)
-        if to is not None:
-            if not sockets.send(to, data):
-                broker.counters["undeliverable"] += 1
-        elif isinstance(message, Rows):
-            sockets.fan_out(topic(message.word, message.sender), data)
-        else:
-            sockets.fan_out(BEACON_TOPIC, data)
+def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[Frame]) -> None:
+    for to, data in frames:
+        if not sockets.send(to, data):
+            broker.counters["undeliverable"] += 1
 
 
 def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> None:

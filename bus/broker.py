@@ -1,27 +1,34 @@
-"""The broker's decisions: every message in, the messages out. Pure; time is an argument.
+"""The broker's decisions: every message in, the frames out. Pure; time is an argument.
 
 | in | out |
 |---|---|
 | Hello | Welcome; the sender's row of word `process` |
-| Rows | Credit, and the checkpoint to all hearers once whole; or Resend |
-| Fetch | Snapshot, in parts |
+| Rows | Credit, and the checkpoint to its hearers once whole; or Resend |
+| Listen | nothing |
+| Heard | what waits for the sender |
+| Fetch | Snapshot, in parts, as the sender reads |
 | Ask | the same to the service, or an Answer with the error |
 | Answer | the same to the asker |
-| time | Beacon; answers for what is overdue; `process` rows of the silent |
+| time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; hearers cut off |
+| what cannot be read | nothing; after `GARBAGE_MAX` in a row its sender is not read for `MUTED_S` |
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bus.calls import SILENT_S_MAX, Switchboard
+import msgspec
+
+from bus.calls import SILENT_S_MAX, Post, Switchboard
 from bus.envelope import (
     Answer,
     Ask,
     Beacon,
     Credit,
     Fetch,
+    Heard,
     Hello,
+    Listen,
     Message,
     Resend,
     Row,
@@ -29,6 +36,7 @@ from bus.envelope import (
     Welcome,
     unpack,
 )
+from bus.fanout import Fanout, Frame
 from bus.ledger import Ledger, Refused
 from schemas import codec
 from schemas.codec import Malformed
@@ -36,18 +44,15 @@ from schemas.facts import Process
 
 BEACON_EVERY_S = 0.5
 PASSING_PREFIX = "tool-"  # clients that come and go: their row goes with them
-
-
-class Post(NamedTuple):
-    """A message to one client (`to`), or to all hearers (`to` None)."""
-
-    to: bytes | None
-    message: Message
+STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
+GARBAGE_MAX = 10
+MUTED_S = 1.0
 
 
 class _Client(NamedTuple):
     identity: bytes
     heard_at: float
+    turned_at: float  # when its working loop was seen to have turned
     fact: Process
 
 
@@ -56,45 +61,76 @@ class Broker:
 
     def __init__(self, session: int, pid: int = 0) -> None:
         self.session = session
-        self.ledger = Ledger()
-        self.switchboard = Switchboard()
         self.counters: Counter[str] = Counter()
+        self.ledger = Ledger()
+        self.fanout = Fanout(self.ledger, self.counters)
+        self.switchboard = Switchboard()
         self.last_malformed = ""
         self._clients: dict[str, _Client] = {}
+        self._garbage: Counter[bytes] = Counter()
+        self._muted: dict[bytes, float] = {}
         self._seq = 0
         self._said: dict[str, bytes] = {}
         self._beacon_at = float("-inf")
         self._pid = pid
         self._turns = 0
 
-    def receive(self, identity: bytes, data: bytes, now: float) -> list[Post]:
+    def receive(self, identity: bytes, data: bytes, now: float) -> list[Frame]:
         """One message from a client. A malformed one is counted and dropped."""
         self._turns += 1
-        try:
-            message = unpack(data)
-            return self._handle(identity, message, now)
-        except Malformed as error:
-            self.counters["malformed_messages"] += 1
-            self.last_malformed = f"{identity.decode(errors='replace')}: {error}"
+        if self._muted and self._is_muted(identity, now):
             return []
+        try:
+            frames = self._handle(identity, unpack(data), now)
+        except Malformed as error:
+            self._malformed(identity, error, now)
+            return []
+        if self._garbage:
+            self._garbage.pop(identity, None)
+        return frames
 
-    def _handle(self, identity: bytes, message: Message, now: float) -> list[Post]:
+    def _is_muted(self, identity: bytes, now: float) -> bool:
+        if self._muted.get(identity, now) <= now:
+            self._muted.pop(identity, None)
+            return False
+        self.counters["muted_messages"] += 1
+        return True
+
+    def _malformed(self, identity: bytes, error: Malformed, now: float) -> None:
+        self.counters["malformed_messages"] += 1
+        self.last_malformed = f"{identity.decode(errors='replace')}: {error}"
+        self._garbage[identity] += 1
+        if self._garbage[identity] >= GARBAGE_MAX:
+            del self._garbage[identity]
+            self._muted[identity] = now + MUTED_S
+            self.counters["senders_muted"] += 1
+            self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
+
+    def _handle(self, identity: bytes, message: Message, now: float) -> list[Frame]:
         match message:
             case Hello():
                 return self._hello(identity, message, now)
             case Rows():
                 return self._rows(identity, message)
+            case Listen():
+                self.fanout.listen(identity, message.words)
+                return []
+            case Heard():
+                return self.fanout.heard(identity, message.bytes, now)
             case Fetch():
-                return [Post(identity, part) for part in self.ledger.snapshot(message.word, message.owner)]
+                return self.fanout.fetch(identity, message.word, message.owner)
             case Ask():
                 self.counters["requests"] += 1
-                return _posts(self.switchboard.ask(identity, message, now))
+                return self._posted(self.switchboard.ask(identity, message, now))
             case Answer():
-                return _posts(self.switchboard.answer(message))
+                return self._posted(self.switchboard.answer(message))
             case _:
                 raise Malformed("bus message", "m", f"{type(message).__name__} is not for the broker")
 
-    def _hello(self, identity: bytes, hello: Hello, now: float) -> list[Post]:
+    def _hello(self, identity: bytes, hello: Hello, now: float) -> list[Frame]:
+        _check_name("hello", "name", hello.name, identity)
+        before = self._clients.get(hello.name)
+        turned = before is None or before.identity != identity or before.fact.progress != hello.progress
         fact = Process(
             session=hello.session,
             pid=hello.pid,
@@ -103,45 +139,54 @@ class Broker:
             waiting=hello.waiting,
             counters=hello.counters,
         )
-        self._clients[hello.name] = _Client(identity, now, fact)
-        posts = _posts(self.switchboard.here(hello.name, identity))
+        turned_at = before.turned_at if before and not turned else now
+        self._clients[hello.name] = _Client(identity, now, turned_at, fact)
+        self.fanout.here(identity, hello.name, now)
+        frames = self._posted(self.switchboard.here(hello.name, identity))
         welcome = Welcome(broker_session=self.session, floor=self.ledger.floor(hello.name))
-        return [Post(identity, welcome), *posts]
+        return [self.fanout.to(identity, welcome), *frames]
 
-    def _rows(self, identity: bytes, rows: Rows) -> list[Post]:
+    def _rows(self, identity: bytes, rows: Rows) -> list[Frame]:
+        _check_name(f"rows of {rows.word}", "sender", rows.sender, identity)
         credit = Credit(word=rows.word, session=rows.session, seq=rows.seq, part=rows.part)
         try:
             checkpoint = self.ledger.take(rows)
         except Refused as refused:
             self.counters["resends"] += 1
-            return [Post(identity, Resend(word=rows.word, reason=str(refused)))]
+            return [self.fanout.to(identity, Resend(word=rows.word, reason=str(refused)))]
         self.counters["rows"] += len(rows.rows)
-        return [Post(identity, credit), *(Post(None, part) for part in checkpoint)]
+        frames = [self.fanout.to(identity, credit)]
+        return [*frames, *self.fanout.checkpoint(checkpoint)] if checkpoint else frames
 
-    def tick(self, now: float) -> list[Post]:
+    def tick(self, now: float) -> list[Frame]:
         """What time itself brings. To be called a few times a second."""
-        posts = _posts(self.switchboard.expire(now)) + self._bury(now)
+        frames = self._posted(self.switchboard.expire(now)) + self._bury(now)
+        self.fanout.tick(now)
         if now - self._beacon_at >= BEACON_EVERY_S:
             self._beacon_at = now
-            posts += self._say_processes()
-            posts.append(Post(None, Beacon(broker_session=self.session, heads=self.ledger.heads())))
-        return posts
+            frames += self.fanout.checkpoint([self._processes(now)])
+            frames += self.fanout.everyone(Beacon(broker_session=self.session, heads=self.ledger.heads()))
+        return frames
 
-    def _bury(self, now: float) -> list[Post]:
-        posts: list[Post] = []
+    def _bury(self, now: float) -> list[Frame]:
+        frames: list[Frame] = []
         for name, client in list(self._clients.items()):
             if now - client.heard_at < SILENT_S_MAX or not client.fact.alive:
                 continue
-            posts += _posts(self.switchboard.gone(name, f"{name}: silent for {SILENT_S_MAX:.0f} s"))
+            why = f"{name}: silent for {SILENT_S_MAX:.0f} s"
+            self.counters["silent_processes"] += 1
+            frames += self._posted(self.switchboard.gone(name, why))
+            self.fanout.silent(name, why)
             if name.startswith(PASSING_PREFIX):
+                self.fanout.gone(name)
                 del self._clients[name]
             else:
                 dead = Process(session=client.fact.session, pid=client.fact.pid, alive=False)
                 self._clients[name] = client._replace(fact=dead)
-        return posts
+        return frames
 
-    def _say_processes(self) -> list[Post]:
-        """The broker's own stream: one row a process, its own included."""
+    def _processes(self, now: float) -> Rows:
+        """The next checkpoint of the broker's own stream: one row a process, its own included."""
         own = Process(
             session=self.session,
             pid=self._pid,
@@ -149,15 +194,31 @@ class Broker:
             ready=True,
             counters={**self.counters, "streams": len(self.ledger.streams)},
         )
-        facts = {"bus": own} | {name: client.fact for name, client in self._clients.items()}
+        facts = {"bus": own} | {name: self._seen(name, client, now) for name, client in self._clients.items()}
         said = {name: codec.encode(fact) for name, fact in facts.items()}
         rows = [Row(name, data) for name, data in said.items() if self._said.get(name) != data]
         rows += [Row(name) for name in self._said if name not in said]
         full, self._said = not self._seq, said
         self._seq += 1
         checkpoint = Rows(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
-        return [Post(None, part) for part in self.ledger.take(checkpoint)]
+        self.ledger.take(checkpoint)
+        return checkpoint
+
+    def _seen(self, name: str, client: _Client, now: float) -> Process:
+        """What it says of itself, and what only the broker sees."""
+        idle_s = round(now - client.turned_at, 1)
+        stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > STALLED_S_MAX else 0.0
+        cut = self.fanout.cut_off(name)
+        if not (stalled_s or cut):
+            return client.fact
+        return msgspec.structs.replace(client.fact, stalled_s=stalled_s, cut_off=cut)
+
+    def _posted(self, posts: Iterable[Post]) -> list[Frame]:
+        return [self.fanout.to(to, message) for to, message in posts]
 
 
-def _posts(posts: Iterable[tuple[bytes, Message]]) -> list[Post]:
-    return [Post(to, message) for to, message in posts]
+def _check_name(what: str, field: str, name: str, identity: bytes) -> None:
+    """A client speaks for itself alone: its identity is `<name>:<session>`. Raises Malformed."""
+    own = identity.decode(errors="replace").rpartition(":")[0]
+    if name != own:
+        raise Malformed(what, field, f"{name!r} is said by {own!r}")

@@ -7,6 +7,7 @@ from bus.envelope import Answer, Ask
 
 SILENT_S_MAX = 3.0  # a process not heard for so long is taken for dead
 ANSWERS_KEPT_MAX = 1000
+OPEN_MAX = 1000  # requests that one service may have open
 
 
 class Post(NamedTuple):
@@ -47,6 +48,8 @@ class Switchboard:
         service = self.services.get(ask.service)
         if service is None:
             return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
+        if sum(call.service == ask.service for call in self._open.values()) >= OPEN_MAX:
+            return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: {OPEN_MAX} requests are open"))]
         self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
         return [Post(service, ask)]
 

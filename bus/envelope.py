@@ -17,6 +17,8 @@ MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 512
+FRAME_BYTES = 128  # what a message costs besides its bytes, as it is counted
+EVERY_WORD = "*"
 
 
 class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
@@ -66,6 +68,7 @@ class Rows(Message, tag="rows"):
     part: int = 0
     last: bool = True
     full: bool = False
+    since: int = 0  # it holds all changes after that checkpoint; 0: after the one before
     time: float = 0.0  # seconds since 1970, when it was said
     rows: list[Row] = []
 
@@ -84,6 +87,18 @@ class Resend(Message, tag="resend"):
 
     word: str
     reason: str
+
+
+class Listen(Message, tag="listen"):
+    """These are all the words that the sender wants to hear, of all owners; `*`: every word."""
+
+    words: tuple[str, ...]
+
+
+class Heard(Message, tag="heard"):
+    """Credit: so many bytes (`FRAME_BYTES` more for each message) has the sender read of this broker."""
+
+    bytes: int
 
 
 class Fetch(Message, tag="fetch"):
@@ -122,13 +137,18 @@ class Beacon(Message, tag="beacon"):
 
 
 class Ask(Message, tag="ask"):
-    """A request to a service. The same `id` asked again is not executed again."""
+    """A request to a service. The same `id` asked again is not executed again.
+
+    `asked_at`: seconds of the machine's monotonic clock. `again`: it may have reached the service before.
+    """
 
     id: str
     service: str
     within_s: float
     body: bytes
     cause: str = ""
+    asked_at: float = 0.0
+    again: bool = False
 
 
 class Answer(Message, tag="answer"):
@@ -139,7 +159,7 @@ class Answer(Message, tag="answer"):
     error: str = ""
 
 
-AnyMessage = Hello | Welcome | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Ask | Answer
+AnyMessage = Hello | Welcome | Listen | Heard | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Ask | Answer
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
@@ -164,14 +184,6 @@ def unpack(data: bytes) -> Any:
     if isinstance(message, Rows) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
         raise Malformed(f"{message.word} of {message.sender}", "key", f"longer than {KEY_BYTES_MAX}")
     return message
-
-
-def topic(word: str, owner: str) -> bytes:
-    """The fan-out topic of a stream. A hearer of all owners subscribes to `topic(word, "")`."""
-    return f"{word}\0{owner}".encode()
-
-
-BEACON_TOPIC = b"\0beacon"
 
 
 def parts(rows: list[Row]) -> list[list[Row]]:

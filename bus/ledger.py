@@ -47,16 +47,24 @@ class Ledger:
         """How far every stream has come."""
         return [Head(word, owner, s.session, s.seq) for (word, owner), s in self.streams.items()]
 
+    def at(self, word: str, owner: str) -> tuple[int, int]:
+        """(session, checkpoint) of a stream; (0, 0) if there is none."""
+        stream = self.streams.get((word, owner))
+        return (stream.session, stream.seq) if stream else (0, 0)
+
     def snapshot(self, word: str, owner: str) -> Iterator[Snapshot]:
-        """The retained rows of a stream, in parts; one part of session 0 if there is none."""
+        """The retained rows of a stream as it is now, in parts; one part of session 0 if there is none.
+
+        What is taken while the parts go out does not change them.
+        """
         stream = self.streams.get((word, owner)) or Stream()
-        cut = parts(stream.as_rows())
+        cut, (session, seq) = parts(stream.as_rows()), self.at(word, owner)
         for number, rows in enumerate(cut):
             yield Snapshot(
                 word=word,
                 owner=owner,
-                session=stream.session,
-                seq=stream.seq,
+                session=session,
+                seq=seq,
                 part=number,
                 last=number == len(cut) - 1,
                 rows=rows,

@@ -20,20 +20,22 @@ from msgspec import Struct
 
 from bus.calls import Memory
 from bus.envelope import (
+    FRAME_BYTES,
     Answer,
     Ask,
     Beacon,
     Credit,
     Fetch,
     Head,
+    Heard,
     Hello,
+    Listen,
     Message,
     Resend,
     Rows,
     Snapshot,
     Welcome,
     pack,
-    topic,
     unpack,
 )
 from bus.mirror import Mirror, RowChange
@@ -47,6 +49,7 @@ from schemas.topics import WORDS
 HELLO_EVERY_S = 0.5
 TICK_S = 0.1
 BATCH_EVENTS_MAX = 10_000
+TELL_HEARD_BYTES = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,13 @@ class Peer:
         self._tasks: list[asyncio.Task[None]] = []
         self._answering: set[asyncio.Task[None]] = set()
         self._hello_at = float("-inf")
+        self._born = time.monotonic()
+        self._heard = self._told_heard = 0  # bytes read of this broker
         self._sockets: ClientSockets | None = None
 
     async def __aenter__(self) -> Self:
         self._sockets = ClientSockets(self._directory, f"{self.name}:{self.session}".encode())
-        for word in self._wanted_words:
-            self._sockets.subscribe(topic(word, ""))
-        loops = (self._receive_loop(), self._hear_loop(), self._say_loop(), self._tick_loop())
+        loops = (self._receive_loop(), self._say_loop(), self._tick_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         return self
 
@@ -135,8 +138,11 @@ class Peer:
         self._wanted_words.setdefault(word, set()).add(owner)
         if owner is not None:
             self._mirror(word, owner).want()
-        if self._sockets:
-            self._sockets.subscribe(topic(word, ""))
+        if self.broker_session is not None:
+            self._later(self._send(self._listen()))
+
+    def _listen(self) -> Listen:
+        return Listen(words=tuple(sorted(self._wanted_words)))
 
     async def changes(self, timeout_s: float | None = None) -> list[Change | Synced]:
         """What has changed since the last call: at least one event, or [] at the timeout."""
@@ -275,6 +281,7 @@ class Peer:
             within_s=timeout_s,
             body=codec.encode(request),
             cause=cause,
+            asked_at=time.monotonic(),
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
@@ -300,6 +307,9 @@ class Peer:
             known = self._memory.recall(ask.id)
             if known is not None:
                 await self._send(known)
+            return
+        if ask.again and ask.asked_at < self._born:  # an earlier life of ours may have executed it
+            await self._send(Answer(id=ask.id, error=f"{self.name}: restarted"))
             return
         answer = await self._execute(ask)
         self._memory.answered(answer)
@@ -328,12 +338,16 @@ class Peer:
     async def _receive_loop(self) -> None:
         assert self._sockets
         while True:
-            self._read(await self._sockets.receive())
+            data = await self._sockets.receive()
+            self._heard += len(data) + FRAME_BYTES
+            self._read(data)
+            if self._heard - self._told_heard > TELL_HEARD_BYTES:
+                await self._tell_heard()
 
-    async def _hear_loop(self) -> None:
-        assert self._sockets
-        while True:
-            self._read(await self._sockets.hear())
+    async def _tell_heard(self) -> None:
+        """Credit for the broker."""
+        if await self._send(Heard(bytes=self._heard)):
+            self._told_heard = self._heard
 
     def _read(self, data: bytes) -> None:
         try:
@@ -377,12 +391,14 @@ class Peer:
         if self.broker_session is None:  # nothing has been said yet, so our number may still rise
             self.session = max(self.session, welcome.floor + 1)
         self.broker_session = welcome.broker_session
+        self._heard, self._told_heard = len(pack(welcome)) + FRAME_BYTES, 0
         self.counters["broker_sessions"] += 1
+        self._later(self._send(self._listen()))
         for box in self._outboxes.values():
             box.start_over()
         self._has_due.set()
         for ask, _, _ in list(self._calls.values()):
-            self._later(self._send(ask))
+            self._later(self._send(msgspec.structs.replace(ask, again=True)))
 
     def _later(self, sending: Awaitable[bool]) -> None:
         async def send() -> None:
@@ -401,6 +417,8 @@ class Peer:
             for (word, owner), mirror in list(self._mirrors.items()):
                 if self.broker_session and mirror.fetch_due(now):
                     await self._send(Fetch(word=word, owner=owner))
+            if self._heard != self._told_heard:
+                await self._tell_heard()
             self._has_due.set()
             await asyncio.sleep(TICK_S)
 

@@ -1,7 +1,7 @@
 """One stream's rows, and the assembly of its checkpoints from parts. Pure.
 
-Laws: rows change only by whole checkpoints; a checkpoint follows its predecessor by one, unless it
-is full; a full checkpoint replaces everything, whichever session it is of.
+Laws: rows change only by whole checkpoints; a checkpoint follows the one that it names, or its
+predecessor by one; a full checkpoint replaces everything, whichever session it is of.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Stream:
         """May this part's checkpoint be applied to the rows as they are?"""
         if message.full:
             return message.session != self.session or message.seq > self.seq
-        return message.session == self.session and message.seq == self.seq + 1
+        return message.session == self.session and (message.since or message.seq - 1) == self.seq
 
     def known(self, message: Rows) -> bool:
         """Has this checkpoint been applied already?"""

@@ -128,6 +128,7 @@ class NodeConfig:
     felix_driver: Path | None = None
     felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
+    stuck_restart_s: float = 0.0
 
     @property
     def bus(self) -> Path:
@@ -221,6 +222,7 @@ VARIABLES = (
     Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
     Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
+    Variable("VPPD_STUCK_RESTART", "stuck_restart_s", _seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
     Variable("VPPD_BGP_RESYNC", "bgp_resync_s", _seconds(0, 3600), "s; learnt routes kept for silent peers"),
 )

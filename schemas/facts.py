@@ -218,3 +218,5 @@ class Process(Fact, frozen=True):
     alive: bool = True
     waiting: tuple[str, ...] = ()  # named reasons for not being ready
     counters: dict[str, int] = {}
+    stalled_s: float = 0.0  # s since the working loop turned last, if that is too long: alive but stuck
+    cut_off: str = ""  # why the broker sends it no rows any more; empty: it does

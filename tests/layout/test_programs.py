@@ -93,5 +93,5 @@ def test_a_lab_s_socket_paths_fit_into_unix_addresses() -> None:
     assert NAME.fullmatch(longest)
     assert not NAME.fullmatch(longest + "a")
     run = LABS / longest / f"node{NODES_MAX}" / "run"
-    for socket in ("bus/broker", "bus/fanout", "vpp/vpp-api.sock", "supervisor.sock.1234567", "gobgp.sock", "cni.sock"):
+    for socket in ("bus/broker", "vpp/vpp-api.sock", "supervisor.sock.1234567", "gobgp.sock", "cni.sock"):
         assert len(os.fsencode(run / socket)) < UNIX_PATH_MAX

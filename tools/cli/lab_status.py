@@ -50,8 +50,7 @@ def _node(lab: Lab, node: Node, view: NodeView) -> Iterator[str]:
     yield f"{node.name}  {node.ip4}  {node.ip6}  epoch {epoch}, {up}/{len(view.peers)} BGP sessions"
     for name, process in sorted(view.processes.items()):
         if not name.startswith("tool-"):
-            word = "ready" if process.ready else "; ".join(process.waiting) or "not ready"
-            yield _process(name, process.pid, word if process.alive else "dead")
+            yield _process(name, process.pid, view.state_of(name))
     pid = supervised.pid_of(lab, node, "gobgpd")
     yield _process("gobgpd", pid, "runs" if pid else "does not run")
     yield _felix(lab, node)

@@ -56,8 +56,7 @@ def _as_json(view: NodeView) -> dict[str, object]:
 def _print(view: NodeView) -> None:
     for name, process in sorted(view.processes.items()):
         if not name.startswith("tool-"):
-            word = "ready" if process.ready else "; ".join(process.waiting) or "not ready"
-            print(f"{name:<12} {process.pid:>7}  {word if process.alive else 'dead'}")
+            print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}")
     epoch = view.epoch
     print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
     print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")

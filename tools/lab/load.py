@@ -4,7 +4,7 @@
 [--denied-rate N]`, where TARGET is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents
 behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections
 are made at the start, one after another, and exchange a line each `--held-every` seconds until the end. `--denied`
-targets must be silent. Targets take turns. It prints a line when the load begins, and at the end an `Account`, as one
+targets must be silent. Targets take turns. It prints a line when those that are held stand, and at the end an `Account`, as one
 line of JSON.
 """
 
@@ -67,6 +67,7 @@ class Load:
         self._began = time.monotonic()
         self._open: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
+        self._stand = asyncio.Semaphore(0)
 
     async def steady(self, targets: list[Target], rate: float, wrong: bool) -> None:
         """Begins connections at `rate` a second until the end; a busy machine's late ones are made up for."""
@@ -132,8 +133,11 @@ class Load:
         self.account.held += 1
         count, name = 0, ""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                reader, writer, name = await self._connect(target)
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    reader, writer, name = await self._connect(target)
+            finally:
+                self._stand.release()
             try:
                 while not self._ending.is_set():
                     async with asyncio.timeout(PATIENCE_S):
@@ -148,6 +152,11 @@ class Load:
     def _note(self, failures: list[Failure], target: Target, reason: str, by: str = "") -> None:
         after_s = round(time.monotonic() - self._began, 2)
         failures.append(Failure(after_s, f"{target[0]} port {target[1]}", reason, by))
+
+    async def stands(self, held: int) -> None:
+        """Waits until so many held connections are made, or have failed."""
+        for _ in range(held):
+            await self._stand.acquire()
 
     async def _pause(self, s: float) -> None:
         with suppress(TimeoutError):
@@ -185,11 +194,13 @@ async def run(options: argparse.Namespace) -> Account:
     load = Load()
     asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else load.end())
     held = zip(range(options.held), cycle(options.to), strict=False)
-    works = [load.steady(options.to, options.rate, False), load.steady(options.denied, options.denied_rate, True)]
+    holds = [load.hold(to, number / HELD_PER_S, options.held_every) for number, to in held]
+    holding = asyncio.gather(*holds)
+    await load.stands(len(holds))
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    holds = [load.hold(to, number / HELD_PER_S, options.held_every) for number, to in held]
-    await asyncio.gather(*works, *holds)
+    works = [load.steady(options.to, options.rate, False), load.steady(options.denied, options.denied_rate, True)]
+    await asyncio.gather(*works, holding)
     await load.rest()
     return load.account
 

@@ -16,6 +16,7 @@ from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 # Those that are on the bus.
 PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni", "services", "policy")
+READY = "ready"
 HEAR_S = 0.05
 SETTLE_S = 0.7  # statuses and heartbeats of this very moment may still be under way
 STREAMS = (
@@ -49,9 +50,19 @@ class NodeView:
             process = self.processes.get(name)
             if process is None or not process.alive:
                 found.append(f"{name}: not on the bus")
-            elif not process.ready:
-                found.append(f"{name}: {'; '.join(process.waiting) or 'not ready'}")
+            elif (state := self.state_of(name)) != READY:
+                found.append(f"{name}: {state}")
         return found
+
+    def state_of(self, name: str) -> str:
+        """A process in words: `ready`, or all that is wrong with it."""
+        process = self.processes[name]
+        if not process.alive:
+            return "dead"
+        stuck = f"stuck: its loop has not turned for {process.stalled_s:.0f} s" if process.stalled_s else ""
+        cut = f"hears nothing: {process.cut_off}" if process.cut_off else ""
+        waiting = () if process.ready else process.waiting or ("not ready",)
+        return "; ".join(text for text in (stuck, cut, *waiting) if text) or READY
 
     def unapplied(self) -> list[str]:
         """Intents that VPP does not hold, with the reason."""

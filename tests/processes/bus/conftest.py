@@ -35,6 +35,11 @@ class BrokerProcess:
         self._process.terminate()
         return self._process.wait(timeout=2)
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def log(self) -> str:
         return (self.run / "bus.log").read_text()
 

@@ -14,7 +14,7 @@ from schemas.codec import Malformed
 def test_arbitrary_bytes_are_malformed_or_a_message_and_never_end_the_broker(data: bytes) -> None:
     broker = Broker(session=1)
     broker.receive(b"somebody", data, now=0.0)
-    assert broker.tick(1.0)
+    assert broker.receive(b"routing:1", pack(Hello(name="routing", session=1)), now=0.0)
 
 
 def test_the_error_names_the_field() -> None:

@@ -1,0 +1,232 @@
+"""The broker's side of all hearers: who hears what, how much each has not read yet. Pure; time is an argument.
+
+A hearer is in one of these states:
+
+| state | what it is sent | leaves it when |
+|---|---|---|
+| reading | every checkpoint, at once | `WINDOW_BYTES` are unread: behind |
+| behind | as it reads: what it asked for, then the rows that changed meanwhile | nothing waits: reading |
+| cut off | nothing | it reads again: reading, and asks for what it missed |
+
+Rows that change again while they wait are sent once; those of a stream leave as one checkpoint. A hearer is cut off
+when it does not read for `UNREAD_S_MAX`, or when more than `KEYS_WAITING_MAX` rows wait. So one that never reads costs
+`WINDOW_BYTES`, and one that reads slowly costs a key for each row that changed.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bus.envelope import EVERY_WORD, FRAME_BYTES, Message, Row, Rows, pack, parts
+from bus.ledger import Ledger
+
+WINDOW_BYTES = 4 << 20
+UNREAD_S_MAX = 3.0
+KEYS_WAITING_MAX = 100_000
+
+StreamName = tuple[str, str]  # (word, owner)
+
+
+class Frame(NamedTuple):
+    """Bytes for the client with that ZeroMQ identity."""
+
+    to: bytes
+    data: bytes
+
+
+@dataclass
+class _Hearer:
+    identity: bytes
+    name: str
+    words: frozenset[str] = frozenset()
+    sent: int = 0  # bytes, since this broker knows it
+    heard: int = 0
+    read_at: float = 0.0  # when it read last, or had nothing to read
+    cut: str = ""  # why it is cut off
+    waiting: "OrderedDict[StreamName, set[str] | None]" = field(default_factory=OrderedDict)  # keys; None: all
+    fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
+    sending: Iterator[Message] | None = None
+    at: dict[StreamName, tuple[int, int]] = field(default_factory=dict)  # (session, seq) that it was sent last
+
+    @property
+    def unread(self) -> int:
+        return max(0, self.sent - self.heard)
+
+    @property
+    def behind(self) -> bool:
+        return self.sending is not None or bool(self.waiting or self.fetches)
+
+    def hears(self, word: str) -> bool:
+        return word in self.words or EVERY_WORD in self.words
+
+    def forget(self) -> None:
+        """Drops all that waits, and where it was in each stream: the beacon will tell it what it missed."""
+        self.waiting.clear()
+        self.fetches.clear()
+        self.at.clear()
+        self.sending = None
+
+
+class Fanout:
+    """All hearers. What comes out is to be sent at once, in order."""
+
+    def __init__(self, ledger: Ledger, counters: Counter[str]) -> None:
+        self._ledger, self._counters = ledger, counters
+        self._hearers: dict[bytes, _Hearer] = {}
+
+    def here(self, identity: bytes, name: str, now: float) -> None:
+        """A client is alive under `identity`; an earlier life of that name is forgotten."""
+        if identity not in self._hearers:
+            self.gone(name)
+            self._hearers[identity] = _Hearer(identity, name, read_at=now)
+
+    def gone(self, name: str) -> None:
+        """A client that will not come back."""
+        for identity in [each.identity for each in self._hearers.values() if each.name == name]:
+            del self._hearers[identity]
+
+    def silent(self, name: str, why: str) -> None:
+        """A client that says nothing any more: nothing is kept for it until it does."""
+        for hearer in self._hearers.values():
+            if hearer.name == name:
+                self._cut(hearer, why)
+
+    def cut_off(self, name: str) -> str:
+        """Why that client gets nothing; empty: it does."""
+        return next((each.cut for each in self._hearers.values() if each.name == name), "")
+
+    def listen(self, identity: bytes, words: Iterable[str]) -> None:
+        """These words are what it wants to hear, of all owners."""
+        if hearer := self._hearers.get(identity):
+            hearer.words = frozenset(words)
+
+    def heard(self, identity: bytes, total: int, now: float) -> list[Frame]:
+        """It has read so many bytes since this broker knows it."""
+        hearer = self._hearers.get(identity)
+        if hearer is None or total <= hearer.heard:
+            return []
+        hearer.heard, hearer.read_at = min(total, hearer.sent), now
+        hearer.cut = ""
+        return list(self._pump(hearer))
+
+    def fetch(self, identity: bytes, word: str, owner: str) -> list[Frame]:
+        """It asks for a stream's retained rows."""
+        hearer = self._hearers.get(identity)
+        if hearer is None or hearer.cut:
+            return []
+        hearer.fetches[word, owner] = None
+        return list(self._pump(hearer))
+
+    def to(self, identity: bytes, message: Message) -> Frame:
+        """A message to one client, whatever it has read."""
+        frame = Frame(identity, pack(message))
+        if hearer := self._hearers.get(identity):
+            self._count(hearer, frame.data)
+        return frame
+
+    def everyone(self, message: Message) -> Iterator[Frame]:
+        """A message to all hearers that have been sent all that there is: a beacon speaks of nothing that waits."""
+        data = pack(message)
+        for hearer in self._hearers.values():
+            if hearer.words and not hearer.cut and not hearer.behind:
+                self._count(hearer, data)
+                yield Frame(hearer.identity, data)
+
+    def checkpoint(self, whole: list[Rows]) -> Iterator[Frame]:
+        """A checkpoint that the ledger has taken, to all that hear its word."""
+        first = whole[0]
+        name, now_at = (first.word, first.sender), (first.session, first.seq)
+        hearers = [each for each in self._hearers.values() if each.hears(first.word) and not each.cut]
+        if not hearers:
+            return
+        packed = [pack(part) for part in whole]
+        size = sum(map(len, packed)) + FRAME_BYTES * len(packed)
+        for hearer in hearers:
+            if not hearer.behind and hearer.unread + size <= WINDOW_BYTES:
+                hearer.at[name] = now_at
+                for data in packed:
+                    self._count(hearer, data)
+                    yield Frame(hearer.identity, data)
+            else:
+                self._wait(hearer, name, whole)
+                yield from self._pump(hearer)
+
+    def _wait(self, hearer: _Hearer, name: StreamName, whole: list[Rows]) -> None:
+        if whole[0].full:
+            hearer.waiting[name] = None
+        elif (keys := hearer.waiting.setdefault(name, set())) is not None:
+            keys.update(row.key for part in whole for row in part.rows)
+            if sum(len(some) for some in hearer.waiting.values() if some) > KEYS_WAITING_MAX:
+                self._cut(hearer, f"more than {KEYS_WAITING_MAX} changed rows wait for it to read")
+
+    def tick(self, now: float) -> None:
+        """Cuts off who does not read."""
+        for hearer in self._hearers.values():
+            if not hearer.unread:
+                hearer.read_at = now
+            elif not hearer.cut and hearer.unread >= WINDOW_BYTES // 2 and now - hearer.read_at > UNREAD_S_MAX:
+                self._cut(hearer, f"{hearer.unread} bytes not read for {UNREAD_S_MAX:.0f} s")
+
+    def _cut(self, hearer: _Hearer, why: str) -> None:
+        if not hearer.cut:
+            self._counters["hearers_cut_off"] += 1
+        hearer.cut = why
+        hearer.forget()
+
+    def _pump(self, hearer: _Hearer) -> Iterator[Frame]:
+        """As much of what waits as there is room for; half of the window stays free for what is new."""
+        while not hearer.cut and hearer.unread < WINDOW_BYTES // 2:
+            hearer.sending = hearer.sending or self._next(hearer)
+            if hearer.sending is None:
+                return
+            message = next(hearer.sending, None)
+            if message is None:
+                hearer.sending = None
+                continue
+            data = pack(message)
+            self._count(hearer, data)
+            yield Frame(hearer.identity, data)
+
+    def _next(self, hearer: _Hearer) -> Iterator[Message] | None:
+        """What it is sent next: what it asked for before what it may hear anyway."""
+        while hearer.fetches:
+            name, _ = hearer.fetches.popitem(last=False)
+            hearer.waiting.pop(name, None)
+            hearer.at[name] = self._ledger.at(*name)
+            self._counters["snapshots"] += 1
+            return self._ledger.snapshot(*name)
+        while hearer.waiting:
+            name, keys = hearer.waiting.popitem(last=False)
+            since, at = hearer.at.get(name, (0, 0)), self._ledger.at(*name)
+            if keys is not None and since[0] != at[0]:
+                continue  # it has never been told of this stream: it asks when the beacon speaks of it
+            hearer.at[name] = at
+            self._counters["caught_up"] += 1
+            return iter(self._changes(name, keys, since[1]))
+        return None
+
+    def _changes(self, name: StreamName, keys: set[str] | None, since: int) -> list[Message]:
+        """One checkpoint of these rows, or of all, as they are now."""
+        rows, (session, seq) = self._ledger.streams[name].rows, self._ledger.at(*name)
+        told = rows if keys is None else sorted(keys)
+        now = [Row(key, held.value, held.cause) if (held := rows.get(key)) else Row(key) for key in told]
+        cut = parts(now)
+        return [
+            Rows(
+                sender=name[1],
+                word=name[0],
+                session=session,
+                seq=seq,
+                since=0 if keys is None else since,
+                part=number,
+                last=number == len(cut) - 1,
+                full=keys is None,
+                rows=some,
+            )
+            for number, some in enumerate(cut)
+        ]
+
+    @staticmethod
+    def _count(hearer: _Hearer, data: bytes) -> None:
+        hearer.sent += len(data) + FRAME_BYTES

@@ -1,0 +1,197 @@
+"""What hearers cost that read late, slowly or never, and what they know afterwards."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from bus import fanout
+from bus.envelope import FRAME_BYTES, Beacon, Row, Rows, Snapshot, pack, parts, unpack
+from bus.fanout import WINDOW_BYTES, Fanout, Frame
+from bus.ledger import Ledger
+from bus.mirror import Mirror
+
+HEARER = b"routing:1"
+WORD, OWNER = "node", "kube-watch"
+
+
+class World:
+    """One publisher, one hearer; `pipe` is what was sent and not read."""
+
+    def __init__(self) -> None:
+        self.ledger, self.counters = Ledger(), Counter[str]()
+        self.fanout = Fanout(self.ledger, self.counters)
+        self.mirror = Mirror()
+        self.pipe: list[Frame] = []
+        self.rows: dict[str, bytes] = {}
+        self.seq, self.read_bytes, self.now = 0, 0, 0.0
+        self.history: list[dict[str, bytes]] = [{}]
+        self.fanout.here(HEARER, "routing", 0.0)
+        self.fanout.listen(HEARER, [WORD])
+
+    def say(self, rows: dict[str, bytes | None], full: bool = False) -> None:
+        """A checkpoint of the publisher, to the broker and on."""
+        self.seq += 1
+        self.rows = {} if full else dict(self.rows)
+        self.rows |= {key: value for key, value in rows.items() if value is not None}
+        self.rows = {key: value for key, value in self.rows.items() if rows.get(key, value) is not None}
+        self.history.append(self.rows)
+        cut = parts([Row(key, value) for key, value in rows.items()])
+        for number, some in enumerate(cut):
+            part = Rows(sender=OWNER, word=WORD, session=1, seq=self.seq, full=full, rows=some)
+            part.part, part.last = number, number == len(cut) - 1
+            self.take(self.fanout.checkpoint(whole) if (whole := self.ledger.take(part)) else ())
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        self.pipe += frames
+        assert self.unread <= WINDOW_BYTES + fanout.WINDOW_BYTES // 8, "the bound holds at any moment"
+
+    @property
+    def unread(self) -> int:
+        return sum(len(frame.data) + FRAME_BYTES for frame in self.pipe)
+
+    def read(self, frames: int = 1_000_000) -> None:
+        """The hearer reads so many, and says so."""
+        while self.pipe and frames:
+            frames -= 1
+            data = self.pipe.pop(0).data
+            self.read_bytes += len(data) + FRAME_BYTES
+            message = unpack(data)
+            match message:
+                case Rows():
+                    self.mirror.feed(message)
+                case Snapshot():
+                    self.mirror.take_snapshot(message)
+                case Beacon():
+                    for head in message.heads:
+                        self.mirror.heard_head(head)
+            assert self.view in self.history, "a mixture that never existed"
+            self.take(self.fanout.heard(HEARER, self.read_bytes, self.now))
+
+    def beacon(self) -> None:
+        self.now += 1.1
+        self.take(self.fanout.everyone(Beacon(broker_session=1, heads=self.ledger.heads())))
+        self.read()
+        if self.mirror.fetch_due(self.now):
+            self.take(self.fanout.fetch(HEARER, WORD, OWNER))
+            self.read()
+
+    @property
+    def view(self) -> dict[str, bytes]:
+        return {key: held.value for key, held in self.mirror.stream.rows.items()}
+
+
+def large(count: int, byte: bytes = b"x") -> dict[str, bytes | None]:
+    return {f"n{number}": byte * 1000 for number in range(count)}
+
+
+def test_a_hearer_that_reads_gets_every_checkpoint_at_once() -> None:
+    world = World()
+    world.say(large(10), full=True)
+    world.read()
+    world.say({"n3": None})
+    assert len(world.pipe) == 1
+    world.read()
+    assert world.view == world.rows
+    assert world.mirror.gaps == 0
+
+
+def test_one_that_reads_slowly_gets_each_row_once_however_often_it_changed() -> None:
+    world = World()
+    world.say(large(1000), full=True)
+    world.read()
+    for turn in range(50):
+        world.say(large(1000, bytes([turn])))
+    world.read()
+    assert world.view == world.rows
+    assert world.mirror.gaps == 0, "it never had to ask"
+    assert world.counters["caught_up"] >= 1
+    assert world.read_bytes < 10_000_000, "50 MB were said"
+
+
+def test_a_full_checkpoint_larger_than_the_window_comes_as_it_reads() -> None:
+    world = World()
+    world.say(large(10_000), full=True)
+    world.read(3)
+    assert world.view == {}, "nothing before the whole"
+    world.say({"late": b"1", "n5": None})
+    world.read()
+    assert world.view == world.rows
+    assert world.mirror.gaps == 0
+
+
+def test_one_that_never_reads_is_cut_off_by_name_and_recovers_by_a_snapshot() -> None:
+    world = World()
+    for turn in range(20):
+        world.say(large(1000, bytes([turn])), full=not turn)
+    world.fanout.tick(0.0)
+    world.fanout.tick(10.0)
+    assert "bytes not read for 3 s" in world.fanout.cut_off("routing")
+    assert world.counters["hearers_cut_off"] == 1
+    held = world.unread
+    world.say(large(1000, b"last"))
+    assert world.unread == held, "it costs no more"
+    world.read()
+    assert world.fanout.cut_off("routing") == ""
+    assert world.view != world.rows
+    world.beacon()
+    assert world.view == world.rows
+    assert world.counters["snapshots"] == 1
+
+
+def test_one_for_whom_too_much_waits_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.say(large(5000), full=True)
+    monkeypatch.setattr(fanout, "KEYS_WAITING_MAX", 100)
+    world.say(large(5000, b"y"))
+    assert "changed rows wait" in world.fanout.cut_off("routing")
+    world.read()
+    world.beacon()
+    assert world.view == world.rows
+
+
+def test_a_silent_client_is_sent_nothing_until_it_reads_again() -> None:
+    world = World()
+    world.say(large(5), full=True)
+    world.fanout.silent("routing", "routing: silent for 3 s")
+    world.say({"n1": b"new"})
+    assert len(world.pipe) == 1
+    assert world.fanout.cut_off("routing") == "routing: silent for 3 s"
+    world.read()
+    world.beacon()
+    assert world.view == world.rows
+
+
+def test_a_beacon_speaks_of_nothing_that_still_waits() -> None:
+    world = World()
+    world.say(large(10_000), full=True)
+    assert list(world.fanout.everyone(Beacon(broker_session=1, heads=world.ledger.heads()))) == []
+
+
+def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() -> None:
+    world = World()
+    world.say(large(9_000), full=True)
+    world.pipe.clear()
+    world.fanout.gone("routing")
+    world.fanout.here(HEARER, "routing", 0.0)
+    world.fanout.listen(HEARER, [WORD])
+    world.mirror.want()
+    assert world.mirror.fetch_due(1.0)
+    world.take(world.fanout.fetch(HEARER, WORD, OWNER))
+    for number in range(30):
+        world.read(2)
+        world.say({f"n{number}": None, f"new{number}": b"1"})
+    world.read()
+    assert world.view == world.rows
+
+
+def test_a_restarted_hearer_does_not_inherit_what_its_earlier_life_had_not_read() -> None:
+    world = World()
+    world.say(large(1000), full=True)
+    world.say(large(9000, b"y"))
+    world.pipe.clear()
+    world.fanout.here(b"routing:2", "routing", 0.0)
+    world.fanout.listen(b"routing:2", [WORD])
+    world.say({"n1": b"z"})
+    assert [frame.to for frame in world.pipe] == [b"routing:2"]
+    assert pack(unpack(world.pipe[0].data)) == world.pipe[0].data
