@@ -4,8 +4,8 @@
 [--denied-rate N]`, where TARGET is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents
 behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections
 are made at the start, one after another, and exchange a line each `--held-every` seconds until the end. `--denied`
-targets must be silent. Targets take turns. It prints a line when those that are held stand, and at the end an `Account`, as one
-line of JSON.
+targets must be silent. Targets take turns. It prints a line when those that are held stand, and at the end an
+`Account`, as one line of JSON.
 """
 
 import argparse
