@@ -9,6 +9,7 @@
 | Fetch | Snapshot, in parts, as the sender reads |
 | Ask | the same to the service, or an Answer with the error |
 | Answer | the same to the asker |
+| Note | the same to those that listen to notes |
 | time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; hearers cut off |
 | what cannot be read | nothing; after `GARBAGE_MAX` in a row its sender is not read for `MUTED_S` |
 """
@@ -30,6 +31,7 @@ from bus.envelope import (
     Hello,
     Listen,
     Message,
+    Note,
     Resend,
     Row,
     Rows,
@@ -124,6 +126,9 @@ class Broker:
                 return self._posted(self.switchboard.ask(identity, message, now))
             case Answer():
                 return self._posted(self.switchboard.answer(message))
+            case Note():
+                _check_name("note", "sender", message.sender, identity)
+                return list(self.fanout.note(message))
             case _:
                 raise Malformed("bus message", "m", f"{type(message).__name__} is not for the broker")
 
@@ -164,8 +169,10 @@ class Broker:
         self.fanout.tick(now)
         if now - self._beacon_at >= BEACON_EVERY_S:
             self._beacon_at = now
+            heads, tapped = self.ledger.heads(), self.fanout.tapped
+            beacon = Beacon(broker_session=self.session, heads=heads, tapped=tapped)
             frames += self.fanout.checkpoint([self._processes(now)])
-            frames += self.fanout.everyone(Beacon(broker_session=self.session, heads=self.ledger.heads()))
+            frames += self.fanout.everyone(beacon)
         return frames
 
     def _bury(self, now: float) -> list[Frame]:

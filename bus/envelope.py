@@ -19,6 +19,7 @@ PART_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 512
 FRAME_BYTES = 128  # what a message costs besides its bytes, as it is counted
 EVERY_WORD = "*"
+NOTES = "note"  # what is listened to for notes, as if it were a word
 
 
 class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
@@ -120,6 +121,18 @@ class Snapshot(Message, tag="snapshot"):
     rows: list[Row] = []
 
 
+class Note(Message, tag="note"):
+    """Something that happened and is no row: for taps alone, said only while one listens, kept by nobody."""
+
+    sender: str
+    what: str  # e.g. cni-add, vpp-call, ask, answer
+    key: str = ""
+    cause: str = ""
+    time: float = 0.0  # seconds since 1970, when it ended
+    took_s: float = 0.0
+    fields: dict[str, str | int | float] = {}
+
+
 class Head(Struct):
     """How far a stream has come."""
 
@@ -134,6 +147,7 @@ class Beacon(Message, tag="beacon"):
 
     broker_session: int
     heads: list[Head] = []
+    tapped: bool = False  # does anybody listen to notes?
 
 
 class Ask(Message, tag="ask"):
@@ -159,7 +173,7 @@ class Answer(Message, tag="answer"):
     error: str = ""
 
 
-AnyMessage = Hello | Welcome | Listen | Heard | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Ask | Answer
+AnyMessage = Hello | Welcome | Listen | Heard | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Note | Ask | Answer
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, FRAME_BYTES, Message, Row, Rows, pack, parts
+from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, pack, parts
 from bus.ledger import Ledger
 
 WINDOW_BYTES = 4 << 20
@@ -132,6 +132,23 @@ class Fanout:
             if hearer.words and not hearer.cut and not hearer.behind:
                 self._count(hearer, data)
                 yield Frame(hearer.identity, data)
+
+    @property
+    def tapped(self) -> bool:
+        """Does anybody listen to notes?"""
+        return any(NOTES in each.words for each in self._hearers.values())
+
+    def note(self, note: Note) -> Iterator[Frame]:
+        """To those that listen to notes and have read most of what they were sent; the others miss it."""
+        data = pack(note)
+        for hearer in self._hearers.values():
+            if NOTES not in hearer.words:
+                continue
+            if hearer.cut or hearer.unread > WINDOW_BYTES // 2:
+                self._counters["notes_dropped"] += 1
+                continue
+            self._count(hearer, data)
+            yield Frame(hearer.identity, data)
 
     def checkpoint(self, whole: list[Rows]) -> Iterator[Frame]:
         """A checkpoint that the ledger has taken, to all that hear its word."""

@@ -15,11 +15,12 @@ FETCH_AGAIN_S = 1.0
 
 
 class RowChange(NamedTuple):
-    """A row of the mirrored stream that differs from before; value None: gone."""
+    """A row of the mirrored stream that differs from before; value None: gone; before None: new."""
 
     key: str
     value: bytes | None
     cause: str
+    before: bytes | None = None
 
 
 class Mirror:
@@ -124,8 +125,8 @@ class Mirror:
 
 def _changes(before: dict[str, Held], after: dict[str, Held], causes: dict[str, str]) -> list[RowChange]:
     gone: Iterable[str] = (key for key in before if key not in after)
-    return [RowChange(key, None, causes.get(key, "")) for key in gone] + [
-        RowChange(key, held.value, held.cause)
+    return [RowChange(key, None, causes.get(key, ""), before[key].value) for key in gone] + [
+        RowChange(key, held.value, held.cause, old.value if old else None)
         for key, held in after.items()
-        if key not in before or before[key].value != held.value
+        if (old := before.get(key)) is None or old.value != held.value
     ]

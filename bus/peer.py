@@ -31,6 +31,7 @@ from bus.envelope import (
     Hello,
     Listen,
     Message,
+    Note,
     Resend,
     Rows,
     Snapshot,
@@ -79,6 +80,11 @@ class AskFailed(Exception):
         self.reason = reason
 
 
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return (_base36(number // 36) if number >= 36 else "") + digits[number % 36]
+
+
 Handler = Callable[[Any], Struct | Awaitable[Struct]]
 _requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
 
@@ -94,6 +100,7 @@ class Peer:
         self.counters: Counter[str] = Counter()
         self.progress = 0
         self.broker_session: int | None = None
+        self.tapped = False  # does anybody listen to notes?
         self.last_malformed = ""
         self._directory = directory
         self._mirrors: dict[tuple[str, str], Mirror] = {}
@@ -283,6 +290,7 @@ class Peer:
             cause=cause,
             asked_at=time.monotonic(),
         )
+        self.note("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
         try:
@@ -311,7 +319,10 @@ class Peer:
         if ask.again and ask.asked_at < self._born:  # an earlier life of ours may have executed it
             await self._send(Answer(id=ask.id, error=f"{self.name}: restarted"))
             return
+        began = time.monotonic()
         answer = await self._execute(ask)
+        took_s = time.monotonic() - began
+        self.note("answer", "", ask.cause, took_s, id=ask.id[:8], error=answer.error)
         self._memory.answered(answer)
         await self._send(answer)
 
@@ -361,6 +372,7 @@ class Peer:
             case Snapshot():
                 self._feed(message.word, message.owner, lambda mirror: mirror.take_snapshot(message))
             case Beacon():
+                self.tapped = message.tapped
                 self._heads(message.heads)
             case Welcome():
                 self._welcome(message)
@@ -379,6 +391,19 @@ class Peer:
                 future = self._calls[message.id][2]
                 if not future.done():
                     future.set_result(message)
+
+    # --- for taps
+
+    def cause(self, what: str) -> str:
+        """A name for an event that begins here: what it is about, and when; one that has such a name keeps it."""
+        return what if "#" in what else f"{what}#{_base36(time.time_ns() // 1_000_000)}"
+
+    def note(self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float) -> None:
+        """Tells taps of something that has just ended. Costs nothing while nobody listens, and may be lost."""
+        if self.tapped:
+            note = Note(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
+            note.fields = fields
+            self._later(self._send(note))
 
     def _heads(self, heads: list[Head]) -> None:
         for head in heads:

@@ -90,14 +90,20 @@ class CniServer(CniDataplaneServicer):
             self.manager.store.save(pod)
             self.manager.pods[pod.key] = pod
             self.manager.coming.add(pod.key)
-            self.manager.runtime.wake(f"cni-add/{pod.key}")
+            cause = self.manager.runtime.wake(f"cni-add/{pod.key}")
+            self._note(pod, cause, deadline, "asked")
             name = await self._set_up(pod, deadline - ROLLBACK_S)
         except BaseException:
             await self._roll_back(pod, deadline)
             raise
         self.manager.coming.discard(pod.key)
-        self.manager.runtime.wake(f"cni-add/{pod.key}")
+        self.manager.runtime.wake(cause)
+        self._note(pod, cause, deadline, "answered")
         return name
+
+    def _note(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
+        took_s = self.manager.config.cni_deadline_s - left(deadline)
+        self.manager.runtime.peer.note(f"cni-add {step}", pod.key, cause, took_s)
 
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""

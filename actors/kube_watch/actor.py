@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from actors.kube_watch.client import TROUBLE, Api, Watch, reason
 from actors.kube_watch.objects import WORD_OF_PLURAL, Objects
-from actors.kube_watch.watching import API_OF_PLURAL, Report, Resource, State, calico_api, delay_s
+from actors.kube_watch.watching import API_OF_PLURAL, Report, Resource, State, about, calico_api, delay_s
 from actors.runtime.actor import Actor
 from schemas.config import NodeConfig
 from schemas.facts import Fact
@@ -45,7 +45,7 @@ class KubeWatch(Actor):
             for error in objects.take(report):
                 self.runtime.peer.counters["malformed_objects"] += 1
                 self.runtime.log.warning("malformed object", why=error)
-        self.runtime.wake(f"kube/{resource.plural}")
+        self.runtime.wake("/".join(("kube", resource.plural, *about(report))))
 
     def facts(self) -> Mapping[str, Mapping[str, Fact]]:
         """All tables; said only once every one has been listed."""

@@ -69,6 +69,13 @@ class State:
 Report: TypeAlias = Listed | Event | State
 
 
+def about(report: Report) -> list[str]:
+    """Which object an event is about, as far as it can be told: for people."""
+    meta = report.object.get("metadata") if isinstance(report, Event) and isinstance(report.object, dict) else None
+    found = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
+    return [text for text in found if isinstance(text, str) and text]
+
+
 class Refused(Exception):
     """The server refused: a Status instead of an answer. `code` 410 asks for a new list."""
 

@@ -41,11 +41,12 @@ class Runtime:
         self._failed = False
         self._malformed = ""
 
-    def wake(self, cause: str = "") -> None:
-        """Something that an edge stored has changed: decide again."""
+    def wake(self, cause: str = "") -> str:
+        """Something that an edge stored has changed: decide again. `cause`: what. Returns the name of the event."""
         self._step.dirty = True
-        self._cause = cause or self._cause
+        self._cause = self.peer.cause(cause) if cause else self._cause
         self.peer.nudge()
+        return self._cause
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of the process; an exception that it does not handle is our bug and ends the process."""
@@ -130,7 +131,7 @@ class Runtime:
         await self._hear_statuses(events, status)
         heard = self._step.hear(events)
         self.peer.progress += 1
-        cause = next((e.cause for e in events if isinstance(e, Change) and e.cause), self._cause)
+        cause = self._cause or next((e.cause for e in events if isinstance(e, Change) and e.cause), "")
         said = self._say(cause)
         self._report_health()
         if heard or said:

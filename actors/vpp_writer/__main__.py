@@ -125,6 +125,7 @@ class Process:
             self.log.warning("malformed", why=f"intent {change.key} of {change.owner}: key: is {change.value.key}")
             return
         self.ledger.claims.put(change.owner, change.key, change.value)
+        self.ledger.causes[change.key] = change.cause
         self.ledger.dirty.add(change.key)
 
     def _away(self, why: str) -> None:
@@ -152,7 +153,10 @@ class Process:
                 self.peer.publish(status_word(owner), own)
             return len(self.ledger.statuses)
         for owner, key in sorted(changed):
-            self.peer.say(status_word(owner), key, self.ledger.statuses.get((owner, key)))
+            status, cause = self.ledger.statuses.get((owner, key)), self.ledger.causes.get(key, "")
+            self.peer.say(status_word(owner), key, status, cause)
+            if status is None:
+                self.ledger.causes.pop(key, None)
         return len(changed)
 
     def _report_health(self) -> None:

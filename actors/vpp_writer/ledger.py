@@ -32,6 +32,7 @@ class Ledger:
         self.dirty: set[str] = set()
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
+        self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self.changed: set[tuple[str, str]] = set()
         self._tally: Counter[type[Status]] = Counter()
         self._owners: set[str] = set()  # who has statuses

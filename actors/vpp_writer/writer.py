@@ -7,6 +7,7 @@ neighbours; the end of VPP stops everything until there is a new one.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Rejected
 
+_WRITING: ContextVar[str] = ContextVar("_WRITING", default="")  # the object whose calls are made, of this task
 ROUNDS_MAX = 50  # of one turn; more would be a cycle of objects that undo one another, which is our bug
 
 
@@ -203,16 +205,21 @@ class Writer:
 
     def _begin(self, key: str, held: Held) -> None:
         self.unknown[key] = held
+        _WRITING.set(key)
         self._journal.note(journal.begin_of(key, held))
 
     async def _call(self, call: Call) -> Any:
         """Makes one call. Returns its reply. Raises Later with VPP's name of the error."""
         self._peer.counters["vpp_writes_total"] += 1
+        began = time.monotonic()
         try:
             reply = await self._api.request(call.message, call.fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
             raise Never(f"{call.message}: cannot be packed: {field}") from None
+        key, took_s = _WRITING.get(), time.monotonic() - began
+        cause = self._ledger.causes.get(key, "")
+        self._peer.note("vpp-call", key, cause, took_s, message=call.message, retval=int(reply.retval))
         if reply.retval == 0 or reply.retval in call.fine:
             return reply
         if call.confirm is not None and reply.retval in call.confirm_on and await self._confirmed(call.confirm):
