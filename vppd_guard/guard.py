@@ -229,7 +229,7 @@ class Guard:
         # An adopted VPP has a tap that is up: it stays so.
         adopted = await asyncio.to_thread(linux.is_tap, captured.name)
         wanted = intents(captured, self.uplink, self.config, tap_up=adopted)
-        self.peer.publish(INTENT, wanted, cause="guard/uplink")
+        self.peer.publish(INTENT, wanted, cause=self.peer.cause("guard/uplink"))
         tap = wanted[interface_key(tap_name(captured.name))]
         await self._applied({tap.key: tap})
         await self._dress(captured)
@@ -258,7 +258,7 @@ class Guard:
         """The tap is up and the host reaches its gateway through VPP as it did before."""
         captured = self._captured()
         wanted = intents(captured, self.uplink, self.config, tap_up=True)
-        self.peer.publish(INTENT, wanted, cause="guard/host")
+        self.peer.publish(INTENT, wanted, cause=self.peer.cause("guard/host"))
         async with asyncio.timeout(self.config.takeover_wait_s):
             await self._applied(wanted)
         gateway = shape.gateway(captured, 4) or shape.gateway(captured, 6)

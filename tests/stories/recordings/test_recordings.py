@@ -1,0 +1,62 @@
+"""Recordings of real nodes: the manager of today wants what the one of then wanted.
+
+A recording of something that went wrong becomes a test: `vppd tap record`, put the file here, and say below with which
+configuration the manager ran. Where it wanted the wrong thing then, say what it must want instead.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bus.envelope import Rows, pack, unpack
+from schemas.cnat import Translation
+from schemas.config import from_env
+from tools.tap.recording import Frame, read
+from tools.tap.replay import NotReplayable, Replay
+
+HERE = Path(__file__).parent
+NODE1 = from_env({"NODENAME": "node1", "SERVICE_PREFIX": "10.96.0.0/16,fd96::/112"})
+RECORDED = {"a-node-port-service.recording": ("services", NODE1)}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.recording")))
+def test_a_manager_wants_what_it_wanted_when_it_was_recorded(name: str) -> None:
+    manager, config = RECORDED[name]
+    replay = Replay(manager, config)
+    changed = list(replay.feed(read(HERE / name)))
+    assert replay.waits_for == ()
+    assert replay.malformed == []
+    assert replay.intents
+    assert changed
+    assert list(replay.differences()) == []
+
+
+def test_the_backends_of_a_node_port_come_and_go_in_the_recording() -> None:
+    replay = Replay("services", NODE1)
+    changes = [seen for seen in replay.feed(read(HERE / "a-node-port-service.recording")) if "translation" in seen.key]
+    counts = [len(seen.new["backends"]) for seen in changes if seen.new and seen.new["vip"] == "10.96.0.50"]
+    assert counts == [1, 2, 1]
+
+
+def test_a_manager_that_decides_otherwise_is_found() -> None:
+    replay = Replay("services", NODE1)
+    list(replay.feed(_without_slices(read(HERE / "a-node-port-service.recording"))))
+    lost = {seen.key for seen in replay.differences() if seen.new is None}
+    assert {key.split("/")[0] for key in lost} == {"translation"}
+    assert not any(isinstance(intent, Translation) for intent in replay.intents.values())
+
+
+def _without_slices(frames: Iterable[Frame]) -> Iterable[Frame]:
+    for now, data in frames:
+        message = unpack(data)
+        slices = getattr(message, "word", "") == "endpoint-slice"
+        if slices and hasattr(message, "rows"):
+            message.rows = [] if isinstance(message, Rows) else [replace(row) for row in message.rows if not row.value]
+        yield now, pack(message)
+
+
+def test_a_manager_that_decides_by_more_than_the_bus_is_refused_by_name() -> None:
+    with pytest.raises(NotReplayable, match="cni: cannot be replayed"):
+        Replay("cni", NODE1)

@@ -1,0 +1,70 @@
+"""Recordings: read as they were written, whole in themselves after a rotation, robust against what is damaged."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.tap.frames import AFTER, BEFORE, SERVICES, STORY, intents
+from tools.tap.recording import BadRecording, Recorder, read
+from tools.tap.seen import Observer
+
+
+def written(path: Path) -> Path:
+    recorder = Recorder(path, 1 << 20, 3)
+    for now, data in STORY:
+        recorder.write(now, data)
+    recorder.close()
+    return path
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "a")
+    assert tuple(read(path)) == STORY
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_file_of_a_rotation_is_whole_in_itself(tmp_path: Path) -> None:
+    path, observer = tmp_path / "a", Observer()
+    recorder = Recorder(path, 2000, 3)
+    for number in range(1, 200):
+        now, data = number * 2.0, intents(number, AFTER if number % 2 else BEFORE)
+        recorder.write(now, data, observer.snapshots())
+        observer.feed(data, now)
+    recorder.close()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["a", "a.1", "a.2"]
+    assert sum(file.stat().st_size for file in files) < 3 * 3000
+    for file in files:
+        again = Observer()
+        for now, data in read(file):
+            again.feed(data, now)
+        assert {key for _, key, _, _ in again.rows("intent")} == {AFTER.key}
+        assert again.gaps() == 0
+    assert next(iter(again.rows("intent")))[0] == SERVICES
+
+
+@pytest.mark.parametrize("lost", range(1, 60, 7))
+def test_a_chunk_that_was_not_written_to_its_end_is_left_out(tmp_path: Path, lost: int) -> None:
+    path = written(tmp_path / "a")
+    os.truncate(path, path.stat().st_size - lost)
+    found = tuple(read(path))
+    assert found == STORY[: len(found)]
+    assert len(found) < len(STORY)
+
+
+def test_a_damaged_recording_is_one_error_that_names_file_and_place(tmp_path: Path) -> None:
+    path = written(tmp_path / "a")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\n") + 20
+    data[at : at + 10] = b"\xff" * 10
+    path.write_bytes(data)
+    with pytest.raises(BadRecording, match=f"{path}: damaged at byte"):
+        list(read(path))
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "[1]\n", "root:x:0:0\n", '{"format": "another"}\n'])
+def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a").write_text(text)
+    with pytest.raises(BadRecording, match="not a recording of the bus"):
+        list(read(tmp_path / "a"))

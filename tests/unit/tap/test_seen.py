@@ -1,0 +1,165 @@
+"""What a tap makes of frames: rows with old and new, notes, gaps; what is asked for; how it is shown."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents
+from tools.tap import chain, export, show, state, top
+from tools.tap.seen import NOTE, Observer, Seen, differences
+from tools.tap.show import Painter
+from tools.tap.wanted import BadExpression, Field, Wanted
+
+WIDTH = 80
+COLOURLESS, COLOURED = Painter(False), Painter(True)
+
+
+def told() -> tuple[Observer, list[Seen]]:
+    observer = Observer()
+    return observer, [seen for now, data in STORY for seen in observer.feed(data, now)]
+
+
+def test_rows_are_seen_with_what_they_were_before_and_why() -> None:
+    _, seen = told()
+    changed = next(each for each in seen if each.old and each.new)
+    assert (changed.process, changed.word, changed.key, changed.cause) == (SERVICES, "intent", AFTER.key, CAUSE)
+    assert [len(each["backends"]) for each in (changed.old, changed.new)] == [1, 2]
+    assert changed.time == 102.0
+
+
+def test_what_was_there_before_the_tap_is_marked() -> None:
+    _, seen = told()
+    assert [(each.word, each.load) for each in seen[:3]] == [("node", True), ("intent", True), ("intent", False)]
+
+
+def test_what_a_tap_missed_is_asked_for_and_counted() -> None:
+    observer = Observer()
+    observer.feed(intents(1, BEFORE), 1.0)
+    assert observer.fetches(0.0) == []
+    observer.feed(intents(3, AFTER), 3.0)
+    assert observer.gaps() == 1
+    assert observer.fetches(10.0) == [("intent", SERVICES)]
+
+
+def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None:
+    observer = Observer()
+    assert not observer.whole
+    observer.feed(beacon(("intent", SERVICES, 1)), 1.0)
+    assert not observer.whole
+    assert observer.fetches(1.0) == [("intent", SERVICES)]
+    observer.feed(intents(1, BEFORE), 2.0)
+    assert observer.whole
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_end_a_tap(data: bytes) -> None:
+    observer = Observer()
+    for seen in observer.feed(data, 1.0):
+        assert list(show.lines(seen, WIDTH, COLOURED))
+
+
+def test_only_fields_that_differ_are_shown_and_lists_by_what_came_and_went() -> None:
+    _, seen = told()
+    changed = next(each for each in seen if each.old and each.new)
+    assert [field for field, _, _ in differences(changed.old, changed.new)] == ["backends"]
+    text = "\n".join(show.lines(changed, WIDTH, COLOURLESS))
+    assert "backends: +{address=10.48.0.2 port=8080}" in text
+    assert "10.48.0.1 " not in text
+    assert CAUSE in text
+
+
+values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=100) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=30), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(values, values, st.text(max_size=200), st.integers(40, 120))
+def test_no_line_is_wider_than_the_terminal(old: object, new: object, key: str, width: int) -> None:
+    seen = Seen(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
+    assert max(map(len, show.lines(seen, width, COLOURLESS))) <= width
+
+
+def test_colours_change_no_letter() -> None:
+    _, seen = told()
+    for each in seen:
+        plain = list(show.lines(each, WIDTH, COLOURLESS))
+        assert [show.bare(line) for line in show.lines(each, WIDTH, COLOURED)] == plain
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        (Wanted(), 4),
+        (Wanted(loads=True), 6),
+        (Wanted(processes=("vpp-*",)), 3),
+        (Wanted(words=("intent",)), 1),
+        (Wanted(words=(NOTE,)), 1),
+        (Wanted(keys=("translation/6/*",), causes=("kube/*",)), 3),
+        (Wanted(fields=(Field.read("backends.address=10.48.0.2"),)), 1),
+        (Wanted(fields=(Field.read("retval=0"),)), 1),
+        (Wanted(fields=(Field.read("took_s>0.0005"),)), 1),
+        (Wanted(fields=(Field.read("needs~table/*"),)), 1),
+        (Wanted(words=("status.*",), fields=(Field.read("state!=applied"),)), 1),
+    ],
+)
+def test_filters(wanted: Wanted, count: int) -> None:
+    _, seen = told()
+    assert sum(map(wanted.fits, seen)) == count, [each for each in seen if wanted.fits(each)]
+
+
+@pytest.mark.parametrize("text", ["", "a", "=b", "a>", "a>b", "a b=c"])
+def test_a_field_expression_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(BadExpression, match="FIELD=VALUE"):
+        Field.read(text)
+
+
+def test_a_chain_is_all_that_one_event_set_off_with_the_time_of_each_hop() -> None:
+    _, seen = told()
+    for pattern in (CAUSE, "kube/services/d/web", "kube/*"):
+        hops = list(chain.hops(seen, pattern))
+        assert [hop.seen.word for hop in hops] == ["intent", NOTE, "status.services"]
+        assert [round(hop.after_s, 4) for hop in hops] == [0.0, 0.003, 0.005]
+        assert [round(hop.hop_s, 4) for hop in hops] == [0.0, 0.003, 0.002]
+    assert list(chain.hops(seen, "cni-add/*")) == []
+
+
+def test_state_shows_intents_beside_their_statuses_and_what_is_not_applied() -> None:
+    observer, _ = told()
+    (head, *_rest) = state.rows(observer, "intent", "*", WIDTH, COLOURLESS)
+    assert head == f"intent services {AFTER.key}  applied"
+    assert list(state.unapplied(observer, COLOURLESS)) == []
+    other = Observer()
+    other.feed(intents(1, BEFORE), 1.0)
+    assert list(state.unapplied(other, COLOURLESS)) == [f"services {BEFORE.key}  no status  ({CAUSE})"]
+
+
+def test_a_perfetto_trace_has_a_slice_for_what_took_time_and_a_flow_for_each_cause() -> None:
+    _, seen = told()
+    events = json.loads(export.perfetto(seen))["traceEvents"]
+    names = {event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert names == {SERVICES, "vpp-writer"}
+    (call,) = [event for event in events if event["ph"] == "X" and event["cat"] == NOTE]
+    assert round(call["dur"]) == 1000
+    assert [event["ph"] for event in events if event.get("cat") == "cause"] == ["s", "t", "t"]
+
+
+def test_a_sequence_diagram_names_those_who_speak_before_they_do() -> None:
+    _, seen = told()
+    lines = list(export.mermaid(chain.hops(seen, CAUSE)))
+    assert lines[0] == "sequenceDiagram"
+    assert "    participant vpp_writer as vpp-writer" in lines
+    assert any(line.startswith("    vpp_writer->>VPP: +3.0 ms cnat_translation_update") for line in lines)
+
+
+def test_top_counts_rates_and_says_who_is_in_trouble() -> None:
+    observer, rates = Observer(), top.Rates()
+    for now, data in STORY:
+        for seen in observer.feed(data, now):
+            rates.take(seen, now)
+    table = "\n".join(top.table(observer, rates, {}, {}, 103.0, COLOURLESS))
+    assert "intent             services          1     0.2     0.0" in table
+    assert max(map(len, table.splitlines())) <= WIDTH

@@ -1,0 +1,107 @@
+"""Edge: recordings. A file is a line that says what it is, then chunks: a length of 4 bytes, that many bytes of zlib,
+which hold MessagePack `[[time, frame], ...]`. Frames are those of the bus, as they were heard.
+
+Each file begins with everything as it was then, so it is whole in itself, whatever was rotated away before it. A chunk
+that was not written to its end is left out.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgpack
+
+from bus.envelope import Snapshot, pack
+
+FORMAT = "vppd bus recording 1"
+CHUNK_BYTES = 256 << 10
+CHUNK_S = 1.0
+LENGTH = struct.Struct(">I")
+
+Frame = tuple[float, bytes]
+
+
+class BadRecording(Exception):
+    """The file is no recording; the text names it."""
+
+
+class Recorder:
+    """Writes frames. `bytes_max` of a file, of which the last `files_max` are kept: FILE, FILE.1, FILE.2..."""
+
+    def __init__(self, path: Path, bytes_max: int, files_max: int) -> None:
+        self._path, self._bytes_max, self._files_max = path, bytes_max, files_max
+        self._file: BinaryIO | None = None
+        self._chunk: list[Frame] = []
+        self._size, self._chunk_bytes, self._began = 0, 0, 0.0
+        self.frames = 0
+
+    def write(self, time: float, data: bytes, state: Iterable[Snapshot] = ()) -> None:
+        """One frame; `state`, everything as it is before it, is asked for when a new file begins."""
+        if self._file is None:
+            self._open(time, state)
+        self._chunk.append((time, data))
+        self._chunk_bytes += len(data)
+        self.frames += 1
+        if self._chunk_bytes > CHUNK_BYTES or time - self._began > CHUNK_S:
+            self.flush(time)
+            if self._size > self._bytes_max:
+                self.close()
+
+    def _open(self, time: float, state: Iterable[Snapshot]) -> None:
+        for number in range(self._files_max - 1, 0, -1):
+            older = self._named(number - 1)
+            if older.exists():
+                older.replace(self._named(number))
+        self._file = self._path.open("wb")
+        self._path.chmod(0o600)
+        self._size = self._file.write(json.dumps({"format": FORMAT, "started": time}).encode() + b"\n")
+        self._file.flush()  # readable from the beginning, while it is written
+        self._began = time
+        self._chunk = [(time, pack(snapshot)) for snapshot in state]
+
+    def _named(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+
+    def flush(self, time: float = 0.0) -> None:
+        """Everything so far is in the file."""
+        if self._file is not None and self._chunk:
+            data = zlib.compress(msgpack.packb(self._chunk), 1)
+            self._size += self._file.write(LENGTH.pack(len(data)) + data)
+            self._file.flush()
+        self._chunk, self._chunk_bytes, self._began = [], 0, time or self._began
+
+    def close(self) -> None:
+        """Ends the file; the next frame begins another."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def read(path: Path) -> Iterator[Frame]:
+    """The frames of a recording, in their order. Raises BadRecording, OSError."""
+    with path.open("rb") as file:
+        _check(path, file.readline(1000))
+        while len(length := file.read(LENGTH.size)) == LENGTH.size:
+            at, size = file.tell(), LENGTH.unpack(length)[0]
+            data = file.read(size)
+            if len(data) < size:
+                return  # the recorder ended while it wrote
+            try:
+                chunk = msgpack.unpackb(zlib.decompress(data))
+                frames = [(float(time), bytes(frame)) for time, frame in chunk]
+            except (zlib.error, ValueError, TypeError) as error:
+                raise BadRecording(f"{path}: damaged at byte {at}: {error}") from None
+            yield from frames
+
+
+def _check(path: Path, first: bytes) -> None:
+    try:
+        found = json.loads(first).get("format")
+    except (ValueError, AttributeError):
+        found = None
+    if found != FORMAT:
+        raise BadRecording(f"{path}: not a recording of the bus ({FORMAT!r} is not what it begins with)")

@@ -1,0 +1,104 @@
+"""Edge: a recording fed into one manager, offline: what it would want now, and whether it wanted that then.
+
+Only what decides by the bus alone can be replayed: the services manager. The others decide by what is not on the bus
+(Calico's calls and the pods' namespaces, gobgpd's table, Felix's socket, Linux).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from actors.runtime.actor import Actor
+from actors.runtime.step import Step
+from actors.services.actor import ServicesManager
+from bus.log import Log
+from bus.peer import Change, Synced
+from schemas import codec
+from schemas.codec import Malformed
+from schemas.config import NodeConfig
+from schemas.intents import Intent
+from schemas.topics import INTENT
+from tools.tap.recording import Frame
+from tools.tap.seen import NOTE, Observer, Seen, plain
+
+MANAGERS: dict[str, Callable[[NodeConfig], Actor]] = {"services": ServicesManager}
+
+
+class NotReplayable(Exception):
+    """No such manager, or one that cannot be replayed."""
+
+
+class Replay:
+    """One manager and what it has heard of a recording."""
+
+    def __init__(self, name: str, config: NodeConfig) -> None:
+        """Raises NotReplayable."""
+        if name not in MANAGERS:
+            raise NotReplayable(f"{name}: cannot be replayed from the bus alone; these can: {', '.join(MANAGERS)}")
+        self.name = name
+        self.actor = MANAGERS[name](config)
+        self.actor.node_source = config.node_source
+        peer = SimpleNamespace(counters=Counter())
+        self.actor.runtime = SimpleNamespace(  # type: ignore[assignment] # what an actor uses while it decides
+            config=config, peer=peer, log=Log(name, "error"), wake=lambda _cause="": "", status_of=lambda _key: None
+        )
+        self.observer = Observer()
+        self.intents: dict[str, Intent] = {}
+        self.malformed: list[str] = []
+        self._streams = set(self.actor.streams())
+        self._in_sync: set[tuple[str, str]] = set()
+        self._step = Step(self.actor)
+
+    def feed(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+        """Its intents as they change, frame by frame, at the times of the recording."""
+        for time, data in frames:
+            events = list(self._events(self.observer.feed(data, time)))
+            if events:
+                self._step.hear(events)
+                yield from self._decided(time, next((e.cause for e in events if isinstance(e, Change)), ""))
+
+    def _events(self, seen: list[Seen]) -> Iterator[Change | Synced]:
+        for each in seen:
+            if (each.word, each.process) in self._streams and each.word != NOTE:
+                held = self.observer.mirrors[each.word, each.process].stream.rows.get(each.key)
+                try:
+                    value = codec.decode(each.word, each.key, held.value) if held else None
+                except Malformed as error:
+                    self.malformed.append(str(error))
+                    continue
+                yield Change(each.word, each.process, each.key, value, each.cause)
+        for name in self._streams - self._in_sync:
+            if (mirror := self.observer.mirrors.get(name)) and mirror.in_sync:
+                self._in_sync.add(name)
+                yield Synced(*name)
+
+    def _decided(self, time: float, cause: str) -> Iterator[Seen]:
+        said = self._step.decide()
+        if said is None or said.intents is None:
+            return
+        before, self.intents = self.intents, said.intents
+        for key in [*(key for key in before if key not in self.intents), *self.intents]:
+            old, new = before.get(key), self.intents.get(key)
+            if old != new:
+                yield Seen(time, self.name, INTENT, key, cause, _plain(old), _plain(new))
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """What the recording lacks, so that the manager says nothing."""
+        return self._step.waiting()
+
+    def differences(self) -> Iterator[Seen]:
+        """What it wants at the end beside what it wanted then; `old` is then."""
+        mirror = self.observer.mirrors.get((INTENT, self.name))
+        then: dict[str, Any] = {key: value for owner, key, value, _ in self.observer.rows(INTENT) if owner == self.name}
+        if mirror is None or not mirror.in_sync:
+            return
+        for key in sorted({*then, *self.intents}):
+            now = _plain(self.intents.get(key))
+            if then.get(key) != now:
+                yield Seen(0.0, self.name, INTENT, key, "", then.get(key), now)
+
+
+def _plain(intent: Intent | None) -> Any:
+    return None if intent is None else plain(codec.encode(intent))

@@ -1,0 +1,141 @@
+"""Frames from the broker become what was seen: which row changed, from what to what, by whom, and why.
+
+Values are read without their schemas (MessagePack maps), so that a tap of any version can read a bus of any version.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+from msgspec import Struct
+
+from bus.envelope import Beacon, Head, Note, Rows, Snapshot, parts, unpack
+from bus.mirror import Mirror, RowChange
+from schemas.codec import Malformed
+
+StreamName = tuple[str, str]  # (word, owner)
+NOTE = "note"
+
+
+class Seen(Struct, frozen=True, omit_defaults=True):
+    """One thing that was seen.
+
+    A row of `word` changed from `old` to `new` (None: was not there, is gone); or, with word `note`, `what` happened
+    and took `took_s`. `time`: s since 1970, when it was said. `load`: it was there before the tap came.
+    """
+
+    time: float
+    process: str
+    word: str
+    key: str
+    cause: str = ""
+    old: Any = None
+    new: Any = None
+    what: str = ""
+    took_s: float = 0.0
+    load: bool = False
+
+
+class Observer:
+    """What has been heard so far, and what each frame adds."""
+
+    def __init__(self) -> None:
+        self.mirrors: dict[StreamName, Mirror] = {}
+        self.heads: dict[StreamName, Head] = {}
+        self.bytes: dict[StreamName, int] = {}
+        self.malformed = 0
+        self.last_malformed = ""
+
+    def feed(self, data: bytes, now: float) -> list[Seen]:
+        """One frame, heard at `now` (s since 1970)."""
+        try:
+            message = unpack(data)
+        except Malformed as error:
+            self.malformed += 1
+            self.last_malformed = str(error)
+            return [Seen(now, "?", NOTE, "", what="malformed", new={"why": str(error)})]
+        match message:
+            case Rows():
+                name = (message.word, message.sender)
+                self.bytes[name] = self.bytes.get(name, 0) + len(data)
+                mirror = self._mirror(name)
+                known = mirror.in_sync
+                changes = mirror.feed(message)
+                return list(_seen(name, changes, message.time or now, load=not known))
+            case Snapshot():
+                name = (message.word, message.owner)
+                changes = self._mirror(name).take_snapshot(message)
+                return list(_seen(name, changes, now, load=True))
+            case Beacon():
+                self.heads = {(head.word, head.owner): head for head in message.heads}
+                for name, head in self.heads.items():
+                    self._mirror(name).heard_head(head)
+            case Note():
+                return [_note(message)]
+        return []
+
+    def fetches(self, now: float) -> list[StreamName]:
+        """The streams whose rows must be asked for now. `now`: s of any clock that does not go back."""
+        return [name for name, mirror in self.mirrors.items() if mirror.fetch_due(now)]
+
+    @property
+    def whole(self) -> bool:
+        """Has every stream that the beacon speaks of been heard?"""
+        return bool(self.heads) and all(self._mirror(name).in_sync for name in self.heads)
+
+    def rows(self, word: str) -> Iterator[tuple[str, str, Any, str]]:
+        """(owner, key, value, cause) of the rows of a word as they are now."""
+        for (heard, owner), mirror in sorted(self.mirrors.items()):
+            if heard == word:
+                for key, held in sorted(mirror.stream.rows.items()):
+                    yield owner, key, plain(held.value), held.cause
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Everything as it is now, as the broker would tell it to a newcomer."""
+        for (word, owner), mirror in self.mirrors.items():
+            stream = mirror.stream
+            cut = parts(stream.as_rows()) if mirror.in_sync else []
+            for number, rows in enumerate(cut):
+                yield Snapshot(
+                    word=word,
+                    owner=owner,
+                    session=stream.session,
+                    seq=stream.seq,
+                    part=number,
+                    last=number == len(cut) - 1,
+                    rows=rows,
+                )
+
+    def gaps(self) -> int:
+        """How often it has missed something and asked for the whole."""
+        return sum(mirror.gaps for mirror in self.mirrors.values())
+
+    def _mirror(self, name: StreamName) -> Mirror:
+        if name not in self.mirrors:
+            self.mirrors[name] = Mirror()
+            self.mirrors[name].want()
+        return self.mirrors[name]
+
+
+def _seen(name: StreamName, changes: list[RowChange], time: float, *, load: bool) -> Iterator[Seen]:
+    for change in changes:
+        old, new = plain(change.before), plain(change.value)
+        yield Seen(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
+
+
+def _note(note: Note) -> Seen:
+    return Seen(note.time, note.sender, NOTE, note.key, note.cause, new=note.fields, what=note.what, took_s=note.took_s)
+
+
+def plain(data: bytes | None) -> Any:
+    """A row's value without its schema; None if there is none."""
+    return None if data is None else msgpack.unpackb(data, strict_map_key=False)
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(field, old, new) where two values differ, field by field; a field that is missing is None."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*new, *(key for key in old if key not in new)]:
+            yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif old != new:
+        yield path, old, new

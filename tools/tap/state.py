@@ -1,0 +1,56 @@
+"""The rows as they are now: intents beside their statuses, everything else as it is. Pure."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tools.tap.seen import Observer, Seen, plain
+from tools.tap.show import Painter, changes, packed, short
+
+INTENT, STATUS = "intent", "status."
+APPLIED = "applied"
+
+
+def words(observer: Observer) -> Iterator[str]:
+    """One line a stream: word, owner, how many rows."""
+    yield f"{'word':<18} {'owner':<12} {'rows':>7}"
+    for (word, owner), mirror in sorted(observer.mirrors.items()):
+        if mirror.in_sync:
+            yield f"{word:<18} {owner:<12} {len(mirror.stream.rows):>7}"
+
+
+def rows(observer: Observer, word: str, key: str, width: int, paint: Painter) -> Iterator[str]:
+    """Rows whose word and key fit the patterns, in full."""
+    for name in sorted({word_ for word_, _ in observer.mirrors if fnmatchcase(word_, word)}):
+        for owner, found, value, cause in observer.rows(name):
+            if fnmatchcase(found, key):
+                status = _status(observer, owner, found) if name == INTENT else None
+                yield f"{paint(name, 2)} {paint(owner, 36)} {found}" + (f"  {_told(status, paint)}" if status else "")
+                about = [*changes(Seen(0, owner, name, found, new=value)), *([f"({cause})"] if cause else [])]
+                yield from packed(about, "    ", width)
+
+
+def unapplied(observer: Observer, paint: Painter) -> Iterator[str]:
+    """Intents that VPP does not hold, with the reason and what they wait for."""
+    for owner, key, _, cause in observer.rows(INTENT):
+        status = _status(observer, owner, key)
+        if status is None or status.get("state") != APPLIED:
+            yield f"{paint(owner, 36)} {key}  {_told(status, paint)}" + (f"  ({cause})" if cause else "")
+
+
+def _status(observer: Observer, owner: str, key: str) -> dict[str, Any] | None:
+    mirror = observer.mirrors.get((f"{STATUS}{owner}", "vpp-writer"))
+    held = mirror.stream.rows.get(key) if mirror else None
+    return plain(held.value) if held else None
+
+
+def _told(status: dict[str, Any] | None, paint: Painter) -> str:
+    if status is None:
+        return paint("no status", 33)
+    state = status.get("state", "?")
+    if state == APPLIED:
+        details = " ".join(f"{name}={short(value)}" for name, value in (status.get("details") or {}).items())
+        return paint(f"applied {details}".strip(), 32)
+    if state == "pending":
+        return paint("waits for " + ", ".join(status.get("needs", ())), 33)
+    return paint(f"{state}: {status.get('reason', '')}", 31)

@@ -1,0 +1,74 @@
+"""Processes and words at a glance: rates, ages, troubles. Pure; time is an argument."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tools.tap.seen import NOTE, Observer, Seen
+from tools.tap.show import Painter
+
+WINDOW_S = 5.0
+PROCESS = "process"
+
+
+class Rates:
+    """What was seen in the last seconds, by word and process."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, tuple[str, str], float]] = deque()
+
+    def take(self, seen: Seen, now: float) -> None:
+        """`now`: s since 1970; the age of a row is how long it took to come here."""
+        if not seen.load:
+            self._seen.append((now, (seen.word, seen.process), max(0.0, now - seen.time)))
+
+    def of(self, now: float) -> dict[tuple[str, str], tuple[float, float]]:
+        """(rows a second, the greatest age in s) by (word, process)."""
+        while self._seen and now - self._seen[0][0] > WINDOW_S:
+            self._seen.popleft()
+        count: Counter[tuple[str, str]] = Counter()
+        oldest: dict[tuple[str, str], float] = {}
+        for _, name, age in self._seen:
+            count[name] += 1
+            oldest[name] = max(oldest.get(name, 0.0), age)
+        return {name: (number / WINDOW_S, oldest[name]) for name, number in count.items()}
+
+
+def table(
+    observer: Observer, rates: Rates, memory: Mapping[int, int], starts: Mapping[str, int], now: float, paint: Painter
+) -> Iterator[str]:
+    """Two tables. `memory`: bytes by pid; `starts`: how often each process was seen to begin anew."""
+    spoken = rates.of(now)
+    heads = f"{'MB':>6}{'rows/s':>8}{'gaps':>6}{'snap':>6}{'again':>6}{'new':>5}"
+    yield paint(f"{'process':<12}{'pid':>8}{heads}  state", 1)
+    found = {key: value for _, key, value, _ in observer.rows(PROCESS)}
+    for name, row in sorted(found.items()):
+        if name.startswith("tool-"):
+            continue
+        rate = sum(each for (word, by), (each, _) in spoken.items() if by == name and word not in (NOTE, PROCESS))
+        counters: dict[str, Any] = row.get("counters", {})
+        pid = row.get("pid", 0)
+        megabytes = f"{memory[pid] / 1e6:.0f}" if pid in memory else "-"
+        numbers = (counters.get("bus_gaps", 0), counters.get("snapshots", 0), counters.get("resends", 0))
+        told = "".join(f"{number:>6}" for number in numbers)
+        state, colour = _state(row)
+        yield f"{name:<12}{pid:>8}{megabytes:>6}{rate:>8.1f}{told}{starts.get(name, 0):>5}  {paint(state, colour)}"
+    yield ""
+    yield paint(f"{'word':<19}{'owner':<12}{'rows':>7}{'rows/s':>8}{'age ms':>8}", 1)
+    for (word, owner), mirror in sorted(observer.mirrors.items()):
+        rate, age_s = spoken.get((word, owner), (0.0, 0.0))
+        if mirror.in_sync:
+            yield f"{word:<19}{owner:<12}{len(mirror.stream.rows):>7}{rate:>8.1f}{age_s * 1000:>8.1f}"
+
+
+def _state(row: Mapping[str, Any]) -> tuple[str, int]:
+    """In words, and the colour of it."""
+    if not row.get("alive", True):
+        return "dead", 31
+    if row.get("stalled_s"):
+        return f"stuck for {row['stalled_s']:.0f} s", 31
+    if row.get("cut_off"):
+        return f"hears nothing: {row['cut_off']}", 31
+    if row.get("ready"):
+        return "ready", 32
+    return "; ".join(row.get("waiting", ())) or "not ready", 33
