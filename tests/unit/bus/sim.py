@@ -1,0 +1,200 @@
+"""A bus without sockets and without a clock: the real broker, outboxes and mirrors; the wire is lists.
+
+What a `bus.peer.Peer` does around them is done here step by step, so that a schedule may cut in anywhere.
+"""
+
+from collections import deque
+from random import Random
+from typing import Any
+
+from bus.broker import Broker
+from bus.envelope import (
+    FRAME_BYTES,
+    Beacon,
+    Credit,
+    Fetch,
+    Heard,
+    Hello,
+    Listen,
+    Message,
+    Resend,
+    Rows,
+    Snapshot,
+    Welcome,
+    pack,
+    unpack,
+)
+from bus.mirror import Mirror
+from bus.outbox import Outbox
+
+STEP_S = 0.1
+HELLO_EVERY_S = 0.5
+WORD = "node"
+State = frozenset[tuple[str, bytes]]
+
+
+class Wire:
+    """The broker's life and everything under way to and from it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.lives = 0
+        self.broker: Broker | None = None
+        self.to_broker: deque[tuple[bytes, bytes]] = deque()
+        self.to_client: dict[bytes, deque[bytes]] = {}
+        self.start()
+
+    def start(self) -> None:
+        self.lives += 1
+        self.broker = Broker(session=self.lives)
+
+    def kill(self) -> None:
+        """What is under way is lost with it, as are connections."""
+        self.broker = None
+        self.to_broker.clear()
+        self.to_client = {identity: deque() for identity in self.to_client}
+
+    def send(self, identity: bytes, message: Message) -> bool:
+        """False: nobody is there (ZeroMQ's IMMEDIATE)."""
+        if self.broker is None:
+            return False
+        self.to_client.setdefault(identity, deque())
+        self.to_broker.append((identity, pack(message)))
+        return True
+
+    def turn(self, lose: Any = lambda _data: False) -> None:
+        """The broker takes all that came, and its time passes. `lose`: frames that do not arrive."""
+        if self.broker is None:
+            return
+        frames = []
+        while self.to_broker:
+            identity, data = self.to_broker.popleft()
+            frames += self.broker.receive(identity, data, self.now)
+        frames += self.broker.tick(self.now)
+        for to, data in frames:
+            if to in self.to_client and not lose(data):
+                self.to_client[to].append(data)
+
+
+class Client:
+    """What all clients do: say hello, count what they read."""
+
+    def __init__(self, wire: Wire, name: str, session: int = 1) -> None:
+        self.wire, self.name, self.session = wire, name, session
+        self.identity = f"{name}:{session}".encode()
+        self.broker_session: int | None = None
+        self.heard = self.told = 0
+        self._hello_at = float("-inf")
+
+    def send(self, message: Message) -> bool:
+        return self.wire.send(self.identity, message)
+
+    def tick(self) -> None:
+        if self.wire.now - self._hello_at >= (HELLO_EVERY_S if self.broker_session else STEP_S) - 1e-9:
+            self._hello_at = self.wire.now
+            self.send(Hello(name=self.name, session=self.session, progress=1))
+        if self.heard != self.told and self.broker_session and self.send(Heard(bytes=self.heard)):
+            self.told = self.heard
+
+    def read(self) -> None:
+        """Takes in all that has arrived."""
+        pipe = self.wire.to_client.get(self.identity, deque())
+        while pipe:
+            data = pipe.popleft()
+            self.heard += len(data) + FRAME_BYTES
+            message = unpack(data)
+            if isinstance(message, Welcome):
+                if message.broker_session != self.broker_session:
+                    self.broker_session = message.broker_session
+                    self.heard, self.told = len(data) + FRAME_BYTES, 0
+                    self.welcomed(message)
+            else:
+                self.take(message)
+
+    def welcomed(self, welcome: Welcome) -> None: ...
+
+    def take(self, message: Any) -> None: ...
+
+
+class Publisher(Client):
+    """One stream; `history` holds every whole state that it ever had, in any life."""
+
+    def __init__(self, wire: Wire, name: str, session: int, history: set[State]) -> None:
+        super().__init__(wire, name, session)
+        self.outbox = Outbox(name, WORD)
+        self.history = history
+
+    @property
+    def state(self) -> State:
+        return frozenset((key, held.value) for key, held in self.outbox.rows.items())
+
+    def publish(self, rows: dict[str, bytes]) -> None:
+        self.outbox.publish(rows)
+        self.history.add(self.state)
+
+    def say(self, key: str, value: bytes | None) -> None:
+        if self.outbox.published:
+            self.outbox.say(key, value)
+            self.history.add(self.state)
+
+    def welcomed(self, welcome: Welcome) -> None:
+        self.outbox.start_over()
+
+    def take(self, message: Any) -> None:
+        if isinstance(message, Credit):
+            self.outbox.credit(message)
+        elif isinstance(message, Resend):
+            self.outbox.start_over()
+
+    def tick(self) -> None:
+        super().tick()
+        while self.broker_session and (part := self.outbox.due(self.session, self.wire.now)) is not None:
+            if not self.send(part):
+                break
+            self.outbox.sent()
+
+
+class Hearer(Client):
+    """A view of the publishers' streams, checked against their histories at every step."""
+
+    def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]]) -> None:
+        super().__init__(wire, name)
+        self.histories = histories
+        self.mirrors = {owner: Mirror() for owner in histories}
+        for mirror in self.mirrors.values():
+            mirror.want()
+
+    def view(self, owner: str) -> State:
+        return frozenset((key, held.value) for key, held in self.mirrors[owner].stream.rows.items())
+
+    def welcomed(self, welcome: Welcome) -> None:
+        self.send(Listen(words=(WORD,)))
+
+    def take(self, message: Any) -> None:
+        match message:
+            case Rows() if message.sender in self.mirrors:
+                self.mirrors[message.sender].feed(message)
+                self.check(message.sender)
+            case Snapshot():
+                self.mirrors[message.owner].take_snapshot(message)
+                self.check(message.owner)
+            case Beacon():
+                for head in message.heads:
+                    if head.word == WORD and head.owner in self.mirrors:
+                        self.mirrors[head.owner].heard_head(head)
+
+    def check(self, owner: str) -> None:
+        mirror = self.mirrors[owner]
+        assert mirror.in_sync or not mirror.stream.rows, "nothing is known before all is"
+        assert not mirror.in_sync or self.view(owner) in self.histories[owner], "a mixture that never existed"
+
+    def tick(self) -> None:
+        super().tick()
+        for owner, mirror in self.mirrors.items():
+            if self.broker_session and mirror.fetch_due(self.wire.now):
+                self.send(Fetch(word=WORD, owner=owner))
+
+
+def losing(dice: Random, share: float) -> Any:
+    """Loses so large a share of the rows and snapshots that are on their way to hearers."""
+    return lambda data: dice.random() < share and isinstance(unpack(data), Rows | Snapshot)
