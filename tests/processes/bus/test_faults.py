@@ -1,0 +1,179 @@
+"""Faults on real processes: brokers killed in a row, a hearer frozen, a publisher killed while it speaks."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bus.peer import Peer
+from schemas import codec
+from schemas.facts import Node
+from tests.processes.bus.conftest import BrokerProcess
+
+DEADLINE_S = 20.0
+EQUAL_S_MAX = 3.0
+KILLS = 20
+FROZEN_S = 10.0
+PROJECT = Path(__file__).parents[3]
+
+HEARS = """
+import asyncio, sys
+from pathlib import Path
+from bus.peer import Peer
+
+async def main():
+    async with Peer("routing", Path(sys.argv[1])) as peer:
+        peer.subscribe("node")
+        shown = None
+        while True:
+            peer.progress += 1
+            await peer.changes(0.1)
+            rows = peer.rows("node")
+            now = (len(rows), sum(node.asn for node in rows.values()), peer.counters["bus_gaps"])
+            if now != shown:
+                shown = now
+                print(*now, flush=True)
+
+asyncio.run(main())
+"""
+SAYS = """
+import asyncio, sys
+from pathlib import Path
+from bus.peer import Peer
+from schemas.facts import Node
+
+async def main():
+    async with Peer("kube-watch", Path(sys.argv[1])) as peer:
+        for turn in range(1, 1000000):
+            peer.publish("node", {f"n{n}": Node(asn=int(sys.argv[2]) + turn) for n in range(3000)})
+            await peer.flushed(5.0)
+
+asyncio.run(main())
+"""
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 90))
+
+
+async def until(peer: Peer, condition: Callable[[], Any], within_s: float = DEADLINE_S) -> Any:
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"the condition did not come true in {within_s} s"
+        await peer.changes(0.05)
+    return found
+
+
+@contextmanager
+def program(text: str, broker: BrokerProcess, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-c", text, str(broker.bus), *words]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    made = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
+    try:
+        yield made
+    finally:
+        made.kill()
+        made.wait()
+        assert made.stdout
+        made.stdout.close()
+
+
+def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: BrokerProcess) -> None:
+    dice = random.Random(1)
+
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            says.publish("node", {f"n{n}": Node(asn=0) for n in range(2000)})
+            for turn in range(1, KILLS + 1):
+                for _ in range(50):
+                    says.say("node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None)
+                    if dice.random() < 0.1:
+                        await hears.changes(dice.random() * 0.02)
+                broker.kill()
+                says.say("node", "last", Node(asn=turn))
+                broker.start()
+                await until(hears, lambda t=turn: (row := hears.rows("node").get("last")) and row.asn == t)
+            await until(hears, lambda: hears.rows("node") == said(says), EQUAL_S_MAX)
+            assert says.counters["broker_sessions"] >= KILLS
+
+    run(story)
+
+
+def said(peer: Peer) -> dict[str, Any]:
+    """What the publisher's own outbox holds, read as a hearer reads it."""
+    rows = peer._outboxes["node"].rows
+    return {key: codec.decode("node", key, held.value) for key, held in rows.items()}
+
+
+def test_a_hearer_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_after(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("cni", broker.bus) as sees:
+            sees.subscribe("process")
+            says.publish("node", {f"n{n}": Node(asn=1) for n in range(3000)})
+            with program(HEARS, broker) as hearer:
+                lines = _Lines(hearer)
+                await lines.until(lambda words: words[:2] == ["3000", "3000"], DEADLINE_S)
+                hearer.send_signal(signal.SIGSTOP)
+                ends, turn = time.monotonic() + FROZEN_S, 1
+                while time.monotonic() < ends:
+                    turn += 1
+                    says.publish("node", {f"n{n}": Node(asn=turn) for n in range(3000)})
+                    assert await says.flushed(DEADLINE_S)
+                    await sees.changes(0.05)
+                row = sees.rows("process")["routing"]
+                assert not row.alive
+                assert sees.rows("process")["bus"].counters["hearers_cut_off"] >= 1
+                hearer.send_signal(signal.SIGCONT)
+                words = await lines.until(lambda words: words[1] == str(turn * 3000), EQUAL_S_MAX)
+                assert turn > 10
+                assert int(words[2]) >= 1, "it has noticed that it missed something"
+
+    run(story)
+
+
+def test_a_publisher_killed_while_it_speaks_leaves_a_whole_checkpoint(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("routing", broker.bus) as hears:
+            hears.subscribe("node")
+            with program(SAYS, broker, "0") as publisher:
+                await until(hears, lambda: (row := hears.rows("node").get("n0")) and row.asn > 5)
+                publisher.kill()
+            await hears.changes(1.0)
+            rows = hears.rows("node")
+            assert len(rows) == 3000
+            assert len({node.asn for node in rows.values()}) == 1, "of one checkpoint"
+            with program(SAYS, broker, "1000000"):
+                await until(hears, lambda: hears.rows("node")["n0"].asn > 1_000_000)
+                assert len(hears.rows("node")) == 3000
+
+    run(story)
+
+
+class _Lines:
+    """The last line of a program, as words."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout
+        self._file = process.stdout
+        os.set_blocking(self._file.fileno(), False)
+        self._data, self.words = b"", [""]
+
+    async def until(self, condition: Callable[[list[str]], bool], within_s: float) -> list[str]:
+        deadline = time.monotonic() + within_s
+        while True:
+            with suppress(BlockingIOError):
+                self._data += os.read(self._file.fileno(), 1 << 16)
+            *whole, self._data = self._data.split(b"\n")
+            self.words = whole[-1].decode().split() if whole else self.words
+            if len(self.words) > 2 and condition(self.words):
+                return self.words
+            assert time.monotonic() < deadline, f"not in {within_s} s; last: {self.words}"
+            await asyncio.sleep(0.02)
