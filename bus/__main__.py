@@ -10,7 +10,7 @@ from types import FrameType
 from bus.broker import Broker
 from bus.fanout import Frame
 from bus.log import Log
-from bus.sockets import BrokerSockets, UnsafeDirectory
+from bus.sockets import BrokerSockets, Unreachable, UnsafeDirectory
 from schemas.config import ConfigError, describe, from_env
 
 TICK_S = 0.1
@@ -31,8 +31,11 @@ class _Stop:
 
 def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[Frame]) -> None:
     for to, data in frames:
-        if not sockets.send(to, data):
-            broker.counters["undeliverable"] += 1
+        try:
+            if not sockets.send(to, data):
+                broker.counters["undeliverable"] += 1
+        except Unreachable:
+            _deliver(sockets, broker, broker.lost(to))
 
 
 def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> None:

@@ -178,19 +178,29 @@ class Broker:
     def _bury(self, now: float) -> list[Frame]:
         frames: list[Frame] = []
         for name, client in list(self._clients.items()):
-            if now - client.heard_at < SILENT_S_MAX or not client.fact.alive:
-                continue
-            why = f"{name}: silent for {SILENT_S_MAX:.0f} s"
-            self.counters["silent_processes"] += 1
-            frames += self._posted(self.switchboard.gone(name, why))
-            self.fanout.silent(name, why)
-            if name.startswith(PASSING_PREFIX):
-                self.fanout.gone(name)
-                del self._clients[name]
-            else:
-                dead = Process(session=client.fact.session, pid=client.fact.pid, alive=False)
-                self._clients[name] = client._replace(fact=dead)
+            if now - client.heard_at >= SILENT_S_MAX and client.fact.alive:
+                self.counters["silent_processes"] += 1
+                frames += self._dead(name, client, f"{name}: silent for {SILENT_S_MAX:.0f} s")
         return frames
+
+    def lost(self, identity: bytes) -> list[Frame]:
+        """The connection of that client has ended; if it lives, it says hello again."""
+        for name, client in list(self._clients.items()):
+            if client.identity == identity and client.fact.alive:
+                self.counters["lost_connections"] += 1
+                return self._dead(name, client, f"{name}: has gone")
+        return []
+
+    def _dead(self, name: str, client: _Client, why: str) -> list[Frame]:
+        """What it was asked fails, nothing is kept for it."""
+        self.fanout.silent(name, why)
+        if name.startswith(PASSING_PREFIX):
+            self.fanout.gone(name)
+            del self._clients[name]
+        else:
+            dead = Process(session=client.fact.session, pid=client.fact.pid, alive=False)
+            self._clients[name] = client._replace(fact=dead)
+        return self._posted(self.switchboard.gone(name, why))
 
     def _processes(self, now: float) -> Rows:
         """The next checkpoint of the broker's own stream: one row a process, its own included."""

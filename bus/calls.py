@@ -29,6 +29,7 @@ class Switchboard:
     def __init__(self) -> None:
         self.services: dict[str, bytes] = {}
         self._open: dict[str, _Open] = {}
+        self._early: dict[str, tuple[bytes, Ask, float]] = {}  # asked again before their service has said hello
 
     def here(self, name: str, identity: bytes) -> list[Post]:
         """A process is alive under `identity`; requests to an earlier life of it fail."""
@@ -36,6 +37,10 @@ class Switchboard:
             return []
         posts = self.gone(name, f"{name}: restarted") if name in self.services else []
         self.services[name] = identity
+        early = [id_ for id_, (_, ask, _) in self._early.items() if ask.service == name]
+        for id_ in early:
+            asker, ask, now = self._early.pop(id_)
+            posts += self.ask(asker, ask, now)
         return posts
 
     def gone(self, name: str, why: str) -> list[Post]:
@@ -46,6 +51,9 @@ class Switchboard:
     def ask(self, asker: bytes, ask: Ask, now: float) -> list[Post]:
         """A request arrives: to the service, or back with a named error."""
         service = self.services.get(ask.service)
+        if service is None and ask.again:  # the broker is new, and so the service may be about to say hello
+            self._early[ask.id] = (asker, ask, now)
+            return []
         if service is None:
             return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
         if sum(call.service == ask.service for call in self._open.values()) >= OPEN_MAX:
@@ -61,7 +69,12 @@ class Switchboard:
     def expire(self, now: float) -> list[Post]:
         """Requests whose deadline has passed fail."""
         late = [id_ for id_, call in self._open.items() if call.deadline <= now]
-        return [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
+        posts = [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
+        for id_, (asker, ask, since) in list(self._early.items()):
+            if now - since >= SILENT_S_MAX:
+                del self._early[id_]
+                posts.append(Post(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
+        return posts
 
     def _fail(self, id_: str, why: str) -> Post:
         return Post(self._open.pop(id_).asker, Answer(id=id_, error=why))

@@ -22,6 +22,10 @@ class UnsafeDirectory(Exception):
     """The directory of the bus is missing, not ours, or open to others."""
 
 
+class Unreachable(Exception):
+    """The client's connection has ended."""
+
+
 def prepare_directory(directory: Path) -> None:
     """Makes the bus's directory, 0700. Raises UnsafeDirectory if others could enter it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,10 +65,12 @@ class BrokerSockets:
             yield frames[0], frames[1] if len(frames) == 2 else b""
 
     def send(self, identity: bytes, data: bytes) -> bool:
-        """To one client. False: it is gone, or has not read for too long."""
+        """To one client. False: it has not read for too long. Raises Unreachable."""
         try:
             self._router.send_multipart([identity, data], zmq.NOBLOCK)
-        except zmq.ZMQError:
+        except zmq.ZMQError as error:
+            if error.errno == zmq.EHOSTUNREACH:
+                raise Unreachable(identity) from None
             return False
         return True
 

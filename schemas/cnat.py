@@ -35,8 +35,8 @@ class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
     VPP: cnat_set_snat_addresses_v2, cnat_set_snat_policy. Gone: VPP keeps them for its life.
     """
 
-    ip4: str | None = None
-    ip6: str | None = None
+    ip4: str | None = None  # address; None: IPv4 keeps its source
+    ip6: str | None = None  # address; None: IPv6 keeps its source
 
     @property
     def key(self) -> str:
@@ -46,7 +46,7 @@ class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
 class SnatExclusion(Intent, frozen=True, tag="snat-exclusion"):
     """Destinations towards which pods keep their source (VPP: cnat_snat_policy_add_del_exclude_pfx)."""
 
-    prefix: str
+    prefix: str  # prefix of destinations
 
     @property
     def key(self) -> str:
@@ -74,7 +74,7 @@ class Backend(Struct, frozen=True, omit_defaults=True):
     backend's identity in VPP and does not change packets.
     """
 
-    address: str
+    address: str  # address of the endpoint
     port: int
     no_nat: bool = False
     source: str | None = None
@@ -87,8 +87,8 @@ class Translation(Intent, frozen=True, tag="translation"):
     `protocol`: 6 TCP | 17 UDP | 132 SCTP. `real_ip`: the address is one of the node's own.
     """
 
-    vip: str
-    port: int
+    vip: str  # address that is translated
+    port: int  # port number, 1 to 65535
     protocol: int
     backends: tuple[Backend, ...]
     load_balancer: str = "default"  # default | maglev

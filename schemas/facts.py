@@ -18,9 +18,9 @@ class Node(Fact, frozen=True):
     """
 
     ip4: str | None = None  # interface address with its real mask, e.g. "192.0.2.7/24"
-    ip6: str | None = None
+    ip6: str | None = None  # the same for IPv6
     asn: int | None = None  # None: the cluster's AS number holds
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = {}  # the object's labels
 
 
 class BgpConfiguration(Fact, frozen=True):
@@ -29,71 +29,71 @@ class BgpConfiguration(Fact, frozen=True):
     A field that the object leaves unset is None here; defaults are applied by the routing manager.
     """
 
-    asn: int | None = None
-    node_to_node_mesh: bool | None = None
-    listen_port: int | None = None
-    log_severity: str | None = None
-    service_cluster_ips: tuple[str, ...] = ()
-    service_external_ips: tuple[str, ...] = ()
-    service_load_balancer_ips: tuple[str, ...] = ()
+    asn: int | None = None  # AS number of the nodes
+    node_to_node_mesh: bool | None = None  # does every node peer with every other?
+    listen_port: int | None = None  # TCP port of BGP
+    log_severity: str | None = None  # Calico's word, e.g. "Info"
+    service_cluster_ips: tuple[str, ...] = ()  # prefixes: cluster addresses that are advertised
+    service_external_ips: tuple[str, ...] = ()  # prefixes, likewise
+    service_load_balancer_ips: tuple[str, ...] = ()  # prefixes, likewise
 
 
 class IpPool(Fact, frozen=True):
     """Calico's IPPool (key: object name)."""
 
-    cidr: str
+    cidr: str  # prefix
     ipip_mode: str = "Never"  # Never | Always | CrossSubnet
-    vxlan_mode: str = "Never"
-    nat_outgoing: bool = False
-    disabled: bool = False
-    disable_bgp_export: bool = False
+    vxlan_mode: str = "Never"  # Never | Always | CrossSubnet
+    nat_outgoing: bool = False  # what its pods send out of all pools gets the node's address
+    disabled: bool = False  # Calico gives out no new addresses of it
+    disable_bgp_export: bool = False  # its blocks are not advertised
 
 
 class BlockAffinity(Fact, frozen=True):
     """Calico's BlockAffinity (key: object name): an address block that belongs to a node."""
 
-    node: str
-    cidr: str
+    node: str  # node name
+    cidr: str  # prefix
     state: str = "confirmed"  # confirmed | pending | pendingDeletion
-    deleted: bool = False
+    deleted: bool = False  # the node is giving it up
 
 
 class VppProcess(Fact, frozen=True):
     """The life of the VPP process as its parent sees it (key: "vpp"; owner: guard)."""
 
     state: str  # starting | up | down
-    pid: int = 0
+    pid: int = 0  # process id; 0: none
     reason: str = ""  # why it is down, e.g. "killed by SIGKILL"
 
 
 class VppEpoch(Fact, frozen=True):
     """The VPP that the writer is connected to (key: "vpp"; owner: vpp-writer)."""
 
-    connected: bool
+    connected: bool  # does the writer speak with it now?
     epoch: int = 0  # counts lives of VPP; a new epoch is an empty VPP
-    pid: int = 0
-    version: str = ""
+    pid: int = 0  # process id; 0: not connected
+    version: str = ""  # as VPP says it
 
 
 class Uplink(Fact, frozen=True):
     """An uplink that VPP carries, with the host's tap behind it (key: Linux name; owner: guard)."""
 
     state: str  # linux | taking | running
-    is_main: bool = True
+    is_main: bool = True  # the uplink that carries the node's addresses
     mtu: int = 1500  # bytes, layer 3
     interface: str = ""  # intent name of the uplink interface in VPP
     host_tap: str = ""  # intent name of the host tap in VPP
     addresses: tuple[str, ...] = ()  # interface addresses as Linux had them
     next_hop4: str | None = None  # what the host uses to reach things through VPP
-    next_hop6: str | None = None
+    next_hop6: str | None = None  # the same for IPv6
 
 
 class BgpPeer(Fact, frozen=True):
     """A BGP session of this node (key: peer address; owner: routing)."""
 
-    asn: int
+    asn: int  # AS number of the peer
     state: str  # idle | connect | active | opensent | openconfirm | established
-    node: str = ""
+    node: str = ""  # name of the node that has the peer's address; "": none has
     routes: int = 0  # best paths learnt from this peer
 
 
@@ -101,24 +101,24 @@ class PodInterface(Fact, frozen=True):
     """A pod interface of this node (key: "<namespace>/<pod>/<interface>"; owner: cni)."""
 
     interface: str  # intent name of the tun in VPP
-    netns: str
-    addresses: tuple[str, ...] = ()
+    netns: str  # path of the pod's network namespace
+    addresses: tuple[str, ...] = ()  # addresses, without a mask
     coming: bool = False  # asked for, and not set up yet
 
 
 class ServicePort(Struct, frozen=True, omit_defaults=True):
     """One port of a Service. Where packets go is said by the slices' port of the same name."""
 
-    port: int
+    port: int  # port number of the Service's addresses
     protocol: str = "TCP"  # TCP | UDP | SCTP
-    name: str = ""
-    node_port: int = 0
+    name: str = ""  # the port's name; "": unnamed
+    node_port: int = 0  # port number on the node's own addresses; 0: none
 
 
 class Ingress(Struct, frozen=True, omit_defaults=True):
     """One address of a load balancer; mode "Proxy": the balancer ends connections, nodes leave it alone."""
 
-    ip: str
+    ip: str  # address
     mode: str = "VIP"  # VIP | Proxy
 
 
@@ -131,17 +131,17 @@ class Service(Fact, frozen=True):
     type: str = "ClusterIP"  # ClusterIP | NodePort | LoadBalancer | ExternalName
     created: str = ""  # creationTimestamp, RFC 3339; of two that claim one address, the oldest has it
     cluster_ips: tuple[str, ...] = ()  # without "None"
-    external_ips: tuple[str, ...] = ()
-    ingress: tuple[Ingress, ...] = ()
-    ports: tuple[ServicePort, ...] = ()
+    external_ips: tuple[str, ...] = ()  # addresses
+    ingress: tuple[Ingress, ...] = ()  # the load balancer's addresses
+    ports: tuple[ServicePort, ...] = ()  # in the object's order
     headless: bool = False  # clusterIP None, or labelled service.kubernetes.io/headless
     proxy_name: str = ""  # label service.kubernetes.io/service-proxy-name: another proxy's business
     internal_local: bool = False  # internalTrafficPolicy Local
     external_local: bool = False  # externalTrafficPolicy Local
     affinity_s: int | None = None  # sessionAffinity ClientIP: its timeout
     node_ports: bool = True  # allocateLoadBalancerNodePorts
-    health_check_node_port: int = 0
-    source_ranges: tuple[str, ...] = ()
+    health_check_node_port: int = 0  # port number that answers whether local endpoints are ready; 0: none
+    source_ranges: tuple[str, ...] = ()  # prefixes: who may use the load balancer's addresses; empty: all
     annotations: dict[str, str] = {}  # those that begin with cni.projectcalico.org/
     problems: tuple[str, ...] = ()
 
@@ -149,21 +149,21 @@ class Service(Fact, frozen=True):
 class SlicePort(Struct, frozen=True, omit_defaults=True):
     """A port of a slice; None: every port of the endpoint."""
 
-    port: int | None
-    protocol: str = "TCP"
-    name: str = ""
+    port: int | None  # port number of the endpoints
+    protocol: str = "TCP"  # TCP | UDP | SCTP
+    name: str = ""  # by it a Service's port finds this one
 
 
 class Endpoint(Struct, frozen=True, omit_defaults=True):
     """One endpoint of a slice, with what Kubernetes calls its conditions (unset: as the API defines it)."""
 
-    addresses: tuple[str, ...]
-    ready: bool = True
-    serving: bool = True
-    terminating: bool = False
-    node: str | None = None
-    zone_hints: tuple[str, ...] = ()
-    node_hints: tuple[str, ...] = ()
+    addresses: tuple[str, ...]  # addresses of one pod; the first is used
+    ready: bool = True  # takes new connections
+    serving: bool = True  # answers, be it on its way out
+    terminating: bool = False  # is on its way out
+    node: str | None = None  # node name; None: not said
+    zone_hints: tuple[str, ...] = ()  # zones that should use it; empty: all
+    node_hints: tuple[str, ...] = ()  # node names that should use it; empty: all
 
 
 class EndpointSlice(Fact, frozen=True):
@@ -171,9 +171,9 @@ class EndpointSlice(Fact, frozen=True):
 
     service: str  # "<namespace>/<service>", from the label kubernetes.io/service-name; "" without
     ip_version: int  # 4 | 6
-    ports: tuple[SlicePort, ...] = ()
-    endpoints: tuple[Endpoint, ...] = ()
-    problems: tuple[str, ...] = ()
+    ports: tuple[SlicePort, ...] = ()  # of each endpoint
+    endpoints: tuple[Endpoint, ...] = ()  # in the object's order
+    problems: tuple[str, ...] = ()  # what could not be read and was left out, by field
 
 
 class ServiceStatus(Fact, frozen=True):
@@ -182,7 +182,7 @@ class ServiceStatus(Fact, frozen=True):
     `problems`: fields that are not or cannot be served, addresses that another Service has, unreadable parts.
     """
 
-    translations: int = 0
+    translations: int = 0  # how many it has in VPP's intents
     backends: int = 0  # usable ones, over all ports
     problems: tuple[str, ...] = ()
 
@@ -205,18 +205,18 @@ class PolicyStatus(Fact, frozen=True):
     """
 
     state: str
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # why it does not hold as it was told, in words
 
 
 class Process(Fact, frozen=True):
     """A process on the bus (key: process name; owner: bus)."""
 
-    session: int
-    pid: int
+    session: int  # which life of it: ns since 1970 at its start
+    pid: int  # process id
     progress: int = 0  # turns of the working loop since it started
-    ready: bool = False
-    alive: bool = True
+    ready: bool = False  # does it do its work?
+    alive: bool = True  # has the broker heard it within the last seconds?
     waiting: tuple[str, ...] = ()  # named reasons for not being ready
-    counters: dict[str, int] = {}
+    counters: dict[str, int] = {}  # by name, since its start
     stalled_s: float = 0.0  # s since the working loop turned last, if that is too long: alive but stuck
     cut_off: str = ""  # why the broker sends it no rows any more; empty: it does

@@ -26,7 +26,7 @@ FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # spec/guard.md
 class Table(Intent, frozen=True, tag="table"):
     """A FIB table (VRF) of one address family (VPP: ip_table_add_del)."""
 
-    name: str
+    name: str  # name of the table
     ip_version: int  # 4 | 6
     table_id: int | None = None  # None: the writer picks a free one
 
@@ -38,17 +38,17 @@ class Table(Intent, frozen=True, tag="table"):
 class AfPacket(Intent, frozen=True, tag="af-packet"):
     """A host interface carried through an AF_PACKET socket (VPP: af_packet_create_v3)."""
 
-    name: str
-    host_interface: str
-    mac: str
-    tag: str
-    gso: bool = True
-    rx_frames_per_block: int = 1024
-    tx_frames_per_block: int = 1024
-    rx_queues: int = 1
-    tx_queues: int = 1
-    qdisc_bypass: bool = False
-    v3: bool = False
+    name: str  # intent name that it gets
+    host_interface: str  # Linux interface
+    mac: str  # VPP's MAC address on it
+    tag: str  # at most 63 bytes; by it a read-back recognises the interface as ours
+    gso: bool = True  # segmentation and checksum offload
+    rx_frames_per_block: int = 1024  # ring size, packets
+    tx_frames_per_block: int = 1024  # ring size, packets
+    rx_queues: int = 1  # how many
+    tx_queues: int = 1  # how many
+    qdisc_bypass: bool = False  # sends past Linux's queueing discipline
+    v3: bool = False  # TPACKET_V3 instead of V2
 
     @property
     def key(self) -> str:
@@ -61,20 +61,20 @@ class Tap(Intent, frozen=True, tag="tap"):
     `persist` keeps the device when VPP dies; a new VPP attaches to it again.
     """
 
-    name: str
+    name: str  # intent name that it gets
     host_interface: str  # device name in the namespace, at most 15 bytes
     netns: str  # "pid:1", a path, or a name under /var/run/netns; at most 63 bytes
     tag: str  # at most 63 bytes; by it a read-back recognises the device as ours
-    tun: bool = True
+    tun: bool = True  # False: a tap
     persist: bool = True
-    gso: bool = True
+    gso: bool = True  # segmentation offload, received segments joined
     mtu: int = 1500  # bytes, Linux side
     host_mac: str | None = None  # None: random
     mac: str | None = None  # VPP side; None: random
-    rx_ring: int = 1024
-    tx_ring: int = 1024
-    rx_queues: int = 1
-    tx_queues: int = 1
+    rx_ring: int = 1024  # ring size, packets
+    tx_ring: int = 1024  # ring size, packets
+    rx_queues: int = 1  # how many
+    tx_queues: int = 1  # how many
 
     @property
     def key(self) -> str:
@@ -84,9 +84,9 @@ class Tap(Intent, frozen=True, tag="tap"):
 class Loopback(Intent, frozen=True, tag="loopback"):
     """A loopback interface (VPP: create_loopback)."""
 
-    name: str
-    mac: str
-    tag: str
+    name: str  # intent name that it gets
+    mac: str  # its MAC address
+    tag: str  # at most 63 bytes; by it a read-back recognises the interface as ours
 
     @property
     def key(self) -> str:
@@ -109,7 +109,7 @@ class Mtu(Intent, frozen=True, tag="mtu"):
     """An interface's layer 3 MTU in VPP, bytes (VPP: sw_interface_set_mtu)."""
 
     interface: str
-    mtu: int
+    mtu: int  # bytes, layer 3
 
     @property
     def key(self) -> str:
@@ -120,7 +120,7 @@ class RxMode(Intent, frozen=True, tag="rx-mode"):
     """How an interface's queues are read: polling | interrupt | adaptive | default."""
 
     interface: str
-    mode: str
+    mode: str  # polling | interrupt | adaptive | default
 
     @property
     def key(self) -> str:
@@ -192,8 +192,8 @@ class Neighbour(Intent, frozen=True, tag="neighbour"):
     """A static neighbour (VPP: ip_neighbor_add_del)."""
 
     interface: str
-    address: str
-    mac: str
+    address: str  # the neighbour's address
+    mac: str  # the neighbour's MAC address
 
     @property
     def key(self) -> str:
@@ -206,10 +206,10 @@ class Path(Struct, frozen=True, omit_defaults=True):
     With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".
     """
 
-    next_hop: str | None = None
-    interface: str | None = None
-    table: str | None = None
-    weight: int = 1
+    next_hop: str | None = None  # address
+    interface: str | None = None  # intent name of the interface to leave by
+    table: str | None = None  # name of the table to look up
+    weight: int = 1  # 1 to 255, share among the paths
     unreachable: bool = False
 
 
@@ -217,8 +217,8 @@ class Route(Intent, frozen=True, tag="route"):
     """A unicast route (VPP: ip_route_add_del, the whole set of paths replaced)."""
 
     table: str
-    prefix: str
-    paths: tuple[Path, ...]
+    prefix: str  # prefix
+    paths: tuple[Path, ...]  # at least one
 
     @property
     def key(self) -> str:
@@ -229,8 +229,8 @@ class MulticastPath(Struct, frozen=True, omit_defaults=True):
     """An interface's part in a multicast route: packets accepted from it, forwarded to it."""
 
     interface: str
-    accept: bool = False
-    forward: bool = False
+    accept: bool = False  # packets are accepted from it
+    forward: bool = False  # packets are forwarded to it
 
 
 class MulticastRoute(Intent, frozen=True, tag="multicast-route"):
@@ -238,7 +238,7 @@ class MulticastRoute(Intent, frozen=True, tag="multicast-route"):
 
     table: str
     group: str  # prefix, e.g. "ff02::1:ff00:0/104"
-    paths: tuple[MulticastPath, ...]
+    paths: tuple[MulticastPath, ...]  # the interfaces that take part
 
     @property
     def key(self) -> str:
@@ -249,7 +249,7 @@ class NeighbourLimits(Intent, frozen=True, tag="neighbour-limits"):
     """Size and ageing of the neighbour table of one family (VPP: ip_neighbor_config)."""
 
     ip_version: int
-    number_max: int = 50_000
+    number_max: int = 50_000  # neighbours that are kept
     age_s_max: int = 30  # 0: never aged
 
     @property
@@ -283,8 +283,8 @@ class ProxyArp(Intent, frozen=True, tag="proxy-arp"):
     """ARP requests for an address range are answered in a table (VPP: proxy_arp_add_del)."""
 
     table: str
-    low: str
-    high: str
+    low: str  # first IPv4 address of the range
+    high: str  # last IPv4 address of the range
 
     @property
     def key(self) -> str:

@@ -21,7 +21,7 @@ class IpSet(Intent, frozen=True, tag="ip-set"):
     so a set that loses a member gets another name.
     """
 
-    name: str
+    name: str  # name of the set
     type: str  # ip | ip-port | net
     members: tuple[str, ...] = ()
 
@@ -53,20 +53,20 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     """
 
     action: str  # allow | deny | pass
-    protocol: int | None = None
-    not_protocol: int | None = None
-    source: Match = NOTHING
-    destination: Match = NOTHING
-    not_source: Match = NOTHING
-    not_destination: Match = NOTHING
+    protocol: int | None = None  # IP protocol number
+    not_protocol: int | None = None  # IP protocol number
+    source: Match = NOTHING  # where the packet comes from
+    destination: Match = NOTHING  # where it goes
+    not_source: Match = NOTHING  # where it may not come from
+    not_destination: Match = NOTHING  # where it may not go
 
 
 class Policy(Intent, frozen=True, tag="policy"):
     """Rules in order, of each direction (VPP: npol_rule_create, npol_policy_create)."""
 
-    name: str
-    rx: tuple[Rule, ...] = ()
-    tx: tuple[Rule, ...] = ()
+    name: str  # name of the policy
+    rx: tuple[Rule, ...] = ()  # asked of what VPP receives
+    tx: tuple[Rule, ...] = ()  # asked of what VPP sends
 
     @property
     def key(self) -> str:
@@ -81,13 +81,13 @@ class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
     """
 
     interface: str
-    rx: tuple[str, ...] = ()
-    tx: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    rx_default: str = "deny"
-    tx_default: str = "deny"
-    rx_profile_default: str = "deny"
-    tx_profile_default: str = "deny"
+    rx: tuple[str, ...] = ()  # names of policies, in order
+    tx: tuple[str, ...] = ()  # names of policies, in order
+    profiles: tuple[str, ...] = ()  # names of policies, in order, both directions
+    rx_default: str = "deny"  # allow | deny | pass
+    tx_default: str = "deny"  # allow | deny | pass
+    rx_profile_default: str = "deny"  # allow | deny | pass (passes)
+    tx_profile_default: str = "deny"  # allow | deny | pass (passes)
     invert: bool = False
 
     @property

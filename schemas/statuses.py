@@ -10,7 +10,7 @@ from msgspec import Struct
 class Status(Struct, frozen=True, omit_defaults=True, tag_field="state"):
     """Base of all statuses."""
 
-    generation: int
+    generation: int  # fingerprint of the value that it speaks of
 
 
 class Pending(Status, frozen=True, tag="pending"):
@@ -22,21 +22,21 @@ class Pending(Status, frozen=True, tag="pending"):
 class Applied(Status, frozen=True, tag="applied"):
     """VPP holds it, in that life (epoch) of VPP. `details` are facts learnt, e.g. sw_if_index."""
 
-    epoch: int
+    epoch: int  # the life of VPP that holds it
     details: dict[str, int | str] = {}
 
 
 class Failed(Status, frozen=True, tag="failed"):
     """VPP refused or did not answer; tried again at `retry_at` (seconds since 1970)."""
 
-    reason: str
+    reason: str  # in words, for people
     retry_at: float
 
 
 class Rejected(Status, frozen=True, tag="rejected"):
     """The intent itself is wrong: nothing is sent until its value changes."""
 
-    reason: str
+    reason: str  # in words, for people
 
 
 AnyStatus = Pending | Applied | Failed | Rejected

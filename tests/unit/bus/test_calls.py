@@ -48,3 +48,13 @@ def test_a_repeated_request_is_answered_from_memory() -> None:
     assert memory.recall("1") is None, "still being worked on"
     memory.answered(Answer(id="1", body=b"done"))
     assert memory.recall("1") == Answer(id="1", body=b"done")
+
+
+def test_one_that_is_asked_again_waits_for_its_service_to_say_hello_to_a_new_broker() -> None:
+    board = Switchboard()
+    ask = Ask(id="a", service="cni", within_s=10.0, body=b"", again=True)
+    assert board.ask(b"asker", ask, 0.0) == []
+    assert board.expire(1.0) == []
+    assert board.here("cni", b"cni:1") == [Post(b"cni:1", ask)]
+    assert board.ask(b"asker", Ask(id="b", service="routing", within_s=10.0, body=b"", again=True), 0.0) == []
+    assert board.expire(3.0) == [Post(b"asker", Answer(id="b", error="routing: not on the bus"))]
