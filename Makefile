@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make
 
-.PHONY: demo test check lab contract conformance bench clean setup tools
+.PHONY: demo test check book lab contract conformance bench clean setup tools
 
 demo: setup ## two nodes, their pods, real packets; processes killed under traffic
 	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
@@ -20,6 +20,9 @@ check: setup ## style, types, import contracts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+book: setup ## the tables of the message book, schemas/README.md
+	$(PY) -m tools.book
 
 lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)
 	$(VENV)/bin/vppd lab up $(if $(VPP),--vpp $(VPP))

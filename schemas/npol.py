@@ -86,8 +86,8 @@ class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
     profiles: tuple[str, ...] = ()  # names of policies, in order, both directions
     rx_default: str = "deny"  # allow | deny | pass
     tx_default: str = "deny"  # allow | deny | pass
-    rx_profile_default: str = "deny"  # allow | deny | pass (passes)
-    tx_profile_default: str = "deny"  # allow | deny | pass (passes)
+    rx_profile_default: str = "deny"  # allow | deny | pass
+    tx_profile_default: str = "deny"  # allow | deny | pass
     invert: bool = False
 
     @property

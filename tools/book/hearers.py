@@ -1,0 +1,46 @@
+"""Who hears which word: the managers by their handlers, the others as declared here."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from actors.cni.actor import CniManager
+from actors.policy.actor import PolicyManager
+from actors.routing.actor import RoutingManager
+from actors.runtime.actor import Actor
+from actors.services.actor import ServicesManager
+from schemas.topics import INTENT, status_word
+from tools.lab.view import STREAMS
+
+MANAGERS: tuple[type[Actor], ...] = (CniManager, PolicyManager, RoutingManager, ServicesManager)
+
+
+class Declared(NamedTuple):
+    """A file that subscribes by itself, and what it hears."""
+
+    file: str
+    who: str
+    words: tuple[str, ...]
+
+
+DECLARED = (
+    Declared("actors/policy/actor.py", "policy (its own)", (INTENT,)),
+    Declared("actors/routing/actor.py", "routing (its own)", (INTENT,)),
+    Declared("actors/vpp_writer/__main__.py", "vpp-writer", (INTENT,)),
+    Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
+    Declared("vppd_guard/guard.py", "guard", (status_word("guard"),)),
+    Declared("tools/lab/view.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
+)
+
+
+def hearers_of(word: str) -> list[str]:
+    """Names of those that hear the word; `vppd tap` hears all of them and is not named."""
+    return [*sorted(manager.name for manager in MANAGERS if word in _heard_by(manager)), *_declared(word)]
+
+
+def _heard_by(manager: type[Actor]) -> set[str]:
+    statuses = {status_word(manager.name)} if manager.desired is not Actor.desired else set()
+    return set(manager.handlers) | statuses
+
+
+def _declared(word: str) -> Iterator[str]:
+    return (each.who for each in DECLARED if word in each.words)

@@ -1,0 +1,110 @@
+"""The generated parts of the book: one text for each pair of markers."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from typing import get_args
+
+from msgspec import Struct
+
+from bus import envelope
+from schemas import facts, intents, requests, statuses
+from schemas.intents import Intent
+from schemas.topics import FELIX_WORDS, INTENT, INTENT_OWNERS, WORDS, Word
+from tools.book.fields import fields_of, parts_of
+from tools.book.hearers import hearers_of
+
+
+def sections() -> dict[str, str]:
+    """Name of the markers -> what belongs between them."""
+    kinds = [kind for kind in get_args(intents.AnyIntent) if issubclass(kind, Intent)]
+    return {
+        "words": _words(),
+        "facts": "\n\n".join(_fact(name, word) for name, word in WORDS.items() if _is_fact(word)),
+        "intents": "\n\n".join(map(_intent, kinds)),
+        "statuses": "\n\n".join(map(_struct, (statuses.Status, *get_args(statuses.AnyStatus)))),
+        "requests": "\n\n".join(map(_request, get_args(requests.AnyRequest))),
+        "messages": _messages(),
+    }
+
+
+def structs() -> list[type[Struct]]:
+    """Every struct that the book is to show."""
+    tops = [word.type for word in WORDS.values() if _is_fact(word)]
+    tops += [*get_args(intents.AnyIntent), statuses.Status, *get_args(statuses.AnyStatus)]
+    tops += [*get_args(requests.AnyRequest), *requests.REPLY_OF.values()]
+    tops += [envelope.Message, *get_args(envelope.AnyMessage)]
+    return list(dict.fromkeys(struct for top in tops for struct in (top, *parts_of(top))))
+
+
+def _is_fact(word: Word) -> bool:
+    return isinstance(word.type, type) and issubclass(word.type, facts.Fact)
+
+
+def _words() -> str:
+    rows = [
+        (f"`{name}`", _owner(name, word), f"`{word.key_form}`", "yes", ", ".join(hearers_of(name)) or "nobody yet")
+        for name, word in WORDS.items()
+    ]
+    return _table(("word", "said by", "key", "retained", "heard by"), rows)
+
+
+def _owner(name: str, word: Word) -> str:
+    if name == INTENT:
+        return ", ".join(INTENT_OWNERS)
+    return f"{word.owner}, or policy" if name in FELIX_WORDS else str(word.owner)
+
+
+def _fact(name: str, word: Word) -> str:
+    return _struct(word.type, f"`{name}`: {word.type.__name__}")
+
+
+def _intent(kind: type[Intent]) -> str:
+    return _struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}", f"Key: `{_key_form(kind)}`")
+
+
+def _key_form(kind: type[Intent]) -> str:
+    """The key of an intent whose every field holds its own name."""
+    return kind(**{name: f"<{name}>" for name in kind.__struct_fields__}).key
+
+
+def _request(kind: type[requests.Request]) -> str:
+    asked = _struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}")
+    return f"{asked}\n\n{_described(requests.REPLY_OF[kind])}"
+
+
+def _messages() -> str:
+    kinds = get_args(envelope.AnyMessage)
+    shown = (_struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}") for kind in kinds)
+    return "\n\n".join((_struct(envelope.Message), *shown))
+
+
+def _struct(struct: type[Struct], title: str = "", more: str = "") -> str:
+    """A section: the struct, then what stands in its fields."""
+    head = [f"### {title or struct.__name__}", *([more] if more else [])]
+    return "\n\n".join((*head, _described(struct), *map(_part, parts_of(struct))))
+
+
+def _part(struct: type[Struct]) -> str:
+    return f"**{struct.__name__}**: {_described(struct)}"
+
+
+def _described(struct: type[Struct]) -> str:
+    says = _prose(inspect.getdoc(struct) or "")
+    if not (fields := fields_of(struct)):
+        return says
+    rows = [
+        (f"`{name}`", f"`{kind}`", "required" if default is None else f"`{default}`", _prose(meaning))
+        for name, kind, default, meaning in fields
+    ]
+    return f"{says}\n\n{_table(('field', 'type', 'default', 'meaning'), rows)}"
+
+
+def _prose(text: str) -> str:
+    """Text that Markdown would take for HTML, escaped where it is not in backticks."""
+    return re.sub(r"(`[^`]*`)|<", lambda found: found[1] or r"\<", text)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
