@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tools.bench import policy, services
+from tools.bench import bus, policy, services
 from tools.bench.rig import BenchFailed, table
 from tools.cli.errors import UserError
 
@@ -25,13 +25,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     one = _add(several, "policy", "Felix's policies into npol", lambda o, v: policy.run(o.policies, o.members, v))
     one.add_argument("--policies", type=int, default=1000, help="on one pod (1000)")
     one.add_argument("--members", type=int, default=10_000, help="of the set that all of them use (10000)")
+    one = _add(several, "bus", "rows, requests and memory of the bus", lambda o, _: bus.run(o.rows), vpp=False)
+    one.add_argument("--rows", type=int, default=100_000, help="how many (100000)")
 
 
 def _add(
-    several: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, measure: Measure
+    several: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    text: str,
+    measure: Measure,
+    *,
+    vpp: bool = True,
 ) -> argparse.ArgumentParser:
     made = several.add_parser(name, help=text, description=f"Measures: {text}.")
-    made.add_argument("--vpp", metavar="PATH", help="a real vpp instead of vppsim")
+    made.set_defaults(vpp="")
+    if vpp:
+        made.add_argument("--vpp", metavar="PATH", help="a real vpp instead of vppsim")
     made.add_argument("--json", action="store_true", help="print JSON")
     made.set_defaults(run=lambda options: _run(options, measure))
     return made

@@ -1,0 +1,170 @@
+"""What the bus carries: rows from a publisher over the broker to hearers, requests, a newcomer's load, its memory; and
+what the guarantees cost beside bare PUB/SUB, what taps cost, and what a flood of nonsense costs the others.
+
+Every part is a process of its own; each figure is of one run on this machine.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from schemas import codec
+from tools.bench.buswork import row
+from tools.bench.rig import BenchFailed
+
+WAIT_S_MAX = 120.0
+HEARERS = ("routing", "services", "policy", "cni", "guard", "vpp-writer", "h7", "h8")
+REQUESTS = 300
+TAPS = 3
+ROUNDS = 3  # of what is compared: the best of each counts
+
+
+class Worker:
+    """One of the processes, and what it tells."""
+
+    def __init__(self, process: asyncio.subprocess.Process, role: str) -> None:
+        self.process, self.role = process, role
+
+    async def told(self) -> dict[str, Any]:
+        """Its next line. Raises BenchFailed."""
+        assert self.process.stdout
+        try:
+            async with asyncio.timeout(WAIT_S_MAX):
+                line = await self.process.stdout.readline()
+            return dict(json.loads(line))
+        except (TimeoutError, ValueError):
+            raise BenchFailed(f"{self.role}: says nothing within {WAIT_S_MAX:.0f} s") from None
+
+    def go(self) -> None:
+        """Begins its work, or ends it."""
+        assert self.process.stdin
+        self.process.stdin.write(b"\n")
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident (Linux: /proc/<pid>/status)."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+async def _start(stack: AsyncExitStack, module: str, *words: str, ready: bool = True, **env: str) -> Worker:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *words,
+        env={**os.environ, **env},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=1 << 24,
+    )
+    stack.push_async_callback(_end, process)
+    worker = Worker(process, words[0] if words else module)
+    if ready:
+        await worker.told()
+    return worker
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
+@asynccontextmanager
+async def _broker() -> AsyncIterator[tuple[AsyncExitStack, Worker, str]]:
+    """A broker of its own, and the directory of its socket."""
+    with tempfile.TemporaryDirectory(prefix="vppd-bench-") as directory:
+        async with AsyncExitStack() as stack:
+            worker = await _start(stack, "bus", ready=False, VPPD_RUN=directory)
+            while not (Path(directory) / "bus" / "broker").exists():  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.01)
+            yield stack, worker, f"{directory}/bus"
+
+
+async def run(rows: int) -> dict[str, Any]:
+    """The measurement. Raises BenchFailed."""
+    through = {f"hearers_{count}": await _through(rows, count) for count in (1, 4, 8)}
+    one, batched = await _bare(rows, 1), await _bare(rows, 0)
+    tapped = max([await _through(rows, 1, taps=TAPS) for _ in range(ROUNDS)])
+    untapped = max([through["hearers_1"], *[await _through(rows, 1) for _ in range(ROUNDS - 1)]])
+    idle, flooded = await _requests(), await _requests(flood=True)
+    return {
+        "rows": rows,
+        "bytes_each": len(codec.encode(row(rows))),
+        "rows_per_s": through,
+        "bare_rows_per_s": {"a_row_a_message": one, "as_our_parts": batched},
+        "ratio_to_bare": {
+            "a_row_a_message": round(untapped / one, 2),
+            "as_our_parts": round(untapped / batched, 3),
+        },
+        "taps": {"count": TAPS, "rows_per_s": tapped, "ratio": round(tapped / untapped, 2)},
+        "request": idle,
+        "request_while_flooded": flooded | {"p99_ratio": round(flooded["p99_ms"] / idle["p99_ms"], 2)},
+        "newcomer": await _newcomer(rows),
+    }
+
+
+async def _through(rows: int, hearers: int, taps: int = 0) -> int:
+    """Rows a second from the first word until the last hearer knows all."""
+    async with _broker() as (stack, _, bus):
+        for _ in range(taps):
+            await _start(stack, "tools.bench.buswork", "taps", bus)
+        heard = [
+            await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), name) for name in HEARERS[:hearers]
+        ]
+        says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
+        says.go()
+        began: float = (await says.told())["began"]
+        ended: float = max([(await each.told())["ended"] for each in heard])
+        return round(rows / (ended - began))
+
+
+async def _bare(rows: int, each: int) -> int:
+    """The same bytes over PUB, a proxy and SUB; `each` rows a message, 0: as many as our parts have."""
+    with tempfile.TemporaryDirectory(prefix="vppd-bench-") as directory:
+        async with AsyncExitStack() as stack:
+            await _start(stack, "tools.bench.buswork", "bare-proxy", directory)
+            heard = await _start(stack, "tools.bench.buswork", "bare-hears", directory, str(rows), str(each))
+            says = await _start(stack, "tools.bench.buswork", "bare-says", directory, str(rows), str(each))
+            await asyncio.sleep(0.5)  # SUB says nothing when its subscription has arrived
+            says.go()
+            began: float = (await says.told())["began"]
+            ended: float = (await heard.told())["ended"]
+            return round(rows / (ended - began))
+
+
+async def _requests(*, flood: bool = False) -> dict[str, float]:
+    """ms of a request on a bus that is idle, or flooded with nonsense by another client."""
+    async with _broker() as (stack, _, bus):
+        asks = await _start(stack, "tools.bench.buswork", "asks", bus, str(REQUESTS))
+        if flood:
+            await _start(stack, "tools.bench.buswork", "floods", bus)
+        asks.go()
+        took = sorted((await asks.told())["took"])
+        return {"p50_ms": _ms(statistics.median(took)), "p99_ms": _ms(took[int(len(took) * 0.99)])}
+
+
+async def _newcomer(rows: int) -> dict[str, float]:
+    """One that comes when all has been said; and what the broker needs to keep it."""
+    async with _broker() as (stack, broker, bus):
+        before = broker.memory_mb
+        says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
+        says.go()
+        await says.told()
+        kept = broker.memory_mb - before
+        told = await (await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), "routing")).told()
+        return {"seconds": round(told["ended"] - told["began"], 2), "broker_mb": round(kept, 1)}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

@@ -1,0 +1,189 @@
+"""The processes that the bus benchmark measures: `python -m tools.bench.buswork ROLE ...`.
+
+Each prints what it saw as JSON: that it is ready, then, once a line on standard input has begun the work, its times.
+Times are of the machine's monotonic clock, s.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from bus.envelope import PART_ROWS_MAX
+from bus.peer import Peer
+from schemas import codec
+from schemas.facts import Endpoint, EndpointSlice, SlicePort
+from schemas.requests import Ping, Pong
+from tools.tap.listener import Listener
+
+WORD, OWNER = "endpoint-slice", "kube-watch"
+BATCH = 5000  # rows said before others have a turn
+
+
+def row(number: int) -> EndpointSlice:
+    """A typical row: two endpoints, one port."""
+    ends = tuple(Endpoint((f"10.48.{number >> 8 & 255}.{number & 255}",), node=f"node{n}") for n in range(2))
+    return EndpointSlice(service=f"bench-{number}", ip_version=4, endpoints=ends, ports=(SlicePort(8080),))
+
+
+def tell(**values: Any) -> None:
+    """One line for the benchmark."""
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+async def _go() -> None:
+    tell(ready=True)
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+async def _welcome(peer: Peer) -> None:
+    while peer.broker_session is None:
+        await peer.changes(0.01)
+
+
+async def says(bus: Path, rows: int) -> None:
+    """All rows, in batches, and waits until the broker holds them; then stays until the input ends."""
+    async with Peer(OWNER, bus) as peer:
+        await _welcome(peer)
+        peer.publish(WORD, {})
+        made = [(f"bench/{number}", row(number)) for number in range(rows)]
+        await _go()
+        began = time.monotonic()
+        for at in range(0, rows, BATCH):
+            for key, value in made[at : at + BATCH]:
+                peer.say(WORD, key, value)
+            await asyncio.sleep(0)
+        await peer.flushed(60.0)
+        tell(began=began, ended=time.monotonic())
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+async def hears(bus: Path, rows: int, name: str) -> None:
+    """Hears until it knows all rows."""
+    async with Peer(name, bus) as peer:
+        await _welcome(peer)
+        tell(ready=True)
+        began = time.monotonic()
+        peer.subscribe(WORD)
+        known: set[str] = set()
+        while len(known) < rows:
+            known |= {event.key for event in await peer.changes(1.0) if hasattr(event, "key")}
+        tell(began=began, ended=time.monotonic(), gaps=peer.counters["bus_gaps"])
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+async def asks(bus: Path, requests: int) -> None:
+    """Requests one after another, 5 ms apart; s each."""
+    async with Peer("cni", bus) as service, Peer("tool-bench", bus) as peer:
+        service.serve(Ping, lambda _: Pong("cni", 0, True))
+        await _welcome(peer)
+        await _welcome(service)
+        await _go()
+        took = []
+        for _ in range(requests):
+            began = time.monotonic()
+            await peer.ask("cni", Ping(), 5.0)
+            took.append(time.monotonic() - began)
+            await asyncio.sleep(0.005)
+        tell(took=took)
+
+
+async def taps(bus: Path) -> None:
+    """A tap that hears and makes sense of everything, until it is killed."""
+    async with Listener(bus.parent) as listener:
+        tell(ready=True)
+        async for now, data in listener.frames():
+            listener.observer.feed(data, now)
+
+
+def floods(bus: Path) -> None:
+    """Nonsense as fast as it goes, until it is killed."""
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.IDENTITY, b"flood:1")
+    socket.connect(f"ipc://{bus}/broker")
+    tell(ready=True)
+    while True:
+        socket.send(b"\xc1 nonsense" * 20)
+
+
+def _payload(rows: int, each: int) -> list[bytes]:
+    """The same rows as bytes, `each` to a message."""
+    packed = [f"bench/{number}".encode() + codec.encode(row(number)) for number in range(rows)]
+    return [b"".join(packed[at : at + each]) for at in range(0, rows, each)]
+
+
+def bare_proxy(directory: Path) -> None:
+    """XSUB and XPUB, and ZeroMQ's own loop between them."""
+    context = zmq.Context()
+    front, back = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
+    for socket in (front, back):
+        socket.setsockopt(zmq.SNDHWM, 0)
+        socket.setsockopt(zmq.RCVHWM, 0)
+    front.bind(f"ipc://{directory}/front")
+    back.bind(f"ipc://{directory}/back")
+    tell(ready=True)
+    zmq.proxy(front, back)
+
+
+def bare_says(directory: Path, rows: int, each: int) -> None:
+    """The payload over PUB."""
+    context = zmq.Context()
+    socket = context.socket(zmq.PUB)
+    socket.setsockopt(zmq.SNDHWM, 0)
+    socket.connect(f"ipc://{directory}/front")
+    messages = _payload(rows, each)
+    tell(ready=True)
+    sys.stdin.readline()
+    began = time.monotonic()
+    for data in messages:
+        socket.send(data)
+    tell(began=began, ended=time.monotonic())
+    sys.stdin.readline()
+
+
+def bare_hears(directory: Path, rows: int, each: int) -> None:
+    """Counts messages of SUB."""
+    context = zmq.Context()
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, 0)
+    socket.connect(f"ipc://{directory}/back")
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    tell(ready=True)
+    for _ in range(-(-rows // each)):
+        socket.recv()
+    tell(began=0.0, ended=time.monotonic())
+
+
+def main(words: list[str]) -> None:
+    """The command line."""
+    role, directory, *rest = words
+    where = Path(directory)
+    match role:
+        case "says":
+            asyncio.run(says(where, int(rest[0])))
+        case "hears":
+            asyncio.run(hears(where, int(rest[0]), rest[1]))
+        case "asks":
+            asyncio.run(asks(where, int(rest[0])))
+        case "taps":
+            asyncio.run(taps(where))
+        case "floods":
+            floods(where)
+        case "bare-proxy":
+            bare_proxy(where)
+        case "bare-says":
+            bare_says(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
+        case "bare-hears":
+            bare_hears(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
+        case _:
+            sys.exit(f"no role {role}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
