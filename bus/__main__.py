@@ -44,6 +44,8 @@ def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> Non
         for identity, data in sockets.receive(TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
+        while not sockets.waits() and (frames := broker.idle()):
+            _deliver(sockets, broker, frames)
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])

@@ -38,14 +38,13 @@ from bus.envelope import (
     Welcome,
     unpack,
 )
-from bus.fanout import Fanout, Frame
+from bus.fanout import PASSING_PREFIX, Fanout, Frame
 from bus.ledger import Ledger, Refused
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.facts import Process
 
 BEACON_EVERY_S = 0.5
-PASSING_PREFIX = "tool-"  # clients that come and go: their row goes with them
 STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
 GARBAGE_MAX = 10
 MUTED_S = 1.0
@@ -146,9 +145,9 @@ class Broker:
         )
         turned_at = before.turned_at if before and not turned else now
         self._clients[hello.name] = _Client(identity, now, turned_at, fact)
-        self.fanout.here(identity, hello.name, now)
+        known = self.fanout.here(identity, hello.name, now)
         frames = self._posted(self.switchboard.here(hello.name, identity))
-        welcome = Welcome(broker_session=self.session, floor=self.ledger.floor(hello.name))
+        welcome = Welcome(broker_session=self.session, floor=self.ledger.floor(hello.name), known=known)
         return [self.fanout.to(identity, welcome), *frames]
 
     def _rows(self, identity: bytes, rows: Rows) -> list[Frame]:
@@ -174,6 +173,10 @@ class Broker:
             frames += self.fanout.checkpoint([self._processes(now)])
             frames += self.fanout.everyone(beacon)
         return frames
+
+    def idle(self) -> list[Frame]:
+        """To be called when no message waits: what is for taps and tools."""
+        return list(self.fanout.idle())
 
     def _bury(self, now: float) -> list[Frame]:
         frames: list[Frame] = []

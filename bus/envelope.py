@@ -53,6 +53,7 @@ class Welcome(Message, tag="welcome"):
 
     broker_session: int
     floor: int = 0  # newest session of that name whose rows the broker holds
+    known: bool = False  # it remembers what the client listens to, and counts what it has read
 
 
 class Rows(Message, tag="rows"):

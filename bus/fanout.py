@@ -11,9 +11,11 @@ A hearer is in one of these states:
 Rows that change again while they wait are sent once; those of a stream leave as one checkpoint. A hearer is cut off
 when it does not read for `UNREAD_S_MAX`, or when more than `KEYS_WAITING_MAX` rows wait. So one that never reads costs
 `WINDOW_BYTES`, and one that reads slowly costs a key for each row that changed.
+
+Passing hearers (taps, tools) come last: what is for them leaves only when the broker has nothing else to do.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,7 +25,9 @@ from bus.ledger import Ledger
 
 WINDOW_BYTES = 4 << 20
 UNREAD_S_MAX = 3.0
+PASSING_PREFIX = "tool-"  # clients that come and go: taps, tools, people
 KEYS_WAITING_MAX = 100_000
+IDLE_FRAMES_MAX = 20  # for a passing hearer at a time: others may have come meanwhile
 
 StreamName = tuple[str, str]  # (word, owner)
 
@@ -47,11 +51,17 @@ class _Hearer:
     waiting: "OrderedDict[StreamName, set[str] | None]" = field(default_factory=OrderedDict)  # keys; None: all
     fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
     sending: Iterator[Message] | None = None
+    later: "deque[bytes]" = field(default_factory=deque)  # for a passing one, when there is time
+    later_bytes: int = 0
     at: dict[StreamName, tuple[int, int]] = field(default_factory=dict)  # (session, seq) that it was sent last
 
     @property
+    def passing(self) -> bool:
+        return self.name.startswith(PASSING_PREFIX)
+
+    @property
     def unread(self) -> int:
-        return max(0, self.sent - self.heard)
+        return max(0, self.sent - self.heard) + self.later_bytes
 
     @property
     def behind(self) -> bool:
@@ -65,6 +75,8 @@ class _Hearer:
         self.waiting.clear()
         self.fetches.clear()
         self.at.clear()
+        self.later.clear()
+        self.later_bytes = 0
         self.sending = None
 
 
@@ -75,11 +87,13 @@ class Fanout:
         self._ledger, self._counters = ledger, counters
         self._hearers: dict[bytes, _Hearer] = {}
 
-    def here(self, identity: bytes, name: str, now: float) -> None:
-        """A client is alive under `identity`; an earlier life of that name is forgotten."""
-        if identity not in self._hearers:
-            self.gone(name)
-            self._hearers[identity] = _Hearer(identity, name, read_at=now)
+    def here(self, identity: bytes, name: str, now: float) -> bool:
+        """A client is alive under `identity`; an earlier life of that name is forgotten. Was it known?"""
+        if identity in self._hearers:
+            return True
+        self.gone(name)
+        self._hearers[identity] = _Hearer(identity, name, read_at=now)
+        return False
 
     def gone(self, name: str) -> None:
         """A client that will not come back."""
@@ -108,7 +122,7 @@ class Fanout:
             return []
         hearer.heard, hearer.read_at = min(total, hearer.sent), now
         hearer.cut = ""
-        return list(self._pump(hearer))
+        return [] if hearer.passing else list(self._pump(hearer))
 
     def fetch(self, identity: bytes, word: str, owner: str) -> list[Frame]:
         """It asks for a stream's retained rows."""
@@ -116,7 +130,7 @@ class Fanout:
         if hearer is None or hearer.cut:
             return []
         hearer.fetches[word, owner] = None
-        return list(self._pump(hearer))
+        return [] if hearer.passing else list(self._pump(hearer))
 
     def to(self, identity: bytes, message: Message) -> Frame:
         """A message to one client, whatever it has read."""
@@ -130,8 +144,7 @@ class Fanout:
         data = pack(message)
         for hearer in self._hearers.values():
             if hearer.words and not hearer.cut and not hearer.behind:
-                self._count(hearer, data)
-                yield Frame(hearer.identity, data)
+                yield from self._now_or_later(hearer, data)
 
     @property
     def tapped(self) -> bool:
@@ -147,8 +160,7 @@ class Fanout:
             if hearer.cut or hearer.unread > WINDOW_BYTES // 2:
                 self._counters["notes_dropped"] += 1
                 continue
-            self._count(hearer, data)
-            yield Frame(hearer.identity, data)
+            yield from self._now_or_later(hearer, data)
 
     def checkpoint(self, whole: list[Rows]) -> Iterator[Frame]:
         """A checkpoint that the ledger has taken, to all that hear its word."""
@@ -163,10 +175,31 @@ class Fanout:
             if not hearer.behind and hearer.unread + size <= WINDOW_BYTES:
                 hearer.at[name] = now_at
                 for data in packed:
-                    self._count(hearer, data)
-                    yield Frame(hearer.identity, data)
+                    yield from self._now_or_later(hearer, data)
             else:
                 self._wait(hearer, name, whole)
+                if not hearer.passing:
+                    yield from self._pump(hearer)
+
+    def _now_or_later(self, hearer: _Hearer, data: bytes) -> Iterator[Frame]:
+        if hearer.passing:
+            hearer.later.append(data)
+            hearer.later_bytes += len(data) + FRAME_BYTES
+        else:
+            self._count(hearer, data)
+            yield Frame(hearer.identity, data)
+
+    def idle(self) -> Iterator[Frame]:
+        """There is nothing else to do: some of what is for passing hearers."""
+        for hearer in self._hearers.values():
+            if not hearer.passing:
+                continue
+            for _ in range(min(len(hearer.later), IDLE_FRAMES_MAX)):
+                data = hearer.later.popleft()
+                hearer.later_bytes -= len(data) + FRAME_BYTES
+                self._count(hearer, data)
+                yield Frame(hearer.identity, data)
+            if not hearer.later:
                 yield from self._pump(hearer)
 
     def _wait(self, hearer: _Hearer, name: StreamName, whole: list[Rows]) -> None:

@@ -411,14 +411,15 @@ class Peer:
                 self._mirror(head.word, head.owner).heard_head(head)
 
     def _welcome(self, welcome: Welcome) -> None:
+        if not welcome.known:
+            self._heard, self._told_heard = len(pack(welcome)) + FRAME_BYTES, 0
+            self._later(self._send(self._listen()))
         if welcome.broker_session == self.broker_session:
             return
         if self.broker_session is None:  # nothing has been said yet, so our number may still rise
             self.session = max(self.session, welcome.floor + 1)
         self.broker_session = welcome.broker_session
-        self._heard, self._told_heard = len(pack(welcome)) + FRAME_BYTES, 0
         self.counters["broker_sessions"] += 1
-        self._later(self._send(self._listen()))
         for box in self._outboxes.values():
             box.start_over()
         self._has_due.set()

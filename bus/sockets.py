@@ -64,6 +64,10 @@ class BrokerSockets:
                 return
             yield frames[0], frames[1] if len(frames) == 2 else b""
 
+    def waits(self) -> bool:
+        """Is there a message to be received?"""
+        return bool(self._router.poll(0))
+
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises Unreachable."""
         try:

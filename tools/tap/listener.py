@@ -16,6 +16,7 @@ from schemas.codec import Malformed
 from tools.tap.seen import Observer
 
 TICK_S = 0.1
+NICE = 19
 HELLO_EVERY_S = 0.5
 ANSWERS_WITHIN_S = 3.0
 
@@ -41,6 +42,7 @@ class Listener:
         if not (self._run / "bus" / "broker").exists():
             raise NoBus(f"{self._run}/bus: no broker answers there")
         self._sockets = ClientSockets(self._run / "bus", f"{self._name}:{self._session}".encode())
+        os.nice(NICE)  # whom it observes comes first
         self._ticking = asyncio.create_task(self._tick())
         return self
 
@@ -70,7 +72,7 @@ class Listener:
             return False
         if not isinstance(message, Welcome):
             return False
-        if message.broker_session != self.broker_session:
+        if message.broker_session != self.broker_session or not message.known:
             self.broker_session = message.broker_session
             self._heard, self._told = len(data) + FRAME_BYTES, 0
             await self._send(Listen(words=(EVERY_WORD, NOTES)))

@@ -71,6 +71,8 @@ class Wire:
             identity, data = self.to_broker.popleft()
             frames += self.broker.receive(identity, data, self.now)
         frames += self.broker.tick(self.now)
+        while idle := self.broker.idle():
+            frames += idle
         for to, data in frames:
             if to in self.to_client and not lose(data):
                 self.to_client[to].append(data)
@@ -104,12 +106,16 @@ class Client:
             self.heard += len(data) + FRAME_BYTES
             message = unpack(data)
             if isinstance(message, Welcome):
+                if not message.known:
+                    self.heard, self.told = len(data) + FRAME_BYTES, 0
+                    self.remembered()
                 if message.broker_session != self.broker_session:
                     self.broker_session = message.broker_session
-                    self.heard, self.told = len(data) + FRAME_BYTES, 0
                     self.welcomed(message)
             else:
                 self.take(message)
+
+    def remembered(self) -> None: ...
 
     def welcomed(self, welcome: Welcome) -> None: ...
 
@@ -167,7 +173,7 @@ class Hearer(Client):
     def view(self, owner: str) -> State:
         return frozenset((key, held.value) for key, held in self.mirrors[owner].stream.rows.items())
 
-    def welcomed(self, welcome: Welcome) -> None:
+    def remembered(self) -> None:
         self.send(Listen(words=(WORD,)))
 
     def take(self, message: Any) -> None:

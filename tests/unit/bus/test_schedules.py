@@ -10,7 +10,7 @@ from tests.unit.bus.sim import STEP_S, Hearer, Publisher, State, Wire, losing
 
 SCHEDULES = 500
 DISTURBED_S, FROZEN_S, SETTLED_S = 4.0, 10.0, 3.0
-OWNERS, HEARERS = ("kube-watch", "cni"), ("routing", "services")
+OWNERS, HEARERS = ("kube-watch", "cni"), ("routing", "tool-tap")
 LOST = 0.01
 
 
