@@ -1,0 +1,129 @@
+"""Processes of the version before and of the one after on the same bus; the bytes of messages are pinned."""
+
+import json
+from pathlib import Path
+
+import msgpack
+import msgspec
+import pytest
+
+from bus import envelope
+from bus.broker import Broker
+from bus.envelope import (
+    Answer,
+    Ask,
+    Beacon,
+    Credit,
+    Fetch,
+    Head,
+    Heard,
+    Hello,
+    Listen,
+    Message,
+    Note,
+    Resend,
+    Row,
+    Rows,
+    Snapshot,
+    Welcome,
+    pack,
+    unpack,
+)
+from schemas import codec
+from schemas.codec import Malformed
+from schemas.facts import Node, Process
+from tests.unit.bus.sim import Wire
+
+SAMPLES = Path(codec.__file__).parent / "samples" / "messages.json"
+MESSAGES: dict[str, Message] = {
+    "hello": Hello(name="cni", session=1, pid=2, progress=3, ready=True, waiting=("a",), counters={"b": 4}),
+    "welcome": Welcome(broker_session=1, floor=2, known=True),
+    "listen": Listen(words=("node",)),
+    "heard": Heard(bytes=1),
+    "rows": Rows(
+        sender="cni",
+        word="node",
+        session=1,
+        seq=2,
+        since=1,
+        part=3,
+        last=False,
+        full=True,
+        time=4.0,
+        rows=[Row("k", b"v", "c"), Row("gone")],
+    ),
+    "credit": Credit(word="node", session=1, seq=2, part=3),
+    "resend": Resend(word="node", reason="why"),
+    "fetch": Fetch(word="node", owner="kube-watch"),
+    "snapshot": Snapshot(word="node", owner="kube-watch", session=1, seq=2, part=3, last=False, rows=[Row("k", b"v")]),
+    "beacon": Beacon(broker_session=1, heads=[Head("node", "kube-watch", 1, 2)], tapped=True),
+    "note": Note(sender="cni", what="cni-add", key="k", cause="c", time=1.0, took_s=2.0, fields={"a": 1}),
+    "ask": Ask(id="1", service="cni", within_s=1.0, body=b"b", cause="c", asked_at=2.0, again=True),
+    "answer": Answer(id="1", body=b"b", error="e"),
+}
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_the_bytes_of_every_message_are_those_of_the_golden_samples(kind: str) -> None:
+    golden = json.loads(SAMPLES.read_text())
+    assert pack(MESSAGES[kind]).hex() == golden[kind]
+    assert unpack(bytes.fromhex(golden[kind])) == MESSAGES[kind]
+
+
+def test_every_message_has_a_sample_with_every_field_set() -> None:
+    kinds = {type(message) for message in MESSAGES.values()}
+    assert kinds == set(envelope.AnyMessage.__args__)
+    for message in MESSAGES.values():
+        told = msgpack.unpackb(pack(message))
+        fields = {field.encode_name for field in msgspec.structs.fields(message)} - {"v"}
+        assert fields <= told.keys() | {"v"}, message
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_a_message_of_the_next_version_with_a_new_field_is_read(kind: str) -> None:
+    told = msgpack.unpackb(pack(MESSAGES[kind]))
+    assert unpack(msgpack.packb({**told, "invented": [1, {"a": 2}]})) == MESSAGES[kind]
+
+
+def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_else() -> None:
+    broker = Broker(session=1)
+    broker.receive(b"cni:1", pack(Hello(name="cni", session=1)), 0.0)
+    assert broker.receive(b"cni:1", msgpack.packb({"m": "shout", "v": 1, "text": "hey"}), 0.0) == []
+    assert broker.counters["malformed_messages"] == 1
+    assert "shout" in broker.last_malformed
+    assert broker.receive(b"cni:1", pack(Listen(words=("node",))), 0.0) == []
+    assert broker.fanout.cut_off("cni") == ""
+
+
+def test_a_row_of_the_next_version_with_a_new_field_is_read() -> None:
+    told = msgpack.unpackb(codec.encode(Node(asn=7)))
+    assert codec.decode("node", "n1", msgpack.packb({**told, "colour": "blue"})) == Node(asn=7)
+
+
+def test_a_row_of_a_kind_of_intent_that_is_not_known_yet_is_refused_by_name() -> None:
+    with pytest.raises(Malformed, match="intent tunnel/x"):
+        codec.decode("intent", "tunnel/x", msgpack.packb({"kind": "quantum-tunnel", "name": "x"}))
+    with pytest.raises(Malformed, match="unknown word"):
+        codec.decode("weather", "x", b"\x80")
+
+
+def test_a_process_of_the_version_before_reads_what_is_said_now() -> None:
+    """It lacks the fields that have come since; and what it says, without them, is read."""
+    old = msgspec.defstruct(
+        "OldProcess", [("session", int), ("pid", int), ("progress", int, 0), ("alive", bool, True)], frozen=True
+    )
+    now = Process(session=1, pid=2, progress=3, stalled_s=7.5, cut_off="why", counters={"a": 1})
+    assert msgspec.msgpack.decode(codec.encode(now), type=old) == old(1, 2, 3)
+    assert codec.decode("process", "cni", msgspec.msgpack.encode(old(1, 2, 3))) == Process(session=1, pid=2, progress=3)
+
+
+def test_a_word_that_the_broker_has_never_heard_of_is_carried_all_the_same() -> None:
+    wire = Wire()
+    assert wire.broker
+    for name in ("newer", "hearer"):
+        wire.send(f"{name}:1".encode(), Hello(name=name, session=1))
+    wire.send(b"hearer:1", Listen(words=("weather",)))
+    wire.send(b"newer:1", Rows(sender="newer", word="weather", session=1, seq=1, full=True, rows=[Row("x", b"\x80")]))
+    wire.turn()
+    heard = [unpack(data) for data in wire.to_client[b"hearer:1"]]
+    assert [message.rows for message in heard if isinstance(message, Rows)] == [[Row("x", b"\x80")]]
