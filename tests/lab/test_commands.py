@@ -3,8 +3,9 @@
 import asyncio
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.lab.conftest import VPPD, rest_of, until
+from tests.lab.conftest import VPPD, rest_of, until, vppd
 from tools.lab import pods, state
 from tools.lab.state import Lab
 from tools.lab.view import look
@@ -35,3 +36,13 @@ def test_pods_added_beside_one_another_get_addresses_of_their_own(lab: Lab) -> N
     finally:
         for name in ("one", "two"):
             pods.delete(state.load(lab.name), name)
+
+
+def test_completion_knows_commands_and_their_commands(tmp_path: Path) -> None:
+    script = tmp_path / "vppd.bash"
+    script.write_text(vppd("completion", "bash").stdout)
+    for typed, expected in (("vppd ta", "tap"), ("vppd tap re", "record replay"), ("vppd lab pod a", "add")):
+        words = typed.split(" ")
+        ask = f"source {script}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _vppd; echo ${{COMPREPLY[@]}}"
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=20, check=False)
+        assert done.stdout.strip() == expected, done.stderr

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from tools.cli import bench, lab, node, tap
+from tools.cli import bench, completion, lab, node, tap
 from tools.cli.errors import UserError
 
 
@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     tap.add_parser(commands)
     lab.add_parser(commands)
     bench.add_parser(commands)
+    completion.add_parser(commands, made)
     return made
 
 

@@ -1,0 +1,57 @@
+"""No row, request or note may carry a secret: what is said on the bus is shown to taps and kept in recordings."""
+
+import re
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from bus.envelope import AnyMessage
+from schemas.requests import AnyRequest
+from schemas.topics import WORDS
+
+SECRET = re.compile(r"password|passwd|secret|private|token|credential|psk|_key$|^key$", re.IGNORECASE)
+NAMED_PLACE = re.compile(r"_(name|file|ref)$")
+KNOWN = {"Row.key", "Note.key"}  # keys of rows
+
+
+def structs(kind: Any, seen: set[type]) -> None:
+    """All structs that can be in a value of that type."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        if kind not in seen:
+            seen.add(kind)
+            for hint in get_type_hints(kind).values():
+                structs(hint, seen)
+        return
+    for part in get_args(kind):
+        structs(part, seen)
+
+
+def said() -> set[type]:
+    found: set[type] = set()
+    for kind in (*(word.type for word in WORDS.values()), AnyRequest, AnyMessage):
+        structs(kind, found)
+    return found
+
+
+def suspicious(found: set[type]) -> list[str]:
+    fields = [f"{kind.__name__}.{name}" for kind in found for name in kind.__struct_fields__]  # type: ignore[attr-defined]
+    return sorted(
+        name
+        for name in fields
+        if SECRET.search(name.partition(".")[2]) and not NAMED_PLACE.search(name) and name not in KNOWN
+    )
+
+
+def test_no_field_can_hold_a_secret() -> None:
+    found = said()
+    assert len(found) > 50
+    assert suspicious(found) == []
+
+
+@pytest.mark.parametrize("field", ["password", "private_key", "auth_token", "psk"])
+def test_one_that_could_is_found(field: str) -> None:
+    inner = msgspec.defstruct("Inner", [(field, str)])
+    found: set[type] = set()
+    structs(tuple[inner, ...], found)
+    assert suspicious(found) == [f"Inner.{field}"]
