@@ -8,9 +8,10 @@ import time
 from types import FrameType
 
 from bus.broker import Broker
+from bus.door import BadKeys
 from bus.fanout import Frame
 from bus.log import Log
-from bus.sockets import BrokerSockets, Unreachable, UnsafeDirectory
+from bus.sockets import BrokerSockets, CannotListen, Unreachable, UnsafeDirectory
 from schemas.config import ConfigError, describe, from_env
 
 TICK_S = 0.1
@@ -65,14 +66,14 @@ def main() -> int:
     log = Log("bus")
     try:
         config = from_env(os.environ, required=())
-        sockets = BrokerSockets(config.bus)
-    except (ConfigError, UnsafeDirectory) as error:
+        sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
+    except (ConfigError, UnsafeDirectory, BadKeys, CannotListen) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level
     stop = _Stop()
     broker = Broker(session=time.time_ns(), pid=os.getpid())
-    log.info("started", directory=config.bus, session=broker.session)
+    log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:
         _serve(sockets, broker, log, stop)
     finally:

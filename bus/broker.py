@@ -22,6 +22,7 @@ import msgspec
 
 from bus.calls import SILENT_S_MAX, Post, Switchboard
 from bus.envelope import (
+    REMOTE_PREFIX,
     Answer,
     Ask,
     Beacon,
@@ -108,6 +109,8 @@ class Broker:
             self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
 
     def _handle(self, identity: bytes, message: Message, now: float) -> list[Frame]:
+        if identity.startswith(REMOTE_PREFIX) and not isinstance(message, Hello | Listen | Heard | Fetch):
+            raise Malformed("bus message", "m", f"{type(message).__name__} is not for a tap from elsewhere to say")
         match message:
             case Hello():
                 return self._hello(identity, message, now)

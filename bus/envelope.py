@@ -19,6 +19,7 @@ PART_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 512
 FRAME_BYTES = 128  # what a message costs besides its bytes, as it is counted
 EVERY_WORD = "*"
+REMOTE_PREFIX = b"tool-remote-"  # whose identity begins so came through the door for taps, and only listens
 NOTES = "note"  # what is listened to for notes, as if it were a word
 
 

@@ -41,7 +41,7 @@ from bus.envelope import (
 )
 from bus.mirror import Mirror, RowChange
 from bus.outbox import Outbox
-from bus.sockets import ClientSockets
+from bus.sockets import ClientSockets, local
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.requests import REPLY_OF, AnyRequest, Request
@@ -123,7 +123,7 @@ class Peer:
         self._sockets: ClientSockets | None = None
 
     async def __aenter__(self) -> Self:
-        self._sockets = ClientSockets(self._directory, f"{self.name}:{self.session}".encode())
+        self._sockets = ClientSockets(local(self._directory), f"{self.name}:{self.session}".encode())
         loops = (self._receive_loop(), self._say_loop(), self._tick_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         return self

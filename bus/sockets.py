@@ -1,4 +1,4 @@
-"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. The only file that imports zmq.
+"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. Only this file and `door.py` import zmq.
 
 One endpoint, `broker`: a ROUTER, to which every process connects a DEALER.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 import zmq
 import zmq.asyncio
 
-from bus.envelope import MESSAGE_BYTES_MAX
+from bus.door import Door, Keys
+from bus.envelope import MESSAGE_BYTES_MAX, REMOTE_PREFIX
 
 CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
+REMOTE_MESSAGES_MAX = 20  # at a time, whatever comes through the door for taps
 RECONNECT_MS = 50
 RECONNECT_MS_MAX = 500
 
@@ -36,10 +38,20 @@ def prepare_directory(directory: Path) -> None:
         raise UnsafeDirectory(f"{directory}: mode {stat.S_IMODE(found.st_mode):04o}, must be 0700")
 
 
-class BrokerSockets:
-    """The broker's bound socket."""
+class CannotListen(Exception):
+    """The address of the door for taps cannot be listened on."""
 
-    def __init__(self, directory: Path) -> None:
+
+def local(directory: Path) -> str:
+    """The broker's address for the processes of its machine."""
+    return f"ipc://{directory}/broker"
+
+
+class BrokerSockets:
+    """The broker's bound sockets: for processes, and, if `tap_address` is one, for taps from elsewhere."""
+
+    def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
+        """Raises UnsafeDirectory, BadKeys, CannotListen."""
         prepare_directory(directory)
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
@@ -49,29 +61,44 @@ class BrokerSockets:
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
         self._router.bind(f"ipc://{directory}/broker")
+        self._poller = zmq.Poller()
+        self._poller.register(self._router, zmq.POLLIN)
+        self._door = self._opened(tap_address, tap_keys) if tap_address else None
+
+    def _opened(self, address: str, keys: Path) -> Door:
+        try:
+            door = Door(self._context, address, keys)
+        except zmq.ZMQError as error:
+            raise CannotListen(f"{address}: {error.strerror}") from None
+        self._poller.register(door.socket, zmq.POLLIN)
+        return door
 
     def receive(self, wait_s: float, messages_max: int = 200) -> Iterator[tuple[bytes, bytes]]:
         """(identity, data) of what waits, at most `messages_max`; waits up to `wait_s` for a first one.
 
         A message of the wrong number of frames comes out as empty data, which nobody can read.
         """
-        if not self._router.poll(int(wait_s * 1000)):
-            return
-        for _ in range(messages_max):
-            try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            yield frames[0], frames[1] if len(frames) == 2 else b""
+        ready = dict(self._poller.poll(int(wait_s * 1000)))
+        for socket in ready:
+            remote = self._door is not None and socket is self._door.socket
+            for _ in range(REMOTE_MESSAGES_MAX if remote else messages_max):
+                try:
+                    frames = socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                if frames[0].startswith(REMOTE_PREFIX) == remote:  # nobody takes the name of one at the other door
+                    yield frames[0], frames[1] if len(frames) == 2 else b""
 
     def waits(self) -> bool:
         """Is there a message to be received?"""
-        return bool(self._router.poll(0))
+        return bool(self._poller.poll(0))
 
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises Unreachable."""
+        remote = self._door is not None and identity.startswith(REMOTE_PREFIX)
+        socket = self._door.socket if self._door is not None and remote else self._router
         try:
-            self._router.send_multipart([identity, data], zmq.NOBLOCK)
+            socket.send_multipart([identity, data], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno == zmq.EHOSTUNREACH:
                 raise Unreachable(identity) from None
@@ -79,6 +106,8 @@ class BrokerSockets:
         return True
 
     def close(self) -> None:
+        if self._door is not None:
+            self._door.close()
         self._router.close()
         self._context.term()
 
@@ -86,7 +115,8 @@ class BrokerSockets:
 class ClientSockets:
     """A process's socket on the bus, for asyncio."""
 
-    def __init__(self, directory: Path, identity: bytes) -> None:
+    def __init__(self, address: str, identity: bytes, keys: Keys | None = None) -> None:
+        """`address`: what `local` gives, or, with keys, the door for taps."""
         self._context = zmq.asyncio.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.setsockopt(zmq.LINGER, 0)
@@ -97,7 +127,10 @@ class ClientSockets:
         # IMMEDIATE: nothing queues for a broker that is away; what it missed is said again to the next one.
         self._dealer.setsockopt(zmq.IMMEDIATE, 1)
         self._dealer.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
-        self._dealer.connect(f"ipc://{directory}/broker")
+        if keys is not None:
+            self._dealer.curve_publickey, self._dealer.curve_secretkey = keys.public, keys.secret
+            self._dealer.curve_serverkey = keys.server
+        self._dealer.connect(address)
 
     async def send(self, data: bytes) -> bool:
         """To the broker. False: it is away, or has not read for too long."""

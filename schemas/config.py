@@ -6,6 +6,7 @@ mistake at once, each by the variable's name, so that an operator mends them in 
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,8 @@ class NodeConfig:
     felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
     stuck_restart_s: float = 0.0
+    tap_address: str = ""
+    tap_keys: Path = Path("/etc/vppd/tap")
 
     @property
     def bus(self) -> Path:
@@ -195,6 +198,12 @@ def _host_address(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
 
+def _tcp(text: str) -> str:
+    if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", text):
+        raise ValueError(f"{text!r} is not tcp://ADDRESS:PORT")
+    return text
+
+
 VARIABLES = (
     Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
     Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
@@ -223,6 +232,8 @@ VARIABLES = (
     Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     Variable("VPPD_STUCK_RESTART", "stuck_restart_s", _seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
+    Variable("VPPD_TAP_LISTEN", "tap_address", _tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
+    Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
     Variable("VPPD_BGP_RESYNC", "bgp_resync_s", _seconds(0, 3600), "s; learnt routes kept for silent peers"),
 )

@@ -31,7 +31,7 @@ class Life:
         self.socket, self.directory, self.runner = socket, directory, runner
         self.ledger = Ledger()
         self.journal = Journal(directory / "journal")
-        self.peer: Any = SimpleNamespace(counters=Counter())
+        self.peer: Any = SimpleNamespace(counters=Counter(), note=lambda *_, **__: None)
         self.recalled = Recalled()
         self.api: VppApi | None = None
         self.writer: Writer | None = None

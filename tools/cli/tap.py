@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bus.door import BadKeys, client_keys, make_keys
 from schemas.config import ConfigError, from_env
 from tools.cli.errors import UserError
 from tools.tap import chain, export, recording, show, state, top
@@ -23,7 +24,7 @@ from tools.tap.wanted import BadExpression, Field, Wanted
 WHOLE_S_MAX = 3.0
 QUIET_S = 1.0
 TOP_EVERY_S = 1.0
-TROUBLE = (NoBus, BadRecording, NotReplayable, BadExpression, ConfigError, OSError)
+TROUBLE = (NoBus, BadKeys, BadRecording, NotReplayable, BadExpression, ConfigError, OSError)
 Take = Callable[[float, bytes, list[Seen]], bool]
 
 
@@ -43,6 +44,12 @@ def _node(parser: argparse.ArgumentParser) -> None:
     default = Path(os.environ.get("VPPD_RUN", "/run/vppd"))
     parser.add_argument("--run", dest="directory", type=Path, default=default, metavar="DIR",
                         help="the node's $VPPD_RUN (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--connect", metavar="tcp://HOST:PORT", default="", help="another machine's VPPD_TAP_LISTEN")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="for --connect: client.key_secret and server.key")
+
+
+def _keys_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keys", type=Path, metavar="DIR", help="what VPPD_TAP_KEYS names")
 
 
 def _filters(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +184,7 @@ class _Printer:
 
 async def _listen(options: argparse.Namespace, take: Take, seconds: float | None) -> Observer:
     """Hears until the time is over, `take` says True, or the process is told to end."""
-    async with Listener(options.directory) as listener:
+    async with _listener(options) as listener:
         hearing = asyncio.create_task(_hear(listener, take))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -198,7 +205,7 @@ async def _hear(listener: Listener, take: Take) -> None:
 
 async def _whole(options: argparse.Namespace) -> Observer:
     """Everything as it is now."""
-    async with Listener(options.directory) as listener:
+    async with _listener(options) as listener:
         with_all = asyncio.create_task(_hear(listener, lambda *_: listener.observer.whole))
         await asyncio.wait([with_all], timeout=WHOLE_S_MAX)
         with_all.cancel()
@@ -230,7 +237,7 @@ def _record(options: argparse.Namespace) -> int:
             recorder.write(now, data, observer[0].snapshots() if observer else ())
             return False
 
-        async with Listener(options.directory) as listener:
+        async with _listener(options) as listener:
             observer.append(listener.observer)
             hearing = asyncio.create_task(_hear(listener, take))
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -256,7 +263,7 @@ def _top(options: argparse.Namespace) -> int:
     shown = time.monotonic() + (2 if options.once else 0)
 
     async def run() -> None:
-        async with Listener(options.directory) as listener:
+        async with _listener(options) as listener:
 
             def take(now: float, _data: bytes, seen: list[Seen]) -> bool:
                 nonlocal shown
@@ -311,6 +318,21 @@ def _print_state(observer: Observer, word: str | None, key: str, paint: Painter)
     width = shutil.get_terminal_size().columns
     for line in state.rows(observer, word, key, width, paint) if word else state.words(observer):
         print(line)
+
+
+def _listener(options: argparse.Namespace) -> Listener:
+    """Raises BadKeys."""
+    if bool(options.connect) != bool(options.keys):
+        raise UserError("--connect and --keys go together")
+    return Listener(options.directory, options.connect, client_keys(options.keys) if options.connect else None)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    for path in make_keys(options.keys):
+        print(path)
+    print(f"On the node: VPPD_TAP_KEYS={options.keys}, VPPD_TAP_LISTEN=tcp://ADDRESS:PORT. To tap from elsewhere, take")
+    print("server.key and client.key_secret with you: vppd tap --connect tcp://ADDRESS:PORT --keys DIR")
+    return 0
 
 
 def _names(options: argparse.Namespace) -> int:
@@ -392,5 +414,6 @@ COMMANDS: tuple[Command, ...] = (
     ("top", _top, "processes and words at a glance", _top_arguments),
     ("state", _state, "the rows as they are now, intents beside their statuses", _state_arguments),
     ("export", _export, "a recording for Perfetto or Mermaid", _export_arguments),
+    ("keys", _keys, "make the keys with which taps come in from elsewhere", _keys_arguments),
     ("names", _names, "names on the bus, for completion", _names_arguments),
 )

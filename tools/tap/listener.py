@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
+from bus.door import Keys
 from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Fetch, Heard, Hello, Listen, Message, Welcome, pack, unpack
-from bus.sockets import ClientSockets
+from bus.sockets import ClientSockets, local
 from schemas.codec import Malformed
 from tools.tap.seen import Observer
 
@@ -28,20 +29,22 @@ class NoBus(Exception):
 class Listener:
     """A tap: an async context manager. `observer` knows all that has been heard."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, address: str = "", keys: Keys | None = None) -> None:
+        """On the bus of this machine, or, with an address and keys, through the door of another's."""
         self.observer = Observer()
         self.broker_session: int | None = None
-        self._run = run
+        self._run, self._address, self._keys = run, address, keys
         self._session = time.time_ns()
-        self._name = f"tool-tap-{os.getpid()}-{self._session % 1_000_000}"
+        self._name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{self._session % 1_000_000}"
         self._heard = self._told = 0
         self._sockets: ClientSockets | None = None
 
     async def __aenter__(self) -> Self:
         """On the bus, once its broker has answered. Raises NoBus."""
-        if not (self._run / "bus" / "broker").exists():
-            raise NoBus(f"{self._run}/bus: no broker answers there")
-        self._sockets = ClientSockets(self._run / "bus", f"{self._name}:{self._session}".encode())
+        if not self._address and not (self._run / "bus" / "broker").exists():
+            raise self._nobody()
+        identity = f"{self._name}:{self._session}".encode()
+        self._sockets = ClientSockets(self._address or local(self._run / "bus"), identity, self._keys)
         os.nice(NICE)  # whom it observes comes first
         self._ticking = asyncio.create_task(self._tick())
         return self
@@ -60,10 +63,15 @@ class Listener:
                 async with asyncio.timeout(ANSWERS_WITHIN_S if self.broker_session is None else None):
                     data = await self._sockets.receive()
             except TimeoutError:
-                raise NoBus(f"{self._run}/bus: no broker answers there") from None
+                raise self._nobody() from None
             self._heard += len(data) + FRAME_BYTES
             if not await self._welcomed(data):
                 yield time.time(), data
+
+    def _nobody(self) -> NoBus:
+        if self._address:
+            return NoBus(f"{self._address}: nobody answers there, or not to this key")
+        return NoBus(f"{self._run}/bus: no broker answers there")
 
     async def _welcomed(self, data: bytes) -> bool:
         try:

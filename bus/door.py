@@ -1,0 +1,104 @@
+"""Edge: the door for taps from elsewhere, off unless VPPD_TAP_LISTEN opens it. TCP, encrypted and authenticated by
+CURVE (ZeroMQ RFC 26): who comes in has a key on the list, and only listens.
+
+The directory of keys: `server.key_secret` and `server.key` are the node's, `allowed/*.key` are the public keys that may
+come in. A client's directory: `server.key`, and its own `client.key_secret`.
+"""
+
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
+
+SERVER, CLIENT, ALLOWED = "server", "client", "allowed"
+MESSAGE_BYTES_MAX = 64 << 10  # a tap has little to say
+
+
+class BadKeys(Exception):
+    """A directory of keys that cannot be used; the text names the file."""
+
+
+class Keys(NamedTuple):
+    """One's own pair, and, for a client, the node's public key."""
+
+    public: bytes
+    secret: bytes
+    server: bytes = b""
+
+
+def make_keys(directory: Path) -> list[Path]:
+    """Makes the node's keys and a client's, if they are not there. Returns the new files. Raises OSError."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    allowed = directory / ALLOWED
+    allowed.mkdir(mode=0o700, exist_ok=True)
+    made = []
+    for name in (SERVER, CLIENT):
+        if not (directory / f"{name}.key_secret").exists():
+            made += [Path(path) for path in zmq.auth.create_certificates(str(directory), name)]
+            (directory / f"{name}.key_secret").chmod(0o600)
+    public = allowed / f"{CLIENT}.key"
+    if not public.exists():
+        public.write_bytes((directory / f"{CLIENT}.key").read_bytes())
+        made.append(public)
+    return made
+
+
+def server_keys(directory: Path) -> Keys:
+    """The node's. Raises BadKeys: also if others could read the secret, or nobody is allowed in."""
+    keys = _pair(directory / f"{SERVER}.key_secret")
+    if not any((directory / ALLOWED).glob("*.key")):
+        raise BadKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
+    return keys
+
+
+def client_keys(directory: Path) -> Keys:
+    """A tap's. Raises BadKeys."""
+    return _pair(directory / f"{CLIENT}.key_secret")._replace(server=_load(directory / f"{SERVER}.key")[0])
+
+
+def _pair(path: Path) -> Keys:
+    public, secret = _load(path)
+    if secret is None:
+        raise BadKeys(f"{path}: has no secret key in it")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise BadKeys(f"{path}: mode {stat.S_IMODE(path.stat().st_mode):04o}, must be 0600")
+    return Keys(public, secret)
+
+
+def _load(path: Path) -> tuple[bytes, bytes | None]:
+    if not path.exists():
+        raise BadKeys(f"{path}: no such file; `vppd tap keys` makes keys")
+    try:
+        return zmq.auth.load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise BadKeys(f"{path}: {getattr(error, 'strerror', None) or 'no key in it'}") from None
+
+
+class Door:
+    """A socket of the broker that lets in who has an allowed key."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
+        """Raises BadKeys, zmq.ZMQError."""
+        keys = server_keys(directory)
+        self._guard = ThreadAuthenticator(context)
+        self._guard.start()
+        self._guard.configure_curve(domain="*", location=str(directory / ALLOWED))
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self.socket.curve_server = True
+        self.socket.curve_publickey, self.socket.curve_secretkey = keys.public, keys.secret
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.socket.close()
+        self._guard.stop()
