@@ -1,0 +1,52 @@
+"""A publisher that outruns the broker is slowed by credit; what it says meanwhile coalesces and is not lost."""
+
+from bus.envelope import Credit, Rows
+from bus.ledger import Ledger
+from bus.outbox import PARTS_IN_FLIGHT_MAX, Outbox
+
+
+def leaving(outbox: Outbox) -> list[Rows]:
+    """What may leave now."""
+    parts = []
+    while (part := outbox.due(1, 0.0)) is not None:
+        outbox.sent()
+        parts.append(part)
+    return parts
+
+
+def credited(outbox: Outbox, ledger: Ledger, parts: list[Rows]) -> None:
+    for part in parts:
+        ledger.take(part)
+        outbox.credit(Credit(word=part.word, session=part.session, seq=part.seq, part=part.part))
+
+
+def held(ledger: Ledger) -> dict[str, bytes]:
+    return {key: row.value for key, row in ledger.streams["kube-watch", "node"].rows.items()}
+
+
+def test_without_credit_no_more_than_a_few_parts_leave() -> None:
+    outbox = Outbox("kube-watch", "node")
+    outbox.publish({f"n{number}": b"x" for number in range(20_000)})
+    assert len(leaving(outbox)) == PARTS_IN_FLIGHT_MAX
+    assert leaving(outbox) == []
+    assert not outbox.idle
+
+
+def test_what_changes_while_it_waits_for_credit_leaves_once_with_its_last_value() -> None:
+    outbox, ledger = Outbox("kube-watch", "node"), Ledger()
+    outbox.publish({f"n{number}": b"x" for number in range(20_000)})
+    waiting = leaving(outbox)
+    for value in range(1000):
+        outbox.say("n7", str(value).encode())
+        outbox.say("gone", b"1" if value % 2 else None)
+    outbox.say("gone", None)
+    rows_sent = 0
+    while waiting:
+        rows_sent += sum(len(part.rows) for part in waiting)
+        credited(outbox, ledger, waiting)
+        waiting = leaving(outbox)
+    assert outbox.idle
+    assert rows_sent <= 20_000 + 2, "the thousand values in between never left"
+    assert held(ledger)["n7"] == b"999"
+    assert "gone" not in held(ledger)
+    assert len(held(ledger)) == 20_000
