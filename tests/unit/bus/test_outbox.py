@@ -21,7 +21,7 @@ def credited(outbox: Outbox, ledger: Ledger, parts: list[Rows]) -> None:
 
 
 def held(ledger: Ledger) -> dict[str, bytes]:
-    return {key: row.value for key, row in ledger.streams["kube-watch", "node"].rows.items()}
+    return {key: row.value for key, row in ledger.streams["node", "kube-watch"].rows.items()}
 
 
 def test_without_credit_no_more_than_a_few_parts_leave() -> None:
