@@ -95,6 +95,7 @@ async def run(rows: int) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
     through = {f"hearers_{count}": await _through(rows, count) for count in (1, 4, 8)}
     one, batched = await _bare(rows, 1), await _bare(rows, 0)
+    held = await _bare(rows, 1, "bare-holds")
     tapped = max([await _through(rows, 1, taps=TAPS) for _ in range(ROUNDS)])
     untapped = max([through["hearers_1"], *[await _through(rows, 1) for _ in range(ROUNDS - 1)]])
     idle, flooded = await _requests(), await _requests(flood=True)
@@ -102,10 +103,11 @@ async def run(rows: int) -> dict[str, Any]:
         "rows": rows,
         "bytes_each": len(codec.encode(row(rows))),
         "rows_per_s": through,
-        "bare_rows_per_s": {"a_row_a_message": one, "as_our_parts": batched},
+        "bare_rows_per_s": {"a_row_a_message": one, "as_our_parts": batched, "held_as_structs": held},
         "ratio_to_bare": {
             "a_row_a_message": round(untapped / one, 2),
             "as_our_parts": round(untapped / batched, 3),
+            "held_as_structs": round(untapped / held, 2),
         },
         "taps": {"count": TAPS, "rows_per_s": tapped, "ratio": round(tapped / untapped, 2)},
         "request": idle,
@@ -129,12 +131,12 @@ async def _through(rows: int, hearers: int, taps: int = 0) -> int:
         return round(rows / (ended - began))
 
 
-async def _bare(rows: int, each: int) -> int:
+async def _bare(rows: int, each: int, role: str = "bare-hears") -> int:
     """The same bytes over PUB, a proxy and SUB; `each` rows a message, 0: as many as our parts have."""
     with tempfile.TemporaryDirectory(prefix="vppd-bench-") as directory:
         async with AsyncExitStack() as stack:
             await _start(stack, "tools.bench.buswork", "bare-proxy", directory)
-            heard = await _start(stack, "tools.bench.buswork", "bare-hears", directory, str(rows), str(each))
+            heard = await _start(stack, "tools.bench.buswork", role, directory, str(rows), str(each))
             says = await _start(stack, "tools.bench.buswork", "bare-says", directory, str(rows), str(each))
             await asyncio.sleep(0.5)  # SUB says nothing when its subscription has arrived
             says.go()

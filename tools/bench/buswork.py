@@ -149,15 +149,30 @@ def bare_says(directory: Path, rows: int, each: int) -> None:
 
 def bare_hears(directory: Path, rows: int, each: int) -> None:
     """Counts messages of SUB."""
+    socket = _bare_subscriber(directory)
+    for _ in range(-(-rows // each)):
+        socket.recv()
+    tell(began=0.0, ended=time.monotonic())
+
+
+def bare_holds(directory: Path, rows: int) -> None:
+    """One row a message; each is held as a struct by its key, as every hearer of the bus has it."""
+    socket = _bare_subscriber(directory)
+    held: dict[str, EndpointSlice] = {}
+    for number in range(rows):
+        key, data = f"bench/{number}", socket.recv()
+        held[key] = codec.decode(WORD, key, data[len(key) :])
+    tell(began=0.0, ended=time.monotonic())
+
+
+def _bare_subscriber(directory: Path) -> "zmq.Socket[bytes]":
     context = zmq.Context()
     socket = context.socket(zmq.SUB)
     socket.setsockopt(zmq.RCVHWM, 0)
     socket.connect(f"ipc://{directory}/back")
     socket.setsockopt(zmq.SUBSCRIBE, b"")
     tell(ready=True)
-    for _ in range(-(-rows // each)):
-        socket.recv()
-    tell(began=0.0, ended=time.monotonic())
+    return socket
 
 
 def main(words: list[str]) -> None:
@@ -181,6 +196,8 @@ def main(words: list[str]) -> None:
             bare_says(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
         case "bare-hears":
             bare_hears(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
+        case "bare-holds":
+            bare_holds(where, int(rest[0]))
         case _:
             sys.exit(f"no role {role}")
 
