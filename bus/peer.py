@@ -294,7 +294,7 @@ class Peer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
         try:
-            await self._send(ask)
+            await self._send_call(ask.id)
             async with asyncio.timeout(timeout_s):
                 answer = await future
         except TimeoutError:
@@ -305,6 +305,18 @@ class Peer:
         if answer.error or answer.body is None:
             raise AskFailed(answer.error or f"{service}: empty answer")
         return msgspec.msgpack.decode(answer.body, type=REPLY_OF[type(request)])
+
+    async def _send_call(self, id_: str) -> bool:
+        """Sends an open request; from then on it may have reached its service, and is sent again as such."""
+        if id_ not in self._calls:
+            return False
+        ask, deadline, future = self._calls[id_]
+        self._calls[id_] = (msgspec.structs.replace(ask, again=True), deadline, future)
+        if await self._send(ask):
+            return True
+        if id_ in self._calls:
+            self._calls[id_] = (ask, deadline, future)
+        return False
 
     def serve(self, kind: type[Request], handler: Handler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
@@ -423,8 +435,8 @@ class Peer:
         for box in self._outboxes.values():
             box.start_over()
         self._has_due.set()
-        for ask, _, _ in list(self._calls.values()):
-            self._later(self._send(msgspec.structs.replace(ask, again=True)))
+        for id_ in list(self._calls):
+            self._later(self._send_call(id_))
 
     def _later(self, sending: Awaitable[bool]) -> None:
         async def send() -> None:
