@@ -29,7 +29,7 @@ class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
     v: int = VERSION
 
 
-class Row(Struct, omit_defaults=True):
+class Row(Struct, omit_defaults=True, gc=False):
     """A key set to a value (a struct of the word, packed), or (None) gone. `cause` names what led to it."""
 
     key: str
@@ -135,7 +135,7 @@ class Note(Message, tag="note"):
     fields: dict[str, str | int | float] = {}
 
 
-class Head(Struct):
+class Head(Struct, gc=False):
     """How far a stream has come."""
 
     word: str

@@ -5,7 +5,8 @@ snapshot is awaited, parts are kept; what overflows is found again by the next b
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from bus.envelope import Head, Rows, Snapshot
 from bus.stream import Assembly, Gap, Held, Stream
@@ -14,7 +15,7 @@ KEPT_PARTS_MAX = 1000
 FETCH_AGAIN_S = 1.0
 
 
-class RowChange(NamedTuple):
+class RowChange(Struct, frozen=True, gc=False):
     """A row of the mirrored stream that differs from before; value None: gone; before None: new."""
 
     key: str

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,8 +52,7 @@ BATCH_EVENTS_MAX = 10_000
 TELL_HEARD_BYTES = 256 << 10
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """One row of a heard stream changed; `value` None: gone."""
 
     word: str
@@ -64,8 +62,7 @@ class Change:
     cause: str = ""
 
 
-@dataclass(frozen=True)
-class Synced:
+class Synced(Struct, frozen=True, gc=False):
     """A heard stream's first complete load has arrived."""
 
     word: str

@@ -5,12 +5,13 @@ predecessor by one; a full checkpoint replaces everything, whichever session it 
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from bus.envelope import Row, Rows
 
 
-class Held(NamedTuple):
+class Held(Struct, frozen=True, gc=False):
     """A retained row: the value's bytes and what led to it."""
 
     value: bytes

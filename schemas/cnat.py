@@ -67,7 +67,7 @@ class SnatMember(Intent, frozen=True, tag="snat-member"):
         return f"snat-member/{self.table}/{self.interface}"
 
 
-class Backend(Struct, frozen=True, omit_defaults=True):
+class Backend(Struct, frozen=True, omit_defaults=True, gc=False):
     """One endpoint behind a translation; `port` 0 keeps the packet's.
 
     `no_nat`: the packet is sent there untranslated (Maglev with direct server return). `source` is part of the

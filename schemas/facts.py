@@ -7,7 +7,7 @@ address* keeps its host bits and its mask: "192.0.2.7/24".
 from msgspec import Struct
 
 
-class Fact(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
+class Fact(Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=False):
     """Base of all facts. Unknown fields are ignored, so a newer publisher can be read."""
 
 
@@ -106,7 +106,7 @@ class PodInterface(Fact, frozen=True):
     coming: bool = False  # asked for, and not set up yet
 
 
-class ServicePort(Struct, frozen=True, omit_defaults=True):
+class ServicePort(Struct, frozen=True, omit_defaults=True, gc=False):
     """One port of a Service. Where packets go is said by the slices' port of the same name."""
 
     port: int  # port number of the Service's addresses
@@ -115,7 +115,7 @@ class ServicePort(Struct, frozen=True, omit_defaults=True):
     node_port: int = 0  # port number on the node's own addresses; 0: none
 
 
-class Ingress(Struct, frozen=True, omit_defaults=True):
+class Ingress(Struct, frozen=True, omit_defaults=True, gc=False):
     """One address of a load balancer; mode "Proxy": the balancer ends connections, nodes leave it alone."""
 
     ip: str  # address
@@ -146,7 +146,7 @@ class Service(Fact, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class SlicePort(Struct, frozen=True, omit_defaults=True):
+class SlicePort(Struct, frozen=True, omit_defaults=True, gc=False):
     """A port of a slice; None: every port of the endpoint."""
 
     port: int | None  # port number of the endpoints
@@ -154,7 +154,7 @@ class SlicePort(Struct, frozen=True, omit_defaults=True):
     name: str = ""  # by it a Service's port finds this one
 
 
-class Endpoint(Struct, frozen=True, omit_defaults=True):
+class Endpoint(Struct, frozen=True, omit_defaults=True, gc=False):
     """One endpoint of a slice, with what Kubernetes calls its conditions (unset: as the API defines it)."""
 
     addresses: tuple[str, ...]  # addresses of one pod; the first is used

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Intent(Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+class Intent(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
     """What VPP should hold of one object. `key` is unique over all owners."""
 
     @property

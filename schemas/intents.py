@@ -200,7 +200,7 @@ class Neighbour(Intent, frozen=True, tag="neighbour"):
         return f"neighbour/{self.interface}/{self.address}"
 
 
-class Path(Struct, frozen=True, omit_defaults=True):
+class Path(Struct, frozen=True, omit_defaults=True, gc=False):
     """One way out of a route: a next hop, an interface, both, or a lookup in another table.
 
     With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".
@@ -225,7 +225,7 @@ class Route(Intent, frozen=True, tag="route"):
         return f"route/{self.table}/{self.prefix}"
 
 
-class MulticastPath(Struct, frozen=True, omit_defaults=True):
+class MulticastPath(Struct, frozen=True, omit_defaults=True, gc=False):
     """An interface's part in a multicast route: packets accepted from it, forwarded to it."""
 
     interface: str

@@ -30,7 +30,7 @@ class IpSet(Intent, frozen=True, tag="ip-set"):
         return ip_set_key(self.name)
 
 
-class Match(Struct, frozen=True, omit_defaults=True):
+class Match(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one side (source or destination) of a packet must be like.
 
     Addresses: in one of `nets` (if any are given) and in one of `sets` (if any). Ports: in one of the inclusive
@@ -46,7 +46,7 @@ class Match(Struct, frozen=True, omit_defaults=True):
 NOTHING = Match()
 
 
-class Rule(Struct, frozen=True, omit_defaults=True):
+class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
     """One rule: all that is given must hold; of the `not_` matches no single entry may.
 
     VPP matches everything, both families, where nothing is given.

@@ -7,7 +7,7 @@ A status speaks of one value of its intent: `generation` is that value's fingerp
 from msgspec import Struct
 
 
-class Status(Struct, frozen=True, omit_defaults=True, tag_field="state"):
+class Status(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="state"):
     """Base of all statuses."""
 
     generation: int  # fingerprint of the value that it speaks of

@@ -40,6 +40,9 @@ class Spoken:
 
     counters: Counter[str] = field(default_factory=Counter)
 
+    def note(self, what: str, *_about: object, **_fields: object) -> None:
+        """No tap listens here."""
+
 
 class Vpp:
     """Runtime, writer and VPP in one, as far as the CNI server sees of them."""
@@ -64,8 +67,9 @@ class Vpp:
         self._actor = actor
         actor.runtime = self  # type: ignore[assignment]
 
-    def wake(self, cause: str = "") -> None:
+    def wake(self, cause: str = "") -> str:
         self.spawn(self._turn())
+        return cause
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

@@ -1,5 +1,6 @@
 """The words' bytes are pinned by golden samples; malformed rows are named."""
 
+import gc
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -124,3 +125,9 @@ def test_arbitrary_bytes_are_malformed_or_a_value(word: str, data: bytes) -> Non
     with suppress(codec.Malformed):
         value = codec.decode(word, "key", data)
     assert value is None or isinstance(value, msgspec.Struct)
+
+
+@pytest.mark.parametrize("word", EXAMPLES)
+def test_a_row_is_not_tracked_by_the_garbage_collector(word: str) -> None:
+    """A hundred thousand rows live for long, and none of them can be part of a cycle (docs/bus-performance.md)."""
+    assert not any(gc.is_tracked(codec.decode(word, "k", codec.encode(example))) for example in EXAMPLES[word])
