@@ -27,9 +27,10 @@ book: setup ## the tables of the message book, schemas/README.md
 lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)
 	$(VENV)/bin/vppd lab up $(if $(VPP),--vpp $(VPP))
 
-bench: setup ## how long services and policies take; VPP=/path/to/vpp measures real VPP
+bench: setup ## how long services and policies take, and the bus; VPP=/path/to/vpp measures real VPP
 	$(VENV)/bin/vppd bench services $(if $(VPP),--vpp $(VPP))
 	$(VENV)/bin/vppd bench policy $(if $(VPP),--vpp $(VPP))
+	$(VENV)/bin/vppd bench bus
 
 contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/contract
