@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.envelope import Beacon, unpack
 from tests.lab.conftest import VPPD, until, vppd
 from tools.lab import pods
 from tools.lab.state import Lab
@@ -24,7 +25,7 @@ def recorded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = str(lab.run(lab.node("node1")))
     recorder = subprocess.Popen([VPPD, "tap", "record", path, "--run", run], stdout=subprocess.PIPE, text=True)
     try:
-        until(lambda: path.exists() and path.stat().st_size, "it records")
+        until(lambda: path.exists() and path.stat().st_size and tapped(path), "the processes know of it")
         pods.add(lab, "tapped", "node1")
         until(lambda: "cni-add answered" in notes(path), "the answer is recorded")
     finally:
@@ -35,6 +36,12 @@ def recorded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert recorder.returncode == 0
     assert "frames" in out
     return path
+
+
+def tapped(path: Path) -> bool:
+    """Has a beacon told the processes that a tap listens?"""
+    messages = [unpack(data) for _, data in read(path)]
+    return sum(isinstance(message, Beacon) and message.tapped for message in messages) > 1
 
 
 def notes(path: Path) -> set[str]:
