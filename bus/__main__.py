@@ -16,6 +16,8 @@ from schemas.config import ConfigError, describe, from_env
 
 TICK_S = 0.1
 LOG_EVERY_S = 60.0
+QUIET_S = 0.05  # taps and tools are served when nothing has come for so long,
+LAG_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
 
 
 class _Stop:
@@ -39,14 +41,33 @@ def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[Frame]) -> Non
             _deliver(sockets, broker, broker.lost(to))
 
 
+class _Passing:
+    """When it is the turn of taps and tools: a burst ends first, and they do not wait for ever."""
+
+    def __init__(self, sockets: BrokerSockets, broker: Broker) -> None:
+        self._sockets, self._broker = sockets, broker
+        self._served_at = time.monotonic()  # when nothing was left for them
+
+    def serve(self) -> None:
+        """Sends what waits for them, as long as nobody else wants anything."""
+        busy = self._broker.fanout.busy or self._sockets.waits(QUIET_S)
+        if busy and time.monotonic() - self._served_at < LAG_S_MAX:
+            return
+        while frames := self._broker.idle():
+            _deliver(self._sockets, self._broker, frames)
+            if self._sockets.waits():
+                return
+        self._served_at = time.monotonic()
+
+
 def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> None:
     logged_at, malformed = time.monotonic(), ""
+    passing = _Passing(sockets, broker)
     while not stop.asked:
         for identity, data in sockets.receive(TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
-        while not sockets.waits() and (frames := broker.idle()):
-            _deliver(sockets, broker, frames)
+        passing.serve()
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])

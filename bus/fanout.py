@@ -12,12 +12,15 @@ Rows that change again while they wait are sent once; those of a stream leave as
 when it does not read for `UNREAD_S_MAX`, or when more than `KEYS_WAITING_MAX` rows wait. So one that never reads costs
 `WINDOW_BYTES`, and one that reads slowly costs a key for each row that changed.
 
-Passing hearers (taps, tools) come last: what is for them leaves only when the broker has nothing else to do.
+Passing hearers (taps, tools) come last: what is for them leaves only when the broker has nothing else to do. Nothing
+is worked out for them meanwhile: the packed checkpoints wait as they are, the same bytes for all of them, up to
+`LATER_BYTES_MAX`; with more they are cut off.
 """
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, pack, parts
@@ -28,6 +31,8 @@ UNREAD_S_MAX = 3.0
 PASSING_PREFIX = "tool-"  # clients that come and go: taps, tools, people
 KEYS_WAITING_MAX = 100_000
 IDLE_FRAMES_MAX = 20  # for a passing hearer at a time: others may have come meanwhile
+LATER_BYTES_MAX = 32 << 20
+BUSY_BYTES = 64 << 10
 
 StreamName = tuple[str, str]  # (word, owner)
 
@@ -61,7 +66,7 @@ class _Hearer:
 
     @property
     def unread(self) -> int:
-        return max(0, self.sent - self.heard) + self.later_bytes
+        return max(0, self.sent - self.heard)
 
     @property
     def behind(self) -> bool:
@@ -157,7 +162,7 @@ class Fanout:
         for hearer in self._hearers.values():
             if NOTES not in hearer.words:
                 continue
-            if hearer.cut or hearer.unread > WINDOW_BYTES // 2:
+            if hearer.cut or hearer.unread + hearer.later_bytes > WINDOW_BYTES // 2:
                 self._counters["notes_dropped"] += 1
                 continue
             yield from self._now_or_later(hearer, data)
@@ -172,35 +177,61 @@ class Fanout:
         packed = [pack(part) for part in whole]
         size = sum(map(len, packed)) + FRAME_BYTES * len(packed)
         for hearer in hearers:
-            if not hearer.behind and hearer.unread + size <= WINDOW_BYTES:
+            if hearer.passing:
+                self._later(hearer, packed)
+            elif not hearer.behind and hearer.unread + size <= WINDOW_BYTES:
                 hearer.at[name] = now_at
-                for data in packed:
-                    yield from self._now_or_later(hearer, data)
+                yield from self._now(hearer, packed)
             else:
                 self._wait(hearer, name, whole)
-                if not hearer.passing:
-                    yield from self._pump(hearer)
+                yield from self._pump(hearer)
+
+    def _now(self, hearer: _Hearer, packed: Iterable[bytes]) -> Iterator[Frame]:
+        for data in packed:
+            self._count(hearer, data)
+            yield Frame(hearer.identity, data)
+
+    def _later(self, hearer: _Hearer, packed: Iterable[bytes]) -> None:
+        for data in packed:
+            hearer.later.append(data)
+            hearer.later_bytes += len(data) + FRAME_BYTES
+        if hearer.later_bytes > LATER_BYTES_MAX:
+            self._cut(hearer, f"more than {LATER_BYTES_MAX} bytes wait for it to read")
 
     def _now_or_later(self, hearer: _Hearer, data: bytes) -> Iterator[Frame]:
         if hearer.passing:
-            hearer.later.append(data)
-            hearer.later_bytes += len(data) + FRAME_BYTES
+            self._later(hearer, [data])
         else:
-            self._count(hearer, data)
-            yield Frame(hearer.identity, data)
+            yield from self._now(hearer, [data])
+
+    @property
+    def busy(self) -> bool:
+        """Has one that is not passing still much to read?"""
+        return any(h.unread > BUSY_BYTES and not (h.passing or h.cut) for h in self._hearers.values())
 
     def idle(self) -> Iterator[Frame]:
         """There is nothing else to do: some of what is for passing hearers."""
         for hearer in self._hearers.values():
-            if not hearer.passing:
-                continue
-            for _ in range(min(len(hearer.later), IDLE_FRAMES_MAX)):
+            if hearer.passing and not hearer.cut:
+                yield from self._now(hearer, islice(self._passing(hearer), IDLE_FRAMES_MAX))
+
+    def _passing(self, hearer: _Hearer) -> Iterator[bytes]:
+        """In the order of the streams: the rest of a snapshot, what came after its beginning, the next snapshot."""
+        while hearer.unread < WINDOW_BYTES // 2:
+            if hearer.sending is not None:
+                message = next(hearer.sending, None)
+                if message is None:
+                    hearer.sending = None
+                else:
+                    yield pack(message)
+            elif hearer.later:
                 data = hearer.later.popleft()
                 hearer.later_bytes -= len(data) + FRAME_BYTES
-                self._count(hearer, data)
-                yield Frame(hearer.identity, data)
-            if not hearer.later:
-                yield from self._pump(hearer)
+                yield data
+            elif (sending := self._next(hearer)) is not None:
+                hearer.sending = sending
+            else:
+                return
 
     def _wait(self, hearer: _Hearer, name: StreamName, whole: list[Rows]) -> None:
         if whole[0].full:

@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -113,7 +113,7 @@ class Peer:
         self._memory = Memory()
         self._calls: dict[str, tuple[Ask, float, asyncio.Future[Answer]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._answering: set[asyncio.Task[None]] = set()
+        self._working: set[asyncio.Task[Any]] = set()
         self._hello_at = float("-inf")
         self._born = time.monotonic()
         self._heard = self._told_heard = 0  # bytes read of this broker
@@ -126,9 +126,9 @@ class Peer:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        for task in (*self._tasks, *self._answering):
+        for task in (*self._tasks, *self._working):
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._answering, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._working, return_exceptions=True)
         if self._sockets:
             self._sockets.close()
         for _, _, future in self._calls.values():
@@ -143,7 +143,7 @@ class Peer:
         if owner is not None:
             self._mirror(word, owner).want()
         if self.broker_session is not None:
-            self._later(self._send(self._listen()))
+            self._send_later(self._listen())
 
     def _listen(self) -> Listen:
         return Listen(words=tuple(sorted(self._wanted_words)))
@@ -393,9 +393,7 @@ class Peer:
                 self._outboxes[message.word].start_over()
                 self._has_due.set()
             case Ask():
-                task = asyncio.create_task(self._answer(message))
-                self._answering.add(task)
-                task.add_done_callback(self._answering.discard)
+                self._begin(self._answer(message))
             case Answer() if message.id in self._calls:
                 future = self._calls[message.id][2]
                 if not future.done():
@@ -412,7 +410,7 @@ class Peer:
         if self.tapped:
             note = Note(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
             note.fields = fields
-            self._later(self._send(note))
+            self._send_later(note)
 
     def _heads(self, heads: list[Head]) -> None:
         for head in heads:
@@ -422,7 +420,7 @@ class Peer:
     def _welcome(self, welcome: Welcome) -> None:
         if not welcome.known:
             self._heard, self._told_heard = len(pack(welcome)) + FRAME_BYTES, 0
-            self._later(self._send(self._listen()))
+            self._send_later(self._listen())
         if welcome.broker_session == self.broker_session:
             return
         if self.broker_session is None:  # nothing has been said yet, so our number may still rise
@@ -433,15 +431,16 @@ class Peer:
             box.start_over()
         self._has_due.set()
         for id_ in list(self._calls):
-            self._later(self._send_call(id_))
+            self._begin(self._send_call(id_))
 
-    def _later(self, sending: Awaitable[bool]) -> None:
-        async def send() -> None:
-            await sending
+    def _send_later(self, message: Message) -> None:
+        self._begin(self._send(message))
 
-        task = asyncio.create_task(send())
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        """As a task that ends with this peer at the latest."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
 
     async def _tick_loop(self) -> None:
         while True:

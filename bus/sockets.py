@@ -89,9 +89,9 @@ class BrokerSockets:
                 if frames[0].startswith(REMOTE_PREFIX) == remote:  # nobody takes the name of one at the other door
                     yield frames[0], frames[1] if len(frames) == 2 else b""
 
-    def waits(self) -> bool:
-        """Is there a message to be received?"""
-        return bool(self._poller.poll(0))
+    def waits(self, wait_s: float = 0.0) -> bool:
+        """Is there a message to be received, or will there be one within that time?"""
+        return bool(self._poller.poll(int(wait_s * 1000)))
 
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises Unreachable."""

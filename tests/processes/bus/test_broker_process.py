@@ -1,7 +1,9 @@
 """Real processes over ipc: late join, kill and restart of either side, garbage on every socket."""
 
 import asyncio
+import gc
 import time
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -163,6 +165,36 @@ def test_the_broker_refuses_a_directory_that_others_may_enter(broker: BrokerProc
     assert broker._process
     assert broker._process.wait(DEADLINE_S) == 2
     assert "must be 0700" in broker.log()
+
+
+def test_a_tool_hears_though_the_bus_is_never_quiet(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("kube-watch", broker.bus) as says, Peer("tool-test", broker.bus) as tool:
+            tool.subscribe("node")
+            says.publish("node", {})
+            asn = 0
+            deadline = time.monotonic() + DEADLINE_S
+            while len(tool.rows("node")) < 100:
+                assert time.monotonic() < deadline, "never its turn"
+                asn += 1
+                says.say("node", f"n{asn}", Node(asn=asn))
+                await says.flushed(DEADLINE_S)
+
+    run(story)
+
+
+def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("routing", broker.bus) as hears:
+            await until(hears, lambda: hears.broker_session is not None)
+            hears.subscribe("node")
+            hears.tapped = True
+            hears.note("on the way out")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(story)
+        gc.collect()
 
 
 def test_the_broker_stops_cleanly_on_sigterm(broker: BrokerProcess) -> None:

@@ -195,3 +195,90 @@ def test_a_restarted_hearer_does_not_inherit_what_its_earlier_life_had_not_read(
     world.say({"n1": b"z"})
     assert [frame.to for frame in world.pipe] == [b"routing:2"]
     assert pack(unpack(world.pipe[0].data)) == world.pipe[0].data
+
+
+TAP = b"tool-tap-1:1"
+
+
+def tapped() -> tuple[World, Mirror]:
+    """A world with a tap that hears the same word; its own view."""
+    world = World()
+    world.fanout.here(TAP, "tool-tap-1", 0.0)
+    world.fanout.listen(TAP, [WORD])
+    return world, Mirror()
+
+
+def told(frames: Iterable[Frame], mirror: Mirror) -> int:
+    """The tap takes what it is sent; how many bytes."""
+    got = 0
+    for frame in frames:
+        assert frame.to == TAP
+        got += len(frame.data) + FRAME_BYTES
+        match message := unpack(frame.data):
+            case Rows():
+                mirror.feed(message)
+            case Snapshot():
+                mirror.take_snapshot(message)
+            case Beacon():
+                for head in message.heads:
+                    mirror.heard_head(head)
+    return got
+
+
+def test_a_tap_hears_nothing_before_there_is_time_and_then_all_in_order() -> None:
+    world, mirror = tapped()
+    world.say(large(3), full=True)
+    for turn in range(5):
+        world.say({"n1": bytes([turn])})
+    assert {frame.to for frame in world.pipe} == {HEARER}
+    told(world.fanout.idle(), mirror)
+    assert mirror.gaps == 0
+    assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
+
+
+def test_a_tap_that_does_not_read_costs_a_bound_and_recovers_by_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "LATER_BYTES_MAX", 50_000)
+    world, mirror = tapped()
+    world.say(large(30), full=True)
+    read = told(world.fanout.idle(), mirror)
+    world.say(large(60, b"y"))
+    assert "bytes wait for it to read" in world.fanout.cut_off("tool-tap-1")
+    assert list(world.fanout.idle()) == []
+    world.fanout.heard(TAP, read, 1.0)
+    assert world.fanout.cut_off("tool-tap-1") == ""
+    list(world.fanout.everyone(Beacon(broker_session=1, heads=world.ledger.heads())))
+    told(world.fanout.idle(), mirror)
+    assert mirror.fetch_due(5.0), "the beacon tells it what it missed"
+    world.fanout.fetch(TAP, WORD, OWNER)
+    world.say({"n7": None})
+    told(world.fanout.idle(), mirror)
+    assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
+
+
+def test_what_changes_while_a_tap_is_sent_a_snapshot_comes_after_it() -> None:
+    world, mirror = tapped()
+    world.say(large(4_000), full=True)
+    world.fanout.silent("tool-tap-1", "on purpose")
+    world.say({"n0": b"before"})
+    world.fanout.heard(TAP, 1, 0.0)
+    world.fanout.listen(TAP, [WORD])
+    mirror.want()
+    assert mirror.fetch_due(5.0)
+    world.fanout.fetch(TAP, WORD, OWNER)
+    read = 0
+    for turn in range(30):
+        frames = list(world.fanout.idle())
+        read += told(frames, mirror)
+        world.say({"n1": bytes([turn])})
+        world.fanout.heard(TAP, read, 1.0)
+    told(world.fanout.idle(), mirror)
+    assert mirror.gaps == 0
+    assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
+
+
+def test_the_broker_is_busy_as_long_as_one_that_works_has_much_to_read() -> None:
+    world, _ = tapped()
+    world.say(large(100), full=True)
+    assert world.fanout.busy
+    world.read()
+    assert not world.fanout.busy

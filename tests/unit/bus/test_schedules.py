@@ -10,7 +10,7 @@ from tests.unit.bus.sim import STEP_S, Hearer, Publisher, State, Wire, losing
 
 SCHEDULES = 500
 DISTURBED_S, FROZEN_S, SETTLED_S = 4.0, 10.0, 3.0
-OWNERS, HEARERS = ("kube-watch", "cni"), ("routing", "tool-tap")
+OWNERS, HEARERS = ("kube-watch", "cni"), ("routing", "services", "tool-tap")
 LOST = 0.01
 
 
@@ -99,6 +99,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "PART_ROWS_MAX", 7)
     monkeypatch.setattr(fanout, "WINDOW_BYTES", 4000)
     monkeypatch.setattr(fanout, "KEYS_WAITING_MAX", 30)
+    monkeypatch.setattr(fanout, "LATER_BYTES_MAX", 8000)
 
 
 def test_views_become_what_was_said() -> None:
