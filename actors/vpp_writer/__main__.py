@@ -41,6 +41,8 @@ class Process:
         self.synced: set[str] = set()
         self.spoken = False
         self.why = "VPP: not reached yet"
+        self.fresh: set[str] | None = None  # keys of what was heard since all were said to wait; None: say it of all
+        self.api: VppApi | None = None
         self.started_at = time.monotonic()
 
     async def live(self) -> int:
@@ -81,19 +83,20 @@ class Process:
             self.recalled.life = journal.Life(writer.epoch, life.pid, life.started, self.ledger.suspects)
             self._say_epoch(VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version))
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
-            self.why = ""
+            self.why, self.fresh, self.api = "", None, api
             while not self.stop.is_set() and not api.gone.is_set():
                 await self._turn(writer)
         except (VppGone, NoAnswer) as error:
             self._away(str(error))
         finally:
             self.recalled.unknown = dict(writer.unknown)
+            self.api = None
             watching.cancel()
             await api.close()
 
     async def _turn(self, writer: Writer) -> None:
         started, writes = time.monotonic(), self.peer.counters["vpp_writes_total"]
-        await writer.turn()
+        more = await writer.step()
         self.recalled.life = self.recalled.life and journal.Life(
             writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
         )
@@ -102,7 +105,10 @@ class Process:
         if written or said:
             took_ms = (time.monotonic() - started) * 1000
             self.log.info("turn", writes=written, statuses=said, **self.ledger.count(), took_ms=took_ms)
-        await self._hear(RETRY_TURN_S if self.ledger.count()["intents_failed"] else IDLE_TURN_S)
+        if more:
+            await self._hear(0)
+        else:
+            await self._hear(RETRY_TURN_S if self.ledger.failing else IDLE_TURN_S)
 
     async def _hear(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
@@ -113,8 +119,10 @@ class Process:
                 continue
             if isinstance(event, Synced):
                 self.synced.add(event.owner)
-                rows = self.peer.rows(INTENT, event.owner)
-                self.ledger.dirty |= self.ledger.claims.replace(event.owner, rows)
+                keys = self.ledger.claims.replace(event.owner, self.peer.rows(INTENT, event.owner))
+                self.ledger.dirty |= keys
+                if self.fresh is not None:
+                    self.fresh |= keys
             elif isinstance(event, Change) and event.owner in self.synced:
                 self._take(event)
         self._report_health()
@@ -127,6 +135,8 @@ class Process:
         self.ledger.claims.put(change.owner, change.key, change.value)
         self.ledger.causes[change.key] = change.cause
         self.ledger.dirty.add(change.key)
+        if self.fresh is not None:
+            self.fresh.add(change.key)
 
     def _away(self, why: str) -> None:
         if why != self.why:
@@ -135,8 +145,9 @@ class Process:
             self._say_epoch(VppEpoch(connected=False, epoch=self.recalled.life.epoch if self.recalled.life else 0))
         self.why = why
         if self.spoken or time.monotonic() - self.started_at > SPEAK_AFTER_S:
-            self.ledger.say_away("VPP")
+            self.ledger.say_away("VPP", self.fresh)
             self.ledger.forget_unwanted()
+            self.fresh = set()
             self._speak()
 
     def _say_epoch(self, fact: VppEpoch) -> None:
@@ -152,7 +163,7 @@ class Process:
                 own = {key: status for (o, key), status in self.ledger.statuses.items() if o == owner}
                 self.peer.publish(status_word(owner), own)
             return len(self.ledger.statuses)
-        for owner, key in sorted(changed):
+        for owner, key in changed:
             status, cause = self.ledger.statuses.get((owner, key)), self.ledger.causes.get(key, "")
             self.peer.say(status_word(owner), key, status, cause)
             if status is None:

@@ -1,12 +1,12 @@
 """A VPP API call as data, and what its return values mean."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Call:
+
+class Call(Struct, frozen=True):
     """One request: message name, its fields, and the return values that count as success beside 0.
 
     `fine` says why: VPP's name of the value is in `retvals.py`, the reason is at the kind. `instead_on`: for
@@ -14,7 +14,7 @@ class Call:
     """
 
     message: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
     fine: frozenset[int] = frozenset()
     instead_on: frozenset[int] = frozenset()
     instead: "Call | None" = None
@@ -22,8 +22,7 @@ class Call:
     confirm: "Confirm | None" = None
 
 
-@dataclass(frozen=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """A question whose answer tells whether a refused call has its object in VPP all the same.
 
     VPP's refusals do not tell "you have it already" from "another has it": reading does. `shows` is asked of the

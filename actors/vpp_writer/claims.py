@@ -4,7 +4,7 @@ An owner that has spoken before keeps what it holds until it speaks again: after
 objects are those of the journal until its stream is in sync.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.intents import Intent
@@ -21,41 +21,52 @@ class Claims:
     """Intents by key and owner."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, dict[str, Intent]] = {}
-        self._winner: dict[str, str] = {}
+        self._counts: dict[str, Claim] = {}
+        self._others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
     def put(self, owner: str, key: str, intent: Intent | None) -> None:
         """An owner says or withdraws an intent."""
-        owners = self._wanted.setdefault(key, {})
-        if intent is None:
-            owners.pop(owner, None)
-        else:
-            owners[owner] = intent
-        if not owners:
-            del self._wanted[key]
-            self._winner.pop(key, None)
-        elif self._winner.get(key) not in owners:
-            self._winner[key] = min(owners)
+        counts = self._counts.get(key)
+        if intent is not None:
+            if counts is None or counts.owner == owner:
+                self._counts[key] = Claim(owner, intent)
+            else:
+                self._others.setdefault(key, {})[owner] = intent
+            return
+        if counts is not None and counts.owner == owner:
+            del self._counts[key]
+            if others := self._others.get(key):
+                heir = min(others)
+                self._counts[key] = Claim(heir, others[heir])
+                owner = heir
+        if (others := self._others.get(key)) is not None:
+            others.pop(owner, None)
+            if not others:
+                del self._others[key]
 
     def replace(self, owner: str, rows: Mapping[str, Intent]) -> set[str]:
         """An owner says everything anew. Returns the keys that may have changed."""
-        before = {key for key, owners in self._wanted.items() if owner in owners}
-        for key in before - rows.keys():
-            self.put(owner, key, None)
+        before = {key for key, claim in self._counts.items() if claim.owner == owner}
+        before |= {key for key, others in self._others.items() if owner in others}
+        for key in before:
+            if key not in rows:
+                self.put(owner, key, None)
         for key, intent in rows.items():
             self.put(owner, key, intent)
         return before | rows.keys()
 
     def get(self, key: str) -> Claim | None:
-        """The claim that counts: the first owner to claim keeps it, at once claimed the first by name."""
-        owner = self._winner.get(key)
-        return Claim(owner, self._wanted[key][owner]) if owner is not None else None
+        """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""
+        return self._counts.get(key)
 
-    def refused(self, key: str) -> list[tuple[str, Intent, str]]:
+    def refused(self, key: str) -> Sequence[tuple[str, Intent, str]]:
         """(owner, intent, winner) of the claims that do not count."""
-        winner = self._winner.get(key, "")
-        return [(o, intent, winner) for o, intent in sorted(self._wanted.get(key, {}).items()) if o != winner]
+        others = self._others.get(key)
+        if others is None:
+            return ()
+        winner = self._counts[key].owner
+        return [(owner, intent, winner) for owner, intent in sorted(others.items())]
 
-    def keys(self) -> set[str]:
-        """All keys that somebody wants."""
-        return set(self._wanted)
+    def all(self) -> Iterator[tuple[str, Claim]]:
+        """The claims that count, by key."""
+        return iter(self._counts.items())

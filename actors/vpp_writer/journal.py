@@ -1,13 +1,13 @@
 """What VPP holds, for the next life of this process: append-only records on tmpfs, tied to one life of VPP.
 
-Each record is `length u32, crc32 u32, MessagePack`. No fsync: the file outlives this process, not the machine,
-and neither does VPP. A torn tail ends the reading. An object is noted before its first call (`begin`), so that
-after a crash in the middle its outcome counts as unknown and it is written again.
+Records that are noted together are one frame: `length u32, crc32 u32`, MessagePack list. No fsync: the file outlives
+this process, not the machine, and neither does VPP. A torn frame ends the reading. An object is noted before its
+first call (`begin`), so that after a crash in the middle its outcome counts as unknown and it is written again.
 """
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from actors.vpp_writer.plan import Held
 from schemas.intents import AnyIntent
 
 _HEADER = struct.Struct("<II")
-RECORD_BYTES_MAX = 1 << 20
+FRAME_BYTES_MAX = 256 << 20
+FRAME_RECORDS = 1000  # at most, of what is written anew
 COMPACT_AT = 4  # times more records than objects
 
 
@@ -55,14 +56,21 @@ class Done(Struct, frozen=True, tag="done"):
     details: dict[str, int | str] = {}
 
 
+class Ended(Struct, frozen=True, tag="ended"):
+    """The calls of an object that had begun ended well: VPP holds it."""
+
+    key: str
+    details: dict[str, int | str] = {}
+
+
 class Gone(Struct, frozen=True, tag="gone"):
     """VPP does not hold the object any more; `failed`: its calls ended without success."""
 
     key: str
 
 
-Record = Life | Begin | Done | Gone
-_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+Record = Life | Begin | Done | Ended | Gone
+_decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
 
 
 @dataclass
@@ -90,6 +98,9 @@ def read(path: Path) -> Recalled:
             case Done():
                 recalled.held[record.key] = Held(record.owner, record.intent, dict(record.details))
                 recalled.unknown.pop(record.key, None)
+            case Ended(key=key):
+                if (begun := recalled.unknown.pop(key, None)) is not None:
+                    recalled.held[key] = Held(begun.owner, begun.intent, dict(record.details))
             case Gone(key=key):
                 recalled.held.pop(key, None)
                 recalled.unknown.pop(key, None)
@@ -97,15 +108,15 @@ def read(path: Path) -> Recalled:
 
 
 def _records(data: bytes) -> Iterator[Record]:
-    """Records up to the first that is torn or damaged."""
+    """Records up to the first frame that is torn or damaged."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, checksum = _HEADER.unpack_from(data, at)
         body = data[at + _HEADER.size : at + _HEADER.size + length]
-        if length > RECORD_BYTES_MAX or len(body) < length or zlib.crc32(body) != checksum:
+        if length > FRAME_BYTES_MAX or len(body) < length or zlib.crc32(body) != checksum:
             return
         try:
-            yield _decoder.decode(body)
+            yield from _decoder.decode(body)
         except msgspec.DecodeError:
             return
         at += _HEADER.size + length
@@ -123,19 +134,21 @@ class Journal:
         """Begins anew: this life of VPP, and what it holds. Replaces the file in one step."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
-        done = [done_of(key, h) for key, h in held.items()]
-        fresh.write_bytes(b"".join([_frame(life), *map(_frame, done)]))
+        done: list[Record] = [done_of(key, h) for key, h in held.items()]
+        cut = [done[first : first + FRAME_RECORDS] for first in range(0, len(done), FRAME_RECORDS)]
+        fresh.write_bytes(b"".join([_frame([life]), *map(_frame, cut)]))
         fresh.replace(self.path)
         self.close()
         self._file = self.path.open("ab", buffering=0)
         self._records = len(done)
 
     def note(self, *records: Record) -> None:
-        """Appends records."""
+        """Appends records, all of them or none."""
         if self._file is None:
             raise RuntimeError("the journal has not been started")
-        self._file.write(b"".join(map(_frame, records)))
-        self._records += len(records)
+        if records:
+            self._file.write(_frame(records))
+            self._records += len(records)
 
     def wants_compaction(self, objects: int) -> bool:
         """Has the file grown far beyond what it tells?"""
@@ -152,11 +165,19 @@ def begin_of(key: str, held: Held) -> Begin:
     return Begin(key, held.owner, held.intent)  # type: ignore[arg-type]
 
 
+def ended_of(key: str, held: Held) -> Ended:
+    """The record of an object whose calls have ended."""
+    return Ended(key, dict(held.details))
+
+
 def done_of(key: str, held: Held) -> Done:
     """The record of a held object."""
     return Done(key, held.owner, held.intent, dict(held.details))  # type: ignore[arg-type]
 
 
-def _frame(record: Record) -> bytes:
-    body = msgspec.msgpack.encode(record)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def _frame(records: Sequence[Record]) -> bytes:
+    body = _encode(records)
     return _HEADER.pack(len(body), zlib.crc32(body)) + body

@@ -4,12 +4,14 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 
 from actors.vpp_writer.call import Never
 from actors.vpp_writer.claims import Claim, Claims
 from actors.vpp_writer.journal import Suspect
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.kind import ROUTE
 from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
 from actors.vpp_writer.retry import Retries
 from schemas.codec import fingerprint
@@ -17,6 +19,7 @@ from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
 STATES = (Pending, Applied, Failed, Rejected)
+BULK_MAX = 1000  # routes and translations of one plan: what is more urgent comes between
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -39,6 +42,7 @@ class Ledger:
         self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._dependants = Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
+        self._backlog: dict[str, None] = {}  # keys of routes and translations that are dirty
 
     # --- what VPP holds
 
@@ -49,7 +53,6 @@ class Ledger:
         else:
             self.dirty |= self._waiters.pop(key, set())
         self.held[key] = held
-        self._review.add(key)
         self.unsure.discard(key)
         self._dependants.add(key, held.intent)
         self.retries.forget(key)
@@ -72,8 +75,10 @@ class Ledger:
 
     def start_over(self) -> None:
         """A new VPP holds nothing."""
-        self.dirty |= set(self.held) | self.claims.keys()
+        self.dirty |= {*self.held, *(key for key, _ in self.claims.all())}
+        self._review |= self.dirty
         self.held, self._dependants = {}, Dependants()
+        self._backlog.clear()
         self.unsure.clear()
         self.lingering.clear()
         self._waiters.clear()
@@ -85,44 +90,77 @@ class Ledger:
         """The intent to be held, None if there is none or it may not be tried now. Keeps the statuses."""
         claim = self.claims.get(key)
         for owner, intent, winner in self.claims.refused(key):
+            self._review.add(key)
             self.say(owner, key, Rejected(fingerprint(intent), f"owned by {winner}"))
         if claim is None:
+            self._review.add(key)
             return None
-        generation = fingerprint(claim.intent)
+        held = self.held.get(key)
+        if held is not None and (held.owner != claim.owner or held.intent == claim.intent):
+            self._review.add(key)
+        intent = claim.intent
         try:
-            kind_of(claim.intent).check(claim.intent)
+            kind_of(intent).check(intent)
         except Never as never:
-            self.say(claim.owner, key, Rejected(generation, str(never)))
+            self.say(claim.owner, key, Rejected(fingerprint(intent), str(never)))
             return None
-        suspect = self.suspects.get(key)
-        if suspect is not None and suspect.generation != generation:
-            del self.suspects[key]
-        elif suspect is not None and suspect.lives >= SUSPECT_LIVES:
-            reason = f"VPP died {SUSPECT_LIVES} times in a row while this was being written"
-            self.say(claim.owner, key, Rejected(generation, reason))
+        if key in self.suspects and self._quarantined(key, claim):
             return None
-        if self.retries.blocked(key, generation, now):
+        if self.retries.knows(key) and self.retries.blocked(key, fingerprint(intent), now):
             return None
-        return claim.intent
+        return intent
 
-    def missing(self, key: str, claim: Claim) -> set[str]:
+    def _quarantined(self, key: str, claim: Claim) -> bool:
+        suspect, generation = self.suspects[key], fingerprint(claim.intent)
+        if suspect.generation != generation:
+            del self.suspects[key]
+            return False
+        if suspect.lives < SUSPECT_LIVES:
+            return False
+        reason = f"VPP died {SUSPECT_LIVES} times in a row while this was being written"
+        self.say(claim.owner, key, Rejected(generation, reason))
+        return True
+
+    def missing(self, key: str, claim: Claim) -> Collection[str]:
         """The needs of the object that VPP does not hold; it waits for them."""
-        missing = kind_of(claim.intent).needs(claim.intent) - self.held.keys()
+        missing = [need for need in kind_of(claim.intent).needs(claim.intent) if need not in self.held]
         for need in missing:
             self._waiters[need].add(key)
         if missing:
             self.say(claim.owner, key, Pending(fingerprint(claim.intent), tuple(sorted(missing))))
         return missing
 
+    def has_work(self, now: float) -> bool:
+        """Is anything to be planned?"""
+        return bool(self.dirty or self._backlog or self.retries.due(now))
+
     def plan(self, now: float, in_place: Callable[[Intent, Intent], bool]) -> Plan:
-        """The plan for all that is dirty or due, which is not dirty any more after this."""
-        keys, self.dirty = self.dirty | self.retries.due(now) | self.lingering, set()
-        self.lingering = set()
-        self._review |= keys
-        for key in keys - self.held.keys():
-            if self.claims.get(key) is None:
+        """The plan for what is dirty or due: all but routes and translations, and some of those."""
+        keys: Iterable[str] = self._some(self.dirty | self.retries.due(now) | self.lingering)
+        self.dirty, self.lingering = set(), set()
+        for key in keys:
+            if key not in self.held and self.claims.get(key) is None:
                 self.retries.forget(key)
         return make_plan(keys, self, lambda key: self.wanted(key, now), in_place)
+
+    def _some(self, keys: set[str]) -> Collection[str]:
+        if not self._backlog and len(keys) <= BULK_MAX:
+            return keys
+        urgent = []
+        for key in keys:
+            claim = self.claims.get(key) or self.held.get(key)
+            if claim is not None and kind_of(claim.intent).rank == ROUTE:
+                self._backlog[key] = None
+            else:
+                urgent.append(key)
+        some = list(islice(self._backlog, BULK_MAX))
+        for key in some:
+            del self._backlog[key]
+        return urgent + some
+
+    def heard(self, keys: Iterable[str]) -> bool:
+        """Must any held object be made again when these come?"""
+        return self._dependants.heard(keys)
 
     def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]:
         """All that must go when `going` go and `coming` come; `going` included."""
@@ -172,16 +210,17 @@ class Ledger:
             if held is not None and claim is not None and claim.intent == held.intent:
                 self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, public(held.details)))
 
-    def say_away(self, reason: str) -> None:
-        """VPP is not there: everything waits for it."""
-        for key in self.claims.keys():  # noqa: SIM118 - a method of ours, not a dict's
+    def say_away(self, reason: str, keys: Iterable[str] | None = None) -> None:
+        """VPP is not there: these (None: everything) wait for it."""
+        for key in keys if keys is not None else [key for key, _ in self.claims.all()]:
             claim = self.claims.get(key)
+            self._review.add(key)
             if claim is not None and not isinstance(self.statuses.get((claim.owner, key)), Rejected):
                 self.say(claim.owner, key, Pending(fingerprint(claim.intent), (reason,)))
 
     def forget_unwanted(self) -> None:
         """Statuses of objects that are neither claimed by that owner nor held go."""
-        review, self._review = self._review | self.dirty, set()
+        review, self._review = self._review, set()
         for owner, key in ((owner, key) for key in review for owner in self._owners):
             if (owner, key) not in self.statuses:
                 continue
@@ -191,6 +230,11 @@ class Ledger:
             held = key in self.held and self.held[key].owner == owner
             if not (claimed or refused or held):
                 self.say(owner, key, None)
+
+    @property
+    def failing(self) -> int:
+        """How many objects are to be tried again."""
+        return self._tally[Failed]
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""

@@ -8,20 +8,21 @@ go last, and only if nothing needs them any more: what needed them has been chan
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Protocol
 
+from msgspec import Struct
+
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.names import NOTHING
 from schemas.intents import Intent
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True, gc=False):
     """An object that VPP holds: its intent as written, its owner, what was learnt."""
 
     owner: str
     intent: Intent
-    details: Mapping[str, int | str] = field(default_factory=dict)
+    details: Mapping[str, int | str] = NOTHING
 
 
 class Dependants:
@@ -63,6 +64,10 @@ class Dependants:
             todo += more
         return found
 
+    def heard(self, keys: Iterable[str]) -> bool:
+        """Must any held object be made again when these come?"""
+        return any(self._after.get(key) for key in keys)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -87,6 +92,8 @@ class State(Protocol):
 
     def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]: ...
 
+    def heard(self, keys: Iterable[str]) -> bool: ...
+
 
 def make_plan(
     dirty: Iterable[str],
@@ -95,19 +102,28 @@ def make_plan(
     in_place: Callable[[Intent, Intent], bool],
 ) -> Plan:
     """The plan for the keys in `dirty`. `wanted` gives what should be held now (None: nothing, or not yet)."""
-    keys, held = set(dirty), state.held
-    targets = {key: target for key in keys if (target := wanted(key)) is not None}
-    coming = targets.keys() - held.keys()
-    going, late = set(), set()
-    for key in keys & held.keys():
-        present, target = held[key].intent, targets.get(key)
-        if target is None and kind_of(present).lingers:
-            late.add(key)
-        elif target is None or (target != present and not in_place(present, target)):
-            going.add(key)
-    going = state.dependants(going, _able(coming, targets, held)) & held.keys()
-    again = {k for k in targets.keys() & held.keys() - going if targets[k] != held[k].intent or k in state.unsure}
-    writes = {key: target for key in coming | going | again if (target := wanted(key)) is not None}
+    held = state.held
+    targets: dict[str, Intent] = {}
+    coming, going, late, again = list[str](), set[str](), set[str](), set[str]()
+    for key in dirty:
+        target, present = wanted(key), held.get(key)
+        if target is not None:
+            targets[key] = target
+        if present is None:
+            if target is not None:
+                coming.append(key)
+        elif target is None:
+            (late if kind_of(present.intent).lingers else going).add(key)
+        elif target is not present.intent and target != present.intent:
+            (again if in_place(present.intent, target) else going).add(key)
+        elif key in state.unsure:
+            again.add(key)
+    if going or state.heard(coming):
+        going = {key for key in state.dependants(going, _able(coming, targets, held)) if key in held}
+        for key in going:
+            if key not in targets and (target := wanted(key)) is not None:
+                targets[key] = target
+    writes = {key: targets[key] for key in (*coming, *again, *going) if key in targets}
     return Plan(
         deletes=_groups({key: held[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),
@@ -118,14 +134,18 @@ def make_plan(
 def _able(coming: Iterable[str], targets: Mapping[str, Intent], held: Collection[str]) -> set[str]:
     """Those of `coming` that can be written now; one that waits for a need disturbs nobody yet."""
     able = set(coming)
-    while unable := {key for key in able if kind_of(targets[key]).needs(targets[key]) - able - set(held)}:
+    while unable := {key for key in able if any(n not in able and n not in held for n in _needs(targets[key]))}:
         able -= unable
     return able
 
 
-def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:
-    def rank(key: str) -> int:
-        return kind_of(intents[key]).rank
+def _needs(intent: Intent) -> Collection[str]:
+    return kind_of(intent).needs(intent)
 
-    ordered = sorted(intents, key=lambda key: (-rank(key) if falling else rank(key), key))
-    return [list(keys) for _, keys in groupby(ordered, key=rank)]
+
+def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:
+    """Keys by rank; within a rank in the order in which they come."""
+    by_rank: defaultdict[int, list[str]] = defaultdict(list)
+    for key, intent in intents.items():
+        by_rank[kind_of(intent).rank].append(key)
+    return [by_rank[rank] for rank in sorted(by_rank, reverse=falling)]

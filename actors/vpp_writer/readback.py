@@ -9,6 +9,7 @@ from ipaddress import ip_interface, ip_network
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.cnat import place_of
 from actors.vpp_writer.kinds.kind import There
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
@@ -22,7 +23,9 @@ async def look(api: VppApi, held: Mapping[str, Held]) -> There:
     indices = {h.details.get("sw_if_index") for h in held.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in indices]
     translations = await api.dump("cnat_translation_dump") if api.has("cnat_translation_dump") else []
-    return There(interfaces, list(await api.dump("ip_table_dump")), list(translations))
+    ids = {h.details["id"] for h in held.values() if isinstance(h.intent, Translation)}
+    unknown = {place_of(row): row for row in translations if row.translation.id not in ids}
+    return There(interfaces, list(await api.dump("ip_table_dump")), unknown)
 
 
 async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
@@ -90,13 +93,13 @@ async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     wanted = {key: h for key, h in held.items() if isinstance(h.intent, Translation)}
     if not wanted:
         return set()
-    there = There(translations=list(await api.dump("cnat_translation_dump")))
-    known = {int(row.translation.id): There(translations=[row]) for row in there.translations}
-    return {
-        key
-        for key, h in wanted.items()
-        if (row := known.get(int(h.details["id"]))) is None or kind_of(h.intent).recognise(h.intent, row) is None
-    }
+    rows = {int(row.translation.id): row for row in await api.dump("cnat_translation_dump")}
+    lost = set()
+    for key, h in wanted.items():
+        row = rows.get(int(h.details["id"]))
+        if row is None or kind_of(h.intent).recognise(h.intent, There(translations={place_of(row): row})) is None:
+            lost.add(key)
+    return lost
 
 
 def _prefixes(rows: Iterable[Any]) -> set[str]:

@@ -25,9 +25,8 @@ SHOWN = {  # what is shown, how a line of it begins, and the call that takes an 
 
 def settled(ledger: Ledger) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
-    for key in ledger.claims.keys():  # noqa: SIM118 - a method of ours, not a dict's
-        claim = ledger.claims.get(key)
-        if claim is not None and isinstance(claim.intent, KINDS):
+    for key, claim in ledger.claims.all():
+        if isinstance(claim.intent, KINDS):
             held = ledger.held.get(key)
             if held is None or held.intent != claim.intent:
                 return False

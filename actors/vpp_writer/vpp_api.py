@@ -1,29 +1,43 @@
 """Edge: VPP's binary API over its unix socket, for asyncio.
 
-A frame is `0 u64, length u32, 0 u32` in network order, then the message. Requests are pipelined in a window; each
-has a deadline; when the socket ends every one that waits fails at once. Contexts wrap and skip 0. A dump is
-followed by a control_ping: what arrives under the dump's context before the ping's reply are its details.
+A frame is `0 u64, length u32, 0 u32` in network order, then the message. Requests are pipelined: at most `window` of
+them wait for their replies, the others wait here. When the socket ends every one that waits fails at once. Contexts
+wrap and skip 0. A dump is followed by a control_ping: what arrives under the dump's context before the ping's reply
+are its details.
+
+A VPP that says nothing is asked for a sign of life. As long as it gives none, calls wait: it may be stopped, and will
+answer when it goes on. A call that stays without its reply while VPP answers others has failed with an unknown outcome.
 """
 
 import asyncio
 import contextlib
+import itertools
 import struct
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from actors.vpp_writer import definitions
 from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
+from actors.vpp_writer.packing import Packer, compiled
+from actors.vpp_writer.replies import Reader, context_at, reader
 
 FRAME = struct.Struct(">QII")
-REPLY = struct.Struct(">HI")  # message number, context
-REPLY_TO = struct.Struct(">HII")  # message number, client, context: so some replies begin (feature_is_enabled_reply)
-WINDOW = 32
+REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
+HEAD_BYTES = REQUEST.size - FRAME.size
+REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
+REPLY_CONTEXT = struct.Struct(">I")
+WINDOW = 256
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
+LOOK_EVERY_S = 0.25
+PROBE_AFTER_S = 0.5  # of silence
+SILENT_S_MAX = 1.5  # after the first question without an answer: "not answering"
 MESSAGE_BYTES_MAX = 64 << 20
-SOCKCLNT_CREATE = 15  # fixed numbers of the handshake (VPP: vlibmemory)
+SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
 CLIENT_NAME = "vppd-writer"
 
 
@@ -31,50 +45,96 @@ class VppGone(Exception):
     """VPP has closed the socket, or is not there."""
 
 
-class VppApi:
+class Waiter:
+    """One call that waits for its reply. `since`: when it was sent, or VPP last told something of it."""
+
+    __slots__ = ("done", "message", "since")
+
+    def __init__(self, message: str, done: Callable[[Any], None]) -> None:
+        self.message, self.done, self.since = message, done, 0.0
+
+    def take(self, _context: int, reply: Any) -> None:
+        """The reply, or the exception that stands for it."""
+        self.done(reply)
+
+
+class Many(Waiter):
+    """Calls of one message that are sent together: `replies` are theirs, in order."""
+
+    __slots__ = ("_contexts", "left", "replies")
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message, lambda _: None)
+        self.replies: list[Any] = [None] * number
+        self.left = number
+        self._contexts = range(0)
+
+    def number(self, contexts: range) -> None:
+        """The contexts of its calls."""
+        self._contexts = contexts
+
+    def take(self, context: int, reply: Any) -> None:
+        self.replies[context - self._contexts.start] = reply
+        self.left -= 1
+        if not self.left:
+            self.done(self.replies)
+
+
+class VppApi(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._messages: dict[str, Any] = definitions.handshake()
+    def __init__(self, window: int = WINDOW) -> None:
+        self.window = window
+        self.gone = asyncio.Event()
+        self._messages: dict[str, Any] = {}
         self._numbers: dict[str, int] = {}
-        self._by_number: dict[int, Any] = {}
+        self._packers: dict[str, Packer] = {}
+        self._readers: dict[int, tuple[int, Reader]] = {}
         self._client = 0
         self._context = 0
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._details: dict[int, list[Any]] = {}
-        self._window = asyncio.Semaphore(WINDOW)
-        self._reading: asyncio.Task[None] | None = None
-        self.gone = asyncio.Event()
+        self._queue: deque[tuple[int, bytes, Waiter]] = deque()
+        self._waiting: dict[int, Waiter] = {}
+        self._details: dict[int, tuple[list[Any], Waiter]] = {}
+        self._rest = b""
+        self._flushing = False
+        self._asked_at = self._heard_at = 0.0  # the oldest question that has no answer; 0: there is none
+        self._probing = False
+        self._transport: asyncio.Transport | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, cache: Path) -> "VppApi":
-        """Connects and learns VPP's messages. Raises VppGone, Unfit."""
+    async def connect(cls, path: Path, cache: Path, window: int = WINDOW) -> "VppApi":
+        """Connects and learns VPP's messages. Raises VppGone, Unfit, NoAnswer."""
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
-                reader, writer = await asyncio.open_unix_connection(str(path), limit=MESSAGE_BYTES_MAX)
-                api = cls(reader, writer)
+                _, api = await loop.create_unix_connection(lambda: cls(window), str(path))
                 try:
                     await api._handshake(cache)
                 except BaseException:
                     await api.close()
                     raise
                 return api
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (OSError, TimeoutError) as error:
             raise VppGone(f"{path}: {error or type(error).__name__}") from None
 
     async def _handshake(self, cache: Path) -> None:
-        create = self._messages["sockclnt_create"]
-        self._send(create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": 1, "name": CLIENT_NAME}))
-        reply, _ = self._messages["sockclnt_create_reply"].unpack(await self._frame())
+        self._messages = definitions.handshake()
+        create, created = self._messages["sockclnt_create"], self._messages["sockclnt_create_reply"]
+        self._readers[SOCKCLNT_CREATE_REPLY] = (context_at(created), reader(created))
+        self._numbers["sockclnt_create"] = SOCKCLNT_CREATE
+        context, future = self._expect("sockclnt_create")
+        body = create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": context, "name": CLIENT_NAME})
+        self._write([FRAME.pack(0, len(body), 0) + body])
+        reply = await future
         if reply.response:
             raise Unfit(f"VPP refuses clients: {reply.response}")
         self._client = reply.index
         table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
         self._use(self._messages, table)
-        self._reading = asyncio.create_task(self._read())
         self._use(definitions.parse(await self._description(cache, table)), table)
         definitions.numbers(self._messages, table)
+        self._looking = asyncio.create_task(self._look())
 
     async def _description(self, cache: Path, table: Mapping[str, int]) -> str:
         known = definitions.recall(cache, table)
@@ -90,111 +150,237 @@ class VppApi:
         self._messages |= messages
         found = {n: table[f"{n}_{m.crc[2:]}"] for n, m in messages.items() if f"{n}_{m.crc[2:]}" in table}
         self._numbers |= found
-        self._by_number |= {number: messages[name] for name, number in found.items()}
+        self._readers |= {number: (context_at(messages[n]), reader(messages[n])) for n, number in found.items()}
 
     def has(self, message: str) -> bool:
         """Does this VPP have the message, with the layout that we know?"""
         return message in self._numbers
 
+    # --- calling
+
+    def post(self, message: str, fields: Mapping[str, Any], done: Callable[[Any], None]) -> None:
+        """Makes one call; `done` gets its reply, or VppGone or NoAnswer. Raises VppGone, ValueError."""
+        body = self.packed(message, fields)
+        self._enqueue(self._next_context(), message, body, Waiter(message, done))
+
+    def post_many(self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None]) -> None:
+        """Makes calls of one message, packed by `packed`; `done` gets what `post` gives, for each. Raises VppGone."""
+        if self.gone.is_set():
+            raise VppGone("VPP has closed the API socket")
+        if self._context + len(bodies) > 0xFFFFFFFF:
+            self._context = 0
+        many = Many(message, len(bodies))
+        many.done = done
+        first = self._context + 1
+        self._context += len(bodies)
+        many.number(range(first, first + len(bodies)))
+        number, client, pack = self._numbers[message], self._client, REQUEST.pack
+        self._queue.extend(
+            (context, pack(0, HEAD_BYTES + len(body), 0, number, client, context) + body, many)
+            for context, body in enumerate(bodies, first)
+        )
+        self._flush_soon()
+
+    def packed(self, message: str, fields: Mapping[str, Any]) -> bytes:
+        """The bytes of a request, without its head. Raises ValueError, KeyError for a message that VPP lacks."""
+        packer = self._packers.get(message)
+        if packer is None:
+            packer = self._packers[message] = compiled(self._messages[message])
+        return packer(fields)
+
     async def request(self, message: str, fields: Mapping[str, Any] | None = None) -> Any:
-        """Makes one call. Returns the reply. Raises VppGone, NoAnswer."""
-        async with self._window:
-            context, future = self._expect()
-            self._post_expecting(message, context, fields or {})
-            return await self._wait(message, context, future)
+        """Makes one call. Returns the reply. Raises VppGone, NoAnswer, ValueError."""
+        future = asyncio.get_running_loop().create_future()
+        self.post(message, fields or {}, _setter(future))
+        return await future
 
     async def dump(self, message: str, fields: Mapping[str, Any] | None = None) -> list[Any]:
-        """Makes one dump. Returns its details. Raises VppGone, NoAnswer."""
-        async with self._window:
-            context, _ = self._expect()
-            del self._waiting[context]
-            details: list[Any] = []
-            self._details[context] = details
-            self._post(message, context, fields or {})
-            ping, future = self._expect()
-            self._post("control_ping", ping, {})
-            try:
-                await self._wait(message, ping, future)
-            finally:
-                del self._details[context]
-            return details
+        """Makes one dump. Returns its details. Raises VppGone, NoAnswer, ValueError."""
+        body = self.packed(message, fields or {})
+        future = asyncio.get_running_loop().create_future()
+        waiter = Waiter(message, _setter(future))
+        details: list[Any] = []
+        dump = self._next_context()
+        self._details[dump] = (details, waiter)
+        self._enqueue(dump, message, body, None)
+        self._enqueue(self._next_context(), "control_ping", b"", waiter)
+        try:
+            await future
+        finally:
+            del self._details[dump]
+        return details
 
-    def _expect(self) -> tuple[int, asyncio.Future[Any]]:
+    def _expect(self, message: str) -> tuple[int, asyncio.Future[Any]]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        context = self._next_context()
+        self._waiting[context] = Waiter(message, _setter(future))
+        return context, future
+
+    def _next_context(self) -> int:
         if self.gone.is_set():
             raise VppGone("VPP has closed the API socket")
         self._context = self._context % 0xFFFFFFFF + 1
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[self._context] = future
-        return self._context, future
+        return self._context
 
-    def _post_expecting(self, message: str, context: int, fields: Mapping[str, Any]) -> None:
-        """Sends a request; one that cannot be packed expects nothing any more."""
-        try:
-            self._post(message, context, fields)
-        except Exception:
-            self._waiting.pop(context, None)
-            raise
+    def _enqueue(self, context: int, message: str, body: bytes, waiter: Waiter | None) -> None:
+        head = REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context)
+        self._queue.append((context, head + body, cast(Waiter, waiter)))
+        self._flush_soon()
 
-    async def _wait(self, message: str, context: int, future: asyncio.Future[Any]) -> Any:
-        try:
-            async with asyncio.timeout(CALL_S_MAX):
-                return await future
-        except TimeoutError:
-            raise NoAnswer(f"{message}: no answer in {CALL_S_MAX:.0f} s") from None
-        finally:
-            self._waiting.pop(context, None)
+    def _flush_soon(self) -> None:
+        """What is posted in one turn of the loop leaves in one piece."""
+        if not self._flushing and len(self._waiting) <= self.window // 2:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    def _post(self, message: str, context: int, fields: Mapping[str, Any]) -> None:
-        head = {"_vl_msg_id": self._numbers[message], "client_index": self._client, "context": context}
-        self._send(self._messages[message].pack({**fields, **head}))
+    def _flush(self) -> None:
+        self._flushing = False
+        if self.gone.is_set():
+            return
+        now = time.monotonic()
+        room = self.window - len(self._waiting)
+        frames = []
+        for _ in range(min(room, len(self._queue))):
+            context, frame, waiter = self._queue.popleft()
+            frames.append(frame)
+            if waiter is not None:
+                waiter.since = now
+                self._waiting[context] = waiter
+        if frames:
+            self._asked_at = self._asked_at or now
+            self._write(frames)
 
-    def _send(self, body: bytes) -> None:
-        self._writer.write(FRAME.pack(0, len(body), 0) + body)
+    def _write(self, frames: Iterable[bytes]) -> None:
+        assert self._transport is not None
+        self._transport.write(b"".join(frames))
 
-    async def _frame(self) -> bytes:
-        _, length, _ = FRAME.unpack(await self._reader.readexactly(FRAME.size))
-        if length > MESSAGE_BYTES_MAX:
-            raise OSError(f"VPP sends {length} bytes in one message")
-        return await self._reader.readexactly(length)
+    # --- hearing
 
-    async def _read(self) -> None:
-        try:
-            while True:
-                self._take(await self._frame())
-        except (OSError, asyncio.IncompleteReadError):
-            self._fail()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
-    def _take(self, data: bytes) -> None:
-        number, context = REPLY.unpack_from(data)
-        definition = self._by_number.get(number)
-        if definition is not None and definition.fields[1] == "client_index":
-            number, _, context = REPLY_TO.unpack_from(data)
-        future = self._waiting.get(context)
-        details = self._details.get(context)
-        if definition is None or (future is None and details is None):
-            return  # an event, or the answer to a call that was given up
-        message, _ = definition.unpack(data)
-        if details is not None:
-            details.append(message)
-        elif future is not None and not future.done():
-            future.set_result(message)
+    def data_received(self, data: bytes) -> None:
+        now = self._heard_at = time.monotonic()
+        data = self._rest + data if self._rest else data
+        at, end, frame = 0, len(data), FRAME.size
+        waiting, readers = self._waiting, self._readers
+        while end - at >= REPLY.size:
+            length, number, context = REPLY.unpack_from(data, at)
+            if length > MESSAGE_BYTES_MAX:
+                self._end(f"VPP sends {length} bytes in one message")
+                return
+            begin, at_next = at + frame, at + frame + length
+            if at_next > end:
+                break
+            at = at_next
+            known = readers.get(number)
+            if known is None:
+                continue
+            context_is_at, read = known
+            if context_is_at != 2:
+                (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
+            try:
+                reply = read(data, begin, at_next)
+            except (ValueError, struct.error, IndexError) as error:
+                self._end(f"VPP sends what cannot be read: {error}")
+                return
+            waiter = waiting.pop(context, None)
+            if waiter is not None:
+                waiter.since = now
+                waiter.take(context, reply)
+            elif context in self._details:
+                details, waiter = self._details[context]
+                waiter.since = now
+                details.append(reply)
+        self._rest = data[at:]
+        self._asked_at = now if self._waiting else 0.0
+        if self._queue:
+            self._flush_soon()
 
-    def _fail(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail()
+
+    def _end(self, why: str) -> None:
+        assert self._transport is not None
+        self._fail(why)
+        self._transport.abort()
+
+    def _fail(self, why: str = "VPP has closed the API socket") -> None:
         self.gone.set()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(VppGone("VPP has closed the API socket"))
+        self._asked_at = 0.0
+        waiting, self._waiting = self._waiting, {}
+        queue, self._queue = self._queue, deque()
+        for context, waiter in itertools.chain(waiting.items(), ((c, w) for c, _, w in queue)):
+            if waiter is not None:
+                waiter.take(context, VppGone(why))
+
+    # --- watching
+
+    @property
+    def silent_s(self) -> float:
+        """For so long VPP has not answered; 0: it answers, or has not been asked."""
+        return time.monotonic() - self._asked_at if self._asked_at and not self.gone.is_set() else 0.0
+
+    @property
+    def answers(self) -> bool:
+        """Has VPP answered lately?"""
+        return self.silent_s <= SILENT_S_MAX
+
+    async def _look(self) -> None:
+        """Asks a VPP that says nothing for a sign of life; fails calls that it has passed over."""
+        while not self.gone.is_set():
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = time.monotonic()
+            if now - self._heard_at > PROBE_AFTER_S and not self._probing:
+                self._probe()
+            for context, waiter in list(itertools.islice(self._waiting.items(), self.window)):
+                if now - waiter.since > CALL_S_MAX and self._heard_at > waiter.since:
+                    del self._waiting[context]
+                    waiter.take(context, NoAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
+            if self._queue:
+                self._flush_soon()
+
+    def _probe(self) -> None:
+        """Past the window: a full one is what a stopped VPP leaves."""
+        if self.gone.is_set():
+            return
+        self._probing = True
+        context, future = self._expect("control_ping")
+        future.add_done_callback(self._probed)
+        now = time.monotonic()
+        self._waiting[context].since = now
+        self._asked_at = self._asked_at or now
+        number = self._numbers["control_ping"]
+        self._write([REQUEST.pack(0, HEAD_BYTES, 0, number, self._client, context)])
+
+    def _probed(self, future: "asyncio.Future[Any]") -> None:
+        self._probing = False
+        if not future.cancelled():
+            future.exception()
 
     async def close(self) -> None:
         """Takes leave of VPP and closes the socket."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._transport is None:
+            return
         if self._client and not self.gone.is_set() and "sockclnt_delete" in self._numbers:
             with contextlib.suppress(OSError):
-                self._post("sockclnt_delete", 1, {"index": self._client})
-                await self._writer.drain()
-        if self._reading:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+                body = self.packed("sockclnt_delete", {"index": self._client})
+                number = self._numbers["sockclnt_delete"]
+                self._write([REQUEST.pack(0, HEAD_BYTES + len(body), 0, number, self._client, 1) + body])
         self._fail()
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        self._transport.close()
+
+
+def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
+    def done(reply: Any) -> None:
+        if future.done():
+            return
+        if isinstance(reply, Exception):
+            future.set_exception(reply)
+        else:
+            future.set_result(reply)
+
+    return done

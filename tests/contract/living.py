@@ -62,18 +62,30 @@ class Life:
 
     def die_at(self, call: int, *, answered: bool) -> None:
         """This life ends at its write call of that number: before it is sent, or when VPP has done it."""
-        assert self.api is not None
-        request, numbers = self.api.request, count()
+        api = self.api
+        assert api is not None
+        post, post_many, numbers = api.post, api.post_many, count()
 
-        async def mortal(message: str, fields: Any = None) -> Any:
+        def mortal(message: str, fields: Any, done: Any) -> None:
             number = next(numbers)
             if number < call:
-                return await request(message, fields)
-            if number == call and answered:
-                await request(message, fields)
-            raise Cut(message)
+                post(message, fields, done)
+            elif number == call and answered:
+                post(message, fields, lambda _: done(Cut(message)))
+            else:
+                done(Cut(message))
 
-        self.api.request = mortal  # type: ignore[method-assign]
+        def mortal_many(message: str, bodies: Any, done: Any) -> None:
+            alive = [number for number, _ in zip(numbers, bodies, strict=False) if number < call + answered]
+            cut = [Cut(message)] * (len(bodies) - len(alive))
+            if alive and alive[-1] == call:
+                post_many(message, bodies[: len(alive)], lambda replies: done([*replies[:-1], Cut(message), *cut]))
+            elif alive:
+                post_many(message, bodies[: len(alive)], lambda replies: done([*replies, *cut]))
+            else:
+                done(cut)
+
+        api.post, api.post_many = mortal, mortal_many  # type: ignore[method-assign]
 
     def want(self, *intents: Intent, owner: str = "guard") -> "Life":
         """This is all that the owner wants; one turn."""

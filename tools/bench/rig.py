@@ -30,6 +30,7 @@ plugins {{
   plugin default {{ disable }}
   plugin cnat_plugin.so {{ enable }}
   plugin npol_plugin.so {{ enable }}
+  plugin tap_plugin.so {{ enable }}
 }}
 """
 
@@ -62,16 +63,23 @@ class Rig:
 
     def start(self) -> None:
         """Everything; it finds together by itself."""
+        self.start_vpp()
+        self.start_others()
+
+    def start_vpp(self) -> None:
+        """VPP alone."""
         vpp_run = self.run / "vpp"
         vpp_run.mkdir(parents=True)
         (vpp_run / "startup.conf").write_text(STARTUP_CONF.format(run=vpp_run))
         preload = os.environ.get("VPPD_VPP_PRELOAD", "")
         self._start("vpp", [self.vpp, "-c", str(vpp_run / "startup.conf")], {"LD_PRELOAD": preload} if preload else {})
-        for name, module in (
-            ("bus", "bus"),
-            ("vpp-writer", "actors.vpp_writer"),
-            (self.manager, f"actors.{self.manager}"),
-        ):
+
+    def start_others(self) -> None:
+        """Bus, writer, and the manager if there is one."""
+        programs = {"bus": "bus", "vpp-writer": "actors.vpp_writer", self.manager: f"actors.{self.manager}"}
+        for name, module in programs.items():
+            if not name:
+                continue
             self._start(name, [sys.executable, "-m", module], {})
 
     def _start(self, name: str, command: list[str], more: Mapping[str, str]) -> None:
@@ -130,6 +138,12 @@ class Rig:
         return {name: _peak_mb(process.pid) for name, process in self.processes.items()}
 
 
+def memory_mb(pid: int) -> float:
+    """Resident, MB (Linux: /proc/<pid>/status)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
+
+
 def _peak_mb(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
@@ -171,4 +185,4 @@ def table(result: Mapping[str, Any], indent: str = "") -> str:
     return "\n".join(lines)
 
 
-__all__ = ["INTENT", "BenchFailed", "Rig", "quantiles_ms", "rig", "table"]
+__all__ = ["INTENT", "BenchFailed", "Rig", "memory_mb", "quantiles_ms", "rig", "table"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tools.bench import bus, policy, services
+from tools.bench import bus, policy, services, writer
 from tools.bench.rig import BenchFailed, table
 from tools.cli.errors import UserError
 
@@ -25,6 +25,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     one = _add(several, "policy", "Felix's policies into npol", lambda o, v: policy.run(o.policies, o.members, v))
     one.add_argument("--policies", type=int, default=1000, help="on one pod (1000)")
     one.add_argument("--members", type=int, default=10_000, help="of the set that all of them use (10000)")
+    one = _add(several, "writer", "the VPP writer beside other clients", lambda o, v: writer.run(o.routes, o.soak, v))
+    one.add_argument("--routes", type=int, default=100_000, help="how many; a tenth of it translations (100000)")
+    one.add_argument("--soak", type=int, default=1_000_000, metavar="CALLS", help="for the memory over time (1000000)")
     one = _add(several, "bus", "rows, requests and memory of the bus", lambda o, _: bus.run(o.rows), vpp=False)
     one.add_argument("--rows", type=int, default=100_000, help="how many (100000)")
 

@@ -18,7 +18,6 @@ from actors.vpp_writer.kinds.kind import (
     Kind,
     There,
     Work,
-    family,
     version_of_address,
     version_of_prefix,
     within,
@@ -218,6 +217,15 @@ class TranslationKind(Kind[Translation]):
         kept_differ = any(flags.get(_identity(b), b.no_nat) != b.no_nat for b in new.backends)
         return _made_with(old) == _made_with(new) and not kept_differ
 
+    def write_call(self, intent: Translation, names: Names) -> Call:
+        return _update(intent)
+
+    def delete_call(self, intent: Translation, names: Names, details: Details) -> Call:
+        return _delete(details)
+
+    def learn(self, intent: Translation, replies: Sequence[Any]) -> dict[str, int | str]:
+        return _details(replies[0].id, intent)
+
     def make(self, intent: Translation, names: Names, known: Details | None) -> Work:
         if known is not None and (known["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
             yield [_delete(known)]  # what it was made with cannot be told, or differs
@@ -233,11 +241,9 @@ class TranslationKind(Kind[Translation]):
         return details
 
     def recognise(self, intent: Translation, there: There) -> dict[str, int | str] | None:
-        for row in there.translations:
-            vip = row.translation.vip
-            if (str(vip.addr), vip.port, int(row.translation.ip_proto)) == _place(intent):
-                return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
-        return None
+        if not there.translations or (row := there.translations.get(_place(intent))) is None:
+            return None
+        return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 
 
 def _addresses(intent: SnatAddresses) -> Call:
@@ -259,6 +265,12 @@ def _member(number: int, table: str, add: bool) -> Call:
 
 def _delete_loopback(number: int) -> Call:
     return Call("delete_loopback", {"sw_if_index": number}, fine=values("INVALID_SW_IF_INDEX"))
+
+
+def place_of(row: Any) -> tuple[str, int, int]:
+    """By what VPP knows a translation, in a row of cnat_translation_dump."""
+    vip = row.translation.vip
+    return str(vip.addr), int(vip.port), int(row.translation.ip_proto)
 
 
 def _place(intent: Translation) -> tuple[str, int, int]:
@@ -311,6 +323,4 @@ def _paths(backends: Sequence[Backend]) -> Iterator[dict[str, Any]]:
 
 
 def _endpoint(address: str, port: int) -> dict[str, Any]:
-    version = ip_address(address).version
-    addr = {"af": family(version), "un": {f"ip{version}": address}}
-    return {"addr": addr, "sw_if_index": NONE, "if_af": 0, "port": port}
+    return {"addr": address, "sw_if_index": NONE, "port": port}

@@ -1,8 +1,10 @@
 """What the writer must know of each kind of object: order, needs, calls as data, read-back. Pure."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, ClassVar, Generic, TypeVar
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
@@ -22,7 +24,7 @@ class There:
 
     interfaces: list[Any] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
-    translations: list[Any] = field(default_factory=list)
+    translations: dict[tuple[str, int, int], Any] = field(default_factory=dict)  # (address, port, protocol): row
 
     def tagged(self, tag: str) -> dict[str, int | str] | None:
         """The interface with that tag."""
@@ -59,13 +61,24 @@ class Kind(Generic[I]):
     def check(self, intent: I) -> None:
         """Raises Never, naming the field, if VPP could never hold this."""
 
-    def needs(self, intent: I) -> set[str]:
+    def needs(self, intent: I) -> Collection[str]:
         """Keys without which it cannot be made, and which cannot go before it."""
-        return set()
+        return ()
 
-    def after(self, intent: I) -> set[str]:
+    def after(self, intent: I) -> Collection[str]:
         """Keys that need not exist, but whose coming and going means that it must be made again."""
-        return set()
+        return ()
+
+    def write_call(self, intent: I, names: Names) -> Call | None:
+        """The one call that makes it or changes it, if that is all it takes; None: see `make` and `change`.
+
+        Such objects are written by the hundred.
+        """
+        return None
+
+    def delete_call(self, intent: I, names: Names, details: Details) -> Call | None:
+        """The one call that takes it away, if that is all it takes; None: see `unmake`."""
+        return None
 
     def create(self, intent: I, names: Names) -> list[Call]:
         """The calls that make it, in order."""
@@ -139,6 +152,7 @@ def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
         raise Never(f"{field}: {error}") from None
 
 
+@lru_cache(maxsize=10_000)
 def version_of_address(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not an address."""
     try:
@@ -149,6 +163,21 @@ def version_of_address(field: str, text: str) -> int:
 
 def version_of_prefix(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not a prefix, host bits included."""
+    host, _, length = text.partition("/")
+    try:
+        if ":" in host:
+            version, bits, number = 6, 128 - int(length), int.from_bytes(inet_pton(AF_INET6, host))
+        else:
+            version, bits, number = 4, 32 - int(length), int.from_bytes(inet_pton(AF_INET, host))
+    except (ValueError, OSError):
+        return _version_of_prefix(field, text)
+    if bits < 0 or number & ((1 << bits) - 1):
+        return _version_of_prefix(field, text)
+    return version
+
+
+def _version_of_prefix(field: str, text: str) -> int:
+    """The same, slowly, with the standard library's words for what is wrong."""
     try:
         return ip_network(text).version
     except ValueError as error:

@@ -231,9 +231,14 @@ def _check_member(kind: str, member: str) -> None:
 
 def _members(details: Details, kind: str, members: Sequence[str], *, add: bool) -> Iterator[Call]:
     for first in range(0, len(members), MEMBERS_MAX):
-        some = [{"val": _member(kind, member)} for member in members[first : first + MEMBERS_MAX]]
+        some = member_rows(kind, members[first : first + MEMBERS_MAX])
         fields = {"set_id": details["set_id"], "is_add": add, "len": len(some), "members": some}
         yield Call("npol_ipset_add_del_members", fields)
+
+
+def member_rows(kind: str, members: Sequence[str]) -> list[dict[str, Any]]:
+    """VPP's npol_ipset_member rows."""
+    return [{"val": _member(kind, member)} for member in members]
 
 
 def _member(kind: str, member: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Unicast and multicast routes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 from ipaddress import ip_network
-from typing import Any
 
 from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.kinds.kind import ROUTE, Kind, family, version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, version_of_address, version_of_prefix, within
 from actors.vpp_writer.names import NONE, Names, table_needs
+from actors.vpp_writer.packing import Reused
 from actors.vpp_writer.retvals import values
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
@@ -15,28 +16,28 @@ NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
 PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
+NOT_FINE: frozenset[int] = frozenset()
 
 
-def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> Reused:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
+    return names.reused((one, version, table), lambda: _path(one, version, names, table))
+
+
+def _path(one: Path, version: int, names: Names, table: str) -> Reused:
     hop_version = version_of_hop(one) or version
     address = "ip4" if hop_version == 4 else "ip6"
     looked_up_in = one.table if one.table is not None else table
     direct = one.interface is not None
     nothing = one.interface is None and one.next_hop is None and one.table is None
-    return {
-        "sw_if_index": NONE if one.interface is None else names.interface(one.interface),
-        "table_id": 0 if direct or nothing else names.table(looked_up_in, version),
-        "rpf_id": 0,
-        "weight": one.weight,
-        "preference": 0,
-        "type": UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
-        "flags": 0,
-        "proto": PROTO[hop_version],
-        "nh": {"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
-        "n_labels": 0,
-        "label_stack": [{"ttl": 0, "label": 0, "exp": 0}] * 16,
-    }
+    return Reused(
+        sw_if_index=NONE if one.interface is None else names.interface(one.interface),
+        table_id=0 if direct or nothing else names.table(looked_up_in, version),
+        weight=one.weight,
+        type=UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
+        proto=PROTO[hop_version],
+        nh={"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
+    )
 
 
 def version_of_hop(one: Path) -> int | None:
@@ -53,6 +54,29 @@ def path_needs(paths: Iterable[Path], version: int) -> set[str]:
     return needs
 
 
+@lru_cache(maxsize=1000)
+def _check_paths(paths: tuple[Path, ...], version: int) -> None:
+    for one in paths:
+        if version_of_hop(one) not in (None, version):
+            raise Never(f"next_hop: {one.next_hop} is not IPv{version}, as the prefix is")
+        within("weight", one.weight, 1, 255)
+        if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
+            raise Never("paths: an unreachable path leads nowhere")
+        if one.table is not None and (one.interface is not None or one.next_hop is not None):
+            raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
+
+
+@lru_cache(maxsize=10_000)
+def _route_needs(table: str, paths: tuple[Path, ...], version: int) -> frozenset[str]:
+    """Many routes need the same: one set for all of them."""
+    return frozenset(table_needs(table, version) | path_needs(paths, version))
+
+
+@lru_cache(maxsize=10_000)
+def _route_after(paths: tuple[Path, ...]) -> frozenset[str]:
+    return frozenset(bindings(one.interface for one in paths))
+
+
 def bindings(interfaces: Iterable[str | None]) -> set[str]:
     """Keys of the interfaces' bindings to tables."""
     return {f"interface-table/{name}/ip{version}" for name in interfaces if name is not None for version in (4, 6)}
@@ -66,27 +90,26 @@ class RouteKind(Kind[Route]):
     messages = ("ip_route_add_del",)
 
     def check(self, intent: Route) -> None:
-        within("paths", len(intent.paths), 1, PATHS_MAX)
+        if not 1 <= len(intent.paths) <= PATHS_MAX:
+            within("paths", len(intent.paths), 1, PATHS_MAX)
         version = version_of_prefix("prefix", intent.prefix)
-        for one in intent.paths:
-            if version_of_hop(one) not in (None, version):
-                raise Never(f"next_hop: {one.next_hop} is not of the family of {intent.prefix}")
-            within("weight", one.weight, 1, 255)
-            if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
-                raise Never("paths: an unreachable path leads nowhere")
-            if one.table is not None and (one.interface is not None or one.next_hop is not None):
-                raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
+        _check_paths(intent.paths, version)
 
-    def needs(self, intent: Route) -> set[str]:
-        version = ip_network(intent.prefix).version
-        return table_needs(intent.table, version) | path_needs(intent.paths, version)
+    def needs(self, intent: Route) -> Collection[str]:
+        return _route_needs(intent.table, intent.paths, _version(intent))
 
-    def after(self, intent: Route) -> set[str]:
+    def after(self, intent: Route) -> Collection[str]:
         # VPP dies if an interface changes its table under a route, and the old table goes.
-        return bindings(one.interface for one in intent.paths)
+        return _route_after(intent.paths)
+
+    def write_call(self, intent: Route, names: Names) -> Call:
+        return self._call(intent, names, True, NOT_FINE)
+
+    def delete_call(self, intent: Route, names: Names, details: Details) -> Call:
+        return self._call(intent, names, False, GONE)
 
     def create(self, intent: Route, names: Names) -> list[Call]:
-        return [self._call(intent, names, True, frozenset())]
+        return [self.write_call(intent, names)]
 
     def update(self, old: Route, new: Route, names: Names) -> list[Call]:
         return self.create(new, names)
@@ -95,15 +118,20 @@ class RouteKind(Kind[Route]):
         return [self._call(intent, names, False, GONE)]
 
     def _call(self, intent: Route, names: Names, add: bool, fine: frozenset[int]) -> Call:
-        version = ip_network(intent.prefix).version
-        paths = [path(one, version, names, intent.table) for one in intent.paths]
+        version, table = _version(intent), intent.table
+        paths = [path(one, version, names, table) for one in intent.paths]
         route = {
-            "table_id": names.table(intent.table, version),
+            "table_id": names.table(table, version),
             "prefix": intent.prefix,
             "n_paths": len(paths),
             "paths": paths,
         }
-        return Call("ip_route_add_del", {"is_add": add, "is_multipath": False, "route": route}, fine=fine)
+        return Call("ip_route_add_del", {"is_add": add, "route": route}, fine)
+
+
+def _version(intent: Route) -> int:
+    """Of a prefix that has been checked."""
+    return 6 if ":" in intent.prefix else 4
 
 
 class MulticastRouteKind(Kind[MulticastRoute]):

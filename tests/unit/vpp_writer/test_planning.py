@@ -62,7 +62,7 @@ class Model:
     def turn(self, now: float = 0.0) -> int:
         """One turn of the writer. Returns how many objects were written or deleted."""
         done = 0
-        while self.ledger.dirty:
+        while self.ledger.has_work(now):
             plan = self.ledger.plan(now, lambda old, new: isinstance(new, Mtu))
             for group in plan.deletes:
                 for key in group:

@@ -1,0 +1,109 @@
+"""What the writer benchmark loads VPP with: intents, and the calls that they mean."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
+from actors.vpp_writer.names import Names
+from schemas.cnat import Backend, Translation
+from schemas.intents import Intent, Loopback, Path, Route, Tap
+from schemas.npol import IpSet
+
+TCP = 6
+PATHS = 10  # of a translation
+HOPS = 16  # next hops that the routes share
+MEMBERS_EACH = 5000  # of an IP set
+NO_LABELS = [{"is_uniform": 0, "ttl": 0, "label": 0, "exp": 0}] * 16
+Calls = list[tuple[str, dict[str, Any]]]
+
+
+@dataclass
+class Load:
+    """`rows` things of a name: as intents, and as bare calls (none where these hang on replies)."""
+
+    name: str
+    kind: type[Intent]
+    rows: int
+    intents: list[Intent]
+    calls: Calls
+    undo: Calls
+
+
+def route(number: int, change: int = 0) -> Route:
+    """One of a million prefixes through one of a few next hops."""
+    prefix = f"20.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"
+    return Route("default", prefix, (Path(next_hop=f"192.0.2.{(number + change) % HOPS + 1}"),))
+
+
+def routes(count: int) -> Load:
+    """IPv4 host routes through next hops."""
+    intents = [route(number) for number in range(count)]
+    names = Names({})
+    kind = kind_of(intents[0])
+    calls, undo = (
+        [_papi(call) for call in made]
+        for made in (
+            (kind.write_call(one, names) for one in intents),
+            (kind.delete_call(one, names, {}) for one in intents),
+        )
+    )
+    return Load("routes", Route, count, list(intents), calls, undo)
+
+
+def translations(count: int) -> Load:
+    """Translations with ten paths."""
+    intents = [_translation(number) for number in range(count)]
+    calls = [_papi(kind_of(one).write_call(one, Names({}))) for one in intents]
+    return Load("translations of 10 paths", Translation, count, list(intents), calls, [])
+
+
+def _translation(number: int) -> Translation:
+    ends = tuple(Backend(f"10.{number >> 8 & 255}.{number & 255}.{path + 1}", 8080) for path in range(PATHS))
+    return Translation(f"10.{96 + (number >> 16)}.{number >> 8 & 255}.{number & 255}", 80, TCP, ends)
+
+
+def members(count: int) -> Load:
+    """Members of IP sets."""
+    intents = []
+    for first in range(0, count, MEMBERS_EACH):
+        some = [f"30.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in range(first, min(count, first + MEMBERS_EACH))]
+        intents.append(IpSet(f"bench-{first}", "ip", tuple(some)))
+    return Load("IP set members", IpSet, count, list(intents), [], [])
+
+
+def member_calls(sets: list[int], load: Load) -> Calls:
+    """The members' calls, for sets of these numbers."""
+    made = []
+    for number, one in zip(sets, load.intents, strict=True):
+        assert isinstance(one, IpSet)
+        for first in range(0, len(one.members), MEMBERS_MAX):
+            rows = member_rows(one.type, one.members[first : first + MEMBERS_MAX])
+            made.append(
+                ("npol_ipset_add_del_members", {"set_id": number, "is_add": True, "len": len(rows), "members": rows})
+            )
+    return made
+
+
+def taps(count: int, namespace: File) -> Load:
+    """Tun interfaces in a namespace."""
+    intents = [Tap(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
+    calls = [(call.message, dict(call.fields)) for one in intents for call in kind_of(one).create(one, Names({}))]
+    return Load("tun interfaces", Tap, count, list(intents), calls, [])
+
+
+def loopbacks(count: int) -> Iterator[Loopback]:
+    """Interfaces that cost VPP little."""
+    for number in range(count):
+        yield Loopback(f"bench/{number}", f"02:00:00:01:{number >> 8 & 255:02x}:{number & 255:02x}", f"bench-{number}")
+
+
+def _papi(call: Any) -> tuple[str, dict[str, Any]]:
+    """With all that vpp_papi insists on."""
+    fields = dict(call.fields)
+    if "route" in fields:
+        paths = [{**path, "n_labels": 0, "label_stack": NO_LABELS} for path in fields["route"]["paths"]]
+        fields["route"] = {**fields["route"], "paths": paths}
+    return call.message, fields
