@@ -48,4 +48,9 @@ def decode(word: str, key: str, data: bytes | msgspec.Raw) -> Any:
 
 def fingerprint(value: Struct) -> int:
     """32 bits that change when the value does: the `generation` of an intent's status."""
-    return zlib.crc32(encode(value))
+    return generation_of(encode(value))
+
+
+def generation_of(encoded: bytes) -> int:
+    """The fingerprint of a value whose bytes are known."""
+    return zlib.crc32(encoded)

@@ -200,7 +200,7 @@ class Neighbour(Intent, frozen=True, tag="neighbour"):
         return f"neighbour/{self.interface}/{self.address}"
 
 
-class Path(Struct, frozen=True, omit_defaults=True, gc=False):
+class Path(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=True):
     """One way out of a route: a next hop, an interface, both, or a lookup in another table.
 
     With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".

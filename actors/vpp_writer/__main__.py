@@ -9,7 +9,7 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 import asyncio
 import time
 
-from actors.vpp_writer import journal
+from actors.vpp_writer import collector, journal
 from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
 from actors.vpp_writer.journal import Journal, Recalled
@@ -120,9 +120,9 @@ class Process:
             if isinstance(event, Synced):
                 self.synced.add(event.owner)
                 keys = self.ledger.claims.replace(event.owner, self.peer.rows(INTENT, event.owner))
-                self.ledger.dirty |= keys
+                self.ledger.touch(keys)
                 if self.fresh is not None:
-                    self.fresh |= keys
+                    self.fresh.update(keys)
             elif isinstance(event, Change) and event.owner in self.synced:
                 self._take(event)
         self._report_health()
@@ -134,7 +134,7 @@ class Process:
             return
         self.ledger.claims.put(change.owner, change.key, change.value)
         self.ledger.causes[change.key] = change.cause
-        self.ledger.dirty.add(change.key)
+        self.ledger.touch((change.key,))
         if self.fresh is not None:
             self.fresh.add(change.key)
 
@@ -156,7 +156,7 @@ class Process:
 
     def _speak(self) -> int:
         """Says the statuses that have changed; the first time all of them. Returns how many."""
-        changed, self.ledger.changed = self.ledger.changed, set()
+        changed, self.ledger.changed = self.ledger.changed, {}
         if not self.spoken:
             self.spoken = True
             for owner in INTENT_OWNERS:
@@ -185,6 +185,7 @@ class Process:
 
 
 async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
+    collector.calm()
     return await Process(config, peer, log, stop).live()
 
 

@@ -4,8 +4,9 @@ While VPP works at one batch the next is packed.
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
@@ -14,11 +15,12 @@ from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.retvals import name_of
 from actors.vpp_writer.vpp_api import VppApi
 
-TOGETHER = 250  # calls of one batch
+TOGETHER = 250  # objects of one batch
 AHEAD = 2  # batches that wait for VPP while the next is packed
 
 Learn = Callable[[Any], Details]
 Done = Callable[[str, Details | Exception], None]
+Note = Callable[[str, Call, float, int], None]  # (key, call, s, return value)
 
 
 class Entry(NamedTuple):
@@ -29,72 +31,94 @@ class Entry(NamedTuple):
     learn: Learn | None
 
 
-class Batches:
-    """The calls of one group."""
+class Sent(NamedTuple):
+    """A batch on its way."""
 
-    def __init__(self, api: VppApi, counters: Counter[str], note: Callable[[str, Call, float, Any], None]) -> None:
+    entries: list[Entry]
+    replies: "asyncio.Future[list[Any]]"
+    at: float  # s, monotonic
+
+
+class Batches:
+    """The calls of one group. `done` is told of each object, or `all_done` of many that have nothing to learn."""
+
+    def __init__(
+        self,
+        api: VppApi,
+        counters: Counter[str],
+        note: Note | None,
+        done: Done,
+        all_done: Callable[[Sequence[str]], None],
+    ) -> None:
         self._api, self._counters, self._note = api, counters, note
+        self._done, self._all_done = done, all_done
         self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._sent: deque[Sent] = deque()
         self._fatal: BaseException | None = None
 
     def add(self, key: str, call: Call, learn: Learn | None) -> None:
-        """One more."""
+        """One more, to be sent with the next batch."""
         self._entries[call.message].append(Entry(key, call, learn))
 
-    async def run(self, done: Done, after: Callable[[], None]) -> None:
-        """Makes all calls; `done` is told of each, `after` follows each batch. Raises VppGone when all have ended."""
-        waiting: deque[tuple[list[Entry], asyncio.Future[list[Any]]]] = deque()
-        for message, entries in self._entries.items():
-            for first in range(0, len(entries), TOGETHER):
-                if self._fatal is not None:
-                    break
-                waiting.append(self._send(message, entries[first : first + TOGETHER], done))
-                if len(waiting) > AHEAD:
-                    self._finish(*await _next(waiting), done)
-                    after()
-        while waiting:
-            self._finish(*await _next(waiting), done)
-            after()
+    async def send(self) -> None:
+        """Sends what was added; waits for earlier ones while too many are on their way. Raises as `end`."""
+        entries, self._entries = self._entries, defaultdict(list)
+        for message, some in entries.items():
+            if self._fatal is None:
+                self._sent.append(self._send(message, some))
+        while len(self._sent) > AHEAD:
+            await self._finish(self._sent.popleft())
+        if self._fatal is not None:
+            await self.end()
+
+    async def end(self) -> None:
+        """All have ended. Raises VppGone, or what has stopped this process from calling."""
+        while self._sent:
+            await self._finish(self._sent.popleft())
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, message: str, entries: list[Entry], done: Done) -> tuple[list[Entry], "asyncio.Future[list[Any]]"]:
-        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        packed, bodies = list[Entry](), list[bytes]()
+    def _send(self, message: str, entries: list[Entry]) -> Sent:
+        replies: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        packed, bodies, plain = list[Entry](), list[bytes](), True
+        pack = self._api.packed
         for entry in entries:
+            call = entry.call
             try:
-                bodies.append(self._api.packed(message, entry.call.fields))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                bodies.append(pack(message, call.fields, call.prefix))
+            except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
                 field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
-                done(entry.key, Never(f"{message}: cannot be packed: {field}"))
+                self._done(entry.key, Never(f"{message}: cannot be packed: {field}"))
             else:
                 packed.append(entry)
+                plain = plain and entry.learn is None
         self._counters["vpp_writes_total"] += len(bodies)
         try:
             if bodies:
-                self._api.post_many(message, bodies, future.set_result)
+                self._api.post_many(message, bodies, replies.set_result, plain=plain)
             else:
-                future.set_result([])
+                replies.set_result([])
         except Exception as error:
-            future.set_result([error] * len(packed))
-        return packed, future
+            replies.set_result([error] * len(packed))
+        return Sent(packed, replies, time.monotonic())
 
-    def _finish(self, entries: list[Entry], replies: list[Any], done: Done) -> None:
-        for (key, call, learn), reply in zip(entries, replies, strict=True):
+    async def _finish(self, sent: Sent) -> None:
+        replies, done = await sent.replies, self._done
+        if self._note is None and not any(replies) and {*map(type, replies)} == {int}:  # return values, all of them 0
+            self._all_done([entry.key for entry in sent.entries])
+            return
+        took_s = time.monotonic() - sent.at
+        for (key, call, learn), reply in zip(sent.entries, replies, strict=True):
             if isinstance(reply, NoAnswer):
                 done(key, reply)
-            elif isinstance(reply, BaseException):
+                continue
+            if isinstance(reply, BaseException):
                 self._fatal = self._fatal or reply
+                continue
+            value = reply if type(reply) is int else int(reply.retval)
+            if self._note is not None:
+                self._note(key, call, took_s, value)
+            if value == 0 or value in call.fine:
+                done(key, learn(reply) if learn is not None else NOTHING)
             else:
-                self._note(key, call, 0.0, reply)
-                if reply.retval == 0 or reply.retval in call.fine:
-                    done(key, learn(reply) if learn is not None else NOTHING)
-                else:
-                    done(key, Later(f"{call.message}: {name_of(reply.retval)}"))
-
-
-async def _next(
-    waiting: "deque[tuple[list[Entry], asyncio.Future[list[Any]]]]",
-) -> tuple[list[Entry], list[Any]]:
-    entries, future = waiting.popleft()
-    return entries, await future
+                done(key, Later(f"{call.message}: {name_of(value)}"))

@@ -4,7 +4,7 @@ An owner that has spoken before keeps what it holds until it speaks again: after
 objects are those of the journal until its stream is in sync.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.intents import Intent
@@ -21,52 +21,53 @@ class Claims:
     """Intents by key and owner."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Claim] = {}
+        self.counting: dict[str, Claim] = {}  # the claims that count, by key
         self._others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
     def put(self, owner: str, key: str, intent: Intent | None) -> None:
         """An owner says or withdraws an intent."""
-        counts = self._counts.get(key)
+        counts = self.counting.get(key)
         if intent is not None:
             if counts is None or counts.owner == owner:
-                self._counts[key] = Claim(owner, intent)
+                self.counting[key] = Claim(owner, intent)
             else:
                 self._others.setdefault(key, {})[owner] = intent
             return
         if counts is not None and counts.owner == owner:
-            del self._counts[key]
+            del self.counting[key]
             if others := self._others.get(key):
                 heir = min(others)
-                self._counts[key] = Claim(heir, others[heir])
+                self.counting[key] = Claim(heir, others[heir])
                 owner = heir
         if (others := self._others.get(key)) is not None:
             others.pop(owner, None)
             if not others:
                 del self._others[key]
 
-    def replace(self, owner: str, rows: Mapping[str, Intent]) -> set[str]:
+    def replace(self, owner: str, rows: Mapping[str, Intent]) -> list[str]:
         """An owner says everything anew. Returns the keys that may have changed."""
-        before = {key for key, claim in self._counts.items() if claim.owner == owner}
+        before = {key for key, claim in self.counting.items() if claim.owner == owner}
         before |= {key for key, others in self._others.items() if owner in others}
-        for key in before:
-            if key not in rows:
-                self.put(owner, key, None)
+        gone = [key for key in before if key not in rows]
+        for key in gone:
+            self.put(owner, key, None)
         for key, intent in rows.items():
             self.put(owner, key, intent)
-        return before | rows.keys()
+        return [*gone, *rows]
 
     def get(self, key: str) -> Claim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""
-        return self._counts.get(key)
+        return self.counting.get(key)
 
     def refused(self, key: str) -> Sequence[tuple[str, Intent, str]]:
         """(owner, intent, winner) of the claims that do not count."""
         others = self._others.get(key)
         if others is None:
             return ()
-        winner = self._counts[key].owner
+        winner = self.counting[key].owner
         return [(owner, intent, winner) for owner, intent in sorted(others.items())]
 
-    def all(self) -> Iterator[tuple[str, Claim]]:
-        """The claims that count, by key."""
-        return iter(self._counts.items())
+    @property
+    def contested(self) -> bool:
+        """Is any key claimed twice?"""
+        return bool(self._others)

@@ -10,19 +10,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from actors.vpp_writer.batches import Done, Note
 from actors.vpp_writer.call import Call, Confirm, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.kind import Details, Work
 from actors.vpp_writer.retvals import name_of
 from actors.vpp_writer.vpp_api import VppApi, VppGone
 
-Note = Callable[[str, Call, float, Any], None]  # (key, call, s, reply)
-Done = Callable[[str, Details | Exception], None]
-
 
 class Jobs:
     """The jobs of one group. `done` is told what became of each; `end` waits for all."""
 
-    def __init__(self, api: VppApi, counters: Counter[str], note: Note, done: Done) -> None:
+    def __init__(self, api: VppApi, counters: Counter[str], note: Note | None, done: Done) -> None:
         self._api, self._counters, self._note, self._done = api, counters, note, done
         self._open = 0
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -61,7 +59,8 @@ class Jobs:
             if isinstance(reply, Exception):
                 take(reply)
                 return
-            self._note(key, call, time.monotonic() - began, reply)
+            if self._note is not None:
+                self._note(key, call, time.monotonic() - began, int(reply.retval))
             if reply.retval == 0 or reply.retval in call.fine:
                 take(reply)
             elif call.confirm is not None and reply.retval in call.confirm_on:
@@ -70,10 +69,10 @@ class Jobs:
                 self._refused(key, call, reply, take)
 
         try:
-            self._api.post(call.message, call.fields, replied)
+            self._api.post(call.message, call.fields, replied, call.prefix)
         except VppGone as gone:
             take(gone)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
             field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
             take(Never(f"{call.message}: cannot be packed: {field}"))
         except Exception as error:

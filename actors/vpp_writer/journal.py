@@ -7,13 +7,15 @@ first call (`begin`), so that after a crash in the middle its outcome counts as 
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.plan import Held
 from schemas.intents import AnyIntent
 
@@ -39,7 +41,7 @@ class Life(Struct, frozen=True, tag="life"):
     suspects: dict[str, Suspect] = {}
 
 
-class Begin(Struct, frozen=True, tag="begin"):
+class Begin(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
     """The object's calls begin: to write it, or to delete it."""
 
     key: str
@@ -47,7 +49,15 @@ class Begin(Struct, frozen=True, tag="begin"):
     intent: AnyIntent
 
 
-class Done(Struct, frozen=True, tag="done"):
+class AllBegin(Struct, frozen=True, gc=False, tag="all-begin"):
+    """The calls of many objects of one owner begin."""
+
+    owner: str
+    keys: list[str]
+    intents: list[AnyIntent]
+
+
+class Done(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     """VPP holds the object."""
 
     key: str
@@ -56,20 +66,26 @@ class Done(Struct, frozen=True, tag="done"):
     details: dict[str, int | str] = {}
 
 
-class Ended(Struct, frozen=True, tag="ended"):
+class Ended(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
     """The calls of an object that had begun ended well: VPP holds it."""
 
     key: str
     details: dict[str, int | str] = {}
 
 
-class Gone(Struct, frozen=True, tag="gone"):
+class AllEnded(Struct, frozen=True, gc=False, tag="all-ended"):
+    """The same of many of which there is nothing to know."""
+
+    keys: list[str]
+
+
+class Gone(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
     """VPP does not hold the object any more; `failed`: its calls ended without success."""
 
     key: str
 
 
-Record = Life | Begin | Done | Ended | Gone
+Record = Life | Begin | AllBegin | Done | Ended | AllEnded | Gone
 _decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
 
 
@@ -95,12 +111,19 @@ def read(path: Path) -> Recalled:
                 recalled = Recalled(life=record)
             case Begin(key=key):
                 recalled.unknown[key] = Held(record.owner, record.intent)
+            case AllBegin():
+                begun = zip(record.keys, record.intents, strict=True)
+                recalled.unknown.update({key: Held(record.owner, intent) for key, intent in begun})
             case Done():
                 recalled.held[record.key] = Held(record.owner, record.intent, dict(record.details))
                 recalled.unknown.pop(record.key, None)
             case Ended(key=key):
-                if (begun := recalled.unknown.pop(key, None)) is not None:
-                    recalled.held[key] = Held(begun.owner, begun.intent, dict(record.details))
+                if (one := recalled.unknown.pop(key, None)) is not None:
+                    recalled.held[key] = Held(one.owner, one.intent, dict(record.details))
+            case AllEnded():
+                for key in record.keys:
+                    if (one := recalled.unknown.pop(key, None)) is not None:
+                        recalled.held[key] = one
             case Gone(key=key):
                 recalled.held.pop(key, None)
                 recalled.unknown.pop(key, None)
@@ -148,7 +171,7 @@ class Journal:
             raise RuntimeError("the journal has not been started")
         if records:
             self._file.write(_frame(records))
-            self._records += len(records)
+            self._records += sum(len(r.keys) if isinstance(r, AllBegin | AllEnded) else 1 for r in records)
 
     def wants_compaction(self, objects: int) -> bool:
         """Has the file grown far beyond what it tells?"""
@@ -165,9 +188,20 @@ def begin_of(key: str, held: Held) -> Begin:
     return Begin(key, held.owner, held.intent)  # type: ignore[arg-type]
 
 
+def begun(objects: Mapping[str, Held], encoded: Iterable[bytes]) -> Iterator[AllBegin]:
+    """The records of objects whose calls begin, and whose intents' bytes are known."""
+    by_owner: defaultdict[str, AllBegin] = defaultdict(lambda: AllBegin("", [], []))
+    for (key, held), data in zip(objects.items(), encoded, strict=True):
+        record = by_owner[held.owner]
+        record.keys.append(key)
+        record.intents.append(Raw(data))  # type: ignore[arg-type]
+    for owner, record in by_owner.items():
+        yield AllBegin(owner, record.keys, record.intents)
+
+
 def ended_of(key: str, held: Held) -> Ended:
     """The record of an object whose calls have ended."""
-    return Ended(key, dict(held.details))
+    return Ended(key, dict(held.details)) if held.details is not NOTHING else Ended(key)
 
 
 def done_of(key: str, held: Held) -> Done:

@@ -5,13 +5,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from actors.vpp_writer.call import Never
 from actors.vpp_writer.claims import Claim, Claims
 from actors.vpp_writer.journal import Suspect
-from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.kind import ROUTE
+from actors.vpp_writer.kinds import KINDS
+from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
 from actors.vpp_writer.retry import Retries
 from schemas.codec import fingerprint
@@ -19,7 +21,8 @@ from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
 STATES = (Pending, Applied, Failed, Rejected)
-BULK_MAX = 1000  # routes and translations of one plan: what is more urgent comes between
+LEAVES = ("route/", "translation/")  # how the keys of those begin that are many, and that no other object hangs on
+BULK_MAX = 1000  # of these in one plan: what is more urgent comes between
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -32,11 +35,11 @@ class Ledger:
         self.retries = Retries()
         self.suspects: dict[str, Suspect] = {}
         self.unsure: set[str] = set()  # held perhaps: to be written again, or deleted
-        self.dirty: set[str] = set()
+        self._dirty: dict[str, None] = {}  # in the order in which it came: neighbours in memory are looked at together
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
-        self.changed: set[tuple[str, str]] = set()
+        self.changed: dict[tuple[str, str], None] = {}  # whose status has changed, in the order of the first change
         self._tally: Counter[type[Status]] = Counter()
         self._owners: set[str] = set()  # who has statuses
         self._review: set[str] = set()  # keys whose statuses may not be what they should
@@ -44,18 +47,53 @@ class Ledger:
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
         self._backlog: dict[str, None] = {}  # keys of routes and translations that are dirty
 
+    def touch(self, keys: Iterable[str]) -> None:
+        """These are to be looked at in the next plans."""
+        self._dirty.update(dict.fromkeys(keys))
+
+    @property
+    def dirty(self) -> int:
+        """How many objects are to be looked at."""
+        return len(self._dirty) + len(self._backlog)
+
     # --- what VPP holds
 
     def hold(self, key: str, held: Held) -> None:
         """VPP holds the object now; who waited for it is looked at again."""
-        if key in self.held:
-            self._dependants.remove(key, self.held[key].intent)
-        else:
-            self.dirty |= self._waiters.pop(key, set())
+        before = self.held.get(key)
+        if before is not None:
+            self._dependants.remove(key, before.intent)
+        elif key in self._waiters:
+            self.touch(self._waiters.pop(key))
         self.held[key] = held
         self.unsure.discard(key)
         self._dependants.add(key, held.intent)
         self.retries.forget(key)
+
+    def hold_all(self, objects: Mapping[str, Held], generations: Mapping[str, int], epoch: int) -> None:
+        """VPP holds all these as they are wanted: `hold`, and the statuses that say so."""
+        held, statuses, tally, changed, waiters = self.held, self.statuses, self._tally, self.changed, self._waiters
+        for key, one in objects.items():
+            before = held.get(key)
+            if before is not None:
+                self._dependants.remove(key, before.intent)
+            elif waiters and key in waiters:
+                self.touch(waiters.pop(key))
+            held[key] = one
+            self._dependants.add(key, one.intent)
+            name = (one.owner, key)
+            told = statuses.get(name)
+            if told is not None:
+                tally[type(told)] -= 1
+            statuses[name] = Applied(generations[key], epoch)
+            changed[name] = None
+            self._owners.add(one.owner)
+        tally[Applied] += len(objects)
+        if self.unsure:
+            self.unsure -= objects.keys()
+        if self.failing:
+            for key in objects:
+                self.retries.forget(key)
 
     def drop(self, key: str) -> None:
         """VPP does not hold the object any more."""
@@ -70,13 +108,14 @@ class Ledger:
         lost = self._dependants.of(set(keys) & self.held.keys(), ()) & self.held.keys()
         for key in lost:
             self.drop(key)
-        self.dirty |= lost
+        self.touch(lost)
         return lost
 
     def start_over(self) -> None:
         """A new VPP holds nothing."""
-        self.dirty |= {*self.held, *(key for key, _ in self.claims.all())}
-        self._review |= self.dirty
+        self.touch(self.held)
+        self.touch(self.claims.counting)
+        self._review.update(self._dirty)
         self.held, self._dependants = {}, Dependants()
         self._backlog.clear()
         self.unsure.clear()
@@ -88,25 +127,26 @@ class Ledger:
 
     def wanted(self, key: str, now: float) -> Intent | None:
         """The intent to be held, None if there is none or it may not be tried now. Keeps the statuses."""
-        claim = self.claims.get(key)
-        for owner, intent, winner in self.claims.refused(key):
-            self._review.add(key)
-            self.say(owner, key, Rejected(fingerprint(intent), f"owned by {winner}"))
+        claim = self.claims.counting.get(key)
+        if self.claims.contested:
+            for owner, refused, winner in self.claims.refused(key):
+                self._review.add(key)
+                self.say(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
         if claim is None:
             self._review.add(key)
             return None
         held = self.held.get(key)
-        if held is not None and (held.owner != claim.owner or held.intent == claim.intent):
+        owner, intent = claim
+        if held is not None and (held.intent is intent or held.owner != owner or held.intent == intent):
             self._review.add(key)
-        intent = claim.intent
         try:
-            kind_of(intent).check(intent)
+            KINDS[type(intent)].check(intent)
         except Never as never:
-            self.say(claim.owner, key, Rejected(fingerprint(intent), str(never)))
+            self.say(owner, key, Rejected(fingerprint(intent), str(never)))
             return None
         if key in self.suspects and self._quarantined(key, claim):
             return None
-        if self.retries.knows(key) and self.retries.blocked(key, fingerprint(intent), now):
+        if self.failing and self.retries.blocked(key, fingerprint(intent), now):
             return None
         return intent
 
@@ -123,7 +163,7 @@ class Ledger:
 
     def missing(self, key: str, claim: Claim) -> Collection[str]:
         """The needs of the object that VPP does not hold; it waits for them."""
-        missing = [need for need in kind_of(claim.intent).needs(claim.intent) if need not in self.held]
+        missing = [need for need in KINDS[type(claim.intent)].needs(claim.intent) if need not in self.held]
         for need in missing:
             self._waiters[need].add(key)
         if missing:
@@ -132,31 +172,51 @@ class Ledger:
 
     def has_work(self, now: float) -> bool:
         """Is anything to be planned?"""
-        return bool(self.dirty or self._backlog or self.retries.due(now))
+        return bool(self._dirty or self._backlog or self.retries.due(now))
 
     def plan(self, now: float, in_place: Callable[[Intent, Intent], bool]) -> Plan:
         """The plan for what is dirty or due: all but routes and translations, and some of those."""
-        keys: Iterable[str] = self._some(self.dirty | self.retries.due(now) | self.lingering)
-        self.dirty, self.lingering = set(), set()
-        for key in keys:
-            if key not in self.held and self.claims.get(key) is None:
-                self.retries.forget(key)
-        return make_plan(keys, self, lambda key: self.wanted(key, now), in_place)
+        self.touch(self.retries.due(now))
+        self.touch(self.lingering)
+        keys, leaves = self._some(self._dirty), list[tuple[str, Claim]]()
+        self._dirty, self.lingering = {}, set()
+        if self.failing:
+            for key in keys:
+                if key not in self.held and key not in self.claims.counting:
+                    self.retries.forget(key)
+        if not (self.claims.contested or self.suspects or self.failing):
+            keys, leaves = self._leaves(keys)
+        plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
+        return replace(plan, leaves=leaves) if leaves else plan
 
-    def _some(self, keys: set[str]) -> Collection[str]:
+    def _some(self, keys: Collection[str]) -> Collection[str]:
         if not self._backlog and len(keys) <= BULK_MAX:
             return keys
-        urgent = []
-        for key in keys:
-            claim = self.claims.get(key) or self.held.get(key)
-            if claim is not None and kind_of(claim.intent).rank == ROUTE:
-                self._backlog[key] = None
-            else:
-                urgent.append(key)
+        urgent = [key for key in keys if not key.startswith(LEAVES)]
+        self._backlog.update(dict.fromkeys(keys))
+        for key in urgent:
+            del self._backlog[key]
         some = list(islice(self._backlog, BULK_MAX))
         for key in some:
             del self._backlog[key]
         return urgent + some
+
+    def _leaves(self, keys: Collection[str]) -> tuple[list[str], list[tuple[str, Claim]]]:
+        """Of these keys the new objects that no other hangs on, which need no plan; and the others first."""
+        others, leaves, held, claims = list[str](), list[tuple[str, Claim]](), self.held, self.claims.counting
+        for key in keys:
+            claim = claims.get(key) if key.startswith(LEAVES) else None
+            if claim is None or key in held:
+                others.append(key)
+                continue
+            intent = claim[1]
+            try:
+                KINDS[type(intent)].check(intent)
+            except Never as never:
+                self.say(claim.owner, key, Rejected(fingerprint(intent), str(never)))
+            else:
+                leaves.append((key, claim))
+        return others, leaves
 
     def heard(self, keys: Iterable[str]) -> bool:
         """Must any held object be made again when these come?"""
@@ -177,7 +237,7 @@ class Ledger:
         """VPP may hold the object, nobody knows: it is written again if it is wanted, and deleted if not."""
         self.hold(key, held)
         self.unsure.add(key)
-        self.dirty.add(key)
+        self.touch((key,))
 
     def failed(self, key: str, claim: Claim, reason: str, now: float) -> None:
         """The object's calls failed: it is tried again later."""
@@ -201,18 +261,18 @@ class Ledger:
             self.statuses[name] = status
             self._tally[type(status)] += 1
             self._owners.add(owner)
-        self.changed.add(name)
+        self.changed[name] = None
 
     def say_all(self, epoch: int) -> None:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
         for key in self._review:
             held, claim = self.held.get(key), self.claims.get(key)
             if held is not None and claim is not None and claim.intent == held.intent:
-                self.say(claim.owner, key, Applied(fingerprint(held.intent), epoch, public(held.details)))
+                self.say(claim.owner, key, applied(fingerprint(held.intent), epoch, held.details))
 
     def say_away(self, reason: str, keys: Iterable[str] | None = None) -> None:
         """VPP is not there: these (None: everything) wait for it."""
-        for key in keys if keys is not None else [key for key, _ in self.claims.all()]:
+        for key in keys if keys is not None else list(self.claims.counting):
             claim = self.claims.get(key)
             self._review.add(key)
             if claim is not None and not isinstance(self.statuses.get((claim.owner, key)), Rejected):
@@ -234,7 +294,7 @@ class Ledger:
     @property
     def failing(self) -> int:
         """How many objects are to be tried again."""
-        return self._tally[Failed]
+        return len(self.retries)
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
@@ -242,6 +302,11 @@ class Ledger:
         return {**states, "objects_held": len(self.held)}
 
 
-def public(details: Mapping[str, int | str]) -> dict[str, int | str]:
+def applied(generation: int, epoch: int, details: Mapping[str, int | str]) -> Applied:
+    """The status of an object that VPP holds."""
+    return Applied(generation, epoch) if details is NOTHING else Applied(generation, epoch, _public(details))
+
+
+def _public(details: Mapping[str, int | str]) -> dict[str, int | str]:
     """The details that a status tells: numbers; lists of them, which are texts, are the writer's own."""
     return {name: value for name, value in details.items() if isinstance(value, int)}

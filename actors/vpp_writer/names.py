@@ -6,15 +6,17 @@
 from collections import ChainMap
 from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from actors.vpp_writer.call import Later
-from actors.vpp_writer.packing import Reused
 from schemas.intents import FIXED_TABLES, interface_key, table_key
 from schemas.npol import ip_set_key, policy_key
 
 NONE = 0xFFFFFFFF  # VPP's "no index"
 NOTHING: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
+
+
+M = TypeVar("M")
 
 
 class HasDetails(Protocol):
@@ -35,7 +37,7 @@ class Names:
 
     def __init__(self, held: Mapping[str, HasDetails]) -> None:
         self._held = held
-        self._made: dict[Hashable, Reused] = {}
+        self._made: dict[Hashable, Any] = {}
 
     def interface(self, name: str) -> int:
         """The sw_if_index of a held interface. Raises Later if it has gone meanwhile."""
@@ -59,12 +61,12 @@ class Names:
         """These names, and those of an object that is not held yet."""
         return Names(ChainMap({key: Learnt(details)}, self._held))  # type: ignore[arg-type]
 
-    def reused(self, what: Hashable, make: Callable[[], Reused]) -> Reused:
-        """A structure of a call that many calls share, made once for these names."""
+    def reused(self, what: Hashable, make: Callable[[], M]) -> M:
+        """What many calls have in common, made once for these names."""
         made = self._made.get(what)
         if made is None:
             made = self._made[what] = make()
-        return made
+        return cast(M, made)
 
     def _detail(self, key: str, detail: str) -> Any:
         held = self._held.get(key)

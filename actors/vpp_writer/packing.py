@@ -2,7 +2,7 @@
 
 A packer is a Python function made for one message: the fixed part is one `struct.Struct`, however deep its fields
 lie; variable lists follow. What vpp_papi accepts it accepts too (texts as addresses, a missing field is zero or its
-default), and, beyond that, a fixed list that is missing is zeros, and a `Reused` structure is packed once.
+default); beyond that, a fixed list that is missing is zeros.
 
 What it cannot pack it hands to vpp_papi, whose error names the field. The head that all requests share (message
 number, client, context) is not packed here.
@@ -10,6 +10,7 @@ number, client, context) is not packed here.
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
@@ -22,16 +23,6 @@ SCALARS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i",
 ADDRESS, PREFIX, ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "vl_api_address_with_prefix_t"
 
 Packer = Callable[[Mapping[str, Any]], bytes]
-
-
-class Reused(dict[str, Any]):
-    """A structure that goes into many calls on one connection: it is packed once."""
-
-    __slots__ = ("packed",)
-
-    def __init__(self, *fields: Any, **more: Any) -> None:
-        super().__init__(*fields, **more)
-        self.packed: bytes | None = None
 
 
 def compiled(definition: Any) -> Packer:
@@ -56,6 +47,43 @@ def _by_papi(definition: Any, fields: Mapping[str, Any]) -> bytes:
 
 def _head(definition: Any) -> list[str]:
     return [name for name in definition.fields if name in HEAD]
+
+
+class Stamp:
+    """Bytes that many calls have in common, around the one prefix in which they differ."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, packer: Packer, fields: "Shared") -> None:
+        """Finds where the prefix lies by packing two that differ in every byte."""
+        none, full = (packer(fields.with_prefix(text)) for text in (_NONE, _FULL))
+        at = next(number for number, (a, b) in enumerate(zip(none, full, strict=True)) if a != b)
+        if none[at : at + _PREFIX.size] != _PREFIX.pack(*prefix_of(_NONE)) or none[:at] != full[:at]:
+            raise ValueError("no prefix to be found")
+        self.before, self.after = none[:at], none[at + _PREFIX.size :]
+
+    def packed(self, text: str) -> bytes:
+        """The whole request, without its head. Raises ValueError, OSError."""
+        return self.before + _PREFIX.pack(*prefix_of(text)) + self.after
+
+
+class Shared(dict[str, Any]):
+    """The fields that many calls have in common: all but the prefix in the structure called `within`."""
+
+    __slots__ = ("stamp", "within")
+
+    def __init__(self, within: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.within = within
+        self.stamp: Stamp | None = None
+
+    def with_prefix(self, text: str) -> dict[str, Any]:
+        """All fields."""
+        return {**self, self.within: {**self[self.within], "prefix": text}}
+
+
+_PREFIX = struct.Struct(">B16sB")
+_NONE, _FULL = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 
 class _Compiler:
@@ -199,10 +227,10 @@ def _list(packer: papi.VLAList) -> Callable[[Any, Any], bytes]:
 
 
 def _octets(data: Any, length: Any) -> bytes:
-    data = bytes(data or b"")
-    if len(data) != (length or 0):
-        raise ValueError(f"{len(data)} bytes, said to be {length}")
-    return data
+    octets = bytes(data or b"")
+    if len(octets) != (length or 0):
+        raise ValueError(f"{len(octets)} bytes, said to be {length}")
+    return octets
 
 
 def _element(packer: Any) -> Callable[[Any], bytes]:
@@ -212,10 +240,6 @@ def _element(packer: Any) -> Callable[[Any], bytes]:
     fast = _Compiler().function(packer, packer.fields)
 
     def pack(element: Any) -> bytes:
-        if type(element) is Reused:
-            packed: bytes = element.packed or fast(element)
-            element.packed = packed
-            return packed
         return fast(element or {})
 
     return pack
@@ -293,13 +317,19 @@ def address(value: Any) -> tuple[int, bytes]:
 def prefix(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of a text, a network or vpp_papi's structure."""
     if type(value) is str:
-        host, _, length = value.partition("/")
-        return *address(host), int(length)
+        return prefix_of(value)
     if not value:
         return 0, b"", 0
     if isinstance(value, IPv4Network | IPv6Network):
         return int(value.version == 6), value.network_address.packed, value.prefixlen
     return *address(value.get("address")), value.get("len") or 0
+
+
+@lru_cache(maxsize=10_000)
+def prefix_of(text: str) -> tuple[int, bytes, int]:
+    """(address family, address, length). Raises ValueError, OSError."""
+    host, _, length = text.partition("/")
+    return *address(host), int(length)
 
 
 def interface(value: Any) -> tuple[int, bytes, int]:

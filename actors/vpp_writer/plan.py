@@ -12,7 +12,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.claims import Claim
+from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.names import NOTHING
 from schemas.intents import Intent
 
@@ -34,16 +35,20 @@ class Dependants:
 
     def add(self, key: str, intent: Intent) -> None:
         """An object is held now."""
-        for need in kind_of(intent).needs(intent):
-            self._needing[need].add(key)
-        for other in kind_of(intent).after(intent):
-            self._after[other].add(key)
+        kind = KINDS[type(intent)]
+        if needs := kind.needs(intent):
+            for need in needs:
+                self._needing[need].add(key)
+        if after := kind.after(intent):
+            for other in after:
+                self._after[other].add(key)
 
     def remove(self, key: str, intent: Intent) -> None:
         """An object is not held any more."""
-        for need in kind_of(intent).needs(intent):
+        kind = KINDS[type(intent)]
+        for need in kind.needs(intent):
             self._needing[need].discard(key)
-        for other in kind_of(intent).after(intent):
+        for other in kind.after(intent):
             self._after[other].discard(key)
 
     def needed(self, key: str) -> bool:
@@ -73,12 +78,14 @@ class Dependants:
 class Plan:
     """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank.
 
-    `late`, in falling rank: to be deleted at the end, if nothing needs them then.
+    `late`, in falling rank: to be deleted at the end, if nothing needs them then. `leaves`: new objects that no other
+    hangs on, with their claims.
     """
 
     deletes: list[list[str]]
     writes: list[list[str]]
     late: list[list[str]] = field(default_factory=list)
+    leaves: list[tuple[str, Claim]] = field(default_factory=list)
 
 
 class State(Protocol):
@@ -147,5 +154,5 @@ def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:
     """Keys by rank; within a rank in the order in which they come."""
     by_rank: defaultdict[int, list[str]] = defaultdict(list)
     for key, intent in intents.items():
-        by_rank[kind_of(intent).rank].append(key)
+        by_rank[KINDS[type(intent)].rank].append(key)
     return [by_rank[rank] for rank in sorted(by_rank, reverse=falling)]

@@ -28,9 +28,8 @@ class Retries:
         self._attempts[key] = Attempt(generation, failures, due)
         return due
 
-    def knows(self, key: str) -> bool:
-        """Has it failed?"""
-        return key in self._attempts
+    def __len__(self) -> int:
+        return len(self._attempts)
 
     def blocked(self, key: str, generation: int, now: float) -> bool:
         """Is this value of the object waiting for its time?"""

@@ -25,7 +25,7 @@ SHOWN = {  # what is shown, how a line of it begins, and the call that takes an 
 
 def settled(ledger: Ledger) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
-    for key, claim in ledger.claims.all():
+    for key, claim in ledger.claims.counting.items():
         if isinstance(claim.intent, KINDS):
             held = ledger.held.get(key)
             if held is None or held.intent != claim.intent:

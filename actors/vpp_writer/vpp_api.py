@@ -22,15 +22,16 @@ from typing import Any, cast
 from actors.vpp_writer import definitions
 from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
-from actors.vpp_writer.packing import Packer, compiled
-from actors.vpp_writer.replies import Reader, context_at, reader
+from actors.vpp_writer.packing import Packer, Shared, Stamp, compiled
+from actors.vpp_writer.replies import CONTEXT_AT, Reader, context_at, reader
 
 FRAME = struct.Struct(">QII")
 REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
 HEAD_BYTES = REQUEST.size - FRAME.size
 REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
 REPLY_CONTEXT = struct.Struct(">I")
-WINDOW = 256
+RETVAL = struct.Struct(">6xi")  # after message number and context
+WINDOW = 512
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
@@ -49,6 +50,7 @@ class Waiter:
     """One call that waits for its reply. `since`: when it was sent, or VPP last told something of it."""
 
     __slots__ = ("done", "message", "since")
+    plain = False
 
     def __init__(self, message: str, done: Callable[[Any], None]) -> None:
         self.message, self.done, self.since = message, done, 0.0
@@ -59,25 +61,27 @@ class Waiter:
 
 
 class Many(Waiter):
-    """Calls of one message that are sent together: `replies` are theirs, in order."""
+    """Calls of one message that are sent together, and their replies, in order."""
 
-    __slots__ = ("_contexts", "left", "replies")
+    __slots__ = ("first", "left", "replies")
 
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message, lambda _: None)
+    def __init__(self, message: str, number: int, done: Callable[[list[Any]], None]) -> None:
+        super().__init__(message, done)
         self.replies: list[Any] = [None] * number
-        self.left = number
-        self._contexts = range(0)
-
-    def number(self, contexts: range) -> None:
-        """The contexts of its calls."""
-        self._contexts = contexts
+        self.left, self.first = number, 0
 
     def take(self, context: int, reply: Any) -> None:
-        self.replies[context - self._contexts.start] = reply
+        self.replies[context - self.first] = reply
         self.left -= 1
         if not self.left:
             self.done(self.replies)
+
+
+class PlainMany(Many):
+    """The same; of a reply only its return value matters, and stands for it."""
+
+    __slots__ = ()
+    plain = True
 
 
 class VppApi(asyncio.Protocol):
@@ -92,7 +96,7 @@ class VppApi(asyncio.Protocol):
         self._readers: dict[int, tuple[int, Reader]] = {}
         self._client = 0
         self._context = 0
-        self._queue: deque[tuple[int, bytes, Waiter]] = deque()
+        self._queue: deque[tuple[range, bytes, Waiter | None]] = deque()  # contexts, frames, who waits
         self._waiting: dict[int, Waiter] = {}
         self._details: dict[int, tuple[list[Any], Waiter]] = {}
         self._rest = b""
@@ -158,35 +162,52 @@ class VppApi(asyncio.Protocol):
 
     # --- calling
 
-    def post(self, message: str, fields: Mapping[str, Any], done: Callable[[Any], None]) -> None:
-        """Makes one call; `done` gets its reply, or VppGone or NoAnswer. Raises VppGone, ValueError."""
-        body = self.packed(message, fields)
+    def post(
+        self, message: str, fields: Mapping[str, Any], done: Callable[[Any], None], prefix: str | None = None
+    ) -> None:
+        """Makes one call, packed by `packed`; `done` gets its reply, or VppGone or NoAnswer.
+
+        Raises VppGone, ValueError, OSError.
+        """
+        body = self.packed(message, fields, prefix)
         self._enqueue(self._next_context(), message, body, Waiter(message, done))
 
-    def post_many(self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None]) -> None:
-        """Makes calls of one message, packed by `packed`; `done` gets what `post` gives, for each. Raises VppGone."""
-        if self.gone.is_set():
-            raise VppGone("VPP has closed the API socket")
+    def post_many(
+        self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None], *, plain: bool = False
+    ) -> None:
+        """Makes calls of one message, packed by `packed`; `done` gets for each what `post` gives. Raises VppGone.
+
+        `plain`: instead of the reply the number in its field `retval`, which must be the first one.
+        """
         if self._context + len(bodies) > 0xFFFFFFFF:
             self._context = 0
-        many = Many(message, len(bodies))
-        many.done = done
-        first = self._context + 1
-        self._context += len(bodies)
-        many.number(range(first, first + len(bodies)))
+        many = (PlainMany if plain else Many)(message, len(bodies), done)
+        many.first = first = self._next_context()
+        self._context = first + len(bodies) - 1
         number, client, pack = self._numbers[message], self._client, REQUEST.pack
-        self._queue.extend(
-            (context, pack(0, HEAD_BYTES + len(body), 0, number, client, context) + body, many)
-            for context, body in enumerate(bodies, first)
-        )
+        pieces: list[bytes] = []
+        for context, body in enumerate(bodies, first):
+            pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
+        self._queue.append((range(first, first + len(bodies)), b"".join(pieces), many))
         self._flush_soon()
 
-    def packed(self, message: str, fields: Mapping[str, Any]) -> bytes:
-        """The bytes of a request, without its head. Raises ValueError, KeyError for a message that VPP lacks."""
+    def packed(self, message: str, fields: Mapping[str, Any], prefix: str | None = None) -> bytes:
+        """The bytes of a request, without its head; `prefix`: `fields` are a `Shared`, without it.
+
+        Raises ValueError, OSError, KeyError for a message that VPP lacks.
+        """
+        if prefix is None:
+            return self._packer(message)(fields)
+        assert type(fields) is Shared
+        if fields.stamp is None:
+            fields.stamp = Stamp(self._packer(message), fields)
+        return fields.stamp.packed(prefix)
+
+    def _packer(self, message: str) -> Packer:
         packer = self._packers.get(message)
         if packer is None:
             packer = self._packers[message] = compiled(self._messages[message])
-        return packer(fields)
+        return packer
 
     async def request(self, message: str, fields: Mapping[str, Any] | None = None) -> Any:
         """Makes one call. Returns the reply. Raises VppGone, NoAnswer, ValueError."""
@@ -224,12 +245,12 @@ class VppApi(asyncio.Protocol):
 
     def _enqueue(self, context: int, message: str, body: bytes, waiter: Waiter | None) -> None:
         head = REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context)
-        self._queue.append((context, head + body, cast(Waiter, waiter)))
+        self._queue.append((range(context, context + 1), head + body, waiter))
         self._flush_soon()
 
     def _flush_soon(self) -> None:
         """What is posted in one turn of the loop leaves in one piece."""
-        if not self._flushing and len(self._waiting) <= self.window // 2:
+        if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -238,14 +259,14 @@ class VppApi(asyncio.Protocol):
         if self.gone.is_set():
             return
         now = time.monotonic()
-        room = self.window - len(self._waiting)
         frames = []
-        for _ in range(min(room, len(self._queue))):
-            context, frame, waiter = self._queue.popleft()
+        waiting = self._waiting
+        while self._queue and (not waiting or len(waiting) + len(self._queue[0][0]) <= self.window):
+            contexts, frame, waiter = self._queue.popleft()
             frames.append(frame)
             if waiter is not None:
                 waiter.since = now
-                self._waiting[context] = waiter
+                waiting.update(dict.fromkeys(contexts, waiter))
         if frames:
             self._asked_at = self._asked_at or now
             self._write(frames)
@@ -277,21 +298,24 @@ class VppApi(asyncio.Protocol):
             if known is None:
                 continue
             context_is_at, read = known
-            if context_is_at != 2:
+            if context_is_at != CONTEXT_AT:
                 (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
+            waiter = waiting.pop(context, None)
             try:
-                reply = read(data, begin, at_next)
+                if waiter is not None:
+                    reply = RETVAL.unpack_from(data, begin)[0] if waiter.plain else read(data, begin, at_next)
+                elif context in self._details:
+                    details, dumping = self._details[context]
+                    details.append(read(data, begin, at_next))
+                    dumping.since = now
+                    continue
+                else:
+                    continue
             except (ValueError, struct.error, IndexError) as error:
                 self._end(f"VPP sends what cannot be read: {error}")
                 return
-            waiter = waiting.pop(context, None)
-            if waiter is not None:
-                waiter.since = now
-                waiter.take(context, reply)
-            elif context in self._details:
-                details, waiter = self._details[context]
-                waiter.since = now
-                details.append(reply)
+            waiter.since = now
+            waiter.take(context, reply)
         self._rest = data[at:]
         self._asked_at = now if self._waiting else 0.0
         if self._queue:
@@ -310,9 +334,9 @@ class VppApi(asyncio.Protocol):
         self._asked_at = 0.0
         waiting, self._waiting = self._waiting, {}
         queue, self._queue = self._queue, deque()
-        for context, waiter in itertools.chain(waiting.items(), ((c, w) for c, _, w in queue)):
-            if waiter is not None:
-                waiter.take(context, VppGone(why))
+        queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
+        for context, waiter in itertools.chain(waiting.items(), queued):
+            waiter.take(context, VppGone(why))
 
     # --- watching
 

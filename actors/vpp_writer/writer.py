@@ -5,26 +5,28 @@ neighbours; the end of VPP stops everything until there is a new one.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from actors.vpp_writer import journal, readback, sweep
-from actors.vpp_writer.batches import Batches, Done
+from actors.vpp_writer.batches import TOGETHER, Batches, Done, Note
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.jobs import Jobs
-from actors.vpp_writer.journal import Gone, Journal, Life, Record, Suspect
-from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.journal import AllEnded, Gone, Journal, Life, Record, Suspect
+from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.kind import Details, Kind, There, Work
-from actors.vpp_writer.ledger import BULK_MAX, Ledger, public
+from actors.vpp_writer.ledger import BULK_MAX, Ledger, applied
 from actors.vpp_writer.names import NOTHING, Names
 from actors.vpp_writer.plan import Held, Plan
 from actors.vpp_writer.vpp_api import VppApi, VppGone
 from bus.peer import Peer
-from schemas.codec import fingerprint
+from schemas.codec import encode, fingerprint, generation_of
 from schemas.intents import Intent
-from schemas.statuses import Applied, Rejected
+from schemas.statuses import Rejected
 
+T = TypeVar("T")
 ROUNDS_MAX = 50  # of one turn; more would be a cycle of objects that undo one another, which is our bug
 
 
@@ -39,7 +41,7 @@ class Writer:
         self._littered = False  # may VPP hold objects that nobody knows of?
         self._unanswered = False  # is there one whose calls' outcome is unknown?
         self._ended: list[Record] = []  # to be noted
-        self._available_kinds: set[Kind[Any]] = set()
+        self._available: set[Kind[Any]] = set()
 
     @property
     def _names(self) -> Names:
@@ -77,11 +79,11 @@ class Writer:
                 ledger.hold_perhaps(key, Held(begun.owner, begun.intent, details or {}))
             else:
                 ledger.lose([key])
-                ledger.dirty.add(key)
+                ledger.touch((key,))
 
     async def turn(self) -> None:
         """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
-        for _ in range(ROUNDS_MAX + len(self._ledger.dirty) // BULK_MAX):
+        for _ in range(ROUNDS_MAX + self._ledger.dirty // BULK_MAX):
             if not await self.step():
                 return
 
@@ -110,9 +112,10 @@ class Writer:
         suspects = []
         for group in plan.writes:
             suspects += [key for key in group if key in ledger.suspects]
-            await self._write([key for key in group if key not in ledger.suspects])
+            await self._write(self._claimed(key for key in group if key not in ledger.suspects))
+        await self._write(plan.leaves)
         for key in suspects:  # alone: if VPP dies again, it is known of what
-            await self._write([key])
+            await self._write(self._claimed([key]))
         for group in plan.late:
             await self._delete([key for key in group if not ledger.needed(key)])
 
@@ -128,75 +131,128 @@ class Writer:
     def _in_place(self, old: Intent, new: Intent) -> bool:
         return type(old) is type(new) and kind_of(new).in_place(old, new, self._names)
 
-    def _jobs(self, done: Done) -> Jobs:
-        return Jobs(self._api, self._peer.counters, self._note, done)
+    def _batches(self, done: Done, all_done: Callable[[Sequence[str]], None]) -> Batches:
+        def noted(keys: Sequence[str]) -> None:
+            all_done(keys)
+            self._note_ended()
 
-    def _note(self, key: str, call: Call, took_s: float, reply: Any) -> None:
+        return Batches(self._api, self._peer.counters, self._noting, done, noted)
+
+    def _jobs(self, done: Done) -> Jobs:
+        def noted(key: str, result: Details | Exception) -> None:
+            done(key, result)
+            self._note_ended()
+
+        return Jobs(self._api, self._peer.counters, self._noting, noted)
+
+    @property
+    def _noting(self) -> Note | None:
+        """What tells taps of calls; None: nobody listens."""
+        return self._note if self._peer.tapped else None
+
+    def _note(self, key: str, call: Call, took_s: float, value: int) -> None:
         cause = self._ledger.causes.get(key, "")
-        self._peer.note("vpp-call", key, cause, took_s, message=call.message, retval=int(reply.retval))
+        self._peer.note("vpp-call", key, cause, took_s, message=call.message, retval=value)
 
     # --- objects of one rank
 
-    async def _write(self, keys: Sequence[str]) -> None:
+    def _claimed(self, keys: Iterable[str]) -> list[tuple[str, Claim]]:
+        claims = self._ledger.claims.counting
+        return [(key, claim) for key in keys if (claim := claims.get(key)) is not None]
+
+    async def _write(self, claimed: Sequence[tuple[str, Claim]]) -> None:
         """Makes these objects, or changes them."""
-        ledger, names = self._ledger, self._names
-        batches, work = Batches(self._api, self._peer.counters, self._note), list[tuple[str, Work]]()
-        begun: dict[str, tuple[Claim, Held | None]] = {}
-        for key in keys:
-            claim = ledger.claims.get(key)
-            if claim is None or ledger.missing(key, claim):
+        objects: dict[str, Held] = {}
+        generations: dict[str, int] = {}
+
+        def done(key: str, result: Details | Exception) -> None:
+            self._written(key, objects[key], generations[key], result)
+
+        def all_done(keys: Sequence[str]) -> None:
+            self._all_written(keys, objects, generations)
+
+        jobs, batches = self._jobs(done), self._batches(done, all_done)
+        async with self._ending(jobs, batches):
+            for some in _cut(claimed):
+                begun, work = self._prepared(some, batches)
+                objects |= begun
+                generations |= self._begin(begun)
+                for key, steps in work:
+                    jobs.start(key, steps)
+                await batches.send()
+
+    def _prepared(
+        self, claimed: Sequence[tuple[str, Claim]], batches: Batches
+    ) -> tuple[dict[str, Held], list[tuple[str, Work]]]:
+        """The objects that can be written now, and the work of those that do not go into `batches`."""
+        ledger, names, held_by = self._ledger, self._names, self._ledger.held
+        begun: dict[str, Held] = {}
+        work: list[tuple[str, Work]] = []
+        for key, claim in claimed:
+            owner, intent = claim
+            kind, held = KINDS[type(intent)], held_by.get(key)
+            if (needs := kind.needs(intent)) and not all(map(held_by.__contains__, needs)):
+                ledger.missing(key, claim)
                 continue
-            kind, held = kind_of(claim.intent), ledger.held.get(key)
-            if not self._available(kind, key, claim):
+            if kind not in self._available and not self._becomes_available(kind, key, claim):
                 continue
             known: Details | None = None
-            if held is None or key in ledger.unsure:
-                known = held.details if held is not None and kind.learns else None
-                known = known or kind.recognise(claim.intent, self._there)
-            try:
-                if known is None:
-                    call = kind.write_call(claim.intent, names)
-                    if call is not None:
-                        batches.add(key, call, _learner(kind, claim.intent))
-                        begun[key] = (claim, held)
-                        continue
-            except Later as later:
-                self._failed(key, claim, later)
-                continue
-            begun[key] = (claim, held)
-            if held is not None and key not in ledger.unsure:
-                work.append((key, kind.change(held.intent, claim.intent, names, held.details)))
+            if kind.learns and (held is None or key in ledger.unsure):
+                known = held.details if held is not None else None
+                known = known or kind.recognise(intent, self._there)
+            call: Call | None = None
+            if known is None:
+                try:
+                    call = kind.write_call(intent, names)
+                except Later as later:
+                    self._failed(key, claim, later)
+                    continue
+            begun[key] = Held(owner, intent)
+            if call is not None:
+                batches.add(key, call, _learner(kind, intent) if kind.learns else None)
+            elif held is not None and key not in ledger.unsure:
+                work.append((key, kind.change(held.intent, intent, names, held.details)))
             else:
-                work.append((key, kind.make(claim.intent, names, known)))
-        self._begin({key: Held(claim.owner, claim.intent) for key, (claim, _) in begun.items()})
-        await self._run(batches, work, lambda key, result: self._written(key, begun[key][0], result))
+                work.append((key, kind.make(intent, names, known)))
+        return begun, work
 
-    def _available(self, kind: Kind[Any], key: str, claim: Claim) -> bool:
-        if kind in self._available_kinds:
-            return True
+    def _becomes_available(self, kind: Kind[Any], key: str, claim: Claim) -> bool:
+        """Has this VPP all that the kind needs?"""
         lacking = [message for message in kind.messages if not self._api.has(message)]
         if lacking:
             reason = f"VPP lacks {', '.join(lacking)}"
             self._ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
             return False
-        self._available_kinds.add(kind)
+        self._available.add(kind)
         return True
 
-    def _written(self, key: str, claim: Claim, result: Details | Exception) -> None:
-        ledger = self._ledger
-        if isinstance(result, Never):
-            ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), str(result)))
-            held = ledger.held.get(key)
-            self._journal.note(Gone(key) if held is None else journal.done_of(key, held))
-        elif isinstance(result, Exception):
-            self._failed(key, claim, result)
+    def _written(self, key: str, held: Held, generation: int, result: Details | Exception) -> None:
+        ledger, owner = self._ledger, held.owner
+        if isinstance(result, Exception):
+            if isinstance(result, Never):
+                ledger.say(owner, key, Rejected(generation, str(result)))
+                before = ledger.held.get(key)
+                self._journal.note(Gone(key) if before is None else journal.done_of(key, before))
+            else:
+                self._failed(key, Claim(owner, held.intent), result)
         else:
-            held = Held(claim.owner, claim.intent, result)
+            if result is not NOTHING:
+                held = Held(owner, held.intent, result)
             ledger.hold(key, held)
             self._ended.append(journal.ended_of(key, held))
-            ledger.suspects.pop(key, None)
-            ledger.say(claim.owner, key, Applied(fingerprint(claim.intent), self.epoch, public(result)))
-        self.unknown.pop(key, None)
+            if ledger.suspects:
+                ledger.suspects.pop(key, None)
+            ledger.say(owner, key, applied(generation, self.epoch, result))
+        del self.unknown[key]
+
+    def _all_written(self, keys: Sequence[str], objects: Mapping[str, Held], generations: Mapping[str, int]) -> None:
+        """The same for many that have nothing to learn."""
+        self._ledger.hold_all({key: objects[key] for key in keys}, generations, self.epoch)
+        self._ended.append(AllEnded(list(keys)))
+        for key in keys:
+            del self.unknown[key]
+        for key in self._ledger.suspects.keys() & set(keys):
+            del self._ledger.suspects[key]
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
         self._peer.counters["vpp_errors_total"] += 1
@@ -213,27 +269,35 @@ class Writer:
     async def _delete(self, keys: Sequence[str]) -> None:
         """Takes these objects away."""
         ledger, names = self._ledger, self._names
-        batches, work = Batches(self._api, self._peer.counters, self._note), list[tuple[str, Work]]()
         going = {key: ledger.held[key] for key in keys}
-        self._begin(going)
-        gone = []
-        for key, held in going.items():
-            kind = kind_of(held.intent)
-            if any(need not in ledger.held for need in kind.needs(held.intent)):
-                gone.append(key)  # with what it needs
-                continue
-            try:
-                call = kind.delete_call(held.intent, names, held.details)
-            except Later as later:
-                self._deleted(key, held, later)
-                continue
-            if call is not None:
-                batches.add(key, call, None)
-            else:
-                work.append((key, kind.unmake(held.intent, names, held.details)))
-        for key in gone:
-            self._deleted(key, going[key], NOTHING)
-        await self._run(batches, work, lambda key, result: self._deleted(key, going[key], result))
+
+        def done(key: str, result: Details | Exception) -> None:
+            self._deleted(key, going[key], result)
+
+        def all_done(keys: Sequence[str]) -> None:
+            for key in keys:
+                self._deleted(key, going[key], NOTHING)
+
+        jobs, batches = self._jobs(done), self._batches(done, all_done)
+        async with self._ending(jobs, batches):
+            for some in _cut(keys):
+                self._begin({key: going[key] for key in some})
+                for key in some:
+                    held = going[key]
+                    kind = KINDS[type(held.intent)]
+                    if not all(map(ledger.held.__contains__, kind.needs(held.intent))):
+                        self._deleted(key, held, NOTHING)  # with what it needs
+                        continue
+                    try:
+                        call = kind.delete_call(held.intent, names, held.details)
+                    except Later as later:
+                        self._deleted(key, held, later)
+                        continue
+                    if call is not None:
+                        batches.add(key, call, None)
+                    else:
+                        jobs.start(key, kind.unmake(held.intent, names, held.details))
+                await batches.send()
 
     def _deleted(self, key: str, held: Held, result: Details | Exception) -> None:
         if isinstance(result, Exception):
@@ -243,25 +307,24 @@ class Writer:
             self._ledger.drop(key)
             self._ledger.retries.forget(key)
             self._ended.append(Gone(key))
-        self.unknown.pop(key, None)
+        del self.unknown[key]
 
-    def _begin(self, objects: Mapping[str, Held]) -> None:
+    def _begin(self, objects: Mapping[str, Held]) -> dict[str, int]:
+        """Notes that the objects' calls begin. Returns their intents' generations."""
         self.unknown.update(objects)
-        self._journal.note(*[journal.begin_of(key, held) for key, held in objects.items()])
+        encoded = [encode(held.intent) for held in objects.values()]
+        self._journal.note(*journal.begun(objects, encoded))
+        return dict(zip(objects, map(generation_of, encoded), strict=True))
 
-    async def _run(self, batches: Batches, work: Sequence[tuple[str, Work]], done: Done) -> None:
-        """Carries out all of it, whatever becomes of each. Raises VppGone when all that was answered is noted."""
-
-        def done_and_noted(key: str, result: Details | Exception) -> None:
-            done(key, result)
-            self._note_ended()
-
-        jobs = self._jobs(done_and_noted)
+    @asynccontextmanager
+    async def _ending(self, jobs: Jobs, batches: Batches) -> AsyncIterator[None]:
+        """All that was begun ends, whatever becomes of each. Raises VppGone when all that was answered is noted."""
         try:
-            for key, steps in work:
-                jobs.start(key, steps)
-            await jobs.end()
-            await batches.run(done, self._note_ended)
+            try:
+                yield
+            finally:
+                await jobs.end()
+                await batches.end()
         except BaseException:
             self._littered = True  # what the others have made may not be known to anybody
             raise
@@ -276,8 +339,14 @@ class Writer:
         self._journal.note(*ended)
 
 
-def _learner(kind: Kind[Any], intent: Intent) -> Callable[[Any], Details] | None:
-    return (lambda reply: kind.learn(intent, [reply])) if kind.learns else None
+def _learner(kind: Kind[Any], intent: Intent) -> Callable[[Any], Details]:
+    return lambda reply: kind.learn(intent, [reply])
+
+
+def _cut(objects: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many as make a batch at a time: VPP begins while the next are prepared."""
+    for first in range(0, len(objects), TOGETHER):
+        yield objects[first : first + TOGETHER]
 
 
 def _only(call: Call) -> Work:

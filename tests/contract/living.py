@@ -31,7 +31,7 @@ class Life:
         self.socket, self.directory, self.runner = socket, directory, runner
         self.ledger = Ledger()
         self.journal = Journal(directory / "journal")
-        self.peer: Any = SimpleNamespace(counters=Counter(), note=lambda *_, **__: None)
+        self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, note=lambda *_, **__: None)
         self.recalled = Recalled()
         self.api: VppApi | None = None
         self.writer: Writer | None = None
@@ -66,22 +66,22 @@ class Life:
         assert api is not None
         post, post_many, numbers = api.post, api.post_many, count()
 
-        def mortal(message: str, fields: Any, done: Any) -> None:
+        def mortal(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
             number = next(numbers)
             if number < call:
-                post(message, fields, done)
+                post(message, fields, done, prefix)
             elif number == call and answered:
-                post(message, fields, lambda _: done(Cut(message)))
+                post(message, fields, lambda _: done(Cut(message)), prefix)
             else:
                 done(Cut(message))
 
-        def mortal_many(message: str, bodies: Any, done: Any) -> None:
+        def mortal_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
             alive = [number for number, _ in zip(numbers, bodies, strict=False) if number < call + answered]
             cut = [Cut(message)] * (len(bodies) - len(alive))
             if alive and alive[-1] == call:
-                post_many(message, bodies[: len(alive)], lambda replies: done([*replies[:-1], Cut(message), *cut]))
+                post_many(message, bodies[: len(alive)], lambda got: done([*got[:-1], Cut(message), *cut]), plain=plain)
             elif alive:
-                post_many(message, bodies[: len(alive)], lambda replies: done([*replies, *cut]))
+                post_many(message, bodies[: len(alive)], lambda got: done([*got, *cut]), plain=plain)
             else:
                 done(cut)
 
@@ -91,7 +91,7 @@ class Life:
         """This is all that the owner wants; one turn."""
         rows = {intent.key: intent for intent in intents}
         assert len(rows) == len(intents), "two intents share a key"
-        self.ledger.dirty |= self.ledger.claims.replace(owner, rows)
+        self.ledger.touch(self.ledger.claims.replace(owner, rows))
         return self.turn()
 
     def turn(self) -> "Life":

@@ -97,18 +97,21 @@ class Raw:
         client = struct.pack(">I", self.client)
         ready = [frame[:18] + client + frame[22:] for frame in frames]
         began = time.monotonic()
-        sent = answered = 0
-        rest = b""
+        sent = answered = size = 0
+        data = bytearray()
         while answered < len(ready):
-            if (room := min(window - (sent - answered), len(ready) - sent)) > window // 2 or sent == answered:
+            room = min(window - (sent - answered), len(ready) - sent)
+            if room and (room >= window // 2 or sent + room == len(ready)):
                 self.socket.sendall(b"".join(ready[sent : sent + room]))
                 sent += room
-            rest, replies = self._frames(rest)
-            for reply in replies:
-                if REPLY.unpack_from(reply)[2] and not fine:
-                    raise BenchFailed(f"return value {REPLY.unpack_from(reply)[2]}")
-            answered += len(replies)
-        return len(ready) / (time.monotonic() - began)
+            data += self.socket.recv(READ_BYTES)
+            size = size or FRAME.size + FRAME.unpack_from(data)[1]  # all replies are of one length
+            answered = len(data) // size
+        took = time.monotonic() - began
+        for at in range(FRAME.size, len(data), size):
+            if (value := REPLY.unpack_from(data, at)[2]) and not fine:
+                raise BenchFailed(f"return value {value}")
+        return len(ready) / took
 
     def _frames(self, rest: bytes) -> tuple[bytes, list[bytes]]:
         data = rest + self.socket.recv(READ_BYTES)

@@ -104,6 +104,7 @@ def _papi(call: Any) -> tuple[str, dict[str, Any]]:
     """With all that vpp_papi insists on."""
     fields = dict(call.fields)
     if "route" in fields:
+        fields = call.fields.with_prefix(call.prefix)
         paths = [{**path, "n_labels": 0, "label_stack": NO_LABELS} for path in fields["route"]["paths"]]
         fields["route"] = {**fields["route"], "paths": paths}
     return call.message, fields

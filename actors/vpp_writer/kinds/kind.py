@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, ClassVar, Generic, TypeVar
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.names import Names
+from actors.vpp_writer.packing import address, prefix_of
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
@@ -152,9 +151,12 @@ def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
         raise Never(f"{field}: {error}") from None
 
 
-@lru_cache(maxsize=10_000)
 def version_of_address(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not an address."""
+    try:
+        return 6 if address(text)[0] else 4
+    except OSError:
+        pass
     try:
         return ip_address(text).version
     except ValueError as error:
@@ -163,17 +165,14 @@ def version_of_address(field: str, text: str) -> int:
 
 def version_of_prefix(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not a prefix, host bits included."""
-    host, _, length = text.partition("/")
     try:
-        if ":" in host:
-            version, bits, number = 6, 128 - int(length), int.from_bytes(inet_pton(AF_INET6, host))
-        else:
-            version, bits, number = 4, 32 - int(length), int.from_bytes(inet_pton(AF_INET, host))
+        is_ipv6, packed, length = prefix_of(text)
     except (ValueError, OSError):
         return _version_of_prefix(field, text)
-    if bits < 0 or number & ((1 << bits) - 1):
+    bits = (128 if is_ipv6 else 32) - length
+    if bits < 0 or (bits and int.from_bytes(packed) & ((1 << bits) - 1)):
         return _version_of_prefix(field, text)
-    return version
+    return 6 if is_ipv6 else 4
 
 
 def _version_of_prefix(field: str, text: str) -> int:

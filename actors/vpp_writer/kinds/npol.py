@@ -7,7 +7,6 @@ everything. So what is new is made before anything refers to it, and what is old
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
@@ -18,6 +17,7 @@ from actors.vpp_writer.kinds.kind import (
     Details,
     Kind,
     Work,
+    version_of_address,
     version_of_prefix,
     within,
 )
@@ -217,12 +217,12 @@ def _check_member(kind: str, member: str) -> None:
     """A set that changes has all but a few members of before: what was good is remembered."""
     try:
         if kind == "ip":
-            ip_address(member)
+            version_of_address("members", member)
         elif kind == "net":
-            ip_network(member)
+            version_of_prefix("members", member)
         else:
             address, protocol, port = member.split(",")
-            ip_address(address)
+            version_of_address("members", address)
             within("members: protocol", int(protocol), 0, 255)
             within("members: port", int(port), 0, 65535)
     except ValueError as error:

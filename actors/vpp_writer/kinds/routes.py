@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from ipaddress import ip_network
+from typing import Any
 
 from actors.vpp_writer.call import Call, Never
 from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, version_of_address, version_of_prefix, within
 from actors.vpp_writer.names import NONE, Names, table_needs
-from actors.vpp_writer.packing import Reused
+from actors.vpp_writer.packing import Shared
 from actors.vpp_writer.retvals import values
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
@@ -19,25 +20,21 @@ GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
 NOT_FINE: frozenset[int] = frozenset()
 
 
-def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> Reused:
+def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
-    return names.reused((one, version, table), lambda: _path(one, version, names, table))
-
-
-def _path(one: Path, version: int, names: Names, table: str) -> Reused:
     hop_version = version_of_hop(one) or version
     address = "ip4" if hop_version == 4 else "ip6"
     looked_up_in = one.table if one.table is not None else table
     direct = one.interface is not None
     nothing = one.interface is None and one.next_hop is None and one.table is None
-    return Reused(
-        sw_if_index=NONE if one.interface is None else names.interface(one.interface),
-        table_id=0 if direct or nothing else names.table(looked_up_in, version),
-        weight=one.weight,
-        type=UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
-        proto=PROTO[hop_version],
-        nh={"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
-    )
+    return {
+        "sw_if_index": NONE if one.interface is None else names.interface(one.interface),
+        "table_id": 0 if direct or nothing else names.table(looked_up_in, version),
+        "weight": one.weight,
+        "type": UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
+        "proto": PROTO[hop_version],
+        "nh": {"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
+    }
 
 
 def version_of_hop(one: Path) -> int | None:
@@ -118,15 +115,20 @@ class RouteKind(Kind[Route]):
         return [self._call(intent, names, False, GONE)]
 
     def _call(self, intent: Route, names: Names, add: bool, fine: frozenset[int]) -> Call:
-        version, table = _version(intent), intent.table
-        paths = [path(one, version, names, table) for one in intent.paths]
-        route = {
-            "table_id": names.table(table, version),
-            "prefix": intent.prefix,
-            "n_paths": len(paths),
-            "paths": paths,
-        }
-        return Call("ip_route_add_del", {"is_add": add, "route": route}, fine)
+        table, paths = intent.table, intent.paths
+        version = 6 if ":" in intent.prefix else 4
+        shared = names.reused((add, table, paths, version), lambda: _shared(add, table, paths, version, names))
+        return Call("ip_route_add_del", shared, fine, prefix=intent.prefix)
+
+
+def _shared(add: bool, table: str, paths: tuple[Path, ...], version: int, names: Names) -> Shared:
+    """What routes through the same paths have in common."""
+    route = {
+        "table_id": names.table(table, version),
+        "n_paths": len(paths),
+        "paths": [path(one, version, names, table) for one in paths],
+    }
+    return Shared("route", {"is_add": add, "route": route})
 
 
 def _version(intent: Route) -> int:

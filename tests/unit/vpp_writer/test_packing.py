@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer import definitions
-from actors.vpp_writer.packing import HEAD, Reused, compiled
+from actors.vpp_writer.packing import HEAD, Shared, Stamp, compiled
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.unions import Member
 
@@ -126,11 +126,11 @@ def test_a_missing_fixed_list_is_zeros() -> None:
     assert compiled(ROUTE)(route(n_paths=1, paths=[PATH])) == by_papi(ROUTE, whole)
 
 
-def test_a_reused_structure_is_packed_once_and_as_before() -> None:
-    pack, path = compiled(ROUTE), Reused(PATH)
-    assert pack(route(n_paths=1, paths=[path])) == pack(route(n_paths=1, paths=[PATH]))
-    path["sw_if_index"] = 6
-    assert pack(route(n_paths=1, paths=[path])) == pack(route(n_paths=1, paths=[PATH]))
+@pytest.mark.parametrize("prefix", ["0.0.0.0/0", "10.1.2.0/24", "255.255.255.255/32", "::/0", "fd00::1/128"])
+def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> None:
+    pack = compiled(ROUTE)
+    shared = Shared("route", {"is_add": True, "route": {"table_id": 2, "n_paths": 1, "paths": [PATH]}})
+    assert Stamp(pack, shared).packed(prefix) == pack(route(n_paths=1, paths=[PATH], prefix=prefix))
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ class Model:
                     done += 1
             for group in plan.writes:
                 done += sum(self._write(key) for key in group)
+            done += sum(self._write(key) for key, _ in plan.leaves)
         return done
 
     def _delete(self, key: str) -> None:
@@ -88,7 +89,7 @@ class Model:
 
     def want(self, intents: Iterable[Intent], owner: str = "guard") -> int:
         rows = {intent.key: intent for intent in intents}
-        self.ledger.dirty |= self.ledger.claims.replace(owner, rows)
+        self.ledger.touch(self.ledger.claims.replace(owner, rows))
         return self.turn()
 
     def held(self) -> dict[str, Intent]:
