@@ -5,6 +5,7 @@ makes a new `VERSION`, and a message of another version is refused by name. Gold
 `schemas/samples/` pin the bytes.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -202,15 +203,20 @@ def unpack(data: bytes) -> Any:
     return message
 
 
-def parts(rows: list[Row]) -> list[list[Row]]:
+def parts(rows: Iterable[Row]) -> list[list[Row]]:
     """`rows` cut into parts of bounded size; one empty part if there are none."""
-    cut: list[list[Row]] = [[]]
+    return [some for some, _ in in_parts(rows)]
+
+
+def in_parts(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
+    """The same one after another, as they are asked for: (rows, is it the last part)."""
+    part: list[Row] = []
     size = 0
     for row in rows:
         weight = len(row.key) + (len(row.value) if row.value is not None else 0)
-        if cut[-1] and (len(cut[-1]) >= PART_ROWS_MAX or size + weight > PART_BYTES_MAX):
-            cut.append([])
-            size = 0
-        cut[-1].append(row)
+        if part and (len(part) >= PART_ROWS_MAX or size + weight > PART_BYTES_MAX):
+            yield part, False
+            part, size = [], 0
+        part.append(row)
         size += weight
-    return cut
+    yield part, True

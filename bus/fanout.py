@@ -23,13 +23,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, pack, parts
+from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, in_parts, pack
 from bus.ledger import Ledger
 
-WINDOW_BYTES = 4 << 20
+WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
 PASSING_PREFIX = "tool-"  # clients that come and go: taps, tools, people
 KEYS_WAITING_MAX = 100_000
+FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
 IDLE_FRAMES_MAX = 20  # for a passing hearer at a time: others may have come meanwhile
 LATER_BYTES_MAX = 32 << 20
 BUSY_BYTES = 64 << 10
@@ -53,9 +54,10 @@ class _Hearer:
     heard: int = 0
     read_at: float = 0.0  # when it read last, or had nothing to read
     cut: str = ""  # why it is cut off
-    waiting: "OrderedDict[StreamName, set[str] | None]" = field(default_factory=OrderedDict)  # keys; None: all
+    waiting: "OrderedDict[StreamName, dict[str, None] | None]" = field(default_factory=OrderedDict)  # keys; None: all
     fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
     sending: Iterator[Message] | None = None
+    sending_of: StreamName = ("", "")
     later: "deque[bytes]" = field(default_factory=deque)  # for a passing one, when there is time
     later_bytes: int = 0
     at: dict[StreamName, tuple[int, int]] = field(default_factory=dict)  # (session, seq) that it was sent last
@@ -236,8 +238,9 @@ class Fanout:
     def _wait(self, hearer: _Hearer, name: StreamName, whole: list[Rows]) -> None:
         if whole[0].full:
             hearer.waiting[name] = None
-        elif (keys := hearer.waiting.setdefault(name, set())) is not None:
-            keys.update(row.key for part in whole for row in part.rows)
+        elif (keys := hearer.waiting.setdefault(name, {})) is not None:
+            for part in whole:
+                keys.update(dict.fromkeys([row.key for row in part.rows]))
             if sum(len(some) for some in hearer.waiting.values() if some) > KEYS_WAITING_MAX:
                 self._cut(hearer, f"more than {KEYS_WAITING_MAX} changed rows wait for it to read")
 
@@ -258,10 +261,11 @@ class Fanout:
     def _pump(self, hearer: _Hearer) -> Iterator[Frame]:
         """As much of what waits as there is room for; half of the window stays free for what is new."""
         while not hearer.cut and hearer.unread < WINDOW_BYTES // 2:
-            hearer.sending = hearer.sending or self._next(hearer)
-            if hearer.sending is None:
-                return
-            message = next(hearer.sending, None)
+            if (message := self._between(hearer)) is None:
+                hearer.sending = hearer.sending or self._next(hearer)
+                if hearer.sending is None:
+                    return
+                message = next(hearer.sending, None)
             if message is None:
                 hearer.sending = None
                 continue
@@ -269,44 +273,57 @@ class Fanout:
             self._count(hearer, data)
             yield Frame(hearer.identity, data)
 
+    def _between(self, hearer: _Hearer) -> Message | None:
+        """A few rows of another stream, that do not wait until a large one has been sent."""
+        if hearer.sending is None or len(hearer.waiting) < 1 + (hearer.sending_of in hearer.waiting):
+            return None
+        for name, keys in hearer.waiting.items():
+            (session, since), at = hearer.at.get(name, (0, 0)), self._ledger.at(*name)
+            if name == hearer.sending_of or keys is None or len(keys) > FEW_ROWS or session != at[0]:
+                continue
+            changes = list(self._changes(name, keys, since))
+            if len(changes) == 1:  # parts of one checkpoint stay together
+                del hearer.waiting[name]
+                hearer.at[name] = at
+                self._counters["caught_up"] += 1
+                return changes[0]
+        return None
+
     def _next(self, hearer: _Hearer) -> Iterator[Message] | None:
         """What it is sent next: what it asked for before what it may hear anyway."""
         while hearer.fetches:
             name, _ = hearer.fetches.popitem(last=False)
             hearer.waiting.pop(name, None)
-            hearer.at[name] = self._ledger.at(*name)
+            hearer.at[name], hearer.sending_of = self._ledger.at(*name), name
             self._counters["snapshots"] += 1
             return self._ledger.snapshot(*name)
         while hearer.waiting:
             name, keys = hearer.waiting.popitem(last=False)
-            since, at = hearer.at.get(name, (0, 0)), self._ledger.at(*name)
-            if keys is not None and since[0] != at[0]:
+            if keys is not None and hearer.at.get(name, (0, 0))[0] != self._ledger.at(*name)[0]:
                 continue  # it has never been told of this stream: it asks when the beacon speaks of it
-            hearer.at[name] = at
+            since = hearer.at.get(name, (0, 0))[1]
+            hearer.at[name], hearer.sending_of = self._ledger.at(*name), name
             self._counters["caught_up"] += 1
-            return iter(self._changes(name, keys, since[1]))
+            return self._changes(name, keys, since)
         return None
 
-    def _changes(self, name: StreamName, keys: set[str] | None, since: int) -> list[Message]:
-        """One checkpoint of these rows, or of all, as they are now."""
+    def _changes(self, name: StreamName, keys: dict[str, None] | None, since: int) -> Iterator[Message]:
+        """One checkpoint of these rows, or of all, as they are now, though it is made as it is sent."""
         rows, (session, seq) = self._ledger.streams[name].rows, self._ledger.at(*name)
-        told = rows if keys is None else sorted(keys)
-        now = [Row(key, held.value, held.cause) if (held := rows.get(key)) else Row(key) for key in told]
-        cut = parts(now)
-        return [
-            Rows(
+        now = list(rows.items()) if keys is None else [(key, rows.get(key)) for key in keys]
+        told = (Row(key, held.value, held.cause) if held else Row(key) for key, held in now)
+        for number, (some, last) in enumerate(in_parts(told)):
+            yield Rows(
                 sender=name[1],
                 word=name[0],
                 session=session,
                 seq=seq,
                 since=0 if keys is None else since,
                 part=number,
-                last=number == len(cut) - 1,
+                last=last,
                 full=keys is None,
                 rows=some,
             )
-            for number, some in enumerate(cut)
-        ]
 
     @staticmethod
     def _count(hearer: _Hearer, data: bytes) -> None:

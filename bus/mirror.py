@@ -4,7 +4,8 @@ Subscribe first, ask for a snapshot, drop what is older (ZeroMQ guide, the Clone
 snapshot is awaited, parts are kept; what overflows is found again by the next beacon.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -24,12 +25,48 @@ class RowChange(Struct, frozen=True, gc=False):
     before: bytes | None = None
 
 
-class Mirror:
-    """A copy of one stream, always equal to one whole checkpoint of the publisher."""
+C = TypeVar("C")
+Make = Callable[[str, bytes | None, str, bytes | None], C | None]  # of RowChange's fields; None: nobody can read it
 
-    def __init__(self) -> None:
+
+class _Staged(Generic[C]):
+    """What the parts of a checkpoint bring, worked out as they come: a large one costs little when it is whole."""
+
+    def __init__(self, make: Make[C]) -> None:
+        self.rows: dict[str, Held] = {}
+        self.gone: set[str] = set()
+        self.changes: list[C] = []
+        self._make = make
+
+    def take(self, part: Rows, before: dict[str, Held]) -> None:
+        """One more part, upon the rows as they were before the checkpoint."""
+        rows, gone = self.rows, self.gone
+        for row in part.rows:
+            key, value, cause = row.key, row.value, row.cause
+            old = before.get(key)
+            if value is not None:
+                rows[key] = Held(value, cause)
+                if old is None or old.value != value:
+                    self.change(key, value, cause, old.value if old is not None else None)
+            elif old is not None and not part.full:
+                gone.add(key)
+                self.change(key, None, cause, old.value)
+
+    def change(self, key: str, value: bytes | None, cause: str, before: bytes | None) -> None:
+        """One row is different."""
+        change = self._make(key, value, cause, before)
+        if change is not None:
+            self.changes.append(change)
+
+
+class Mirror(Generic[C]):
+    """A copy of one stream, always equal to one whole checkpoint of the publisher. `make`: what a change is told as."""
+
+    def __init__(self, make: Make[C]) -> None:
+        self._make = make
         self.stream = Stream()
         self._assembly = Assembly()
+        self._staged = _Staged(self._make)
         self._awaiting = False
         self._asked_at = float("-inf")
         self._kept: list[Rows] = []
@@ -41,7 +78,7 @@ class Mirror:
         """Has a complete load been heard?"""
         return self.stream.session != 0
 
-    def feed(self, message: Rows) -> list[RowChange]:
+    def feed(self, message: Rows) -> list[C]:
         """A part from the fan-out. A gap sets the wish for a snapshot (`fetch_due`)."""
         if self._awaiting and not message.full:
             if len(self._kept) < KEPT_PARTS_MAX:
@@ -49,7 +86,7 @@ class Mirror:
             return []
         return self._place(message)
 
-    def _place(self, message: Rows) -> list[RowChange]:
+    def _place(self, message: Rows) -> list[C]:
         if self.stream.known(message):
             return []
         try:
@@ -59,20 +96,27 @@ class Mirror:
         except Gap:
             self._miss()
             return []
-        return self._commit(checkpoint) if checkpoint else []
+        if message.part == 0:
+            self._staged = _Staged(self._make)
+        self._staged.take(message, self.stream.rows)
+        return self._commit(message) if checkpoint else []
 
-    def _commit(self, checkpoint: list[Rows]) -> list[RowChange]:
-        before = dict(self.stream.rows) if checkpoint[0].full else None
-        old = self.stream.rows
-        if before is None:
-            touched = [row for part in checkpoint for row in part.rows]
-            before = {row.key: old[row.key] for row in touched if row.key in old}
-            causes = {row.key: row.cause for row in touched}
-            self.stream.apply(checkpoint)
-            return _changes(before, {k: self.stream.rows[k] for k in causes if k in self.stream.rows}, causes)
-        self.stream.apply(checkpoint)
-        self._awaiting = False
-        return _changes(before, self.stream.rows, {})
+    def _commit(self, message: Rows) -> list[C]:
+        """The checkpoint of this last part counts. Returns what is different now."""
+        stream, staged = self.stream, self._staged
+        if message.full:
+            self._awaiting = False
+            for key, old in stream.rows.items():
+                if key not in staged.rows:
+                    staged.change(key, None, "", old.value)
+            stream.rows = staged.rows
+        else:
+            stream.rows.update(staged.rows)
+            for key in staged.gone:
+                del stream.rows[key]
+        stream.session, stream.seq = message.session, message.seq
+        self._staged = _Staged(self._make)
+        return staged.changes
 
     def _miss(self) -> None:
         self.gaps += 1
@@ -98,7 +142,7 @@ class Mirror:
         self._snapshot = []
         return True
 
-    def take_snapshot(self, message: Snapshot) -> list[RowChange]:
+    def take_snapshot(self, message: Snapshot) -> list[C]:
         """A part of the snapshot that was asked for."""
         if not self._awaiting or message.part != len(self._snapshot):
             return []
@@ -110,24 +154,26 @@ class Mirror:
             return []  # the broker does not know the stream (yet): keep what we have
         return self._replace(whole)
 
-    def _replace(self, whole: list[Snapshot]) -> list[RowChange]:
+    def _replace(self, whole: list[Snapshot]) -> list[C]:
         before, last = self.stream.rows, whole[-1]
         rows = {r.key: Held(r.value, r.cause) for s in whole for r in s.rows if r.value is not None}
         self.stream = Stream(last.session, last.seq, rows)
         self._awaiting, self._assembly = False, Assembly()
         kept, self._kept = self._kept, []
-        changes = {c.key: c for c in _changes(before, rows, {})}
+        changes = self._differences(before, rows)
         for message in kept:
             if self._awaiting:
                 break
-            changes |= {c.key: c for c in self._place(message)}
-        return list(changes.values())
+            changes += self._place(message)
+        return changes
 
-
-def _changes(before: dict[str, Held], after: dict[str, Held], causes: dict[str, str]) -> list[RowChange]:
-    gone: Iterable[str] = (key for key in before if key not in after)
-    return [RowChange(key, None, causes.get(key, ""), before[key].value) for key in gone] + [
-        RowChange(key, held.value, held.cause, old.value if old else None)
-        for key, held in after.items()
-        if (old := before.get(key)) is None or old.value != held.value
-    ]
+    def _differences(self, before: dict[str, Held], after: dict[str, Held]) -> list[C]:
+        staged = _Staged(self._make)
+        for key, old in before.items():
+            if key not in after:
+                staged.change(key, None, "", old.value)
+        for key, held in after.items():
+            was = before.get(key)
+            if was is None or was.value != held.value:
+                staged.change(key, held.value, held.cause, was.value if was is not None else None)
+        return staged.changes

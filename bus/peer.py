@@ -9,8 +9,10 @@ import contextlib
 import os
 import time
 import uuid
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,7 +40,7 @@ from bus.envelope import (
     pack,
     unpack,
 )
-from bus.mirror import Mirror, RowChange
+from bus.mirror import Mirror
 from bus.outbox import Outbox
 from bus.sockets import ClientSockets, local
 from schemas import codec
@@ -49,7 +51,9 @@ from schemas.topics import WORDS
 HELLO_EVERY_S = 0.5
 TICK_S = 0.1
 BATCH_EVENTS_MAX = 10_000
-TELL_HEARD_BYTES = 256 << 10
+TELL_HEARD_BYTES = 128 << 10
+READ_S_MAX = 0.005  # in one turn of the loop
+SYNCED = "\0synced"  # no key of a row
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -100,10 +104,12 @@ class Peer:
         self.tapped = False  # does anybody listen to notes?
         self.last_malformed = ""
         self._directory = directory
-        self._mirrors: dict[tuple[str, str], Mirror] = {}
+        self._mirrors: dict[tuple[str, str], Mirror[Change]] = {}
         self._values: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+        self._synced: set[tuple[str, str]] = set()
+        self._turn_ends = 0.0
         self._wanted_words: dict[str, set[str | None]] = {}
-        self._events: OrderedDict[tuple[str, str, str], Change | Synced] = OrderedDict()
+        self._events: defaultdict[tuple[str, str], dict[str, Change | Synced]] = defaultdict(dict)  # by stream and key
         self._has_events = asyncio.Event()
         self._outboxes: dict[str, Outbox] = {}
         self._said: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # what was published last, and its bytes
@@ -148,15 +154,20 @@ class Peer:
     def _listen(self) -> Listen:
         return Listen(words=tuple(sorted(self._wanted_words)))
 
-    async def changes(self, timeout_s: float | None = None) -> list[Change | Synced]:
+    async def changes(self, timeout_s: float | None = None, at_most: int = BATCH_EVENTS_MAX) -> list[Change | Synced]:
         """What has changed since the last call: at least one event, or [] at the timeout."""
         # Not wait_for: in Python 3.11 it may swallow a cancellation that comes with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._has_events.wait()
         batch: list[Change | Synced] = []
-        while self._events and len(batch) < BATCH_EVENTS_MAX:
-            batch.append(self._events.popitem(last=False)[1])
+        pending = sorted(self._events.items(), key=lambda item: len(item[1]))
+        for number, (stream, events) in enumerate(pending):  # a long one does not keep a short one waiting
+            share = (at_most - len(batch)) // (len(pending) - number)
+            keys = list(islice(events, share))
+            batch += [events.pop(key) for key in keys]
+            if not events:
+                del self._events[stream]
         if not self._events:
             self._has_events.clear()
         return batch
@@ -175,42 +186,58 @@ class Peer:
 
     def in_sync(self, word: str, owner: str) -> bool:
         """Has the stream's first complete load been heard?"""
-        mirror = self._mirrors.get((word, owner))
-        return mirror is not None and mirror.in_sync
+        return (word, owner) in self._synced
 
-    def _mirror(self, word: str, owner: str) -> Mirror:
-        return self._mirrors.setdefault((word, owner), Mirror())
+    def _mirror(self, word: str, owner: str) -> Mirror[Change]:
+        mirror = self._mirrors.get((word, owner))
+        if mirror is None:
+            mirror = self._mirrors[(word, owner)] = Mirror(partial(self._changed, word, owner))
+        return mirror
 
     def _hears(self, word: str, owner: str) -> bool:
         owners = self._wanted_words.get(word, ())
         return owner in owners or None in owners
 
-    def _feed(self, word: str, owner: str, step: Callable[[Mirror], list[RowChange]]) -> None:
+    def _feed(self, word: str, owner: str, step: Callable[[Mirror[Change]], list[Change]]) -> None:
         """Lets the stream's mirror take a step and queues what changed."""
         mirror = self._mirror(word, owner)
-        was_in_sync = mirror.in_sync
-        for change in step(mirror):
-            self._take(word, owner, change)
+        changes = step(mirror)
         self.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
-        if mirror.in_sync and not was_in_sync:
-            self._events[(word, owner, "\0synced")] = Synced(word, owner)
+        self._take(word, owner, changes)
+        if mirror.in_sync and (word, owner) not in self._synced:
+            self._synced.add((word, owner))
+            self._events[(word, owner)][SYNCED] = Synced(word, owner)
         if self._events:
             self._has_events.set()
 
-    def _take(self, word: str, owner: str, change: RowChange) -> None:
-        values = self._values[(word, owner)]
-        if change.value is None:
-            value = None
-            values.pop(change.key, None)
-        else:
-            try:
-                value = values[change.key] = codec.decode(word, change.key, change.value)
-            except Malformed as error:
-                self._malformed(str(error))
-                return
-        name = (word, owner, change.key)
-        self._events.pop(name, None)
-        self._events[name] = Change(word, owner, change.key, value, change.cause)
+    def _changed(
+        self, word: str, owner: str, key: str, value: bytes | None, cause: str, _before: bytes | None = None
+    ) -> Change | None:
+        """What a row says now; None for what cannot be read."""
+        try:
+            return Change(word, owner, key, None if value is None else codec.decode(word, key, value), cause)
+        except Malformed as error:
+            self._malformed(str(error))
+            return None
+
+    def _take(self, word: str, owner: str, changes: list[Change]) -> None:
+        if not changes:
+            return
+        values, events = self._values[(word, owner)], self._events[(word, owner)]
+        for change in changes:
+            key = change.key
+            if change.value is None:
+                values.pop(key, None)
+            else:
+                values[key] = change.value
+            events.pop(key, None)
+            events[key] = change
+
+    async def _give_way(self) -> None:
+        """Lets others have their turn: receiving what is there does not."""
+        if time.monotonic() > self._turn_ends:
+            await asyncio.sleep(0)
+            self._turn_ends = time.monotonic() + READ_S_MAX
 
     def _malformed(self, why: str) -> None:
         self.counters["malformed_messages"] += 1
@@ -361,6 +388,7 @@ class Peer:
             data = await self._sockets.receive()
             self._heard += len(data) + FRAME_BYTES
             self._read(data)
+            await self._give_way()
             if self._heard - self._told_heard > TELL_HEARD_BYTES:
                 await self._tell_heard()
 

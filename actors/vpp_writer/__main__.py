@@ -8,6 +8,7 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from actors.vpp_writer import collector, journal
 from actors.vpp_writer.call import NoAnswer
@@ -25,8 +26,20 @@ from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
 IDLE_TURN_S = 0.5
+HEARD_MAX = 1000  # changes between two plans
 RETRY_TURN_S = 0.1
+LOG_EVERY_S = 1.0
 SPEAK_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
+
+
+@dataclass
+class Burst:
+    """Turns that follow one another, for the log."""
+
+    began: float = 0.0
+    turns: int = 0
+    written: int = 0
+    said: int = 0
 
 
 class Process:
@@ -40,6 +53,7 @@ class Process:
         self.recalled = Recalled()
         self.synced: set[str] = set()
         self.spoken = False
+        self.burst = Burst()
         self.why = "VPP: not reached yet"
         self.fresh: set[str] | None = None  # keys of what was heard since all were said to wait; None: say it of all
         self.api: VppApi | None = None
@@ -95,24 +109,40 @@ class Process:
             await api.close()
 
     async def _turn(self, writer: Writer) -> None:
-        started, writes = time.monotonic(), self.peer.counters["vpp_writes_total"]
+        writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         self.recalled.life = self.recalled.life and journal.Life(
             writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
         )
-        said = self._speak()
-        written = self.peer.counters["vpp_writes_total"] - writes
-        if written or said:
-            took_ms = (time.monotonic() - started) * 1000
-            self.log.info("turn", writes=written, statuses=said, **self.ledger.count(), took_ms=took_ms)
+        self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._speak(), more=more)
         if more:
             await self._hear(0)
         else:
             await self._hear(RETRY_TURN_S if self.ledger.failing else IDLE_TURN_S)
 
+    def _log_turn(self, written: int, said: int, *, more: bool) -> None:
+        """One line for all turns of a burst, or for each second of it."""
+        now = time.monotonic()
+        if not self.burst.turns:
+            self.burst.began = now
+        self.burst.turns += bool(written or said)
+        self.burst.written += written
+        self.burst.said += said
+        if self.burst.turns and (not more or now - self.burst.began > LOG_EVERY_S):
+            took_ms = (now - self.burst.began) * 1000
+            self.log.info(
+                "turn",
+                turns=self.burst.turns,
+                writes=self.burst.written,
+                statuses=self.burst.said,
+                **self.ledger.count(),
+                took_ms=took_ms,
+            )
+            self.burst = Burst()
+
     async def _hear(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
-        events = await self.peer.changes(wait_s)
+        events = await self.peer.changes(wait_s, HEARD_MAX)
         self.peer.progress += 1
         for event in events:
             if event.word != INTENT:

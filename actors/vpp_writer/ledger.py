@@ -22,7 +22,7 @@ from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
 STATES = (Pending, Applied, Failed, Rejected)
 LEAVES = ("route/", "translation/")  # how the keys of those begin that are many, and that no other object hangs on
-BULK_MAX = 1000  # of these in one plan: what is more urgent comes between
+BULK_MAX = 500  # of these in one plan: what is more urgent comes between
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 

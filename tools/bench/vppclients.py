@@ -62,7 +62,7 @@ class Plain:
 
 async def async_rate(path: Path, calls: Calls) -> float:
     """Calls a second of vpp_papi's asynchronous client, many at a time."""
-    client: Any = vpp_papi_async.VPPApiClient(server_address=str(path))
+    client: Any = vpp_papi_async.VPPApiClient(server_address=str(path))  # type: ignore[no-untyped-call]
     if await client.connect("bench-async", asyncio.Queue()):
         raise BenchFailed("vpp_papi's asynchronous client does not connect")
     began = time.monotonic()

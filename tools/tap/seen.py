@@ -40,7 +40,7 @@ class Observer:
     """What has been heard so far, and what each frame adds."""
 
     def __init__(self) -> None:
-        self.mirrors: dict[StreamName, Mirror] = {}
+        self.mirrors: dict[StreamName, Mirror[RowChange]] = {}
         self.heads: dict[StreamName, Head] = {}
         self.bytes: dict[StreamName, int] = {}
         self.malformed = 0
@@ -110,9 +110,9 @@ class Observer:
         """How often it has missed something and asked for the whole."""
         return sum(mirror.gaps for mirror in self.mirrors.values())
 
-    def _mirror(self, name: StreamName) -> Mirror:
+    def _mirror(self, name: StreamName) -> Mirror[RowChange]:
         if name not in self.mirrors:
-            self.mirrors[name] = Mirror()
+            self.mirrors[name] = Mirror(RowChange)
             self.mirrors[name].want()
         return self.mirrors[name]
 

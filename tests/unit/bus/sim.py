@@ -24,7 +24,7 @@ from bus.envelope import (
     pack,
     unpack,
 )
-from bus.mirror import Mirror
+from bus.mirror import Mirror, RowChange
 from bus.outbox import Outbox
 
 STEP_S = 0.1
@@ -166,7 +166,7 @@ class Hearer(Client):
     def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]]) -> None:
         super().__init__(wire, name)
         self.histories = histories
-        self.mirrors = {owner: Mirror() for owner in histories}
+        self.mirrors = {owner: Mirror(RowChange) for owner in histories}
         for mirror in self.mirrors.values():
             mirror.want()
 

@@ -9,7 +9,7 @@ from bus import fanout
 from bus.envelope import FRAME_BYTES, Beacon, Row, Rows, Snapshot, pack, parts, unpack
 from bus.fanout import WINDOW_BYTES, Fanout, Frame
 from bus.ledger import Ledger
-from bus.mirror import Mirror
+from bus.mirror import Mirror, RowChange
 
 HEARER = b"routing:1"
 WORD, OWNER = "node", "kube-watch"
@@ -21,7 +21,7 @@ class World:
     def __init__(self) -> None:
         self.ledger, self.counters = Ledger(), Counter[str]()
         self.fanout = Fanout(self.ledger, self.counters)
-        self.mirror = Mirror()
+        self.mirror = Mirror(RowChange)
         self.pipe: list[Frame] = []
         self.rows: dict[str, bytes] = {}
         self.seq, self.read_bytes, self.now = 0, 0, 0.0
@@ -58,7 +58,7 @@ class World:
             self.read_bytes += len(data) + FRAME_BYTES
             message = unpack(data)
             match message:
-                case Rows():
+                case Rows() if message.word == WORD:
                     self.mirror.feed(message)
                 case Snapshot():
                     self.mirror.take_snapshot(message)
@@ -185,6 +185,24 @@ def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() ->
     assert world.view == world.rows
 
 
+def test_a_few_rows_of_one_stream_do_not_wait_for_a_large_checkpoint_of_another() -> None:
+    world = World()
+    world.fanout.listen(HEARER, [WORD, "pod"])
+    small = Rows(sender="cni", word="pod", session=1, seq=1, full=True, rows=[Row("p", b"1")])
+    world.take(world.fanout.checkpoint(world.ledger.take(small)))
+    world.say(large(20_000), full=True)
+    world.read(2)
+    change = Rows(sender="cni", word="pod", session=1, seq=2, rows=[Row("p", b"2")])
+    world.take(world.fanout.checkpoint(world.ledger.take(change)))
+    assert world.pipe, "the large one is on its way"
+    words = []
+    while world.pipe:
+        words.append(unpack(world.pipe[0].data).word)
+        world.read(1)
+    assert words.index("pod") < len(words) - 10, "it came between the parts"
+    assert world.view == world.rows
+
+
 def test_a_restarted_hearer_does_not_inherit_what_its_earlier_life_had_not_read() -> None:
     world = World()
     world.say(large(1000), full=True)
@@ -205,7 +223,7 @@ def tapped() -> tuple[World, Mirror]:
     world = World()
     world.fanout.here(TAP, "tool-tap-1", 0.0)
     world.fanout.listen(TAP, [WORD])
-    return world, Mirror()
+    return world, Mirror(RowChange)
 
 
 def told(frames: Iterable[Frame], mirror: Mirror) -> int:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bus.envelope import Credit, Rows
 from bus.ledger import Ledger, Refused
-from bus.mirror import Mirror
+from bus.mirror import Mirror, RowChange
 from bus.outbox import Outbox
 
 WORD, OWNER = "node", "kube-watch"
@@ -20,7 +20,7 @@ class World:
         self.session = 1
         self.outbox = Outbox(OWNER, WORD)
         self.ledger = Ledger()
-        self.mirror = Mirror()
+        self.mirror = Mirror(RowChange)
         self.now = 0.0
         self.seen: list[dict[str, bytes]] = [{}]  # every whole state that the publisher ever had
         self.wire: deque[Rows] = deque()

@@ -1,0 +1,44 @@
+"""The other end of the writer benchmark: `python -m tools.bench.writerwork BUS ROUTES` says as routing, in a process of
+its own, that it wants so many routes, once a line on standard input begins it, and tells when all are applied."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from bus.peer import Change, Peer
+from schemas.statuses import Applied
+from schemas.topics import status_word
+from tools.bench import writerload
+
+OWNER = "routing"
+
+
+def _tell(**values: float | bool) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+async def _main(bus: Path, count: int) -> None:
+    async with Peer(OWNER, bus) as peer:
+        peer.subscribe(status_word(OWNER), "vpp-writer")
+        rows = {intent.key: intent for intent in writerload.routes(count).intents}
+        while peer.broker_session is None:
+            await peer.changes(0.05)
+        peer.publish("intent", {})
+        _tell(ready=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        left, began = set(rows), time.monotonic()
+        peer.publish("intent", rows)
+        while left:
+            events = await peer.changes(1.0)
+            left -= {e.key for e in events if isinstance(e, Change) and isinstance(e.value, Applied)}
+        _tell(seconds=time.monotonic() - began)
+        await asyncio.to_thread(sys.stdin.readline)
+        peer.publish("intent", {})
+        await peer.flushed(60.0)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1]), int(sys.argv[2])))
