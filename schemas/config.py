@@ -130,6 +130,7 @@ class NodeConfig:
     felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
     stuck_restart_s: float = 0.0
+    readback_s: float = 60.0
     tap_address: str = ""
     tap_keys: Path = Path("/etc/vppd/tap")
 
@@ -232,6 +233,7 @@ VARIABLES = (
     Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     Variable("VPPD_STUCK_RESTART", "stuck_restart_s", _seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
+    Variable("VPPD_READBACK", "readback_s", _seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
     Variable("VPPD_TAP_LISTEN", "tap_address", _tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
     Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),

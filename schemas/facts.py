@@ -73,6 +73,7 @@ class VppEpoch(Fact, frozen=True):
     epoch: int = 0  # counts lives of VPP; a new epoch is an empty VPP
     pid: int = 0  # process id; 0: not connected
     version: str = ""  # as VPP says it
+    unavailable: tuple[str, ...] = ()  # kinds of intents that this VPP cannot hold: it lacks their messages
 
 
 class Uplink(Fact, frozen=True):

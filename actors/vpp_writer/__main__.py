@@ -7,6 +7,7 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from actors.vpp_writer import collector, journal
 from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
 from actors.vpp_writer.journal import Journal, Recalled
+from actors.vpp_writer.kinds import ALL
 from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.patrol import Patrol
 from actors.vpp_writer.vpp_api import VppApi, VppGone
 from actors.vpp_writer.writer import Writer, identify
 from bus.log import Log
@@ -28,6 +31,8 @@ CONNECT_EVERY_S = 0.05
 IDLE_TURN_S = 0.5
 HEARD_MAX = 1000  # changes between two plans
 RETRY_TURN_S = 0.1
+PATROL_TURN_S = 0.05
+WATCH_EVERY_S = 0.25
 LOG_EVERY_S = 1.0
 SPEAK_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
 
@@ -87,7 +92,8 @@ class Process:
         self.log.info("journal", objects=len(self.recalled.held), epoch=life.epoch if life else 0)
 
     async def _connected(self, api: VppApi) -> None:
-        watching = asyncio.create_task(self._nudge_when(api.gone))
+        watching = asyncio.create_task(self._watch(api))
+        patrol = Patrol(self.config.readback_s, time.monotonic())
         writer = Writer(api, self.ledger, self.journal, self.peer)
         self.recalled.held = self.ledger.held
         try:
@@ -95,11 +101,15 @@ class Process:
             await writer.meet(life, self.recalled)
             version = str((await api.request("show_version")).version)
             self.recalled.life = journal.Life(writer.epoch, life.pid, life.started, self.ledger.suspects)
-            self._say_epoch(VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version))
+            unavailable = tuple(sorted(kind.name for kind in ALL if not all(map(api.has, kind.messages))))
+            told = VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable)
+            self._say_epoch(told)
+            for kind in unavailable:
+                self.log.warning("unavailable", kind=kind, why="VPP lacks messages of it")
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
             self.why, self.fresh, self.api = "", None, api
             while not self.stop.is_set() and not api.gone.is_set():
-                await self._turn(writer)
+                await self._turn(writer, patrol)
         except (VppGone, NoAnswer) as error:
             self._away(str(error))
         finally:
@@ -108,15 +118,20 @@ class Process:
             watching.cancel()
             await api.close()
 
-    async def _turn(self, writer: Writer) -> None:
+    async def _turn(self, writer: Writer, patrol: Patrol) -> None:
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         self.recalled.life = self.recalled.life and journal.Life(
             writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
         )
         self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._speak(), more=more)
+        if not more and patrol.due(time.monotonic()) and (lost := await writer.look(patrol)):
+            self.log.warning("drift", lost=len(lost), first=min(lost))
+            more = True
         if more:
             await self._hear(0)
+        elif patrol.passing:
+            await self._hear(PATROL_TURN_S)
         else:
             await self._hear(RETRY_TURN_S if self.ledger.failing else IDLE_TURN_S)
 
@@ -202,12 +217,31 @@ class Process:
 
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()
+        if self.api is not None and not self.api.answers:
+            waiting = ("VPP: does not answer",)
         if self.peer.broker_session is None:
             waiting = ("bus: no broker", *waiting)
         self.peer.waiting, self.peer.ready = waiting, not waiting
         for name, number in self.ledger.count().items():
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0
+
+    async def _watch(self, api: VppApi) -> None:
+        """While calls wait for a VPP that does not answer, our loop is not stuck, and says what it waits for."""
+        silent = False
+        while not api.gone.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_EVERY_S):
+                    await api.gone.wait()
+            if silent == api.answers:
+                silent = not api.answers
+                self.log.warning("VPP does not answer") if silent else self.log.info("VPP answers again")
+                self._report_health()
+            if silent:
+                self.peer.progress += 1
+                if self.stop.is_set():
+                    await api.close()
+        self.peer.nudge()
 
     async def _nudge_when(self, event: asyncio.Event) -> None:
         await event.wait()

@@ -15,7 +15,6 @@ from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.retvals import name_of
 from actors.vpp_writer.vpp_api import VppApi
 
-TOGETHER = 250  # objects of one batch
 AHEAD = 2  # batches that wait for VPP while the next is packed
 
 Learn = Callable[[Any], Details]

@@ -16,14 +16,15 @@ from vpp_papi.vpp_papi import VPPApiJSONFiles
 from actors.vpp_writer.kinds import ALL
 
 HANDSHAKE = ("sockclnt_create", "sockclnt_create_reply", "sockclnt_delete", "get_api_json", "get_api_json_reply")
-VITAL = ("control_ping", "show_version", "sw_interface_dump", "ip_table_dump", "ip_route_dump", "ip_address_dump")
+VITAL = ("control_ping", "show_version", "sw_interface_dump", "ip_table_dump", "ip_route_lookup", "ip_address_dump")
 DETAILS = (
     "sw_interface_details",
     "ip_table_details",
-    "ip_route_details",
     "ip_address_details",
     "cnat_translation_details",
 )
+
+RAW = ("ip_route_lookup_reply",)  # read by `readback.py`, which compares bytes
 
 
 class Unfit(Exception):

@@ -5,17 +5,24 @@ Only reads. What is missing is written again by the next turn; what is not recog
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 from typing import Any
 
+from msgspec.structs import replace
+
+from actors.vpp_writer.call import Later
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.cnat import place_of
 from actors.vpp_writer.kinds.kind import There
+from actors.vpp_writer.kinds.routes import RouteKind
 from actors.vpp_writer.names import Names
 from actors.vpp_writer.plan import Held
 from actors.vpp_writer.vpp_api import VppApi
 from schemas.cnat import Translation
-from schemas.intents import Address, Route, Table, interface_key
+from schemas.intents import Address, AdminUp, Mtu, Route, Table, interface_key
+
+ADMIN_UP = 1  # if_status_flags
+ROUTES = RouteKind()
 
 
 async def look(api: VppApi, held: Mapping[str, Held]) -> There:
@@ -29,12 +36,82 @@ async def look(api: VppApi, held: Mapping[str, Held]) -> There:
 
 
 async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
-    """Keys of held objects that VPP turns out not to hold: interfaces, tables, addresses, routes, translations."""
+    """Keys of held objects that VPP turns out not to hold as they were written.
+
+    Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
+    """
+    lost = await missing_but_routes(api, held)
+    present = {key: h for key, h in held.items() if key not in lost}
+    return lost | await missing_routes(api, present, [key for key, h in present.items() if isinstance(h.intent, Route)])
+
+
+async def missing_but_routes(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+    """The same without routes; a few dumps."""
+    held = {key: h for key, h in held.items() if not isinstance(h.intent, Route)}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
     lost = {key for key, h in held.items() if not _has_interface(h, rows)}
     lost |= await _tables(api, held)
     present = {key: h for key, h in held.items() if key not in lost}
-    return lost | await _addresses(api, present) | await _routes(api, present) | await _translations(api, present)
+    lost |= _attributes(present, rows)
+    return lost | await _addresses(api, present) | await _translations(api, present)
+
+
+async def missing_routes(api: VppApi, held: Mapping[str, Held], keys: Iterable[str]) -> set[str]:
+    """Of these held routes those that VPP does not have, or through other paths.
+
+    Each is looked up by itself: a dump of a large table would keep VPP from its packets. VPP gives a path back as it
+    was given, byte by byte (tests/contract).
+    """
+    names, wanted = Names(held), dict[str, bytes]()
+    at = api.offset("ip_route_add_del", "route", "n_paths")
+    lost: set[str] = set()
+    lookups = []
+    for key in keys:
+        route = held[key].intent
+        assert isinstance(route, Route)
+        try:
+            call = ROUTES.write_call(_as_shown(route), names)
+            table = names.table(route.table, 6 if ":" in route.prefix else 4)
+        except Later:  # what it leads to has gone
+            lost.add(key)
+            continue
+        wanted[key] = api.packed(call.message, call.fields, call.prefix)[at:]
+        lookups.append(api.packed("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": route.prefix}))
+    number_at = api.offset("ip_route_lookup_reply", "route", "n_paths")
+    for (key, paths), reply in zip(wanted.items(), await api.request_many("ip_route_lookup", lookups), strict=True):
+        if _paths(reply[number_at:]) != _paths(paths):
+            lost.add(key)
+    return lost
+
+
+def _as_shown(route: Route) -> Route:
+    """The route to one address through an interface alone has that address as its next hop (VPP: fib_api.c)."""
+    host, _, length = route.prefix.partition("/")
+    if length != ("128" if ":" in host else "32"):
+        return route
+    paths = tuple(
+        replace(path, next_hop=host) if path.interface is not None and path.next_hop is None else path
+        for path in route.paths
+    )
+    return replace(route, paths=paths)
+
+
+def _paths(data: bytes) -> list[bytes]:
+    """A route's paths, in an order that does not matter; `data`: their number and all of them. Empty: no route."""
+    size = (len(data) - 1) // data[0] if data[0] else 1
+    return sorted(data[at : at + size] for at in range(1, len(data), size))
+
+
+def _attributes(held: Mapping[str, Held], rows: Mapping[int, Any]) -> set[str]:
+    """Interfaces that are down or have another MTU than they should."""
+    names, lost = Names(held), set()
+    for key, h in held.items():
+        if isinstance(h.intent, AdminUp | Mtu) and interface_key(h.intent.interface) in held:
+            row = rows[names.interface(h.intent.interface)]
+            right = row.mtu[0] == h.intent.mtu if isinstance(h.intent, Mtu) else row.flags & ADMIN_UP
+            if not right:
+                lost.add(key)
+    return lost
 
 
 def _has_interface(held: Held, rows: Mapping[int, Any]) -> bool:
@@ -75,20 +152,6 @@ async def _addresses(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     return lost
 
 
-async def _routes(api: VppApi, held: Mapping[str, Held]) -> set[str]:
-    names, lost = Names(held), set()
-    by_table: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
-    for key, h in held.items():
-        if isinstance(h.intent, Route):
-            version = ip_network(h.intent.prefix).version
-            by_table[(names.table(h.intent.table, version), version == 6)][key] = h.intent.prefix
-    for (number, is_ip6), wanted in by_table.items():
-        rows = await api.dump("ip_route_dump", {"table": {"table_id": number, "is_ip6": is_ip6}})
-        there = _prefixes(rows)
-        lost |= {key for key, prefix in wanted.items() if prefix not in there}
-    return lost
-
-
 async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     wanted = {key: h for key, h in held.items() if isinstance(h.intent, Translation)}
     if not wanted:
@@ -100,7 +163,3 @@ async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
         if row is None or kind_of(h.intent).recognise(h.intent, There(translations={place_of(row): row})) is None:
             lost.add(key)
     return lost
-
-
-def _prefixes(rows: Iterable[Any]) -> set[str]:
-    return {str(row.route.prefix) for row in rows}

@@ -42,6 +42,21 @@ def reader(definition: Any) -> Reader:
     return read_numbers
 
 
+def raw(data: bytes, begin: int, end: int) -> bytes:
+    """A message as it is."""
+    return data[begin:end]
+
+
+def offset(definition: Any, *path: str) -> int:
+    """Where a field begins, bytes; all before it, and the structures that it is in, are of fixed length."""
+    at = 0
+    for name in path:
+        number = definition.fields.index(name)
+        at += sum(packer.size for packer in definition.packers[:number])
+        definition = definition.packers[number]
+    return at
+
+
 def _number(packer: Any) -> str | None:
     """The format of a plain number; None for everything else."""
     if isinstance(packer, papi.VPPTypeAlias) and "length" not in packer.msgdef:

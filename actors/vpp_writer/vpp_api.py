@@ -23,7 +23,7 @@ from actors.vpp_writer import definitions
 from actors.vpp_writer.call import NoAnswer
 from actors.vpp_writer.definitions import Unfit
 from actors.vpp_writer.packing import Packer, Shared, Stamp, compiled
-from actors.vpp_writer.replies import CONTEXT_AT, Reader, context_at, reader
+from actors.vpp_writer.replies import CONTEXT_AT, Reader, context_at, offset, raw, reader
 
 FRAME = struct.Struct(">QII")
 REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
@@ -32,11 +32,12 @@ REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
 REPLY_CONTEXT = struct.Struct(">I")
 RETVAL = struct.Struct(">6xi")  # after message number and context
 WINDOW = 512
+TOGETHER = 250  # calls of one batch
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
 PROBE_AFTER_S = 0.5  # of silence
-SILENT_S_MAX = 1.5  # after the first question without an answer: "not answering"
+SILENT_S_MAX = 1.0  # after the first question without an answer: "not answering"
 MESSAGE_BYTES_MAX = 64 << 20
 SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
 CLIENT_NAME = "vppd-writer"
@@ -154,7 +155,10 @@ class VppApi(asyncio.Protocol):
         self._messages |= messages
         found = {n: table[f"{n}_{m.crc[2:]}"] for n, m in messages.items() if f"{n}_{m.crc[2:]}" in table}
         self._numbers |= found
-        self._readers |= {number: (context_at(messages[n]), reader(messages[n])) for n, number in found.items()}
+        self._readers |= {
+            number: (context_at(messages[n]), raw if n in definitions.RAW else reader(messages[n]))
+            for n, number in found.items()
+        }
 
     def has(self, message: str) -> bool:
         """Does this VPP have the message, with the layout that we know?"""
@@ -208,6 +212,23 @@ class VppApi(asyncio.Protocol):
         if packer is None:
             packer = self._packers[message] = compiled(self._messages[message])
         return packer
+
+    def offset(self, message: str, *path: str) -> int:
+        """Where a field of a message begins, bytes; in a request after the head."""
+        definition = self._messages[message]
+        at = offset(definition, *path)
+        return at - HEAD_BYTES if "client_index" in definition.fields else at
+
+    async def request_many(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
+        """Calls of one message, packed by `packed`, in batches. Returns their replies. Raises VppGone, NoAnswer."""
+        replies: list[Any] = []
+        for first in range(0, len(bodies), TOGETHER):
+            future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            self.post_many(message, bodies[first : first + TOGETHER], future.set_result)
+            replies += await future
+        if failed := next((reply for reply in replies if isinstance(reply, Exception)), None):
+            raise failed
+        return replies
 
     async def request(self, message: str, fields: Mapping[str, Any] | None = None) -> Any:
         """Makes one call. Returns the reply. Raises VppGone, NoAnswer, ValueError."""

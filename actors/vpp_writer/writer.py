@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from actors.vpp_writer import journal, readback, sweep
-from actors.vpp_writer.batches import TOGETHER, Batches, Done, Note
+from actors.vpp_writer.batches import Batches, Done, Note
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.jobs import Jobs
@@ -19,8 +19,9 @@ from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.kind import Details, Kind, There, Work
 from actors.vpp_writer.ledger import BULK_MAX, Ledger, applied
 from actors.vpp_writer.names import NOTHING, Names
+from actors.vpp_writer.patrol import Patrol
 from actors.vpp_writer.plan import Held, Plan
-from actors.vpp_writer.vpp_api import VppApi, VppGone
+from actors.vpp_writer.vpp_api import TOGETHER, VppApi, VppGone
 from bus.peer import Peer
 from schemas.codec import encode, fingerprint, generation_of
 from schemas.intents import Intent
@@ -104,6 +105,13 @@ class Writer:
             life = await identify(self._api)
             self._journal.start(Life(self.epoch, life.pid, life.started, ledger.suspects), ledger.held)
         return worked
+
+    async def look(self, patrol: Patrol) -> set[str]:
+        """Looks at some of what VPP should hold; what it does not is to be written again. Raises VppGone, NoAnswer."""
+        lost = await patrol.step(self._api, self._ledger, time.monotonic())
+        self._peer.counters["vpp_reads_total"] += 1
+        self._peer.counters["drift_total"] += len(lost)
+        return self._ledger.lose(lost)
 
     async def _carry_out(self, plan: Plan) -> None:
         ledger = self._ledger

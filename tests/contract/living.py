@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from typing import Any
 from actors.vpp_writer import journal
 from actors.vpp_writer.journal import Journal, Recalled
 from actors.vpp_writer.ledger import Ledger
+from actors.vpp_writer.patrol import Patrol
 from actors.vpp_writer.vpp_api import VppApi, VppGone
 from actors.vpp_writer.writer import Writer, identify
 from schemas.codec import fingerprint
@@ -86,6 +87,40 @@ class Life:
                 done(cut)
 
         api.post, api.post_many = mortal, mortal_many  # type: ignore[method-assign]
+
+    def deadly(self, data: bytes, kill: Callable[[], None]) -> None:
+        """VPP dies of each call with these bytes in it."""
+        api = self.api
+        assert api is not None
+        post, post_many = api.post, api.post_many
+
+        def posting(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
+            post(message, fields, done, prefix)
+            if data in api.packed(message, fields, prefix):
+                kill()
+
+        def posting_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
+            post_many(message, bodies, done, plain=plain)
+            if any(data in body for body in bodies):
+                kill()
+
+        api.post, api.post_many = posting, posting_many  # type: ignore[method-assign]
+
+    def look(self) -> set[str]:
+        """One whole pass of the patrol, and a turn. Returns what was lost."""
+        writer = self.writer
+        assert writer is not None
+
+        async def whole() -> set[str]:
+            patrol = Patrol(1.0, -1.0)
+            lost = await writer.look(patrol)
+            while patrol.passing:
+                lost |= await writer.look(patrol)
+            return lost
+
+        lost = self.runner.run(whole())
+        self.turn()
+        return lost
 
     def want(self, *intents: Intent, owner: str = "guard") -> "Life":
         """This is all that the owner wants; one turn."""

@@ -107,6 +107,11 @@ class Vpp:
         """Ends the life as a crash does."""
         self._end(signal.SIGKILL)
 
+    def tell(self, number: signal.Signals) -> None:
+        """Tells the process something else than to end."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         """Ends the life, if there is one."""
         self._end(signal.SIGTERM)

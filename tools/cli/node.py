@@ -49,6 +49,7 @@ def _as_json(view: NodeView) -> dict[str, object]:
         "services": len(view.services),
         "problems": view.problems(),
         "epoch": view.epoch.epoch if view.epoch else None,
+        "unavailable": view.epoch.unavailable if view.epoch else (),
         "processes": {name: p.counters for name, p in view.processes.items() if not name.startswith("tool-")},
     }
 
@@ -59,6 +60,8 @@ def _print(view: NodeView) -> None:
             print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}")
     epoch = view.epoch
     print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
+    if epoch and epoch.unavailable:
+        print(f"VPP lacks what these need: {', '.join(epoch.unavailable)}")
     print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
     for text in view.unapplied():
         print(f"  {text}")

@@ -57,6 +57,11 @@ class Kind(Generic[I]):
     lingers: ClassVar[bool] = False  # unwanted, it stays until those that need it do without (make before break)
     torn: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
 
+    @property
+    def name(self) -> str:
+        """As people know it: the tag of its intent."""
+        return str(self.intent.__struct_config__.tag)
+
     def check(self, intent: I) -> None:
         """Raises Never, naming the field, if VPP could never hold this."""
 
