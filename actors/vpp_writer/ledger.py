@@ -129,9 +129,7 @@ class Ledger:
         """The intent to be held, None if there is none or it may not be tried now. Keeps the statuses."""
         claim = self.claims.counting.get(key)
         if self.claims.contested:
-            for owner, refused, winner in self.claims.refused(key):
-                self._review.add(key)
-                self.say(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
+            self._refuse(key)
         if claim is None:
             self._review.add(key)
             return None
@@ -139,6 +137,8 @@ class Ledger:
         owner, intent = claim
         if held is not None and (held.intent is intent or held.owner != owner or held.intent == intent):
             self._review.add(key)
+            if held.owner != owner and held.intent == intent:  # its first owner has left it to another
+                self.held[key] = Held(owner, intent, held.details)
         try:
             KINDS[type(intent)].check(intent)
         except Never as never:
@@ -149,6 +149,16 @@ class Ledger:
         if self.failing and self.retries.blocked(key, fingerprint(intent), now):
             return None
         return intent
+
+    def _refuse(self, key: str) -> None:
+        """Tells the owners whose claims do not count; of a shared kind the same claim does."""
+        for owner, refused, winner in self.claims.refused(key):
+            self._review.add(key)
+            counting = self.claims.counting[key].intent
+            if not (KINDS[type(counting)].shared and refused == counting):
+                self.say(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
+            elif (status := self.statuses.get((winner, key))) is not None:
+                self._say(owner, key, status)
 
     def _quarantined(self, key: str, claim: Claim) -> bool:
         suspect, generation = self.suspects[key], fingerprint(claim.intent)
@@ -248,7 +258,15 @@ class Ledger:
     # --- statuses
 
     def say(self, owner: str, key: str, status: Status | None) -> None:
-        """A status as it is now; None: the object is neither wanted nor held."""
+        """A status as it is now; None: the object is neither wanted nor held. Those who share it hear it too."""
+        self._say(owner, key, status)
+        claim = self.claims.counting.get(key) if self.claims.contested else None
+        if claim is not None and claim.owner == owner and KINDS[type(claim.intent)].shared:
+            for other, intent, _ in self.claims.refused(key):
+                if intent == claim.intent:
+                    self._say(other, key, status)
+
+    def _say(self, owner: str, key: str, status: Status | None) -> None:
         name = (owner, key)
         before = self.statuses.get(name)
         if before == status:

@@ -1,6 +1,7 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
 from actors.vpp_writer.call import Call, Confirm
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import (
     ADDRESS,
     BORROW,
@@ -14,7 +15,6 @@ from actors.vpp_writer.names import Names
 from actors.vpp_writer.retvals import values
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
 
-GONE = values("INVALID_SW_IF_INDEX")
 STATIC = 1  # ip_neighbor_flags
 
 
@@ -42,15 +42,13 @@ class AddressKind(Kind[Address]):
         return [self._call(intent, names, True, confirm_on=taken)]
 
     def delete(self, intent: Address, names: Names) -> list[Call]:
-        fine = GONE | values("ADDRESS_NOT_FOUND_FOR_INTERFACE", "ADDRESS_NOT_DELETABLE")
-        return [self._call(intent, names, False, fine=fine)]
+        return [self._call(intent, names, False)]
 
     def _call(
         self,
         intent: Address,
         names: Names,
         add: bool,
-        fine: frozenset[int] = frozenset(),
         confirm_on: frozenset[int] = frozenset(),
     ) -> Call:
         address = interface_address("address", intent.address)
@@ -61,7 +59,13 @@ class AddressKind(Kind[Address]):
             "is_add": add,
             "prefix": str(address),
         }
-        return Call("sw_interface_add_del_address", fields, fine=fine, confirm_on=confirm_on, confirm=here)
+        return Call(
+            "sw_interface_add_del_address",
+            fields,
+            fine=fine("sw_interface_add_del_address", add),
+            confirm_on=confirm_on,
+            confirm=here,
+        )
 
 
 class UnnumberedKind(Kind[Unnumbered]):
@@ -90,7 +94,7 @@ class UnnumberedKind(Kind[Unnumbered]):
             "unnumbered_sw_if_index": names.interface(intent.interface),
             "is_add": add,
         }
-        return Call("sw_interface_set_unnumbered", fields, fine=frozenset() if add else GONE)
+        return Call("sw_interface_set_unnumbered", fields, fine=fine("sw_interface_set_unnumbered", add))
 
 
 class NeighbourKind(Kind[Neighbour]):
@@ -112,16 +116,18 @@ class NeighbourKind(Kind[Neighbour]):
         return {f"interface-table/{intent.interface}/ip{version}"}
 
     def create(self, intent: Neighbour, names: Names) -> list[Call]:
-        return [self._call(intent, names, True, frozenset())]
+        return [self._call(intent, names, True)]
 
     def delete(self, intent: Neighbour, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE | values("NO_SUCH_ENTRY"))]
+        return [self._call(intent, names, False)]
 
-    def _call(self, intent: Neighbour, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(self, intent: Neighbour, names: Names, add: bool) -> Call:
         neighbour = {
             "sw_if_index": names.interface(intent.interface),
             "flags": STATIC,
             "mac_address": intent.mac,
             "ip_address": intent.address,
         }
-        return Call("ip_neighbor_add_del", {"is_add": add, "neighbor": neighbour}, fine=fine)
+        return Call(
+            "ip_neighbor_add_del", {"is_add": add, "neighbor": neighbour}, fine=fine("ip_neighbor_add_del", add)
+        )

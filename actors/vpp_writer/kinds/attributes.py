@@ -1,6 +1,7 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
 from actors.vpp_writer.call import Call, Confirm, Never
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind, ip_version, within
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.retvals import values
@@ -9,7 +10,6 @@ from schemas.npol import interface_policies_key
 
 RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
 ADMIN_UP = 1  # if_status_flags
-GONE = values("INVALID_SW_IF_INDEX")
 
 
 class InterfaceTableKind(Kind[InterfaceTable]):
@@ -39,7 +39,7 @@ class InterfaceTableKind(Kind[InterfaceTable]):
         return Call(
             "sw_interface_set_table",
             {**place, "vrf_id": table},
-            fine=GONE if table == 0 else frozenset(),
+            fine=fine("sw_interface_set_table", table != 0),
             confirm_on=values("ADDRESS_FOUND_FOR_INTERFACE"),
             confirm=bound,
         )
@@ -117,7 +117,7 @@ class GsoKind(Kind[Gso]):
 
     def _call(self, intent: Gso, names: Names, enable: bool) -> Call:
         fields = {"sw_if_index": names.interface(intent.interface), "enable_disable": enable}
-        return Call("feature_gso_enable_disable", fields, fine=frozenset() if enable else GONE)
+        return Call("feature_gso_enable_disable", fields, fine=fine("feature_gso_enable_disable", enable))
 
 
 class Ip6Kind(Kind[Ip6]):
@@ -138,14 +138,13 @@ class Ip6Kind(Kind[Ip6]):
         enable = {"sw_if_index": number, "enable": True}
         # VALUE_EXIST: an address or an unnumbered binding has enabled it already.
         return [
-            Call("sw_interface_ip6_enable_disable", enable, fine=values("VALUE_EXIST")),
+            Call("sw_interface_ip6_enable_disable", enable, fine=fine("sw_interface_ip6_enable_disable", True)),
             Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1}),
         ]
 
     def delete(self, intent: Ip6, names: Names) -> list[Call]:
         fields = {"sw_if_index": names.interface(intent.interface), "enable": False}
-        fine = GONE | values("NO_SUCH_ENTRY", "VALUE_EXIST", "IP6_NOT_ENABLED", "ADDRESS_NOT_DELETABLE")
-        return [Call("sw_interface_ip6_enable_disable", fields, fine=fine)]
+        return [Call("sw_interface_ip6_enable_disable", fields, fine=fine("sw_interface_ip6_enable_disable", False))]
 
 
 class AdminUpKind(Kind[AdminUp]):
@@ -164,4 +163,4 @@ class AdminUpKind(Kind[AdminUp]):
 
     def delete(self, intent: AdminUp, names: Names) -> list[Call]:
         fields = {"sw_if_index": names.interface(intent.interface), "flags": 0}
-        return [Call("sw_interface_set_flags", fields, fine=GONE)]
+        return [Call("sw_interface_set_flags", fields, fine=fine("sw_interface_set_flags", False))]

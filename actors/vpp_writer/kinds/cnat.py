@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, index, tag_call
 from actors.vpp_writer.kinds.kind import (
     ATTRIBUTE,
@@ -23,7 +24,6 @@ from actors.vpp_writer.kinds.kind import (
     within,
 )
 from actors.vpp_writer.names import NONE, Names
-from actors.vpp_writer.retvals import values
 from schemas.cnat import (
     SNAT_KEY,
     Backend,
@@ -35,7 +35,6 @@ from schemas.cnat import (
 )
 from schemas.intents import interface_key
 
-GONE = values("NO_SUCH_ENTRY", "FEATURE_DISABLED")
 K8S = 2  # cnat_snat_policies
 TABLES = {"include-v4": 0, "include-v6": 1, "pod": 2, "host": 3}  # cnat_snat_policy_table
 NO_CLIENT_AND_DEFAULT = 2 | 4  # cnat_snat_policy_flags
@@ -144,6 +143,7 @@ class SnatExclusionKind(Kind[SnatExclusion]):
     """A destination prefix without source NAT."""
 
     intent = SnatExclusion
+    shared = True
     rank = ATTRIBUTE
     messages = ("cnat_snat_policy_add_del_exclude_pfx",)
 
@@ -154,14 +154,16 @@ class SnatExclusionKind(Kind[SnatExclusion]):
         return {SNAT_KEY}
 
     def create(self, intent: SnatExclusion, names: Names) -> list[Call]:
-        return [self._call(intent, 1, frozenset())]
+        return [self._call(intent, 1)]
 
     def delete(self, intent: SnatExclusion, names: Names) -> list[Call]:
-        return [self._call(intent, 0, GONE)]
+        return [self._call(intent, 0)]
 
-    def _call(self, intent: SnatExclusion, add: int, fine: frozenset[int]) -> Call:
+    def _call(self, intent: SnatExclusion, add: int) -> Call:
         fields = {"is_add": add, "prefix": intent.prefix}
-        return Call("cnat_snat_policy_add_del_exclude_pfx", fields, fine=fine)
+        return Call(
+            "cnat_snat_policy_add_del_exclude_pfx", fields, fine=fine("cnat_snat_policy_add_del_exclude_pfx", bool(add))
+        )
 
 
 class SnatMemberKind(Kind[SnatMember]):
@@ -260,11 +262,11 @@ def _addresses(intent: SnatAddresses) -> Call:
 
 def _member(number: int, table: str, add: bool) -> Call:
     fields = {"sw_if_index": number, "is_add": add, "table": TABLES[table]}
-    return Call("cnat_snat_policy_add_del_if", fields, fine=frozenset() if add else GONE)
+    return Call("cnat_snat_policy_add_del_if", fields, fine=fine("cnat_snat_policy_add_del_if", add))
 
 
 def _delete_loopback(number: int) -> Call:
-    return Call("delete_loopback", {"sw_if_index": number}, fine=values("INVALID_SW_IF_INDEX"))
+    return Call("delete_loopback", {"sw_if_index": number}, fine=fine("delete_loopback", False))
 
 
 def place_of(row: Any) -> tuple[str, int, int]:
@@ -295,7 +297,7 @@ def _details(number: int, intent: Translation) -> dict[str, int | str]:
 
 
 def _delete(details: Details) -> Call:
-    return Call("cnat_translation_del", {"id": details["id"]}, fine=values("NO_SUCH_ENTRY"))
+    return Call("cnat_translation_del", {"id": details["id"]}, fine=fine("cnat_translation_del", False))
 
 
 def _update(intent: Translation) -> Call:

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address
 
 from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import (
     REDIRECT,
     SETTING,
@@ -14,7 +15,6 @@ from actors.vpp_writer.kinds.kind import (
 )
 from actors.vpp_writer.kinds.routes import path
 from actors.vpp_writer.names import NONE, Names, table_needs
-from actors.vpp_writer.retvals import values
 from schemas.intents import (
     NdProxy,
     NeighbourLimits,
@@ -29,7 +29,6 @@ from schemas.intents import (
 PUNT_L4 = 0  # punt_type
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ALL_PORTS = 0xFFFF
-GONE = values("NO_SUCH_ENTRY", "INVALID_SW_IF_INDEX", "NO_SUCH_FIB")
 
 
 class NeighbourLimitsKind(Kind[NeighbourLimits]):
@@ -81,7 +80,7 @@ class PuntKind(Kind[Punt]):
     def _call(self, intent: Punt, add: bool) -> Call:
         l4 = {"af": family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
         punt = {"type": PUNT_L4, "punt": {"l4": l4}}
-        return Call("set_punt", {"is_add": add, "punt": punt}, fine=frozenset() if add else GONE)
+        return Call("set_punt", {"is_add": add, "punt": punt}, fine=fine("set_punt", add))
 
 
 class PuntRedirectKind(Kind[PuntRedirect]):
@@ -98,19 +97,21 @@ class PuntRedirectKind(Kind[PuntRedirect]):
         return table_needs(intent.table, intent.ip_version)
 
     def create(self, intent: PuntRedirect, names: Names) -> list[Call]:
-        return [self._call(intent, names, True, frozenset())]
+        return [self._call(intent, names, True)]
 
     def delete(self, intent: PuntRedirect, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE)]
+        return [self._call(intent, names, False)]
 
-    def _call(self, intent: PuntRedirect, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(self, intent: PuntRedirect, names: Names, add: bool) -> Call:
         punt = {
             "rx_sw_if_index": NONE,
             "af": family(intent.ip_version),
             "n_paths": 1,
             "paths": [path(Path(table=intent.table), intent.ip_version, names)],
         }
-        return Call("add_del_ip_punt_redirect_v2", {"is_add": add, "punt": punt}, fine=fine)
+        return Call(
+            "add_del_ip_punt_redirect_v2", {"is_add": add, "punt": punt}, fine=fine("add_del_ip_punt_redirect_v2", add)
+        )
 
 
 class ProxyArpKind(Kind[ProxyArp]):
@@ -131,14 +132,14 @@ class ProxyArpKind(Kind[ProxyArp]):
         return table_needs(intent.table, 4)
 
     def create(self, intent: ProxyArp, names: Names) -> list[Call]:
-        return [self._call(intent, names, True, frozenset())]
+        return [self._call(intent, names, True)]
 
     def delete(self, intent: ProxyArp, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE)]
+        return [self._call(intent, names, False)]
 
-    def _call(self, intent: ProxyArp, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(self, intent: ProxyArp, names: Names, add: bool) -> Call:
         proxy = {"table_id": names.table(intent.table, 4), "low": intent.low, "hi": intent.high}
-        return Call("proxy_arp_add_del", {"is_add": add, "proxy": proxy}, fine=fine)
+        return Call("proxy_arp_add_del", {"is_add": add, "proxy": proxy}, fine=fine("proxy_arp_add_del", add))
 
 
 class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
@@ -159,7 +160,7 @@ class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
 
     def _call(self, intent: ProxyArpInterface, names: Names, enable: bool) -> Call:
         fields = {"sw_if_index": names.interface(intent.interface), "enable": enable}
-        return Call("proxy_arp_intfc_enable_disable", fields, fine=frozenset() if enable else GONE)
+        return Call("proxy_arp_intfc_enable_disable", fields, fine=fine("proxy_arp_intfc_enable_disable", enable))
 
 
 class NdProxyKind(Kind[NdProxy]):
@@ -183,4 +184,4 @@ class NdProxyKind(Kind[NdProxy]):
 
     def _call(self, intent: NdProxy, names: Names, enable: bool) -> Call:
         fields = {"sw_if_index": names.interface(intent.interface), "is_enable": enable}
-        return Call("ip6nd_proxy_enable_disable", fields, fine=frozenset() if enable else GONE)
+        return Call("ip6nd_proxy_enable_disable", fields, fine=fine("ip6nd_proxy_enable_disable", enable))

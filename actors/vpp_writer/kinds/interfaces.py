@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There, mac, short, within
 from actors.vpp_writer.names import NONE, Names
 from actors.vpp_writer.retvals import values
@@ -16,7 +17,6 @@ NETNS_BYTES_MAX = 63
 AF_PACKET_ETHERNET = 1  # af_packet_mode
 AF_PACKET_QDISC_BYPASS, AF_PACKET_CKSUM_GSO, AF_PACKET_VERSION_2 = 1, 2, 8  # af_packet_flags
 TAP_GSO, TAP_PERSIST, TAP_ATTACH, TAP_TUN, TAP_GRO_COALESCE = 1, 4, 8, 16, 32  # tap_flags
-GONE = values("INVALID_SW_IF_INDEX", "NO_MATCHING_INTERFACE", "NO_SUCH_ENTRY")  # to delete: as we want it
 
 
 def index(replies: Sequence[Any]) -> dict[str, int | str]:
@@ -65,8 +65,7 @@ class AfPacketKind(Kind[AfPacket]):
 
     def delete(self, intent: AfPacket, names: Names) -> list[Call]:
         # The device may have left VPP's namespace before: then there is nothing left to delete.
-        fine = GONE | values("SYSCALL_ERROR_1", "INVALID_INTERFACE")
-        return [Call("af_packet_delete", {"host_if_name": intent.host_interface}, fine=fine)]
+        return [Call("af_packet_delete", {"host_if_name": intent.host_interface}, fine=fine("af_packet_delete", False))]
 
     def learn(self, intent: AfPacket, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
@@ -139,7 +138,7 @@ class TapKind(Kind[Tap]):
         return Call("tap_create_v3", fields)
 
     def delete(self, intent: Tap, names: Names) -> list[Call]:
-        return [Call("tap_delete_v2", {"sw_if_index": names.interface(intent.name)}, fine=GONE)]
+        return [Call("tap_delete_v2", {"sw_if_index": names.interface(intent.name)}, fine=fine("tap_delete_v2", False))]
 
     def learn(self, intent: Tap, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
@@ -164,7 +163,9 @@ class LoopbackKind(Kind[Loopback]):
         return [Call("create_loopback", {"mac_address": intent.mac})]
 
     def delete(self, intent: Loopback, names: Names) -> list[Call]:
-        return [Call("delete_loopback", {"sw_if_index": names.interface(intent.name)}, fine=GONE)]
+        return [
+            Call("delete_loopback", {"sw_if_index": names.interface(intent.name)}, fine=fine("delete_loopback", False))
+        ]
 
     def learn(self, intent: Loopback, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)

@@ -55,6 +55,7 @@ class Kind(Generic[I]):
     messages: ClassVar[tuple[str, ...]]
     learns: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
     lingers: ClassVar[bool] = False  # unwanted, it stays until those that need it do without (make before break)
+    shared: ClassVar[bool] = False  # may several owners want the same one? It goes with the last of them
     torn: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
 
     @property

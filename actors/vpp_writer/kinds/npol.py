@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import (
     IP_SET,
     POLICED,
@@ -22,7 +23,6 @@ from actors.vpp_writer.kinds.kind import (
     within,
 )
 from actors.vpp_writer.names import Names
-from actors.vpp_writer.retvals import values
 from schemas.cnat import cnat_key
 from schemas.intents import interface_key
 from schemas.npol import (
@@ -47,7 +47,6 @@ CIDR, PORT_RANGE, PORT_SET, ADDRESS_SET = range(4)  # npol_entry_type
 L4_PROTOCOL = 3  # npol_rule_filter_type
 NO_FILTER = {"value": 0, "type": 0, "should_match": 0}
 FILTERS = 3
-GONE = values("NO_SUCH_ENTRY")
 
 
 class IpSetKind(Kind[IpSet]):
@@ -157,7 +156,7 @@ class PolicyKind(Kind[Policy]):
         return changed
 
     def unmake(self, intent: Policy, names: Names, details: Details) -> Work:
-        yield [Call("npol_policy_delete", {"policy_id": details["policy_id"]}, fine=GONE)]
+        yield [Call("npol_policy_delete", {"policy_id": details["policy_id"]}, fine=fine("npol_policy_delete", False))]
         yield [_delete_rule(number) for number in _ids(details, "rx") + _ids(details, "tx")]
         return details
 
@@ -189,10 +188,10 @@ class InterfacePoliciesKind(Kind[InterfacePolicies]):
 
     def delete(self, intent: InterfacePolicies, names: Names) -> list[Call]:
         nothing = InterfacePolicies(intent.interface, (), (), (), "allow", "allow", "allow", "allow")
-        return [_configure(nothing, names, values("INVALID_SW_IF_INDEX"))]
+        return [_configure(nothing, names, gone=True)]
 
 
-def _configure(intent: InterfacePolicies, names: Names, fine: frozenset[int] = frozenset()) -> Call:
+def _configure(intent: InterfacePolicies, names: Names, *, gone: bool = False) -> Call:
     rx, tx, profiles = ([names.policy(n) for n in each] for each in (intent.rx, intent.tx, intent.profiles))
     fields = {
         "sw_if_index": names.interface(intent.interface),
@@ -206,7 +205,7 @@ def _configure(intent: InterfacePolicies, names: Names, fine: frozenset[int] = f
         "profile_default_tx": DEFAULT[intent.tx_profile_default],
         "policy_ids": [*rx, *tx, *profiles],
     }
-    return Call("npol_configure_policies", fields, fine=fine)
+    return Call("npol_configure_policies", fields, fine=fine("npol_configure_policies", not gone))
 
 
 # --- IP sets
@@ -251,7 +250,7 @@ def _member(kind: str, member: str) -> dict[str, Any]:
 
 
 def _delete_set(details: Details) -> Call:
-    return Call("npol_ipset_delete", {"set_id": details["set_id"]}, fine=GONE)
+    return Call("npol_ipset_delete", {"set_id": details["set_id"]}, fine=fine("npol_ipset_delete", False))
 
 
 # --- policies and rules
@@ -277,7 +276,7 @@ def _items(details: Details) -> dict[str, Any]:
 
 
 def _delete_rule(number: int) -> Call:
-    return Call("npol_rule_delete", {"rule_id": number}, fine=GONE)
+    return Call("npol_rule_delete", {"rule_id": number}, fine=fine("npol_rule_delete", False))
 
 
 def _matches(rule: Rule) -> Iterator[tuple[Match, bool, bool]]:

@@ -6,18 +6,17 @@ from ipaddress import ip_network
 from typing import Any
 
 from actors.vpp_writer.call import Call, Never
+from actors.vpp_writer.fine import fine
 from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, version_of_address, version_of_prefix, within
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.packing import Shared
-from actors.vpp_writer.retvals import values
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
 PATHS_MAX = 255  # n_paths is one byte
 NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
 PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
+ROUTE_COMING, ROUTE_GOING = fine("ip_route_add_del", True), fine("ip_route_add_del", False)
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
-GONE = values("NO_SUCH_ENTRY", "NO_SUCH_FIB")
-NOT_FINE: frozenset[int] = frozenset()
 
 
 def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> dict[str, Any]:
@@ -100,10 +99,10 @@ class RouteKind(Kind[Route]):
         return _route_after(intent.paths)
 
     def write_call(self, intent: Route, names: Names) -> Call:
-        return self._call(intent, names, True, NOT_FINE)
+        return self._call(intent, names, True)
 
     def delete_call(self, intent: Route, names: Names, details: Details) -> Call:
-        return self._call(intent, names, False, GONE)
+        return self._call(intent, names, False)
 
     def create(self, intent: Route, names: Names) -> list[Call]:
         return [self.write_call(intent, names)]
@@ -112,13 +111,13 @@ class RouteKind(Kind[Route]):
         return self.create(new, names)
 
     def delete(self, intent: Route, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE)]
+        return [self._call(intent, names, False)]
 
-    def _call(self, intent: Route, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(self, intent: Route, names: Names, add: bool) -> Call:
         table, paths = intent.table, intent.paths
         version = 6 if ":" in intent.prefix else 4
         shared = names.reused((add, table, paths, version), lambda: _shared(add, table, paths, version, names))
-        return Call("ip_route_add_del", shared, fine, prefix=intent.prefix)
+        return Call("ip_route_add_del", shared, ROUTE_COMING if add else ROUTE_GOING, prefix=intent.prefix)
 
 
 def _shared(add: bool, table: str, paths: tuple[Path, ...], version: int, names: Names) -> Shared:
@@ -157,12 +156,12 @@ class MulticastRouteKind(Kind[MulticastRoute]):
         return bindings(one.interface for one in intent.paths)
 
     def create(self, intent: MulticastRoute, names: Names) -> list[Call]:
-        return [self._call(intent, names, True, frozenset())]
+        return [self._call(intent, names, True)]
 
     def delete(self, intent: MulticastRoute, names: Names) -> list[Call]:
-        return [self._call(intent, names, False, GONE)]
+        return [self._call(intent, names, False)]
 
-    def _call(self, intent: MulticastRoute, names: Names, add: bool, fine: frozenset[int]) -> Call:
+    def _call(self, intent: MulticastRoute, names: Names, add: bool) -> Call:
         group = ip_network(intent.group)
         source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
         paths = [
@@ -185,4 +184,8 @@ class MulticastRouteKind(Kind[MulticastRoute]):
             "n_paths": len(paths),
             "paths": paths,
         }
-        return Call("ip_mroute_add_del", {"is_add": add, "is_multipath": True, "route": route}, fine=fine)
+        return Call(
+            "ip_mroute_add_del",
+            {"is_add": add, "is_multipath": True, "route": route},
+            fine=fine("ip_mroute_add_del", add),
+        )

@@ -15,6 +15,7 @@ class TableKind(Kind[Table]):
     """VPP identifies a table by number; its name is ours, and by it a read-back recognises it."""
 
     intent = Table
+    shared = True
     rank = TABLE
     messages = ("ip_table_add_del", "ip_table_allocate")
     learns = True

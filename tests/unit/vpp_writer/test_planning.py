@@ -12,24 +12,36 @@ from actors.vpp_writer.kinds import ALL, KINDS, kind_of
 from actors.vpp_writer.ledger import Ledger
 from actors.vpp_writer.plan import Held
 from actors.vpp_writer.retry import FIRST_S, LONGEST_S, Retries
+from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.codec import fingerprint
 from schemas.intents import (
     Address,
     AdminUp,
+    AfPacket,
     AnyIntent,
+    Gso,
     Intent,
     InterfaceTable,
+    Ip6,
     Loopback,
     Mtu,
+    MulticastPath,
+    MulticastRoute,
+    NdProxy,
+    Neighbour,
     NeighbourLimits,
     Path,
     ProxyArp,
+    ProxyArpInterface,
+    Punt,
+    PuntRedirect,
     Route,
     RxMode,
     Table,
     Tap,
     Unnumbered,
 )
+from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
 from schemas.statuses import Applied, Failed, Pending, Rejected
 
 LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
@@ -50,6 +62,31 @@ WORLD: list[Intent] = [
     Unnumbered("pod/a", "loop/a"),
     Route("red", "0.0.0.0/0", (Path(table="blue"),)),
     Route("default", "10.0.0.1/32", (Path(interface="pod/a"),)),
+]
+
+
+EVERY_KIND: list[Intent] = [
+    *WORLD,
+    NeighbourLimits(4),
+    Punt(4, "tcp"),
+    AfPacket("uplink/eth0", "eth0", "02:00:00:00:00:01", "main"),
+    RxMode("pod/a", "polling"),
+    Gso("pod/a"),
+    Ip6("pod/a"),
+    Neighbour("pod/a", "10.0.0.9", "02:00:00:00:00:09"),
+    MulticastRoute("red", "224.0.0.0/8", (MulticastPath("pod/a"),)),
+    PuntRedirect(4, "red"),
+    ProxyArp("red", "10.0.0.1", "10.0.0.9"),
+    ProxyArpInterface("pod/a"),
+    NdProxy("pod/a"),
+    SnatAddresses("10.0.0.1"),
+    SnatExclusion("10.0.0.0/8"),
+    CnatFeature("pod/a"),
+    SnatMember("pod/a", "pod"),
+    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
+    IpSet("set", "ip", ("10.0.0.1",)),
+    Policy("policy", rx=(Rule("allow", source=Match(sets=("set",))),)),
+    InterfacePolicies("pod/a", ("policy",), (), ()),
 ]
 
 
@@ -175,6 +212,36 @@ def test_of_two_that_claim_at_once_the_first_by_name_has_it() -> None:
     assert claims.get(LOOP.key) == ("routing", LOOP), "who was first keeps it"
     claims.put("routing", LOOP.key, None)
     assert claims.get(LOOP.key) == ("cni", LOOP)
+
+
+def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
+    model, applied = Model(), Applied(fingerprint(TABLE), 1)
+    model.want([TABLE], owner="guard")
+    assert model.want([TABLE], owner="cni") == 0
+    assert model.ledger.statuses[("cni", TABLE.key)] == applied
+    assert model.want([], owner="guard") == 0, "the other still needs it"
+    model.ledger.say_all(1)
+    model.ledger.forget_unwanted()
+    assert ("guard", TABLE.key) not in model.ledger.statuses
+    assert model.ledger.statuses[("cni", TABLE.key)] == applied
+    model.want([], owner="cni")
+    assert TABLE.key not in model.held()
+
+
+def test_a_shared_object_that_two_want_differently_belongs_to_the_first() -> None:
+    model = Model()
+    model.want([TABLE], owner="guard")
+    other = Table("red", 4, table_id=99)
+    model.want([other], owner="cni")
+    assert model.ledger.statuses[("cni", TABLE.key)] == Rejected(fingerprint(other), "owned by guard")
+
+
+def test_needs_lead_to_lower_ranks_so_that_nothing_can_wait_for_itself() -> None:
+    by_prefix = {intent.key.split("/")[0]: kind_of(intent).rank for intent in EVERY_KIND}
+    assert {type(intent) for intent in EVERY_KIND} == set(KINDS)
+    for intent in EVERY_KIND:
+        for need in kind_of(intent).needs(intent):
+            assert by_prefix[need.split("/")[0]] < kind_of(intent).rank, f"{intent.key} needs {need}"
 
 
 UNFIT: list[tuple[Intent, str]] = [
