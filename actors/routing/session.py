@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5  # how often sessions are looked at
 COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
 AWAY_S = 0.2
+SETTLED_S = 0.5  # a session is seen to have told everything before the last of it has been heard
 
 
 class Session:
@@ -28,6 +29,8 @@ class Session:
         self.manager = manager
         self.peers: dict[str, PeerSeen] = {}
         self.told = False  # have all peers told all their routes, in this life of gobgpd?
+        self._heard_paths = False  # have we heard all the paths that this gobgpd had when we came?
+        self._told_at = float("inf")  # since when have we, and have all peers told all their routes?
         self._away = "gobgpd: not reached yet"
         self._refused: dict[str, str] = {}
         self._changed = asyncio.Event()
@@ -63,6 +66,7 @@ class Session:
         world.kept = {**world.kept, **world.learnt}
         world.learnt = {}
         self.peers, self.told = {}, False
+        self._heard_paths, self._told_at = False, float("inf")
         self.facts_changed()
         self.manager.runtime.wake("gobgpd/away")
 
@@ -120,6 +124,7 @@ class Session:
             for error in paths.learn(self.manager.world.learnt, told):
                 self.manager.runtime.peer.counters["malformed_paths"] += 1
                 self.manager.runtime.log.warning("malformed path", why=error)
+            self._heard_paths = True
             self.manager.runtime.wake("bgp/paths")
 
     async def _look(self, gobgp: Gobgp) -> None:
@@ -130,8 +135,9 @@ class Session:
             self.manager.runtime.wake("bgp/peers")
         told = bool(peers) and all(peer.end_of_rib for peer in peers.values())
         self.told = self.told or told
-        world = self.manager.world
-        if world.kept and (told or time.monotonic() > self._keep_until):
+        world, now = self.manager.world, time.monotonic()
+        self._told_at = min(self._told_at, now) if told and self._heard_paths else float("inf")
+        if world.kept and (now - self._told_at >= SETTLED_S or now > self._keep_until):
             self.manager.runtime.log.info("resynchronised", all_told=told, routes=len(world.learnt))
             world.kept = {}
             self.manager.runtime.wake("bgp/resynchronised")
