@@ -31,6 +31,7 @@ bench: setup ## how long services and policies take, and the bus; VPP=/path/to/v
 	$(VENV)/bin/vppd bench services $(if $(VPP),--vpp $(VPP))
 	$(VENV)/bin/vppd bench policy $(if $(VPP),--vpp $(VPP))
 	$(VENV)/bin/vppd bench bus
+	$(VENV)/bin/vppd bench writer $(if $(VPP),--vpp $(VPP)) $(if $(VPP),,--routes 5000 --soak 10000)
 
 contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/contract

@@ -131,6 +131,7 @@ class NodeConfig:
     health_check_address: str = ""
     stuck_restart_s: float = 0.0
     readback_s: float = 60.0
+    vpp_window: int = 512
     tap_address: str = ""
     tap_keys: Path = Path("/etc/vppd/tap")
 
@@ -190,6 +191,16 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
+def _count(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"is {value}, outside {low} to {high}")
+        return value
+
+    return read
+
+
 def _prefixes(text: str) -> tuple[str, ...]:
     """A comma list of prefixes, host bits cut off."""
     return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
@@ -234,6 +245,7 @@ VARIABLES = (
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     Variable("VPPD_STUCK_RESTART", "stuck_restart_s", _seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
     Variable("VPPD_READBACK", "readback_s", _seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
+    Variable("VPPD_VPP_WINDOW", "vpp_window", _count(1, 65536), "API calls that may wait for VPP's answers at a time"),
     Variable("VPPD_TAP_LISTEN", "tap_address", _tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
     Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),

@@ -72,7 +72,7 @@ class Process:
         stopping = asyncio.create_task(self._nudge_when(self.stop))
         while not self.stop.is_set():
             try:
-                api = await VppApi.connect(self.config.vpp_api, self.directory)
+                api = await VppApi.connect(self.config.vpp_api, self.directory, self.config.vpp_window)
             except (VppGone, Unfit, NoAnswer) as error:
                 self._away(str(error))
                 await self._hear(CONNECT_EVERY_S)

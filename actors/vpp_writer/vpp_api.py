@@ -189,10 +189,12 @@ class VppApi(asyncio.Protocol):
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
         number, client, pack = self._numbers[message], self._client, REQUEST.pack
-        pieces: list[bytes] = []
-        for context, body in enumerate(bodies, first):
-            pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
-        self._queue.append((range(first, first + len(bodies)), b"".join(pieces), many))
+        for at in range(0, len(bodies), self.window):
+            pieces: list[bytes] = []
+            for context, body in enumerate(bodies[at : at + self.window], first + at):
+                pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
+            contexts = range(first + at, first + at + len(pieces) // 2)
+            self._queue.append((contexts, b"".join(pieces), many))
         self._flush_soon()
 
     def packed(self, message: str, fields: Mapping[str, Any], prefix: str | None = None) -> bytes:

@@ -1,4 +1,7 @@
-"""A VPP, its namespaces and the writer's lives, cleaned up whatever happens."""
+"""A VPP, its namespaces and the writer's lives, cleaned up whatever happens.
+
+When the whole suite has run, every request that the writer can make must have been made.
+"""
 
 import asyncio
 import os
@@ -6,13 +9,56 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from actors.vpp_writer import definitions
+from actors.vpp_writer.vpp_api import VppApi
 from tests.contract.living import Life
 from tests.contract.machine import Namespace, Vpp
 
 _numbers = count()
+_made: set[str] = set()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def noted() -> Iterator[None]:
+    """Notes which requests writers make."""
+    with pytest.MonkeyPatch.context() as patch:
+        enqueue, post_many = VppApi._enqueue, VppApi.post_many
+
+        def enqueued(api: VppApi, context: int, message: str, *rest: Any) -> None:
+            _made.add(message)
+            enqueue(api, context, message, *rest)
+
+        def posted(api: VppApi, message: str, *rest: Any, **more: Any) -> None:
+            _made.add(message)
+            post_many(api, message, *rest, **more)
+
+        patch.setattr(VppApi, "_enqueue", enqueued)
+        patch.setattr(VppApi, "post_many", posted)
+        yield
+
+
+def _missing(session: pytest.Session) -> set[str] | None:
+    """Requests that nobody has made; None: not all of the suite has run."""
+    here = Path(__file__).parent
+    ran = {item.path for item in session.items if here in item.path.parents}
+    if {*here.glob("test_*.py")} - ran or session.testsfailed or session.shouldstop:
+        return None
+    return definitions.requests() - _made
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _missing(session):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    missing = _missing(terminalreporter._session)
+    if missing is not None:
+        terminalreporter.write_line(f"requests of the writer that no contract test makes: {sorted(missing) or 'none'}")
 
 
 @pytest.fixture

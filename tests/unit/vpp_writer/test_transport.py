@@ -1,0 +1,216 @@
+"""The API client against a VPP whose every answer the test decides: silence, omissions, fragments, nonsense."""
+
+import asyncio
+import struct
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.vpp_writer import vpp_api
+from actors.vpp_writer.call import NoAnswer
+from actors.vpp_writer.vpp_api import FRAME, VppApi, VppGone
+from tools.vppsim.api.catalogue import Catalogue
+
+WORDS = Catalogue()
+HEAD = struct.Struct(">HII")
+MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
+
+
+class Vpp:
+    """Answers the handshake and pings; `answer` decides on the rest: what to send for (message, context)."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str, int], bytes] = lambda name, context: self.reply(name, context)
+        self.speaking = asyncio.Event()
+        self.speaking.set()
+        self.seen: list[tuple[str, int]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+
+    def reply(self, name: str, context: int, retval: int = 0) -> bytes:
+        body = WORDS.encode(f"{name}_reply", {"context": context, "retval": retval})
+        return FRAME.pack(0, len(body), 0) + body
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        try:
+            while True:
+                _, length, _ = FRAME.unpack(await reader.readexactly(FRAME.size))
+                data = await reader.readexactly(length)
+                number, client, context = HEAD.unpack_from(data)
+                name = WORDS.names[number]
+                await self.speaking.wait()
+                if name == "sockclnt_create":
+                    context = client  # it has no client yet
+                writer.write(self._said(name, context))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _said(self, name: str, context: int) -> bytes:
+        if name == "sockclnt_create":
+            table = [{"name": f"{n}_{WORDS.crc(n)}", "index": number} for n, number in WORDS.ids.items()]
+            fields = {"context": context, "index": 7, "count": len(table), "message_table": table}
+            body = WORDS.encode("sockclnt_create_reply", fields)
+            return FRAME.pack(0, len(body), 0) + body
+        if name == "get_api_json":
+            body = WORDS.encode("get_api_json_reply", {"context": context, "json": WORDS.json})
+            return FRAME.pack(0, len(body), 0) + body
+        if name == "control_ping":
+            return self.reply(name, context)
+        self.seen.append((name, context))
+        return self.answer(name, context)
+
+
+@asynccontextmanager
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppApi]]:
+    vpp = Vpp()
+    server = await asyncio.start_unix_server(vpp.serve, str(tmp_path / "api.sock"))
+    api = await VppApi.connect(tmp_path / "api.sock", tmp_path / "cache", window)
+    try:
+        yield vpp, api
+    finally:
+        vpp.speaking.set()
+        await api.close()
+        server.close()
+        for writer in vpp.writers:
+            writer.close()
+        await server.wait_closed()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vpp_api, "CALL_S_MAX", 0.5)
+    monkeypatch.setattr(vpp_api, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(vpp_api, "PROBE_AFTER_S", 0.1)
+    monkeypatch.setattr(vpp_api, "SILENT_S_MAX", 0.3)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 2
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, 10))
+
+
+def test_a_call_that_vpp_passes_over_fails_and_the_others_do_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.answer = lambda name, context: b"" if len(vpp.seen) == 2 else vpp.reply(name, context)
+            results = await asyncio.gather(*[api.request(*MTU) for _ in range(4)], return_exceptions=True)
+            assert [isinstance(result, NoAnswer) for result in results] == [False, True, False, False]
+
+    run(story())
+
+
+def test_a_silent_vpp_is_waited_for_and_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            assert api.answers
+            vpp.speaking.clear()
+            call = asyncio.create_task(api.request(*MTU))
+            await until(lambda: not api.answers)
+            await asyncio.sleep(3 * vpp_api.CALL_S_MAX)
+            assert not call.done()
+            vpp.speaking.set()
+            assert (await call).retval == 0
+            assert api.answers
+
+    run(story())
+
+
+def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.speaking.clear()
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(30)]
+            calls.append(asyncio.create_task(api.dump("sw_interface_dump")))
+            many = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 50, many.set_result)
+            await asyncio.sleep(0.05)
+            for writer in vpp.writers:
+                writer.transport.abort()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in results} == {VppGone}
+            assert {type(result) for result in await many} == {VppGone}
+            with pytest.raises(VppGone):
+                await api.request(*MTU)
+
+    run(story())
+
+
+def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=8) as (vpp, api):
+            held: list[bytes] = []
+
+            def hold(name: str, context: int) -> bytes:
+                held.append(vpp.reply(name, context))
+                return b""
+
+            vpp.answer = hold
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
+            await until(lambda: len(held) == 8)
+            await asyncio.sleep(0.05)
+            assert len(held) == 8
+            vpp.answer = lambda name, context: vpp.reply(name, context)
+            vpp.writers[0].write(b"".join(held))
+            assert [reply.retval for reply in await asyncio.gather(*calls)] == [0] * 20
+
+    run(story())
+
+
+def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            replies: list[bytes] = []
+
+            def piecewise(name: str, context: int) -> bytes:
+                replies.append(vpp.reply(name, context, -len(replies)))
+                return b""
+
+            vpp.answer = piecewise
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(5)]
+            await until(lambda: len(replies) == 5)
+            for byte in b"".join(replies):
+                vpp.writers[0].write(bytes([byte]))
+                await vpp.writers[0].drain()
+            assert [reply.retval for reply in await asyncio.gather(*calls)] == [0, -1, -2, -3, -4]
+
+    run(story())
+
+
+def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            api._context = 0xFFFFFFFD
+            for _ in range(4):
+                await api.request(*MTU)
+            many = asyncio.get_running_loop().create_future()
+            api._context = 0xFFFFFFFA
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
+            assert await many == [0] * 10
+            contexts = [context for _, context in vpp.seen]
+            assert contexts[:4] == [0xFFFFFFFE, 0xFFFFFFFF, 1, 2]
+            assert 0 not in contexts
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "nonsense", [FRAME.pack(0, 0xFFFFFFF0, 0) + b"xxxxxx", FRAME.pack(0, 6, 0) + b"\0\x10\0\0\0\x05"]
+)
+def test_a_vpp_that_sends_nonsense_is_left(tmp_path: Path, nonsense: bytes) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.answer = lambda *_: nonsense
+            with pytest.raises((VppGone, NoAnswer)):
+                await api.request(*MTU)
+
+    run(story())
