@@ -98,8 +98,8 @@ class RoutingManager(Actor):
         return True
 
     def missing_facts(self) -> bool:
-        """Is a stream of facts not heard whole yet? Then BGP is left as it is."""
-        return any(not self.runtime.peer.in_sync(word, owner) for word, owner in self.streams())
+        """Is there a stream of facts that our world does not hold whole yet? Then BGP is left as it is."""
+        return not self.runtime.heard_all
 
     def unwell(self) -> Sequence[str]:
         return (*not_ready(self.world), *self.session.trouble(), *unsupported(self.world))

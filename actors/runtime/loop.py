@@ -48,6 +48,11 @@ class Runtime:
         self.peer.nudge()
         return self._cause
 
+    @property
+    def heard_all(self) -> bool:
+        """Have the actor's handlers been told every stream's first complete load?"""
+        return self._step.heard_all
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of the process; an exception that it does not handle is our bug and ends the process."""
         task = asyncio.create_task(work)

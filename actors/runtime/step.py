@@ -39,6 +39,11 @@ class Step:
                 heard += 1
         return heard
 
+    @property
+    def heard_all(self) -> bool:
+        """Have the handlers been told every stream's first complete load?"""
+        return not self._missing
+
     def waiting(self) -> tuple[str, ...]:
         """Named reasons why nothing may be said yet."""
         return (*(f"{owner}: {word}" for word, owner in sorted(self._missing)), *self.actor.waits_for())

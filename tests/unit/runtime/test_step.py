@@ -58,7 +58,9 @@ def test_nothing_is_said_before_every_stream_is_in_sync() -> None:
     step.hear([NODE_A, POOL, SYNCED[0]])
     assert step.decide() is None
     assert step.waiting() == ("kube-watch: ip-pool",)
+    assert not step.heard_all
     step.hear([SYNCED[1]])
+    assert step.heard_all
     assert step.decide() is not None
 
 
