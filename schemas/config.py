@@ -131,7 +131,7 @@ class NodeConfig:
     health_check_address: str = ""
     stuck_restart_s: float = 0.0
     readback_s: float = 60.0
-    vpp_window: int = 512
+    vpp_window: int = 128
     tap_address: str = ""
     tap_keys: Path = Path("/etc/vppd/tap")
 
