@@ -325,7 +325,7 @@ def prefix(value: Any) -> tuple[int, bytes, int]:
     return *address(value.get("address")), value.get("len") or 0
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1024)  # a prefix is packed soon after it was checked
 def prefix_of(text: str) -> tuple[int, bytes, int]:
     """(address family, address, length). Raises ValueError, OSError."""
     host, _, length = text.partition("/")

@@ -20,6 +20,7 @@ READY_S_MAX = 30.0
 DONE_S_MAX = 600.0
 STARTUP_CONF = """\
 unix {{ nodaemon runtime-dir {run} cli-listen {run}/cli.sock pidfile {run}/vpp.pid }}
+api-trace {{ on }}
 cpu {{ workers 0 }}
 socksvr {{ socket-name {run}/vpp-api.sock }}
 statseg {{ size 256M page-size 4K socket-name {run}/stats.sock }}

@@ -3,16 +3,29 @@
 import asyncio
 import struct
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from actors.vpp_writer import vpp_api
 from actors.vpp_writer.call import NoAnswer
+from actors.vpp_writer.definitions import Unfit
+from actors.vpp_writer.journal import Journal, Life
+from actors.vpp_writer.ledger import Ledger
 from actors.vpp_writer.vpp_api import FRAME, VppApi, VppGone
+from actors.vpp_writer.writer import Writer
+from bus.peer import Peer
+from schemas.cnat import Backend, Translation
+from schemas.codec import fingerprint
+from schemas.intents import Path as RoutePath
+from schemas.intents import Route
+from schemas.npol import IpSet
+from schemas.statuses import Applied, Rejected
 from tools.vppsim.api.catalogue import Catalogue
 
 WORDS = Catalogue()
@@ -29,6 +42,8 @@ class Vpp:
         self.speaking.set()
         self.seen: list[tuple[str, int]] = []
         self.writers: list[asyncio.StreamWriter] = []
+        self.lacks: set[str] = set()
+        self.other: set[str] = set()  # messages that have another layout here
 
     def reply(self, name: str, context: int, retval: int = 0) -> bytes:
         body = WORDS.encode(f"{name}_reply", {"context": context, "retval": retval})
@@ -51,7 +66,8 @@ class Vpp:
 
     def _said(self, name: str, context: int) -> bytes:
         if name == "sockclnt_create":
-            table = [{"name": f"{n}_{WORDS.crc(n)}", "index": number} for n, number in WORDS.ids.items()]
+            crcs = {n: "0badc0de" if n in self.other else WORDS.crc(n) for n in WORDS.ids.keys() - self.lacks}
+            table = [{"name": f"{n}_{crc}", "index": WORDS.ids[n]} for n, crc in crcs.items()]
             fields = {"context": context, "index": 7, "count": len(table), "message_table": table}
             body = WORDS.encode("sockclnt_create_reply", fields)
             return FRAME.pack(0, len(body), 0) + body
@@ -65,19 +81,28 @@ class Vpp:
 
 
 @asynccontextmanager
-async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppApi]]:
-    vpp = Vpp()
+async def serving(tmp_path: Path, vpp: Vpp) -> AsyncIterator[Path]:
     server = await asyncio.start_unix_server(vpp.serve, str(tmp_path / "api.sock"))
-    api = await VppApi.connect(tmp_path / "api.sock", tmp_path / "cache", window)
     try:
-        yield vpp, api
+        yield tmp_path / "api.sock"
     finally:
         vpp.speaking.set()
-        await api.close()
         server.close()
         for writer in vpp.writers:
             writer.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppApi]]:
+    vpp = Vpp()
+    async with serving(tmp_path, vpp) as path:
+        api = await VppApi.connect(path, tmp_path / "cache", window)
+        try:
+            yield vpp, api
+        finally:
+            vpp.speaking.set()
+            await api.close()
 
 
 @pytest.fixture(autouse=True)
@@ -212,5 +237,41 @@ def test_a_vpp_that_sends_nonsense_is_left(tmp_path: Path, nonsense: bytes) -> N
             vpp.answer = lambda *_: nonsense
             with pytest.raises((VppGone, NoAnswer)):
                 await api.request(*MTU)
+
+    run(story())
+
+
+def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) -> None:
+    async def story() -> None:
+        vpp = Vpp()
+        vpp.lacks, vpp.other = {"ip_route_lookup"}, {"sw_interface_dump"}
+        async with serving(tmp_path, vpp) as path:
+            with pytest.raises(Unfit, match="VPP lacks ip_route_lookup, sw_interface_dump"):
+                await VppApi.connect(path, tmp_path / "cache")
+
+    run(story())
+
+
+def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_path: Path) -> None:
+    async def story() -> None:
+        vpp = Vpp()
+        vpp.lacks, vpp.other = {"cnat_translation_update"}, {"npol_ipset_create"}
+        async with serving(tmp_path, vpp) as path:
+            api = await VppApi.connect(path, tmp_path / "cache")
+            book, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
+            ledger = Ledger()
+            book.start(Life(1, 1, 1), {})
+            writer = Writer(api, ledger, book, cast(Peer, peer))
+            service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))
+            members = IpSet("set", "ip", ("10.0.0.1",))
+            route = Route("default", "10.0.0.0/8", (RoutePath(),))
+            ledger.touch(ledger.claims.replace("guard", {one.key: one for one in (service, members, route)}))
+            await writer.turn()
+            statuses = {key: status for (_, key), status in ledger.statuses.items()}
+            assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
+            assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
+            assert isinstance(statuses[route.key], Applied)
+            book.close()
+            await api.close()
 
     run(story())
