@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from itertools import islice
@@ -53,6 +53,7 @@ TICK_S = 0.1
 BATCH_EVENTS_MAX = 10_000
 TELL_HEARD_BYTES = 128 << 10
 READ_S_MAX = 0.005  # in one turn of the loop
+NOTES_MAX = 1000  # that wait to be sent
 SYNCED = "\0synced"  # no key of a row
 
 
@@ -101,6 +102,7 @@ class Peer:
         self.counters: Counter[str] = Counter()
         self.progress = 0
         self.broker_session: int | None = None
+        self._notes: deque[Note] = deque()
         self.tapped = False  # does anybody listen to notes?
         self.last_malformed = ""
         self._directory = directory
@@ -438,7 +440,18 @@ class Peer:
         if self.tapped:
             note = Note(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
             note.fields = fields
-            self._send_later(note)
+            if len(self._notes) >= NOTES_MAX:
+                self.counters["notes_dropped"] += 1
+                return
+            self._notes.append(note)
+            if len(self._notes) == 1:
+                self._begin(self._send_notes())
+
+    async def _send_notes(self) -> None:
+        """One task for all that wait: a process that says many is not kept from its work."""
+        while self._notes:
+            await self._send(self._notes[0])
+            self._notes.popleft()
 
     def _heads(self, heads: list[Head]) -> None:
         for head in heads:

@@ -18,7 +18,7 @@ from bus.peer import Peer
 from schemas import codec
 from schemas.facts import Endpoint, EndpointSlice, SlicePort
 from schemas.requests import Ping, Pong
-from tools.tap.listener import Listener
+from tools.tap.listener import Listener, step_back
 
 WORD, OWNER = "endpoint-slice", "kube-watch"
 BATCH = 5000  # rows said before others have a turn
@@ -95,6 +95,7 @@ async def asks(bus: Path, requests: int) -> None:
 
 async def taps(bus: Path) -> None:
     """A tap that hears and makes sense of everything, until it is killed."""
+    step_back()
     async with Listener(bus.parent) as listener:
         tell(ready=True)
         async for now, data in listener.frames():

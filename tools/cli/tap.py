@@ -14,7 +14,7 @@ from bus.door import BadKeys, client_keys, make_keys
 from schemas.config import ConfigError, from_env
 from tools.cli.errors import UserError
 from tools.tap import chain, export, recording, show, state, top
-from tools.tap.listener import Listener, NoBus
+from tools.tap.listener import Listener, NoBus, step_back
 from tools.tap.recording import BadRecording, Recorder
 from tools.tap.replay import NotReplayable, Replay
 from tools.tap.seen import NOTE, Observer, Seen
@@ -324,6 +324,7 @@ def _listener(options: argparse.Namespace) -> Listener:
     """Raises BadKeys."""
     if bool(options.connect) != bool(options.keys):
         raise UserError("--connect and --keys go together")
+    step_back()
     return Listener(options.directory, options.connect, client_keys(options.keys) if options.connect else None)
 
 

@@ -22,6 +22,11 @@ HELLO_EVERY_S = 0.5
 ANSWERS_WITHIN_S = 3.0
 
 
+def step_back() -> None:
+    """This process is a tap and nothing else: whom it observes comes first."""
+    os.nice(NICE)
+
+
 class NoBus(Exception):
     """Nobody answers where the bus should be."""
 
@@ -45,7 +50,6 @@ class Listener:
             raise self._nobody()
         identity = f"{self._name}:{self._session}".encode()
         self._sockets = ClientSockets(self._address or local(self._run / "bus"), identity, self._keys)
-        os.nice(NICE)  # whom it observes comes first
         self._ticking = asyncio.create_task(self._tick())
         return self
 

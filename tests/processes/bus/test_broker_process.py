@@ -5,15 +5,18 @@ import gc
 import time
 import warnings
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import zmq
 
-from bus.peer import AskFailed, Peer
+from bus.envelope import Note, unpack
+from bus.peer import NOTES_MAX, AskFailed, Peer
 from schemas.facts import Node
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
+from tools.tap.listener import Listener
 
 DEADLINE_S = 5.0
 
@@ -179,6 +182,31 @@ def test_a_tool_hears_though_the_bus_is_never_quiet(broker: BrokerProcess) -> No
                 asn += 1
                 says.say("node", f"n{asn}", Node(asn=asn))
                 await says.flushed(DEADLINE_S)
+
+    run(story)
+
+
+def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive(broker: BrokerProcess) -> None:
+    async def story() -> None:
+        async with Peer("routing", broker.bus) as says, AsyncExitStack() as stack:
+            says.subscribe("node")  # who hears nothing has nothing to tell taps
+            await until(says, lambda: says.broker_session is not None)
+            tap = await stack.enter_async_context(Listener(broker.bus.parent))
+            heard: list[Note] = []
+
+            async def listen() -> None:
+                async for _, data in tap.frames():
+                    if isinstance(message := unpack(data), Note):
+                        heard.append(message)
+
+            listening = asyncio.create_task(listen())
+            await until(says, lambda: says.tapped)
+            for number in range(NOTES_MAX + 500):
+                says.note("many", str(number))
+            assert says.counters["notes_dropped"] == 500
+            await until(says, lambda: len(heard) >= NOTES_MAX)
+            assert [note.key for note in heard] == [str(number) for number in range(NOTES_MAX)]
+            listening.cancel()
 
     run(story)
 
