@@ -36,6 +36,7 @@ class Life:
         self.recalled = Recalled()
         self.api: VppApi | None = None
         self.writer: Writer | None = None
+        self.version = ""
 
     def connect(self) -> "Life":
         """Recalls the journal and meets VPP, as the process does at its start and after a new VPP."""
@@ -59,6 +60,7 @@ class Life:
         self.writer = Writer(self.api, self.ledger, self.journal, self.peer)
         life = await identify(self.api)
         await self.writer.meet(life, self.recalled)
+        self.version = str((await self.api.request("show_version")).version)
         self.recalled.life = journal.Life(self.writer.epoch, life.pid, life.started, self.ledger.suspects)
 
     def die_at(self, call: int, *, answered: bool) -> None:

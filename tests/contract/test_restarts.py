@@ -122,6 +122,10 @@ def test_a_killed_vpp_gets_everything_again_and_the_pod_keeps_its_device(
     assert host.has_link("eth0")
 
 
+def test_vpp_says_which_version_it_is(life: Callable[[], Life]) -> None:
+    assert life().version[:1].isdigit()
+
+
 def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], Life]) -> None:
     writer = life()
     assert writer.api is not None
