@@ -9,7 +9,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.call import UNPACKABLE, Call, Later, NoAnswer, unpackable
 from actors.vpp_writer.kinds.kind import Details
 from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.retvals import name_of
@@ -85,9 +85,8 @@ class Batches:
             call = entry.call
             try:
                 bodies.append(pack(message, call.fields, call.prefix))
-            except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
-                field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
-                self._done(entry.key, Never(f"{message}: cannot be packed: {field}"))
+            except UNPACKABLE as error:
+                self._done(entry.key, unpackable(message, error))
             else:
                 packed.append(entry)
                 plain = plain and entry.learn is None

@@ -40,6 +40,14 @@ class Never(Exception):
     """The intent is wrong: one status, and silence until it changes. The text names the field."""
 
 
+UNPACKABLE = (ValueError, OSError, TypeError, KeyError, AttributeError)  # what packing a call raises
+
+
+def unpackable(message: str, error: Exception) -> Never:
+    """Why a call cannot be packed; vpp_papi quotes the whole message before the field."""
+    return Never(f"{message}: cannot be packed: {str(error).rpartition(' for ')[2]}")
+
+
 class Later(Exception):
     """VPP refused or did not answer: tried again with backoff."""
 

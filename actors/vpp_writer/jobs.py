@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from actors.vpp_writer.batches import Done, Note
-from actors.vpp_writer.call import Call, Confirm, Later, Never, NoAnswer
+from actors.vpp_writer.call import UNPACKABLE, Call, Confirm, Later, Never, NoAnswer, unpackable
 from actors.vpp_writer.kinds.kind import Details, Work
 from actors.vpp_writer.retvals import name_of
 from actors.vpp_writer.vpp_api import VppApi, VppGone
@@ -72,9 +72,8 @@ class Jobs:
             self._api.post(call.message, call.fields, replied, call.prefix)
         except VppGone as gone:
             take(gone)
-        except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
-            field = str(error).rpartition(" for ")[2]  # vpp_papi quotes the whole message before it
-            take(Never(f"{call.message}: cannot be packed: {field}"))
+        except UNPACKABLE as error:
+            take(unpackable(call.message, error))
         except Exception as error:
             take(error)
 

@@ -60,35 +60,24 @@ class Ledger:
 
     def hold(self, key: str, held: Held) -> None:
         """VPP holds the object now; who waited for it is looked at again."""
+        self._put(key, held)
+        self.unsure.discard(key)
+        self.retries.forget(key)
+
+    def _put(self, key: str, held: Held) -> None:
         before = self.held.get(key)
         if before is not None:
             self._dependants.remove(key, before.intent)
         elif key in self._waiters:
             self.touch(self._waiters.pop(key))
         self.held[key] = held
-        self.unsure.discard(key)
         self._dependants.add(key, held.intent)
-        self.retries.forget(key)
 
     def hold_all(self, objects: Mapping[str, Held], generations: Mapping[str, int], epoch: int) -> None:
         """VPP holds all these as they are wanted: `hold`, and the statuses that say so."""
-        held, statuses, tally, changed, waiters = self.held, self.statuses, self._tally, self.changed, self._waiters
         for key, one in objects.items():
-            before = held.get(key)
-            if before is not None:
-                self._dependants.remove(key, before.intent)
-            elif waiters and key in waiters:
-                self.touch(waiters.pop(key))
-            held[key] = one
-            self._dependants.add(key, one.intent)
-            name = (one.owner, key)
-            told = statuses.get(name)
-            if told is not None:
-                tally[type(told)] -= 1
-            statuses[name] = Applied(generations[key], epoch)
-            changed[name] = None
-            self._owners.add(one.owner)
-        tally[Applied] += len(objects)
+            self._put(key, one)
+            self._say(one.owner, key, Applied(generations[key], epoch))
         if self.unsure:
             self.unsure -= objects.keys()
         if self.failing:

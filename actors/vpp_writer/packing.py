@@ -42,11 +42,8 @@ def compiled(definition: Any) -> Packer:
 def _by_papi(definition: Any, fields: Mapping[str, Any]) -> bytes:
     """What vpp_papi makes of it, without the head; its error if it makes nothing of it."""
     whole = definition.pack({**fields, "_vl_msg_id": 0, "client_index": 0, "context": 0})
-    return bytes(whole[sum(definition.packers[definition.fields.index(name)].size for name in _head(definition)) :])
-
-
-def _head(definition: Any) -> list[str]:
-    return [name for name in definition.fields if name in HEAD]
+    head = (packer.size for name, packer in zip(definition.fields, definition.packers, strict=True) if name in HEAD)
+    return bytes(whole[sum(head) :])
 
 
 class Stamp:
@@ -96,10 +93,16 @@ class _Compiler:
 
     def function(self, definition: Any, fields: list[str]) -> Packer:
         """The function for these fields of a structure or message."""
-        pieces = self._structure(definition, "m", fields)
+        return self._made(definition.name, self._structure(definition, "m", fields))
+
+    def place(self, packer: Any) -> Packer:
+        """The function for an address or a prefix."""
+        return self._made(packer.name, self._place(packer, "m"))
+
+    def _made(self, name: str, pieces: list[tuple[str, str]]) -> Packer:
         self.lines.append(f"return {self._joined(pieces)}")
         source = "def pack(m):\n" + "".join(f"    {line}\n" for line in self.lines)
-        exec(compile(source, f"<{definition.name}>", "exec"), self.world)
+        exec(compile(source, f"<{name}>", "exec"), self.world)
         packer: Packer = self.world["pack"]
         return packer
 
@@ -262,13 +265,7 @@ def _whole(packer: Any) -> Callable[[Any], bytes]:
         case papi.VPPType() if packer.name not in conversion_table:
             return _element(packer)
         case papi.VPPType() if packer.name in (ADDRESS, PREFIX, ADDRESS_WITH_PREFIX):
-            compiler = _Compiler()
-            compiler.lines.append(f"return {compiler._joined(compiler._place(packer, 'm'))}")
-            pieces = compiler.lines
-            source = "def pack(m):\n" + "".join(f"    {line}\n" for line in pieces)
-            exec(compile(source, f"<{packer.name}>", "exec"), compiler.world)
-            place: Callable[[Any], bytes] = compiler.world["pack"]
-            return place
+            return _Compiler().place(packer)
         case _:
             return lambda value: bytes(packer.pack(value, {}))
 

@@ -267,9 +267,11 @@ class VppApi(asyncio.Protocol):
         return self._context
 
     def _enqueue(self, context: int, message: str, body: bytes, waiter: Waiter | None) -> None:
-        head = REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context)
-        self._queue.append((range(context, context + 1), head + body, waiter))
+        self._queue.append((range(context, context + 1), self._framed(message, context, body), waiter))
         self._flush_soon()
+
+    def _framed(self, message: str, context: int, body: bytes) -> bytes:
+        return REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context) + body
 
     def _flush_soon(self) -> None:
         """What is posted in one turn of the loop leaves in one piece."""
@@ -397,8 +399,7 @@ class VppApi(asyncio.Protocol):
         now = time.monotonic()
         self._waiting[context].since = now
         self._asked_at = self._asked_at or now
-        number = self._numbers["control_ping"]
-        self._write([REQUEST.pack(0, HEAD_BYTES, 0, number, self._client, context)])
+        self._write([self._framed("control_ping", context, b"")])
 
     def _probed(self, future: "asyncio.Future[Any]") -> None:
         self._probing = False
@@ -415,8 +416,7 @@ class VppApi(asyncio.Protocol):
         if self._client and not self.gone.is_set() and "sockclnt_delete" in self._numbers:
             with contextlib.suppress(OSError):
                 body = self.packed("sockclnt_delete", {"index": self._client})
-                number = self._numbers["sockclnt_delete"]
-                self._write([REQUEST.pack(0, HEAD_BYTES + len(body), 0, number, self._client, 1) + body])
+                self._write([self._framed("sockclnt_delete", 1, body)])
         self._fail()
         self._transport.close()
 

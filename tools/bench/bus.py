@@ -18,7 +18,7 @@ from typing import Any
 
 from schemas import codec
 from tools.bench.buswork import row
-from tools.bench.rig import BenchFailed
+from tools.bench.rig import BenchFailed, memory_mb
 
 WAIT_S_MAX = 120.0
 HEARERS = ("routing", "services", "policy", "cni", "guard", "vpp-writer", "h7", "h8")
@@ -50,9 +50,8 @@ class Worker:
 
     @property
     def memory_mb(self) -> float:
-        """Resident (Linux: /proc/<pid>/status)."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+        """Resident."""
+        return memory_mb(self.process.pid)
 
 
 async def _start(stack: AsyncExitStack, module: str, *words: str, ready: bool = True, **env: str) -> Worker:

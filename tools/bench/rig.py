@@ -136,20 +136,13 @@ class Rig:
 
     def peak_mb(self) -> dict[str, float]:
         """VmHWM of each process, MB."""
-        return {name: _peak_mb(process.pid) for name, process in self.processes.items()}
+        return {name: round(memory_mb(process.pid, "VmHWM"), 1) for name, process in self.processes.items()}
 
 
-def memory_mb(pid: int) -> float:
-    """Resident, MB (Linux: /proc/<pid>/status)."""
+def memory_mb(pid: int, what: str = "VmRSS") -> float:
+    """Resident, MB, or another figure of Linux's (/proc/<pid>/status); 0 if there is none."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
-
-
-def _peak_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{what}:")), 0.0)
 
 
 @asynccontextmanager
