@@ -18,6 +18,12 @@ from schemas.intent import Intent as Intent
 from schemas.npol import InterfacePolicies as InterfacePolicies
 from schemas.npol import IpSet as IpSet
 from schemas.npol import Policy as Policy
+from schemas.uplinks import AfXdp as AfXdp
+from schemas.uplinks import DevicePort as DevicePort
+from schemas.uplinks import Existing as Existing
+from schemas.uplinks import Rdma as Rdma
+from schemas.uplinks import VirtioPci as VirtioPci
+from schemas.uplinks import Vmxnet3 as Vmxnet3
 
 DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
 FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # spec/guard.md section 1

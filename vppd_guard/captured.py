@@ -43,6 +43,10 @@ class Captured(Struct, frozen=True, omit_defaults=True):
     mtu: int
     up: bool = True
     promiscuity: int = 0
+    kind: str = ""  # as `ip -d link` says: "veth", "vlan", "bond", "tun"...; "": a device of its own
+    master: str = ""  # the bridge or bond that it is a port of
+    pci: str = ""  # PCI address of the device, "0000:00:05.0"; "": none
+    driver: str = ""  # its kernel driver, "virtio-pci"
     addresses: tuple[LinuxAddress, ...] = ()
     routes: tuple[LinuxRoute, ...] = ()
     gateway_answers: bool = False  # did the gateway answer a ping before?

@@ -34,7 +34,32 @@ class VppStarted(Struct, frozen=True, tag="vpp-started"):
     started: int
 
 
-Record = UplinkCaptured | LinkMoved | VppStarted
+class FileWritten(Struct, frozen=True, tag="file-written"):
+    """A file of the host is about to be written. Undone only if it still says what we wrote."""
+
+    path: str
+    wrote: bytes
+    before: bytes | None = None  # None: there was no such file
+    mode: int = 0o644
+    then: tuple[str, ...] = ()  # services of the host that are told afterwards, as `host_services` names them
+
+
+class KernelSet(Struct, frozen=True, tag="kernel-set"):
+    """A value under /proc/sys or /sys is about to be changed."""
+
+    path: str
+    before: str
+
+
+class DriverBound(Struct, frozen=True, tag="driver-bound"):
+    """A PCI device is about to go from one kernel driver to another (`driver_override`, sysfs)."""
+
+    pci: str
+    before: str  # the driver that had it; "": none
+    link: str = ""  # the network device that it gave
+
+
+Record = UplinkCaptured | LinkMoved | FileWritten | KernelSet | DriverBound | VppStarted
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 

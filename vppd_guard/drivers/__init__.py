@@ -1,0 +1,1 @@
+"""How an uplink goes from Linux to VPP, one file for each driver."""

@@ -1,0 +1,34 @@
+"""What the guard asks of a driver. Pure, but for the steps that it returns and the machine that it looks at."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import Intent
+from vppd_guard.captured import Captured
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.steps import Step
+
+
+class Driver(Protocol):
+    """One way of giving a NIC to VPP."""
+
+    name: str  # the configuration's `vppDriver`
+    automatic: bool  # may `auto` choose it?
+    messages: tuple[str, ...]  # VPP API messages without which it is of no use
+    plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        """Why this driver cannot take this link on this machine, in words; empty: it can."""
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        """The changes of Linux that give VPP the link, made before VPP starts."""
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        """Those made once VPP has the interface."""
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        """The interface in VPP."""
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        """How VPP reads the queues unless the configuration says."""
