@@ -64,6 +64,7 @@ class VppProcess(Fact, frozen=True):
     state: str  # starting | up | down
     pid: int = 0  # process id; 0: none
     reason: str = ""  # why it is down, e.g. "killed by SIGKILL"
+    last_words: tuple[str, ...] = ()  # what it said last: its own account of the signal that ended it
 
 
 class VppEpoch(Fact, frozen=True):
@@ -87,6 +88,11 @@ class Uplink(Fact, frozen=True):
     addresses: tuple[str, ...] = ()  # interface addresses as Linux had them
     next_hop4: str | None = None  # what the host uses to reach things through VPP
     next_hop6: str | None = None  # the same for IPv6
+    driver: str = "af_packet"  # by which VPP has it
+    physical_network: str = ""  # its name; "": the default one
+    table: str = "default"  # table of its addresses and routes
+    pods_table: str = "pods"  # table of the pods of its physical network
+    reason: str = ""  # why Linux has it
 
 
 class BgpPeer(Fact, frozen=True):

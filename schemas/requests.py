@@ -23,6 +23,9 @@ class SetLogLevel(Request, frozen=True, tag="set-log-level"):
 AnyRequest = Ping | SetLogLevel
 
 
+VPP_SILENT = "VPP: does not answer"  # what the writer waits for then (Pong.waiting)
+
+
 class Pong(Struct, frozen=True, omit_defaults=True):
     """Reply to Ping."""
 

@@ -1,102 +1,58 @@
-"""The guard: `python -m vppd_guard [run|plan|restore]`."""
+"""The guard: `python -m vppd_guard [run|plan|preflight|explain|restore]`."""
 
 import asyncio
+import signal
 import sys
 from typing import NoReturn
-
-import msgspec
 
 from bus.log import Log
 from bus.peer import Peer
 from bus.process import EXIT_MISCONFIGURED, load, parser, run_process
-from schemas.config import NodeConfig, UplinkSpec
-from vppd_guard import captured as shape
-from vppd_guard import linux, undo, vpp
-from vppd_guard.guard import Guard, give_back
-from vppd_guard.startup_conf import BadTemplate, render_conf
-from vppd_guard.wanted import intents
+from schemas.config import NodeConfig
+from vppd_guard import commands, lock
+from vppd_guard.guard import Guard
 
-DESCRIPTION = "Takes the uplink from Linux, runs VPP, and gives Linux everything back when VPP ends."
-
-
-def uplink_of(config: NodeConfig) -> UplinkSpec | str:
-    """The one uplink, or why there is none."""
-    uplinks = config.interfaces.uplinkInterfaces
-    if not uplinks:
-        return "CALICOVPP_INTERFACES: no uplinkInterfaces"
-    if len(uplinks) > 1:
-        return "CALICOVPP_INTERFACES: several uplinkInterfaces are not supported yet"
-    return uplinks[0]
+DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
+FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP; spec of the guard, section 9
+COMMANDS = {
+    "run": "take the uplinks and run VPP (default)",
+    "plan": "print as JSON what would be done; touches nothing",
+    "preflight": "check what a takeover needs; touches nothing",
+    "explain": "what the guard did, why, and what it does next; needs no bus and no VPP",
+    "restore": "undo what a dead guard has left",
+}
 
 
 async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
-    uplink = uplink_of(config)
-    if isinstance(uplink, str):
-        log.error("misconfigured", variable=uplink)
+    if not config.interfaces.uplinkInterfaces:
+        log.error("misconfigured", variable="CALICOVPP_INTERFACES: no uplinkInterfaces")
         return EXIT_MISCONFIGURED
+    try:
+        lock.hold(commands.lock_path(config))
+    except (lock.Held, OSError) as error:
+        log.error("cannot start", why=error)
+        return 1
+    for warning in config.warnings:
+        log.warning("configuration", what=warning)
     peer.subscribe("epoch")
-    return await Guard(config, uplink, peer, log).live(stop)
-
-
-def _plan(log: Log) -> int:
-    """Prints what would be captured and intended; touches nothing."""
-    config = load(log)
-    uplink = uplink_of(config)
-    if isinstance(uplink, str):
-        log.error("misconfigured", variable=uplink)
-        return EXIT_MISCONFIGURED
-    try:
-        captured = linux.capture(uplink.interfaceName)
-        shape.check(captured, uplink.ipFamilies)
-        conf = render_conf(config.startup_conf, config.run, [uplink.interfaceName])
-    except (linux.NoLink, shape.CannotCapture, BadTemplate) as error:
-        log.error("cannot plan", why=error)
-        return 1
-    wanted = list(intents(captured, uplink, config, tap_up=True).values())
-    plan = msgspec.json.encode({"captured": captured, "startup_conf": conf, "intents": wanted})
-    sys.stdout.write(msgspec.json.format(plan).decode() + "\n")
-    return 0
-
-
-def _restore(log: Log) -> int:
-    """Undoes by hand what a dead guard has left; needs neither the bus nor VPP."""
-    config = load(log)
-    journal = undo.UndoJournal(config.state / "guard")
-    records = journal.read()
-    captured, left = undo.captured_in(records), undo.vpp_in(records)
-    if captured is None:
-        log.info("nothing to restore", journal=journal.path)
-        return 0
-    if left and vpp.started(left.pid) == left.started:
-        log.error("VPP still runs", pid=left.pid, hint="end it first: its tap holds the link's name")
-        return 1
-    try:
-        give_back(captured, records)
-    except (linux.NoLink, OSError) as error:
-        log.error("cannot restore", uplink=captured.name, why=error)
-        return 1
-    journal.clear()
-    log.info("restored", uplink=captured.name)
-    return 0
+    guard = Guard(config, peer, log)
+    for number in FORWARDED:
+        asyncio.get_running_loop().add_signal_handler(number, guard.forward, number)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, stop.set)
+    return await guard.live(stop)
 
 
 def main() -> NoReturn:
     """The command line."""
-    commands = parser("vppd_guard", DESCRIPTION)
-    commands.add_argument(
-        "command",
-        nargs="?",
-        default="run",
-        choices=("run", "plan", "restore"),
-        help="run (default); plan: print as JSON what would be done; restore: undo what a dead guard left",
-    )
-    command = commands.parse_args().command
+    words = parser("vppd_guard", DESCRIPTION)
+    texts = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
+    words.add_argument("command", nargs="?", default="run", choices=COMMANDS, metavar="COMMAND", help=texts)
+    words.add_argument("--json", action="store_true", help="preflight, explain: for machines")
+    options = words.parse_args()
+    if options.command == "run":
+        run_process("guard", "vppd_guard", DESCRIPTION, _main, argv=[])
     log = Log("guard")
-    if command == "plan":
-        sys.exit(_plan(log))
-    if command == "restore":
-        sys.exit(_restore(log))
-    run_process("guard", "vppd_guard", DESCRIPTION, _main, argv=[])
+    sys.exit(commands.run(options.command, load(log), log, as_json=options.json))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,23 @@
-"""Edge: does an address answer? ICMP echo, RFC 792 and RFC 4443."""
+"""Edge: do addresses answer? ICMP echo, RFC 792 and RFC 4443."""
 
 import asyncio
 import os
 import socket
 import struct
 import time
+from collections.abc import Iterable
+
+from vppd_guard.beside import checksum
 
 ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
 TRY_EVERY_S = 0.1
+
+
+async def answering(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
+    """Those of (address, interface) that answer within that time; all are asked at once."""
+    asked = list(addresses)
+    heard = await asyncio.gather(*(answers(address, interface, within_s) for address, interface in asked))
+    return frozenset(address for (address, _), yes in zip(asked, heard, strict=True) if yes)
 
 
 async def answers(address: str, interface: str, within_s: float) -> bool:
@@ -45,11 +55,5 @@ def _once(address: str, interface: str) -> bool:
 
 def _echo(kind: int, nonce: bytes, version: int) -> bytes:
     head = struct.pack("!BBHHH", kind, 0, 0, os.getpid() & 0xFFFF, 1)
-    checksum = 0 if version == 6 else _checksum(head + nonce)  # the kernel fills ICMPv6's in
-    return struct.pack("!BBHHH", kind, 0, checksum, os.getpid() & 0xFFFF, 1) + nonce
-
-
-def _checksum(data: bytes) -> int:
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
+    total = 0 if version == 6 else checksum(head + nonce)  # the kernel fills ICMPv6's in
+    return struct.pack("!BBHHH", kind, 0, total, os.getpid() & 0xFFFF, 1) + nonce

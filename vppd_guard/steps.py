@@ -4,10 +4,12 @@
 change begins; success is the effect (`holds`), never a return code.
 """
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from vppd_guard.undo import Record
+from vppd_guard.undo import Record, UndoJournal
 
 
 class StepFailed(Exception):
@@ -29,3 +31,27 @@ class Step:
     needs: Callable[[], str] = fine
     undo: Callable[[], Record | None] = lambda: None  # read just before the change; None: nothing to undo
     timeout_s: float = 5.0
+
+
+async def run(step: Step, journal: UndoJournal, hands: Executor) -> None:
+    """Makes the change in `hands`, whose one thread makes all changes: one that is cut short ends before the next.
+
+    Raises StepFailed, TimeoutError, and OSError if the undo record could not be written: then nothing has been done.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(step.timeout_s):
+        await loop.run_in_executor(hands, _run, step, journal)
+
+
+def _run(step: Step, journal: UndoJournal) -> None:
+    if problem := step.needs():
+        raise StepFailed(f"{step.what}: {problem}")
+    record = step.undo()
+    if record is not None:
+        journal.note(record)
+    try:
+        step.do()
+    except OSError as error:
+        raise StepFailed(f"{step.what}: {error.strerror or error}") from error
+    if problem := step.holds():
+        raise StepFailed(f"{step.what}: {problem}")

@@ -6,6 +6,7 @@ once everything is undone; a guard that finds one at its start has a predecessor
 
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,10 +15,12 @@ from msgspec import Struct
 from vppd_guard.captured import Captured
 
 
-class UplinkCaptured(Struct, frozen=True, tag="captured"):
+class UplinkCaptured(Struct, frozen=True, tag="captured", omit_defaults=True):
     """The link is about to be changed; so it was."""
 
     uplink: Captured
+    driver: str = "af_packet"  # the driver that takes it
+    answered: tuple[str, ...] = ()  # addresses that answered by it in Linux, and so must by VPP
 
 
 class LinkMoved(Struct, frozen=True, tag="link-moved"):
@@ -25,13 +28,6 @@ class LinkMoved(Struct, frozen=True, tag="link-moved"):
 
     name: str
     netns: str
-
-
-class VppStarted(Struct, frozen=True, tag="vpp-started"):
-    """That VPP runs. `started`: clock ticks since boot, tells a reused pid."""
-
-    pid: int
-    started: int
 
 
 class FileWritten(Struct, frozen=True, tag="file-written"):
@@ -59,6 +55,13 @@ class DriverBound(Struct, frozen=True, tag="driver-bound"):
     link: str = ""  # the network device that it gave
 
 
+class VppStarted(Struct, frozen=True, tag="vpp-started"):
+    """That VPP runs. `started`: clock ticks since boot, tells a reused pid."""
+
+    pid: int
+    started: int
+
+
 Record = UplinkCaptured | LinkMoved | FileWritten | KernelSet | DriverBound | VppStarted
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
@@ -70,20 +73,26 @@ class UndoJournal:
         self.path = directory / "undo.journal"
 
     def note(self, record: Record) -> None:
-        """Appends a record and waits until the disk has it."""
+        """Appends a record and waits until the disk has it. Raises OSError, and then nothing has been noted."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        body = msgspec.json.encode(record)
-        line = b"%08x %s\n" % (zlib.crc32(body), body)
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        line = _line(record)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, line)
-            os.fsync(handle)
+            end = os.fstat(handle).st_size
+            try:
+                if os.write(handle, line) != len(line):
+                    raise OSError(28, "no space for the undo journal", str(self.path))
+                os.fsync(handle)
+            except OSError:
+                # Half a line would hide every record after it.
+                os.ftruncate(handle, end)
+                raise
         finally:
             os.close(handle)
         self._sync_directory()
 
     def read(self) -> list[Record]:
-        """All records, oldest first."""
+        """All records, oldest first. Raises OSError, but not for a journal that is not there."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -99,6 +108,15 @@ class UndoJournal:
                 break
         return records
 
+    def mend(self) -> None:
+        """Cuts off a torn end, which a machine that lost its power has left: what is noted next must be readable."""
+        if not self.path.exists():
+            return
+        lines = self.path.read_bytes().split(b"\n")
+        whole = sum(len(line) + 1 for line in lines[: len(self.read())])
+        if self.path.stat().st_size > whole:
+            os.truncate(self.path, whole)
+
     def clear(self) -> None:
         """Everything is undone."""
         self.path.unlink(missing_ok=True)
@@ -113,11 +131,16 @@ class UndoJournal:
             os.close(handle)
 
 
-def captured_in(records: list[Record]) -> Captured | None:
-    """The uplink as it was before it was changed."""
-    return next((r.uplink for r in reversed(records) if isinstance(r, UplinkCaptured)), None)
+def _line(record: Record) -> bytes:
+    body = msgspec.json.encode(record)
+    return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
-def vpp_in(records: list[Record]) -> VppStarted | None:
+def uplinks_in(records: Sequence[Record]) -> list[UplinkCaptured]:
+    """The uplinks as they were before they were changed, in the order in which they were taken."""
+    return list({r.uplink.name: r for r in records if isinstance(r, UplinkCaptured)}.values())
+
+
+def vpp_in(records: Sequence[Record]) -> VppStarted | None:
     """The VPP that was started last."""
     return next((r for r in reversed(records) if isinstance(r, VppStarted)), None)

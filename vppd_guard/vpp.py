@@ -9,12 +9,23 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
 
 STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
 KILL_S_MAX = 5.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a VPP is started."""
+
+    binary: Path
+    conf: Path
+    netns: str  # name of the namespace that it runs in
+    preload: str = ""  # LD_PRELOAD of its environment
 
 
 class VppProcess:
@@ -40,16 +51,23 @@ class VppProcess:
         code = self._child.wait()
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
 
+    def signal(self, number: int) -> None:
+        """Forwards a signal, if it still runs."""
+        if not self.ended.is_set():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
     async def stop(self) -> None:
-        """SIGINT, and SIGKILL if that does not end it. Returns when it has ended."""
+        """SIGINT, and SIGKILL if that does not end it. Returns when it has ended. Raises TimeoutError."""
         for number, patience_s in ((signal.SIGINT, STOP_S_MAX), (signal.SIGKILL, KILL_S_MAX)):
             if self.ended.is_set():
                 return
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+            self.signal(number)
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
                     await self.ended.wait()
+        if not self.ended.is_set():
+            raise TimeoutError(f"VPP, process {self.pid}, does not end by SIGKILL")
 
     async def answers(self, socket: Path, within_s: float) -> bool:
         """Waits until VPP accepts API clients. False: it ended, or did not in time."""
@@ -63,16 +81,19 @@ class VppProcess:
         return False
 
 
-def start(binary: Path, conf: Path, netns: str, preload: str, log: Path) -> VppProcess:
-    """Starts VPP in a named namespace, in a session of its own: it outlives the guard. Raises OSError."""
+def start(launch: Launch, log: Path) -> VppProcess:
+    """Starts VPP in its namespace, in a session of its own: it outlives the guard. Raises OSError.
+
+    Its output goes to a file and not to a pipe for the same reason: a guard that is killed must not close it.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-    if preload:
-        environment["LD_PRELOAD"] = preload
-    handle = os.open(DIRECTORY / netns, os.O_RDONLY)
+    if launch.preload:
+        environment["LD_PRELOAD"] = launch.preload
+    handle = os.open(DIRECTORY / launch.netns, os.O_RDONLY)
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
-                [str(binary), "-c", str(conf)],
+                [str(launch.binary), "-c", str(launch.conf)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -80,6 +101,8 @@ def start(binary: Path, conf: Path, netns: str, preload: str, log: Path) -> VppP
                 start_new_session=True,
                 preexec_fn=_in_namespace(handle),
             )
+    except subprocess.SubprocessError as error:
+        raise OSError(f"{launch.binary}: {error}") from error
     finally:
         os.close(handle)
     return VppProcess(child.pid, started(child.pid), child)

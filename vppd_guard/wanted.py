@@ -1,10 +1,11 @@
-"""The uplink and the host's tap as intents. Pure.
+"""The uplinks and the host's taps as intents. Pure.
 
 Source: spec of the guard, section 7; the numbers in the comments are its steps. Left out because this VPP lacks
 the messages: the punt reason of received advertisements (5) and ip_ttl_fixup (24).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
 from schemas.config import InterfaceSpec, NodeConfig, UplinkSpec
@@ -14,7 +15,6 @@ from schemas.intents import (
     PUNT_TABLE,
     Address,
     AdminUp,
-    AfPacket,
     CnatFeature,
     Gso,
     Intent,
@@ -41,6 +41,7 @@ from vppd_guard.captured import Captured, Version
 
 DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 RING_DEFAULT = 1024
+TAP_MAC_BASE = "02:ca:11:c0:fd"
 TAP_MTU_IN_VPP = 9216
 # The host's own solicitations, router solicitations, MLD and DHCPv6 leave by the uplink; else they fail the check
 # of the receiving interface (step 17).
@@ -57,12 +58,49 @@ def tap_name(interface: str) -> str:
     return f"host/{interface}"
 
 
-def intents(captured: Captured, spec: UplinkSpec, config: NodeConfig, *, tap_up: bool) -> dict[str, Intent]:
-    """All intents of the guard. The tap is up only once Linux's side of it is ready (`tap_up`)."""
-    wanted: list[Intent] = [*global_intents(config), *uplink(captured, spec, config), *tap(captured, spec, config)]
-    if tap_up:
-        wanted.append(AdminUp(tap_name(captured.name)))
-    return {intent.key: intent for intent in wanted}
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An uplink that is to be VPP's: as Linux had it, as it was configured, and the interface that its driver makes."""
+
+    captured: Captured
+    spec: UplinkSpec
+    interface: Intent
+    rx_mode: str  # how VPP reads its queues
+    mtu: int  # bytes, layer 3, of the uplink in VPP and of the host's tap
+    number: int = 0  # its place in the configuration
+
+    @property
+    def name(self) -> str:
+        """Its name in Linux."""
+        return self.captured.name
+
+    @property
+    def table(self) -> str:
+        """The table of its addresses and routes: the default one, or its physical network's."""
+        network = self.spec.physicalNetworkName
+        return f"physical-net-{network}" if network else DEFAULT_TABLE
+
+    @property
+    def pods_table(self) -> str:
+        """The table of the pods of its physical network."""
+        network = self.spec.physicalNetworkName
+        return f"pods-{network}" if network else PODS_TABLE
+
+    @property
+    def tap_mac(self) -> str:
+        """MAC address of VPP's side of its tap (spec, section 1)."""
+        return f"{TAP_MAC_BASE}:{self.number:02x}"
+
+
+def intents(targets: Sequence[Target], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
+    """All intents of the guard. The taps are up only once Linux's side of them is ready (`taps_up`)."""
+    wanted: list[Intent] = [*global_intents(config), *networks(targets), *uplink_routes(targets, config)]
+    for target in targets:
+        wanted += [*uplink(target, config), *tap(target, config)]
+        if taps_up:
+            wanted.append(AdminUp(tap_name(target.name)))
+    # Of two that say the same of one thing (two uplinks in one subnet) the first counts.
+    return {intent.key: intent for intent in reversed(wanted)}
 
 
 def global_intents(config: NodeConfig) -> Iterator[Intent]:
@@ -82,78 +120,83 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
         yield Punt(version, "udp")
 
 
-def uplink(captured: Captured, spec: UplinkSpec, config: NodeConfig) -> Iterator[Intent]:
-    """The uplink as Linux had it (steps 6 to 15)."""
-    name = uplink_name(captured.name)
-    yield AfPacket(
-        name=name,
-        host_interface=captured.name,
-        mac=captured.mac,
-        tag=f"main-{captured.name}",
-        gso=config.debug.gsoEnabled,
-        rx_frames_per_block=spec.rxqsz or RING_DEFAULT,
-        tx_frames_per_block=spec.txqsz or RING_DEFAULT,
-        rx_queues=spec.rx or 1,
-        tx_queues=spec.tx or 1,
-        qdisc_bypass=spec.annotations.get("AfPacketQdiscBypass") == "true",
-        v3=spec.annotations.get("AfPacketUseV3") == "true",
-    )
-    yield Mtu(name, mtu(captured, spec))
+def networks(targets: Sequence[Target]) -> Iterator[Intent]:
+    """Tables of named physical networks, and of their pods (step 7)."""
+    named = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
+    for table, pods in named.items():
+        for version, default in DEFAULT_PREFIX.items():
+            yield Table(table, version)
+            yield Table(pods, version)
+            yield Route(pods, default, (Path(table=table),))
+
+
+def uplink(target: Target, config: NodeConfig) -> Iterator[Intent]:
+    """The uplink as Linux had it (steps 6 to 14)."""
+    captured, name = target.captured, uplink_name(target.name)
+    yield target.interface
+    yield Mtu(name, target.mtu)
     yield CnatFeature(name)
-    yield RxMode(name, spec.rxMode or "interrupt")
+    yield RxMode(name, target.rx_mode)
     if config.debug.gsoEnabled:
         yield Gso(name)
     yield Ip6(name)
+    if target.table != DEFAULT_TABLE:
+        for version in DEFAULT_PREFIX:
+            yield InterfaceTable(name, version, target.table)
     yield AdminUp(name)
     for address in linux.translated(captured, config.debug.translateUplinkAddrMaskTo64):
         yield Address(name, address, when_up=True)
     local = linux.link_local(captured)
     if local:
         yield Address(name, f"{local}/128", when_up=True)
-    yield from uplink_routes(captured, config)
 
 
-def uplink_routes(captured: Captured, config: NodeConfig) -> Iterator[Route]:
-    """Captured routes, then the configured default gateways; the first for a prefix counts (step 15)."""
-    name, seen = uplink_name(captured.name), set()
-    connected = {str(ip_interface(address).network) for address in linux.addresses(captured)}
-    hops: list[tuple[str, str | None]] = [
-        (r.prefix, r.gateway) for r in sorted(linux.routes(captured), key=lambda r: r.metric or 0)
-    ]
-    gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
-    hops += [(DEFAULT_PREFIX[ip_interface(gateway).version], gateway) for gateway in gateways]
-    for prefix, hop in hops:
-        if prefix in seen or (hop is None and prefix in connected):
+def uplink_routes(targets: Sequence[Target], config: NodeConfig) -> Iterator[Route]:
+    """Captured routes, then the configured default gateways, which are the main uplink's (step 15).
+
+    Linux has several routes for a prefix if their metrics differ: VPP gets the one that Linux would use.
+    """
+    connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.addresses(t.captured)}
+    ways = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.routes(t.captured)]
+    ways.sort(key=lambda way: way[0])
+    if targets:
+        gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
+        ways += [(0, targets[0], DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
+    seen = set()
+    for _, target, prefix, hop in ways:
+        place = (target.table, prefix)
+        if place in seen or (hop is None and place in connected):
             continue
-        seen.add(prefix)
-        yield Route(DEFAULT_TABLE, prefix, (Path(next_hop=hop, interface=name),))
+        seen.add(place)
+        yield Route(target.table, prefix, (Path(next_hop=hop, interface=uplink_name(target.name)),))
 
 
-def tap(captured: Captured, spec: UplinkSpec, config: NodeConfig) -> Iterator[Intent]:
+def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
     """The host's tap, its tables, and what leads to it (steps 16 to 27)."""
-    name, table = tap_name(captured.name), f"host-tap-{captured.name}"
+    captured = target.captured
+    name, table = tap_name(target.name), f"host-tap-{target.name}"
     ring: InterfaceSpec = config.interfaces.vppHostTapSpec
     yield Tap(
         name=name,
-        host_interface=captured.name,
+        host_interface=target.name,
         netns=config.host_netns,
-        tag=f"host-{captured.name}",
+        tag=f"host-{target.name}",
         tun=False,
         persist=False,
         gso=config.debug.gsoEnabled,
-        mtu=mtu(captured, spec),
+        mtu=target.mtu,
         host_mac=captured.mac,
-        mac="02:ca:11:c0:fd:00",
+        mac=target.tap_mac,
         rx_ring=ring.rxqsz or RING_DEFAULT,
         tx_ring=ring.txqsz or RING_DEFAULT,
     )
     for version, default in DEFAULT_PREFIX.items():
         yield Table(table, version)
-        yield Route(table, default, (Path(table=DEFAULT_TABLE),))
+        yield Route(table, default, (Path(table=target.table),))
         yield InterfaceTable(name, version, table)
     yield from to_host(captured, table)
     for group in MULTICAST_GROUPS:
-        paths = (MulticastPath(uplink_name(captured.name), accept=True, forward=True), MulticastPath(name, accept=True))
+        paths = (MulticastPath(uplink_name(target.name), accept=True, forward=True), MulticastPath(name, accept=True))
         yield MulticastRoute(table, group, paths)
     yield Ip6(name)
     yield Address(name, config.tap0_address)
@@ -183,11 +226,6 @@ def to_host(captured: Captured, table: str) -> Iterator[Intent]:
         # Else punted link-local packets match fe80::/10 and loop (step 27).
         yield Neighbour(name, local, captured.mac)
         yield Route(PUNT_TABLE, f"{local}/128", (Path(next_hop=local, interface=name),))
-
-
-def mtu(captured: Captured, spec: UplinkSpec) -> int:
-    """Bytes, layer 3."""
-    return spec.mtu or captured.mtu
 
 
 def through_vpp(captured: Captured, config: NodeConfig) -> dict[str, str]:

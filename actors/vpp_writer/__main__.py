@@ -25,6 +25,7 @@ from bus.peer import Change, Peer, Synced
 from bus.process import run_process
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
+from schemas.requests import VPP_SILENT
 from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
@@ -218,7 +219,7 @@ class Process:
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
-            waiting = ("VPP: does not answer",)
+            waiting = (VPP_SILENT,)
         if self.peer.broker_session is None:
             waiting = ("bus: no broker", *waiting)
         self.peer.waiting, self.peer.ready = waiting, not waiting

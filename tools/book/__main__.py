@@ -1,25 +1,32 @@
-"""`python -m tools.book [--check]`: writes the tables of the message book anew."""
+"""`python -m tools.book [--check]`: writes anew what the pages say of the code."""
 
 import argparse
 import sys
 
-from tools.book.page import BOOK, filled
+from tools.book import life
+from tools.book.page import BOOK, GUARD, filled
 from tools.book.sections import sections
 
 
 def main() -> int:
-    """Exit code 1: with --check, the book is stale."""
-    parser = argparse.ArgumentParser(prog="python -m tools.book", description="Writes the tables of schemas/README.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the file is stale")
+    """Exit code 1: with --check, a page is stale."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.book", description="Writes the tables of schemas/README.md and docs/guard.md."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file is stale")
     check = parser.parse_args().check
-    old = BOOK.read_text()
-    new = filled(old, sections())
-    if check and new != old:
-        sys.stderr.write(f"{BOOK} is stale: run python -m tools.book\n")
-        return 1
-    if new != old:
-        BOOK.write_text(new)
-    return 0
+    stale = False
+    for path, texts in ((BOOK, sections()), (GUARD, {"diagram": life.diagram(), "states": life.table()})):
+        old = path.read_text()
+        new = filled(old, texts)
+        if new == old:
+            continue
+        if check:
+            sys.stderr.write(f"{path} is stale: run python -m tools.book\n")
+            stale = True
+        else:
+            path.write_text(new)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The file: what stands between its markers is replaced, the rest is left as it was written."""
+"""The files: what stands between its markers is replaced, the rest is left as it was written."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import schemas
 
-BOOK = Path(schemas.__file__).with_name("README.md")
+ROOT = Path(schemas.__file__).parents[1]
+BOOK, GUARD = ROOT / "schemas" / "README.md", ROOT / "docs" / "guard.md"
 MARKED = re.compile(
     r"(?P<begin><!-- generated: begin (?P<name>\w+) -->\n).*?(?P<end><!-- generated: end (?P=name) -->)", re.DOTALL
 )

@@ -16,6 +16,8 @@ class Driver(Protocol):
     name: str  # the configuration's `vppDriver`
     automatic: bool  # may `auto` choose it?
     messages: tuple[str, ...]  # VPP API messages without which it is of no use
+    mtu_max: int | None  # bytes, layer 3; None: as VPP can
+    sees_wire: bool  # can Linux hear on the link what VPP hears?
     plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

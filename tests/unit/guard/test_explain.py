@@ -1,0 +1,72 @@
+"""What `vppd guard explain` says, and the history that it reads."""
+
+from pathlib import Path
+
+from vppd_guard import history
+from vppd_guard.captured import Captured, LinuxAddress
+from vppd_guard.explain import Now, explain
+from vppd_guard.history import History, Line
+from vppd_guard.undo import LinkMoved, UplinkCaptured, VppStarted
+
+CAPTURED = Captured(name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
+RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
+WHY = "192.0.2.1: no answer through VPP within 10 s: the NIC is given back"
+ROLLED_BACK = [
+    Line(at=100.0, what="the guard starts"),
+    Line(at=101.0, state="up", event="done", to="configured"),
+    Line(at=111.0, state="configured", event="failed", to="restoring", why=WHY, took_ms=10_000, failures=2),
+    Line(at=111.2, state="restoring", event="done", to="resting", wait_s=5.0, failures=2),
+]
+
+
+def test_a_node_whose_nic_was_given_back_is_told_why_and_what_comes_next() -> None:
+    text = explain(ROLLED_BACK, [], Now(time=112.2, guard_pid=5), "/state/undo.journal")
+    assert "(process 5) is in state resting" in text
+    assert "until 4 s from now" in text
+    assert WHY in text and "2 failures in a row" in text
+    assert "take them again" in text
+    assert "Nothing of the host is changed now." in text
+    assert "configured -> restoring (failed after 10.0 s)" in text
+
+
+def test_a_dead_guard_leaves_a_list_of_what_is_to_be_undone_and_how() -> None:
+    lines = [*ROLLED_BACK[:2], Line(at=103.0, state="configured", event="done", to="running")]
+    text = explain(lines, RECORDS, Now(time=200.0), "/state/undo.journal")
+    assert "The guard does not run. It was in state running: killed?" in text
+    assert "uplink eth0 (driver af_packet, MTU 1500): 192.0.2.7/24" in text
+    assert "link eth0 is in the network namespace calico-vpp-ns" in text
+    assert "vppd guard restore" in text
+
+
+def test_a_node_on_which_all_is_well_shows_no_old_trouble() -> None:
+    lines = [*ROLLED_BACK, Line(at=130.0, state="configured", event="done", to="running")]
+    text = explain(lines, RECORDS, Now(time=500.0, guard_pid=5, vpp_pid=17), "j", last=1)
+    assert "VPP runs (process 17)" in text
+    assert "Last trouble" not in text
+
+
+def test_without_any_history_it_says_so() -> None:
+    assert "has never run here" in explain([], [], Now(time=1.0), "j")
+
+
+def test_the_history_survives_damage_and_is_kept_short(tmp_path: Path) -> None:
+    book = History(tmp_path / "guard")
+    for line in ROLLED_BACK:
+        book.add(line)
+    with book.path.open("ab") as handle:
+        handle.write(b'{"at": tor\n')
+    assert book.read() == ROLLED_BACK
+    while book.path.stat().st_size < history.BYTES_MAX - 400:
+        book.add(Line(at=1.0, what="x" * 300))
+    for number in range(4):
+        book.add(Line(at=float(number), what="y" * 300))
+    assert book.path.stat().st_size < history.BYTES_MAX
+    assert book.read()[-1].at == 3.0
+
+
+def test_a_history_that_cannot_be_written_costs_nothing_but_itself(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    book = History(blocked)
+    book.add(Line(at=1.0))
+    assert book.read() == []

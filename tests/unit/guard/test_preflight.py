@@ -1,0 +1,133 @@
+"""Findings of the preflight, and how they are shown."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.vpp_writer.kinds import ALL
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import AfPacket
+from vppd_guard import preflight
+from vppd_guard.captured import Captured, LinuxAddress
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.registry import driver_named
+from vppd_guard.findings import FAILED, OK, WAIVED, WARNING, Finding, failures, table, waive
+from vppd_guard.wanted import Target, intents
+
+ADDRESSES = (LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"))
+SPEC = UplinkSpec(interfaceName="eth0")
+
+
+def captured(kind: str = "", master: str = "", mtu: int = 1500) -> Captured:
+    return Captured(name="eth0", mac="02:90:00:00:00:01", mtu=mtu, kind=kind, master=master, addresses=ADDRESSES)
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        (captured(kind="bond"), "a bond cannot be moved"),
+        (captured(kind="bridge"), "a bridge cannot be moved"),
+        (captured(kind="tun"), "another VPP holds it"),
+        (captured(master="br0"), "is a port of br0"),
+        (captured(mtu=1000), "MTU 1000 is outside 1280"),
+        (captured(mtu=65000), "MTU 65000 is outside"),
+    ],
+)
+def test_what_could_not_be_given_back_is_refused_in_words(link: Captured, why: str) -> None:
+    finding = preflight.link(link, SPEC)
+    assert (finding.state, finding.check) == (FAILED, "uplink eth0")
+    assert why in finding.text
+
+
+@pytest.mark.parametrize("kind", ["", "veth", "vlan", "macvlan"])
+def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
+    assert preflight.link(captured(kind=kind), SPEC).state == OK
+
+
+def test_a_container_without_its_capabilities_is_told_which() -> None:
+    assert preflight.missing_capabilities("CapEff:\t000001ffffffffff\n") == []
+    assert preflight.missing_capabilities("CapEff:\t0000000000003000\n") == [
+        "SYS_ADMIN",
+        "SYS_RAWIO",
+        "IPC_LOCK",
+        "SYS_RESOURCE",
+    ]
+
+
+def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-generic\n")
+    config = NodeConfig(state=tmp_path / "state")
+    found = {f.check: f for f in preflight.host(config, Machine(tmp_path), "CapEff: 0\n")}
+    assert {name for name, f in found.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
+    assert "5.3 is needed" in found["kernel"].text
+    assert found["state"].state == OK
+
+
+def test_hugepages_are_demanded_only_if_startup_conf_asks_for_them(tmp_path: Path) -> None:
+    pages = tmp_path / "sys/kernel/mm/hugepages/hugepages-2048kB"
+    pages.mkdir(parents=True)
+    (pages / "nr_hugepages").write_text("512\n")
+    (pages / "free_hugepages").write_text("0\n")
+    machine = Machine(tmp_path)
+    assert preflight.hugepages("buffers { page-size 4K }", machine).state == OK
+    assert preflight.hugepages("buffers { # page-size 2M\n }", machine).state == OK
+    refused = preflight.hugepages("buffers { page-size 2M }", machine)
+    assert (refused.state, "none free of 2M" in refused.text) == (FAILED, True)
+    (pages / "free_hugepages").write_text("100\n")
+    assert preflight.hugepages("buffers { page-size 2M }", machine).state == OK
+
+
+def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
+    driver = driver_named("af_packet")
+    there = frozenset({*preflight.MESSAGES, *driver.messages})
+    assert preflight.vpp(there, [driver]).state == OK
+    refused = preflight.vpp(there - {"af_packet_create_v3", "set_punt"}, [driver])
+    assert refused.state == FAILED
+    assert "lacks af_packet_create_v3, set_punt" in refused.text
+
+
+def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need() -> None:
+    made = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
+    target = Target(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
+    kinds = {type(intent) for intent in intents([target], NodeConfig(node="n1"), taps_up=True).values()}
+    writers = [kind for kind in ALL if kind.intent in kinds]
+    assert {kind.intent for kind in writers} == kinds
+    needed = {message for kind in writers for message in kind.messages}
+    assert set(preflight.MESSAGES) | {"af_packet_create_v3"} >= needed - _undoing(needed)
+    assert set(preflight.MESSAGES) <= needed
+
+
+def _undoing(messages: set[str]) -> set[str]:
+    """Messages that only take away: without them nothing is kept from being made."""
+    return {message for message in messages if "delete" in message}
+
+
+def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
+    assert preflight.gateways(["192.0.2.1"], ["192.0.2.1"]).state == OK
+    silent = preflight.gateways(["192.0.2.1"], [])
+    assert (silent.state, "VPPD_PROBE_ADDRESSES" in silent.text) == (WARNING, True)
+    assert preflight.gateways([], []).state == WARNING
+
+
+def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
+    found = [Finding("vhost-net", FAILED, "x"), Finding("kernel", FAILED, "y"), Finding("tun", OK)]
+    waived = waive(found, ["vhost-net", "tun"])
+    assert [f.state for f in waived] == [WAIVED, FAILED, OK]
+    assert failures(waived) == ["kernel: y"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    found = [Finding("vhost-net", FAILED, "word " * 40), Finding("kernel", OK, "6.1.0"), Finding("state", WARNING)]
+    lines = table(found, width).splitlines()
+    assert max(map(len, lines)) <= max(width, 40)
+    assert lines[0].startswith("vhost-net  failed")
+
+
+def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert "nothing is taken" in preflight.state_problem(blocked / "guard")
+    assert preflight.state_problem(tmp_path / "guard") == ""
+    assert list((tmp_path / "guard").iterdir()) == []

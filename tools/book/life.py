@@ -1,0 +1,34 @@
+"""The guard's states for docs/guard.md, drawn from the table that the guard walks."""
+
+from collections.abc import Iterable
+
+from vppd_guard.life import ACTIONS, TABLE, Event, Row, State
+
+
+def diagram() -> str:
+    """A Mermaid state diagram; what leads from one state to the same next one is one arrow."""
+    lines = ["```mermaid", "stateDiagram-v2", "  [*] --> start"]
+    for (state, to), events in _arrows(TABLE.values()).items():
+        lines.append(f"  {state.value} --> {to.value}: {', '.join(event.value for event in events)}")
+    lines += ["  restoring --> stopped: any, once told to stop", "  stopped --> [*]", "```"]
+    return "\n".join(lines)
+
+
+def table() -> str:
+    """A row for each state: what is done in it, and what follows."""
+    lines = ["| state | what is done | what follows |", "|---|---|---|"]
+    for state in State:
+        ways = [f"{', '.join(e.value for e in events)}: {to.value}" for (_, to), events in _arrows(_of(state)).items()]
+        lines.append(f"| {state.value} | {ACTIONS[state]} | {'; '.join(ways)} |")
+    return "\n".join(lines)
+
+
+def _of(state: State) -> list[Row]:
+    return [row for row in TABLE.values() if row.state is state]
+
+
+def _arrows(rows: Iterable[Row]) -> dict[tuple[State, State], list[Event]]:
+    arrows: dict[tuple[State, State], list[Event]] = {}
+    for row in rows:
+        arrows.setdefault((row.state, row.to), []).append(row.event)
+    return arrows

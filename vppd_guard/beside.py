@@ -1,0 +1,77 @@
+"""Edge: asks a gateway on the wire, past VPP: ARP (RFC 826) and neighbour solicitations (RFC 4861). Blocking.
+
+Only where Linux still sees the link that VPP uses (af_packet): the sender is the uplink itself, whose MAC and address
+the gateway knows. It answers to them, so VPP sees the answer too and is none the worse for it.
+"""
+
+import socket
+import struct
+import time
+from ipaddress import IPv6Address, ip_address
+
+ETH_ARP, ETH_IP6 = 0x0806, 0x86DD
+ARP_REQUEST, ARP_REPLY = 1, 2
+SOLICITATION, ADVERTISEMENT = 135, 136
+NO_CHECKSUM = 0
+
+
+def answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
+    """Does the gateway say its MAC to the uplink's own address? To be called in the namespace of the link.
+
+    Raises OSError if the link cannot be spoken on.
+    """
+    version = ip_address(gateway).version
+    ether = ETH_ARP if version == 4 else ETH_IP6
+    frame = _arp(mac, source, gateway) if version == 4 else _solicitation(mac, source, gateway)
+    deadline = time.monotonic() + within_s
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether)) as wire:
+        wire.bind((link, ether))
+        wire.settimeout(min(0.3, within_s))
+        while time.monotonic() < deadline:
+            wire.send(frame)
+            if _heard(wire, gateway, deadline):
+                return True
+    return False
+
+
+def _heard(wire: socket.socket, gateway: str, deadline: float) -> bool:
+    try:
+        while time.monotonic() < deadline:
+            if is_answer(wire.recv(2048), gateway):
+                return True
+    except TimeoutError:
+        return False
+    return False
+
+
+def is_answer(frame: bytes, gateway: str) -> bool:
+    """Is this Ethernet frame the gateway's ARP reply or neighbour advertisement? Any address's own words count."""
+    address = ip_address(gateway)
+    if address.version == 4:
+        return len(frame) >= 42 and frame[20:22] == struct.pack("!H", ARP_REPLY) and frame[28:32] == address.packed
+    return len(frame) >= 78 and frame[20] == 58 and frame[54] == ADVERTISEMENT and frame[62:78] == address.packed
+
+
+def _arp(mac: str, source: str, gateway: str) -> bytes:
+    own = bytes.fromhex(mac.replace(":", ""))
+    head = b"\xff" * 6 + own + struct.pack("!HHHBBH", ETH_ARP, 1, 0x0800, 6, 4, ARP_REQUEST)
+    return head + own + ip_address(source).packed + bytes(6) + ip_address(gateway).packed
+
+
+def _solicitation(mac: str, source: str, gateway: str) -> bytes:
+    own, target = bytes.fromhex(mac.replace(":", "")), ip_address(gateway).packed
+    group = IPv6Address("ff02::1:ff00:0").packed[:13] + target[13:]
+    body = struct.pack("!I", 0) + target + b"\x01\x01" + own
+    packet = struct.pack("!BBH", SOLICITATION, 0, NO_CHECKSUM) + body
+    pseudo = ip_address(source).packed + group + struct.pack("!II", len(packet), 58) + packet
+    packet = struct.pack("!BBH", SOLICITATION, 0, checksum(pseudo)) + body
+    head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + ip_address(source).packed + group
+    return b"\x33\x33" + group[12:] + own + struct.pack("!H", ETH_IP6) + head + packet
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum, RFC 1071."""
+    padded = data + b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF

@@ -1,0 +1,147 @@
+"""The guard's commands for people: plan, preflight, explain, restore. None of them needs a guard that runs."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from bus.log import Log
+from bus.peer import Peer
+from schemas.config import NodeConfig
+from vppd_guard import explain, linux, lock, preflight, takeover, undo, undoing, vpp
+from vppd_guard.findings import FAILED, Finding, failures, table, waive
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.history import History, now
+from vppd_guard.host_services.host import Host
+from vppd_guard.scene import Scene
+from vppd_guard.startup_conf import BadTemplate
+from vppd_guard.uplinks import Uplink, ordered
+from vppd_guard.wanted import intents
+
+
+def lock_path(config: NodeConfig) -> Path:
+    """Where the guard that runs has its lock: on a file system that a full disk does not fill."""
+    return config.run / "guard.lock"
+
+
+def run(command: str, config: NodeConfig, log: Log, *, as_json: bool) -> int:
+    """Runs one. Returns the exit code: 1: something is wrong with the host or would be."""
+    commands: dict[str, Callable[[], int]] = {
+        "plan": lambda: _plan(config, log),
+        "preflight": lambda: _preflight(config, log, as_json=as_json),
+        "explain": lambda: _explain(config, as_json=as_json),
+        "restore": lambda: _restore(config, log),
+    }
+    return commands[command]()
+
+
+def _scene(config: NodeConfig, log: Log, peer: Peer) -> Scene:
+    directory = config.state / "guard"
+    return Scene(config, peer, log, undo.UndoJournal(directory), History(directory))
+
+
+def _plan(config: NodeConfig, log: Log) -> int:
+    """Prints what would be captured and intended."""
+
+    async def look() -> tuple[list[Finding], list[Uplink]]:
+        return await takeover.captured(_scene(config, log, Peer("guard-plan", config.bus)))
+
+    found, uplinks = asyncio.run(look())
+    if refused := failures(found):
+        log.error("cannot plan", why="; ".join(refused))
+        return 1
+    try:
+        conf = takeover.render(config, uplinks)
+    except BadTemplate as error:
+        log.error("cannot plan", why=error)
+        return 1
+    wanted = intents([each.target for each in uplinks], config, taps_up=True)
+    plan = {
+        "captured": [each.captured for each in uplinks],
+        "drivers": {each.name: each.driver.name for each in uplinks},
+        "startup_conf": conf.conf,
+        "startup_exec": conf.script,
+        "warnings": conf.warnings,
+        "intents": list(wanted.values()),
+    }
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(plan)).decode() + "\n")
+    return 0
+
+
+def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
+    """Prints what a takeover would find."""
+
+    async def look() -> list[Finding]:
+        async with Peer("tool-preflight", config.bus) as peer:
+            found, _ = await takeover.findings(_scene(config, log, peer))
+            return [*found, *waive([await preflight.bus(peer)], config.preflight_waive)]
+
+    found = asyncio.run(look())
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+    else:
+        sys.stdout.write(table(found, shutil.get_terminal_size().columns) + "\n")
+    return 1 if any(finding.state == FAILED for finding in found) else 0
+
+
+def _explain(config: NodeConfig, *, as_json: bool) -> int:
+    """Prints the history and what follows from it."""
+    directory = config.state / "guard"
+    lines, journal = History(directory).read(), undo.UndoJournal(directory)
+    records = journal.read()
+    left = undo.vpp_in(records)
+    vpp_pid = left.pid if left and vpp.started(left.pid) == left.started else 0
+    there = explain.Now(
+        time=now(),
+        guard_pid=lock.holder(lock_path(config)),
+        vpp_pid=vpp_pid,
+        links=tuple(_link(spec.interfaceName) for spec in ordered(config.interfaces.uplinkInterfaces)),
+    )
+    if as_json:
+        told = {"now": asdict(there), "history": lines, "to_undo": records}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
+    else:
+        sys.stdout.write(explain.explain(lines, records, there, str(journal.path)) + "\n")
+    return 0
+
+
+def _link(name: str) -> str:
+    try:
+        if linux.is_tap(name):
+            return f"{name} is the host's tap, VPP is behind it."
+        captured = linux.capture(name)
+    except linux.NoLink:
+        return f"{name}: there is no such link here."
+    addresses = ", ".join(address.address for address in captured.addresses) or "no address"
+    return f"{name} is Linux's own, {'up' if captured.up else 'down'}, with {addresses}."
+
+
+def _restore(config: NodeConfig, log: Log) -> int:
+    """Undoes by hand what a dead guard has left; needs neither the bus nor VPP."""
+    directory = config.state / "guard"
+    journal = undo.UndoJournal(directory)
+    records = journal.read()
+    if not records:
+        log.info("nothing to restore", journal=journal.path)
+        return 0
+    if pid := lock.holder(lock_path(config)):
+        log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
+        return 1
+    left = undo.vpp_in(records)
+    if left and vpp.started(left.pid) == left.started:
+        log.error("VPP still runs", pid=left.pid, hint="end it first: its taps hold the links' names")
+        return 1
+    done = undoing.undo(records, Machine(), Host(config.host_root))
+    problems = [*done.problems, *(f"{name}: no such device" for name in done.gone)]
+    for problem in problems:
+        log.error("cannot restore", what=problem)
+    if problems:
+        log.error("left as it is", hint=f"mend it and try again, or remove {journal.path} to forget it")
+        return 1
+    journal.clear()
+    log.info("restored", uplinks=[record.uplink.name for record in undo.uplinks_in(records)])
+    return 0

@@ -1,0 +1,125 @@
+"""`vppd guard explain`: what the guard did, why, and what it will do next. Pure; from the files that it leaves on disk.
+
+For the node whose network has just broken: no bus, no API server, no VPP is asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vppd_guard.history import Line
+from vppd_guard.life import ACTIONS, State
+from vppd_guard.undo import DriverBound, FileWritten, KernelSet, LinkMoved, Record, UplinkCaptured, VppStarted
+
+NEXT = {
+    State.START: "It will adopt the VPP that runs, or undo what is left, or look at the uplinks.",
+    State.PREFLIGHT: "If all checks pass it will take the uplinks; nothing has been touched so far.",
+    State.CAPTURED: "It will start VPP; if that fails it gives the uplinks back.",
+    State.TAKEN: "It will have VPP configured; if that fails it gives the uplinks back.",
+    State.UP: "It will bring the host's taps up; if that fails it gives the uplinks back.",
+    State.CONFIGURED: "What answered before must answer through VPP, else it gives the uplinks back.",
+    State.RUNNING: "If VPP ends or no longer forwards it will give the uplinks back and begin again.",
+    State.RESTORING: "It will rest, and then take the uplinks again.",
+    State.RETRYING: "It will try again to undo what is left.",
+    State.LOST: "It waits until the device is there again, gives it its addresses back and begins again.",
+    State.RESTING: "It will look at the uplinks and take them again.",
+    State.STOPPED: "Nothing, until it is started again.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """What can be seen of the host at this moment."""
+
+    time: float  # seconds since 1970
+    guard_pid: int = 0  # 0: no guard runs
+    vpp_pid: int = 0  # 0: no VPP of ours runs
+    links: tuple[str, ...] = ()  # of each uplink: what has its name
+
+
+def explain(lines: Sequence[Line], records: Sequence[Record], now: Now, journal: str, last: int = 20) -> str:
+    """The whole text. `last`: how many lines of the history it ends with."""
+    parts = [_state(lines, now), _reason(lines, now), _left(records, now, journal), *now.links, "", "What happened:"]
+    parts += [f"  {text}" for text in happened(lines[-last:], now.time)] or ["  nothing is recorded"]
+    return "\n".join(part for part in parts if part is not None)
+
+
+def _current(lines: Sequence[Line]) -> tuple[State, Line | None]:
+    for line in reversed(lines):
+        if line.to:
+            return State(line.to), line
+        if line.what == "the guard starts":
+            return State.START, line
+    return State.START, None
+
+
+def _state(lines: Sequence[Line], now: Now) -> str:
+    state, line = _current(lines)
+    if line is None:
+        return "The guard has never run here."
+    since = f"for {ago(now.time - line.at)}"
+    vpp = f"VPP runs (process {now.vpp_pid})." if now.vpp_pid else "VPP does not run."
+    if not now.guard_pid:
+        ended = state is State.STOPPED
+        how = f"It has stopped, {ago(now.time - line.at)} ago." if ended else f"It was in state {state.value}: killed?"
+        return f"The guard does not run. {how} {vpp}"
+    action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
+    wait = f", until {ago(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
+    return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {NEXT[state]}"
+
+
+def _reason(lines: Sequence[Line], now: Now) -> str | None:
+    """The last failure, unless all has been well since."""
+    state, _ = _current(lines)
+    for line in reversed(lines):
+        if state is State.RUNNING and line.to == State.RUNNING.value:
+            return None
+        if line.why:
+            count = f" ({line.failures} failures in a row)" if line.failures > 1 else ""
+            return f"Last trouble, {ago(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
+    return None
+
+
+def _left(records: Sequence[Record], now: Now, journal: str) -> str | None:
+    if not records:
+        return "Nothing of the host is changed now."
+    state = "VPP has" if now.vpp_pid else "Still to be undone"
+    texts = [text for record in records if (text := _record(record))]
+    advice = "" if now.guard_pid or now.vpp_pid else "\nTo undo it now: vppd guard restore"
+    return f"{state} ({journal}):\n" + "\n".join(f"  {text}" for text in texts) + advice
+
+
+def _record(record: Record) -> str:
+    match record:
+        case UplinkCaptured(uplink=uplink, driver=driver):
+            addresses = ", ".join(address.address for address in uplink.addresses)
+            return f"uplink {uplink.name} (driver {driver}, MTU {uplink.mtu}): {addresses}"
+        case LinkMoved(name=name, netns=netns):
+            return f"link {name} is in the network namespace {netns}"
+        case FileWritten(path=path):
+            return f"file {path}"
+        case KernelSet(path=path, before=before):
+            return f"{path}, before: {before.strip()}"
+        case DriverBound(pci=pci, before=before):
+            return f"PCI device {pci}, before: driver {before or 'none'}"
+        case VppStarted():
+            return ""
+
+
+def happened(lines: Sequence[Line], now: float) -> list[str]:
+    """One text a line, oldest first."""
+    texts = []
+    for line in lines:
+        why = f": {line.why}" if line.why else ""
+        took = f" after {line.took_ms / 1000:.1f} s" if line.state and line.took_ms >= 50 else ""
+        text = f"{line.state} -> {line.to} ({line.event}{took}){why}" if line.state else f"{line.what}{why}"
+        texts.append(f"{ago(now - line.at):>6} ago  {text}")
+    return texts
+
+
+def ago(seconds: float) -> str:
+    """A time span as people say it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+

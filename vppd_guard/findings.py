@@ -1,0 +1,52 @@
+"""What a preflight found, for people and for machines. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+OK, WARNING, FAILED, WAIVED = "ok", "warning", "failed", "waived"
+WIDTH = 80
+
+
+class Finding(Struct, frozen=True):
+    """One check and what came of it. `state`: ok | warning | failed | waived (failed, and the operator accepts it)."""
+
+    check: str  # its name, by which VPPD_PREFLIGHT_WAIVE accepts a failure
+    state: str
+    text: str = ""  # what was found
+
+
+def judged(check: str, problem: str, good: str = "") -> Finding:
+    """Failed with that problem; without one, ok."""
+    return Finding(check, FAILED, problem) if problem else Finding(check, OK, good)
+
+
+def waive(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
+    """With the failures waived that the operator accepts."""
+    return [Finding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings]
+
+
+def failures(findings: Iterable[Finding]) -> list[str]:
+    """What forbids a takeover, in words."""
+    return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FAILED]
+
+
+def table(findings: Sequence[Finding], width: int = WIDTH) -> str:
+    """Lines no longer than `width`; long texts go on below themselves."""
+    checks = max((len(finding.check) for finding in findings), default=0)
+    indent = checks + 2 + len(WARNING) + 2
+    lines = []
+    for finding in findings:
+        texts = _wrapped(finding.text, max(20, width - indent))
+        lines.append(f"{finding.check:{checks}}  {finding.state:{len(WARNING)}}  {texts[0]}".rstrip())
+        lines += [" " * indent + text for text in texts[1:]]
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines

@@ -1,0 +1,67 @@
+"""The actions that end on plain Linux: restoring, waiting for the next try, waiting for a device that is gone."""
+
+import asyncio
+import time
+
+from schemas.intents import Intent
+from schemas.topics import INTENT
+from vppd_guard import cores, linux, undo, undoing
+from vppd_guard.hooks import Point
+from vppd_guard.host_services.host import Host
+from vppd_guard.life import Event, Life, rest_s, retry_s
+from vppd_guard.scene import Scene, Trouble
+
+RESTORE_S_MAX = 30.0
+TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
+LOOK_EVERY_S = 0.5
+
+
+async def restore(scene: Scene, life: Life) -> Event:
+    """Linux has its links back, as they were. VPP ends first: its taps hold their names."""
+    started = time.monotonic()
+    if scene.process is not None:
+        await scene.process.stop()
+        scene.ended, scene.process = scene.process.reason, None
+        scene.last_words = tuple(cores.last_words(scene.config.vpp_run / "vpp.log"))
+    records = scene.journal.read()
+    done = await scene.hands.do(RESTORE_S_MAX, undoing.undo, records, scene.machine, Host(scene.config.host_root))
+    for problem in done.problems:
+        scene.log.error("cannot restore", what=problem)
+    if done.gone:
+        raise Gone(f"{', '.join(done.gone)}: no such device any more")
+    if done.problems and life.retries < TRIES_MAX:
+        raise Trouble("; ".join(done.problems))
+    scene.journal.clear()
+    scene.peer.counters["restores"] += 1
+    if names := [record.uplink.name for record in undo.uplinks_in(records)]:
+        scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
+        nothing: dict[str, Intent] = {}
+        scene.peer.publish(INTENT, nothing, cause=scene.peer.cause("guard/restored"))
+        await scene.hook(Point.VPP_ERRORED if life.failures else Point.VPP_DONE_OK)
+    return Event.DONE
+
+
+class Gone(Exception):
+    """The device of an uplink has disappeared; the text names it."""
+
+
+async def retry(_: Scene, life: Life) -> Event:
+    """Waits before the next try."""
+    await asyncio.sleep(retry_s(life))
+    return Event.DONE
+
+
+async def await_return(scene: Scene, _: Life) -> Event:
+    """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
+    while True:
+        uplinks = [record.uplink for record in undo.uplinks_in(scene.journal.read())]
+        found = [await asyncio.to_thread(linux.find_again, uplink) for uplink in uplinks]
+        if all(found):
+            return Event.DONE
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def rest(_: Scene, life: Life) -> Event:
+    """On plain Linux, the longer the more often VPP has failed in a row."""
+    await asyncio.sleep(rest_s(life))
+    return Event.DONE

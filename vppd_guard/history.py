@@ -1,0 +1,72 @@
+"""Edge: what the guard did and why, on disk, for whoever looks after a node whose network has just broken.
+
+One JSON object a line, oldest first. It needs no bus, and a full disk costs nothing but the line.
+"""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+BYTES_MAX = 256 * 1024  # then the older half goes
+
+
+class Line(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One thing that happened."""
+
+    at: float  # seconds since 1970
+    pid: int = 0  # the guard's
+    state: str = ""  # which it was in, or is in now
+    event: str = ""  # which ended it
+    to: str = ""  # the state that followed
+    what: str = ""  # a step or a finding, in words
+    why: str = ""  # what was wrong
+    took_ms: float = 0.0
+    wait_s: float = 0.0  # how long the state that follows will wait
+    uplinks: tuple[str, ...] = ()
+    failures: int = 0  # in a row
+
+
+_decoder = msgspec.json.Decoder(Line)
+
+
+class History:
+    """The history in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "history.jsonl"
+
+    def add(self, line: Line) -> None:
+        """Appends a line; one that cannot be written is dropped: the log has it too."""
+        with suppress(OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.path.open("ab") as handle:
+                handle.write(msgspec.json.encode(line) + b"\n")
+                size = handle.tell()
+            if size > BYTES_MAX:
+                self._shorten()
+
+    def read(self) -> list[Line]:
+        """All lines, oldest first; damaged ones are left out."""
+        try:
+            texts = self.path.read_bytes().splitlines()
+        except OSError:
+            return []
+        lines = []
+        for text in texts:
+            with suppress(msgspec.DecodeError):
+                lines.append(_decoder.decode(text))
+        return lines
+
+    def _shorten(self) -> None:
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        aside = self.path.with_suffix(".new")
+        aside.write_bytes(b"".join(lines[len(lines) // 2 :]))
+        aside.replace(self.path)
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()

@@ -1,0 +1,45 @@
+"""Edge: one guard a node. The lock is flock(2)'s: it ends with its process, however that ends."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class Held(Exception):
+    """Another guard has the lock; the text says which."""
+
+
+def hold(path: Path) -> int:
+    """Takes the lock until this process ends. Returns the file's descriptor. Raises Held, OSError."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise Held(f"{path}: held by process {_said(path) or 'unknown'}") from error
+    os.ftruncate(handle, 0)
+    os.write(handle, f"{os.getpid()}\n".encode())
+    return handle
+
+
+def holder(path: Path) -> int:
+    """The process id of the guard that runs; 0: none does."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _said(path)
+    finally:
+        os.close(handle)
+    return 0
+
+
+def _said(path: Path) -> int:
+    with suppress(OSError, ValueError):
+        return int(path.read_text())
+    return 0

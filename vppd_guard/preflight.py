@@ -1,0 +1,161 @@
+"""Edge: what must be so before an uplink is touched. Each check gives one finding; a failed one refuses in words.
+
+Nothing here changes the host, but for a VPP that is started once without uplinks (`trial.py`), and a file of the
+state directory that is written and removed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bus.peer import AskFailed, Peer
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.requests import Ping
+from vppd_guard import captured as shape
+from vppd_guard.captured import CannotCapture, Captured
+from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.findings import FAILED, OK, WARNING, Finding, judged
+
+KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
+STATE_BYTES_MIN = 1 << 20
+CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21, "SYS_RAWIO": 17, "IPC_LOCK": 14, "SYS_RESOURCE": 24}
+CANNOT_MOVE = {
+    "bond": "a bond cannot be moved to another network namespace: give VPP its members' switch port, or a VLAN of it",
+    "bridge": "a bridge cannot be moved to another network namespace: give VPP one of its ports' devices",
+    "tun": "is a tap: another VPP holds it",
+    "team": "a team device cannot be moved to another network namespace",
+}
+MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216
+# What the guard's own intents need of VPP, apart from its drivers; a test compares it with the writer's kinds.
+MESSAGES = (
+    "tap_create_v3",
+    "sw_interface_set_flags",
+    "sw_interface_add_del_address",
+    "sw_interface_set_table",
+    "sw_interface_set_mtu",
+    "sw_interface_tag_add_del",
+    "sw_interface_ip6_enable_disable",
+    "ip_table_add_del",
+    "ip_route_add_del",
+    "ip_mroute_add_del",
+    "ip_neighbor_add_del",
+    "ip_neighbor_config",
+    "set_punt",
+    "add_del_ip_punt_redirect_v2",
+    "proxy_arp_add_del",
+    "proxy_arp_intfc_enable_disable",
+    "feature_cnat_enable_disable",
+)
+
+
+def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
+    """The machine and this container. `status`: text of /proc/self/status. Blocking."""
+    kernel = machine.kernel()
+    version = ".".join(map(str, kernel)) or "unknown"
+    needed = ".".join(map(str, KERNEL_MIN))
+    yield judged("kernel", "" if not kernel or kernel >= KERNEL_MIN else f"{version}: {needed} is needed", version)
+    missing = missing_capabilities(status)
+    yield judged("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
+    tun = machine.path("/dev/net/tun").exists()
+    yield judged("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
+    vhost = machine.has_vhost_net()
+    yield judged("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
+    limit = machine.locked_memory_max()
+    raisable = limit is None or not missing
+    yield judged("locked-memory", "" if raisable else f"at most {limit} bytes, and not to be raised", "unlimited")
+    yield judged("state", state_problem(config.state / "guard"), str(config.state / "guard"))
+
+
+def missing_capabilities(status: str) -> list[str]:
+    """Those of CAPABILITIES that CapEff lacks (capabilities(7), proc(5))."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
+    effective = int(found[1], 16) if found else 0
+    return [name for name, bit in CAPABILITIES.items() if not effective >> bit & 1]
+
+
+def state_problem(directory: Path) -> str:
+    """Can the undo journal be written and synced there? "" or what is wrong."""
+    trial = directory / "preflight"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(handle, bytes(4096))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+            trial.unlink()
+        free = shutil.disk_usage(directory).free
+    except OSError as error:
+        return f"{error.filename or directory}: {error.strerror}: nothing is taken that could not be undone"
+    return "" if free >= STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
+
+
+def hugepages(conf: str, machine: Machine) -> Finding:
+    """Those that startup.conf asks for by their size."""
+    code = "\n".join(line.partition("#")[0] for line in conf.splitlines())
+    wanted = {text.upper() for text in re.findall(r"\b(?:page-size|default-hugepage-size)\s+(2M|1G)\b", code, re.I)}
+    size = {"2M": 2 << 20, "1G": 1 << 30}
+    there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
+    lacking = sorted(text for text in wanted if not there.get(size[text]))
+    words = ", ".join(f"{free} free of {each >> 10} kB" for each, free in sorted(there.items())) or "none"
+    return judged("hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", words)
+
+
+def link(captured: Captured, spec: UplinkSpec) -> Finding:
+    """Can this link be given away, and given back as it was?"""
+    check = f"uplink {captured.name}"
+    if captured.kind in CANNOT_MOVE:
+        return Finding(check, FAILED, CANNOT_MOVE[captured.kind])
+    if captured.master:
+        return Finding(check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on")
+    try:
+        shape.check(captured, spec.ipFamilies)
+    except CannotCapture as error:
+        return Finding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
+    size = spec.mtu or captured.mtu
+    low = MTU_MIN_IP6 if any(":" in address for address in shape.addresses(captured)) else MTU_MIN
+    if not low <= size <= MTU_MAX:
+        return Finding(check, FAILED, f"MTU {size} is outside {low} to {MTU_MAX}")
+    return Finding(check, OK, ", ".join(shape.addresses(captured)))
+
+
+def driver(captured: Captured, chosen: Driver | None, passed_over: Mapping[str, str]) -> Finding:
+    """The driver, or why there is none."""
+    check = f"driver {captured.name}"
+    others = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
+    if chosen is None:
+        return Finding(check, FAILED, f"none can take it: {others}")
+    return Finding(check, OK, f"{chosen.name} ({others})" if others else chosen.name)
+
+
+def vpp(there: frozenset[str], drivers: Sequence[Driver]) -> Finding:
+    """Has this VPP all the messages without which no uplink works?"""
+    needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
+    lacking = sorted(needed - there)
+    plugins = sorted({plugin for each in drivers for plugin in each.plugins})
+    why = f"lacks {', '.join(lacking)}; are the plugins there ({', '.join(plugins) or 'none of a driver'}, cnat)?"
+    return judged("vpp", why if lacking else "", f"{len(there)} API messages")
+
+
+async def bus(peer: Peer) -> Finding:
+    """Do the bus and the writer answer?"""
+    try:
+        await peer.ask("vpp-writer", Ping(), timeout_s=1.0)
+    except AskFailed as failed:
+        return Finding("writer", FAILED, failed.reason)
+    return Finding("writer", OK, "bus and writer answer")
+
+
+def gateways(asked: Sequence[str], answered: Sequence[str]) -> Finding:
+    """What can be demanded of VPP: a gateway that does not answer in Linux proves nothing through VPP."""
+    silent = [address for address in asked if address not in answered]
+    if not asked:
+        return Finding("gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards")
+    if silent:
+        text = f"no answer to pings in Linux either, so not asked of VPP: {', '.join(silent)}"
+        return Finding("gateway", WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
+    return Finding("gateway", OK, f"answers: {', '.join(answered)}")

@@ -1,0 +1,103 @@
+"""What the actions of the guard's states share: where things are, what has been taken, and hands to change Linux with."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from bus.log import Log
+from bus.peer import Peer
+from schemas.config import NodeConfig
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.history import History, Line, now
+from vppd_guard.steps import Step, run
+from vppd_guard.trial import Trials
+from vppd_guard.undo import UndoJournal
+from vppd_guard.uplinks import Uplink
+from vppd_guard.vpp import VppProcess
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Trouble(Exception):
+    """An action failed; the text says why."""
+
+
+class Hands:
+    """One thread that makes all changes of Linux, one after another: what is cut short still ends before the next."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hands")
+
+    async def do(self, limit_s: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work`. Raises what it raises, and TimeoutError: then the thread is given up, and others go on."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(limit_s):
+                return await loop.run_in_executor(self.pool, lambda: work(*args, **kwargs))
+        except TimeoutError:
+            self.give_up()
+            raise
+
+    def give_up(self) -> None:
+        """Another thread from now on: this one hangs in the kernel."""
+        self.pool.shutdown(wait=False)
+        self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hands")
+
+
+@dataclass
+class Scene:
+    """One node, its uplinks, its VPP."""
+
+    config: NodeConfig
+    peer: Peer
+    log: Log
+    journal: UndoJournal
+    history: History
+    machine: Machine = field(default_factory=Machine)
+    hands: Hands = field(default_factory=Hands)
+    trials: Trials = field(default_factory=Trials)
+    uplinks: list[Uplink] = field(default_factory=list)
+    process: VppProcess | None = None
+    ended: str = ""  # why the last VPP ended
+    last_words: tuple[str, ...] = ()  # what it said last
+    taken_at: float = 0.0  # monotonic; 0: not taken by us, or long since given to the host
+    failed_drivers: dict[str, set[str]] = field(default_factory=dict)  # of links whose driver is chosen by itself
+    warned: set[str] = field(default_factory=set)
+
+    async def make(self, step: Step) -> None:
+        """Makes a change of Linux. Raises StepFailed, TimeoutError, OSError."""
+        started = time.monotonic()
+        try:
+            await run(step, self.journal, self.hands.pool)
+        except TimeoutError as error:
+            self.hands.give_up()
+            raise TimeoutError(f"{step.what}: not done within {step.timeout_s:g} s") from error
+        took_ms = (time.monotonic() - started) * 1000
+        self.log.info("step", what=step.what, took_ms=took_ms)
+        self.history.add(Line(at=now(), what=step.what, took_ms=took_ms))
+
+    async def hook(self, point: Point) -> None:
+        """Runs the user's script for that moment, if there is one."""
+        script = self.config.hooks.get(point.value, "")
+        names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
+        await hooks.run(point, script, names, self.log, self.config.hook_wait_s, render=self.render)
+
+    def warn_once(self, text: str) -> None:
+        """A warning that is worth one line of the log."""
+        if text not in self.warned:
+            self.warned.add(text)
+            self.log.warning("warning", what=text)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the uplinks in Linux."""
+        return tuple(uplink.name for uplink in self.uplinks)
+
+    @property
+    def vpp_runs(self) -> bool:
+        """Is there a VPP of ours?"""
+        return self.process is not None and not self.process.ended.is_set()

@@ -1,0 +1,52 @@
+"""Edge: VPP's own output goes into the guard's log. VPP writes to a file, which outlives the guard, and is kept short."""
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from bus.log import Log
+
+EVERY_S = 0.5
+CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
+FILE_BYTES_MAX = 8 << 20
+
+
+class Tail:
+    """The end of a file that another process appends to."""
+
+    def __init__(self, path: Path, log: Log) -> None:
+        self.path, self.log = path, log
+        self._at = path.stat().st_size if path.exists() else 0
+        self._part = b""
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.rest()
+            await asyncio.sleep(EVERY_S)
+
+    def rest(self) -> None:
+        """What has been written since the last look."""
+        with suppress(OSError):
+            size = self.path.stat().st_size
+            self._at = self._at if size >= self._at else 0
+            if size == self._at:
+                return
+            skipped = max(0, size - self._at - CHUNK_BYTES)
+            with self.path.open("rb") as handle:
+                handle.seek(self._at + skipped)
+                data = handle.read(CHUNK_BYTES)
+            self._at += skipped + len(data)
+            if skipped:
+                self.log.warning("vpp", skipped_bytes=skipped)
+            if size > FILE_BYTES_MAX:
+                os.truncate(self.path, 0)  # VPP appends: it goes on at the start
+                self._at = 0
+            self._say(data)
+
+    def _say(self, data: bytes) -> None:
+        *lines, self._part = (self._part + data).split(b"\n")
+        for line in lines:
+            if line.strip():
+                self.log.info("vpp", says=line.decode(errors="replace").rstrip())

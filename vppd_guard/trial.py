@@ -1,0 +1,99 @@
+"""Edge: starts VPP once without any uplink, before one is touched: does it run, read its startup.conf, speak the API?
+
+The answer to `sockclnt_create` (VPP API: memclnt) lists all messages with their CRCs, so that what VPP lacks is known
+while the host is still whole (spec of the guard, weak point 26). The trial's sockets lie in a directory of its own:
+the writer must not take it for the real one.
+"""
+
+import asyncio
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from schemas.config import NodeConfig
+from vppd_guard import linux, vpp
+from vppd_guard.vpp import Launch
+
+SOCKCLNT_CREATE = 15  # the one message whose number is fixed
+HEADER = struct.Struct(">QII")  # VPP's socket transport: unused, length of the message, unused
+CREATE = struct.Struct(">HI64s")
+CREATED = struct.Struct(">HIIiIH")  # number, client index, context, response, index, count
+ENTRY = struct.Struct(">H64s")
+ANSWER_S_MAX = 15.0
+VPP_NAME = b"vppd-guard-trial"
+
+
+class NoTrial(Exception):
+    """VPP did not pass; the text says why."""
+
+
+async def messages(socket: Path) -> frozenset[str]:
+    """The names of all API messages, without their CRCs. Raises OSError, ValueError for what is no VPP."""
+    reader, writer = await asyncio.open_unix_connection(str(socket))
+    try:
+        body = CREATE.pack(SOCKCLNT_CREATE, 0, VPP_NAME)
+        writer.write(HEADER.pack(0, len(body), 0) + body)
+        _, size, _ = HEADER.unpack(await reader.readexactly(HEADER.size))
+        return names(await reader.readexactly(size))
+    except asyncio.IncompleteReadError as error:
+        raise ValueError("VPP closed the connection") from error
+    finally:
+        writer.close()
+
+
+def names(reply: bytes) -> frozenset[str]:
+    """The names in a sockclnt_create_reply. Raises ValueError."""
+    try:
+        count = CREATED.unpack_from(reply)[-1]
+        rows = [ENTRY.unpack_from(reply, CREATED.size + at * ENTRY.size)[1] for at in range(count)]
+    except struct.error as error:
+        raise ValueError(f"sockclnt_create_reply of {len(reply)} bytes: {error}") from error
+    return frozenset(row.split(b"\0", 1)[0].decode("ascii", "replace").rpartition("_")[0] for row in rows)
+
+
+async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+    """The messages of a VPP that was started with that configuration, and has ended again. Raises NoTrial."""
+    directory = config.vpp_run
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    launch = Launch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload)
+    launch.conf.write_text(conf)
+    (directory / "startup.exec").write_text(script)
+    log = directory / "vpp.log"
+    log.unlink(missing_ok=True)
+    config.vpp_api.unlink(missing_ok=True)
+    await asyncio.to_thread(linux.ensure_netns, config.vpp_netns)
+    process = vpp.start(launch, log)
+    try:
+        if not await process.answers(config.vpp_api, ANSWER_S_MAX):
+            raise NoTrial(f"VPP {process.reason or 'does not accept API clients'}: {_last_line(log)}")
+        async with asyncio.timeout(ANSWER_S_MAX):
+            return await messages(config.vpp_api)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise NoTrial(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
+    finally:
+        await process.stop()
+
+
+def _last_line(log: Path) -> str:
+    lines = []
+    with suppress(OSError):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+class Trials:
+    """Trials that were passed: a VPP that has not changed is not tried again."""
+
+    def __init__(self) -> None:
+        self._passed: dict[tuple[object, ...], frozenset[str]] = {}
+
+    async def messages(self, config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+        """The API messages of this VPP with that configuration. Raises NoTrial."""
+        try:
+            binary = config.vpp_binary.stat()
+        except OSError as error:
+            raise NoTrial(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
+        key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
+        if key not in self._passed:
+            self._passed = {key: await run(config, conf, script)}
+        return self._passed[key]

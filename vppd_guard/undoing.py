@@ -1,0 +1,69 @@
+"""Edge: undoes what the undo journal tells, newest first. Blocking; needs neither the bus nor VPP.
+
+VPP must have ended: its taps hold the names of the links. All of it is idempotent, and one thing that cannot be
+undone does not keep the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from vppd_guard import linux
+from vppd_guard.drivers import pci
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.plan import undo_files
+from vppd_guard.undo import DriverBound, FileWritten, KernelSet, LinkMoved, Record, UplinkCaptured, uplinks_in
+
+
+@dataclass
+class Undone:
+    """What came of it."""
+
+    problems: list[str]  # what could not be undone, in words
+    gone: list[str]  # uplinks whose device there is no more
+    notes: list[str]  # what is left as it is and no harm, in words
+
+
+def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
+    """Links first, so that the host is reached again as soon as can be; files of the host last."""
+    done = Undone([], [], [])
+    links = {record.uplink.name: record.uplink for record in uplinks_in(records)}
+    for record in reversed(records):
+        try:
+            match record:
+                case LinkMoved(name=name, netns=netns) if name in links:
+                    linux.bring_back(links[name], netns)
+                case KernelSet(path=path, before=before):
+                    Path(path).write_text(before)
+                case DriverBound():
+                    pci.restore(machine, record)
+                case UplinkCaptured(uplink=uplink):
+                    _restore(uplink, done)
+        except (OSError, NetlinkError) as error:
+            done.problems.append(f"{_named(record)}: {error}")
+    undo_files(records, host, done.notes.append)
+    return done
+
+
+def _restore(uplink: linux.Captured, done: Undone) -> None:
+    try:
+        linux.restore(uplink)
+    except linux.NoLink:
+        done.gone.append(uplink.name)
+
+
+def _named(record: Record) -> str:
+    match record:
+        case LinkMoved(name=name, netns=netns):
+            return f"link {name} from namespace {netns}"
+        case KernelSet(path=path) | FileWritten(path=path):
+            return path
+        case DriverBound(pci=device, before=before):
+            return f"PCI device {device} back to driver {before or 'none'}"
+        case UplinkCaptured(uplink=uplink):
+            return f"uplink {uplink.name}"
+        case _:
+            return type(record).__name__

@@ -1,0 +1,92 @@
+"""The uplinks that the configuration names: read from Linux, each with its driver, and what the guard must know of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.facts import Uplink as UplinkFact
+from vppd_guard import captured as shape
+from vppd_guard.captured import Captured
+from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.undo import UplinkCaptured
+from vppd_guard.wanted import Target, tap_name, uplink_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uplink:
+    """One uplink on its way to VPP or there."""
+
+    target: Target
+    driver: Driver
+    answered: tuple[str, ...] = ()  # addresses that answered by it in Linux
+
+    @property
+    def name(self) -> str:
+        """Its name in Linux."""
+        return self.target.name
+
+    @property
+    def captured(self) -> Captured:
+        """As Linux had it."""
+        return self.target.captured
+
+    @property
+    def record(self) -> UplinkCaptured:
+        """For the undo journal."""
+        return UplinkCaptured(self.captured, driver=self.driver.name, answered=self.answered)
+
+    def with_answers(self, answered: Iterable[str]) -> "Uplink":
+        """The same, with what answered."""
+        return replace(self, answered=tuple(sorted(answered)))
+
+
+def uplink(
+    captured: Captured, spec: UplinkSpec, number: int, driver: Driver, config: NodeConfig, machine: Machine
+) -> Uplink:
+    """An uplink of the configuration. `number`: its place there."""
+    size = spec.mtu or captured.mtu
+    target = Target(
+        captured=captured,
+        spec=spec,
+        interface=driver.intent(captured, spec, config, machine),
+        rx_mode=spec.rxMode if spec.rxMode in RX_MODES else driver.rx_mode(spec),
+        mtu=min(size, driver.mtu_max) if driver.mtu_max else size,
+        number=number,
+    )
+    return Uplink(target=target, driver=driver)
+
+
+RX_MODES = ("interrupt", "polling", "adaptive", "default")
+
+
+def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
+    """The main uplink first; without one that is said to be it, the first is."""
+    return sorted(specs, key=lambda spec: not spec.isMain)
+
+
+def to_ask(captured: Captured, config: NodeConfig, *, main: bool) -> list[str]:
+    """Addresses whose answers show that this uplink forwards: its gateways, and the configured ones by the main."""
+    gateways = [shape.gateway(captured, 4), shape.gateway(captured, 6)]
+    more = config.probe_addresses if main else ()
+    return list(dict.fromkeys(address for address in (*gateways, *more) if address))
+
+
+def fact(each: Uplink, state: str, reason: str, *, main: bool) -> UplinkFact:
+    """What the others need to know of it."""
+    captured, target = each.captured, each.target
+    return UplinkFact(
+        state=state,
+        is_main=main,
+        mtu=target.mtu,
+        interface=uplink_name(each.name),
+        host_tap=tap_name(each.name),
+        addresses=tuple(shape.addresses(captured)),
+        next_hop4=shape.next_hop(captured, 4),
+        next_hop6=shape.next_hop(captured, 6),
+        driver=each.driver.name,
+        physical_network=target.spec.physicalNetworkName,
+        table=target.table,
+        pods_table=target.pods_table,
+        reason=reason,
+    )

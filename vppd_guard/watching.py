@@ -1,0 +1,99 @@
+"""The action of RUNNING: looks whether VPP forwards, whether the devices are there, and hears VPP's own words."""
+
+import asyncio
+import time
+
+from bus.peer import AskFailed
+from schemas.requests import VPP_SILENT, Ping
+from vppd_guard import beside, linux, namespaces, probe, undo
+from vppd_guard import captured as shape
+from vppd_guard.giving_back import Gone
+from vppd_guard.life import Event
+from vppd_guard.scene import Scene
+from vppd_guard.uplinks import Uplink
+from vppd_guard.watch import Seen, Verdict, Watch
+
+EVERY_S = 1.0
+ANSWER_S_MAX = 1.0
+BESIDE_S_MAX = 0.6
+
+
+async def run(scene: Scene) -> Event:
+    """Until VPP no longer forwards, or a device has gone. What the writer says is heard, so that nothing piles up."""
+    scene.peer.counters["takeovers"] += 1
+    asked = {address for each in scene.uplinks for address in each.answered}
+    watch = Watch.begin(asked, scene.config.forward_wait_s, time.monotonic())
+    hearing = asyncio.create_task(_hear(scene))
+    try:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            if gone := await asyncio.to_thread(_gone, scene):
+                raise Gone(f"{', '.join(gone)}: no such device any more")
+            seen = await look(scene, watch)
+            verdict = watch.look(seen, time.monotonic())
+            why = "" if verdict is Verdict.FORWARDS else watch.why(seen, time.monotonic())
+            if verdict is Verdict.BLAMED:
+                raise Silent(f"{why}: the NIC is given back")
+            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= 2 * EVERY_S
+            scene.peer.waiting = (why,) if suspicious else ()
+    finally:
+        hearing.cancel()
+
+
+class Silent(Exception):
+    """VPP is up and does not forward; the text says what shows it."""
+
+
+async def look(scene: Scene, watch: Watch) -> Seen:
+    """Pings; and only if nothing answers, asks further."""
+    pairs = [(address, each.name) for each in scene.uplinks for address in each.answered]
+    answered = await probe.answering(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
+    if answered:
+        return Seen(answered=answered)
+    api = await _api_answers(scene)
+    if not pairs or watch.silent_s(time.monotonic()) < scene.config.forward_wait_s / 2:
+        return Seen(answered=answered, api_answers=api)
+    checked = [await asyncio.to_thread(_beside, scene, each) for each in scene.uplinks if each.answered]
+    known = [value for value in checked if value is not None]
+    return Seen(answered=answered, api_answers=api, beside=any(known) if known else None)
+
+
+async def _api_answers(scene: Scene) -> bool | None:
+    """What the writer says of VPP's API."""
+    try:
+        pong = await scene.peer.ask("vpp-writer", Ping(), timeout_s=EVERY_S)
+    except AskFailed:
+        return None
+    return VPP_SILENT not in pong.waiting
+
+
+def _beside(scene: Scene, each: Uplink) -> bool | None:
+    """Does a gateway of the uplink answer on the wire, past VPP? None: nobody can tell."""
+    if not each.driver.sees_wire:
+        return None
+    captured = each.captured
+    for version in (4, 6):
+        gateway, source = shape.gateway(captured, version), _source(each, version)
+        if gateway in each.answered and gateway and source:
+            ask = (captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
+            try:
+                return namespaces.inside(scene.config.vpp_netns, lambda ask=ask: beside.answers(*ask))
+            except OSError:
+                return None
+    return None
+
+
+def _source(each: Uplink, version: int) -> str | None:
+    addresses = (address.partition("/")[0] for address in shape.addresses(each.captured))
+    return next((address for address in addresses if (":" in address) == (version == 6)), None)
+
+
+def _gone(scene: Scene) -> list[str]:
+    """Uplinks that were moved to VPP's namespace and are not there any more."""
+    moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
+    return [name for name, netns in moved.items() if not linux.exists_in(netns, name)]
+
+
+async def _hear(scene: Scene) -> None:
+    while True:
+        await scene.peer.changes(EVERY_S)
