@@ -1,0 +1,116 @@
+"""Edge: VPP's core files and last words.
+
+Where the kernel writes cores is one setting for the whole machine: it is changed only if configured, and put back.
+"""
+
+import re
+from pathlib import Path
+
+from vppd_guard.steps import Step
+from vppd_guard.undo import KernelSet
+
+CORE_PATTERN = "/proc/sys/kernel/core_pattern"
+PATTERN_MAX = 127  # core(5)
+KEPT = 2
+BYTES_MAX = 8 << 30
+LINES_MAX = 40
+LINE_MAX = 300
+TAIL_BYTES = 1 << 20
+
+# VPP's unix_signal_handler, on stderr and by syslog: "received signal SIGSEGV, PC 0x..., faulting address 0x...",
+# then "#0  0x00007f... function + 0x12" a frame. Asserts and panics of vppinfra name themselves.
+DEATH = re.compile(r"received signal SIG|ASSERT|[Pp]anic|os_panic|out of memory|terminate called|Aborted")
+FRAME = re.compile(r"(?:^|\s)#\d+\s+0x[0-9a-fA-F]+|^\s+from /")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
+
+
+class BadPattern(ValueError):
+    """`corePattern` cannot be one; the text says why."""
+
+
+def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> Step | None:
+    """The step that sets the machine's core pattern; None if none is configured. Raises BadPattern."""
+    if not pattern:
+        return None
+    if "\n" in pattern or len(pattern.encode()) > PATTERN_MAX:
+        raise BadPattern(f"CALICOVPP_INITIAL_CONFIG: corePattern: longer than {PATTERN_MAX} bytes or several lines")
+
+    def set_it() -> None:
+        path.write_text(pattern + "\n")
+
+    def holds() -> str:
+        now = path.read_text().strip()
+        return "" if now == pattern.strip() else f"says {now!r}"
+
+    return Step(
+        what=f"set {path} to {pattern}",
+        do=set_it,
+        holds=holds,
+        undo=lambda: KernelSet(path=str(path), before=path.read_text().strip()),
+    )
+
+
+def old_cores(pattern: str) -> list[Path]:
+    """The core files of that pattern, newest first: those whose name starts as the pattern's does before its first %.
+
+    A pattern that pipes, is relative, or has no name before its first % has none: other files could be meant.
+    """
+    path = Path(pattern)
+    prefix = path.name.partition("%")[0]
+    if not path.is_absolute() or not prefix or "%" in str(path.parent):
+        return []
+    try:
+        found = [(entry.stat(), entry) for entry in path.parent.iterdir() if _is_core(entry, prefix)]
+    except OSError:
+        return []
+    return [entry for _, entry in sorted(found, key=lambda pair: (-pair[0].st_mtime, pair[1].name))]
+
+
+def _is_core(entry: Path, prefix: str) -> bool:
+    return entry.name.startswith(prefix) and entry.is_file() and not entry.is_symlink()
+
+
+def prune(pattern: str, kept: int = KEPT, bytes_max: int = BYTES_MAX) -> list[Path]:
+    """Removes old cores: at most `kept` stay, and together no more than `bytes_max` (disk blocks; cores are sparse).
+
+    The newest stays always. Returns what was removed. Blocking; raises nothing.
+    """
+    removed, size = [], 0
+    for number, path in enumerate(old_cores(pattern)):
+        try:
+            size += path.stat().st_blocks * 512
+            if number and (number >= kept or size > bytes_max):
+                path.unlink()
+                removed.append(path)
+        except OSError:
+            continue
+    return removed
+
+
+def last_words(log: Path) -> list[str]:
+    """VPP's post-mortem from its log; [] if there is none or it cannot be read. Blocking."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return post_mortem(file.read(TAIL_BYTES).decode(errors="replace"))
+    except OSError:
+        return []
+
+
+def post_mortem(text: str) -> list[str]:
+    """The last death that the text tells of: what killed VPP, and its backtrace. Pure, bounded."""
+    lines = COLOUR.sub("", text).splitlines()
+    deaths = [number for number, line in enumerate(lines) if DEATH.search(line)]
+    if not deaths:
+        return []
+    # An assertion, the signal that it raises and the backtrace belong together: start at the first of the last run.
+    start = deaths[-1]
+    for number in reversed(deaths[:-1]):
+        if all(_tells(line) for line in lines[number + 1 : start]):
+            start = number
+    return [line.strip()[:LINE_MAX] for line in lines[start:] if _tells(line)][:LINES_MAX]
+
+
+def _tells(line: str) -> bool:
+    return bool(DEATH.search(line) or FRAME.search(line) or CODE.search(line))

@@ -1,0 +1,133 @@
+"""Edge: the user's scripts at five moments of the guard's life (spec of the guard, section 10).
+
+A script cannot hold up the guard beyond its time limit, cannot flood its log, and cannot end it: whatever it does is
+a result. It runs as `/bin/bash -c <script> <POINT> <uplinks...>`: `$0` is the point, `$1` the first uplink.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bus.log import Log
+
+LIMIT_S = 10.0
+TERM_S = 0.5  # from SIGTERM to SIGKILL
+DRAIN_S = 0.2  # for the last words of a script that has ended while children of it hold its output
+LINES_MAX = 200
+LINE_MAX = 500
+
+
+class Point(StrEnum):
+    """The moments; the variable of a script is `CALICOVPP_HOOK_<POINT>`."""
+
+    BEFORE_IF_READ = "BEFORE_IF_READ"  # nothing is captured yet: a script may still make the interface
+    BEFORE_VPP_RUN = "BEFORE_VPP_RUN"  # the NIC is about to be, or is, VPP's
+    VPP_RUNNING = "VPP_RUNNING"  # the host tap has the uplink's addresses
+    VPP_DONE_OK = "VPP_DONE_OK"  # Linux has everything back after an ordered end
+    VPP_ERRORED = "VPP_ERRORED"  # Linux has everything back after a failure
+
+
+@dataclass(frozen=True)
+class HookResult:
+    """What became of a script. `code`: as `subprocess` says it; None: it did not start, or was ended by us."""
+
+    ran: bool
+    code: int | None = None
+    late: bool = False
+    took_s: float = 0.0
+
+
+async def run(
+    point: Point, script: str, names: Sequence[str], log: Log, limit_s: float = LIMIT_S, *, render: Callable[[str], str]
+) -> HookResult:
+    """Runs one script; "" runs nothing. `render` replaces the tokens of templates. Raises only CancelledError."""
+    if not script.strip():
+        return HookResult(ran=False)
+    started, late = time.monotonic(), False
+    # A pipe of our own: asyncio's would make the end of the script wait for all who hold the pipe open.
+    ours, theirs = os.pipe()
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *("/bin/bash", "-c", render(script), point.value, *names),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        os.close(ours)
+        log.warning("hook not run", point=point.value, why=error)
+        return HookResult(ran=False)
+    finally:
+        os.close(theirs)
+    output, transport = await _reader(ours)
+    reading = asyncio.create_task(_read(output, point, log))
+    try:
+        try:
+            async with asyncio.timeout(limit_s):
+                await child.wait()
+        except TimeoutError:
+            late = True
+            await _end(child)
+        await asyncio.wait([reading], timeout=DRAIN_S)
+    except asyncio.CancelledError:
+        _signal(child.pid, signal.SIGKILL)
+        await child.wait()
+        raise
+    finally:
+        reading.cancel()
+        transport.close()
+    result = HookResult(ran=True, code=None if late else child.returncode, late=late, took_s=time.monotonic() - started)
+    write = log.info if result.code == 0 else log.warning
+    outcome = {"why": f"not done within {limit_s:g} s: ended"} if late else {"code": child.returncode}
+    write("hook", point=point.value, took_ms=result.took_s * 1000, **outcome)
+    return result
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """SIGTERM, then SIGKILL, to the script and all that it has started in its session's first group."""
+    _signal(child.pid, signal.SIGTERM)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(TERM_S):
+            await child.wait()
+    _signal(child.pid, signal.SIGKILL)
+    await child.wait()
+
+
+def _signal(group: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+async def _reader(handle: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(handle, "rb", buffering=0)
+    )
+    return reader, transport
+
+
+async def _read(output: asyncio.StreamReader, point: Point, log: Log) -> None:
+    """Logs the output line by line; what is too much is read and dropped, so that the script is not held up."""
+    rest, lines = b"", 0
+    while chunk := await output.read(4096):
+        *whole, rest = (rest + chunk).split(b"\n")
+        if len(rest) > LINE_MAX:
+            whole, rest = [*whole, rest], b""
+        for line in whole:
+            lines += 1
+            if lines <= LINES_MAX:
+                _say(line, point, log)
+            elif lines == LINES_MAX + 1:
+                log.warning("hook says too much", point=point.value, lines_max=LINES_MAX)
+    if rest and lines < LINES_MAX:
+        _say(rest, point, log)
+
+
+def _say(line: bytes, point: Point, log: Log) -> None:
+    log.info("hook says", point=point.value, line=line[:LINE_MAX].decode(errors="replace").rstrip("\r"))

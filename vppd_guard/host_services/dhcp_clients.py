@@ -1,0 +1,39 @@
+"""dhclient and dhcpcd: a lease that runs out must not take the host's addresses off the tap.
+
+dhclient listens on the NIC's own socket, so it does not renew a lease through the tap, and in the end has
+dhclient-script remove the addresses by the link's name. The script first sources the files of its enter-hooks.d
+(dhclient-script(8)); one that exits ends it before it has done anything. (`exit_status`, which the manual page
+suggests, Debian's script does not heed.)
+"""
+
+from vppd_guard.captured import Captured
+from vppd_guard.host_services.host import Host
+
+HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
+
+
+def runs(host: Host, program: str, name: str) -> bool:
+    """Does that client serve the link? dhcpcd serves all links if it is given none."""
+    for _, *words in host.processes(program):
+        links = [word for word in words if not word.startswith("-") and "/" not in word]
+        if name in links or (program == "dhcpcd" and not links):
+            return True
+    return False
+
+
+def hook_path(host: Host, name: str) -> str | None:
+    """Where dhclient-script looks for hooks; None: it has no such directory. run-parts(8) wants names without dots."""
+    plain = name.replace(".", "_")
+    return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None
+
+
+def hook(link: Captured) -> str:
+    """The hook: while the link is a tap its addresses stay."""
+    return (
+        f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
+        f'if [ "$interface" = "{link.name}" ] && [ -e "/sys/class/net/{link.name}/tun_flags" ]; then\n'
+        '    case "$reason" in\n'
+        "        PREINIT|PREINIT6|EXPIRE|EXPIRE6|FAIL|TIMEOUT|STOP|STOP6|RELEASE|RELEASE6|DEPREF6) exit 0 ;;\n"
+        "    esac\n"
+        "fi\n"
+    )

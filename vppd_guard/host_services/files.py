@@ -1,0 +1,76 @@
+"""Edge: a file that is placed on the host, and taken away again only if nobody has changed it since."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+from vppd_guard.host_services.host import Host
+from vppd_guard.steps import Step
+from vppd_guard.undo import FileWritten
+
+
+def placed(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> Step:
+    """The step that writes `text` to the host's `path`. `then`: the services that are told, now and when undone."""
+    wrote = text.encode()
+    return Step(
+        what=f"place {path}",
+        do=partial(write, host.path(path), wrote),
+        holds=partial(_differs, host.path(path), wrote),
+        undo=lambda: FileWritten(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
+    )
+
+
+def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replaces the file as a whole: a reader sees the old one or the new one. Raises OSError."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.vppd-new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def undo_file(record: FileWritten, host: Host) -> str:
+    """Puts back what was there before. Returns "" or, in words, why the file is left as it is. Blocking."""
+    path = host.path(record.path)
+    try:
+        now = _content(path)
+        if now == record.before:
+            return ""
+        if now != record.wrote:
+            return f"{record.path}: changed by someone else since vppd placed it; left as it is"
+        if record.before is None:
+            path.unlink()
+            _sync(path.parent)
+        else:
+            write(path, record.before, record.mode)
+    except OSError as error:
+        return f"{record.path}: {error.strerror or error}"
+    return ""
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _differs(path: Path, wrote: bytes) -> str:
+    return "" if _content(path) == wrote else "does not say what was written"
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

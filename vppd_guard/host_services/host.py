@@ -1,0 +1,65 @@
+"""Edge: the host's file system and its processes, all of it below `root` (`/host` in a container).
+
+A program counts only if it lives in the network namespace of the guard: a lab in a namespace of its own, on a laptop
+that runs NetworkManager, finds none.
+"""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+COMM_MAX = 15  # proc_pid_comm(5): the kernel keeps 15 bytes of a program's name
+SAME_NETWORK = Path("/proc/self/ns/net")
+
+
+def _index(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return 0
+
+
+@dataclass(frozen=True)
+class Host:
+    """The host. All of it is read when asked for."""
+
+    root: Path = Path("/")
+    index: Callable[[str], int] = _index  # a link's number in the guard's network namespace; 0: there is none
+
+    def path(self, text: str) -> Path:
+        """A path as the host says it, "/run/...", as this process sees it."""
+        return self.root / text.lstrip("/")
+
+    def read(self, text: str) -> str:
+        """What a file says; "" if there is none or it cannot be read."""
+        try:
+            return self.path(text).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def processes(self, program: str) -> list[tuple[str, ...]]:
+        """The command lines of the processes of that name in our network namespace."""
+        found = []
+        with suppress(OSError):
+            ours = SAME_NETWORK.stat()
+            for entry in self.path("/proc").iterdir():
+                with suppress(OSError):
+                    if not entry.name.isdigit() or (entry / "comm").read_text().strip() != program[:COMM_MAX]:
+                        continue
+                    theirs = (entry / "ns" / "net").stat()
+                    if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+                        words = (entry / "cmdline").read_bytes().decode(errors="replace").rstrip("\0")
+                        found.append(tuple(words.split("\0")))
+        return found
+
+    def runs(self, program: str, sign: str) -> bool:
+        """Does the program run, and is its own sign of that, a path below /run, there?"""
+        return self.path(sign).exists() and bool(self.processes(program))
+
+
+def assignments(text: str) -> dict[str, str]:
+    """`KEY=value` lines, as systemd's and NetworkManager's state files have them; quotes are taken off."""
+    pairs = (line.partition("=") for line in text.splitlines() if not line.startswith(("#", "[")))
+    return {key.strip(): value.strip().strip('"') for key, equals, value in pairs if equals}

@@ -1,0 +1,48 @@
+"""NetworkManager: the host tap is not its own, and the resolver's file stays while the uplink is away.
+
+A snippet below /run, never the administrator's own file: what that says about `dns` has precedence over ours
+(NetworkManager.conf(5): /run/NetworkManager/conf.d is read before NetworkManager.conf).
+"""
+
+from collections.abc import Sequence
+
+from vppd_guard.captured import Captured
+from vppd_guard.host_services.host import Host, assignments
+
+SERVICE = "NetworkManager"
+PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"
+PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
+
+
+def runs(host: Host) -> bool:
+    """Does NetworkManager run where the uplink is?"""
+    return host.runs(PROGRAM, SIGN)
+
+
+def manages(host: Host, name: str) -> bool:
+    """Does it manage the link? Source: its state file /run/NetworkManager/devices/<index>."""
+    return assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
+
+
+def by_dhcp(host: Host, name: str) -> bool:
+    """Has the link a lease that NetworkManager renews? Source: the same file, section [dhcp4] or [dhcp6]."""
+    text = host.read(f"/run/NetworkManager/devices/{host.index(name)}")
+    return "[dhcp4]" in text or "[dhcp6]" in text
+
+
+def writes_resolv_conf(host: Host) -> bool:
+    """Is /etc/resolv.conf a file that NetworkManager writes? Not if it belongs to systemd-resolved."""
+    path = host.path("/etc/resolv.conf")
+    return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
+
+
+def conf(links: Sequence[Captured], keep_resolver: bool) -> str:
+    """The snippet. `except:`, because the NIC has the same name when it comes back; a tap's type is "tun".
+
+    `keep_resolver`: without it NetworkManager takes the servers of a link that is gone out of /etc/resolv.conf.
+    """
+    text = "# Placed by vppd while VPP has the uplinks; removed when Linux has them back.\n"
+    for link in links:
+        devices = f"interface-name:={link.name},except:type:ethernet,except:type:veth"
+        text += f"[device-vppd-{link.name}]\nmatch-device={devices}\nmanaged=0\n\n"
+    return text + ("[main]\ndns=none\n" if keep_resolver else "")

@@ -1,0 +1,123 @@
+"""systemd-networkd: what it does with an uplink, and the file by which it leaves the host tap in peace.
+
+A `.network` file that matches the NIC by `PermanentMACAddress=`, `Driver=` or `Path=` does not match the tap that
+stands in for it: the lease would not be renewed and would run out. One that matches by `Name=` does match the tap, and
+would configure it a second time. So the tap has a file of its own, which sorts first; the first match wins
+(systemd.network(5)). It names the driver `tun`, and so never matches the NIC when that comes back.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_interface
+
+from vppd_guard.captured import LIFETIME_FOREVER, Captured
+from vppd_guard.host_services.host import Host, assignments
+
+SERVICE = "systemd-networkd"
+PROGRAM, SIGN = "systemd-networkd", "/run/systemd/netif/state"
+# The guard gives the tap its addresses and static routes; what is not Linux's own stays with the service.
+KEPT_KEYS = ("DNS", "Domains", "NTP", "DNSDefaultRoute", "LLMNR", "MulticastDNS", "DNSOverTLS", "DNSSEC")
+KEPT_SECTIONS = ("DHCP", "DHCPv4", "DHCPv6")
+NOT_OURS = ("UseMTU",)  # the tap's MTU is the guard's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Managed:
+    """The file by which networkd manages a link, and the lease that it has."""
+
+    path: str
+    text: str  # with its drop-ins
+    lease: bool = False  # a DHCPv4 lease
+    iaid: int | None = None  # RFC 4361: by it and the DUID a DHCP server knows the client again
+
+
+def runs(host: Host) -> bool:
+    """Does networkd run where the uplink is?"""
+    return host.runs(PROGRAM, SIGN)
+
+
+def managed(host: Host, name: str) -> Managed | None:
+    """How networkd manages the link; None: it does not.
+
+    Source: its state files /run/systemd/netif/links/<index> and leases/<index>.
+    """
+    index = host.index(name)
+    state = assignments(host.read(f"/run/systemd/netif/links/{index}"))
+    path = state.get("NETWORK_FILE", "")
+    if not path or state.get("ADMIN_STATE") == "unmanaged":
+        return None
+    parts = [path, *state.get("NETWORK_FILE_DROPINS", "").split()]
+    lease = assignments(host.read(f"/run/systemd/netif/leases/{index}"))
+    text = "\n".join(map(host.read, parts))
+    return Managed(path=path, text=text, lease="ADDRESS" in lease, iaid=iaid(lease.get("CLIENTID", "")))
+
+
+def iaid(client_id: str) -> int | None:
+    """The IAID of a client identifier in hex, `ff` IAID DUID (RFC 4361, 6.1); None: it is of another type."""
+    try:
+        return int(client_id[2:10], 16) if client_id.startswith("ff") and len(client_id) > 10 else None
+    except ValueError:
+        return None
+
+
+def tap_path(name: str) -> str:
+    """Below /run: it does not outlive a reboot. "0-" sorts before "00-" and "10-netplan-"."""
+    return f"/run/systemd/network/0-vppd-{name}.network"
+
+
+def tap_file(link: Captured, found: Managed | None) -> str:
+    """The `.network` file of the host tap."""
+    head = f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
+    match = f"[Match]\nName={link.name}\nDriver=tun\n"
+    if found is None:
+        return f"{head}{match}\n[Link]\nUnmanaged=yes\n"
+    kept = _sections(found.text)
+    network = [line for section, line in kept if section == "Network" and _key(line) in KEPT_KEYS]
+    families = {(False, False): "no", (True, False): "ipv4", (False, True): "ipv6", (True, True): "yes"}
+    six = leased6(link)
+    network += [
+        f"DHCP={families[found.lease, six]}",
+        "KeepConfiguration=yes",  # neither the guard's addresses nor a lease that has run out are removed
+        "LinkLocalAddressing=ipv6",  # the guard's is kept: with "no" networkd would remove it
+        "IPv6AcceptRA=no",  # VPP answers router advertisements; they do not reach the tap
+    ]
+    text = f"{head}# After {found.path}\n{match}\n[Network]\n" + "\n".join(network) + "\n"
+    identity = [f"IAID={found.iaid}"] if found.iaid is not None else []
+    added = {
+        "DHCPv4": ["UseMTU=no", *identity] if found.lease else [],
+        "DHCPv6": ["WithoutRA=solicit", *identity] if six else [],
+    }
+    for wanted in KEPT_SECTIONS:
+        lines = [line for section, line in kept if section == wanted and _key(line) not in NOT_OURS]
+        lines += added.get(wanted, [])
+        text += f"\n[{wanted}]\n" + "\n".join(lines) + "\n" if lines else ""
+    return text
+
+
+def leased6(link: Captured) -> bool:
+    """Has the link an IPv6 address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
+    return any(
+        a.valid_s != LIFETIME_FOREVER and ip_interface(a.address).version == 6 and a.address.endswith("/128")
+        for a in link.addresses
+    )
+
+
+def _key(line: str) -> str:
+    return line.partition("=")[0].strip()
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """The settings with the sections that they stand in (systemd.syntax(7)): no comments, continued lines joined."""
+    found, section, begun = [], "", ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith(("#", ";")):
+            continue
+        if line.endswith("\\"):
+            begun += line[:-1].rstrip() + " "
+            continue
+        line, begun = (begun + line).strip(), ""
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+        elif "=" in line:
+            found.append((section, line))
+    return found

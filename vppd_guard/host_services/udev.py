@@ -1,0 +1,58 @@
+"""systemd-udevd: the host tap keeps its MAC address and its name, and has the names that the NIC had.
+
+* Its default `.link` file says `MACAddressPolicy=persistent`, which gives a virtual device a MAC address made of the
+  machine's id and the device's name: a race with VPP for the tap's address (systemd.link(5)).
+* DHCP clients of systemd make their IAID of the properties ID_NET_NAME_*, which a tap has not: the server would take
+  it for another client (systemd.network(5), IAID=).
+"""
+
+import re
+
+from vppd_guard.captured import Captured
+from vppd_guard.host_services.host import Host
+
+SERVICE = "systemd-udevd"
+PROGRAM, SIGN = "systemd-udevd", "/run/udev/control"
+PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID_NET_NAME_MAC")
+PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def runs(host: Host) -> bool:
+    """Does udevd run where the uplink is?"""
+    return host.runs(PROGRAM, SIGN)
+
+
+def link_path(name: str) -> str:
+    """Sorts before every numbered file; the first match wins."""
+    return f"/run/systemd/network/0-vppd-{name}.link"
+
+
+def link_file(link: Captured) -> str:
+    """The `.link` file of the host tap."""
+    return (
+        f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
+        f"[Match]\nOriginalName={link.name}\nDriver=tun\n\n"
+        "[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n"
+    )
+
+
+def names(host: Host, link: Captured) -> dict[str, str]:
+    """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
+    lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
+    pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
+    return {key: value for key, _, value in pairs if key in PROPERTIES and PLAIN.fullmatch(value)}
+
+
+def rule_path(name: str) -> str:
+    """Sorts after udev's own rules, which would set the properties of other devices."""
+    return f"/run/udev/rules.d/99-vppd-{name}.rules"
+
+
+def rule_file(link: Captured, found: dict[str, str]) -> str:
+    """The rule that gives the host tap the NIC's names (udev(7)).
+
+    It does not ask for the MAC address: the tap gets it a moment after the event. Only a tap has `tun_flags`.
+    """
+    match = f'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="{link.name}", ATTR{{tun_flags}}=="?*"'
+    given = "".join(f', ENV{{{key}}}="{value}"' for key, value in sorted(found.items()))
+    return f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n{match}{given}\n"
