@@ -4,7 +4,8 @@ An intent names an object and its whole wanted value; it is never an order. Obje
 *key*; VPP's own numbers (sw_if_index, table ids beyond the fixed ones) never appear. Interfaces are
 named by their intent name, e.g. `uplink/eth0`, `host/eth0`, `pod/default/web-0/eth0`; tables
 (VRFs) by name, e.g. `default`, `punt`, `pods`. One file in `actors/vpp_writer/kinds/` says how
-each of these is told to VPP. Translation and source NAT are in `cnat.py`, policies in `npol.py`.
+each of these is told to VPP. Translation and source NAT are in `cnat.py`, policies in `npol.py`,
+uplinks by other drivers than AF_PACKET in `uplinks.py`.
 """
 
 from msgspec import Struct
@@ -320,6 +321,12 @@ class NdProxy(Intent, frozen=True, tag="nd-proxy"):
 AnyIntent = (
     Table
     | AfPacket
+    | AfXdp
+    | VirtioPci
+    | Vmxnet3
+    | Rdma
+    | DevicePort
+    | Existing
     | Tap
     | Loopback
     | InterfaceTable

@@ -52,5 +52,9 @@ class Later(Exception):
     """VPP refused or did not answer: tried again with backoff."""
 
 
+class Waits(Later):
+    """What somebody else makes is not there yet: said as pending, looked for again with backoff."""
+
+
 class NoAnswer(Exception):
     """A call was not answered in time: its outcome is unknown."""

@@ -21,16 +21,20 @@ NO_DEVICE = {
 
 COMING: Mapping[str, Reasons] = {
     "sw_interface_ip6_enable_disable": {"VALUE_EXIST": "IPv6 is on already: an address has switched it on"},
+    "sw_interface_set_mac_address": {"UNIMPLEMENTED": "the device keeps its own, which is the one that is asked for"},
 }
 
 GOING: Mapping[str, Reasons] = {
     "add_del_ip_punt_redirect_v2": NOT_THERE | NO_TABLE | NO_INTERFACE,
     "af_packet_delete": NO_DEVICE
     | {"SYSCALL_ERROR_1": "the host's interface has gone", "INVALID_INTERFACE": "VPP does not carry it"},
+    "af_xdp_delete": NO_DEVICE | {"INVALID_INTERFACE": "no AF_XDP interface has that index"},
+    "cli_inband": {"UNSPECIFIED": "so it says that the device to be detached is not attached"},
     "cnat_snat_policy_add_del_exclude_pfx": NOT_THERE | {"FEATURE_DISABLED": "there is no source NAT, and no prefix"},
     "cnat_snat_policy_add_del_if": NOT_THERE | {"FEATURE_DISABLED": "there is no source NAT, and no member"},
     "cnat_translation_del": NOT_THERE,
     "delete_loopback": NO_DEVICE,
+    "dev_remove_port_if": {"DEVICE_UNKNOWN_INTERFACE": "no port of a device has that index"},
     "feature_gso_enable_disable": NO_INTERFACE,
     "ip6nd_proxy_enable_disable": NOT_THERE | NO_TABLE | NO_INTERFACE,
     "ip_mroute_add_del": NOT_THERE | NO_TABLE,
@@ -42,6 +46,7 @@ GOING: Mapping[str, Reasons] = {
     "npol_rule_delete": NOT_THERE,
     "proxy_arp_add_del": NOT_THERE | NO_TABLE | NO_INTERFACE,
     "proxy_arp_intfc_enable_disable": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "rdma_delete": NO_DEVICE | {"INVALID_INTERFACE": "no RDMA interface has that index"},
     "set_punt": NOT_THERE | NO_TABLE | NO_INTERFACE,
     "sw_interface_add_del_address": NO_INTERFACE
     | {
@@ -59,6 +64,8 @@ GOING: Mapping[str, Reasons] = {
     "sw_interface_set_table": NO_INTERFACE,
     "sw_interface_set_unnumbered": NO_INTERFACE,
     "tap_delete_v2": NO_DEVICE,
+    "virtio_pci_delete": NO_DEVICE,
+    "vmxnet3_delete": NO_DEVICE,
 }
 
 

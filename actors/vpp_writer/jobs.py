@@ -81,7 +81,7 @@ class Jobs:
         if call.instead is not None and reply.retval in call.instead_on:
             self.call(key, call.instead, take)
         else:
-            take(Later(f"{call.message}: {name_of(reply.retval)}"))
+            take(Later(f"{call.message}: {_reason(reply)}"))
 
     def _confirm(self, ask: Confirm, reply: Any, take: Callable[[Any], None], refused: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
@@ -102,6 +102,11 @@ class Jobs:
             return any(ask.shows(row) for row in await self._api.dump(ask.message, ask.fields))
         reply = await self._api.request(ask.message, ask.fields)
         return bool(reply.retval == 0 and ask.shows(reply))
+
+
+def _reason(reply: Any) -> str:
+    """Why VPP refused. The device framework counts its errors by itself, and tells them as a text."""
+    return getattr(reply, "error_string", "") or name_of(reply.retval)
 
 
 class _Job:

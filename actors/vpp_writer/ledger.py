@@ -244,6 +244,12 @@ class Ledger:
         due = self.retries.failed(key, generation, now)
         self.say(claim.owner, key, Failed(generation, reason, due))
 
+    def put_off(self, key: str, claim: Claim, reason: str, now: float) -> None:
+        """What the object needs is made by others and is not there yet: it is looked for again later."""
+        generation = fingerprint(claim.intent)
+        self.retries.failed(key, generation, now)
+        self.say(claim.owner, key, Pending(generation, (reason,)))
+
     # --- statuses
 
     def say(self, owner: str, key: str, status: Status | None) -> None:

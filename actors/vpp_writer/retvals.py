@@ -46,7 +46,8 @@ NAMES = {
     -165: "EAGAIN",
     -167: "BUSY",
 }
-VALUES = {name: value for value, name in NAMES.items()}
+DEVICE_ERRORS = {"DEVICE_UNKNOWN_INTERFACE": -31}  # the device framework's own (VPP: vnet/dev/errors.h)
+VALUES = {name: value for value, name in NAMES.items()} | DEVICE_ERRORS
 
 
 def name_of(retval: int) -> str:

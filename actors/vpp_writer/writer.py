@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from actors.vpp_writer import journal, readback, sweep
 from actors.vpp_writer.batches import Batches, Done, Note
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.call import Call, Later, Never, NoAnswer, Waits
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.jobs import Jobs
 from actors.vpp_writer.journal import AllEnded, Gone, Journal, Life, Record, Suspect
@@ -179,6 +179,8 @@ class Writer:
         def all_done(keys: Sequence[str]) -> None:
             self._all_written(keys, objects, generations)
 
+        if any(KINDS[type(claim.intent)].found for _, claim in claimed):
+            self._there = await readback.look(self._api, self._ledger.held)
         jobs, batches = self._jobs(done), self._batches(done, all_done)
         async with self._ending(jobs, batches):
             for some in _cut(claimed):
@@ -263,8 +265,11 @@ class Writer:
             del self._ledger.suspects[key]
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
-        self._peer.counters["vpp_errors_total"] += 1
-        self._ledger.failed(key, claim, str(failure), time.time())
+        if isinstance(failure, Waits):
+            self._ledger.put_off(key, claim, str(failure), time.time())
+        else:
+            self._peer.counters["vpp_errors_total"] += 1
+            self._ledger.failed(key, claim, str(failure), time.time())
         held = self._ledger.held.get(key)
         if held is not None and (kind_of(held.intent).torn or isinstance(failure, NoAnswer)):
             self._ledger.lose([key])  # and made anew, with all that needs it; what is left of it is swept up

@@ -1,6 +1,7 @@
 """A VPP, its namespaces and the writer's lives, cleaned up whatever happens.
 
-When the whole suite has run, every request that the writer can make must have been made.
+When the whole suite has run, every request that the writer can make must have been made, but for those that this VPP
+does not know.
 """
 
 import asyncio
@@ -20,13 +21,14 @@ from tests.contract.machine import Namespace, Vpp
 
 _numbers = count()
 _made: set[str] = set()
+_lacking: set[str] = set()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def noted() -> Iterator[None]:
-    """Notes which requests writers make."""
+    """Notes which requests writers make, and which they miss."""
     with pytest.MonkeyPatch.context() as patch:
-        enqueue, post_many = VppApi._enqueue, VppApi.post_many
+        enqueue, post_many, has = VppApi._enqueue, VppApi.post_many, VppApi.has
 
         def enqueued(api: VppApi, context: int, message: str, *rest: Any) -> None:
             _made.add(message)
@@ -36,6 +38,13 @@ def noted() -> Iterator[None]:
             _made.add(message)
             post_many(api, message, *rest, **more)
 
+        def asked(api: VppApi, message: str) -> bool:
+            known = has(api, message)
+            if not known:
+                _lacking.add(message)
+            return known
+
+        patch.setattr(VppApi, "has", asked)
         patch.setattr(VppApi, "_enqueue", enqueued)
         patch.setattr(VppApi, "post_many", posted)
         yield
@@ -47,7 +56,7 @@ def _missing(session: pytest.Session) -> set[str] | None:
     ran = {item.path for item in session.items if here in item.path.parents}
     if {*here.glob("test_*.py")} - ran or session.testsfailed or session.shouldstop:
         return None
-    return definitions.requests() - _made
+    return definitions.requests() - _made - _lacking
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -59,6 +68,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     missing = _missing(terminalreporter._session)
     if missing is not None:
         terminalreporter.write_line(f"requests of the writer that no contract test makes: {sorted(missing) or 'none'}")
+        terminalreporter.write_line(f"requests of the writer that this VPP lacks: {sorted(_lacking) or 'none'}")
 
 
 @pytest.fixture

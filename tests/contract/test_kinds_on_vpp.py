@@ -13,6 +13,9 @@ from schemas.intents import (
     Address,
     AdminUp,
     AfPacket,
+    AfXdp,
+    DevicePort,
+    Existing,
     Gso,
     InterfaceTable,
     Ip6,
@@ -28,11 +31,14 @@ from schemas.intents import (
     ProxyArpInterface,
     Punt,
     PuntRedirect,
+    Rdma,
     Route,
     RxMode,
     Table,
     Tap,
     Unnumbered,
+    VirtioPci,
+    Vmxnet3,
 )
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Life
@@ -281,6 +287,7 @@ CASES: dict[str, Case] = {
     ),
 }
 ELSEWHERE = {
+    **dict.fromkeys((AfXdp, VirtioPci, Vmxnet3, Rdma, DevicePort, Existing), "test_uplinks_on_vpp.py"),
     AfPacket: "test_an_af_packet_interface_comes_and_goes",
     Tap: "test_a_tap_comes_and_goes",
     RxMode: "test_an_interface_is_read_as_said",

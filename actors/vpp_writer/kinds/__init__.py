@@ -29,8 +29,10 @@ from actors.vpp_writer.kinds.hosting import (
 from actors.vpp_writer.kinds.interfaces import AfPacketKind, LoopbackKind, TapKind
 from actors.vpp_writer.kinds.kind import Kind
 from actors.vpp_writer.kinds.npol import InterfacePoliciesKind, IpSetKind, PolicyKind
+from actors.vpp_writer.kinds.pci_uplinks import DevicePortKind, VirtioPciKind, Vmxnet3Kind
 from actors.vpp_writer.kinds.routes import MulticastRouteKind, RouteKind
 from actors.vpp_writer.kinds.tables import TableKind
+from actors.vpp_writer.kinds.uplinks import AfXdpKind, ExistingKind, RdmaKind
 from schemas.intents import Intent
 
 ALL: tuple[Kind[Any], ...] = (
@@ -38,6 +40,12 @@ ALL: tuple[Kind[Any], ...] = (
     PuntKind(),
     TableKind(),
     AfPacketKind(),
+    AfXdpKind(),
+    VirtioPciKind(),
+    Vmxnet3Kind(),
+    RdmaKind(),
+    DevicePortKind(),
+    ExistingKind(),
     TapKind(),
     LoopbackKind(),
     MtuKind(),

@@ -56,6 +56,7 @@ class Kind(Generic[I]):
     learns: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
     lingers: ClassVar[bool] = False  # unwanted, it stays until those that need it do without (make before break)
     shared: ClassVar[bool] = False  # may several owners want the same one? It goes with the last of them
+    found: ClassVar[bool] = False  # do others make it, so that it is looked for whenever it is wanted?
     torn: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
 
     @property

@@ -50,6 +50,12 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "intent": [
         intents.Table("pods", 4, 2),
         intents.AfPacket("uplink/eth0", "eth0", "02:00:00:00:00:07", "main-eth0"),
+        intents.AfXdp("uplink/eth1", "eth1", "02:00:00:00:00:08", "main-eth1", mode="copy"),
+        intents.VirtioPci("uplink/eth2", "0000:00:05.0", "02:00:00:00:00:09", "main-eth2"),
+        intents.Vmxnet3("uplink/eth3", "0000:0b:00.0", "02:00:00:00:00:0a", "main-eth3", gso=False),
+        intents.Rdma("uplink/eth4", "eth4", "02:00:00:00:00:0b", "main-eth4", rx_queues=2),
+        intents.DevicePort("uplink/eth5", "0000:3b:02.0", "iavf", "02:00:00:00:00:0c", "main-eth5"),
+        intents.Existing("uplink/eth6", "02:00:00:00:00:0d", "main-eth6"),
         intents.Tap("pod/d/w/eth0", "eth0", "/run/netns/w", "tag"),
         intents.Loopback("pod-loop/d/w/eth0", "02:00:00:00:00:01", "tag"),
         intents.InterfaceTable("uplink/eth0", 4, "default"),

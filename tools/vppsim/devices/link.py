@@ -5,7 +5,7 @@ import socket
 import struct
 
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
-SIOCSIFMTU, SIOCSIFHWADDR = 0x8922, 0x8924
+SIOCSIFMTU, SIOCSIFHWADDR, SIOCGIFHWADDR = 0x8922, 0x8924, 0x8927
 SIOCBRADDIF = 0x89A2
 IFF_UP = 1
 ARPHRD_ETHER = 1
@@ -15,6 +15,19 @@ NAME_BYTES = 16
 def _ioctl(request: int, name: str, value: bytes = b"") -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as handle:
         return fcntl.ioctl(handle, request, struct.pack("16s24s", name.encode(), value))[NAME_BYTES:]
+
+
+def exists(name: str) -> bool:
+    """Is there a link of that name?"""
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        return False
+    return True
+
+
+def mac(name: str) -> bytes:
+    return _ioctl(SIOCGIFHWADDR, name)[2:8]
 
 
 def set_up(name: str) -> None:

@@ -47,7 +47,7 @@ class PacketSocket:
             except BlockingIOError:
                 return True
             except OSError:
-                return _still_there(self.host_name)
+                return link.exists(self.host_name)
             receive(data[LENGTH:], parse(data, ETHERNET_LENGTH))
         return True
 
@@ -71,11 +71,3 @@ def _open(name: str, index: int, qdisc_bypass: bool) -> socket.socket:
     handle.bind((name, ETH_P_ALL))
     handle.setblocking(False)
     return handle
-
-
-def _still_there(name: str) -> bool:
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Interfaces with a Linux end: taps and tuns, AF_PACKET uplinks; GSO on and off."""
+"""Interfaces with a Linux end: taps and tuns, AF_PACKET uplinks; GSO on and off. AF_XDP uplinks: `af_xdp.py`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Tap:
     host_name: str
 
 
-def _plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
+def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
     """Put a new interface with its device into service."""
     interface.device = device
     vpp.add_interface(interface)
@@ -74,7 +74,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
     if request.tun:
         interface.link_mtu = interface.mtu[0] = 0
-    _plug(vpp, interface, device)
+    plug(vpp, interface, device)
     vpp.facts[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
     return {"sw_if_index": interface.index}
 
@@ -150,7 +150,7 @@ def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     mac = _mac(vpp, bytes(message.hw_addr), message.use_random_hw_addr)
     interface = Interface(f"host-{name}", UPLINK, mac)
     interface.offload_checksum = interface.offload_segmentation = bool(flags & UPLINK_GSO)
-    _plug(vpp, interface, device)
+    plug(vpp, interface, device)
     vpp.facts[interface.index] = name
     return {"sw_if_index": interface.index}
 

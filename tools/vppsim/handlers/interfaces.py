@@ -14,7 +14,7 @@ from tools.vppsim.vpp import Vpp
 
 ADMIN_UP, LINK_UP = 1, 2
 LOOPBACK = "Loopback"
-UPLINK = "af-packet"
+UPLINK, AF_XDP = "af-packet", "AF_XDP interface"
 ADAPTIVE = 3
 QUEUELESS = ("local", LOOPBACK)
 
@@ -75,7 +75,7 @@ def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise Refused(Error.FEATURE_DISABLED)
-    if interface.kind == LOOPBACK:
+    if interface.kind in (LOOPBACK, AF_XDP):
         raise Refused(Error.UNSUPPORTED)
     interface.link_mtu = interface.mtu[0] = message.mtu
 
@@ -160,7 +160,7 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise Refused(Error.INVALID_VALUE)
-    if interface.kind in (LOOPBACK, UPLINK):
+    if interface.kind in (LOOPBACK, UPLINK, AF_XDP):
         raise Refused(Error.UNSPECIFIED)
     interface.promiscuous = message.promisc_on
 

@@ -1,0 +1,194 @@
+"""Uplinks that VPP drives itself, by their PCI address: virtio, vmxnet3, ports of VPP's device framework."""
+
+import re
+from typing import NamedTuple
+
+from actors.vpp_writer.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.fine import fine
+from actors.vpp_writer.kinds.kind import Details, Work, short, within
+from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, made
+from actors.vpp_writer.names import Names
+from schemas.intents import DevicePort, VirtioPci, Vmxnet3
+
+ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
+VIRTIO_GSO, VIRTIO_CHECKSUM = 1, 2  # virtio_flags
+VMXNET3_RX_QUEUES_MAX, VMXNET3_TX_QUEUES_MAX = 16, 8  # VPP: plugins/vmxnet3/vmxnet3.h
+VMXNET3_RING_STEP, VMXNET3_RING_MAX = 64, 4096
+DRIVER_BYTES_MAX = 15  # dev_attach
+PORT = 0
+
+
+class PciAddress(NamedTuple):
+    """domain:bus:slot.function"""
+
+    domain: int
+    bus: int
+    slot: int
+    function: int
+
+    @classmethod
+    def of(cls, text: str) -> "PciAddress":
+        """The address "0000:3b:02.0". Raises Never."""
+        match = ADDRESS.fullmatch(text)
+        if match is None:
+            raise Never(f"pci: {text!r} is not a PCI address like 0000:3b:02.0")
+        return cls(*(int(part, 16) for part in match.groups()))
+
+    @property
+    def number(self) -> int:
+        """As VPP keeps it in 32 bits (VPP: vlib_pci_addr_t): domain in the lowest 16, then bus, slot, function."""
+        return self.domain | self.bus << 16 | self.slot << 24 | self.function << 29
+
+    @property
+    def in_names(self) -> str:
+        """As VPP's names of interfaces have it: hexadecimal, without leading zeros."""
+        return "/".join(f"{part:x}" for part in self)
+
+
+class VirtioPciKind(UplinkKind[VirtioPci]):
+    """A virtio NIC (virtio_pci_create_v2)."""
+
+    intent = VirtioPci
+    messages = ("virtio_pci_create_v2", "virtio_pci_delete", "sw_interface_tag_add_del")
+
+    def vpp_name(self, intent: VirtioPci) -> str:
+        return f"virtio-{PciAddress.of(intent.pci).in_names}"
+
+    def check(self, intent: VirtioPci) -> None:
+        super().check(intent)
+        PciAddress.of(intent.pci)
+
+    def create(self, intent: VirtioPci, names: Names) -> list[Call]:
+        fields = {
+            "pci_addr": PciAddress.of(intent.pci)._asdict(),
+            "use_random_mac": False,
+            "mac_address": intent.mac,
+            "virtio_flags": (VIRTIO_GSO | VIRTIO_CHECKSUM) * intent.gso,
+        }
+        return [Call("virtio_pci_create_v2", fields)]
+
+    def delete(self, intent: VirtioPci, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.name)}
+        return [Call("virtio_pci_delete", fields, fine=fine("virtio_pci_delete", False))]
+
+
+class Vmxnet3Kind(UplinkKind[Vmxnet3]):
+    """A vmxnet3 NIC (vmxnet3_create); VPP reads its MAC address from the device."""
+
+    intent = Vmxnet3
+    messages = ("vmxnet3_create", "vmxnet3_delete", "sw_interface_tag_add_del")
+
+    def vpp_name(self, intent: Vmxnet3) -> str:
+        return f"vmxnet3-{PciAddress.of(intent.pci).in_names}"
+
+    def check(self, intent: Vmxnet3) -> None:
+        super().check(intent)
+        PciAddress.of(intent.pci)
+        within("rx_queues", intent.rx_queues, 1, VMXNET3_RX_QUEUES_MAX)
+        within("tx_queues", intent.tx_queues, 1, VMXNET3_TX_QUEUES_MAX)
+        for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
+            within(field, ring, VMXNET3_RING_STEP, VMXNET3_RING_MAX)
+            if ring % VMXNET3_RING_STEP:
+                raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
+
+    def create(self, intent: Vmxnet3, names: Names) -> list[Call]:
+        fields = {
+            "pci_addr": PciAddress.of(intent.pci).number,
+            "rxq_size": intent.rx_ring,
+            "rxq_num": intent.rx_queues,
+            "txq_size": intent.tx_ring,
+            "txq_num": intent.tx_queues,
+            "enable_gso": intent.gso,
+        }
+        return [Call("vmxnet3_create", fields)]
+
+    def delete(self, intent: Vmxnet3, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.name)}
+        return [Call("vmxnet3_delete", fields, fine=fine("vmxnet3_delete", False))]
+
+
+class DevicePortKind(UplinkKind[DevicePort]):
+    """Port 0 of a device: the device is attached, then its port becomes an interface, named after both.
+
+    VPP's API lists devices nowhere, so the index that dev_detach wants is lost with a life of this process that
+    ends in the middle: the device is detached by its id, which VPP's command line takes; before it is attached too.
+    """
+
+    intent = DevicePort
+    messages = (
+        "cli_inband",
+        "dev_attach",
+        "dev_create_port_if",
+        "dev_remove_port_if",
+        SET_MAC,
+        "sw_interface_tag_add_del",
+    )
+    told_mac = False
+
+    def vpp_name(self, intent: DevicePort) -> str:
+        return re.escape(_interface_name(intent))
+
+    def check(self, intent: DevicePort) -> None:
+        super().check(intent)
+        PciAddress.of(intent.pci)
+        short("driver", intent.driver, DRIVER_BYTES_MAX)
+        if " " in intent.driver:
+            raise Never(f"driver: {intent.driver!r}: no spaces")
+        for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
+            within(field, getattr(intent, field), 1, 0xFFFF)
+
+    def make(self, intent: DevicePort, names: Names, known: Details | None) -> Work:
+        details = known
+        if details is None:
+            yield [_detach(intent)]
+            (attached,) = yield [_attach(intent)]
+            try:
+                (reply,) = yield [_create_port(intent, int(attached.dev_index))]
+                details = made(reply)
+            except (Later, NoAnswer):
+                yield [_detach(intent)]
+                raise
+        try:
+            for call in self.follow(intent, details):
+                yield [call]
+        except (Later, NoAnswer):
+            yield from self.unmake(intent, names, details)
+            raise
+        return details
+
+    def unmake(self, intent: DevicePort, names: Names, details: Details) -> Work:
+        fields = {"sw_if_index": int(details["sw_if_index"])}
+        yield [Call("dev_remove_port_if", fields, fine=fine("dev_remove_port_if", False))]
+        yield [_detach(intent)]
+        return details
+
+
+def _interface_name(intent: DevicePort) -> str:
+    """What the interface is to be called; VPP's own choice would not tell which device it is."""
+    return f"{intent.driver}-{PciAddress.of(intent.pci).in_names}"
+
+
+def _device(intent: DevicePort) -> str:
+    """VPP's id of the device."""
+    return f"pci/{intent.pci}"
+
+
+def _attach(intent: DevicePort) -> Call:
+    return Call("dev_attach", {"device_id": _device(intent), "driver_name": intent.driver})
+
+
+def _create_port(intent: DevicePort, device: int) -> Call:
+    fields = {
+        "dev_index": device,
+        "intf_name": _interface_name(intent),
+        "num_rx_queues": intent.rx_queues,
+        "num_tx_queues": intent.tx_queues,
+        "rx_queue_size": intent.rx_ring,
+        "tx_queue_size": intent.tx_ring,
+        "port_id": PORT,
+    }
+    return Call("dev_create_port_if", fields)
+
+
+def _detach(intent: DevicePort) -> Call:
+    return Call("cli_inband", {"cmd": f"device detach {_device(intent)}"}, fine=fine("cli_inband", False))

@@ -1,0 +1,174 @@
+"""Uplinks that hang on a Linux interface or that startup.conf makes: AF_XDP, RDMA, existing ones.
+
+An uplink is recognised by its tag; one without a tag by the name that VPP gives it: an earlier life of this process
+made it and ended before it could tag it.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+from msgspec.structs import replace
+
+from actors.vpp_writer.call import Call, Later, Never, Waits
+from actors.vpp_writer.fine import fine
+from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, tag_call
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There, mac, short, within
+from actors.vpp_writer.names import NONE, Names
+from schemas.intents import AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
+
+U = TypeVar("U", bound=AfXdp | DevicePort | Existing | Rdma | VirtioPci | Vmxnet3)
+LOCAL0 = 0  # VPP's own interface, there from the start
+RING_MIN, RING_MAX = 256, 32768  # VPP: VLIB_FRAME_SIZE to 65535, powers of two
+XDP_QUEUES_MAX = 0xFFFE  # 65535 means all that the link has
+MODES = {"auto": 0, "copy": 1, "zero-copy": 2}  # af_xdp_mode
+SET_MAC = "sw_interface_set_mac_address"
+
+
+def power_of_two(field: str, value: int) -> None:
+    """Raises Never for what is no size of a ring of AF_XDP or RDMA."""
+    within(field, value, RING_MIN, RING_MAX)
+    if value & (value - 1):
+        raise Never(f"{field}: {value} is not a power of two")
+
+
+def made(reply: Any) -> dict[str, int | str]:
+    """The details of a new interface. Raises Later if the reply names none.
+
+    VPP's RDMA driver says success and leaves the index zero where the machine has no RDMA device at all.
+    """
+    number = int(reply.sw_if_index)
+    if number in (LOCAL0, NONE):
+        raise Later("VPP says success and names no interface")
+    return {"sw_if_index": number}
+
+
+class UplinkKind(Kind[U]):
+    """What they have in common. `told_mac`: does the call that makes it carry the MAC address, or the device itself?"""
+
+    rank = INTERFACE
+    learns = True
+    told_mac: ClassVar[bool] = True
+
+    def vpp_name(self, intent: U) -> str:
+        """A regular expression for VPP's name of it."""
+        raise NotImplementedError
+
+    def check(self, intent: U) -> None:
+        short("tag", intent.tag, TAG_BYTES_MAX)
+        mac("mac", intent.mac)
+
+    def learn(self, intent: U, replies: Sequence[Any]) -> dict[str, int | str]:
+        return made(replies[0])
+
+    def follow(self, intent: U, details: Details) -> list[Call]:
+        number = int(details["sw_if_index"])
+        macs = [] if self.told_mac else [mac_call(number, intent.mac)]
+        return [*macs, tag_call(number, intent.tag)]
+
+    def update(self, old: U, new: U, names: Names) -> list[Call] | None:
+        if self.told_mac or replace(old, mac=new.mac) != new:
+            return None
+        return [mac_call(names.interface(new.name), new.mac)]
+
+    def recognise(self, intent: U, there: There) -> dict[str, int | str] | None:
+        name = re.compile(self.vpp_name(intent))
+        return there.tagged(intent.tag) or there.interface(
+            lambda row: not row.tag and name.fullmatch(row.interface_name) is not None
+        )
+
+
+def mac_call(number: int, address: str) -> Call:
+    """Gives an interface its MAC address, where its driver lets us."""
+    return Call(SET_MAC, {"sw_if_index": number, "mac_address": address}, fine=fine(SET_MAC, True))
+
+
+class AfXdpKind(UplinkKind[AfXdp]):
+    """A host interface through AF_XDP sockets (af_xdp_create_v3).
+
+    Made twice on the same link, VPP refuses the second and takes the XDP program from the first, which then gets
+    no packets any more: so one without a tag must be recognised. After a deletion the kernel frees the queues
+    a moment later; until then VPP says SYSCALL_ERROR_2.
+    """
+
+    intent = AfXdp
+    messages = ("af_xdp_create_v3", "af_xdp_delete", SET_MAC, "sw_interface_tag_add_del")
+    told_mac = False
+
+    def vpp_name(self, intent: AfXdp) -> str:
+        return rf"{re.escape(intent.host_interface)}/\d+"
+
+    def check(self, intent: AfXdp) -> None:
+        super().check(intent)
+        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        if intent.mode not in MODES:
+            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(MODES)}")
+        within("rx_queues", intent.rx_queues, 1, XDP_QUEUES_MAX)
+        power_of_two("rx_ring", intent.rx_ring)
+        power_of_two("tx_ring", intent.tx_ring)
+
+    def create(self, intent: AfXdp, names: Names) -> list[Call]:
+        fields = {
+            "host_if": intent.host_interface,
+            "rxq_num": intent.rx_queues,
+            "rxq_size": intent.rx_ring,
+            "txq_size": intent.tx_ring,
+            "mode": MODES[intent.mode],
+        }
+        return [Call("af_xdp_create_v3", fields)]
+
+    def delete(self, intent: AfXdp, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.name)}
+        return [Call("af_xdp_delete", fields, fine=fine("af_xdp_delete", False))]
+
+
+class RdmaKind(UplinkKind[Rdma]):
+    """A Mellanox NIC by RDMA verbs (rdma_create_v4). A VPP without the plugin does not have the messages."""
+
+    intent = Rdma
+    messages = ("rdma_create_v4", "rdma_delete", SET_MAC, "sw_interface_tag_add_del")
+    told_mac = False
+
+    def vpp_name(self, intent: Rdma) -> str:
+        return rf"{re.escape(intent.host_interface)}/\d+"
+
+    def check(self, intent: Rdma) -> None:
+        super().check(intent)
+        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        within("rx_queues", intent.rx_queues, 1, 0xFFFF)
+        power_of_two("rx_ring", intent.rx_ring)
+        power_of_two("tx_ring", intent.tx_ring)
+
+    def create(self, intent: Rdma, names: Names) -> list[Call]:
+        fields = {
+            "host_if": intent.host_interface,
+            "rxq_num": intent.rx_queues,
+            "rxq_size": intent.rx_ring,
+            "txq_size": intent.tx_ring,
+        }
+        return [Call("rdma_create_v4", fields)]
+
+    def delete(self, intent: Rdma, names: Names) -> list[Call]:
+        fields = {"sw_if_index": names.interface(intent.name)}
+        return [Call("rdma_delete", fields, fine=fine("rdma_delete", False))]
+
+
+class ExistingKind(UplinkKind[Existing]):
+    """An interface that startup.conf has made: found by its tag, given its MAC address, never deleted."""
+
+    intent = Existing
+    messages = (SET_MAC,)
+    told_mac = False
+    found = True
+
+    def create(self, intent: Existing, names: Names) -> list[Call]:
+        raise Waits(f"no interface with tag {intent.tag}: does startup.conf make it?")
+
+    def delete(self, intent: Existing, names: Names) -> list[Call]:
+        return []
+
+    def follow(self, intent: Existing, details: Details) -> list[Call]:
+        return [mac_call(int(details["sw_if_index"]), intent.mac)]
+
+    def recognise(self, intent: Existing, there: There) -> dict[str, int | str] | None:
+        return there.tagged(intent.tag)

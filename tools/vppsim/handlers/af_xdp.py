@@ -1,0 +1,57 @@
+"""AF_XDP uplinks, over packet sockets: no XDP program is attached, and Linux sees the packets too (docs/vppsim.md)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tools.vppsim.api.clients import Client
+from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.devices import link
+from tools.vppsim.handlers.devices import plug
+from tools.vppsim.handlers.interfaces import AF_XDP
+from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.interfaces import Interface
+from tools.vppsim.vpp import Vpp
+
+RING_DEFAULT, RING_MIN, RING_MAX = 512, 256, 65535
+NAME_BYTES = 16
+QUEUES, ALL_QUEUES = 1, 65535  # a link here has one
+ZERO_COPY, MAC_REUSE = 2, 2
+
+
+@dataclass(frozen=True)
+class Xdp:
+    """Which link it is, and which of VPP's AF_XDP devices."""
+
+    instance: int
+    link: str
+
+
+@call("af_xdp_create_v3")
+def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+    rings = [size or RING_DEFAULT for size in (message.rxq_size, message.txq_size)]
+    unfit = any(not RING_MIN <= size <= RING_MAX or size & (size - 1) for size in rings)
+    name = message.host_if
+    if not name or len(name) >= NAME_BYTES or unfit or message.rxq_num not in (0, QUEUES, ALL_QUEUES):
+        raise Refused(Error.INVALID_VALUE, sw_if_index=0)
+    if message.prog or message.netns:
+        raise Refused(Error.UNIMPLEMENTED)
+    known = [facts for facts in vpp.facts.values() if isinstance(facts, Xdp)]
+    if not link.exists(name):
+        raise Refused(Error.INVALID_VALUE, sw_if_index=0)
+    if message.mode == ZERO_COPY or name in {each.link for each in known}:
+        raise Refused(Error.SYSCALL_ERROR_2, sw_if_index=0)
+    instance = next(n for n in range(len(known) + 1) if n not in {each.instance for each in known})
+    device = vpp.devices.packet_socket(name, False)
+    mac = link.mac(name) if message.flags & MAC_REUSE else b"\x02\xfe" + vpp.random_bytes(4)
+    interface = Interface(message.name or f"{name}/{instance}", AF_XDP, mac, link_up=False, link_follows_admin=True)
+    plug(vpp, interface, device)
+    vpp.facts[interface.index] = Xdp(instance, name)
+    return {"sw_if_index": interface.index}
+
+
+@call("af_xdp_delete")
+def af_xdp_delete(vpp: Vpp, message: Any, client: Client) -> None:
+    interface = vpp.interfaces.find(message.sw_if_index, Error.INVALID_INTERFACE)
+    if interface.kind != AF_XDP:
+        raise Refused(Error.INVALID_INTERFACE)
+    vpp.delete_interface(interface)
