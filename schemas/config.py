@@ -8,67 +8,31 @@ mistake at once, each by the variable's name, so that an operator mends them in 
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
 
+from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY, is_true, wrong_uplinks
+from schemas.calico_vpp import DRIVERS as DRIVERS
+from schemas.calico_vpp import Debug as Debug
+from schemas.calico_vpp import FeatureGates as FeatureGates
+from schemas.calico_vpp import InitialConfig as InitialConfig
+from schemas.calico_vpp import Interfaces as Interfaces
+from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
+from schemas.calico_vpp import Ipsec as Ipsec
+from schemas.calico_vpp import Srv6 as Srv6
+from schemas.calico_vpp import UplinkSpec as UplinkSpec
+from schemas.lenient import decode, differs
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
-DRIVERS = ("", "af_packet")
+HOST_ROOT = Path("/host")  # where the container sees the host's file system
 
 
 class ConfigError(ValueError):
     """The environment is wrong. The text has one line for each variable that is."""
-
-
-class InterfaceSpec(Struct, frozen=True, kw_only=True):
-    """Queues and rings of an interface; 0 means the default (1 queue, 1024 descriptors)."""
-
-    rx: int = 0
-    tx: int = 0
-    rxqsz: int = 0
-    txqsz: int = 0
-    rxMode: str = ""  # noqa: N815 - names of Calico/VPP's JSON
-
-
-class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
-    """One entry of `uplinkInterfaces`."""
-
-    interfaceName: str  # noqa: N815
-    isMain: bool = False  # noqa: N815
-    vppDriver: str = ""  # noqa: N815
-    ipFamilies: str = ""  # noqa: N815
-    mtu: int = 0
-    annotations: dict[str, str] = {}
-
-
-class Interfaces(Struct, frozen=True, kw_only=True):
-    """`CALICOVPP_INTERFACES`."""
-
-    defaultPodIfSpec: InterfaceSpec = InterfaceSpec()  # noqa: N815
-    vppHostTapSpec: InterfaceSpec = InterfaceSpec()  # noqa: N815
-    uplinkInterfaces: list[UplinkSpec] = []  # noqa: N815
-
-
-class InitialConfig(Struct, frozen=True, kw_only=True):
-    """`CALICOVPP_INITIAL_CONFIG`."""
-
-    defaultGWs: str = ""  # noqa: N815 - comma list of addresses
-    ip4NeighborsMaxNumber: int = 50_000  # noqa: N815
-    ip6NeighborsMaxNumber: int = 50_000  # noqa: N815
-    ip4NeighborsMaxAge: int = 30  # noqa: N815 - seconds, 0: never
-    ip6NeighborsMaxAge: int = 30  # noqa: N815
-
-
-class Debug(Struct, frozen=True, kw_only=True):
-    """`CALICOVPP_DEBUG`."""
-
-    gsoEnabled: bool = True  # noqa: N815
-    translateUplinkAddrMaskTo64: bool = True  # noqa: N815
-    fetchV6LLntries: int = 5  # noqa: N815 - seconds
-    servicesEnabled: bool = True  # noqa: N815
 
 
 # cnat: VPP looks at its session table 100 us at a time, every second unless told otherwise, and the table grows with
@@ -108,8 +72,22 @@ class NodeConfig:
     interfaces: Interfaces = field(default_factory=Interfaces)
     initial: InitialConfig = field(default_factory=InitialConfig)
     debug: Debug = field(default_factory=Debug)
+    gates: FeatureGates = field(default_factory=FeatureGates)
+    ipsec: Ipsec = field(default_factory=Ipsec)
+    srv6: Srv6 = field(default_factory=Srv6)
     startup_conf: str = DEFAULT_STARTUP_CONF
     startup_exec: str = ""
+    hook_before_if_read: str = ""
+    hook_before_vpp_run: str = ""
+    hook_vpp_running: str = ""
+    hook_vpp_done_ok: str = ""
+    hook_vpp_errored: str = ""
+    network_manager_hook: bool = True
+    hook_wait_s: float = 10.0
+    probe_addresses: tuple[str, ...] = ()
+    forward_wait_s: float = 20.0
+    cores_bytes_max: int = 4 << 30
+    host_root: Path = field(default_factory=lambda: HOST_ROOT if HOST_ROOT.is_dir() else Path("/"))
     tap0_address: str = "169.254.0.1/32"
     vpp_binary: Path = Path("/usr/bin/vpp")
     vpp_preload: str = ""
@@ -134,6 +112,20 @@ class NodeConfig:
     vpp_window: int = 128
     tap_address: str = ""
     tap_keys: Path = Path("/etc/vppd/tap")
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def main_uplink(self) -> UplinkSpec | None:
+        """The uplink that is marked so, else the first."""
+        uplinks = self.interfaces.uplinkInterfaces
+        return next((uplink for uplink in uplinks if uplink.isMain), uplinks[0] if uplinks else None)
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """The users' scripts by the point at which they run; a point without one is left out."""
+        points = ("BEFORE_IF_READ", "BEFORE_VPP_RUN", "VPP_RUNNING", "VPP_DONE_OK", "VPP_ERRORED")
+        scripts = {point: str(getattr(self, f"hook_{point.lower()}")) for point in points}
+        return {point: script for point, script in scripts.items() if script}
 
     @property
     def bus(self) -> Path:
@@ -157,19 +149,17 @@ class NodeConfig:
 
 
 class Variable(NamedTuple):
-    """One environment variable: where it goes, how its text is read, what it means."""
+    """One environment variable: where it goes, how its text is read (a struct: as JSON), what it means."""
 
     name: str
     attribute: str
-    read: Callable[[str], Any]
+    read: Callable[[str], Any] | type[Struct]
     meaning: str
 
 
-def _json(kind: type[Struct]) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        return msgspec.json.decode(text, type=kind)
-
-    return read
+def _addresses(text: str) -> tuple[str, ...]:
+    """A comma list of addresses."""
+    return tuple(str(ipaddress.ip_address(part.strip())) for part in text.split(",") if part.strip())
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -221,12 +211,26 @@ VARIABLES = (
     Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
     Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
     Variable("CALICOVPP_LOG_LEVEL", "log_level", _one_of(*LOG_LEVELS), "debug, info, warning, error"),
-    Variable("CALICOVPP_INTERFACES", "interfaces", _json(Interfaces), "uplinks and interface specs, JSON"),
-    Variable("CALICOVPP_INITIAL_CONFIG", "initial", _json(InitialConfig), "gateways, neighbour limits, JSON"),
-    Variable("CALICOVPP_DEBUG", "debug", _json(Debug), "gsoEnabled and other switches, JSON"),
+    Variable("CALICOVPP_INTERFACES", "interfaces", Interfaces, "uplinks and interface specs, JSON"),
+    Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
+    Variable("CALICOVPP_DEBUG", "debug", Debug, "gsoEnabled and other switches, JSON"),
+    Variable("CALICOVPP_FEATURE_GATES", "gates", FeatureGates, "switches of features, JSON"),
+    Variable("CALICOVPP_IPSEC", "ipsec", Ipsec, "IPsec tunnels, JSON"),
+    Variable("CALICOVPP_SRV6", "srv6", Srv6, "SRv6 pools, JSON"),
     Variable("CALICOVPP_CONFIG_TEMPLATE", "startup_conf", str, "VPP's startup.conf, with tokens"),
     Variable("CALICOVPP_CONFIG_EXEC_TEMPLATE", "startup_exec", str, "VPP's startup.exec, with tokens"),
     Variable("CALICOVPP_TAP0_ADDR", "tap0_address", _host_address, "address of VPP's side of the host tap"),
+    Variable("CALICOVPP_HOOK_BEFORE_IF_READ", "hook_before_if_read", str, "script, before uplinks are looked at"),
+    Variable("CALICOVPP_HOOK_BEFORE_VPP_RUN", "hook_before_vpp_run", str, "script, before VPP starts"),
+    Variable("CALICOVPP_HOOK_VPP_RUNNING", "hook_vpp_running", str, "script, when the host's tap is there"),
+    Variable("CALICOVPP_HOOK_VPP_DONE_OK", "hook_vpp_done_ok", str, "script, when VPP has ended as it should"),
+    Variable("CALICOVPP_HOOK_VPP_ERRORED", "hook_vpp_errored", str, "script, when VPP has ended otherwise"),
+    Variable(
+        "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK", "network_manager_hook", is_true, "tell the host's network services"
+    ),
+    Variable("VPPD_HOOK_WAIT", "hook_wait_s", _seconds(0.1, 600), "s; a hook that takes longer is ended"),
+    Variable("VPPD_HOST_ROOT", "host_root", Path, "where the host's file system is seen (default: /host, else /)"),
+    Variable("VPPD_CORES_MAX", "cores_bytes_max", _count(0, 1 << 50), "bytes of VPP's core files that are kept"),
     Variable("VPPD_VPP_BIN", "vpp_binary", Path, "path of the vpp binary"),
     Variable("VPPD_VPP_PRELOAD", "vpp_preload", str, "LD_PRELOAD for VPP's environment alone"),
     Variable("VPPD_VPP_NETNS", "vpp_netns", str, "named namespace in which VPP holds virtual uplinks"),
@@ -234,6 +238,13 @@ VARIABLES = (
     Variable("VPPD_CNI_SOCKET", "cni_socket", Path, "socket that Calico's CNI plugin calls"),
     Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", _seconds(0, 300), "s; no gateway by then: NIC given back"),
     Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", _seconds(1, 300), "s; VPP not configured: NIC given back"),
+    Variable("VPPD_PROBE_ADDRESSES", "probe_addresses", _addresses, "must answer through VPP too, comma list"),
+    Variable(
+        "VPPD_FORWARD_WAIT",
+        "forward_wait_s",
+        _seconds(0, 3600),
+        "s; VPP does not forward so long: NIC given back; 0: never",
+    ),
     Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", _seconds(0.1, 60), "s; a CNI call is answered by then"),
     Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", _one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
     Variable("SERVICE_PREFIX", "service_prefixes", _prefixes, "ranges of the cluster's service addresses, comma list"),
@@ -253,6 +264,13 @@ VARIABLES = (
 )
 
 
+LEGACY = {
+    "CALICOVPP_INTERFACE": "interfaceName",
+    "CALICOVPP_NATIVE_DRIVER": "vppDriver",
+    "CALICOVPP_SWAP_DRIVER": "newDriver",
+}
+
+
 def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
     """The configuration in `environ`; an empty variable counts as unset.
 
@@ -260,6 +278,7 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
     """
     values: dict[str, Any] = {}
     wrong: list[str] = []
+    warnings: list[str] = []
     for variable in VARIABLES:
         text = environ.get(variable.name, "").strip()
         if not text:
@@ -267,32 +286,74 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
                 wrong.append(f"{variable.name}: not set ({variable.meaning})")
             continue
         try:
-            values[variable.attribute] = variable.read(text)
-        except (ValueError, msgspec.DecodeError) as error:
-            wrong.append(f"{variable.name}: {error}")
+            values[variable.attribute] = _read(variable, text, warnings)
+        except ValueError as error:
+            wrong.append(str(error))
+    values["interfaces"] = _with_legacy(values.get("interfaces", Interfaces()), environ, warnings)
     config = NodeConfig(**values)
     wrong += _impossible(config)
     if wrong:
         raise ConfigError("\n".join(wrong))
-    return config
+    warnings += [*_not_acted_on(config, environ), *_unknown(environ)]
+    return replace(config, warnings=tuple(warnings))
+
+
+def _read(variable: Variable, text: str, warnings: list[str]) -> Any:
+    """The variable's value. Raises ValueError, which names it."""
+    read = variable.read
+    if isinstance(read, type) and issubclass(read, Struct):
+        value, told = decode(variable.name, text, read)
+        warnings += told
+        return value
+    try:
+        return cast(Callable[[str], Any], read)(text)
+    except ValueError as error:
+        raise ValueError(f"{variable.name}: {error}") from None
+
+
+def _with_legacy(interfaces: Interfaces, environ: Mapping[str, str], warnings: list[str]) -> Interfaces:
+    """The uplink that older configurations name by variables of its own comes first."""
+    legacy = {field: environ.get(name, "").strip() for name, field in LEGACY.items()}
+    if not legacy["interfaceName"]:
+        return interfaces
+    uplinks = interfaces.uplinkInterfaces
+    if legacy["interfaceName"] in (uplink.interfaceName for uplink in uplinks):
+        warnings.append("CALICOVPP_INTERFACE: ignored, CALICOVPP_INTERFACES names the same uplink")
+        return interfaces
+    first = msgspec.convert(legacy | {"vppDriver": legacy["vppDriver"].lower()}, UplinkSpec)
+    return msgspec.structs.replace(interfaces, uplinkInterfaces=[first, *uplinks])
 
 
 def _impossible(config: NodeConfig) -> list[str]:
     """Values that are well formed one by one and cannot be true together."""
-    wrong = []
+    wrong = [f"CALICOVPP_INTERFACES.{why}" for why in wrong_uplinks(config.interfaces.uplinkInterfaces)]
     if config.node_source == "felix" and config.policy_source != "felix":
         wrong.append("VPPD_NODE_SOURCE: felix needs VPPD_POLICY felix")
-    uplinks = config.interfaces.uplinkInterfaces
-    if sum(uplink.isMain for uplink in uplinks) > 1:
-        wrong.append("CALICOVPP_INTERFACES: uplinkInterfaces: more than one isMain")
-    for uplink in uplinks:
-        if uplink.vppDriver not in DRIVERS:
-            wrong.append(f"CALICOVPP_INTERFACES: {uplink.interfaceName}: unknown vppDriver {uplink.vppDriver!r}")
-        if not 1 <= len(uplink.interfaceName) <= 15:
-            wrong.append(f"CALICOVPP_INTERFACES: interfaceName {uplink.interfaceName!r}: 1 to 15 characters")
-        if uplink.mtu and not 1280 <= uplink.mtu <= 9216:
-            wrong.append(f"CALICOVPP_INTERFACES: {uplink.interfaceName}: mtu {uplink.mtu} outside 1280 to 9216")
     return wrong
+
+
+def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
+    """A warning for each thing that is set, is accepted, and changes nothing."""
+    attributes = {variable.name: variable.attribute for variable in VARIABLES}
+    told = []
+    for path, why in ACCEPTED_ONLY.items():
+        name, _, inner = path.partition(".")
+        if inner:
+            value = getattr(config, attributes[name])
+            places = [f"{name}.{place}" for place in differs(inner, value, ACCEPTED_SILENTLY.get(path))]
+        else:
+            text = environ.get(name, "").strip()
+            places = [name] if text and text != ACCEPTED_SILENTLY.get(name) else []
+        told += [f"{place}: accepted, not acted on: {why}" for place in places]
+    return told
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    """A warning for each variable that has Calico/VPP's prefix and that nobody knows."""
+    known = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(LEGACY)
+    return [
+        f"{name}: unknown, ignored" for name in sorted(environ) if name.startswith("CALICOVPP_") and name not in known
+    ]
 
 
 def describe() -> str:

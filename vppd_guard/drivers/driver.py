@@ -19,6 +19,7 @@ class Driver(Protocol):
     mtu_max: int | None  # bytes, layer 3; None: as VPP can
     sees_wire: bool  # can Linux hear on the link what VPP hears?
     plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
+    mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
         """Why this driver cannot take this link on this machine, in words; empty: it can."""
@@ -33,4 +34,4 @@ class Driver(Protocol):
         """The interface in VPP."""
 
     def rx_mode(self, spec: UplinkSpec) -> str:
-        """How VPP reads the queues unless the configuration says."""
+        """How VPP reads the queues: as configured, else as suits the driver."""

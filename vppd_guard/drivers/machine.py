@@ -1,7 +1,39 @@
-"""Edge: what this machine is, read from /proc and /sys. `root` is another directory for a recorded tree."""
+"""Edge: what this machine is, read from /proc, /sys and /dev. `root` is another directory for a recorded tree.
 
+Sources: Linux's Documentation/ABI/testing/sysfs-bus-pci, admin-guide/mm/hugetlbpage.rst, driver-api/vfio.rst.
+"""
+
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+KIB = 1024
+SIZE = {"KB": KIB, "MB": KIB**2, "GB": KIB**3}  # units in the names of the hugetlb controller's files
+
+
+@dataclass(frozen=True)
+class Hugepages:
+    """The pages of one size. `free` is what a new process of this container could have."""
+
+    bytes_each: int
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
+class PciDevice:
+    """A PCI device. Empty strings: it has no such thing."""
+
+    pci: str  # PCI address, "0000:3b:00.0"
+    vendor: str = ""  # "8086"
+    device: str = ""  # "154c"
+    driver: str = ""  # kernel driver, "virtio-pci"
+    iommu_group: str = ""  # its number; "": no IOMMU guards it
+    links: tuple[str, ...] = ()  # its network devices in this namespace
+    physical: str = ""  # PCI address of the physical function whose virtual function it is
+    vfs_max: int = 0  # virtual functions that it can have
+    vfs: tuple[str, ...] = ()  # PCI addresses of those that it has
 
 
 @dataclass(frozen=True)
@@ -13,3 +45,133 @@ class Machine:
     def path(self, text: str) -> Path:
         """A path of the machine, "/sys/..."."""
         return self.root / text.lstrip("/")
+
+    def kernel(self) -> tuple[int, ...]:
+        """The kernel's version, (6, 1, 0); () if it cannot be told."""
+        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.read("/proc/sys/kernel/osrelease"))
+        return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+    def hugepages(self) -> tuple[Hugepages, ...]:
+        """All sizes that the kernel knows; the default size alone where it says no more (/proc/meminfo)."""
+        sizes = sorted(self.path("/sys/kernel/mm/hugepages").glob("hugepages-*kB"))
+        if sizes:
+            return tuple(self._hugepages(directory) for directory in sizes)
+        lines = dict(re.findall(r"^(Huge\w+):\s+(\d+)", self.read("/proc/meminfo"), re.MULTILINE))
+        if "Hugepagesize" not in lines:
+            return ()
+        each = int(lines["Hugepagesize"]) * KIB
+        total, free = (int(lines.get(f"HugePages_{word}", 0)) for word in ("Total", "Free"))
+        return (Hugepages(each, total, min(free, self._cgroup_allows(each))),)
+
+    def has_hugepages(self) -> bool:
+        """Is there a free one of any size?"""
+        return any(pages.free for pages in self.hugepages())
+
+    def has_kernel_driver(self, name: str) -> bool:
+        """Is a PCI driver of that name loaded?"""
+        return self.path(f"/sys/bus/pci/drivers/{name}").is_dir()
+
+    def noiommu(self) -> str:
+        """May VFIO drive devices that no IOMMU guards: "Y", "N", or "": this kernel's VFIO cannot."""
+        return self.read(NOIOMMU)
+
+    def is_rdma_shared(self) -> bool:
+        """Are RDMA devices seen from all network namespaces? (man rdma-system)"""
+        return self.read("/sys/module/ib_core/parameters/netns_mode") != "N"
+
+    def device(self, pci: str) -> PciDevice | None:
+        """The device at a PCI address."""
+        directory = self.path(pci_path(pci))
+        if not pci or not directory.is_dir():
+            return None
+        text = pci_path(pci)
+        return PciDevice(
+            pci=pci,
+            vendor=self.read(f"{text}/vendor").removeprefix("0x"),
+            device=self.read(f"{text}/device").removeprefix("0x"),
+            driver=_link_name(directory / "driver"),
+            iommu_group="" if self._is_noiommu(text) else _link_name(directory / "iommu_group"),
+            # A virtio NIC's network device belongs to the virtio device that the PCI device carries.
+            links=tuple(sorted(e.name for where in ("net/*", "virtio*/net/*") for e in directory.glob(where))),
+            physical=_link_name(directory / "physfn"),
+            vfs_max=int(self.read(f"{text}/sriov_totalvfs") or 0),
+            vfs=tuple(_link_name(entry) for entry in sorted(directory.glob("virtfn*"), key=_number)),
+        )
+
+    def group_holders(self, device: PciDevice) -> tuple[str, ...]:
+        """The devices that share its IOMMU group and that VFIO cannot have, each "PCI address (kernel driver)"."""
+        members = self.path(f"/sys/kernel/iommu_groups/{device.iommu_group}/devices").glob("*")
+        others = {entry.name: _link_name(self.path(pci_path(entry.name)) / "driver") for entry in members}
+        others.pop(device.pci, None)
+        return tuple(f"{pci} ({name})" for pci, name in sorted(others.items()) if name and not _harmless(name))
+
+    def has_vhost_net(self) -> bool:
+        """Can VPP make taps whose Linux side the kernel serves?"""
+        return self.path("/dev/vhost-net").exists()
+
+    def locked_memory_max(self) -> int | None:
+        """Bytes that this process may lock in memory; None: no limit (RLIMIT_MEMLOCK)."""
+        found = re.search(r"^Max locked memory\s+(\S+)", self.read("/proc/self/limits"), re.MULTILINE)
+        return int(found[1]) if found and found[1].isdigit() else None
+
+    def first_cpu(self) -> str:
+        """The first CPU of the container's set; "": it has no set of its own."""
+        found = re.match(r"\d+", self.read("/sys/fs/cgroup/cpuset.cpus"))
+        return found[0] if found else ""
+
+    def read(self, text: str) -> str:
+        """A file's text; "" if there is none."""
+        try:
+            return self.path(text).read_text().strip()
+        except OSError:
+            return ""
+
+    def write(self, text: str, value: str) -> None:
+        """Writes a value of the kernel's. Raises OSError."""
+        self.path(text).write_text(value)
+
+    def _hugepages(self, directory: Path) -> Hugepages:
+        each = _number(directory) * KIB
+        total, free = (int((directory / f"{word}_hugepages").read_text()) for word in ("nr", "free"))
+        return Hugepages(each, total, min(free, self._cgroup_allows(each)))
+
+    def _is_noiommu(self, device: str) -> bool:
+        """Is the group of a device one that VFIO has made up for want of an IOMMU?"""
+        return self.read(f"{device}/iommu_group/name").startswith("vfio-noiommu")
+
+    def _cgroup_allows(self, each: int) -> int:
+        """How many more pages of that size the container may have (cgroup v2, hugetlb controller)."""
+        for file in self.path("/sys/fs/cgroup").glob("hugetlb.*.max"):
+            number, unit = file.name.split(".")[1][:-2], file.name.split(".")[1][-2:]
+            text = file.read_text().strip()
+            if number.isdigit() and int(number) * SIZE.get(unit, 0) == each and text.isdigit():
+                used = self.read(f"/sys/fs/cgroup/{file.name.removesuffix('max')}current") or "0"
+                return max(0, int(text) - int(used)) // each
+        return 1 << 62
+
+
+NOIOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+
+
+def pci_path(pci: str) -> str:
+    """Where sysfs keeps a PCI device."""
+    return f"/sys/bus/pci/devices/{pci}"
+
+
+def _harmless(driver: str) -> bool:
+    """May a device of that kernel driver share the group of one that VFIO has? (driver-api/vfio.rst)"""
+    return driver.startswith("vfio") or driver in ("pci-stub", "pcieport")
+
+
+def _link_name(link: Path) -> str:
+    """The last part of what a symbolic link points to; "": there is none."""
+    try:
+        return Path(os.readlink(link)).name
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int:
+    """The number in a name: virtfn12, hugepages-2048kB."""
+    found = re.search(r"\d+", path.name)
+    return int(found[0]) if found else 0

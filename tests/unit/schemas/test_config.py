@@ -1,10 +1,33 @@
 """A node's configuration: every mistake at once, by the variable's name."""
 
 from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
-from schemas.config import VARIABLES, ConfigError, describe, from_env
+from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY
+from schemas.config import VARIABLES, ConfigError, NodeConfig, describe, from_env
+
+# The variables of the reference's manifests (yaml/generated, the flavour without hugepages).
+REFERENCE = {
+    "NODENAME": "n1",
+    "SERVICE_PREFIX": "10.96.0.0/12",
+    "CALICOVPP_LOG_LEVEL": "info",
+    "CALICOVPP_CONFIG_EXEC_TEMPLATE": "",
+    "CALICOVPP_DEBUG": "{}",
+    "CALICOVPP_FEATURE_GATES": "{}",
+    "CALICOVPP_INITIAL_CONFIG": """{
+        "vppStartupSleepSeconds": 1,
+        "corePattern": "/var/lib/vpp/vppcore.%e.%p"
+    }""",
+    "CALICOVPP_INTERFACES": """{
+        "maxPodIfSpec": { "rx": 10, "tx": 10, "rxqsz": 1024, "txqsz": 1024 },
+        "defaultPodIfSpec": { "rx": 1, "tx": 1, "isl3": true },
+        "vppHostTapSpec": { "rx": 1, "tx": 1, "rxqsz": 1024, "txqsz": 1024, "isl3": false },
+        "uplinkInterfaces": [ { "interfaceName": "eth1", "vppDriver": "af_packet" } ]
+    }""",
+}
 
 
 def test_defaults_are_those_of_a_container() -> None:
@@ -42,7 +65,7 @@ def test_every_mistake_is_told_at_once_by_name() -> None:
     assert names == [
         "NODENAME",
         "CALICOVPP_LOG_LEVEL",
-        "CALICOVPP_INTERFACES",
+        "CALICOVPP_INTERFACES.uplinkInterfaces[0].interfaceName",
         "CALICOVPP_TAP0_ADDR",
         "VPPD_CNI_DEADLINE",
     ]
@@ -52,7 +75,19 @@ def test_every_mistake_is_told_at_once_by_name() -> None:
     ("uplinks", "why"),
     [
         ('[{"interfaceName":"a","isMain":true},{"interfaceName":"b","isMain":true}]', "more than one isMain"),
-        ('[{"interfaceName":"a","vppDriver":"avf"}]', "unknown vppDriver 'avf'"),
+        ('[{"interfaceName":"a","vppDriver":"afpacket"}]', r"uplinkInterfaces\[0\].vppDriver: unknown .*'afpacket'"),
+        ('[{"interfaceName":"a","vppDriver":"dpdk"},{"interfaceName":"b"}]', r"\[1\].vppDriver: not set"),
+        ('[{"interfaceName":"a"},{"interfaceName":"b","vppDriver":"dpdk"}]', r"\[0\].vppDriver: not set"),
+        (
+            '[{"interfaceName":"a","vppDriver":"rdma"},{"interfaceName":"a","vppDriver":"rdma"}]',
+            r"\[1\].interfaceName: a is there twice",
+        ),
+        ('[{"interfaceName":"a","ipFamilies":"IPv5"}]', "ipFamilies: 'IPv5' is not a comma list of IPv4, IPv6"),
+        ('[{"interfaceName":"a","ipFamilies":"IPv4,"}]', "ipFamilies: 'IPv4,' is not"),
+        ('[{"interfaceName":"a","annotations":{"AfPacketUseV3":"maybe"}}]', "AfPacketUseV3: 'maybe' is not true"),
+        ('[{"interfaceName":"a","rx":"2"}]', r"uplinkInterfaces\[0\].rx: expected int, got str"),
+        ('[{"interfaceName":"a","rx":-1}]', r"uplinkInterfaces\[0\].rx: expected int >= 0"),
+        ('[{"vppDriver":"rdma"}]', r"uplinkInterfaces\[0\]: object missing required field interfaceName"),
         ('[{"interfaceName":"a","mtu":900}]', "mtu 900 outside 1280 to 9216"),
         ('[{"interfaceName":"a-name-that-is-too-long"}]', "1 to 15 characters"),
     ],
@@ -60,6 +95,114 @@ def test_every_mistake_is_told_at_once_by_name() -> None:
 def test_uplinks_that_cannot_be_are_refused(uplinks: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
+
+
+def test_a_main_uplink_may_be_marked_and_else_is_the_first() -> None:
+    two = '[{{"interfaceName":"a","vppDriver":"rdma"}},{{"interfaceName":"b","vppDriver":"rdma","isMain":{}}}]'
+    mains = [uplinks_of(two.format(marked)).main_uplink for marked in ("true", "false")]
+    assert [main and main.interfaceName for main in mains] == ["b", "a"]
+    assert from_env({"NODENAME": "n1"}).main_uplink is None
+
+
+def uplinks_of(uplinks: str) -> NodeConfig:
+    return from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
+
+
+def test_the_configmap_of_the_reference_is_accepted_unchanged() -> None:
+    config = from_env(REFERENCE)
+    [uplink] = config.interfaces.uplinkInterfaces
+    assert (uplink.interfaceName, uplink.vppDriver, uplink.rx_queues, uplink.rx_ring) == ("eth1", "af_packet", 1, 1024)
+    assert config.initial.corePattern == "/var/lib/vpp/vppcore.%e.%p"
+    assert config.service_prefixes == ("10.96.0.0/12",)
+    told = {warning.partition(":")[0] for warning in config.warnings}
+    assert told == {
+        "CALICOVPP_INTERFACES.maxPodIfSpec",
+        "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds",
+    }
+
+
+def test_what_is_unknown_is_named_with_its_place_and_ignored() -> None:
+    config = from_env(
+        {
+            "NODENAME": "n1",
+            "CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"a","foo":1}],"maxPodIfSpec":{"bar":0}}',
+            "CALICOVPP_BOGUS": "1",
+        }
+    )
+    assert "CALICOVPP_INTERFACES.uplinkInterfaces[0].foo: unknown, ignored" in config.warnings
+    assert "CALICOVPP_INTERFACES.maxPodIfSpec.bar: unknown, ignored" in config.warnings
+    assert "CALICOVPP_BOGUS: unknown, ignored" in config.warnings
+
+
+def test_keys_are_read_as_go_does() -> None:
+    config = from_env({"NODENAME": "n1", "CALICOVPP_DEBUG": '{"GSOEnabled": false, "servicesEnabled": null}'})
+    assert not config.debug.gsoEnabled
+    assert config.debug.servicesEnabled
+    assert config.warnings == ()
+
+
+def test_every_field_that_changes_nothing_is_one_that_exists() -> None:
+    attributes = {variable.name: variable for variable in VARIABLES}
+    for path in ACCEPTED_ONLY:
+        name, *fields = path.split(".")
+        if fields:
+            kind: Any = attributes[name].read
+            for field in fields:
+                kinds = {f.name: f.type for f in msgspec.structs.fields(kind)}
+                kind = kinds[field.removesuffix("[]")]
+                kind = get_args(kind)[0] if field.endswith("[]") else kind
+        else:
+            assert name not in attributes
+    assert set(ACCEPTED_SILENTLY) <= set(ACCEPTED_ONLY)
+
+
+def test_a_secret_that_changes_nothing_is_not_repeated() -> None:
+    [warning] = from_env({"NODENAME": "n1", "CALICOVPP_IPSEC_IKEV2_PSK": "hunter2"}).warnings
+    assert warning.startswith("CALICOVPP_IPSEC_IKEV2_PSK: accepted, not acted on")
+    assert "hunter2" not in warning
+
+
+def test_variables_that_repeat_their_default_are_no_news() -> None:
+    said = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}
+    assert from_env({"NODENAME": "n1"} | said).warnings == ()
+
+
+def test_the_older_variables_name_the_first_uplink() -> None:
+    legacy = {
+        "NODENAME": "n1",
+        "CALICOVPP_INTERFACE": "eth7",
+        "CALICOVPP_NATIVE_DRIVER": "DPDK",
+        "CALICOVPP_SWAP_DRIVER": "uio_pci_generic",
+    }
+    [uplink] = from_env(legacy).interfaces.uplinkInterfaces
+    assert (uplink.interfaceName, uplink.vppDriver, uplink.newDriver) == ("eth7", "dpdk", "uio_pci_generic")
+    both = from_env(legacy | {"CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth7","mtu":1400}]}'})
+    [uplink] = both.interfaces.uplinkInterfaces
+    assert uplink.mtu == 1400
+    assert both.warnings == ("CALICOVPP_INTERFACE: ignored, CALICOVPP_INTERFACES names the same uplink",)
+
+
+def test_the_guard_s_own_variables() -> None:
+    config = from_env(
+        {
+            "NODENAME": "n1",
+            "VPPD_PROBE_ADDRESSES": "192.0.2.1, 2001:db8::1",
+            "VPPD_FORWARD_WAIT": "0",
+            "VPPD_HOOK_WAIT": "3s",
+            "VPPD_CORES_MAX": "1024",
+            "VPPD_HOST_ROOT": "/elsewhere",
+            "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK": "false",
+            "CALICOVPP_HOOK_VPP_RUNNING": "echo up",
+        }
+    )
+    assert config.probe_addresses == ("192.0.2.1", "2001:db8::1")
+    assert (config.forward_wait_s, config.hook_wait_s, config.cores_bytes_max) == (0.0, 3.0, 1024)
+    assert config.host_root == Path("/elsewhere")
+    assert not config.network_manager_hook
+    assert config.hooks == {"VPP_RUNNING": "echo up"}
+    default = from_env({"NODENAME": "n1"})
+    assert (default.forward_wait_s, default.hook_wait_s, default.cores_bytes_max) == (20.0, 10.0, 4 << 30)
+    assert default.network_manager_hook
 
 
 def test_help_names_every_variable() -> None:

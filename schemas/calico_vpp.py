@@ -1,0 +1,228 @@
+"""The JSON of calico-vpp-config, as users of Calico/VPP know it: names, types, defaults, units.
+
+Source: spec/guard.md section 11. What is accepted so that an existing ConfigMap works unchanged, and is not acted on,
+is listed in `ACCEPTED_ONLY`.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+DRIVERS = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
+IP_FAMILIES = ("IPv4", "IPv6")
+QUEUES_DEFAULT, RING_DEFAULT = 1, 1024
+RX_MODES = ("interrupt", "polling", "adaptive", "default")
+TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
+
+Few = Annotated[int, Meta(ge=0, le=65535)]
+Many = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+
+class InterfaceSpec(Struct, frozen=True, kw_only=True):
+    """Queues and rings of an interface; 0 means the default (1 queue, 1024 descriptors)."""
+
+    rx: Few = 0
+    tx: Few = 0
+    rxqsz: Few = 0
+    txqsz: Few = 0
+    isl3: bool | None = None
+    rxMode: str = ""  # noqa: N815 - names of Calico/VPP's JSON
+
+    @property
+    def rx_queues(self) -> int:
+        """How many receive queues."""
+        return self.rx or QUEUES_DEFAULT
+
+    @property
+    def tx_queues(self) -> int:
+        """How many transmit queues."""
+        return self.tx or QUEUES_DEFAULT
+
+    @property
+    def rx_ring(self) -> int:
+        """Descriptors of a receive queue."""
+        return self.rxqsz or RING_DEFAULT
+
+    @property
+    def tx_ring(self) -> int:
+        """Descriptors of a transmit queue."""
+        return self.txqsz or RING_DEFAULT
+
+    def rx_mode(self, default: str) -> str:
+        """How queues are read; what is no mode means the default."""
+        return self.rxMode if self.rxMode in RX_MODES else default
+
+
+class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
+    """One entry of `uplinkInterfaces`."""
+
+    interfaceName: str  # noqa: N815 - Linux's name of it
+    isMain: bool = False  # noqa: N815
+    vppDriver: str = ""  # noqa: N815 - one of DRIVERS; "": the best that can take it
+    newDriver: str = ""  # noqa: N815 - kernel driver that it is bound to before VPP starts
+    physicalNetworkName: str = ""  # noqa: N815 - "": the default one
+    ipFamilies: str = ""  # noqa: N815 - comma list of IP_FAMILIES that it must have addresses of
+    mtu: int = 0  # bytes, layer 3; 0: as Linux had it
+    annotations: dict[str, str] = {}
+
+
+class Interfaces(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_INTERFACES`."""
+
+    maxPodIfSpec: InterfaceSpec | None = None  # noqa: N815
+    defaultPodIfSpec: InterfaceSpec = InterfaceSpec()  # noqa: N815
+    vppHostTapSpec: InterfaceSpec = InterfaceSpec()  # noqa: N815
+    uplinkInterfaces: list[UplinkSpec] = []  # noqa: N815
+
+
+class RedirectRule(Struct, frozen=True, kw_only=True):
+    """One entry of `redirectToHostRules`."""
+
+    proto: str
+    port: Few
+    ip: str
+
+
+class InitialConfig(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_INITIAL_CONFIG`."""
+
+    vppStartupSleepSeconds: Few = 0  # noqa: N815
+    corePattern: str = ""  # noqa: N815 - of /proc/sys/kernel/core_pattern; "": as it is
+    ifConfigSavePath: str = ""  # noqa: N815
+    defaultGWs: str = ""  # noqa: N815 - comma list of addresses
+    ip4NeighborsMaxNumber: Many = 50_000  # noqa: N815
+    ip6NeighborsMaxNumber: Many = 50_000  # noqa: N815
+    ip4NeighborsMaxAge: Many = 30  # noqa: N815 - seconds, 0: never
+    ip6NeighborsMaxAge: Many = 30  # noqa: N815
+    redirectToHostRules: list[RedirectRule] = []  # noqa: N815
+    healthCheckPort: Few = 9090  # noqa: N815
+    prometheusListenEndpoint: str = ":8888"  # noqa: N815
+    prometheusStatsPrefix: str = "cni.projectcalico.vpp."  # noqa: N815
+    prometheusRecordMetricInterval: int = 5_000_000_000  # noqa: N815 - nanoseconds
+
+
+class Debug(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_DEBUG`."""
+
+    gsoEnabled: bool = True  # noqa: N815
+    translateUplinkAddrMaskTo64: bool = True  # noqa: N815
+    fetchV6LLntries: Few = 5  # noqa: N815 - seconds
+    servicesEnabled: bool = True  # noqa: N815
+    spreadTxQueuesOnWorkers: bool = False  # noqa: N815
+    enableUdevNetNameRules: bool = True  # noqa: N815
+
+
+class FeatureGates(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_FEATURE_GATES`."""
+
+    memifEnabled: bool = True  # noqa: N815
+    vclEnabled: bool = False  # noqa: N815
+    multinetEnabled: bool = False  # noqa: N815
+    srv6Enabled: bool = False  # noqa: N815
+    ipsecEnabled: bool = False  # noqa: N815
+    prometheusEnabled: bool = False  # noqa: N815
+
+
+class Ipsec(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_IPSEC`."""
+
+    crossIPSecTunnels: bool = False  # noqa: N815
+    nbAsyncCryptoThreads: Few = 0  # noqa: N815
+    extraAddresses: Few = 0  # noqa: N815
+
+
+class Srv6(Struct, frozen=True, kw_only=True):
+    """`CALICOVPP_SRV6`."""
+
+    localsidPool: str = ""  # noqa: N815
+    policyPool: str = ""  # noqa: N815
+
+
+# What is accepted and not acted on: the field or variable, and why. `[]`: of each entry.
+NOT_HERE = "vppd does not have this"
+ACCEPTED_ONLY = {
+    "CALICOVPP_INTERFACES.maxPodIfSpec": NOT_HERE,
+    "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": "pods have a tun, which carries layer 3",
+    "CALICOVPP_INTERFACES.vppHostTapSpec.rx": "the host's tap has one queue",
+    "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",
+    "CALICOVPP_INTERFACES.vppHostTapSpec.isl3": "the host's tap carries Ethernet",
+    "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": "an uplink carries Ethernet",
+    "CALICOVPP_INTERFACES.uplinkInterfaces[].physicalNetworkName": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds": "VPP's API socket is waited for",
+    "CALICOVPP_INITIAL_CONFIG.ifConfigSavePath": "the undo journal under VPPD_STATE keeps what was captured",
+    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": NOT_HERE,
+    "CALICOVPP_DEBUG.fetchV6LLntries": "the tap is given the uplink's link-local address; nothing is waited for",
+    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.memifEnabled": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.vclEnabled": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.multinetEnabled": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.srv6Enabled": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.ipsecEnabled": NOT_HERE,
+    "CALICOVPP_FEATURE_GATES.prometheusEnabled": NOT_HERE,
+    "CALICOVPP_IPSEC.crossIPSecTunnels": NOT_HERE,
+    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": NOT_HERE,
+    "CALICOVPP_IPSEC.extraAddresses": NOT_HERE,
+    "CALICOVPP_SRV6.localsidPool": NOT_HERE,
+    "CALICOVPP_SRV6.policyPool": NOT_HERE,
+    "CALICOVPP_LOG_FORMAT": "there is one format",
+    "CALICOVPP_BGP_SERVER_MODE": "gobgpd serves both families",
+    "CALICOVPP_IPSEC_IKEV2_PSK": NOT_HERE,
+    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": NOT_HERE,
+    "CALICOVPP_STATS_SOCKET": NOT_HERE,
+}
+# What some of them say, beside their default, if they say no more than what is so anyway.
+ACCEPTED_SILENTLY: dict[str, str | int] = {
+    "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": True,
+    "CALICOVPP_INTERFACES.vppHostTapSpec.rx": 1,
+    "CALICOVPP_INTERFACES.vppHostTapSpec.tx": 1,
+    "CALICOVPP_INTERFACES.vppHostTapSpec.isl3": False,
+    "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": False,
+    "CALICOVPP_BGP_SERVER_MODE": "dualStack",
+    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": "10s",
+}
+
+
+def is_true(text: str) -> bool:
+    """What an annotation says; nothing counts as false. Raises ValueError if it is no truth value."""
+    if text and text not in TRUE + FALSE:
+        raise ValueError(f"{text!r} is not true or false")
+    return text in TRUE
+
+
+def wrong_uplinks(uplinks: list[UplinkSpec]) -> list[str]:
+    """What is well formed and cannot be; each begins with the field's path."""
+    wrong = []
+    if sum(uplink.isMain for uplink in uplinks) > 1:
+        wrong.append("uplinkInterfaces: more than one isMain")
+    names = [uplink.interfaceName for uplink in uplinks]
+    for number, uplink in enumerate(uplinks):
+        path, name = f"uplinkInterfaces[{number}]", uplink.interfaceName
+        if not 1 <= len(name) <= 15:
+            wrong.append(f"{path}.interfaceName: {name!r}: 1 to 15 characters")
+        if name in names[:number]:
+            wrong.append(f"{path}.interfaceName: {name} is there twice")
+        if uplink.vppDriver not in DRIVERS:
+            wrong.append(f"{path}.vppDriver: unknown vppDriver {uplink.vppDriver!r}, not one of {', '.join(DRIVERS)}")
+        if not uplink.vppDriver and len(uplinks) > 1:
+            wrong.append(f"{path}.vppDriver: not set; only a single uplink may leave the choice to vppd")
+        if uplink.mtu and not 1280 <= uplink.mtu <= 9216:
+            wrong.append(f"{path}.mtu: {name}: mtu {uplink.mtu} outside 1280 to 9216")
+        families = [part.strip() for part in uplink.ipFamilies.split(",")] if uplink.ipFamilies else []
+        if any(family not in IP_FAMILIES for family in families):
+            wrong.append(f"{path}.ipFamilies: {uplink.ipFamilies!r} is not a comma list of {', '.join(IP_FAMILIES)}")
+        wrong += [f"{path}.annotations.{key}: {why}" for key, why in _wrong_annotations(uplink.annotations)]
+    return wrong
+
+
+def _wrong_annotations(annotations: dict[str, str]) -> list[tuple[str, str]]:
+    wrong = []
+    for key in ("AfPacketQdiscBypass", "AfPacketUseV3"):
+        try:
+            is_true(annotations.get(key, ""))
+        except ValueError as error:
+            wrong.append((key, str(error)))
+    return wrong

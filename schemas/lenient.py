@@ -1,0 +1,79 @@
+"""JSON of others into our structs: unknown keys are told and ignored, wrong types are told with the field's path.
+
+Keys are found whatever their case and `null` means the default, as in Go, in which the JSON's first reader is written.
+"""
+
+import re
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+T = TypeVar("T", bound=Struct)
+_ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+
+
+def decode(name: str, text: str, kind: type[T]) -> tuple[T, list[str]]:
+    """The value, and a warning for each key that nobody knows.
+
+    Raises ValueError: what is wrong, after the path of the field: "NAME.list[0].field: expected int, got str".
+    """
+    warnings: list[str] = []
+    try:
+        value = _known(msgspec.json.decode(text), kind, name, warnings)
+        return msgspec.convert(value, kind), warnings
+    except msgspec.ValidationError as error:
+        found = _ERROR.fullmatch(str(error))
+        path, what = (found["path"] or "", found["what"]) if found else ("", str(error))
+        what = what.replace("`", "")
+        raise ValueError(f"{name}{path}: {what[:1].lower()}{what[1:]}") from None
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _known(value: Any, kind: Any, path: str, warnings: list[str]) -> Any:
+    """The value with its keys spelt as ours; those that are not ours are left out."""
+    if isinstance(value, list):
+        [entry, *_] = get_args(kind) or (None,)
+        return [_known(x, entry, f"{path}[{number}]", warnings) for number, x in enumerate(value)]
+    struct = _struct(kind)
+    if not isinstance(value, dict) or struct is None:
+        return value
+    fields = {field.name.lower(): field for field in msgspec.structs.fields(struct)}
+    kept = {}
+    for key, inner in value.items():
+        field = fields.get(key.lower())
+        if field is None:
+            warnings.append(f"{path}.{key}: unknown, ignored")
+        elif inner is not None:
+            kept[field.name] = _known(inner, field.type, f"{path}.{field.name}", warnings)
+    return kept
+
+
+def _struct(kind: Any) -> type[Struct] | None:
+    """The struct that a type is, or may be."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    options = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    return next((option for option in options if _struct(option)), None)
+
+
+def differs(path: str, value: Struct, silent: Any = None) -> list[str]:
+    """The places at which a field says something else than its default, or than `silent`.
+
+    `path`: "list[].field" or "field", of `value`.
+    """
+    head, _, rest = path.partition(".")
+    name = head.removesuffix("[]")
+    inner = getattr(value, name)
+    if head.endswith("[]"):
+        return [f"{name}[{i}].{found}" for i, entry in enumerate(inner) for found in differs(rest, entry, silent)]
+    if rest:
+        return [f"{name}.{found}" for found in differs(rest, inner, silent)]
+    return [] if inner in (_default(type(value), name), silent) else [name]
+
+
+def _default(kind: type[Struct], name: str) -> Any:
+    field = next(field for field in msgspec.structs.fields(kind) if field.name == name)
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()

@@ -1,0 +1,266 @@
+"""What each driver does to Linux, in order, what undoes it, and what it asks of VPP."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from schemas.config import Debug, NodeConfig, UplinkSpec
+from schemas.intents import AfPacket, AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
+from tests.unit.guard.sysfs import Kernel, machine, nic, put
+from tests.unit.guard.test_drivers_choice import PCI, link, spec
+from vppd_guard.drivers import pci
+from vppd_guard.drivers.channels import Channels
+from vppd_guard.drivers.machine import NOIOMMU
+from vppd_guard.drivers.registry import DRIVERS, driver_named
+from vppd_guard.steps import Step
+from vppd_guard.undo import DriverBound, KernelSet, Record
+
+CONFIG = NodeConfig(vpp_netns="vpp")
+DEVICE = f"/sys/bus/pci/devices/{PCI}"
+
+
+def whats(steps: Sequence[Step]) -> list[str]:
+    return [step.what for step in steps]
+
+
+def take(steps: Sequence[Step]) -> list[Record]:
+    """Takes the steps as the guard does: what is needed, the record, the change, the effect."""
+    records = []
+    for step in steps:
+        assert step.needs() == "", step.what
+        record = step.undo()
+        step.do()
+        assert step.holds() == "", step.what
+        if record is not None:
+            records.append(record)
+    return records
+
+
+def undo(tree: Kernel, records: list[Record]) -> None:
+    """Undoes those that concern the kernel, the last first."""
+    for record in reversed(records):
+        match record:
+            case DriverBound():
+                pci.restore(tree, record)
+            case KernelSet(path=path, before=before):
+                tree.write(path, before)
+
+
+def state(tree: Kernel) -> tuple[str, str, tuple[str, ...]]:
+    device = tree.device(PCI)
+    assert device is not None
+    return device.driver, tree.read(NOIOMMU), device.links
+
+
+def test_af_packet_makes_the_link_promiscuous_and_moves_it() -> None:
+    driver = driver_named("af_packet")
+    steps = driver.before(link(), spec("af_packet"), CONFIG, Kernel())
+    assert whats(steps) == ["make eth0 promiscuous", "move eth0 to the namespace vpp"]
+
+
+def test_af_packet_is_asked_for_as_configured() -> None:
+    configured = UplinkSpec(
+        interfaceName="eth0", rx=2, rxqsz=512, annotations={"AfPacketUseV3": "true", "AfPacketQdiscBypass": "1"}
+    )
+    assert driver_named("af_packet").intent(link(), configured, CONFIG, Kernel()) == AfPacket(
+        name="uplink/eth0",
+        host_interface="eth0",
+        mac="02:90:00:00:00:07",
+        tag="main-eth0",
+        rx_frames_per_block=512,
+        tx_frames_per_block=1024,
+        rx_queues=2,
+        tx_queues=1,
+        qdisc_bypass=True,
+        v3=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("queues", "rx", "lines"),
+    [
+        (Channels(4, 8), 0, ["give eth0 1 receive queues"]),
+        (Channels(4, 8), 8, ["give eth0 8 receive queues"]),
+        (Channels(4, 8), 4, []),
+        (Channels(1, 1), 0, []),
+        (None, 0, []),
+        (None, 2, ["give eth0 2 receive queues"]),
+    ],
+)
+def test_af_xdp_gives_the_link_as_many_queues_as_are_read(
+    monkeypatch: pytest.MonkeyPatch, queues: Channels | None, rx: int, lines: list[str]
+) -> None:
+    monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: queues)
+    steps = driver_named("af_xdp").before(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+    assert whats(steps) == ["make eth0 promiscuous", *lines, "move eth0 to the namespace vpp"]
+
+
+def test_af_xdp_lowers_an_mtu_that_is_too_great(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: None)
+    driver = driver_named("af_xdp")
+    assert "set the MTU of eth0 to 3072" in whats(driver.before(link(mtu=9000), spec("af_xdp"), CONFIG, Kernel()))
+    assert driver.mtu_max == 3072
+
+
+def test_af_xdp_reads_all_queues_unless_a_number_is_asked_for() -> None:
+    for rx, queues in [(0, 65535), (3, 3)]:
+        intent = driver_named("af_xdp").intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+        assert isinstance(intent, AfXdp)
+        assert (intent.rx_queues, intent.rx_ring, intent.host_interface) == (queues, 1024, "eth0")
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel_driver"), [("virtio", "virtio-pci"), ("vmxnet3", "vmxnet3"), ("dpdk", "ixgbe")]
+)
+def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_driver: str) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, kernel_driver, link="eth0")
+    before = state(tree)
+    steps = driver_named(name).before(link(kernel_driver), spec(name), CONFIG, tree)
+    assert whats(steps) == [f"bind {PCI} (eth0) to vfio-pci"]
+    records = take(steps)
+    assert records == [DriverBound(PCI, kernel_driver, "eth0")]
+    assert state(tree) == ("vfio-pci", "N", ())
+    assert whats(driver_named(name).before(link(kernel_driver), spec(name), CONFIG, tree)) == []
+    undo(tree, records)
+    assert state(tree) == before
+    assert tree.read(f"{DEVICE}/driver_override") == ""
+
+
+def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tmp_path: Path) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, "vmxnet3", link="eth0", group="")
+    records = take(driver_named("vmxnet3").before(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
+    assert records == [KernelSet(NOIOMMU, "N"), DriverBound(PCI, "vmxnet3", "eth0")]
+    assert state(tree) == ("vfio-pci", "Y", ())
+    undo(tree, records)
+    assert state(tree) == ("vmxnet3", "N", ("eth0",))
+
+
+def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
+    tree = machine(tmp_path, free=0, noiommu="Y")
+    nic(tree, PCI, "ixgbe", link="eth0")
+    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    assert records == [KernelSet(NOIOMMU, "Y"), DriverBound(PCI, "ixgbe", "eth0")]
+    undo(tree, records)
+    assert state(tree) == ("ixgbe", "Y", ("eth0",))
+
+
+@pytest.mark.parametrize("name", ["virtio", "dpdk", "none"])
+def test_the_kernel_driver_may_be_named(tmp_path: Path, name: str) -> None:
+    tree = machine(tmp_path, drivers=("uio_pci_generic",))
+    nic(tree, PCI, "virtio-pci", link="eth0", group="")
+    records = take(driver_named(name).before(link("virtio-pci"), spec(name, "uio_pci_generic"), CONFIG, tree))
+    assert state(tree)[0] == "uio_pci_generic"
+    undo(tree, records)
+    assert state(tree) == ("virtio-pci", "N", ("eth0",))
+
+
+def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, "ixgbe", link="eth0")
+    nic(tree, "0000:3b:00.1", "ixgbe", link="eth1", group="18")
+    take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    twin = tree.device("0000:3b:00.1")
+    assert twin is not None
+    assert (twin.driver, twin.links) == ("ixgbe", ("eth1",))
+    assert not tree.path("/sys/bus/pci/drivers/vfio-pci/new_id").exists()
+
+
+def test_a_link_without_a_kernel_driver_of_its_own_moves_for_none() -> None:
+    driver = driver_named("none")
+    assert whats(driver.before(link(), spec("none"), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
+
+
+def test_rdma_moves_the_link_once_vpp_has_it() -> None:
+    driver = driver_named("rdma")
+    assert whats(driver.before(link("mlx5_core"), spec("rdma"), CONFIG, Kernel())) == []
+    assert whats(driver.after(link("mlx5_core"), spec("rdma"), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
+    assert all(d.after(link(), spec(d.name), CONFIG, Kernel()) == () for d in DRIVERS if d.name != "rdma")
+
+
+def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, "i40e", link="eth0", vfs_max=32)
+    driver = driver_named("avf")
+    steps = driver.before(link("i40e"), spec("avf"), CONFIG, tree)
+    assert whats(steps) == [
+        f"make virtual function 0 of eth0: {DEVICE}/sriov_numvfs says 1",
+        "give virtual function 0 the MAC address 02:90:00:00:00:07",
+        "bind virtual function 0 of eth0 to vfio-pci",
+        "move eth0 to the namespace vpp",
+    ]
+    make, _, bind, _ = steps
+    assert take([make, bind]) == [KernelSet(f"{DEVICE}/sriov_numvfs", "0"), DriverBound("0000:3b:00.1", "iavf")]
+    made = tree.device("0000:3b:00.1")
+    assert made is not None
+    assert made.driver == "vfio-pci"
+    assert driver.intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePort(
+        name="uplink/eth0", pci="0000:3b:00.1", driver="iavf", mac="02:90:00:00:00:07", tag="main-eth0"
+    )
+
+
+def test_avf_binds_a_virtual_function_that_is_the_uplink(tmp_path: Path) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, "iavf", link="eth0")
+    driver = driver_named("avf")
+    assert whats(driver.before(link("iavf"), spec("avf"), CONFIG, tree)) == [f"bind {PCI} (eth0) to vfio-pci"]
+    intent = driver.intent(link("iavf"), spec("avf"), CONFIG, tree)
+    assert isinstance(intent, DevicePort)
+    assert intent.pci == PCI
+
+
+def test_each_driver_asks_vpp_for_its_own_interface(tmp_path: Path) -> None:
+    config = NodeConfig(debug=Debug(gsoEnabled=False))
+    kinds = {"virtio": VirtioPci, "vmxnet3": Vmxnet3, "rdma": Rdma, "dpdk": Existing, "none": Existing}
+    for name, kind in kinds.items():
+        intent = driver_named(name).intent(link(), spec(name), config, machine(tmp_path / name))
+        assert isinstance(intent, kind)
+        assert (intent.key, intent.mac, intent.tag) == ("interface/uplink/eth0", "02:90:00:00:00:07", "main-eth0")  # type: ignore[attr-defined]
+        assert getattr(intent, "pci", PCI) == PCI
+        assert getattr(intent, "gso", False) is False
+
+
+def test_queues_are_read_as_configured_else_as_suits_the_driver() -> None:
+    defaults = {driver.name: driver.rx_mode(spec(driver.name)) for driver in DRIVERS}
+    assert defaults["af_packet"] == "interrupt"
+    assert {name for name, mode in defaults.items() if mode == "default"} == {"dpdk", "none"}
+    for driver in DRIVERS:
+        assert driver.rx_mode(UplinkSpec(interfaceName="eth0", rxMode="polling")) == "polling"
+        assert driver.rx_mode(UplinkSpec(interfaceName="eth0", rxMode="quick")) == defaults[driver.name]
+
+
+def test_restoring_a_device_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    pci.restore(machine(tmp_path), DriverBound("0000:99:00.0", "ixgbe", "eth0"))
+
+
+def test_restoring_twice_changes_nothing_more(tmp_path: Path) -> None:
+    tree = machine(tmp_path)
+    nic(tree, PCI, "ixgbe", link="eth0")
+    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    undo(tree, records)
+    once = state(tree)
+    undo(tree, records)
+    assert state(tree) == once == ("ixgbe", "N", ("eth0",))
+
+
+def test_a_network_device_that_does_not_come_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pci, "RESTORE_S_MAX", 0.05)
+    tree = machine(tmp_path)
+    nic(tree, PCI, "ixgbe", link="eth0")
+    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    put(tree, f"{DEVICE}/makes", "")
+    with pytest.raises(TimeoutError, match=f"{PCI}: no network device by ixgbe"):
+        undo(tree, records)
+
+
+def test_a_device_comes_back_under_its_former_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    renamed: list[tuple[str, str]] = []
+    monkeypatch.setattr(pci, "rename", lambda old, new: renamed.append((old, new)))
+    tree = machine(tmp_path)
+    nic(tree, PCI, "ixgbe", link="eth0")
+    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    put(tree, f"{DEVICE}/makes", "enp59s0f0")
+    undo(tree, records)
+    assert renamed == [("enp59s0f0", "eth0")]

@@ -1,0 +1,49 @@
+"""AF_PACKET: VPP reads and writes the link through a socket. Any link will do; nothing is faster to give back."""
+
+from collections.abc import Sequence
+
+from schemas.calico_vpp import is_true
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import AfPacket, Intent
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import links
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.steps import Step
+
+
+class AfPacketDriver:
+    """The link goes to VPP's namespace and stays a Linux link."""
+
+    name = "af_packet"
+    automatic = True
+    messages: tuple[str, ...] = ("af_packet_create_v3",)
+    plugins: tuple[str, ...] = ("af_packet_plugin.so",)
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        return links.unfit_to_move(link)
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return (links.promiscuous_step(link), links.move_step(link, config.vpp_netns))
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return AfPacket(
+            name=uplink_name(link),
+            host_interface=link.name,
+            mac=link.mac,
+            tag=uplink_tag(link),
+            gso=config.debug.gsoEnabled,
+            rx_frames_per_block=spec.rx_ring,
+            tx_frames_per_block=spec.tx_ring,
+            rx_queues=spec.rx_queues,
+            tx_queues=spec.tx_queues,
+            qdisc_bypass=is_true(spec.annotations.get("AfPacketQdiscBypass", "")),
+            v3=is_true(spec.annotations.get("AfPacketUseV3", "")),
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("interrupt")

@@ -1,0 +1,74 @@
+"""AF_XDP: an XDP program hands the link's packets to VPP past Linux's stack.
+
+What arrives on a queue that VPP does not read is lost; so the link is given as many queues as are wanted, before. If
+none are asked for and the link cannot have just one, VPP takes all of them. A frame has to fit into a page: the MTU
+is at most 3072.
+"""
+
+from collections.abc import Sequence
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import AfXdp, Intent
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import links
+from vppd_guard.drivers.channels import Channels, channels
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.steps import Step
+
+KERNEL_MIN = (5, 4)
+MTU_MAX = 3072
+RING = (256, 32768)  # descriptors
+ALL_QUEUES = 65535  # VPP: af_xdp_create_v3, rxq_num
+
+
+class AfXdpDriver:
+    """The link goes to VPP's namespace and stays a Linux link."""
+
+    name = "af_xdp"
+    automatic = True
+    messages: tuple[str, ...] = ("af_xdp_create_v3", "sw_interface_set_mac_address")
+    plugins: tuple[str, ...] = ("af_xdp_plugin.so",)
+    mtu_max = MTU_MAX
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = links.unfit_to_move(link)
+        if machine.kernel() < KERNEL_MIN:
+            wrong.append(f"it needs Linux {'.'.join(map(str, KERNEL_MIN))}, this is {machine.kernel() or 'unknown'}")
+        if not link.pci and not spec.vppDriver:
+            wrong.append("a link without a device of its own is not faster by it")
+        if link.mtu > MTU_MAX and not spec.vppDriver:
+            wrong.append(f"the MTU of {link.mtu} would be lowered to {MTU_MAX}")
+        return wrong + rings_wrong(spec, *RING)
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        steps = [links.promiscuous_step(link)]
+        if wants_queues(channels(link.name), spec):
+            steps.append(links.queues_step(link, spec.rx_queues, must=spec.rx > 0))
+        if link.mtu > MTU_MAX:
+            steps.append(links.mtu_step(link, MTU_MAX))
+        return (*steps, links.move_step(link, config.vpp_netns))
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return AfXdp(
+            name=uplink_name(link),
+            host_interface=link.name,
+            mac=link.mac,
+            tag=uplink_tag(link),
+            rx_queues=spec.rx or ALL_QUEUES,
+            rx_ring=spec.rx_ring,
+            tx_ring=spec.tx_ring,
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("adaptive")
+
+
+def wants_queues(now: Channels | None, spec: UplinkSpec) -> bool:
+    """Must the number of queues be changed? A link that does not tell has one."""
+    has = now.count if now else 1
+    return spec.rx_queues != has and (now is not None or spec.rx > 0)

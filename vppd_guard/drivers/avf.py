@@ -1,0 +1,119 @@
+"""avf: an Intel virtual function by VPP's device framework (driver "iavf"), the function bound to VFIO.
+
+The uplink is a virtual function, or a physical one that can have some: then one is made, is told the uplink's MAC
+address, and the physical function waits in VPP's namespace, where its name is not in the way of the host's tap.
+"""
+
+from collections.abc import Sequence
+
+from pyroute2 import IPRoute
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import DevicePort, Intent
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import links, pci
+from vppd_guard.drivers.machine import Machine, pci_path
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.steps import Step
+
+KERNEL_DRIVER = "iavf"
+INTEL = "8086"
+RING = (32, 4096)  # descriptors; VPP: src/drivers/iavf/iavf.c
+OURS = 0  # the number of the virtual function that is made
+
+
+class AvfDriver:
+    """Not automatic: a NIC has to be made for it, or one has to be chosen."""
+
+    name = "avf"
+    automatic = False
+    messages: tuple[str, ...] = ("dev_attach", "dev_create_port_if")
+    plugins: tuple[str, ...] = ()
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        if is_virtual_function(link, machine):
+            return pci.unfit_for(machine, link.pci, pci.VFIO) + rings_wrong(spec, *RING)
+        return links.unfit_to_move(link) + _unfit_to_split(link, machine) + rings_wrong(spec, *RING)
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        if is_virtual_function(link, machine):
+            return pci.vfio_steps(machine, link.pci, link.name)
+        what = f"virtual function {OURS} of {link.name}"
+        number = f"{pci_path(link.pci)}/sriov_numvfs"
+        steps = [pci.kernel_step(machine, number, str(OURS + 1), f"make {what}"), _settings_step(link)]
+        steps += pci.vfio_mode_steps(machine, machine.device(link.pci))
+        steps.append(pci.bind_step(machine, lambda: function(link, machine), pci.VFIO, what))
+        return (*steps, links.move_step(link, config.vpp_netns))
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return DevicePort(
+            name=uplink_name(link),
+            pci=function(link, machine),
+            driver="iavf",
+            mac=link.mac,
+            tag=uplink_tag(link),
+            rx_queues=spec.rx_queues,
+            tx_queues=spec.tx_queues,
+            rx_ring=spec.rx_ring,
+            tx_ring=spec.tx_ring,
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("adaptive")
+
+
+def is_virtual_function(link: Captured, machine: Machine) -> bool:
+    """Is the uplink itself one? It is if its driver says so: a virtual machine does not show the physical one."""
+    device = machine.device(link.pci)
+    return link.driver == KERNEL_DRIVER or bool(device and device.physical)
+
+
+def function(link: Captured, machine: Machine) -> str:
+    """The PCI address of the virtual function that VPP gets; "": it has not been made yet."""
+    if is_virtual_function(link, machine):
+        return link.pci
+    device = machine.device(link.pci)
+    return device.vfs[OURS] if device and len(device.vfs) > OURS else ""
+
+
+def _unfit_to_split(link: Captured, machine: Machine) -> list[str]:
+    """Why no virtual function can be made of the link's device."""
+    device = machine.device(link.pci)
+    if device is None:
+        return ["it is no PCI device"]
+    wrong = []
+    if device.vendor != INTEL:
+        wrong.append(f"its vendor is {device.vendor}, not Intel ({INTEL})")
+    if not device.vfs_max:
+        wrong.append("it can have no virtual functions")
+    if device.vfs:
+        wrong.append(f"it has virtual functions already ({', '.join(device.vfs)}): name the link of one as the uplink")
+    if not machine.has_kernel_driver(pci.VFIO):
+        wrong.append(f"kernel driver {pci.VFIO} is not loaded")
+    elif not device.iommu_group and not machine.noiommu():
+        wrong.append(pci.NO_IOMMU)
+    return wrong
+
+
+def _settings_step(link: Captured) -> Step:
+    """The function may use the uplink's MAC address, and others: VPP's pods have theirs behind it."""
+
+    def change() -> None:
+        with IPRoute() as ip:
+            index = ip.link_lookup(ifname=link.name)[0]
+            for setting in ({"mac": link.mac}, {"trust": 1}, {"spoofchk": 0}):
+                ip.link("set", index=index, vf={"vf": OURS, **setting})
+
+    def holds() -> str:
+        with IPRoute() as ip:
+            [message] = ip.link("get", ifname=link.name, ext_mask=1)  # RTEXT_FILTER_VF
+        functions = message.get_nested("IFLA_VFINFO_LIST").get_attrs("IFLA_VF_INFO")
+        macs = [info.get_attr("IFLA_VF_MAC")["mac"][:17] for info in functions]
+        return "" if macs[OURS : OURS + 1] == [link.mac] else f"virtual function {OURS} has the MAC address {macs}"
+
+    return Step(what=f"give virtual function {OURS} the MAC address {link.mac}", do=change, holds=holds)

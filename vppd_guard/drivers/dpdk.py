@@ -1,0 +1,58 @@
+"""dpdk: a device of DPDK's, made by startup.conf (its stanza is in `startup_conf.py`), found by its tag."""
+
+from collections.abc import Sequence
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import Existing, Intent
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import pci
+from vppd_guard.drivers.machine import NOIOMMU, Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.steps import Step
+
+BESIDE_LINUX = ("mlx4_core", "mlx5_core")  # DPDK drives these without taking them from Linux
+
+
+class DpdkDriver:
+    """Not automatic: VPP's DPDK plugin takes memory and time at every start."""
+
+    name = "dpdk"
+    automatic = False
+    messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
+    plugins: tuple[str, ...] = ("dpdk_plugin.so",)
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        driver = kernel_driver(link, spec)
+        wrong = pci.unfit_for(machine, link.pci, driver)
+        if driver in BESIDE_LINUX:
+            wrong.append(f"its link would stay in the host, and in the way of the tap ({driver}): vppDriver rdma")
+        device = machine.device(link.pci)
+        if driver == pci.VFIO and device and not device.iommu_group and not machine.has_hugepages():
+            wrong.append("without an IOMMU and without hugepages DPDK has no memory that the device can reach")
+        return wrong
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        driver, device = kernel_driver(link, spec), machine.device(link.pci)
+        guarded = driver == pci.VFIO and device is not None and bool(device.iommu_group)
+        steps = []
+        # Where VFIO may do without an IOMMU, DPDK insists on physical addresses, which need hugepages.
+        if guarded and not machine.has_hugepages() and machine.noiommu() == "Y":
+            steps.append(pci.kernel_step(machine, NOIOMMU, "N", "VFIO with the IOMMU"))
+        return (*steps, *pci.vfio_steps(machine, link.pci, link.name, driver))
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return Existing(name=uplink_name(link), mac=link.mac, tag=uplink_tag(link))
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("default")  # not all of DPDK's drivers can do without polling
+
+
+def kernel_driver(link: Captured, spec: UplinkSpec) -> str:
+    """The kernel driver that the device has when VPP starts."""
+    if spec.newDriver:
+        return spec.newDriver
+    return link.driver if link.driver in (*pci.USER_SPACE, *BESIDE_LINUX) else pci.VFIO

@@ -1,0 +1,96 @@
+"""Edge: steps that change a link which stays a Linux link while VPP has it."""
+
+from contextlib import suppress
+
+from pyroute2 import IPRoute
+
+from vppd_guard import linux, namespaces
+from vppd_guard.captured import Captured
+from vppd_guard.drivers.channels import channels, set_channels
+from vppd_guard.steps import Step
+from vppd_guard.undo import LinkMoved
+
+# Kinds that cannot leave their namespace (Linux: dev->netns_immutable).
+IMMOVABLE = ("bond", "bridge", "team", "batadv", "vrf")
+IFF_UP, IFF_PROMISC = 0x1, 0x100
+
+
+def unfit_to_move(link: Captured) -> list[str]:
+    """Why the link cannot go to VPP's namespace."""
+    wrong = []
+    if link.kind in IMMOVABLE:
+        wrong.append(f"a {link.kind} cannot leave its network namespace")
+    if link.master:
+        wrong.append(f"it is a port of {link.master}")
+    return wrong
+
+
+def promiscuous_step(link: Captured) -> Step:
+    """The link takes packets for any MAC address: VPP's may differ from its own."""
+
+    def holds() -> str:
+        return "" if _flags(link.name) & IFF_PROMISC else f"{link.name} is not promiscuous"
+
+    return Step(what=f"make {link.name} promiscuous", do=lambda: linux.promiscuous(link.name, True), holds=holds)
+
+
+def move_step(link: Captured, netns: str) -> Step:
+    """The link goes to VPP's namespace, and is up there."""
+    name = link.name
+
+    def move() -> None:
+        linux.ensure_netns(netns)
+        linux.move_away(name, netns)
+
+    def holds() -> str:
+        flags = namespaces.inside(netns, lambda: _flags(name))
+        return "" if flags & IFF_UP else f"{name} is not up in {netns}"
+
+    def needs() -> str:
+        return "" if _flags(name) is not None else f"{name}: no such link"
+
+    return Step(
+        what=f"move {name} to the namespace {netns}",
+        needs=needs,
+        do=move,
+        holds=holds,
+        undo=lambda: LinkMoved(name, netns),
+    )
+
+
+def mtu_step(link: Captured, mtu: int) -> Step:
+    """The link's MTU is that, in bytes."""
+
+    def change() -> None:
+        with IPRoute() as ip:
+            ip.link("set", index=ip.link_lookup(ifname=link.name)[0], mtu=mtu)
+
+    def holds() -> str:
+        with IPRoute() as ip:
+            now = [x.get_attr("IFLA_MTU") for x in ip.get_links(ifname=link.name)]
+        return "" if now == [mtu] else f"{link.name} has the MTU {now}, not {mtu}"
+
+    return Step(what=f"set the MTU of {link.name} to {mtu}", do=change, holds=holds)
+
+
+def queues_step(link: Captured, count: int, *, must: bool) -> Step:
+    """The link has that many receive queues. Not `must`: it keeps those that it has if its driver refuses."""
+
+    def change() -> None:
+        if must:
+            set_channels(link.name, count)
+        else:
+            with suppress(OSError):
+                set_channels(link.name, count)
+
+    def holds() -> str:
+        now = channels(link.name)
+        return "" if not must or (now and now.count == count) else f"{link.name} has {now} queues, not {count}"
+
+    return Step(what=f"give {link.name} {count} receive queues", do=change, holds=holds)
+
+
+def _flags(name: str) -> int:
+    """The link's flags; 0: there is no such link."""
+    with IPRoute() as ip:
+        return next((int(x["flags"]) for x in ip.get_links(ifname=name)), 0)

@@ -1,0 +1,165 @@
+"""Edge: which kernel driver has a PCI device. By `driver_override`, so that no other device of the kind is touched.
+
+Source: Linux's Documentation/ABI/testing/sysfs-bus-pci (driver_override, bind, unbind, drivers_probe).
+"""
+
+import errno
+import time
+from collections.abc import Callable, Sequence
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from vppd_guard.drivers.machine import NOIOMMU, Machine, PciDevice, pci_path
+from vppd_guard.steps import Step
+from vppd_guard.undo import DriverBound, KernelSet
+
+VFIO = "vfio-pci"
+USER_SPACE = (VFIO, "uio_pci_generic", "igb_uio")  # kernel drivers that leave the device to a program
+NO_IOMMU = "no IOMMU guards it, and this kernel's VFIO does not work without (enable_unsafe_noiommu_mode)"
+RESTORE_S_MAX = 5.0  # a driver that has been bound has made its network device by then
+POLL_S = 0.02
+
+
+def bind(machine: Machine, pci: str, driver: str) -> None:
+    """The device has that kernel driver. Raises OSError: there is no such device or driver, or they do not fit."""
+    device = _device(machine, pci)
+    if device.driver == driver:
+        return
+    if not machine.has_kernel_driver(driver):
+        raise FileNotFoundError(errno.ENOENT, f"kernel driver {driver} is not loaded", pci)
+    machine.write(f"{pci_path(pci)}/driver_override", f"{driver}\n")
+    _unbind(machine, device)
+    machine.write("/sys/bus/pci/drivers_probe", pci)
+
+
+def restore(machine: Machine, record: DriverBound) -> None:
+    """The device has its former kernel driver, and its network device its former name.
+
+    A virtual function that is gone has nothing to restore. Raises OSError; TimeoutError: the network device has not
+    come back.
+    """
+    device = machine.device(record.pci)
+    if device is None:
+        return
+    machine.write(f"{pci_path(record.pci)}/driver_override", "\n")
+    if device.driver != record.before:
+        _unbind(machine, device)
+        if record.before:
+            machine.write(f"/sys/bus/pci/drivers/{record.before}/bind", record.pci)
+    if record.before and record.link:
+        _wait(lambda: bool(_device(machine, record.pci).links), f"{record.pci}: no network device by {record.before}")
+        links = _device(machine, record.pci).links
+        if record.link not in links:
+            rename(links[0], record.link)
+
+
+def rename(link: str, name: str) -> None:
+    """Gives a link of this namespace another name. Raises OSError, NetlinkError."""
+
+    def renamed() -> bool:
+        with IPRoute() as ip:
+            index = (ip.link_lookup(ifname=link) or [0])[0]
+            try:
+                ip.link("set", index=index, state="down")  # before Linux 6.2 a link that is up keeps its name
+                ip.link("set", index=index, ifname=name)
+            except NetlinkError as error:
+                if error.code != errno.EEXIST:  # the tap of a VPP that has just ended holds it for a moment
+                    raise
+                return False
+        return True
+
+    _wait(renamed, f"{link}: the name {name} is taken")
+
+
+def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> list[Step]:
+    """The device goes to a kernel driver for programs in user space; VFIO without an IOMMU is allowed if it must be."""
+    device = machine.device(pci)
+    steps = vfio_mode_steps(machine, device) if driver == VFIO else []
+    if device is None or device.driver != driver:
+        steps.append(bind_step(machine, lambda: pci, driver, f"{pci} ({link})", link))
+    return steps
+
+
+def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[Step]:
+    """VFIO may drive the device, or the virtual functions that it will have, without an IOMMU if there is none."""
+    if device is not None and not device.iommu_group and machine.noiommu() == "N":
+        return [kernel_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
+    return []
+
+
+def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str, link: str = "") -> Step:
+    """The device whose PCI address `find` returns gets a kernel driver. `link`: the network device that it gave."""
+
+    def record() -> DriverBound:
+        device = _device(machine, find())
+        return DriverBound(device.pci, device.driver, link)
+
+    def holds() -> str:
+        driver_now = _device(machine, find()).driver
+        return "" if driver_now == driver else f"{what} has the kernel driver {driver_now or 'none'}, not {driver}"
+
+    return Step(
+        what=f"bind {what} to {driver}",
+        needs=lambda: "" if machine.has_kernel_driver(driver) else f"kernel driver {driver} is not loaded",
+        do=lambda: bind(machine, find(), driver),
+        holds=holds,
+        undo=record,
+    )
+
+
+def kernel_step(machine: Machine, path: str, value: str, what: str) -> Step:
+    """A file under /proc/sys or /sys says `value`."""
+
+    def holds() -> str:
+        now = machine.read(path)
+        return "" if now == value else f"{path} says {now!r}, not {value!r}"
+
+    return Step(
+        what=f"{what}: {path} says {value}",
+        do=lambda: machine.write(path, value),
+        holds=holds,
+        undo=lambda: KernelSet(path, machine.read(path)),
+    )
+
+
+def unfit_for(machine: Machine, pci: str, driver: str) -> list[str]:
+    """Why the device at that address cannot go to that kernel driver."""
+    if not pci:
+        return ["it is no PCI device"]
+    device = machine.device(pci)
+    if device is None:
+        return [f"there is no PCI device {pci}"]
+    wrong = []
+    if not machine.has_kernel_driver(driver):
+        wrong.append(f"kernel driver {driver} is not loaded")
+    elif driver == VFIO:
+        wrong += _unfit_for_vfio(machine, device)
+    return wrong
+
+
+def _unfit_for_vfio(machine: Machine, device: PciDevice) -> Sequence[str]:
+    if not device.iommu_group:
+        return [] if machine.noiommu() else [NO_IOMMU]
+    holders = machine.group_holders(device)
+    return [f"its IOMMU group {device.iommu_group} is shared with {', '.join(holders)}"] if holders else []
+
+
+def _device(machine: Machine, pci: str) -> PciDevice:
+    device = machine.device(pci)
+    if device is None:
+        raise FileNotFoundError(errno.ENOENT, "no such PCI device", pci)
+    return device
+
+
+def _unbind(machine: Machine, device: PciDevice) -> None:
+    if device.driver:
+        machine.write(f"/sys/bus/pci/drivers/{device.driver}/unbind", device.pci)
+
+
+def _wait(condition: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + RESTORE_S_MAX
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(otherwise)
+        time.sleep(POLL_S)

@@ -1,0 +1,57 @@
+"""rdma: VPP drives a Mellanox NIC by RDMA verbs, beside Linux's driver.
+
+VPP finds the RDMA device through sysfs, which shows the link only while it is in the host's namespace; so the link
+moves once VPP has its interface, to make room for the host's tap of the same name.
+"""
+
+from collections.abc import Sequence
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import Intent, Rdma
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import links
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.steps import Step
+
+KERNEL_DRIVER = "mlx5_core"
+RING = (256, 32768)  # descriptors; VPP: rdma_create_v4
+
+
+class RdmaDriver:
+    """The link stays a Linux link; packets go past it."""
+
+    name = "rdma"
+    automatic = True
+    messages: tuple[str, ...] = ("rdma_create_v4",)
+    plugins: tuple[str, ...] = ("rdma_plugin.so",)
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = links.unfit_to_move(link)
+        if link.driver != KERNEL_DRIVER:
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
+        elif not machine.is_rdma_shared():
+            wrong.append("RDMA devices are bound to network namespaces (rdma system set netns shared)")
+        return wrong + rings_wrong(spec, *RING)
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return (links.move_step(link, config.vpp_netns),)
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return Rdma(
+            name=uplink_name(link),
+            host_interface=link.name,
+            mac=link.mac,
+            tag=uplink_tag(link),
+            rx_queues=spec.rx_queues,
+            rx_ring=spec.rx_ring,
+            tx_ring=spec.tx_ring,
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("adaptive")

@@ -1,0 +1,50 @@
+"""All drivers, in the order in which the automatic choice tries them (spec of the guard, section 5)."""
+
+from dataclasses import dataclass, field
+
+from schemas.config import UplinkSpec
+from vppd_guard.captured import Captured
+from vppd_guard.drivers.af_packet import AfPacketDriver
+from vppd_guard.drivers.af_xdp import AfXdpDriver
+from vppd_guard.drivers.avf import AvfDriver
+from vppd_guard.drivers.dpdk import DpdkDriver
+from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.none import NoDriver
+from vppd_guard.drivers.rdma import RdmaDriver
+from vppd_guard.drivers.virtio import VirtioDriver
+from vppd_guard.drivers.vmxnet3 import Vmxnet3Driver
+
+DRIVERS: tuple[Driver, ...] = (
+    VirtioDriver(),
+    RdmaDriver(),
+    Vmxnet3Driver(),
+    AfXdpDriver(),
+    AfPacketDriver(),
+    AvfDriver(),
+    DpdkDriver(),
+    NoDriver(),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The drivers that can take a link, the best first; and why each other one that was looked at cannot."""
+
+    candidates: tuple[Driver, ...] = ()
+    passed_over: dict[str, str] = field(default_factory=dict)  # driver's name: reasons
+
+
+def driver_named(name: str) -> Driver:
+    """The driver that the configuration calls so. Raises KeyError."""
+    return {driver.name: driver for driver in DRIVERS}[name]
+
+
+def choose(link: Captured, spec: UplinkSpec, machine: Machine) -> Choice:
+    """The configured driver, or all that may be chosen automatically, as far as they can take the link."""
+    looked_at = [d for d in DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
+    wrong = {driver.name: driver.unfit(link, spec, machine) for driver in looked_at}
+    return Choice(
+        candidates=tuple(driver for driver in looked_at if not wrong[driver.name]),
+        passed_over={name: "; ".join(reasons) for name, reasons in wrong.items() if reasons},
+    )

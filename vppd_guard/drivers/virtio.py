@@ -1,0 +1,45 @@
+"""virtio: VPP's own driver for a virtio NIC, the device bound to VFIO."""
+
+from collections.abc import Sequence
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import Intent, VirtioPci
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import pci
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.steps import Step
+
+KERNEL_DRIVER = "virtio-pci"
+
+
+class VirtioDriver:
+    """The device leaves Linux's driver; it has no network device while VPP has it."""
+
+    name = "virtio"
+    automatic = True
+    messages: tuple[str, ...] = ("virtio_pci_create_v2",)
+    plugins: tuple[str, ...] = ()
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = pci.unfit_for(machine, link.pci, spec.newDriver or pci.VFIO)
+        if link.driver not in (KERNEL_DRIVER, *pci.USER_SPACE):
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
+        if not spec.vppDriver and not machine.has_hugepages():
+            wrong.append("no hugepage is free")
+        return wrong
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver or pci.VFIO)
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return VirtioPci(
+            name=uplink_name(link), pci=link.pci, mac=link.mac, tag=uplink_tag(link), gso=config.debug.gsoEnabled
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("adaptive")

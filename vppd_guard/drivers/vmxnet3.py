@@ -1,0 +1,56 @@
+"""vmxnet3: VPP's own driver for VMware's NIC, the device bound to VFIO."""
+
+from collections.abc import Sequence
+
+from schemas.config import NodeConfig, UplinkSpec
+from schemas.intents import Intent, Vmxnet3
+from vppd_guard.captured import Captured
+from vppd_guard.drivers import pci
+from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.steps import Step
+
+KERNEL_DRIVER = "vmxnet3"
+PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it
+RING = (64, 4096, 64)  # descriptors, in steps of; VPP: vmxnet3_queue_size_valid
+
+
+class Vmxnet3Driver:
+    """The device leaves Linux's driver; it has no network device while VPP has it."""
+
+    name = "vmxnet3"
+    automatic = True
+    messages: tuple[str, ...] = ("vmxnet3_create",)
+    plugins: tuple[str, ...] = ("vmxnet3_plugin.so",)
+    mtu_max = 0
+
+    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = pci.unfit_for(machine, link.pci, pci.VFIO)
+        if link.driver not in (KERNEL_DRIVER, pci.VFIO):
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
+        if link.pci and int(link.pci.partition(":")[0], 16) > PCI_DOMAIN_MAX:
+            wrong.append(f"VPP cannot name the PCI domain of {link.pci}")
+        return wrong + rings_wrong(spec, *RING)
+
+    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return pci.vfio_steps(machine, link.pci, link.name)
+
+    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+        return ()
+
+    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return Vmxnet3(
+            name=uplink_name(link),
+            pci=link.pci,
+            mac=link.mac,
+            tag=uplink_tag(link),
+            gso=config.debug.gsoEnabled,
+            rx_queues=spec.rx_queues,
+            tx_queues=spec.tx_queues,
+            rx_ring=spec.rx_ring,
+            tx_ring=spec.tx_ring,
+        )
+
+    def rx_mode(self, spec: UplinkSpec) -> str:
+        return spec.rx_mode("adaptive")
