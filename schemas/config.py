@@ -86,6 +86,8 @@ class NodeConfig:
     hook_wait_s: float = 10.0
     probe_addresses: tuple[str, ...] = ()
     forward_wait_s: float = 20.0
+    preflight_waive: tuple[str, ...] = ()
+    info_file: Path | None = None
     cores_bytes_max: int = 4 << 30
     host_root: Path = field(default_factory=lambda: HOST_ROOT if HOST_ROOT.is_dir() else Path("/"))
     tap0_address: str = "169.254.0.1/32"
@@ -196,6 +198,11 @@ def _prefixes(text: str) -> tuple[str, ...]:
     return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """A comma list of names."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _host_address(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
@@ -245,6 +252,8 @@ VARIABLES = (
         _seconds(0, 3600),
         "s; VPP does not forward so long: NIC given back; 0: never",
     ),
+    Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", _names, "failed checks that are accepted, comma list"),
+    Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
     Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", _seconds(0.1, 60), "s; a CNI call is answered by then"),
     Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", _one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
     Variable("SERVICE_PREFIX", "service_prefixes", _prefixes, "ranges of the cluster's service addresses, comma list"),

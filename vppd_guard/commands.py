@@ -13,8 +13,8 @@ from bus.log import Log
 from bus.peer import Peer
 from schemas.config import NodeConfig
 from vppd_guard import explain, linux, lock, preflight, takeover, undo, undoing, vpp
-from vppd_guard.findings import FAILED, Finding, failures, table, waive
 from vppd_guard.drivers.machine import Machine
+from vppd_guard.findings import FAILED, Finding, failures, table, waive
 from vppd_guard.history import History, now
 from vppd_guard.host_services.host import Host
 from vppd_guard.scene import Scene

@@ -260,3 +260,19 @@ def _put_routes(ip: Any, index: int, captured: Captured) -> None:
         if route.onlink:
             fields["flags"] = RTNH_F_ONLINK
         ip.route("replace", **fields)
+
+
+def exists_in(netns: str, name: str) -> bool:
+    """Is there a link of that name in the named namespace?"""
+    return bool(namespaces.inside(netns, lambda: _named(name)))
+
+
+def find_again(captured: Captured) -> bool:
+    """Is the captured link here, by its name or its MAC address?"""
+    with IPRoute() as ip:
+        return bool(ip.link_lookup(ifname=captured.name) or ip.link_lookup(IFLA_ADDRESS=captured.mac))
+
+
+def _named(name: str) -> list[int]:
+    with IPRoute() as ip:
+        return list(ip.link_lookup(ifname=name))

@@ -21,7 +21,9 @@ from vppd_guard.findings import FAILED, OK, WARNING, Finding, judged
 
 KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
 STATE_BYTES_MIN = 1 << 20
-CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21, "SYS_RAWIO": 17, "IPC_LOCK": 14, "SYS_RESOURCE": 24}
+CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21}
+RAISES_LIMITS = {"SYS_RESOURCE": 24}
+LOCKS_LITTLE = ("af_packet", "af_xdp", "none")  # drivers whose devices do not reach into VPP's memory by themselves
 CANNOT_MOVE = {
     "bond": "a bond cannot be moved to another network namespace: give VPP its members' switch port, or a VLAN of it",
     "bridge": "a bridge cannot be moved to another network namespace: give VPP one of its ports' devices",
@@ -57,23 +59,34 @@ def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]
     version = ".".join(map(str, kernel)) or "unknown"
     needed = ".".join(map(str, KERNEL_MIN))
     yield judged("kernel", "" if not kernel or kernel >= KERNEL_MIN else f"{version}: {needed} is needed", version)
-    missing = missing_capabilities(status)
+    missing = missing_capabilities(status, CAPABILITIES)
     yield judged("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
     tun = machine.path("/dev/net/tun").exists()
     yield judged("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
     vhost = machine.has_vhost_net()
     yield judged("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
-    limit = machine.locked_memory_max()
-    raisable = limit is None or not missing
-    yield judged("locked-memory", "" if raisable else f"at most {limit} bytes, and not to be raised", "unlimited")
     yield judged("state", state_problem(config.state / "guard"), str(config.state / "guard"))
 
 
-def missing_capabilities(status: str) -> list[str]:
-    """Those of CAPABILITIES that CapEff lacks (capabilities(7), proc(5))."""
+def missing_capabilities(status: str, wanted: Mapping[str, int]) -> list[str]:
+    """Those of `wanted` (name: bit) that CapEff lacks (capabilities(7), proc(5))."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
     effective = int(found[1], 16) if found else 0
-    return [name for name, bit in CAPABILITIES.items() if not effective >> bit & 1]
+    return [name for name, bit in wanted.items() if not effective >> bit & 1]
+
+
+def locked_memory(machine: Machine, status: str, drivers: Sequence[Driver]) -> Finding:
+    """What VPP may lock. Devices that are VPP's own write into memory that must stay where it is (VFIO, verbs)."""
+    limit = machine.locked_memory_max()
+    if limit is None or not missing_capabilities(status, RAISES_LIMITS):
+        return Finding("locked-memory", OK, "no limit")
+    text = f"VPP may lock {limit >> 10} kB, and CAP_SYS_RESOURCE, which raises that, is missing"
+    needing = sorted({each.name for each in drivers} - set(LOCKS_LITTLE))
+    return (
+        Finding("locked-memory", FAILED, f"{text}: {', '.join(needing)}")
+        if needing
+        else Finding("locked-memory", WARNING, text)
+    )
 
 
 def state_problem(directory: Path) -> str:
@@ -102,7 +115,9 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
     lacking = sorted(text for text in wanted if not there.get(size[text]))
     words = ", ".join(f"{free} free of {each >> 10} kB" for each, free in sorted(there.items())) or "none"
-    return judged("hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", words)
+    return judged(
+        "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", words
+    )
 
 
 def link(captured: Captured, spec: UplinkSpec) -> Finding:

@@ -1,21 +1,25 @@
-"""What the actions of the guard's states share: where things are, what has been taken, and hands to change Linux with."""
+"""What the actions of the guard's states share: where things are, what has been taken, hands to change Linux with."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from bus.log import Log
 from bus.peer import Peer
 from schemas.config import NodeConfig
+from vppd_guard import hooks
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.history import History, Line, now
+from vppd_guard.hooks import Point
+from vppd_guard.rendering import with_tokens
 from vppd_guard.steps import Step, run
 from vppd_guard.trial import Trials
 from vppd_guard.undo import UndoJournal
-from vppd_guard.uplinks import Uplink
+from vppd_guard.uplinks import Uplink, ordered
 from vppd_guard.vpp import VppProcess
 
 P = ParamSpec("P")
@@ -82,9 +86,16 @@ class Scene:
 
     async def hook(self, point: Point) -> None:
         """Runs the user's script for that moment, if there is one."""
-        script = self.config.hooks.get(point.value, "")
+        script = str(getattr(self.config, f"hook_{point.value.lower()}"))
         names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
-        await hooks.run(point, script, names, self.log, self.config.hook_wait_s, render=self.render)
+        await hooks.run(
+            point,
+            script,
+            names,
+            self.log,
+            self.config.hook_wait_s,
+            render=partial(with_tokens, config=self.config, names=names),
+        )
 
     def warn_once(self, text: str) -> None:
         """A warning that is worth one line of the log."""

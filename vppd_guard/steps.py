@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from pyroute2.netlink.exceptions import NetlinkError
+
 from vppd_guard.undo import Record, UndoJournal
 
 
@@ -51,7 +53,7 @@ def _run(step: Step, journal: UndoJournal) -> None:
         journal.note(record)
     try:
         step.do()
-    except OSError as error:
-        raise StepFailed(f"{step.what}: {error.strerror or error}") from error
+    except (OSError, NetlinkError) as error:
+        raise StepFailed(f"{step.what}: {getattr(error, 'strerror', None) or error}") from error
     if problem := step.holds():
         raise StepFailed(f"{step.what}: {problem}")

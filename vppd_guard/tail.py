@@ -1,4 +1,4 @@
-"""Edge: VPP's own output goes into the guard's log. VPP writes to a file, which outlives the guard, and is kept short."""
+"""Edge: VPP's output goes into the guard's log. VPP writes to a file, which outlives the guard and is kept short."""
 
 import asyncio
 import os

@@ -13,8 +13,8 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent, interface_key
 from schemas.statuses import Applied, Failed, Pending, Rejected
 from schemas.topics import INTENT, status_word
-from vppd_guard import linux, preflight, probe, undo, vpp
 from vppd_guard import captured as shape
+from vppd_guard import linux, preflight, probe, undo, vpp
 from vppd_guard.captured import Captured
 from vppd_guard.drivers import registry
 from vppd_guard.findings import FAILED, OK, Finding, failures, waive
@@ -22,9 +22,10 @@ from vppd_guard.hooks import Point
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import plan
 from vppd_guard.life import Event
+from vppd_guard.rendering import Rendered, render
 from vppd_guard.scene import Scene, Trouble
-from vppd_guard.startup_conf import BadTemplate, Rendered, render
-from vppd_guard.steps import Step
+from vppd_guard.startup_conf import BadTemplate
+from vppd_guard.steps import Step, StepFailed
 from vppd_guard.trial import NoTrial
 from vppd_guard.uplinks import Uplink, ordered, to_ask, uplink
 from vppd_guard.vpp import Launch
@@ -92,6 +93,7 @@ async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
     status = Path("/proc/self/status").read_text()
     found = await asyncio.to_thread(lambda: list(preflight.host(scene.config, scene.machine, status)))
     more, uplinks = await captured(scene)
+    found.append(preflight.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
     found += [*more, await _vpp_finding(scene, uplinks), await _answers(scene, uplinks)]
     return waive(found, scene.config.preflight_waive), uplinks
 
@@ -177,7 +179,7 @@ async def _try(scene: Scene, step: Step) -> None:
     """A step that the takeover can do without."""
     try:
         await scene.make(step)
-    except (Exception,) as error:
+    except (StepFailed, TimeoutError, OSError) as error:
         scene.log.warning("step failed", what=step.what, why=error)
 
 

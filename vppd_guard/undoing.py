@@ -11,6 +11,7 @@ from pathlib import Path
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import linux
+from vppd_guard.captured import Captured
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
@@ -48,7 +49,7 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
     return done
 
 
-def _restore(uplink: linux.Captured, done: Undone) -> None:
+def _restore(uplink: Captured, done: Undone) -> None:
     try:
         linux.restore(uplink)
     except linux.NoLink:

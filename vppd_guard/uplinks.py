@@ -1,4 +1,4 @@
-"""The uplinks that the configuration names: read from Linux, each with its driver, and what the guard must know of it."""
+"""The uplinks that the configuration names, each with its driver, and what others need to know of them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -50,14 +50,11 @@ def uplink(
         captured=captured,
         spec=spec,
         interface=driver.intent(captured, spec, config, machine),
-        rx_mode=spec.rxMode if spec.rxMode in RX_MODES else driver.rx_mode(spec),
+        rx_mode=driver.rx_mode(spec),
         mtu=min(size, driver.mtu_max) if driver.mtu_max else size,
         number=number,
     )
     return Uplink(target=target, driver=driver)
-
-
-RX_MODES = ("interrupt", "polling", "adaptive", "default")
 
 
 def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:

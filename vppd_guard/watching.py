@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from bus.peer import AskFailed
 from schemas.requests import VPP_SILENT, Ping
@@ -75,9 +76,9 @@ def _beside(scene: Scene, each: Uplink) -> bool | None:
     for version in (4, 6):
         gateway, source = shape.gateway(captured, version), _source(each, version)
         if gateway in each.answered and gateway and source:
-            ask = (captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
+            ask = partial(beside.answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
             try:
-                return namespaces.inside(scene.config.vpp_netns, lambda ask=ask: beside.answers(*ask))
+                return namespaces.inside(scene.config.vpp_netns, ask)
             except OSError:
                 return None
     return None

@@ -19,6 +19,7 @@ class AfPacketDriver:
     automatic = True
     messages: tuple[str, ...] = ("af_packet_create_v3",)
     plugins: tuple[str, ...] = ("af_packet_plugin.so",)
+    sees_wire = True
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

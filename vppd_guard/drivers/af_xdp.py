@@ -30,6 +30,7 @@ class AfXdpDriver:
     automatic = True
     messages: tuple[str, ...] = ("af_xdp_create_v3", "sw_interface_set_mac_address")
     plugins: tuple[str, ...] = ("af_xdp_plugin.so",)
+    sees_wire = False
     mtu_max = MTU_MAX
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -30,6 +30,7 @@ class AvfDriver:
     automatic = False
     messages: tuple[str, ...] = ("dev_attach", "dev_create_port_if")
     plugins: tuple[str, ...] = ()
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

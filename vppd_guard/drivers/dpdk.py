@@ -20,6 +20,7 @@ class DpdkDriver:
     automatic = False
     messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
     plugins: tuple[str, ...] = ("dpdk_plugin.so",)
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -16,7 +16,6 @@ class Driver(Protocol):
     name: str  # the configuration's `vppDriver`
     automatic: bool  # may `auto` choose it?
     messages: tuple[str, ...]  # VPP API messages without which it is of no use
-    mtu_max: int | None  # bytes, layer 3; None: as VPP can
     sees_wire: bool  # can Linux hear on the link what VPP hears?
     plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
     mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit

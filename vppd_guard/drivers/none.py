@@ -18,6 +18,7 @@ class NoDriver:
     automatic = False
     messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
     plugins: tuple[str, ...] = ()
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -26,6 +26,7 @@ class RdmaDriver:
     automatic = True
     messages: tuple[str, ...] = ("rdma_create_v4",)
     plugins: tuple[str, ...] = ("rdma_plugin.so",)
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -20,6 +20,7 @@ class VirtioDriver:
     automatic = True
     messages: tuple[str, ...] = ("virtio_pci_create_v2",)
     plugins: tuple[str, ...] = ()
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -23,6 +23,7 @@ class Vmxnet3Driver:
     automatic = True
     messages: tuple[str, ...] = ("vmxnet3_create",)
     plugins: tuple[str, ...] = ("vmxnet3_plugin.so",)
+    sees_wire = False
     mtu_max = 0
 
     def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:

@@ -1,5 +1,6 @@
 """What the guard writes: VPP's configuration, and the journal of what must be undone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from schemas.config import DEFAULT_STARTUP_CONF
 from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.startup_conf import BadTemplate, render_conf
-from vppd_guard.undo import LinkMoved, UndoJournal, UplinkCaptured, VppStarted, captured_in, vpp_in
+from vppd_guard.undo import LinkMoved, UndoJournal, UplinkCaptured, VppStarted, uplinks_in, vpp_in
 
 CAPTURED = Captured(name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
@@ -36,7 +37,7 @@ def test_the_journal_gives_back_what_was_noted(tmp_path: Path) -> None:
     for record in RECORDS:
         journal.note(record)
     assert UndoJournal(tmp_path / "guard").read() == RECORDS
-    assert captured_in(RECORDS) == CAPTURED
+    assert uplinks_in(RECORDS) == [UplinkCaptured(CAPTURED)]
     assert vpp_in(RECORDS) == VppStarted(17, 4711)
     journal.clear()
     assert journal.read() == []
@@ -49,6 +50,30 @@ def test_a_torn_last_record_is_a_change_that_was_never_made(tmp_path: Path, cut:
         journal.note(record)
     journal.path.write_bytes(journal.path.read_bytes()[:-cut])
     assert journal.read() == RECORDS[:2]
+
+
+def test_what_is_noted_after_a_torn_record_can_be_read(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.note(RECORDS[0])
+    with journal.path.open("ab") as handle:
+        handle.write(b"0badc0de {half a rec")
+    journal.mend()
+    journal.note(RECORDS[1])
+    assert journal.read() == RECORDS[:2]
+
+
+def test_a_record_for_which_there_is_no_room_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.note(RECORDS[0])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:10]))
+    with pytest.raises(OSError, match="no space"):
+        journal.note(RECORDS[1])
+    monkeypatch.undo()
+    journal.note(RECORDS[2])
+    assert journal.read() == [RECORDS[0], RECORDS[2]]
 
 
 def test_a_damaged_record_ends_the_reading(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_a_restore_that_fails_is_tried_again_after_growing_waits() -> None:
         waits.append(retry_s(life))
         life = step(life, Event.DONE, 0.0)
         assert life.state is State.RESTORING
-    assert waits == sorted(waits) and waits[0] > 0
+    assert waits == sorted(waits)
+    assert waits[0] > 0
     assert step(life, Event.VPP_ENDED, 0.0) == life
     assert life.failures == 0, "it is not VPP that fails"
     assert walk(life, Event.DONE).retries == 0

@@ -45,13 +45,21 @@ def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
 
 
 def test_a_container_without_its_capabilities_is_told_which() -> None:
-    assert preflight.missing_capabilities("CapEff:\t000001ffffffffff\n") == []
-    assert preflight.missing_capabilities("CapEff:\t0000000000003000\n") == [
-        "SYS_ADMIN",
-        "SYS_RAWIO",
-        "IPC_LOCK",
-        "SYS_RESOURCE",
-    ]
+    wanted = preflight.CAPABILITIES
+    assert preflight.missing_capabilities("CapEff:\t000001ffffffffff\n", wanted) == []
+    assert preflight.missing_capabilities("CapEff:\t0000000000003000\n", wanted) == ["SYS_ADMIN"]
+    assert preflight.missing_capabilities("", wanted) == list(wanted)
+
+
+def test_memory_that_cannot_be_locked_matters_to_devices_that_are_vpps_own(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/limits").write_text("Max locked memory         8388608    8388608    bytes\n")
+    found = {
+        name: preflight.locked_memory(Machine(tmp_path), "CapEff: 0\n", [driver_named(name)]).state
+        for name in ("af_packet", "virtio", "dpdk")
+    }
+    assert found == {"af_packet": WARNING, "virtio": FAILED, "dpdk": FAILED}
+    assert preflight.locked_memory(Machine(tmp_path), "CapEff: ffffffffff\n", [driver_named("dpdk")]).state == OK
 
 
 def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from schemas.intents import (
     AdminUp,
     AfPacket,
     CnatFeature,
+    InterfaceTable,
     Neighbour,
     Path,
     Route,
@@ -15,9 +16,8 @@ from schemas.intents import (
 )
 from vppd_guard import captured as shape
 from vppd_guard.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
-from vppd_guard.wanted import intents, through_vpp
+from vppd_guard.wanted import Target, intents, through_vpp
 
-UPLINK = UplinkSpec(interfaceName="eth0")
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"
 CAPTURED = Captured(
@@ -38,8 +38,16 @@ CAPTURED = Captured(
 )
 
 
+def target(captured: Captured = CAPTURED, number: int = 0, network: str = "") -> Target:
+    made = AfPacket(
+        name=f"uplink/{captured.name}", host_interface=captured.name, mac=captured.mac, tag=f"main-{captured.name}"
+    )
+    spec = UplinkSpec(interfaceName=captured.name, physicalNetworkName=network)
+    return Target(captured=captured, spec=spec, interface=made, rx_mode="interrupt", mtu=1500, number=number)
+
+
 def wanted(captured: Captured = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
-    return set(intents(captured, UPLINK, config, tap_up=tap_up).values())
+    return set(intents([target(captured)], config, taps_up=tap_up).values())
 
 
 def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
@@ -67,7 +75,60 @@ def test_the_tap_comes_up_last() -> None:
 
 
 def test_the_same_capture_gives_the_same_intents() -> None:
-    assert intents(CAPTURED, UPLINK, CONFIG, tap_up=True) == intents(CAPTURED, UPLINK, CONFIG, tap_up=True)
+    assert intents([target()], CONFIG, taps_up=True) == intents([target()], CONFIG, taps_up=True)
+
+
+SECOND = Captured(
+    name="eth1",
+    mac="02:90:00:00:00:02",
+    mtu=9000,
+    addresses=(LinuxAddress(address="203.0.113.7/24"),),
+    routes=(
+        LinuxRoute(prefix="0.0.0.0/0", gateway="203.0.113.1", metric=100),
+        LinuxRoute(prefix="10.0.0.0/8", gateway="203.0.113.1"),
+    ),
+)
+
+
+def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() -> None:
+    found = set(intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
+    taps = {i.name: i.mac for i in found if isinstance(i, Tap)}
+    assert taps == {"host/eth0": "02:ca:11:c0:fd:00", "host/eth1": "02:ca:11:c0:fd:01"}
+    assert {i.interface for i in found if isinstance(i, AdminUp)} == {
+        "uplink/eth0",
+        "uplink/eth1",
+        "host/eth0",
+        "host/eth1",
+    }
+    routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
+    assert routes["default", "0.0.0.0/0"] == (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)
+    assert routes["default", "10.0.0.0/8"] == (Path(next_hop="203.0.113.1", interface="uplink/eth1"),)
+    assert routes["punt", "203.0.113.0/24"] == (Path(next_hop="203.0.113.7", interface="host/eth1"),)
+
+
+def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
+    found = set(intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
+    routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
+    assert routes["physical-net-storage", "0.0.0.0/0"] == (Path(next_hop="203.0.113.1", interface="uplink/eth1"),)
+    assert routes["default", "0.0.0.0/0"] == (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)
+    assert routes["pods-storage", "0.0.0.0/0"] == (Path(table="physical-net-storage"),)
+    assert routes["host-tap-eth1", "0.0.0.0/0"] == (Path(table="physical-net-storage"),)
+    assert InterfaceTable("uplink/eth1", 4, "physical-net-storage") in found
+    assert not any(isinstance(i, InterfaceTable) and i.interface == "uplink/eth0" for i in found)
+
+
+def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> None:
+    both = Captured(
+        name="eth0",
+        mac=CAPTURED.mac,
+        mtu=1500,
+        addresses=CAPTURED.addresses,
+        routes=(
+            LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.9", metric=200),
+            LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1", metric=100),
+        ),
+    )
+    assert Route("default", "0.0.0.0/0", (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)) in wanted(both)
 
 
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:

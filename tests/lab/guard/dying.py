@@ -1,0 +1,76 @@
+"""A guard that dies, or kills VPP, or both, at one point of its life: `python dying.py`, told by its environment.
+
+DIE_LOG gets a line for each point that is passed; at the one that DIE_AT names, DIE_WHO (guard | vpp | both) is killed
+with SIGKILL, once. The points are the entries into each state, and around each change of Linux: its undo record is
+on disk, it is made.
+"""
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from vppd_guard import __main__ as program
+from vppd_guard import guard as loop
+from vppd_guard import scene, undo, vpp
+
+LOG, AT, WHO = Path(os.environ["DIE_LOG"]), os.environ.get("DIE_AT", ""), os.environ.get("DIE_WHO", "guard")
+CONF = Path(os.environ["VPPD_RUN"]) / "vpp" / "startup.conf"
+
+
+def passed(point: str) -> None:
+    """Notes a point, and kills if it is the one."""
+    with LOG.open("a") as log:
+        log.write(point + "\n")
+    if point != AT or (LOG.parent / "died").exists():
+        return
+    (LOG.parent / "died").touch()
+    if WHO in ("vpp", "both"):
+        for pid in _vpps():
+            os.kill(pid, signal.SIGKILL)
+    if WHO in ("guard", "both"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _vpps() -> list[int]:
+    mark = str(CONF).encode()
+    entries = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [int(entry.name) for entry in entries if mark in (entry / "cmdline").read_bytes()]
+
+
+_enter, _note, _make, _start = loop.Guard._enter, undo.UndoJournal.note, scene.Scene.make, vpp.start
+
+
+def enter(self: Any, life: Any, event: Any) -> None:
+    _enter(self, life, event)
+    passed(f"in {life.state.value}")
+
+
+def note(self: Any, record: Any) -> None:
+    _note(self, record)
+    passed(f"noted {type(record).__name__}")
+
+
+async def make(self: Any, step: Any) -> None:
+    def do() -> None:
+        step.do()
+        passed(f"did {step.what.split(' the namespace')[0]}")
+
+    await _make(self, dataclasses.replace(step, do=do))
+
+
+def start(*arguments: Any) -> Any:
+    process = _start(*arguments)
+    if arguments[0].conf == CONF:
+        passed("started VPP")
+    return process
+
+
+loop.Guard._enter = enter
+undo.UndoJournal.note = note
+scene.Scene.make = make
+vpp.start = start
+
+if __name__ == "__main__":
+    program.main()
