@@ -50,6 +50,13 @@ MESSAGES = (
     "proxy_arp_add_del",
     "proxy_arp_intfc_enable_disable",
     "feature_cnat_enable_disable",
+    "feature_gso_enable_disable",
+    "feature_is_enabled",
+    "ip6nd_proxy_enable_disable",
+    "ip_table_allocate",
+    "sw_interface_get_table",
+    "sw_interface_ip6nd_ra_config",
+    "sw_interface_set_rx_mode",
 )
 
 
