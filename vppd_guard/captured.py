@@ -1,38 +1,109 @@
 """The uplink as Linux had it, and what follows from that. Pure.
 
-Sources: spec of the guard, sections 3 (what is kept, views) and 8 (fake next hop).
+Sources: spec of the guard, sections 3 (what is kept, views) and 8 (fake next hop). Numbers are those of the kernel's
+headers: linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h. A field that the journal of an older guard lacks has
+its default, which means "not known": restoring leaves such a thing alone.
 """
 
 from ipaddress import ip_address, ip_interface, ip_network
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 LIFETIME_FOREVER = 0xFFFFFFFF
+MAIN_TABLE = 254
+PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
+TYPE_UNICAST = 1
 Version = int
+Raw = tuple[tuple[int, bytes], ...]  # netlink attributes that are kept as they are: type, payload
+
+
+class Moment(Struct, frozen=True):
+    """When something was seen."""
+
+    boottime_s: float  # CLOCK_BOOTTIME: goes on while the machine sleeps
+    wall_s: float  # seconds since 1970: for use after a reboot
+    boot: str  # the kernel's id of this boot
+
+    def until(self, later: "Moment") -> float:
+        """Seconds from here to there, not below 0."""
+        if self.boot == later.boot:
+            return max(0.0, later.boottime_s - self.boottime_s)
+        return max(0.0, later.wall_s - self.wall_s)
 
 
 class LinuxAddress(Struct, frozen=True, omit_defaults=True):
     """An address of a link, as netlink shows it."""
 
-    address: str  # interface address, "192.0.2.7/24"
+    address: str  # interface address, "192.0.2.7/24"; with a peer the length is that of the peer's prefix
     scope: int = 0
-    flags: int = 0
+    flags: int = 0  # IFA_F_...
     broadcast: str | None = None
-    label: str | None = None
-    valid_s: int = LIFETIME_FOREVER
+    label: str | None = None  # IPv4 only
+    valid_s: int = LIFETIME_FOREVER  # left when it was captured
     preferred_s: int = LIFETIME_FOREVER
+    peer: str | None = None
+    metric: int | None = None  # of the route that the kernel makes from it
+    protocol: int | None = None  # IFA_PROTO: who made it
+
+
+class LinuxHop(Struct, frozen=True, omit_defaults=True):
+    """One next hop of several."""
+
+    gateway: str | None = None
+    link: str = ""  # "": the captured link; else the name of another one
+    weight: int = 1
+    onlink: bool = False
+    other: Raw = ()
 
 
 class LinuxRoute(Struct, frozen=True, omit_defaults=True):
-    """A route of the main table out of a link. `prefix` is a default route too."""
+    """A route out of a link. `prefix` is a default route too. The gateway may be of the other family (RTA_VIA)."""
 
     prefix: str
     gateway: str | None = None
-    source: str | None = None
+    source: str | None = None  # preferred source address
     metric: int | None = None
     scope: int = 0
     protocol: int = 3  # RTPROT_BOOT
     onlink: bool = False
+    table: int = MAIN_TABLE
+    type: int = TYPE_UNICAST
+    tos: int = 0
+    from_prefix: str | None = None  # IPv6: only for packets from there
+    hops: tuple[LinuxHop, ...] = ()  # if there are several; not all need be on this link
+    nexthop: int | None = None  # a next hop object; gateway and hops then only tell what it was
+    metrics: Raw = ()  # RTAX_...: mtu, advmss, lock...
+    preference: int | None = None  # IPv6: RFC 4191
+    expires_s: float | None = None  # left when it was captured
+    other: Raw = ()  # realm, encapsulation...
+
+
+class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
+    """A next hop object of the link (`ip nexthop`), or a group of which one is a member."""
+
+    id: int
+    header: bytes
+    attributes: Raw  # without the link
+    group: bool = False
+
+
+class LinuxRule(Struct, frozen=True, omit_defaults=True):
+    """A policy rule that names the link."""
+
+    family: int
+    priority: int
+    header: bytes
+    attributes: Raw
+
+
+class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
+    """A neighbour that somebody has set: permanent, or proxied."""
+
+    address: str
+    mac: str = ""
+    flags: int = 0  # NTF_...
+    protocol: int | None = None
 
 
 class Captured(Struct, frozen=True, omit_defaults=True):
@@ -47,9 +118,25 @@ class Captured(Struct, frozen=True, omit_defaults=True):
     master: str = ""  # the bridge or bond that it is a port of
     pci: str = ""  # PCI address of the device, "0000:00:05.0"; "": none
     driver: str = ""  # its kernel driver, "virtio-pci"
-    addresses: tuple[LinuxAddress, ...] = ()
-    routes: tuple[LinuxRoute, ...] = ()
+    addresses: tuple[LinuxAddress, ...] = ()  # in the order of the kernel's list, which decides what is secondary
+    routes: tuple[LinuxRoute, ...] = ()  # of all tables
     gateway_answers: bool = False  # did the gateway answer a ping before?
+    taken: Moment | None = None  # when this was read
+    parent: str = ""  # the link below, of a VLAN or macvlan
+    permanent_mac: str = ""  # "": the device has none
+    altnames: tuple[str, ...] = ()
+    alias: str = ""
+    flags: int | None = None  # IFF_ALLMULTI, IFF_MULTICAST and IFF_NOARP, of the flags of the link
+    limits: tuple[tuple[str, int], ...] = ()  # txqlen (packets), group, gso_max_size (bytes)... as `ip -d link` says
+    addr_gen_mode: int | None = None  # how the kernel makes the IPv6 link-local address
+    token: str = ""  # IPv6 token, "::7"; "": none
+    sysctls: tuple[tuple[str, str], ...] = ()  # "ipv6/conf/accept_ra" -> value
+    rules: tuple[LinuxRule, ...] = ()
+    neighbours: tuple[LinuxNeighbour, ...] = ()
+    nexthops: tuple[LinuxNexthop, ...] = ()
+    channels: tuple[tuple[str, int], ...] = ()  # ethtool -l
+    rings: tuple[tuple[str, int], ...] = ()  # ethtool -g
+    features: tuple[tuple[str, bool], ...] = ()  # ethtool -k: those that can be changed, as they were asked for
 
 
 class CannotCapture(Exception):
@@ -97,14 +184,32 @@ def link_local(captured: Captured) -> str | None:
 
 
 def routes(captured: Captured) -> list[LinuxRoute]:
-    """Routes but those to IPv6 link-local prefixes: on-link first, longest prefix first, default last."""
-    kept = [r for r in captured.routes if not ip_network(r.prefix).is_link_local or ip_network(r.prefix).version == 4]
+    """The unicast routes of the main table that were not made from addresses, but those to IPv6 link-local prefixes:
+    on-link first, longest prefix first, default last. Of several next hops the heaviest one on this link. Those whose
+    gateway is of the other family are left out: the writer's routes have next hops of the prefix's family."""
+    single = [_one_hop(route) for route in captured.routes if _is_for_vpp(route)]
+    kept = [r for r in single if r.gateway is None or (":" in r.gateway) == (":" in r.prefix)]
     return sorted(kept, key=lambda r: (r.gateway is not None, -ip_network(r.prefix).prefixlen, r.prefix))
+
+
+def _is_for_vpp(route: LinuxRoute) -> bool:
+    network = ip_network(route.prefix)
+    ours = not route.hops or any(not hop.link for hop in route.hops)
+    plain = route.type == TYPE_UNICAST and route.table == MAIN_TABLE and not route.tos and route.from_prefix is None
+    made_by_kernel = route.protocol == PROTOCOL_KERNEL and route.gateway is None and not route.hops
+    return ours and plain and not made_by_kernel and not (network.version == 6 and network.is_link_local)
+
+
+def _one_hop(route: LinuxRoute) -> LinuxRoute:
+    if not route.hops:
+        return route
+    best = max((hop for hop in route.hops if not hop.link), key=lambda hop: hop.weight)
+    return replace(route, gateway=best.gateway, onlink=best.onlink, hops=())
 
 
 def gateway(captured: Captured, version: Version) -> str | None:
     """The gateway of the default route of that family."""
-    found = [r for r in captured.routes if r.gateway and ip_network(r.prefix).prefixlen == 0]
+    found = [r for r in routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
     matching = [r for r in found if ip_network(r.prefix).version == version]
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
@@ -112,7 +217,7 @@ def gateway(captured: Captured, version: Version) -> str | None:
 def next_hop(captured: Captured, version: Version) -> str | None:
     """An address that the host can use as the way into VPP: the gateway, else one inside a prefix of ours."""
     known = gateway(captured, version)
-    if known and not ip_address(known).is_link_local:
+    if known and ip_address(known).version == version and not ip_address(known).is_link_local:
         return known
     for address in addresses(captured):
         interface = ip_interface(address)

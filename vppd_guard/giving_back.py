@@ -55,7 +55,7 @@ async def await_return(scene: Scene, _: Life) -> Event:
     """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
     while True:
         uplinks = [record.uplink for record in undo.uplinks_in(scene.journal.read())]
-        found = [await asyncio.to_thread(linux.find_again, uplink) for uplink in uplinks]
+        found = [await asyncio.to_thread(linux.is_here, uplink) for uplink in uplinks]
         if all(found):
             return Event.DONE
         await asyncio.sleep(LOOK_EVERY_S)

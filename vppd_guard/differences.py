@@ -1,0 +1,181 @@
+"""What of a link is not as it was, in words. Pure: the guard uses it to check the effect of a restore.
+
+Only what is missing or altered counts. What others have added meanwhile is theirs, but for link-local addresses and
+prefix routes that the kernel makes by itself although they had been removed.
+"""
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_interface
+
+from msgspec.structs import asdict, replace
+
+from vppd_guard.aging import aged
+from vppd_guard.captured import (
+    LIFETIME_FOREVER,
+    PROTOCOL_KERNEL,
+    Captured,
+    LinuxAddress,
+    LinuxNeighbour,
+    LinuxNexthop,
+    LinuxRoute,
+    LinuxRule,
+    is_link_local,
+)
+
+LIFETIME_TOLERANCE_S = 3.0
+IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address
+METRIC_DEFAULT_V6 = 1024  # IP6_RT_PRIO_USER
+PLAIN = ("name", "mac", "mtu", "up", "promiscuity", "kind", "master", "pci", "driver", "parent")
+# Only if the capture tells them: a journal of an older guard does not.
+IF_KNOWN = ("permanent_mac", "alias", "token", "flags", "addr_gen_mode")
+TABLES = ("limits", "sysctls", "channels", "rings", "features")
+
+
+def differences(before: Captured, after: Captured) -> list[str]:
+    """What of `before` is not so in `after`, one line each; empty: all of it is."""
+    if after.taken is not None:
+        before = aged(before, after.taken)
+    known = before.taken is not None
+    found = [*_fields(before, after, PLAIN if known else ("name", "mac", "mtu", "up", "promiscuity"))]
+    if known:
+        found += _fields(before, after, IF_KNOWN)
+    for table in TABLES:
+        found += _entries(table, dict(getattr(before, table)), dict(getattr(after, table)))
+    found += [f"altname {name}: is not there" for name in before.altnames if name not in after.altnames]
+    found += _addresses(before, after, known)
+    found += _routes(before, after, known)
+    for what, was, is_ in (
+        ("neighbour", before.neighbours, after.neighbours),
+        ("rule", before.rules, after.rules),
+        ("next hop", before.nexthops, after.nexthops),
+    ):
+        found += [f"{what} {_name(one)}: is not there as it was" for one in was if one not in is_]
+    return found
+
+
+def _name(one: LinuxNeighbour | LinuxRule | LinuxNexthop) -> str:
+    match one:
+        case LinuxNeighbour(address=address):
+            return address
+        case LinuxRule(priority=priority):
+            return str(priority)
+        case LinuxNexthop(id=number):
+            return str(number)
+
+
+def _fields(before: Captured, after: Captured, names: Iterable[str]) -> list[str]:
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return [f"{name}: was {_word(was)}, is {_word(is_)}" for name, was, is_ in pairs if was != is_]
+
+
+def _entries(table: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    changed = (name for name, value in before.items() if after.get(name) != value)
+    return [f"{table} {name}: was {_word(before[name])}, is {_word(after.get(name))}" for name in changed]
+
+
+def _word(value: object) -> object:
+    return "none" if value in ("", None) else value
+
+
+def _addresses(before: Captured, after: Captured, known: bool) -> list[str]:
+    present = {(a.address, a.peer): a for a in after.addresses}
+    wanted = {(a.address, a.peer): a for a in before.addresses}
+    found: list[str] = []
+    for key, address in wanted.items():
+        if key not in present:
+            # It may have ended in the very second of the restore.
+            if address.valid_s > LIFETIME_TOLERANCE_S:
+                found.append(f"address {address.address}: is not there")
+        else:
+            found += _altered(f"address {address.address}", _of_address(address), _of_address(present[key]))
+            found += _lifetimes(address, present[key])
+    for version in (4, 6):
+        order_was = [key for key in wanted if key in present and ip_interface(key[0]).version == version]
+        order_is = [key for key in present if key in wanted and ip_interface(key[0]).version == version]
+        if order_was != order_is:
+            found.append(f"addresses: were in the order {_listed(order_was)}, are in {_listed(order_is)}")
+    made = [a for a in after.addresses if is_link_local(a.address) and (a.address, a.peer) not in wanted]
+    return found + [f"address {a.address}: was not there" for a in made if known]
+
+
+def _listed(keys: Iterable[tuple[str, str | None]]) -> str:
+    return ", ".join(address for address, _ in keys)
+
+
+def _of_address(address: LinuxAddress) -> dict[str, object]:
+    return asdict(replace(address, valid_s=0, preferred_s=0, flags=address.flags & ~IFA_F_PROGRESS))
+
+
+def _altered(what: str, was: Mapping[str, object], is_: Mapping[str, object]) -> list[str]:
+    return [f"{what}: {k} was {_word(was[k])}, is {_word(is_[k])}" for k in was if was[k] != is_[k]]
+
+
+def _lifetimes(was: LinuxAddress, is_: LinuxAddress) -> list[str]:
+    pairs = (("valid_s", was.valid_s, is_.valid_s), ("preferred_s", was.preferred_s, is_.preferred_s))
+    return [f"address {was.address}: {name} was {a}, is {b}" for name, a, b in pairs if not _near(a, b)]
+
+
+def _near(one: float, other: float) -> bool:
+    if LIFETIME_FOREVER in (one, other):
+        return one == other
+    return abs(one - other) <= LIFETIME_TOLERANCE_S
+
+
+def _routes(before: Captured, after: Captured, known: bool) -> list[str]:
+    present = {settled(route): route for route in after.routes}
+    found = []
+    for route in before.routes:
+        is_ = present.get(settled(route))
+        if is_ is None:
+            found.append(f"route {words(route)}: is not there as it was")
+        elif not near(is_, route):
+            found.append(f"route {words(route)}: expires_s was {_word(route.expires_s)}, is {_word(is_.expires_s)}")
+    if known:
+        removed = made_again(after.routes, before.routes, before.addresses)
+        found += [f"route {words(route)}: was not there" for route in removed]
+    return found
+
+
+def words(route: LinuxRoute) -> str:
+    """The route's prefix and, if it is not the main one, its table."""
+    return route.prefix if route.table == 254 else f"{route.prefix} table {route.table}"
+
+
+def same(present: LinuxRoute, wanted: LinuxRoute) -> bool:
+    """Is what is there what is wanted, but for the seconds that have passed?"""
+    return settled(present) == settled(wanted) and near(present, wanted)
+
+
+def near(present: LinuxRoute, wanted: LinuxRoute) -> bool:
+    """Do both expire at about the same time, or never? What the kernel makes of an address lives as long as that."""
+    if wanted.protocol == PROTOCOL_KERNEL:
+        return True
+    if present.expires_s is None or wanted.expires_s is None:
+        return present.expires_s == wanted.expires_s
+    return abs(present.expires_s - wanted.expires_s) <= LIFETIME_TOLERANCE_S
+
+
+def settled(route: LinuxRoute) -> LinuxRoute:
+    """The route without what changes by itself or is derived: the time left, and the hops of a next hop object."""
+    if route.nexthop is not None:
+        route = replace(route, gateway=None, hops=(), onlink=False, scope=0, other=())
+    if ":" in route.prefix:
+        # The kernel fills in what was not said (a journal of an older guard does not say it).
+        metric = METRIC_DEFAULT_V6 if route.metric is None else route.metric
+        route = replace(route, metric=metric, preference=route.preference or None, scope=0)
+    return replace(route, expires_s=None)
+
+
+def made_again(
+    present: Iterable[LinuxRoute], wanted: Iterable[LinuxRoute], addresses: Iterable[LinuxAddress]
+) -> list[LinuxRoute]:
+    """Routes that the kernel made from these addresses, but that were not there: they had been removed by hand."""
+    texts = [text for address in addresses for text in (address.address, _peer_prefix(address)) if text]
+    prefixes = {str(ip_interface(text).network) for text in texts}
+    known = {settled(route) for route in wanted}
+    made = (r for r in present if r.protocol == PROTOCOL_KERNEL and r.prefix in prefixes and not r.hops)
+    return [route for route in made if settled(route) not in known]
+
+
+def _peer_prefix(address: LinuxAddress) -> str:
+    return f"{address.peer}/{address.address.partition('/')[2]}" if address.peer else ""

@@ -1,0 +1,84 @@
+"""Netlink attributes and addresses as bytes. Pure.
+
+Source: linux/netlink.h, linux/rtnetlink.h. An attribute is its length and type (16 bits each, host order), then the
+payload, padded to 4 bytes.
+"""
+
+import struct
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+TYPE_MASK = 0x3FFF  # the two bits above say "nested" and "network byte order"
+NESTED = 0x8000
+AF_INET, AF_INET6 = 2, 10
+_HEAD = struct.Struct("=HH")
+
+Attributes = dict[int, bytes]
+
+
+def parse(data: bytes) -> Attributes:
+    """Type -> payload; of attributes that occur twice the last."""
+    return dict(parse_all(data))
+
+
+def parse_all(data: bytes) -> list[tuple[int, bytes]]:
+    """Types and payloads in their order."""
+    found, at = [], 0
+    while at + 4 <= len(data):
+        length, kind = _HEAD.unpack_from(data, at)
+        if length < 4:
+            break
+        found.append((kind & TYPE_MASK, data[at + 4 : at + length]))
+        at += (length + 3) & ~3
+    return found
+
+
+def pack(kind: int, payload: bytes) -> bytes:
+    """One attribute."""
+    return _HEAD.pack(len(payload) + 4, kind) + payload + bytes(-len(payload) % 4)
+
+
+def pack_all(pairs: Iterable[tuple[int, bytes]]) -> bytes:
+    """Attributes one after the other."""
+    return b"".join(pack(kind, payload) for kind, payload in pairs)
+
+
+def u32(value: int) -> bytes:
+    return struct.pack("=I", value)
+
+
+def number(payload: bytes) -> int:
+    """An unsigned or index payload of any width, in host order."""
+    return int.from_bytes(payload, "little" if struct.pack("=H", 1)[0] else "big")
+
+
+def text(payload: bytes) -> str:
+    """A string payload, with or without its final zero byte."""
+    return payload.rstrip(b"\0").decode(errors="surrogateescape")
+
+
+def string(value: str) -> bytes:
+    return value.encode(errors="surrogateescape") + b"\0"
+
+
+def mac(payload: bytes) -> str:
+    """ "02:90:00:00:00:01"."""
+    return payload.hex(":")
+
+
+def mac_bytes(value: str) -> bytes:
+    return bytes.fromhex(value.replace(":", ""))
+
+
+def ip_text(payload: bytes) -> str:
+    """An IPv4 or IPv6 address, by its length."""
+    return str(ip_address(payload))
+
+
+def ip_bytes(value: str) -> bytes:
+    return ip_address(value).packed
+
+
+def family_of(value: str) -> int:
+    """The address family of an address or prefix as text."""
+    return AF_INET6 if ":" in value else AF_INET

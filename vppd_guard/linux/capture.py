@@ -1,0 +1,72 @@
+"""Reads a link as it is."""
+
+import re
+from pathlib import Path
+
+from vppd_guard.captured import Captured
+from vppd_guard.linux import addresses, clock, ethtool, links, neighbours, nexthops, routes, rules, settings, sysctl
+from vppd_guard.linux.attributes import number
+from vppd_guard.linux.links import Link
+from vppd_guard.linux.netlink import Netlink
+
+SYSFS = Path("/sys/class/net")
+DEVICES = Path("/sys/bus/pci/devices")
+PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+def capture(name: str) -> Captured:
+    """The link as it is. Raises NoLink, OSError."""
+    with Netlink() as netlink:
+        link = links.link(netlink, name)
+        names = {one.index: one.name for one in links.links(netlink)}
+        pci = _pci(link)
+        return Captured(
+            name=link.name,
+            mac=link.mac,
+            mtu=number(link.attributes[links.IFLA_MTU]),
+            up=bool(link.flags & links.IFF_UP),
+            promiscuity=1 if link.flags & links.IFF_PROMISC else 0,
+            kind=link.kind,
+            master=names.get(link.master, ""),
+            pci=pci,
+            driver=_driver(pci),
+            addresses=tuple(addresses.read(netlink, link.index)),
+            routes=tuple(routes.read(netlink, link.index)),
+            taken=clock.now(),
+            parent=names.get(link.parent, "") if link.parent != link.index else "",
+            permanent_mac=link.permanent_mac,
+            altnames=link.altnames,
+            alias=settings.alias(link),
+            flags=link.flags & settings.FLAGS,
+            limits=settings.limits(link),
+            addr_gen_mode=settings.addr_gen_mode(link),
+            token=settings.token(link),
+            sysctls=tuple(sysctl.read(link.name)),
+            rules=tuple(rules.read(netlink, link.name)),
+            neighbours=tuple(neighbours.read(netlink, link.index)),
+            nexthops=tuple(nexthops.read(netlink, link.index)),
+            channels=ethtool.channels(link.name),
+            rings=ethtool.rings(link.name),
+            features=ethtool.features(link.name),
+        )
+
+
+def _pci(link: Link) -> str:
+    """The PCI address of the device below, by sysfs; "" if it has none.
+
+    sysfs shows the namespace that it was mounted in: a link of that name there may be another one.
+    """
+    place = SYSFS / link.name
+    try:
+        shown = (place / "ifindex").read_text().strip(), (place / "address").read_text().strip()
+        if shown != (str(link.index), link.mac):
+            return ""
+        found = PCI.findall(str((place / "device").resolve(strict=True)))
+    except OSError:
+        return ""
+    return found[-1] if found else ""
+
+
+def _driver(pci: str) -> str:
+    driver = DEVICES / pci / "driver"
+    return driver.resolve().name if pci and driver.exists() else ""

@@ -1,0 +1,17 @@
+"""Edge: the time, as a capture notes it."""
+
+import time
+from pathlib import Path
+
+from vppd_guard.captured import Moment
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def now() -> Moment:
+    """This moment."""
+    return Moment(
+        boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
+        wall_s=time.time(),
+        boot=BOOT_ID.read_text().strip(),
+    )

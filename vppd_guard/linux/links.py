@@ -1,0 +1,152 @@
+"""Links as netlink shows them, and which of them is the one that was captured.
+
+Source: linux/if_link.h. Finding is pure; reading is the edge.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vppd_guard.captured import Captured
+from vppd_guard.linux.attributes import (
+    AF_INET6,
+    NESTED,
+    Attributes,
+    mac,
+    number,
+    pack,
+    parse,
+    parse_all,
+    string,
+    text,
+    u32,
+)
+from vppd_guard.linux.netlink import Netlink, Request
+
+RTM_NEWLINK, RTM_GETLINK = 16, 18
+RTM_NEWLINKPROP = 108
+IFF_UP, IFF_PROMISC = 0x1, 0x100
+IFF_NOARP, IFF_ALLMULTI, IFF_MULTICAST = 0x80, 0x200, 0x1000
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
+IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD = 10, 18, 20, 26, 28
+IFLA_PROP_LIST, IFLA_ALT_IFNAME, IFLA_PERM_ADDRESS = 52, 53, 54
+IFLA_LINK_NETNSID, IFLA_INFO_KIND = 37, 1
+IFLA_INET6_FLAGS, IFLA_INET6_TOKEN, IFLA_INET6_ADDR_GEN_MODE = 1, 7, 8
+ADDR_GEN_MODE_NONE = 1
+HEAD = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
+
+
+class NoLink(Exception):
+    """There is no link of that name; the text names it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of this namespace."""
+
+    index: int
+    flags: int  # IFF_...
+    attributes: Attributes
+
+    @property
+    def name(self) -> str:
+        return text(self.attributes[IFLA_IFNAME])
+
+    @property
+    def mac(self) -> str:
+        return mac(self.attributes.get(IFLA_ADDRESS, b""))
+
+    @property
+    def permanent_mac(self) -> str:
+        """ "" if the device has none."""
+        address = self.attributes.get(IFLA_PERM_ADDRESS, b"")
+        return mac(address) if any(address) else ""
+
+    @property
+    def kind(self) -> str:
+        """ "" for a device of its own."""
+        return text(parse(self.attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b""))
+
+    @property
+    def master(self) -> int:
+        """Index of the bridge or bond; 0: none."""
+        return number(self.attributes.get(IFLA_MASTER, b""))
+
+    @property
+    def parent(self) -> int:
+        """Index of the link below, if that is in this namespace; else 0."""
+        return 0 if IFLA_LINK_NETNSID in self.attributes else number(self.attributes.get(IFLA_LINK, b""))
+
+    @property
+    def altnames(self) -> tuple[str, ...]:
+        listed = parse_all(self.attributes.get(IFLA_PROP_LIST, b""))
+        return tuple(text(payload) for kind, payload in listed if kind == IFLA_ALT_IFNAME)
+
+    @property
+    def ipv6(self) -> Attributes:
+        """IFLA_INET6_...; empty while IPv6 is off."""
+        return parse(parse(self.attributes.get(IFLA_AF_SPEC, b"")).get(AF_INET6, b""))
+
+
+def links(netlink: Netlink) -> list[Link]:
+    """All links of the namespace."""
+    return [_link(body) for body in netlink.dump(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
+
+
+def link(netlink: Netlink, name: str) -> Link:
+    """The link of that name. Raises NoLink."""
+    try:
+        found = _link(netlink.ask(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, string(name))))
+    except OSError as error:
+        raise NoLink(f"{name}: no such link") from error
+    return found
+
+
+def link_at(netlink: Netlink, index: int) -> Link:
+    """The link of that index. Raises OSError."""
+    return _link(netlink.ask(RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
+
+
+def _link(body: bytes) -> Link:
+    _, _, index, flags, _ = HEAD.unpack_from(body)
+    return Link(index, flags, parse(body[HEAD.size :]))
+
+
+def change(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> Request:
+    """Sets attributes, and those flags that are in `mask`."""
+    body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
+    return Request(RTM_NEWLINK, body)
+
+
+def up(index: int, on: bool = True) -> Request:
+    """Sets the link up or down."""
+    return change(index, flags=IFF_UP if on else 0, mask=IFF_UP)
+
+
+def change_ipv6(index: int, kind: int, payload: bytes) -> Request:
+    """Sets one IFLA_INET6_ attribute."""
+    return change(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
+
+
+def move(index: int, namespace: int, name: str | None = None) -> Request:
+    """Into the namespace that the file descriptor is open on, under another name if one is given."""
+    renamed = [(IFLA_IFNAME, string(name))] if name else []
+    return change(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
+
+
+def find(among: Iterable[Link], captured: Captured) -> Link | None:
+    """The link that was captured. It may have another name: a returning link whose name is taken gets one.
+
+    A tap of that name is VPP's, not the link. A MAC address alone tells only if no other link of that kind has it.
+    """
+    fitting = [one for one in among if one.kind == captured.kind or (not captured.kind and one.kind != "tun")]
+    named = [one for one in fitting if one.name == captured.name]
+    if captured.permanent_mac:
+        same = [one for one in fitting if one.permanent_mac == captured.permanent_mac]
+        if len(same) == 1:
+            return same[0]
+    if named:
+        return named[0]
+    of_its_own = [one for one in fitting if one.kind == captured.kind]
+    same = [one for one in of_its_own if one.mac == captured.mac]
+    return same[0] if len(same) == 1 else None

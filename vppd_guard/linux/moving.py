@@ -1,0 +1,100 @@
+"""Links between namespaces. All functions are idempotent."""
+
+import errno
+import time
+from pathlib import Path
+
+from vppd_guard import namespaces
+from vppd_guard.captured import Captured
+from vppd_guard.linux import links
+from vppd_guard.linux.netlink import Netlink
+
+LINK_WAIT_S_MAX = 1.0
+LINK_WAIT_PAUSE_S = 0.01
+LOOPBACK = 1
+ANY_NAME = "dev%d"  # as the kernel names a link that returns from a namespace that ends
+
+
+def promiscuous(name: str, on: bool) -> None:
+    """Sets or clears the link's own promiscuity. Raises NoLink, OSError."""
+    with Netlink() as netlink:
+        index = links.link(netlink, name).index
+        netlink.order(links.change(index, flags=links.IFF_PROMISC if on else 0, mask=links.IFF_PROMISC))
+
+
+def ensure_netns(name: str) -> None:
+    """Makes a named namespace if there is none, with its loopback up."""
+    if not namespaces.exists(name):
+        namespaces.create(name)
+    namespaces.inside(name, _loopback_up)
+
+
+def _loopback_up() -> None:
+    with Netlink() as netlink:
+        netlink.order(links.up(LOOPBACK))
+
+
+def move_away(name: str, into: str) -> None:
+    """Moves the link into a named namespace and sets it up there. Its addresses and routes are lost by that.
+
+    Raises NoLink, and OSError, as for a port of a bond.
+    """
+    with (namespaces.DIRECTORY / into).open() as there, Netlink() as netlink:
+        netlink.order(links.move(links.link(netlink, name).index, there.fileno()))
+    namespaces.inside(into, lambda: _up_for_vpp(name))
+
+
+def _up_for_vpp(name: str) -> None:
+    """Up, but the kernel does not speak on it: its link-local address would be VPP's own, which VPP then learns as
+    a neighbour's and no longer takes for itself. What is set here goes when the link moves again."""
+    Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+    with Netlink() as netlink:
+        netlink.order(links.up(links.link(netlink, name).index))
+
+
+def bring_back(captured: Captured, from_netns: str) -> bool:
+    """Finds the link in the namespace and moves it here. False: it is not there (here already, or lost).
+
+    If its name is taken here for long, it returns under another one, which `restore` knows to find it by.
+    """
+    if not namespaces.exists(from_netns):
+        return False
+    with Path("/proc/thread-self/ns/net").open() as home:
+        return namespaces.inside(from_netns, lambda: _send_to(captured, home.fileno()))
+
+
+def _send_to(captured: Captured, home: int) -> bool:
+    """From within VPP's namespace: the link goes home."""
+    with Netlink() as netlink:
+        link = links.find(links.links(netlink), captured)
+        if link is None:
+            return False
+        deadline = time.monotonic() + LINK_WAIT_S_MAX
+        while True:
+            try:
+                netlink.order(links.move(link.index, home))
+                return True
+            except OSError as error:
+                # The tap that VPP leaves behind holds the name until the kernel has taken it away.
+                if error.errno != errno.EEXIST:
+                    raise
+            if time.monotonic() > deadline:
+                netlink.order(links.move(link.index, home, ANY_NAME))
+                return True
+            time.sleep(LINK_WAIT_PAUSE_S)
+
+
+def exists_in(netns: str, name: str) -> bool:
+    """Is there a link of that name in the named namespace?"""
+    return bool(namespaces.inside(netns, lambda: _has(name)))
+
+
+def is_here(captured: Captured) -> bool:
+    """Is the link that was captured in our own namespace, under whatever name?"""
+    with Netlink() as netlink:
+        return links.find(links.links(netlink), captured) is not None
+
+
+def _has(name: str) -> bool:
+    with Netlink() as netlink:
+        return any(link.name == name for link in links.links(netlink))

@@ -1,0 +1,76 @@
+"""Neighbours of a link that somebody has set: permanent ones, and those that it answers for.
+
+Source: linux/neighbour.h.
+"""
+
+import struct
+from collections.abc import Sequence
+
+from vppd_guard.captured import LinuxNeighbour
+from vppd_guard.linux.attributes import (
+    AF_INET,
+    AF_INET6,
+    family_of,
+    ip_bytes,
+    ip_text,
+    mac,
+    mac_bytes,
+    number,
+    pack,
+    pack_all,
+    parse,
+    u32,
+)
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
+
+RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
+NDA_DST, NDA_LLADDR, NDA_IFINDEX, NDA_PROTOCOL = 1, 2, 8, 12
+NUD_PERMANENT = 0x80
+NTF_PROXY, NTF_ROUTER = 0x08, 0x80
+FAMILIES = (AF_INET, AF_INET6)
+_HEAD = struct.Struct("=BxxxiHBB")  # ndmsg: family, index, state, flags, type
+
+
+def read(netlink: Netlink, index: int) -> list[LinuxNeighbour]:
+    """The permanent and the proxied neighbours of the link."""
+    found = []
+    for family in FAMILIES:
+        for proxied in (0, NTF_PROXY):
+            asked = _HEAD.pack(family, 0, 0, proxied, 0)
+            asked += b"" if proxied else pack(NDA_IFINDEX, u32(index))
+            found += [_decoded(body) for body in netlink.dump(RTM_GETNEIGH, asked) if _is_set(body, index)]
+    return found
+
+
+def _is_set(body: bytes, index: int) -> bool:
+    _, of, state, flags, _ = _HEAD.unpack_from(body)
+    return bool(of == index and (state & NUD_PERMANENT or flags & NTF_PROXY))
+
+
+def _decoded(body: bytes) -> LinuxNeighbour:
+    _, _, _, flags, _ = _HEAD.unpack_from(body)
+    found = parse(body[_HEAD.size :])
+    return LinuxNeighbour(
+        address=ip_text(found[NDA_DST]),
+        mac=mac(found.get(NDA_LLADDR, b"")),
+        flags=flags & (NTF_PROXY | NTF_ROUTER),
+        protocol=number(found[NDA_PROTOCOL]) if NDA_PROTOCOL in found else None,
+    )
+
+
+def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNeighbour]) -> list[str]:
+    """Adds the neighbours. Returns what could not be done."""
+    errors = netlink.tell([request(index, neighbour) for neighbour in wanted])
+    return [f"neighbour {n.address}: {e.strerror}" for n, e in zip(wanted, errors, strict=True) if e]
+
+
+def request(index: int, neighbour: LinuxNeighbour) -> Request:
+    """Sets the neighbour, whatever is known of it."""
+    state = 0 if neighbour.flags & NTF_PROXY else NUD_PERMANENT
+    pairs = [(NDA_DST, ip_bytes(neighbour.address))]
+    if neighbour.mac:
+        pairs.append((NDA_LLADDR, mac_bytes(neighbour.mac)))
+    if neighbour.protocol is not None:
+        pairs.append((NDA_PROTOCOL, bytes([neighbour.protocol])))
+    head = _HEAD.pack(family_of(neighbour.address), index, state, neighbour.flags, 0)
+    return Request(RTM_NEWNEIGH, head + pack_all(pairs), NLM_F_CREATE | NLM_F_REPLACE)

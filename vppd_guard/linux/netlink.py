@@ -1,0 +1,150 @@
+"""Edge: a route netlink socket that sends many requests at once. Blocking.
+
+A host with a thousand routes is without them until the last is back, so they go in batches, each request with an
+acknowledgement of its own: one that is refused does not stop the others. Source: RFC 3549, linux/netlink.h.
+"""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from vppd_guard.linux.attributes import parse, text
+
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
+NLM_F_DUMP_INTR = 0x10
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
+NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLMSGERR_ATTR_MSG = 1
+SOL_NETLINK = 270
+NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 10, 11, 12
+BATCH = 64  # requests; their acknowledgements fit into a receive buffer of the usual size
+ANSWER_S_MAX = 5.0  # the kernel answers while it is told; more is a fault
+RECEIVE_BYTES = 1 << 18
+_HEAD = struct.Struct("=IHHII")
+
+
+class Request(NamedTuple):
+    """What the kernel is told."""
+
+    kind: int  # RTM_...
+    body: bytes  # header of that kind, attributes
+    flags: int = 0
+
+
+class Interrupted(Exception):
+    """What was listed changed meanwhile."""
+
+
+class Netlink:
+    """A socket in the network namespace of the thread that makes it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.bind((0, 0))
+        self._socket.settimeout(ANSWER_S_MAX)
+        for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
+            self._socket.setsockopt(SOL_NETLINK, option, 1)
+        self._sequence = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """The bodies of all that is listed. Raises OSError."""
+        while True:
+            self._sequence += 1
+            self._socket.send(self._packed(Request(kind, body, NLM_F_DUMP)))
+            try:
+                return self._listed()
+            except Interrupted:
+                continue
+
+    def _listed(self) -> list[bytes]:
+        bodies: list[bytes] = []
+        interrupted = False
+        while True:
+            for kind, flags, sequence, body in self._received():
+                if sequence != self._sequence:
+                    continue
+                interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
+                if kind in (NLMSG_ERROR, NLMSG_DONE):
+                    error = _error(body, flags) if len(body) >= 4 else None
+                    if error is not None:
+                        raise error
+                    if interrupted:
+                        raise Interrupted
+                    return bodies
+                bodies.append(body)
+
+    def ask(self, kind: int, body: bytes) -> bytes:
+        """The body of the one answer. Raises OSError."""
+        self._sequence += 1
+        self._socket.send(self._packed(Request(kind, body)))
+        while True:
+            for answer, flags, sequence, content in self._received():
+                if sequence != self._sequence:
+                    continue
+                if answer != NLMSG_ERROR:
+                    return content
+                raise _error(content, flags) or OSError(errno.ENODATA, "no answer")
+
+    def order(self, request: Request) -> None:
+        """Raises OSError if the kernel refuses."""
+        [error] = self.tell([request])
+        if error is not None:
+            raise error
+
+    def tell(self, requests: Sequence[Request]) -> list[OSError | None]:
+        """All requests, in their order; what the kernel says to each, None: done."""
+        results: list[OSError | None] = []
+        for at in range(0, len(requests), BATCH):
+            results += self._batch(requests[at : at + BATCH])
+        return results
+
+    def _batch(self, requests: Sequence[Request]) -> list[OSError | None]:
+        first, packed = self._sequence + 1, []
+        for request in requests:
+            self._sequence += 1
+            packed.append(self._packed(request._replace(flags=request.flags | NLM_F_ACK)))
+        self._socket.send(b"".join(packed))
+        results: dict[int, OSError | None] = {}
+        while len(results) < len(requests):
+            for kind, flags, sequence, body in self._received():
+                if kind == NLMSG_ERROR and sequence >= first:
+                    results[sequence] = _error(body, flags)
+        return [results[sequence] for sequence in range(first, self._sequence + 1)]
+
+    def _packed(self, request: Request) -> bytes:
+        size = _HEAD.size + len(request.body)
+        head = _HEAD.pack(size, request.kind, request.flags | NLM_F_REQUEST, self._sequence, 0)
+        return head + request.body + bytes(-size % 4)
+
+    def _received(self) -> list[tuple[int, int, int, bytes]]:
+        """Kind, flags, sequence and body of each message of one datagram."""
+        data, at, messages = self._socket.recv(RECEIVE_BYTES), 0, []
+        while at + _HEAD.size <= len(data):
+            size, kind, flags, sequence, _ = _HEAD.unpack_from(data, at)
+            messages.append((kind, flags, sequence, data[at + _HEAD.size : at + size]))
+            at += (size + 3) & ~3
+        return messages
+
+
+def _error(body: bytes, flags: int) -> OSError | None:
+    """An acknowledgement as an error, with the kernel's own words where it has some."""
+    code = -struct.unpack_from("=i", body)[0]
+    if not code:
+        return None
+    words = b""
+    if flags & NLM_F_ACK_TLVS and flags & NLM_F_CAPPED:
+        words = parse(body[4 + _HEAD.size :]).get(NLMSGERR_ATTR_MSG, b"")
+    return OSError(code, text(words) or os.strerror(code))

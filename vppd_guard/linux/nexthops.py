@@ -1,0 +1,60 @@
+"""Next hop objects (`ip nexthop`): they vanish with the link, and routes that use them with them.
+
+Source: linux/nexthop.h.
+"""
+
+import struct
+from collections.abc import Sequence
+
+from vppd_guard.captured import LinuxNexthop
+from vppd_guard.linux.attributes import number, pack_all, parse, parse_all, u32
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
+
+RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
+NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_OIF, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
+KEPT = (NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP)
+RTNH_F_ONLINK = 4
+_HEAD = struct.Struct("=BBBBI")  # nhmsg: family, scope, protocol, reserved, flags
+_MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, reserved
+
+
+def read(netlink: Netlink, index: int) -> list[LinuxNexthop]:
+    """The objects of the link, then the groups that have one of them."""
+    try:
+        bodies = netlink.dump(RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
+    except OSError:
+        return []  # a kernel before 5.3
+    found = [(body, parse(body[_HEAD.size :])) for body in bodies]
+    single = [_decoded(body) for body, known in found if number(known.get(NHA_OIF, b"")) == index]
+    ours = {one.id for one in single}
+    groups = [_decoded(body) for body, known in found if ours & _members(known.get(NHA_GROUP, b""))]
+    return single + groups
+
+
+def _members(group: bytes) -> set[int]:
+    return {one[0] for one in _MEMBER.iter_unpack(group)}
+
+
+def _decoded(body: bytes) -> LinuxNexthop:
+    # The kernel tells the scope of an object, but takes none.
+    family, _, protocol, _, flags = _HEAD.unpack_from(body)
+    listed = parse_all(body[_HEAD.size :])
+    return LinuxNexthop(
+        id=number(dict(listed)[NHA_ID]),
+        header=_HEAD.pack(family, 0, protocol, 0, flags & RTNH_F_ONLINK),
+        attributes=tuple((kind, payload) for kind, payload in listed if kind in KEPT),
+        group=NHA_GROUP in dict(listed),
+    )
+
+
+def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNexthop]) -> list[str]:
+    """Adds the objects that are missing or different. Returns what could not be done."""
+    present = set(read(netlink, index)) if wanted else set()
+    missing = [one for one in wanted if one not in present]
+    errors = netlink.tell([_request(index, one) for one in missing])
+    return [f"next hop {one.id}: {e.strerror}" for one, e in zip(missing, errors, strict=True) if e]
+
+
+def _request(index: int, one: LinuxNexthop) -> Request:
+    link = () if one.group else ((NHA_OIF, u32(index)),)
+    return Request(RTM_NEWNEXTHOP, one.header + pack_all((*one.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE)

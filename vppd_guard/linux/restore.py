@@ -1,0 +1,80 @@
+"""Gives a link its state back: what makes the host reachable first.
+
+It goes on after failures, says all of them at the end, and changes nothing that is already as it was.
+"""
+
+import errno
+import time
+from collections.abc import Sequence
+
+from vppd_guard.aging import aged
+from vppd_guard.captured import Captured, is_link_local
+from vppd_guard.differences import made_again
+from vppd_guard.linux import addresses, clock, ethtool, links, neighbours, nexthops, routes, rules, sysctl
+from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.netlink import Netlink
+from vppd_guard.linux.settings import Settings
+
+READY_S_MAX = 0.3  # a cable may take seconds; then what the kernel makes meanwhile is its own
+READY_PAUSE_S = 0.005
+
+
+class CannotRestore(OSError):
+    """Some of the link's state could not be put back; all the rest was."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        self.name, self.problems = name, tuple(problems)
+        super().__init__(errno.EIO, f"{name}: {'; '.join(problems)}")
+
+
+def restore(captured: Captured) -> None:
+    """Gives the link all of its state back, whatever its name is now. Raises NoLink, CannotRestore."""
+    captured = aged(captured, clock.now())
+    with Netlink() as netlink:
+        link = links.find(links.links(netlink), captured)
+        if link is None:
+            raise NoLink(f"{captured.name}: no such link")
+        settings = Settings(netlink, link.index, captured)
+        _settings_that_come_first(settings)
+        _reachability(settings)
+        _the_rest(settings)
+    if settings.problems:
+        raise CannotRestore(captured.name, settings.problems)
+
+
+def _settings_that_come_first(settings: Settings) -> None:
+    """Those on which the kernel decides what it makes of addresses, and the link up."""
+    settings.name_and_mac()
+    settings.sizes()
+    settings.master()
+    settings.ipv6_token()
+    settings.flags()
+    settings.problems += sysctl.put(settings.link().name, settings.captured.sysctls)
+    if settings.captured.up:
+        settings.generate_no_address()
+    settings.up_or_down()
+
+
+def _reachability(settings: Settings) -> None:
+    netlink, index, captured = settings.netlink, settings.index, settings.captured
+    settings.problems += rules.put(netlink, captured.rules)
+    settings.problems += addresses.put(netlink, index, captured.addresses)
+    if captured.taken or any(is_link_local(a.address) for a in captured.addresses):
+        addresses.drop_other_link_locals(netlink, index, captured.addresses)
+    settings.problems += nexthops.put(netlink, index, captured.nexthops)
+    settings.problems += routes.put(netlink, index, captured.routes)
+    if captured.taken:
+        present = routes.read(netlink, index)
+        routes.remove(netlink, index, made_again(present, captured.routes, captured.addresses))
+
+
+def _the_rest(settings: Settings) -> None:
+    netlink, captured = settings.netlink, settings.captured
+    settings.problems += neighbours.put(netlink, settings.index, captured.neighbours)
+    settings.altnames()
+    name = settings.link().name
+    settings.problems += ethtool.put(name, captured.channels, captured.rings, captured.features)
+    deadline = time.monotonic() + READY_S_MAX
+    while captured.up and not settings.is_ready() and time.monotonic() < deadline:
+        time.sleep(READY_PAUSE_S)
+    settings.generate_addresses()

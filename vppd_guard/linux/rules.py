@@ -1,0 +1,59 @@
+"""Policy rules that name the link. They outlive its absence, unless somebody takes them away.
+
+Source: linux/fib_rules.h.
+"""
+
+import errno
+import struct
+from collections.abc import Sequence
+
+from vppd_guard.captured import LinuxRule
+from vppd_guard.linux.attributes import (
+    AF_INET,
+    AF_INET6,
+    number,
+    pack_all,
+    parse,
+    parse_all,
+    text,
+)
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
+
+RTM_NEWRULE, RTM_GETRULE = 32, 34
+FRA_IIFNAME, FRA_PRIORITY, FRA_OIFNAME, FRA_PAD = 3, 6, 17, 18
+FIB_RULE_INVERT = 0x2  # the other flags say what became of the rule
+FAMILIES = (AF_INET, AF_INET6)
+_HEAD = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst, src, tos, table, action, flags
+
+
+def read(netlink: Netlink, name: str) -> list[LinuxRule]:
+    """The rules that match packets into or out of the link of that name, as the kernel orders them."""
+    return [
+        rule
+        for family in FAMILIES
+        for body in netlink.dump(RTM_GETRULE, _HEAD.pack(family, 0, 0, 0, 0, 0, 0))
+        if (rule := _decoded(body, name)) is not None
+    ]
+
+
+def _decoded(body: bytes, name: str) -> LinuxRule | None:
+    found = parse(body[_HEAD.size :])
+    if name not in (text(found.get(FRA_IIFNAME, b"")), text(found.get(FRA_OIFNAME, b""))):
+        return None
+    family, to, source, tos, table, action, flags = _HEAD.unpack_from(body)
+    return LinuxRule(
+        family=family,
+        priority=number(found.get(FRA_PRIORITY, b"")),
+        header=_HEAD.pack(family, to, source, tos, table, action, flags & FIB_RULE_INVERT),
+        attributes=tuple((kind, payload) for kind, payload in parse_all(body[_HEAD.size :]) if kind != FRA_PAD),
+    )
+
+
+def put(netlink: Netlink, wanted: Sequence[LinuxRule]) -> list[str]:
+    """Adds the rules that are missing. Returns what could not be done."""
+    requests = [
+        Request(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL) for rule in wanted
+    ]
+    errors = netlink.tell(requests)
+    refused = [(r, e) for r, e in zip(wanted, errors, strict=True) if e and e.errno != errno.EEXIST]
+    return [f"rule {rule.priority}: {error.strerror}" for rule, error in refused]

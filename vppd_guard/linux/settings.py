@@ -1,0 +1,176 @@
+"""What a link is set to, addresses and routes apart: name, MAC, MTU, flags, sizes, master, IPv6 token.
+
+Everything is set only if it differs: a driver may refuse what it already has, or interrupt traffic for it.
+"""
+
+import errno
+import struct
+from collections.abc import Callable
+
+from vppd_guard.captured import Captured
+from vppd_guard.linux import links, sysctl
+from vppd_guard.linux.attributes import NESTED, ip_bytes, ip_text, mac_bytes, number, pack, string, text, u32
+from vppd_guard.linux.links import Link
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
+
+# Name of `ip -d link` : IFLA_...
+LIMITS = {
+    "txqlen": 13,
+    "group": 27,
+    "gso_max_segs": 40,
+    "gso_max_size": 41,
+    "gro_max_size": 58,
+    "gso_ipv4_max_size": 63,
+    "gro_ipv4_max_size": 64,
+}
+FLAGS = links.IFF_ALLMULTI | links.IFF_MULTICAST | links.IFF_NOARP
+IF_READY = 0x80000000  # of IFLA_INET6_FLAGS: IPv6 has taken notice that the link is up
+
+
+def limits(link: Link) -> tuple[tuple[str, int], ...]:
+    """The numbers that can be set."""
+    return tuple((name, number(link.attributes[kind])) for name, kind in LIMITS.items() if kind in link.attributes)
+
+
+def token(link: Link) -> str:
+    """The IPv6 token; "": none."""
+    found = link.ipv6.get(links.IFLA_INET6_TOKEN, b"")
+    return ip_text(found) if any(found) else ""
+
+
+def addr_gen_mode(link: Link) -> int | None:
+    """How link-local addresses are made; None while IPv6 is off."""
+    found = link.ipv6.get(links.IFLA_INET6_ADDR_GEN_MODE)
+    return None if found is None else number(found)
+
+
+def alias(link: Link) -> str:
+    """ "" if there is none."""
+    return text(link.attributes.get(links.IFLA_IFALIAS, b""))
+
+
+class Settings:
+    """Puts the settings of one link back, and remembers what could not be done."""
+
+    def __init__(self, netlink: Netlink, index: int, captured: Captured) -> None:
+        self.netlink, self.index, self.captured = netlink, index, captured
+        self.problems: list[str] = []
+
+    def link(self) -> Link:
+        """As it is now. Raises OSError."""
+        return links.link_at(self.netlink, self.index)
+
+    def attempt(self, what: str, change: Callable[[], None]) -> None:
+        """Does it, or notes why it could not be done."""
+        try:
+            change()
+        except OSError as error:
+            self.problems.append(f"{what}: {error.strerror or error}")
+
+    def name_and_mac(self) -> None:
+        """A device that is up may refuse either."""
+        link, captured = self.link(), self.captured
+        if link.name != captured.name:
+            change = links.change(self.index, (links.IFLA_IFNAME, string(captured.name)))
+            self.attempt(f"name {captured.name}", lambda: self._down_if_need_be(change))
+        if link.mac != captured.mac and captured.mac:
+            change_mac = links.change(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
+            self.attempt(f"MAC {captured.mac}", lambda: self._down_if_need_be(change_mac))
+
+    def _down_if_need_be(self, change: Request) -> None:
+        try:
+            self.netlink.order(change)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            self.netlink.order(links.up(self.index, False))
+            self.netlink.order(change)
+
+    def sizes(self) -> None:
+        """MTU, lengths of queues and the like, the alias."""
+        link, captured = self.link(), self.captured
+        if number(link.attributes[links.IFLA_MTU]) != captured.mtu:
+            self._set(f"MTU {captured.mtu}", links.IFLA_MTU, u32(captured.mtu))
+        present = dict(limits(link))
+        for name, value in captured.limits:
+            if present.get(name) != value:
+                self._set(f"{name} {value}", LIMITS[name], u32(value))
+        if captured.taken and alias(link) != captured.alias:
+            self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, string(captured.alias))
+
+    def _set(self, what: str, kind: int, payload: bytes) -> None:
+        self.attempt(what, lambda: self.netlink.order(links.change(self.index, (kind, payload))))
+
+    def master(self) -> None:
+        """Back into its bridge or bond, if that is still there."""
+        if not self.captured.master:
+            return
+
+        def enslave() -> None:
+            try:
+                master = links.link(self.netlink, self.captured.master).index
+            except links.NoLink as error:
+                raise OSError(errno.ENODEV, str(error)) from error
+            if self.link().master != master:
+                self.netlink.order(links.change(self.index, (links.IFLA_MASTER, u32(master))))
+
+        self.attempt(f"master {self.captured.master}", enslave)
+
+    def ipv6_token(self) -> None:
+        """The kernel takes a token only while the link listens to routers; the settings of that come afterwards."""
+        link, wanted = self.link(), self.captured.token
+        if not self.captured.taken or token(link) == wanted or not link.ipv6:
+            return
+        settings = [("ipv6/conf/accept_ra", "2"), ("ipv6/conf/router_solicitations", "1")]
+        before = [(name, sysctl.get(link.name, name) or "") for name, _ in settings]
+        sysctl.put(link.name, settings)
+        payload = ip_bytes(wanted or "::")
+        change = links.change_ipv6(self.index, links.IFLA_INET6_TOKEN, payload)
+        self.attempt(f"IPv6 token {wanted or 'none'}", lambda: self.netlink.order(change))
+        sysctl.put(link.name, before)
+
+    def flags(self) -> None:
+        """Promiscuity and the like; not whether it is up."""
+        captured, mask = self.captured, links.IFF_PROMISC
+        wanted = links.IFF_PROMISC if captured.promiscuity else 0
+        if captured.flags is not None:
+            wanted, mask = wanted | captured.flags, mask | FLAGS
+        if self.link().flags & mask != wanted:
+            change = links.change(self.index, flags=wanted, mask=mask)
+            self.attempt("flags", lambda: self.netlink.order(change))
+
+    def generate_no_address(self) -> None:
+        """While the link comes up the kernel makes no link-local address of its own: the captured ones are put."""
+        mode = addr_gen_mode(self.link())
+        if mode is not None and mode != links.ADDR_GEN_MODE_NONE and self.captured.taken:
+            self._generate(links.ADDR_GEN_MODE_NONE)
+
+    def generate_addresses(self) -> None:
+        """As it was."""
+        wanted = self.captured.addr_gen_mode
+        if wanted is not None and addr_gen_mode(self.link()) not in (wanted, None):
+            self._generate(wanted)
+
+    def _generate(self, mode: int) -> None:
+        change = links.change_ipv6(self.index, links.IFLA_INET6_ADDR_GEN_MODE, struct.pack("=B", mode))
+        self.attempt(f"addrgenmode {mode}", lambda: self.netlink.order(change))
+
+    def is_ready(self) -> bool:
+        """Has IPv6, if it is on, taken notice that the link is up? Only then it makes addresses."""
+        flags = self.link().ipv6.get(links.IFLA_INET6_FLAGS)
+        return flags is None or bool(number(flags) & IF_READY)
+
+    def up_or_down(self) -> None:
+        """As it was."""
+        if bool(self.link().flags & links.IFF_UP) != self.captured.up:
+            change = links.up(self.index, self.captured.up)
+            self.attempt("up" if self.captured.up else "down", lambda: self.netlink.order(change))
+
+    def altnames(self) -> None:
+        """Those that are missing."""
+        missing = [name for name in self.captured.altnames if name not in self.link().altnames]
+        for name in missing:
+            body = links.HEAD.pack(0, 0, self.index, 0, 0)
+            body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, string(name)))
+            request = Request(links.RTM_NEWLINKPROP, body, NLM_F_CREATE | NLM_F_EXCL)
+            self.attempt(f"altname {name}", lambda request=request: self.netlink.order(request))  # type: ignore[misc]

@@ -1,0 +1,56 @@
+"""The kernel's settings of one link, /proc/sys/net/{ipv4,ipv6}/{conf,neigh}/<link>: all go with the link's namespace.
+
+They are those of the namespace of the thread that reads (proc_sys(5)).
+"""
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path("/proc/sys/net")
+DIRECTORIES = ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh", "mpls/conf")
+# Writing it makes a link-local address at once; netlink sets it without (see `settings.py`).
+NOT_BY_SYSCTL = {"ipv6/conf/addr_gen_mode"}
+LEFT_ALONE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+WRITABLE = 0o200
+Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
+
+
+def read(link: str) -> list[Sysctl]:
+    """All that can be read and written."""
+    found = []
+    for directory in DIRECTORIES:
+        place = ROOT / directory / link
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            name = f"{directory}/{path.name}"
+            value = get(link, name) if path.stat().st_mode & WRITABLE and name not in NOT_BY_SYSCTL else None
+            if value is not None:
+                found.append((name, value))
+    return found
+
+
+def get(link: str, name: str) -> str | None:
+    """The value; None if there is none, as of a secret that was not set."""
+    try:
+        return _path(link, name).read_text().strip()
+    except OSError:
+        return None
+
+
+def put(link: str, wanted: Iterable[Sysctl]) -> list[str]:
+    """Writes those that differ. Returns what was refused; what nobody may write is left alone."""
+    problems = []
+    for name, value in wanted:
+        if get(link, name) == value:
+            continue
+        try:
+            _path(link, name).write_text(value)
+        except OSError as error:
+            if error.errno not in LEFT_ALONE:
+                problems.append(f"sysctl {name} = {value}: {error.strerror}")
+    return problems
+
+
+def _path(link: str, name: str) -> Path:
+    directory, _, key = name.rpartition("/")
+    return ROOT / directory / link / key
