@@ -1,6 +1,7 @@
-"""The real systemd-networkd in namespaces: what is placed keeps the tap's addresses and renews its lease.
+"""The real systemd-networkd and udev in namespaces: what is placed keeps the tap's addresses and renews its lease.
 
-It runs alone, without D-Bus and udev: with /sys read-only it takes itself to be in a container and waits for neither.
+networkd runs alone, without D-Bus and udev: with /sys read-only it takes itself to be in a container, and does not wait
+for them.
 "Told" is here a restart; which is harder, for it looks at every link anew.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from vppd_guard.captured import Captured, LinuxAddress
-from vppd_guard.host_services import dhcp_clients, networkd
+from vppd_guard.host_services import dhcp_clients, files, networkd, udev
 from vppd_guard.host_services.host import Host, assignments
 
 NETWORKD = "/lib/systemd/systemd-networkd"
@@ -280,3 +281,35 @@ def test_dhclient_s_script_does_not_touch_a_tap_s_addresses(network: Network, re
     environment = {**os.environ, "interface": "eth0", "reason": reason}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == ("went on\n" if goes_on else "")
+
+
+UDEV = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" /run
+udevadm test --action=add /sys/class/net/eth0 2>/dev/null
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours"), [("tuntap add eth0 mode tap", True), ("link add eth0 type veth peer name eth9", False)]
+)
+def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: Network, kind: str, ours: bool) -> None:
+    host, directory = network.netns["host"], network.networkd.directory
+    ip(f"-n {host} link del eth0")
+    ip(f"-n {host} {kind}")
+    link = Captured(name="eth0", mac=MAC, mtu=1500)
+    names = {"ID_NET_NAME_PATH": "enp0s5"}
+    for path, text in (
+        (udev.link_path("eth0"), udev.link_file(link)),
+        (udev.rule_path("eth0"), udev.rule_file(link, names)),
+    ):
+        files.write(network.networkd.host().path(path), text.encode())
+    [before] = json.loads(ip(f"-n {host} -j link show eth0"))
+    script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
+    done = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
+    properties = assignments(done.stdout)
+    assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is ours
+    assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is ours
+    [after] = json.loads(ip(f"-n {host} -j link show eth0"))
+    assert not ours or after["address"] == before["address"]
