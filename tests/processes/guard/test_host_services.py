@@ -31,6 +31,8 @@ mount --bind "$1" /run
 for directory in /etc/systemd/network /lib/systemd/network; do
   if [ -d $directory ]; then mount -t tmpfs none $directory; fi
 done
+mkdir -p /run/dbus "$2"
+mount --rbind / "$2"
 SYSTEMD_LOG_TARGET=console exec {NETWORKD}
 """
 CLIENT = "[Match]\nDriver=veth\n[Network]\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n"
@@ -100,7 +102,8 @@ class Networkd:
 
     def __init__(self, netns: str, directory: Path) -> None:
         self.netns, self.directory = netns, directory
-        self.run = directory / "run"
+        self.run, self.root = directory / "run", directory / "root"
+        self.bus: subprocess.Popen[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         for name in ("network", "netif/links", "netif/leases", "netif/lldp"):
             (self.run / "systemd" / name).mkdir(parents=True)
@@ -111,11 +114,26 @@ class Networkd:
         (self.run / "systemd" / "network" / name).write_text(text)
 
     def start(self) -> None:
-        script = ["unshare", "-m", "sh", "-c", PRIVATE, "sh", str(self.run)]
+        script = ["unshare", "-m", "sh", "-c", PRIVATE, "sh", str(self.run), str(self.root)]
         with (self.directory / "networkd.log").open("ab") as log:
             self.process = subprocess.Popen(["ip", "netns", "exec", self.netns, *script], stdout=log, stderr=log)
 
+    def start_bus(self) -> None:
+        """A D-Bus for it alone: networkctl needs one."""
+        self.bus = subprocess.Popen([*self.inside(), "dbus-daemon", "--system", "--nofork", "--nopidfile"])
+        ask = [*self.inside(), "networkctl", "reload"]
+        until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, self.log)
+
+    def inside(self) -> list[str]:
+        """Words that run a command where networkd lives."""
+        assert self.process is not None
+        return ["nsenter", "--target", str(self.process.pid), "--mount", "--net"]
+
     def stop(self) -> None:
+        if self.bus is not None:
+            self.bus.kill()
+            self.bus.wait()
+            self.bus = None
         if self.process is not None:
             self.process.terminate()
             self.process.wait(timeout=10)
@@ -313,3 +331,57 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: N
     assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is ours
     [after] = json.loads(ip(f"-n {host} -j link show eth0"))
     assert not ours or after["address"] == before["address"]
+
+
+PLACE = """
+import sys
+from pathlib import Path
+import msgspec
+from vppd_guard import undo
+from vppd_guard.captured import Captured, LinuxAddress
+from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.plan import findings, plan, undo_files
+root, state, verb = sys.argv[1:]
+host, journal, words = Host(Path(root)), undo.UndoJournal(Path(state)), []
+link = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
+if verb == "place":
+    for step in plan([link], host, words.append):
+        record = step.undo()
+        if record is not None:
+            journal.note(record)
+        step.do()
+        words += filter(None, [step.holds()])
+    print(findings([link], host)[0])
+else:
+    undo_files(journal.read(), host, words.append)
+assert words == [], words
+"""
+
+
+def test_the_guard_places_its_files_tells_networkd_and_takes_them_away(network: Network, tmp_path: Path) -> None:
+    """With nothing restarted: networkd is told, in the host's root directory."""
+    service = network.networkd
+    ip(f"-n {network.netns['lan']} link set lan0 up")
+    service.configure("10-netplan-eth0.network", STATIC)
+    service.start()
+    until(service.settled, service.log)
+    service.start_bus()
+
+    def guard(verb: str) -> str:
+        words = [*service.inside(), sys.executable, "-c", PLACE, str(service.root), str(tmp_path / "state"), verb]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert guard("place") == (
+        "eth0: systemd-networkd manages it by /run/systemd/network/10-netplan-eth0.network, made by netplan\n"
+    )
+    network.take("192.0.2.7/24", "2001:db8::7/64 nodad noprefixroute")
+    until(service.settled, service.log)
+    assert file_of(network) == "/run/systemd/network/0-vppd-eth0.network"
+    assert service.addresses() == {"192.0.2.7": False, "2001:db8::7": False}
+    network.give_back()
+    guard("undo")
+    until(service.settled, service.log)
+    assert file_of(network) == "/run/systemd/network/10-netplan-eth0.network"
+    assert [path.name for path in (service.run / "systemd" / "network").iterdir()] == ["10-netplan-eth0.network"]
