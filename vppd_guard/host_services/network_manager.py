@@ -24,12 +24,6 @@ def manages(host: Host, name: str) -> bool:
     return assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
 
 
-def by_dhcp(host: Host, name: str) -> bool:
-    """Has the link a lease that NetworkManager renews? Source: the same file, section [dhcp4] or [dhcp6]."""
-    text = host.read(f"/run/NetworkManager/devices/{host.index(name)}")
-    return "[dhcp4]" in text or "[dhcp6]" in text
-
-
 def writes_resolv_conf(host: Host) -> bool:
     """Is /etc/resolv.conf a file that NetworkManager writes? Not if it belongs to systemd-resolved."""
     path = host.path("/etc/resolv.conf")

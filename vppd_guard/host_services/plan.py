@@ -74,7 +74,7 @@ def _findings(link: Captured, host: Host) -> list[str]:
     by_manager = network_manager.runs(host) and network_manager.manages(host, name)
     if by_manager:
         words.append(f"{name}: NetworkManager manages it")
-    if by_manager and network_manager.by_dhcp(host, name):
+    if by_manager and any(a.valid_s != LIFETIME_FOREVER for a in link.addresses):
         words.append(f"{name}: NetworkManager does not renew its DHCP lease while VPP has it: reserve the address")
     for client in ("dhclient", "dhcpcd"):
         if dhcp_clients.runs(host, client, name):

@@ -236,10 +236,10 @@ def test_systemd_resolved_s_file_is_not_network_manager_s(tree: Tree) -> None:
 
 
 def test_the_administrator_is_told_who_renews_no_lease(tree: Tree) -> None:
-    network_manager(tree, "[device]\nmanaged=true\n[dhcp4]\ndhcp_lease_time=3600\n")
+    network_manager(tree)
     tree.networkd()
     tree.process(14, "/sbin/dhclient", "-4", "-pf", "/run/dhclient.eth0.pid", "eth0")
-    words = "\n".join(findings([LINK], tree.host))
+    words = "\n".join(findings([LEASED6], tree.host))
     assert "by /run/systemd/network/10-netplan-eth0.network, made by netplan" in words
     assert "NetworkManager does not renew its DHCP lease" in words
     assert "dhclient may not renew its DHCP lease" in words
