@@ -42,6 +42,7 @@ class ConfigError(ValueError):
 DEFAULT_STARTUP_CONF = """\
 unix {
   nodaemon
+  nosyslog
   full-coredump
   cli-listen __VPPD_RUN__/vpp/cli.sock
   runtime-dir __VPPD_RUN__/vpp

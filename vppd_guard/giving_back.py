@@ -5,7 +5,7 @@ import time
 
 from schemas.intents import Intent
 from schemas.topics import INTENT
-from vppd_guard import cores, linux, undo, undoing
+from vppd_guard import cores, linux, telling, undo, undoing
 from vppd_guard.hooks import Point
 from vppd_guard.host_services.host import Host
 from vppd_guard.life import Event, Life, rest_s, retry_s
@@ -32,6 +32,7 @@ async def restore(scene: Scene, life: Life) -> Event:
     if done.problems and life.retries < TRIES_MAX:
         raise Trouble("; ".join(done.problems))
     scene.journal.clear()
+    await telling.starting(scene)
     scene.peer.counters["restores"] += 1
     if names := [record.uplink.name for record in undo.uplinks_in(records)]:
         scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)

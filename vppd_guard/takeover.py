@@ -14,12 +14,13 @@ from schemas.intents import Intent, interface_key
 from schemas.statuses import Applied, Failed, Pending, Rejected
 from schemas.topics import INTENT, status_word
 from vppd_guard import captured as shape
-from vppd_guard import linux, preflight, probe, undo, vpp
+from vppd_guard import cores, linux, preflight, probe, telling, undo, vpp
 from vppd_guard.captured import Captured
 from vppd_guard.drivers import registry
 from vppd_guard.findings import FAILED, OK, Finding, failures, waive
 from vppd_guard.hooks import Point
 from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.plan import findings as findings_of
 from vppd_guard.host_services.plan import plan
 from vppd_guard.life import Event
 from vppd_guard.rendering import Rendered, render
@@ -156,6 +157,8 @@ async def take(scene: Scene) -> Event:
     for step in await asyncio.to_thread(_host_steps, scene):
         await _try(scene, step)
     await scene.hook(Point.BEFORE_VPP_RUN)
+    if core := cores.pattern_step(scene.config.initial.corePattern):
+        await _try(scene, core)
     await scene.hands.do(5.0, linux.ensure_netns, scene.config.vpp_netns)
     for each in scene.uplinks:
         for step in each.driver.before(each.captured, each.target.spec, scene.config, scene.machine):
@@ -165,10 +168,13 @@ async def take(scene: Scene) -> Event:
 
 def _host_steps(scene: Scene) -> list[Step]:
     """What keeps the host's own network software off the uplinks."""
-    config = scene.config
+    config, host = scene.config, Host(scene.config.host_root)
+    links = [each.captured for each in scene.uplinks]
+    for words in findings_of(links, host) if config.network_manager_hook else ():
+        scene.warn_once(words)
     return plan(
-        [each.captured for each in scene.uplinks],
-        Host(config.host_root),
+        links,
+        host,
         scene.warn_once,
         enabled=config.network_manager_hook,
         net_names=config.debug.enableUdevNetNameRules,
@@ -191,6 +197,8 @@ async def start_vpp(scene: Scene) -> Event:
     (run / "startup.conf").write_text(text.conf)
     (run / "startup.exec").write_text(text.script)
     config.vpp_api.unlink(missing_ok=True)
+    await asyncio.to_thread(cores.prune, config.initial.corePattern, bytes_max=config.cores_bytes_max)
+    await telling.starting(scene)
     launch = Launch(config.vpp_binary, run / "startup.conf", config.vpp_netns, config.vpp_preload)
     scene.process = vpp.start(launch, run / "vpp.log")
     started = undo.VppStarted(scene.process.pid, scene.process.started)
@@ -275,6 +283,7 @@ async def give_host(scene: Scene) -> Event:
     if scene.taken_at:
         scene.log.info("taken over", uplinks=scene.names, took_ms=(time.monotonic() - scene.taken_at) * 1000)
     scene.taken_at = 0.0
+    await telling.ready(scene)
     scene.failed_drivers.clear()
     return Event.DONE
 

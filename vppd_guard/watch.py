@@ -67,10 +67,9 @@ class Watch:
         """The verdict's reason, in words."""
         what = ", ".join(sorted(self.asked)) or "VPP's API"
         silence = f"{what}: no answer through VPP for {self.silent_s(now):.0f} s" if self.asked else "VPP is silent"
-        if seen.api_answers is False:
-            return f"{silence}; VPP's API has not answered for {now - self.api_heard_at:.0f} s"
-        if seen.beside:
-            return f"{silence}, though it answers on the wire beside VPP"
-        if seen.beside is False:
+        if seen.beside is False and seen.api_answers is not False:
             return f"{silence}, nor on the wire beside VPP: the network has failed, not VPP"
-        return f"{silence}, while VPP's API answers"
+        wire = ", though it answers on the wire beside VPP" if seen.beside else ""
+        if seen.api_answers is False:
+            return f"{silence}{wire}; VPP's API has not answered for {now - self.api_heard_at:.0f} s"
+        return f"{silence}{wire or ', while VPP answers by its API'}"

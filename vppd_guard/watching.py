@@ -9,6 +9,7 @@ from schemas.requests import VPP_SILENT, Ping
 from vppd_guard import beside, linux, namespaces, probe, undo
 from vppd_guard import captured as shape
 from vppd_guard.giving_back import Gone
+from vppd_guard.history import Line, now
 from vppd_guard.life import Event
 from vppd_guard.scene import Scene
 from vppd_guard.uplinks import Uplink
@@ -16,6 +17,7 @@ from vppd_guard.watch import Seen, Verdict, Watch
 
 EVERY_S = 1.0
 ANSWER_S_MAX = 1.0
+SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
 BESIDE_S_MAX = 0.6
 
 
@@ -35,10 +37,18 @@ async def run(scene: Scene) -> Event:
             why = "" if verdict is Verdict.FORWARDS else watch.why(seen, time.monotonic())
             if verdict is Verdict.BLAMED:
                 raise Silent(f"{why}: the NIC is given back")
-            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= 2 * EVERY_S
-            scene.peer.waiting = (why,) if suspicious else ()
+            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= SUSPICIOUS_S
+            _say(scene, why if suspicious else "")
     finally:
         hearing.cancel()
+
+
+def _say(scene: Scene, why: str) -> None:
+    """The suspicion is seen in our status all the time, and in log and history when it comes and goes."""
+    before, scene.peer.waiting = scene.peer.waiting, (why,) if why else ()
+    if bool(before) != bool(why):
+        scene.log.warning("VPP is suspected", why=why) if why else scene.log.info("VPP forwards")
+        scene.history.add(Line(at=now(), what="VPP is suspected" if why else "VPP forwards", why=why))
 
 
 class Silent(Exception):

@@ -23,6 +23,7 @@ UPLINKS = '{"uplinkInterfaces": [{"interfaceName": "eth0", "isMain": true, "vppD
 REAL_STARTUP_CONF = """\
 unix {
   nodaemon
+  nosyslog
   cli-listen __VPPD_RUN__/vpp/cli.sock
   runtime-dir __VPPD_RUN__/vpp
   log __VPPD_RUN__/vpp/vpp-cli.log

@@ -95,6 +95,8 @@ class World:
         ip(f"route add default via {GATEWAY4} dev {host_end} metric 50", netns=self.host)
         ip(f"route add 198.51.100.0/24 via 192.0.2.9 dev {host_end} src {HOST4}", netns=self.host)
         ip(f"-6 route add default via {GATEWAY6} dev {host_end}", netns=self.host)
+        table = f"-6 route show table local dev {host_end}"
+        until(lambda: "fe80::" in ip(table, netns=self.host), "the link-local address is settled")
 
     # --- processes
 
