@@ -69,6 +69,24 @@ def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], e
     assert shown(vpp) == before
 
 
+@pytest.mark.parametrize("journal_lost", [False, True], ids=["journal kept", "journal lost"])
+def test_what_a_restarted_writer_takes_away_it_makes_again(
+    journal_lost: bool, vpp: Vpp, life: Callable[[], Life], everything: list[Intent]
+) -> None:
+    """What VPP showed at the start of a life is not there for ever."""
+    first = life().want(*everything)
+    before = shown(vpp)
+    first.crash()
+    if journal_lost:
+        first.journal.path.unlink()
+    second = life().want(*everything)
+    second.want()
+    assert vpp.tables() == {}
+    second.want(*everything)
+    assert second.unapplied(everything) == {}
+    assert shown(vpp) == before
+
+
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
     vpp: Vpp, life: Callable[[], Life], everything: list[Intent]
 ) -> None:
