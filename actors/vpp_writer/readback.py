@@ -32,7 +32,10 @@ async def look(api: VppApi, held: Mapping[str, Held]) -> There:
     translations = await api.dump("cnat_translation_dump") if api.has("cnat_translation_dump") else []
     ids = {h.details["id"] for h in held.values() if isinstance(h.intent, Translation)}
     unknown = {place_of(row): row for row in translations if row.translation.id not in ids}
-    return There(interfaces, list(await api.dump("ip_table_dump")), unknown)
+    numbers = {(h.details["table_id"], h.intent.ip_version) for h in held.values() if isinstance(h.intent, Table)}
+    rows = await api.dump("ip_table_dump")
+    tables = [row for row in rows if (row.table.table_id, 6 if row.table.is_ip6 else 4) not in numbers]
+    return There(interfaces, tables, unknown)
 
 
 async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:

@@ -37,6 +37,13 @@ plugins {{
 }}
 """
 
+FINISH_CHECKSUMS = """
+import ctypes, fcntl, socket, struct, sys
+value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
+request = struct.pack("16sP16x", sys.argv[1].encode(), ctypes.addressof(value))
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request)
+"""
+
 
 def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
     """The first true value of `condition`, or a failure that says what did not happen."""
@@ -181,11 +188,16 @@ class Vpp:
 
 
 def veth(one: Namespace, name: str, other: Namespace, other_name: str) -> str:
-    """A veth pair, both ends up, without checksum offload. Returns the MAC of the first end."""
+    """A veth pair, both ends up. Returns the MAC of the first end."""
     one.ip("link", "add", name, "type", "veth", "peer", "name", other_name, "netns", other.name)
     one.ip("link", "set", name, "up")
     other.ip("link", "set", other_name, "up")
     return mac_of(one, name)
+
+
+def finish_checksums(namespace: Namespace, device: str) -> None:
+    """Packets leave the device with finished checksums (ioctl ETHTOOL_STXCSUM 0, ethtool's `-K DEVICE tx off`)."""
+    namespace.run(sys.executable, "-c", FINISH_CHECKSUMS, device)
 
 
 def mac_of(namespace: Namespace, device: str) -> str:

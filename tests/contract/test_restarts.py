@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Path, Route, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
@@ -67,6 +68,27 @@ def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], e
     assert second.unapplied(everything) == {}
     assert second.writes == 0
     assert shown(vpp) == before
+
+
+@pytest.mark.parametrize("journal_lost", [False, True], ids=["journal kept", "journal lost"])
+def test_what_a_restarted_writer_takes_away_it_makes_again(
+    journal_lost: bool, vpp: Vpp, life: Callable[[], Life]
+) -> None:
+    """What VPP showed at the start of a life is not there for ever."""
+    dns = Translation("10.96.0.10", 53, 17, (Backend("10.1.0.1", 5353),))
+    intents = [*worlds.tables(), dns]
+    first = life().want(*intents)
+    before = shown(vpp)
+    first.crash()
+    if journal_lost:
+        first.journal.path.unlink()
+    second = life().want(*intents)
+    second.want()
+    assert (vpp.tables(), vpp.ask("cnat_translation_dump")) == ({}, [])
+    second.want(*intents)
+    assert second.unapplied(intents) == {}
+    assert shown(vpp) == before
+    assert len(vpp.ask("cnat_translation_dump")) == 1
 
 
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(

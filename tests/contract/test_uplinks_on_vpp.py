@@ -19,9 +19,11 @@ from schemas.intents import (
     Vmxnet3,
 )
 from schemas.statuses import Failed, Pending, Rejected
+from tests.contract import worlds
 from tests.contract.living import Cut, Life
-from tests.contract.machine import Namespace, Vpp, until, veth
+from tests.contract.machine import Namespace, Vpp, finish_checksums, until, veth
 from tests.contract.steps import MAC, OTHER_MAC
+from tests.contract.test_packets import connects, dress, listening, wired_node
 from tests.contract.test_restarts import shown
 
 NAME, TAG = "uplink/eth0", "main-eth0"
@@ -70,6 +72,24 @@ def test_an_af_xdp_uplink_carries_packets_and_goes(vpp: Vpp, life: Callable[[], 
     assert "xdp" not in link
     holds(writer.want(*UPLINK), UPLINK)
     until(lambda: peer.pings("192.0.2.1"), "VPP answers again")
+
+
+def test_connections_of_the_host_pass_an_af_xdp_uplink(
+    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+) -> None:
+    host, peer = namespace("host"), namespace("peer")
+    node = wired_node(vpp, host, peer)
+    finish_checksums(peer, "net0")  # AF_XDP hands packets over as they are, and no wire finishes a veth's
+    xdp = AfXdp(name=worlds.UPLINK, host_interface="eth0", mac=node.mac, tag=TAG)
+    intents = [xdp if intent.key == xdp.key else intent for intent in worlds.guard(node)]
+    assert life().want(*intents).unapplied(intents) == {}
+    dress(host)
+    with listening(host, "192.0.2.1", 7001):
+        until(lambda: connects(peer, "192.0.2.1", 7001), "TCP over IPv4 from the peer to the host")
+    with listening(peer, "192.0.2.9", 7002):
+        until(lambda: connects(host, "192.0.2.9", 7002), "TCP over IPv4 from the host to the peer")
+    with listening(host, "2001:db8:2::1", 7003):
+        until(lambda: connects(peer, "2001:db8:2::1", 7003), "TCP over IPv6 from the peer to the host")
 
 
 @pytest.mark.parametrize("mode", ["polling", "interrupt", "adaptive"])

@@ -243,7 +243,7 @@ class TranslationKind(Kind[Translation]):
         return details
 
     def recognise(self, intent: Translation, there: There) -> dict[str, int | str] | None:
-        if not there.translations or (row := there.translations.get(_place(intent))) is None:
+        if not there.translations or (row := there.translations.pop(_place(intent), None)) is None:
             return None
         return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 

@@ -19,7 +19,7 @@ Work = Generator[Sequence[Call], Sequence[Any], Details]
 
 @dataclass
 class There:
-    """What VPP turned out to have at connect, unless it is held: rows of the dumps of these objects."""
+    """What VPP turned out to have when it was looked at, unless it is held: rows of the dumps of these objects."""
 
     interfaces: list[Any] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -35,6 +35,14 @@ class There:
             if is_it(row):
                 self.interfaces.remove(row)
                 return {"sw_if_index": int(row.sw_if_index)}
+        return None
+
+    def table(self, is_it: Callable[[Any], bool]) -> dict[str, int | str] | None:
+        """The first table that is it; it is not found twice."""
+        for row in self.tables:
+            if is_it(row.table):
+                self.tables.remove(row)
+                return {"table_id": int(row.table.table_id)}
         return None
 
 

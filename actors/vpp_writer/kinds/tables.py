@@ -44,11 +44,10 @@ class TableKind(Kind[Table]):
         return {"table_id": int(replies[0].table.table_id) if number is None else number}
 
     def recognise(self, intent: Table, there: There) -> dict[str, int | str] | None:
-        for row in there.tables:
-            table = row.table
-            if table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6):
-                return {"table_id": int(table.table_id)}
-        return None
+        def is_it(table: Any) -> bool:
+            return bool(table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6))
+
+        return there.table(is_it)
 
 
 def table_id(intent: Table) -> int | None:

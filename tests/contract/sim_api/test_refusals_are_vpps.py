@@ -269,3 +269,42 @@ def test_links_that_do_not_exist_are_no_uplinks(api: Any) -> None:
 def test_a_namespace_that_does_not_exist_holds_no_tap(api: Any) -> None:
     made = api.tap_create_v3(id=NONE, tap_flags=16, host_namespace_set=True, host_namespace="/nonexistent")
     assert (made.retval, made.sw_if_index) == (-12, NONE)
+
+
+def xdp(api: Any, **fields: Any) -> tuple[int, int]:
+    made = api.af_xdp_create_v3(**{"host_if": "nope0", "rxq_num": 1, "rxq_size": 1024, "txq_size": 1024} | fields)
+    return made.retval, made.sw_if_index
+
+
+def test_af_xdp_wants_a_link_with_that_many_queues_and_rings_that_fit(api: Any) -> None:
+    unfit: list[dict[str, Any]] = [
+        {},
+        {"host_if": ""},
+        {"host_if": "n" * 16},
+        {"host_if": "lo", "rxq_size": 128},
+        {"host_if": "lo", "txq_size": 1000},
+        {"host_if": "lo", "rxq_num": 2},
+    ]
+    assert [xdp(api, **fields) for fields in unfit] == [(-7, 0)] * len(unfit)
+
+
+def test_an_interface_of_another_kind_is_not_deleted_as_an_uplink(api: Any) -> None:
+    one = loopback(api)
+    deletes = (api.af_xdp_delete, api.virtio_pci_delete, api.vmxnet3_delete)
+    answers = [[delete(sw_if_index=number).retval for number in (one, NOBODY)] for delete in deletes]
+    assert answers == [[-71, -71], [-2, -2], [-2, -2]]
+    removed = api.dev_remove_port_if(sw_if_index=one)
+    assert (removed.retval, removed.error_string) == (-31, "unknown interface")
+
+
+def test_a_nic_that_is_not_there_cannot_be_driven(api: Any) -> None:
+    made = api.virtio_pci_create_v2(pci_addr={"domain": 0, "bus": 0xFF, "slot": 2, "function": 0}, use_random_mac=True)
+    assert (made.retval, made.sw_if_index) == (-71, NONE)
+    for fields, retval in (({}, -71), ({"rxq_size": 100}, -7), ({"txq_num": 9}, -7), ({"rxq_num": 17}, -7)):
+        made = api.vmxnet3_create(**{"pci_addr": 0x02FF0000} | fields)
+        assert (made.retval, made.sw_if_index) == (retval, 0)
+    for device, error, text in (("pci/0000:ff:02.0", -12, "invalid device id"), ("nonsense", -10, "invalid bus")):
+        attached = api.dev_attach(device_id=device, driver_name="iavf")
+        assert (attached.retval, attached.dev_index, attached.error_string) == (error, NONE, text)
+    made = api.dev_create_port_if(dev_index=0, intf_name="iavf0")
+    assert (made.retval, made.sw_if_index, made.error_string) == (-20, NONE, "not found")
