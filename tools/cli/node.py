@@ -57,7 +57,8 @@ def _as_json(view: NodeView) -> dict[str, object]:
 def _print(view: NodeView) -> None:
     for name, process in sorted(view.processes.items()):
         if not name.startswith("tool-"):
-            print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}")
+            notes = "".join(f"; {text}" for text in process.waiting if process.ready)
+            print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}{notes}")
     epoch = view.epoch
     print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
     if epoch and epoch.unavailable:
@@ -84,6 +85,6 @@ def _ask(options: argparse.Namespace) -> int:
     except AskFailed as failed:
         raise UserError(failed.reason) from None
     if isinstance(reply, Pong):
-        state = "ready" if reply.ready else "; ".join(reply.waiting) or "not ready"
+        state = "; ".join([*(["ready"] if reply.ready else []), *reply.waiting]) or "not ready"
         print(f"{reply.name}: {state}, {reply.progress} turns")
     return 0

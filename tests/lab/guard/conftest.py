@@ -13,14 +13,13 @@ _numbers = count()
 
 
 @pytest.fixture
-def new_world() -> Iterator[Callable[[], World]]:
-    """Makes worlds without any process."""
+def new_bare_world() -> Iterator[Callable[[], World]]:
+    """Makes worlds without wires and processes."""
     made: list[World] = []
 
     def make() -> World:
-        directory = Path(tempfile.mkdtemp(prefix="vgd"))
-        made.append(World(directory, next(_numbers)))
-        made[-1].make()
+        made.append(World(Path(tempfile.mkdtemp(prefix="vgd")), next(_numbers)))
+        made[-1].make_bare()
         return made[-1]
 
     try:
@@ -31,8 +30,9 @@ def new_world() -> Iterator[Callable[[], World]]:
 
 
 @pytest.fixture
-def world(new_world: Callable[[], World]) -> World:
-    """A world in which bus and writer run."""
-    made = new_world()
+def world(new_bare_world: Callable[[], World]) -> World:
+    """A world with one wire, in which bus and writer run."""
+    made = new_bare_world()
+    made.wire_up()
     made.start_basics()
     return made

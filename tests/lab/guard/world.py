@@ -68,13 +68,16 @@ class World:
 
     # --- the wire and the addresses
 
-    def make(self) -> None:
-        """Namespaces, a wire, a host outside that is the gateway."""
+    def wire_up(self) -> None:
+        """A wire and a host outside that is the gateway."""
+        self.wire("eth0", "lan0", HOST_MAC)
+        self.address("eth0", "lan0")
+
+    def make_bare(self) -> None:
+        """Namespaces without a wire."""
         for netns in (self.host, self.vpp_netns, self.lan):
             ip("netns add", netns)
             ip("link set lo up", netns=netns)
-        self.wire("eth0", "lan0", HOST_MAC)
-        self.address("eth0", "lan0")
 
     def wire(self, host_end: str, lan_end: str, mac: str) -> None:
         """A veth pair from the host to the outside."""
@@ -85,16 +88,18 @@ class World:
             line = ["ip", "netns", "exec", netns, "ethtool", "-K", name, "tx", "off"]
             subprocess.run(line, check=False, capture_output=True)
 
-    def address(self, host_end: str, lan_end: str) -> None:
+    def address(self, host_end: str, lan_end: str, families: str = "46") -> None:
         """Addresses and routes as a host has them."""
-        for text in (f"{GATEWAY4}/24", f"{GATEWAY6}/64 nodad"):
-            ip(f"addr add {text} dev {lan_end}", netns=self.lan)
         ip(f"link set {host_end} mtu 1400 up", netns=self.host)
-        for text in (f"{HOST4}/24", f"{HOST6}/64 nodad"):
-            ip(f"addr add {text} dev {host_end}", netns=self.host)
-        ip(f"route add default via {GATEWAY4} dev {host_end} metric 50", netns=self.host)
-        ip(f"route add 198.51.100.0/24 via 192.0.2.9 dev {host_end} src {HOST4}", netns=self.host)
-        ip(f"-6 route add default via {GATEWAY6} dev {host_end}", netns=self.host)
+        if "4" in families:
+            ip(f"addr add {GATEWAY4}/24 dev {lan_end}", netns=self.lan)
+            ip(f"addr add {HOST4}/24 dev {host_end}", netns=self.host)
+            ip(f"route add default via {GATEWAY4} dev {host_end} metric 50", netns=self.host)
+            ip(f"route add 198.51.100.0/24 via 192.0.2.9 dev {host_end} src {HOST4}", netns=self.host)
+        if "6" in families:
+            ip(f"addr add {GATEWAY6}/64 dev {lan_end} nodad", netns=self.lan)
+            ip(f"addr add {HOST6}/64 dev {host_end} nodad", netns=self.host)
+            ip(f"-6 route add default via {GATEWAY6} dev {host_end}", netns=self.host)
         table = f"-6 route show table local dev {host_end}"
         until(lambda: "fe80::" in ip(table, netns=self.host), "the link-local address is settled")
 
@@ -161,7 +166,10 @@ class World:
 
     def running(self) -> "World":
         """Waits until VPP carries the host."""
-        until(self.is_running, f"the guard is running: {self.log()[-3000:]}")
+        try:
+            until(self.is_running, "the guard is running")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
         return self
 
     def linux(self, link: str = "eth0") -> dict[str, Any]:
