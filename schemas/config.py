@@ -39,7 +39,9 @@ class ConfigError(ValueError):
 # session-max: with VPP's own defaults the connections to a removed backend would live for many minutes. What is not
 # translated is forgotten after session-max-age seconds of silence, established TCP too, and then meets the policies
 # as a new flow.
-DEFAULT_STARTUP_CONF = """\
+CNAT_STANZA = "cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }"
+DEFAULT_STARTUP_CONF = (
+    """\
 unix {
   nodaemon
   full-coredump
@@ -57,8 +59,10 @@ plugins {
   plugin dpdk_plugin.so { disable }
 }
 buffers { buffers-per-numa 131072 }
-cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }
 """
+    + CNAT_STANZA
+    + "\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

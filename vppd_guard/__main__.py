@@ -12,8 +12,9 @@ from bus.process import EXIT_MISCONFIGURED, load, parser, run_process
 from schemas.config import NodeConfig, UplinkSpec
 from vppd_guard import captured as shape
 from vppd_guard import linux, undo, vpp
+from vppd_guard.drivers.registry import driver_named
 from vppd_guard.guard import Guard, give_back
-from vppd_guard.startup_conf import BadTemplate, render_conf
+from vppd_guard.startup_conf import BadTemplate, Driven, render
 from vppd_guard.wanted import intents
 
 DESCRIPTION = "Takes the uplink from Linux, runs VPP, and gives Linux everything back when VPP ends."
@@ -48,7 +49,7 @@ def _plan(log: Log) -> int:
     try:
         captured = linux.capture(uplink.interfaceName)
         shape.check(captured, uplink.ipFamilies)
-        conf = render_conf(config.startup_conf, config.run, [uplink.interfaceName])
+        conf = render(config, [Driven(captured, uplink, driver_named("af_packet"))]).conf
     except (linux.NoLink, shape.CannotCapture, BadTemplate) as error:
         log.error("cannot plan", why=error)
         return 1

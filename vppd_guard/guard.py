@@ -20,8 +20,9 @@ from schemas.topics import INTENT, status_word
 from vppd_guard import captured as shape
 from vppd_guard import linux, probe, undo, vpp
 from vppd_guard.captured import CannotCapture, Captured
+from vppd_guard.drivers.registry import driver_named
 from vppd_guard.life import Event, Life, State, rest_s, step
-from vppd_guard.startup_conf import BadTemplate, render, render_conf
+from vppd_guard.startup_conf import BadTemplate, Driven, Rendered, render
 from vppd_guard.wanted import intents, mtu, tap_name, through_vpp, uplink_name
 
 VPP_ANSWERS_S_MAX = 10.0
@@ -160,7 +161,6 @@ class Guard:
 
     async def _preflight(self) -> None:
         """Nothing is taken before the bus and the writer answer and VPP's configuration can be rendered."""
-        self._render()
         if not self.config.vpp_binary.exists():
             raise Trouble(f"VPPD_VPP_BIN: {self.config.vpp_binary}: no such file")
         while True:
@@ -175,6 +175,7 @@ class Guard:
             raise Trouble(f"uplink {name}: is a tap; another VPP holds it")
         captured = await asyncio.to_thread(linux.capture, name)
         shape.check(captured, self.uplink.ipFamilies)
+        self._render(captured)
         self.captured = await self._with_gateway(captured)
 
     async def _with_gateway(self, captured: Captured) -> Captured:
@@ -197,11 +198,11 @@ class Guard:
 
     async def _start_vpp(self) -> None:
         """VPP runs and accepts API clients."""
-        conf, script = self._render()
+        rendered = self._render(self._captured())
         run = self.config.vpp_run
         run.mkdir(mode=0o755, parents=True, exist_ok=True)
-        (run / "startup.conf").write_text(conf)
-        (run / "startup.exec").write_text(script)
+        (run / "startup.conf").write_text(rendered.conf)
+        (run / "startup.exec").write_text(rendered.exec)
         self.config.vpp_api.unlink(missing_ok=True)
         self.process = vpp.start(
             self.config.vpp_binary,
@@ -214,10 +215,8 @@ class Guard:
         if not await self.process.answers(self.config.vpp_api, VPP_ANSWERS_S_MAX):
             raise Trouble(f"VPP {self.process.reason or 'does not accept API clients'}; see {run / 'vpp.log'}")
 
-    def _render(self) -> tuple[str, str]:
-        names = [self.uplink.interfaceName]
-        conf = render_conf(self.config.startup_conf, self.config.run, names)
-        return conf, render(self.config.startup_exec, self.config.run, names)
+    def _render(self, captured: Captured) -> Rendered:
+        return render(self.config, [Driven(captured, self.uplink, driver_named("af_packet"))])
 
     async def _configure(self) -> None:
         """Uplink and host tap are in VPP; Linux's side of the tap is dressed as soon as there is a tap."""
