@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import namespaces
 from vppd_guard.captured import Captured
-from vppd_guard.drivers import links, pci
+from vppd_guard.drivers import avf, links, pci
 from vppd_guard.drivers.channels import Channels, channels, set_channels
 from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
 from vppd_guard.steps import Step
@@ -122,6 +123,13 @@ def test_links_that_do_not_tell_their_queues(host: Host) -> None:
         host.does(lambda: set_channels("lo", 2))
     with pytest.raises(OSError, match="no such link: 'gone'"):
         host.does(lambda: channels("gone"))
+
+
+def test_a_link_without_virtual_functions_refuses_settings_of_one(host: Host) -> None:
+    step = avf.settings_step(LINK)
+    assert host.does(step.holds) == f"virtual function 0 has the MAC address none, not {LINK.mac}"
+    with pytest.raises(NetlinkError, match="not supported"):
+        host.does(step.do)
 
 
 def test_a_link_is_renamed_once_its_name_is_free(host: Host) -> None:

@@ -1,5 +1,6 @@
 """VPP's own parser takes what is rendered for each driver. VPP=/usr/bin/vpp: the real one; else vppsim's.
 
+VPPD_VPP_PLUGINS: where its plugins are, a colon list, if not beside it.
 What cannot be shown without the NICs is that a device works. A VPP that was built without DPDK must stumble over DPDK's
 stanza and over nothing else; one that has it is to go on without the device, which is not there.
 """
@@ -24,27 +25,29 @@ from vppd_guard.startup_conf import Driven, render
 
 PATIENCE_S = 30.0
 REAL = os.environ.get("VPP", "")
+PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")
 # The reference's, on a machine without hugepages and with few cores; the sockets are where the reference has them.
-TEMPLATE = """\
-unix {
+TEMPLATE = f"""\
+unix {{
   nodaemon
-  full-coredump   # { a comment's brace
+  full-coredump   # {{ a comment's brace
   cli-listen /var/run/vpp/cli.sock
   pidfile /run/vpp/vpp.pid
   exec /etc/vpp/startup.exec
   poll-sleep-usec 50
-}
-api-trace { on }
-cpu { workers 0 }
-socksvr { socket-name /var/run/vpp/vpp-api.sock }
-statseg { default size 32M page-size 4K }
-plugins {
-    plugin default { enable }
-    plugin dpdk_plugin.so { disable }
-    plugin bpf_trace_filter.so { enable }
-}
-memory { main-heap-size 512M main-heap-page-size 4K }
-buffers { buffers-per-numa 16384 }
+}}
+api-trace {{ on }}
+cpu {{ workers 0 }}
+socksvr {{ socket-name /var/run/vpp/vpp-api.sock }}
+statseg {{ default size 32M page-size 4K }}
+plugins {{
+    {f"path {PLUGINS}" if PLUGINS else ""}
+    plugin default {{ enable }}
+    plugin dpdk_plugin.so {{ disable }}
+    plugin bpf_trace_filter.so {{ enable }}
+}}
+memory {{ main-heap-size 512M main-heap-page-size 4K }}
+buffers {{ buffers-per-numa 16384 }}
 """
 
 
@@ -110,7 +113,8 @@ def vpp() -> Iterator[Vpp]:
 
 def knows_dpdk() -> bool:
     """Has this VPP the DPDK plugin? vppsim reads all stanzas."""
-    return not REAL or any(Path(REAL).resolve().parents[1].glob("lib/**/vpp_plugins/dpdk_plugin.so"))
+    beside = Path(REAL).resolve().parents[1].glob("lib/**/vpp_plugins/dpdk_plugin.so")
+    return not REAL or any(beside) or any(Path(place, "dpdk_plugin.so").exists() for place in PLUGINS.split(":"))
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
