@@ -97,6 +97,19 @@ def test_a_link_that_is_not_there_cannot_move(host: Host) -> None:
     assert host.does(links.move_step(LINK, host.vpp).needs) == "eth0: no such link"
 
 
+def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
+    step = links.move_step(LINK, host.vpp, must=False)
+    assert host.does(step.undo) == LinkMoved("eth0", host.vpp)
+    host.does(step.do)
+    assert host.does(step.holds) == ""
+    assert "UP" in seen(host.vpp)["flags"]
+    ip("-n", host.vpp, "link", "del", "eth0")
+    assert host.does(step.undo) is None
+    assert host.does(step.needs) == ""
+    host.does(step.do)
+    assert host.does(step.holds) == ""
+
+
 def test_an_mtu_is_lowered(host: Host) -> None:
     host.takes(links.mtu_step(LINK, 3072))
     assert seen(host.name)["mtu"] == 3072
