@@ -5,8 +5,6 @@ Variables are named as Calico/VPP's users know them where they mean the same
 mistake at once, each by the variable's name, so that an operator mends them in one go.
 """
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +24,7 @@ from schemas.calico_vpp import Ipsec as Ipsec
 from schemas.calico_vpp import Srv6 as Srv6
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
 from schemas.lenient import decode, differs
+from schemas.readers import addresses, count, host_address, names, one_of, prefixes, seconds, tcp
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 HOST_ROOT = Path("/host")  # where the container sees the host's file system
@@ -39,7 +38,9 @@ class ConfigError(ValueError):
 # session-max: with VPP's own defaults the connections to a removed backend would live for many minutes. What is not
 # translated is forgotten after session-max-age seconds of silence, established TCP too, and then meets the policies
 # as a new flow.
-DEFAULT_STARTUP_CONF = """\
+CNAT_STANZA = "cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }"
+DEFAULT_STARTUP_CONF = (
+    """\
 unix {
   nodaemon
   nosyslog
@@ -58,8 +59,10 @@ plugins {
   plugin dpdk_plugin.so { disable }
 }
 buffers { buffers-per-numa 131072 }
-cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }
 """
+    + CNAT_STANZA
+    + "\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,65 +163,11 @@ class Variable(NamedTuple):
     meaning: str
 
 
-def _addresses(text: str) -> tuple[str, ...]:
-    """A comma list of addresses."""
-    return tuple(str(ipaddress.ip_address(part.strip())) for part in text.split(",") if part.strip())
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"is {text!r}, not one of {', '.join(words)}")
-        return text.lower()
-
-    return read
-
-
-def _seconds(low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        value = float(text.removesuffix("s"))
-        if not low <= value <= high:
-            raise ValueError(f"is {value} s, outside {low} to {high} s")
-        return value
-
-    return read
-
-
-def _count(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(f"is {value}, outside {low} to {high}")
-        return value
-
-    return read
-
-
-def _prefixes(text: str) -> tuple[str, ...]:
-    """A comma list of prefixes, host bits cut off."""
-    return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """A comma list of names."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _host_address(text: str) -> str:
-    return str(ipaddress.ip_interface(text))
-
-
-def _tcp(text: str) -> str:
-    if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", text):
-        raise ValueError(f"{text!r} is not tcp://ADDRESS:PORT")
-    return text
-
-
 VARIABLES = (
     Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
     Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
     Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
-    Variable("CALICOVPP_LOG_LEVEL", "log_level", _one_of(*LOG_LEVELS), "debug, info, warning, error"),
+    Variable("CALICOVPP_LOG_LEVEL", "log_level", one_of(*LOG_LEVELS), "debug, info, warning, error"),
     Variable("CALICOVPP_INTERFACES", "interfaces", Interfaces, "uplinks and interface specs, JSON"),
     Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
     Variable("CALICOVPP_DEBUG", "debug", Debug, "gsoEnabled and other switches, JSON"),
@@ -227,7 +176,7 @@ VARIABLES = (
     Variable("CALICOVPP_SRV6", "srv6", Srv6, "SRv6 pools, JSON"),
     Variable("CALICOVPP_CONFIG_TEMPLATE", "startup_conf", str, "VPP's startup.conf, with tokens"),
     Variable("CALICOVPP_CONFIG_EXEC_TEMPLATE", "startup_exec", str, "VPP's startup.exec, with tokens"),
-    Variable("CALICOVPP_TAP0_ADDR", "tap0_address", _host_address, "address of VPP's side of the host tap"),
+    Variable("CALICOVPP_TAP0_ADDR", "tap0_address", host_address, "address of VPP's side of the host tap"),
     Variable("CALICOVPP_HOOK_BEFORE_IF_READ", "hook_before_if_read", str, "script, before uplinks are looked at"),
     Variable("CALICOVPP_HOOK_BEFORE_VPP_RUN", "hook_before_vpp_run", str, "script, before VPP starts"),
     Variable("CALICOVPP_HOOK_VPP_RUNNING", "hook_vpp_running", str, "script, when the host's tap is there"),
@@ -236,41 +185,41 @@ VARIABLES = (
     Variable(
         "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK", "network_manager_hook", is_true, "tell the host's network services"
     ),
-    Variable("VPPD_HOOK_WAIT", "hook_wait_s", _seconds(0.1, 600), "s; a hook that takes longer is ended"),
+    Variable("VPPD_HOOK_WAIT", "hook_wait_s", seconds(0.1, 600), "s; a hook that takes longer is ended"),
     Variable("VPPD_HOST_ROOT", "host_root", Path, "where the host's file system is seen (default: /host, else /)"),
-    Variable("VPPD_CORES_MAX", "cores_bytes_max", _count(0, 1 << 50), "bytes of VPP's core files that are kept"),
+    Variable("VPPD_CORES_MAX", "cores_bytes_max", count(0, 1 << 50), "bytes of VPP's core files that are kept"),
     Variable("VPPD_VPP_BIN", "vpp_binary", Path, "path of the vpp binary"),
     Variable("VPPD_VPP_PRELOAD", "vpp_preload", str, "LD_PRELOAD for VPP's environment alone"),
     Variable("VPPD_VPP_NETNS", "vpp_netns", str, "named namespace in which VPP holds virtual uplinks"),
     Variable("VPPD_HOST_NETNS", "host_netns", str, 'the host\'s namespace for its tap: "pid:1" or a path'),
     Variable("VPPD_CNI_SOCKET", "cni_socket", Path, "socket that Calico's CNI plugin calls"),
-    Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", _seconds(0, 300), "s; no gateway by then: NIC given back"),
-    Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", _seconds(1, 300), "s; VPP not configured: NIC given back"),
-    Variable("VPPD_PROBE_ADDRESSES", "probe_addresses", _addresses, "must answer through VPP too, comma list"),
+    Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", seconds(0, 300), "s; no gateway by then: NIC given back"),
+    Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", seconds(1, 300), "s; VPP not configured: NIC given back"),
+    Variable("VPPD_PROBE_ADDRESSES", "probe_addresses", addresses, "must answer through VPP too, comma list"),
     Variable(
         "VPPD_FORWARD_WAIT",
         "forward_wait_s",
-        _seconds(0, 3600),
+        seconds(0, 3600),
         "s; VPP does not forward so long: NIC given back; 0: never",
     ),
-    Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", _names, "failed checks that are accepted, comma list"),
+    Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", names, "failed checks that are accepted, comma list"),
     Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
-    Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", _seconds(0.1, 60), "s; a CNI call is answered by then"),
-    Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", _one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
-    Variable("SERVICE_PREFIX", "service_prefixes", _prefixes, "ranges of the cluster's service addresses, comma list"),
-    Variable("VPPD_POLICY", "policy_source", _one_of("none", "felix"), "who says policies: none, felix"),
-    Variable("VPPD_NODE_SOURCE", "node_source", _one_of("kubernetes", "felix"), "who says nodes and pools"),
+    Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", seconds(0.1, 60), "s; a CNI call is answered by then"),
+    Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
+    Variable("SERVICE_PREFIX", "service_prefixes", prefixes, "ranges of the cluster's service addresses, comma list"),
+    Variable("VPPD_POLICY", "policy_source", one_of("none", "felix"), "who says policies: none, felix"),
+    Variable("VPPD_NODE_SOURCE", "node_source", one_of("kubernetes", "felix"), "who says nodes and pools"),
     Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
     Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
     Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
-    Variable("VPPD_STUCK_RESTART", "stuck_restart_s", _seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
-    Variable("VPPD_READBACK", "readback_s", _seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
-    Variable("VPPD_VPP_WINDOW", "vpp_window", _count(1, 65536), "API calls that may wait for VPP's answers at a time"),
-    Variable("VPPD_TAP_LISTEN", "tap_address", _tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
+    Variable("VPPD_STUCK_RESTART", "stuck_restart_s", seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
+    Variable("VPPD_READBACK", "readback_s", seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
+    Variable("VPPD_VPP_WINDOW", "vpp_window", count(1, 65536), "API calls that may wait for VPP's answers at a time"),
+    Variable("VPPD_TAP_LISTEN", "tap_address", tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
     Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
-    Variable("VPPD_BGP_RESYNC", "bgp_resync_s", _seconds(0, 3600), "s; learnt routes kept for silent peers"),
+    Variable("VPPD_BGP_RESYNC", "bgp_resync_s", seconds(0, 3600), "s; learnt routes kept for silent peers"),
 )
 
 

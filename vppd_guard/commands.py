@@ -17,6 +17,7 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.findings import FAILED, Finding, failures, table, waive
 from vppd_guard.history import History, now
 from vppd_guard.host_services.host import Host
+from vppd_guard.rendering import for_uplinks
 from vppd_guard.scene import Scene
 from vppd_guard.startup_conf import BadTemplate
 from vppd_guard.uplinks import Uplink, ordered
@@ -55,7 +56,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
         log.error("cannot plan", why="; ".join(refused))
         return 1
     try:
-        conf = takeover.render(config, uplinks)
+        conf = for_uplinks(config, uplinks, Machine())
     except BadTemplate as error:
         log.error("cannot plan", why=error)
         return 1
@@ -64,7 +65,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
         "captured": [each.captured for each in uplinks],
         "drivers": {each.name: each.driver.name for each in uplinks},
         "startup_conf": conf.conf,
-        "startup_exec": conf.script,
+        "startup_exec": conf.exec,
         "warnings": conf.warnings,
         "intents": list(wanted.values()),
     }

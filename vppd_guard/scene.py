@@ -15,7 +15,7 @@ from vppd_guard import hooks
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.history import History, Line, now
 from vppd_guard.hooks import Point
-from vppd_guard.rendering import with_tokens
+from vppd_guard.rendering import hook_script
 from vppd_guard.steps import Step, run
 from vppd_guard.trial import Trials
 from vppd_guard.undo import UndoJournal
@@ -86,15 +86,16 @@ class Scene:
 
     async def hook(self, point: Point) -> None:
         """Runs the user's script for that moment, if there is one."""
-        script = str(getattr(self.config, f"hook_{point.value.lower()}"))
+        script = self.config.hooks.get(point.value, "")
         names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
+        tokens = partial(hook_script, config=self.config, uplinks=self.uplinks, machine=self.machine)
         await hooks.run(
             point,
             script,
             names,
             self.log,
             self.config.hook_wait_s,
-            render=partial(with_tokens, config=self.config, names=names),
+            render=tokens,
         )
 
     def warn_once(self, text: str) -> None:

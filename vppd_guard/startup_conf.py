@@ -1,32 +1,221 @@
-"""VPP's startup.conf and startup.exec from their templates. Pure (spec of the guard, section 4)."""
+"""VPP's startup.conf and startup.exec from their templates. Pure (spec of the guard, section 4).
 
-from collections.abc import Sequence
-from pathlib import Path
+A template is the user's: what is not named here stays as it is. Ours are the places at which our processes meet VPP
+(sockets, pid file, runtime directory), what keeps VPP our child, DPDK's stanza for uplinks that DPDK drives, and cnat's
+limits where the template is silent about them. Each replaced word is told in a warning.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
+from vppd_guard.captured import Captured
+from vppd_guard.conf_tree import BadTemplate as BadTemplate
+from vppd_guard.conf_tree import Edits, Word, parse
+from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.names import uplink_tag
+
+CONF, EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
+ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
+TOKEN = re.compile(r"__[A-Z][A-Z0-9_]*?(?::[^\s{}]*?)?__")
+PLUGINS = ("cnat_plugin.so", "npol_plugin.so", "tap_plugin.so")  # whatever the uplink's driver
+DPDK_PLUGIN = "dpdk_plugin.so"
+EXEC_OF_REFERENCE = "/etc/vpp/startup.exec"
+EXEC_WORDS = ("exec", "startup-config")
 
 
-class BadTemplate(ValueError):
-    """The template cannot be VPP's configuration; the text says where."""
+@dataclass(frozen=True)
+class Driven:
+    """An uplink and the driver by which VPP gets it."""
+
+    link: Captured
+    spec: UplinkSpec
+    driver: Driver
 
 
-def render(template: str, run: Path, uplinks: Sequence[str]) -> str:
-    """The template with its tokens replaced. Raises BadTemplate if its braces do not match."""
-    tokens = {"__VPPD_RUN__": str(run), "__VPP_DATAPLANE_IF__": uplinks[0] if uplinks else ""}
-    tokens |= {f"__VPP_DATAPLANE_IF_{number}__": name for number, name in enumerate(uplinks)}
-    for token, value in tokens.items():
-        template = template.replace(token, value)
-    return template
+@dataclass(frozen=True)
+class Rendered:
+    """The two files, and what was decided over the user's head, for the log."""
+
+    conf: str
+    exec: str
+    warnings: tuple[str, ...] = ()
 
 
-def render_conf(template: str, run: Path, uplinks: Sequence[str]) -> str:
-    """startup.conf. Raises BadTemplate."""
-    text = render(template, run, uplinks)
-    depth = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        code = line.partition("#")[0]
-        for letter in code:
-            depth += {"{": 1, "}": -1}.get(letter, 0)
-            if depth < 0:
-                raise BadTemplate(f"CALICOVPP_CONFIG_TEMPLATE: line {number}: '}}' without '{{'")
-    if depth:
-        raise BadTemplate(f"CALICOVPP_CONFIG_TEMPLATE: {depth} '{{' without '}}'")
+def render(
+    config: NodeConfig,
+    uplinks: Sequence[Driven],
+    *,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    first_cpu: str = "",
+    has_hugepages: bool = True,
+) -> Rendered:
+    """VPP's configuration for these uplinks, in the configured order.
+
+    `annotations`: of the Kubernetes node; needed only if `annotation_keys` finds any. `first_cpu`: of the container's
+    CPUs. Raises BadTemplate, which names the template and the line or token.
+    """
+    values = tokens(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
+    text = fill(config.startup_conf, values, CONF)
+    script = fill(config.startup_exec, values, EXEC)
+    template = _Template(text)
+    template.complain_of_plugins(dict.fromkeys([*PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
+    template.set_places(config, has_script=bool(script.strip()))
+    dpdk = [uplink for uplink in uplinks if uplink.driver.name == "dpdk"]
+    if dpdk:
+        template.add_dpdk(dpdk, has_hugepages)
+    template.add_cnat()
+    return Rendered(template.edits.text(), script, tuple(template.warnings))
+
+
+def tokens(
+    config: NodeConfig, links: Sequence[Captured], annotations: Mapping[str, str], first_cpu: str
+) -> dict[str, str]:
+    """What each token stands for; one that stands for nothing is left out."""
+    values = {"__VPPD_RUN__": str(config.run), "__CPUSET_CPUS_FIRST__": first_cpu}
+    for number, link in enumerate(links):
+        values |= {f"__PCI_DEVICE_ID_{number}__": link.pci, f"__VPP_DATAPLANE_IF_{number}__": link.name}
+    if links:
+        values |= {"__PCI_DEVICE_ID__": links[0].pci, "__VPP_DATAPLANE_IF__": links[0].name}
+    values |= {f"__NODE_ANNOTATION:{key}__": value for key, value in annotations.items()}
+    return {token: value for token, value in values.items() if value}
+
+
+def annotation_keys(*templates: str) -> set[str]:
+    """The keys of the node's annotations that templates ask for."""
+    return {key for template in templates for key in ANNOTATION.findall(template)}
+
+
+def replace_tokens(template: str, values: Mapping[str, str]) -> str:
+    """The template with the tokens replaced that are known; for hook scripts, in which others may mean something."""
+    known = {token: values[token] for token in sorted(values, key=len, reverse=True)}
+    pattern = "|".join(map(re.escape, known))
+    return re.sub(pattern, lambda found: known[found[0]], template) if known else template
+
+
+def fill(template: str, values: Mapping[str, str], source: str) -> str:
+    """The template with all its tokens replaced. Raises BadTemplate for one that has no value, unless in a comment."""
+    text = replace_tokens(template, values)
+    for number, whole in enumerate(text.splitlines(), 1):
+        left = TOKEN.search(whole.partition("#")[0])
+        if left:
+            raise BadTemplate(f"{source}: line {number}: {left[0]} has no value here")
     return text
+
+
+class _Template:
+    """The template's tree, and what is changed of it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._root = parse(text, CONF)
+        self.edits = Edits(text)
+        self.warnings: list[str] = []
+
+    def complain_of_plugins(self, needed: Collection[str]) -> None:
+        """Raises BadTemplate if a plugin that is needed is not loaded. DPDK's is enabled by `add_dpdk`."""
+        for name in needed:
+            if name != DPDK_PLUGIN and not self._is_enabled(name):
+                raise BadTemplate(f"{CONF}: plugins: {name} is disabled, and vppd needs it")
+
+    def set_places(self, config: NodeConfig, *, has_script: bool) -> None:
+        """VPP is found where our processes look for it."""
+        run = config.vpp_run
+        self._set("unix", "cli-listen", str(run / "cli.sock"))
+        self._set("unix", "runtime-dir", str(run))
+        self._set("unix", "pidfile", str(run / "vpp.pid"))
+        self._set("socksvr", "socket-name", str(config.vpp_api))
+        self._set("statseg", "socket-name", str(run / "stats.sock"))
+        self._set_exec(str(run / "startup.exec"), has_script)
+        # VPP says why it dies on its standard error only if it does not say it to syslog.
+        if not any(block.has("nosyslog") or block.has("interactive") for block in self._root.blocks("unix")):
+            self._add("unix", "nosyslog")
+        if not any(block.has("nodaemon") or block.has("interactive") for block in self._root.blocks("unix")):
+            self._add("unix", "nodaemon")
+            self.warnings.append(f"{CONF}: unix: nodaemon added: VPP's life is watched")
+
+    def add_dpdk(self, uplinks: Sequence[Driven], has_hugepages: bool) -> None:
+        """DPDK drives these uplinks; a stanza that the template has is taken as it is."""
+        self._enable(DPDK_PLUGIN)
+        stanzas = list(self._root.blocks("dpdk"))
+        if stanzas:
+            said = {word.text for stanza in stanzas for word in stanza.words()}
+            for tag in (uplink_tag(uplink.link) for uplink in uplinks):
+                if tag not in said:
+                    self.warnings.append(f"{CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
+            return
+        lines = [_device(uplink) for uplink in uplinks]
+        if not has_hugepages:
+            lines += ["iova-mode va", "no-hugetlb"]
+            # VPP 26.10 has no `no-hugetlb` in buffers any more; the page size says it.
+            if not any(True for block in self._root.blocks("buffers") for _ in block.values("page-size")):
+                self._add("buffers", "page-size 4K")
+        self.edits.append(self._root, "dpdk {\n" + "".join(f"  {text}\n" for text in lines) + "}")
+
+    def add_cnat(self) -> None:
+        """cnat's own defaults are too few sessions, kept too long."""
+        if not any(self._root.blocks("cnat")):
+            self.edits.append(self._root, CNAT_STANZA)
+
+    def _set(self, stanza: str, name: str, value: str) -> None:
+        """A setting has that value."""
+        found = [word for block in self._root.blocks(stanza) for word in block.values(name)]
+        for word in found:
+            self._replace(stanza, name, word, value)
+        if not found:
+            self._add(stanza, f"{name} {value}")
+
+    def _set_exec(self, path: str, has_script: bool) -> None:
+        """VPP runs our startup.exec; a file of the user's own that it runs instead is left."""
+        words = [(n, w) for block in self._root.blocks("unix") for n in EXEC_WORDS for w in block.values(n)]
+        for name, word in words:
+            if word.text in (path, EXEC_OF_REFERENCE):
+                self._replace("unix", name, word, path)
+            elif has_script:
+                self.warnings.append(f"{CONF}: unix: {name} {word.text}: {EXEC} is not run by it")
+        if not words:
+            self._add("unix", f"exec {path}")
+
+    def _replace(self, stanza: str, name: str, word: Word, value: str) -> None:
+        if word.text != value:
+            self.edits.replace(word, value)
+            self.warnings.append(f"{CONF}: {stanza}: {name} {word.text} is {value} here")
+
+    def _add(self, stanza: str, what: str) -> None:
+        """More at the end of a stanza's last block, so that it has the last word; or a new stanza."""
+        blocks = list(self._root.blocks(stanza))
+        if blocks:
+            self.edits.append(blocks[-1], what)
+        else:
+            self.edits.append(self._root, f"{stanza} {{ {what} }}")
+
+    def _settings(self, plugin: str) -> list[Word]:
+        """What the template says of a plugin, `enable` or `disable`; the last counts."""
+        blocks = [block for plugins in self._root.blocks("plugins") for block in plugins.blocks("plugin", plugin)]
+        return [word for block in blocks for word in block.words() if word.text in ("enable", "disable")]
+
+    def _is_enabled(self, plugin: str) -> bool:
+        said = self._settings(plugin) or self._settings("default")
+        return not said or said[-1].text == "enable"
+
+    def _enable(self, plugin: str) -> None:
+        said = self._settings(plugin)
+        for word in said:
+            if word.text == "disable":
+                self.edits.replace(word, "enable")
+        if not said and not self._is_enabled(plugin):
+            self._add("plugins", f"plugin {plugin} {{ enable }}")
+
+
+def _device(uplink: Driven) -> str:
+    """The line of one device in DPDK's stanza."""
+    return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link)} }}"
+
+
+def _device_words(spec: UplinkSpec) -> Iterator[str]:
+    yield f"num-rx-queues {spec.rx_queues}"
+    yield f"num-tx-queues {spec.tx_queues}"
+    yield f"num-rx-desc {spec.rx_ring}"
+    yield f"num-tx-desc {spec.tx_ring}"

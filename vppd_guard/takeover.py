@@ -23,9 +23,9 @@ from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings as findings_of
 from vppd_guard.host_services.plan import plan
 from vppd_guard.life import Event
-from vppd_guard.rendering import Rendered, render
+from vppd_guard.rendering import for_trial, for_uplinks
 from vppd_guard.scene import Scene, Trouble
-from vppd_guard.startup_conf import BadTemplate
+from vppd_guard.startup_conf import BadTemplate, Rendered
 from vppd_guard.steps import Step, StepFailed
 from vppd_guard.trial import NoTrial
 from vppd_guard.uplinks import Uplink, ordered, to_ask, uplink
@@ -126,15 +126,14 @@ async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
 
 
 async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
-    # The trial has no uplinks, nor the drivers' parts of startup.conf: their devices are still Linux's.
-    aside = replace(scene.config, run=scene.config.run / "trial")
     try:
         conf = rendered(scene, uplinks).conf
         pages = preflight.hugepages(conf, scene.machine)
         if pages.state == FAILED:
             return pages
-        bare = render(aside, [])
-        there = await scene.trials.messages(aside, bare.conf, "")
+        trial = for_trial(scene.config, uplinks, scene.machine)
+        aside = replace(scene.config, run=scene.config.run / "trial")
+        there = await scene.trials.messages(aside, trial.conf, trial.exec)
     except (BadTemplate, NoTrial) as error:
         return Finding("vpp", FAILED, str(error))
     return preflight.vpp(there, [each.driver for each in uplinks])
@@ -195,7 +194,7 @@ async def start_vpp(scene: Scene) -> Event:
     text = rendered(scene, scene.uplinks)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     (run / "startup.conf").write_text(text.conf)
-    (run / "startup.exec").write_text(text.script)
+    (run / "startup.exec").write_text(text.exec)
     config.vpp_api.unlink(missing_ok=True)
     await asyncio.to_thread(cores.prune, config.initial.corePattern, bytes_max=config.cores_bytes_max)
     await telling.starting(scene)
@@ -211,7 +210,7 @@ async def start_vpp(scene: Scene) -> Event:
 
 def rendered(scene: Scene, uplinks: list[Uplink]) -> Rendered:
     """startup.conf and startup.exec. Raises BadTemplate."""
-    text = render(scene.config, uplinks)
+    text = for_uplinks(scene.config, uplinks, scene.machine)
     for warning in text.warnings:
         scene.warn_once(warning)
     return text

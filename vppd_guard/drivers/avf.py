@@ -43,7 +43,7 @@ class AvfDriver:
             return pci.vfio_steps(machine, link.pci, link.name)
         what = f"virtual function {OURS} of {link.name}"
         number = f"{pci_path(link.pci)}/sriov_numvfs"
-        steps = [pci.kernel_step(machine, number, str(OURS + 1), f"make {what}"), _settings_step(link)]
+        steps = [pci.kernel_step(machine, number, str(OURS + 1), f"make {what}"), settings_step(link)]
         steps += pci.vfio_mode_steps(machine, machine.device(link.pci))
         steps.append(pci.bind_step(machine, lambda: function(link, machine), pci.VFIO, what))
         return (*steps, links.move_step(link, config.vpp_netns))
@@ -101,7 +101,7 @@ def _unfit_to_split(link: Captured, machine: Machine) -> list[str]:
     return wrong
 
 
-def _settings_step(link: Captured) -> Step:
+def settings_step(link: Captured) -> Step:
     """The function may use the uplink's MAC address, and others: VPP's pods have theirs behind it."""
 
     def change() -> None:
@@ -113,8 +113,10 @@ def _settings_step(link: Captured) -> Step:
     def holds() -> str:
         with IPRoute() as ip:
             [message] = ip.link("get", ifname=link.name, ext_mask=1)  # RTEXT_FILTER_VF
-        functions = message.get_nested("IFLA_VFINFO_LIST").get_attrs("IFLA_VF_INFO")
-        macs = [info.get_attr("IFLA_VF_MAC")["mac"][:17] for info in functions]
-        return "" if macs[OURS : OURS + 1] == [link.mac] else f"virtual function {OURS} has the MAC address {macs}"
+        functions = message.get_attr("IFLA_VFINFO_LIST")
+        settings = [info.get_attr("IFLA_VF_MAC") for info in functions.get_attrs("IFLA_VF_INFO")] if functions else []
+        macs = {setting["vf"]: setting["mac"] for setting in settings}
+        now = macs.get(OURS, "none")
+        return "" if now == link.mac else f"virtual function {OURS} has the MAC address {now}, not {link.mac}"
 
     return Step(what=f"give virtual function {OURS} the MAC address {link.mac}", do=change, holds=holds)

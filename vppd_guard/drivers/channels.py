@@ -1,6 +1,7 @@
 """Edge: how many queues a link has, as `ethtool -l` and `-L` tell it (Linux: include/uapi/linux/ethtool.h)."""
 
 import array
+import errno
 import fcntl
 import socket
 import struct
@@ -39,7 +40,8 @@ def set_channels(link: str, count: int) -> None:
 
 def _ask(link: str, command: int) -> "array.array[int] | None":
     words = array.array("I", [0] * WORDS)
-    socket.if_nametoindex(link)  # else "no such link" looks like "not supported"
+    if link not in (name for _, name in socket.if_nameindex()):  # else it looks like "not supported"
+        raise OSError(errno.ENODEV, "no such link", link)
     try:
         _ioctl(link, command, words)
     except OSError:

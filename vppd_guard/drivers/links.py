@@ -29,33 +29,33 @@ def promiscuous_step(link: Captured) -> Step:
     """The link takes packets for any MAC address: VPP's may differ from its own."""
 
     def holds() -> str:
-        return "" if _flags(link.name) & IFF_PROMISC else f"{link.name} is not promiscuous"
+        return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
 
     return Step(what=f"make {link.name} promiscuous", do=lambda: linux.promiscuous(link.name, True), holds=holds)
 
 
-def move_step(link: Captured, netns: str) -> Step:
-    """The link goes to VPP's namespace, and is up there."""
+def move_step(link: Captured, netns: str, *, must: bool = True) -> Step:
+    """The link goes to VPP's namespace, and is up there. Not `must`: if it is here at all."""
     name = link.name
 
     def move() -> None:
         linux.ensure_netns(netns)
-        linux.move_away(name, netns)
+        if must or _flags(name) is not None:
+            linux.move_away(name, netns)
 
     def holds() -> str:
         flags = namespaces.inside(netns, lambda: _flags(name))
-        return "" if flags & IFF_UP else f"{name} is not up in {netns}"
+        if flags is None and not must:
+            return "" if _flags(name) is None else f"{name} is still in the host"
+        return "" if (flags or 0) & IFF_UP else f"{name} is not up in {netns}"
 
     def needs() -> str:
-        return "" if _flags(name) is not None else f"{name}: no such link"
+        return "" if not must or _flags(name) is not None else f"{name}: no such link"
 
-    return Step(
-        what=f"move {name} to the namespace {netns}",
-        needs=needs,
-        do=move,
-        holds=holds,
-        undo=lambda: LinkMoved(name, netns),
-    )
+    def record() -> LinkMoved | None:
+        return LinkMoved(name, netns) if must or _flags(name) is not None else None
+
+    return Step(what=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
 
 
 def mtu_step(link: Captured, mtu: int) -> Step:
@@ -90,7 +90,8 @@ def queues_step(link: Captured, count: int, *, must: bool) -> Step:
     return Step(what=f"give {link.name} {count} receive queues", do=change, holds=holds)
 
 
-def _flags(name: str) -> int:
-    """The link's flags; 0: there is no such link."""
+def _flags(name: str) -> int | None:
+    """The link's flags; None: there is no such link."""
     with IPRoute() as ip:
-        return next((int(x["flags"]) for x in ip.get_links(ifname=name)), 0)
+        found = ip.link_lookup(ifname=name)
+        return int(ip.get_links(found[0])[0]["flags"]) if found else None

@@ -115,9 +115,9 @@ class Machine:
         return int(found[1]) if found and found[1].isdigit() else None
 
     def first_cpu(self) -> str:
-        """The first CPU of the container's set; "": it has no set of its own."""
-        found = re.match(r"\d+", self.read("/sys/fs/cgroup/cpuset.cpus"))
-        return found[0] if found else ""
+        """The first CPU that the container may use; "": it cannot be told (cgroup v2, cpuset controller)."""
+        sets = (self.read(f"/sys/fs/cgroup/cpuset.cpus{which}") for which in ("", ".effective"))
+        return next((found[0] for found in (re.match(r"\d+", text) for text in sets) if found), "")
 
     def read(self, text: str) -> str:
         """A file's text; "" if there is none."""

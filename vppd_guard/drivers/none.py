@@ -12,7 +12,9 @@ from vppd_guard.steps import Step
 
 
 class NoDriver:
-    """The link is got out of the host's way: to another kernel driver if one is named, else to VPP's namespace."""
+    """The link goes to another kernel driver if one is named. What is left of it once VPP has run its startup.exec,
+    which may look for it in the host, goes to VPP's namespace, out of the way of the host's tap.
+    """
 
     name = "none"
     automatic = False
@@ -25,12 +27,10 @@ class NoDriver:
         return pci.unfit_for(machine, link.pci, spec.newDriver) if spec.newDriver else links.unfit_to_move(link)
 
     def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
-        if spec.newDriver:
-            return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver)
-        return (links.move_step(link, config.vpp_netns),)
+        return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver) if spec.newDriver else ()
 
     def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
-        return ()
+        return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Existing(name=uplink_name(link), mac=link.mac, tag=uplink_tag(link))

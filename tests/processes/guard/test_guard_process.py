@@ -216,7 +216,12 @@ def test_without_bus_and_writer_the_uplink_is_not_touched(node: Node) -> None:
     ("variable", "value", "code", "why"),
     [
         ("CALICOVPP_INTERFACES", "", 2, "no uplinkInterfaces"),
-        ("CALICOVPP_INTERFACES", '{"uplinkInterfaces":[{"interfaceName":"eth0","vppDriver":"avf"}]}', 2, "avf"),
+        (
+            "CALICOVPP_INTERFACES",
+            '{"uplinkInterfaces":[{"interfaceName":"eth0","vppDriver":"afpacket"}]}',
+            2,
+            "afpacket",
+        ),
         ("CALICOVPP_CONFIG_TEMPLATE", "unix {", 0, "without"),
         ("VPPD_VPP_BIN", "/nonexistent/vpp", 0, "no such file"),
     ],

@@ -168,16 +168,17 @@ def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
     assert not tree.path("/sys/bus/pci/drivers/vfio-pci/new_id").exists()
 
 
-def test_a_link_without_a_kernel_driver_of_its_own_moves_for_none() -> None:
-    driver = driver_named("none")
-    assert whats(driver.before(link(), spec("none"), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
+@pytest.mark.parametrize("name", ["rdma", "none"])
+def test_a_link_that_vpp_looks_for_in_the_host_moves_once_vpp_has_it(name: str) -> None:
+    driver = driver_named(name)
+    assert whats(driver.before(link("mlx5_core"), spec(name), CONFIG, Kernel())) == []
+    assert whats(driver.after(link("mlx5_core"), spec(name), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
 
 
-def test_rdma_moves_the_link_once_vpp_has_it() -> None:
-    driver = driver_named("rdma")
-    assert whats(driver.before(link("mlx5_core"), spec("rdma"), CONFIG, Kernel())) == []
-    assert whats(driver.after(link("mlx5_core"), spec("rdma"), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
-    assert all(d.after(link(), spec(d.name), CONFIG, Kernel()) == () for d in DRIVERS if d.name != "rdma")
+def test_other_links_have_left_before() -> None:
+    others = [driver for driver in DRIVERS if driver.name not in ("rdma", "none")]
+    assert all(driver.after(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in others)
+    assert driver_named("none").after(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
 
 
 def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:

@@ -1,34 +1,15 @@
-"""What the guard writes: VPP's configuration, and the journal of what must be undone."""
+"""The journal of what must be undone."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from schemas.config import DEFAULT_STARTUP_CONF
 from vppd_guard.captured import Captured, LinuxAddress
-from vppd_guard.startup_conf import BadTemplate, render_conf
 from vppd_guard.undo import LinkMoved, UndoJournal, UplinkCaptured, VppStarted, uplinks_in, vpp_in
 
 CAPTURED = Captured(name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
-
-
-def test_tokens_of_the_template_are_replaced() -> None:
-    text = render_conf("a __VPPD_RUN__ b __VPP_DATAPLANE_IF__ c __VPP_DATAPLANE_IF_0__", Path("/run/x"), ["eth7"])
-    assert text == "a /run/x b eth7 c eth7"
-
-
-def test_the_default_template_is_whole() -> None:
-    text = render_conf(DEFAULT_STARTUP_CONF, Path("/run/vppd"), ["eth0"])
-    assert "socket-name /run/vppd/vpp/vpp-api.sock" in text
-    assert "__" not in text
-
-
-@pytest.mark.parametrize(("template", "why"), [("unix { a", "1 '{' without"), ("unix {\n}\n}", "line 3")])
-def test_a_template_whose_braces_do_not_match_is_refused(template: str, why: str) -> None:
-    with pytest.raises(BadTemplate, match=why):
-        render_conf(template, Path("/run"), [])
 
 
 def test_the_journal_gives_back_what_was_noted(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """A node's configuration: every mistake at once, by the variable's name."""
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY
 from schemas.config import VARIABLES, ConfigError, NodeConfig, describe, from_env
@@ -28,6 +31,8 @@ REFERENCE = {
         "uplinkInterfaces": [ { "interfaceName": "eth1", "vppDriver": "af_packet" } ]
     }""",
 }
+
+KEYS = ("uplinkInterfaces", "interfaceName", "rx", "maxPodIfSpec", "annotations", "redirectToHostRules", "gsoEnabled")
 
 
 def test_defaults_are_those_of_a_container() -> None:
@@ -203,6 +208,33 @@ def test_the_guard_s_own_variables() -> None:
     default = from_env({"NODENAME": "n1"})
     assert (default.forward_wait_s, default.hook_wait_s, default.cores_bytes_max) == (20.0, 10.0, 4 << 30)
     assert default.network_manager_hook
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner),
+    max_leaves=10,
+)
+
+
+@given(st.sampled_from(["INTERFACES", "INITIAL_CONFIG", "DEBUG", "FEATURE_GATES", "IPSEC", "SRV6"]), JSON)
+def test_whatever_the_json_says_the_answer_is_a_configuration_or_what_is_wrong_with_it(name: str, said: Any) -> None:
+    variable = f"CALICOVPP_{name}"
+    assert all(line.startswith(variable) for line in wrong_with({variable: json.dumps(said)}))
+
+
+@given(st.text())
+def test_what_is_no_json_is_wrong_by_name(text: str) -> None:
+    assert all(line.startswith("CALICOVPP_DEBUG: ") for line in wrong_with({"CALICOVPP_DEBUG": text}))
+
+
+def wrong_with(environ: dict[str, str]) -> list[str]:
+    """What is wrong, a line each; none: it is a configuration."""
+    try:
+        from_env({"NODENAME": "n1"} | environ)
+    except ConfigError as error:
+        return str(error).split("\n")
+    return []
 
 
 def test_help_names_every_variable() -> None:

@@ -1,0 +1,67 @@
+"""How the text of a variable is read. Each raises ValueError, which says what is wrong with it."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """A comma list of addresses."""
+    return tuple(str(ipaddress.ip_address(part.strip())) for part in text.split(",") if part.strip())
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of these words, whatever its case."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"is {text!r}, not one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    """A time in seconds, with or without its unit: "2.5", "10s"."""
+
+    def read(text: str) -> float:
+        value = float(text.removesuffix("s"))
+        if not low <= value <= high:
+            raise ValueError(f"is {value} s, outside {low} to {high} s")
+        return value
+
+    return read
+
+
+def count(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between the two, which it may be."""
+
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"is {value}, outside {low} to {high}")
+        return value
+
+    return read
+
+
+def prefixes(text: str) -> tuple[str, ...]:
+    """A comma list of prefixes, host bits cut off."""
+    return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+
+
+def host_address(text: str) -> str:
+    """An address with its mask, "169.254.0.1/32"."""
+    return str(ipaddress.ip_interface(text))
+
+
+def tcp(text: str) -> str:
+    """Where to listen, as ZeroMQ names it."""
+    if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", text):
+        raise ValueError(f"{text!r} is not tcp://ADDRESS:PORT")
+    return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma list of names."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

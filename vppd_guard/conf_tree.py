@@ -1,0 +1,126 @@
+"""VPP's startup.conf as a tree that knows where in the text each word is, so that an edit leaves the rest as it was.
+
+```
+file    = item*
+item    = word | block
+block   = "{" item* "}"
+```
+A block belongs to the words before it: `plugin x.so { enable }`. A comment goes from `#`, wherever it is, to the end
+of the line (VPP: src/vpp/vnet/main.c); stanzas that come twice are one to VPP (vlib_call_all_config_functions). Pure.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(r"(?P<comment>#[^\r\n]*)|(?P<brace>[{}])|(?P<word>[^\s{}#]+)")
+
+
+class BadTemplate(ValueError):
+    """The template cannot be VPP's configuration; the text says where."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and its place in the text."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass
+class Block:
+    """What stands between braces, or the whole file. `start` and `end`: of what is inside."""
+
+    start: int = 0
+    end: int = 0
+    items: "list[Word | Block]" = field(default_factory=list)
+
+    def blocks(self, *name: str) -> "Iterator[Block]":
+        """The blocks that come after these words."""
+        for at, item in enumerate(self.items):
+            before = self.items[at - len(name) : at] if at >= len(name) else []
+            if isinstance(item, Block) and before and [_text(word) for word in before] == list(name):
+                yield item
+
+    def values(self, name: str) -> Iterator[Word]:
+        """The words after that word."""
+        for one, other in zip(self.items, self.items[1:], strict=False):
+            if _text(one) == name and isinstance(other, Word):
+                yield other
+
+    def has(self, word: str) -> bool:
+        """Does the word stand in this block itself?"""
+        return any(_text(item) == word for item in self.items)
+
+    def words(self) -> Iterator[Word]:
+        """All words, also those of the blocks in it."""
+        for item in self.items:
+            if isinstance(item, Word):
+                yield item
+            else:
+                yield from item.words()
+
+
+def parse(text: str, source: str) -> Block:
+    """The tree of a text. Raises BadTemplate, which names the source and the line."""
+    root = Block(0, len(text))
+    stack = [root]
+    for found in _TOKEN.finditer(text):
+        if found["word"]:
+            stack[-1].items.append(Word(found["word"], *found.span()))
+        elif found["brace"] == "{":
+            block = Block(found.end())
+            stack[-1].items.append(block)
+            stack.append(block)
+        elif found["brace"]:
+            if len(stack) == 1:
+                raise BadTemplate(f"{source}: line {line(text, found.start())}: '}}' without '{{'")
+            stack.pop().end = found.start()
+    if len(stack) > 1:
+        opened = line(text, stack[-1].start)
+        raise BadTemplate(f"{source}: {len(stack) - 1} '{{' without '}}', the last one in line {opened}")
+    return root
+
+
+def line(text: str, at: int) -> int:
+    """The number of the line at that place of the text, from 1."""
+    return text.count("\n", 0, at) + 1
+
+
+class Edits:
+    """Changes of a text at places of its tree, made all at once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._changes: list[tuple[int, int, str]] = []
+
+    def replace(self, word: Word, by: str) -> None:
+        """Another word in its place."""
+        self._changes.append((word.start, word.end, by))
+
+    def append(self, block: Block, what: str) -> None:
+        """More at the end of a block; on lines of its own if the block has several, or is the file."""
+        inside = self._text[block.start : block.end]
+        if block.end == len(self._text) and block.start == 0:
+            before = "\n" if self._text and not self._text.endswith("\n") else ""
+            self._changes.append((block.end, block.end, f"{before}{what}\n"))
+        elif "\n" in inside:
+            at = block.start + len(inside.rstrip(" \t"))
+            self._changes.append((at, at, f"  {what}\n"))
+        else:
+            at = block.start + len(inside.rstrip())
+            self._changes.append((at, at, f" {what}"))
+
+    def text(self) -> str:
+        """The text with all changes."""
+        made, at = [], 0
+        for start, end, by in sorted(self._changes, key=lambda change: change[0]):
+            made += [self._text[at:start], by]
+            at = end
+        return "".join([*made, self._text[at:]])
+
+
+def _text(item: "Word | Block") -> str | None:
+    return item.text if isinstance(item, Word) else None
