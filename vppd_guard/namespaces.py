@@ -5,6 +5,7 @@ handlers makes our event loop believe that the guard itself was told to.
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,9 +42,7 @@ def inside(name: str, work: Callable[[], T]) -> T:
 
 def _create(name: str) -> None:
     DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if not os.path.ismount(DIRECTORY):
-        _mount(str(DIRECTORY), str(DIRECTORY), MS_BIND | MS_REC)
-    _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+    _share(DIRECTORY)
     path = DIRECTORY / name
     path.touch(mode=0o444)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -55,6 +54,21 @@ def _create(name: str) -> None:
             _check(_libc.setns(home, CLONE_NEWNET), "setns")
     finally:
         os.close(home)
+
+
+def _share(directory: Path) -> None:
+    """A shared mount, so that all mount namespaces see what is mounted below; bound onto itself only if it is none.
+
+    The kernel is asked: os.path.ismount() takes a directory that is bound onto itself for none, and each further
+    binding would double the mounts below.
+    """
+    try:
+        _mount("", str(directory), MS_SHARED | MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # not a mount point
+            raise
+        _mount(str(directory), str(directory), MS_BIND | MS_REC)
+        _mount("", str(directory), MS_SHARED | MS_REC)
 
 
 def _inside(path: Path, work: Callable[[], T]) -> T:
