@@ -42,7 +42,15 @@ def inside(name: str, work: Callable[[], T]) -> T:
 
 def _create(name: str) -> None:
     DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _share(DIRECTORY)
+    try:
+        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # It is no mount point yet. Asking the kernel is the only way to know: a directory that is bound to itself
+        # looks like any other, and binding it again would double every namespace below it.
+        _mount(str(DIRECTORY), str(DIRECTORY), MS_BIND | MS_REC)
+        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
     path = DIRECTORY / name
     path.touch(mode=0o444)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -54,21 +62,6 @@ def _create(name: str) -> None:
             _check(_libc.setns(home, CLONE_NEWNET), "setns")
     finally:
         os.close(home)
-
-
-def _share(directory: Path) -> None:
-    """A shared mount, so that all mount namespaces see what is mounted below; bound onto itself only if it is none.
-
-    The kernel is asked: os.path.ismount() takes a directory that is bound onto itself for none, and each further
-    binding would double the mounts below.
-    """
-    try:
-        _mount("", str(directory), MS_SHARED | MS_REC)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # not a mount point
-            raise
-        _mount(str(directory), str(directory), MS_BIND | MS_REC)
-        _mount("", str(directory), MS_SHARED | MS_REC)
 
 
 def _inside(path: Path, work: Callable[[], T]) -> T:
