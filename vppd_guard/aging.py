@@ -1,8 +1,11 @@
 """What a capture is worth later: lifetimes as they are left, without what has ended. Pure."""
 
+from collections.abc import Sequence
+from ipaddress import ip_interface
+
 from msgspec.structs import replace
 
-from vppd_guard.captured import LIFETIME_FOREVER, Captured, LinuxAddress, LinuxRoute, Moment
+from vppd_guard.captured import LIFETIME_FOREVER, PROTOCOL_KERNEL, Captured, LinuxAddress, LinuxRoute, Moment
 
 
 def aged(captured: Captured, now: Moment) -> Captured:
@@ -11,13 +14,10 @@ def aged(captured: Captured, now: Moment) -> Captured:
         return captured
     elapsed_s = captured.taken.until(now)
     addresses = (_older(address, elapsed_s) for address in captured.addresses)
+    left = tuple(a for a in addresses if a is not None)
     routes = (_older_route(route, elapsed_s) for route in captured.routes)
-    return replace(
-        captured,
-        addresses=tuple(a for a in addresses if a is not None),
-        routes=tuple(r for r in routes if r is not None),
-        taken=now,
-    )
+    sourced = (_with_source(route, captured.addresses, left) for route in routes if route is not None)
+    return replace(captured, addresses=left, routes=tuple(r for r in sourced if r is not None), taken=now)
 
 
 def _older(address: LinuxAddress, elapsed_s: float) -> LinuxAddress | None:
@@ -36,3 +36,15 @@ def _older_route(route: LinuxRoute, elapsed_s: float) -> LinuxRoute | None:
         return route
     left_s = route.expires_s - elapsed_s
     return replace(route, expires_s=left_s) if left_s > 0 else None
+
+
+def _with_source(route: LinuxRoute, before: Sequence[LinuxAddress], left: Sequence[LinuxAddress]) -> LinuxRoute | None:
+    """A route goes with the address that it prefers as source; that of a prefix goes over to the next in it."""
+    known = {ip_interface(address.address).ip.compressed for address in before}
+    if route.source not in known - {ip_interface(address.address).ip.compressed for address in left}:
+        return route
+    if route.protocol != PROTOCOL_KERNEL:
+        return None
+    heirs = (ip_interface(a.address) for a in left)
+    heir = next((i.ip.compressed for i in heirs if str(i.network) == route.prefix), None)
+    return replace(route, source=heir) if heir else None

@@ -49,7 +49,7 @@ def _settings_that_come_first(settings: Settings) -> None:
     settings.master()
     settings.ipv6_token()
     settings.flags()
-    settings.problems += sysctl.put(settings.link().name, settings.captured.sysctls)
+    sysctl.put(settings.link().name, settings.captured.sysctls)  # what is refused is told in the end
     if settings.captured.up:
         settings.generate_no_address()
     settings.up_or_down()
@@ -77,4 +77,6 @@ def _the_rest(settings: Settings) -> None:
     deadline = time.monotonic() + READY_S_MAX
     while captured.up and not settings.is_ready() and time.monotonic() < deadline:
         time.sleep(READY_PAUSE_S)
+    # Once more: with the link up the kernel has set some anew, as IPv6's MTU to that of the link.
+    settings.problems += sysctl.put(name, captured.sysctls)
     settings.generate_addresses()
