@@ -14,7 +14,7 @@ class AfXdp(Intent, frozen=True, tag="af-xdp"):
     mac: str  # VPP's MAC address on it
     tag: str  # at most 63 bytes
     mode: str = "auto"  # auto | copy | zero-copy
-    rx_queues: int = 1  # how many
+    rx_queues: int = 1  # how many; 0: all that the link has
     rx_ring: int = 1024  # descriptors of a queue
     tx_ring: int = 1024  # descriptors of a queue
 

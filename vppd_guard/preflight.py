@@ -31,6 +31,7 @@ CANNOT_MOVE = {
     "team": "a team device cannot be moved to another network namespace",
 }
 MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216
+DATA_SIZE_DEFAULT, XDP_OVERHEAD = 2048, 270  # bytes; measured: docs/vppsim.md
 # What the guard's own intents need of VPP, apart from its drivers; a test compares it with the writer's kinds.
 MESSAGES = (
     "tap_create_v3",
@@ -116,8 +117,8 @@ def state_problem(directory: Path) -> str:
 
 def hugepages(conf: str, machine: Machine) -> Finding:
     """Those that startup.conf asks for by their size."""
-    code = "\n".join(line.partition("#")[0] for line in conf.splitlines())
-    wanted = {text.upper() for text in re.findall(r"\b(?:page-size|default-hugepage-size)\s+(2M|1G)\b", code, re.I)}
+    asked = re.findall(r"\b(?:page-size|default-hugepage-size)\s+(2M|1G)\b", _code(conf), re.I)
+    wanted = {text.upper() for text in asked}
     size = {"2M": 2 << 20, "1G": 1 << 30}
     there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
     lacking = sorted(text for text in wanted if not there.get(size[text]))
@@ -125,6 +126,11 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     return judged(
         "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", words
     )
+
+
+def _code(conf: str) -> str:
+    """startup.conf without its comments."""
+    return "\n".join(line.partition("#")[0] for line in conf.splitlines())
 
 
 def link(captured: Captured, spec: UplinkSpec) -> Finding:
@@ -152,6 +158,16 @@ def driver(captured: Captured, chosen: Driver | None, passed_over: Mapping[str, 
     if chosen is None:
         return Finding(check, FAILED, f"none can take it: {others}")
     return Finding(check, OK, f"{chosen.name} ({others})" if others else chosen.name)
+
+
+def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
+    """Are VPP's buffers large enough for AF_XDP's frames, (uplink, MTU) each? Larger ones would be lost silently."""
+    found = re.search(r"\bdefault\s+data-size\s+(\d+)", _code(conf))
+    size = int(found[1]) if found else DATA_SIZE_DEFAULT
+    small = [f"{name}: MTU {mtu} needs {mtu + XDP_OVERHEAD}" for name, mtu in uplinks if mtu + XDP_OVERHEAD > size]
+    return judged(
+        "buffers", f"startup.conf: buffers: default data-size {size}: {', '.join(small)}" if small else "", ""
+    )
 
 
 def vpp(there: frozenset[str], drivers: Sequence[Driver]) -> Finding:

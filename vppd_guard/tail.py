@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bus.log import Log
 EVERY_S = 0.5
 CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
 FILE_BYTES_MAX = 8 << 20
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
 
 
 class Tail:
@@ -49,4 +51,4 @@ class Tail:
         *lines, self._part = (self._part + data).split(b"\n")
         for line in lines:
             if line.strip():
-                self.log.info("vpp", says=line.decode(errors="replace").rstrip())
+                self.log.info("vpp", says=COLOUR.sub("", line.decode(errors="replace")).rstrip())

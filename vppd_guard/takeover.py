@@ -131,6 +131,9 @@ async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
         pages = preflight.hugepages(conf, scene.machine)
         if pages.state == FAILED:
             return pages
+        by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
+        if (room := preflight.buffers(conf, by_xdp)).state == FAILED:
+            return room
         trial = for_trial(scene.config, uplinks, scene.machine)
         aside = replace(scene.config, run=scene.config.run / "trial")
         there = await scene.trials.messages(aside, trial.conf, trial.exec)
@@ -262,7 +265,11 @@ async def applied(scene: Scene, wanted: Mapping[str, Intent]) -> None:
         process = scene.process
         if not missing and epoch and process and epoch.connected and epoch.pid == process.pid:
             return
-        key = missing[0] if missing else "VPP"
+        refused = [key for key in missing if isinstance(statuses.get(key), Rejected)]
+        if refused:
+            raise Trouble("; ".join(f"{key}: {_why(statuses.get(key))}" for key in refused))
+        # What has failed is why the others wait.
+        key = min(missing, key=lambda key: not isinstance(statuses.get(key), Failed)) if missing else "VPP"
         scene.peer.waiting = (f"{key}: {_why(statuses.get(key))}",)
         await scene.peer.changes(HEARTBEAT_S)
 

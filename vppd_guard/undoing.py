@@ -11,7 +11,6 @@ from pathlib import Path
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import linux
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
@@ -41,19 +40,21 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
                     Path(path).write_text(before)
                 case DriverBound():
                     pci.restore(machine, record)
-                case UplinkCaptured(uplink=uplink):
-                    _restore(uplink, done)
+                case UplinkCaptured():
+                    _restore(record, done)
         except (OSError, NetlinkError) as error:
             done.problems.append(f"{_named(record)}: {error}")
     undo_files(records, host, done.notes.append)
     return done
 
 
-def _restore(uplink: Captured, done: Undone) -> None:
+def _restore(record: UplinkCaptured, done: Undone) -> None:
     try:
-        linux.restore(uplink)
+        if record.driver == "af_xdp":
+            linux.detach_xdp(record.uplink)
+        linux.restore(record.uplink)
     except linux.NoLink:
-        done.gone.append(uplink.name)
+        done.gone.append(record.uplink.name)
 
 
 def _named(record: Record) -> str:

@@ -182,6 +182,10 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
         "VPPD_CNI_SOCKET": str(run / "cni.sock"),
         "KUBECONFIG": str(lab.directory / node.name / "kubeconfig"),
         "CALICOVPP_INTERFACES": UPLINKS,
+        # A lab's nodes are namespaces of a machine whose own network software is none of their business; and the
+        # machine may lack /dev/vhost-net, which vppsim does without.
+        "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK": "false",
+        "VPPD_PREFLIGHT_WAIVE": "vhost-net",
         "SERVICE_PREFIX": f"{SERVICES4},{SERVICES6}",
         "VPPD_POLICY": "felix",
         "VPPD_FELIX_SOCKET": str(felixnode.socket(run)),

@@ -20,7 +20,6 @@ from vppd_guard.steps import Step
 KERNEL_MIN = (5, 4)
 MTU_MAX = 3072
 RING = (256, 32768)  # descriptors
-ALL_QUEUES = 65535  # VPP: af_xdp_create_v3, rxq_num
 
 
 class AfXdpDriver:
@@ -60,7 +59,7 @@ class AfXdpDriver:
             host_interface=link.name,
             mac=link.mac,
             tag=uplink_tag(link),
-            rx_queues=spec.rx or ALL_QUEUES,
+            rx_queues=spec.rx,
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,
         )

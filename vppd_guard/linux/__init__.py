@@ -5,7 +5,7 @@ All functions are idempotent: restoring what is restored already changes nothing
 
 from vppd_guard.linux.capture import capture
 from vppd_guard.linux.links import NoLink
-from vppd_guard.linux.moving import bring_back, ensure_netns, exists_in, is_here, move_away, promiscuous
+from vppd_guard.linux.moving import bring_back, detach_xdp, ensure_netns, exists_in, is_here, move_away, promiscuous
 from vppd_guard.linux.restore import CannotRestore, restore
 from vppd_guard.linux.tap import dress_tap, is_tap
 
@@ -14,6 +14,7 @@ __all__ = [
     "NoLink",
     "bring_back",
     "capture",
+    "detach_xdp",
     "dress_tap",
     "ensure_netns",
     "exists_in",

@@ -1,12 +1,14 @@
 """Links between namespaces. All functions are idempotent."""
 
 import errno
+import struct
 import time
 from pathlib import Path
 
 from vppd_guard import namespaces
 from vppd_guard.captured import Captured
 from vppd_guard.linux import links
+from vppd_guard.linux.attributes import NESTED, pack
 from vppd_guard.linux.netlink import Netlink
 
 LINK_WAIT_S_MAX = 1.0
@@ -98,3 +100,16 @@ def is_here(captured: Captured) -> bool:
 def _has(name: str) -> bool:
     with Netlink() as netlink:
         return any(link.name == name for link in links.links(netlink))
+
+
+def detach_xdp(captured: Captured) -> None:
+    """Takes the XDP program off the link: VPP leaves its own there, and it would go on limiting what the link carries.
+
+    Raises NoLink, OSError.
+    """
+    with Netlink() as netlink:
+        link = links.find(links.links(netlink), captured)
+        if link is None:
+            raise links.NoLink(f"{captured.name}: no such link")
+        nothing = pack(links.IFLA_XDP_FD, struct.pack("=i", -1))
+        netlink.order(links.change(link.index, (links.IFLA_XDP | NESTED, nothing)))

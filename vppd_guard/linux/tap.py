@@ -8,7 +8,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vppd_guard.aging import aged
-from vppd_guard.captured import PROTOCOL_KERNEL, Captured, LinuxAddress, LinuxNeighbour, LinuxRoute, is_link_local
+from vppd_guard.captured import (
+    LIFETIME_FOREVER,
+    PROTOCOL_KERNEL,
+    Captured,
+    LinuxAddress,
+    LinuxNeighbour,
+    LinuxRoute,
+    is_link_local,
+)
 from vppd_guard.differences import settled
 from vppd_guard.linux import addresses, clock, links, neighbours, nexthops, routes
 from vppd_guard.linux.addresses import IFA_F_NODAD, IFA_F_NOPREFIXROUTE
@@ -63,7 +71,12 @@ def dress_tap(
 
 
 def _worn(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
-    """Ours a moment ago, so nobody need be asked; in IPv6 its prefix is not on the link."""
+    """Ours a moment ago, so nobody need be asked; in IPv6 its prefix is not on the link.
+
+    It has no end there: who prolongs it (a DHCP client, a router) may not know the tap, and the host must not lose its
+    address while VPP runs. What is left of its lifetime holds again once the link is back.
+    """
+    address = replace(address, valid_s=LIFETIME_FOREVER, preferred_s=LIFETIME_FOREVER)
     if ip_interface(address.address).version == 4:
         return address
     flags = (address.flags & addresses.SETTABLE) | IFA_F_NODAD

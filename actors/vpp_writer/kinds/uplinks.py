@@ -20,7 +20,7 @@ from schemas.intents import AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet
 U = TypeVar("U", bound=AfXdp | DevicePort | Existing | Rdma | VirtioPci | Vmxnet3)
 LOCAL0 = 0  # VPP's own interface, there from the start
 RING_MIN, RING_MAX = 256, 32768  # VPP: VLIB_FRAME_SIZE to 65535, powers of two
-XDP_QUEUES_MAX = 0xFFFE  # 65535 means all that the link has
+ALL_QUEUES = 0xFFFF  # VPP: all that the link has
 MODES = {"auto": 0, "copy": 1, "zero-copy": 2}  # af_xdp_mode
 SET_MAC = "sw_interface_set_mac_address"
 
@@ -103,14 +103,14 @@ class AfXdpKind(UplinkKind[AfXdp]):
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
         if intent.mode not in MODES:
             raise Never(f"mode: {intent.mode!r} is not one of {', '.join(MODES)}")
-        within("rx_queues", intent.rx_queues, 1, XDP_QUEUES_MAX)
+        within("rx_queues", intent.rx_queues, 0, ALL_QUEUES - 1)
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
     def create(self, intent: AfXdp, names: Names) -> list[Call]:
         fields = {
             "host_if": intent.host_interface,
-            "rxq_num": intent.rx_queues,
+            "rxq_num": intent.rx_queues or ALL_QUEUES,
             "rxq_size": intent.rx_ring,
             "txq_size": intent.tx_ring,
             "mode": MODES[intent.mode],

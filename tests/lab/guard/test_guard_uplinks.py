@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, HOST_MAC, World, ip, until
+from tools.lab.build import REAL_STARTUP_CONF
 
 SECOND4, SECOND_GATEWAY4 = "203.0.113.7", "203.0.113.1"
 SECOND_MAC = "02:90:00:00:00:08"
@@ -133,23 +134,42 @@ def test_if_one_of_two_uplinks_cannot_be_taken_neither_is(new_bare_world: NewWor
     assert result["lost"] == 0
 
 
-def test_a_vlan_can_be_an_uplink_and_its_parent_stays(new_bare_world: NewWorld) -> None:
-    world = new_bare_world()
-    world.wire("phys0", "lan0", HOST_MAC)
-    for netns, parent, name in ((world.host, "phys0", "eth0.7"), (world.lan, "lan0", "lan0.7")):
-        ip(f"link set {parent} up", netns=netns)
-        ip(f"link add link {parent} name {name} type vlan id 7", netns=netns)
-        ip(f"link set {name} up", netns=netns)
-    world.address("eth0.7", "lan0.7")
-    world.uplinks = [{"interfaceName": "eth0.7"}]
-    before = world.linux("eth0.7")
-    world.start_basics()
-    world.start_guard()
-    world.running()
-    until(world.answers, "the host answers through VPP")
-    assert world.end("guard") == 0
-    assert world.linux("eth0.7") == before
-    assert "vlan" in str(before["kind"])
+def on_top(world: World, kind: str) -> tuple[str, str] | None:
+    """The ends of a wire on which devices of that kind stand; None: this kernel has none of that kind."""
+    tagged = kind.startswith("vlan")
+    ends = (world.host, "phys0", "eth0.7"), (world.lan, "lan0", "lan0.7" if tagged else "lan0")
+    try:
+        for netns, parent, name in ends:
+            ip(f"link set {parent} up", netns=netns)
+            if name != parent:
+                ip(f"link add link {parent} name {name} type {kind}", netns=netns)
+                ip(f"link set {name} up", netns=netns)
+    except subprocess.CalledProcessError as error:
+        if "Unknown device type" in error.stderr:
+            return None
+        raise
+    return ends[0][2], ends[1][2]
+
+
+def test_a_device_on_top_of_another_can_be_an_uplink_and_the_one_below_stays(new_bare_world: NewWorld) -> None:
+    shown = 0
+    for kind in ("vlan id 7", "macvlan mode bridge"):
+        world = new_bare_world()
+        world.wire("phys0", "lan0", HOST_MAC)
+        ends = on_top(world, kind)
+        if ends is None:
+            continue
+        world.address(*ends)
+        world.uplinks = [{"interfaceName": ends[0]}]
+        before, below = world.linux(ends[0]), world.linux("phys0")
+        world.start_basics()
+        world.start_guard()
+        world.running()
+        until(world.answers, f"the host answers through VPP by {kind}")
+        assert world.end("guard") == 0
+        assert (world.linux(ends[0]), world.linux("phys0")) == (before, below)
+        shown += 1
+    assert shown, "this kernel has neither VLAN nor macvlan devices"
 
 
 def test_what_linux_cannot_move_is_refused_in_words_and_stays(new_bare_world: NewWorld) -> None:
@@ -188,6 +208,8 @@ def test_af_xdp_carries_the_host_and_leaves_nothing_behind(new_bare_world: NewWo
     world.wire("eth0", "lan0", HOST_MAC)
     world.address("eth0", "lan0")
     world.uplinks = [{"interfaceName": "eth0", "vppDriver": "af_xdp"}]
+    if "CALICOVPP_CONFIG_TEMPLATE" in world.environment:
+        world.environment["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF.replace("af_packet_plugin", "af_xdp_plugin")
     before = world.linux()
     world.start_basics()
     world.start_guard()

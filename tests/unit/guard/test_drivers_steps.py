@@ -104,7 +104,7 @@ def test_af_xdp_lowers_an_mtu_that_is_too_great(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_af_xdp_reads_all_queues_unless_a_number_is_asked_for() -> None:
-    for rx, queues in [(0, 65535), (3, 3)]:
+    for rx, queues in [(0, 0), (3, 3)]:
         intent = driver_named("af_xdp").intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
         assert isinstance(intent, AfXdp)
         assert (intent.rx_queues, intent.rx_ring, intent.host_interface) == (queues, 1024, "eth0")

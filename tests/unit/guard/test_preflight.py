@@ -86,6 +86,13 @@ def test_hugepages_are_demanded_only_if_startup_conf_asks_for_them(tmp_path: Pat
     assert preflight.hugepages("buffers { page-size 2M }", machine).state == OK
 
 
+def test_af_xdp_is_refused_if_its_frames_do_not_fit_vpps_buffers() -> None:
+    assert preflight.buffers("", [("eth0", 1500)]).state == OK
+    refused = preflight.buffers("buffers { buffers-per-numa 1 # default data-size 9000\n}", [("eth0", 3072)])
+    assert (refused.state, "MTU 3072 needs 3342" in refused.text) == (FAILED, True)
+    assert preflight.buffers("buffers { default data-size 3400 }", [("eth0", 3072)]).state == OK
+
+
 def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
     driver = driver_named("af_packet")
     there = frozenset({*preflight.MESSAGES, *driver.messages})
