@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from tools.cli import bench, completion, lab, node, tap
+from tools.cli import bench, completion, guard, lab, node, tap
 from tools.cli.errors import UserError
 
 
@@ -15,6 +15,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="vppd", description="Kubernetes node networking on FD.io VPP.")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     node.add_parser(commands)
+    guard.add_parser(commands)
     tap.add_parser(commands)
     lab.add_parser(commands)
     bench.add_parser(commands)

@@ -146,7 +146,7 @@ def test_an_existing_interface_is_none_without_its_tag() -> None:
     [
         (AfXdp("u", "a" * 16, MAC, TAG), "host_interface"),
         (AfXdp("u", "eth0", MAC, TAG, mode="fast"), "mode"),
-        (AfXdp("u", "eth0", MAC, TAG, rx_queues=0), "rx_queues"),
+        (AfXdp("u", "eth0", MAC, TAG, rx_queues=-1), "rx_queues"),
         (AfXdp("u", "eth0", MAC, TAG, rx_ring=128), "rx_ring"),
         (AfXdp("u", "eth0", MAC, TAG, tx_ring=1000), "tx_ring"),
         (AfXdp("u", "eth0", "MAC", TAG), "mac"),

@@ -1,0 +1,29 @@
+"""`vppd guard`: what the guard would do, does and did, on a node whose network may have just broken."""
+
+import argparse
+import os
+import sys
+
+COMMANDS = {
+    "explain": "what it did, why, and what it does next; needs no bus and no VPP",
+    "preflight": "what a takeover needs, and what of it is missing; touches nothing",
+    "plan": "print as JSON what would be done; touches nothing",
+    "restore": "undo what a dead guard has left",
+}
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `guard`."""
+    guard = commands.add_parser("guard", help="the uplinks' guard: explain, preflight, plan, restore")
+    words = guard.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        word = words.add_parser(name, help=text)
+        if name in ("explain", "preflight"):
+            word.add_argument("--json", action="store_true", help="print JSON")
+        word.set_defaults(run=_run, json=False)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """The guard's own program, with the node's environment."""
+    arguments = [options.command, *(["--json"] if options.json else [])]
+    os.execv(sys.executable, [sys.executable, "-m", "vppd_guard", *arguments])
