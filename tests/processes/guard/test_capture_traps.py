@@ -205,3 +205,21 @@ def test_a_link_upon_another_one_returns_upon_it(pair: Pair) -> None:
     subprocess.run(["ip", "-n", pair.away, "link", "set", "m0", "netns", pair.home], check=True)
     pair.restore(captured)
     assert differences(captured, pair.inside(lambda: linux.capture("m0"))) == []
+
+
+def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pair) -> None:
+    pair.ip("token set ::7 dev e0")
+    for line in ("rule add iif e0 table 77 priority 900", "-6 rule add oif e0 fwmark 3/7 table 1000"):
+        pair.ip(line)
+    captured, rules = pair.capture(), [pair.ip("rule"), pair.ip("-6 rule")]
+    assert (captured.token, len(captured.rules)) == ("::7", 2)
+    for line in ("rule del iif e0", "-6 rule del oif e0"):
+        pair.ip(line)
+    pair.there_and_back()
+    assert len(differences(captured, pair.capture())) > len(captured.rules)
+    subprocess.run(
+        ["ip", "netns", "exec", pair.home, "sysctl", "-qw", "net.ipv6.conf.e0.forwarding=1"], check=True
+    )  # a router takes no token
+    pair.restore(captured)
+    assert [pair.ip("rule"), pair.ip("-6 rule")] == rules
+    assert differences(captured, pair.capture()) == []
