@@ -2,7 +2,8 @@
 
 They are noted with those that the kernel made from addresses, for a network manager makes some in its name (metric,
 noprefixroute), and an administrator may have removed one. A route with next hops on other links too is noted whole
-and put back whole; while the link is away the kernel holds no part of it.
+and put back whole; while the link is away the kernel holds no part of it. If the link was down it cannot be put back,
+and that is told: the kernel keeps such a route, but takes none with a hop on a link that is down.
 """
 
 import errno

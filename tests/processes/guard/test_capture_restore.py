@@ -24,7 +24,19 @@ HOME, AWAY = f"vgcr{os.getpid()}h", f"vgcr{os.getpid()}a"
 DEADLINE_S = 3.0
 TOLERANCE_S = 3
 LIFETIMES = {"valid_life_time", "preferred_life_time", "expires"}
-VOLATILE = {"ifindex", "link_index", "operstate", "cache", "age", "used", "confirmed", "updated", "refcnt", "probes"}
+VOLATILE = {
+    "qdisc",
+    "ifindex",
+    "link_index",
+    "operstate",
+    "cache",
+    "age",
+    "used",
+    "confirmed",
+    "updated",
+    "refcnt",
+    "probes",
+}
 JSON = dict[str, object]
 QUESTIONS = {
     "": [
@@ -344,7 +356,10 @@ DISTURBANCES: dict[str, tuple[list[str], list[str]]] = {
 def build(link: list[str], sysctls: list[tuple[str, str]], *rest: list[str]) -> None:
     batch(HOME, [*CLEAR, *BUILD, *(one for one in link if not one.endswith("down"))])
     namespaces.inside(HOME, lambda: write_sysctls(sysctls))
-    batch(HOME, [*rest[0], *NEXTHOPS, *rest[1], *rest[2], *(one for one in link if one.endswith("down"))])
+    # The kernel keeps a route that also has a hop on a link that is down, but takes none (see `routes.py`).
+    down = any(one.endswith("down") for one in link)
+    routes = [one for one in rest[1] if not (down and "p0" in one)]
+    batch(HOME, [*rest[0], *NEXTHOPS, *routes, *rest[2], *(one for one in link if one.endswith("down"))])
     settle()
 
 
