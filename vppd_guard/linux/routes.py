@@ -2,7 +2,8 @@
 
 They are noted with those that the kernel made from addresses, for a network manager makes some in its name (metric,
 noprefixroute), and an administrator may have removed one. A route with next hops on other links too is noted whole
-and put back whole; while the link is away the kernel holds no part of it.
+and put back whole; while the link is away the kernel holds no part of it. If the link was down it cannot be put back,
+and that is told: the kernel keeps such a route, but takes none with a hop on a link that is down.
 """
 
 import errno
@@ -21,13 +22,14 @@ from vppd_guard.linux.links import links
 from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, Request
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+TYPE_MULTICAST = 5
 PROTOCOL_REDIRECT = 1  # told by a router for the moment
 FAMILIES = (AF_INET, AF_INET6)
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
-    """The routes of all tables that leave by the link, but those of the kernel that come and go with addresses and
-    are no unicast ones: local, broadcast, multicast, anycast."""
+    """The routes of all tables that leave by the link, but those of the kernel that come and go with addresses: local,
+    broadcast, anycast. That of multicast comes with the link being up, once."""
     names = {link.index: link.name for link in links(netlink)}
     found = []
     for family in FAMILIES:
@@ -38,7 +40,7 @@ def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
 
 def _is_noted(route: LinuxRoute) -> bool:
     if route.protocol == PROTOCOL_KERNEL:
-        return route.type == TYPE_UNICAST
+        return route.type in (TYPE_UNICAST, TYPE_MULTICAST)
     return route.protocol != PROTOCOL_REDIRECT
 
 

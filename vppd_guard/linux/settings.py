@@ -141,8 +141,9 @@ class Settings:
 
     def generate_no_address(self) -> None:
         """While the link comes up the kernel makes no link-local address of its own: the captured ones are put."""
-        mode = addr_gen_mode(self.link())
-        if mode is not None and mode != links.ADDR_GEN_MODE_NONE and self.captured.taken:
+        link = self.link()
+        mode, is_up = addr_gen_mode(link), link.flags & links.IFF_UP
+        if not is_up and mode is not None and mode != links.ADDR_GEN_MODE_NONE and self.captured.taken:
             self._generate(links.ADDR_GEN_MODE_NONE)
 
     def generate_addresses(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from vppd_guard import linux, namespaces
@@ -24,7 +24,19 @@ HOME, AWAY = f"vgcr{os.getpid()}h", f"vgcr{os.getpid()}a"
 DEADLINE_S = 3.0
 TOLERANCE_S = 3
 LIFETIMES = {"valid_life_time", "preferred_life_time", "expires"}
-VOLATILE = {"ifindex", "link_index", "operstate", "cache", "age", "used", "confirmed", "updated", "refcnt", "probes"}
+VOLATILE = {
+    "qdisc",
+    "ifindex",
+    "link_index",
+    "operstate",
+    "cache",
+    "age",
+    "used",
+    "confirmed",
+    "updated",
+    "refcnt",
+    "probes",
+}
 JSON = dict[str, object]
 QUESTIONS = {
     "": [
@@ -66,14 +78,14 @@ def batch(netns: str, lines: list[str]) -> None:
 def state() -> dict[str, list[JSON]]:
     """All that `ip` says about the link `e0` in HOME, by question."""
     said = ask("") | ask("-6")
-    temporary = {a["local"] for one in said[" addr show dev e0"] for a in infos(one) if a.get("temporary")}
     for one in said[" addr show dev e0"]:
         # Nobody but the kernel can say of an address that it made it.
         kept = [a for a in infos(one) if not a.get("temporary")]
         one["addr_info"] = [{key: a[key] for key in a if key != "stable-privacy"} for a in kept]
+    shown = {a.get("local") for one in said[" addr show dev e0"] for a in infos(one)}
     for question in said:
         if "route" in question:
-            ours = [r for r in said[question] if '"e0"' in json.dumps(r) and r["dst"] not in temporary]
+            ours = [r for r in said[question] if '"e0"' in json.dumps(r) and not is_of_temporary(r, shown)]
             said[question] = sorted(ours, key=place)
         if "neigh" in question:
             said[question] = sorted(said[question], key=str)
@@ -105,6 +117,12 @@ def strip(one: JSON) -> JSON:
     if isinstance(info := one.get("linkinfo"), dict):  # the bridge's timers
         one = one | {"linkinfo": {key: value for key, value in info.items() if key != "info_slave_data"}}
     return {key: value for key, value in one.items() if key not in VOLATILE}
+
+
+def is_of_temporary(route: JSON, shown: set[object]) -> bool:
+    """Is it the local route of an IPv6 address that is not shown? A temporary one may come between two questions."""
+    made = route.get("type") == "local" and route.get("protocol") == "kernel"
+    return made and ":" in str(route["dst"]) and route["dst"] not in shown
 
 
 def infos(link: JSON) -> list[JSON]:
@@ -344,7 +362,10 @@ DISTURBANCES: dict[str, tuple[list[str], list[str]]] = {
 def build(link: list[str], sysctls: list[tuple[str, str]], *rest: list[str]) -> None:
     batch(HOME, [*CLEAR, *BUILD, *(one for one in link if not one.endswith("down"))])
     namespaces.inside(HOME, lambda: write_sysctls(sysctls))
-    batch(HOME, [*rest[0], *NEXTHOPS, *rest[1], *rest[2], *(one for one in link if one.endswith("down"))])
+    # The kernel keeps a route that also has a hop on a link that is down, but takes none (see `routes.py`).
+    down = any(one.endswith("down") for one in link)
+    routes = [one for one in rest[1] if not (down and "p0" in one)]
+    batch(HOME, [*rest[0], *NEXTHOPS, *routes, *rest[2], *(one for one in link if one.endswith("down"))])
     settle()
 
 
@@ -382,7 +403,13 @@ def until(holds: Callable[[], bool]) -> bool:
     return True
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No shrinking: with a namespace to set up for each example it takes minutes, and the lines that differ say enough.
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(configuration=CONFIGURATION, disturbance=st.sampled_from(sorted(DISTURBANCES)))
 def test_a_link_is_as_it_was(
     configuration: tuple[list[str], list[tuple[str, str]], list[str], list[str], list[str]], disturbance: str

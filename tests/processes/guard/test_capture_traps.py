@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from vppd_guard import linux, namespaces
 from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.differences import differences
 from vppd_guard.linux import clock
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
 
@@ -192,3 +193,33 @@ def test_a_link_that_is_not_there_is_named(pair: Pair) -> None:
         pair.restore(captured)
     with pytest.raises(linux.NoLink, match="e0: no such link"):
         pair.capture()
+
+
+def test_a_link_upon_another_one_returns_upon_it(pair: Pair) -> None:
+    pair.ip("link add link p0 name m0 type macvlan mode bridge")
+    pair.ip("link set m0 up mtu 1300")
+    pair.ip("addr add 192.0.2.7/24 dev m0")
+    captured = pair.inside(lambda: linux.capture("m0"))
+    assert (captured.kind, captured.parent) == ("macvlan", "p0")
+    pair.ip(f"link set m0 netns {pair.away}")
+    subprocess.run(["ip", "-n", pair.away, "link", "set", "m0", "netns", pair.home], check=True)
+    pair.restore(captured)
+    assert differences(captured, pair.inside(lambda: linux.capture("m0"))) == []
+
+
+def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pair) -> None:
+    pair.ip("token set ::7 dev e0")
+    for line in ("rule add iif e0 table 77 priority 900", "-6 rule add oif e0 fwmark 3/7 table 1000"):
+        pair.ip(line)
+    captured, rules = pair.capture(), [pair.ip("rule"), pair.ip("-6 rule")]
+    assert (captured.token, len(captured.rules)) == ("::7", 2)
+    for line in ("rule del iif e0", "-6 rule del oif e0"):
+        pair.ip(line)
+    pair.there_and_back()
+    assert len(differences(captured, pair.capture())) > len(captured.rules)
+    subprocess.run(
+        ["ip", "netns", "exec", pair.home, "sysctl", "-qw", "net.ipv6.conf.e0.forwarding=1"], check=True
+    )  # a router takes no token
+    pair.restore(captured)
+    assert [pair.ip("rule"), pair.ip("-6 rule")] == rules
+    assert differences(captured, pair.capture()) == []
