@@ -7,21 +7,30 @@ from msgspec.structs import replace
 
 from vppd_guard.captured import LIFETIME_FOREVER, PROTOCOL_KERNEL, Captured, LinuxAddress, LinuxRoute, Moment
 
+GRACE_S = 600  # of an address that would have ended while VPP had the link
+
 
 def aged(captured: Captured, now: Moment) -> Captured:
-    """The capture as if it were taken now. An address or route whose lifetime has ended meanwhile is not in it."""
+    """The capture as if it were taken now.
+
+    A route whose lifetime has ended meanwhile is not in it. An address neither, after a reboot; before one the host has
+    had it on the tap all the time, and keeps it long enough for its DHCP client to ask for it again.
+    """
     if captured.taken is None:
         return captured
     elapsed_s = captured.taken.until(now)
-    addresses = (_older(address, elapsed_s) for address in captured.addresses)
+    grace_s = GRACE_S if captured.taken.boot == now.boot else 0
+    addresses = (_older(address, elapsed_s, grace_s) for address in captured.addresses)
     left = tuple(a for a in addresses if a is not None)
     routes = (_older_route(route, elapsed_s) for route in captured.routes)
     sourced = (_with_source(route, captured.addresses, left) for route in routes if route is not None)
     return replace(captured, addresses=left, routes=tuple(r for r in sourced if r is not None), taken=now)
 
 
-def _older(address: LinuxAddress, elapsed_s: float) -> LinuxAddress | None:
+def _older(address: LinuxAddress, elapsed_s: float, grace_s: int) -> LinuxAddress | None:
     valid_s = _left(address.valid_s, elapsed_s)
+    if valid_s <= 0:
+        valid_s = min(grace_s, address.valid_s)
     if valid_s <= 0:
         return None
     return replace(address, valid_s=valid_s, preferred_s=max(0, _left(address.preferred_s, elapsed_s)))

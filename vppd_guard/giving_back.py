@@ -6,6 +6,7 @@ import time
 from schemas.intents import Intent
 from schemas.topics import INTENT
 from vppd_guard import cores, linux, telling, undo, undoing
+from vppd_guard.history import Line, now
 from vppd_guard.hooks import Point
 from vppd_guard.host_services.host import Host
 from vppd_guard.life import Event, Life, rest_s, retry_s
@@ -25,6 +26,9 @@ async def restore(scene: Scene, life: Life) -> Event:
         scene.last_words = tuple(cores.last_words(scene.config.vpp_run / "vpp.log"))
     records = scene.journal.read()
     done = await scene.hands.do(RESTORE_S_MAX, undoing.undo, records, scene.machine, Host(scene.config.host_root))
+    for note in done.notes:
+        scene.log.warning("restored with a difference", what=note)
+        scene.history.add(Line(at=now(), what=note))
     for problem in done.problems:
         scene.log.error("cannot restore", what=problem)
     if done.gone:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import linux
+from vppd_guard.differences import differences
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
@@ -53,8 +54,13 @@ def _restore(record: UplinkCaptured, done: Undone) -> None:
         if record.driver == "af_xdp":
             linux.detach_xdp(record.uplink)
         linux.restore(record.uplink)
+        done.notes += [
+            f"not as it was: {text}" for text in differences(record.uplink, linux.capture(record.uplink.name))
+        ]
     except linux.NoLink:
         done.gone.append(record.uplink.name)
+    except linux.CannotRestore as error:
+        done.problems += [f"{error.name}: {problem}" for problem in error.problems]
 
 
 def _named(record: Record) -> str:
