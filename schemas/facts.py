@@ -64,7 +64,7 @@ class VppProcess(Fact, frozen=True):
     state: str  # starting | up | down
     pid: int = 0  # process id; 0: none
     reason: str = ""  # why it is down, e.g. "killed by SIGKILL"
-    last_words: tuple[str, ...] = ()  # what it said last: its own account of the signal that ended it
+    last_words: tuple[str, ...] = ()  # of the one that ended last: its own account of the signal
 
 
 class VppEpoch(Fact, frozen=True):

@@ -148,7 +148,7 @@ class Guard:
             state="up" if up else "down",
             pid=scene.process.pid if scene.process and up else 0,
             reason="" if up else scene.ended,
-            last_words=() if up else scene.last_words,
+            last_words=scene.last_words,
         )
         scene.peer.publish("vpp", {"vpp": process})
         word = "running" if running else "taking" if state in TAKING[1:] else "linux"

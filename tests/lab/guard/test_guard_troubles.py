@@ -235,3 +235,96 @@ def test_vpps_own_words_are_in_the_guards_log(world: World) -> None:
     body = "print('vpp: I say this', flush=True)\ntime.sleep(0.2)\nsys.exit(3)"
     world.start_guard(VPPD_VPP_BIN=program(world, after_the_trial(body)))
     until(lambda: 'says="vpp: I say this"' in world.log(), "VPP's words in the guard's log")
+
+
+def test_the_last_words_of_a_vpp_that_crashed_are_kept_and_told(world: World) -> None:
+    world.start_guard()
+    [vpp] = until(lambda: world.running().vpps(), "VPP runs")
+    os.kill(vpp, signal.SIGSEGV)
+    until(
+        lambda: "killed by SIGSEGV" in world.log() or "exited with code" in world.log(), "the guard says how it ended"
+    )
+    line = ["ip", "netns", "exec", world.host, sys.executable, "-c", LAST_WORDS, world.environment["VPPD_RUN"]]
+    words = subprocess.run(line, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert ("SIGSEGV" in words) is bool(REAL), f"VPP says why it died, vppsim does not: {words}"
+
+
+def test_signals_that_are_vpps_business_are_forwarded(world: World) -> None:
+    world.start_guard()
+    [vpp] = until(lambda: world.running().vpps(), "VPP runs")
+    world.tell("guard", signal.SIGHUP)
+    until(lambda: world.vpps() not in ([], [vpp]), "VPP has ended by it, and another one runs")
+    world.running()
+    until(world.answers, "the host answers")
+
+
+def test_a_stop_by_supervisord_gives_everything_back(world: World) -> None:
+    before = world.linux()
+    conf = world.directory / "supervisord.conf"
+    conf.write_text(SUPERVISORD.format(directory=world.directory, python=sys.executable))
+    world.environment["CALICOVPP_INTERFACES"] = json.dumps({"uplinkInterfaces": world.uplinks})
+    world.start("supervisord", "-m", "supervisor.supervisord", "-n", "-c", str(conf))
+    world.running()
+    [vpp] = world.vpps()
+    os.kill(_pid(world), signal.SIGKILL)
+    until(lambda: world.states().count("running") == 2, "supervisord has started another, which adopts VPP")
+    assert world.vpps() == [vpp]
+    with world.pinged() as result:
+        supervisorctl(world, "stop guard")
+        until(world.answers, "the host answers")
+    measured("supervisorctl stop", "running", result)
+    assert result["longest_gap_ms"] < BACK_MS_MAX
+    assert world.linux() == before
+    assert world.leftovers() == []
+    supervisorctl(world, "start guard")
+    world.running()
+    until(world.answers, "the host answers")
+    assert world.end("supervisord") == 0
+    assert world.linux() == before
+
+
+def supervisorctl(world: World, words: str) -> None:
+    conf = str(world.directory / "supervisord.conf")
+    line = [sys.executable, "-m", "supervisor.supervisorctl", "-c", conf, *words.split()]
+    subprocess.run(line, check=True, capture_output=True, timeout=30)
+
+
+def _pid(world: World) -> int:
+    """The guard that supervisord has started."""
+    return int((world.directory / "run" / "guard.lock").read_text())
+
+
+SUPERVISORD = """
+[supervisord]
+pidfile={directory}/supervisord.pid
+logfile={directory}/supervisord.log
+[unix_http_server]
+file={directory}/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{directory}/supervisor.sock
+[program:guard]
+command={python} -m vppd_guard
+autorestart=true
+stopwaitsecs=10
+stopasgroup=false
+killasgroup=false
+redirect_stderr=true
+stdout_logfile={directory}/guard.log
+"""
+LAST_WORDS = """
+import asyncio, sys
+from pathlib import Path
+from bus.peer import Peer
+
+async def main():
+    async with Peer("tool-words", Path(sys.argv[1]) / "bus") as peer:
+        peer.subscribe("vpp")
+        async with asyncio.timeout(10):
+            while not (rows := peer.rows("vpp")):
+                await peer.changes(1.0)
+        print(*rows["vpp"].last_words)
+
+asyncio.run(main())
+"""
