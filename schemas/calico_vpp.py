@@ -147,7 +147,6 @@ ACCEPTED_ONLY = {
     "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",
     "CALICOVPP_INTERFACES.vppHostTapSpec.isl3": "the host's tap carries Ethernet",
     "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": "an uplink carries Ethernet",
-    "CALICOVPP_INTERFACES.uplinkInterfaces[].physicalNetworkName": NOT_HERE,
     "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds": "VPP's API socket is waited for",
     "CALICOVPP_INITIAL_CONFIG.ifConfigSavePath": "the undo journal under VPPD_STATE keeps what was captured",
     "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": NOT_HERE,
