@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make \
-  networkctl:systemd udevadm:udev dbus-daemon:dbus
+  networkctl:systemd udevadm:udev dbus-daemon:dbus ethtool:ethtool
 
 .PHONY: demo test check book lab contract conformance bench clean setup tools
 

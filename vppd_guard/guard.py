@@ -1,6 +1,7 @@
 """Walks the table of `life.py`: runs the action of each state, and tells bus, log and disk what came of it."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -54,7 +55,7 @@ class Guard:
     async def live(self, stop: asyncio.Event) -> int:
         """Until stopped. Returns the exit code: 0 if Linux has everything back."""
         self.scene.peer.subscribe(status_word("guard"))
-        self.scene.history.add(Line(at=now(), what="the guard starts"))
+        self.scene.history.add(Line(at=now(), pid=os.getpid(), what="the guard starts"))
         tail = Tail(self.scene.config.vpp_run / "vpp.log", self.scene.log)
         beating = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
         self._report()

@@ -161,8 +161,10 @@ class World:
         """Does VPP carry the host, as the guard that lives now says?"""
         lines = self.history()
         starts = [at for at, line in enumerate(lines) if line.what == "the guard starts"]
-        since = [line.to for line in lines[starts[-1] if starts else 0 :] if line.to]
-        return bool(since) and since[-1] == RUNNING
+        lives = self.processes.get("guard")
+        if not starts or (lives is not None and lines[starts[-1]].pid != lives.pid):
+            return False  # what is written there is of an earlier one
+        return [line.to for line in lines[starts[-1] :] if line.to][-1:] == [RUNNING]
 
     def running(self) -> "World":
         """Waits until VPP carries the host."""
