@@ -7,7 +7,7 @@ tasks, which may wait.
 
 import gc
 
-NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 100_000, 20, 20
+NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 20_000, 50, 50
 
 
 def calm() -> None:
