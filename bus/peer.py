@@ -278,6 +278,12 @@ class Peer:
         self._outbox(word).say(key, None if value is None else codec.encode(value), cause)
         self._has_due.set()
 
+    def say_all(self, word: str, changes: Iterable[tuple[str, Struct | None, str]]) -> None:
+        """Changes rows of a stream that has been published: (key, value, cause)."""
+        encode = codec.encode
+        self._outbox(word).say_all((key, None if v is None else encode(v), cause) for key, v, cause in changes)
+        self._has_due.set()
+
     async def flushed(self, timeout_s: float) -> bool:
         """Waits until the broker holds everything said so far."""
         deadline = time.monotonic() + timeout_s

@@ -5,6 +5,7 @@ handlers makes our event loop believe that the guard itself was told to.
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,9 +42,15 @@ def inside(name: str, work: Callable[[], T]) -> T:
 
 def _create(name: str) -> None:
     DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if not os.path.ismount(DIRECTORY):
+    try:
+        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # It is no mount point yet. Asking the kernel is the only way to know: a directory that is bound to itself
+        # looks like any other, and binding it again would double every namespace below it.
         _mount(str(DIRECTORY), str(DIRECTORY), MS_BIND | MS_REC)
-    _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
     path = DIRECTORY / name
     path.touch(mode=0o444)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)

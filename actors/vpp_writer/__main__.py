@@ -9,6 +9,7 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from bus.peer import Change, Peer, Synced
 from bus.process import run_process
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
+from schemas.statuses import Status
 from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
@@ -174,6 +176,7 @@ class Process:
         """Takes in what owners say; an owner counts from its first complete stream on."""
         events = await self.peer.changes(wait_s, HEARD_MAX)
         self.peer.progress += 1
+        heard = []
         for event in events:
             if event.word != INTENT:
                 continue
@@ -181,8 +184,9 @@ class Process:
                 self.synced.add(event.owner)
                 rows = self.peer.told(INTENT, event.owner)
                 self.joining[event.owner] = self.ledger.claims.replacing(event.owner, rows)
-            elif isinstance(event, Change) and event.owner in self.synced:
-                self._take(event)
+            elif event.owner in self.synced and self._take(event):
+                heard.append(event.key)
+        self._look_at(heard)
         self._join()
         if events:
             self.rounds.renew(self.ledger.dirty)
@@ -194,20 +198,25 @@ class Process:
             if (keys := next(slices, None)) is None:
                 del self.joining[owner]
                 continue
-            self.ledger.touch(keys)
-            if self.fresh is not None:
-                self.fresh.update(keys)
+            self._look_at(keys)
 
-    def _take(self, change: Change) -> None:
+    def _look_at(self, keys: list[str]) -> None:
+        self.ledger.touch(keys)
+        if self.fresh is not None:
+            self.fresh.update(keys)
+
+    def _take(self, change: Change) -> bool:
+        """Takes in what an owner says; False: it is not what it says it is."""
         if change.value is not None and change.value.key != change.key:
             self.peer.counters["malformed_messages"] += 1
             self.log.warning("malformed", why=f"intent {change.key} of {change.owner}: key: is {change.value.key}")
-            return
+            return False
         self.ledger.claims.put(change.owner, change.key, change.value)
-        self.ledger.causes[change.key] = change.cause
-        self.ledger.touch((change.key,))
-        if self.fresh is not None:
-            self.fresh.add(change.key)
+        if change.cause:
+            self.ledger.causes[change.key] = change.cause
+        elif self.ledger.causes:
+            self.ledger.causes.pop(change.key, None)
+        return True
 
     def _away(self, why: str) -> None:
         if why != self.why:
@@ -234,11 +243,14 @@ class Process:
                 own = {key: status for (o, key), status in self.ledger.statuses.items() if o == owner}
                 self.peer.publish(status_word(owner), own)
             return len(self.ledger.statuses)
-        for owner, key in changed:
-            status, cause = self.ledger.statuses.get((owner, key)), self.ledger.causes.get(key, "")
-            self.peer.say(status_word(owner), key, status, cause)
+        causes = self.ledger.causes
+        by_owner: defaultdict[str, list[tuple[str, Status | None, str]]] = defaultdict(list)
+        for (owner, key), status in changed.items():
+            by_owner[owner].append((key, status, causes.get(key, "") if causes else ""))
             if status is None:
-                self.ledger.causes.pop(key, None)
+                causes.pop(key, None)
+        for owner, statuses in by_owner.items():
+            self.peer.say_all(status_word(owner), statuses)
         return len(changed)
 
     def _report_health(self) -> None:

@@ -44,7 +44,7 @@ class Ledger:
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
-        self.changed: dict[tuple[str, str], None] = {}  # whose status has changed, in the order of the first change
+        self.changed: dict[tuple[str, str], Status | None] = {}  # what has changed, in the order of the first change
         self._tally: Counter[type[Status]] = Counter()
         self._owners: set[str] = set()  # who has statuses
         self._review: set[str] = set()  # keys whose statuses may not be what they should
@@ -89,9 +89,16 @@ class Ledger:
 
     def hold_all(self, objects: Mapping[str, Held], generations: Mapping[str, int], epoch: int) -> None:
         """VPP holds all these as they are wanted: `hold`, and the statuses that say so."""
-        for key, one in objects.items():
-            self._put(key, one)
-            self._say(one.owner, key, Applied(generations[key], epoch))
+        if self.held.keys().isdisjoint(objects):
+            self.held.update(objects)
+            for key, one in objects.items():
+                self._dependants.add(key, one.intent)
+            for key in self._waiters.keys() & objects.keys():
+                self.touch(self._waiters.pop(key))
+        else:
+            for key, one in objects.items():
+                self._put(key, one)
+        self._say_applied({(one.owner, key): Applied(generations[key], epoch) for key, one in objects.items()})
         if self.unsure:
             self.unsure -= objects.keys()
         if self.failing:
@@ -298,7 +305,18 @@ class Ledger:
             self.statuses[name] = status
             self._tally[type(status)] += 1
             self._owners.add(owner)
-        self.changed[name] = None
+        self.changed[name] = status
+
+    def _say_applied(self, statuses: Mapping[tuple[str, str], Applied]) -> None:
+        """Many at once."""
+        if not self.statuses.keys().isdisjoint(statuses):
+            for (owner, key), status in statuses.items():
+                self._say(owner, key, status)
+            return
+        self.statuses.update(statuses)
+        self.changed.update(statuses)
+        self._tally[Applied] += len(statuses)
+        self._owners.update({owner for owner, _ in statuses})
 
     def say_all(self, epoch: int) -> None:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""

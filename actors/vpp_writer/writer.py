@@ -260,8 +260,9 @@ class Writer:
         self._ended.append(AllEnded(list(keys)))
         for key in keys:
             del self.unknown[key]
-        for key in self._ledger.suspects.keys() & set(keys):
-            del self._ledger.suspects[key]
+        if self._ledger.suspects:
+            for key in self._ledger.suspects.keys() & set(keys):
+                del self._ledger.suspects[key]
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
         self._peer.counters["vpp_errors_total"] += 1
