@@ -188,8 +188,6 @@ class Process:
                 heard.append(event.key)
         self._look_at(heard)
         self._join()
-        if events:
-            self.rounds.renew(self.ledger.dirty)
         self._report_health()
 
     def _join(self) -> None:
@@ -201,7 +199,10 @@ class Process:
             self._look_at(keys)
 
     def _look_at(self, keys: list[str]) -> None:
+        """These are to be planned, because somebody says so."""
         self.ledger.touch(keys)
+        if keys:
+            self.rounds.renew(self.ledger.dirty)
         if self.fresh is not None:
             self.fresh.update(keys)
 

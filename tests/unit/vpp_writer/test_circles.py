@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from actors.vpp_writer.claims import SLICE
 from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, POLICY, Kind
 from actors.vpp_writer.patrol import Patrol
@@ -15,7 +16,7 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Pending, Rejected, Status
 from schemas.topics import INTENT
-from tests.unit.vpp_writer.test_giving_way import OnePeer, process
+from tests.unit.vpp_writer.test_giving_way import OnePeer, planned, process, route
 from tests.unit.vpp_writer.test_planning import Model
 
 
@@ -190,6 +191,29 @@ def test_objects_that_undo_one_another_cost_some_steps_a_second_and_one_line() -
     assert peer.waits.count(0) == ROUNDS_MAX
     assert all(wait > 0 for wait in peer.waits[ROUNDS_MAX:])
     assert len(log.errors) == 1
-    peer.batches, peer.waits, peer.views = [[Synced(INTENT, "cni")]], [], {"cni": {}}
+    peer.batches, peer.waits, peer.views = [[Synced(INTENT, "cni")]], [], {"cni": {A.key: A}}
     asyncio.run(turns(2))
     assert peer.waits[-1] == 0, "what is new is done at once"
+
+
+def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another() -> None:
+    peer, log = Told(), Lines()
+    one = process(peer)
+    one.log = cast(Any, log)
+    routes = {one.key: one for one in map(route, range(2 * ROUNDS_MAX * SLICE))}
+    peer.batches, peer.views = [[Synced(INTENT, "routing")]], {"routing": routes}
+
+    class Planner:
+        epoch = 1
+
+        async def step(self) -> bool:
+            return bool(planned(one.ledger))
+
+    async def turns() -> None:
+        await one._hear(0)
+        while one.joining or one.ledger.dirty:
+            await one._turn(cast(Any, Planner()), Patrol(0.0, 0.0))
+
+    asyncio.run(turns())
+    assert not log.errors
+    assert set(peer.waits) == {0}

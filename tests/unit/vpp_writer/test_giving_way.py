@@ -23,7 +23,9 @@ POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
 
 
 def route(number: int) -> Route:
-    return Route("default", f"20.0.{number >> 8}.{number & 255}/32", (RoutePath(next_hop="192.0.2.1"),))
+    return Route(
+        "default", f"20.{number >> 16}.{number >> 8 & 255}.{number & 255}/32", (RoutePath(next_hop="192.0.2.1"),)
+    )
 
 
 def rows(*intents: Intent) -> dict[str, Intent]:
