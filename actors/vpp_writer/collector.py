@@ -15,5 +15,6 @@ def calm() -> None:
     """What has been imported lives for ever; the rest is looked at seldom."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(# A look at 100,000 new objects takes 15 ms, in which nothing else is done; at 20,000 it takes 4.
-NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS)
+    gc.set_threshold(  # A look at 100,000 new objects takes 15 ms, in which nothing else is done; at 20,000 it takes 4.
+        NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS
+    )
