@@ -41,6 +41,7 @@ from bus.envelope import (
 )
 from bus.fanout import PASSING_PREFIX, Fanout, Frame
 from bus.ledger import Ledger, Refused
+from bus.stream import Checkpoint
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.facts import Process
@@ -173,7 +174,7 @@ class Broker:
             self._beacon_at = now
             heads, tapped = self.ledger.heads(), self.fanout.tapped
             beacon = Beacon(broker_session=self.session, heads=heads, tapped=tapped)
-            frames += self.fanout.checkpoint([self._processes(now)])
+            frames += self.fanout.checkpoint(self._processes(now))
             frames += self.fanout.everyone(beacon)
         return frames
 
@@ -208,7 +209,7 @@ class Broker:
             self._clients[name] = client._replace(fact=dead)
         return self._posted(self.switchboard.gone(name, why))
 
-    def _processes(self, now: float) -> Rows:
+    def _processes(self, now: float) -> Checkpoint:
         """The next checkpoint of the broker's own stream: one row a process, its own included."""
         own = Process(
             session=self.session,
@@ -218,13 +219,14 @@ class Broker:
             counters={**self.counters, "streams": len(self.ledger.streams)},
         )
         facts = {"bus": own} | {name: self._seen(name, client, now) for name, client in self._clients.items()}
-        said = {name: codec.encode(fact) for name, fact in facts.items()}
-        rows = [Row(name, data) for name, data in said.items() if self._said.get(name) != data]
-        rows += [Row(name) for name in self._said if name not in said]
-        full, self._said = not self._seq, said
+        encoded = {name: codec.encode(fact) for name, fact in facts.items()}
+        rows = [Row(name, data) for name, data in encoded.items() if self._said.get(name) != data]
+        rows += [Row(name) for name in self._said if name not in encoded]
+        full, self._said = not self._seq, encoded
         self._seq += 1
-        checkpoint = Rows(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
-        self.ledger.take(checkpoint)
+        said = Rows(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
+        checkpoint = self.ledger.take(said)
+        assert checkpoint is not None
         return checkpoint
 
     def _seen(self, name: str, client: _Client, now: float) -> Process:

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, in_parts, pack
+from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Rows, in_parts, pack
 from bus.ledger import Ledger
+from bus.stream import Checkpoint, Held, told
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
@@ -46,6 +47,23 @@ class Frame(NamedTuple):
 
 
 @dataclass
+class _Changed:
+    """The rows of a stream that have changed since a hearer was sent the last; None: gone.
+
+    At first they are the checkpoint's own, which all that hear it share: a large one is not copied.
+    """
+
+    rows: dict[str, Held | None]
+    shared: bool = True
+
+    def follow(self, later: dict[str, Held | None]) -> None:
+        """More has changed."""
+        if self.shared:
+            self.rows, self.shared = dict(self.rows), False
+        self.rows.update(later)
+
+
+@dataclass
 class _Hearer:
     identity: bytes
     name: str
@@ -54,7 +72,7 @@ class _Hearer:
     heard: int = 0
     read_at: float = 0.0  # when it read last, or had nothing to read
     cut: str = ""  # why it is cut off
-    waiting: "OrderedDict[StreamName, dict[str, None] | None]" = field(default_factory=OrderedDict)  # keys; None: all
+    waiting: "OrderedDict[StreamName, _Changed | None]" = field(default_factory=OrderedDict)  # None: all rows
     fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
     sending: Iterator[Message] | None = None
     sending_of: StreamName = ("", "")
@@ -169,15 +187,19 @@ class Fanout:
                 continue
             yield from self._now_or_later(hearer, data)
 
-    def checkpoint(self, whole: list[Rows]) -> Iterator[Frame]:
+    def checkpoint(self, whole: Checkpoint) -> Iterator[Frame]:
         """A checkpoint that the ledger has taken, to all that hear its word."""
         first = whole[0]
         name, now_at = (first.word, first.sender), (first.session, first.seq)
         hearers = [each for each in self._hearers.values() if each.hears(first.word) and not each.cut]
         if not hearers:
             return
-        packed = [pack(part) for part in whole]
-        size = sum(map(len, packed)) + FRAME_BYTES * len(packed)
+        packed, size, passing = list[bytes](), 0, any(each.passing for each in hearers)
+        for part in whole:
+            packed.append(pack(part))
+            size += len(packed[-1]) + FRAME_BYTES
+            if size > WINDOW_BYTES and not passing:
+                break  # nobody gets it at once
         for hearer in hearers:
             if hearer.passing:
                 self._later(hearer, packed)
@@ -235,14 +257,16 @@ class Fanout:
             else:
                 return
 
-    def _wait(self, hearer: _Hearer, name: StreamName, whole: list[Rows]) -> None:
+    def _wait(self, hearer: _Hearer, name: StreamName, whole: Checkpoint) -> None:
         if whole[0].full:
             hearer.waiting[name] = None
-        elif (keys := hearer.waiting.setdefault(name, {})) is not None:
-            for part in whole:
-                keys.update(dict.fromkeys([row.key for row in part.rows]))
-            if sum(len(some) for some in hearer.waiting.values() if some) > KEYS_WAITING_MAX:
-                self._cut(hearer, f"more than {KEYS_WAITING_MAX} changed rows wait for it to read")
+            return
+        if name not in hearer.waiting:
+            hearer.waiting[name] = _Changed(whole.rows)
+        elif (changed := hearer.waiting[name]) is not None:
+            changed.follow(whole.rows)
+        if sum(len(some.rows) for some in hearer.waiting.values() if some) > KEYS_WAITING_MAX:
+            self._cut(hearer, f"more than {KEYS_WAITING_MAX} changed rows wait for it to read")
 
     def tick(self, now: float) -> None:
         """Cuts off who does not read."""
@@ -277,11 +301,11 @@ class Fanout:
         """A few rows of another stream, that do not wait until a large one has been sent."""
         if hearer.sending is None or len(hearer.waiting) < 1 + (hearer.sending_of in hearer.waiting):
             return None
-        for name, keys in hearer.waiting.items():
+        for name, changed in hearer.waiting.items():
             (session, since), at = hearer.at.get(name, (0, 0)), self._ledger.at(*name)
-            if name == hearer.sending_of or keys is None or len(keys) > FEW_ROWS or session != at[0]:
+            if name == hearer.sending_of or changed is None or len(changed.rows) > FEW_ROWS or session != at[0]:
                 continue
-            changes = list(self._changes(name, keys, since))
+            changes = list(self._changes(name, changed, since))
             if len(changes) == 1:  # parts of one checkpoint stay together
                 del hearer.waiting[name]
                 hearer.at[name] = at
@@ -298,30 +322,29 @@ class Fanout:
             self._counters["snapshots"] += 1
             return self._ledger.snapshot(*name)
         while hearer.waiting:
-            name, keys = hearer.waiting.popitem(last=False)
-            if keys is not None and hearer.at.get(name, (0, 0))[0] != self._ledger.at(*name)[0]:
+            name, changed = hearer.waiting.popitem(last=False)
+            if changed is not None and hearer.at.get(name, (0, 0))[0] != self._ledger.at(*name)[0]:
                 continue  # it has never been told of this stream: it asks when the beacon speaks of it
             since = hearer.at.get(name, (0, 0))[1]
             hearer.at[name], hearer.sending_of = self._ledger.at(*name), name
             self._counters["caught_up"] += 1
-            return self._changes(name, keys, since)
+            return self._changes(name, changed, since)
         return None
 
-    def _changes(self, name: StreamName, keys: dict[str, None] | None, since: int) -> Iterator[Message]:
+    def _changes(self, name: StreamName, changed: _Changed | None, since: int) -> Iterator[Message]:
         """One checkpoint of these rows, or of all, as they are now, though it is made as it is sent."""
-        rows, (session, seq) = self._ledger.streams[name].rows, self._ledger.at(*name)
-        now = list(rows.items()) if keys is None else [(key, rows.get(key)) for key in keys]
-        told = (Row(key, held.value, held.cause) if held else Row(key) for key, held in now)
-        for number, (some, last) in enumerate(in_parts(told)):
+        rows = self._ledger.streams[name].told() if changed is None else told(changed.rows.items())
+        session, seq = self._ledger.at(*name)
+        for number, (some, last) in enumerate(in_parts(rows)):
             yield Rows(
                 sender=name[1],
                 word=name[0],
                 session=session,
                 seq=seq,
-                since=0 if keys is None else since,
+                since=0 if changed is None else since,
                 part=number,
                 last=last,
-                full=keys is None,
+                full=changed is None,
                 rows=some,
             )
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from bus.envelope import Head, Rows, Snapshot, parts
-from bus.stream import Assembly, Gap, Stream
+from bus.envelope import Head, Rows, Snapshot, in_parts
+from bus.stream import Assembly, Checkpoint, Gap, Stream
 
 STREAMS_MAX = 1000
 
@@ -19,24 +19,25 @@ class Ledger:
         self.streams: dict[tuple[str, str], Stream] = {}
         self._assemblies: dict[tuple[str, str], Assembly] = {}
 
-    def take(self, message: Rows) -> list[Rows]:
-        """The parts to fan out: all of a checkpoint once it is complete, else none. Raises Refused."""
+    def take(self, message: Rows) -> Checkpoint | None:
+        """What is to be fanned out: a checkpoint once it is complete. Raises Refused."""
         name = (message.word, message.sender)
         stream = self.streams.get(name) or Stream()
         if stream.known(message):
-            return []
+            return None
         if not stream.follows(message):
             raise Refused(f"checkpoint {message.seq} after {stream.seq}")
         if name not in self.streams and len(self.streams) >= STREAMS_MAX:
             raise Refused(f"more than {STREAMS_MAX} streams")
+        assembly = self._assemblies.setdefault(name, Assembly())
         try:
-            checkpoint = self._assemblies.setdefault(name, Assembly()).add(message)
+            checkpoint = assembly.add(message)
         except Gap as gap:
             raise Refused(str(gap)) from None
-        if checkpoint is None:
-            return []
-        stream.apply(checkpoint)
-        self.streams[name] = stream
+        if checkpoint is not None:
+            assembly.apply(checkpoint, stream)
+            del self._assemblies[name]
+            self.streams[name] = stream
         return checkpoint
 
     def floor(self, owner: str) -> int:
@@ -58,14 +59,14 @@ class Ledger:
         What is taken while the parts go out does not change them.
         """
         stream = self.streams.get((word, owner)) or Stream()
-        cut, (session, seq) = parts(stream.as_rows()), self.at(word, owner)
-        for number, rows in enumerate(cut):
+        (session, seq), told = self.at(word, owner), stream.told()
+        for number, (rows, last) in enumerate(in_parts(told)):
             yield Snapshot(
                 word=word,
                 owner=owner,
                 session=session,
                 seq=seq,
                 part=number,
-                last=number == len(cut) - 1,
+                last=last,
                 rows=rows,
             )

@@ -4,16 +4,17 @@ Subscribe first, ask for a snapshot, drop what is older (ZeroMQ guide, the Clone
 snapshot is awaited, parts are kept; what overflows is found again by the next beacon.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from bus.envelope import Head, Rows, Snapshot
-from bus.stream import Assembly, Gap, Held, Stream
+from bus.envelope import Head, Row, Rows, Snapshot
+from bus.stream import Gap, Held, Order, Stream
 
 KEPT_PARTS_MAX = 1000
 FETCH_AGAIN_S = 1.0
+PIECE_ROWS = 100  # that are decoded and compared before others have their turn
 
 
 class RowChange(Struct, frozen=True, gc=False):
@@ -28,6 +29,18 @@ class RowChange(Struct, frozen=True, gc=False):
 C = TypeVar("C")
 Make = Callable[[str, bytes | None, str, bytes | None], C | None]  # of RowChange's fields; None: nobody can read it
 
+Pieces = Generator[None, None, dict[str, C]]
+
+
+def _whole(pieces: Pieces[C]) -> dict[str, C]:
+    """All pieces at once."""
+    try:
+        while True:
+            next(pieces)
+    except StopIteration as end:
+        found: dict[str, C] = end.value
+        return found
+
 
 class _Staged(Generic[C]):
     """What the parts of a checkpoint bring, worked out as they come: a large one costs little when it is whole."""
@@ -35,20 +48,28 @@ class _Staged(Generic[C]):
     def __init__(self, make: Make[C]) -> None:
         self.rows: dict[str, Held] = {}
         self.gone: set[str] = set()
-        self.changes: list[C] = []
+        self.changes: dict[str, C] = {}
+        self.parts = 0
         self._make = make
 
-    def take(self, part: Rows, before: dict[str, Held]) -> None:
-        """One more part, upon the rows as they were before the checkpoint."""
+    def take(self, part: Rows | Snapshot, before: dict[str, Held], *, whole: bool) -> Iterator[None]:
+        """One more part, upon the rows as they were before the checkpoint; `whole`: it names all that there are."""
+        self.parts += 1
+        for first in range(0, len(part.rows), PIECE_ROWS):
+            if first:
+                yield
+            self._take(part.rows[first : first + PIECE_ROWS], before, whole)
+
+    def _take(self, some: list[Row], before: dict[str, Held], whole: bool) -> None:
         rows, gone = self.rows, self.gone
-        for row in part.rows:
+        for row in some:
             key, value, cause = row.key, row.value, row.cause
             old = before.get(key)
             if value is not None:
                 rows[key] = Held(value, cause)
                 if old is None or old.value != value:
                     self.change(key, value, cause, old.value if old is not None else None)
-            elif old is not None and not part.full:
+            elif old is not None and not whole:
                 gone.add(key)
                 self.change(key, None, cause, old.value)
 
@@ -56,21 +77,38 @@ class _Staged(Generic[C]):
         """One row is different."""
         change = self._make(key, value, cause, before)
         if change is not None:
-            self.changes.append(change)
+            self.changes[key] = change
+
+    def end_whole(self, before: dict[str, Held]) -> None:
+        """All rows have been named: the others are gone."""
+        for key in before.keys() - self.rows.keys():
+            self.change(key, None, "", before[key].value)
+
+
+def follow(before: dict[str, C], later: Mapping[str, C]) -> None:
+    """Adds what changed later, by key; what changes again comes last."""
+    for key in before.keys() & later.keys():
+        del before[key]
+    before.update(later)
 
 
 class Mirror(Generic[C]):
-    """A copy of one stream, always equal to one whole checkpoint of the publisher. `make`: what a change is told as."""
+    """A copy of one stream, always equal to one whole checkpoint of the publisher. `make`: what a change is told as.
+
+    Rows are decoded and compared as their part arrives; what the last part costs besides is a few dictionary operations
+    for all rows together.
+    """
 
     def __init__(self, make: Make[C]) -> None:
         self._make = make
         self.stream = Stream()
-        self._assembly = Assembly()
+        self._assembly = Order()
         self._staged = _Staged(self._make)
         self._awaiting = False
         self._asked_at = float("-inf")
+        self._comes = False  # has a part of what was asked for come since?
         self._kept: list[Rows] = []
-        self._snapshot: list[Snapshot] = []
+        self._snapshot = _Staged(self._make)
         self.gaps = 0
 
     @property
@@ -78,42 +116,44 @@ class Mirror(Generic[C]):
         """Has a complete load been heard?"""
         return self.stream.session != 0
 
-    def feed(self, message: Rows) -> list[C]:
-        """A part from the fan-out. A gap sets the wish for a snapshot (`fetch_due`)."""
+    def feed(self, message: Rows) -> dict[str, C]:
+        """A part from the fan-out. Returns what is different now, by key. A gap sets the wish for a snapshot."""
+        return _whole(self.feeding(message))
+
+    def feeding(self, message: Rows) -> Pieces[C]:
+        """The same in pieces, between which others may have their turn; it is to be ended before the next message."""
         if self._awaiting and not message.full:
             if len(self._kept) < KEPT_PARTS_MAX:
                 self._kept.append(message)
-            return []
-        return self._place(message)
+            return {}
+        return (yield from self._place(message))
 
-    def _place(self, message: Rows) -> list[C]:
+    def _place(self, message: Rows) -> Pieces[C]:
         if self.stream.known(message):
-            return []
+            return {}
         try:
             if not self.stream.follows(message):
                 raise Gap(f"checkpoint {message.seq} after {self.stream.seq}")
-            checkpoint = self._assembly.add(message)
+            complete = self._assembly.add(message)
         except Gap:
             self._miss()
-            return []
+            return {}
         if message.part == 0:
             self._staged = _Staged(self._make)
-        self._staged.take(message, self.stream.rows)
-        return self._commit(message) if checkpoint else []
+        yield from self._staged.take(message, self.stream.rows, whole=message.full)
+        return self._commit(message) if complete else {}
 
-    def _commit(self, message: Rows) -> list[C]:
-        """The checkpoint of this last part counts. Returns what is different now."""
+    def _commit(self, message: Rows) -> dict[str, C]:
+        """The checkpoint of this last part counts."""
         stream, staged = self.stream, self._staged
         if message.full:
             self._awaiting = False
-            for key, old in stream.rows.items():
-                if key not in staged.rows:
-                    staged.change(key, None, "", old.value)
+            staged.end_whole(stream.rows)
             stream.rows = staged.rows
         else:
-            stream.rows.update(staged.rows)
             for key in staged.gone:
                 del stream.rows[key]
+            stream.rows.update(staged.rows)
         stream.session, stream.seq = message.session, message.seq
         self._staged = _Staged(self._make)
         return staged.changes
@@ -135,45 +175,40 @@ class Mirror(Generic[C]):
             self._awaiting = True
 
     def fetch_due(self, now: float) -> bool:
-        """Must a Fetch be sent now? True at most once in FETCH_AGAIN_S."""
+        """Must a Fetch be sent now? True when for FETCH_AGAIN_S none was sent and nothing came of it."""
+        if self._comes:
+            self._comes, self._asked_at = False, now
         if not self._awaiting or now - self._asked_at < FETCH_AGAIN_S:
             return False
         self._asked_at = now
-        self._snapshot = []
+        self._snapshot = _Staged(self._make)
         return True
 
-    def take_snapshot(self, message: Snapshot) -> list[C]:
-        """A part of the snapshot that was asked for."""
-        if not self._awaiting or message.part != len(self._snapshot):
-            return []
-        self._snapshot.append(message)
-        if not message.last:
-            return []
-        whole, self._snapshot = self._snapshot, []
-        if message.session == 0:
-            return []  # the broker does not know the stream (yet): keep what we have
-        return self._replace(whole)
+    def take_snapshot(self, message: Snapshot) -> dict[str, C]:
+        """A part of the snapshot that was asked for. Returns what is different, by key, once it is whole."""
+        return _whole(self.taking_snapshot(message))
 
-    def _replace(self, whole: list[Snapshot]) -> list[C]:
-        before, last = self.stream.rows, whole[-1]
-        rows = {r.key: Held(r.value, r.cause) for s in whole for r in s.rows if r.value is not None}
-        self.stream = Stream(last.session, last.seq, rows)
-        self._awaiting, self._assembly = False, Assembly()
+    def taking_snapshot(self, message: Snapshot) -> Pieces[C]:
+        """The same in pieces, as `feeding`."""
+        staged = self._snapshot
+        if not self._awaiting or message.part != staged.parts:
+            return {}
+        self._comes = True
+        yield from staged.take(message, self.stream.rows, whole=True)  # while it is awaited the rows stay as they are
+        if not message.last:
+            return {}
+        self._snapshot = _Staged(self._make)
+        if message.session == 0:
+            return {}  # the broker does not know the stream (yet): keep what we have
+        return (yield from self._replace(message, staged))
+
+    def _replace(self, last: Snapshot, staged: _Staged[C]) -> Pieces[C]:
+        staged.end_whole(self.stream.rows)
+        self.stream = Stream(last.session, last.seq, staged.rows)
+        self._awaiting, self._assembly = False, Order()
         kept, self._kept = self._kept, []
-        changes = self._differences(before, rows)
         for message in kept:
             if self._awaiting:
                 break
-            changes += self._place(message)
-        return changes
-
-    def _differences(self, before: dict[str, Held], after: dict[str, Held]) -> list[C]:
-        staged = _Staged(self._make)
-        for key, old in before.items():
-            if key not in after:
-                staged.change(key, None, "", old.value)
-        for key, held in after.items():
-            was = before.get(key)
-            if was is None or was.value != held.value:
-                staged.change(key, held.value, held.cause, was.value if was is not None else None)
+            follow(staged.changes, (yield from self._place(message)))
         return staged.changes

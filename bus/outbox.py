@@ -5,7 +5,7 @@ costs this process one row a key, never a queue.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bus.envelope import Credit, Row, Rows, parts
 from bus.stream import Held
@@ -43,11 +43,24 @@ class Outbox:
 
     def say(self, key: str, value: bytes | None, cause: str = "") -> None:
         """Changes one row of a published stream."""
+        self.say_all([(key, value, cause)])
+
+    def say_all(self, changes: Iterable[tuple[str, bytes | None, str]]) -> None:
+        """Changes rows of a published stream: (key, value, cause)."""
         if not self.published:
             raise RuntimeError(f"{self.word}: said before published")
-        held = self.rows.get(key)
-        if (held.value if held else None) != value:
-            self._change(key, value, cause)
+        rows, dirty = self.rows, self._dirty
+        for key, value, cause in changes:
+            held = rows.get(key)
+            if value is None:
+                if held is None:
+                    continue
+                del rows[key]
+            elif held is None or held.value != value:
+                rows[key] = Held(value, cause)
+            else:
+                continue
+            dirty[key] = cause
 
     def _change(self, key: str, value: bytes | None, cause: str) -> None:
         if value is None:

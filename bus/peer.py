@@ -10,10 +10,11 @@ import os
 import time
 import uuid
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import msgspec
@@ -40,7 +41,7 @@ from bus.envelope import (
     pack,
     unpack,
 )
-from bus.mirror import Mirror
+from bus.mirror import Mirror, Pieces, follow
 from bus.outbox import Outbox
 from bus.sockets import ClientSockets, local
 from schemas import codec
@@ -52,7 +53,6 @@ HELLO_EVERY_S = 0.5
 TICK_S = 0.1
 BATCH_EVENTS_MAX = 10_000
 TELL_HEARD_BYTES = 128 << 10
-READ_S_MAX = 0.005  # in one turn of the loop
 NOTES_MAX = 1000  # that wait to be sent
 SYNCED = "\0synced"  # no key of a row
 
@@ -82,6 +82,17 @@ class AskFailed(Exception):
         self.reason = reason
 
 
+def _view(values: dict[str, Any], events: Iterable[Change | Synced]) -> None:
+    """What these events make of a view."""
+    for event in events:
+        if isinstance(event, Synced):
+            continue
+        if event.value is None:
+            values.pop(event.key, None)
+        else:
+            values[event.key] = event.value
+
+
 def _base36(number: int) -> str:
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
     return (_base36(number // 36) if number >= 36 else "") + digits[number % 36]
@@ -109,7 +120,6 @@ class Peer:
         self._mirrors: dict[tuple[str, str], Mirror[Change]] = {}
         self._values: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
         self._synced: set[tuple[str, str]] = set()
-        self._turn_ends = 0.0
         self._wanted_words: dict[str, set[str | None]] = {}
         self._events: defaultdict[tuple[str, str], dict[str, Change | Synced]] = defaultdict(dict)  # by stream and key
         self._has_events = asyncio.Event()
@@ -166,8 +176,9 @@ class Peer:
         pending = sorted(self._events.items(), key=lambda item: len(item[1]))
         for number, (stream, events) in enumerate(pending):  # a long one does not keep a short one waiting
             share = (at_most - len(batch)) // (len(pending) - number)
-            keys = list(islice(events, share))
-            batch += [events.pop(key) for key in keys]
+            some = [events.pop(key) for key in list(islice(events, share))]
+            _view(self._values[stream], some)
+            batch += some
             if not events:
                 del self._events[stream]
         if not self._events:
@@ -181,10 +192,16 @@ class Peer:
     def rows(self, word: str, owner: str | None = None) -> dict[str, Any]:
         """The present view of `word` of `owner`; of all owners together for None."""
         found: dict[str, Any] = {}
-        for (heard, by), values in sorted(self._values.items()):
-            if heard == word and owner in (None, by):
+        for stream in sorted(self._values.keys() | self._events.keys()):
+            if stream[0] == word and owner in (None, stream[1]):
+                values = dict(self._values.get(stream, ()))
+                _view(values, self._events.get(stream, {}).values())
                 found |= values
         return found
+
+    def told(self, word: str, owner: str) -> Mapping[str, Any]:
+        """The view of `word` of `owner` that all that `changes` has returned makes. Follows it; costs nothing."""
+        return MappingProxyType(self._values[word, owner])
 
     def in_sync(self, word: str, owner: str) -> bool:
         """Has the stream's first complete load been heard?"""
@@ -200,12 +217,20 @@ class Peer:
         owners = self._wanted_words.get(word, ())
         return owner in owners or None in owners
 
-    def _feed(self, word: str, owner: str, step: Callable[[Mirror[Change]], list[Change]]) -> None:
-        """Lets the stream's mirror take a step and queues what changed."""
+    async def _feed(self, word: str, owner: str, steps: Callable[[Mirror[Change]], Pieces[Change]]) -> None:
+        """Lets the stream's mirror take a message in, and queues what changed. Others have their turn meanwhile."""
         mirror = self._mirror(word, owner)
-        changes = step(mirror)
+        pieces = steps(mirror)
+        changes: dict[str, Change] | None = None
+        while changes is None:
+            try:
+                next(pieces)
+                await asyncio.sleep(0)
+            except StopIteration as end:
+                changes = end.value
         self.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
-        self._take(word, owner, changes)
+        if changes:
+            follow(self._events[word, owner], changes)
         if mirror.in_sync and (word, owner) not in self._synced:
             self._synced.add((word, owner))
             self._events[(word, owner)][SYNCED] = Synced(word, owner)
@@ -221,25 +246,6 @@ class Peer:
         except Malformed as error:
             self._malformed(str(error))
             return None
-
-    def _take(self, word: str, owner: str, changes: list[Change]) -> None:
-        if not changes:
-            return
-        values, events = self._values[(word, owner)], self._events[(word, owner)]
-        for change in changes:
-            key = change.key
-            if change.value is None:
-                values.pop(key, None)
-            else:
-                values[key] = change.value
-            events.pop(key, None)
-            events[key] = change
-
-    async def _give_way(self) -> None:
-        """Lets others have their turn: receiving what is there does not."""
-        if time.monotonic() > self._turn_ends:
-            await asyncio.sleep(0)
-            self._turn_ends = time.monotonic() + READ_S_MAX
 
     def _malformed(self, why: str) -> None:
         self.counters["malformed_messages"] += 1
@@ -270,6 +276,12 @@ class Peer:
     def say(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
         """Changes one row of a stream that has been published."""
         self._outbox(word).say(key, None if value is None else codec.encode(value), cause)
+        self._has_due.set()
+
+    def say_all(self, word: str, changes: Iterable[tuple[str, Struct | None, str]]) -> None:
+        """Changes rows of a stream that has been published: (key, value, cause)."""
+        encode = codec.encode
+        self._outbox(word).say_all((key, None if v is None else encode(v), cause) for key, v, cause in changes)
         self._has_due.set()
 
     async def flushed(self, timeout_s: float) -> bool:
@@ -389,8 +401,8 @@ class Peer:
         while True:
             data = await self._sockets.receive()
             self._heard += len(data) + FRAME_BYTES
-            self._read(data)
-            await self._give_way()
+            await self._read(data)
+            await asyncio.sleep(0)  # receiving what is there does not give way
             if self._heard - self._told_heard > TELL_HEARD_BYTES:
                 await self._tell_heard()
 
@@ -399,7 +411,7 @@ class Peer:
         if await self._send(Heard(bytes=self._heard)):
             self._told_heard = self._heard
 
-    def _read(self, data: bytes) -> None:
+    async def _read(self, data: bytes) -> None:
         try:
             message = unpack(data)
         except Malformed as error:
@@ -407,9 +419,9 @@ class Peer:
             return
         match message:
             case Rows() if self._hears(message.word, message.sender):
-                self._feed(message.word, message.sender, lambda mirror: mirror.feed(message))
+                await self._feed(message.word, message.sender, lambda mirror: mirror.feeding(message))
             case Snapshot():
-                self._feed(message.word, message.owner, lambda mirror: mirror.take_snapshot(message))
+                await self._feed(message.word, message.owner, lambda mirror: mirror.taking_snapshot(message))
             case Beacon():
                 self.tapped = message.tapped
                 self._heads(message.heads)

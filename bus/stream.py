@@ -4,6 +4,7 @@ Laws: rows change only by whole checkpoints; a checkpoint follows the one that i
 predecessor by one; a full checkpoint replaces everything, whichever session it is of.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -36,43 +37,76 @@ class Stream:
         """Has this checkpoint been applied already?"""
         return message.session == self.session and message.seq <= self.seq
 
-    def apply(self, checkpoint: list[Rows]) -> None:
-        """Applies all parts of one checkpoint."""
-        first = checkpoint[0]
-        if first.full:
-            self.rows = {}
-        for part in checkpoint:
-            for row in part.rows:
-                if row.value is None:
-                    self.rows.pop(row.key, None)
-                else:
-                    self.rows[row.key] = Held(row.value, row.cause)
-        self.session, self.seq = first.session, first.seq
+    def told(self) -> Iterator[Row]:
+        """All rows as messages carry them, as they are now, though each is made when it is asked for."""
+        return told(zip(list(self.rows), list(self.rows.values()), strict=True))
 
-    def as_rows(self) -> list[Row]:
-        """All rows as messages carry them."""
-        return [Row(key, held.value, held.cause) for key, held in self.rows.items()]
+
+def told(rows: Iterable[tuple[str, Held | None]]) -> Iterator[Row]:
+    """Rows as messages carry them; None: gone."""
+    return (Row(key, held.value, held.cause) if held is not None else Row(key) for key, held in rows)
+
+
+class Checkpoint(list[Rows]):
+    """All parts of one checkpoint, and the rows that they bring; None: gone. Not to be changed."""
+
+    def __init__(self, parts: Iterable[Rows], rows: dict[str, Held | None]) -> None:
+        super().__init__(parts)
+        self.rows = rows
+
+
+class Order:
+    """Sees that the parts of one checkpoint come one after another."""
+
+    def __init__(self) -> None:
+        self._last: Rows | None = None
+
+    def add(self, message: Rows) -> bool:
+        """Is the checkpoint complete with this part? Raises Gap."""
+        before = self._last
+        expected = before.part + 1 if before is not None and _same_checkpoint(before, message) else 0
+        self._last = None
+        if message.part != expected:
+            raise Gap(f"part {message.part} where {expected} was due")
+        if not message.last:
+            self._last = message
+        return message.last
 
 
 class Assembly:
-    """Collects the parts of one checkpoint, in order."""
+    """Collects the parts of one checkpoint, in order, and makes ready what they bring: the last costs little more."""
 
     def __init__(self) -> None:
+        self._order = Order()
         self._parts: list[Rows] = []
+        self._rows: dict[str, Held | None] = {}
+        self._gone: set[str] = set()
 
-    def add(self, message: Rows) -> list[Rows] | None:
+    def add(self, message: Rows) -> Checkpoint | None:
         """The whole checkpoint once its last part is there; None before. Raises Gap."""
-        expected = 0 if not self._parts else self._parts[-1].part + 1
-        if self._parts and not _same_checkpoint(self._parts[0], message):
-            self._parts, expected = [], 0
-        if message.part != expected:
-            self._parts = []
-            raise Gap(f"part {message.part} where {expected} was due")
+        complete = self._order.add(message)
+        if message.part == 0:
+            self._parts, self._rows, self._gone = [], {}, set()
         self._parts.append(message)
-        if not message.last:
-            return None
-        whole, self._parts = self._parts, []
-        return whole
+        rows = self._rows
+        for row in message.rows:
+            if row.value is not None:
+                rows[row.key] = Held(row.value, row.cause)
+            else:
+                rows[row.key] = None
+                self._gone.add(row.key)
+        return Checkpoint(self._parts, rows) if complete else None
+
+    def apply(self, checkpoint: Checkpoint, stream: Stream) -> None:
+        """The stream is as the checkpoint that was collected last says."""
+        first, rows = checkpoint[0], stream.rows
+        if first.full:
+            rows = stream.rows = {}
+        rows.update(checkpoint.rows)  # type: ignore[arg-type]
+        for key in self._gone:
+            if rows[key] is None:
+                del rows[key]
+        stream.session, stream.seq = first.session, first.seq
 
 
 class Gap(Exception):

@@ -9,6 +9,8 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actors.vpp_writer import collector, journal
@@ -18,6 +20,7 @@ from actors.vpp_writer.journal import Journal, Recalled
 from actors.vpp_writer.kinds import ALL
 from actors.vpp_writer.ledger import Ledger
 from actors.vpp_writer.patrol import Patrol
+from actors.vpp_writer.rounds import Rounds
 from actors.vpp_writer.vpp_api import VppApi, VppGone
 from actors.vpp_writer.writer import Writer, identify
 from bus.log import Log
@@ -26,6 +29,7 @@ from bus.process import run_process
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT
+from schemas.statuses import Status
 from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
@@ -58,8 +62,10 @@ class Process:
         self.journal = Journal(self.directory / "journal")
         self.recalled = Recalled()
         self.synced: set[str] = set()
+        self.joining: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.spoken = False
         self.burst = Burst()
+        self.rounds = Rounds()
         self.why = "VPP: not reached yet"
         self.fresh: set[str] | None = None  # keys of what was heard since all were said to wait; None: say it of all
         self.api: VppApi | None = None
@@ -76,7 +82,7 @@ class Process:
                 api = await VppApi.connect(self.config.vpp_api, self.directory, self.config.vpp_window)
             except (VppGone, Unfit, NoAnswer) as error:
                 self._away(str(error))
-                await self._hear(CONNECT_EVERY_S)
+                await self._hear(0 if self.joining else CONNECT_EVERY_S)
                 continue
             await self._connected(api)
         stopping.cancel()
@@ -109,6 +115,7 @@ class Process:
                 self.log.warning("unavailable", kind=kind, why="VPP lacks messages of it")
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
             self.why, self.fresh, self.api = "", None, api
+            self.rounds.renew(self.ledger.dirty)
             while not self.stop.is_set() and not api.gone.is_set():
                 await self._turn(writer, patrol)
         except (VppGone, NoAnswer) as error:
@@ -122,19 +129,29 @@ class Process:
     async def _turn(self, writer: Writer, patrol: Patrol) -> None:
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
+        if not more:
+            self.rounds.renew(self.ledger.dirty)
         self.recalled.life = self.recalled.life and journal.Life(
             writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
         )
         self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._speak(), more=more)
         if not more and patrol.due(time.monotonic()) and (lost := await writer.look(patrol)):
             self.log.warning("drift", lost=len(lost), first=min(lost))
+            self.rounds.renew(self.ledger.dirty)
             more = True
-        if more:
+        if self.joining or (more and self._may_go_on()):
             await self._hear(0)
         elif patrol.passing:
             await self._hear(PATROL_TURN_S)
         else:
-            await self._hear(RETRY_TURN_S if self.ledger.failing else IDLE_TURN_S)
+            await self._hear(RETRY_TURN_S if more or self.ledger.failing else IDLE_TURN_S)
+
+    def _may_go_on(self) -> bool:
+        """Another step at once? Not for ever without anything new: then some a second."""
+        spun = self.rounds.spinning
+        if not self.rounds.may_follow() and not spun:
+            self.log.error("our bug", error="objects undo one another", first=next(self.ledger.waiting(), "-"))
+        return not self.rounds.spinning
 
     def _log_turn(self, written: int, said: int, *, more: bool) -> None:
         """One line for all turns of a burst, or for each second of it."""
@@ -160,29 +177,48 @@ class Process:
         """Takes in what owners say; an owner counts from its first complete stream on."""
         events = await self.peer.changes(wait_s, HEARD_MAX)
         self.peer.progress += 1
+        heard = []
         for event in events:
             if event.word != INTENT:
                 continue
             if isinstance(event, Synced):
                 self.synced.add(event.owner)
-                keys = self.ledger.claims.replace(event.owner, self.peer.rows(INTENT, event.owner))
-                self.ledger.touch(keys)
-                if self.fresh is not None:
-                    self.fresh.update(keys)
-            elif isinstance(event, Change) and event.owner in self.synced:
-                self._take(event)
+                rows = self.peer.told(INTENT, event.owner)
+                self.joining[event.owner] = self.ledger.claims.replacing(event.owner, rows)
+            elif event.owner in self.synced and self._take(event):
+                heard.append(event.key)
+        self._look_at(heard)
+        self._join()
         self._report_health()
 
-    def _take(self, change: Change) -> None:
+    def _join(self) -> None:
+        """A slice of each owner's first complete stream: what is urgent does not wait for a long one's end."""
+        for owner, slices in list(self.joining.items()):
+            if (keys := next(slices, None)) is None:
+                del self.joining[owner]
+                continue
+            self._look_at(keys)
+
+    def _look_at(self, keys: list[str]) -> None:
+        """These are to be planned, because somebody says so."""
+        self.ledger.touch(keys)
+        if keys:
+            self.rounds.renew(self.ledger.dirty)
+        if self.fresh is not None:
+            self.fresh.update(keys)
+
+    def _take(self, change: Change) -> bool:
+        """Takes in what an owner says; False: it is not what it says it is."""
         if change.value is not None and change.value.key != change.key:
             self.peer.counters["malformed_messages"] += 1
             self.log.warning("malformed", why=f"intent {change.key} of {change.owner}: key: is {change.value.key}")
-            return
+            return False
         self.ledger.claims.put(change.owner, change.key, change.value)
-        self.ledger.causes[change.key] = change.cause
-        self.ledger.touch((change.key,))
-        if self.fresh is not None:
-            self.fresh.add(change.key)
+        if change.cause:
+            self.ledger.causes[change.key] = change.cause
+        elif self.ledger.causes:
+            self.ledger.causes.pop(change.key, None)
+        return True
 
     def _away(self, why: str) -> None:
         if why != self.why:
@@ -209,11 +245,14 @@ class Process:
                 own = {key: status for (o, key), status in self.ledger.statuses.items() if o == owner}
                 self.peer.publish(status_word(owner), own)
             return len(self.ledger.statuses)
-        for owner, key in changed:
-            status, cause = self.ledger.statuses.get((owner, key)), self.ledger.causes.get(key, "")
-            self.peer.say(status_word(owner), key, status, cause)
+        causes = self.ledger.causes
+        by_owner: defaultdict[str, list[tuple[str, Status | None, str]]] = defaultdict(list)
+        for (owner, key), status in changed.items():
+            by_owner[owner].append((key, status, causes.get(key, "") if causes else ""))
             if status is None:
-                self.ledger.causes.pop(key, None)
+                causes.pop(key, None)
+        for owner, statuses in by_owner.items():
+            self.peer.say_all(status_word(owner), statuses)
         return len(changed)
 
     def _report_health(self) -> None:

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from actors.vpp_writer.call import UNPACKABLE, Call, Later, NoAnswer, unpackable
 from actors.vpp_writer.kinds.kind import Details
 from actors.vpp_writer.names import NOTHING
@@ -22,7 +24,7 @@ Done = Callable[[str, Details | Exception], None]
 Note = Callable[[str, Call, float, int], None]  # (key, call, s, return value)
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """One object's call; `learn`: what its reply tells, None: nothing."""
 
     key: str
@@ -106,7 +108,8 @@ class Batches:
             self._all_done([entry.key for entry in sent.entries])
             return
         took_s = time.monotonic() - sent.at
-        for (key, call, learn), reply in zip(sent.entries, replies, strict=True):
+        for entry, reply in zip(sent.entries, replies, strict=True):
+            key, call, learn = entry.key, entry.call, entry.learn
             if isinstance(reply, NoAnswer):
                 done(key, reply)
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """One request: message name, its fields, and the return values that count as success beside 0.
 
     `fine` says why: VPP's name of the value is in `retvals.py`, the reason is at the kind. `instead_on`: for

@@ -4,13 +4,16 @@ An owner that has spoken before keeps what it holds until it speaks again: after
 objects are those of the journal until its stream is in sync.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
 
 from schemas.intents import Intent
 
+SLICE = 1000  # keys of one owner that are taken over before others have their turn
 
-class Claim(NamedTuple):
+
+class Claim(Struct, frozen=True, gc=False):
     """The intent that counts for a key, and whose it is."""
 
     owner: str
@@ -46,14 +49,21 @@ class Claims:
 
     def replace(self, owner: str, rows: Mapping[str, Intent]) -> list[str]:
         """An owner says everything anew. Returns the keys that may have changed."""
-        before = {key for key, claim in self.counting.items() if claim.owner == owner}
-        before |= {key for key, others in self._others.items() if owner in others}
-        gone = [key for key in before if key not in rows]
-        for key in gone:
-            self.put(owner, key, None)
-        for key, intent in rows.items():
-            self.put(owner, key, intent)
-        return [*gone, *rows]
+        return [key for some in self.replacing(owner, rows) for key in some]
+
+    def replacing(self, owner: str, rows: Mapping[str, Intent]) -> Iterator[list[str]]:
+        """The same, some at a time: yields the keys that may have changed, what is said no more before all others.
+
+        `rows` is looked at as it is then: it may change between two slices, if what changed is `put` as well.
+        """
+        gone = [key for key, claim in self.counting.items() if claim.owner == owner and key not in rows]
+        gone += [key for key, others in self._others.items() if owner in others and key not in rows]
+        keys = [*gone, *rows]
+        for first in range(0, len(keys), SLICE):
+            some = keys[first : first + SLICE]
+            for key in some:
+                self.put(owner, key, rows.get(key))
+            yield some
 
     def get(self, key: str) -> Claim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""

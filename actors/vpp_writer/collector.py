@@ -7,7 +7,8 @@ tasks, which may wait.
 
 import gc
 
-NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 100_000, 20, 20
+# A look at 100,000 new objects takes 15 ms, in which nothing else is done; at 20,000 it takes 4.
+NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 20_000, 50, 50
 
 
 def calm() -> None:

@@ -7,9 +7,9 @@ first call (`begin`), so that after a crash in the middle its outcome counts as 
 
 import struct
 import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -188,15 +188,12 @@ def begin_of(key: str, held: Held) -> Begin:
     return Begin(key, held.owner, held.intent)  # type: ignore[arg-type]
 
 
-def begun(objects: Mapping[str, Held], encoded: Iterable[bytes]) -> Iterator[AllBegin]:
+def begun(objects: Mapping[str, Held], encoded: Sequence[bytes]) -> Iterator[AllBegin]:
     """The records of objects whose calls begin, and whose intents' bytes are known."""
-    by_owner: defaultdict[str, AllBegin] = defaultdict(lambda: AllBegin("", [], []))
-    for (key, held), data in zip(objects.items(), encoded, strict=True):
-        record = by_owner[held.owner]
-        record.keys.append(key)
-        record.intents.append(Raw(data))  # type: ignore[arg-type]
-    for owner, record in by_owner.items():
-        yield AllBegin(owner, record.keys, record.intents)
+    owners = [held.owner for held in objects.values()]
+    for owner in dict.fromkeys(owners):
+        own = [owner == other for other in owners]
+        yield AllBegin(owner, list(compress(objects, own)), list(map(Raw, compress(encoded, own))))  # type: ignore[arg-type]
 
 
 def ended_of(key: str, held: Held) -> Ended:

@@ -4,12 +4,13 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from actors.vpp_writer.call import Never
+from actors.vpp_writer.circles import circle
 from actors.vpp_writer.claims import Claim, Claims
 from actors.vpp_writer.journal import Suspect
 from actors.vpp_writer.kinds import KINDS
@@ -23,6 +24,7 @@ from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 STATES = (Pending, Applied, Failed, Rejected)
 LEAVES = ("route/", "translation/")  # how the keys of those begin that are many, and that no other object hangs on
 BULK_MAX = 500  # of these in one plan: what is more urgent comes between
+FEW = 50  # so many of these go along with what is urgent, whose statuses do not wait for more
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -35,26 +37,38 @@ class Ledger:
         self.retries = Retries()
         self.suspects: dict[str, Suspect] = {}
         self.unsure: set[str] = set()  # held perhaps: to be written again, or deleted
-        self._dirty: dict[str, None] = {}  # in the order in which it came: neighbours in memory are looked at together
+        # To be looked at, in the order in which it came: neighbours in memory are looked at together.
+        self._dirty: dict[str, None] = {}
+        self._backlog: dict[str, None] = {}  # of these the routes and translations
+        self._urgent_before = False  # was the last plan for what is urgent alone?
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
-        self.changed: dict[tuple[str, str], None] = {}  # whose status has changed, in the order of the first change
+        self.changed: dict[tuple[str, str], Status | None] = {}  # what has changed, in the order of the first change
         self._tally: Counter[type[Status]] = Counter()
         self._owners: set[str] = set()  # who has statuses
         self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._dependants = Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
-        self._backlog: dict[str, None] = {}  # keys of routes and translations that are dirty
+        self._circles: defaultdict[str, set[str]] = defaultdict(set)  # who was rejected because of a key in its circle
 
     def touch(self, keys: Iterable[str]) -> None:
         """These are to be looked at in the next plans."""
-        self._dirty.update(dict.fromkeys(keys))
+        dirty, backlog = self._dirty, self._backlog
+        for key in keys:
+            if key.startswith(LEAVES):
+                backlog[key] = None
+            else:
+                dirty[key] = None
 
     @property
     def dirty(self) -> int:
         """How many objects are to be looked at."""
         return len(self._dirty) + len(self._backlog)
+
+    def waiting(self) -> Iterator[str]:
+        """Keys of what is to be looked at, what is urgent first."""
+        return chain(self._dirty, self._backlog)
 
     # --- what VPP holds
 
@@ -75,9 +89,16 @@ class Ledger:
 
     def hold_all(self, objects: Mapping[str, Held], generations: Mapping[str, int], epoch: int) -> None:
         """VPP holds all these as they are wanted: `hold`, and the statuses that say so."""
-        for key, one in objects.items():
-            self._put(key, one)
-            self._say(one.owner, key, Applied(generations[key], epoch))
+        if self.held.keys().isdisjoint(objects):
+            self.held.update(objects)
+            for key, one in objects.items():
+                self._dependants.add(key, one.intent)
+            for key in self._waiters.keys() & objects.keys():
+                self.touch(self._waiters.pop(key))
+        else:
+            for key, one in objects.items():
+                self._put(key, one)
+        self._say_applied({(one.owner, key): Applied(generations[key], epoch) for key, one in objects.items()})
         if self.unsure:
             self.unsure -= objects.keys()
         if self.failing:
@@ -104,12 +125,12 @@ class Ledger:
         """A new VPP holds nothing."""
         self.touch(self.held)
         self.touch(self.claims.counting)
-        self._review.update(self._dirty)
+        self._review.update(self._dirty, self._backlog)
         self.held, self._dependants = {}, Dependants()
-        self._backlog.clear()
         self.unsure.clear()
         self.lingering.clear()
         self._waiters.clear()
+        self._circles.clear()
         self.retries.clear()
 
     # --- what should be
@@ -123,7 +144,7 @@ class Ledger:
             self._review.add(key)
             return None
         held = self.held.get(key)
-        owner, intent = claim
+        owner, intent = claim.owner, claim.intent
         if held is not None and (held.intent is intent or held.owner != owner or held.intent == intent):
             self._review.add(key)
             if held.owner != owner and held.intent == intent:  # its first owner has left it to another
@@ -166,8 +187,24 @@ class Ledger:
         for need in missing:
             self._waiters[need].add(key)
         if missing:
-            self.say(claim.owner, key, Pending(fingerprint(claim.intent), tuple(sorted(missing))))
+            generation, way = fingerprint(claim.intent), circle(key, claim.intent, self._hoped_for)
+            for other in way:
+                self._circles[other].add(key)
+            if way:
+                self.say(claim.owner, key, Rejected(generation, f"needs itself: {' needs '.join(way)}"))
+            else:
+                self.say(claim.owner, key, Pending(generation, tuple(sorted(missing))))
         return missing
+
+    def _hoped_for(self, key: str) -> Intent | None:
+        """What is wanted, or still held; None for what is rejected, and nothing can wait for."""
+        claim, held = self.claims.counting.get(key), self.held.get(key)
+        if claim is None:
+            return held.intent if held is not None else None
+        status = self.statuses.get((claim.owner, key))
+        if isinstance(status, Rejected) and status.generation == fingerprint(claim.intent):
+            return None
+        return claim.intent
 
     def has_work(self, now: float) -> bool:
         """Is anything to be planned?"""
@@ -177,8 +214,10 @@ class Ledger:
         """The plan for what is dirty or due: all but routes and translations, and some of those."""
         self.touch(self.retries.due(now))
         self.touch(self.lingering)
-        keys, leaves = self._some(self._dirty), list[tuple[str, Claim]]()
-        self._dirty, self.lingering = {}, set()
+        if self._circles:  # what is looked at may have opened one
+            self.touch([key for changed in [*self._dirty] for key in self._circles.pop(changed, ())])
+        keys, leaves = self._some(), list[tuple[str, Claim]]()
+        self.lingering = set()
         if self.failing:
             for key in keys:
                 if key not in self.held and key not in self.claims.counting:
@@ -188,17 +227,15 @@ class Ledger:
         plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
         return replace(plan, leaves=leaves) if leaves else plan
 
-    def _some(self, keys: Collection[str]) -> Collection[str]:
-        if not self._backlog and len(keys) <= BULK_MAX:
-            return keys
-        urgent = [key for key in keys if not key.startswith(LEAVES)]
-        self._backlog.update(dict.fromkeys(keys))
-        for key in urgent:
-            del self._backlog[key]
-        some = list(islice(self._backlog, BULK_MAX))
+    def _some(self) -> list[str]:
+        """All that is urgent; after it, or with it if they are few, some of the rest."""
+        urgent, self._dirty = self._dirty, {}
+        alone = bool(urgent) and len(self._backlog) > FEW and not self._urgent_before
+        self._urgent_before = alone  # what comes all the time does not keep the rest waiting for ever
+        some = list(islice(self._backlog, 0 if alone else BULK_MAX))
         for key in some:
             del self._backlog[key]
-        return urgent + some
+        return [*urgent, *some]
 
     def _leaves(self, keys: Collection[str]) -> tuple[list[str], list[tuple[str, Claim]]]:
         """Of these keys the new objects that no other hangs on, which need no plan; and the others first."""
@@ -208,7 +245,7 @@ class Ledger:
             if claim is None or key in held:
                 others.append(key)
                 continue
-            intent = claim[1]
+            intent = claim.intent
             try:
                 KINDS[type(intent)].check(intent)
             except Never as never:
@@ -274,7 +311,18 @@ class Ledger:
             self.statuses[name] = status
             self._tally[type(status)] += 1
             self._owners.add(owner)
-        self.changed[name] = None
+        self.changed[name] = status
+
+    def _say_applied(self, statuses: Mapping[tuple[str, str], Applied]) -> None:
+        """Many at once."""
+        if not self.statuses.keys().isdisjoint(statuses):
+            for (owner, key), status in statuses.items():
+                self._say(owner, key, status)
+            return
+        self.statuses.update(statuses)
+        self.changed.update(statuses)
+        self._tally[Applied] += len(statuses)
+        self._owners.update({owner for owner, _ in statuses})
 
     def say_all(self, epoch: int) -> None:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""

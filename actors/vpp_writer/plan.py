@@ -35,20 +35,18 @@ class Dependants:
 
     def add(self, key: str, intent: Intent) -> None:
         """An object is held now."""
-        kind = KINDS[type(intent)]
-        if needs := kind.needs(intent):
-            for need in needs:
-                self._needing[need].add(key)
-        if after := kind.after(intent):
-            for other in after:
-                self._after[other].add(key)
+        needs, after = KINDS[type(intent)].ties(intent)
+        for need in needs:
+            self._needing[need].add(key)
+        for other in after:
+            self._after[other].add(key)
 
     def remove(self, key: str, intent: Intent) -> None:
         """An object is not held any more."""
-        kind = KINDS[type(intent)]
-        for need in kind.needs(intent):
+        needs, after = KINDS[type(intent)].ties(intent)
+        for need in needs:
             self._needing[need].discard(key)
-        for other in kind.after(intent):
+        for other in after:
             self._after[other].discard(key)
 
     def needed(self, key: str) -> bool:

@@ -17,10 +17,11 @@ from actors.vpp_writer.jobs import Jobs
 from actors.vpp_writer.journal import AllEnded, Gone, Journal, Life, Record, Suspect
 from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.kind import Details, Kind, There, Work
-from actors.vpp_writer.ledger import BULK_MAX, Ledger, applied
+from actors.vpp_writer.ledger import Ledger, applied
 from actors.vpp_writer.names import NOTHING, Names
 from actors.vpp_writer.patrol import Patrol
 from actors.vpp_writer.plan import Held, Plan
+from actors.vpp_writer.rounds import Rounds
 from actors.vpp_writer.vpp_api import TOGETHER, VppApi, VppGone
 from bus.peer import Peer
 from schemas.codec import encode, fingerprint, generation_of
@@ -28,7 +29,6 @@ from schemas.intents import Intent
 from schemas.statuses import Rejected
 
 T = TypeVar("T")
-ROUNDS_MAX = 50  # of one turn; more would be a cycle of objects that undo one another, which is our bug
 
 
 class Writer:
@@ -84,9 +84,10 @@ class Writer:
 
     async def turn(self) -> None:
         """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
-        for _ in range(ROUNDS_MAX + self._ledger.dirty // BULK_MAX):
-            if not await self.step():
-                return
+        rounds = Rounds()
+        rounds.renew(self._ledger.dirty)
+        while await self.step() and rounds.may_follow():
+            pass
 
     async def step(self) -> bool:
         """Makes one plan and carries it out; False: there was nothing to do. Raises VppGone.
@@ -199,7 +200,7 @@ class Writer:
         begun: dict[str, Held] = {}
         work: list[tuple[str, Work]] = []
         for key, claim in claimed:
-            owner, intent = claim
+            owner, intent = claim.owner, claim.intent
             kind, held = KINDS[type(intent)], held_by.get(key)
             if (needs := kind.needs(intent)) and not all(map(held_by.__contains__, needs)):
                 ledger.missing(key, claim)
@@ -261,8 +262,9 @@ class Writer:
         self._ended.append(AllEnded(list(keys)))
         for key in keys:
             del self.unknown[key]
-        for key in self._ledger.suspects.keys() & set(keys):
-            del self._ledger.suspects[key]
+        if self._ledger.suspects:
+            for key in self._ledger.suspects.keys() & set(keys):
+                del self._ledger.suspects[key]
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
         if isinstance(failure, Waits):

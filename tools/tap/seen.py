@@ -3,7 +3,7 @@
 Values are read without their schemas (MessagePack maps), so that a tap of any version can read a bus of any version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgpack
@@ -94,7 +94,7 @@ class Observer:
         """Everything as it is now, as the broker would tell it to a newcomer."""
         for (word, owner), mirror in self.mirrors.items():
             stream = mirror.stream
-            cut = parts(stream.as_rows()) if mirror.in_sync else []
+            cut = parts(stream.told()) if mirror.in_sync else []
             for number, rows in enumerate(cut):
                 yield Snapshot(
                     word=word,
@@ -117,8 +117,8 @@ class Observer:
         return self.mirrors[name]
 
 
-def _seen(name: StreamName, changes: list[RowChange], time: float, *, load: bool) -> Iterator[Seen]:
-    for change in changes:
+def _seen(name: StreamName, changes: Mapping[str, RowChange], time: float, *, load: bool) -> Iterator[Seen]:
+    for change in changes.values():
         old, new = plain(change.before), plain(change.value)
         yield Seen(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
 

@@ -83,6 +83,10 @@ class Kind(Generic[I]):
         """Keys that need not exist, but whose coming and going means that it must be made again."""
         return ()
 
+    def ties(self, intent: I) -> tuple[Collection[str], Collection[str]]:
+        """What it needs, and what it comes after: for kinds of which there are many, at once."""
+        return self.needs(intent), self.after(intent)
+
     def write_call(self, intent: I, names: Names) -> Call | None:
         """The one call that makes it or changes it, if that is all it takes; None: see `make` and `change`.
 

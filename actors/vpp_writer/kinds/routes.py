@@ -63,14 +63,10 @@ def _check_paths(paths: tuple[Path, ...], version: int) -> None:
 
 
 @lru_cache(maxsize=10_000)
-def _route_needs(table: str, paths: tuple[Path, ...], version: int) -> frozenset[str]:
-    """Many routes need the same: one set for all of them."""
-    return frozenset(table_needs(table, version) | path_needs(paths, version))
-
-
-@lru_cache(maxsize=10_000)
-def _route_after(paths: tuple[Path, ...]) -> frozenset[str]:
-    return frozenset(bindings(one.interface for one in paths))
+def _route_ties(table: str, paths: tuple[Path, ...], version: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Many routes need the same, and come after the same: one pair of sets for all of them."""
+    needs = table_needs(table, version) | path_needs(paths, version)
+    return frozenset(needs), frozenset(bindings(one.interface for one in paths))
 
 
 def bindings(interfaces: Iterable[str | None]) -> set[str]:
@@ -92,11 +88,14 @@ class RouteKind(Kind[Route]):
         _check_paths(intent.paths, version)
 
     def needs(self, intent: Route) -> Collection[str]:
-        return _route_needs(intent.table, intent.paths, _version(intent))
+        return self.ties(intent)[0]
 
     def after(self, intent: Route) -> Collection[str]:
         # VPP dies if an interface changes its table under a route, and the old table goes.
-        return _route_after(intent.paths)
+        return self.ties(intent)[1]
+
+    def ties(self, intent: Route) -> tuple[Collection[str], Collection[str]]:
+        return _route_ties(intent.table, intent.paths, 6 if ":" in intent.prefix else 4)
 
     def write_call(self, intent: Route, names: Names) -> Call:
         return self._call(intent, names, True)
@@ -128,11 +127,6 @@ def _shared(add: bool, table: str, paths: tuple[Path, ...], version: int, names:
         "paths": [path(one, version, names, table) for one in paths],
     }
     return Shared("route", {"is_add": add, "route": route})
-
-
-def _version(intent: Route) -> int:
-    """Of a prefix that has been checked."""
-    return 6 if ":" in intent.prefix else 4
 
 
 class MulticastRouteKind(Kind[MulticastRoute]):

@@ -39,7 +39,7 @@ class World:
             except Refused:
                 self.outbox.start_over()
                 continue
-            for message in fan_out:
+            for message in fan_out or ():
                 if not lose:
                     self.mirror.feed(message)
                     self.check()
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_many_parts_is_seen_whole_or_not_at_all() -> None:
     sizes = set()
     while (part := world.outbox.due(world.session, 0.0)) is not None:
         world.outbox.sent()
-        for message in world.ledger.take(part):
+        for message in world.ledger.take(part) or ():
             world.mirror.feed(message)
             sizes.add(len(world.view()))
         world.outbox.credit(Credit(word=WORD, session=part.session, seq=part.seq, part=part.part))

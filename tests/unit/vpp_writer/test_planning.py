@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.vpp_writer.call import Never
-from actors.vpp_writer.claims import Claims
+from actors.vpp_writer.claims import Claim, Claims
 from actors.vpp_writer.kinds import ALL, KINDS, kind_of
 from actors.vpp_writer.ledger import Ledger
 from actors.vpp_writer.plan import Held
@@ -221,9 +221,9 @@ def test_of_two_that_claim_at_once_the_first_by_name_has_it() -> None:
     claims = Claims()
     claims.put("routing", LOOP.key, LOOP)
     claims.put("cni", LOOP.key, LOOP)
-    assert claims.get(LOOP.key) == ("routing", LOOP), "who was first keeps it"
+    assert claims.get(LOOP.key) == Claim("routing", LOOP), "who was first keeps it"
     claims.put("routing", LOOP.key, None)
-    assert claims.get(LOOP.key) == ("cni", LOOP)
+    assert claims.get(LOOP.key) == Claim("cni", LOOP)
 
 
 def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:

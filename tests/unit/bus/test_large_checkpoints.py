@@ -1,0 +1,179 @@
+"""A checkpoint of many rows is worked at as its parts come, in pieces: counted, not timed."""
+
+from typing import Any
+
+import pytest
+
+from bus import fanout, stream
+from bus.broker import Broker
+from bus.envelope import FRAME_BYTES, PART_ROWS_MAX, Heard, Hello, Listen, Row, Rows, Snapshot, in_parts, pack, unpack
+from bus.fanout import WINDOW_BYTES
+from bus.mirror import PIECE_ROWS, Mirror, Pieces, RowChange
+from bus.stream import Stream, told
+
+PARTS = 40
+WORD, OWNER, HEARER = "node", "kube-watch", "routing"
+
+
+class Counted:
+    """A mirror that counts how many rows it has looked into."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.mirror: Mirror[RowChange] = Mirror(self._make)
+
+    def _make(self, key: str, value: bytes | None, cause: str, before: bytes | None) -> RowChange:
+        self.made += 1
+        return RowChange(key, value, cause, before)
+
+    def pieces(self, steps: Pieces[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
+        """How many rows each piece looked into, and what came out."""
+        counts = list[int]()
+        while True:
+            before = self.made
+            try:
+                next(steps)
+            except StopIteration as end:
+                changes: dict[str, RowChange] = end.value
+                return [*counts, self.made - before], changes
+            counts.append(self.made - before)
+
+
+def large(byte: bytes = b"x", size: int = 100) -> list[Row]:
+    return [Row(f"n{number}", byte * size) for number in range(PARTS * PART_ROWS_MAX)]
+
+
+def checkpoint(seq: int, rows: list[Row], *, full: bool = False) -> list[Rows]:
+    """Its parts."""
+    cut = enumerate(in_parts(rows))
+    return [
+        Rows(sender=OWNER, word=WORD, session=1, seq=seq, part=n, last=end, full=full, rows=r) for n, (r, end) in cut
+    ]
+
+
+def snapshot(rows: list[Row]) -> list[Snapshot]:
+    """The same as the broker tells it to a newcomer."""
+    cut = enumerate(in_parts(rows))
+    return [Snapshot(word=WORD, owner=OWNER, session=1, seq=7, part=n, last=end, rows=r) for n, (r, end) in cut]
+
+
+def test_the_last_part_of_a_checkpoint_costs_a_hearer_no_more_than_the_others() -> None:
+    counted = Counted()
+    counted.mirror.feed(Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    changes: dict[str, RowChange] = {}
+    for part in checkpoint(2, large()):
+        assert not changes, "nothing counts before the last part"
+        pieces, changes = counted.pieces(counted.mirror.feeding(part))
+        assert max(pieces) <= PIECE_ROWS
+    assert len(changes) == len(counted.mirror.stream.rows) == PARTS * PART_ROWS_MAX
+
+
+def test_a_snapshot_is_looked_into_as_it_comes() -> None:
+    counted = Counted()
+    counted.mirror.want()
+    assert counted.mirror.fetch_due(0.0)
+    changes: dict[str, RowChange] = {}
+    for part in snapshot(large()):
+        assert not counted.mirror.in_sync
+        pieces, changes = counted.pieces(counted.mirror.taking_snapshot(part))
+        assert max(pieces) <= PIECE_ROWS
+    assert counted.mirror.in_sync
+    assert len(changes) == PARTS * PART_ROWS_MAX
+
+
+def test_a_snapshot_that_is_coming_is_not_asked_for_again() -> None:
+    mirror, now = Mirror(RowChange), 0.0
+    mirror.want()
+    assert mirror.fetch_due(now)
+    for part in snapshot(large()):
+        now += 0.9
+        mirror.take_snapshot(part)
+        assert not mirror.fetch_due(now)
+    assert mirror.in_sync
+
+
+def test_one_that_has_stopped_coming_is_asked_for_again_from_its_begin() -> None:
+    mirror = Mirror(RowChange)
+    mirror.want()
+    assert mirror.fetch_due(0.0)
+    parts = snapshot(large())
+    mirror.take_snapshot(parts[0])
+    assert not mirror.fetch_due(2.0)
+    assert mirror.fetch_due(3.0)
+    assert mirror.take_snapshot(parts[1]) == {}
+    for part in parts:
+        mirror.take_snapshot(part)
+    assert mirror.in_sync
+
+
+class Bus:
+    """The broker with one publisher and one hearer that has read all."""
+
+    def __init__(self) -> None:
+        self.broker, self.read = Broker(session=1), 0
+        for name in (OWNER, HEARER):
+            self.take(name, Hello(name=name, session=1))
+        self.take(HEARER, Listen(words=(WORD,)))
+
+    def take(self, name: str, message: Any) -> list[Any]:
+        """What goes to the hearer because of it."""
+        frames = [
+            f for f in self.broker.receive(f"{name}:1".encode(), pack(message), 0.0) if f.to == f"{HEARER}:1".encode()
+        ]
+        self.read += sum(len(frame.data) + FRAME_BYTES for frame in frames)
+        return [unpack(frame.data) for frame in frames]
+
+    def drain(self) -> list[Any]:
+        """All that comes as the hearer reads."""
+        heard = []
+        while more := self.take(HEARER, Heard(bytes=self.read)):
+            heard += more
+        return heard
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
+    monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    bus, packed, made = Bus(), list[Any](), list[str]()
+    bus.take(OWNER, Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    bus.drain()
+
+    def counting_pack(message: Any) -> bytes:
+        packed.append(message)
+        return pack(message)
+
+    def counting_row(*args: Any) -> Row:
+        made.append(args[0])
+        return Row(*args)
+
+    parts = checkpoint(2, large(size=1000), full=full)
+    for part in parts[:-1]:
+        assert not [m for m in bus.take(OWNER, part) if isinstance(m, Rows)]
+    monkeypatch.setattr(fanout, "pack", counting_pack)
+    monkeypatch.setattr(stream, "Row", counting_row)
+    heard = bus.take(OWNER, parts[-1])
+    window = WINDOW_BYTES // 1000
+    assert len(made) <= window
+    assert sum(len(message.rows) for message in packed if isinstance(message, Rows)) <= 2 * window
+    mirror = Mirror(RowChange)
+    mirror.feed(Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    for message in [*heard, *bus.drain()]:
+        if isinstance(message, Rows):
+            mirror.feed(message)
+    assert len(mirror.stream.rows) == PARTS * PART_ROWS_MAX
+    assert mirror.gaps == 0
+
+
+def test_what_is_told_of_a_stream_is_how_it_was_then() -> None:
+    one = Stream(1, 1)
+    one.rows = {key: stream.Held(key.encode(), "") for key in "abc"}
+    rows = one.told()
+    first = next(rows)
+    del one.rows["b"]
+    one.rows["d"] = stream.Held(b"d", "")
+    assert [first.key, *(row.key for row in rows)] == ["a", "b", "c"]
+
+
+def test_a_row_that_is_gone_is_told_without_a_value() -> None:
+    assert list(told([("a", None)])) == [Row("a")]
