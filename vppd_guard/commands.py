@@ -12,7 +12,7 @@ import msgspec
 from bus.log import Log
 from bus.peer import Peer
 from schemas.config import NodeConfig
-from vppd_guard import explain, linux, lock, preflight, takeover, undo, undoing, vpp
+from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.findings import FAILED, Finding, failures, table, waive
 from vppd_guard.history import History, now
@@ -49,7 +49,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
     """Prints what would be captured and intended."""
 
     async def look() -> tuple[list[Finding], list[Uplink]]:
-        return await takeover.captured(_scene(config, log, Peer("guard-plan", config.bus)))
+        return await checking.captured(_scene(config, log, Peer("guard-plan", config.bus)))
 
     found, uplinks = asyncio.run(look())
     if refused := failures(found):
@@ -78,7 +78,7 @@ def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
 
     async def look() -> list[Finding]:
         async with Peer("tool-preflight", config.bus) as peer:
-            found, _ = await takeover.findings(_scene(config, log, peer))
+            found, _ = await checking.findings(_scene(config, log, peer))
             return [*found, *waive([await preflight.bus(peer)], config.preflight_waive)]
 
     found = asyncio.run(look())

@@ -12,7 +12,7 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from schemas.facts import VppProcess
 from schemas.topics import status_word
-from vppd_guard import giving_back, takeover, undo, watching
+from vppd_guard import checking, configuring, giving_back, takeover, undo, watching
 from vppd_guard.giving_back import Gone
 from vppd_guard.history import History, Line, now
 from vppd_guard.life import Event, Life, State, rest_s, retry_s, step
@@ -40,11 +40,11 @@ class Guard:
         self._changed_at = time.monotonic()
         self._actions: dict[State, Callable[[], Awaitable[Event]]] = {
             State.START: partial(takeover.start, self.scene),
-            State.PREFLIGHT: partial(takeover.check, self.scene),
+            State.PREFLIGHT: partial(checking.check, self.scene),
             State.CAPTURED: partial(takeover.take, self.scene),
             State.TAKEN: partial(takeover.start_vpp, self.scene),
-            State.UP: partial(takeover.configure, self.scene),
-            State.CONFIGURED: partial(takeover.give_host, self.scene),
+            State.UP: partial(configuring.configure, self.scene),
+            State.CONFIGURED: partial(configuring.give_host, self.scene),
             State.RUNNING: partial(watching.run, self.scene),
             State.RESTORING: lambda: giving_back.restore(self.scene, self.life),
             State.RETRYING: lambda: giving_back.retry(self.scene, self.life),

@@ -1,6 +1,6 @@
 """The guard's life as a table: in which state what may happen, and what follows. Pure; time is an argument.
 
-Every state has one action (`takeover.py`), which ends in `done`, `failed` or `late`; VPP's end and the order to stop
+Every state has one action (`guard.py`), which ends in `done`, `failed` or `late`; VPP's end and the order to stop
 may come at any time. Until something has been taken there is nothing to restore, yet the way is the same: undoing
 nothing is quick, and one way out is easier to trust than two. docs/guard.md has the diagram, drawn from `TABLE`.
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,8 @@ from vppd_guard import hooks
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.history import History, Line, now
 from vppd_guard.hooks import Point
-from vppd_guard.rendering import hook_script
+from vppd_guard.rendering import for_uplinks, hook_script
+from vppd_guard.startup_conf import Rendered
 from vppd_guard.steps import Step, run
 from vppd_guard.trial import Trials
 from vppd_guard.undo import UndoJournal
@@ -97,6 +98,13 @@ class Scene:
             self.config.hook_wait_s,
             render=tokens,
         )
+
+    def rendered(self, uplinks: Sequence[Uplink]) -> Rendered:
+        """startup.conf and startup.exec, whose warnings go into the log. Raises BadTemplate."""
+        text = for_uplinks(self.config, uplinks, self.machine)
+        for warning in text.warnings:
+            self.warn_once(warning)
+        return text
 
     def warn_once(self, text: str) -> None:
         """A warning that is worth one line of the log."""

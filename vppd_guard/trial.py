@@ -55,7 +55,7 @@ async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     """The messages of a VPP that was started with that configuration, and has ended again. Raises NoTrial."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    launch = Launch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload)
+    launch = Launch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload, survives=False)
     launch.conf.write_text(conf)
     (directory / "startup.exec").write_text(script)
     log = directory / "vpp.log"

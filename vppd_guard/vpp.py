@@ -16,6 +16,7 @@ from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
 
 STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
 KILL_S_MAX = 5.0
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Launch:
     conf: Path
     netns: str  # name of the namespace that it runs in
     preload: str = ""  # LD_PRELOAD of its environment
+    survives: bool = True  # the guard: who has a NIC of the host must; a trial must not
 
 
 class VppProcess:
@@ -82,7 +84,7 @@ class VppProcess:
 
 
 def start(launch: Launch, log: Path) -> VppProcess:
-    """Starts VPP in its namespace, in a session of its own: it outlives the guard. Raises OSError.
+    """Starts VPP in its namespace, in a session of its own: it outlives the guard, if it is to. Raises OSError.
 
     Its output goes to a file and not to a pipe for the same reason: a guard that is killed must not close it.
     """
@@ -99,7 +101,7 @@ def start(launch: Launch, log: Path) -> VppProcess:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_in_namespace(handle),
+                preexec_fn=_in_namespace(handle, survives=launch.survives),
             )
     except subprocess.SubprocessError as error:
         raise OSError(f"{launch.binary}: {error}") from error
@@ -108,12 +110,14 @@ def start(launch: Launch, log: Path) -> VppProcess:
     return VppProcess(child.pid, started(child.pid), child)
 
 
-def _in_namespace(handle: int) -> Callable[[], None]:
+def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
     libc = ctypes.CDLL(None, use_errno=True)
 
     def enter() -> None:
         if libc.setns(handle, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
+        if not survives:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 

@@ -62,8 +62,7 @@ async def make(self: Any, step: Any) -> None:
 
 def start(*arguments: Any) -> Any:
     process = _start(*arguments)
-    if arguments[0].conf == CONF:
-        passed("started VPP")
+    passed("started VPP" if arguments[0].conf == CONF else "started VPP's trial")
     return process
 
 

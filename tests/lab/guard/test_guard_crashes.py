@@ -62,7 +62,15 @@ def crash(world: World, point: str, who: str) -> dict[str, float]:
 def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, who: str) -> None:
     before = world.linux()
     points = [point for point in points_of(world) if point != "in resting"]
-    assert {"in captured", "noted LinkMoved", "in up", "in configured", "in running", "in restoring"} <= set(points)
+    assert {
+        "started VPP's trial",
+        "in captured",
+        "noted LinkMoved",
+        "in up",
+        "in configured",
+        "in running",
+        "in restoring",
+    } <= set(points)
     assert world.linux() == before
     # VPP can only be killed where there is one.
     first = points.index("started VPP")

@@ -116,6 +116,18 @@ def test_a_network_that_fails_is_not_blamed_on_vpp(world: World) -> None:
     assert rests(world) == []
 
 
+def test_a_guard_that_adopts_vpp_while_the_network_is_away_leaves_it_alone(world: World) -> None:
+    world.start_guard()
+    [vpp] = until(lambda: world.running().vpps(), "VPP runs")
+    ip(f"addr del {GATEWAY4}/24 dev lan0", netns=world.lan)
+    ip(f"-6 addr del {GATEWAY6}/64 dev lan0", netns=world.lan)
+    world.end("guard", signal.SIGKILL)
+    world.start_guard(VPPD_GATEWAY_WAIT="1")
+    world.running()
+    assert world.vpps() == [vpp]
+    assert rests(world) == []
+
+
 def told(world: World) -> str:
     """What the guard says of itself on the bus."""
     line = [Path(sys.executable).with_name("vppd"), "ask", "ping", "guard", "--run", world.environment["VPPD_RUN"]]

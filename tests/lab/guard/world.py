@@ -213,11 +213,17 @@ class World:
 
     def leftovers(self) -> list[str]:
         """What a guard that has ended may not leave."""
-        found = [f"process {pid}" for pid in self.vpps()]
+        found = [f"process {pid}" for pid in _with(str(self.directory / "run").encode() + b"/") if self._is_vpp(pid)]
         journal = self.directory / "state" / "guard" / "undo.journal"
         found += [str(journal)] if journal.exists() else []
         names = [x["ifname"] for x in json.loads(ip("-j link", netns=self.vpp_netns))]
         return found + [f"link {name} in VPP's namespace" for name in names if name != "lo"]
+
+    def _is_vpp(self, pid: int) -> bool:
+        """Is it one of ours, or a trial of it?"""
+        with suppress(OSError):
+            return b"startup.conf" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return False
 
     def remove(self) -> None:
         """Everything of it."""

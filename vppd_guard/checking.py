@@ -1,0 +1,108 @@
+"""The action of PREFLIGHT: looks at the host, the uplinks and VPP before anything is touched (`preflight.py`)."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from vppd_guard import linux, preflight, probe
+from vppd_guard.drivers import registry
+from vppd_guard.findings import FAILED, OK, Finding, failures, waive
+from vppd_guard.history import Line, now
+from vppd_guard.hooks import Point
+from vppd_guard.life import Event
+from vppd_guard.rendering import for_trial
+from vppd_guard.scene import Scene, Trouble
+from vppd_guard.startup_conf import BadTemplate
+from vppd_guard.trial import NoTrial
+from vppd_guard.uplinks import Uplink, ordered, to_ask, uplink
+
+ANSWERS_BEFORE_S = 1.0
+PAUSE_S = 0.2
+
+
+async def check(scene: Scene) -> Event:
+    """Nothing is taken before everything is there that the takeover and the way back will need."""
+    await scene.hook(Point.BEFORE_IF_READ)
+    scene.uplinks = []
+    await _bus_answers(scene)
+    found, uplinks = await findings(scene)
+    for each in found:
+        if each.state not in (FAILED, OK):
+            scene.warn_once(f"preflight: {each.check}: {each.text}")
+    if refused := failures(found):
+        raise Trouble("preflight: " + "; ".join(refused))
+    scene.uplinks = uplinks
+    return Event.DONE
+
+
+async def _bus_answers(scene: Scene) -> None:
+    """Waits for bus and writer: they start beside the guard."""
+    told = ""
+    while (finding := await preflight.bus(scene.peer)).state == FAILED:
+        scene.peer.waiting = (f"preflight: {finding.text}",)
+        if finding.text != told:
+            told = finding.text
+            scene.history.add(Line(at=now(), what="waits for bus and writer", why=told))
+        await asyncio.sleep(PAUSE_S)
+
+
+async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
+    """All that a preflight looks at but bus and writer, and the uplinks as they are now."""
+    status = Path("/proc/self/status").read_text()
+    found = await asyncio.to_thread(lambda: list(preflight.host(scene.config, scene.machine, status)))
+    more, uplinks = await captured(scene)
+    found.append(preflight.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
+    found += [*more, await _vpp_finding(scene, uplinks), await _answers(scene, uplinks)]
+    return waive(found, scene.config.preflight_waive), uplinks
+
+
+async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
+    """The uplinks as they are now, each with its driver, as far as they can be taken."""
+    found: list[Finding] = []
+    uplinks: list[Uplink] = []
+    specs = ordered(scene.config.interfaces.uplinkInterfaces)
+    if not specs:
+        found.append(Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces"))
+    for number, spec in enumerate(specs):
+        try:
+            link = await asyncio.to_thread(linux.capture, spec.interfaceName)
+        except linux.NoLink as error:
+            found.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
+            continue
+        found.append(preflight.link(link, spec))
+        choice = await asyncio.to_thread(registry.choose, link, spec, scene.machine)
+        failed = scene.failed_drivers.setdefault(link.name, set())
+        # Once all have failed the first has its turn again.
+        driver = next((d for d in choice.candidates if d.name not in failed), next(iter(choice.candidates), None))
+        if driver is not None and driver.name in failed:
+            failed.clear()
+        found.append(preflight.driver(link, driver, choice.passed_over))
+        if driver is not None:
+            uplinks.append(uplink(link, spec, number, driver, scene.config, scene.machine))
+    return found, uplinks
+
+
+async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
+    try:
+        conf = scene.rendered(uplinks).conf
+        pages = preflight.hugepages(conf, scene.machine)
+        if pages.state == FAILED:
+            return pages
+        by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
+        if (room := preflight.buffers(conf, by_xdp)).state == FAILED:
+            return room
+        trial = for_trial(scene.config, uplinks, scene.machine)
+        aside = replace(scene.config, run=scene.config.run / "trial")
+        there = await scene.trials.messages(aside, trial.conf, trial.exec)
+    except (BadTemplate, NoTrial) as error:
+        return Finding("vpp", FAILED, str(error))
+    return preflight.vpp(there, [each.driver for each in uplinks])
+
+
+async def _answers(scene: Scene, uplinks: list[Uplink]) -> Finding:
+    """Notes what answers now: only that must answer through VPP."""
+    asked = {each.name: to_ask(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
+    pairs = [(address, name) for name, addresses in asked.items() for address in addresses]
+    answered = await probe.answering(pairs, ANSWERS_BEFORE_S)
+    uplinks[:] = [each.with_answers(answered & set(asked[each.name])) for each in uplinks]
+    return preflight.gateways([address for address, _ in pairs], sorted(answered))
