@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.findings import FAILED, Finding, failures, table, waive
+from vppd_guard.findings import FAILED, OK, Finding, failures, table, waive
 from vppd_guard.history import History, now
 from vppd_guard.host_services.host import Host
 from vppd_guard.rendering import for_uplinks
@@ -75,18 +75,30 @@ def _plan(config: NodeConfig, log: Log) -> int:
 
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints what a takeover would find."""
+    taken = undo.uplinks_in(undo.UndoJournal(config.state / "guard").read())
+    if taken and (pid := lock.holder(lock_path(config))):
+        found = [Finding("uplinks", OK, f"VPP has {names(taken)} already, by the guard that runs (process {pid})")]
+        return _print_findings(found, as_json=as_json)
 
     async def look() -> list[Finding]:
         async with Peer("tool-preflight", config.bus) as peer:
             found, _ = await checking.findings(_scene(config, log, peer))
             return [*found, *waive([await preflight.bus(peer)], config.preflight_waive)]
 
-    found = asyncio.run(look())
+    return _print_findings(asyncio.run(look()), as_json=as_json)
+
+
+def _print_findings(found: list[Finding], *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
     else:
         sys.stdout.write(table(found, shutil.get_terminal_size().columns) + "\n")
     return 1 if any(finding.state == FAILED for finding in found) else 0
+
+
+def names(taken: Sequence[undo.UplinkCaptured]) -> str:
+    """The uplinks in words."""
+    return ", ".join(record.uplink.name for record in taken)
 
 
 def _explain(config: NodeConfig, *, as_json: bool) -> int:

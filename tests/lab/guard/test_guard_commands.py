@@ -104,6 +104,13 @@ def test_the_kernel_does_not_speak_on_the_link_that_vpp_has(world: World) -> Non
     assert link["addr_info"] == [], "not even a link-local address, which would be VPP's own"
 
 
+def test_a_preflight_on_a_node_that_vpp_carries_says_so(world: World) -> None:
+    world.start_guard()
+    world.running()
+    done = world.command("preflight")
+    assert (done.returncode, "VPP has eth0 already" in done.stdout) == (0, True)
+
+
 def test_the_console_command_leads_to_the_same(world: World) -> None:
     vppd = Path(sys.executable).with_name("vppd")
     line = ["ip", "netns", "exec", world.host, str(vppd), "guard", "explain"]
