@@ -23,6 +23,12 @@ class Node(Fact, frozen=True):
     labels: dict[str, str] = {}  # the object's labels
 
 
+class NodeAnnotations(Fact, frozen=True):
+    """The annotations of this node's own object (key: node name), for tokens of templates."""
+
+    annotations: dict[str, str] = {}  # the object's, but for long ones
+
+
 class BgpConfiguration(Fact, frozen=True):
     """Calico's BGPConfiguration (key: object name, "default" or "node.<node name>").
 

@@ -36,6 +36,7 @@ def status_word(owner: str) -> str:
 
 WORDS: dict[str, Word] = {
     "node": Word(facts.Node, "kube-watch", "<node>"),
+    "node-annotations": Word(facts.NodeAnnotations, "kube-watch", "<node>"),
     "bgp-configuration": Word(facts.BgpConfiguration, "kube-watch", "<object name>"),
     "ip-pool": Word(facts.IpPool, "kube-watch", "<object name>"),
     "block-affinity": Word(facts.BlockAffinity, "kube-watch", "<object name>"),

@@ -10,7 +10,7 @@ from vppd_guard.findings import FAILED, OK, Finding, failures, waive
 from vppd_guard.history import Line, now
 from vppd_guard.hooks import Point
 from vppd_guard.life import Event
-from vppd_guard.rendering import for_trial
+from vppd_guard.rendering import annotations_needed, for_trial
 from vppd_guard.scene import Scene, Trouble
 from vppd_guard.startup_conf import BadTemplate
 from vppd_guard.trial import NoTrial
@@ -22,9 +22,10 @@ PAUSE_S = 0.2
 
 async def check(scene: Scene) -> Event:
     """Nothing is taken before everything is there that the takeover and the way back will need."""
-    await scene.hook(Point.BEFORE_IF_READ)
     scene.uplinks = []
     await _bus_answers(scene)
+    await _annotations_known(scene)
+    await scene.hook(Point.BEFORE_IF_READ)
     found, uplinks = await findings(scene)
     for each in found:
         if each.state not in (FAILED, OK):
@@ -44,6 +45,18 @@ async def _bus_answers(scene: Scene) -> None:
             told = finding.text
             scene.history.add(Line(at=now(), what="waits for bus and writer", why=told))
         await asyncio.sleep(PAUSE_S)
+
+
+async def _annotations_known(scene: Scene) -> None:
+    """Waits for the Kubernetes node's annotations, if a template asks for some: else no API server is needed."""
+    if not (needed := annotations_needed(scene.config)):
+        return
+    scene.peer.subscribe("node-annotations")
+    waits = f"preflight: node {scene.config.node}: annotations {', '.join(sorted(needed))}"
+    while (row := scene.peer.rows("node-annotations").get(scene.config.node)) is None:
+        scene.peer.waiting = (waits,)
+        await scene.peer.changes(PAUSE_S)
+    scene.annotations = dict(row.annotations)
 
 
 async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
@@ -91,7 +104,7 @@ async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
         by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
         if (room := preflight.buffers(conf, by_xdp)).state == FAILED:
             return room
-        trial = for_trial(scene.config, uplinks, scene.machine)
+        trial = for_trial(scene.config, uplinks, scene.machine, scene.annotations)
         aside = replace(scene.config, run=scene.config.run / "trial")
         there = await scene.trials.messages(aside, trial.conf, trial.exec)
     except (BadTemplate, NoTrial) as error:

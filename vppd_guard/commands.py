@@ -56,7 +56,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
         log.error("cannot plan", why="; ".join(refused))
         return 1
     try:
-        conf = for_uplinks(config, uplinks, Machine())
+        conf = for_uplinks(config, uplinks, Machine(), {})
     except BadTemplate as error:
         log.error("cannot plan", why=error)
         return 1

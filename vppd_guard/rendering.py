@@ -1,30 +1,46 @@
 """Edge: the templates rendered for the uplinks of this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.startup_conf import Driven, Rendered, render, replace_tokens, tokens
+from vppd_guard.startup_conf import Driven, Rendered, annotation_keys, render, replace_tokens, tokens
 from vppd_guard.uplinks import Uplink
 
 
-def for_uplinks(config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine) -> Rendered:
-    """startup.conf and startup.exec. Raises BadTemplate."""
+def for_uplinks(
+    config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
+) -> Rendered:
+    """startup.conf and startup.exec. `annotations`: of the Kubernetes node. Raises BadTemplate."""
     driven = [Driven(each.captured, each.target.spec, each.driver) for each in uplinks]
-    return render(config, driven, first_cpu=machine.first_cpu(), has_hugepages=machine.has_hugepages())
+    return _render(config, driven, machine, annotations)
 
 
-def for_trial(config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine) -> Rendered:
+def for_trial(
+    config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
+) -> Rendered:
     """The same without the drivers' parts, and with places of its own: the devices are still Linux's."""
     aside = replace(config, run=config.run / "trial", startup_exec="")
     nobody = driver_named("none")
     driven = [Driven(each.captured, each.target.spec, nobody) for each in uplinks]
-    return render(aside, driven, first_cpu=machine.first_cpu(), has_hugepages=machine.has_hugepages())
+    return _render(aside, driven, machine, annotations)
 
 
-def hook_script(script: str, config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine) -> str:
+def _render(config: NodeConfig, driven: Sequence[Driven], machine: Machine, annotations: Mapping[str, str]) -> Rendered:
+    first_cpu, pages = machine.first_cpu(), machine.has_hugepages()
+    return render(config, driven, annotations=annotations, first_cpu=first_cpu, has_hugepages=pages)
+
+
+def annotations_needed(config: NodeConfig) -> set[str]:
+    """The keys of the node's annotations that its templates and hooks ask for."""
+    return annotation_keys(config.startup_conf, config.startup_exec, *config.hooks.values())
+
+
+def hook_script(
+    script: str, config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
+) -> str:
     """A hook's script with its tokens replaced; those of uplinks once these are known."""
     links = [each.captured for each in uplinks]
-    return replace_tokens(script, tokens(config, links, {}, machine.first_cpu()))
+    return replace_tokens(script, tokens(config, links, annotations, machine.first_cpu()))

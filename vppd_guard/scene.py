@@ -66,6 +66,7 @@ class Scene:
     hands: Hands = field(default_factory=Hands)
     trials: Trials = field(default_factory=Trials)
     uplinks: list[Uplink] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)  # the Kubernetes node's, if templates ask for any
     process: VppProcess | None = None
     ended: str = ""  # why the last VPP ended
     last_words: tuple[str, ...] = ()  # what it said last
@@ -89,7 +90,13 @@ class Scene:
         """Runs the user's script for that moment, if there is one."""
         script = self.config.hooks.get(point.value, "")
         names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
-        tokens = partial(hook_script, config=self.config, uplinks=self.uplinks, machine=self.machine)
+        tokens = partial(
+            hook_script,
+            config=self.config,
+            uplinks=self.uplinks,
+            machine=self.machine,
+            annotations=self.annotations,
+        )
         await hooks.run(
             point,
             script,
@@ -101,7 +108,7 @@ class Scene:
 
     def rendered(self, uplinks: Sequence[Uplink]) -> Rendered:
         """startup.conf and startup.exec, whose warnings go into the log. Raises BadTemplate."""
-        text = for_uplinks(self.config, uplinks, self.machine)
+        text = for_uplinks(self.config, uplinks, self.machine, self.annotations)
         for warning in text.warnings:
             self.warn_once(warning)
         return text

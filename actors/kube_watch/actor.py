@@ -1,7 +1,7 @@
 """Kubernetes watcher: API objects become facts.
 
 Hears    nothing on the bus; the Kubernetes API
-Says      Node, BgpConfiguration, IpPool, BlockAffinity, Service, EndpointSlice
+Says      Node, NodeAnnotations, BgpConfiguration, IpPool, BlockAffinity, Service, EndpointSlice
 Intents   none
 
 Starts and waits, named not-ready, while the API server is away; what was said stays said. The threads of
@@ -13,14 +13,26 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from actors.kube_watch.client import TROUBLE, Api, Watch, reason
 from actors.kube_watch.objects import WORD_OF_PLURAL, Objects
-from actors.kube_watch.watching import API_OF_PLURAL, Report, Resource, State, about, calico_api, delay_s
+from actors.kube_watch.parse import Malformed, node_annotations
+from actors.kube_watch.watching import (
+    API_OF_PLURAL,
+    Listed,
+    Object,
+    Report,
+    Resource,
+    State,
+    about,
+    calico_api,
+    delay_s,
+)
 from actors.runtime.actor import Actor
 from schemas.config import NodeConfig
-from schemas.facts import Fact
+from schemas.facts import Fact, NodeAnnotations
 
 
 class KubeWatch(Actor):
@@ -31,6 +43,7 @@ class KubeWatch(Actor):
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self.objects = {plural: Objects(plural) for plural in WORD_OF_PLURAL}
+        self.annotations: dict[str, NodeAnnotations] = {}  # of our own node
         self.states: dict[str, State] = {}
         self._watches: list[Watch] = []
         self._stopping = threading.Event()
@@ -42,6 +55,8 @@ class KubeWatch(Actor):
             self.states[resource.plural] = report
             self.runtime.log.info("api server", resource=resource.plural, state=report)
         else:
+            if resource.plural == "nodes":
+                self._look_for_own(report.items if isinstance(report, Listed) else [report.object])
             for error in objects.take(report):
                 self.runtime.peer.counters["malformed_objects"] += 1
                 self.runtime.log.warning("malformed object", why=error)
@@ -49,7 +64,16 @@ class KubeWatch(Actor):
 
     def facts(self) -> Mapping[str, Mapping[str, Fact]]:
         """All tables; said only once every one has been listed."""
-        return {objects.word: objects.facts for objects in self.objects.values()}
+        tables: dict[str, Mapping[str, Fact]] = {objects.word: objects.facts for objects in self.objects.values()}
+        return tables | {"node-annotations": self.annotations}
+
+    def _look_for_own(self, items: Sequence[Object]) -> None:
+        """Our own node's annotations; what of it cannot be read is told with the node itself."""
+        for item in items:
+            with suppress(Malformed):
+                name, found = node_annotations(item)
+                if name == self.config.node:
+                    self.annotations = {name: found}
 
     def waits_for(self) -> Sequence[str]:
         """The resources that have not been listed yet, and why."""

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 from actors.kube_watch import services
 from actors.kube_watch.fields import Fields, Malformed, shorten
-from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node
+from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
 
 __all__ = ["PARSERS", "Malformed", "name_of"]
 
 ANNOTATION = "projectcalico.org/"
+ANNOTATION_LENGTH_MAX = 1024
 ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
 AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 
@@ -48,6 +49,13 @@ def node(body: object) -> tuple[str, Node]:
         labels=calico_labels.all_texts() | meta.texts("labels"),
     )
     return name, parsed
+
+
+def node_annotations(body: object) -> tuple[str, NodeAnnotations]:
+    """core/v1 Node: its annotations; long ones are of machines for machines, and no template asks for them."""
+    name, fields = opened("Node", body)
+    texts = fields.within("metadata").texts("annotations")
+    return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= ANNOTATION_LENGTH_MAX})
 
 
 def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:

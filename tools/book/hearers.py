@@ -27,6 +27,7 @@ DECLARED = (
     Declared("actors/routing/actor.py", "routing (its own)", (INTENT,)),
     Declared("actors/vpp_writer/__main__.py", "vpp-writer", (INTENT,)),
     Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
+    Declared("vppd_guard/checking.py", "guard", ("node-annotations",)),
     Declared("vppd_guard/guard.py", "guard", (status_word("guard"),)),
     Declared("tools/lab/view.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import World, ip, until
+from tests.lab.guard.world import World, ip, told, until
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,32 @@ def test_the_console_command_leads_to_the_same(world: World) -> None:
     line = ["ip", "netns", "exec", world.host, str(vppd), "guard", "explain"]
     done = subprocess.run(line, env=world.environment, capture_output=True, text=True, check=False)
     assert "has never run here" in done.stdout
+
+
+def test_annotations_of_the_node_are_waited_for_only_if_a_template_asks_for_them(world: World) -> None:
+    template = "comment __NODE_ANNOTATION:example.org/rack__ on __VPP_DATAPLANE_IF__"
+    world.start_guard(CALICOVPP_CONFIG_EXEC_TEMPLATE=template)
+    until(lambda: "annotations example.org/rack" in told(world), "the guard says what it waits for")
+    assert "captured" not in world.states()
+    world.start("kube-watch", "-c", ANNOTATED, world.environment["VPPD_RUN"])
+    world.running()
+    script = Path(world.environment["VPPD_RUN"], "vpp", "startup.exec").read_text()
+    assert script == "comment r7 on eth0"
+
+
+ANNOTATED = """
+import asyncio, sys
+from pathlib import Path
+from bus.peer import Peer
+from schemas.facts import NodeAnnotations
+
+async def main():
+    async with Peer("kube-watch", Path(sys.argv[1]) / "bus") as peer:
+        peer.publish("node-annotations", {"n1": NodeAnnotations(annotations={"example.org/rack": "r7"})})
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
 
 
 def test_scripts_find_the_info_file_of_the_reference(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, until
+from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told, until
 
 BACK_MS_MAX = 10_000
 NOT_FORWARDING_MS_MAX = 60_000
@@ -126,12 +126,6 @@ def test_a_guard_that_adopts_vpp_while_the_network_is_away_leaves_it_alone(world
     world.running()
     assert world.vpps() == [vpp]
     assert rests(world) == []
-
-
-def told(world: World) -> str:
-    """What the guard says of itself on the bus."""
-    line = [Path(sys.executable).with_name("vppd"), "ask", "ping", "guard", "--run", world.environment["VPPD_RUN"]]
-    return subprocess.run(line, capture_output=True, text=True, timeout=20, check=True).stdout
 
 
 def test_if_the_gateway_does_not_answer_through_vpp_the_nic_is_given_back_and_the_reason_kept(world: World) -> None:

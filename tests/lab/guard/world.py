@@ -240,6 +240,12 @@ class World:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def told(world: World) -> str:
+    """What the guard says of itself on the bus."""
+    line = [Path(sys.executable).with_name("vppd"), "ask", "ping", "guard", "--run", world.environment["VPPD_RUN"]]
+    return subprocess.run(line, capture_output=True, text=True, timeout=20, check=True).stdout
+
+
 def _with(mark: bytes) -> list[int]:
     """Processes whose command line has that in it."""
     found = []

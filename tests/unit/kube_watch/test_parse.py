@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.kube_watch.fields import Malformed
-from actors.kube_watch.parse import PARSERS, name_of
+from actors.kube_watch.parse import PARSERS, name_of, node_annotations
 from actors.kube_watch.watching import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
@@ -45,6 +45,12 @@ def test_a_node_carries_what_calico_wrote_into_its_annotations() -> None:
     expected = Node("192.0.2.7/24", "2001:db8::7/64", 64513, {"a": "kubernetes", "b": "calico"})
     assert PARSERS["nodes"](body) == ("n1", expected)
     assert PARSERS["nodes"]({"metadata": {"name": "n1"}}) == ("n1", Node())
+
+
+def test_a_nodes_annotations_are_kept_but_for_long_ones() -> None:
+    texts = {"example.org/nic": "0000:5e:00.0", "kubectl.kubernetes.io/last-applied-configuration": "{" * 2000}
+    name, found = node_annotations({"metadata": {"name": "n1", "annotations": texts}})
+    assert (name, found.annotations) == ("n1", {"example.org/nic": "0000:5e:00.0"})
 
 
 @pytest.mark.parametrize(("text", "number"), [("64512", 64512), ("1.10", 65546), (64512, 64512), ("", None)])

@@ -20,6 +20,7 @@ SAMPLES = Path(codec.__file__).parent / "samples" / "rows.json"
 
 EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "node": [facts.Node(ip4="192.0.2.7/24", ip6="2001:db8::7/64", asn=64512, labels={"zone": "a"})],
+    "node-annotations": [facts.NodeAnnotations(annotations={"example.org/nic": "0000:5e:00.0"})],
     "bgp-configuration": [facts.BgpConfiguration(asn=64512, node_to_node_mesh=True, listen_port=179)],
     "ip-pool": [facts.IpPool(cidr="10.0.0.0/16", nat_outgoing=True)],
     "block-affinity": [facts.BlockAffinity(node="n1", cidr="10.0.0.0/26")],
