@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from bus.log import Log
 from bus.peer import Peer
-from bus.process import EXIT_MISCONFIGURED, load, parser, run_process
+from bus.process import EXIT_MISCONFIGURED, parser, run_process
 from schemas.config import NodeConfig
 from vppd_guard import commands, lock
 from vppd_guard.guard import Guard
@@ -52,7 +52,7 @@ def main() -> NoReturn:
     if options.command == "run":
         run_process("guard", "vppd_guard", DESCRIPTION, _main, argv=[])
     log = Log("guard")
-    sys.exit(commands.run(options.command, load(log), log, as_json=options.json))
+    sys.exit(commands.run(options.command, log, as_json=options.json))
 
 
 if __name__ == "__main__":

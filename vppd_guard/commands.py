@@ -1,6 +1,7 @@
 """The guard's commands for people: plan, preflight, explain, restore. None of them needs a guard that runs."""
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ import msgspec
 
 from bus.log import Log
 from bus.peer import Peer
-from schemas.config import NodeConfig
+from bus.process import EXIT_MISCONFIGURED
+from schemas.config import ConfigError, NodeConfig, from_env
 from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.findings import FAILED, OK, Finding, failures, table, waive
@@ -29,8 +31,17 @@ def lock_path(config: NodeConfig) -> Path:
     return config.run / "guard.lock"
 
 
-def run(command: str, config: NodeConfig, log: Log, *, as_json: bool) -> int:
-    """Runs one. Returns the exit code: 1: something is wrong with the host or would be."""
+def run(command: str, log: Log, *, as_json: bool) -> int:
+    """Runs one. Returns the exit code: 1: something is wrong with the host or would be; 2: misconfigured.
+
+    The node's name is not needed: whoever looks after a broken node may have another environment than the guard.
+    """
+    try:
+        config = from_env(os.environ, required=())
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            log.error("misconfigured", variable=line)
+        return EXIT_MISCONFIGURED
     commands: dict[str, Callable[[], int]] = {
         "plan": lambda: _plan(config, log),
         "preflight": lambda: _preflight(config, log, as_json=as_json),
@@ -118,7 +129,10 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
         told = {"now": asdict(there), "history": lines, "to_undo": records}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
     else:
-        sys.stdout.write(explain.explain(lines, records, there, str(journal.path)) + "\n")
+        text = explain.explain(lines, records, there, str(journal.path))
+        if sys.stdout.isatty():
+            text = explain.wrapped(text, shutil.get_terminal_size().columns)
+        sys.stdout.write(text + "\n")
     return 0
 
 

@@ -3,6 +3,8 @@
 For the node whose network has just broken: no bus, no API server, no VPP is asked.
 """
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from vppd_guard.history import Line
 from vppd_guard.life import ACTIONS, State
 from vppd_guard.undo import DriverBound, FileWritten, KernelSet, LinkMoved, Record, UplinkCaptured, VppStarted
 
+HAPPENED = re.compile(r" +\d+ \w+ ago  ")
 NEXT = {
     State.START: "It will adopt the VPP that runs, or undo what is left, or look at the uplinks.",
     State.PREFLIGHT: "If all checks pass it will take the uplinks; nothing has been touched so far.",
@@ -34,6 +37,17 @@ class Now:
     guard_pid: int = 0  # 0: no guard runs
     vpp_pid: int = 0  # 0: no VPP of ours runs
     links: tuple[str, ...] = ()  # of each uplink: what has its name
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text for a terminal so wide; what goes on below a line is indented like its own words."""
+    return "\n".join(_folded(line, width) for line in text.splitlines())
+
+
+def _folded(line: str, width: int) -> str:
+    found = HAPPENED.match(line)
+    indent = found.end() if found else len(line) - len(line.lstrip()) + 2
+    return textwrap.fill(line, max(width, 40), subsequent_indent=" " * indent, break_long_words=False) or line
 
 
 def explain(lines: Sequence[Line], records: Sequence[Record], now: Now, journal: str, last: int = 20) -> str:

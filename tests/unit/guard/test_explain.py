@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vppd_guard import history
 from vppd_guard.captured import Captured, LinuxAddress
-from vppd_guard.explain import Now, explain
+from vppd_guard.explain import Now, explain, wrapped
 from vppd_guard.history import History, Line
 from vppd_guard.undo import LinkMoved, UplinkCaptured, VppStarted
 
@@ -44,6 +44,15 @@ def test_a_node_on_which_all_is_well_shows_no_old_trouble() -> None:
     text = explain(lines, RECORDS, Now(time=500.0, guard_pid=5, vpp_pid=17), "j", last=1)
     assert "VPP runs (process 17)" in text
     assert "Last trouble" not in text
+
+
+def test_on_a_narrow_terminal_lines_go_on_below_their_own_words() -> None:
+    text = wrapped(explain(ROLLED_BACK, RECORDS, Now(time=112.2), "/var/lib/vppd/guard/undo.journal"), 60)
+    assert max(map(len, text.splitlines())) <= 60
+    lines = text.splitlines()
+    at = next(number for number, line in enumerate(lines) if "configured -> restoring" in line)
+    assert lines[at + 1].startswith(" " * 13)
+    assert "the NIC is given back" in " ".join(text.split())
 
 
 def test_without_any_history_it_says_so() -> None:
