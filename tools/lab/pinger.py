@@ -1,7 +1,8 @@
 """Pings at a steady rate until its input ends, and accounts for every packet. Runs inside a namespace.
 
 `python -m tools.lab.pinger ADDRESS [--every SECONDS]`: prints one line of JSON at the end:
-`{"sent", "received", "lost", "longest_gap_ms", "first_reply_ms"}`. A gap is the time between two replies.
+`{"sent", "received", "lost", "longest_gap_ms", "first_reply_ms"}`. A gap is the time between two replies, or from the
+last one to the last packet that was lost: silence at the end counts, too, and so does silence at the start.
 """
 
 import argparse
@@ -32,7 +33,7 @@ class Pinger:
         self.sent = 0
         self.open: set[int] = set()
         self.received = 0
-        self.last_reply = self.first_sent = 0.0
+        self.last_reply = self.first_sent = self.last_sent = 0.0
         self.longest_gap = 0.0
         self.first_reply: float | None = None
 
@@ -42,7 +43,8 @@ class Pinger:
         head = struct.pack("!BBHHH", request, 0, 0, self.identity, sequence)
         if self.version == 4:
             head = struct.pack("!BBHHH", request, 0, _checksum(head), self.identity, sequence)
-        self.first_sent = self.first_sent or time.monotonic()
+        self.last_sent = time.monotonic()
+        self.first_sent = self.first_sent or self.last_sent
         self.sent += 1
         self.open.add(sequence)
         try:
@@ -66,11 +68,12 @@ class Pinger:
         self.open.discard(sequence)
         self.received += 1
         self.first_reply = self.first_reply or now
-        if self.last_reply:
-            self.longest_gap = max(self.longest_gap, now - self.last_reply)
+        self.longest_gap = max(self.longest_gap, now - (self.last_reply or self.first_sent))
         self.last_reply = now
 
     def account(self) -> dict[str, float | int | None]:
+        if (self.sent - 1) % SEQUENCES in self.open:  # the last one was lost
+            self.longest_gap = max(self.longest_gap, self.last_sent - (self.last_reply or self.first_sent))
         first = None if self.first_reply is None else round((self.first_reply - self.first_sent) * 1000, 1)
         return {
             "sent": self.sent,

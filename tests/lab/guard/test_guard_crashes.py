@@ -115,8 +115,10 @@ def test_told_to_stop_the_guard_gives_everything_back_within_two_seconds(world: 
     before = world.linux()
     world.start_guard()
     world.running()
+    until(world.answers, "the host answers through VPP")
     with world.pinged() as result:
         assert world.end("guard", number) == 0
+        until(world.answers, "the host answers without VPP")
     measured(f"stop by {signal.Signals(number).name}", "running", result)
     assert world.linux() == before
     assert world.leftovers() == []
