@@ -1,6 +1,6 @@
 """Pings at a steady rate until its input ends, and accounts for every packet. Runs inside a namespace.
 
-`python -m tools.lab.pinger ADDRESS [--every SECONDS]`: prints one line of JSON at the end:
+`python -m tools.lab.pinger ADDRESS [--every SECONDS] [--tell]`: prints one line of JSON at the end:
 `{"sent", "received", "lost", "longest_gap_ms", "first_reply_ms"}`. A gap is the time between two replies, or from the
 last one to the last packet that was lost: silence at the end counts, too, and so does silence at the start.
 """
@@ -95,6 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.lab.pinger", description=__doc__)
     parser.add_argument("address")
     parser.add_argument("--every", type=float, default=0.02, help="seconds (default: 0.02)")
+    parser.add_argument("--tell", action="store_true", help="print a line when the first packet has been sent")
     options = parser.parse_args()
     pinger = Pinger(options.address)
     next_at, stop_at = time.monotonic(), float("inf")
@@ -102,6 +103,9 @@ def main() -> int:
         now = time.monotonic()
         if stop_at == float("inf") and now >= next_at:
             pinger.send()
+            if options.tell and pinger.sent == 1:
+                sys.stdout.write("pinging\n")
+                sys.stdout.flush()
             next_at += options.every
         inputs = [pinger.socket] + ([sys.stdin] if stop_at == float("inf") else [])
         ready, _, _ = select.select(inputs, [], [], max(0.0, min(next_at - time.monotonic(), 0.05)))

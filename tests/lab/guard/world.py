@@ -203,8 +203,10 @@ class World:
     def pinged(self, address: str = HOST4) -> Iterator[dict[str, float]]:
         """The host outside pings the host meanwhile; afterwards the result has `lost` and `longest_gap_ms`."""
         result: dict[str, float] = {}
-        line = ["ip", "netns", "exec", self.lan, sys.executable, "-m", "tools.lab.pinger", address]
+        line = ["ip", "netns", "exec", self.lan, sys.executable, "-m", "tools.lab.pinger", "--tell", address]
         process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"pinging\n"
         try:
             yield result
         finally:
