@@ -94,8 +94,7 @@ def two(new_bare_world: NewWorld, **second: str) -> World:
         {"interfaceName": "eth0", "isMain": True, "vppDriver": "af_packet"},
         {"interfaceName": "eth1", "vppDriver": "af_packet", **second},
     ]
-    table = "-6 route show table local dev eth1"
-    until(lambda: "fe80::" in ip(table, netns=world.host), "the link-local address is settled")
+    world.settled("eth1")
     world.start_basics()
     return world
 
@@ -160,6 +159,7 @@ def test_a_device_on_top_of_another_can_be_an_uplink_and_the_one_below_stays(new
         if ends is None:
             continue
         world.address(*ends)
+        world.settled("phys0")
         world.uplinks = [{"interfaceName": ends[0]}]
         before, below = world.linux(ends[0]), world.linux("phys0")
         world.start_basics()

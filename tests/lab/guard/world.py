@@ -100,7 +100,11 @@ class World:
             ip(f"addr add {GATEWAY6}/64 dev {lan_end} nodad", netns=self.lan)
             ip(f"addr add {HOST6}/64 dev {host_end} nodad", netns=self.host)
             ip(f"-6 route add default via {GATEWAY6} dev {host_end}", netns=self.host)
-        table = f"-6 route show table local dev {host_end}"
+        self.settled(host_end)
+
+    def settled(self, link: str) -> None:
+        """Waits until the link has its link-local address for good."""
+        table = f"-6 route show table local dev {link}"
         until(lambda: "fe80::" in ip(table, netns=self.host), "the link-local address is settled")
 
     # --- processes
