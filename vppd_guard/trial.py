@@ -1,7 +1,7 @@
 """Edge: starts VPP once without any uplink, before one is touched: does it run, read its startup.conf, speak the API?
 
 The answer to `sockclnt_create` (VPP API: memclnt) lists all messages with their CRCs, so that what VPP lacks is known
-while the host is still whole (spec of the guard, weak point 26). The trial's sockets lie in a directory of its own:
+while the host is still whole. The trial's sockets lie in a directory of its own:
 the writer must not take it for the real one.
 """
 

@@ -4,13 +4,14 @@ VPP must have ended: its taps hold the names of the links. All of it is idempote
 undone does not keep the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard import linux
+from vppd_guard.captured import Captured
 from vppd_guard.differences import differences
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
@@ -29,10 +30,15 @@ class Undone:
 
 
 def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
-    """Links first, so that the host is reached again as soon as can be; files of the host last."""
+    """Links first, so that the host is reached again as soon as can be; files of the host last.
+
+    After a reboot only files are left of what was changed: links are as the host configures them by now.
+    """
     done = Undone([], [], [])
     links = {record.uplink.name: record.uplink for record in uplinks_in(records)}
-    for record in reversed(records):
+    if rebooted := _rebooted(links.values()):
+        done.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
+    for record in () if rebooted else reversed(records):
         try:
             match record:
                 case LinkMoved(name=name, netns=netns) if name in links:
@@ -47,6 +53,12 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
             done.problems.append(f"{_named(record)}: {error}")
     undo_files(records, host, done.notes.append)
     return done
+
+
+def _rebooted(links: Iterable[Captured]) -> bool:
+    """Was all of it captured in an earlier life of the machine?"""
+    boots = {link.taken.boot if link.taken else "" for link in links}
+    return bool(boots) and not boots & {linux.boot(), ""}
 
 
 def _restore(record: UplinkCaptured, done: Undone) -> None:

@@ -13,5 +13,10 @@ def now() -> Moment:
     return Moment(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),
-        boot=BOOT_ID.read_text().strip(),
+        boot=boot(),
     )
+
+
+def boot() -> str:
+    """The kernel's id of this boot."""
+    return BOOT_ID.read_text().strip()

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told, until
+from vppd_guard.undo import Record, UndoJournal, UplinkCaptured
 
 BACK_MS_MAX = 10_000
 NOT_FORWARDING_MS_MAX = 60_000
@@ -209,6 +211,37 @@ def test_a_nic_that_stays_away_keeps_its_place_in_the_journal_and_the_guard_can_
     assert "vppd guard restore" in world.command("explain").stdout
     refused = world.command("restore")
     assert (refused.returncode, "no such device" in refused.stderr) == (1, True)
+
+
+def test_after_a_reboot_the_host_keeps_what_it_was_configured_with_then(world: World) -> None:
+    world.start_guard()
+    [vpp] = until(lambda: world.running().vpps(), "VPP runs")
+    world.end("guard", signal.SIGKILL)
+    os.kill(vpp, signal.SIGKILL)
+    until(lambda: world.vpps() == [], "VPP is dead")
+    journal = UndoJournal(world.directory / "state" / "guard")
+    records = [_of_an_earlier_boot(record) for record in journal.read()]
+    journal.clear()
+    for record in records:
+        journal.note(record)
+    ip(f"link set eth0 netns {world.host}", netns=world.vpp_netns)
+    ip("link set eth0 up promisc off", netns=world.host)
+    ip("addr add 192.0.2.77/24 dev eth0", netns=world.host)
+    ip(f"route add default via {GATEWAY4} dev eth0", netns=world.host)
+    world.start_guard()
+    world.running()
+    until(lambda: world.answers("192.0.2.77"), "the host answers by its new address")
+    assert world.end("guard") == 0
+    assert [address for address, _, scope in world.linux()["addresses"] if scope == "global"] == ["192.0.2.77"]
+    assert world.leftovers() == []
+
+
+def _of_an_earlier_boot(record: Record) -> Record:
+    if not isinstance(record, UplinkCaptured):
+        return record
+    taken = record.uplink.taken
+    assert taken is not None
+    return replace(record, uplink=replace(record.uplink, taken=replace(taken, boot="an earlier one")))
 
 
 def test_hooks_that_hang_or_fail_hold_nothing_up(world: World) -> None:
