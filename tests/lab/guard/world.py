@@ -180,7 +180,7 @@ class World:
 
     def linux(self, link: str = "eth0") -> dict[str, Any]:
         """All of an uplink that must come back, as ip(8) shows it."""
-        [found] = [x for x in json.loads(ip("-j -d link", netns=self.host)) if x["ifname"] == link] or [{}]
+        [found] = [x for x in json.loads(ip("-j -d link", netns=self.host)) if x.get("ifname") == link] or [{}]
         if not found:
             return {"gone": True}
         shown = json.loads(ip(f"-j addr show dev {link}", netns=self.host))
