@@ -218,7 +218,7 @@ def test_after_a_reboot_the_host_keeps_what_it_was_configured_with_then(world: W
     [vpp] = until(lambda: world.running().vpps(), "VPP runs")
     world.end("guard", signal.SIGKILL)
     os.kill(vpp, signal.SIGKILL)
-    until(lambda: world.vpps() == [] and "gone" in world.linux(), "VPP is dead, and its tap with it")
+    until(lambda: world.vpps() == [] and "eth0" not in ip("-br link", netns=world.host), "VPP and its tap are gone")
     journal = UndoJournal(world.directory / "state" / "guard")
     records = [_of_an_earlier_boot(record) for record in journal.read()]
     journal.clear()
