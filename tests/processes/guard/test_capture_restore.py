@@ -212,7 +212,8 @@ ROUTE_OPTIONS = line(
     some("metric 5", "metric 100"),
     some("mtu 1300", "mtu lock 1290", "advmss 1200 hoplimit 9", "quickack 1", "rto_min 5ms", "congctl cubic"),
 )
-HOP4 = st.sampled_from([f"via 10.{n}.0.{h} dev e0" for n in (0, 1) for h in (1, 9)] + ["via 10.8.0.1 dev e0 onlink"])
+# Not an address of our own: the kernel takes such a gateway at one time and refuses it at another.
+HOP4 = st.sampled_from([f"via 10.{n}.0.{h} dev e0" for n in (0, 1) for h in (8, 9)] + ["via 10.8.0.1 dev e0 onlink"])
 HOP6 = st.sampled_from(["via fe80::1 dev e0", "via fe80::2 dev e0", "via 2001:db8:0::9 dev e0"])
 WEIGHT = some("weight 3", "weight 7")
 OTHER_HOP = st.one_of(line("nexthop", HOP4, WEIGHT), st.just("nexthop via 10.200.0.9 dev p0"))
@@ -403,11 +404,13 @@ def until(holds: Callable[[], bool]) -> bool:
     return True
 
 
+# The same examples in every run: what fails can be looked at again.
 # No shrinking: with a namespace to set up for each example it takes minutes, and the lines that differ say enough.
 @settings(
     max_examples=60,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(configuration=CONFIGURATION, disturbance=st.sampled_from(sorted(DISTURBANCES)))

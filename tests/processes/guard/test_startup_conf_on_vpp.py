@@ -87,6 +87,13 @@ class Vpp:
             time.sleep(0.02)
         return False
 
+    def writes_its_pid(self) -> None:
+        """Waits for the pid file, which may come a moment after the socket."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (self.config.vpp_run / "vpp.pid").exists():
+            assert time.monotonic() < deadline, f"no pid file:\n{self.log()}"
+            time.sleep(0.02)
+
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
@@ -127,6 +134,6 @@ def test_vpp_takes_what_is_rendered_for_each_driver(vpp: Vpp, driver: object) ->
         assert "unknown input `dpdk" in vpp.log()
         return
     assert vpp.answers(), vpp.log()
-    assert (vpp.config.vpp_run / "vpp.pid").exists()
+    vpp.writes_its_pid()
     if REAL:
         assert {"cli.sock", "stats.sock"} <= {path.name for path in vpp.config.vpp_run.iterdir()}
