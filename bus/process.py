@@ -30,15 +30,21 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def load(log: Log) -> NodeConfig:
+def configured(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
     """The configuration; a wrong one ends the process with exit code 2 and one line for each error."""
     try:
-        config = from_env(os.environ)
-        prepare_directory(config.bus)
+        return from_env(os.environ, required=required)
     except ConfigError as error:
         for line in str(error).splitlines():
             log.error("misconfigured", variable=line)
         sys.exit(EXIT_MISCONFIGURED)
+
+
+def load(log: Log) -> NodeConfig:
+    """The configuration of a process on the bus, whose directory is made. Ends the process as `configured` does."""
+    config = configured(log)
+    try:
+        prepare_directory(config.bus)
     except (UnsafeDirectory, OSError) as error:
         log.error("cannot start", why=error)
         sys.exit(EXIT_MISCONFIGURED)

@@ -1,7 +1,6 @@
 """The guard's commands for people: plan, preflight, explain, restore. None of them needs a guard that runs."""
 
 import asyncio
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -12,8 +11,8 @@ import msgspec
 
 from bus.log import Log
 from bus.peer import Peer
-from bus.process import EXIT_MISCONFIGURED
-from schemas.config import ConfigError, NodeConfig, from_env
+from bus.process import configured
+from schemas.config import NodeConfig
 from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.findings import FAILED, OK, Finding, failures, table, waive
@@ -36,12 +35,7 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
 
     The node's name is not needed: whoever looks after a broken node may have another environment than the guard.
     """
-    try:
-        config = from_env(os.environ, required=())
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            log.error("misconfigured", variable=line)
-        return EXIT_MISCONFIGURED
+    config = configured(log, required=())
     commands: dict[str, Callable[[], int]] = {
         "plan": lambda: _plan(config, log),
         "preflight": lambda: _preflight(config, log, as_json=as_json),

@@ -58,8 +58,8 @@ async def retry(_: Scene, life: Life) -> Event:
 
 async def await_return(scene: Scene, _: Life) -> Event:
     """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
+    uplinks = [record.uplink for record in undo.uplinks_in(scene.journal.read())]
     while True:
-        uplinks = [record.uplink for record in undo.uplinks_in(scene.journal.read())]
         found = [await asyncio.to_thread(linux.is_here, uplink) for uplink in uplinks]
         if all(found):
             return Event.DONE

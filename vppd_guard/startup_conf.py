@@ -142,7 +142,7 @@ class _Template:
         stanzas = list(self._root.blocks("dpdk"))
         if stanzas:
             said = {word.text for stanza in stanzas for word in stanza.words()}
-            for tag in (uplink_tag(uplink.link) for uplink in uplinks):
+            for tag in (uplink_tag(uplink.link.name) for uplink in uplinks):
                 if tag not in said:
                     self.warnings.append(f"{CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
             return
@@ -211,7 +211,7 @@ class _Template:
 
 def _device(uplink: Driven) -> str:
     """The line of one device in DPDK's stanza."""
-    return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link)} }}"
+    return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link.name)} }}"
 
 
 def _device_words(spec: UplinkSpec) -> Iterator[str]:

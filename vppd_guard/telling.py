@@ -8,10 +8,11 @@ from schemas.statuses import Applied
 from schemas.topics import status_word
 from vppd_guard import captured as shape
 from vppd_guard import info_file
+from vppd_guard.drivers.names import uplink_name
 from vppd_guard.info_file import PhysicalNetwork, UplinkInfo
 from vppd_guard.scene import Scene
 from vppd_guard.uplinks import Uplink
-from vppd_guard.wanted import tap_name, uplink_name
+from vppd_guard.wanted import tap_name
 
 FIXED = {"default": 0, "pods": 2}
 

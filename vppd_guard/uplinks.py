@@ -9,8 +9,9 @@ from vppd_guard import captured as shape
 from vppd_guard.captured import Captured
 from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.names import uplink_name
 from vppd_guard.undo import UplinkCaptured
-from vppd_guard.wanted import Target, tap_name, uplink_name
+from vppd_guard.wanted import Target, tap_name
 
 
 @dataclass(frozen=True, kw_only=True)

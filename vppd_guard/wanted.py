@@ -38,19 +38,14 @@ from schemas.intents import (
 )
 from vppd_guard import captured as linux
 from vppd_guard.captured import Captured, Version
+from vppd_guard.drivers.names import uplink_name
 
 DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
-RING_DEFAULT = 1024
 TAP_MAC_BASE = "02:ca:11:c0:fd"
 TAP_MTU_IN_VPP = 9216
 # The host's own solicitations, router solicitations, MLD and DHCPv6 leave by the uplink; else they fail the check
 # of the receiving interface (step 17).
 MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::16/128", "ff02::1:2/128")
-
-
-def uplink_name(interface: str) -> str:
-    """The intent name of the uplink in VPP."""
-    return f"uplink/{interface}"
 
 
 def tap_name(interface: str) -> str:
@@ -187,8 +182,8 @@ def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
         mtu=target.mtu,
         host_mac=captured.mac,
         mac=target.tap_mac,
-        rx_ring=ring.rxqsz or RING_DEFAULT,
-        tx_ring=ring.txqsz or RING_DEFAULT,
+        rx_ring=ring.rx_ring,
+        tx_ring=ring.tx_ring,
     )
     for version, default in DEFAULT_PREFIX.items():
         yield Table(table, version)

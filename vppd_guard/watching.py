@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from bus.peer import AskFailed
@@ -26,11 +27,12 @@ async def run(scene: Scene) -> Event:
     scene.peer.counters["takeovers"] += 1
     asked = {address for each in scene.uplinks for address in each.answered}
     watch = Watch.begin(asked, scene.config.forward_wait_s, time.monotonic())
+    moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
     hearing = asyncio.create_task(_hear(scene))
     try:
         while True:
             await asyncio.sleep(EVERY_S)
-            if gone := await asyncio.to_thread(_gone, scene):
+            if gone := await asyncio.to_thread(_gone, moved):
                 raise Gone(f"{', '.join(gone)}: no such device any more")
             seen = await look(scene, watch)
             verdict = watch.look(seen, time.monotonic())
@@ -99,9 +101,8 @@ def _source(each: Uplink, version: int) -> str | None:
     return next((address for address in addresses if (":" in address) == (version == 6)), None)
 
 
-def _gone(scene: Scene) -> list[str]:
-    """Uplinks that were moved to VPP's namespace and are not there any more."""
-    moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
+def _gone(moved: Mapping[str, str]) -> list[str]:
+    """Links that are not any more in the namespace to which they were moved."""
     return [name for name, netns in moved.items() if not linux.exists_in(netns, name)]
 
 

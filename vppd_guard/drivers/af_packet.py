@@ -33,10 +33,10 @@ class AfPacketDriver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfPacket(
-            name=uplink_name(link),
+            name=uplink_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link),
+            tag=uplink_tag(link.name),
             gso=config.debug.gsoEnabled,
             rx_frames_per_block=spec.rx_ring,
             tx_frames_per_block=spec.tx_ring,

@@ -55,10 +55,10 @@ class AfXdpDriver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfXdp(
-            name=uplink_name(link),
+            name=uplink_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link),
+            tag=uplink_tag(link.name),
             rx_queues=spec.rx,
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,

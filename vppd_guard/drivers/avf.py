@@ -53,11 +53,11 @@ class AvfDriver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return DevicePort(
-            name=uplink_name(link),
+            name=uplink_name(link.name),
             pci=function(link, machine),
             driver="iavf",
             mac=link.mac,
-            tag=uplink_tag(link),
+            tag=uplink_tag(link.name),
             rx_queues=spec.rx_queues,
             tx_queues=spec.tx_queues,
             rx_ring=spec.rx_ring,

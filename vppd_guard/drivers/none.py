@@ -33,7 +33,7 @@ class NoDriver:
         return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return Existing(name=uplink_name(link), mac=link.mac, tag=uplink_tag(link))
+        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")

@@ -45,10 +45,10 @@ class RdmaDriver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Rdma(
-            name=uplink_name(link),
+            name=uplink_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link),
+            tag=uplink_tag(link.name),
             rx_queues=spec.rx_queues,
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,

@@ -39,7 +39,11 @@ class VirtioDriver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return VirtioPci(
-            name=uplink_name(link), pci=link.pci, mac=link.mac, tag=uplink_tag(link), gso=config.debug.gsoEnabled
+            name=uplink_name(link.name),
+            pci=link.pci,
+            mac=link.mac,
+            tag=uplink_tag(link.name),
+            gso=config.debug.gsoEnabled,
         )
 
     def rx_mode(self, spec: UplinkSpec) -> str:

@@ -42,10 +42,10 @@ class Vmxnet3Driver:
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Vmxnet3(
-            name=uplink_name(link),
+            name=uplink_name(link.name),
             pci=link.pci,
             mac=link.mac,
-            tag=uplink_tag(link),
+            tag=uplink_tag(link.name),
             gso=config.debug.gsoEnabled,
             rx_queues=spec.rx_queues,
             tx_queues=spec.tx_queues,
