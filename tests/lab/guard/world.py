@@ -247,9 +247,14 @@ class World:
 
 
 def told(world: World) -> str:
-    """What the guard says of itself on the bus."""
+    """What the guard says of itself on the bus; waits for a guard that has just been started."""
     line = [Path(sys.executable).with_name("vppd"), "ask", "ping", "guard", "--run", world.environment["VPPD_RUN"]]
-    return subprocess.run(line, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    def asked() -> str:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        return done.stdout if done.returncode == 0 else ""
+
+    return str(until(asked, "the guard answers on the bus"))
 
 
 def _with(mark: bytes) -> list[int]:
