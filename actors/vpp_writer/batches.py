@@ -6,7 +6,9 @@ While VPP works at one batch the next is packed.
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -33,9 +35,12 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Sent(NamedTuple):
-    """A batch on its way."""
+    """A batch on its way, as columns; `all_done`: what is called if all went well and there is nothing to learn."""
 
-    entries: list[Entry]
+    keys: Sequence[str]
+    calls: Iterable[Call]
+    learns: Iterable[Learn | None]
+    all_done: Callable[[], None]
     replies: "asyncio.Future[list[Any]]"
     at: float  # s, monotonic
 
@@ -66,7 +71,17 @@ class Batches:
         entries, self._entries = self._entries, defaultdict(list)
         for message, some in entries.items():
             if self._fatal is None:
-                self._sent.append(self._send(message, some))
+                self._send(message, some)
+        await self._keep_pace()
+
+    async def send_packed(self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, done: Callable[[], None]) -> None:
+        """Sends requests that are packed already, as `send` does; `call` stands for each, `done` is `all_done`."""
+        if self._fatal is None:
+            self._post(call.message, bodies, keys, repeat(call), repeat(None), done, plain=True)
+        await self._keep_pace()
+
+    async def _keep_pace(self) -> None:
+        await asyncio.sleep(0)  # what has come is taken in
         while len(self._sent) > AHEAD:
             await self._finish(self._sent.popleft())
         if self._fatal is not None:
@@ -79,8 +94,7 @@ class Batches:
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, message: str, entries: list[Entry]) -> Sent:
-        replies: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    def _send(self, message: str, entries: list[Entry]) -> None:
         packed, bodies, plain = list[Entry](), list[bytes](), True
         pack = self._api.packed
         for entry in entries:
@@ -92,6 +106,21 @@ class Batches:
             else:
                 packed.append(entry)
                 plain = plain and entry.learn is None
+        keys, calls, learns = ([getattr(entry, name) for entry in packed] for name in ("key", "call", "learn"))
+        self._post(message, bodies, keys, calls, learns, partial(self._all_done, keys), plain=plain)
+
+    def _post(
+        self,
+        message: str,
+        bodies: Sequence[bytes],
+        keys: Sequence[str],
+        calls: Iterable[Call],
+        learns: Iterable[Learn | None],
+        all_done: Callable[[], None],
+        *,
+        plain: bool,
+    ) -> None:
+        replies: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._counters["vpp_writes_total"] += len(bodies)
         try:
             if bodies:
@@ -99,17 +128,16 @@ class Batches:
             else:
                 replies.set_result([])
         except Exception as error:
-            replies.set_result([error] * len(packed))
-        return Sent(packed, replies, time.monotonic())
+            replies.set_result([error] * len(bodies))
+        self._sent.append(Sent(keys, calls, learns, all_done, replies, time.monotonic()))
 
     async def _finish(self, sent: Sent) -> None:
         replies, done = await sent.replies, self._done
         if self._note is None and not any(replies) and {*map(type, replies)} == {int}:  # return values, all of them 0
-            self._all_done([entry.key for entry in sent.entries])
+            sent.all_done()
             return
         took_s = time.monotonic() - sent.at
-        for entry, reply in zip(sent.entries, replies, strict=True):
-            key, call, learn = entry.key, entry.call, entry.learn
+        for key, call, learn, reply in zip(sent.keys, sent.calls, sent.learns, replies, strict=False):
             if isinstance(reply, NoAnswer):
                 done(key, reply)
                 continue

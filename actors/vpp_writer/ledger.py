@@ -7,18 +7,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
 from actors.vpp_writer.call import Never
 from actors.vpp_writer.circles import circle
 from actors.vpp_writer.claims import Claim, Claims
 from actors.vpp_writer.journal import Suspect
 from actors.vpp_writer.kinds import KINDS
+from actors.vpp_writer.kinds.routes import Way
+from actors.vpp_writer.many_routes import ManyRoutes
 from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
 from actors.vpp_writer.retry import Retries
 from schemas.codec import fingerprint
-from schemas.intents import Intent
+from schemas.intents import Intent, Route
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
 STATES = (Pending, Applied, Failed, Rejected)
@@ -87,18 +89,29 @@ class Ledger:
         self.held[key] = held
         self._dependants.add(key, held.intent)
 
-    def hold_all(self, objects: Mapping[str, Held], generations: Mapping[str, int], epoch: int) -> None:
-        """VPP holds all these as they are wanted: `hold`, and the statuses that say so."""
+    def hold_all(
+        self,
+        objects: Mapping[str, Held],
+        generations: Mapping[str, int],
+        epoch: int,
+        ways: Collection[Way] = (),
+    ) -> None:
+        """VPP holds all these as they are wanted: `hold`, and the statuses that say so. `ways`: theirs, if routes."""
         if self.held.keys().isdisjoint(objects):
             self.held.update(objects)
-            for key, one in objects.items():
-                self._dependants.add(key, one.intent)
+            if ways:
+                self._dependants.add_routes(objects, ways)
+            else:
+                for key, one in objects.items():
+                    self._dependants.add(key, one.intent)
             for key in self._waiters.keys() & objects.keys():
                 self.touch(self._waiters.pop(key))
         else:
             for key, one in objects.items():
                 self._put(key, one)
-        self._say_applied({(one.owner, key): Applied(generations[key], epoch) for key, one in objects.items()})
+        names = zip([one.owner for one in objects.values()], objects, strict=True)
+        said = map(Applied, map(generations.__getitem__, objects), repeat(epoch))
+        self._say_applied(dict(zip(names, said, strict=True)))
         if self.unsure:
             self.unsure -= objects.keys()
         if self.failing:
@@ -216,18 +229,21 @@ class Ledger:
         self.touch(self.lingering)
         if self._circles:  # what is looked at may have opened one
             self.touch([key for changed in [*self._dirty] for key in self._circles.pop(changed, ())])
-        keys, leaves = self._some(), list[tuple[str, Claim]]()
+        keys, backlog = self._some()
         self.lingering = set()
         if self.failing:
-            for key in keys:
+            for key in (*keys, *backlog):
                 if key not in self.held and key not in self.claims.counting:
                     self.retries.forget(key)
-        if not (self.claims.contested or self.suspects or self.failing):
-            keys, leaves = self._leaves(keys)
+        leaves, routes = list[tuple[str, Claim]](), ManyRoutes()
+        if self.claims.contested or self.suspects or self.failing:
+            keys += backlog
+        else:
+            keys += self._leaves(backlog, leaves, routes)
         plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
-        return replace(plan, leaves=leaves) if leaves else plan
+        return replace(plan, leaves=leaves, routes=routes)
 
-    def _some(self) -> list[str]:
+    def _some(self) -> tuple[list[str], list[str]]:
         """All that is urgent; after it, or with it if they are few, some of the rest."""
         urgent, self._dirty = self._dirty, {}
         alone = bool(urgent) and len(self._backlog) > FEW and not self._urgent_before
@@ -235,24 +251,26 @@ class Ledger:
         some = list(islice(self._backlog, 0 if alone else BULK_MAX))
         for key in some:
             del self._backlog[key]
-        return [*urgent, *some]
+        return [*urgent], some
 
-    def _leaves(self, keys: Collection[str]) -> tuple[list[str], list[tuple[str, Claim]]]:
-        """Of these keys the new objects that no other hangs on, which need no plan; and the others first."""
-        others, leaves, held, claims = list[str](), list[tuple[str, Claim]](), self.held, self.claims.counting
+    def _leaves(self, keys: Iterable[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes) -> list[str]:
+        """Of these keys the new objects, which need no plan, as no other hangs on them; returns the other keys."""
+        others, held, claims = list[str](), self.held, self.claims.counting
         for key in keys:
-            claim = claims.get(key) if key.startswith(LEAVES) else None
+            claim = claims.get(key)
             if claim is None or key in held:
                 others.append(key)
                 continue
             intent = claim.intent
             try:
-                KINDS[type(intent)].check(intent)
+                if type(intent) is Route:
+                    routes.add(key, claim, intent)
+                else:
+                    KINDS[type(intent)].check(intent)
+                    leaves.append((key, claim))
             except Never as never:
                 self.say(claim.owner, key, Rejected(fingerprint(intent), str(never)))
-            else:
-                leaves.append((key, claim))
-        return others, leaves
+        return others
 
     def heard(self, keys: Iterable[str]) -> bool:
         """Must any held object be made again when these come?"""

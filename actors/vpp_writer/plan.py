@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.kinds import KINDS, kind_of
+from actors.vpp_writer.many_routes import ManyRoutes
+from actors.vpp_writer.kinds.routes import Way
 from actors.vpp_writer.names import NOTHING
 from schemas.intents import Intent
 
@@ -35,11 +37,19 @@ class Dependants:
 
     def add(self, key: str, intent: Intent) -> None:
         """An object is held now."""
-        needs, after = KINDS[type(intent)].ties(intent)
+        self._add(key, *KINDS[type(intent)].ties(intent))
+
+    def _add(self, key: str, needs: Iterable[str], after: Iterable[str]) -> None:
         for need in needs:
             self._needing[need].add(key)
         for other in after:
             self._after[other].add(key)
+
+    def add_routes(self, keys: Iterable[str], ways: Iterable[Way]) -> None:
+        """Routes are held now."""
+        for key, way in zip(keys, ways, strict=True):
+            if way.tied:
+                self._add(key, way.needs, way.after)
 
     def remove(self, key: str, intent: Intent) -> None:
         """An object is not held any more."""
@@ -77,13 +87,14 @@ class Plan:
     """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank.
 
     `late`, in falling rank: to be deleted at the end, if nothing needs them then. `leaves`: new objects that no other
-    hangs on, with their claims.
+    hangs on, with their claims; `routes`: those of them that are routes.
     """
 
     deletes: list[list[str]]
     writes: list[list[str]]
     late: list[list[str]] = field(default_factory=list)
     leaves: list[tuple[str, Claim]] = field(default_factory=list)
+    routes: ManyRoutes = field(default_factory=ManyRoutes)
 
 
 class State(Protocol):

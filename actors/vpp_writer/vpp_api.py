@@ -16,6 +16,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,8 +32,9 @@ HEAD_BYTES = REQUEST.size - FRAME.size
 REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
 REPLY_CONTEXT = struct.Struct(">I")
 RETVAL = struct.Struct(">6xi")  # after message number and context
+RUN_MIN = 4  # fewer replies are read one by one
 WINDOW = 128
-TOGETHER = 250  # calls of one batch
+TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
@@ -83,6 +85,14 @@ class PlainMany(Many):
 
     __slots__ = ()
     plain = True
+
+    def take_all(self, context: int, values: Sequence[int]) -> None:
+        """Return values of calls that follow one another, the first of them that of `context`."""
+        at = context - self.first
+        self.replies[at : at + len(values)] = values
+        self.left -= len(values)
+        if not self.left:
+            self.done(self.replies)
 
 
 class VppApi(asyncio.Protocol):
@@ -189,13 +199,14 @@ class VppApi(asyncio.Protocol):
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
         number, client, pack = self._numbers[message], self._client, REQUEST.pack
-        for at in range(0, len(bodies), self.window):
+        half = max(self.window // 2, 1)  # VPP works at one while the next is on its way
+        for at in range(0, len(bodies), half):
             pieces: list[bytes] = []
-            for context, body in enumerate(bodies[at : at + self.window], first + at):
+            for context, body in enumerate(bodies[at : at + half], first + at):
                 pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
             contexts = range(first + at, first + at + len(pieces) // 2)
             self._queue.append((contexts, b"".join(pieces), many))
-        self._flush_soon()
+        self._flush()
 
     def packed(self, message: str, fields: Mapping[str, Any], prefix: str | None = None) -> bytes:
         """The bytes of a request, without its head; `prefix`: `fields` are a `Shared`, without it.
@@ -206,8 +217,12 @@ class VppApi(asyncio.Protocol):
             return self._packer(message)(fields)
         assert type(fields) is Shared
         if fields.stamp is None:
-            fields.stamp = Stamp(self._packer(message), fields)
+            fields.stamp = self.stamp(message, fields)
         return fields.stamp.packed(prefix)
+
+    def stamp(self, message: str, fields: Shared) -> Stamp:
+        """What requests with these fields have in common. Raises as `packed`."""
+        return Stamp(self._packer(message), fields)
 
     def _packer(self, message: str) -> Packer:
         packer = self._packers.get(message)
@@ -325,7 +340,13 @@ class VppApi(asyncio.Protocol):
             context_is_at, read = known
             if context_is_at != CONTEXT_AT:
                 (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
-            waiter = waiting.pop(context, None)
+            waiter = waiting.get(context)
+            if waiter is not None:
+                if waiter.plain and (run := self._run(data, begin - frame, length, number, context, waiter)):
+                    waiter.since = now
+                    at = begin - frame + run * (frame + length)
+                    continue
+                del waiting[context]
             try:
                 if waiter is not None:
                     reply = RETVAL.unpack_from(data, begin)[0] if waiter.plain else read(data, begin, at_next)
@@ -344,7 +365,25 @@ class VppApi(asyncio.Protocol):
         self._rest = data[at:]
         self._asked_at = now if self._waiting else 0.0
         if self._queue:
-            self._flush_soon()
+            self._flush()
+
+    def _run(self, data: bytes, at: int, length: int, number: int, context: int, waiter: Waiter) -> int:
+        """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
+        assert isinstance(waiter, PlainMany)
+        size = FRAME.size + length
+        count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
+        if count < RUN_MIN or length < RETVAL.size:
+            return 0
+        lengths, numbers, contexts, values = zip(*_runs(size).iter_unpack(data[at : at + count * size]), strict=True)
+        expected, waiting = tuple(range(context, context + count)), self._waiting
+        if contexts != expected or {*lengths} != {length} or {*numbers} != {number}:
+            return 0
+        if not all(map(waiting.__contains__, expected)):  # one has been given up
+            return 0
+        for one in expected:
+            del waiting[one]
+        waiter.take_all(context, values)
+        return count
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail()
@@ -419,6 +458,13 @@ class VppApi(asyncio.Protocol):
                 self._write([self._framed("sockclnt_delete", 1, body)])
         self._fail()
         self._transport.close()
+
+
+@cache
+def _runs(size: int) -> struct.Struct:
+    """Frames of that size, each a reply with its return value first: (length, message number, context, value)."""
+    fields = struct.Struct(">8xI4xHIi")
+    return struct.Struct(f"{fields.format}{size - fields.size}x")
 
 
 def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:

@@ -5,8 +5,9 @@ neighbours; the end of VPP stops everything until there is a new one.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from actors.vpp_writer import journal, readback, sweep
@@ -17,7 +18,9 @@ from actors.vpp_writer.jobs import Jobs
 from actors.vpp_writer.journal import AllEnded, Gone, Journal, Life, Record, Suspect
 from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.kind import Details, Kind, There, Work
+from actors.vpp_writer.kinds.routes import Way
 from actors.vpp_writer.ledger import Ledger, applied
+from actors.vpp_writer.many_routes import WRITE, ManyRoutes, Stamps
 from actors.vpp_writer.names import NOTHING, Names
 from actors.vpp_writer.patrol import Patrol
 from actors.vpp_writer.plan import Held, Plan
@@ -43,6 +46,7 @@ class Writer:
         self._unanswered = False  # is there one whose calls' outcome is unknown?
         self._ended: list[Record] = []  # to be noted
         self._available: set[Kind[Any]] = set()
+        self._stamps = Stamps(api)
 
     @property
     def _names(self) -> Names:
@@ -123,6 +127,7 @@ class Writer:
             suspects += [key for key in group if key in ledger.suspects]
             await self._write(self._claimed(key for key in group if key not in ledger.suspects))
         await self._write(plan.leaves)
+        await self._write_routes(plan.routes)
         for key in suspects:  # alone: if VPP dies again, it is known of what
             await self._write(self._claimed([key]))
         for group in plan.late:
@@ -178,12 +183,12 @@ class Writer:
             self._written(key, objects[key], generations[key], result)
 
         def all_done(keys: Sequence[str]) -> None:
-            self._all_written(keys, objects, generations)
+            self._all_written({key: objects[key] for key in keys}, generations)
 
         if any(KINDS[type(claim.intent)].found for _, claim in claimed):
             self._there = await readback.look(self._api, self._ledger.held)
         jobs, batches = self._jobs(done), self._batches(done, all_done)
-        async with self._ending(jobs, batches):
+        async with self._ending(batches, jobs):
             for some in _cut(claimed):
                 begun, work = self._prepared(some, batches)
                 objects |= begun
@@ -191,6 +196,31 @@ class Writer:
                 for key, steps in work:
                     jobs.start(key, steps)
                 await batches.send()
+
+    async def _write_routes(self, routes: ManyRoutes) -> None:
+        """The same for routes, which are packed together."""
+        objects: dict[str, Held] = {}
+        generations: dict[str, int] = {}
+
+        def done(key: str, result: Details | Exception) -> None:
+            self._written(key, objects[key], generations[key], result)
+
+        def all_done(some: ManyRoutes, begun: Mapping[str, Held]) -> None:
+            self._all_written(begun, generations, some.ways)
+            self._note_ended()
+
+        ways = set(routes.ways)
+        stamps = self._stamps.of(ways, self._names)
+        if len(stamps) < len(ways):
+            await self._write(self._claimed(routes.through(ways - stamps.keys()).keys))
+            routes = routes.through(stamps)
+        batches = self._batches(done, lambda _: None)
+        async with self._ending(batches):
+            for some in routes.cut(TOGETHER):
+                begun = dict(zip(some.keys, [Held(claim.owner, claim.intent) for claim in some.claims], strict=True))
+                objects |= begun
+                generations |= self._begin(begun)
+                await batches.send_packed(some.keys, some.packed(stamps), WRITE, partial(all_done, some, begun))
 
     def _prepared(
         self, claimed: Sequence[tuple[str, Claim]], batches: Batches
@@ -256,14 +286,16 @@ class Writer:
             ledger.say(owner, key, applied(generation, self.epoch, result))
         del self.unknown[key]
 
-    def _all_written(self, keys: Sequence[str], objects: Mapping[str, Held], generations: Mapping[str, int]) -> None:
-        """The same for many that have nothing to learn."""
-        self._ledger.hold_all({key: objects[key] for key in keys}, generations, self.epoch)
-        self._ended.append(AllEnded(list(keys)))
-        for key in keys:
+    def _all_written(
+        self, objects: Mapping[str, Held], generations: Mapping[str, int], ways: Collection[Way] = ()
+    ) -> None:
+        """The same for many that have nothing to learn. `ways`: theirs, if they are routes."""
+        self._ledger.hold_all(objects, generations, self.epoch, ways)
+        self._ended.append(AllEnded(list(objects)))
+        for key in objects:
             del self.unknown[key]
         if self._ledger.suspects:
-            for key in self._ledger.suspects.keys() & set(keys):
+            for key in self._ledger.suspects.keys() & objects.keys():
                 del self._ledger.suspects[key]
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
@@ -294,7 +326,7 @@ class Writer:
                 self._deleted(key, going[key], NOTHING)
 
         jobs, batches = self._jobs(done), self._batches(done, all_done)
-        async with self._ending(jobs, batches):
+        async with self._ending(batches, jobs):
             for some in _cut(keys):
                 self._begin({key: going[key] for key in some})
                 for key in some:
@@ -332,13 +364,14 @@ class Writer:
         return dict(zip(objects, map(generation_of, encoded), strict=True))
 
     @asynccontextmanager
-    async def _ending(self, jobs: Jobs, batches: Batches) -> AsyncIterator[None]:
+    async def _ending(self, batches: Batches, jobs: Jobs | None = None) -> AsyncIterator[None]:
         """All that was begun ends, whatever becomes of each. Raises VppGone when all that was answered is noted."""
         try:
             try:
                 yield
             finally:
-                await jobs.end()
+                if jobs is not None:
+                    await jobs.end()
                 await batches.end()
         except BaseException:
             self._littered = True  # what the others have made may not be known to anybody

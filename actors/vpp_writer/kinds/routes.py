@@ -7,15 +7,16 @@ from typing import Any
 
 from actors.vpp_writer.call import Call, Never
 from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, packed_prefix, version_of_address, version_of_prefix, within
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.packing import Shared
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
+MESSAGE = "ip_route_add_del"
 PATHS_MAX = 255  # n_paths is one byte
 NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
 PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
-ROUTE_COMING, ROUTE_GOING = fine("ip_route_add_del", True), fine("ip_route_add_del", False)
+ROUTE_COMING, ROUTE_GOING = fine(MESSAGE, True), fine(MESSAGE, False)
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 
 
@@ -50,23 +51,57 @@ def path_needs(paths: Iterable[Path], version: int) -> set[str]:
     return needs
 
 
-@lru_cache(maxsize=1000)
-def _check_paths(paths: tuple[Path, ...], version: int) -> None:
-    for one in paths:
-        if version_of_hop(one) not in (None, version):
-            raise Never(f"next_hop: {one.next_hop} is not IPv{version}, as the prefix is")
-        within("weight", one.weight, 1, 255)
-        if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
-            raise Never("paths: an unreachable path leads nowhere")
-        if one.table is not None and (one.interface is not None or one.next_hop is not None):
-            raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
+class Way:
+    """What all routes in one table through the same paths have in common, worked out once. Raises Never.
+
+    `needs` and `after` as a kind tells them; `tied`: is there any of them?
+    """
+
+    __slots__ = ("after", "needs", "paths", "table", "tied", "version")
+
+    def __init__(self, table: str, paths: tuple[Path, ...], version: int) -> None:
+        if not 1 <= len(paths) <= PATHS_MAX:
+            within("paths", len(paths), 1, PATHS_MAX)
+        for one in paths:
+            _check_path(one, version)
+        self.table, self.paths, self.version = table, paths, version
+        self.needs = frozenset(table_needs(table, version) | path_needs(paths, version))
+        self.after = frozenset(bindings(one.interface for one in paths))
+        self.tied = bool(self.needs or self.after)
+
+    def numbers(self, names: Names) -> tuple[int, ...]:
+        """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
+        looked_up_in = [self.table, *(one.table for one in self.paths if one.table is not None)]
+        interfaces = [one.interface for one in self.paths if one.interface is not None]
+        return (*(names.table(name, self.version) for name in looked_up_in), *map(names.interface, interfaces))
+
+    def shared(self, add: bool, names: Names) -> Shared:
+        """The fields of the calls that write these routes, or delete them. Raises Later."""
+        table, paths, version = self.table, self.paths, self.version
+        route = {
+            "table_id": names.table(table, version),
+            "n_paths": len(paths),
+            "paths": [path(one, version, names, table) for one in paths],
+        }
+        return Shared("route", {"is_add": add, "route": route})
 
 
-@lru_cache(maxsize=10_000)
-def _route_ties(table: str, paths: tuple[Path, ...], version: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Many routes need the same, and come after the same: one pair of sets for all of them."""
-    needs = table_needs(table, version) | path_needs(paths, version)
-    return frozenset(needs), frozenset(bindings(one.interface for one in paths))
+def _check_path(one: Path, version: int) -> None:
+    if version_of_hop(one) not in (None, version):
+        raise Never(f"next_hop: {one.next_hop} is not IPv{version}, as the prefix is")
+    within("weight", one.weight, 1, 255)
+    if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
+        raise Never("paths: an unreachable path leads nowhere")
+    if one.table is not None and (one.interface is not None or one.next_hop is not None):
+        raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
+
+
+def way_of(route: Route) -> Way:
+    """The way of this route, the same object for many. Raises Never."""
+    return _way(route.table, route.paths, 6 if ":" in route.prefix else 4)
+
+
+_way = lru_cache(maxsize=10_000)(Way)
 
 
 def bindings(interfaces: Iterable[str | None]) -> set[str]:
@@ -79,23 +114,22 @@ class RouteKind(Kind[Route]):
 
     intent = Route
     rank = ROUTE
-    messages = ("ip_route_add_del",)
+    messages = (MESSAGE,)
 
     def check(self, intent: Route) -> None:
-        if not 1 <= len(intent.paths) <= PATHS_MAX:
-            within("paths", len(intent.paths), 1, PATHS_MAX)
-        version = version_of_prefix("prefix", intent.prefix)
-        _check_paths(intent.paths, version)
+        packed_prefix("prefix", intent.prefix)
+        way_of(intent)
 
     def needs(self, intent: Route) -> Collection[str]:
-        return self.ties(intent)[0]
+        return way_of(intent).needs
 
     def after(self, intent: Route) -> Collection[str]:
         # VPP dies if an interface changes its table under a route, and the old table goes.
-        return self.ties(intent)[1]
+        return way_of(intent).after
 
     def ties(self, intent: Route) -> tuple[Collection[str], Collection[str]]:
-        return _route_ties(intent.table, intent.paths, 6 if ":" in intent.prefix else 4)
+        way = way_of(intent)
+        return way.needs, way.after
 
     def write_call(self, intent: Route, names: Names) -> Call:
         return self._call(intent, names, True)
@@ -113,20 +147,9 @@ class RouteKind(Kind[Route]):
         return [self._call(intent, names, False)]
 
     def _call(self, intent: Route, names: Names, add: bool) -> Call:
-        table, paths = intent.table, intent.paths
-        version = 6 if ":" in intent.prefix else 4
-        shared = names.reused((add, table, paths, version), lambda: _shared(add, table, paths, version, names))
-        return Call("ip_route_add_del", shared, ROUTE_COMING if add else ROUTE_GOING, prefix=intent.prefix)
-
-
-def _shared(add: bool, table: str, paths: tuple[Path, ...], version: int, names: Names) -> Shared:
-    """What routes through the same paths have in common."""
-    route = {
-        "table_id": names.table(table, version),
-        "n_paths": len(paths),
-        "paths": [path(one, version, names, table) for one in paths],
-    }
-    return Shared("route", {"is_add": add, "route": route})
+        way = way_of(intent)
+        shared = names.reused((add, way), lambda: way.shared(add, names))
+        return Call(MESSAGE, shared, ROUTE_COMING if add else ROUTE_GOING, prefix=intent.prefix)
 
 
 class MulticastRouteKind(Kind[MulticastRoute]):
