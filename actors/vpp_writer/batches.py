@@ -74,7 +74,9 @@ class Batches:
                 self._send(message, some)
         await self._keep_pace()
 
-    async def send_packed(self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, done: Callable[[], None]) -> None:
+    async def send_packed(
+        self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, done: Callable[[], None]
+    ) -> None:
         """Sends requests that are packed already, as `send` does; `call` stands for each, `done` is `all_done`."""
         if self._fatal is None:
             self._post(call.message, bodies, keys, repeat(call), repeat(None), done, plain=True)

@@ -254,11 +254,14 @@ class Ledger:
         return [*urgent], some
 
     def _leaves(self, keys: Iterable[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes) -> list[str]:
-        """Of these keys the new objects, which need no plan, as no other hangs on them; returns the other keys."""
+        """Of these keys the new objects and the routes that change; returns the others.
+
+        They need no plan: no other object hangs on them, and a route is changed as it is made.
+        """
         others, held, claims = list[str](), self.held, self.claims.counting
         for key in keys:
-            claim = claims.get(key)
-            if claim is None or key in held:
+            claim, present = claims.get(key), held.get(key)
+            if claim is None or (present is not None and not self._is_changed_route(key, present, claim)):
                 others.append(key)
                 continue
             intent = claim.intent
@@ -268,9 +271,17 @@ class Ledger:
                 else:
                     KINDS[type(intent)].check(intent)
                     leaves.append((key, claim))
-            except Never as never:
-                self.say(claim.owner, key, Rejected(fingerprint(intent), str(never)))
+            except Never:
+                others.append(key)  # and is rejected there
         return others
+
+    def _is_changed_route(self, key: str, present: Held, claim: Claim) -> bool:
+        return (
+            type(present.intent) is type(claim.intent) is Route
+            and present.owner == claim.owner
+            and key not in self.unsure
+            and present.intent != claim.intent
+        )
 
     def heard(self, keys: Iterable[str]) -> bool:
         """Must any held object be made again when these come?"""

@@ -10,7 +10,6 @@ number, client, context) is not packed here.
 
 import struct
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
@@ -61,7 +60,7 @@ class Stamp:
 
     def packed(self, text: str) -> bytes:
         """The whole request, without its head. Raises ValueError, OSError."""
-        return self.before + _PREFIX.pack(*prefix_of(text)) + self.after
+        return self.before + prefix_bytes(text) + self.after
 
 
 class Shared(dict[str, Any]):
@@ -322,11 +321,29 @@ def prefix(value: Any) -> tuple[int, bytes, int]:
     return *address(value.get("address")), value.get("len") or 0
 
 
-@lru_cache(maxsize=1024)  # a prefix is packed soon after it was checked
 def prefix_of(text: str) -> tuple[int, bytes, int]:
     """(address family, address, length). Raises ValueError, OSError."""
     host, _, length = text.partition("/")
     return *address(host), int(length)
+
+
+def prefix_bytes(text: str) -> bytes:
+    """VPP's prefix (ip_types.api), packed. Raises ValueError, host bits included, and OSError."""
+    host, _, length = text.partition("/")
+    is_ipv6 = ":" in host
+    after = (_AFTER_IP6 if is_ipv6 else _AFTER_IP4).get(length)
+    if after is None:
+        raise ValueError(f"{text}: no length of a prefix")
+    packed = inet_pton(AF_INET6 if is_ipv6 else AF_INET, host)
+    host_bits, octets = after
+    if host_bits and int.from_bytes(packed) & host_bits:
+        raise ValueError(f"{text}: has host bits set")
+    return (b"\1" if is_ipv6 else b"\0") + packed + octets
+
+
+# By a prefix's length, as a text: the bits of the host, and what follows the address.
+_AFTER_IP4 = {str(n): ((1 << (32 - n)) - 1, bytes(12) + bytes([n])) for n in range(33)}
+_AFTER_IP6 = {str(n): ((1 << (128 - n)) - 1, bytes([n])) for n in range(129)}
 
 
 def interface(value: Any) -> tuple[int, bytes, int]:

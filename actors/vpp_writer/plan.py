@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from actors.vpp_writer.claims import Claim
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.many_routes import ManyRoutes
 from actors.vpp_writer.kinds.routes import Way
+from actors.vpp_writer.many_routes import ManyRoutes
 from actors.vpp_writer.names import NOTHING
 from schemas.intents import Intent
 

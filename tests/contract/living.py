@@ -97,14 +97,14 @@ class Life:
         post, post_many = api.post, api.post_many
 
         def posting(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
-            post(message, fields, done, prefix)
             if data in api.packed(message, fields, prefix):
                 kill()
+            post(message, fields, done, prefix)
 
         def posting_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
-            post_many(message, bodies, done, plain=plain)
             if any(data in body for body in bodies):
                 kill()
+            post_many(message, bodies, done, plain=plain)
 
         api.post, api.post_many = posting, posting_many  # type: ignore[method-assign]
 

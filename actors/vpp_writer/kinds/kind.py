@@ -3,12 +3,11 @@
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, ClassVar, Generic, TypeVar
 
 from actors.vpp_writer.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.names import Names
-from actors.vpp_writer.packing import address, prefix_of
+from actors.vpp_writer.packing import address, prefix_bytes
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
@@ -186,36 +185,18 @@ def version_of_address(field: str, text: str) -> int:
 def version_of_prefix(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not a prefix, host bits included."""
     try:
-        is_ipv6, packed, length = prefix_of(text)
+        return 6 if prefix_bytes(text)[0] else 4
     except (ValueError, OSError):
         return _version_of_prefix(field, text)
-    bits = (128 if is_ipv6 else 32) - length
-    if bits < 0 or (bits and int.from_bytes(packed) & ((1 << bits) - 1)):
-        return _version_of_prefix(field, text)
-    return 6 if is_ipv6 else 4
 
 
 def packed_prefix(field: str, text: str) -> bytes:
-    """VPP's prefix (ip_types.api) of an address and a length. Raises Never for what is none, host bits included."""
-    address_text, _, length = text.partition("/")
+    """VPP's prefix (ip_types.api) of an address and its length. Raises Never as `version_of_prefix`."""
     try:
-        if ":" in text:
-            packed, (host_bits, after) = inet_pton(AF_INET6, address_text), _AFTER_IP6[length]
-            packed_whole = b"\1" + packed + after
-        else:
-            packed, (host_bits, after) = inet_pton(AF_INET, address_text), _AFTER_IP4[length]
-            packed_whole = b"\0" + packed + after
-    except (OSError, ValueError, KeyError):
+        return prefix_bytes(text)
+    except (ValueError, OSError):
         _version_of_prefix(field, text)
-        raise Never(f"{field}: {text}: an address, a slash and a length") from None
-    if host_bits and int.from_bytes(packed) & host_bits:
-        _version_of_prefix(field, text)
-    return packed_whole
-
-
-# By a prefix's length, as a text: the bits of the host, and what follows the address.
-_AFTER_IP4 = {str(n): ((1 << (32 - n)) - 1, bytes(12) + bytes([n])) for n in range(33)}
-_AFTER_IP6 = {str(n): ((1 << (128 - n)) - 1, bytes([n])) for n in range(129)}
+        raise Never(f"{field}: {text} is not an address, a slash and a length") from None
 
 
 def _version_of_prefix(field: str, text: str) -> int:

@@ -7,7 +7,16 @@ from typing import Any
 
 from actors.vpp_writer.call import Call, Never
 from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind, family, packed_prefix, version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.kind import (
+    ROUTE,
+    Details,
+    Kind,
+    family,
+    packed_prefix,
+    version_of_address,
+    version_of_prefix,
+    within,
+)
 from actors.vpp_writer.names import NONE, Names, table_needs
 from actors.vpp_writer.packing import Shared
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key

@@ -33,7 +33,8 @@ def rows(*intents: Intent) -> dict[str, Intent]:
 
 
 def keys(plan: Plan) -> list[str]:
-    return [key for group in plan.writes for key in group] + [key for key, _ in plan.leaves]
+    grouped = [key for group in plan.writes for key in group]
+    return [*grouped, *(key for key, _ in plan.leaves), *plan.routes.keys]
 
 
 def loaded() -> Ledger:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer import definitions
-from actors.vpp_writer.packing import HEAD, Shared, Stamp, compiled
+from actors.vpp_writer.packing import HEAD, Shared, Stamp, compiled, prefix_bytes
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.unions import Member
 
@@ -129,11 +129,22 @@ def test_a_missing_fixed_list_is_zeros() -> None:
     assert compiled(ROUTE)(route(n_paths=1, paths=[PATH])) == by_papi(ROUTE, whole)
 
 
-@pytest.mark.parametrize("prefix", ["0.0.0.0/0", "10.1.2.0/24", "255.255.255.255/32", "::/0", "fd00::1/128"])
+@settings(deadline=None)
+@example("0.0.0.0/0")
+@example("255.255.255.255/32")
+@example("::/0")
+@given(PLACES["vl_api_prefix_t"].map(str))
 def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> None:
-    pack = compiled(ROUTE)
-    shared = Shared("route", {"is_add": True, "route": {"table_id": 2, "n_paths": 1, "paths": [PATH]}})
-    assert Stamp(pack, shared).packed(prefix) == pack(route(n_paths=1, paths=[PATH], prefix=prefix))
+    paths = [{**PATH, "label_stack": NO_LABELS}]
+    shared = Shared("route", {"is_add": True, "route": {"table_id": 2, "n_paths": 1, "paths": paths}})
+    expected = by_papi(ROUTE, route(n_paths=1, paths=paths, prefix=prefix))
+    assert Stamp(compiled(ROUTE), shared).packed(prefix) == expected
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "", "/", "a/24"])
+def test_what_is_no_prefix_has_no_bytes(text: str) -> None:
+    with pytest.raises((ValueError, OSError)):
+        prefix_bytes(text)
 
 
 @pytest.mark.parametrize(

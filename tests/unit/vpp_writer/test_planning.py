@@ -119,7 +119,7 @@ class Model:
                     done += 1
             for group in plan.writes:
                 done += sum(self._write(key) for key in group)
-            done += sum(self._write(key) for key, _ in plan.leaves)
+            done += sum(self._write(key) for key in (*(key for key, _ in plan.leaves), *plan.routes.keys))
         return done
 
     def _delete(self, key: str) -> None:
@@ -286,6 +286,17 @@ def test_an_intent_that_can_never_be_is_rejected_by_field_and_the_others_live(in
     status = model.ledger.statuses[("guard", intent.key)]
     assert isinstance(status, Rejected)
     assert NeighbourLimits(6).key in model.held()
+
+
+@pytest.mark.parametrize(("intent", "field"), [one for one in UNFIT if one[0].key == "route/default/10.0.0.0/24"])
+def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: str) -> None:
+    model = Model()
+    model.want([Route("default", "10.0.0.0/24", (Path(),))])
+    model.want([intent])
+    assert model.held() == {}
+    status = model.ledger.statuses[("guard", intent.key)]
+    assert isinstance(status, Rejected)
+    assert status.reason.startswith(f"{field}: ")
 
 
 def test_a_failed_object_is_tried_again_later_and_later_until_it_changes() -> None:

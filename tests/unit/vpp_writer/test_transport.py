@@ -211,6 +211,75 @@ def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None
     run(story())
 
 
+@pytest.mark.parametrize("size", [1, 7, 29, 30, 31, 150, 10_000])
+def test_return_values_of_many_calls_are_those_of_their_replies_however_these_are_cut(
+    tmp_path: Path, size: int
+) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=60) as (vpp, api):
+            replies: list[bytes] = []
+
+            def hold(name: str, context: int) -> bytes:
+                replies.append(vpp.reply(name, context, -(len(replies) % 3)))
+                return b""
+
+            vpp.answer = hold
+            many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
+            await until(lambda: len(replies) == 60)
+            data = b"".join(replies)
+            for at in range(0, len(data), size):
+                api.data_received(data[at : at + size])
+            assert await many == [-(number % 3) for number in range(60)]
+
+    run(story())
+
+
+def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            replies: list[bytes] = []
+
+            def hold(name: str, context: int) -> bytes:
+                replies.append(vpp.reply(name, context, -len(replies)))
+                return b""
+
+            vpp.answer = hold
+            loop = asyncio.get_running_loop()
+            first: asyncio.Future[list[Any]] = loop.create_future()
+            second: asyncio.Future[list[Any]] = loop.create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, first.set_result, plain=True)
+            alone = asyncio.create_task(api.request(*MTU))
+            await asyncio.sleep(0)
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, second.set_result, plain=True)
+            await until(lambda: len(replies) == 21)
+            api.data_received(b"".join(replies))
+            assert [*await first, (await alone).retval, *await second] == [-number for number in range(21)]
+
+    run(story())
+
+
+def test_of_many_calls_those_that_vpp_passes_over_fail_and_the_others_do_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            contexts: list[int] = []
+
+            def forgetful(name: str, context: int) -> bytes:
+                contexts.append(context)
+                return b"" if len(contexts) == 6 else vpp.reply(name, context)
+
+            vpp.answer = forgetful
+            many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 20, many.set_result, plain=True)
+            answers = await many
+            assert isinstance(answers.pop(5), NoAnswer)
+            assert answers == [0] * 19
+            api.data_received(b"".join(vpp.reply(MTU[0], context) for context in contexts))  # at last, and all again
+            assert (await api.request(*MTU)).retval == 0
+
+    run(story())
+
+
 def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path) as (vpp, api):
