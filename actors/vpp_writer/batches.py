@@ -35,7 +35,7 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Sent(NamedTuple):
-    """A batch on its way, as columns; `all_done`: what is called if all went well and there is nothing to learn."""
+    """A batch on its way, as columns."""
 
     keys: Sequence[str]
     calls: Iterable[Call]
@@ -46,18 +46,10 @@ class Sent(NamedTuple):
 
 
 class Batches:
-    """The calls of one group. `done` is told of each object, or `all_done` of many that have nothing to learn."""
+    """The calls of one group. `done` is told of each object, unless all of a batch went well with nothing to learn."""
 
-    def __init__(
-        self,
-        api: VppApi,
-        counters: Counter[str],
-        note: Note | None,
-        done: Done,
-        all_done: Callable[[Sequence[str]], None],
-    ) -> None:
-        self._api, self._counters, self._note = api, counters, note
-        self._done, self._all_done = done, all_done
+    def __init__(self, api: VppApi, counters: Counter[str], note: Note | None, done: Done) -> None:
+        self._api, self._counters, self._note, self._done = api, counters, note, done
         self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
         self._sent: deque[Sent] = deque()
         self._fatal: BaseException | None = None
@@ -66,20 +58,23 @@ class Batches:
         """One more, to be sent with the next batch."""
         self._entries[call.message].append(Entry(key, call, learn))
 
-    async def send(self) -> None:
-        """Sends what was added; waits for earlier ones while too many are on their way. Raises as `end`."""
+    async def send(self, all_done: Callable[[Sequence[str]], None]) -> None:
+        """Sends what was added; waits for earlier ones while too many are on their way. Raises as `end`.
+
+        `all_done` is told of the objects if all went well and there is nothing to learn.
+        """
         entries, self._entries = self._entries, defaultdict(list)
         for message, some in entries.items():
             if self._fatal is None:
-                self._send(message, some)
+                self._send(message, some, all_done)
         await self._keep_pace()
 
     async def send_packed(
-        self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, done: Callable[[], None]
+        self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, all_done: Callable[[], None]
     ) -> None:
-        """Sends requests that are packed already, as `send` does; `call` stands for each, `done` is `all_done`."""
+        """The same for requests that are packed already; `call` stands for each."""
         if self._fatal is None:
-            self._post(call.message, bodies, keys, repeat(call), repeat(None), done, plain=True)
+            self._post(call.message, bodies, keys, repeat(call), repeat(None), all_done, plain=True)
         await self._keep_pace()
 
     async def _keep_pace(self) -> None:
@@ -96,7 +91,7 @@ class Batches:
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, message: str, entries: list[Entry]) -> None:
+    def _send(self, message: str, entries: list[Entry], all_done: Callable[[Sequence[str]], None]) -> None:
         packed, bodies, plain = list[Entry](), list[bytes](), True
         pack = self._api.packed
         for entry in entries:
@@ -109,7 +104,7 @@ class Batches:
                 packed.append(entry)
                 plain = plain and entry.learn is None
         keys, calls, learns = ([getattr(entry, name) for entry in packed] for name in ("key", "call", "learn"))
-        self._post(message, bodies, keys, calls, learns, partial(self._all_done, keys), plain=plain)
+        self._post(message, bodies, keys, calls, learns, partial(all_done, keys), plain=plain)
 
     def _post(
         self,

@@ -239,7 +239,7 @@ class Ledger:
         if self.claims.contested or self.suspects or self.failing:
             keys += backlog
         else:
-            keys += self._leaves(backlog, leaves, routes)
+            keys += self._leaves(backlog, leaves, routes, alone=not keys)
         plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
         return replace(plan, leaves=leaves, routes=routes)
 
@@ -253,15 +253,18 @@ class Ledger:
             del self._backlog[key]
         return [*urgent], some
 
-    def _leaves(self, keys: Iterable[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes) -> list[str]:
+    def _leaves(
+        self, keys: Iterable[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes, *, alone: bool
+    ) -> list[str]:
         """Of these keys the new objects and the routes that change; returns the others.
 
-        They need no plan: no other object hangs on them, and a route is changed as it is made.
+        They need no plan: no other object hangs on them, and a route is changed as it is made, unless what it needed
+        goes now (`alone`: nothing else is planned).
         """
         others, held, claims = list[str](), self.held, self.claims.counting
         for key in keys:
             claim, present = claims.get(key), held.get(key)
-            if claim is None or (present is not None and not self._is_changed_route(key, present, claim)):
+            if claim is None or (present is not None and not (alone and self._is_changed_route(key, present, claim))):
                 others.append(key)
                 continue
             intent = claim.intent

@@ -145,12 +145,8 @@ class Writer:
     def _in_place(self, old: Intent, new: Intent) -> bool:
         return type(old) is type(new) and kind_of(new).in_place(old, new, self._names)
 
-    def _batches(self, done: Done, all_done: Callable[[Sequence[str]], None]) -> Batches:
-        def noted(keys: Sequence[str]) -> None:
-            all_done(keys)
-            self._note_ended()
-
-        return Batches(self._api, self._peer.counters, self._noting, done, noted)
+    def _batches(self, done: Done) -> Batches:
+        return Batches(self._api, self._peer.counters, self._noting, done)
 
     def _jobs(self, done: Done) -> Jobs:
         def noted(key: str, result: Details | Exception) -> None:
@@ -187,7 +183,7 @@ class Writer:
 
         if any(KINDS[type(claim.intent)].found for _, claim in claimed):
             self._there = await readback.look(self._api, self._ledger.held)
-        jobs, batches = self._jobs(done), self._batches(done, all_done)
+        jobs, batches = self._jobs(done), self._batches(done)
         async with self._ending(batches, jobs):
             for some in _cut(claimed):
                 begun, work = self._prepared(some, batches)
@@ -195,7 +191,7 @@ class Writer:
                 generations |= self._begin(begun)
                 for key, steps in work:
                     jobs.start(key, steps)
-                await batches.send()
+                await batches.send(all_done)
 
     async def _write_routes(self, routes: ManyRoutes) -> None:
         """The same for routes, which are packed together."""
@@ -205,22 +201,19 @@ class Writer:
         def done(key: str, result: Details | Exception) -> None:
             self._written(key, objects[key], generations[key], result)
 
-        def all_done(some: ManyRoutes, begun: Mapping[str, Held]) -> None:
-            self._all_written(begun, generations, some.ways)
-            self._note_ended()
-
         ways = set(routes.ways)
         stamps = self._stamps.of(ways, self._names)
         if len(stamps) < len(ways):
             await self._write(self._claimed(routes.through(ways - stamps.keys()).keys))
             routes = routes.through(stamps)
-        batches = self._batches(done, lambda _: None)
+        batches = self._batches(done)
         async with self._ending(batches):
             for some in routes.cut(TOGETHER):
                 begun = dict(zip(some.keys, [Held(claim.owner, claim.intent) for claim in some.claims], strict=True))
                 objects |= begun
                 generations |= self._begin(begun)
-                await batches.send_packed(some.keys, some.packed(stamps), WRITE, partial(all_done, some, begun))
+                all_done = partial(self._all_written, begun, generations, some.ways)
+                await batches.send_packed(some.keys, some.packed(stamps), WRITE, all_done)
 
     def _prepared(
         self, claimed: Sequence[tuple[str, Claim]], batches: Batches
@@ -297,6 +290,7 @@ class Writer:
         if self._ledger.suspects:
             for key in self._ledger.suspects.keys() & objects.keys():
                 del self._ledger.suspects[key]
+        self._note_ended()
 
     def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
         if isinstance(failure, Waits):
@@ -324,8 +318,9 @@ class Writer:
         def all_done(keys: Sequence[str]) -> None:
             for key in keys:
                 self._deleted(key, going[key], NOTHING)
+            self._note_ended()
 
-        jobs, batches = self._jobs(done), self._batches(done, all_done)
+        jobs, batches = self._jobs(done), self._batches(done)
         async with self._ending(batches, jobs):
             for some in _cut(keys):
                 self._begin({key: going[key] for key in some})
@@ -344,7 +339,7 @@ class Writer:
                         batches.add(key, call, None)
                     else:
                         jobs.start(key, kind.unmake(held.intent, names, held.details))
-                await batches.send()
+                await batches.send(all_done)
 
     def _deleted(self, key: str, held: Held, result: Details | Exception) -> None:
         if isinstance(result, Exception):

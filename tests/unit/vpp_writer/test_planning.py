@@ -203,6 +203,15 @@ def test_a_new_binding_to_a_table_takes_addresses_and_routes_with_it() -> None:
     assert done > len(bound) + len(again)
 
 
+def test_a_route_that_leaves_an_interface_which_goes_is_written_once() -> None:
+    ways = [Loopback(name, f"02:00:00:00:00:0{n}", name) for n, name in enumerate("ab")]
+    route_a, route_b = (Route("default", "10.0.0.0/24", (Path(interface=name),)) for name in "ab")
+    model = Model()
+    assert model.want([*ways, route_a]) == 3
+    assert model.want([ways[1], route_b]) == 3, "the route goes, its interface goes, the new route comes"
+    assert model.held() == {one.key: one for one in (ways[1], route_b)}
+
+
 def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
     model = Model()
     model.want([LOOP], owner="routing")
