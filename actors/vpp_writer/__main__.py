@@ -139,7 +139,7 @@ class Process:
             self.log.warning("drift", lost=len(lost), first=min(lost))
             self.rounds.renew(self.ledger.dirty)
             more = True
-        if self.joining or (more and self._may_go_on()):
+        if self.joining or self.journal.compacting or (more and self._may_go_on()):
             await self._hear(0)
         elif patrol.passing:
             await self._hear(PATROL_TURN_S)

@@ -7,7 +7,8 @@ first call (`begin`), so that after a crash in the middle its outcome counts as 
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
@@ -145,6 +146,36 @@ def _records(data: bytes) -> Iterator[Record]:
         at += _HEADER.size + length
 
 
+class _Fresh:
+    """The file that is to replace the journal: what was held when it was begun, and after it what was noted since."""
+
+    def __init__(self, path: Path, life: Life, held: Mapping[str, Held], unsure: Iterable[str]) -> None:
+        self.path, self.records = path, len(held)
+        self._keys, self._held = deque(held), deque(held.values())
+        begun = [begin_of(key, held[key]) for key in unsure]  # it stays so until it has been written or deleted
+        self._since = [_frame(begun)]
+        self._file = path.open("wb", buffering=0)
+        self._file.write(_frame([life]))
+
+    def note(self, frame: bytes, records: int) -> None:
+        """This has been noted meanwhile."""
+        self._since.append(frame)
+        self.records += records
+
+    def go_on(self) -> bool:
+        """Writes some more; True: that was all."""
+        number = min(len(self._keys), FRAME_RECORDS)
+        self._file.write(_frame([done_of(self._keys.popleft(), self._held.popleft()) for _ in range(number)]))
+        if self._keys:
+            return False
+        self._file.write(b"".join(self._since))
+        self._file.close()
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class Journal:
     """The journal that is being written."""
 
@@ -152,35 +183,56 @@ class Journal:
         self.path = path
         self._file = None if not path.exists() else path.open("ab", buffering=0)
         self._records = 0
+        self._fresh: _Fresh | None = None
 
-    def start(self, life: Life, held: Mapping[str, Held]) -> None:
-        """Begins anew: this life of VPP, and what it holds. Replaces the file in one step."""
+    def start(self, life: Life, held: Mapping[str, Held], unsure: Iterable[str] = ()) -> None:
+        """Begins anew: this life of VPP, what it holds, and what of that is unsure. Replaces the file in one step."""
+        self.compact(life, held, unsure)
+        while self.compacting:
+            self.go_on()
+
+    def compact(self, life: Life, held: Mapping[str, Held], unsure: Iterable[str] = ()) -> None:
+        """The same a part at a time, one with each `go_on`; until the last of them the old file tells everything."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        done: list[Record] = [done_of(key, h) for key, h in held.items()]
-        cut = [done[first : first + FRAME_RECORDS] for first in range(0, len(done), FRAME_RECORDS)]
-        fresh.write_bytes(b"".join([_frame([life]), *map(_frame, cut)]))
-        fresh.replace(self.path)
-        self.close()
-        self._file = self.path.open("ab", buffering=0)
-        self._records = len(done)
+        if self._fresh is not None:
+            self._fresh.close()
+        self._fresh = _Fresh(self.path.with_suffix(".new"), life, held, unsure)
+
+    @property
+    def compacting(self) -> bool:
+        """Is the file being written anew?"""
+        return self._fresh is not None
+
+    def go_on(self) -> None:
+        """Writes some more of the new file."""
+        fresh = self._fresh
+        if fresh is not None and fresh.go_on():
+            fresh.path.replace(self.path)
+            self.close()
+            self._file = self.path.open("ab", buffering=0)
+            self._records = fresh.records
 
     def note(self, *records: Record) -> None:
         """Appends records, all of them or none."""
         if self._file is None:
             raise RuntimeError("the journal has not been started")
         if records:
-            self._file.write(_frame(records))
-            self._records += sum(len(r.keys) if isinstance(r, AllBegin | AllEnded) else 1 for r in records)
+            frame = _frame(records)
+            self._file.write(frame)
+            number = sum(len(r.keys) if isinstance(r, AllBegin | AllEnded) else 1 for r in records)
+            self._records += number
+            if self._fresh is not None:
+                self._fresh.note(frame, number)
 
     def wants_compaction(self, objects: int) -> bool:
         """Has the file grown far beyond what it tells?"""
-        return self._records > 1000 + COMPACT_AT * objects
+        return not self.compacting and self._records > 1000 + COMPACT_AT * objects
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for file in (self._file, self._fresh):
+            if file is not None:
+                file.close()
+        self._file = self._fresh = None
 
 
 def begin_of(key: str, held: Held) -> Begin:

@@ -63,9 +63,7 @@ class Writer:
             ledger.suspects = {key: _suspect(held, times.get(key)) for key, held in recalled.unknown.items()}
             ledger.start_over()
             self._there = await readback.look(self._api, ledger.held)
-        self._journal.start(Life(self.epoch, life.pid, life.started, ledger.suspects), ledger.held)
-        # What is unsure stays so for the next life, until it has been written or deleted.
-        self._journal.note(*(journal.begin_of(key, ledger.held[key]) for key in ledger.unsure))
+        self._journal.start(Life(self.epoch, life.pid, life.started, ledger.suspects), ledger.held, ledger.unsure)
         self._peer.counters["vpp_reads_total"] += 1
 
     async def _meet_again(self, before: Life, unknown: Mapping[str, Held]) -> None:
@@ -108,7 +106,9 @@ class Writer:
         ledger.forget_unwanted()
         if self._journal.wants_compaction(len(ledger.held)):
             life = await identify(self._api)
-            self._journal.start(Life(self.epoch, life.pid, life.started, ledger.suspects), ledger.held)
+            life = Life(self.epoch, life.pid, life.started, ledger.suspects)
+            self._journal.compact(life, ledger.held, ledger.unsure & ledger.held.keys())
+        self._journal.go_on()
         return worked
 
     async def look(self, patrol: Patrol) -> set[str]:

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors.vpp_writer.journal import Gone, Journal, Life, Recalled, Suspect, begin_of, done_of, read
+from actors.vpp_writer import journal
+from actors.vpp_writer.journal import FRAME_RECORDS, Gone, Journal, Life, Recalled, Suspect, begin_of, done_of, read
 from actors.vpp_writer.plan import Held
 from schemas.intents import Loopback, Route
 from schemas.intents import Path as RoutePath
@@ -79,3 +84,48 @@ def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> No
     for _ in range(600):
         book.note(done_of("a", LOOP), Gone("a"))
     assert book.wants_compaction(objects=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["done", "gone", "begin", "go on"]), st.integers(0, 40)), max_size=60))
+def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]) -> None:
+    with TemporaryDirectory() as directory, patch.object(journal, "FRAME_RECORDS", 7):
+        book = Journal(Path(directory, "journal"))
+        expected = Recalled(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
+        book.start(LIFE, expected.held, expected.unknown)
+        book.compact(LIFE, expected.held, expected.unknown)
+        for what, number in steps:
+            key = str(number)
+            if what == "done":
+                book.note(done_of(key, LOOP))
+                expected.held[key] = LOOP
+            elif what == "gone":
+                book.note(Gone(key))
+                expected.held.pop(key, None)
+            elif what == "begin":
+                book.note(begin_of(key, ROUTE))
+                expected.unknown[key] = ROUTE
+            else:
+                book.go_on()
+            if what in ("done", "gone"):
+                expected.unknown.pop(key, None)
+            assert read(book.path) == expected
+        while book.compacting:
+            book.go_on()
+        assert read(book.path) == expected
+        assert not book.path.with_suffix(".new").exists()
+        book.close()
+
+
+def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: Journal) -> None:
+    held = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
+    book.start(LIFE, held)
+    book.compact(LIFE, held)
+    book.go_on()
+    book.note(Gone("0"))
+    book.close()
+    recalled = read(book.path)
+    assert recalled.held.keys() == held.keys() - {"0"}
+    again = Journal(book.path)
+    again.start(LIFE, recalled.held)
+    again.close()
+    assert read(book.path).held.keys() == held.keys() - {"0"}
