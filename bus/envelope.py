@@ -30,7 +30,7 @@ class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
     v: int = VERSION
 
 
-class Row(Struct, omit_defaults=True, gc=False):
+class Row(Struct, frozen=True, omit_defaults=True, gc=False):
     """A key set to a value (a struct of the word, packed), or (None) gone. `cause` names what led to it."""
 
     key: str

@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Rows, in_parts, pack
+from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, in_parts, pack
 from bus.ledger import Ledger
-from bus.stream import Checkpoint, Held, told
+from bus.stream import Checkpoint
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
@@ -48,15 +48,15 @@ class Frame(NamedTuple):
 
 @dataclass
 class _Changed:
-    """The rows of a stream that have changed since a hearer was sent the last; None: gone.
+    """The rows of a stream that have changed since a hearer was sent the last.
 
     At first they are the checkpoint's own, which all that hear it share: a large one is not copied.
     """
 
-    rows: dict[str, Held | None]
+    rows: dict[str, Row]
     shared: bool = True
 
-    def follow(self, later: dict[str, Held | None]) -> None:
+    def follow(self, later: dict[str, Row]) -> None:
         """More has changed."""
         if self.shared:
             self.rows, self.shared = dict(self.rows), False
@@ -333,7 +333,7 @@ class Fanout:
 
     def _changes(self, name: StreamName, changed: _Changed | None, since: int) -> Iterator[Message]:
         """One checkpoint of these rows, or of all, as they are now, though it is made as it is sent."""
-        rows = self._ledger.streams[name].told() if changed is None else told(changed.rows.items())
+        rows = self._ledger.streams[name].told() if changed is None else changed.rows.values()
         session, seq = self._ledger.at(*name)
         for number, (some, last) in enumerate(in_parts(rows)):
             yield Rows(

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from bus.envelope import Head, Row, Rows, Snapshot
-from bus.stream import Gap, Held, Order, Stream
+from bus.stream import Gap, Order, Stream
 
 KEPT_PARTS_MAX = 1000
 FETCH_AGAIN_S = 1.0
@@ -46,13 +46,13 @@ class _Staged(Generic[C]):
     """What the parts of a checkpoint bring, worked out as they come: a large one costs little when it is whole."""
 
     def __init__(self, make: Make[C]) -> None:
-        self.rows: dict[str, Held] = {}
+        self.rows: dict[str, Row] = {}
         self.gone: set[str] = set()
         self.changes: dict[str, C] = {}
         self.parts = 0
         self._make = make
 
-    def take(self, part: Rows | Snapshot, before: dict[str, Held], *, whole: bool) -> Iterator[None]:
+    def take(self, part: Rows | Snapshot, before: dict[str, Row], *, whole: bool) -> Iterator[None]:
         """One more part, upon the rows as they were before the checkpoint; `whole`: it names all that there are."""
         self.parts += 1
         for first in range(0, len(part.rows), PIECE_ROWS):
@@ -60,13 +60,13 @@ class _Staged(Generic[C]):
                 yield
             self._take(part.rows[first : first + PIECE_ROWS], before, whole)
 
-    def _take(self, some: list[Row], before: dict[str, Held], whole: bool) -> None:
+    def _take(self, some: list[Row], before: dict[str, Row], whole: bool) -> None:
         rows, gone = self.rows, self.gone
         for row in some:
             key, value, cause = row.key, row.value, row.cause
             old = before.get(key)
             if value is not None:
-                rows[key] = Held(value, cause)
+                rows[key] = row
                 if old is None or old.value != value:
                     self.change(key, value, cause, old.value if old is not None else None)
             elif old is not None and not whole:
@@ -79,7 +79,7 @@ class _Staged(Generic[C]):
         if change is not None:
             self.changes[key] = change
 
-    def end_whole(self, before: dict[str, Held]) -> None:
+    def end_whole(self, before: dict[str, Row]) -> None:
         """All rows have been named: the others are gone."""
         for key in before.keys() - self.rows.keys():
             self.change(key, None, "", before[key].value)

@@ -5,10 +5,9 @@ costs this process one row a key, never a queue.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from bus.envelope import Credit, Row, Rows, parts
-from bus.stream import Held
 
 PARTS_IN_FLIGHT_MAX = 8
 
@@ -21,7 +20,7 @@ class Outbox:
 
     def __init__(self, sender: str, word: str) -> None:
         self.sender, self.word = sender, word
-        self.rows: dict[str, Held] = {}
+        self.rows: dict[str, Row] = {}
         self.published = False
         self._seq = 0
         self._dirty: dict[str, str] = {}  # key -> cause
@@ -43,21 +42,21 @@ class Outbox:
 
     def say(self, key: str, value: bytes | None, cause: str = "") -> None:
         """Changes one row of a published stream."""
-        self.say_all([(key, value, cause)])
+        self.say_all({key: value}, {key: cause})
 
-    def say_all(self, changes: Iterable[tuple[str, bytes | None, str]]) -> None:
-        """Changes rows of a published stream: (key, value, cause)."""
+    def say_all(self, changes: Mapping[str, bytes | None], causes: Mapping[str, str]) -> None:
+        """Changes rows of a published stream; None: gone. `causes`: of those keys that have any."""
         if not self.published:
             raise RuntimeError(f"{self.word}: said before published")
         rows, dirty = self.rows, self._dirty
-        for key, value, cause in changes:
-            held = rows.get(key)
+        for key, value in changes.items():
+            cause, held = causes.get(key, ""), rows.get(key)
             if value is None:
                 if held is None:
                     continue
                 del rows[key]
             elif held is None or held.value != value:
-                rows[key] = Held(value, cause)
+                rows[key] = Row(key, value, cause)
             else:
                 continue
             dirty[key] = cause
@@ -66,7 +65,7 @@ class Outbox:
         if value is None:
             self.rows.pop(key, None)
         else:
-            self.rows[key] = Held(value, cause)
+            self.rows[key] = Row(key, value, cause)
         self._dirty[key] = cause
 
     def start_over(self) -> None:
@@ -100,9 +99,9 @@ class Outbox:
     def _checkpoint(self, session: int, now: float) -> None:
         self._seq += 1
         if self._full:
-            rows = [Row(key, held.value, held.cause) for key, held in self.rows.items()]
+            rows = list(self.rows.values())
         else:
-            rows = [self._row(key, cause) for key, cause in self._dirty.items()]
+            rows = [self.rows.get(key) or Row(key, None, cause) for key, cause in self._dirty.items()]
         cut = parts(rows)
         for number, some in enumerate(cut):
             self._cut.append(
@@ -119,7 +118,3 @@ class Outbox:
                 )
             )
         self._dirty, self._full = {}, False
-
-    def _row(self, key: str, cause: str) -> Row:
-        held = self.rows.get(key)
-        return Row(key, held.value if held else None, cause)

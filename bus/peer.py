@@ -278,10 +278,11 @@ class Peer:
         self._outbox(word).say(key, None if value is None else codec.encode(value), cause)
         self._has_due.set()
 
-    def say_all(self, word: str, changes: Iterable[tuple[str, Struct | None, str]]) -> None:
-        """Changes rows of a stream that has been published: (key, value, cause)."""
+    def say_all(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
+        """Changes rows of a stream that has been published; None: gone. `causes`: of those keys that have any."""
         encode = codec.encode
-        self._outbox(word).say_all((key, None if v is None else encode(v), cause) for key, v, cause in changes)
+        rows = {key: None if value is None else encode(value) for key, value in changes.items()}
+        self._outbox(word).say_all(rows, causes)
         self._has_due.set()
 
     async def flushed(self, timeout_s: float) -> bool:

@@ -7,25 +7,16 @@ predecessor by one; a full checkpoint replaces everything, whichever session it 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from msgspec import Struct
-
 from bus.envelope import Row, Rows
-
-
-class Held(Struct, frozen=True, gc=False):
-    """A retained row: the value's bytes and what led to it."""
-
-    value: bytes
-    cause: str
 
 
 @dataclass
 class Stream:
-    """Rows as of checkpoint `seq` of `session` (0: nothing heard yet)."""
+    """Rows by key as of checkpoint `seq` of `session` (0: nothing heard yet); all of them have values."""
 
     session: int = 0
     seq: int = 0
-    rows: dict[str, Held] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
 
     def follows(self, message: Rows) -> bool:
         """May this part's checkpoint be applied to the rows as they are?"""
@@ -38,19 +29,14 @@ class Stream:
         return message.session == self.session and message.seq <= self.seq
 
     def told(self) -> Iterator[Row]:
-        """All rows as messages carry them, as they are now, though each is made when it is asked for."""
-        return told(zip(list(self.rows), list(self.rows.values()), strict=True))
-
-
-def told(rows: Iterable[tuple[str, Held | None]]) -> Iterator[Row]:
-    """Rows as messages carry them; None: gone."""
-    return (Row(key, held.value, held.cause) if held is not None else Row(key) for key, held in rows)
+        """All rows as they are now, whatever becomes of them."""
+        return iter(list(self.rows.values()))
 
 
 class Checkpoint(list[Rows]):
-    """All parts of one checkpoint, and the rows that they bring; None: gone. Not to be changed."""
+    """All parts of one checkpoint, and the rows that they bring by key. Not to be changed."""
 
-    def __init__(self, parts: Iterable[Rows], rows: dict[str, Held | None]) -> None:
+    def __init__(self, parts: Iterable[Rows], rows: dict[str, Row]) -> None:
         super().__init__(parts)
         self.rows = rows
 
@@ -79,7 +65,7 @@ class Assembly:
     def __init__(self) -> None:
         self._order = Order()
         self._parts: list[Rows] = []
-        self._rows: dict[str, Held | None] = {}
+        self._rows: dict[str, Row] = {}
         self._gone: set[str] = set()
 
     def add(self, message: Rows) -> Checkpoint | None:
@@ -90,10 +76,8 @@ class Assembly:
         self._parts.append(message)
         rows = self._rows
         for row in message.rows:
-            if row.value is not None:
-                rows[row.key] = Held(row.value, row.cause)
-            else:
-                rows[row.key] = None
+            rows[row.key] = row
+            if row.value is None:
                 self._gone.add(row.key)
         return Checkpoint(self._parts, rows) if complete else None
 
@@ -102,9 +86,9 @@ class Assembly:
         first, rows = checkpoint[0], stream.rows
         if first.full:
             rows = stream.rows = {}
-        rows.update(checkpoint.rows)  # type: ignore[arg-type]
+        rows.update(checkpoint.rows)
         for key in self._gone:
-            if rows[key] is None:
+            if rows[key].value is None:
                 del rows[key]
         stream.session, stream.seq = first.session, first.seq
 

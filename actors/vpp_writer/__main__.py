@@ -9,7 +9,6 @@ Connects whenever VPP's API socket answers; starts in any order with everything 
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,7 +28,6 @@ from bus.process import run_process
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT
-from schemas.statuses import Status
 from schemas.topics import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
@@ -238,22 +236,19 @@ class Process:
 
     def _speak(self) -> int:
         """Says the statuses that have changed; the first time all of them. Returns how many."""
-        changed, self.ledger.changed = self.ledger.changed, {}
+        said, causes = self.ledger.said, self.ledger.causes
+        changed = said.changed()
         if not self.spoken:
             self.spoken = True
             for owner in INTENT_OWNERS:
-                own = {key: status for (o, key), status in self.ledger.statuses.items() if o == owner}
-                self.peer.publish(status_word(owner), own)
-            return len(self.ledger.statuses)
-        causes = self.ledger.causes
-        by_owner: defaultdict[str, list[tuple[str, Status | None, str]]] = defaultdict(list)
-        for (owner, key), status in changed.items():
-            by_owner[owner].append((key, status, causes.get(key, "") if causes else ""))
-            if status is None:
-                causes.pop(key, None)
-        for owner, statuses in by_owner.items():
-            self.peer.say_all(status_word(owner), statuses)
-        return len(changed)
+                self.peer.publish(status_word(owner), said.statuses.get(owner, {}))
+            return len(said)
+        for owner, statuses in changed.items():
+            self.peer.say_all(status_word(owner), statuses, causes)
+            for key in causes.keys() & statuses.keys():
+                if statuses[key] is None:
+                    del causes[key]
+        return sum(map(len, changed.values()))
 
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()

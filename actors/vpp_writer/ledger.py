@@ -3,7 +3,7 @@
 `eligible` says what should be held now; the statuses are kept here and handed out as they change.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -19,11 +19,11 @@ from actors.vpp_writer.many_routes import ManyRoutes
 from actors.vpp_writer.names import NOTHING
 from actors.vpp_writer.plan import Dependants, Held, Plan, make_plan
 from actors.vpp_writer.retry import Retries
+from actors.vpp_writer.said import Said, by_owner
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Route
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
-STATES = (Pending, Applied, Failed, Rejected)
 LEAVES = ("route/", "translation/")  # how the keys of those begin that are many, and that no other object hangs on
 BULK_MAX = 500  # of these in one plan: what is more urgent comes between
 FEW = 50  # so many of these go along with what is urgent, whose statuses do not wait for more
@@ -44,11 +44,8 @@ class Ledger:
         self._backlog: dict[str, None] = {}  # of these the routes and translations
         self._urgent_before = False  # was the last plan for what is urgent alone?
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
-        self.statuses: dict[tuple[str, str], Status] = {}  # (owner, key)
+        self.said = Said()
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
-        self.changed: dict[tuple[str, str], Status | None] = {}  # what has changed, in the order of the first change
-        self._tally: Counter[type[Status]] = Counter()
-        self._owners: set[str] = set()  # who has statuses
         self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._dependants = Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
@@ -109,9 +106,10 @@ class Ledger:
         else:
             for key, one in objects.items():
                 self._put(key, one)
-        names = zip([one.owner for one in objects.values()], objects, strict=True)
-        said = map(Applied, map(generations.__getitem__, objects), repeat(epoch))
-        self._say_applied(dict(zip(names, said, strict=True)))
+        owners = [one.owner for one in objects.values()]
+        applied = map(Applied, map(generations.__getitem__, objects), repeat(epoch))
+        for owner, statuses in by_owner(owners, objects, applied).items():
+            self.said.say_applied(owner, statuses)
         if self.unsure:
             self.unsure -= objects.keys()
         if self.failing:
@@ -180,8 +178,8 @@ class Ledger:
             counting = self.claims.counting[key].intent
             if not (KINDS[type(counting)].shared and refused == counting):
                 self.say(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
-            elif (status := self.statuses.get((winner, key))) is not None:
-                self._say(owner, key, status)
+            elif (status := self.said.of(winner, key)) is not None:
+                self.said.say(owner, key, status)
 
     def _quarantined(self, key: str, claim: Claim) -> bool:
         suspect, generation = self.suspects[key], fingerprint(claim.intent)
@@ -214,7 +212,7 @@ class Ledger:
         claim, held = self.claims.counting.get(key), self.held.get(key)
         if claim is None:
             return held.intent if held is not None else None
-        status = self.statuses.get((claim.owner, key))
+        status = self.said.of(claim.owner, key)
         if isinstance(status, Rejected) and status.generation == fingerprint(claim.intent):
             return None
         return claim.intent
@@ -323,38 +321,12 @@ class Ledger:
 
     def say(self, owner: str, key: str, status: Status | None) -> None:
         """A status as it is now; None: the object is neither wanted nor held. Those who share it hear it too."""
-        self._say(owner, key, status)
+        self.said.say(owner, key, status)
         claim = self.claims.counting.get(key) if self.claims.contested else None
         if claim is not None and claim.owner == owner and KINDS[type(claim.intent)].shared:
             for other, intent, _ in self.claims.refused(key):
                 if intent == claim.intent:
-                    self._say(other, key, status)
-
-    def _say(self, owner: str, key: str, status: Status | None) -> None:
-        name = (owner, key)
-        before = self.statuses.get(name)
-        if before == status:
-            return
-        if before is not None:
-            self._tally[type(before)] -= 1
-        if status is None:
-            self.statuses.pop(name, None)
-        else:
-            self.statuses[name] = status
-            self._tally[type(status)] += 1
-            self._owners.add(owner)
-        self.changed[name] = status
-
-    def _say_applied(self, statuses: Mapping[tuple[str, str], Applied]) -> None:
-        """Many at once."""
-        if not self.statuses.keys().isdisjoint(statuses):
-            for (owner, key), status in statuses.items():
-                self._say(owner, key, status)
-            return
-        self.statuses.update(statuses)
-        self.changed.update(statuses)
-        self._tally[Applied] += len(statuses)
-        self._owners.update({owner for owner, _ in statuses})
+                    self.said.say(other, key, status)
 
     def say_all(self, epoch: int) -> None:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
@@ -368,14 +340,14 @@ class Ledger:
         for key in keys if keys is not None else list(self.claims.counting):
             claim = self.claims.get(key)
             self._review.add(key)
-            if claim is not None and not isinstance(self.statuses.get((claim.owner, key)), Rejected):
+            if claim is not None and not isinstance(self.said.of(claim.owner, key), Rejected):
                 self.say(claim.owner, key, Pending(fingerprint(claim.intent), (reason,)))
 
     def forget_unwanted(self) -> None:
         """Statuses of objects that are neither claimed by that owner nor held go."""
         review, self._review = self._review, set()
-        for owner, key in ((owner, key) for key in review for owner in self._owners):
-            if (owner, key) not in self.statuses:
+        for owner, key in [(owner, key) for key in review for owner in self.said.owners]:
+            if self.said.of(owner, key) is None:
                 continue
             claim = self.claims.get(key)
             claimed = claim is not None and claim.owner == owner
@@ -391,8 +363,7 @@ class Ledger:
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
-        states = {f"intents_{kind.__name__.lower()}": self._tally[kind] for kind in STATES}
-        return {**states, "objects_held": len(self.held)}
+        return {**self.said.count(), "objects_held": len(self.held)}
 
 
 def applied(generation: int, epoch: int, details: Mapping[str, int | str]) -> Applied:

@@ -137,7 +137,7 @@ class Life:
         return self
 
     def status(self, intent: Intent, owner: str = "guard") -> Status | None:
-        return self.ledger.statuses.get((owner, intent.key))
+        return self.ledger.said.of(owner, intent.key)
 
     def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
         """Those of the intents that VPP does not hold as said, with their statuses."""

@@ -56,10 +56,11 @@ class Local:
         self.ledger.touch(self.ledger.claims.replace(owner, rows))
         while self.ledger.has_work(time.time()):
             await self.writer.step()
-            self.ledger.changed.clear()
+            self.ledger.said.changed()
         took = time.monotonic() - began
-        if wrong := [key for key in rows if not isinstance(self.ledger.statuses.get((owner, key)), Applied)]:
-            raise BenchFailed(f"{len(wrong)} not applied: {wrong[0]}: {self.ledger.statuses.get((owner, wrong[0]))}")
+        said = self.ledger.said.of
+        if wrong := [key for key in rows if not isinstance(said(owner, key), Applied)]:
+            raise BenchFailed(f"{len(wrong)} not applied: {wrong[0]}: {said(owner, wrong[0])}")
         return took
 
     async def change(self, intent: Intent, owner: str = "routing") -> float:

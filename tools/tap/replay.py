@@ -63,7 +63,7 @@ class Replay:
             if (each.word, each.process) in self._streams and each.word != NOTE:
                 held = self.observer.mirrors[each.word, each.process].stream.rows.get(each.key)
                 try:
-                    value = codec.decode(each.word, each.key, held.value) if held else None
+                    value = codec.decode(each.word, each.key, held.value) if held and held.value is not None else None
                 except Malformed as error:
                     self.malformed.append(str(error))
                     continue

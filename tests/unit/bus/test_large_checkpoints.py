@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from bus import fanout, stream
+from bus import fanout
 from bus.broker import Broker
 from bus.envelope import FRAME_BYTES, PART_ROWS_MAX, Heard, Hello, Listen, Row, Rows, Snapshot, in_parts, pack, unpack
 from bus.fanout import WINDOW_BYTES
 from bus.mirror import PIECE_ROWS, Mirror, Pieces, RowChange
-from bus.stream import Stream, told
+from bus.stream import Stream
 
 PARTS = 40
 WORD, OWNER, HEARER = "node", "kube-watch", "routing"
@@ -135,7 +135,7 @@ class Bus:
 def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
     monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
-    bus, packed, made = Bus(), list[Any](), list[str]()
+    bus, packed = Bus(), list[Any]()
     bus.take(OWNER, Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     bus.drain()
 
@@ -143,18 +143,12 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
         packed.append(message)
         return pack(message)
 
-    def counting_row(*args: Any) -> Row:
-        made.append(args[0])
-        return Row(*args)
-
     parts = checkpoint(2, large(size=1000), full=full)
     for part in parts[:-1]:
         assert not [m for m in bus.take(OWNER, part) if isinstance(m, Rows)]
     monkeypatch.setattr(fanout, "pack", counting_pack)
-    monkeypatch.setattr(stream, "Row", counting_row)
     heard = bus.take(OWNER, parts[-1])
     window = WINDOW_BYTES // 1000
-    assert len(made) <= window
     assert sum(len(message.rows) for message in packed if isinstance(message, Rows)) <= 2 * window
     mirror = Mirror(RowChange)
     mirror.feed(Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
@@ -167,13 +161,9 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
 def test_what_is_told_of_a_stream_is_how_it_was_then() -> None:
     one = Stream(1, 1)
-    one.rows = {key: stream.Held(key.encode(), "") for key in "abc"}
+    one.rows = {key: Row(key, key.encode()) for key in "abc"}
     rows = one.told()
     first = next(rows)
     del one.rows["b"]
-    one.rows["d"] = stream.Held(b"d", "")
+    one.rows["d"] = Row("d", b"d")
     assert [first.key, *(row.key for row in rows)] == ["a", "b", "c"]
-
-
-def test_a_row_that_is_gone_is_told_without_a_value() -> None:
-    assert list(told([("a", None)])) == [Row("a")]

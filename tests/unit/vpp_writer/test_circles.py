@@ -64,7 +64,7 @@ def knots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def status(model: Model, knot: Knot) -> Status | None:
-    found = model.ledger.statuses.get(("guard", knot.key))
+    found = model.ledger.said.of("guard", knot.key)
     assert found is None or found.generation == fingerprint(knot)
     return found
 

@@ -336,7 +336,7 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
             route = Route("default", "10.0.0.0/8", (RoutePath(),))
             ledger.touch(ledger.claims.replace("guard", {one.key: one for one in (service, members, route)}))
             await writer.turn()
-            statuses = {key: status for (_, key), status in ledger.statuses.items()}
+            (statuses,) = ledger.said.statuses.values()
             assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
             assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
             assert isinstance(statuses[route.key], Applied)
