@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -19,7 +18,6 @@ from vppd_guard.linux import clock
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
 
 T = TypeVar("T")
-FAST_S = 1.0
 BACK = """
 import sys
 from msgspec import json
@@ -77,14 +75,12 @@ def pair() -> Iterator[Pair]:
             subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
 
 
-def test_a_thousand_routes_are_back_well_below_a_second(pair: Pair) -> None:
+def test_a_thousand_routes_are_back(pair: Pair) -> None:
     pair.ip("addr add 192.0.2.7/24 dev e0")
     routes = tuple(LinuxRoute(f"10.{n >> 8}.{n & 255}.0/24", gateway="192.0.2.1") for n in range(1000))
     captured = replace(pair.capture(), routes=routes)
     pair.there_and_back()
-    started = time.monotonic()
     pair.restore(captured)
-    assert time.monotonic() - started < FAST_S
     assert len(pair.ip("route show via 192.0.2.1")) == len(routes)
 
 

