@@ -25,7 +25,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.counting: dict[str, Claim] = {}  # the claims that count, by key
-        self._others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
+        self.others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
     def put(self, owner: str, key: str, intent: Intent | None) -> None:
         """An owner says or withdraws an intent."""
@@ -34,18 +34,18 @@ class Claims:
             if counts is None or counts.owner == owner:
                 self.counting[key] = Claim(owner, intent)
             else:
-                self._others.setdefault(key, {})[owner] = intent
+                self.others.setdefault(key, {})[owner] = intent
             return
         if counts is not None and counts.owner == owner:
             del self.counting[key]
-            if others := self._others.get(key):
+            if others := self.others.get(key):
                 heir = min(others)
                 self.counting[key] = Claim(heir, others[heir])
                 owner = heir
-        if (others := self._others.get(key)) is not None:
+        if (others := self.others.get(key)) is not None:
             others.pop(owner, None)
             if not others:
-                del self._others[key]
+                del self.others[key]
 
     def replace(self, owner: str, rows: Mapping[str, Intent]) -> list[str]:
         """An owner says everything anew. Returns the keys that may have changed."""
@@ -57,7 +57,7 @@ class Claims:
         `rows` is looked at as it is then: it may change between two slices, if what changed is `put` as well.
         """
         gone = [key for key, claim in self.counting.items() if claim.owner == owner and key not in rows]
-        gone += [key for key, others in self._others.items() if owner in others and key not in rows]
+        gone += [key for key, others in self.others.items() if owner in others and key not in rows]
         keys = [*gone, *rows]
         for first in range(0, len(keys), SLICE):
             some = keys[first : first + SLICE]
@@ -71,7 +71,7 @@ class Claims:
 
     def refused(self, key: str) -> Sequence[tuple[str, Intent, str]]:
         """(owner, intent, winner) of the claims that do not count."""
-        others = self._others.get(key)
+        others = self.others.get(key)
         if others is None:
             return ()
         winner = self.counting[key].owner
@@ -80,4 +80,4 @@ class Claims:
     @property
     def contested(self) -> bool:
         """Is any key claimed twice?"""
-        return bool(self._others)
+        return bool(self.others)

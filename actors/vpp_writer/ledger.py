@@ -1,6 +1,6 @@
 """What the writer knows of every object: claims, what VPP holds, what waits, what failed. Pure; no I/O, no clock.
 
-`eligible` says what should be held now; the statuses are kept here and handed out as they change.
+`wanted` says what should be held now.
 """
 
 from collections import defaultdict
@@ -234,10 +234,7 @@ class Ledger:
                 if key not in self.held and key not in self.claims.counting:
                     self.retries.forget(key)
         leaves, routes = list[tuple[str, Claim]](), ManyRoutes()
-        if self.claims.contested or self.suspects or self.failing:
-            keys += backlog
-        else:
-            keys += self._leaves(backlog, leaves, routes, alone=not keys)
+        keys += self._leaves(backlog, leaves, routes, alone=not keys)
         plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
         return replace(plan, leaves=leaves, routes=routes)
 
@@ -252,17 +249,21 @@ class Ledger:
         return [*urgent], some
 
     def _leaves(
-        self, keys: Iterable[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes, *, alone: bool
+        self, keys: Collection[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes, *, alone: bool
     ) -> list[str]:
         """Of these keys the new objects and the routes that change; returns the others.
 
         They need no plan: no other object hangs on them, and a route is changed as it is made, unless what it needed
         goes now (`alone`: nothing else is planned).
         """
-        others, held, claims = list[str](), self.held, self.claims.counting
+        others, held, claims, special = list[str](), self.held, self.claims.counting, self._special(keys)
         for key in keys:
             claim, present = claims.get(key), held.get(key)
-            if claim is None or (present is not None and not (alone and self._is_changed_route(key, present, claim))):
+            if (
+                claim is None
+                or key in special
+                or (present is not None and not (alone and self._is_changed_route(key, present, claim)))
+            ):
                 others.append(key)
                 continue
             intent = claim.intent
@@ -275,6 +276,11 @@ class Ledger:
             except Never:
                 others.append(key)  # and is rejected there
         return others
+
+    def _special(self, keys: Collection[str]) -> Collection[str]:
+        """Of these the keys that several owners claim, that VPP may have died of, or that have failed."""
+        some = [which for which in (self.claims.others, self.suspects, self.retries.keys) if which]
+        return {key for key in keys if any(key in which for which in some)} if some else ()
 
     def _is_changed_route(self, key: str, present: Held, claim: Claim) -> bool:
         return (
@@ -359,7 +365,7 @@ class Ledger:
     @property
     def failing(self) -> int:
         """How many objects are to be tried again."""
-        return len(self.retries)
+        return len(self.retries.keys)
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""

@@ -1,5 +1,6 @@
 """When a failed object is tried again. Pure; time is an argument, seconds since 1970."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 FIRST_S = 0.25
@@ -28,8 +29,10 @@ class Retries:
         self._attempts[key] = Attempt(generation, failures, due)
         return due
 
-    def __len__(self) -> int:
-        return len(self._attempts)
+    @property
+    def keys(self) -> Collection[str]:
+        """What has failed and is neither well since nor forgotten."""
+        return self._attempts.keys()
 
     def blocked(self, key: str, generation: int, now: float) -> bool:
         """Is this value of the object waiting for its time?"""

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from actors.vpp_writer.__main__ import Process
 from actors.vpp_writer.claims import SLICE, Claims
+from actors.vpp_writer.journal import Suspect
 from actors.vpp_writer.ledger import BULK_MAX, FEW, Ledger
 from actors.vpp_writer.plan import Held, Plan
 from bus.peer import Change, Synced
-from schemas.intents import Intent, Loopback, Route
+from schemas.codec import fingerprint
+from schemas.intents import Intent, Loopback, Route, Table
 from schemas.intents import Path as RoutePath
 from schemas.topics import INTENT
 
@@ -81,6 +83,22 @@ def test_a_pod_with_its_few_routes_is_one_plan() -> None:
     for intent in wanted:
         want(ledger, "cni", intent)
     assert set(planned(ledger)) == {intent.key for intent in wanted}
+
+
+def test_objects_that_are_shared_or_in_trouble_do_not_slow_the_routes_down() -> None:
+    ledger, table = loaded(), Table("pods", 4)
+    want(ledger, "guard", table)
+    want(ledger, "cni", table)
+    contested, failed, deadly, *_ = map(route, range(MANY))
+    want(ledger, "services", contested)
+    ledger.retries.failed(failed.key, fingerprint(failed), 0.0)
+    ledger.suspects[deadly.key] = Suspect(fingerprint(deadly), 1)
+    planned(ledger)
+    plan = ledger.plan(100.0, lambda old, new: True)
+    special = {contested.key, failed.key, deadly.key}
+    assert {key for group in plan.writes for key in group} == special
+    assert len(plan.routes.keys) == BULK_MAX - len(special)
+    assert special.isdisjoint(plan.routes.keys)
 
 
 def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_comes_first() -> None:
