@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from vppd_guard.steps import Step
+from vppd_guard.tail import COLOUR
 from vppd_guard.undo import KernelSet
 
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
@@ -21,7 +22,6 @@ TAIL_BYTES = 1 << 20
 # then "#0  0x00007f... function + 0x12" a frame. Asserts and panics of vppinfra name themselves.
 DEATH = re.compile(r"received signal SIG|ASSERT|[Pp]anic|os_panic|out of memory|terminate called|Aborted")
 FRAME = re.compile(r"(?:^|\s)#\d+\s+0x[0-9a-fA-F]+|^\s+from /")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
 
 

@@ -8,13 +8,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from bus.peer import AskFailed, Peer
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.requests import Ping
 from vppd_guard import captured as shape
+from vppd_guard import conf_tree
 from vppd_guard.captured import CannotCapture, Captured
+from vppd_guard.drivers import links
 from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.findings import FAILED, OK, WARNING, Finding, judged
@@ -24,12 +27,7 @@ STATE_BYTES_MIN = 1 << 20
 CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21}
 RAISES_LIMITS = {"SYS_RESOURCE": 24}
 LOCKS_LITTLE = ("af_packet", "af_xdp", "none")  # drivers whose devices do not reach into VPP's memory by themselves
-CANNOT_MOVE = {
-    "bond": "a bond cannot be moved to another network namespace: give VPP its members' switch port, or a VLAN of it",
-    "bridge": "a bridge cannot be moved to another network namespace: give VPP one of its ports' devices",
-    "tun": "is a tap: another VPP holds it",
-    "team": "a team device cannot be moved to another network namespace",
-}
+HUGE = {"2M": 2 << 20, "1G": 1 << 30}  # bytes, as startup.conf writes them
 MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216
 DATA_SIZE_DEFAULT, XDP_OVERHEAD = 2048, 270  # bytes; measured: docs/vppsim.md
 # What the guard's own intents need of VPP, apart from its drivers; a test compares it with the writer's kinds.
@@ -116,28 +114,24 @@ def state_problem(directory: Path) -> str:
 
 
 def hugepages(conf: str, machine: Machine) -> Finding:
-    """Those that startup.conf asks for by their size."""
-    asked = re.findall(r"\b(?:page-size|default-hugepage-size)\s+(2M|1G)\b", _code(conf), re.I)
-    wanted = {text.upper() for text in asked}
-    size = {"2M": 2 << 20, "1G": 1 << 30}
+    """Those that startup.conf asks for by their size. Raises BadTemplate."""
+    words = [word.text for word in conf_tree.parse(conf, "startup.conf").words()]
+    asked = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
     there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
-    lacking = sorted(text for text in wanted if not there.get(size[text]))
-    words = ", ".join(f"{free} free of {each >> 10} kB" for each, free in sorted(there.items())) or "none"
+    lacking = sorted(size for size in asked & HUGE.keys() if not there.get(HUGE[size]))
+    free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(there.items())) or "none"
     return judged(
-        "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", words
+        "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", free
     )
-
-
-def _code(conf: str) -> str:
-    """startup.conf without its comments."""
-    return "\n".join(line.partition("#")[0] for line in conf.splitlines())
 
 
 def link(captured: Captured, spec: UplinkSpec) -> Finding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
-    if captured.kind in CANNOT_MOVE:
-        return Finding(check, FAILED, CANNOT_MOVE[captured.kind])
+    if captured.kind == "tun":
+        return Finding(check, FAILED, "is a tap: another VPP holds it")
+    if stays := links.immovable(captured.kind):
+        return Finding(check, FAILED, stays)
     if captured.master:
         return Finding(check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on")
     try:
@@ -161,9 +155,13 @@ def driver(captured: Captured, chosen: Driver | None, passed_over: Mapping[str, 
 
 
 def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
-    """Are VPP's buffers large enough for AF_XDP's frames, (uplink, MTU) each? Larger ones would be lost silently."""
-    found = re.search(r"\bdefault\s+data-size\s+(\d+)", _code(conf))
-    size = int(found[1]) if found else DATA_SIZE_DEFAULT
+    """Are VPP's buffers large enough for AF_XDP's frames, (uplink, MTU) each? Larger ones would be lost silently.
+
+    Raises BadTemplate.
+    """
+    tree = conf_tree.parse(conf, "startup.conf")
+    sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
+    size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else DATA_SIZE_DEFAULT
     small = [f"{name}: MTU {mtu} needs {mtu + XDP_OVERHEAD}" for name, mtu in uplinks if mtu + XDP_OVERHEAD > size]
     return judged(
         "buffers", f"startup.conf: buffers: default data-size {size}: {', '.join(small)}" if small else "", ""

@@ -10,19 +10,28 @@ from vppd_guard.drivers.channels import channels, set_channels
 from vppd_guard.steps import Step
 from vppd_guard.undo import LinkMoved
 
-# Kinds that cannot leave their namespace (Linux: dev->netns_immutable).
-IMMOVABLE = ("bond", "bridge", "team", "batadv", "vrf")
+# Kinds that cannot leave their namespace (Linux: dev->netns_immutable), and what to do instead.
+IMMOVABLE = {
+    "bond": "give VPP its members' switch port, or a VLAN of it",
+    "bridge": "give VPP one of its ports' devices",
+    "team": "give VPP its members' switch port",
+    "batadv": "give VPP the device under it",
+    "vrf": "give VPP a device that is in no VRF",
+}
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 
 
 def unfit_to_move(link: Captured) -> list[str]:
     """Why the link cannot go to VPP's namespace."""
-    wrong = []
-    if link.kind in IMMOVABLE:
-        wrong.append(f"a {link.kind} cannot leave its network namespace")
+    wrong = [why] if (why := immovable(link.kind)) else []
     if link.master:
         wrong.append(f"it is a port of {link.master}")
     return wrong
+
+
+def immovable(kind: str) -> str:
+    """Why a link of this kind stays in its namespace, and what to do instead; "": it does not."""
+    return f"a {kind} cannot be moved to another network namespace: {IMMOVABLE[kind]}" if kind in IMMOVABLE else ""
 
 
 def promiscuous_step(link: Captured) -> Step:
