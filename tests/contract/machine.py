@@ -30,6 +30,7 @@ plugins {{
   plugin af_packet_plugin.so {{ enable }}
   plugin af_xdp_plugin.so {{ enable }}
   plugin vmxnet3_plugin.so {{ enable }}
+  plugin rdma_plugin.so {{ enable }}
   plugin tap_plugin.so {{ enable }}
   plugin ping_plugin.so {{ enable }}
   plugin cnat_plugin.so {{ enable }}

@@ -144,7 +144,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
             (attached,) = yield [_attach(intent)]
             try:
                 (reply,) = yield [_create_port(intent, int(attached.dev_index))]
-                details = made(reply)
+                details = made("dev_create_port_if", reply)
             except (Later, NoAnswer):
                 yield [_detach(intent)]
                 raise

@@ -32,14 +32,14 @@ def power_of_two(field: str, value: int) -> None:
         raise Never(f"{field}: {value} is not a power of two")
 
 
-def made(reply: Any) -> dict[str, int | str]:
-    """The details of a new interface. Raises Later if the reply names none.
+def made(message: str, reply: Any) -> dict[str, int | str]:
+    """The details of a new interface. Raises Later if the reply to that message names none.
 
     VPP's RDMA driver says success and leaves the index zero where the machine has no RDMA device at all.
     """
     number = int(reply.sw_if_index)
     if number in (LOCAL0, NONE):
-        raise Later("VPP says success and names no interface")
+        raise Later(f"{message}: VPP says success and names no interface; its log says why (show logging)")
     return {"sw_if_index": number}
 
 
@@ -59,7 +59,7 @@ class UplinkKind(Kind[U]):
         mac("mac", intent.mac)
 
     def learn(self, intent: U, replies: Sequence[Any]) -> dict[str, int | str]:
-        return made(replies[0])
+        return made(self.messages[0], replies[0])
 
     def follow(self, intent: U, details: Details) -> list[Call]:
         number = int(details["sw_if_index"])
