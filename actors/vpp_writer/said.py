@@ -1,7 +1,7 @@
 """What is said of every intent: the statuses by owner, and which of them have changed since they were told. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
@@ -67,10 +67,9 @@ class Said:
 
 
 def by_owner(
-    owners: Iterable[str], keys: Collection[str], statuses: Iterable[Applied]
+    owners: Sequence[str], keys: Collection[str], statuses: Iterable[Applied]
 ) -> dict[str, dict[str, Applied]]:
     """Statuses of objects, as columns, by owner and key."""
-    owners = list(owners)
     if len({*owners}) == 1:
         return {owners[0]: dict(zip(keys, statuses, strict=True))}
     found: dict[str, dict[str, Applied]] = {}

@@ -39,7 +39,7 @@ class Place:
     """A runtime directory and the processes started in it."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory, self.netns = directory, f"vppd-every-{os.getpid()}"
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **os.environ,
@@ -48,6 +48,7 @@ class Place:
             "VPPD_STATE": str(directory / "state"),
             "VPPD_CNI_SOCKET": str(directory / "cni.sock"),
             "VPPD_VPP_BIN": sys.executable,
+            "VPPD_VPP_NETNS": self.netns,
             "KUBECONFIG": str(directory / "kubeconfig"),
             "CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"nowhere0"}]}',
         }
@@ -71,6 +72,7 @@ def place() -> Iterator[Place]:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        subprocess.run(["ip", "netns", "delete", made.netns], check=False, stderr=subprocess.DEVNULL)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
