@@ -32,6 +32,8 @@ def live_again(world: World) -> None:
         world.processes.pop("guard").wait()
         world.start_guard()
     world.running()
+    # A guard that has not noticed yet that its VPP is dead says that it is running, too.
+    until(lambda: world.answers(HOST4) and world.answers(HOST6), "the host answers through VPP")
 
 
 def points_of(world: World) -> list[str]:
