@@ -54,9 +54,10 @@ class Stamp:
         """Finds where the prefix lies by packing two that differ in every byte."""
         none, full = (packer(fields.with_prefix(text)) for text in (_NONE, _FULL))
         at = next(number for number, (a, b) in enumerate(zip(none, full, strict=True)) if a != b)
-        if none[at : at + _PREFIX.size] != _PREFIX.pack(*prefix_of(_NONE)) or none[:at] != full[:at]:
+        zeros = prefix_bytes(_NONE)
+        if none[at : at + len(zeros)] != zeros or none[:at] != full[:at]:
             raise ValueError("no prefix to be found")
-        self.before, self.after = none[:at], none[at + _PREFIX.size :]
+        self.before, self.after = none[:at], none[at + len(zeros) :]
 
     def packed(self, text: str) -> bytes:
         """The whole request, without its head. Raises ValueError, OSError."""
@@ -78,7 +79,6 @@ class Shared(dict[str, Any]):
         return {**self, self.within: {**self[self.within], "prefix": text}}
 
 
-_PREFIX = struct.Struct(">B16sB")
 _NONE, _FULL = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 

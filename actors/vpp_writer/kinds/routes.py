@@ -69,8 +69,7 @@ class Way:
     __slots__ = ("after", "needs", "paths", "table", "tied", "version")
 
     def __init__(self, table: str, paths: tuple[Path, ...], version: int) -> None:
-        if not 1 <= len(paths) <= PATHS_MAX:
-            within("paths", len(paths), 1, PATHS_MAX)
+        within("paths", len(paths), 1, PATHS_MAX)
         for one in paths:
             _check_path(one, version)
         self.table, self.paths, self.version = table, paths, version

@@ -49,6 +49,17 @@ class Vpp:
         body = WORDS.encode(f"{name}_reply", {"context": context, "retval": retval})
         return FRAME.pack(0, len(body), 0) + body
 
+    def kept(self, retval: Callable[[int], int] = lambda _: 0) -> list[bytes]:
+        """Replies are kept back here from now on; `retval`: that of each, by its number."""
+        replies: list[bytes] = []
+
+        def keep(name: str, context: int) -> bytes:
+            replies.append(self.reply(name, context, retval(len(replies))))
+            return b""
+
+        self.answer = keep
+        return replies
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
         try:
@@ -173,13 +184,7 @@ def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None
 def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=8) as (vpp, api):
-            held: list[bytes] = []
-
-            def hold(name: str, context: int) -> bytes:
-                held.append(vpp.reply(name, context))
-                return b""
-
-            vpp.answer = hold
+            held = vpp.kept()
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
             await until(lambda: len(held) == 8)
             await asyncio.sleep(0.05)
@@ -194,13 +199,7 @@ def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
 def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=100) as (vpp, api):
-            replies: list[bytes] = []
-
-            def piecewise(name: str, context: int) -> bytes:
-                replies.append(vpp.reply(name, context, -len(replies)))
-                return b""
-
-            vpp.answer = piecewise
+            replies = vpp.kept(lambda number: -number)
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(5)]
             await until(lambda: len(replies) == 5)
             for byte in b"".join(replies):
@@ -217,13 +216,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
 ) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=60) as (vpp, api):
-            replies: list[bytes] = []
-
-            def hold(name: str, context: int) -> bytes:
-                replies.append(vpp.reply(name, context, -(len(replies) % 3)))
-                return b""
-
-            vpp.answer = hold
+            replies = vpp.kept(lambda number: -(number % 3))
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
             api.post_many(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
             await until(lambda: len(replies) == 60)
@@ -238,13 +231,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
 def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=100) as (vpp, api):
-            replies: list[bytes] = []
-
-            def hold(name: str, context: int) -> bytes:
-                replies.append(vpp.reply(name, context, -len(replies)))
-                return b""
-
-            vpp.answer = hold
+            replies = vpp.kept(lambda number: -number)
             loop = asyncio.get_running_loop()
             first: asyncio.Future[list[Any]] = loop.create_future()
             second: asyncio.Future[list[Any]] = loop.create_future()
