@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer import definitions
-from actors.vpp_writer.vpp_api import VppApi
+from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.vpp import definitions
+from actors.vpp_writer.vpp.client import VppApi
 from tests.contract.living import Life
 from tests.contract.machine import Namespace, Vpp
 
@@ -56,7 +57,7 @@ def _missing(session: pytest.Session) -> set[str] | None:
     ran = {item.path for item in session.items if here in item.path.parents}
     if {*here.glob("test_*.py")} - ran or session.testsfailed or session.shouldstop:
         return None
-    return definitions.requests() - _made - _lacking
+    return {*definitions.VITAL, *requests()} - _made - _lacking
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

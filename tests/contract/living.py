@@ -8,12 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from actors.vpp_writer import journal
-from actors.vpp_writer.journal import Journal, Recalled
-from actors.vpp_writer.ledger import Ledger
-from actors.vpp_writer.patrol import Patrol
-from actors.vpp_writer.vpp_api import VppApi, VppGone
-from actors.vpp_writer.writer import Writer, identify
+from actors.vpp_writer.apply import journal
+from actors.vpp_writer.apply.drift import Patrol
+from actors.vpp_writer.apply.journal import Journal, Recalled
+from actors.vpp_writer.apply.writer import Writer, identify
+from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.vpp.client import VppApi, VppGone
+from actors.vpp_writer.vpp.definitions import Definitions
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Status
@@ -56,7 +58,7 @@ class Life:
             self.recalled.unknown = dict(self.writer.unknown)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppApi.connect(self.socket, self.directory)
+        self.api = await VppApi.connect(self.socket, Definitions(requests(), self.directory))
         self.writer = Writer(self.api, self.ledger, self.journal, self.peer)
         life = await identify(self.api)
         await self.writer.meet(life, self.recalled)

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from actors.vpp_writer.vpp_api import VppGone
+from actors.vpp_writer.vpp.client import VppGone
 from schemas.intents import Intent, Path, Route
 from schemas.npol import IpSet, Policy, Rule
 from schemas.statuses import Rejected

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.fine import fine
+from actors.vpp_writer.kinds.accepted_retvals import fine
 from schemas.intents import (
     Address,
     AdminUp,

@@ -18,11 +18,13 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 
-from actors.vpp_writer import collector
-from actors.vpp_writer.journal import Journal, Recalled
-from actors.vpp_writer.ledger import Ledger
-from actors.vpp_writer.vpp_api import VppApi
-from actors.vpp_writer.writer import Writer, identify
+from actors.vpp_writer import gc_tuning
+from actors.vpp_writer.apply.journal import Journal, Recalled
+from actors.vpp_writer.apply.writer import Writer, identify
+from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.vpp.definitions import Definitions
 from bus.peer import Change, Peer
 from schemas.cnat import Translation
 from schemas.intents import Intent, Tap
@@ -118,7 +120,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="vppd-bench-", dir=_memory())))
-        collector.calm()
+        gc_tuning.tune()
         rig = Rig(directory, "", vpp)
         rig.start_vpp()
         stack.callback(rig.stop)
@@ -180,7 +182,7 @@ async def _connect(path: Path, cache: Path) -> VppApi:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppApi.connect(path, cache)
+            return await VppApi.connect(path, Definitions(requests(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None

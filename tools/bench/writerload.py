@@ -6,8 +6,8 @@ from pathlib import Path as File
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.indices import Names
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
-from actors.vpp_writer.names import Names
 from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Loopback, Path, Route, Tap
 from schemas.npol import IpSet

@@ -25,7 +25,7 @@ class Declared(NamedTuple):
 DECLARED = (
     Declared("actors/policy/actor.py", "policy (its own)", (INTENT,)),
     Declared("actors/routing/actor.py", "routing (its own)", (INTENT,)),
-    Declared("actors/vpp_writer/__main__.py", "vpp-writer", (INTENT,)),
+    Declared("actors/vpp_writer/process.py", "vpp-writer", (INTENT,)),
     Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
     Declared("vppd_guard/checking.py", "guard", ("node-annotations",)),
     Declared("vppd_guard/guard.py", "guard", (status_word("guard"),)),

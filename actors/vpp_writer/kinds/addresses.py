@@ -1,18 +1,11 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
-from actors.vpp_writer.call import Call, Confirm
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import (
-    ADDRESS,
-    BORROW,
-    NEIGHBOUR,
-    Kind,
-    interface_address,
-    mac,
-    version_of_address,
-)
-from actors.vpp_writer.names import Names
-from actors.vpp_writer.retvals import values
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Confirm
+from actors.vpp_writer.kinds.checks import interface_address, mac, version_of_address
+from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, Kind
+from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
 
 STATIC = 1  # ip_neighbor_flags

@@ -1,10 +1,11 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
-from actors.vpp_writer.call import Call, Confirm, Never
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind, ip_version, within
-from actors.vpp_writer.names import NONE, Names, table_needs
-from actors.vpp_writer.retvals import values
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Confirm, Never
+from actors.vpp_writer.kinds.checks import ip_version, within
+from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind
+from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
 from schemas.npol import interface_policies_key
 

@@ -8,22 +8,12 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.fine import fine
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.indices import NONE, Names
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, index, tag_call
-from actors.vpp_writer.kinds.kind import (
-    ATTRIBUTE,
-    ROUTE,
-    SETTING,
-    Details,
-    Kind,
-    There,
-    Work,
-    version_of_address,
-    version_of_prefix,
-    within,
-)
-from actors.vpp_writer.names import NONE, Names
+from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, Details, Kind, There, Work
 from schemas.cnat import (
     SNAT_KEY,
     Backend,

@@ -2,19 +2,12 @@
 
 from ipaddress import IPv4Address
 
-from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import (
-    REDIRECT,
-    SETTING,
-    Kind,
-    family,
-    ip_version,
-    version_of_address,
-    within,
-)
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.checks import family, ip_version, version_of_address, within
+from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, Kind
 from actors.vpp_writer.kinds.routes import path
-from actors.vpp_writer.names import NONE, Names, table_needs
 from schemas.intents import (
     NdProxy,
     NeighbourLimits,

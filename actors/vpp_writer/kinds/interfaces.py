@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There, mac, short, within
-from actors.vpp_writer.names import NONE, Names
-from actors.vpp_writer.retvals import values
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.checks import mac, short, within
+from actors.vpp_writer.kinds.indices import NONE, Names
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There
+from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AfPacket, Loopback, Tap
 
 FRAME_BYTES = 65536  # one GSO packet fits a frame

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import Any, ClassVar, Generic, TypeVar
 
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.names import Names
-from actors.vpp_writer.packing import address, prefix_bytes
+from actors.vpp_writer.kinds.call import Call, Later, NoAnswer
+from actors.vpp_writer.kinds.indices import Names
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
@@ -160,80 +158,3 @@ class Kind(Generic[I]):
         Only for kinds whose details later calls need; None for the others, which are simply made again.
         """
         return None
-
-
-def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
-    """The address with its mask. Raises Never."""
-    try:
-        return ip_interface(text)
-    except ValueError as error:
-        raise Never(f"{field}: {error}") from None
-
-
-def version_of_address(field: str, text: str) -> int:
-    """4 or 6. Raises Never for what is not an address."""
-    try:
-        return 6 if address(text)[0] else 4
-    except OSError:
-        pass
-    try:
-        return ip_address(text).version
-    except ValueError as error:
-        raise Never(f"{field}: {error}") from None
-
-
-def version_of_prefix(field: str, text: str) -> int:
-    """4 or 6. Raises Never for what is not a prefix, host bits included."""
-    try:
-        return 6 if prefix_bytes(text)[0] else 4
-    except (ValueError, OSError):
-        return _version_of_prefix(field, text)
-
-
-def packed_prefix(field: str, text: str) -> bytes:
-    """VPP's prefix (ip_types.api) of an address and its length. Raises Never as `version_of_prefix`."""
-    try:
-        return prefix_bytes(text)
-    except (ValueError, OSError):
-        _version_of_prefix(field, text)
-        raise Never(f"{field}: {text} is not an address, a slash and a length") from None
-
-
-def _version_of_prefix(field: str, text: str) -> int:
-    """The same, slowly, with the standard library's words for what is wrong."""
-    try:
-        return ip_network(text).version
-    except ValueError as error:
-        raise Never(f"{field}: {error}") from None
-
-
-def within(field: str, value: int, low: int, high: int) -> None:
-    """Raises Never unless low <= value <= high."""
-    if not low <= value <= high:
-        raise Never(f"{field}: {value} outside {low} to {high}")
-
-
-def short(field: str, text: str, limit: int) -> None:
-    """Raises Never for an empty text, one of more than `limit` bytes, or one that VPP would not give back."""
-    if not 1 <= len(text) <= limit or not text.isascii() or not text.isprintable():
-        raise Never(f"{field}: {text!r}: 1 to {limit} printable ASCII characters")
-
-
-def mac(field: str, text: str) -> None:
-    """Raises Never for what is not the MAC address of one interface."""
-    octets = text.split(":")
-    if len(octets) != 6 or any(len(o) != 2 or not set(o) <= set("0123456789abcdefABCDEF") for o in octets):
-        raise Never(f"{field}: {text!r} is not a MAC address")
-    if int(octets[0], 16) & 1:
-        raise Never(f"{field}: {text} is a group address")
-
-
-def ip_version(value: int) -> None:
-    """Raises Never unless 4 or 6."""
-    if value not in (4, 6):
-        raise Never(f"ip_version: {value} is not 4 or 6")
-
-
-def family(version: int) -> int:
-    """VPP's address_family (ip_types.api): ADDRESS_IP4 0, ADDRESS_IP6 1."""
-    return 0 if version == 4 else 1

@@ -9,20 +9,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import (
-    IP_SET,
-    POLICED,
-    POLICY,
-    Details,
-    Kind,
-    Work,
-    version_of_address,
-    version_of_prefix,
-    within,
-)
-from actors.vpp_writer.names import Names
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, Details, Kind, Work
 from schemas.cnat import cnat_key
 from schemas.intents import interface_key
 from schemas.npol import (
@@ -105,7 +96,7 @@ class PolicyKind(Kind[Policy]):
         "npol_policy_create",
         "npol_policy_update",
         "npol_policy_delete",
-        "cli_inband",  # npol has no dumps: see sweep.py
+        "cli_inband",  # npol has no dumps: see apply/orphans.py
     )
     learns = True
     lingers = True

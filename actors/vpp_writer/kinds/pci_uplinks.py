@@ -3,11 +3,12 @@
 import re
 from typing import NamedTuple
 
-from actors.vpp_writer.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import Details, Work, short, within
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.checks import short, within
+from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.kind import Details, Work
 from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, made
-from actors.vpp_writer.names import Names
 from schemas.intents import DevicePort, VirtioPci, Vmxnet3
 
 ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")

@@ -5,20 +5,12 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
-from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.fine import fine
-from actors.vpp_writer.kinds.kind import (
-    ROUTE,
-    Details,
-    Kind,
-    family,
-    packed_prefix,
-    version_of_address,
-    version_of_prefix,
-    within,
-)
-from actors.vpp_writer.names import NONE, Names, table_needs
-from actors.vpp_writer.packing import Shared
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.checks import family, packed_prefix, version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind
+from actors.vpp_writer.kinds.wire import Shared
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
 
 MESSAGE = "ip_route_add_del"

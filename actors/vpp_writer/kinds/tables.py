@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.vpp_writer.call import Call, Never
-from actors.vpp_writer.kinds.kind import TABLE, Kind, There, ip_version, short
-from actors.vpp_writer.names import NONE, Names
+from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.checks import ip_version, short
+from actors.vpp_writer.kinds.indices import NONE, Names
+from actors.vpp_writer.kinds.kind import TABLE, Kind, There
 from schemas.intents import FIXED_TABLES, Table
 
 TABLE_NAME_BYTES_MAX = 63

@@ -10,11 +10,12 @@ from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
 
-from actors.vpp_writer.call import Call, Later, Never, Waits
-from actors.vpp_writer.fine import fine
+from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.call import Call, Later, Never, Waits
+from actors.vpp_writer.kinds.checks import mac, short, within
+from actors.vpp_writer.kinds.indices import NONE, Names
 from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, tag_call
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There, mac, short, within
-from actors.vpp_writer.names import NONE, Names
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There
 from schemas.intents import AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
 
 U = TypeVar("U", bound=AfXdp | DevicePort | Existing | Rdma | VirtioPci | Vmxnet3)

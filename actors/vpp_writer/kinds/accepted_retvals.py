@@ -1,0 +1,74 @@
+"""Return values that are as good as 0, message by message, and why.
+
+All others mean that VPP refused: the object is tried again with backoff, and its status says VPP's name of the value.
+Refusals that may mean either are not here: `Call.confirm_on` names those, and reading VPP back decides.
+"""
+
+from collections.abc import Mapping
+
+from actors.vpp_writer.kinds.retvals import values
+
+Reasons = Mapping[str, str]  # name of a return value: why it is fine
+
+NO_INTERFACE = {"INVALID_SW_IF_INDEX": "its interface has gone, and it with it"}
+NOT_THERE = {"NO_SUCH_ENTRY": "it is not there"}
+NO_TABLE = {"NO_SUCH_FIB": "its table has gone, and it with it"}
+NO_DEVICE = {
+    "INVALID_SW_IF_INDEX": "the interface is not there",
+    "NO_MATCHING_INTERFACE": "the interface is not there",
+    "NO_SUCH_ENTRY": "the interface is not there",
+}
+
+COMING: Mapping[str, Reasons] = {
+    "sw_interface_ip6_enable_disable": {"VALUE_EXIST": "IPv6 is on already: an address has switched it on"},
+    "sw_interface_set_mac_address": {"UNIMPLEMENTED": "the device keeps its own, which is the one that is asked for"},
+}
+
+GOING: Mapping[str, Reasons] = {
+    "add_del_ip_punt_redirect_v2": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "af_packet_delete": NO_DEVICE
+    | {"SYSCALL_ERROR_1": "the host's interface has gone", "INVALID_INTERFACE": "VPP does not carry it"},
+    "af_xdp_delete": NO_DEVICE | {"INVALID_INTERFACE": "no AF_XDP interface has that index"},
+    "cli_inband": {"UNSPECIFIED": "so it says that the device to be detached is not attached"},
+    "cnat_snat_policy_add_del_exclude_pfx": NOT_THERE | {"FEATURE_DISABLED": "there is no source NAT, and no prefix"},
+    "cnat_snat_policy_add_del_if": NOT_THERE | {"FEATURE_DISABLED": "there is no source NAT, and no member"},
+    "cnat_translation_del": NOT_THERE,
+    "delete_loopback": NO_DEVICE,
+    "dev_remove_port_if": {"DEVICE_UNKNOWN_INTERFACE": "no port of a device has that index"},
+    "feature_gso_enable_disable": NO_INTERFACE,
+    "ip6nd_proxy_enable_disable": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "ip_mroute_add_del": NOT_THERE | NO_TABLE,
+    "ip_neighbor_add_del": NOT_THERE | NO_INTERFACE,
+    "ip_route_add_del": NOT_THERE | NO_TABLE,
+    "npol_configure_policies": NO_INTERFACE,
+    "npol_ipset_delete": NOT_THERE,
+    "npol_policy_delete": NOT_THERE,
+    "npol_rule_delete": NOT_THERE,
+    "proxy_arp_add_del": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "proxy_arp_intfc_enable_disable": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "rdma_delete": NO_DEVICE | {"INVALID_INTERFACE": "no RDMA interface has that index"},
+    "set_punt": NOT_THERE | NO_TABLE | NO_INTERFACE,
+    "sw_interface_add_del_address": NO_INTERFACE
+    | {
+        "ADDRESS_NOT_FOUND_FOR_INTERFACE": "it is not there",
+        "ADDRESS_NOT_DELETABLE": "it is a link-local address, which goes with IPv6",
+    },
+    "sw_interface_ip6_enable_disable": NOT_THERE
+    | NO_INTERFACE
+    | {
+        "VALUE_EXIST": "IPv6 is off already",
+        "IP6_NOT_ENABLED": "IPv6 is off already",
+        "ADDRESS_NOT_DELETABLE": "the link-local address goes with the interface",
+    },
+    "sw_interface_set_flags": NO_INTERFACE,
+    "sw_interface_set_table": NO_INTERFACE,
+    "sw_interface_set_unnumbered": NO_INTERFACE,
+    "tap_delete_v2": NO_DEVICE,
+    "virtio_pci_delete": NO_DEVICE,
+    "vmxnet3_delete": NO_DEVICE,
+}
+
+
+def fine(message: str, there: bool) -> frozenset[int]:
+    """The values that are fine for this message when its object is to be there, or to be gone."""
+    return values(*(COMING if there else GOING).get(message, ()))

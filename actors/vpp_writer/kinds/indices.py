@@ -1,0 +1,80 @@
+"""Our names -> VPP's indices. They never leave the writer.
+
+`details` of a held object are what was learnt when it was made: an interface's `sw_if_index`, a table's `table_id`.
+"""
+
+from collections import ChainMap
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+from actors.vpp_writer.kinds.call import Later
+from schemas.intents import FIXED_TABLES, interface_key, table_key
+from schemas.npol import ip_set_key, policy_key
+
+NONE = 0xFFFFFFFF  # VPP's "no index"
+NOTHING: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
+
+
+M = TypeVar("M")
+
+
+class HasDetails(Protocol):
+    """A held object."""
+
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+
+
+class Learnt(NamedTuple):
+    """What was learnt of an object of which only the first part is made."""
+
+    details: Mapping[str, Any]
+
+
+class Names:
+    """Looks indices up among the held objects."""
+
+    def __init__(self, held: Mapping[str, HasDetails]) -> None:
+        self._held = held
+        self._made: dict[Hashable, Any] = {}
+
+    def interface(self, name: str) -> int:
+        """The sw_if_index of a held interface. Raises Later if it has gone meanwhile."""
+        return int(self._detail(interface_key(name), "sw_if_index"))
+
+    def table(self, name: str, ip_version: int) -> int:
+        """The id of a table; VPP has table 0 from the start. Raises Later if it has gone meanwhile."""
+        if not table_needs(name, ip_version):
+            return FIXED_TABLES[name]
+        return int(self._detail(table_key(name, ip_version), "table_id"))
+
+    def ip_set(self, name: str) -> int:
+        """The id of a held IP set. Raises Later if it has gone meanwhile."""
+        return int(self._detail(ip_set_key(name), "set_id"))
+
+    def policy(self, name: str) -> int:
+        """The id of a held policy. Raises Later if it has gone meanwhile."""
+        return int(self._detail(policy_key(name), "policy_id"))
+
+    def including(self, key: str, details: Mapping[str, Any]) -> "Names":
+        """These names, and those of an object that is not held yet."""
+        return Names(ChainMap({key: Learnt(details)}, self._held))  # type: ignore[arg-type]
+
+    def reused(self, what: Hashable, make: Callable[[], M]) -> M:
+        """What many calls have in common, made once for these names."""
+        made = self._made.get(what)
+        if made is None:
+            made = self._made[what] = make()
+        return cast(M, made)
+
+    def _detail(self, key: str, detail: str) -> Any:
+        held = self._held.get(key)
+        if held is None:
+            raise Later(f"{key} is gone")
+        return held.details[detail]
+
+
+def table_needs(name: str, *ip_versions: int) -> set[str]:
+    """The keys that an object in this table needs; none for VPP's own table 0."""
+    return set() if FIXED_TABLES.get(name) == 0 else {table_key(name, version) for version in ip_versions}

@@ -1,0 +1,102 @@
+"""Addresses and prefixes as VPP's bytes (ip_types.api), and the bytes that many calls have in common. Pure."""
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any
+
+Packer = Callable[[Mapping[str, Any]], bytes]
+
+
+class Stamp:
+    """Bytes that many calls have in common, around the one prefix in which they differ."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, packer: Packer, fields: "Shared") -> None:
+        """Finds where the prefix lies by packing two that differ in every byte."""
+        none, full = (packer(fields.with_prefix(text)) for text in (_NONE, _FULL))
+        at = next(number for number, (a, b) in enumerate(zip(none, full, strict=True)) if a != b)
+        zeros = prefix_bytes(_NONE)
+        if none[at : at + len(zeros)] != zeros or none[:at] != full[:at]:
+            raise ValueError("no prefix to be found")
+        self.before, self.after = none[:at], none[at + len(zeros) :]
+
+    def packed(self, text: str) -> bytes:
+        """The whole request, without its head. Raises ValueError, OSError."""
+        return self.before + prefix_bytes(text) + self.after
+
+
+class Shared(dict[str, Any]):
+    """The fields that many calls have in common: all but the prefix in the structure called `within`."""
+
+    __slots__ = ("stamp", "within")
+
+    def __init__(self, within: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.within = within
+        self.stamp: Stamp | None = None
+
+    def with_prefix(self, text: str) -> dict[str, Any]:
+        """All fields."""
+        return {**self, self.within: {**self[self.within], "prefix": text}}
+
+
+_NONE, _FULL = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
+
+
+def address(value: Any) -> tuple[int, bytes]:
+    """(address family, address) of a text, an address or vpp_papi's structure (VPP: ip_types.api)."""
+    if type(value) is str:
+        return (1, inet_pton(AF_INET6, value)) if ":" in value else (0, inet_pton(AF_INET, value))
+    if not value:
+        return 0, b""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return int(value.version == 6), value.packed
+    ((arm, told),) = value["un"].items() if value.get("un") else (("ip4", b""),)
+    if type(told) is str:
+        told = inet_pton(AF_INET if arm == "ip4" else AF_INET6, told)
+    return value.get("af") or 0, getattr(told, "packed", told)
+
+
+def prefix(value: Any) -> tuple[int, bytes, int]:
+    """(address family, address, length) of a text, a network or vpp_papi's structure."""
+    if type(value) is str:
+        return prefix_of(value)
+    if not value:
+        return 0, b"", 0
+    if isinstance(value, IPv4Network | IPv6Network):
+        return int(value.version == 6), value.network_address.packed, value.prefixlen
+    return *address(value.get("address")), value.get("len") or 0
+
+
+def prefix_of(text: str) -> tuple[int, bytes, int]:
+    """(address family, address, length). Raises ValueError, OSError."""
+    host, _, length = text.partition("/")
+    return *address(host), int(length)
+
+
+def prefix_bytes(text: str) -> bytes:
+    """VPP's prefix (ip_types.api), packed. Raises ValueError, host bits included, and OSError."""
+    host, _, length = text.partition("/")
+    is_ipv6 = ":" in host
+    after = (_AFTER_IP6 if is_ipv6 else _AFTER_IP4).get(length)
+    if after is None:
+        raise ValueError(f"{text}: no length of a prefix")
+    packed = inet_pton(AF_INET6 if is_ipv6 else AF_INET, host)
+    host_bits, octets = after
+    if host_bits and int.from_bytes(packed) & host_bits:
+        raise ValueError(f"{text}: has host bits set")
+    return (b"\1" if is_ipv6 else b"\0") + packed + octets
+
+
+# By a prefix's length, as a text: the bits of the host, and what follows the address.
+_AFTER_IP4 = {str(n): ((1 << (32 - n)) - 1, bytes(12) + bytes([n])) for n in range(33)}
+_AFTER_IP6 = {str(n): ((1 << (128 - n)) - 1, bytes([n])) for n in range(129)}
+
+
+def interface(value: Any) -> tuple[int, bytes, int]:
+    """(address family, address, length) of an address with its prefix."""
+    if isinstance(value, IPv4Interface | IPv6Interface):
+        return int(value.version == 6), value.packed, value.network.prefixlen
+    return prefix(value)

@@ -1,0 +1,480 @@
+"""Edge: VPP's binary API over its unix socket, for asyncio.
+
+A frame is `0 u64, length u32, 0 u32` in network order, then the message. Requests are pipelined: at most `window` of
+them wait for their replies, the others wait here. When the socket ends every one that waits fails at once. Contexts
+wrap and skip 0. A dump is followed by a control_ping: what arrives under the dump's context before the ping's reply
+are its details.
+
+A VPP that says nothing is asked for a sign of life. As long as it gives none, calls wait: it may be stopped, and will
+answer when it goes on. A call that stays without its reply while VPP answers others has failed with an unknown outcome.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from actors.vpp_writer.kinds.call import NoAnswer
+from actors.vpp_writer.kinds.wire import Packer, Shared, Stamp
+from actors.vpp_writer.vpp import definitions
+from actors.vpp_writer.vpp.definitions import Definitions, Unfit
+from actors.vpp_writer.vpp.packing import compiled
+from actors.vpp_writer.vpp.replies import CONTEXT_AT, Reader, context_at, offset, raw, reader
+
+FRAME = struct.Struct(">QII")
+REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
+HEAD_BYTES = REQUEST.size - FRAME.size
+REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
+REPLY_CONTEXT = struct.Struct(">I")
+RETVAL = struct.Struct(">6xi")  # after message number and context
+RUN_MIN = 4  # fewer replies are read one by one
+WINDOW = 128
+TOGETHER = 128  # calls of one batch
+CALL_S_MAX = 5.0
+CONNECT_S_MAX = 5.0
+LOOK_EVERY_S = 0.25
+PROBE_AFTER_S = 0.5  # of silence
+SILENT_S_MAX = 1.0  # after the first question without an answer: "not answering"
+MESSAGE_BYTES_MAX = 64 << 20
+SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
+CLIENT_NAME = "vppd-writer"
+
+
+class VppGone(Exception):
+    """VPP has closed the socket, or is not there."""
+
+
+class Waiter:
+    """One call that waits for its reply. `since`: when it was sent, or VPP last told something of it."""
+
+    __slots__ = ("done", "message", "since")
+    plain = False
+
+    def __init__(self, message: str, done: Callable[[Any], None]) -> None:
+        self.message, self.done, self.since = message, done, 0.0
+
+    def take(self, _context: int, reply: Any) -> None:
+        """The reply, or the exception that stands for it."""
+        self.done(reply)
+
+
+class Many(Waiter):
+    """Calls of one message that are sent together, and their replies, in order."""
+
+    __slots__ = ("first", "left", "replies")
+
+    def __init__(self, message: str, number: int, done: Callable[[list[Any]], None]) -> None:
+        super().__init__(message, done)
+        self.replies: list[Any] = [None] * number
+        self.left, self.first = number, 0
+
+    def take(self, context: int, reply: Any) -> None:
+        self.replies[context - self.first] = reply
+        self.left -= 1
+        if not self.left:
+            self.done(self.replies)
+
+
+class PlainMany(Many):
+    """The same; of a reply only its return value matters, and stands for it."""
+
+    __slots__ = ()
+    plain = True
+
+    def take_all(self, context: int, values: Sequence[int]) -> None:
+        """Return values of calls that follow one another, the first of them that of `context`."""
+        at = context - self.first
+        self.replies[at : at + len(values)] = values
+        self.left -= len(values)
+        if not self.left:
+            self.done(self.replies)
+
+
+class VppApi(asyncio.Protocol):
+    """One connection. Made by `connect`."""
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self.window = window
+        self.gone = asyncio.Event()
+        self._messages: dict[str, Any] = {}
+        self._numbers: dict[str, int] = {}
+        self._packers: dict[str, Packer] = {}
+        self._readers: dict[int, tuple[int, Reader]] = {}
+        self._client = 0
+        self._context = 0
+        self._queue: deque[tuple[range, bytes, Waiter | None]] = deque()  # contexts, frames, who waits
+        self._waiting: dict[int, Waiter] = {}
+        self._details: dict[int, tuple[list[Any], Waiter]] = {}
+        self._rest = b""
+        self._flushing = False
+        self._asked_at = self._heard_at = 0.0  # the oldest question that has no answer; 0: there is none
+        self._probing = False
+        self._transport: asyncio.Transport | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def connect(cls, path: Path, messages: Definitions, window: int = WINDOW) -> "VppApi":
+        """Connects and learns how VPP has these messages. Raises VppGone, Unfit, NoAnswer."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                _, api = await loop.create_unix_connection(lambda: cls(window), str(path))
+                try:
+                    await api._handshake(messages)
+                except BaseException:
+                    await api.close()
+                    raise
+                return api
+        except (OSError, TimeoutError) as error:
+            raise VppGone(f"{path}: {error or type(error).__name__}") from None
+
+    async def _handshake(self, messages: Definitions) -> None:
+        self._messages = definitions.handshake()
+        create, created = self._messages["sockclnt_create"], self._messages["sockclnt_create_reply"]
+        self._readers[SOCKCLNT_CREATE_REPLY] = (context_at(created), reader(created))
+        self._numbers["sockclnt_create"] = SOCKCLNT_CREATE
+        context, future = self._expect("sockclnt_create")
+        body = create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": context, "name": CLIENT_NAME})
+        self._write([FRAME.pack(0, len(body), 0) + body])
+        reply = await future
+        if reply.response:
+            raise Unfit(f"VPP refuses clients: {reply.response}")
+        self._client = reply.index
+        table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
+        self._use(self._messages, table)
+        self._use(messages.parse(await self._description(messages, table)), table)
+        definitions.check_vital(self._numbers)
+        self._looking = asyncio.create_task(self._look())
+
+    async def _description(self, messages: Definitions, table: Mapping[str, int]) -> str:
+        remembered = messages.recall(table)
+        if remembered is not None:
+            return remembered
+        if "get_api_json" not in self._numbers:
+            raise Unfit("VPP lacks get_api_json")
+        description = messages.select((await self.request("get_api_json")).json)
+        messages.remember(table, description)
+        return description
+
+    def _use(self, messages: dict[str, Any], table: Mapping[str, int]) -> None:
+        self._messages |= messages
+        numbers = definitions.numbers(messages, table)
+        self._numbers |= numbers
+        self._readers |= {
+            number: (context_at(messages[n]), raw if n in definitions.RAW else reader(messages[n]))
+            for n, number in numbers.items()
+        }
+
+    def has(self, message: str) -> bool:
+        """Does this VPP have the message, with the layout that we know?"""
+        return message in self._numbers
+
+    # --- calling
+
+    def post(
+        self, message: str, fields: Mapping[str, Any], done: Callable[[Any], None], prefix: str | None = None
+    ) -> None:
+        """Makes one call, packed by `packed`; `done` gets its reply, or VppGone or NoAnswer.
+
+        Raises VppGone, ValueError, OSError.
+        """
+        body = self.packed(message, fields, prefix)
+        self._enqueue(self._next_context(), message, body, Waiter(message, done))
+
+    def post_many(
+        self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None], *, plain: bool = False
+    ) -> None:
+        """Makes calls of one message, packed by `packed`; `done` gets for each what `post` gives. Raises VppGone.
+
+        `plain`: instead of the reply the number in its field `retval`, which must be the first one.
+        """
+        if self._context + len(bodies) > 0xFFFFFFFF:
+            self._context = 0
+        many = (PlainMany if plain else Many)(message, len(bodies), done)
+        many.first = first = self._next_context()
+        self._context = first + len(bodies) - 1
+        number, client, pack = self._numbers[message], self._client, REQUEST.pack
+        half = max(self.window // 2, 1)  # VPP works at one while the next is on its way
+        for at in range(0, len(bodies), half):
+            pieces: list[bytes] = []
+            for context, body in enumerate(bodies[at : at + half], first + at):
+                pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
+            contexts = range(first + at, first + at + len(pieces) // 2)
+            self._queue.append((contexts, b"".join(pieces), many))
+        self._flush()
+
+    def packed(self, message: str, fields: Mapping[str, Any], prefix: str | None = None) -> bytes:
+        """The bytes of a request, without its head; `prefix`: `fields` are a `Shared`, without it.
+
+        Raises ValueError, OSError, KeyError for a message that VPP lacks.
+        """
+        if prefix is None:
+            return self._packer(message)(fields)
+        assert type(fields) is Shared
+        if fields.stamp is None:
+            fields.stamp = self.stamp(message, fields)
+        return fields.stamp.packed(prefix)
+
+    def stamp(self, message: str, fields: Shared) -> Stamp:
+        """What requests with these fields have in common. Raises as `packed`."""
+        return Stamp(self._packer(message), fields)
+
+    def _packer(self, message: str) -> Packer:
+        packer = self._packers.get(message)
+        if packer is None:
+            packer = self._packers[message] = compiled(self._messages[message])
+        return packer
+
+    def offset(self, message: str, *path: str) -> int:
+        """Where a field of a message begins, bytes; in a request after the head."""
+        definition = self._messages[message]
+        at = offset(definition, *path)
+        return at - HEAD_BYTES if "client_index" in definition.fields else at
+
+    async def request_many(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
+        """Calls of one message, packed by `packed`, in batches. Returns their replies. Raises VppGone, NoAnswer."""
+        replies: list[Any] = []
+        for first in range(0, len(bodies), TOGETHER):
+            future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            self.post_many(message, bodies[first : first + TOGETHER], future.set_result)
+            replies += await future
+        if failed := next((reply for reply in replies if isinstance(reply, Exception)), None):
+            raise failed
+        return replies
+
+    async def request(self, message: str, fields: Mapping[str, Any] | None = None) -> Any:
+        """Makes one call. Returns the reply. Raises VppGone, NoAnswer, ValueError."""
+        future = asyncio.get_running_loop().create_future()
+        self.post(message, fields or {}, _setter(future))
+        return await future
+
+    async def dump(self, message: str, fields: Mapping[str, Any] | None = None) -> list[Any]:
+        """Makes one dump. Returns its details. Raises VppGone, NoAnswer, ValueError."""
+        body = self.packed(message, fields or {})
+        future = asyncio.get_running_loop().create_future()
+        waiter = Waiter(message, _setter(future))
+        details: list[Any] = []
+        dump = self._next_context()
+        self._details[dump] = (details, waiter)
+        self._enqueue(dump, message, body, None)
+        self._enqueue(self._next_context(), "control_ping", b"", waiter)
+        try:
+            await future
+        finally:
+            del self._details[dump]
+        return details
+
+    def _expect(self, message: str) -> tuple[int, asyncio.Future[Any]]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        context = self._next_context()
+        self._waiting[context] = Waiter(message, _setter(future))
+        return context, future
+
+    def _next_context(self) -> int:
+        if self.gone.is_set():
+            raise VppGone("VPP has closed the API socket")
+        self._context = self._context % 0xFFFFFFFF + 1
+        return self._context
+
+    def _enqueue(self, context: int, message: str, body: bytes, waiter: Waiter | None) -> None:
+        self._queue.append((range(context, context + 1), self._framed(message, context, body), waiter))
+        self._flush_soon()
+
+    def _framed(self, message: str, context: int, body: bytes) -> bytes:
+        return REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context) + body
+
+    def _flush_soon(self) -> None:
+        """What is posted in one turn of the loop leaves in one piece."""
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self.gone.is_set():
+            return
+        now = time.monotonic()
+        frames = []
+        waiting = self._waiting
+        while self._queue and (not waiting or len(waiting) + len(self._queue[0][0]) <= self.window):
+            contexts, frame, waiter = self._queue.popleft()
+            frames.append(frame)
+            if waiter is not None:
+                waiter.since = now
+                waiting.update(dict.fromkeys(contexts, waiter))
+        if frames:
+            self._asked_at = self._asked_at or now
+            self._write(frames)
+
+    def _write(self, frames: Iterable[bytes]) -> None:
+        assert self._transport is not None
+        self._transport.write(b"".join(frames))
+
+    # --- hearing
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        now = self._heard_at = time.monotonic()
+        data = self._rest + data if self._rest else data
+        at, end, frame = 0, len(data), FRAME.size
+        waiting, readers = self._waiting, self._readers
+        while end - at >= REPLY.size:
+            length, number, context = REPLY.unpack_from(data, at)
+            if length > MESSAGE_BYTES_MAX:
+                self._end(f"VPP sends {length} bytes in one message")
+                return
+            begin, at_next = at + frame, at + frame + length
+            if at_next > end:
+                break
+            at = at_next
+            known = readers.get(number)
+            if known is None:
+                continue
+            context_is_at, read = known
+            if context_is_at != CONTEXT_AT:
+                (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
+            waiter = waiting.get(context)
+            if waiter is not None:
+                if waiter.plain and (run := self._run(data, begin - frame, length, number, context, waiter)):
+                    waiter.since = now
+                    at = begin - frame + run * (frame + length)
+                    continue
+                del waiting[context]
+            try:
+                if waiter is not None:
+                    reply = RETVAL.unpack_from(data, begin)[0] if waiter.plain else read(data, begin, at_next)
+                elif context in self._details:
+                    details, dumping = self._details[context]
+                    details.append(read(data, begin, at_next))
+                    dumping.since = now
+                    continue
+                else:
+                    continue
+            except (ValueError, struct.error, IndexError) as error:
+                self._end(f"VPP sends what cannot be read: {error}")
+                return
+            waiter.since = now
+            waiter.take(context, reply)
+        self._rest = data[at:]
+        self._asked_at = now if self._waiting else 0.0
+        if self._queue:
+            self._flush()
+
+    def _run(self, data: bytes, at: int, length: int, number: int, context: int, waiter: Waiter) -> int:
+        """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
+        assert isinstance(waiter, PlainMany)
+        size = FRAME.size + length
+        count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
+        if count < RUN_MIN or length < RETVAL.size:
+            return 0
+        lengths, numbers, contexts, values = zip(*_runs(size).iter_unpack(data[at : at + count * size]), strict=True)
+        expected, waiting = tuple(range(context, context + count)), self._waiting
+        if contexts != expected or {*lengths} != {length} or {*numbers} != {number}:
+            return 0
+        if not all(map(waiting.__contains__, expected)):  # one has been given up
+            return 0
+        for one in expected:
+            del waiting[one]
+        waiter.take_all(context, values)
+        return count
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail()
+
+    def _end(self, why: str) -> None:
+        assert self._transport is not None
+        self._fail(why)
+        self._transport.abort()
+
+    def _fail(self, why: str = "VPP has closed the API socket") -> None:
+        self.gone.set()
+        self._asked_at = 0.0
+        waiting, self._waiting = self._waiting, {}
+        queue, self._queue = self._queue, deque()
+        queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
+        for context, waiter in itertools.chain(waiting.items(), queued):
+            waiter.take(context, VppGone(why))
+
+    # --- watching
+
+    @property
+    def silent_s(self) -> float:
+        """For so long VPP has not answered; 0: it answers, or has not been asked."""
+        return time.monotonic() - self._asked_at if self._asked_at and not self.gone.is_set() else 0.0
+
+    @property
+    def answers(self) -> bool:
+        """Has VPP answered lately?"""
+        return self.silent_s <= SILENT_S_MAX
+
+    async def _look(self) -> None:
+        """Asks a VPP that says nothing for a sign of life; fails calls that it has passed over."""
+        while not self.gone.is_set():
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = time.monotonic()
+            if now - self._heard_at > PROBE_AFTER_S and not self._probing:
+                self._probe()
+            for context, waiter in list(itertools.islice(self._waiting.items(), self.window)):
+                if now - waiter.since > CALL_S_MAX and self._heard_at > waiter.since:
+                    del self._waiting[context]
+                    waiter.take(context, NoAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
+            if self._queue:
+                self._flush_soon()
+
+    def _probe(self) -> None:
+        """Past the window: a full one is what a stopped VPP leaves."""
+        if self.gone.is_set():
+            return
+        self._probing = True
+        context, future = self._expect("control_ping")
+        future.add_done_callback(self._probed)
+        now = time.monotonic()
+        self._waiting[context].since = now
+        self._asked_at = self._asked_at or now
+        self._write([self._framed("control_ping", context, b"")])
+
+    def _probed(self, future: "asyncio.Future[Any]") -> None:
+        self._probing = False
+        if not future.cancelled():
+            future.exception()
+
+    async def close(self) -> None:
+        """Takes leave of VPP and closes the socket."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._transport is None:
+            return
+        if self._client and not self.gone.is_set() and "sockclnt_delete" in self._numbers:
+            with contextlib.suppress(OSError):
+                body = self.packed("sockclnt_delete", {"index": self._client})
+                self._write([self._framed("sockclnt_delete", 1, body)])
+        self._fail()
+        self._transport.close()
+
+
+@cache
+def _runs(size: int) -> struct.Struct:
+    """Frames of that size, each a reply with its return value first: (length, message number, context, value)."""
+    fields = struct.Struct(">8xI4xHIi")
+    return struct.Struct(f"{fields.format}{size - fields.size}x")
+
+
+def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
+    def done(reply: Any) -> None:
+        if future.done():
+            return
+        if isinstance(reply, Exception):
+            future.set_exception(reply)
+        else:
+            future.set_result(reply)
+
+    return done

@@ -1,0 +1,338 @@
+"""Claims, plans, retries: any order of intents ends in the same objects, against a VPP that refuses unmet needs."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.vpp_writer.kinds import ALL, KINDS, kind_of
+from actors.vpp_writer.kinds.call import Never
+from actors.vpp_writer.reconcile.claims import Claim, Claims
+from actors.vpp_writer.reconcile.held import Held
+from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, Retries
+from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
+from schemas.codec import fingerprint
+from schemas.intents import (
+    Address,
+    AdminUp,
+    AfPacket,
+    AfXdp,
+    AnyIntent,
+    DevicePort,
+    Existing,
+    Gso,
+    Intent,
+    InterfaceTable,
+    Ip6,
+    Loopback,
+    Mtu,
+    MulticastPath,
+    MulticastRoute,
+    NdProxy,
+    Neighbour,
+    NeighbourLimits,
+    Path,
+    ProxyArp,
+    ProxyArpInterface,
+    Punt,
+    PuntRedirect,
+    Rdma,
+    Route,
+    RxMode,
+    Table,
+    Tap,
+    Unnumbered,
+    VirtioPci,
+    Vmxnet3,
+)
+from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from schemas.statuses import Applied, Failed, Pending, Rejected
+
+LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
+TUN = Tap("pod/a", "eth0", "/run/netns/a", "tun-a")
+TABLE = Table("red", 4)
+WORLD: list[Intent] = [
+    LOOP,
+    TUN,
+    TABLE,
+    Table("blue", 4),
+    InterfaceTable("loop/a", 4, "red"),
+    InterfaceTable("pod/a", 4, "red"),
+    Mtu("pod/a", 9216),
+    AdminUp("pod/a"),
+    AdminUp("loop/a"),
+    Address("loop/a", "10.0.0.1/32"),
+    Address("loop/a", "10.0.0.2/32", when_up=True),
+    Unnumbered("pod/a", "loop/a"),
+    Route("red", "0.0.0.0/0", (Path(table="blue"),)),
+    Route("default", "10.0.0.1/32", (Path(interface="pod/a"),)),
+]
+
+
+EVERY_KIND: list[Intent] = [
+    *WORLD,
+    NeighbourLimits(4),
+    Punt(4, "tcp"),
+    AfPacket("uplink/eth0", "eth0", "02:00:00:00:00:01", "main"),
+    AfXdp("uplink/eth1", "eth1", "02:00:00:00:00:01", "main"),
+    VirtioPci("uplink/eth2", "0000:00:05.0", "02:00:00:00:00:01", "main"),
+    Vmxnet3("uplink/eth3", "0000:0b:00.0", "02:00:00:00:00:01", "main"),
+    Rdma("uplink/eth4", "eth4", "02:00:00:00:00:01", "main"),
+    DevicePort("uplink/eth5", "0000:3b:02.0", "iavf", "02:00:00:00:00:01", "main"),
+    Existing("uplink/eth6", "02:00:00:00:00:01", "main"),
+    RxMode("pod/a", "polling"),
+    Gso("pod/a"),
+    Ip6("pod/a"),
+    Neighbour("pod/a", "10.0.0.9", "02:00:00:00:00:09"),
+    MulticastRoute("red", "224.0.0.0/8", (MulticastPath("pod/a"),)),
+    PuntRedirect(4, "red"),
+    ProxyArp("red", "10.0.0.1", "10.0.0.9"),
+    ProxyArpInterface("pod/a"),
+    NdProxy("pod/a"),
+    SnatAddresses("10.0.0.1"),
+    SnatExclusion("10.0.0.0/8"),
+    CnatFeature("pod/a"),
+    SnatMember("pod/a", "pod"),
+    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
+    IpSet("set", "ip", ("10.0.0.1",)),
+    Policy("policy", rx=(Rule("allow", source=Match(sets=("set",))),)),
+    InterfacePolicies("pod/a", ("policy",), (), ()),
+]
+
+
+class Model:
+    """A VPP that holds keys, and refuses what lacks a need or would be left without one."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+
+    def turn(self, now: float = 0.0) -> int:
+        """One turn of the writer. Returns how many objects were written or deleted."""
+        done = 0
+        while self.ledger.has_work(now):
+            plan = self.ledger.plan(now, lambda old, new: isinstance(new, Mtu))
+            for group in plan.deletes:
+                for key in group:
+                    self._delete(key)
+                    done += 1
+            for group in plan.writes:
+                done += sum(self._write(key) for key in group)
+            done += sum(self._write(key) for key in (*(key for key, _ in plan.leaves), *plan.routes.keys))
+        return done
+
+    def _delete(self, key: str) -> None:
+        for other, held in self.ledger.held.items():
+            assert key not in kind_of(held.intent).needs(held.intent), f"{key} goes before {other}, which needs it"
+        self.ledger.drop(key)
+
+    def _write(self, key: str) -> bool:
+        claim = self.ledger.claims.get(key)
+        assert claim
+        if self.ledger.missing(key, claim):
+            return False
+        self.ledger.hold(key, Held(claim.owner, claim.intent))
+        self.ledger.say(claim.owner, key, Applied(fingerprint(claim.intent), 1))
+        return True
+
+    def want(self, intents: Iterable[Intent], owner: str = "guard") -> int:
+        rows = {intent.key: intent for intent in intents}
+        self.ledger.touch(self.ledger.claims.replace(owner, rows))
+        return self.turn()
+
+    def held(self) -> dict[str, Intent]:
+        return {key: held.intent for key, held in self.ledger.held.items()}
+
+
+def possible(intents: Iterable[Intent]) -> dict[str, Intent]:
+    """What of these can be held: everything whose needs are among them, directly or through others."""
+    left = {intent.key: intent for intent in intents}
+    while unmet := [key for key, intent in left.items() if kind_of(intent).needs(intent) - left.keys()]:
+        for key in unmet:
+            del left[key]
+    return left
+
+
+subsets = st.lists(st.sampled_from(WORLD), unique_by=lambda intent: intent.key)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(subsets, min_size=1, max_size=5))
+def test_any_walk_through_subsets_ends_with_exactly_what_can_be_held(walk: list[list[Intent]]) -> None:
+    model = Model()
+    for step in walk:
+        model.want(step)
+        assert model.held() == possible(step)
+        assert model.want(step) == 0, "said twice: no work"
+    model.want([])
+    assert model.held() == {}
+
+
+@settings(deadline=None)
+@given(st.permutations(WORLD))
+def test_intents_said_one_by_one_in_any_order_all_come_true(order: list[Intent]) -> None:
+    model, said = Model(), []
+    for intent in order:
+        said.append(intent)
+        model.want(said)
+    assert model.held() == {intent.key: intent for intent in WORLD}
+
+
+def test_what_waits_names_what_it_needs() -> None:
+    model = Model()
+    model.want([AdminUp("pod/a")])
+    key = AdminUp("pod/a").key
+    assert model.ledger.said.of("guard", key) == Pending(fingerprint(AdminUp("pod/a")), ("interface/pod/a",))
+
+
+def test_a_change_that_vpp_can_make_in_place_touches_nothing_else() -> None:
+    model = Model()
+    model.want(WORLD)
+    changed = [Mtu("pod/a", 1500) if isinstance(intent, Mtu) else intent for intent in WORLD]
+    assert model.want(changed) == 1
+
+
+def test_a_new_binding_to_a_table_takes_addresses_and_routes_with_it() -> None:
+    model = Model()
+    bound = (InterfaceTable("loop/a", 4, "red"), InterfaceTable("pod/a", 4, "red"))
+    model.want([intent for intent in WORLD if intent not in bound])
+    done = model.want(WORLD)
+    again = {"address/loop/a/10.0.0.1/32", "address/loop/a/10.0.0.2/32", "unnumbered/pod/a"}
+    assert again < model.held().keys()
+    assert done > len(bound) + len(again)
+
+
+def test_a_route_that_leaves_an_interface_which_goes_is_written_once() -> None:
+    ways = [Loopback(name, f"02:00:00:00:00:0{n}", name) for n, name in enumerate("ab")]
+    route_a, route_b = (Route("default", "10.0.0.0/24", (Path(interface=name),)) for name in "ab")
+    model = Model()
+    assert model.want([*ways, route_a]) == 3
+    assert model.want([ways[1], route_b]) == 3, "the route goes, its interface goes, the new route comes"
+    assert model.held() == {one.key: one for one in (ways[1], route_b)}
+
+
+def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
+    model = Model()
+    model.want([LOOP], owner="routing")
+    model.want([LOOP], owner="cni")
+    assert model.ledger.held[LOOP.key].owner == "routing"
+    assert model.ledger.said.of("cni", LOOP.key) == Rejected(fingerprint(LOOP), "owned by routing")
+    model.want([], owner="routing")
+    model.ledger.forget_unwanted()
+    claim = model.ledger.claims.get(LOOP.key)
+    assert claim is not None
+    assert claim.owner == "cni"
+    assert LOOP.key in model.held()
+
+
+def test_of_two_that_claim_at_once_the_first_by_name_has_it() -> None:
+    claims = Claims()
+    claims.put("routing", LOOP.key, LOOP)
+    claims.put("cni", LOOP.key, LOOP)
+    assert claims.get(LOOP.key) == Claim("routing", LOOP), "who was first keeps it"
+    claims.put("routing", LOOP.key, None)
+    assert claims.get(LOOP.key) == Claim("cni", LOOP)
+
+
+def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
+    model, applied = Model(), Applied(fingerprint(TABLE), 1)
+    model.want([TABLE], owner="guard")
+    assert model.want([TABLE], owner="cni") == 0
+    assert model.ledger.said.of("cni", TABLE.key) == applied
+    assert model.want([], owner="guard") == 0, "the other still needs it"
+    model.ledger.say_all(1)
+    model.ledger.forget_unwanted()
+    assert model.ledger.said.of("guard", TABLE.key) is None
+    assert model.ledger.said.of("cni", TABLE.key) == applied
+    model.want([], owner="cni")
+    assert TABLE.key not in model.held()
+
+
+def test_a_shared_object_that_two_want_differently_belongs_to_the_first() -> None:
+    model = Model()
+    model.want([TABLE], owner="guard")
+    other = Table("red", 4, table_id=99)
+    model.want([other], owner="cni")
+    assert model.ledger.said.of("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
+
+
+def test_needs_lead_to_lower_ranks_so_that_nothing_can_wait_for_itself() -> None:
+    by_prefix = {intent.key.split("/")[0]: kind_of(intent).rank for intent in EVERY_KIND}
+    assert {type(intent) for intent in EVERY_KIND} == set(KINDS)
+    for intent in EVERY_KIND:
+        for need in kind_of(intent).needs(intent):
+            assert by_prefix[need.split("/")[0]] < kind_of(intent).rank, f"{intent.key} needs {need}"
+
+
+UNFIT: list[tuple[Intent, str]] = [
+    (Table("x" * 70, 4), "name"),
+    (Table("red", 5), "ip_version"),
+    (Tap("pod/a", "a-name-that-is-too-long", "/n", "t"), "host_interface"),
+    (Tap("pod/a", "eth0", "/n", "t", rx_ring=1000), "rx_ring"),
+    (Tap("pod/a", "eth0", "/n", "t", host_mac="02:00:00:00:00:01"), "mac"),
+    (Tap("pod/a", "eth0", "/n", "t", mtu=7), "mtu"),
+    (Loopback("l", "01:00:00:00:00:01", "t"), "mac"),
+    (Loopback("l", "02:00:00:00:00:01", "schön"), "tag"),
+    (Mtu("pod/a", 70_000), "mtu"),
+    (RxMode("pod/a", "sometimes"), "mode"),
+    (Address("pod/a", "10.0.0.300/32"), "address"),
+    (Route("default", "10.0.0.1/24", (Path(),)), "prefix"),
+    (Route("default", "10.0.0.0/24", ()), "paths"),
+    (Route("default", "10.0.0.0/24", (Path(next_hop="fd00::1"),)), "next_hop"),
+    (Route("default", "10.0.0.0/24", (Path(interface="a", table="red"),)), "paths"),
+    (NeighbourLimits(4, age_s_max=-1), "age_s_max"),
+    (ProxyArp("red", "10.0.0.9", "10.0.0.1"), "low"),
+]
+
+
+@pytest.mark.parametrize(("intent", "field"), UNFIT)
+def test_an_intent_that_can_never_be_is_rejected_by_field_and_the_others_live(intent: Intent, field: str) -> None:
+    with pytest.raises(Never, match=f"^{field}: "):
+        kind_of(intent).check(intent)
+    model = Model()
+    model.want([intent, NeighbourLimits(6)])
+    status = model.ledger.said.of("guard", intent.key)
+    assert isinstance(status, Rejected)
+    assert NeighbourLimits(6).key in model.held()
+
+
+@pytest.mark.parametrize(("intent", "field"), [one for one in UNFIT if one[0].key == "route/default/10.0.0.0/24"])
+def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: str) -> None:
+    model = Model()
+    model.want([Route("default", "10.0.0.0/24", (Path(),))])
+    model.want([intent])
+    assert model.held() == {}
+    status = model.ledger.said.of("guard", intent.key)
+    assert isinstance(status, Rejected)
+    assert status.reason.startswith(f"{field}: ")
+
+
+def test_a_failed_object_is_tried_again_later_and_later_until_it_changes() -> None:
+    retries, now, waits = Retries(), 0.0, []
+    for _ in range(12):
+        due = retries.failed("k", 1, now)
+        assert retries.blocked("k", 1, now)
+        assert not retries.blocked("k", 2, now), "another value is tried at once"
+        waits.append(due - now)
+        now = due
+        assert retries.due(now) == {"k"}
+    assert waits[:3] == [FIRST_S, 2 * FIRST_S, 4 * FIRST_S]
+    assert waits[-1] == LONGEST_S
+
+
+def test_a_failure_says_when_it_is_tried_again() -> None:
+    model = Model()
+    model.ledger.claims.put("guard", LOOP.key, LOOP)
+    claim = model.ledger.claims.get(LOOP.key)
+    assert claim
+    model.ledger.failed(LOOP.key, claim, "create_loopback: UNSPECIFIED", 100.0)
+    status = model.ledger.said.of("guard", LOOP.key)
+    assert status == Failed(fingerprint(LOOP), "create_loopback: UNSPECIFIED", 100.0 + FIRST_S)
+    assert model.ledger.wanted(LOOP.key, 100.1) is None
+    assert model.ledger.wanted(LOOP.key, 100.0 + FIRST_S) == LOOP
+
+
+def test_every_kind_of_intent_has_a_kind() -> None:
+    assert set(KINDS) == set(AnyIntent.__args__)
+    assert len(ALL) == len(KINDS)

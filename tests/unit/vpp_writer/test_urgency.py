@@ -1,0 +1,199 @@
+"""A large load is taken over and planned in bounded slices, and what is urgent comes between: counted, not timed."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.vpp_writer.process import Process
+from actors.vpp_writer.reconcile.claims import SLICE, Claims
+from actors.vpp_writer.reconcile.held import Held, Suspect
+from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Ledger
+from actors.vpp_writer.reconcile.plan import Plan
+from bus.peer import Change, Synced
+from schemas.codec import fingerprint
+from schemas.intents import Intent, Loopback, Route, Table
+from schemas.intents import Path as RoutePath
+from schemas.topics import INTENT
+
+MANY = 10 * SLICE
+POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
+
+
+def route(number: int) -> Route:
+    return Route(
+        "default", f"20.{number >> 16}.{number >> 8 & 255}.{number & 255}/32", (RoutePath(next_hop="192.0.2.1"),)
+    )
+
+
+def rows(*intents: Intent) -> dict[str, Intent]:
+    return {intent.key: intent for intent in intents}
+
+
+def keys(plan: Plan) -> list[str]:
+    grouped = [key for group in plan.writes for key in group]
+    return [*grouped, *(key for key, _ in plan.leaves), *plan.routes.keys]
+
+
+def loaded() -> Ledger:
+    """A ledger that has just heard of many routes."""
+    ledger = Ledger()
+    ledger.touch(ledger.claims.replace("routing", rows(*map(route, range(MANY)))))
+    return ledger
+
+
+def planned(ledger: Ledger) -> list[str]:
+    """The next plan, carried out by a VPP that takes everything."""
+    done = keys(ledger.plan(0.0, lambda old, new: True))
+    for key in done:
+        claim = ledger.claims.counting[key]
+        ledger.hold(key, Held(claim.owner, claim.intent))
+    return done
+
+
+def want(ledger: Ledger, owner: str, intent: Intent) -> None:
+    ledger.claims.put(owner, intent.key, intent)
+    ledger.touch((intent.key,))
+
+
+def test_an_interface_is_planned_next_and_alone_however_many_routes_wait() -> None:
+    ledger = loaded()
+    assert len(planned(ledger)) == BULK_MAX
+    want(ledger, "cni", POD)
+    assert planned(ledger) == [POD.key], "its status does not wait for routes"
+    assert len(planned(ledger)) == BULK_MAX
+
+
+def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> None:
+    ledger, routes, plans = loaded(), 0, 0
+    while routes < MANY:
+        want(ledger, "cni", Loopback(f"pod/{plans}", "02:00:00:00:00:0a", f"pod-{plans}"))
+        routes += len(planned(ledger)) - 1
+        plans += 1
+    assert plans <= 2 * MANY // BULK_MAX + 1
+
+
+def test_a_pod_with_its_few_routes_is_one_plan() -> None:
+    ledger = Ledger()
+    wanted = [POD, *map(route, range(FEW))]
+    for intent in wanted:
+        want(ledger, "cni", intent)
+    assert set(planned(ledger)) == {intent.key for intent in wanted}
+
+
+def test_objects_that_are_shared_or_in_trouble_do_not_slow_the_routes_down() -> None:
+    ledger, table = loaded(), Table("pods", 4)
+    want(ledger, "guard", table)
+    want(ledger, "cni", table)
+    contested, failed, deadly, *_ = map(route, range(MANY))
+    want(ledger, "services", contested)
+    ledger.retries.failed(failed.key, fingerprint(failed), 0.0)
+    ledger.suspects[deadly.key] = Suspect(fingerprint(deadly), 1)
+    planned(ledger)
+    plan = ledger.plan(100.0, lambda old, new: True)
+    special = {contested.key, failed.key, deadly.key}
+    assert {key for group in plan.writes for key in group} == special
+    assert len(plan.routes.keys) == BULK_MAX - len(special)
+    assert special.isdisjoint(plan.routes.keys)
+
+
+def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_comes_first() -> None:
+    claims = Claims()
+    claims.replace("routing", rows(*map(route, range(MANY))))
+    claims.put("cni", POD.key, POD)
+    after = rows(*map(route, range(MANY // 2, MANY + MANY // 2)))
+    slices = list(claims.replacing("routing", after))
+    assert max(map(len, slices)) <= SLICE
+    told = [key for some in slices for key in some]
+    assert told[: MANY // 2] == [route(number).key for number in range(MANY // 2)]
+    assert {key for key, claim in claims.counting.items() if claim.owner == "routing"} == after.keys()
+    assert claims.get(POD.key) is not None
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 9), st.sampled_from("ab")), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9))
+)
+def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile(
+    before: dict[int, str], said: set[int], changed: set[int]
+) -> None:
+    claims = Claims()
+    for number, owner in before.items():
+        claims.put(owner, route(number).key, route(number))
+    view = rows(*map(route, said))
+    slices = claims.replacing("a", view)
+    next(slices, None)
+    for number in changed:  # as the process does: in the view, and put
+        key = route(number).key
+        view.pop(key) if key in view else view.update({key: route(number)})
+        claims.put("a", key, view.get(key))
+    for _ in slices:
+        pass
+    claimed = {key for key, claim in claims.counting.items() if claim.owner == "a"}
+    claimed |= {key for key in claims.counting if any(owner == "a" for owner, _, _ in claims.refused(key))}
+    assert claimed == view.keys()
+
+
+class OnePeer:
+    """A bus of which the test says what the process hears next."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Any]] = []
+        self.views: dict[str, dict[str, Intent]] = {}
+        self.counters: Counter[str] = Counter()
+        self.progress, self.broker_session = 0, 1
+
+    async def changes(self, _wait_s: float, _at_most: int) -> list[Any]:
+        return self.batches.pop(0) if self.batches else []
+
+    def told(self, _word: str, owner: str) -> dict[str, Intent]:
+        return self.views[owner]
+
+
+def process(peer: OnePeer) -> Process:
+    config = cast(Any, SimpleNamespace(run=Path("/nonexistent")))
+    return Process(config, cast(Any, peer), cast(Any, None), asyncio.Event())
+
+
+def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_another_owner() -> None:
+    peer = OnePeer()
+    peer.views = {"routing": rows(*map(route, range(MANY))), "cni": {}}
+    peer.batches = [
+        [Synced(INTENT, "cni"), Synced(INTENT, "routing")],
+        [Change(INTENT, "cni", POD.key, POD)],
+    ]
+    one = process(peer)
+    heard = list[int]()
+
+    async def turns() -> None:
+        while not heard or one.joining:
+            before = one.ledger.dirty
+            await one._hear(0)
+            heard.append(one.ledger.dirty - before)
+            if len(heard) == 2:
+                assert planned(one.ledger) == [POD.key]
+
+    asyncio.run(turns())
+    assert max(heard) <= SLICE + 1, "no turn takes in more"
+    assert one.ledger.dirty == MANY
+
+
+def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
+    peer = OnePeer()
+    peer.views = {"routing": rows(route(1))}
+    one = process(peer)
+    for number in range(2):
+        key = route(number).key
+        one.ledger.claims.put("routing", key, route(number))
+        one.ledger.hold(key, Held("routing", route(number)))
+    peer.batches = [[Change(INTENT, "routing", route(1).key, route(1))], [Synced(INTENT, "routing")]]
+    asyncio.run(one._hear(0))
+    assert not one.ledger.dirty
+    asyncio.run(one._hear(0))
+    plan = one.ledger.plan(0.0, lambda old, new: True)
+    assert plan.deletes == [[route(0).key]]
+    assert not keys(plan)

@@ -1,0 +1,334 @@
+"""The API client against a VPP whose every answer the test decides: silence, omissions, fragments, nonsense."""
+
+import asyncio
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from actors.vpp_writer.apply.journal import Journal, Life
+from actors.vpp_writer.apply.writer import Writer
+from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.kinds.call import NoAnswer
+from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.vpp import client
+from actors.vpp_writer.vpp.client import FRAME, VppApi, VppGone
+from actors.vpp_writer.vpp.definitions import Definitions, Unfit
+from bus.peer import Peer
+from schemas.cnat import Backend, Translation
+from schemas.codec import fingerprint
+from schemas.intents import Path as RoutePath
+from schemas.intents import Route
+from schemas.npol import IpSet
+from schemas.statuses import Applied, Rejected
+from tools.vppsim.api.catalogue import Catalogue
+
+WORDS = Catalogue()
+HEAD = struct.Struct(">HII")
+MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
+
+
+class Vpp:
+    """Answers the handshake and pings; `answer` decides on the rest: what to send for (message, context)."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str, int], bytes] = lambda name, context: self.reply(name, context)
+        self.speaking = asyncio.Event()
+        self.speaking.set()
+        self.seen: list[tuple[str, int]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+        self.lacks: set[str] = set()
+        self.other: set[str] = set()  # messages that have another layout here
+
+    def reply(self, name: str, context: int, retval: int = 0) -> bytes:
+        body = WORDS.encode(f"{name}_reply", {"context": context, "retval": retval})
+        return FRAME.pack(0, len(body), 0) + body
+
+    def kept(self, retval: Callable[[int], int] = lambda _: 0) -> list[bytes]:
+        """Replies are kept back here from now on; `retval`: that of each, by its number."""
+        replies: list[bytes] = []
+
+        def keep(name: str, context: int) -> bytes:
+            replies.append(self.reply(name, context, retval(len(replies))))
+            return b""
+
+        self.answer = keep
+        return replies
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        try:
+            while True:
+                _, length, _ = FRAME.unpack(await reader.readexactly(FRAME.size))
+                data = await reader.readexactly(length)
+                number, client_index, context = HEAD.unpack_from(data)
+                name = WORDS.names[number]
+                await self.speaking.wait()
+                if name == "sockclnt_create":
+                    context = client_index  # it has no client yet
+                writer.write(self._said(name, context))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _said(self, name: str, context: int) -> bytes:
+        if name == "sockclnt_create":
+            crcs = {n: "0badc0de" if n in self.other else WORDS.crc(n) for n in WORDS.ids.keys() - self.lacks}
+            table = [{"name": f"{n}_{crc}", "index": WORDS.ids[n]} for n, crc in crcs.items()]
+            fields = {"context": context, "index": 7, "count": len(table), "message_table": table}
+            body = WORDS.encode("sockclnt_create_reply", fields)
+            return FRAME.pack(0, len(body), 0) + body
+        if name == "get_api_json":
+            body = WORDS.encode("get_api_json_reply", {"context": context, "json": WORDS.json})
+            return FRAME.pack(0, len(body), 0) + body
+        if name == "control_ping":
+            return self.reply(name, context)
+        self.seen.append((name, context))
+        return self.answer(name, context)
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, vpp: Vpp) -> AsyncIterator[Path]:
+    server = await asyncio.start_unix_server(vpp.serve, str(tmp_path / "api.sock"))
+    try:
+        yield tmp_path / "api.sock"
+    finally:
+        vpp.speaking.set()
+        server.close()
+        for writer in vpp.writers:
+            writer.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppApi]]:
+    vpp = Vpp()
+    async with serving(tmp_path, vpp) as path:
+        api = await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"), window)
+        try:
+            yield vpp, api
+        finally:
+            vpp.speaking.set()
+            await api.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "CALL_S_MAX", 0.5)
+    monkeypatch.setattr(client, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(client, "PROBE_AFTER_S", 0.1)
+    monkeypatch.setattr(client, "SILENT_S_MAX", 0.3)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 2
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, 10))
+
+
+def test_a_call_that_vpp_passes_over_fails_and_the_others_do_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.answer = lambda name, context: b"" if len(vpp.seen) == 2 else vpp.reply(name, context)
+            results = await asyncio.gather(*[api.request(*MTU) for _ in range(4)], return_exceptions=True)
+            assert [isinstance(result, NoAnswer) for result in results] == [False, True, False, False]
+
+    run(story())
+
+
+def test_a_silent_vpp_is_waited_for_and_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            assert api.answers
+            vpp.speaking.clear()
+            call = asyncio.create_task(api.request(*MTU))
+            await until(lambda: not api.answers)
+            await asyncio.sleep(3 * client.CALL_S_MAX)
+            assert not call.done()
+            vpp.speaking.set()
+            assert (await call).retval == 0
+            assert api.answers
+
+    run(story())
+
+
+def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.speaking.clear()
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(30)]
+            calls.append(asyncio.create_task(api.dump("sw_interface_dump")))
+            many = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 50, many.set_result)
+            await asyncio.sleep(0.05)
+            for writer in vpp.writers:
+                writer.transport.abort()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in results} == {VppGone}
+            assert {type(result) for result in await many} == {VppGone}
+            with pytest.raises(VppGone):
+                await api.request(*MTU)
+
+    run(story())
+
+
+def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=8) as (vpp, api):
+            held = vpp.kept()
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
+            await until(lambda: len(held) == 8)
+            await asyncio.sleep(0.05)
+            assert len(held) == 8
+            vpp.answer = lambda name, context: vpp.reply(name, context)
+            vpp.writers[0].write(b"".join(held))
+            assert [reply.retval for reply in await asyncio.gather(*calls)] == [0] * 20
+
+    run(story())
+
+
+def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            replies = vpp.kept(lambda number: -number)
+            calls = [asyncio.create_task(api.request(*MTU)) for _ in range(5)]
+            await until(lambda: len(replies) == 5)
+            for byte in b"".join(replies):
+                vpp.writers[0].write(bytes([byte]))
+                await vpp.writers[0].drain()
+            assert [reply.retval for reply in await asyncio.gather(*calls)] == [0, -1, -2, -3, -4]
+
+    run(story())
+
+
+@pytest.mark.parametrize("size", [1, 7, 29, 30, 31, 150, 10_000])
+def test_return_values_of_many_calls_are_those_of_their_replies_however_these_are_cut(
+    tmp_path: Path, size: int
+) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=60) as (vpp, api):
+            replies = vpp.kept(lambda number: -(number % 3))
+            many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
+            await until(lambda: len(replies) == 60)
+            data = b"".join(replies)
+            for at in range(0, len(data), size):
+                api.data_received(data[at : at + size])
+            assert await many == [-(number % 3) for number in range(60)]
+
+    run(story())
+
+
+def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            replies = vpp.kept(lambda number: -number)
+            loop = asyncio.get_running_loop()
+            first: asyncio.Future[list[Any]] = loop.create_future()
+            second: asyncio.Future[list[Any]] = loop.create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, first.set_result, plain=True)
+            alone = asyncio.create_task(api.request(*MTU))
+            await asyncio.sleep(0)
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, second.set_result, plain=True)
+            await until(lambda: len(replies) == 21)
+            api.data_received(b"".join(replies))
+            assert [*await first, (await alone).retval, *await second] == [-number for number in range(21)]
+
+    run(story())
+
+
+def test_of_many_calls_those_that_vpp_passes_over_fail_and_the_others_do_not(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path, window=100) as (vpp, api):
+            contexts: list[int] = []
+
+            def forgetful(name: str, context: int) -> bytes:
+                contexts.append(context)
+                return b"" if len(contexts) == 6 else vpp.reply(name, context)
+
+            vpp.answer = forgetful
+            many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            api.post_many(MTU[0], [api.packed(*MTU)] * 20, many.set_result, plain=True)
+            answers = await many
+            assert isinstance(answers.pop(5), NoAnswer)
+            assert answers == [0] * 19
+            api.data_received(b"".join(vpp.reply(MTU[0], context) for context in contexts))  # at last, and all again
+            assert (await api.request(*MTU)).retval == 0
+
+    run(story())
+
+
+def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            api._context = 0xFFFFFFFD
+            for _ in range(4):
+                await api.request(*MTU)
+            many = asyncio.get_running_loop().create_future()
+            api._context = 0xFFFFFFFA
+            api.post_many(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
+            assert await many == [0] * 10
+            contexts = [context for _, context in vpp.seen]
+            assert contexts[:4] == [0xFFFFFFFE, 0xFFFFFFFF, 1, 2]
+            assert 0 not in contexts
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "nonsense", [FRAME.pack(0, 0xFFFFFFF0, 0) + b"xxxxxx", FRAME.pack(0, 6, 0) + b"\0\x10\0\0\0\x05"]
+)
+def test_a_vpp_that_sends_nonsense_is_left(tmp_path: Path, nonsense: bytes) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.answer = lambda *_: nonsense
+            with pytest.raises((VppGone, NoAnswer)):
+                await api.request(*MTU)
+
+    run(story())
+
+
+def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) -> None:
+    async def story() -> None:
+        vpp = Vpp()
+        vpp.lacks, vpp.other = {"ip_route_lookup"}, {"sw_interface_dump"}
+        async with serving(tmp_path, vpp) as path:
+            with pytest.raises(Unfit, match="VPP lacks ip_route_lookup, sw_interface_dump"):
+                await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"))
+
+    run(story())
+
+
+def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_path: Path) -> None:
+    async def story() -> None:
+        vpp = Vpp()
+        vpp.lacks, vpp.other = {"cnat_translation_update"}, {"npol_ipset_create"}
+        async with serving(tmp_path, vpp) as path:
+            api = await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"))
+            book, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
+            ledger = Ledger()
+            book.start(Life(1, 1, 1), {})
+            writer = Writer(api, ledger, book, cast(Peer, peer))
+            service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))
+            members = IpSet("set", "ip", ("10.0.0.1",))
+            route = Route("default", "10.0.0.0/8", (RoutePath(),))
+            ledger.touch(ledger.claims.replace("guard", {one.key: one for one in (service, members, route)}))
+            await writer.turn()
+            (statuses,) = ledger.said.statuses.values()
+            assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
+            assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
+            assert isinstance(statuses[route.key], Applied)
+            book.close()
+            await api.close()
+
+    run(story())
