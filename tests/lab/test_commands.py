@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.lab.conftest import VPPD, rest_of, until, vppd
 from tools.lab import pods, state
 from tools.lab.state import Lab
-from tools.lab.view import look
+from tools.node.watcher import look
 
 
 def test_a_first_look_at_a_bus_is_never_half_a_look(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from tools.lab import host, pods, probe
 from tools.lab.check import look_all
 from tools.lab.state import Lab
 from tools.lab.story import deaths
-from tools.lab.view import NodeView
+from tools.node.view import NodeView
 
 HOST_SILENT_MS_MAX = 10_000
 PODS_SILENT_MS_MAX = 15_000

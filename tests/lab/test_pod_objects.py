@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import until, vppd
+from tools.cli.lab.pod import parse_port
 from tools.lab import host, kube, pods, probe, state
 from tools.lab.state import Lab
 
@@ -21,7 +22,7 @@ def ready(body: dict[str, Any]) -> str:
 
 def test_a_pod_s_object_has_its_labels_node_ports_addresses_and_readiness(lab: Lab) -> None:
     kube.namespace(lab, "shop", team="a")
-    port = pods.parse_port("http=8080/TCP")
+    port = parse_port("http=8080/TCP")
     pod = pods.add(lab, "front", "node1", namespace="shop", labels={"app": "front"}, ports=[port], ready=False)
     try:
         body = the_object(lab, "shop", "front")

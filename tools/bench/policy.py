@@ -1,6 +1,7 @@
 """How long it takes until Felix's policies hold in VPP: all of them at once, one changed rule, one added member."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from schemas.intents import Loopback
 from schemas.npol import interface_policies_key, ip_set_key, policy_key
 from schemas.proto import felixbackend_pb2 as pb
 from tools.bench.rig import INTENT, Rig, quantiles_ms, rig
-from tools.lab.felix.driver import LENGTH
 
+LENGTH = struct.Struct("<Q")  # before each of Felix's messages: its bytes
 POD, TUN = "bench/pod/eth0", "pod/bench/pod/eth0"
 SET = "members"
 CHANGES = 50

@@ -9,7 +9,7 @@ from actors.routing.actor import RoutingManager
 from actors.runtime.actor import Actor
 from actors.services.actor import ServicesManager
 from schemas.topics import INTENT, status_word
-from tools.lab.view import STREAMS
+from tools.node.watcher import STREAMS
 
 MANAGERS: tuple[type[Actor], ...] = (CniManager, PolicyManager, RoutingManager, ServicesManager)
 
@@ -29,7 +29,7 @@ DECLARED = (
     Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
     Declared("vppd_guard/checking.py", "guard", ("node-annotations",)),
     Declared("vppd_guard/guard.py", "guard", (status_word("guard"),)),
-    Declared("tools/lab/view.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
+    Declared("tools/node/watcher.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
 )
 
 

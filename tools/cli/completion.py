@@ -24,15 +24,18 @@ complete -F _vppd vppd
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", root: argparse.ArgumentParser) -> None:
-    """Adds `completion`."""
-    made = commands.add_parser("completion", help="completion of commands and names, for a shell")
-    made.add_argument("shell", choices=["bash"])
-    made.set_defaults(run=lambda _options: _print(root))
+HELP = "completion of commands and names, for a shell"
 
 
-def _print(root: argparse.ArgumentParser) -> int:
-    known = sorted(_tree("vppd", root), key=lambda each: len(each[0]), reverse=True)  # bash takes the first that fits
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The shell."""
+    parser.add_argument("shell", choices=["bash"])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the script; `options.root` is the parser of all commands."""
+    known = sorted(_tree("vppd", options.root), key=lambda entry: len(entry[0]), reverse=True)
+    # The longest command line first: bash takes the first that fits.
     cases = [f'            "{words}"*) names="{" ".join(names)}" ;;' for words, names in known]
     print(SCRIPT.format(cases="\n".join(cases)), end="")
     return 0

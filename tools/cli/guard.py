@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+HELP = "the uplinks' guard: explain, preflight, plan, restore"
 COMMANDS = {
     "explain": "what it did, why, and what it does next; needs no bus and no VPP",
     "preflight": "what a takeover needs, and what of it is missing; touches nothing",
@@ -12,18 +13,17 @@ COMMANDS = {
 }
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `guard`."""
-    guard = commands.add_parser("guard", help="the uplinks' guard: explain, preflight, plan, restore")
-    words = guard.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The guard's own commands."""
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        word = words.add_parser(name, help=text)
+        command = commands.add_parser(name, help=text)
         if name in ("explain", "preflight"):
-            word.add_argument("--json", action="store_true", help="print JSON")
-        word.set_defaults(run=_run, json=False)
+            command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(json=False)
 
 
-def _run(options: argparse.Namespace) -> int:
-    """The guard's own program, with the node's environment."""
+def run(options: argparse.Namespace) -> int:
+    """Becomes the guard's own program, with the node's environment."""
     arguments = [options.command, *(["--json"] if options.json else [])]
     os.execv(sys.executable, [sys.executable, "-m", "vppd_guard", *arguments])

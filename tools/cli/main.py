@@ -4,28 +4,36 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from types import FrameType
 
-from tools.cli import bench, completion, guard, lab, node, tap
-from tools.cli.errors import UserError
+from tools.cli import ask, bench, completion, guard, status, tap
+from tools.cli.command import UserError, add_command
+
+LAB, LAB_HELP = "lab", "clusters on this machine"
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands."""
-    made = argparse.ArgumentParser(prog="vppd", description="Kubernetes node networking on FD.io VPP.")
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    node.add_parser(commands)
-    guard.add_parser(commands)
-    tap.add_parser(commands)
-    lab.add_parser(commands)
-    bench.add_parser(commands)
-    completion.add_parser(commands, made)
-    return made
+def parser(*, lab: bool) -> argparse.ArgumentParser:
+    """All commands; `lab`: the lab's own too, for which its code is loaded."""
+    root = argparse.ArgumentParser(prog="vppd", description="Kubernetes node networking on FD.io VPP.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_command(commands, "status", status)
+    add_command(commands, "ask", ask)
+    add_command(commands, "guard", guard)
+    add_command(commands, "tap", tap, description=tap.DESCRIPTION, failures=tap.FAILURES)
+    lab_parser = commands.add_parser(LAB, help=LAB_HELP, description=f"`vppd lab`: {LAB_HELP}.")
+    if lab:
+        import_module("tools.cli.lab").add_arguments(lab_parser)
+    add_command(commands, "bench", bench, description=bench.DESCRIPTION)
+    add_command(commands, "completion", completion).set_defaults(root=root)
+    return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 good, 1 not, 2 wrong usage."""
-    options = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = parser(lab=_needs_lab(words)).parse_args(words)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)  # an exception, so that a lab that is half made or half used is taken away
     try:
@@ -39,6 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def _needs_lab(words: list[str]) -> bool:
+    """Is the lab's code needed to read these arguments? A node may be without it."""
+    command = words[0] if words else ""
+    return command == LAB or (command == "completion" and find_spec("tools.lab") is not None)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,8 @@ from itertools import permutations
 from tools.lab import probe
 from tools.lab.plan import LAN4, OUTSIDE6, lan_netns
 from tools.lab.state import Lab
-from tools.lab.view import NodeView, look
+from tools.node.view import NodeView
+from tools.node.watcher import look
 
 PING_S_MAX = 3.0
 

@@ -219,17 +219,3 @@ def _call(lab: Lab, pod: Pod, method: str, request: object) -> Any:
             return getattr(stub, method)(request, timeout=PLUGIN_WAIT_S)
         except grpc.RpcError as error:
             raise PodFailed(f"{method.upper()} {pod.key}: {error.code().name}: {error.details()}") from None
-
-
-def parse_port(text: str) -> Port:
-    """`80`, `80/UDP`, `http=80/TCP`, each perhaps with a host port behind it: `http=80/TCP@8080`. Raises ValueError."""
-    rest, _, host_port = text.partition("@")
-    name, _, number = rest.rpartition("=")
-    port, _, protocol = number.partition("/")
-    protocol = (protocol or "TCP").upper()
-    if protocol not in ("TCP", "UDP", "SCTP"):
-        raise ValueError(f"port {text!r}: protocol is TCP, UDP or SCTP")
-    found = Port(int(port), protocol, name, int(host_port or 0))
-    if not (0 < found.port < 65536 and 0 <= found.host_port < 65536):
-        raise ValueError(f"port {text!r}: a port is 1 to 65535")
-    return found

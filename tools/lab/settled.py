@@ -6,7 +6,8 @@ import time
 from tools.lab import felixnode
 from tools.lab.plan import Node
 from tools.lab.state import Lab
-from tools.lab.view import NodeView, Watcher
+from tools.node.view import NodeView
+from tools.node.watcher import Watcher
 
 QUIET_S = 0.4  # nothing changes for so long: no process waits longer before it passes on what it heard
 

@@ -12,7 +12,8 @@ from tools.lab.state import Lab
 from tools.lab.story.health import is_healthy
 from tools.lab.story.shop import Shop
 from tools.lab.story.traffic import Traffic
-from tools.lab.view import NodeView, Watcher
+from tools.node.view import NodeView
+from tools.node.watcher import Watcher
 
 BACK_S_MAX = 60.0
 SETTLE_S = 1.0  # traffic goes on for so long before and after each kill

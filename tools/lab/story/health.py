@@ -6,7 +6,8 @@ import time
 from tools.lab.check import Result, look_all, node_results
 from tools.lab.plan import Node
 from tools.lab.state import Lab
-from tools.lab.view import NodeView, Watcher
+from tools.node.view import NodeView
+from tools.node.watcher import Watcher
 
 HEALTHY_S_MAX = 90.0
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tools.lab import felixnode, supervised
 from tools.lab.plan import Node
 from tools.lab.state import Lab
-from tools.lab.view import NodeView
+from tools.node.view import NodeView
 
 WIDTH = 80
 LINES_MAX = 5

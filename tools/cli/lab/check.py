@@ -1,0 +1,26 @@
+"""`vppd lab check`: what must hold on a running cluster."""
+
+import argparse
+import json
+
+from tools.cli.lab.options import add_json, add_name
+from tools.lab import demo, state
+from tools.lab.check import check
+
+HELP = "assert everything that must hold; exit status 1 if something does not"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which lab."""
+    add_name(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints each property with its figure; 1 if one does not hold."""
+    results = check(state.load(options.name))
+    if options.json:
+        print(json.dumps([vars(r) for r in results], indent=1))
+    else:
+        print("\n".join(demo.line(result) for result in results))
+    return 0 if all(result.ok for result in results) else 1

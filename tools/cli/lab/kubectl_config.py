@@ -1,0 +1,20 @@
+"""`vppd lab kubectl-config`: how kubectl reaches a cluster."""
+
+import argparse
+
+from tools.cli.lab.options import add_name
+from tools.lab import cluster, state
+
+HELP = "print a kubeconfig for the cluster's API server"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which lab."""
+    add_name(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the kubeconfig."""
+    lab = state.load(options.name)
+    print(cluster.kubeconfig(lab.name, lab.api_url))
+    return 0

@@ -1,0 +1,86 @@
+"""`vppd lab pod`: pods of a cluster are made, removed, and entered."""
+
+import argparse
+
+from tools.cli.command import with_user_errors
+from tools.cli.lab.become import become
+from tools.cli.lab.options import FAILURES, add_name
+from tools.lab import pods, state
+from tools.lab.state import Port
+
+HELP = "add, delete, or run a command in a pod"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions, and which pod."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, run, text in (
+        ("add", _add, "make a pod and have it wired by the CNI server"),
+        ("del", _delete, "have a pod unwired, and remove it"),
+        ("exec", _exec, "run a command in a pod"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("pod", metavar="NAME")
+        add_name(action)
+        action.set_defaults(run=with_user_errors(run, FAILURES))
+        if name == "add":
+            _add_pod_options(action)
+        if name == "exec":
+            action.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+
+def _add_pod_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--node", required=True, help="node1, node2, ...")
+    parser.add_argument("--namespace", default="default", help="Kubernetes namespace (default: default)")
+    parser.add_argument("--label", action="append", default=[], type=_label, metavar="KEY=VALUE")
+    parser.add_argument("--port", action="append", default=[], type=parse_port, metavar="[NAME=]N[/TCP][@HOST]")
+    parser.add_argument("--service-account", default="default", metavar="NAME")
+    parser.add_argument("--host-network", action="store_true", help="in its node's network")
+    parser.add_argument("--not-ready", action="store_true", help="an endpoint of services only when it is ready")
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ValueError(text)
+    return key, value
+
+
+def parse_port(text: str) -> Port:
+    """`80`, `80/UDP`, `http=80/TCP`, each perhaps with a host port behind it: `http=80/TCP@8080`. Raises ValueError."""
+    rest, _, host_port = text.partition("@")
+    name, _, number = rest.rpartition("=")
+    port, _, protocol = number.partition("/")
+    protocol = (protocol or "TCP").upper()
+    if protocol not in ("TCP", "UDP", "SCTP"):
+        raise ValueError(f"port {text!r}: protocol is TCP, UDP or SCTP")
+    found = Port(int(port), protocol, name, int(host_port or 0))
+    if not (0 < found.port < 65536 and 0 <= found.host_port < 65536):
+        raise ValueError(f"port {text!r}: a port is 1 to 65535")
+    return found
+
+
+def _add(options: argparse.Namespace) -> int:
+    pod = pods.add(
+        state.load(options.name),
+        options.pod,
+        options.node,
+        namespace=options.namespace,
+        labels=dict(options.label),
+        ports=options.port,
+        host_network=options.host_network,
+        service_account=options.service_account,
+        ready=not options.not_ready,
+    )
+    print(f"pod {pod.key}: {pod.ip4}, {pod.ip6} on node{pod.node}")
+    return 0
+
+
+def _delete(options: argparse.Namespace) -> int:
+    pods.delete(state.load(options.name), options.pod)
+    print(f"pod {options.pod} is gone")
+    return 0
+
+
+def _exec(options: argparse.Namespace) -> int:
+    become(state.load(options.name).pod(options.pod).netns, options.command, {})

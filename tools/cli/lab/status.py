@@ -1,0 +1,32 @@
+"""`vppd lab status`: how a cluster is."""
+
+import argparse
+import asyncio
+import json
+
+from tools.cli.lab import status_text
+from tools.cli.lab.options import add_json, add_name
+from tools.lab import state
+from tools.lab.check import look_all
+from tools.lab.state import LABS, NoLab
+
+HELP = "nodes, processes, BGP sessions, intents, services, policies, pods"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which lab."""
+    add_name(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the status."""
+    if not (LABS / options.name).exists():
+        raise NoLab(f"no lab {options.name}; `vppd lab up` makes one")
+    lab = state.load(options.name)
+    views = asyncio.run(look_all(lab))
+    if options.json:
+        print(json.dumps(status_text.as_json(lab, views), indent=1))
+        return 0
+    print("\n".join(status_text.lines(lab, views)))
+    return 0

@@ -1,0 +1,60 @@
+"""`vppd status`: a node's processes, and what VPP does not hold."""
+
+import argparse
+import asyncio
+import json
+
+from tools.cli.command import UserError
+from tools.cli.node import add_run_directory
+from tools.node.view import NodeView
+from tools.node.watcher import look
+
+HELP = "a node's processes and what VPP does not hold, with reasons"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The form of the output, and the node."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_run_directory(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the status; 1 if something is not ready or not applied. Raises UserError."""
+    view = asyncio.run(look(options.directory))
+    if not view.processes:
+        raise UserError(f"{options.directory}/bus: no broker answers there")
+    if options.json:
+        print(json.dumps(_as_json(view), indent=1))
+    else:
+        _print(view)
+    return 1 if view.unready() or view.unapplied() else 0
+
+
+def _as_json(view: NodeView) -> dict[str, object]:
+    return {
+        "unready": view.unready(),
+        "unapplied": view.unapplied(),
+        "intents": len(view.intents),
+        "services": len(view.services),
+        "problems": view.problems(),
+        "epoch": view.epoch.epoch if view.epoch else None,
+        "unavailable": view.epoch.unavailable if view.epoch else (),
+        "processes": {name: p.counters for name, p in view.processes.items() if not name.startswith("tool-")},
+    }
+
+
+def _print(view: NodeView) -> None:
+    for name, process in sorted(view.processes.items()):
+        if not name.startswith("tool-"):
+            notes = "".join(f"; {text}" for text in process.waiting if process.ready)
+            print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}{notes}")
+    epoch = view.epoch
+    print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
+    if epoch and epoch.unavailable:
+        print(f"VPP lacks what these need: {', '.join(epoch.unavailable)}")
+    print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
+    for text in view.unapplied():
+        print(f"  {text}")
+    print(f"services: {len(view.services)}; services and policies with problems: {len(view.problems())}")
+    for text in view.problems():
+        print(f"  {text}")

@@ -1,0 +1,55 @@
+"""Edge: hears a node's bus for as long as a command needs it."""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Callable
+
+from bus.door import client_keys
+from tools.cli.command import UserError
+from tools.tap.listener import Listener, step_back
+from tools.tap.seen import Observer, Seen
+
+WHOLE_S_MAX = 3.0
+Take = Callable[[float, bytes, list[Seen], Observer], bool]
+"""Takes a frame: its time, its bytes, what it says, and all that is known after it. True: it was the last one."""
+
+
+def listener(options: argparse.Namespace) -> Listener:
+    """The tap on the node that the options name. Raises UserError, BadKeys."""
+    if bool(options.connect) != bool(options.keys):
+        raise UserError("--connect and --keys go together")
+    step_back()
+    return Listener(options.directory, options.connect, client_keys(options.keys) if options.connect else None)
+
+
+async def hear(tap: Listener, take: Take) -> None:
+    """Hands over frame by frame until the last one. Raises NoBus."""
+    async for now, data in tap.frames():
+        if take(now, data, tap.observer.feed(data, now), tap.observer):
+            return
+
+
+async def hear_until_ended(options: argparse.Namespace, take: Take) -> Observer:
+    """Hears until `options.seconds` are over, the last frame, or a signal. Raises NoBus."""
+    async with listener(options) as tap:
+        hearing = asyncio.create_task(hear(tap, take))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, hearing.cancel)
+        try:
+            async with asyncio.timeout(options.seconds):
+                await hearing
+        except (TimeoutError, asyncio.CancelledError):
+            pass
+        return tap.observer
+
+
+async def hear_whole(options: argparse.Namespace) -> Observer:
+    """Everything as it is now. Raises NoBus."""
+    async with listener(options) as tap:
+        hearing = asyncio.create_task(hear(tap, lambda *_: tap.observer.whole))
+        await asyncio.wait([hearing], timeout=WHOLE_S_MAX)
+        hearing.cancel()
+        if hearing.done() and not hearing.cancelled() and (error := hearing.exception()):
+            raise error
+        return tap.observer

@@ -1,0 +1,45 @@
+"""`vppd tap play`: a recording as if it were said now."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.cli.tap.options import add_filters
+from tools.cli.tap.printing import Printer, painter, print_rows
+from tools.tap import recording
+from tools.tap.recording import Frame
+from tools.tap.seen import Observer
+
+HELP = "show a recording"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, what of it, and from when to when."""
+    parser.add_argument("file", type=Path)
+    add_filters(parser)
+    parser.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="seconds into the recording")
+    parser.add_argument("--to", dest="end", type=float, metavar="S", help="seconds into the recording")
+    parser.add_argument("--state", nargs="?", const="*", metavar="WORD", help="the rows as they were at --to")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what was said then."""
+    observer, printer = Observer(), Printer(options)
+    began: float | None = None
+    for now, data in _frames(options):
+        began = now if began is None else began
+        seen = observer.feed(data, now)
+        if now - began >= options.start and options.state is None:
+            printer(seen)
+    if options.state is not None:
+        print_rows(observer, options.state, "*", painter(options))
+    return 0
+
+
+def _frames(options: argparse.Namespace) -> Iterator[Frame]:
+    began: float | None = None
+    for now, data in recording.read(options.file):
+        began = now if began is None else began
+        if options.end is not None and now - began > options.end:
+            return
+        yield now, data

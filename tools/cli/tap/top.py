@@ -1,0 +1,71 @@
+"""`vppd tap top`: processes and words at a glance."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+from tools.cli.tap.listening import hear, listener
+from tools.cli.tap.options import add_node
+from tools.tap import top
+from tools.tap.seen import Observer, Seen
+from tools.tap.show import Painter
+
+HELP = "processes and words at a glance"
+TOP_EVERY_S = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The node, and how often."""
+    add_node(parser)
+    parser.add_argument("--once", action="store_true", help="one table after a few seconds")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the tables until a signal comes."""
+    rates, starts, sessions = top.Rates(), dict[str, int](), dict[str, int]()
+    paint = Painter(sys.stdout.isatty())
+    shown = time.monotonic() + (2 if options.once else 0)
+
+    async def hearing() -> None:
+        async with listener(options) as tap:
+
+            def take(now: float, _data: bytes, seen: list[Seen], observer: Observer) -> bool:
+                nonlocal shown
+                for each in seen:
+                    rates.take(each, now)
+                    _count_starts(each, starts, sessions)
+                if time.monotonic() - shown < TOP_EVERY_S:
+                    return False
+                shown = time.monotonic()
+                memory = _memory(observer)
+                table = "\n".join(top.table(observer, rates, memory, starts, now, paint))
+                print(table if options.once else f"\033[H\033[2J{table}", flush=True)
+                return bool(options.once)
+
+            await hear(tap, take)
+
+    asyncio.run(hearing())
+    return 0
+
+
+def _count_starts(seen: Seen, starts: dict[str, int], sessions: dict[str, int]) -> None:
+    if seen.word == top.PROCESS and seen.new:
+        session = seen.new.get("session", 0)
+        if sessions.get(seen.key, session) != session:
+            starts[seen.key] = starts.get(seen.key, 0) + 1
+        sessions[seen.key] = session
+
+
+def _memory(observer: Observer) -> dict[int, int]:
+    """Bytes of the processes that can be seen from here (Linux: /proc/<pid>/statm)."""
+    found = {}
+    for _, _, row, _ in observer.rows(top.PROCESS):
+        pid = row.get("pid", 0)
+        try:
+            found[pid] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError, IndexError):
+            continue
+    return found

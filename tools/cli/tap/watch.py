@@ -1,0 +1,31 @@
+"""`vppd tap`: what is said, as it is said."""
+
+import argparse
+import asyncio
+import sys
+
+from tools.cli.tap.listening import hear_until_ended
+from tools.cli.tap.options import add_duration, add_filters, add_node
+from tools.cli.tap.printing import Printer
+from tools.tap.seen import Observer, Seen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The node, what of it, and for how long."""
+    add_node(parser)
+    add_filters(parser)
+    add_duration(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what is said until the time is over or a signal comes."""
+    printer = Printer(options)
+
+    def take(_now: float, _data: bytes, seen: list[Seen], _observer: Observer) -> bool:
+        printer(seen)
+        return False
+
+    observer = asyncio.run(hear_until_ended(options, take))
+    if observer.gaps():
+        sys.stderr.write(f"vppd: {observer.gaps()} times something was missed, and the whole was asked for\n")
+    return 0

@@ -1,0 +1,81 @@
+"""Edge: a visitor on a node's bus, who hears what is said there and says nothing."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from bus.peer import Peer
+from schemas.topics import INTENT, INTENT_OWNERS, status_word
+from tools.node.view import NodeView
+
+HEAR_S = 0.05
+SETTLE_S = 0.7  # statuses and heartbeats of this very moment may still be under way
+STREAMS = (
+    ("process", "bus"),
+    ("epoch", "vpp-writer"),
+    ("bgp-peer", "routing"),
+    ("service-status", "services"),
+    ("policy-status", "policy"),
+    *((INTENT, owner) for owner in INTENT_OWNERS),
+    *((status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
+)
+
+
+class Watcher:
+    """A visitor on a node's bus."""
+
+    def __init__(self, run: Path) -> None:
+        self._peer = Peer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
+        for word, owner in STREAMS:
+            self._peer.subscribe(word, owner)
+
+    async def __aenter__(self) -> Self:
+        await self._peer.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._peer.__aexit__(*exc)
+
+    def view(self) -> NodeView:
+        """What is known now."""
+        rows = self._peer.rows
+        statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
+        unheard = [f"{word} of {owner}" for word, owner in STREAMS if not self._peer.in_sync(word, owner)]
+        return NodeView(
+            processes=rows("process"),
+            epoch=rows("epoch").get("vpp"),
+            peers=rows("bgp-peer"),
+            intents=rows(INTENT),
+            statuses=statuses,
+            services=rows("service-status"),
+            policies=rows("policy-status"),
+            unheard=unheard,
+        )
+
+    async def until(self, condition: Callable[[NodeView], bool], within_s: float) -> bool:
+        """Hears until the condition holds. False: it did not in time."""
+        deadline = time.monotonic() + within_s
+        while not condition(self.view()):
+            if time.monotonic() > deadline:
+                return False
+            await self._peer.changes(HEAR_S)
+        return True
+
+    async def heard(self, within_s: float) -> bool:
+        """Waits until the bus has answered at all."""
+        found = await self.until(lambda view: "bus" in view.processes, within_s)
+        await asyncio.sleep(0)
+        return found
+
+
+async def look(run: Path, within_s: float = 3.0) -> NodeView:
+    """One look at a node's bus, whole if all streams are heard in time; empty if no broker answers."""
+    if not (run / "bus" / "broker").exists():
+        return NodeView()
+    async with Watcher(run) as watcher:
+        await watcher.until(lambda view: not view.unheard, within_s)
+        await watcher.until(lambda view: not view.unready() and not view.unapplied(), SETTLE_S)
+        return watcher.view()
