@@ -7,7 +7,7 @@ Says      the status of each, and VppEpoch
 import asyncio
 
 from actors.vpp_writer import gc_tuning
-from actors.vpp_writer.process import Process
+from actors.vpp_writer.process import WriterProcess
 from bus.log import Log
 from bus.peer import Peer
 from bus.process import run_process
@@ -16,7 +16,7 @@ from schemas.config import NodeConfig
 
 async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
     gc_tuning.tune()
-    return await Process(config, peer, log, stop).live()
+    return await WriterProcess(config, peer, log, stop).live()
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actors.vpp_writer.apply import journal
-from actors.vpp_writer.apply.drift import Patrol
-from actors.vpp_writer.apply.journal import Journal, Recalled
+from actors.vpp_writer.apply.drift import DriftCheck
+from actors.vpp_writer.apply.journal import Journal, JournalContents
 from actors.vpp_writer.apply.writer import Writer, identify
 from actors.vpp_writer.kinds import ALL, requests
 from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.reconcile.livelock import Rounds
-from actors.vpp_writer.reconcile.objects import Ledger
-from actors.vpp_writer.vpp.client import VppApi, VppGone
+from actors.vpp_writer.reconcile.livelock import LivelockGuard
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.log import Log
 from bus.peer import Change, Peer, Synced
@@ -30,7 +30,7 @@ CONNECT_EVERY_S = 0.05
 IDLE_TURN_S = 0.5
 HEARD_MAX = 1000  # changes between two plans
 RETRY_TURN_S = 0.1
-PATROL_TURN_S = 0.05
+DRIFT_TURN_S = 0.05
 WATCH_EVERY_S = 0.25
 LOG_EVERY_S = 1.0
 SPEAK_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
@@ -46,24 +46,24 @@ class Burst:
     said: int = 0
 
 
-class Process:
+class WriterProcess:
     """The loop: hear, connect, turn, speak."""
 
     def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
         self.messages = Definitions(requests(), directory)
-        self.ledger = Ledger()
+        self.ledger = Objects()
         self.journal = Journal(directory / "journal")
-        self.recalled = Recalled()
+        self.recalled = JournalContents()
         self.synced: set[str] = set()
         self.joining: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.spoken = False
         self.burst = Burst()
-        self.rounds = Rounds()
+        self.livelock = LivelockGuard()
         self.why = "VPP: not reached yet"
         self.fresh: set[str] | None = None  # keys of what was heard since all were said to wait; None: say it of all
-        self.api: VppApi | None = None
+        self.api: VppClient | None = None
         self.started_at = time.monotonic()
 
     async def live(self) -> int:
@@ -74,7 +74,7 @@ class Process:
         stopping = asyncio.create_task(self._nudge_when(self.stop))
         while not self.stop.is_set():
             try:
-                api = await VppApi.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
+                api = await VppClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
             except (VppGone, Unfit, NoAnswer) as error:
                 self._away(str(error))
                 await self._hear(0 if self.joining else CONNECT_EVERY_S)
@@ -93,26 +93,26 @@ class Process:
         life = self.recalled.life
         self.log.info("journal", objects=len(self.recalled.held), epoch=life.epoch if life else 0)
 
-    async def _connected(self, api: VppApi) -> None:
+    async def _connected(self, api: VppClient) -> None:
         watching = asyncio.create_task(self._watch(api))
-        patrol = Patrol(self.config.readback_s, time.monotonic())
+        drift = DriftCheck(self.config.readback_s, time.monotonic())
         writer = Writer(api, self.ledger, self.journal, self.peer)
         self.recalled.held = self.ledger.held
         try:
             life = await identify(api)
             await writer.meet(life, self.recalled)
             version = str((await api.request("show_version")).version)
-            self.recalled.life = journal.Life(writer.epoch, life.pid, life.started, self.ledger.suspects)
-            unavailable = tuple(sorted(kind.name for kind in ALL if not all(map(api.has, kind.messages))))
+            self.recalled.life = journal.VppLife(writer.epoch, life.pid, life.started, self.ledger.suspects)
+            unavailable = tuple(sorted(kind.name for kind in ALL if not all(map(api.supports, kind.messages))))
             told = VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable)
             self._say_epoch(told)
             for kind in unavailable:
                 self.log.warning("unavailable", kind=kind, why="VPP lacks messages of it")
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
             self.why, self.fresh, self.api = "", None, api
-            self.rounds.renew(self.ledger.dirty)
-            while not self.stop.is_set() and not api.gone.is_set():
-                await self._turn(writer, patrol)
+            self.livelock.renew(self.ledger.dirty)
+            while not self.stop.is_set() and not api.closed.is_set():
+                await self._turn(writer, drift)
         except (VppGone, NoAnswer) as error:
             self._away(str(error))
         finally:
@@ -121,32 +121,32 @@ class Process:
             watching.cancel()
             await api.close()
 
-    async def _turn(self, writer: Writer, patrol: Patrol) -> None:
+    async def _turn(self, writer: Writer, drift: DriftCheck) -> None:
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         if not more:
-            self.rounds.renew(self.ledger.dirty)
-        self.recalled.life = self.recalled.life and journal.Life(
+            self.livelock.renew(self.ledger.dirty)
+        self.recalled.life = self.recalled.life and journal.VppLife(
             writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
         )
         self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._speak(), more=more)
-        if not more and patrol.due(time.monotonic()) and (lost := await writer.look(patrol)):
+        if not more and drift.due(time.monotonic()) and (lost := await writer.look(drift)):
             self.log.warning("drift", lost=len(lost), first=min(lost))
-            self.rounds.renew(self.ledger.dirty)
+            self.livelock.renew(self.ledger.dirty)
             more = True
         if self.joining or self.journal.compacting or (more and self._may_go_on()):
             await self._hear(0)
-        elif patrol.passing:
-            await self._hear(PATROL_TURN_S)
+        elif drift.in_pass:
+            await self._hear(DRIFT_TURN_S)
         else:
             await self._hear(RETRY_TURN_S if more or self.ledger.failing else IDLE_TURN_S)
 
     def _may_go_on(self) -> bool:
         """Another step at once? Not for ever without anything new: then some a second."""
-        spun = self.rounds.spinning
-        if not self.rounds.may_follow() and not spun:
+        spun = self.livelock.detected
+        if not self.livelock.may_follow() and not spun:
             self.log.error("our bug", error="objects undo one another", first=next(self.ledger.waiting(), "-"))
-        return not self.rounds.spinning
+        return not self.livelock.detected
 
     def _log_turn(self, written: int, said: int, *, more: bool) -> None:
         """One line for all turns of a burst, or for each second of it."""
@@ -198,7 +198,7 @@ class Process:
         """These are to be planned, because somebody says so."""
         self.ledger.touch(keys)
         if keys:
-            self.rounds.renew(self.ledger.dirty)
+            self.livelock.renew(self.ledger.dirty)
         if self.fresh is not None:
             self.fresh.update(keys)
 
@@ -233,7 +233,7 @@ class Process:
 
     def _speak(self) -> int:
         """Says the statuses that have changed; the first time all of them. Returns how many."""
-        said, causes = self.ledger.said, self.ledger.causes
+        said, causes = self.ledger.statuses, self.ledger.causes
         changed = said.changed()
         if not self.spoken:
             self.spoken = True
@@ -258,13 +258,13 @@ class Process:
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0
 
-    async def _watch(self, api: VppApi) -> None:
+    async def _watch(self, api: VppClient) -> None:
         """While calls wait for a VPP that does not answer, our loop is not stuck, and says what it waits for."""
         silent = False
-        while not api.gone.is_set():
+        while not api.closed.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(WATCH_EVERY_S):
-                    await api.gone.wait()
+                    await api.closed.wait()
             if silent == api.answers:
                 silent = not api.answers
                 self.log.warning("VPP does not answer") if silent else self.log.info("VPP answers again")

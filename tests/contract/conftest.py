@@ -16,8 +16,8 @@ import pytest
 
 from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.vpp import definitions
-from actors.vpp_writer.vpp.client import VppApi
-from tests.contract.living import Life
+from actors.vpp_writer.vpp.client import VppClient
+from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
 
 _numbers = count()
@@ -29,25 +29,25 @@ _lacking: set[str] = set()
 def noted() -> Iterator[None]:
     """Notes which requests writers make, and which they miss."""
     with pytest.MonkeyPatch.context() as patch:
-        enqueue, post_many, has = VppApi._enqueue, VppApi.post_many, VppApi.has
+        enqueue, post_batch, has = VppClient._enqueue, VppClient.post_batch, VppClient.supports
 
-        def enqueued(api: VppApi, context: int, message: str, *rest: Any) -> None:
+        def enqueued(api: VppClient, context: int, message: str, *rest: Any) -> None:
             _made.add(message)
             enqueue(api, context, message, *rest)
 
-        def posted(api: VppApi, message: str, *rest: Any, **more: Any) -> None:
+        def posted(api: VppClient, message: str, *rest: Any, **more: Any) -> None:
             _made.add(message)
-            post_many(api, message, *rest, **more)
+            post_batch(api, message, *rest, **more)
 
-        def asked(api: VppApi, message: str) -> bool:
+        def asked(api: VppClient, message: str) -> bool:
             known = has(api, message)
             if not known:
                 _lacking.add(message)
             return known
 
-        patch.setattr(VppApi, "has", asked)
-        patch.setattr(VppApi, "_enqueue", enqueued)
-        patch.setattr(VppApi, "post_many", posted)
+        patch.setattr(VppClient, "supports", asked)
+        patch.setattr(VppClient, "_enqueue", enqueued)
+        patch.setattr(VppClient, "post_batch", posted)
         yield
 
 
@@ -97,12 +97,12 @@ def vpp(stack: ExitStack, namespace: Callable[[str], Namespace], tmp_path: Path)
 
 
 @pytest.fixture
-def life(vpp: Vpp, stack: ExitStack, tmp_path: Path) -> Callable[[], Life]:
+def life(vpp: Vpp, stack: ExitStack, tmp_path: Path) -> Callable[[], WriterLife]:
     """Starts lives of the writer; all of them share one journal."""
     runner = stack.enter_context(asyncio.Runner())
 
-    def start() -> Life:
-        life = Life(vpp.socket, tmp_path / "writer", runner)
+    def start() -> WriterLife:
+        life = WriterLife(vpp.socket, tmp_path / "writer", runner)
         stack.callback(life.stop)
         return life.connect()
 

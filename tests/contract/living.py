@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.vpp_writer.apply import journal
-from actors.vpp_writer.apply.drift import Patrol
-from actors.vpp_writer.apply.journal import Journal, Recalled
+from actors.vpp_writer.apply.drift import DriftCheck
+from actors.vpp_writer.apply.journal import Journal, JournalContents
 from actors.vpp_writer.apply.writer import Writer, identify
 from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.reconcile.objects import Ledger
-from actors.vpp_writer.vpp.client import VppApi, VppGone
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions
 from schemas.codec import fingerprint
 from schemas.intents import Intent
@@ -27,20 +27,20 @@ class Cut(Exception):
     """The writer dies here."""
 
 
-class Life:
+class WriterLife:
     """One life of the writer's process. `directory` outlives it: the journal is there."""
 
     def __init__(self, socket: Path, directory: Path, runner: asyncio.Runner) -> None:
         self.socket, self.directory, self.runner = socket, directory, runner
-        self.ledger = Ledger()
+        self.ledger = Objects()
         self.journal = Journal(directory / "journal")
         self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, note=lambda *_, **__: None)
-        self.recalled = Recalled()
-        self.api: VppApi | None = None
+        self.recalled = JournalContents()
+        self.api: VppClient | None = None
         self.writer: Writer | None = None
         self.version = ""
 
-    def connect(self) -> "Life":
+    def connect(self) -> "WriterLife":
         """Recalls the journal and meets VPP, as the process does at its start and after a new VPP."""
         if self.writer is None:
             self._recall()
@@ -58,18 +58,18 @@ class Life:
             self.recalled.unknown = dict(self.writer.unknown)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppApi.connect(self.socket, Definitions(requests(), self.directory))
+        self.api = await VppClient.connect(self.socket, Definitions(requests(), self.directory))
         self.writer = Writer(self.api, self.ledger, self.journal, self.peer)
         life = await identify(self.api)
         await self.writer.meet(life, self.recalled)
         self.version = str((await self.api.request("show_version")).version)
-        self.recalled.life = journal.Life(self.writer.epoch, life.pid, life.started, self.ledger.suspects)
+        self.recalled.life = journal.VppLife(self.writer.epoch, life.pid, life.started, self.ledger.suspects)
 
     def die_at(self, call: int, *, answered: bool) -> None:
         """This life ends at its write call of that number: before it is sent, or when VPP has done it."""
         api = self.api
         assert api is not None
-        post, post_many, numbers = api.post, api.post_many, count()
+        post, post_batch, numbers = api.post, api.post_batch, count()
 
         def mortal(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
             number = next(numbers)
@@ -84,19 +84,21 @@ class Life:
             alive = [number for number, _ in zip(numbers, bodies, strict=False) if number < call + answered]
             cut = [Cut(message)] * (len(bodies) - len(alive))
             if alive and alive[-1] == call:
-                post_many(message, bodies[: len(alive)], lambda got: done([*got[:-1], Cut(message), *cut]), plain=plain)
+                post_batch(
+                    message, bodies[: len(alive)], lambda got: done([*got[:-1], Cut(message), *cut]), plain=plain
+                )
             elif alive:
-                post_many(message, bodies[: len(alive)], lambda got: done([*got, *cut]), plain=plain)
+                post_batch(message, bodies[: len(alive)], lambda got: done([*got, *cut]), plain=plain)
             else:
                 done(cut)
 
-        api.post, api.post_many = mortal, mortal_many  # type: ignore[method-assign]
+        api.post, api.post_batch = mortal, mortal_many  # type: ignore[method-assign]
 
     def deadly(self, data: bytes, kill: Callable[[], None]) -> None:
         """VPP dies of each call with these bytes in it."""
         api = self.api
         assert api is not None
-        post, post_many = api.post, api.post_many
+        post, post_batch = api.post, api.post_batch
 
         def posting(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
             if data in api.packed(message, fields, prefix):
@@ -106,40 +108,40 @@ class Life:
         def posting_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
             if any(data in body for body in bodies):
                 kill()
-            post_many(message, bodies, done, plain=plain)
+            post_batch(message, bodies, done, plain=plain)
 
-        api.post, api.post_many = posting, posting_many  # type: ignore[method-assign]
+        api.post, api.post_batch = posting, posting_many  # type: ignore[method-assign]
 
     def look(self) -> set[str]:
-        """One whole pass of the patrol, and a turn. Returns what was lost."""
+        """One whole pass of the drift check, and a turn. Returns what was lost."""
         writer = self.writer
         assert writer is not None
 
         async def whole() -> set[str]:
-            patrol = Patrol(1.0, -1.0)
-            lost = await writer.look(patrol)
-            while patrol.passing:
-                lost |= await writer.look(patrol)
+            drift = DriftCheck(1.0, -1.0)
+            lost = await writer.look(drift)
+            while drift.in_pass:
+                lost |= await writer.look(drift)
             return lost
 
         lost = self.runner.run(whole())
         self.turn()
         return lost
 
-    def want(self, *intents: Intent, owner: str = "guard") -> "Life":
+    def want(self, *intents: Intent, owner: str = "guard") -> "WriterLife":
         """This is all that the owner wants; one turn."""
         rows = {intent.key: intent for intent in intents}
         assert len(rows) == len(intents), "two intents share a key"
         self.ledger.touch(self.ledger.claims.replace(owner, rows))
         return self.turn()
 
-    def turn(self) -> "Life":
+    def turn(self) -> "WriterLife":
         assert self.writer is not None
         self.runner.run(self.writer.turn())
         return self
 
     def status(self, intent: Intent, owner: str = "guard") -> Status | None:
-        return self.ledger.said.of(owner, intent.key)
+        return self.ledger.statuses.of(owner, intent.key)
 
     def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
         """Those of the intents that VPP does not hold as said, with their statuses."""
@@ -163,7 +165,7 @@ class Life:
         if self.api is None:
             return
         if not polite:
-            self.api.gone.set()  # no farewell is sent any more
+            self.api.closed.set()  # no farewell is sent any more
         await self.api.close()
         self.api = None
 
@@ -172,4 +174,4 @@ def _holds(intent: Intent, status: Status | None) -> bool:
     return isinstance(status, Applied) and status.generation == fingerprint(intent)
 
 
-__all__ = ["Cut", "Life", "VppGone"]
+__all__ = ["Cut", "VppGone", "WriterLife"]

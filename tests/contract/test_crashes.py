@@ -7,7 +7,7 @@ import pytest
 from schemas.intents import Address, InterfaceTable, Loopback, Path, Route, Table
 from schemas.statuses import Applied, Rejected
 from tests.contract import worlds
-from tests.contract.living import Cut, Life
+from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_restarts import shown
 
@@ -23,7 +23,7 @@ def test_a_crash_at_any_call_is_mended_by_a_restart(
     answered: bool,
     withdrawn: bool,
     vpp: Vpp,
-    life: Callable[[], Life],
+    life: Callable[[], WriterLife],
     namespace: Callable[[str], Namespace],
 ) -> None:
     pod = namespace("pod")
@@ -50,7 +50,7 @@ def test_a_crash_at_any_call_is_mended_by_a_restart(
 
 
 def test_a_lost_journal_costs_nothing_that_can_be_read_back(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     pod = namespace("pod")
     vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
@@ -67,7 +67,7 @@ def test_a_lost_journal_costs_nothing_that_can_be_read_back(
 
 
 def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
-    vpp: Vpp, life: Callable[[], Life]
+    vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     first = Address(interface="loop/a", address="fd00:9::1/64")
     second = Address(interface="loop/b", address="fd00:9::1/64")
@@ -77,7 +77,7 @@ def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
     assert not isinstance(writer.status(second), Applied)
 
 
-def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     deadly = Route(table="default", prefix="10.66.0.0/24", paths=(Path(),))
     writer = life()
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, li
     assert not isinstance(writer.status(changed), Rejected)
 
 
-def test_vpp_survives_an_interface_that_changes_tables_under_a_route(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_vpp_survives_an_interface_that_changes_tables_under_a_route(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     red, blue = (Table(name=n, ip_version=4, table_id=i) for n, i in (("red", 77), ("blue", 79)))
     route = Route(table="default", prefix="10.1.0.1/32", paths=(Path(interface="loop/a"),))
     writer = life().want(LOOP, red, blue, route, InterfaceTable(interface="loop/a", ip_version=4, table="red"))

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.cnat import Backend, Translation
 from schemas.intents import Address, AdminUp, Intent, Loopback, Mtu, Path, Route, Table
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 
 LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
@@ -43,7 +43,7 @@ WORLD: list[Intent] = [
 
 
 @pytest.fixture
-def writer(life: Callable[[], Life]) -> Life:
+def writer(life: Callable[[], WriterLife]) -> WriterLife:
     writer = life().want(*WORLD)
     assert writer.unapplied(WORLD) == {}
     return writer
@@ -60,13 +60,13 @@ def number(vpp: Vpp) -> int:
     return int(vpp.interfaces()["loop-a"].sw_if_index)
 
 
-def test_what_is_as_it_was_written_is_found_so_whatever_its_paths(writer: Life) -> None:
+def test_what_is_as_it_was_written_is_found_so_whatever_its_paths(writer: WriterLife) -> None:
     before = writer.writes
     assert writer.look() == set()
     assert writer.writes == before
 
 
-def test_a_route_that_somebody_took_away_comes_back(vpp: Vpp, writer: Life) -> None:
+def test_a_route_that_somebody_took_away_comes_back(vpp: Vpp, writer: WriterLife) -> None:
     for prefix in ("10.2.0.0/16", "fd01::/64"):
         route = {"table_id": 0, "prefix": prefix, "n_paths": 0, "paths": []}
         vpp.ask("ip_route_add_del", is_add=False, route=route)
@@ -77,7 +77,7 @@ def test_a_route_that_somebody_took_away_comes_back(vpp: Vpp, writer: Life) -> N
     assert writer.unapplied(WORLD) == {}
 
 
-def test_a_route_that_somebody_sent_elsewhere_is_put_right(vpp: Vpp, writer: Life) -> None:
+def test_a_route_that_somebody_sent_elsewhere_is_put_right(vpp: Vpp, writer: WriterLife) -> None:
     before = vpp.routes()["10.2.0.0/16"].paths
     elsewhere = {"sw_if_index": number(vpp), "weight": 1, "nh": {"address": {"ip4": "192.0.2.77"}}, **NO_LABELS}
     add(vpp, "10.2.0.0/16", elsewhere)
@@ -85,7 +85,7 @@ def test_a_route_that_somebody_sent_elsewhere_is_put_right(vpp: Vpp, writer: Lif
     assert vpp.routes()["10.2.0.0/16"].paths == before
 
 
-def test_addresses_state_and_mtu_of_an_interface_are_mended(vpp: Vpp, writer: Life) -> None:
+def test_addresses_state_and_mtu_of_an_interface_are_mended(vpp: Vpp, writer: WriterLife) -> None:
     loop = number(vpp)
     vpp.ask("sw_interface_add_del_address", sw_if_index=loop, is_add=False, prefix="192.0.2.1/24")
     vpp.ask("sw_interface_set_mtu", sw_if_index=loop, mtu=[9000, 0, 0, 0])
@@ -98,14 +98,14 @@ def test_addresses_state_and_mtu_of_an_interface_are_mended(vpp: Vpp, writer: Li
     assert writer.look() == set()
 
 
-def test_a_translation_that_somebody_took_away_comes_back(vpp: Vpp, writer: Life) -> None:
+def test_a_translation_that_somebody_took_away_comes_back(vpp: Vpp, writer: WriterLife) -> None:
     (row,) = vpp.ask("cnat_translation_dump")
     vpp.ask("cnat_translation_del", id=row.translation.id)
     assert len(writer.look()) == 1
     assert len(vpp.ask("cnat_translation_dump")) == 1
 
 
-def test_an_interface_that_somebody_deleted_comes_back_with_all_that_was_on_it(vpp: Vpp, writer: Life) -> None:
+def test_an_interface_that_somebody_deleted_comes_back_with_all_that_was_on_it(vpp: Vpp, writer: WriterLife) -> None:
     vpp.ask("delete_loopback", sw_if_index=number(vpp))
     assert LOOP.key in writer.look()
     assert writer.unapplied(WORLD) == {}
@@ -113,7 +113,7 @@ def test_an_interface_that_somebody_deleted_comes_back_with_all_that_was_on_it(v
     assert writer.look() == set()
 
 
-def test_what_is_not_ours_stays(vpp: Vpp, writer: Life) -> None:
+def test_what_is_not_ours_stays(vpp: Vpp, writer: WriterLife) -> None:
     vpp.ask("sw_interface_add_del_address", sw_if_index=number(vpp), is_add=True, prefix="203.0.113.1/24")
     add(vpp, "198.51.100.0/24", {"sw_if_index": 0xFFFFFFFF, "type": DROP, "weight": 1, **NO_LABELS})
     assert writer.look() == set()

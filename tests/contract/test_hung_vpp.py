@@ -10,7 +10,7 @@ from actors.vpp_writer.vpp.client import VppGone
 from schemas.intents import Intent, Path, Route
 from schemas.npol import IpSet, Policy, Rule
 from schemas.statuses import Rejected
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 
 REAL = bool(os.environ.get("VPP"))
@@ -24,7 +24,7 @@ def routes(count: int) -> list[Intent]:
     return [Route("default", prefix, (Path(next_hop=f"192.0.2.{n % 9 + 1}"),)) for n, prefix in enumerate(prefixes)]
 
 
-def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     writer = life()
     intents = routes(500)
 
@@ -54,7 +54,7 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
     assert {one.prefix for one in intents if isinstance(one, Route)} <= set(vpp.routes())
 
 
-def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     poison = Route("default", "10.66.77.0/24", (Path(),))
     harmless = routes(OBJECTS)
     intents = [*harmless[: OBJECTS // 2], poison, *harmless[OBJECTS // 2 :]]
@@ -78,7 +78,7 @@ def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Cal
     assert len(vpp.routes()) > OBJECTS
 
 
-def test_a_restart_with_very_many_objects_writes_nothing(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_restart_with_very_many_objects_writes_nothing(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     sets = [IpSet(f"set-{n}", "ip", tuple(f"30.{n}.{m >> 8}.{m & 255}" for m in range(1000))) for n in range(5)]
     rules = tuple(Rule("allow", protocol=6) for _ in range(3))
     policies = [Policy(f"policy-{n}", rx=rules, tx=rules) for n in range(50)]

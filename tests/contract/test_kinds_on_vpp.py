@@ -41,7 +41,7 @@ from schemas.intents import (
     Vmxnet3,
 )
 from tests.contract import cnat_cases, npol_cases
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.steps import LOOP, MAC, OTHER_LOOP, OTHER_MAC, UP, Case, Reading, Step, index
 
@@ -298,7 +298,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_vpp_holds_it_as_said_and_nothing_when_withdrawn(case: str, vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_vpp_holds_it_as_said_and_nothing_when_withdrawn(case: str, vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     _, base, read, steps = CASES[case]
     writer = life().want(*base)
     assert writer.unapplied(base) == {}
@@ -328,7 +328,7 @@ def test_every_kind_is_in_this_suite() -> None:
     assert {kind for kind, *_ in CASES.values()} | set(ELSEWHERE) == set(KINDS)
 
 
-def test_an_af_packet_interface_comes_and_goes(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_af_packet_interface_comes_and_goes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
     uplink = AfPacket(name="uplink/eth0", host_interface="eth0", mac=MAC, tag="main-eth0", gso=False)
     writer = life().want(uplink)
@@ -350,7 +350,7 @@ def tap(netns: str, **changed: Any) -> Tap:
 @pytest.mark.parametrize("tun", [True, False], ids=["tun", "tap"])
 @pytest.mark.parametrize("persist", [True, False], ids=["persistent", "passing"])
 def test_a_tap_comes_and_goes(
-    tun: bool, persist: bool, vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    tun: bool, persist: bool, vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     pod = namespace("pod")
     writer = life().want(tap(pod.name, tun=tun, persist=persist, mtu=1400))
@@ -365,7 +365,7 @@ def test_a_tap_comes_and_goes(
 
 
 def test_an_interface_is_read_as_said(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     pod = namespace("pod")
     writer = life()
@@ -375,7 +375,7 @@ def test_an_interface_is_read_as_said(
         assert [int(row.mode) for row in rows] == [number]
 
 
-def test_segmentation_offload_is_taken_without_a_word(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_segmentation_offload_is_taken_without_a_word(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     offload = Gso(interface="loop/a")
     writer = life().want(LOOP, offload)
     assert writer.unapplied([LOOP, offload]) == {}

@@ -10,7 +10,7 @@ import pytest
 from actors.policy import desired
 from schemas.cnat import CnatFeature
 from schemas.intents import Intent, Loopback
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 from tests.contract.steps import index
 from tests.unit.policy.meaning import test_meaning, worlds
@@ -39,7 +39,7 @@ def question(vpp: Vpp, where: str, flow: Flow) -> str:
     return f"npol match {' '.join(words)} {flow.source};{flow.sport}->{flow.destination};{flow.dport}"
 
 
-def test_verdicts_are_the_model_s_for_random_policies_and_flows(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_verdicts_are_the_model_s_for_random_policies_and_flows(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     writer = life().want(*HELD_ON)
     asked, differ = 0, []
     for seed in range(SEEDS):
@@ -99,7 +99,9 @@ def test_a_set_that_is_not_there_takes_no_members(vpp: Vpp) -> None:
     assert members(vpp, NONE, member("10.0.0.1")) == NO_ENTRY
 
 
-def test_a_configuration_is_refused_with_an_unknown_policy_or_interface(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_configuration_is_refused_with_an_unknown_policy_or_interface(
+    vpp: Vpp, life: Callable[[], WriterLife]
+) -> None:
     life().want(*HELD_ON)
     interface = index(vpp, "tun-web")
     policy = int(vpp.ask("npol_policy_create", rules=[]).policy_id)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.contract import worlds
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp, until, veth
 from tests.contract.worlds import Node
 
@@ -51,7 +51,7 @@ def connects(where: Namespace, address: str, port: int) -> bool:
 
 
 def test_pods_reach_one_another_through_their_tuns(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     one, two = namespace("pod1"), namespace("pod2")
     pods = [*worlds.pod(1, one.name), *worlds.pod(2, two.name)]
@@ -68,7 +68,7 @@ def test_pods_reach_one_another_through_their_tuns(
 
 
 def test_a_machine_on_the_network_reaches_the_uplink(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     peer = namespace("peer")
     node = wired_node(vpp, peer, peer)
@@ -79,7 +79,7 @@ def test_a_machine_on_the_network_reaches_the_uplink(
 
 
 def test_connections_to_the_node_reach_the_host_and_come_back(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     peer, host = namespace("peer"), namespace("host")
     node = wired_node(vpp, host, peer)
@@ -99,7 +99,7 @@ def dress(host: Namespace) -> None:
 
 
 def test_the_host_is_answered_for_every_address_it_asks_for(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     peer, host = namespace("peer"), namespace("host")
     node = wired_node(vpp, host, peer)

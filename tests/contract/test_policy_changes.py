@@ -9,7 +9,7 @@ from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, Sna
 from schemas.intents import AdminUp, Intent
 from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
 from tests.contract import cnat_cases, npol_cases
-from tests.contract.living import Cut, Life
+from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, index
 
@@ -65,7 +65,7 @@ def denies(vpp: Vpp) -> bool:
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("call", range(22))
 def test_a_crash_in_a_change_opens_nothing_and_is_mended_by_a_restart(
-    call: int, answered: bool, vpp: Vpp, life: Callable[[], Life]
+    call: int, answered: bool, vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     whole = life().want(*AFTER, owner="policy")
     assert whole.unapplied(AFTER, "policy") == {}
@@ -89,21 +89,21 @@ def test_a_crash_in_a_change_opens_nothing_and_is_mended_by_a_restart(
     assert cnat_cases.translations(vpp) == {}
 
 
-def test_a_restart_with_unchanged_policies_writes_nothing(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_restart_with_unchanged_policies_writes_nothing(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     life().want(*BEFORE, owner="policy").crash()
     again = life().want(*BEFORE, owner="policy")
     assert again.writes == 0
     assert again.unapplied(BEFORE, "policy") == {}
 
 
-def test_a_changed_policy_keeps_its_rules_that_have_not_changed(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_changed_policy_keeps_its_rules_that_have_not_changed(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     writer = life().want(Policy("p", tx=(web(1), web(2))), owner="policy")
     before = writer.writes
     writer.want(Policy("p", tx=(web(2), web(3), web(1))), owner="policy")
     assert writer.writes - before == 2  # one new rule, and the policy
 
 
-def test_an_interface_is_down_until_its_policies_hold(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_interface_is_down_until_its_policies_hold(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     def up() -> bool:
         return bool(int(vpp.interfaces()["loop-a"].flags) & 1)
 

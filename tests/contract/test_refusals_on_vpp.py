@@ -4,20 +4,20 @@ from collections.abc import Callable
 
 from schemas.intents import Address, AfPacket, Intent, InterfaceTable, Loopback, Path, Route, RxMode, Table, Tap
 from schemas.statuses import Failed, Pending, Rejected
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp, until
 
 LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
 OTHER = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
 
 
-def failure(writer: Life, intent: Intent) -> str:
+def failure(writer: WriterLife, intent: Intent) -> str:
     status = writer.status(intent)
     assert isinstance(status, Failed), status
     return status.reason
 
 
-def test_a_missing_device_fails_until_it_is_there(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_missing_device_fails_until_it_is_there(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     uplink = AfPacket(name="uplink/eth0", host_interface="eth0", mac="02:00:00:00:00:01", tag="main-eth0", gso=False)
     writer = life().want(uplink, LOOP)
     assert "af_packet_create_v3" in failure(writer, uplink)
@@ -27,7 +27,7 @@ def test_a_missing_device_fails_until_it_is_there(vpp: Vpp, life: Callable[[], L
 
 
 def test_a_missing_namespace_fails_until_it_is_there(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     name = f"{vpp.namespace.name}-pod"
     tun = Tap(name="pod/a", host_interface="eth0", netns=name, tag="tun-a", gso=False)
@@ -38,7 +38,7 @@ def test_a_missing_namespace_fails_until_it_is_there(
     assert writer.status(tun) is None
 
 
-def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     route = Route(table="red", prefix="10.7.0.0/24", paths=(Path(interface="loop/a"),))
     writer = life().want(route)
     assert writer.status(route) == Pending(
@@ -53,7 +53,7 @@ def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[
     assert "10.7.0.0/24" not in vpp.routes(77)
 
 
-def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     first = Address(interface="loop/a", address="10.9.0.1/24")
     second = Address(interface="loop/b", address="10.9.0.1/24")
     writer = life().want(LOOP, OTHER, first)
@@ -64,7 +64,7 @@ def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[]
     assert vpp.addresses(vpp.interfaces()["loop-b"].sw_if_index) == {"10.9.0.1/24"}
 
 
-def test_an_unfit_value_is_never_sent(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_unfit_value_is_never_sent(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     unfit = [
         Loopback(name="loop/c", mac="not a MAC", tag="loop-c"),
         Loopback(name="loop/d", mac="02:00:00:00:00:0d", tag="t" * 64),

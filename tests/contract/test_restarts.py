@@ -10,7 +10,7 @@ from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Path, Route, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
-from tests.contract.living import Cut, Life, VppGone
+from tests.contract.living import Cut, VppGone, WriterLife
 from tests.contract.machine import Namespace, Vpp, until
 from tests.contract.test_packets import attach, wired_node
 
@@ -45,7 +45,7 @@ def shown(vpp: Vpp) -> Any:
 
 
 def test_tags_of_every_length_are_read_back_as_they_were_said(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     """A writer that restarts knows its interfaces by them."""
     pod = namespace("pod").name
@@ -59,7 +59,7 @@ def test_tags_of_every_length_are_read_back_as_they_were_said(
     assert life().want(*taps).writes == 0
 
 
-def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], everything: list[Intent]) -> None:
+def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]) -> None:
     first = life().want(*everything)
     assert first.unapplied(everything) == {}
     before = shown(vpp)
@@ -72,7 +72,7 @@ def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], Life], e
 
 @pytest.mark.parametrize("journal_lost", [False, True], ids=["journal kept", "journal lost"])
 def test_what_a_restarted_writer_takes_away_it_makes_again(
-    journal_lost: bool, vpp: Vpp, life: Callable[[], Life]
+    journal_lost: bool, vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     """What VPP showed at the start of a life is not there for ever."""
     dns = Translation("10.96.0.10", 53, 17, (Backend("10.1.0.1", 5353),))
@@ -92,7 +92,7 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
 
 
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
-    vpp: Vpp, life: Callable[[], Life], everything: list[Intent]
+    vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]
 ) -> None:
     route = Route(table="default", prefix="10.99.0.0/24", paths=(Path(),))
     life().want(*everything).want(route, owner="routing").crash()
@@ -104,7 +104,9 @@ def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
     assert "10.99.0.0/24" not in vpp.routes()
 
 
-def test_what_went_missing_meanwhile_is_mended(vpp: Vpp, life: Callable[[], Life], everything: list[Intent]) -> None:
+def test_what_went_missing_meanwhile_is_mended(
+    vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]
+) -> None:
     life().want(*everything).crash()
     before = shown(vpp)
     uplink = vpp.interfaces()["main-eth0"].sw_if_index
@@ -119,7 +121,7 @@ def test_what_went_missing_meanwhile_is_mended(vpp: Vpp, life: Callable[[], Life
 
 
 def test_a_killed_vpp_gets_everything_again_and_the_pod_keeps_its_device(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     host, peer, pod, other = (namespace(word) for word in ("host", "peer", "pod", "other"))
     node = wired_node(vpp, host, peer)
@@ -144,20 +146,22 @@ def test_a_killed_vpp_gets_everything_again_and_the_pod_keeps_its_device(
     assert host.has_link("eth0")
 
 
-def test_vpp_says_which_version_it_is(life: Callable[[], Life]) -> None:
+def test_vpp_says_which_version_it_is(life: Callable[[], WriterLife]) -> None:
     assert life().version[:1].isdigit()
 
 
-def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     writer = life()
     assert writer.api is not None
     vpp.kill()
-    writer.runner.run(asyncio.wait_for(writer.api.gone.wait(), 1))
+    writer.runner.run(asyncio.wait_for(writer.api.closed.wait(), 1))
     with pytest.raises(VppGone):
         writer.want(Route(table="default", prefix="10.0.0.0/8", paths=(Path(),)))
 
 
-def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(
+    vpp: Vpp, life: Callable[[], WriterLife]
+) -> None:
     routes = [Route(table="default", prefix=f"10.{number}.0.0/16", paths=(Path(),)) for number in range(8)]
     for answered in (False, True):
         for call in range(len(routes)):
@@ -173,7 +177,7 @@ def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(vpp: 
             mended.stop()
 
 
-def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     deadly = Route(table="default", prefix="10.66.0.0/24", paths=(Path(),))
     harmless = Route(table="default", prefix="10.67.0.0/24", paths=(Path(),))
     writer = life()

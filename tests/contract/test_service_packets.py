@@ -8,7 +8,7 @@ import pytest
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.intents import Intent, Path, Route
 from tests.contract import worlds
-from tests.contract.living import Life
+from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp, until
 from tests.contract.talking import Client, ask, serving
 from tests.contract.test_packets import attach, dress, wired_node
@@ -33,7 +33,9 @@ def service(*numbers: int, vip: str = VIP, port: int = 80, kind: str = "tcp", re
 class Cluster:
     """A node with three pods that serve, its host, and a machine outside."""
 
-    def __init__(self, vpp: Vpp, life: Callable[[], Life], space: Callable[[str], Namespace], stack: ExitStack) -> None:
+    def __init__(
+        self, vpp: Vpp, life: Callable[[], WriterLife], space: Callable[[str], Namespace], stack: ExitStack
+    ) -> None:
         self.outside, self.host = space("peer"), space("host")
         self.pods = {number: space(f"pod{number}") for number in PODS}
         self.writer = life()
@@ -68,7 +70,7 @@ def snat() -> list[Intent]:
 
 @pytest.fixture
 def cluster(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace], stack: ExitStack
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace], stack: ExitStack
 ) -> Iterator[Cluster]:
     with ExitStack() as servers:
         yield Cluster(vpp, life, namespace, servers)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals
 from schemas.intents import (
     Address,
     AdminUp,
@@ -21,7 +21,7 @@ from schemas.intents import (
 )
 from schemas.statuses import Failed, Pending, Rejected
 from tests.contract import worlds
-from tests.contract.living import Cut, Life
+from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Namespace, Vpp, finish_checksums, until, veth
 from tests.contract.steps import MAC, OTHER_MAC
 from tests.contract.test_packets import connects, dress, listening, wired_node
@@ -48,7 +48,7 @@ def peer(vpp: Vpp, namespace: Callable[[str], Namespace]) -> Namespace:
     return peer
 
 
-def holds(writer: Life, intents: list[Intent]) -> None:
+def holds(writer: WriterLife, intents: list[Intent]) -> None:
     """After a deletion the kernel frees the queues of a link a moment later: until then VPP refuses."""
     until(lambda: not writer.turn().unapplied(intents), "all is as wanted")
 
@@ -57,7 +57,7 @@ def names(vpp: Vpp) -> list[str]:
     return [row.interface_name for row in vpp.ask("sw_interface_dump")][1:]
 
 
-def test_an_af_xdp_uplink_carries_packets_and_goes(vpp: Vpp, life: Callable[[], Life], peer: Namespace) -> None:
+def test_an_af_xdp_uplink_carries_packets_and_goes(vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace) -> None:
     writer = life().want(*UPLINK)
     assert writer.unapplied(UPLINK) == {}
     assert names(vpp) == ["eth0/0"]
@@ -76,7 +76,7 @@ def test_an_af_xdp_uplink_carries_packets_and_goes(vpp: Vpp, life: Callable[[], 
 
 
 def test_connections_of_the_host_pass_an_af_xdp_uplink(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     host, peer = namespace("host"), namespace("peer")
     node = wired_node(vpp, host, peer)
@@ -94,14 +94,16 @@ def test_connections_of_the_host_pass_an_af_xdp_uplink(
 
 
 @pytest.mark.parametrize("mode", ["polling", "interrupt", "adaptive"])
-def test_an_af_xdp_uplink_is_read_in_every_mode(mode: str, vpp: Vpp, life: Callable[[], Life], peer: Namespace) -> None:
+def test_an_af_xdp_uplink_is_read_in_every_mode(
+    mode: str, vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
+) -> None:
     intents = [*UPLINK, RxMode(interface=NAME, mode=mode)]
     assert life().want(*intents).unapplied(intents) == {}
     until(lambda: peer.pings("192.0.2.1"), "VPP answers the peer")
 
 
 def test_the_mac_address_of_an_af_xdp_uplink_is_changed_in_place(
-    vpp: Vpp, life: Callable[[], Life], peer: Namespace
+    vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
 ) -> None:
     moved = [AfXdp(name=NAME, host_interface="eth0", mac=OTHER_MAC, tag=TAG), *ON_IT]
     writer = life().want(*UPLINK)
@@ -114,7 +116,9 @@ def test_the_mac_address_of_an_af_xdp_uplink_is_changed_in_place(
     until(lambda: peer.pings("192.0.2.1"), "VPP answers under the new address")
 
 
-def test_a_restarted_writer_leaves_an_af_xdp_uplink_alone(vpp: Vpp, life: Callable[[], Life], peer: Namespace) -> None:
+def test_a_restarted_writer_leaves_an_af_xdp_uplink_alone(
+    vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
+) -> None:
     life().want(*UPLINK).crash()
     second = life().want(*UPLINK)
     assert second.unapplied(UPLINK) == {}
@@ -125,7 +129,7 @@ def test_a_restarted_writer_leaves_an_af_xdp_uplink_alone(vpp: Vpp, life: Callab
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("call", range(6))
 def test_a_crash_at_any_call_leaves_one_af_xdp_uplink_that_works(
-    call: int, answered: bool, vpp: Vpp, life: Callable[[], Life], peer: Namespace
+    call: int, answered: bool, vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
 ) -> None:
     cut = life()
     cut.die_at(call, answered=answered)
@@ -140,7 +144,7 @@ def test_a_crash_at_any_call_leaves_one_af_xdp_uplink_that_works(
     assert names(vpp) == []
 
 
-def test_a_killed_vpp_gets_its_af_xdp_uplink_again(vpp: Vpp, life: Callable[[], Life], peer: Namespace) -> None:
+def test_a_killed_vpp_gets_its_af_xdp_uplink_again(vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace) -> None:
     writer = life().want(*UPLINK)
     until(lambda: peer.pings("192.0.2.1"), "VPP answers the peer")
     vpp.kill()
@@ -155,7 +159,7 @@ def test_a_killed_vpp_gets_its_af_xdp_uplink_again(vpp: Vpp, life: Callable[[], 
 
 
 def test_an_af_xdp_uplink_waits_for_its_link(
-    vpp: Vpp, life: Callable[[], Life], namespace: Callable[[str], Namespace]
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     writer = life().want(*UPLINK)
     assert reason(writer, XDP) == "af_xdp_create_v3: INVALID_VALUE"
@@ -164,7 +168,7 @@ def test_an_af_xdp_uplink_waits_for_its_link(
     holds(writer, UPLINK)
 
 
-def reason(writer: Life, intent: Intent) -> str:
+def reason(writer: WriterLife, intent: Intent) -> str:
     status = writer.status(intent)
     assert isinstance(status, Failed), status
     return status.reason
@@ -179,7 +183,9 @@ def reason(writer: Life, intent: Intent) -> str:
     ],
     ids=["virtio", "vmxnet3", "device port"],
 )
-def test_a_nic_that_is_not_there_is_refused(intent: Intent, told: str, vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_nic_that_is_not_there_is_refused(
+    intent: Intent, told: str, vpp: Vpp, life: Callable[[], WriterLife]
+) -> None:
     writer = life().want(intent)
     assert reason(writer, intent) == told
     assert names(vpp) == []
@@ -198,7 +204,7 @@ def test_a_nic_that_is_not_there_is_refused(intent: Intent, told: str, vpp: Vpp,
     ],
 )
 def test_calls_that_need_a_nic_are_understood_and_refused_without(
-    message: str, fields: dict[str, Any], answer: tuple[int, str | None], vpp: Vpp, life: Callable[[], Life]
+    message: str, fields: dict[str, Any], answer: tuple[int, str | None], vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     writer = life()
     assert writer.api is not None
@@ -206,14 +212,14 @@ def test_calls_that_need_a_nic_are_understood_and_refused_without(
     assert (reply.retval, getattr(reply, "error_string", None)) == answer
 
 
-def test_rdma_needs_a_vpp_that_has_it_and_a_nic(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_rdma_needs_a_vpp_that_has_it_and_a_nic(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     intent = Rdma(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)
     writer = life().want(intent)
     assert writer.api is not None
-    if writer.api.has("rdma_create_v4"):
+    if writer.api.supports("rdma_create_v4"):
         assert reason(writer, intent).startswith("rdma_create_v4: VPP says success and names no interface")
         reply = writer.runner.run(writer.api.request("rdma_delete", {"sw_if_index": 99}))
-        assert reply.retval in fine("rdma_delete", False)
+        assert reply.retval in accepted_retvals("rdma_delete", False)
     else:
         status = writer.status(intent)
         assert isinstance(status, Rejected)
@@ -227,13 +233,15 @@ def make_existing(vpp: Vpp) -> int:
     return number
 
 
-def waits(writer: Life) -> None:
+def waits(writer: WriterLife) -> None:
     status = writer.status(EXISTING)
     assert isinstance(status, Pending)
     assert status.needs == (f"no interface with tag {TAG}: does startup.conf make it?",)
 
 
-def test_an_existing_interface_is_found_by_its_tag_and_outlives_the_intent(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_an_existing_interface_is_found_by_its_tag_and_outlives_the_intent(
+    vpp: Vpp, life: Callable[[], WriterLife]
+) -> None:
     intents = [EXISTING, *ON_IT]
     writer = life().want(*intents)
     waits(writer)
@@ -257,7 +265,7 @@ def test_an_existing_interface_is_found_by_its_tag_and_outlives_the_intent(vpp: 
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("call", range(4))
 def test_a_crash_at_any_call_on_an_existing_interface_is_mended(
-    call: int, answered: bool, vpp: Vpp, life: Callable[[], Life]
+    call: int, answered: bool, vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     intents = [EXISTING, *ON_IT]
     make_existing(vpp)
@@ -275,7 +283,7 @@ def test_a_crash_at_any_call_on_an_existing_interface_is_mended(
     assert shown(vpp) == complete
 
 
-def test_a_new_vpp_is_asked_for_its_existing_interface_again(vpp: Vpp, life: Callable[[], Life]) -> None:
+def test_a_new_vpp_is_asked_for_its_existing_interface_again(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     make_existing(vpp)
     writer = life().want(EXISTING)
     assert writer.unapplied([EXISTING]) == {}

@@ -19,11 +19,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from actors.vpp_writer import gc_tuning
-from actors.vpp_writer.apply.journal import Journal, Recalled
+from actors.vpp_writer.apply.journal import Journal, JournalContents
 from actors.vpp_writer.apply.writer import Writer, identify
 from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.reconcile.objects import Ledger
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import Definitions
 from bus.peer import Change, Peer
 from schemas.cnat import Translation
@@ -46,8 +46,8 @@ DONE_S_MAX = 300.0
 class Local:
     """The writer in this process: intents go straight into its ledger."""
 
-    def __init__(self, api: VppApi, directory: Path) -> None:
-        self.api, self.ledger = api, Ledger()
+    def __init__(self, api: VppClient, directory: Path) -> None:
+        self.api, self.ledger = api, Objects()
         self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, note=lambda *_, **__: None))
         self.writer = Writer(api, self.ledger, Journal(directory / "journal"), self.peer)
 
@@ -58,9 +58,9 @@ class Local:
         self.ledger.touch(self.ledger.claims.replace(owner, rows))
         while self.ledger.has_work(time.time()):
             await self.writer.step()
-            self.ledger.said.changed()
+            self.ledger.statuses.changed()
         took = time.monotonic() - began
-        said = self.ledger.said.of
+        said = self.ledger.statuses.of
         if wrong := [key for key in rows if not isinstance(said(owner, key), Applied)]:
             raise BenchFailed(f"{len(wrong)} not applied: {wrong[0]}: {said(owner, wrong[0])}")
         return took
@@ -134,7 +134,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
             writerload.taps(min(TAPS, count), stack.enter_context(_namespace())),
         ]
         local = Local(api, directory)
-        await local.writer.meet(await identify(api), Recalled())
+        await local.writer.meet(await identify(api), JournalContents())
         result: dict[str, Any] = {"vpp": vpp, "routes": count}
         plain = Plain(path)
         stack.callback(plain.close)
@@ -178,11 +178,11 @@ def _sizes(count: int) -> list[int]:
     return [count // 100, count // 10, count]
 
 
-async def _connect(path: Path, cache: Path) -> VppApi:
+async def _connect(path: Path, cache: Path) -> VppClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppApi.connect(path, Definitions(requests(), cache))
+            return await VppClient.connect(path, Definitions(requests(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None

@@ -6,7 +6,7 @@ from pathlib import Path as File
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
 from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Loopback, Path, Route, Tap
@@ -41,13 +41,13 @@ def route(number: int, change: int = 0) -> Route:
 def routes(count: int) -> Load:
     """IPv4 host routes through next hops."""
     intents = [route(number) for number in range(count)]
-    names = Names({})
+    indices = Indices({})
     kind = kind_of(intents[0])
     calls, undo = (
         [_papi(call) for call in made]
         for made in (
-            (kind.write_call(one, names) for one in intents),
-            (kind.delete_call(one, names, {}) for one in intents),
+            (kind.write_call(one, indices) for one in intents),
+            (kind.delete_call(one, indices, {}) for one in intents),
         )
     )
     return Load("routes", Route, count, list(intents), calls, undo)
@@ -56,7 +56,7 @@ def routes(count: int) -> Load:
 def translations(count: int) -> Load:
     """Translations with ten paths."""
     intents = [_translation(number) for number in range(count)]
-    calls = [_papi(kind_of(one).write_call(one, Names({}))) for one in intents]
+    calls = [_papi(kind_of(one).write_call(one, Indices({}))) for one in intents]
     return Load("translations of 10 paths", Translation, count, list(intents), calls, [])
 
 
@@ -90,7 +90,7 @@ def member_calls(sets: list[int], load: Load) -> Calls:
 def taps(count: int, namespace: File) -> Load:
     """Tun interfaces in a namespace."""
     intents = [Tap(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
-    calls = [(call.message, dict(call.fields)) for one in intents for call in kind_of(one).create(one, Names({}))]
+    calls = [(call.message, dict(call.fields)) for one in intents for call in kind_of(one).create(one, Indices({}))]
     return Load("tun interfaces", Tap, count, list(intents), calls, [])
 
 

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from actors.vpp_writer.kinds.call import UNPACKABLE, Call, Later, NoAnswer, unpackable
-from actors.vpp_writer.kinds.indices import NOTHING
+from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import Details
 from actors.vpp_writer.kinds.retvals import name_of
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.vpp.client import VppClient
 
 AHEAD = 2  # batches that wait for VPP while the next is packed
 
 Learn = Callable[[Any], Details]
-Done = Callable[[str, Details | Exception], None]
+Holds = Callable[[str, Details | Exception], None]
 Note = Callable[[str, Call, float, int], None]  # (key, call, s, return value)
 
 
@@ -39,7 +39,7 @@ class Sent(NamedTuple):
 
     keys: Sequence[str]
     calls: Iterable[Call]
-    learns: Iterable[Learn | None]
+    has_indices: Iterable[Learn | None]
     all_done: Callable[[], None]
     replies: "asyncio.Future[list[Any]]"
     at: float  # s, monotonic
@@ -48,7 +48,7 @@ class Sent(NamedTuple):
 class Batches:
     """The calls of one group. `done` is told of each object, unless all of a batch went well with nothing to learn."""
 
-    def __init__(self, api: VppApi, counters: Counter[str], note: Note | None, done: Done) -> None:
+    def __init__(self, api: VppClient, counters: Counter[str], note: Note | None, done: Holds) -> None:
         self._api, self._counters, self._note, self._done = api, counters, note, done
         self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
         self._sent: deque[Sent] = deque()
@@ -103,8 +103,8 @@ class Batches:
             else:
                 packed.append(entry)
                 plain = plain and entry.learn is None
-        keys, calls, learns = ([getattr(entry, name) for entry in packed] for name in ("key", "call", "learn"))
-        self._post(message, bodies, keys, calls, learns, partial(all_done, keys), plain=plain)
+        keys, calls, has_indices = ([getattr(entry, name) for entry in packed] for name in ("key", "call", "learn"))
+        self._post(message, bodies, keys, calls, has_indices, partial(all_done, keys), plain=plain)
 
     def _post(
         self,
@@ -112,7 +112,7 @@ class Batches:
         bodies: Sequence[bytes],
         keys: Sequence[str],
         calls: Iterable[Call],
-        learns: Iterable[Learn | None],
+        has_indices: Iterable[Learn | None],
         all_done: Callable[[], None],
         *,
         plain: bool,
@@ -121,12 +121,12 @@ class Batches:
         self._counters["vpp_writes_total"] += len(bodies)
         try:
             if bodies:
-                self._api.post_many(message, bodies, replies.set_result, plain=plain)
+                self._api.post_batch(message, bodies, replies.set_result, plain=plain)
             else:
                 replies.set_result([])
         except Exception as error:
             replies.set_result([error] * len(bodies))
-        self._sent.append(Sent(keys, calls, learns, all_done, replies, time.monotonic()))
+        self._sent.append(Sent(keys, calls, has_indices, all_done, replies, time.monotonic()))
 
     async def _finish(self, sent: Sent) -> None:
         replies, done = await sent.replies, self._done
@@ -134,7 +134,7 @@ class Batches:
             sent.all_done()
             return
         took_s = time.monotonic() - sent.at
-        for key, call, learn, reply in zip(sent.keys, sent.calls, sent.learns, replies, strict=False):
+        for key, call, learn, reply in zip(sent.keys, sent.calls, sent.has_indices, replies, strict=False):
             if isinstance(reply, NoAnswer):
                 done(key, reply)
                 continue
@@ -144,7 +144,7 @@ class Batches:
             value = reply if type(reply) is int else int(reply.retval)
             if self._note is not None:
                 self._note(key, call, took_s, value)
-            if value == 0 or value in call.fine:
-                done(key, learn(reply) if learn is not None else NOTHING)
+            if value == 0 or value in call.accepted_retvals:
+                done(key, learn(reply) if learn is not None else NO_DETAILS)
             else:
                 done(key, Later(f"{call.message}: {name_of(value)}"))

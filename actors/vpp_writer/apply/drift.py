@@ -5,14 +5,14 @@ or different, is the caller's to write again. What is not ours is not looked at.
 """
 
 from actors.vpp_writer.apply import readback
-from actors.vpp_writer.reconcile.objects import Ledger
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.vpp.client import VppClient
 
 ROUTES_AT_ONCE = 500
 ROUTE = "route/"
 
 
-class Patrol:
+class DriftCheck:
     """The passes over one VPP. `every_s`: from the begin of one to the next; 0: never."""
 
     def __init__(self, every_s: float, now: float) -> None:
@@ -21,15 +21,15 @@ class Patrol:
         self._routes: list[str] = []
 
     @property
-    def passing(self) -> bool:
+    def in_pass(self) -> bool:
         """Has a pass begun that is not at its end?"""
         return bool(self._routes)
 
     def due(self, now: float) -> bool:
         """Is there something to look at?"""
-        return self.every_s > 0 and (self.passing or now >= self._due_at)
+        return self.every_s > 0 and (self.in_pass or now >= self._due_at)
 
-    async def step(self, api: VppApi, ledger: Ledger, now: float) -> set[str]:
+    async def step(self, api: VppClient, ledger: Objects, now: float) -> set[str]:
         """Looks at some. Returns the keys of what VPP does not hold as it was written. Raises VppGone, NoAnswer."""
         held = ledger.held
         if not self._routes:

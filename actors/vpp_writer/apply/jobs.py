@@ -10,23 +10,23 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from actors.vpp_writer.apply.batches import Done, Note
+from actors.vpp_writer.apply.batches import Holds, Note
 from actors.vpp_writer.kinds.call import UNPACKABLE, Call, Confirm, Later, Never, NoAnswer, unpackable
-from actors.vpp_writer.kinds.kind import Details, Work
+from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.retvals import name_of
-from actors.vpp_writer.vpp.client import VppApi, VppGone
+from actors.vpp_writer.vpp.client import VppClient, VppGone
 
 
 class Jobs:
     """The jobs of one group. `done` is told what became of each; `end` waits for all."""
 
-    def __init__(self, api: VppApi, counters: Counter[str], note: Note | None, done: Done) -> None:
+    def __init__(self, api: VppClient, counters: Counter[str], note: Note | None, done: Holds) -> None:
         self._api, self._counters, self._note, self._done = api, counters, note, done
         self._open = 0
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fatal: BaseException | None = None
 
-    def start(self, key: str, work: Work) -> None:
+    def start(self, key: str, work: CallSequence) -> None:
         """Begins one job."""
         self._open += 1
         _Job(self, key, work).step(partial(next, work))
@@ -61,7 +61,7 @@ class Jobs:
                 return
             if self._note is not None:
                 self._note(key, call, time.monotonic() - began, int(reply.retval))
-            if reply.retval == 0 or reply.retval in call.fine:
+            if reply.retval == 0 or reply.retval in call.accepted_retvals:
                 take(reply)
             elif call.confirm is not None and reply.retval in call.confirm_on:
                 self._confirm(call.confirm, reply, take, partial(self._refused, key, call, reply, take))
@@ -114,7 +114,7 @@ class _Job:
 
     __slots__ = ("_failure", "_jobs", "_key", "_left", "_replies", "_work")
 
-    def __init__(self, jobs: Jobs, key: str, work: Work) -> None:
+    def __init__(self, jobs: Jobs, key: str, work: CallSequence) -> None:
         self._jobs, self._key, self._work = jobs, key, work
         self._replies: list[Any] = []
         self._left = 0

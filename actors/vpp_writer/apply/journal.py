@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-from actors.vpp_writer.kinds.indices import NOTHING
-from actors.vpp_writer.reconcile.held import Held, Suspect
+from actors.vpp_writer.kinds.indices import NO_DETAILS
+from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from schemas.intents import AnyIntent
 
 _HEADER = struct.Struct("<II")
@@ -26,7 +26,7 @@ FRAME_RECORDS = 1000  # at most, of what is written anew
 COMPACT_AT = 4  # times more records than objects
 
 
-class Life(Struct, frozen=True, tag="life"):
+class VppLife(Struct, frozen=True, tag="life"):
     """One life of VPP, and the objects that were being written when an earlier one ended."""
 
     epoch: int
@@ -43,7 +43,7 @@ class Begin(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
     intent: AnyIntent
 
 
-class AllBegin(Struct, frozen=True, gc=False, tag="all-begin"):
+class BeginBatch(Struct, frozen=True, gc=False, tag="all-begin"):
     """The calls of many objects of one owner begin."""
 
     owner: str
@@ -51,7 +51,7 @@ class AllBegin(Struct, frozen=True, gc=False, tag="all-begin"):
     intents: list[AnyIntent]
 
 
-class Done(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
+class Holds(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     """VPP holds the object."""
 
     key: str
@@ -60,68 +60,68 @@ class Done(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     details: dict[str, int | str] = {}
 
 
-class Ended(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
+class Succeeded(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
     """The calls of an object that had begun ended well: VPP holds it."""
 
     key: str
     details: dict[str, int | str] = {}
 
 
-class AllEnded(Struct, frozen=True, gc=False, tag="all-ended"):
+class SucceededBatch(Struct, frozen=True, gc=False, tag="all-ended"):
     """The same of many of which there is nothing to know."""
 
     keys: list[str]
 
 
-class Gone(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
+class Removed(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
     """VPP does not hold the object any more; `failed`: its calls ended without success."""
 
     key: str
 
 
-Record = Life | Begin | AllBegin | Done | Ended | AllEnded | Gone
+Record = VppLife | Begin | BeginBatch | Holds | Succeeded | SucceededBatch | Removed
 _decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
 
 
 @dataclass
-class Recalled:
+class JournalContents:
     """What a journal tells."""
 
-    life: Life | None = None
-    held: dict[str, Held] = field(default_factory=dict)
-    unknown: dict[str, Held] = field(default_factory=dict)  # objects whose calls began and did not end
+    life: VppLife | None = None
+    held: dict[str, HeldObject] = field(default_factory=dict)
+    unknown: dict[str, HeldObject] = field(default_factory=dict)  # objects whose calls began and did not end
 
 
-def read(path: Path) -> Recalled:
+def read(path: Path) -> JournalContents:
     """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
-    recalled = Recalled()
+    recalled = JournalContents()
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return recalled
     for record in _records(data):
         match record:
-            case Life():
-                recalled = Recalled(life=record)
+            case VppLife():
+                recalled = JournalContents(life=record)
             case Begin(key=key):
-                recalled.unknown[key] = Held(record.owner, record.intent)
-            case AllBegin():
+                recalled.unknown[key] = HeldObject(record.owner, record.intent)
+            case BeginBatch():
                 begun = zip(record.keys, record.intents, strict=True)
-                recalled.unknown.update({key: Held(record.owner, intent) for key, intent in begun})
-            case Done():
-                recalled.held[record.key] = Held(record.owner, record.intent, dict(record.details))
+                recalled.unknown.update({key: HeldObject(record.owner, intent) for key, intent in begun})
+            case Holds():
+                recalled.held[record.key] = HeldObject(record.owner, record.intent, dict(record.details))
                 recalled.unknown.pop(record.key, None)
-            case Ended(key=key):
+            case Succeeded(key=key):
                 if (one := recalled.unknown.pop(key, None)) is not None:
-                    recalled.held[key] = Held(one.owner, one.intent, dict(record.details))
-            case AllEnded():
+                    recalled.held[key] = HeldObject(one.owner, one.intent, dict(record.details))
+            case SucceededBatch():
                 for key in record.keys:
                     if (one := recalled.unknown.pop(key, None)) is not None:
                         recalled.held[key] = one
-            case Gone(key=key):
+            case Removed(key=key):
                 recalled.held.pop(key, None)
                 recalled.unknown.pop(key, None)
-    return recalled if recalled.life else Recalled()
+    return recalled if recalled.life else JournalContents()
 
 
 def _records(data: bytes) -> Iterator[Record]:
@@ -139,13 +139,15 @@ def _records(data: bytes) -> Iterator[Record]:
         at += _HEADER.size + length
 
 
-class _Fresh:
+class _Rewrite:
     """The file that is to replace the journal: what was held when it was begun, and after it what was noted since."""
 
-    def __init__(self, path: Path, life: Life, held: Mapping[str, Held], unsure: Iterable[str]) -> None:
+    def __init__(self, path: Path, life: VppLife, held: Mapping[str, HeldObject], unconfirmed: Iterable[str]) -> None:
         self.path, self.records = path, len(held)
         self._keys, self._held = deque(held), deque(held.values())
-        begun = [begin_of(key, held[key]) for key in unsure]  # it stays so until it has been written or deleted
+        begun = [
+            begin_record(key, held[key]) for key in unconfirmed
+        ]  # it stays so until it has been written or deleted
         self._since = [_frame(begun)]
         self._file = path.open("wb", buffering=0)
         self._file.write(_frame([life]))
@@ -155,10 +157,10 @@ class _Fresh:
         self._since.append(frame)
         self.records += records
 
-    def go_on(self) -> bool:
+    def write_some(self) -> bool:
         """Writes some more; True: that was all."""
         number = min(len(self._keys), FRAME_RECORDS)
-        self._file.write(_frame([done_of(self._keys.popleft(), self._held.popleft()) for _ in range(number)]))
+        self._file.write(_frame([holds_record(self._keys.popleft(), self._held.popleft()) for _ in range(number)]))
         if self._keys:
             return False
         self._file.write(b"".join(self._since))
@@ -176,30 +178,30 @@ class Journal:
         self.path = path
         self._file = None if not path.exists() else path.open("ab", buffering=0)
         self._records = 0
-        self._fresh: _Fresh | None = None
+        self._fresh: _Rewrite | None = None
 
-    def start(self, life: Life, held: Mapping[str, Held], unsure: Iterable[str] = ()) -> None:
+    def start(self, life: VppLife, held: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
         """Begins anew: this life of VPP, what it holds, and what of that is unsure. Replaces the file in one step."""
-        self.compact(life, held, unsure)
+        self.compact(life, held, unconfirmed)
         while self.compacting:
-            self.go_on()
+            self.write_some()
 
-    def compact(self, life: Life, held: Mapping[str, Held], unsure: Iterable[str] = ()) -> None:
-        """The same a part at a time, one with each `go_on`; until the last of them the old file tells everything."""
+    def compact(self, life: VppLife, held: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
+        """As `start`, a part with each `write_some`; until the last of them the old file tells everything."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._fresh is not None:
             self._fresh.close()
-        self._fresh = _Fresh(self.path.with_suffix(".new"), life, held, unsure)
+        self._fresh = _Rewrite(self.path.with_suffix(".new"), life, held, unconfirmed)
 
     @property
     def compacting(self) -> bool:
         """Is the file being written anew?"""
         return self._fresh is not None
 
-    def go_on(self) -> None:
+    def write_some(self) -> None:
         """Writes some more of the new file."""
         fresh = self._fresh
-        if fresh is not None and fresh.go_on():
+        if fresh is not None and fresh.write_some():
             fresh.path.replace(self.path)
             self.close()
             self._file = self.path.open("ab", buffering=0)
@@ -212,7 +214,7 @@ class Journal:
         if records:
             frame = _frame(records)
             self._file.write(frame)
-            number = sum(len(r.keys) if isinstance(r, AllBegin | AllEnded) else 1 for r in records)
+            number = sum(len(r.keys) if isinstance(r, BeginBatch | SucceededBatch) else 1 for r in records)
             self._records += number
             if self._fresh is not None:
                 self._fresh.note(frame, number)
@@ -228,27 +230,27 @@ class Journal:
         self._file = self._fresh = None
 
 
-def begin_of(key: str, held: Held) -> Begin:
+def begin_record(key: str, held: HeldObject) -> Begin:
     """The record of an object whose calls begin."""
     return Begin(key, held.owner, held.intent)  # type: ignore[arg-type]
 
 
-def begun(objects: Mapping[str, Held], encoded: Sequence[bytes]) -> Iterator[AllBegin]:
+def begun(objects: Mapping[str, HeldObject], encoded: Sequence[bytes]) -> Iterator[BeginBatch]:
     """The records of objects whose calls begin, and whose intents' bytes are known."""
     owners = [held.owner for held in objects.values()]
     for owner in dict.fromkeys(owners):
         own = [owner == other for other in owners]
-        yield AllBegin(owner, list(compress(objects, own)), list(map(Raw, compress(encoded, own))))  # type: ignore[arg-type]
+        yield BeginBatch(owner, list(compress(objects, own)), list(map(Raw, compress(encoded, own))))  # type: ignore[arg-type]
 
 
-def ended_of(key: str, held: Held) -> Ended:
+def success_record(key: str, held: HeldObject) -> Succeeded:
     """The record of an object whose calls have ended."""
-    return Ended(key, dict(held.details)) if held.details is not NOTHING else Ended(key)
+    return Succeeded(key, dict(held.details)) if held.details is not NO_DETAILS else Succeeded(key)
 
 
-def done_of(key: str, held: Held) -> Done:
+def holds_record(key: str, held: HeldObject) -> Holds:
     """The record of a held object."""
-    return Done(key, held.owner, held.intent, dict(held.details))  # type: ignore[arg-type]
+    return Holds(key, held.owner, held.intent, dict(held.details))  # type: ignore[arg-type]
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.npol import rule_ids
-from actors.vpp_writer.reconcile.held import Held
-from actors.vpp_writer.reconcile.objects import Ledger
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.vpp.client import VppClient
 from schemas.npol import InterfacePolicies, IpSet, Policy
 
 KINDS = (IpSet, Policy, InterfacePolicies)
@@ -23,9 +23,9 @@ SHOWN = {  # what is shown, how a line of it begins, and the call that takes an 
 }
 
 
-def settled(ledger: Ledger) -> bool:
+def settled(ledger: Objects) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
-    for key, claim in ledger.claims.counting.items():
+    for key, claim in ledger.claims.effective.items():
         if isinstance(claim.intent, KINDS):
             held = ledger.held.get(key)
             if held is None or held.intent != claim.intent:
@@ -33,9 +33,9 @@ def settled(ledger: Ledger) -> bool:
     return True
 
 
-async def calls(api: VppApi, held: Mapping[str, Held]) -> list[Call]:
+async def calls(api: VppClient, held: Mapping[str, HeldObject]) -> list[Call]:
     """The calls that take away what is not held, in the order in which it may go."""
-    if not (api.has("cli_inband") and api.has("npol_policy_delete")):
+    if not (api.supports("cli_inband") and api.supports("npol_policy_delete")):
         return []
     owned = _owned(held)
     found = []
@@ -46,7 +46,7 @@ async def calls(api: VppApi, held: Mapping[str, Held]) -> list[Call]:
     return found
 
 
-def _owned(held: Mapping[str, Held]) -> dict[str, set[int]]:
+def _owned(held: Mapping[str, HeldObject]) -> dict[str, set[int]]:
     owned: dict[str, set[int]] = {"policies": set(), "rules": set(), "ipsets": set()}
     for each in held.values():
         if isinstance(each.intent, Policy):

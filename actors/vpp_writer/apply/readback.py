@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.call import Later
 from actors.vpp_writer.kinds.cnat import place_of
-from actors.vpp_writer.kinds.indices import Names
-from actors.vpp_writer.kinds.kind import There
+from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.kind import Observed
 from actors.vpp_writer.kinds.routes import RouteKind
-from actors.vpp_writer.reconcile.held import Held
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.vpp.client import VppClient
 from schemas.cnat import Translation
 from schemas.intents import Address, AdminUp, Mtu, Route, Table, interface_key
 
@@ -25,20 +25,20 @@ ADMIN_UP = 1  # if_status_flags
 ROUTES = RouteKind()
 
 
-async def look(api: VppApi, held: Mapping[str, Held]) -> There:
+async def look(api: VppClient, held: Mapping[str, HeldObject]) -> Observed:
     """Interfaces and tables that VPP has and that are not held."""
     indices = {h.details.get("sw_if_index") for h in held.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in indices]
-    translations = await api.dump("cnat_translation_dump") if api.has("cnat_translation_dump") else []
+    translations = await api.dump("cnat_translation_dump") if api.supports("cnat_translation_dump") else []
     ids = {h.details["id"] for h in held.values() if isinstance(h.intent, Translation)}
     unknown = {place_of(row): row for row in translations if row.translation.id not in ids}
     numbers = {(h.details["table_id"], h.intent.ip_version) for h in held.values() if isinstance(h.intent, Table)}
     rows = await api.dump("ip_table_dump")
     tables = [row for row in rows if (row.table.table_id, 6 if row.table.is_ip6 else 4) not in numbers]
-    return There(interfaces, tables, unknown)
+    return Observed(interfaces, tables, unknown)
 
 
-async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+async def missing(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
@@ -48,7 +48,7 @@ async def missing(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     return lost | await missing_routes(api, present, [key for key, h in present.items() if isinstance(h.intent, Route)])
 
 
-async def missing_but_routes(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+async def missing_but_routes(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
     """The same without routes; a few dumps."""
     held = {key: h for key, h in held.items() if not isinstance(h.intent, Route)}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
@@ -59,13 +59,13 @@ async def missing_but_routes(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     return lost | await _addresses(api, present) | await _translations(api, present)
 
 
-async def missing_routes(api: VppApi, held: Mapping[str, Held], keys: Iterable[str]) -> set[str]:
+async def missing_routes(api: VppClient, held: Mapping[str, HeldObject], keys: Iterable[str]) -> set[str]:
     """Of these held routes those that VPP does not have, or through other paths.
 
     Each is looked up by itself: a dump of a large table would keep VPP from its packets. VPP gives a path back as it
     was given, byte by byte (tests/contract).
     """
-    names, wanted = Names(held), dict[str, bytes]()
+    indices, wanted = Indices(held), dict[str, bytes]()
     at = api.offset("ip_route_add_del", "route", "n_paths")
     lost: set[str] = set()
     lookups = []
@@ -73,15 +73,15 @@ async def missing_routes(api: VppApi, held: Mapping[str, Held], keys: Iterable[s
         route = held[key].intent
         assert isinstance(route, Route)
         try:
-            call = ROUTES.write_call(_as_shown(route), names)
-            table = names.table(route.table, 6 if ":" in route.prefix else 4)
+            call = ROUTES.write_call(_as_shown(route), indices)
+            table = indices.table(route.table, 6 if ":" in route.prefix else 4)
         except Later:  # what it leads to has gone
             lost.add(key)
             continue
         wanted[key] = api.packed(call.message, call.fields, call.prefix)[at:]
         lookups.append(api.packed("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": route.prefix}))
     number_at = api.offset("ip_route_lookup_reply", "route", "n_paths")
-    for (key, paths), reply in zip(wanted.items(), await api.request_many("ip_route_lookup", lookups), strict=True):
+    for (key, paths), reply in zip(wanted.items(), await api.request_batch("ip_route_lookup", lookups), strict=True):
         if _paths(reply[number_at:]) != _paths(paths):
             lost.add(key)
     return lost
@@ -105,27 +105,27 @@ def _paths(data: bytes) -> list[bytes]:
     return sorted(data[at : at + size] for at in range(1, len(data), size))
 
 
-def _attributes(held: Mapping[str, Held], rows: Mapping[int, Any]) -> set[str]:
+def _attributes(held: Mapping[str, HeldObject], rows: Mapping[int, Any]) -> set[str]:
     """Interfaces that are down or have another MTU than they should."""
-    names, lost = Names(held), set()
+    indices, lost = Indices(held), set()
     for key, h in held.items():
         if isinstance(h.intent, AdminUp | Mtu) and interface_key(h.intent.interface) in held:
-            row = rows[names.interface(h.intent.interface)]
+            row = rows[indices.interface(h.intent.interface)]
             right = row.mtu[0] == h.intent.mtu if isinstance(h.intent, Mtu) else row.flags & ADMIN_UP
             if not right:
                 lost.add(key)
     return lost
 
 
-def _has_interface(held: Held, rows: Mapping[int, Any]) -> bool:
+def _has_interface(held: HeldObject, rows: Mapping[int, Any]) -> bool:
     """Is an interface of that index there, and is it this one? True for what is no interface."""
     if "sw_if_index" not in held.details:
         return True
     row = rows.get(int(held.details["sw_if_index"]))
-    return row is not None and kind_of(held.intent).recognise(held.intent, There([row])) is not None
+    return row is not None and kind_of(held.intent).recognise(held.intent, Observed([row])) is not None
 
 
-async def _tables(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+async def _tables(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
     wanted = {key: h for key, h in held.items() if isinstance(h.intent, Table)}
     if not wanted:
         return set()
@@ -137,8 +137,8 @@ async def _tables(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     }
 
 
-async def _addresses(api: VppApi, held: Mapping[str, Held]) -> set[str]:
-    names, lost = Names(held), set()
+async def _addresses(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
+    indices, lost = Indices(held), set()
     by_place: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
     for key, h in held.items():
         if isinstance(h.intent, Address):
@@ -146,7 +146,7 @@ async def _addresses(api: VppApi, held: Mapping[str, Held]) -> set[str]:
             if address.ip.is_link_local and address.version == 6:
                 continue  # VPP keeps these apart and does not dump them
             if interface_key(h.intent.interface) in held:
-                place = (names.interface(h.intent.interface), address.version == 6)
+                place = (indices.interface(h.intent.interface), address.version == 6)
                 by_place[place][key] = str(address)
     for (number, is_ipv6), wanted in by_place.items():
         rows = await api.dump("ip_address_dump", {"sw_if_index": number, "is_ipv6": is_ipv6})
@@ -155,7 +155,7 @@ async def _addresses(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     return lost
 
 
-async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
+async def _translations(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
     wanted = {key: h for key, h in held.items() if isinstance(h.intent, Translation)}
     if not wanted:
         return set()
@@ -163,6 +163,6 @@ async def _translations(api: VppApi, held: Mapping[str, Held]) -> set[str]:
     lost = set()
     for key, h in wanted.items():
         row = rows.get(int(h.details["id"]))
-        if row is None or kind_of(h.intent).recognise(h.intent, There(translations={place_of(row): row})) is None:
+        if row is None or kind_of(h.intent).recognise(h.intent, Observed(translations={place_of(row): row})) is None:
             lost.add(key)
     return lost

@@ -3,37 +3,37 @@
 from collections.abc import Iterable
 
 from actors.vpp_writer.kinds.call import UNPACKABLE, Later
-from actors.vpp_writer.kinds.indices import Names
-from actors.vpp_writer.kinds.routes import MESSAGE, Way
-from actors.vpp_writer.kinds.wire import Stamp
-from actors.vpp_writer.vpp.client import VppApi
+from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.routes import MESSAGE, PathList
+from actors.vpp_writer.kinds.wire import Template
+from actors.vpp_writer.vpp.client import VppClient
 
-STAMPS_MAX = 10_000  # then all are made anew
+TEMPLATES_MAX = 10_000  # then all are made anew
 
 
-class Stamps:
+class Templates:
     """The bytes that the routes of a way have in common, for one connection; they hang on the numbers that VPP gave."""
 
-    def __init__(self, api: VppApi) -> None:
+    def __init__(self, api: VppClient) -> None:
         self._api = api
-        self._made: dict[tuple[Way, tuple[int, ...]], Stamp] = {}
+        self._made: dict[tuple[PathList, tuple[int, ...]], Template] = {}
 
-    def of(self, ways: Iterable[Way], names: Names) -> dict[Way, Stamp]:
+    def of(self, path_lists: Iterable[PathList], indices: Indices) -> dict[PathList, Template]:
         """By way, of those whose routes can be written now; the writer of single objects says what keeps the others."""
-        found: dict[Way, Stamp] = {}
-        if self._api.has(MESSAGE):
-            for way in ways:
+        found: dict[PathList, Template] = {}
+        if self._api.supports(MESSAGE):
+            for path_list in path_lists:
                 try:
-                    found[way] = self._of(way, names)
+                    found[path_list] = self._of(path_list, indices)
                 except (Later, *UNPACKABLE):
                     continue
         return found
 
-    def _of(self, way: Way, names: Names) -> Stamp:
-        what = way, way.numbers(names)
-        stamp = self._made.get(what)
-        if stamp is None:
-            if len(self._made) >= STAMPS_MAX:
+    def _of(self, path_list: PathList, indices: Indices) -> Template:
+        what = path_list, path_list.numbers(indices)
+        template = self._made.get(what)
+        if template is None:
+            if len(self._made) >= TEMPLATES_MAX:
                 self._made.clear()
-            stamp = self._made[what] = self._api.stamp(MESSAGE, way.shared(True, names))
-        return stamp
+            template = self._made[what] = self._api.template(MESSAGE, path_list.shared(True, indices))
+        return template

@@ -5,10 +5,12 @@ Refusals that may mean either are not here: `Call.confirm_on` names those, and r
 """
 
 from collections.abc import Mapping
+from typing import Any
 
+from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.retvals import values
 
-Reasons = Mapping[str, str]  # name of a return value: why it is fine
+Reasons = Mapping[str, str]  # name of a return value: why it is as good as 0
 
 NO_INTERFACE = {"INVALID_SW_IF_INDEX": "its interface has gone, and it with it"}
 NOT_THERE = {"NO_SUCH_ENTRY": "it is not there"}
@@ -19,12 +21,12 @@ NO_DEVICE = {
     "NO_SUCH_ENTRY": "the interface is not there",
 }
 
-COMING: Mapping[str, Reasons] = {
+ADDING: Mapping[str, Reasons] = {
     "sw_interface_ip6_enable_disable": {"VALUE_EXIST": "IPv6 is on already: an address has switched it on"},
     "sw_interface_set_mac_address": {"UNIMPLEMENTED": "the device keeps its own, which is the one that is asked for"},
 }
 
-GOING: Mapping[str, Reasons] = {
+DELETING: Mapping[str, Reasons] = {
     "add_del_ip_punt_redirect_v2": NOT_THERE | NO_TABLE | NO_INTERFACE,
     "af_packet_delete": NO_DEVICE
     | {"SYSCALL_ERROR_1": "the host's interface has gone", "INVALID_INTERFACE": "VPP does not carry it"},
@@ -69,6 +71,11 @@ GOING: Mapping[str, Reasons] = {
 }
 
 
-def fine(message: str, there: bool) -> frozenset[int]:
-    """The values that are fine for this message when its object is to be there, or to be gone."""
-    return values(*(COMING if there else GOING).get(message, ()))
+def accepted_retvals(message: str, add: bool) -> frozenset[int]:
+    """The values as good as 0 for this message when it adds its object, or deletes it."""
+    return values(*(ADDING if add else DELETING).get(message, ()))
+
+
+def add_del(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> Call:
+    """The call of this message that adds its object, or deletes it, with what it may return. `further`: of `Call`."""
+    return Call(message, fields, accepted_retvals(message, add), **further)

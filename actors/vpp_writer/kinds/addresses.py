@@ -1,9 +1,9 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Confirm
 from actors.vpp_writer.kinds.checks import interface_address, mac, version_of_address
-from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, Kind
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
@@ -29,36 +29,30 @@ class AddressKind(Kind[Address]):
         version = interface_address("address", intent.address).version
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def create(self, intent: Address, names: Names) -> list[Call]:
+    def create(self, intent: Address, indices: Indices) -> list[Call]:
         # Which of these VPP answers does not tell whether the address is this interface's or another's.
         taken = values("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
-        return [self._call(intent, names, True, confirm_on=taken)]
+        return [self._call(intent, indices, True, confirm_on=taken)]
 
-    def delete(self, intent: Address, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: Address, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
     def _call(
         self,
         intent: Address,
-        names: Names,
+        indices: Indices,
         add: bool,
         confirm_on: frozenset[int] = frozenset(),
     ) -> Call:
         address = interface_address("address", intent.address)
-        place = {"sw_if_index": names.interface(intent.interface), "is_ipv6": address.version == 6}
+        place = {"sw_if_index": indices.interface(intent.interface), "is_ipv6": address.version == 6}
         here = Confirm("ip_address_dump", place, lambda row: str(row.prefix) == str(address))
         fields = {
-            "sw_if_index": names.interface(intent.interface),
+            "sw_if_index": indices.interface(intent.interface),
             "is_add": add,
             "prefix": str(address),
         }
-        return Call(
-            "sw_interface_add_del_address",
-            fields,
-            fine=fine("sw_interface_add_del_address", add),
-            confirm_on=confirm_on,
-            confirm=here,
-        )
+        return add_del("sw_interface_add_del_address", add, fields, confirm_on=confirm_on, confirm=here)
 
 
 class UnnumberedKind(Kind[Unnumbered]):
@@ -75,19 +69,19 @@ class UnnumberedKind(Kind[Unnumbered]):
         pair = (intent.interface, intent.lender)
         return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
 
-    def create(self, intent: Unnumbered, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: Unnumbered, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: Unnumbered, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: Unnumbered, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: Unnumbered, names: Names, add: bool) -> Call:
+    def _call(self, intent: Unnumbered, indices: Indices, add: bool) -> Call:
         fields = {
-            "sw_if_index": names.interface(intent.lender),
-            "unnumbered_sw_if_index": names.interface(intent.interface),
+            "sw_if_index": indices.interface(intent.lender),
+            "unnumbered_sw_if_index": indices.interface(intent.interface),
             "is_add": add,
         }
-        return Call("sw_interface_set_unnumbered", fields, fine=fine("sw_interface_set_unnumbered", add))
+        return add_del("sw_interface_set_unnumbered", add, fields)
 
 
 class NeighbourKind(Kind[Neighbour]):
@@ -108,19 +102,17 @@ class NeighbourKind(Kind[Neighbour]):
         version = version_of_address("address", intent.address)
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def create(self, intent: Neighbour, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: Neighbour, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: Neighbour, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: Neighbour, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: Neighbour, names: Names, add: bool) -> Call:
+    def _call(self, intent: Neighbour, indices: Indices, add: bool) -> Call:
         neighbour = {
-            "sw_if_index": names.interface(intent.interface),
+            "sw_if_index": indices.interface(intent.interface),
             "flags": STATIC,
             "mac_address": intent.mac,
             "ip_address": intent.address,
         }
-        return Call(
-            "ip_neighbor_add_del", {"is_add": add, "neighbor": neighbour}, fine=fine("ip_neighbor_add_del", add)
-        )
+        return add_del("ip_neighbor_add_del", add, {"is_add": add, "neighbor": neighbour})

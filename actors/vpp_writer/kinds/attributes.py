@@ -1,9 +1,9 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Confirm, Never
 from actors.vpp_writer.kinds.checks import ip_version, within
-from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
@@ -26,21 +26,21 @@ class InterfaceTableKind(Kind[InterfaceTable]):
     def needs(self, intent: InterfaceTable) -> set[str]:
         return {interface_key(intent.interface)} | table_needs(intent.table, intent.ip_version)
 
-    def create(self, intent: InterfaceTable, names: Names) -> list[Call]:
-        return [self._call(intent, names, names.table(intent.table, intent.ip_version))]
+    def create(self, intent: InterfaceTable, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, indices.table(intent.table, intent.ip_version))]
 
-    def delete(self, intent: InterfaceTable, names: Names) -> list[Call]:
-        return [self._call(intent, names, 0)]
+    def delete(self, intent: InterfaceTable, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, 0)]
 
-    def _call(self, intent: InterfaceTable, names: Names, table: int) -> Call:
-        number = names.interface(intent.interface)
+    def _call(self, intent: InterfaceTable, indices: Indices, table: int) -> Call:
+        number = indices.interface(intent.interface)
         place = {"sw_if_index": number, "is_ipv6": intent.ip_version == 6}
         # VPP refuses while there are addresses, also where the binding is already the one that is asked for.
         bound = Confirm("sw_interface_get_table", place, lambda reply: reply.vrf_id == table, many=False)
-        return Call(
+        return add_del(
             "sw_interface_set_table",
+            table != 0,
             {**place, "vrf_id": table},
-            fine=fine("sw_interface_set_table", table != 0),
             confirm_on=values("ADDRESS_FOUND_FOR_INTERFACE"),
             confirm=bound,
         )
@@ -59,14 +59,14 @@ class MtuKind(Kind[Mtu]):
     def needs(self, intent: Mtu) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: Mtu, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.interface), "mtu": [intent.mtu, 0, 0, 0]}
+    def create(self, intent: Mtu, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.interface), "mtu": [intent.mtu, 0, 0, 0]}
         return [Call("sw_interface_set_mtu", fields)]
 
-    def update(self, old: Mtu, new: Mtu, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def update(self, old: Mtu, new: Mtu, indices: Indices) -> list[Call]:
+        return self.create(new, indices)
 
-    def delete(self, intent: Mtu, names: Names) -> list[Call]:
+    def delete(self, intent: Mtu, indices: Indices) -> list[Call]:
         return []
 
 
@@ -84,19 +84,19 @@ class RxModeKind(Kind[RxMode]):
     def needs(self, intent: RxMode) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: RxMode, names: Names) -> list[Call]:
+    def create(self, intent: RxMode, indices: Indices) -> list[Call]:
         fields = {
-            "sw_if_index": names.interface(intent.interface),
+            "sw_if_index": indices.interface(intent.interface),
             "queue_id_valid": False,
             "queue_id": NONE,
             "mode": RX_MODES[intent.mode],
         }
         return [Call("sw_interface_set_rx_mode", fields)]
 
-    def update(self, old: RxMode, new: RxMode, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def update(self, old: RxMode, new: RxMode, indices: Indices) -> list[Call]:
+        return self.create(new, indices)
 
-    def delete(self, intent: RxMode, names: Names) -> list[Call]:
+    def delete(self, intent: RxMode, indices: Indices) -> list[Call]:
         return []
 
 
@@ -110,15 +110,15 @@ class GsoKind(Kind[Gso]):
     def needs(self, intent: Gso) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: Gso, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: Gso, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: Gso, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: Gso, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: Gso, names: Names, enable: bool) -> Call:
-        fields = {"sw_if_index": names.interface(intent.interface), "enable_disable": enable}
-        return Call("feature_gso_enable_disable", fields, fine=fine("feature_gso_enable_disable", enable))
+    def _call(self, intent: Gso, indices: Indices, enable: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": enable}
+        return add_del("feature_gso_enable_disable", enable, fields)
 
 
 class Ip6Kind(Kind[Ip6]):
@@ -134,18 +134,18 @@ class Ip6Kind(Kind[Ip6]):
     def after(self, intent: Ip6) -> set[str]:
         return {f"interface-table/{intent.interface}/ip6"}
 
-    def create(self, intent: Ip6, names: Names) -> list[Call]:
-        number = names.interface(intent.interface)
+    def create(self, intent: Ip6, indices: Indices) -> list[Call]:
+        number = indices.interface(intent.interface)
         enable = {"sw_if_index": number, "enable": True}
         # VALUE_EXIST: an address or an unnumbered binding has enabled it already.
         return [
-            Call("sw_interface_ip6_enable_disable", enable, fine=fine("sw_interface_ip6_enable_disable", True)),
+            add_del("sw_interface_ip6_enable_disable", True, enable),
             Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1}),
         ]
 
-    def delete(self, intent: Ip6, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.interface), "enable": False}
-        return [Call("sw_interface_ip6_enable_disable", fields, fine=fine("sw_interface_ip6_enable_disable", False))]
+    def delete(self, intent: Ip6, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable": False}
+        return [add_del("sw_interface_ip6_enable_disable", False, fields)]
 
 
 class AdminUpKind(Kind[AdminUp]):
@@ -159,9 +159,9 @@ class AdminUpKind(Kind[AdminUp]):
         policed = {interface_policies_key(intent.interface)} if intent.when_policed else set()
         return {interface_key(intent.interface)} | policed
 
-    def create(self, intent: AdminUp, names: Names) -> list[Call]:
-        return [Call("sw_interface_set_flags", {"sw_if_index": names.interface(intent.interface), "flags": ADMIN_UP})]
+    def create(self, intent: AdminUp, indices: Indices) -> list[Call]:
+        return [Call("sw_interface_set_flags", {"sw_if_index": indices.interface(intent.interface), "flags": ADMIN_UP})]
 
-    def delete(self, intent: AdminUp, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.interface), "flags": 0}
-        return [Call("sw_interface_set_flags", fields, fine=fine("sw_interface_set_flags", False))]
+    def delete(self, intent: AdminUp, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.interface), "flags": 0}
+        return [add_del("sw_interface_set_flags", False, fields)]

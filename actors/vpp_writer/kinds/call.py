@@ -9,13 +9,12 @@ from msgspec import Struct
 class Call(Struct, frozen=True, gc=False):
     """One request: message name, its fields, and the return values that count as success beside 0.
 
-    `fine` says why: VPP's name of the value is in `retvals.py`, the reason is at the kind. `instead_on`: for
-    these return values `instead` is called, once. `confirm_on`: for these `confirm` is asked.
+    `instead_on`: for these return values `instead` is called, once. `confirm_on`: for these `confirm` is asked.
     """
 
     message: str
     fields: Mapping[str, Any] = {}
-    fine: frozenset[int] = frozenset()
+    accepted_retvals: frozenset[int] = frozenset()
     instead_on: frozenset[int] = frozenset()
     instead: "Call | None" = None
     confirm_on: frozenset[int] = frozenset()
@@ -52,7 +51,7 @@ class Later(Exception):
     """VPP refused or did not answer: tried again with backoff."""
 
 
-class Waits(Later):
+class ExternalMissing(Later):
     """What somebody else makes is not there yet: said as pending, looked for again with backoff."""
 
 

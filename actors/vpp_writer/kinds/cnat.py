@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
-from actors.vpp_writer.kinds.indices import NONE, Names
+from actors.vpp_writer.kinds.indices import NONE, Indices
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, index, tag_call
-from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, Details, Kind, There, Work
+from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, CallSequence, Details, Kind, Observed
 from schemas.cnat import (
     SNAT_KEY,
     Backend,
@@ -48,23 +48,23 @@ class CnatFeatureKind(Kind[CnatFeature]):
     def needs(self, intent: CnatFeature) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def make(self, intent: CnatFeature, names: Names, known: Details | None) -> Work:
-        if not (yield from self._is_on(intent, names)):
-            yield [self._call(intent, names, True)]
+    def make(self, intent: CnatFeature, indices: Indices, known: Details | None) -> CallSequence:
+        if not (yield from self._is_on(intent, indices)):
+            yield [self._call(intent, indices, True)]
         return {}
 
-    def unmake(self, intent: CnatFeature, names: Names, details: Details) -> Work:
-        if (yield from self._is_on(intent, names)):
-            yield [self._call(intent, names, False)]
+    def unmake(self, intent: CnatFeature, indices: Indices, details: Details) -> CallSequence:
+        if (yield from self._is_on(intent, indices)):
+            yield [self._call(intent, indices, False)]
         return {}
 
-    def _is_on(self, intent: CnatFeature, names: Names) -> Any:
-        fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": names.interface(intent.interface)}
+    def _is_on(self, intent: CnatFeature, indices: Indices) -> Any:
+        fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": indices.interface(intent.interface)}
         (reply,) = yield [Call("feature_is_enabled", fields)]
         return reply.is_enabled
 
-    def _call(self, intent: CnatFeature, names: Names, enable: bool) -> Call:
-        fields = {"sw_if_index": names.interface(intent.interface), "enable_disable": enable}
+    def _call(self, intent: CnatFeature, indices: Indices, enable: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": enable}
         return Call("feature_cnat_enable_disable", fields)
 
 
@@ -88,7 +88,7 @@ class SnatAddressesKind(Kind[SnatAddresses]):
         "cnat_snat_policy_add_del_if",
         *LoopbackKind.messages,
     )
-    learns = True
+    has_indices = True
 
     def check(self, intent: SnatAddresses) -> None:
         if intent.ip4 is None and intent.ip6 is None:
@@ -97,10 +97,10 @@ class SnatAddressesKind(Kind[SnatAddresses]):
             if text is not None and version_of_address(name, text) != version:
                 raise Never(f"{name}: {text} is not IPv{version}")
 
-    def in_place(self, old: SnatAddresses, new: SnatAddresses, names: Names) -> bool:
+    def in_place(self, old: SnatAddresses, new: SnatAddresses, indices: Indices) -> bool:
         return True
 
-    def make(self, intent: SnatAddresses, names: Names, known: Details | None) -> Work:
+    def make(self, intent: SnatAddresses, indices: Indices, known: Details | None) -> CallSequence:
         details = known if known is not None else index((yield [Call("create_loopback", {"mac_address": KEEPER_MAC})]))
         keeper = int(details["sw_if_index"])
         try:
@@ -112,21 +112,21 @@ class SnatAddressesKind(Kind[SnatAddresses]):
             raise
         return details
 
-    def change(self, old: SnatAddresses, new: SnatAddresses, names: Names, details: Details) -> Work:
+    def change(self, old: SnatAddresses, new: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
         yield [_addresses(new)]
         return details
 
-    def unmake(self, intent: SnatAddresses, names: Names, details: Details) -> Work:
+    def unmake(self, intent: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
         keeper = int(details["sw_if_index"])
         yield [_member(keeper, "include-v4", False)]
         yield [_delete_loopback(keeper)]
         return details
 
-    def recognise(self, intent: SnatAddresses, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: SnatAddresses, observed: Observed) -> dict[str, int | str] | None:
         def is_it(row: Any) -> bool:
             return not row.tag and str(row.l2_address).lower() == KEEPER_MAC
 
-        return there.tagged(KEEPER_TAG) or there.interface(is_it)
+        return observed.tagged(KEEPER_TAG) or observed.interface(is_it)
 
 
 class SnatExclusionKind(Kind[SnatExclusion]):
@@ -143,17 +143,15 @@ class SnatExclusionKind(Kind[SnatExclusion]):
     def needs(self, intent: SnatExclusion) -> set[str]:
         return {SNAT_KEY}
 
-    def create(self, intent: SnatExclusion, names: Names) -> list[Call]:
+    def create(self, intent: SnatExclusion, indices: Indices) -> list[Call]:
         return [self._call(intent, 1)]
 
-    def delete(self, intent: SnatExclusion, names: Names) -> list[Call]:
+    def delete(self, intent: SnatExclusion, indices: Indices) -> list[Call]:
         return [self._call(intent, 0)]
 
     def _call(self, intent: SnatExclusion, add: int) -> Call:
         fields = {"is_add": add, "prefix": intent.prefix}
-        return Call(
-            "cnat_snat_policy_add_del_exclude_pfx", fields, fine=fine("cnat_snat_policy_add_del_exclude_pfx", bool(add))
-        )
+        return add_del("cnat_snat_policy_add_del_exclude_pfx", bool(add), fields)
 
 
 class SnatMemberKind(Kind[SnatMember]):
@@ -170,11 +168,11 @@ class SnatMemberKind(Kind[SnatMember]):
     def needs(self, intent: SnatMember) -> set[str]:
         return {SNAT_KEY, interface_key(intent.interface)}
 
-    def create(self, intent: SnatMember, names: Names) -> list[Call]:
-        return [_member(names.interface(intent.interface), intent.table, True)]
+    def create(self, intent: SnatMember, indices: Indices) -> list[Call]:
+        return [_member(indices.interface(intent.interface), intent.table, True)]
 
-    def delete(self, intent: SnatMember, names: Names) -> list[Call]:
-        return [_member(names.interface(intent.interface), intent.table, False)]
+    def delete(self, intent: SnatMember, indices: Indices) -> list[Call]:
+        return [_member(indices.interface(intent.interface), intent.table, False)]
 
 
 class TranslationKind(Kind[Translation]):
@@ -186,7 +184,7 @@ class TranslationKind(Kind[Translation]):
     intent = Translation
     rank = ROUTE
     messages = ("cnat_translation_update", "cnat_translation_del", "cnat_translation_dump")
-    learns = True
+    has_indices = True
 
     def check(self, intent: Translation) -> None:
         version = version_of_address("vip", intent.vip)
@@ -204,36 +202,36 @@ class TranslationKind(Kind[Translation]):
             if backend.source is not None and version_of_address("backends: source", backend.source) != version:
                 raise Never(f"backends: source {backend.source} is not of the family of {intent.vip}")
 
-    def in_place(self, old: Translation, new: Translation, names: Names) -> bool:
+    def in_place(self, old: Translation, new: Translation, indices: Indices) -> bool:
         flags = {_identity(backend): backend.no_nat for backend in old.backends}
         kept_differ = any(flags.get(_identity(b), b.no_nat) != b.no_nat for b in new.backends)
         return _made_with(old) == _made_with(new) and not kept_differ
 
-    def write_call(self, intent: Translation, names: Names) -> Call:
+    def write_call(self, intent: Translation, indices: Indices) -> Call:
         return _update(intent)
 
-    def delete_call(self, intent: Translation, names: Names, details: Details) -> Call:
+    def delete_call(self, intent: Translation, indices: Indices, details: Details) -> Call:
         return _delete(details)
 
     def learn(self, intent: Translation, replies: Sequence[Any]) -> dict[str, int | str]:
         return _details(replies[0].id, intent)
 
-    def make(self, intent: Translation, names: Names, known: Details | None) -> Work:
+    def make(self, intent: Translation, indices: Indices, known: Details | None) -> CallSequence:
         if known is not None and (known["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
             yield [_delete(known)]  # what it was made with cannot be told, or differs
         (reply,) = yield [_update(intent)]
         return _details(reply.id, intent)
 
-    def change(self, old: Translation, new: Translation, names: Names, details: Details) -> Work:
+    def change(self, old: Translation, new: Translation, indices: Indices, details: Details) -> CallSequence:
         (reply,) = yield [_update(new)]
         return _details(reply.id, new)
 
-    def unmake(self, intent: Translation, names: Names, details: Details) -> Work:
+    def unmake(self, intent: Translation, indices: Indices, details: Details) -> CallSequence:
         yield [_delete(details)]
         return details
 
-    def recognise(self, intent: Translation, there: There) -> dict[str, int | str] | None:
-        if not there.translations or (row := there.translations.pop(_place(intent), None)) is None:
+    def recognise(self, intent: Translation, observed: Observed) -> dict[str, int | str] | None:
+        if not observed.translations or (row := observed.translations.pop(_place(intent), None)) is None:
             return None
         return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 
@@ -252,11 +250,11 @@ def _addresses(intent: SnatAddresses) -> Call:
 
 def _member(number: int, table: str, add: bool) -> Call:
     fields = {"sw_if_index": number, "is_add": add, "table": TABLES[table]}
-    return Call("cnat_snat_policy_add_del_if", fields, fine=fine("cnat_snat_policy_add_del_if", add))
+    return add_del("cnat_snat_policy_add_del_if", add, fields)
 
 
 def _delete_loopback(number: int) -> Call:
-    return Call("delete_loopback", {"sw_if_index": number}, fine=fine("delete_loopback", False))
+    return add_del("delete_loopback", False, {"sw_if_index": number})
 
 
 def place_of(row: Any) -> tuple[str, int, int]:
@@ -287,7 +285,7 @@ def _details(number: int, intent: Translation) -> dict[str, int | str]:
 
 
 def _delete(details: Details) -> Call:
-    return Call("cnat_translation_del", {"id": details["id"]}, fine=fine("cnat_translation_del", False))
+    return add_del("cnat_translation_del", False, {"id": details["id"]})
 
 
 def _update(intent: Translation) -> Call:

@@ -2,10 +2,10 @@
 
 from ipaddress import IPv4Address
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import family, ip_version, version_of_address, within
-from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
 from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, Kind
 from actors.vpp_writer.kinds.routes import path
 from schemas.intents import (
@@ -36,7 +36,7 @@ class NeighbourLimitsKind(Kind[NeighbourLimits]):
         within("number_max", intent.number_max, 1, 2**31)
         within("age_s_max", intent.age_s_max, 0, 2**31)
 
-    def create(self, intent: NeighbourLimits, names: Names) -> list[Call]:
+    def create(self, intent: NeighbourLimits, indices: Indices) -> list[Call]:
         fields = {
             "af": family(intent.ip_version),
             "max_number": intent.number_max,
@@ -45,10 +45,10 @@ class NeighbourLimitsKind(Kind[NeighbourLimits]):
         }
         return [Call("ip_neighbor_config", fields)]
 
-    def update(self, old: NeighbourLimits, new: NeighbourLimits, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def update(self, old: NeighbourLimits, new: NeighbourLimits, indices: Indices) -> list[Call]:
+        return self.create(new, indices)
 
-    def delete(self, intent: NeighbourLimits, names: Names) -> list[Call]:
+    def delete(self, intent: NeighbourLimits, indices: Indices) -> list[Call]:
         return []
 
 
@@ -64,16 +64,16 @@ class PuntKind(Kind[Punt]):
         if intent.protocol not in PROTOCOLS:
             raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
 
-    def create(self, intent: Punt, names: Names) -> list[Call]:
+    def create(self, intent: Punt, indices: Indices) -> list[Call]:
         return [self._call(intent, True)]
 
-    def delete(self, intent: Punt, names: Names) -> list[Call]:
+    def delete(self, intent: Punt, indices: Indices) -> list[Call]:
         return [self._call(intent, False)]
 
     def _call(self, intent: Punt, add: bool) -> Call:
         l4 = {"af": family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
         punt = {"type": PUNT_L4, "punt": {"l4": l4}}
-        return Call("set_punt", {"is_add": add, "punt": punt}, fine=fine("set_punt", add))
+        return add_del("set_punt", add, {"is_add": add, "punt": punt})
 
 
 class PuntRedirectKind(Kind[PuntRedirect]):
@@ -89,22 +89,20 @@ class PuntRedirectKind(Kind[PuntRedirect]):
     def needs(self, intent: PuntRedirect) -> set[str]:
         return table_needs(intent.table, intent.ip_version)
 
-    def create(self, intent: PuntRedirect, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: PuntRedirect, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: PuntRedirect, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: PuntRedirect, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: PuntRedirect, names: Names, add: bool) -> Call:
+    def _call(self, intent: PuntRedirect, indices: Indices, add: bool) -> Call:
         punt = {
             "rx_sw_if_index": NONE,
             "af": family(intent.ip_version),
             "n_paths": 1,
-            "paths": [path(Path(table=intent.table), intent.ip_version, names)],
+            "paths": [path(Path(table=intent.table), intent.ip_version, indices)],
         }
-        return Call(
-            "add_del_ip_punt_redirect_v2", {"is_add": add, "punt": punt}, fine=fine("add_del_ip_punt_redirect_v2", add)
-        )
+        return add_del("add_del_ip_punt_redirect_v2", add, {"is_add": add, "punt": punt})
 
 
 class ProxyArpKind(Kind[ProxyArp]):
@@ -124,15 +122,15 @@ class ProxyArpKind(Kind[ProxyArp]):
     def needs(self, intent: ProxyArp) -> set[str]:
         return table_needs(intent.table, 4)
 
-    def create(self, intent: ProxyArp, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: ProxyArp, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: ProxyArp, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: ProxyArp, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: ProxyArp, names: Names, add: bool) -> Call:
-        proxy = {"table_id": names.table(intent.table, 4), "low": intent.low, "hi": intent.high}
-        return Call("proxy_arp_add_del", {"is_add": add, "proxy": proxy}, fine=fine("proxy_arp_add_del", add))
+    def _call(self, intent: ProxyArp, indices: Indices, add: bool) -> Call:
+        proxy = {"table_id": indices.table(intent.table, 4), "low": intent.low, "hi": intent.high}
+        return add_del("proxy_arp_add_del", add, {"is_add": add, "proxy": proxy})
 
 
 class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
@@ -145,15 +143,15 @@ class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
     def needs(self, intent: ProxyArpInterface) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: ProxyArpInterface, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: ProxyArpInterface, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: ProxyArpInterface, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: ProxyArpInterface, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: ProxyArpInterface, names: Names, enable: bool) -> Call:
-        fields = {"sw_if_index": names.interface(intent.interface), "enable": enable}
-        return Call("proxy_arp_intfc_enable_disable", fields, fine=fine("proxy_arp_intfc_enable_disable", enable))
+    def _call(self, intent: ProxyArpInterface, indices: Indices, enable: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable": enable}
+        return add_del("proxy_arp_intfc_enable_disable", enable, fields)
 
 
 class NdProxyKind(Kind[NdProxy]):
@@ -169,12 +167,12 @@ class NdProxyKind(Kind[NdProxy]):
     def after(self, intent: NdProxy) -> set[str]:
         return {f"ip6/{intent.interface}"}
 
-    def create(self, intent: NdProxy, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: NdProxy, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: NdProxy, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: NdProxy, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: NdProxy, names: Names, enable: bool) -> Call:
-        fields = {"sw_if_index": names.interface(intent.interface), "is_enable": enable}
-        return Call("ip6nd_proxy_enable_disable", fields, fine=fine("ip6nd_proxy_enable_disable", enable))
+    def _call(self, intent: NdProxy, indices: Indices, enable: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "is_enable": enable}
+        return add_del("ip6nd_proxy_enable_disable", enable, fields)

@@ -13,7 +13,7 @@ from schemas.intents import FIXED_TABLES, interface_key, table_key
 from schemas.npol import ip_set_key, policy_key
 
 NONE = 0xFFFFFFFF  # VPP's "no index"
-NOTHING: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
+NO_DETAILS: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
 
 
 M = TypeVar("M")
@@ -26,13 +26,13 @@ class HasDetails(Protocol):
     def details(self) -> Mapping[str, Any]: ...
 
 
-class Learnt(NamedTuple):
+class PartialObject(NamedTuple):
     """What was learnt of an object of which only the first part is made."""
 
     details: Mapping[str, Any]
 
 
-class Names:
+class Indices:
     """Looks indices up among the held objects."""
 
     def __init__(self, held: Mapping[str, HasDetails]) -> None:
@@ -57,12 +57,12 @@ class Names:
         """The id of a held policy. Raises Later if it has gone meanwhile."""
         return int(self._detail(policy_key(name), "policy_id"))
 
-    def including(self, key: str, details: Mapping[str, Any]) -> "Names":
-        """These names, and those of an object that is not held yet."""
-        return Names(ChainMap({key: Learnt(details)}, self._held))  # type: ignore[arg-type]
+    def including(self, key: str, details: Mapping[str, Any]) -> "Indices":
+        """These indices, and those of an object that is not held yet."""
+        return Indices(ChainMap({key: PartialObject(details)}, self._held))  # type: ignore[arg-type]
 
     def reused(self, what: Hashable, make: Callable[[], M]) -> M:
-        """What many calls have in common, made once for these names."""
+        """What many calls have in common, made once for these indices."""
         made = self._made.get(what)
         if made is None:
             made = self._made[what] = make()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import mac, short, within
-from actors.vpp_writer.kinds.indices import NONE, Names
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There
+from actors.vpp_writer.kinds.indices import NONE, Indices
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, Observed
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AfPacket, Loopback, Tap
 
@@ -39,14 +39,14 @@ class AfPacketKind(Kind[AfPacket]):
     intent = AfPacket
     rank = INTERFACE
     messages = ("af_packet_create_v3", "af_packet_delete", "sw_interface_tag_add_del")
-    learns = True
+    has_indices = True
 
     def check(self, intent: AfPacket) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
         short("tag", intent.tag, TAG_BYTES_MAX)
         mac("mac", intent.mac)
 
-    def create(self, intent: AfPacket, names: Names) -> list[Call]:
+    def create(self, intent: AfPacket, indices: Indices) -> list[Call]:
         flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
         flags |= 0 if intent.v3 else AF_PACKET_VERSION_2
         fields = {
@@ -64,9 +64,9 @@ class AfPacketKind(Kind[AfPacket]):
         }
         return [Call("af_packet_create_v3", fields)]
 
-    def delete(self, intent: AfPacket, names: Names) -> list[Call]:
+    def delete(self, intent: AfPacket, indices: Indices) -> list[Call]:
         # The device may have left VPP's namespace before: then there is nothing left to delete.
-        return [Call("af_packet_delete", {"host_if_name": intent.host_interface}, fine=fine("af_packet_delete", False))]
+        return [add_del("af_packet_delete", False, {"host_if_name": intent.host_interface})]
 
     def learn(self, intent: AfPacket, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
@@ -74,10 +74,10 @@ class AfPacketKind(Kind[AfPacket]):
     def follow(self, intent: AfPacket, details: Details) -> list[Call]:
         return [tag_call(int(details["sw_if_index"]), intent.tag)]
 
-    def recognise(self, intent: AfPacket, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: AfPacket, observed: Observed) -> dict[str, int | str] | None:
         # Without a tag: made by an earlier life that ended before it could tag it.
         name = f"host-{intent.host_interface}"
-        return there.tagged(intent.tag) or there.interface(lambda row: row.interface_name == name and not row.tag)
+        return observed.tagged(intent.tag) or observed.interface(lambda row: row.interface_name == name and not row.tag)
 
 
 class TapKind(Kind[Tap]):
@@ -90,7 +90,7 @@ class TapKind(Kind[Tap]):
     intent = Tap
     rank = INTERFACE
     messages = ("tap_create_v3", "tap_delete_v2")
-    learns = True
+    has_indices = True
 
     def check(self, intent: Tap) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
@@ -107,7 +107,7 @@ class TapKind(Kind[Tap]):
         if intent.tun and (intent.mac or intent.host_mac):
             raise Never("mac: a tun has none")
 
-    def create(self, intent: Tap, names: Names) -> list[Call]:
+    def create(self, intent: Tap, indices: Indices) -> list[Call]:
         flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
         if not intent.persist:
             return [self._call(intent, flags)]
@@ -138,14 +138,14 @@ class TapKind(Kind[Tap]):
             fields |= {"host_mac_addr_set": True, "host_mac_addr": intent.host_mac}
         return Call("tap_create_v3", fields)
 
-    def delete(self, intent: Tap, names: Names) -> list[Call]:
-        return [Call("tap_delete_v2", {"sw_if_index": names.interface(intent.name)}, fine=fine("tap_delete_v2", False))]
+    def delete(self, intent: Tap, indices: Indices) -> list[Call]:
+        return [add_del("tap_delete_v2", False, {"sw_if_index": indices.interface(intent.name)})]
 
     def learn(self, intent: Tap, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
 
-    def recognise(self, intent: Tap, there: There) -> dict[str, int | str] | None:
-        return there.tagged(intent.tag)
+    def recognise(self, intent: Tap, observed: Observed) -> dict[str, int | str] | None:
+        return observed.tagged(intent.tag)
 
 
 class LoopbackKind(Kind[Loopback]):
@@ -154,19 +154,17 @@ class LoopbackKind(Kind[Loopback]):
     intent = Loopback
     rank = INTERFACE
     messages = ("create_loopback", "delete_loopback", "sw_interface_tag_add_del")
-    learns = True
+    has_indices = True
 
     def check(self, intent: Loopback) -> None:
         short("tag", intent.tag, TAG_BYTES_MAX)
         mac("mac", intent.mac)
 
-    def create(self, intent: Loopback, names: Names) -> list[Call]:
+    def create(self, intent: Loopback, indices: Indices) -> list[Call]:
         return [Call("create_loopback", {"mac_address": intent.mac})]
 
-    def delete(self, intent: Loopback, names: Names) -> list[Call]:
-        return [
-            Call("delete_loopback", {"sw_if_index": names.interface(intent.name)}, fine=fine("delete_loopback", False))
-        ]
+    def delete(self, intent: Loopback, indices: Indices) -> list[Call]:
+        return [add_del("delete_loopback", False, {"sw_if_index": indices.interface(intent.name)})]
 
     def learn(self, intent: Loopback, replies: Sequence[Any]) -> dict[str, int | str]:
         return index(replies)
@@ -174,9 +172,9 @@ class LoopbackKind(Kind[Loopback]):
     def follow(self, intent: Loopback, details: Details) -> list[Call]:
         return [tag_call(int(details["sw_if_index"]), intent.tag)]
 
-    def recognise(self, intent: Loopback, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: Loopback, observed: Observed) -> dict[str, int | str] | None:
         def is_it(row: Any) -> bool:
             mac_equal = str(row.l2_address).lower() == intent.mac.lower()
             return not row.tag and mac_equal and str(row.interface_name).startswith("loop")
 
-        return there.tagged(intent.tag) or there.interface(is_it)
+        return observed.tagged(intent.tag) or observed.interface(is_it)

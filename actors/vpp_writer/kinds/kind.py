@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from actors.vpp_writer.kinds.call import Call, Later, NoAnswer
-from actors.vpp_writer.kinds.indices import Names
+from actors.vpp_writer.kinds.indices import Indices
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 Details = Mapping[str, int | str]
 # What an object takes: batches of calls, each sent together, and their replies come back. A call that fails is
 # thrown in as Later or NoAnswer. Returns the object's details.
-Work = Generator[Sequence[Call], Sequence[Any], Details]
+CallSequence = Generator[Sequence[Call], Sequence[Any], Details]
 
 
 @dataclass
-class There:
+class Observed:
     """What VPP turned out to have when it was looked at, unless it is held: rows of the dumps of these objects."""
 
     interfaces: list[Any] = field(default_factory=list)
@@ -59,11 +59,13 @@ class Kind(Generic[I]):
     intent: ClassVar[type[Intent]]
     rank: ClassVar[int]
     messages: ClassVar[tuple[str, ...]]
-    learns: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
-    lingers: ClassVar[bool] = False  # unwanted, it stays until those that need it do without (make before break)
+    has_indices: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
+    make_before_break: ClassVar[bool] = (
+        False  # unwanted, it stays until those that need it do without (make before break)
+    )
     shared: ClassVar[bool] = False  # may several owners want the same one? It goes with the last of them
-    found: ClassVar[bool] = False  # do others make it, so that it is looked for whenever it is wanted?
-    torn: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
+    external: ClassVar[bool] = False  # do others make it, so that it is looked for whenever it is wanted?
+    non_atomic_update: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
 
     @property
     def name(self) -> str:
@@ -85,26 +87,26 @@ class Kind(Generic[I]):
         """What it needs, and what it comes after: for kinds of which there are many, at once."""
         return self.needs(intent), self.after(intent)
 
-    def write_call(self, intent: I, names: Names) -> Call | None:
+    def write_call(self, intent: I, indices: Indices) -> Call | None:
         """The one call that makes it or changes it, if that is all it takes; None: see `make` and `change`.
 
         Such objects are written by the hundred.
         """
         return None
 
-    def delete_call(self, intent: I, names: Names, details: Details) -> Call | None:
+    def delete_call(self, intent: I, indices: Indices, details: Details) -> Call | None:
         """The one call that takes it away, if that is all it takes; None: see `unmake`."""
         return None
 
-    def create(self, intent: I, names: Names) -> list[Call]:
+    def create(self, intent: I, indices: Indices) -> list[Call]:
         """The calls that make it, in order."""
         raise NotImplementedError
 
-    def update(self, old: I, new: I, names: Names) -> list[Call] | None:
+    def update(self, old: I, new: I, indices: Indices) -> list[Call] | None:
         """The calls that change it in place; None: delete and create."""
         return None
 
-    def delete(self, intent: I, names: Names) -> list[Call]:
+    def delete(self, intent: I, indices: Indices) -> list[Call]:
         """The calls that take it away, in order."""
         raise NotImplementedError
 
@@ -116,43 +118,43 @@ class Kind(Generic[I]):
         """Calls that complete `create` and need what was learnt from it."""
         return []
 
-    def in_place(self, old: I, new: I, names: Names) -> bool:
+    def in_place(self, old: I, new: I, indices: Indices) -> bool:
         """Can it be changed while it is held? If what the new value needs is not there yet, the old one stays."""
         try:
-            return self.update(old, new, names) is not None
+            return self.update(old, new, indices) is not None
         except Later:
             return True
 
-    def make(self, intent: I, names: Names, known: Details | None) -> Work:
+    def make(self, intent: I, indices: Indices, known: Details | None) -> CallSequence:
         """Makes it; `known`: it is there, perhaps in part. Half of it is taken away again if the rest fails."""
         details = known
         if details is None:
             replies: list[Any] = []
-            for call in self.create(intent, names):
+            for call in self.create(intent, indices):
                 replies += yield [call]
             details = self.learn(intent, replies)
         try:
             for call in self.follow(intent, details):
                 yield [call]
         except (Later, NoAnswer):
-            for call in self.delete(intent, names.including(intent.key, details)):
+            for call in self.delete(intent, indices.including(intent.key, details)):
                 yield [call]
             raise
         return details
 
-    def change(self, old: I, new: I, names: Names, details: Details) -> Work:
+    def change(self, old: I, new: I, indices: Indices, details: Details) -> CallSequence:
         """Changes it in place."""
-        for call in self.update(old, new, names) or ():
+        for call in self.update(old, new, indices) or ():
             yield [call]
         return details
 
-    def unmake(self, intent: I, names: Names, details: Details) -> Work:
+    def unmake(self, intent: I, indices: Indices, details: Details) -> CallSequence:
         """Takes it away."""
-        for call in self.delete(intent, names):
+        for call in self.delete(intent, indices):
             yield [call]
         return details
 
-    def recognise(self, intent: I, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: I, observed: Observed) -> dict[str, int | str] | None:
         """The details of this very object, if VPP has it already: made by an earlier life of this process.
 
         Only for kinds whose details later calls need; None for the others, which are simply made again.

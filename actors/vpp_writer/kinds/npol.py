@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
-from actors.vpp_writer.kinds.indices import Names
-from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, Details, Kind, Work
+from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, CallSequence, Details, Kind
 from schemas.cnat import cnat_key
 from schemas.intents import interface_key
 from schemas.npol import (
@@ -46,9 +46,9 @@ class IpSetKind(Kind[IpSet]):
     intent = IpSet
     rank = IP_SET
     messages = ("npol_ipset_create", "npol_ipset_add_del_members", "npol_ipset_delete")
-    learns = True
-    lingers = True
-    torn = True
+    has_indices = True
+    make_before_break = True
+    non_atomic_update = True
 
     def check(self, intent: IpSet) -> None:
         if intent.type not in TYPE:
@@ -58,11 +58,11 @@ class IpSetKind(Kind[IpSet]):
         for member in intent.members:
             _check_member(intent.type, member)
 
-    def in_place(self, old: IpSet, new: IpSet, names: Names) -> bool:
+    def in_place(self, old: IpSet, new: IpSet, indices: Indices) -> bool:
         shrinks = not set(old.members) <= set(new.members)
         return old.type == new.type and not (new.type == "ip-port" and shrinks)
 
-    def make(self, intent: IpSet, names: Names, known: Details | None) -> Work:
+    def make(self, intent: IpSet, indices: Indices, known: Details | None) -> CallSequence:
         (reply,) = yield [Call("npol_ipset_create", {"type": TYPE[intent.type]})]
         details = {"set_id": int(reply.set_id)}
         try:
@@ -73,14 +73,14 @@ class IpSetKind(Kind[IpSet]):
             raise
         return details
 
-    def change(self, old: IpSet, new: IpSet, names: Names, details: Details) -> Work:
+    def change(self, old: IpSet, new: IpSet, indices: Indices, details: Details) -> CallSequence:
         before, after = set(old.members), set(new.members)
         for members, add in ((after - before, True), (before - after, False)):
             for call in _members(details, new.type, sorted(members), add=add):
                 yield [call]
         return details
 
-    def unmake(self, intent: IpSet, names: Names, details: Details) -> Work:
+    def unmake(self, intent: IpSet, indices: Indices, details: Details) -> CallSequence:
         yield [_delete_set(details)]
         return details
 
@@ -98,8 +98,8 @@ class PolicyKind(Kind[Policy]):
         "npol_policy_delete",
         "cli_inband",  # npol has no dumps: see apply/orphans.py
     )
-    learns = True
-    lingers = True
+    has_indices = True
+    make_before_break = True
 
     def check(self, intent: Policy) -> None:
         for direction in ("rx", "tx"):
@@ -113,11 +113,11 @@ class PolicyKind(Kind[Policy]):
         matches = (match for rule in (*intent.rx, *intent.tx) for match in _matches(rule))
         return {ip_set_key(name) for match, _, _ in matches for name in (*match.sets, *match.port_sets)}
 
-    def in_place(self, old: Policy, new: Policy, names: Names) -> bool:
+    def in_place(self, old: Policy, new: Policy, indices: Indices) -> bool:
         return True
 
-    def make(self, intent: Policy, names: Names, known: Details | None) -> Work:
-        ids = [int(r.rule_id) for r in (yield [_rule(rule, names) for rule in (*intent.rx, *intent.tx)])]
+    def make(self, intent: Policy, indices: Indices, known: Details | None) -> CallSequence:
+        ids = [int(r.rule_id) for r in (yield [_rule(rule, indices) for rule in (*intent.rx, *intent.tx)])]
         details = _details(intent, ids, 0)
         try:
             (reply,) = yield [Call("npol_policy_create", _items(details))]
@@ -126,7 +126,7 @@ class PolicyKind(Kind[Policy]):
             raise
         return _details(intent, ids, int(reply.policy_id))
 
-    def change(self, old: Policy, new: Policy, names: Names, details: Details) -> Work:
+    def change(self, old: Policy, new: Policy, indices: Indices, details: Details) -> CallSequence:
         """New rules, the policy with them in one step, then the old rules go."""
         free = defaultdict[Rule, list[int]](list)
         for rule, number in zip((*old.rx, *old.tx), _ids(details, "rx") + _ids(details, "tx"), strict=True):
@@ -134,7 +134,7 @@ class PolicyKind(Kind[Policy]):
         rules = (*new.rx, *new.tx)
         kept = [free[rule].pop(0) if free[rule] else None for rule in rules]
         fresh = [rule for rule, number in zip(rules, kept, strict=True) if number is None]
-        made = [int(reply.rule_id) for reply in (yield [_rule(rule, names) for rule in fresh])]
+        made = [int(reply.rule_id) for reply in (yield [_rule(rule, indices) for rule in fresh])]
         coming = iter(made)
         ids = [next(coming) if number is None else number for number in kept]
         changed = _details(new, ids, int(details["policy_id"]))
@@ -146,8 +146,8 @@ class PolicyKind(Kind[Policy]):
         yield [_delete_rule(number) for numbers in free.values() for number in numbers]
         return changed
 
-    def unmake(self, intent: Policy, names: Names, details: Details) -> Work:
-        yield [Call("npol_policy_delete", {"policy_id": details["policy_id"]}, fine=fine("npol_policy_delete", False))]
+    def unmake(self, intent: Policy, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("npol_policy_delete", False, {"policy_id": details["policy_id"]})]
         yield [_delete_rule(number) for number in _ids(details, "rx") + _ids(details, "tx")]
         return details
 
@@ -171,21 +171,21 @@ class InterfacePoliciesKind(Kind[InterfacePolicies]):
         policies = {policy_key(name) for name in (*intent.rx, *intent.tx, *intent.profiles)}
         return policies | {interface_key(intent.interface), cnat_key(intent.interface)}
 
-    def create(self, intent: InterfacePolicies, names: Names) -> list[Call]:
-        return [_configure(intent, names)]
+    def create(self, intent: InterfacePolicies, indices: Indices) -> list[Call]:
+        return [_configure(intent, indices)]
 
-    def update(self, old: InterfacePolicies, new: InterfacePolicies, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def update(self, old: InterfacePolicies, new: InterfacePolicies, indices: Indices) -> list[Call]:
+        return self.create(new, indices)
 
-    def delete(self, intent: InterfacePolicies, names: Names) -> list[Call]:
+    def delete(self, intent: InterfacePolicies, indices: Indices) -> list[Call]:
         nothing = InterfacePolicies(intent.interface, (), (), (), "allow", "allow", "allow", "allow")
-        return [_configure(nothing, names, gone=True)]
+        return [_configure(nothing, indices, gone=True)]
 
 
-def _configure(intent: InterfacePolicies, names: Names, *, gone: bool = False) -> Call:
-    rx, tx, profiles = ([names.policy(n) for n in each] for each in (intent.rx, intent.tx, intent.profiles))
+def _configure(intent: InterfacePolicies, indices: Indices, *, gone: bool = False) -> Call:
+    rx, tx, profiles = ([indices.policy(n) for n in each] for each in (intent.rx, intent.tx, intent.profiles))
     fields = {
-        "sw_if_index": names.interface(intent.interface),
+        "sw_if_index": indices.interface(intent.interface),
         "num_rx_policies": len(rx),
         "num_tx_policies": len(tx),
         "total_ids": len(rx) + len(tx) + len(profiles),
@@ -196,7 +196,7 @@ def _configure(intent: InterfacePolicies, names: Names, *, gone: bool = False) -
         "profile_default_tx": DEFAULT[intent.tx_profile_default],
         "policy_ids": [*rx, *tx, *profiles],
     }
-    return Call("npol_configure_policies", fields, fine=fine("npol_configure_policies", not gone))
+    return add_del("npol_configure_policies", not gone, fields)
 
 
 # --- IP sets
@@ -241,7 +241,7 @@ def _member(kind: str, member: str) -> dict[str, Any]:
 
 
 def _delete_set(details: Details) -> Call:
-    return Call("npol_ipset_delete", {"set_id": details["set_id"]}, fine=fine("npol_ipset_delete", False))
+    return add_del("npol_ipset_delete", False, {"set_id": details["set_id"]})
 
 
 # --- policies and rules
@@ -267,7 +267,7 @@ def _items(details: Details) -> dict[str, Any]:
 
 
 def _delete_rule(number: int) -> Call:
-    return Call("npol_rule_delete", {"rule_id": number}, fine=fine("npol_rule_delete", False))
+    return add_del("npol_rule_delete", False, {"rule_id": number})
 
 
 def _matches(rule: Rule) -> Iterator[tuple[Match, bool, bool]]:
@@ -295,13 +295,13 @@ def _check_rule(rule: Rule) -> None:
             within(f"{side}.ports", last, first, 65535)
 
 
-def _rule(rule: Rule, names: Names) -> Call:
+def _rule(rule: Rule, indices: Indices) -> Call:
     filters = [
         {"value": number, "type": L4_PROTOCOL, "should_match": should}
         for number, should in ((rule.protocol, 1), (rule.not_protocol, 0))
         if number is not None
     ]
-    entries = [entry for match in _matches(rule) for entry in _entries(*match, names)]
+    entries = [entry for match in _matches(rule) for entry in _entries(*match, indices)]
     fields = {
         "action": ACTION[rule.action],
         "filters": filters + [NO_FILTER] * (FILTERS - len(filters)),
@@ -311,7 +311,7 @@ def _rule(rule: Rule, names: Names) -> Call:
     return Call("npol_rule_create", {"rule": fields})
 
 
-def _entries(match: Match, is_source: bool, is_not: bool, names: Names) -> Iterator[dict[str, Any]]:
+def _entries(match: Match, is_source: bool, is_not: bool, indices: Indices) -> Iterator[dict[str, Any]]:
     """VPP's npol_rule_entry rows."""
     side = {"is_src": is_source, "is_not": is_not}
     for net in match.nets:
@@ -319,6 +319,6 @@ def _entries(match: Match, is_source: bool, is_not: bool, names: Names) -> Itera
     for first, last in match.ports:
         yield {**side, "type": PORT_RANGE, "data": {"port_range": {"start": first, "end": last}}}
     for name in match.port_sets:
-        yield {**side, "type": PORT_SET, "data": {"set_id": {"set_id": names.ip_set(name)}}}
+        yield {**side, "type": PORT_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}
     for name in match.sets:
-        yield {**side, "type": ADDRESS_SET, "data": {"set_id": {"set_id": names.ip_set(name)}}}
+        yield {**side, "type": ADDRESS_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}

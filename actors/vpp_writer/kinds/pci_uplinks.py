@@ -3,11 +3,11 @@
 import re
 from typing import NamedTuple
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import short, within
-from actors.vpp_writer.kinds.indices import Names
-from actors.vpp_writer.kinds.kind import Details, Work
+from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, made
 from schemas.intents import DevicePort, VirtioPci, Vmxnet3
 
@@ -59,7 +59,7 @@ class VirtioPciKind(UplinkKind[VirtioPci]):
         super().check(intent)
         PciAddress.of(intent.pci)
 
-    def create(self, intent: VirtioPci, names: Names) -> list[Call]:
+    def create(self, intent: VirtioPci, indices: Indices) -> list[Call]:
         fields = {
             "pci_addr": PciAddress.of(intent.pci)._asdict(),
             "use_random_mac": False,
@@ -68,9 +68,9 @@ class VirtioPciKind(UplinkKind[VirtioPci]):
         }
         return [Call("virtio_pci_create_v2", fields)]
 
-    def delete(self, intent: VirtioPci, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.name)}
-        return [Call("virtio_pci_delete", fields, fine=fine("virtio_pci_delete", False))]
+    def delete(self, intent: VirtioPci, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.name)}
+        return [add_del("virtio_pci_delete", False, fields)]
 
 
 class Vmxnet3Kind(UplinkKind[Vmxnet3]):
@@ -92,7 +92,7 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
             if ring % VMXNET3_RING_STEP:
                 raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
 
-    def create(self, intent: Vmxnet3, names: Names) -> list[Call]:
+    def create(self, intent: Vmxnet3, indices: Indices) -> list[Call]:
         fields = {
             "pci_addr": PciAddress.of(intent.pci).number,
             "rxq_size": intent.rx_ring,
@@ -103,9 +103,9 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
         }
         return [Call("vmxnet3_create", fields)]
 
-    def delete(self, intent: Vmxnet3, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.name)}
-        return [Call("vmxnet3_delete", fields, fine=fine("vmxnet3_delete", False))]
+    def delete(self, intent: Vmxnet3, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.name)}
+        return [add_del("vmxnet3_delete", False, fields)]
 
 
 class DevicePortKind(UplinkKind[DevicePort]):
@@ -138,7 +138,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
         for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
             within(field, getattr(intent, field), 1, 0xFFFF)
 
-    def make(self, intent: DevicePort, names: Names, known: Details | None) -> Work:
+    def make(self, intent: DevicePort, indices: Indices, known: Details | None) -> CallSequence:
         details = known
         if details is None:
             yield [_detach(intent)]
@@ -153,13 +153,13 @@ class DevicePortKind(UplinkKind[DevicePort]):
             for call in self.follow(intent, details):
                 yield [call]
         except (Later, NoAnswer):
-            yield from self.unmake(intent, names, details)
+            yield from self.unmake(intent, indices, details)
             raise
         return details
 
-    def unmake(self, intent: DevicePort, names: Names, details: Details) -> Work:
+    def unmake(self, intent: DevicePort, indices: Indices, details: Details) -> CallSequence:
         fields = {"sw_if_index": int(details["sw_if_index"])}
-        yield [Call("dev_remove_port_if", fields, fine=fine("dev_remove_port_if", False))]
+        yield [add_del("dev_remove_port_if", False, fields)]
         yield [_detach(intent)]
         return details
 
@@ -192,4 +192,4 @@ def _create_port(intent: DevicePort, device: int) -> Call:
 
 
 def _detach(intent: DevicePort) -> Call:
-    return Call("cli_inband", {"cmd": f"device detach {_device(intent)}"}, fine=fine("cli_inband", False))
+    return add_del("cli_inband", False, {"cmd": f"device detach {_device(intent)}"})

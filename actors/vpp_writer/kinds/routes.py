@@ -5,10 +5,10 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
+from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import family, packed_prefix, version_of_address, version_of_prefix, within
-from actors.vpp_writer.kinds.indices import NONE, Names, table_needs
+from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
 from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind
 from actors.vpp_writer.kinds.wire import Shared
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
@@ -17,11 +17,11 @@ MESSAGE = "ip_route_add_del"
 PATHS_MAX = 255  # n_paths is one byte
 NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
 PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
-ROUTE_COMING, ROUTE_GOING = fine(MESSAGE, True), fine(MESSAGE, False)
+ADDING, DELETING = accepted_retvals(MESSAGE, True), accepted_retvals(MESSAGE, False)
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 
 
-def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+def path(one: Path, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
     hop_version = version_of_hop(one) or version
     address = "ip4" if hop_version == 4 else "ip6"
@@ -29,8 +29,8 @@ def path(one: Path, version: int, names: Names, table: str = DEFAULT_TABLE) -> d
     direct = one.interface is not None
     nothing = one.interface is None and one.next_hop is None and one.table is None
     return {
-        "sw_if_index": NONE if one.interface is None else names.interface(one.interface),
-        "table_id": 0 if direct or nothing else names.table(looked_up_in, version),
+        "sw_if_index": NONE if one.interface is None else indices.interface(one.interface),
+        "table_id": 0 if direct or nothing else indices.table(looked_up_in, version),
         "weight": one.weight,
         "type": UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
         "proto": PROTO[hop_version],
@@ -52,7 +52,7 @@ def path_needs(paths: Iterable[Path], version: int) -> set[str]:
     return needs
 
 
-class Way:
+class PathList:
     """What all routes in one table through the same paths have in common, worked out once. Raises Never.
 
     `needs` and `after` as a kind tells them; `tied`: is there any of them?
@@ -69,19 +69,19 @@ class Way:
         self.after = frozenset(bindings(one.interface for one in paths))
         self.tied = bool(self.needs or self.after)
 
-    def numbers(self, names: Names) -> tuple[int, ...]:
+    def numbers(self, indices: Indices) -> tuple[int, ...]:
         """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
         looked_up_in = [self.table, *(one.table for one in self.paths if one.table is not None)]
         interfaces = [one.interface for one in self.paths if one.interface is not None]
-        return (*(names.table(name, self.version) for name in looked_up_in), *map(names.interface, interfaces))
+        return (*(indices.table(name, self.version) for name in looked_up_in), *map(indices.interface, interfaces))
 
-    def shared(self, add: bool, names: Names) -> Shared:
+    def shared(self, add: bool, indices: Indices) -> Shared:
         """The fields of the calls that write these routes, or delete them. Raises Later."""
         table, paths, version = self.table, self.paths, self.version
         route = {
-            "table_id": names.table(table, version),
+            "table_id": indices.table(table, version),
             "n_paths": len(paths),
-            "paths": [path(one, version, names, table) for one in paths],
+            "paths": [path(one, version, indices, table) for one in paths],
         }
         return Shared("route", {"is_add": add, "route": route})
 
@@ -96,12 +96,12 @@ def _check_path(one: Path, version: int) -> None:
         raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
 
 
-def way_of(route: Route) -> Way:
+def path_list_of(route: Route) -> PathList:
     """The way of this route, the same object for many. Raises Never."""
     return _way(route.table, route.paths, 6 if ":" in route.prefix else 4)
 
 
-_way = lru_cache(maxsize=10_000)(Way)
+_way = lru_cache(maxsize=10_000)(PathList)
 
 
 def bindings(interfaces: Iterable[str | None]) -> set[str]:
@@ -118,38 +118,38 @@ class RouteKind(Kind[Route]):
 
     def check(self, intent: Route) -> None:
         packed_prefix("prefix", intent.prefix)
-        way_of(intent)
+        path_list_of(intent)
 
     def needs(self, intent: Route) -> Collection[str]:
-        return way_of(intent).needs
+        return path_list_of(intent).needs
 
     def after(self, intent: Route) -> Collection[str]:
         # VPP dies if an interface changes its table under a route, and the old table goes.
-        return way_of(intent).after
+        return path_list_of(intent).after
 
     def ties(self, intent: Route) -> tuple[Collection[str], Collection[str]]:
-        way = way_of(intent)
-        return way.needs, way.after
+        path_list = path_list_of(intent)
+        return path_list.needs, path_list.after
 
-    def write_call(self, intent: Route, names: Names) -> Call:
-        return self._call(intent, names, True)
+    def write_call(self, intent: Route, indices: Indices) -> Call:
+        return self._call(intent, indices, True)
 
-    def delete_call(self, intent: Route, names: Names, details: Details) -> Call:
-        return self._call(intent, names, False)
+    def delete_call(self, intent: Route, indices: Indices, details: Details) -> Call:
+        return self._call(intent, indices, False)
 
-    def create(self, intent: Route, names: Names) -> list[Call]:
-        return [self.write_call(intent, names)]
+    def create(self, intent: Route, indices: Indices) -> list[Call]:
+        return [self.write_call(intent, indices)]
 
-    def update(self, old: Route, new: Route, names: Names) -> list[Call]:
-        return self.create(new, names)
+    def update(self, old: Route, new: Route, indices: Indices) -> list[Call]:
+        return self.create(new, indices)
 
-    def delete(self, intent: Route, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: Route, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: Route, names: Names, add: bool) -> Call:
-        way = way_of(intent)
-        shared = names.reused((add, way), lambda: way.shared(add, names))
-        return Call(MESSAGE, shared, ROUTE_COMING if add else ROUTE_GOING, prefix=intent.prefix)
+    def _call(self, intent: Route, indices: Indices, add: bool) -> Call:
+        path_list = path_list_of(intent)
+        shared = indices.reused((add, path_list), lambda: path_list.shared(add, indices))
+        return Call(MESSAGE, shared, ADDING if add else DELETING, prefix=intent.prefix)
 
 
 class MulticastRouteKind(Kind[MulticastRoute]):
@@ -172,24 +172,24 @@ class MulticastRouteKind(Kind[MulticastRoute]):
     def after(self, intent: MulticastRoute) -> set[str]:
         return bindings(one.interface for one in intent.paths)
 
-    def create(self, intent: MulticastRoute, names: Names) -> list[Call]:
-        return [self._call(intent, names, True)]
+    def create(self, intent: MulticastRoute, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, True)]
 
-    def delete(self, intent: MulticastRoute, names: Names) -> list[Call]:
-        return [self._call(intent, names, False)]
+    def delete(self, intent: MulticastRoute, indices: Indices) -> list[Call]:
+        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: MulticastRoute, names: Names, add: bool) -> Call:
+    def _call(self, intent: MulticastRoute, indices: Indices, add: bool) -> Call:
         group = ip_network(intent.group)
         source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
         paths = [
             {
                 "itf_flags": ACCEPT * one.accept | FORWARD * one.forward,
-                "path": path(Path(interface=one.interface), group.version, names),
+                "path": path(Path(interface=one.interface), group.version, indices),
             }
             for one in intent.paths
         ]
         route = {
-            "table_id": names.table(intent.table, group.version),
+            "table_id": indices.table(intent.table, group.version),
             "entry_flags": 0,
             "rpf_id": 0,
             "prefix": {
@@ -201,8 +201,4 @@ class MulticastRouteKind(Kind[MulticastRoute]):
             "n_paths": len(paths),
             "paths": paths,
         }
-        return Call(
-            "ip_mroute_add_del",
-            {"is_add": add, "is_multipath": True, "route": route},
-            fine=fine("ip_mroute_add_del", add),
-        )
+        return add_del("ip_mroute_add_del", add, {"is_add": add, "is_multipath": True, "route": route})

@@ -5,8 +5,8 @@ from typing import Any
 
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import ip_version, short
-from actors.vpp_writer.kinds.indices import NONE, Names
-from actors.vpp_writer.kinds.kind import TABLE, Kind, There
+from actors.vpp_writer.kinds.indices import NONE, Indices
+from actors.vpp_writer.kinds.kind import TABLE, Kind, Observed
 from schemas.intents import FIXED_TABLES, Table
 
 TABLE_NAME_BYTES_MAX = 63
@@ -19,7 +19,7 @@ class TableKind(Kind[Table]):
     shared = True
     rank = TABLE
     messages = ("ip_table_add_del", "ip_table_allocate")
-    learns = True
+    has_indices = True
 
     def check(self, intent: Table) -> None:
         ip_version(intent.ip_version)
@@ -27,7 +27,7 @@ class TableKind(Kind[Table]):
         if table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 
-    def create(self, intent: Table, names: Names) -> list[Call]:
+    def create(self, intent: Table, indices: Indices) -> list[Call]:
         table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
         number = table_id(intent)
         if number is None:
@@ -35,8 +35,8 @@ class TableKind(Kind[Table]):
         # Adding a table that is there is success in VPP.
         return [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
 
-    def delete(self, intent: Table, names: Names) -> list[Call]:
-        number = names.table(intent.name, intent.ip_version)
+    def delete(self, intent: Table, indices: Indices) -> list[Call]:
+        number = indices.table(intent.name, intent.ip_version)
         table = {"is_ip6": intent.ip_version == 6, "table_id": number, "name": vpp_name(intent)}
         return [Call("ip_table_add_del", {"is_add": False, "table": table})]
 
@@ -44,11 +44,11 @@ class TableKind(Kind[Table]):
         number = table_id(intent)
         return {"table_id": int(replies[0].table.table_id) if number is None else number}
 
-    def recognise(self, intent: Table, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: Table, observed: Observed) -> dict[str, int | str] | None:
         def is_it(table: Any) -> bool:
             return bool(table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6))
 
-        return there.table(is_it)
+        return observed.table(is_it)
 
 
 def table_id(intent: Table) -> int | None:

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
 
-from actors.vpp_writer.kinds.accepted_retvals import fine
-from actors.vpp_writer.kinds.call import Call, Later, Never, Waits
+from actors.vpp_writer.kinds.accepted_retvals import add_del
+from actors.vpp_writer.kinds.call import Call, ExternalMissing, Later, Never
 from actors.vpp_writer.kinds.checks import mac, short, within
-from actors.vpp_writer.kinds.indices import NONE, Names
+from actors.vpp_writer.kinds.indices import NONE, Indices
 from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, tag_call
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, There
+from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, Observed
 from schemas.intents import AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
 
 U = TypeVar("U", bound=AfXdp | DevicePort | Existing | Rdma | VirtioPci | Vmxnet3)
@@ -48,7 +48,7 @@ class UplinkKind(Kind[U]):
     """What they have in common. `told_mac`: does the call that makes it carry the MAC address, or the device itself?"""
 
     rank = INTERFACE
-    learns = True
+    has_indices = True
     told_mac: ClassVar[bool] = True
 
     def vpp_name(self, intent: U) -> str:
@@ -67,21 +67,21 @@ class UplinkKind(Kind[U]):
         macs = [] if self.told_mac else [mac_call(number, intent.mac)]
         return [*macs, tag_call(number, intent.tag)]
 
-    def update(self, old: U, new: U, names: Names) -> list[Call] | None:
+    def update(self, old: U, new: U, indices: Indices) -> list[Call] | None:
         if self.told_mac or replace(old, mac=new.mac) != new:
             return None
-        return [mac_call(names.interface(new.name), new.mac)]
+        return [mac_call(indices.interface(new.name), new.mac)]
 
-    def recognise(self, intent: U, there: There) -> dict[str, int | str] | None:
+    def recognise(self, intent: U, observed: Observed) -> dict[str, int | str] | None:
         name = re.compile(self.vpp_name(intent))
-        return there.tagged(intent.tag) or there.interface(
+        return observed.tagged(intent.tag) or observed.interface(
             lambda row: not row.tag and name.fullmatch(row.interface_name) is not None
         )
 
 
 def mac_call(number: int, address: str) -> Call:
     """Gives an interface its MAC address, where its driver lets us."""
-    return Call(SET_MAC, {"sw_if_index": number, "mac_address": address}, fine=fine(SET_MAC, True))
+    return add_del(SET_MAC, True, {"sw_if_index": number, "mac_address": address})
 
 
 class AfXdpKind(UplinkKind[AfXdp]):
@@ -108,7 +108,7 @@ class AfXdpKind(UplinkKind[AfXdp]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def create(self, intent: AfXdp, names: Names) -> list[Call]:
+    def create(self, intent: AfXdp, indices: Indices) -> list[Call]:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues or ALL_QUEUES,
@@ -118,9 +118,9 @@ class AfXdpKind(UplinkKind[AfXdp]):
         }
         return [Call("af_xdp_create_v3", fields)]
 
-    def delete(self, intent: AfXdp, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.name)}
-        return [Call("af_xdp_delete", fields, fine=fine("af_xdp_delete", False))]
+    def delete(self, intent: AfXdp, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.name)}
+        return [add_del("af_xdp_delete", False, fields)]
 
 
 class RdmaKind(UplinkKind[Rdma]):
@@ -140,7 +140,7 @@ class RdmaKind(UplinkKind[Rdma]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def create(self, intent: Rdma, names: Names) -> list[Call]:
+    def create(self, intent: Rdma, indices: Indices) -> list[Call]:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues,
@@ -149,9 +149,9 @@ class RdmaKind(UplinkKind[Rdma]):
         }
         return [Call("rdma_create_v4", fields)]
 
-    def delete(self, intent: Rdma, names: Names) -> list[Call]:
-        fields = {"sw_if_index": names.interface(intent.name)}
-        return [Call("rdma_delete", fields, fine=fine("rdma_delete", False))]
+    def delete(self, intent: Rdma, indices: Indices) -> list[Call]:
+        fields = {"sw_if_index": indices.interface(intent.name)}
+        return [add_del("rdma_delete", False, fields)]
 
 
 class ExistingKind(UplinkKind[Existing]):
@@ -160,16 +160,16 @@ class ExistingKind(UplinkKind[Existing]):
     intent = Existing
     messages = (SET_MAC,)
     told_mac = False
-    found = True
+    external = True
 
-    def create(self, intent: Existing, names: Names) -> list[Call]:
-        raise Waits(f"no interface with tag {intent.tag}: does startup.conf make it?")
+    def create(self, intent: Existing, indices: Indices) -> list[Call]:
+        raise ExternalMissing(f"no interface with tag {intent.tag}: does startup.conf make it?")
 
-    def delete(self, intent: Existing, names: Names) -> list[Call]:
+    def delete(self, intent: Existing, indices: Indices) -> list[Call]:
         return []
 
     def follow(self, intent: Existing, details: Details) -> list[Call]:
         return [mac_call(int(details["sw_if_index"]), intent.mac)]
 
-    def recognise(self, intent: Existing, there: There) -> dict[str, int | str] | None:
-        return there.tagged(intent.tag)
+    def recognise(self, intent: Existing, observed: Observed) -> dict[str, int | str] | None:
+        return observed.tagged(intent.tag)

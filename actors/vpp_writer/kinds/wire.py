@@ -8,7 +8,7 @@ from typing import Any
 Packer = Callable[[Mapping[str, Any]], bytes]
 
 
-class Stamp:
+class Template:
     """Bytes that many calls have in common, around the one prefix in which they differ."""
 
     __slots__ = ("after", "before")
@@ -30,12 +30,12 @@ class Stamp:
 class Shared(dict[str, Any]):
     """The fields that many calls have in common: all but the prefix in the structure called `within`."""
 
-    __slots__ = ("stamp", "within")
+    __slots__ = ("template", "within")
 
     def __init__(self, within: str, fields: Mapping[str, Any]) -> None:
         super().__init__(fields)
         self.within = within
-        self.stamp: Stamp | None = None
+        self.template: Template | None = None
 
     def with_prefix(self, text: str) -> dict[str, Any]:
         """All fields."""

@@ -24,23 +24,23 @@ class Claims:
     """Intents by key and owner."""
 
     def __init__(self) -> None:
-        self.counting: dict[str, Claim] = {}  # the claims that count, by key
+        self.effective: dict[str, Claim] = {}  # the claims that count, by key
         self.others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
     def put(self, owner: str, key: str, intent: Intent | None) -> None:
         """An owner says or withdraws an intent."""
-        counts = self.counting.get(key)
+        counts = self.effective.get(key)
         if intent is not None:
             if counts is None or counts.owner == owner:
-                self.counting[key] = Claim(owner, intent)
+                self.effective[key] = Claim(owner, intent)
             else:
                 self.others.setdefault(key, {})[owner] = intent
             return
         if counts is not None and counts.owner == owner:
-            del self.counting[key]
+            del self.effective[key]
             if others := self.others.get(key):
                 heir = min(others)
-                self.counting[key] = Claim(heir, others[heir])
+                self.effective[key] = Claim(heir, others[heir])
                 owner = heir
         if (others := self.others.get(key)) is not None:
             others.pop(owner, None)
@@ -56,7 +56,7 @@ class Claims:
 
         `rows` is looked at as it is then: it may change between two slices, if what changed is `put` as well.
         """
-        gone = [key for key, claim in self.counting.items() if claim.owner == owner and key not in rows]
+        gone = [key for key, claim in self.effective.items() if claim.owner == owner and key not in rows]
         gone += [key for key, others in self.others.items() if owner in others and key not in rows]
         keys = [*gone, *rows]
         for first in range(0, len(keys), SLICE):
@@ -67,14 +67,14 @@ class Claims:
 
     def get(self, key: str) -> Claim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""
-        return self.counting.get(key)
+        return self.effective.get(key)
 
     def refused(self, key: str) -> Sequence[tuple[str, Intent, str]]:
         """(owner, intent, winner) of the claims that do not count."""
         others = self.others.get(key)
         if others is None:
             return ()
-        winner = self.counting[key].owner
+        winner = self.effective[key].owner
         return [(owner, intent, winner) for owner, intent in sorted(others.items())]
 
     @property

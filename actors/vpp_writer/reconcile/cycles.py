@@ -9,7 +9,7 @@ from actors.vpp_writer.kinds import kind_of
 from schemas.intents import Intent
 
 
-def circle(key: str, intent: Intent, others: Callable[[str], Intent | None]) -> list[str]:
+def find_cycle(key: str, intent: Intent, others: Callable[[str], Intent | None]) -> list[str]:
     """The way on which the needs of `intent` lead back to its own `key`, which begins and ends it; empty: none.
 
     `others` gives the intents that are wanted or held, by key.

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from actors.vpp_writer.kinds import KINDS
-from actors.vpp_writer.kinds.indices import NOTHING
-from actors.vpp_writer.kinds.routes import Way
+from actors.vpp_writer.kinds.indices import NO_DETAILS
+from actors.vpp_writer.kinds.routes import PathList
 from schemas.intents import Intent
 
 
-class Held(Struct, frozen=True, gc=False):
+class HeldObject(Struct, frozen=True, gc=False):
     """An object that VPP holds: its intent as written, its owner, what was learnt."""
 
     owner: str
     intent: Intent
-    details: Mapping[str, int | str] = NOTHING
+    details: Mapping[str, int | str] = NO_DETAILS
 
 
 class Dependants:
@@ -36,11 +36,11 @@ class Dependants:
         for other in after:
             self._after[other].add(key)
 
-    def add_routes(self, keys: Iterable[str], ways: Iterable[Way]) -> None:
+    def add_routes(self, keys: Iterable[str], path_lists: Iterable[PathList]) -> None:
         """Routes are held now."""
-        for key, way in zip(keys, ways, strict=True):
-            if way.tied:
-                self._add(key, way.needs, way.after)
+        for key, path_list in zip(keys, path_lists, strict=True):
+            if path_list.tied:
+                self._add(key, path_list.needs, path_list.after)
 
     def remove(self, key: str, intent: Intent) -> None:
         """An object is not held any more."""

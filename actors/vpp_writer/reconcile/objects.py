@@ -11,15 +11,15 @@ from itertools import chain, islice, repeat
 
 from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.call import Never
-from actors.vpp_writer.kinds.indices import NOTHING
-from actors.vpp_writer.kinds.routes import Way
-from actors.vpp_writer.reconcile.bulk_routes import ManyRoutes
+from actors.vpp_writer.kinds.indices import NO_DETAILS
+from actors.vpp_writer.kinds.routes import PathList
+from actors.vpp_writer.reconcile.bulk_routes import BulkRoutes
 from actors.vpp_writer.reconcile.claims import Claim, Claims
-from actors.vpp_writer.reconcile.cycles import circle
-from actors.vpp_writer.reconcile.held import Dependants, Held, Suspect
+from actors.vpp_writer.reconcile.cycles import find_cycle
+from actors.vpp_writer.reconcile.held import Dependants, HeldObject, Suspect
 from actors.vpp_writer.reconcile.plan import Plan, make_plan
 from actors.vpp_writer.reconcile.retry import Retries
-from actors.vpp_writer.reconcile.statuses import Said, by_owner
+from actors.vpp_writer.reconcile.statuses import Statuses, by_owner
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Route
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
@@ -30,26 +30,26 @@ FEW = 50  # so many of these go along with what is urgent, whose statuses do not
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
-class Ledger:
+class Objects:
     """The state of all objects."""
 
     def __init__(self) -> None:
         self.claims = Claims()
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, HeldObject] = {}
         self.retries = Retries()
         self.suspects: dict[str, Suspect] = {}
-        self.unsure: set[str] = set()  # held perhaps: to be written again, or deleted
+        self.unconfirmed: set[str] = set()  # held perhaps: to be written again, or deleted
         # To be looked at, in the order in which it came: neighbours in memory are looked at together.
         self._dirty: dict[str, None] = {}
         self._backlog: dict[str, None] = {}  # of these the routes and translations
         self._urgent_before = False  # was the last plan for what is urgent alone?
         self.lingering: set[str] = set()  # not wanted any more, but needed by what is held
-        self.said = Said()
+        self.statuses = Statuses()
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._dependants = Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
-        self._circles: defaultdict[str, set[str]] = defaultdict(set)  # who was rejected because of a key in its circle
+        self._cycles: defaultdict[str, set[str]] = defaultdict(set)  # who was rejected because of a key in its circle
 
     def touch(self, keys: Iterable[str]) -> None:
         """These are to be looked at in the next plans."""
@@ -71,13 +71,13 @@ class Ledger:
 
     # --- what VPP holds
 
-    def hold(self, key: str, held: Held) -> None:
+    def hold(self, key: str, held: HeldObject) -> None:
         """VPP holds the object now; who waited for it is looked at again."""
         self._put(key, held)
-        self.unsure.discard(key)
+        self.unconfirmed.discard(key)
         self.retries.forget(key)
 
-    def _put(self, key: str, held: Held) -> None:
+    def _put(self, key: str, held: HeldObject) -> None:
         before = self.held.get(key)
         if before is not None:
             self._dependants.remove(key, before.intent)
@@ -88,16 +88,16 @@ class Ledger:
 
     def hold_all(
         self,
-        objects: Mapping[str, Held],
+        objects: Mapping[str, HeldObject],
         generations: Mapping[str, int],
         epoch: int,
-        ways: Collection[Way] = (),
+        path_lists: Collection[PathList] = (),
     ) -> None:
-        """VPP holds all these as they are wanted: `hold`, and the statuses that say so. `ways`: theirs, if routes."""
+        """VPP holds all these as they are wanted: `hold`, and the statuses that say so. `path_lists`: the routes'."""
         if self.held.keys().isdisjoint(objects):
             self.held.update(objects)
-            if ways:
-                self._dependants.add_routes(objects, ways)
+            if path_lists:
+                self._dependants.add_routes(objects, path_lists)
             else:
                 for key, one in objects.items():
                     self._dependants.add(key, one.intent)
@@ -109,9 +109,9 @@ class Ledger:
         owners = [one.owner for one in objects.values()]
         applied = map(Applied, map(generations.__getitem__, objects), repeat(epoch))
         for owner, statuses in by_owner(owners, objects, applied).items():
-            self.said.say_applied(owner, statuses)
-        if self.unsure:
-            self.unsure -= objects.keys()
+            self.statuses.say_applied(owner, statuses)
+        if self.unconfirmed:
+            self.unconfirmed -= objects.keys()
         if self.failing:
             for key in objects:
                 self.retries.forget(key)
@@ -120,7 +120,7 @@ class Ledger:
         """VPP does not hold the object any more."""
         held = self.held.pop(key, None)
         self._review.add(key)
-        self.unsure.discard(key)
+        self.unconfirmed.discard(key)
         if held is not None:
             self._dependants.remove(key, held.intent)
 
@@ -135,20 +135,20 @@ class Ledger:
     def start_over(self) -> None:
         """A new VPP holds nothing."""
         self.touch(self.held)
-        self.touch(self.claims.counting)
+        self.touch(self.claims.effective)
         self._review.update(self._dirty, self._backlog)
         self.held, self._dependants = {}, Dependants()
-        self.unsure.clear()
+        self.unconfirmed.clear()
         self.lingering.clear()
         self._waiters.clear()
-        self._circles.clear()
+        self._cycles.clear()
         self.retries.clear()
 
     # --- what should be
 
     def wanted(self, key: str, now: float) -> Intent | None:
         """The intent to be held, None if there is none or it may not be tried now. Keeps the statuses."""
-        claim = self.claims.counting.get(key)
+        claim = self.claims.effective.get(key)
         if self.claims.contested:
             self._refuse(key)
         if claim is None:
@@ -159,7 +159,7 @@ class Ledger:
         if held is not None and (held.intent is intent or held.owner != owner or held.intent == intent):
             self._review.add(key)
             if held.owner != owner and held.intent == intent:  # its first owner has left it to another
-                self.held[key] = Held(owner, intent, held.details)
+                self.held[key] = HeldObject(owner, intent, held.details)
         try:
             KINDS[type(intent)].check(intent)
         except Never as never:
@@ -175,11 +175,11 @@ class Ledger:
         """Tells the owners whose claims do not count; of a shared kind the same claim does."""
         for owner, refused, winner in self.claims.refused(key):
             self._review.add(key)
-            counting = self.claims.counting[key].intent
+            counting = self.claims.effective[key].intent
             if not (KINDS[type(counting)].shared and refused == counting):
                 self.say(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
-            elif (status := self.said.of(winner, key)) is not None:
-                self.said.say(owner, key, status)
+            elif (status := self.statuses.of(winner, key)) is not None:
+                self.statuses.say(owner, key, status)
 
     def _quarantined(self, key: str, claim: Claim) -> bool:
         suspect, generation = self.suspects[key], fingerprint(claim.intent)
@@ -198,21 +198,21 @@ class Ledger:
         for need in missing:
             self._waiters[need].add(key)
         if missing:
-            generation, way = fingerprint(claim.intent), circle(key, claim.intent, self._hoped_for)
-            for other in way:
-                self._circles[other].add(key)
-            if way:
-                self.say(claim.owner, key, Rejected(generation, f"needs itself: {' needs '.join(way)}"))
+            generation, cycle = fingerprint(claim.intent), find_cycle(key, claim.intent, self._hoped_for)
+            for other in cycle:
+                self._cycles[other].add(key)
+            if cycle:
+                self.say(claim.owner, key, Rejected(generation, f"needs itself: {' needs '.join(cycle)}"))
             else:
                 self.say(claim.owner, key, Pending(generation, tuple(sorted(missing))))
         return missing
 
     def _hoped_for(self, key: str) -> Intent | None:
         """What is wanted, or still held; None for what is rejected, and nothing can wait for."""
-        claim, held = self.claims.counting.get(key), self.held.get(key)
+        claim, held = self.claims.effective.get(key), self.held.get(key)
         if claim is None:
             return held.intent if held is not None else None
-        status = self.said.of(claim.owner, key)
+        status = self.statuses.of(claim.owner, key)
         if isinstance(status, Rejected) and status.generation == fingerprint(claim.intent):
             return None
         return claim.intent
@@ -225,15 +225,15 @@ class Ledger:
         """The plan for what is dirty or due: all but routes and translations, and some of those."""
         self.touch(self.retries.due(now))
         self.touch(self.lingering)
-        if self._circles:  # what is looked at may have opened one
-            self.touch([key for changed in [*self._dirty] for key in self._circles.pop(changed, ())])
+        if self._cycles:  # what is looked at may have opened one
+            self.touch([key for changed in [*self._dirty] for key in self._cycles.pop(changed, ())])
         keys, backlog = self._some()
         self.lingering = set()
         if self.failing:
             for key in (*keys, *backlog):
-                if key not in self.held and key not in self.claims.counting:
+                if key not in self.held and key not in self.claims.effective:
                     self.retries.forget(key)
-        leaves, routes = list[tuple[str, Claim]](), ManyRoutes()
+        leaves, routes = list[tuple[str, Claim]](), BulkRoutes()
         keys += self._leaves(backlog, leaves, routes, alone=not keys)
         plan = make_plan(keys, self, partial(self.wanted, now=now), in_place)
         return replace(plan, leaves=leaves, routes=routes)
@@ -249,14 +249,14 @@ class Ledger:
         return [*urgent], some
 
     def _leaves(
-        self, keys: Collection[str], leaves: list[tuple[str, Claim]], routes: ManyRoutes, *, alone: bool
+        self, keys: Collection[str], leaves: list[tuple[str, Claim]], routes: BulkRoutes, *, alone: bool
     ) -> list[str]:
         """Of these keys the new objects and the routes that change; returns the others.
 
         They need no plan: no other object hangs on them, and a route is changed as it is made, unless what it needed
         goes now (`alone`: nothing else is planned).
         """
-        others, held, claims, special = list[str](), self.held, self.claims.counting, self._special(keys)
+        others, held, claims, special = list[str](), self.held, self.claims.effective, self._special(keys)
         for key in keys:
             claim, present = claims.get(key), held.get(key)
             if (
@@ -282,11 +282,11 @@ class Ledger:
         some = [which for which in (self.claims.others, self.suspects, self.retries.keys) if which]
         return {key for key in keys if any(key in which for which in some)} if some else ()
 
-    def _is_changed_route(self, key: str, present: Held, claim: Claim) -> bool:
+    def _is_changed_route(self, key: str, present: HeldObject, claim: Claim) -> bool:
         return (
             type(present.intent) is type(claim.intent) is Route
             and present.owner == claim.owner
-            and key not in self.unsure
+            and key not in self.unconfirmed
             and present.intent != claim.intent
         )
 
@@ -305,10 +305,10 @@ class Ledger:
             self.lingering.add(key)
         return needed
 
-    def hold_perhaps(self, key: str, held: Held) -> None:
+    def hold_unconfirmed(self, key: str, held: HeldObject) -> None:
         """VPP may hold the object, nobody knows: it is written again if it is wanted, and deleted if not."""
         self.hold(key, held)
-        self.unsure.add(key)
+        self.unconfirmed.add(key)
         self.touch((key,))
 
     def failed(self, key: str, claim: Claim, reason: str, now: float) -> None:
@@ -327,12 +327,12 @@ class Ledger:
 
     def say(self, owner: str, key: str, status: Status | None) -> None:
         """A status as it is now; None: the object is neither wanted nor held. Those who share it hear it too."""
-        self.said.say(owner, key, status)
-        claim = self.claims.counting.get(key) if self.claims.contested else None
+        self.statuses.say(owner, key, status)
+        claim = self.claims.effective.get(key) if self.claims.contested else None
         if claim is not None and claim.owner == owner and KINDS[type(claim.intent)].shared:
             for other, intent, _ in self.claims.refused(key):
                 if intent == claim.intent:
-                    self.said.say(other, key, status)
+                    self.statuses.say(other, key, status)
 
     def say_all(self, epoch: int) -> None:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
@@ -343,17 +343,17 @@ class Ledger:
 
     def say_away(self, reason: str, keys: Iterable[str] | None = None) -> None:
         """VPP is not there: these (None: everything) wait for it."""
-        for key in keys if keys is not None else list(self.claims.counting):
+        for key in keys if keys is not None else list(self.claims.effective):
             claim = self.claims.get(key)
             self._review.add(key)
-            if claim is not None and not isinstance(self.said.of(claim.owner, key), Rejected):
+            if claim is not None and not isinstance(self.statuses.of(claim.owner, key), Rejected):
                 self.say(claim.owner, key, Pending(fingerprint(claim.intent), (reason,)))
 
     def forget_unwanted(self) -> None:
         """Statuses of objects that are neither claimed by that owner nor held go."""
         review, self._review = self._review, set()
-        for owner, key in [(owner, key) for key in review for owner in self.said.owners]:
-            if self.said.of(owner, key) is None:
+        for owner, key in [(owner, key) for key in review for owner in self.statuses.owners]:
+            if self.statuses.of(owner, key) is None:
                 continue
             claim = self.claims.get(key)
             claimed = claim is not None and claim.owner == owner
@@ -369,12 +369,12 @@ class Ledger:
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
-        return {**self.said.count(), "objects_held": len(self.held)}
+        return {**self.statuses.count(), "objects_held": len(self.held)}
 
 
 def applied(generation: int, epoch: int, details: Mapping[str, int | str]) -> Applied:
     """The status of an object that VPP holds."""
-    return Applied(generation, epoch) if details is NOTHING else Applied(generation, epoch, _public(details))
+    return Applied(generation, epoch) if details is NO_DETAILS else Applied(generation, epoch, _public(details))
 
 
 def _public(details: Mapping[str, int | str]) -> dict[str, int | str]:

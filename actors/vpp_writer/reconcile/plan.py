@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.reconcile.bulk_routes import ManyRoutes
+from actors.vpp_writer.reconcile.bulk_routes import BulkRoutes
 from actors.vpp_writer.reconcile.claims import Claim
-from actors.vpp_writer.reconcile.held import Held
+from actors.vpp_writer.reconcile.held import HeldObject
 from schemas.intents import Intent
 
 
@@ -29,17 +29,17 @@ class Plan:
     writes: list[list[str]]
     late: list[list[str]] = field(default_factory=list)
     leaves: list[tuple[str, Claim]] = field(default_factory=list)
-    routes: ManyRoutes = field(default_factory=ManyRoutes)
+    routes: BulkRoutes = field(default_factory=BulkRoutes)
 
 
 class State(Protocol):
     """What the plan looks at: what VPP holds, what of that is unsure, and what depends on what."""
 
     @property
-    def held(self) -> Mapping[str, Held]: ...
+    def held(self) -> Mapping[str, HeldObject]: ...
 
     @property
-    def unsure(self) -> Collection[str]: ...
+    def unconfirmed(self) -> Collection[str]: ...
 
     def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]: ...
 
@@ -64,10 +64,10 @@ def make_plan(
             if target is not None:
                 coming.append(key)
         elif target is None:
-            (late if kind_of(present.intent).lingers else going).add(key)
+            (late if kind_of(present.intent).make_before_break else going).add(key)
         elif target is not present.intent and target != present.intent:
             (again if in_place(present.intent, target) else going).add(key)
-        elif key in state.unsure:
+        elif key in state.unconfirmed:
             again.add(key)
     if going or state.heard(coming):
         going = {key for key in state.dependants(going, _able(coming, targets, held)) if key in held}

@@ -8,7 +8,7 @@ from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 STATES = (Pending, Applied, Failed, Rejected)
 
 
-class Said:
+class Statuses:
     """Statuses as they are now."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.kinds.wire import Packer, Shared, Stamp
+from actors.vpp_writer.kinds.wire import Packer, Shared, Template
 from actors.vpp_writer.vpp import definitions
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from actors.vpp_writer.vpp.packing import compiled
@@ -50,7 +50,7 @@ class VppGone(Exception):
     """VPP has closed the socket, or is not there."""
 
 
-class Waiter:
+class PendingCall:
     """One call that waits for its reply. `since`: when it was sent, or VPP last told something of it."""
 
     __slots__ = ("done", "message", "since")
@@ -64,7 +64,7 @@ class Waiter:
         self.done(reply)
 
 
-class Many(Waiter):
+class PendingBatch(PendingCall):
     """Calls of one message that are sent together, and their replies, in order."""
 
     __slots__ = ("first", "left", "replies")
@@ -81,7 +81,7 @@ class Many(Waiter):
             self.done(self.replies)
 
 
-class PlainMany(Many):
+class RetvalBatch(PendingBatch):
     """The same; of a reply only its return value matters, and stands for it."""
 
     __slots__ = ()
@@ -96,21 +96,21 @@ class PlainMany(Many):
             self.done(self.replies)
 
 
-class VppApi(asyncio.Protocol):
+class VppClient(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
     def __init__(self, window: int = WINDOW) -> None:
         self.window = window
-        self.gone = asyncio.Event()
+        self.closed = asyncio.Event()
         self._messages: dict[str, Any] = {}
         self._numbers: dict[str, int] = {}
         self._packers: dict[str, Packer] = {}
         self._readers: dict[int, tuple[int, Reader]] = {}
         self._client = 0
         self._context = 0
-        self._queue: deque[tuple[range, bytes, Waiter | None]] = deque()  # contexts, frames, who waits
-        self._waiting: dict[int, Waiter] = {}
-        self._details: dict[int, tuple[list[Any], Waiter]] = {}
+        self._queue: deque[tuple[range, bytes, PendingCall | None]] = deque()  # contexts, frames, who waits
+        self._waiting: dict[int, PendingCall] = {}
+        self._details: dict[int, tuple[list[Any], PendingCall]] = {}
         self._rest = b""
         self._flushing = False
         self._asked_at = self._heard_at = 0.0  # the oldest question that has no answer; 0: there is none
@@ -119,7 +119,7 @@ class VppApi(asyncio.Protocol):
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, messages: Definitions, window: int = WINDOW) -> "VppApi":
+    async def connect(cls, path: Path, messages: Definitions, window: int = WINDOW) -> "VppClient":
         """Connects and learns how VPP has these messages. Raises VppGone, Unfit, NoAnswer."""
         loop = asyncio.get_running_loop()
         try:
@@ -171,7 +171,7 @@ class VppApi(asyncio.Protocol):
             for n, number in numbers.items()
         }
 
-    def has(self, message: str) -> bool:
+    def supports(self, message: str) -> bool:
         """Does this VPP have the message, with the layout that we know?"""
         return message in self._numbers
 
@@ -185,9 +185,9 @@ class VppApi(asyncio.Protocol):
         Raises VppGone, ValueError, OSError.
         """
         body = self.packed(message, fields, prefix)
-        self._enqueue(self._next_context(), message, body, Waiter(message, done))
+        self._enqueue(self._next_context(), message, body, PendingCall(message, done))
 
-    def post_many(
+    def post_batch(
         self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None], *, plain: bool = False
     ) -> None:
         """Makes calls of one message, packed by `packed`; `done` gets for each what `post` gives. Raises VppGone.
@@ -196,7 +196,7 @@ class VppApi(asyncio.Protocol):
         """
         if self._context + len(bodies) > 0xFFFFFFFF:
             self._context = 0
-        many = (PlainMany if plain else Many)(message, len(bodies), done)
+        many = (RetvalBatch if plain else PendingBatch)(message, len(bodies), done)
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
         number, client, pack = self._numbers[message], self._client, REQUEST.pack
@@ -217,13 +217,13 @@ class VppApi(asyncio.Protocol):
         if prefix is None:
             return self._packer(message)(fields)
         assert type(fields) is Shared
-        if fields.stamp is None:
-            fields.stamp = self.stamp(message, fields)
-        return fields.stamp.packed(prefix)
+        if fields.template is None:
+            fields.template = self.template(message, fields)
+        return fields.template.packed(prefix)
 
-    def stamp(self, message: str, fields: Shared) -> Stamp:
+    def template(self, message: str, fields: Shared) -> Template:
         """What requests with these fields have in common. Raises as `packed`."""
-        return Stamp(self._packer(message), fields)
+        return Template(self._packer(message), fields)
 
     def _packer(self, message: str) -> Packer:
         packer = self._packers.get(message)
@@ -237,12 +237,12 @@ class VppApi(asyncio.Protocol):
         at = offset(definition, *path)
         return at - HEAD_BYTES if "client_index" in definition.fields else at
 
-    async def request_many(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
+    async def request_batch(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
         """Calls of one message, packed by `packed`, in batches. Returns their replies. Raises VppGone, NoAnswer."""
         replies: list[Any] = []
         for first in range(0, len(bodies), TOGETHER):
             future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-            self.post_many(message, bodies[first : first + TOGETHER], future.set_result)
+            self.post_batch(message, bodies[first : first + TOGETHER], future.set_result)
             replies += await future
         if failed := next((reply for reply in replies if isinstance(reply, Exception)), None):
             raise failed
@@ -258,7 +258,7 @@ class VppApi(asyncio.Protocol):
         """Makes one dump. Returns its details. Raises VppGone, NoAnswer, ValueError."""
         body = self.packed(message, fields or {})
         future = asyncio.get_running_loop().create_future()
-        waiter = Waiter(message, _setter(future))
+        waiter = PendingCall(message, _setter(future))
         details: list[Any] = []
         dump = self._next_context()
         self._details[dump] = (details, waiter)
@@ -273,16 +273,16 @@ class VppApi(asyncio.Protocol):
     def _expect(self, message: str) -> tuple[int, asyncio.Future[Any]]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         context = self._next_context()
-        self._waiting[context] = Waiter(message, _setter(future))
+        self._waiting[context] = PendingCall(message, _setter(future))
         return context, future
 
     def _next_context(self) -> int:
-        if self.gone.is_set():
+        if self.closed.is_set():
             raise VppGone("VPP has closed the API socket")
         self._context = self._context % 0xFFFFFFFF + 1
         return self._context
 
-    def _enqueue(self, context: int, message: str, body: bytes, waiter: Waiter | None) -> None:
+    def _enqueue(self, context: int, message: str, body: bytes, waiter: PendingCall | None) -> None:
         self._queue.append((range(context, context + 1), self._framed(message, context, body), waiter))
         self._flush_soon()
 
@@ -297,7 +297,7 @@ class VppApi(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flushing = False
-        if self.gone.is_set():
+        if self.closed.is_set():
             return
         now = time.monotonic()
         frames = []
@@ -368,9 +368,9 @@ class VppApi(asyncio.Protocol):
         if self._queue:
             self._flush()
 
-    def _run(self, data: bytes, at: int, length: int, number: int, context: int, waiter: Waiter) -> int:
+    def _run(self, data: bytes, at: int, length: int, number: int, context: int, waiter: PendingCall) -> int:
         """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
-        assert isinstance(waiter, PlainMany)
+        assert isinstance(waiter, RetvalBatch)
         size = FRAME.size + length
         count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
         if count < RUN_MIN or length < RETVAL.size:
@@ -395,7 +395,7 @@ class VppApi(asyncio.Protocol):
         self._transport.abort()
 
     def _fail(self, why: str = "VPP has closed the API socket") -> None:
-        self.gone.set()
+        self.closed.set()
         self._asked_at = 0.0
         waiting, self._waiting = self._waiting, {}
         queue, self._queue = self._queue, deque()
@@ -408,7 +408,7 @@ class VppApi(asyncio.Protocol):
     @property
     def silent_s(self) -> float:
         """For so long VPP has not answered; 0: it answers, or has not been asked."""
-        return time.monotonic() - self._asked_at if self._asked_at and not self.gone.is_set() else 0.0
+        return time.monotonic() - self._asked_at if self._asked_at and not self.closed.is_set() else 0.0
 
     @property
     def answers(self) -> bool:
@@ -417,7 +417,7 @@ class VppApi(asyncio.Protocol):
 
     async def _look(self) -> None:
         """Asks a VPP that says nothing for a sign of life; fails calls that it has passed over."""
-        while not self.gone.is_set():
+        while not self.closed.is_set():
             await asyncio.sleep(LOOK_EVERY_S)
             now = time.monotonic()
             if now - self._heard_at > PROBE_AFTER_S and not self._probing:
@@ -431,7 +431,7 @@ class VppApi(asyncio.Protocol):
 
     def _probe(self) -> None:
         """Past the window: a full one is what a stopped VPP leaves."""
-        if self.gone.is_set():
+        if self.closed.is_set():
             return
         self._probing = True
         context, future = self._expect("control_ping")
@@ -453,7 +453,7 @@ class VppApi(asyncio.Protocol):
             await asyncio.gather(self._looking, return_exceptions=True)
         if self._transport is None:
             return
-        if self._client and not self.gone.is_set() and "sockclnt_delete" in self._numbers:
+        if self._client and not self.closed.is_set() and "sockclnt_delete" in self._numbers:
             with contextlib.suppress(OSError):
                 body = self.packed("sockclnt_delete", {"index": self._client})
                 self._write([self._framed("sockclnt_delete", 1, body)])

@@ -9,10 +9,10 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.vpp_writer.process import Process
+from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE, Claims
-from actors.vpp_writer.reconcile.held import Held, Suspect
-from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Ledger
+from actors.vpp_writer.reconcile.held import HeldObject, Suspect
+from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Objects
 from actors.vpp_writer.reconcile.plan import Plan
 from bus.peer import Change, Synced
 from schemas.codec import fingerprint
@@ -39,23 +39,23 @@ def keys(plan: Plan) -> list[str]:
     return [*grouped, *(key for key, _ in plan.leaves), *plan.routes.keys]
 
 
-def loaded() -> Ledger:
+def loaded() -> Objects:
     """A ledger that has just heard of many routes."""
-    ledger = Ledger()
+    ledger = Objects()
     ledger.touch(ledger.claims.replace("routing", rows(*map(route, range(MANY)))))
     return ledger
 
 
-def planned(ledger: Ledger) -> list[str]:
+def planned(ledger: Objects) -> list[str]:
     """The next plan, carried out by a VPP that takes everything."""
     done = keys(ledger.plan(0.0, lambda old, new: True))
     for key in done:
-        claim = ledger.claims.counting[key]
-        ledger.hold(key, Held(claim.owner, claim.intent))
+        claim = ledger.claims.effective[key]
+        ledger.hold(key, HeldObject(claim.owner, claim.intent))
     return done
 
 
-def want(ledger: Ledger, owner: str, intent: Intent) -> None:
+def want(ledger: Objects, owner: str, intent: Intent) -> None:
     ledger.claims.put(owner, intent.key, intent)
     ledger.touch((intent.key,))
 
@@ -78,7 +78,7 @@ def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> N
 
 
 def test_a_pod_with_its_few_routes_is_one_plan() -> None:
-    ledger = Ledger()
+    ledger = Objects()
     wanted = [POD, *map(route, range(FEW))]
     for intent in wanted:
         want(ledger, "cni", intent)
@@ -110,7 +110,7 @@ def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_come
     assert max(map(len, slices)) <= SLICE
     told = [key for some in slices for key in some]
     assert told[: MANY // 2] == [route(number).key for number in range(MANY // 2)]
-    assert {key for key, claim in claims.counting.items() if claim.owner == "routing"} == after.keys()
+    assert {key for key, claim in claims.effective.items() if claim.owner == "routing"} == after.keys()
     assert claims.get(POD.key) is not None
 
 
@@ -133,8 +133,8 @@ def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile
         claims.put("a", key, view.get(key))
     for _ in slices:
         pass
-    claimed = {key for key, claim in claims.counting.items() if claim.owner == "a"}
-    claimed |= {key for key in claims.counting if any(owner == "a" for owner, _, _ in claims.refused(key))}
+    claimed = {key for key, claim in claims.effective.items() if claim.owner == "a"}
+    claimed |= {key for key in claims.effective if any(owner == "a" for owner, _, _ in claims.refused(key))}
     assert claimed == view.keys()
 
 
@@ -154,9 +154,9 @@ class OnePeer:
         return self.views[owner]
 
 
-def process(peer: OnePeer) -> Process:
+def process(peer: OnePeer) -> WriterProcess:
     config = cast(Any, SimpleNamespace(run=Path("/nonexistent")))
-    return Process(config, cast(Any, peer), cast(Any, None), asyncio.Event())
+    return WriterProcess(config, cast(Any, peer), cast(Any, None), asyncio.Event())
 
 
 def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_another_owner() -> None:
@@ -189,7 +189,7 @@ def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
     for number in range(2):
         key = route(number).key
         one.ledger.claims.put("routing", key, route(number))
-        one.ledger.hold(key, Held("routing", route(number)))
+        one.ledger.hold(key, HeldObject("routing", route(number)))
     peer.batches = [[Change(INTENT, "routing", route(1).key, route(1))], [Synced(INTENT, "routing")]]
     asyncio.run(one._hear(0))
     assert not one.ledger.dirty

@@ -10,14 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.vpp_writer.apply import journal
-from actors.vpp_writer.apply.journal import FRAME_RECORDS, Gone, Journal, Life, Recalled, begin_of, done_of, read
-from actors.vpp_writer.reconcile.held import Held, Suspect
+from actors.vpp_writer.apply.journal import (
+    FRAME_RECORDS,
+    Journal,
+    JournalContents,
+    Removed,
+    VppLife,
+    begin_record,
+    holds_record,
+    read,
+)
+from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from schemas.intents import Loopback, Route
 from schemas.intents import Path as RoutePath
 
-LIFE = Life(3, 17, 4711, {"route/x": Suspect(5, 1)})
-LOOP = Held("cni", Loopback("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})
-ROUTE = Held("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
+LIFE = VppLife(3, 17, 4711, {"route/x": Suspect(5, 1)})
+LOOP = HeldObject("cni", Loopback("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})
+ROUTE = HeldObject("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
 
 
 @pytest.fixture
@@ -29,42 +38,42 @@ def book(tmp_path: Path) -> Iterator[Journal]:
 
 
 def test_what_was_done_is_recalled_with_its_details(book: Journal) -> None:
-    book.note(begin_of("a", LOOP), done_of("a", LOOP))
-    assert read(book.path) == Recalled(LIFE, {"a": LOOP}, {})
+    book.note(begin_record("a", LOOP), holds_record("a", LOOP))
+    assert read(book.path) == JournalContents(LIFE, {"a": LOOP}, {})
 
 
 def test_what_was_begun_and_not_done_is_unknown(book: Journal) -> None:
-    book.note(done_of("a", LOOP), begin_of("b", ROUTE))
+    book.note(holds_record("a", LOOP), begin_record("b", ROUTE))
     recalled = read(book.path)
     assert recalled.held == {"a": LOOP}
     assert recalled.unknown == {"b": ROUTE}
 
 
 def test_what_is_gone_is_neither(book: Journal) -> None:
-    book.note(begin_of("a", LOOP), done_of("a", LOOP), begin_of("a", LOOP), Gone("a"))
-    assert read(book.path) == Recalled(LIFE, {}, {})
+    book.note(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), Removed("a"))
+    assert read(book.path) == JournalContents(LIFE, {}, {})
 
 
 def test_a_new_life_forgets_the_old_one_in_one_step(book: Journal) -> None:
-    book.note(done_of("a", LOOP))
-    book.start(Life(4, 18, 4712), {"b": ROUTE})
-    assert read(book.path) == Recalled(Life(4, 18, 4712), {"b": ROUTE}, {})
+    book.note(holds_record("a", LOOP))
+    book.start(VppLife(4, 18, 4712), {"b": ROUTE})
+    assert read(book.path) == JournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
-    book.note(done_of("a", LOOP))
+    book.note(holds_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.note(done_of("b", ROUTE))
+    book.note(holds_record("b", ROUTE))
     data = book.path.read_bytes()
     book.path.write_bytes(data[: max(whole, len(data) - cut)])
     assert read(book.path).held == {"a": LOOP}
 
 
 def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
-    book.note(done_of("a", LOOP))
+    book.note(holds_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.note(done_of("b", ROUTE), done_of("c", LOOP))
+    book.note(holds_record("b", ROUTE), holds_record("c", LOOP))
     data = bytearray(book.path.read_bytes())
     data[whole + 12] ^= 0xFF
     book.path.write_bytes(data)
@@ -74,15 +83,15 @@ def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
 def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "journal"
-    assert read(path) == Recalled()
+    assert read(path) == JournalContents()
     path.write_bytes(data)
-    assert read(path) == Recalled()
+    assert read(path) == JournalContents()
 
 
 def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> None:
     assert not book.wants_compaction(objects=1)
     for _ in range(600):
-        book.note(done_of("a", LOOP), Gone("a"))
+        book.note(holds_record("a", LOOP), Removed("a"))
     assert book.wants_compaction(objects=1)
 
 
@@ -90,27 +99,27 @@ def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> No
 def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]) -> None:
     with TemporaryDirectory() as directory, patch.object(journal, "FRAME_RECORDS", 7):
         book = Journal(Path(directory, "journal"))
-        expected = Recalled(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
+        expected = JournalContents(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
         book.start(LIFE, expected.held, expected.unknown)
         book.compact(LIFE, expected.held, expected.unknown)
         for what, number in steps:
             key = str(number)
             if what == "done":
-                book.note(done_of(key, LOOP))
+                book.note(holds_record(key, LOOP))
                 expected.held[key] = LOOP
             elif what == "gone":
-                book.note(Gone(key))
+                book.note(Removed(key))
                 expected.held.pop(key, None)
             elif what == "begin":
-                book.note(begin_of(key, ROUTE))
+                book.note(begin_record(key, ROUTE))
                 expected.unknown[key] = ROUTE
             else:
-                book.go_on()
+                book.write_some()
             if what in ("done", "gone"):
                 expected.unknown.pop(key, None)
             assert read(book.path) == expected
         while book.compacting:
-            book.go_on()
+            book.write_some()
         assert read(book.path) == expected
         assert not book.path.with_suffix(".new").exists()
         book.close()
@@ -120,8 +129,8 @@ def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: Journal) 
     held = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
     book.start(LIFE, held)
     book.compact(LIFE, held)
-    book.go_on()
-    book.note(Gone("0"))
+    book.write_some()
+    book.note(Removed("0"))
     book.close()
     recalled = read(book.path)
     assert recalled.held.keys() == held.keys() - {"0"}

@@ -8,13 +8,13 @@ import pytest
 
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.call import Call, Later, Never
-from actors.vpp_writer.kinds.indices import NOTHING, Names
-from actors.vpp_writer.kinds.kind import There
+from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
+from actors.vpp_writer.kinds.kind import Observed
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
 from schemas.intents import AfXdp, DevicePort, Existing, Intent, Rdma, VirtioPci, Vmxnet3
 
 MAC, TAG = "02:00:00:00:00:01", "main-eth0"
-NOBODY = Names({})
+NOBODY = Indices({})
 XDP = AfXdp("uplink/eth0", "eth0", MAC, TAG)
 VIRTIO = VirtioPci("uplink/eth0", "0000:00:05.0", MAC, TAG)
 VMXNET3 = Vmxnet3("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
@@ -128,16 +128,16 @@ def test_a_pci_address_is_packed_as_vpp_keeps_it() -> None:
 def test_an_uplink_without_its_tag_is_recognised_by_name(intent: Intent, name: str) -> None:
     kind = kind_of(intent)
     rows = [SimpleNamespace(sw_if_index=n, interface_name=f"{name}{more}", tag="") for n, more in ((1, ".7"), (2, ""))]
-    assert kind.recognise(intent, There([*rows])) == {"sw_if_index": 2}
+    assert kind.recognise(intent, Observed([*rows])) == {"sw_if_index": 2}
     others = [SimpleNamespace(sw_if_index=2, interface_name=name, tag="another's")]
-    assert kind.recognise(intent, There(others)) is None
+    assert kind.recognise(intent, Observed(others)) is None
     ours = SimpleNamespace(sw_if_index=3, interface_name="renamed", tag=TAG)
-    assert kind.recognise(intent, There([*rows, ours])) == {"sw_if_index": 3}
+    assert kind.recognise(intent, Observed([*rows, ours])) == {"sw_if_index": 3}
 
 
 def test_an_existing_interface_is_none_without_its_tag() -> None:
     rows = [SimpleNamespace(sw_if_index=1, interface_name="eth0", tag="")]
-    assert kind_of(EXISTING).recognise(EXISTING, There(rows)) is None
+    assert kind_of(EXISTING).recognise(EXISTING, Observed(rows)) is None
     assert kind_of(EXISTING).delete(EXISTING, NOBODY) == []
 
 
@@ -172,4 +172,4 @@ def test_what_vpp_could_never_hold_is_refused_by_field(intent: Intent, field: st
 def test_what_the_guard_says_by_default_is_accepted(intent: Intent) -> None:
     kind_of(intent).check(intent)
     assert kind_of(intent).write_call(intent, NOBODY) is None
-    assert kind_of(intent).delete_call(intent, NOBODY, NOTHING) is None
+    assert kind_of(intent).delete_call(intent, NOBODY, NO_DETAILS) is None

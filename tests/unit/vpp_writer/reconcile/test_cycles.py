@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from actors.vpp_writer.apply.drift import Patrol
+from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, POLICY, Kind
 from actors.vpp_writer.reconcile.claims import SLICE
-from actors.vpp_writer.reconcile.livelock import ROUNDS_MAX
+from actors.vpp_writer.reconcile.livelock import STEPS_MAX
 from bus.peer import Synced
 from schemas.codec import fingerprint
 from schemas.intents import Intent
@@ -64,7 +64,7 @@ def knots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def status(model: Model, knot: Knot) -> Status | None:
-    found = model.ledger.said.of("guard", knot.key)
+    found = model.ledger.statuses.of("guard", knot.key)
     assert found is None or found.generation == fingerprint(knot)
     return found
 
@@ -181,15 +181,15 @@ def test_objects_that_undo_one_another_cost_some_steps_a_second_and_one_line() -
     peer, writer, log = Told(), Tireless(), Lines()
     one = process(peer)
     one.log = cast(Any, log)
-    patrol = Patrol(0.0, 0.0)
+    drift = DriftCheck(0.0, 0.0)
 
     async def turns(number: int) -> None:
         for _ in range(number):
-            await one._turn(cast(Any, writer), patrol)
+            await one._turn(cast(Any, writer), drift)
 
-    asyncio.run(turns(3 * ROUNDS_MAX))
-    assert peer.waits.count(0) == ROUNDS_MAX
-    assert all(wait > 0 for wait in peer.waits[ROUNDS_MAX:])
+    asyncio.run(turns(3 * STEPS_MAX))
+    assert peer.waits.count(0) == STEPS_MAX
+    assert all(wait > 0 for wait in peer.waits[STEPS_MAX:])
     assert len(log.errors) == 1
     peer.batches, peer.waits, peer.views = [[Synced(INTENT, "cni")]], [], {"cni": {A.key: A}}
     asyncio.run(turns(2))
@@ -200,7 +200,7 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another() ->
     peer, log = Told(), Lines()
     one = process(peer)
     one.log = cast(Any, log)
-    routes = {one.key: one for one in map(route, range(2 * ROUNDS_MAX * SLICE))}
+    routes = {one.key: one for one in map(route, range(2 * STEPS_MAX * SLICE))}
     peer.batches, peer.views = [[Synced(INTENT, "routing")]], {"routing": routes}
 
     class Planner:
@@ -212,7 +212,7 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another() ->
     async def turns() -> None:
         await one._hear(0)
         while one.joining or one.ledger.dirty:
-            await one._turn(cast(Any, Planner()), Patrol(0.0, 0.0))
+            await one._turn(cast(Any, Planner()), DriftCheck(0.0, 0.0))
 
     asyncio.run(turns())
     assert not log.errors

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from actors.vpp_writer.kinds import ALL, KINDS, kind_of
 from actors.vpp_writer.kinds.call import Never
 from actors.vpp_writer.reconcile.claims import Claim, Claims
-from actors.vpp_writer.reconcile.held import Held
-from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, Retries
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.codec import fingerprint
@@ -106,7 +106,7 @@ class Model:
     """A VPP that holds keys, and refuses what lacks a need or would be left without one."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
+        self.ledger = Objects()
 
     def turn(self, now: float = 0.0) -> int:
         """One turn of the writer. Returns how many objects were written or deleted."""
@@ -132,7 +132,7 @@ class Model:
         assert claim
         if self.ledger.missing(key, claim):
             return False
-        self.ledger.hold(key, Held(claim.owner, claim.intent))
+        self.ledger.hold(key, HeldObject(claim.owner, claim.intent))
         self.ledger.say(claim.owner, key, Applied(fingerprint(claim.intent), 1))
         return True
 
@@ -183,7 +183,7 @@ def test_what_waits_names_what_it_needs() -> None:
     model = Model()
     model.want([AdminUp("pod/a")])
     key = AdminUp("pod/a").key
-    assert model.ledger.said.of("guard", key) == Pending(fingerprint(AdminUp("pod/a")), ("interface/pod/a",))
+    assert model.ledger.statuses.of("guard", key) == Pending(fingerprint(AdminUp("pod/a")), ("interface/pod/a",))
 
 
 def test_a_change_that_vpp_can_make_in_place_touches_nothing_else() -> None:
@@ -217,7 +217,7 @@ def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
     model.want([LOOP], owner="routing")
     model.want([LOOP], owner="cni")
     assert model.ledger.held[LOOP.key].owner == "routing"
-    assert model.ledger.said.of("cni", LOOP.key) == Rejected(fingerprint(LOOP), "owned by routing")
+    assert model.ledger.statuses.of("cni", LOOP.key) == Rejected(fingerprint(LOOP), "owned by routing")
     model.want([], owner="routing")
     model.ledger.forget_unwanted()
     claim = model.ledger.claims.get(LOOP.key)
@@ -239,12 +239,12 @@ def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
     model, applied = Model(), Applied(fingerprint(TABLE), 1)
     model.want([TABLE], owner="guard")
     assert model.want([TABLE], owner="cni") == 0
-    assert model.ledger.said.of("cni", TABLE.key) == applied
+    assert model.ledger.statuses.of("cni", TABLE.key) == applied
     assert model.want([], owner="guard") == 0, "the other still needs it"
     model.ledger.say_all(1)
     model.ledger.forget_unwanted()
-    assert model.ledger.said.of("guard", TABLE.key) is None
-    assert model.ledger.said.of("cni", TABLE.key) == applied
+    assert model.ledger.statuses.of("guard", TABLE.key) is None
+    assert model.ledger.statuses.of("cni", TABLE.key) == applied
     model.want([], owner="cni")
     assert TABLE.key not in model.held()
 
@@ -254,7 +254,7 @@ def test_a_shared_object_that_two_want_differently_belongs_to_the_first() -> Non
     model.want([TABLE], owner="guard")
     other = Table("red", 4, table_id=99)
     model.want([other], owner="cni")
-    assert model.ledger.said.of("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
+    assert model.ledger.statuses.of("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
 
 
 def test_needs_lead_to_lower_ranks_so_that_nothing_can_wait_for_itself() -> None:
@@ -292,7 +292,7 @@ def test_an_intent_that_can_never_be_is_rejected_by_field_and_the_others_live(in
         kind_of(intent).check(intent)
     model = Model()
     model.want([intent, NeighbourLimits(6)])
-    status = model.ledger.said.of("guard", intent.key)
+    status = model.ledger.statuses.of("guard", intent.key)
     assert isinstance(status, Rejected)
     assert NeighbourLimits(6).key in model.held()
 
@@ -303,7 +303,7 @@ def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: 
     model.want([Route("default", "10.0.0.0/24", (Path(),))])
     model.want([intent])
     assert model.held() == {}
-    status = model.ledger.said.of("guard", intent.key)
+    status = model.ledger.statuses.of("guard", intent.key)
     assert isinstance(status, Rejected)
     assert status.reason.startswith(f"{field}: ")
 
@@ -327,7 +327,7 @@ def test_a_failure_says_when_it_is_tried_again() -> None:
     claim = model.ledger.claims.get(LOOP.key)
     assert claim
     model.ledger.failed(LOOP.key, claim, "create_loopback: UNSPECIFIED", 100.0)
-    status = model.ledger.said.of("guard", LOOP.key)
+    status = model.ledger.statuses.of("guard", LOOP.key)
     assert status == Failed(fingerprint(LOOP), "create_loopback: UNSPECIFIED", 100.0 + FIRST_S)
     assert model.ledger.wanted(LOOP.key, 100.1) is None
     assert model.ledger.wanted(LOOP.key, 100.0 + FIRST_S) == LOOP

@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import pytest
 
-from actors.vpp_writer.apply.journal import Journal, Life
+from actors.vpp_writer.apply.journal import Journal, VppLife
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.reconcile.objects import Ledger
+from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.vpp import client
-from actors.vpp_writer.vpp.client import FRAME, VppApi, VppGone
+from actors.vpp_writer.vpp.client import FRAME, VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.peer import Peer
 from schemas.cnat import Backend, Translation
@@ -106,10 +106,10 @@ async def serving(tmp_path: Path, vpp: Vpp) -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppApi]]:
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppClient]]:
     vpp = Vpp()
     async with serving(tmp_path, vpp) as path:
-        api = await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"), window)
+        api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"), window)
         try:
             yield vpp, api
         finally:
@@ -169,7 +169,7 @@ def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(30)]
             calls.append(asyncio.create_task(api.dump("sw_interface_dump")))
             many = asyncio.get_running_loop().create_future()
-            api.post_many(MTU[0], [api.packed(*MTU)] * 50, many.set_result)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 50, many.set_result)
             await asyncio.sleep(0.05)
             for writer in vpp.writers:
                 writer.transport.abort()
@@ -219,7 +219,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
         async with connected(tmp_path, window=60) as (vpp, api):
             replies = vpp.kept(lambda number: -(number % 3))
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-            api.post_many(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
             await until(lambda: len(replies) == 60)
             data = b"".join(replies)
             for at in range(0, len(data), size):
@@ -236,10 +236,10 @@ def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> 
             loop = asyncio.get_running_loop()
             first: asyncio.Future[list[Any]] = loop.create_future()
             second: asyncio.Future[list[Any]] = loop.create_future()
-            api.post_many(MTU[0], [api.packed(*MTU)] * 10, first.set_result, plain=True)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 10, first.set_result, plain=True)
             alone = asyncio.create_task(api.request(*MTU))
             await asyncio.sleep(0)
-            api.post_many(MTU[0], [api.packed(*MTU)] * 10, second.set_result, plain=True)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 10, second.set_result, plain=True)
             await until(lambda: len(replies) == 21)
             api.data_received(b"".join(replies))
             assert [*await first, (await alone).retval, *await second] == [-number for number in range(21)]
@@ -258,7 +258,7 @@ def test_of_many_calls_those_that_vpp_passes_over_fail_and_the_others_do_not(tmp
 
             vpp.answer = forgetful
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-            api.post_many(MTU[0], [api.packed(*MTU)] * 20, many.set_result, plain=True)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 20, many.set_result, plain=True)
             answers = await many
             assert isinstance(answers.pop(5), NoAnswer)
             assert answers == [0] * 19
@@ -276,7 +276,7 @@ def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
                 await api.request(*MTU)
             many = asyncio.get_running_loop().create_future()
             api._context = 0xFFFFFFFA
-            api.post_many(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
+            api.post_batch(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
             assert await many == [0] * 10
             contexts = [context for _, context in vpp.seen]
             assert contexts[:4] == [0xFFFFFFFE, 0xFFFFFFFF, 1, 2]
@@ -304,7 +304,7 @@ def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) 
         vpp.lacks, vpp.other = {"ip_route_lookup"}, {"sw_interface_dump"}
         async with serving(tmp_path, vpp) as path:
             with pytest.raises(Unfit, match="VPP lacks ip_route_lookup, sw_interface_dump"):
-                await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"))
+                await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
 
     run(story())
 
@@ -314,17 +314,17 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         vpp = Vpp()
         vpp.lacks, vpp.other = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
-            api = await VppApi.connect(path, Definitions(requests(), tmp_path / "cache"))
+            api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
             book, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
-            ledger = Ledger()
-            book.start(Life(1, 1, 1), {})
+            ledger = Objects()
+            book.start(VppLife(1, 1, 1), {})
             writer = Writer(api, ledger, book, cast(Peer, peer))
             service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))
             members = IpSet("set", "ip", ("10.0.0.1",))
             route = Route("default", "10.0.0.0/8", (RoutePath(),))
             ledger.touch(ledger.claims.replace("guard", {one.key: one for one in (service, members, route)}))
             await writer.turn()
-            (statuses,) = ledger.said.statuses.values()
+            (statuses,) = ledger.statuses.statuses.values()
             assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
             assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
             assert isinstance(statuses[route.key], Applied)
