@@ -8,9 +8,9 @@ import time
 from types import FrameType
 
 from bus.broker import Broker
-from bus.door import BadKeys
-from bus.fanout import Frame
+from bus.fanout import OutgoingFrame
 from bus.log import Log
+from bus.remote_tap import BadKeys
 from bus.sockets import BrokerSockets, CannotListen, Unreachable, UnsafeDirectory
 from schemas.config import ConfigError, describe, from_env
 
@@ -32,13 +32,13 @@ class _Stop:
         self.asked = True
 
 
-def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[Frame]) -> None:
+def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[OutgoingFrame]) -> None:
     for to, data in frames:
         try:
             if not sockets.send(to, data):
                 broker.counters["undeliverable"] += 1
         except Unreachable:
-            _deliver(sockets, broker, broker.lost(to))
+            _deliver(sockets, broker, broker.connection_lost(to))
 
 
 class _Passing:
@@ -50,12 +50,12 @@ class _Passing:
 
     def serve(self) -> None:
         """Sends what waits for them, as long as nobody else wants anything."""
-        busy = self._broker.fanout.busy or self._sockets.waits(QUIET_S)
+        busy = self._broker.fanout.backlogged or self._sockets.has_input(QUIET_S)
         if busy and time.monotonic() - self._served_at < LAG_S_MAX:
             return
-        while frames := self._broker.idle():
+        while frames := self._broker.serve_tools():
             _deliver(self._sockets, self._broker, frames)
-            if self._sockets.waits():
+            if self._sockets.has_input():
                 return
         self._served_at = time.monotonic()
 
@@ -73,7 +73,7 @@ def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> Non
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
         if time.monotonic() - logged_at >= LOG_EVERY_S:
             logged_at = time.monotonic()
-            log.info("carried", streams=len(broker.ledger.streams), **broker.counters)
+            log.info("carried", streams=len(broker.store.streams), **broker.counters)
 
 
 def main() -> int:

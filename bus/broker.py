@@ -3,13 +3,13 @@
 | in | out |
 |---|---|
 | Hello | Welcome; the sender's row of word `process` |
-| Rows | Credit, and the checkpoint to its hearers once whole; or Resend |
-| Listen | nothing |
-| Heard | what waits for the sender |
-| Fetch | Snapshot, in parts, as the sender reads |
+| CheckpointPart | Credit, and the checkpoint to its hearers once whole; or Resend |
+| Subscribe | nothing |
+| ReadCredit | what waits for the sender |
+| Fetch | SnapshotPart, in parts, as the sender reads |
 | Ask | the same to the service, or an Answer with the error |
 | Answer | the same to the asker |
-| Note | the same to those that listen to notes |
+| TraceEvent | the same to its subscribers |
 | time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; hearers cut off |
 | what cannot be read | nothing; after `GARBAGE_MAX` in a row its sender is not read for `MUTED_S` |
 """
@@ -20,28 +20,28 @@ from typing import NamedTuple
 
 import msgspec
 
-from bus.calls import SILENT_S_MAX, Post, Switchboard
+from bus.calls import SILENT_S_MAX, OutgoingMessage, Switchboard
 from bus.envelope import (
     REMOTE_PREFIX,
     Answer,
     Ask,
     Beacon,
+    CheckpointPart,
     Credit,
     Fetch,
-    Heard,
     Hello,
-    Listen,
     Message,
-    Note,
+    ReadCredit,
     Resend,
     Row,
-    Rows,
+    Subscribe,
+    TraceEvent,
     Welcome,
     unpack,
 )
-from bus.fanout import PASSING_PREFIX, Fanout, Frame
-from bus.ledger import Ledger, Refused
+from bus.fanout import TOOL_PREFIX, Fanout, OutgoingFrame
 from bus.stream import Checkpoint
+from bus.stream_store import PartRefused, StreamStore
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.facts import Process
@@ -65,8 +65,8 @@ class Broker:
     def __init__(self, session: int, pid: int = 0) -> None:
         self.session = session
         self.counters: Counter[str] = Counter()
-        self.ledger = Ledger()
-        self.fanout = Fanout(self.ledger, self.counters)
+        self.store = StreamStore()
+        self.fanout = Fanout(self.store, self.counters)
         self.switchboard = Switchboard()
         self.last_malformed = ""
         self._clients: dict[str, _Client] = {}
@@ -78,7 +78,7 @@ class Broker:
         self._pid = pid
         self._turns = 0
 
-    def receive(self, identity: bytes, data: bytes, now: float) -> list[Frame]:
+    def receive(self, identity: bytes, data: bytes, now: float) -> list[OutgoingFrame]:
         """One message from a client. A malformed one is counted and dropped."""
         self._turns += 1
         if self._muted and self._is_muted(identity, now):
@@ -109,19 +109,19 @@ class Broker:
             self.counters["senders_muted"] += 1
             self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
 
-    def _handle(self, identity: bytes, message: Message, now: float) -> list[Frame]:
-        if identity.startswith(REMOTE_PREFIX) and not isinstance(message, Hello | Listen | Heard | Fetch):
+    def _handle(self, identity: bytes, message: Message, now: float) -> list[OutgoingFrame]:
+        if identity.startswith(REMOTE_PREFIX) and not isinstance(message, Hello | Subscribe | ReadCredit | Fetch):
             raise Malformed("bus message", "m", f"{type(message).__name__} is not for a tap from elsewhere to say")
         match message:
             case Hello():
                 return self._hello(identity, message, now)
-            case Rows():
+            case CheckpointPart():
                 return self._rows(identity, message)
-            case Listen():
-                self.fanout.listen(identity, message.words)
+            case Subscribe():
+                self.fanout.subscribe(identity, message.words)
                 return []
-            case Heard():
-                return self.fanout.heard(identity, message.bytes, now)
+            case ReadCredit():
+                return self.fanout.credit(identity, message.bytes, now)
             case Fetch():
                 return self.fanout.fetch(identity, message.word, message.owner)
             case Ask():
@@ -129,13 +129,13 @@ class Broker:
                 return self._posted(self.switchboard.ask(identity, message, now))
             case Answer():
                 return self._posted(self.switchboard.answer(message))
-            case Note():
+            case TraceEvent():
                 _check_name("note", "sender", message.sender, identity)
-                return list(self.fanout.note(message))
+                return list(self.fanout.trace(message))
             case _:
                 raise Malformed("bus message", "m", f"{type(message).__name__} is not for the broker")
 
-    def _hello(self, identity: bytes, hello: Hello, now: float) -> list[Frame]:
+    def _hello(self, identity: bytes, hello: Hello, now: float) -> list[OutgoingFrame]:
         _check_name("hello", "name", hello.name, identity)
         before = self._clients.get(hello.name)
         turned = before is None or before.identity != identity or before.fact.progress != hello.progress
@@ -149,48 +149,48 @@ class Broker:
         )
         turned_at = before.turned_at if before and not turned else now
         self._clients[hello.name] = _Client(identity, now, turned_at, fact)
-        known = self.fanout.here(identity, hello.name, now)
-        frames = self._posted(self.switchboard.here(hello.name, identity))
-        welcome = Welcome(broker_session=self.session, floor=self.ledger.floor(hello.name), known=known)
-        return [self.fanout.to(identity, welcome), *frames]
+        known = self.fanout.join(identity, hello.name, now)
+        frames = self._posted(self.switchboard.join(hello.name, identity))
+        welcome = Welcome(broker_session=self.session, floor=self.store.newest_session(hello.name), known=known)
+        return [self.fanout.unicast(identity, welcome), *frames]
 
-    def _rows(self, identity: bytes, rows: Rows) -> list[Frame]:
+    def _rows(self, identity: bytes, rows: CheckpointPart) -> list[OutgoingFrame]:
         _check_name(f"rows of {rows.word}", "sender", rows.sender, identity)
         credit = Credit(word=rows.word, session=rows.session, seq=rows.seq, part=rows.part)
         try:
-            checkpoint = self.ledger.take(rows)
-        except Refused as refused:
+            checkpoint = self.store.accept(rows)
+        except PartRefused as refused:
             self.counters["resends"] += 1
-            return [self.fanout.to(identity, Resend(word=rows.word, reason=str(refused)))]
+            return [self.fanout.unicast(identity, Resend(word=rows.word, reason=str(refused)))]
         self.counters["rows"] += len(rows.rows)
-        frames = [self.fanout.to(identity, credit)]
-        return [*frames, *self.fanout.checkpoint(checkpoint)] if checkpoint else frames
+        frames = [self.fanout.unicast(identity, credit)]
+        return [*frames, *self.fanout.fan_out(checkpoint)] if checkpoint else frames
 
-    def tick(self, now: float) -> list[Frame]:
+    def tick(self, now: float) -> list[OutgoingFrame]:
         """What time itself brings. To be called a few times a second."""
         frames = self._posted(self.switchboard.expire(now)) + self._bury(now)
         self.fanout.tick(now)
         if now - self._beacon_at >= BEACON_EVERY_S:
             self._beacon_at = now
-            heads, tapped = self.ledger.heads(), self.fanout.tapped
+            heads, tapped = self.store.heads(), self.fanout.tapped
             beacon = Beacon(broker_session=self.session, heads=heads, tapped=tapped)
-            frames += self.fanout.checkpoint(self._processes(now))
-            frames += self.fanout.everyone(beacon)
+            frames += self.fanout.fan_out(self._processes(now))
+            frames += self.fanout.broadcast(beacon)
         return frames
 
-    def idle(self) -> list[Frame]:
+    def serve_tools(self) -> list[OutgoingFrame]:
         """To be called when no message waits: what is for taps and tools."""
-        return list(self.fanout.idle())
+        return list(self.fanout.serve_tools())
 
-    def _bury(self, now: float) -> list[Frame]:
-        frames: list[Frame] = []
+    def _bury(self, now: float) -> list[OutgoingFrame]:
+        frames: list[OutgoingFrame] = []
         for name, client in list(self._clients.items()):
             if now - client.heard_at >= SILENT_S_MAX and client.fact.alive:
                 self.counters["silent_processes"] += 1
                 frames += self._dead(name, client, f"{name}: silent for {SILENT_S_MAX:.0f} s")
         return frames
 
-    def lost(self, identity: bytes) -> list[Frame]:
+    def connection_lost(self, identity: bytes) -> list[OutgoingFrame]:
         """The connection of that client has ended; if it lives, it says hello again."""
         for name, client in list(self._clients.items()):
             if client.identity == identity and client.fact.alive:
@@ -198,16 +198,16 @@ class Broker:
                 return self._dead(name, client, f"{name}: has gone")
         return []
 
-    def _dead(self, name: str, client: _Client, why: str) -> list[Frame]:
+    def _dead(self, name: str, client: _Client, why: str) -> list[OutgoingFrame]:
         """What it was asked fails, nothing is kept for it."""
-        self.fanout.silent(name, why)
-        if name.startswith(PASSING_PREFIX):
-            self.fanout.gone(name)
+        self.fanout.suspend(name, why)
+        if name.startswith(TOOL_PREFIX):
+            self.fanout.leave(name)
             del self._clients[name]
         else:
             dead = Process(session=client.fact.session, pid=client.fact.pid, alive=False)
             self._clients[name] = client._replace(fact=dead)
-        return self._posted(self.switchboard.gone(name, why))
+        return self._posted(self.switchboard.leave(name, why))
 
     def _processes(self, now: float) -> Checkpoint:
         """The next checkpoint of the broker's own stream: one row a process, its own included."""
@@ -216,7 +216,7 @@ class Broker:
             pid=self._pid,
             progress=self._turns,
             ready=True,
-            counters={**self.counters, "streams": len(self.ledger.streams)},
+            counters={**self.counters, "streams": len(self.store.streams)},
         )
         facts = {"bus": own} | {name: self._seen(name, client, now) for name, client in self._clients.items()}
         encoded = {name: codec.encode(fact) for name, fact in facts.items()}
@@ -224,8 +224,8 @@ class Broker:
         rows += [Row(name) for name in self._said if name not in encoded]
         full, self._said = not self._seq, encoded
         self._seq += 1
-        said = Rows(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
-        checkpoint = self.ledger.take(said)
+        said = CheckpointPart(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
+        checkpoint = self.store.accept(said)
         assert checkpoint is not None
         return checkpoint
 
@@ -233,13 +233,13 @@ class Broker:
         """What it says of itself, and what only the broker sees."""
         idle_s = round(now - client.turned_at, 1)
         stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > STALLED_S_MAX else 0.0
-        cut = self.fanout.cut_off(name)
+        cut = self.fanout.cut_off_reason(name)
         if not (stalled_s or cut):
             return client.fact
         return msgspec.structs.replace(client.fact, stalled_s=stalled_s, cut_off=cut)
 
-    def _posted(self, posts: Iterable[Post]) -> list[Frame]:
-        return [self.fanout.to(to, message) for to, message in posts]
+    def _posted(self, posts: Iterable[OutgoingMessage]) -> list[OutgoingFrame]:
+        return [self.fanout.unicast(to, message) for to, message in posts]
 
 
 def _check_name(what: str, field: str, name: str, identity: bytes) -> None:

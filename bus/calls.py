@@ -10,7 +10,7 @@ ANSWERS_KEPT_MAX = 1000
 OPEN_MAX = 1000  # requests that one service may have open
 
 
-class Post(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """A message to the client with that ZeroMQ identity."""
 
     to: bytes
@@ -31,11 +31,11 @@ class Switchboard:
         self._open: dict[str, _Open] = {}
         self._early: dict[str, tuple[bytes, Ask, float]] = {}  # asked again before their service has said hello
 
-    def here(self, name: str, identity: bytes) -> list[Post]:
+    def join(self, name: str, identity: bytes) -> list[OutgoingMessage]:
         """A process is alive under `identity`; requests to an earlier life of it fail."""
         if self.services.get(name) == identity:
             return []
-        posts = self.gone(name, f"{name}: restarted") if name in self.services else []
+        posts = self.leave(name, f"{name}: restarted") if name in self.services else []
         self.services[name] = identity
         early = [id_ for id_, (_, ask, _) in self._early.items() if ask.service == name]
         for id_ in early:
@@ -43,50 +43,50 @@ class Switchboard:
             posts += self.ask(asker, ask, now)
         return posts
 
-    def gone(self, name: str, why: str) -> list[Post]:
+    def leave(self, name: str, why: str) -> list[OutgoingMessage]:
         """A process is dead: what it was asked fails at once."""
         self.services.pop(name, None)
         return [self._fail(id_, why) for id_, call in list(self._open.items()) if call.service == name]
 
-    def ask(self, asker: bytes, ask: Ask, now: float) -> list[Post]:
+    def ask(self, asker: bytes, ask: Ask, now: float) -> list[OutgoingMessage]:
         """A request arrives: to the service, or back with a named error."""
         service = self.services.get(ask.service)
         if service is None and ask.again:  # the broker is new, and so the service may be about to say hello
             self._early[ask.id] = (asker, ask, now)
             return []
         if service is None:
-            return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
+            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
         if sum(call.service == ask.service for call in self._open.values()) >= OPEN_MAX:
-            return [Post(asker, Answer(id=ask.id, error=f"{ask.service}: {OPEN_MAX} requests are open"))]
+            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: {OPEN_MAX} requests are open"))]
         self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
-        return [Post(service, ask)]
+        return [OutgoingMessage(service, ask)]
 
-    def answer(self, answer: Answer) -> list[Post]:
+    def answer(self, answer: Answer) -> list[OutgoingMessage]:
         """A reply arrives: to the asker. A late one is dropped."""
         call = self._open.pop(answer.id, None)
-        return [Post(call.asker, answer)] if call else []
+        return [OutgoingMessage(call.asker, answer)] if call else []
 
-    def expire(self, now: float) -> list[Post]:
+    def expire(self, now: float) -> list[OutgoingMessage]:
         """Requests whose deadline has passed fail."""
         late = [id_ for id_, call in self._open.items() if call.deadline <= now]
         posts = [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
         for id_, (asker, ask, since) in list(self._early.items()):
             if now - since >= SILENT_S_MAX:
                 del self._early[id_]
-                posts.append(Post(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
+                posts.append(OutgoingMessage(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
         return posts
 
-    def _fail(self, id_: str, why: str) -> Post:
-        return Post(self._open.pop(id_).asker, Answer(id=id_, error=why))
+    def _fail(self, id_: str, why: str) -> OutgoingMessage:
+        return OutgoingMessage(self._open.pop(id_).asker, Answer(id=id_, error=why))
 
 
-class Memory:
+class AnswerCache:
     """What a service has been asked: a repeated id is answered from here, not executed again."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, Answer | None] = OrderedDict()
 
-    def first_time(self, id_: str) -> bool:
+    def begin(self, id_: str) -> bool:
         """Is this id new? Remembers it as being worked on."""
         if id_ in self._answers:
             return False
@@ -95,11 +95,11 @@ class Memory:
             self._answers.popitem(last=False)
         return True
 
-    def answered(self, answer: Answer) -> None:
+    def store(self, answer: Answer) -> None:
         """The answer that a repetition of its id gets."""
         if answer.id in self._answers:
             self._answers[answer.id] = answer
 
-    def recall(self, id_: str) -> Answer | None:
+    def lookup(self, id_: str) -> Answer | None:
         """The answer given before; None while it is being worked on."""
         return self._answers.get(id_)

@@ -18,10 +18,10 @@ MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 512
-FRAME_BYTES = 128  # what a message costs besides its bytes, as it is counted
+FRAME_OVERHEAD_BYTES = 128  # what a message costs besides its bytes, as it is counted
 EVERY_WORD = "*"
-REMOTE_PREFIX = b"tool-remote-"  # whose identity begins so came through the door for taps, and only listens
-NOTES = "note"  # what is listened to for notes, as if it were a word
+REMOTE_PREFIX = b"tool-remote-"  # whose identity begins is a tap from elsewhere, and only listens
+TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
 class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
@@ -58,7 +58,7 @@ class Welcome(Message, tag="welcome"):
     known: bool = False  # it remembers what the client listens to, and counts what it has read
 
 
-class Rows(Message, tag="rows"):
+class CheckpointPart(Message, tag="rows"):
     """One part of a checkpoint of the stream (`sender`, `word`).
 
     A checkpoint is applied whole, when its `last` part is there. `full`: its rows are all rows of
@@ -93,14 +93,14 @@ class Resend(Message, tag="resend"):
     reason: str
 
 
-class Listen(Message, tag="listen"):
+class Subscribe(Message, tag="listen"):
     """These are all the words that the sender wants to hear, of all owners; `*`: every word."""
 
     words: tuple[str, ...]
 
 
-class Heard(Message, tag="heard"):
-    """Credit: so many bytes (`FRAME_BYTES` more for each message) has the sender read of this broker."""
+class ReadCredit(Message, tag="heard"):
+    """Credit: so many bytes (`FRAME_OVERHEAD_BYTES` more for each message) has the sender read of this broker."""
 
     bytes: int
 
@@ -112,7 +112,7 @@ class Fetch(Message, tag="fetch"):
     owner: str
 
 
-class Snapshot(Message, tag="snapshot"):
+class SnapshotPart(Message, tag="snapshot"):
     """One part of a stream's retained rows, as of (`session`, `seq`). Session 0: no such stream."""
 
     word: str
@@ -124,7 +124,7 @@ class Snapshot(Message, tag="snapshot"):
     rows: list[Row] = []
 
 
-class Note(Message, tag="note"):
+class TraceEvent(Message, tag="note"):
     """Something that happened and is no row: for taps alone, said only while one listens, kept by nobody."""
 
     sender: str
@@ -176,7 +176,21 @@ class Answer(Message, tag="answer"):
     error: str = ""
 
 
-AnyMessage = Hello | Welcome | Listen | Heard | Rows | Credit | Resend | Fetch | Snapshot | Beacon | Note | Ask | Answer
+AnyMessage = (
+    Hello
+    | Welcome
+    | Subscribe
+    | ReadCredit
+    | CheckpointPart
+    | Credit
+    | Resend
+    | Fetch
+    | SnapshotPart
+    | Beacon
+    | TraceEvent
+    | Ask
+    | Answer
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
@@ -198,17 +212,17 @@ def unpack(data: bytes) -> Any:
         raise Malformed("bus message", path.rstrip("`").removeprefix("$."), why) from None
     if message.v != VERSION:
         raise Malformed("bus message", "v", f"is {message.v}, not {VERSION}")
-    if isinstance(message, Rows) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
+    if isinstance(message, CheckpointPart) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
         raise Malformed(f"{message.word} of {message.sender}", "key", f"longer than {KEY_BYTES_MAX}")
     return message
 
 
-def parts(rows: Iterable[Row]) -> list[list[Row]]:
+def to_parts(rows: Iterable[Row]) -> list[list[Row]]:
     """`rows` cut into parts of bounded size; one empty part if there are none."""
-    return [some for some, _ in in_parts(rows)]
+    return [some for some, _ in iter_parts(rows)]
 
 
-def in_parts(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
+def iter_parts(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
     """The same one after another, as they are asked for: (rows, is it the last part)."""
     part: list[Row] = []
     size = 0

@@ -14,7 +14,7 @@ when it does not read for `UNREAD_S_MAX`, or when more than `KEYS_WAITING_MAX` r
 
 Passing hearers (taps, tools) come last: what is for them leaves only when the broker has nothing else to do. Nothing
 is worked out for them meanwhile: the packed checkpoints wait as they are, the same bytes for all of them, up to
-`LATER_BYTES_MAX`; with more they are cut off.
+`TOOL_QUEUE_BYTES_MAX`; with more they are cut off.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -23,23 +23,33 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Message, Note, Row, Rows, in_parts, pack
-from bus.ledger import Ledger
+from bus.envelope import (
+    EVERY_WORD,
+    FRAME_OVERHEAD_BYTES,
+    TRACE_WORD,
+    CheckpointPart,
+    Message,
+    Row,
+    TraceEvent,
+    iter_parts,
+    pack,
+)
 from bus.stream import Checkpoint
+from bus.stream_store import StreamStore
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
-PASSING_PREFIX = "tool-"  # clients that come and go: taps, tools, people
+TOOL_PREFIX = "tool-"  # clients that come and go: taps, tools, people
 KEYS_WAITING_MAX = 100_000
 FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
-IDLE_FRAMES_MAX = 20  # for a passing hearer at a time: others may have come meanwhile
-LATER_BYTES_MAX = 32 << 20
+TOOL_FRAMES_MAX = 20  # for a passing hearer at a time: others may have come meanwhile
+TOOL_QUEUE_BYTES_MAX = 32 << 20
 BUSY_BYTES = 64 << 10
 
 StreamName = tuple[str, str]  # (word, owner)
 
 
-class Frame(NamedTuple):
+class OutgoingFrame(NamedTuple):
     """Bytes for the client with that ZeroMQ identity."""
 
     to: bytes
@@ -82,7 +92,7 @@ class _Hearer:
 
     @property
     def passing(self) -> bool:
-        return self.name.startswith(PASSING_PREFIX)
+        return self.name.startswith(TOOL_PREFIX)
 
     @property
     def unread(self) -> int:
@@ -108,39 +118,39 @@ class _Hearer:
 class Fanout:
     """All hearers. What comes out is to be sent at once, in order."""
 
-    def __init__(self, ledger: Ledger, counters: Counter[str]) -> None:
-        self._ledger, self._counters = ledger, counters
+    def __init__(self, store: StreamStore, counters: Counter[str]) -> None:
+        self._store, self._counters = store, counters
         self._hearers: dict[bytes, _Hearer] = {}
 
-    def here(self, identity: bytes, name: str, now: float) -> bool:
+    def join(self, identity: bytes, name: str, now: float) -> bool:
         """A client is alive under `identity`; an earlier life of that name is forgotten. Was it known?"""
         if identity in self._hearers:
             return True
-        self.gone(name)
+        self.leave(name)
         self._hearers[identity] = _Hearer(identity, name, read_at=now)
         return False
 
-    def gone(self, name: str) -> None:
+    def leave(self, name: str) -> None:
         """A client that will not come back."""
         for identity in [each.identity for each in self._hearers.values() if each.name == name]:
             del self._hearers[identity]
 
-    def silent(self, name: str, why: str) -> None:
+    def suspend(self, name: str, why: str) -> None:
         """A client that says nothing any more: nothing is kept for it until it does."""
         for hearer in self._hearers.values():
             if hearer.name == name:
                 self._cut(hearer, why)
 
-    def cut_off(self, name: str) -> str:
+    def cut_off_reason(self, name: str) -> str:
         """Why that client gets nothing; empty: it does."""
         return next((each.cut for each in self._hearers.values() if each.name == name), "")
 
-    def listen(self, identity: bytes, words: Iterable[str]) -> None:
+    def subscribe(self, identity: bytes, words: Iterable[str]) -> None:
         """These words are what it wants to hear, of all owners."""
         if hearer := self._hearers.get(identity):
             hearer.words = frozenset(words)
 
-    def heard(self, identity: bytes, total: int, now: float) -> list[Frame]:
+    def credit(self, identity: bytes, total: int, now: float) -> list[OutgoingFrame]:
         """It has read so many bytes since this broker knows it."""
         hearer = self._hearers.get(identity)
         if hearer is None or total <= hearer.heard:
@@ -149,7 +159,7 @@ class Fanout:
         hearer.cut = ""
         return [] if hearer.passing else list(self._pump(hearer))
 
-    def fetch(self, identity: bytes, word: str, owner: str) -> list[Frame]:
+    def fetch(self, identity: bytes, word: str, owner: str) -> list[OutgoingFrame]:
         """It asks for a stream's retained rows."""
         hearer = self._hearers.get(identity)
         if hearer is None or hearer.cut:
@@ -157,14 +167,14 @@ class Fanout:
         hearer.fetches[word, owner] = None
         return [] if hearer.passing else list(self._pump(hearer))
 
-    def to(self, identity: bytes, message: Message) -> Frame:
+    def unicast(self, identity: bytes, message: Message) -> OutgoingFrame:
         """A message to one client, whatever it has read."""
-        frame = Frame(identity, pack(message))
+        frame = OutgoingFrame(identity, pack(message))
         if hearer := self._hearers.get(identity):
             self._count(hearer, frame.data)
         return frame
 
-    def everyone(self, message: Message) -> Iterator[Frame]:
+    def broadcast(self, message: Message) -> Iterator[OutgoingFrame]:
         """A message to all hearers that have been sent all that there is: a beacon speaks of nothing that waits."""
         data = pack(message)
         for hearer in self._hearers.values():
@@ -174,20 +184,20 @@ class Fanout:
     @property
     def tapped(self) -> bool:
         """Does anybody listen to notes?"""
-        return any(NOTES in each.words for each in self._hearers.values())
+        return any(TRACE_WORD in each.words for each in self._hearers.values())
 
-    def note(self, note: Note) -> Iterator[Frame]:
+    def trace(self, event: TraceEvent) -> Iterator[OutgoingFrame]:
         """To those that listen to notes and have read most of what they were sent; the others miss it."""
-        data = pack(note)
+        data = pack(event)
         for hearer in self._hearers.values():
-            if NOTES not in hearer.words:
+            if TRACE_WORD not in hearer.words:
                 continue
             if hearer.cut or hearer.unread + hearer.later_bytes > WINDOW_BYTES // 2:
                 self._counters["notes_dropped"] += 1
                 continue
             yield from self._now_or_later(hearer, data)
 
-    def checkpoint(self, whole: Checkpoint) -> Iterator[Frame]:
+    def fan_out(self, whole: Checkpoint) -> Iterator[OutgoingFrame]:
         """A checkpoint that the ledger has taken, to all that hear its word."""
         first = whole[0]
         name, now_at = (first.word, first.sender), (first.session, first.seq)
@@ -197,7 +207,7 @@ class Fanout:
         packed, size, passing = list[bytes](), 0, any(each.passing for each in hearers)
         for part in whole:
             packed.append(pack(part))
-            size += len(packed[-1]) + FRAME_BYTES
+            size += len(packed[-1]) + FRAME_OVERHEAD_BYTES
             if size > WINDOW_BYTES and not passing:
                 break  # nobody gets it at once
         for hearer in hearers:
@@ -210,34 +220,34 @@ class Fanout:
                 self._wait(hearer, name, whole)
                 yield from self._pump(hearer)
 
-    def _now(self, hearer: _Hearer, packed: Iterable[bytes]) -> Iterator[Frame]:
+    def _now(self, hearer: _Hearer, packed: Iterable[bytes]) -> Iterator[OutgoingFrame]:
         for data in packed:
             self._count(hearer, data)
-            yield Frame(hearer.identity, data)
+            yield OutgoingFrame(hearer.identity, data)
 
     def _later(self, hearer: _Hearer, packed: Iterable[bytes]) -> None:
         for data in packed:
             hearer.later.append(data)
-            hearer.later_bytes += len(data) + FRAME_BYTES
-        if hearer.later_bytes > LATER_BYTES_MAX:
-            self._cut(hearer, f"more than {LATER_BYTES_MAX} bytes wait for it to read")
+            hearer.later_bytes += len(data) + FRAME_OVERHEAD_BYTES
+        if hearer.later_bytes > TOOL_QUEUE_BYTES_MAX:
+            self._cut(hearer, f"more than {TOOL_QUEUE_BYTES_MAX} bytes wait for it to read")
 
-    def _now_or_later(self, hearer: _Hearer, data: bytes) -> Iterator[Frame]:
+    def _now_or_later(self, hearer: _Hearer, data: bytes) -> Iterator[OutgoingFrame]:
         if hearer.passing:
             self._later(hearer, [data])
         else:
             yield from self._now(hearer, [data])
 
     @property
-    def busy(self) -> bool:
+    def backlogged(self) -> bool:
         """Has one that is not passing still much to read?"""
         return any(h.unread > BUSY_BYTES and not (h.passing or h.cut) for h in self._hearers.values())
 
-    def idle(self) -> Iterator[Frame]:
+    def serve_tools(self) -> Iterator[OutgoingFrame]:
         """There is nothing else to do: some of what is for passing hearers."""
         for hearer in self._hearers.values():
             if hearer.passing and not hearer.cut:
-                yield from self._now(hearer, islice(self._passing(hearer), IDLE_FRAMES_MAX))
+                yield from self._now(hearer, islice(self._passing(hearer), TOOL_FRAMES_MAX))
 
     def _passing(self, hearer: _Hearer) -> Iterator[bytes]:
         """In the order of the streams: the rest of a snapshot, what came after its beginning, the next snapshot."""
@@ -250,7 +260,7 @@ class Fanout:
                     yield pack(message)
             elif hearer.later:
                 data = hearer.later.popleft()
-                hearer.later_bytes -= len(data) + FRAME_BYTES
+                hearer.later_bytes -= len(data) + FRAME_OVERHEAD_BYTES
                 yield data
             elif (sending := self._next(hearer)) is not None:
                 hearer.sending = sending
@@ -282,7 +292,7 @@ class Fanout:
         hearer.cut = why
         hearer.forget()
 
-    def _pump(self, hearer: _Hearer) -> Iterator[Frame]:
+    def _pump(self, hearer: _Hearer) -> Iterator[OutgoingFrame]:
         """As much of what waits as there is room for; half of the window stays free for what is new."""
         while not hearer.cut and hearer.unread < WINDOW_BYTES // 2:
             if (message := self._between(hearer)) is None:
@@ -295,14 +305,14 @@ class Fanout:
                 continue
             data = pack(message)
             self._count(hearer, data)
-            yield Frame(hearer.identity, data)
+            yield OutgoingFrame(hearer.identity, data)
 
     def _between(self, hearer: _Hearer) -> Message | None:
         """A few rows of another stream, that do not wait until a large one has been sent."""
         if hearer.sending is None or len(hearer.waiting) < 1 + (hearer.sending_of in hearer.waiting):
             return None
         for name, changed in hearer.waiting.items():
-            (session, since), at = hearer.at.get(name, (0, 0)), self._ledger.at(*name)
+            (session, since), at = hearer.at.get(name, (0, 0)), self._store.position(*name)
             if name == hearer.sending_of or changed is None or len(changed.rows) > FEW_ROWS or session != at[0]:
                 continue
             changes = list(self._changes(name, changed, since))
@@ -318,25 +328,25 @@ class Fanout:
         while hearer.fetches:
             name, _ = hearer.fetches.popitem(last=False)
             hearer.waiting.pop(name, None)
-            hearer.at[name], hearer.sending_of = self._ledger.at(*name), name
+            hearer.at[name], hearer.sending_of = self._store.position(*name), name
             self._counters["snapshots"] += 1
-            return self._ledger.snapshot(*name)
+            return self._store.snapshot(*name)
         while hearer.waiting:
             name, changed = hearer.waiting.popitem(last=False)
-            if changed is not None and hearer.at.get(name, (0, 0))[0] != self._ledger.at(*name)[0]:
+            if changed is not None and hearer.at.get(name, (0, 0))[0] != self._store.position(*name)[0]:
                 continue  # it has never been told of this stream: it asks when the beacon speaks of it
             since = hearer.at.get(name, (0, 0))[1]
-            hearer.at[name], hearer.sending_of = self._ledger.at(*name), name
+            hearer.at[name], hearer.sending_of = self._store.position(*name), name
             self._counters["caught_up"] += 1
             return self._changes(name, changed, since)
         return None
 
     def _changes(self, name: StreamName, changed: _Changed | None, since: int) -> Iterator[Message]:
         """One checkpoint of these rows, or of all, as they are now, though it is made as it is sent."""
-        rows = self._ledger.streams[name].told() if changed is None else changed.rows.values()
-        session, seq = self._ledger.at(*name)
-        for number, (some, last) in enumerate(in_parts(rows)):
-            yield Rows(
+        rows = self._store.streams[name].copied_rows() if changed is None else changed.rows.values()
+        session, seq = self._store.position(*name)
+        for number, (some, last) in enumerate(iter_parts(rows)):
+            yield CheckpointPart(
                 sender=name[1],
                 word=name[0],
                 session=session,
@@ -350,4 +360,4 @@ class Fanout:
 
     @staticmethod
     def _count(hearer: _Hearer, data: bytes) -> None:
-        hearer.sent += len(data) + FRAME_BYTES
+        hearer.sent += len(data) + FRAME_OVERHEAD_BYTES

@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from bus.envelope import Head, Row, Rows, Snapshot
-from bus.stream import Gap, Order, Stream
+from bus.envelope import CheckpointPart, Head, Row, SnapshotPart
+from bus.stream import Gap, PartOrder, Stream
 
 KEPT_PARTS_MAX = 1000
 FETCH_AGAIN_S = 1.0
-PIECE_ROWS = 100  # that are decoded and compared before others have their turn
+STEP_ROWS = 100  # that are decoded and compared before others have their turn
 
 
 class RowChange(Struct, frozen=True, gc=False):
@@ -29,10 +29,10 @@ class RowChange(Struct, frozen=True, gc=False):
 C = TypeVar("C")
 Make = Callable[[str, bytes | None, str, bytes | None], C | None]  # of RowChange's fields; None: nobody can read it
 
-Pieces = Generator[None, None, dict[str, C]]
+Steps = Generator[None, None, dict[str, C]]
 
 
-def _whole(pieces: Pieces[C]) -> dict[str, C]:
+def _whole(pieces: Steps[C]) -> dict[str, C]:
     """All pieces at once."""
     try:
         while True:
@@ -52,13 +52,13 @@ class _Staged(Generic[C]):
         self.parts = 0
         self._make = make
 
-    def take(self, part: Rows | Snapshot, before: dict[str, Row], *, whole: bool) -> Iterator[None]:
+    def take(self, part: CheckpointPart | SnapshotPart, before: dict[str, Row], *, whole: bool) -> Iterator[None]:
         """One more part, upon the rows as they were before the checkpoint; `whole`: it names all that there are."""
         self.parts += 1
-        for first in range(0, len(part.rows), PIECE_ROWS):
+        for first in range(0, len(part.rows), STEP_ROWS):
             if first:
                 yield
-            self._take(part.rows[first : first + PIECE_ROWS], before, whole)
+            self._take(part.rows[first : first + STEP_ROWS], before, whole)
 
     def _take(self, some: list[Row], before: dict[str, Row], whole: bool) -> None:
         rows, gone = self.rows, self.gone
@@ -85,14 +85,14 @@ class _Staged(Generic[C]):
             self.change(key, None, "", before[key].value)
 
 
-def follow(before: dict[str, C], later: Mapping[str, C]) -> None:
+def merge_changes(before: dict[str, C], later: Mapping[str, C]) -> None:
     """Adds what changed later, by key; what changes again comes last."""
     for key in before.keys() & later.keys():
         del before[key]
     before.update(later)
 
 
-class Mirror(Generic[C]):
+class StreamMirror(Generic[C]):
     """A copy of one stream, always equal to one whole checkpoint of the publisher. `make`: what a change is told as.
 
     Rows are decoded and compared as their part arrives; what the last part costs besides is a few dictionary operations
@@ -102,12 +102,12 @@ class Mirror(Generic[C]):
     def __init__(self, make: Make[C]) -> None:
         self._make = make
         self.stream = Stream()
-        self._assembly = Order()
+        self._assembly = PartOrder()
         self._staged = _Staged(self._make)
         self._awaiting = False
         self._asked_at = float("-inf")
         self._comes = False  # has a part of what was asked for come since?
-        self._kept: list[Rows] = []
+        self._kept: list[CheckpointPart] = []
         self._snapshot = _Staged(self._make)
         self.gaps = 0
 
@@ -116,11 +116,11 @@ class Mirror(Generic[C]):
         """Has a complete load been heard?"""
         return self.stream.session != 0
 
-    def feed(self, message: Rows) -> dict[str, C]:
+    def apply(self, message: CheckpointPart) -> dict[str, C]:
         """A part from the fan-out. Returns what is different now, by key. A gap sets the wish for a snapshot."""
-        return _whole(self.feeding(message))
+        return _whole(self.apply_in_steps(message))
 
-    def feeding(self, message: Rows) -> Pieces[C]:
+    def apply_in_steps(self, message: CheckpointPart) -> Steps[C]:
         """The same in pieces, between which others may have their turn; it is to be ended before the next message."""
         if self._awaiting and not message.full:
             if len(self._kept) < KEPT_PARTS_MAX:
@@ -128,8 +128,8 @@ class Mirror(Generic[C]):
             return {}
         return (yield from self._place(message))
 
-    def _place(self, message: Rows) -> Pieces[C]:
-        if self.stream.known(message):
+    def _place(self, message: CheckpointPart) -> Steps[C]:
+        if self.stream.includes(message):
             return {}
         try:
             if not self.stream.follows(message):
@@ -143,7 +143,7 @@ class Mirror(Generic[C]):
         yield from self._staged.take(message, self.stream.rows, whole=message.full)
         return self._commit(message) if complete else {}
 
-    def _commit(self, message: Rows) -> dict[str, C]:
+    def _commit(self, message: CheckpointPart) -> dict[str, C]:
         """The checkpoint of this last part counts."""
         stream, staged = self.stream, self._staged
         if message.full:
@@ -163,13 +163,13 @@ class Mirror(Generic[C]):
         self._awaiting = True
         self._kept = []
 
-    def heard_head(self, head: Head) -> None:
+    def compare_head(self, head: Head) -> None:
         """A beacon's word on this stream: am I behind?"""
         behind = head.session != self.stream.session or head.seq > self.stream.seq
         if behind and not self._awaiting:
             self._miss()
 
-    def want(self) -> None:
+    def request_snapshot(self) -> None:
         """Asks for a first snapshot."""
         if not self.in_sync:
             self._awaiting = True
@@ -184,12 +184,12 @@ class Mirror(Generic[C]):
         self._snapshot = _Staged(self._make)
         return True
 
-    def take_snapshot(self, message: Snapshot) -> dict[str, C]:
+    def apply_snapshot(self, message: SnapshotPart) -> dict[str, C]:
         """A part of the snapshot that was asked for. Returns what is different, by key, once it is whole."""
-        return _whole(self.taking_snapshot(message))
+        return _whole(self.apply_snapshot_in_steps(message))
 
-    def taking_snapshot(self, message: Snapshot) -> Pieces[C]:
-        """The same in pieces, as `feeding`."""
+    def apply_snapshot_in_steps(self, message: SnapshotPart) -> Steps[C]:
+        """The same in pieces, as `apply_in_steps`."""
         staged = self._snapshot
         if not self._awaiting or message.part != staged.parts:
             return {}
@@ -202,13 +202,13 @@ class Mirror(Generic[C]):
             return {}  # the broker does not know the stream (yet): keep what we have
         return (yield from self._replace(message, staged))
 
-    def _replace(self, last: Snapshot, staged: _Staged[C]) -> Pieces[C]:
+    def _replace(self, last: SnapshotPart, staged: _Staged[C]) -> Steps[C]:
         staged.end_whole(self.stream.rows)
         self.stream = Stream(last.session, last.seq, staged.rows)
-        self._awaiting, self._assembly = False, Order()
+        self._awaiting, self._assembly = False, PartOrder()
         kept, self._kept = self._kept, []
         for message in kept:
             if self._awaiting:
                 break
-            follow(staged.changes, (yield from self._place(message)))
+            merge_changes(staged.changes, (yield from self._place(message)))
         return staged.changes

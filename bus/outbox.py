@@ -7,7 +7,7 @@ costs this process one row a key, never a queue.
 from collections import deque
 from collections.abc import Mapping
 
-from bus.envelope import Credit, Row, Rows, parts
+from bus.envelope import CheckpointPart, Credit, Row, to_parts
 
 PARTS_IN_FLIGHT_MAX = 8
 
@@ -15,7 +15,7 @@ PARTS_IN_FLIGHT_MAX = 8
 class Outbox:
     """Rows of one word as this process says them.
 
-    `publish` states the whole stream, `say` one row; `due` gives the parts that may leave now.
+    `publish` states the whole stream, `update_row` one row; `next_part` gives the parts that may leave now.
     """
 
     def __init__(self, sender: str, word: str) -> None:
@@ -25,7 +25,7 @@ class Outbox:
         self._seq = 0
         self._dirty: dict[str, str] = {}  # key -> cause
         self._full = False
-        self._cut: deque[Rows] = deque()
+        self._cut: deque[CheckpointPart] = deque()
         self._in_flight = 0
 
     def publish(self, rows: Mapping[str, bytes], cause: str = "") -> tuple[int, int]:
@@ -40,11 +40,11 @@ class Outbox:
             self.published = self._full = True
         return len(changed), len(gone)
 
-    def say(self, key: str, value: bytes | None, cause: str = "") -> None:
+    def update_row(self, key: str, value: bytes | None, cause: str = "") -> None:
         """Changes one row of a published stream."""
-        self.say_all({key: value}, {key: cause})
+        self.update_rows({key: value}, {key: cause})
 
-    def say_all(self, changes: Mapping[str, bytes | None], causes: Mapping[str, str]) -> None:
+    def update_rows(self, changes: Mapping[str, bytes | None], causes: Mapping[str, str]) -> None:
         """Changes rows of a published stream; None: gone. `causes`: of those keys that have any."""
         if not self.published:
             raise RuntimeError(f"{self.word}: said before published")
@@ -68,7 +68,7 @@ class Outbox:
             self.rows[key] = Row(key, value, cause)
         self._dirty[key] = cause
 
-    def start_over(self) -> None:
+    def resend_all(self) -> None:
         """The broker knows nothing (any more): the next checkpoint says everything."""
         self._full = self.published
         self._cut.clear()
@@ -78,16 +78,16 @@ class Outbox:
         """The broker has taken a part."""
         self._in_flight = max(0, self._in_flight - 1)
 
-    def due(self, session: int, now: float) -> Rows | None:
-        """The next part, if the broker's credit allows one; `sent` must follow if it left."""
+    def next_part(self, session: int, now: float) -> CheckpointPart | None:
+        """The next part, if the broker's credit allows one; `mark_sent` must follow if it left."""
         if self._in_flight >= PARTS_IN_FLIGHT_MAX:
             return None
         if not self._cut and (self._dirty or self._full):
             self._checkpoint(session, now)
         return self._cut[0] if self._cut else None
 
-    def sent(self) -> None:
-        """The part that `due` gave has left."""
+    def mark_sent(self) -> None:
+        """The part that `next_part` gave has left."""
         self._cut.popleft()
         self._in_flight += 1
 
@@ -102,10 +102,10 @@ class Outbox:
             rows = list(self.rows.values())
         else:
             rows = [self.rows.get(key) or Row(key, None, cause) for key, cause in self._dirty.items()]
-        cut = parts(rows)
+        cut = to_parts(rows)
         for number, some in enumerate(cut):
             self._cut.append(
-                Rows(
+                CheckpointPart(
                     sender=self.sender,
                     word=self.word,
                     session=session,

@@ -20,30 +20,30 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
-from bus.calls import Memory
+from bus.calls import AnswerCache
 from bus.envelope import (
-    FRAME_BYTES,
+    FRAME_OVERHEAD_BYTES,
     Answer,
     Ask,
     Beacon,
+    CheckpointPart,
     Credit,
     Fetch,
     Head,
-    Heard,
     Hello,
-    Listen,
     Message,
-    Note,
+    ReadCredit,
     Resend,
-    Rows,
-    Snapshot,
+    SnapshotPart,
+    Subscribe,
+    TraceEvent,
     Welcome,
     pack,
     unpack,
 )
-from bus.mirror import Mirror, Pieces, follow
+from bus.mirror import Steps, StreamMirror, merge_changes
 from bus.outbox import Outbox
-from bus.sockets import ClientSockets, local
+from bus.sockets import ClientSocket, broker_address
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.requests import REPLY_OF, AnyRequest, Request
@@ -53,11 +53,11 @@ HELLO_EVERY_S = 0.5
 TICK_S = 0.1
 BATCH_EVENTS_MAX = 10_000
 TELL_HEARD_BYTES = 128 << 10
-NOTES_MAX = 1000  # that wait to be sent
+TRACES_WAITING_MAX = 1000  # that wait to be sent
 SYNCED = "\0synced"  # no key of a row
 
 
-class Change(Struct, frozen=True, gc=False):
+class StreamChange(Struct, frozen=True, gc=False):
     """One row of a heard stream changed; `value` None: gone."""
 
     word: str
@@ -67,11 +67,14 @@ class Change(Struct, frozen=True, gc=False):
     cause: str = ""
 
 
-class Synced(Struct, frozen=True, gc=False):
+class StreamSynced(Struct, frozen=True, gc=False):
     """A heard stream's first complete load has arrived."""
 
     word: str
     owner: str
+
+
+StreamEvent = StreamChange | StreamSynced
 
 
 class AskFailed(Exception):
@@ -82,10 +85,10 @@ class AskFailed(Exception):
         self.reason = reason
 
 
-def _view(values: dict[str, Any], events: Iterable[Change | Synced]) -> None:
+def _view(values: dict[str, Any], events: Iterable[StreamEvent]) -> None:
     """What these events make of a view."""
     for event in events:
-        if isinstance(event, Synced):
+        if isinstance(event, StreamSynced):
             continue
         if event.value is None:
             values.pop(event.key, None)
@@ -113,32 +116,34 @@ class Peer:
         self.counters: Counter[str] = Counter()
         self.progress = 0
         self.broker_session: int | None = None
-        self._notes: deque[Note] = deque()
+        self._notes: deque[TraceEvent] = deque()
         self.tapped = False  # does anybody listen to notes?
         self.last_malformed = ""
         self._directory = directory
-        self._mirrors: dict[tuple[str, str], Mirror[Change]] = {}
+        self._mirrors: dict[tuple[str, str], StreamMirror[StreamChange]] = {}
         self._values: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
         self._synced: set[tuple[str, str]] = set()
         self._wanted_words: dict[str, set[str | None]] = {}
-        self._events: defaultdict[tuple[str, str], dict[str, Change | Synced]] = defaultdict(dict)  # by stream and key
+        self._events: defaultdict[tuple[str, str], dict[str, StreamChange | StreamSynced]] = defaultdict(
+            dict
+        )  # by stream and key
         self._has_events = asyncio.Event()
         self._outboxes: dict[str, Outbox] = {}
         self._said: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # what was published last, and its bytes
         self._has_due = asyncio.Event()
         self._taken = asyncio.Event()
         self._handlers: dict[type[Request], Handler] = {}
-        self._memory = Memory()
+        self._memory = AnswerCache()
         self._calls: dict[str, tuple[Ask, float, asyncio.Future[Answer]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._working: set[asyncio.Task[Any]] = set()
         self._hello_at = float("-inf")
         self._born = time.monotonic()
         self._heard = self._told_heard = 0  # bytes read of this broker
-        self._sockets: ClientSockets | None = None
+        self._sockets: ClientSocket | None = None
 
     async def __aenter__(self) -> Self:
-        self._sockets = ClientSockets(local(self._directory), f"{self.name}:{self.session}".encode())
+        self._sockets = ClientSocket(broker_address(self._directory), f"{self.name}:{self.session}".encode())
         loops = (self._receive_loop(), self._say_loop(), self._tick_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         return self
@@ -159,20 +164,20 @@ class Peer:
         owner = owner or WORDS[word].owner
         self._wanted_words.setdefault(word, set()).add(owner)
         if owner is not None:
-            self._mirror(word, owner).want()
+            self._mirror(word, owner).request_snapshot()
         if self.broker_session is not None:
             self._send_later(self._listen())
 
-    def _listen(self) -> Listen:
-        return Listen(words=tuple(sorted(self._wanted_words)))
+    def _listen(self) -> Subscribe:
+        return Subscribe(words=tuple(sorted(self._wanted_words)))
 
-    async def changes(self, timeout_s: float | None = None, at_most: int = BATCH_EVENTS_MAX) -> list[Change | Synced]:
+    async def changes(self, timeout_s: float | None = None, at_most: int = BATCH_EVENTS_MAX) -> list[StreamEvent]:
         """What has changed since the last call: at least one event, or [] at the timeout."""
         # Not wait_for: in Python 3.11 it may swallow a cancellation that comes with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._has_events.wait()
-        batch: list[Change | Synced] = []
+        batch: list[StreamEvent] = []
         pending = sorted(self._events.items(), key=lambda item: len(item[1]))
         for number, (stream, events) in enumerate(pending):  # a long one does not keep a short one waiting
             share = (at_most - len(batch)) // (len(pending) - number)
@@ -185,7 +190,7 @@ class Peer:
             self._has_events.clear()
         return batch
 
-    def nudge(self) -> None:
+    def interrupt(self) -> None:
         """Lets `changes` return now, with whatever there is."""
         self._has_events.set()
 
@@ -199,7 +204,7 @@ class Peer:
                 found |= values
         return found
 
-    def told(self, word: str, owner: str) -> Mapping[str, Any]:
+    def view(self, word: str, owner: str) -> Mapping[str, Any]:
         """The view of `word` of `owner` that all that `changes` has returned makes. Follows it; costs nothing."""
         return MappingProxyType(self._values[word, owner])
 
@@ -207,21 +212,23 @@ class Peer:
         """Has the stream's first complete load been heard?"""
         return (word, owner) in self._synced
 
-    def _mirror(self, word: str, owner: str) -> Mirror[Change]:
+    def _mirror(self, word: str, owner: str) -> StreamMirror[StreamChange]:
         mirror = self._mirrors.get((word, owner))
         if mirror is None:
-            mirror = self._mirrors[(word, owner)] = Mirror(partial(self._changed, word, owner))
+            mirror = self._mirrors[(word, owner)] = StreamMirror(partial(self._changed, word, owner))
         return mirror
 
     def _hears(self, word: str, owner: str) -> bool:
         owners = self._wanted_words.get(word, ())
         return owner in owners or None in owners
 
-    async def _feed(self, word: str, owner: str, steps: Callable[[Mirror[Change]], Pieces[Change]]) -> None:
+    async def _feed(
+        self, word: str, owner: str, steps: Callable[[StreamMirror[StreamChange]], Steps[StreamChange]]
+    ) -> None:
         """Lets the stream's mirror take a message in, and queues what changed. Others have their turn meanwhile."""
         mirror = self._mirror(word, owner)
         pieces = steps(mirror)
-        changes: dict[str, Change] | None = None
+        changes: dict[str, StreamChange] | None = None
         while changes is None:
             try:
                 next(pieces)
@@ -230,19 +237,19 @@ class Peer:
                 changes = end.value
         self.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
         if changes:
-            follow(self._events[word, owner], changes)
+            merge_changes(self._events[word, owner], changes)
         if mirror.in_sync and (word, owner) not in self._synced:
             self._synced.add((word, owner))
-            self._events[(word, owner)][SYNCED] = Synced(word, owner)
+            self._events[(word, owner)][SYNCED] = StreamSynced(word, owner)
         if self._events:
             self._has_events.set()
 
     def _changed(
         self, word: str, owner: str, key: str, value: bytes | None, cause: str, _before: bytes | None = None
-    ) -> Change | None:
+    ) -> StreamChange | None:
         """What a row says now; None for what cannot be read."""
         try:
-            return Change(word, owner, key, None if value is None else codec.decode(word, key, value), cause)
+            return StreamChange(word, owner, key, None if value is None else codec.decode(word, key, value), cause)
         except Malformed as error:
             self._malformed(str(error))
             return None
@@ -273,19 +280,19 @@ class Peer:
         self._said[word] = now
         return {key: data for key, (_, data) in now.items()}
 
-    def say(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
+    def update_row(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
         """Changes one row of a stream that has been published."""
-        self._outbox(word).say(key, None if value is None else codec.encode(value), cause)
+        self._outbox(word).update_row(key, None if value is None else codec.encode(value), cause)
         self._has_due.set()
 
-    def say_all(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
+    def update_rows(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
         """Changes rows of a stream that has been published; None: gone. `causes`: of those keys that have any."""
         encode = codec.encode
         rows = {key: None if value is None else encode(value) for key, value in changes.items()}
-        self._outbox(word).say_all(rows, causes)
+        self._outbox(word).update_rows(rows, causes)
         self._has_due.set()
 
-    async def flushed(self, timeout_s: float) -> bool:
+    async def flush(self, timeout_s: float) -> bool:
         """Waits until the broker holds everything said so far."""
         deadline = time.monotonic() + timeout_s
         while not all(box.idle for box in self._outboxes.values()):
@@ -309,10 +316,10 @@ class Peer:
             if self.broker_session is None:
                 continue
             for box in list(self._outboxes.values()):
-                while (part := box.due(self.session, time.time())) is not None:
+                while (part := box.next_part(self.session, time.time())) is not None:
                     if not await self._send(part):
                         break
-                    box.sent()
+                    box.mark_sent()
 
     async def _send(self, message: Message) -> bool:
         return self._sockets is not None and await self._sockets.send(pack(message))
@@ -329,7 +336,7 @@ class Peer:
             cause=cause,
             asked_at=time.monotonic(),
         )
-        self.note("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
+        self.trace("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
         try:
@@ -362,8 +369,8 @@ class Peer:
         self._handlers[kind] = handler
 
     async def _answer(self, ask: Ask) -> None:
-        if not self._memory.first_time(ask.id):
-            known = self._memory.recall(ask.id)
+        if not self._memory.begin(ask.id):
+            known = self._memory.lookup(ask.id)
             if known is not None:
                 await self._send(known)
             return
@@ -373,8 +380,8 @@ class Peer:
         began = time.monotonic()
         answer = await self._execute(ask)
         took_s = time.monotonic() - began
-        self.note("answer", "", ask.cause, took_s, id=ask.id[:8], error=answer.error)
-        self._memory.answered(answer)
+        self.trace("answer", "", ask.cause, took_s, id=ask.id[:8], error=answer.error)
+        self._memory.store(answer)
         await self._send(answer)
 
     async def _execute(self, ask: Ask) -> Answer:
@@ -401,7 +408,7 @@ class Peer:
         assert self._sockets
         while True:
             data = await self._sockets.receive()
-            self._heard += len(data) + FRAME_BYTES
+            self._heard += len(data) + FRAME_OVERHEAD_BYTES
             await self._read(data)
             await asyncio.sleep(0)  # receiving what is there does not give way
             if self._heard - self._told_heard > TELL_HEARD_BYTES:
@@ -409,7 +416,7 @@ class Peer:
 
     async def _tell_heard(self) -> None:
         """Credit for the broker."""
-        if await self._send(Heard(bytes=self._heard)):
+        if await self._send(ReadCredit(bytes=self._heard)):
             self._told_heard = self._heard
 
     async def _read(self, data: bytes) -> None:
@@ -419,10 +426,10 @@ class Peer:
             self._malformed(str(error))
             return
         match message:
-            case Rows() if self._hears(message.word, message.sender):
-                await self._feed(message.word, message.sender, lambda mirror: mirror.feeding(message))
-            case Snapshot():
-                await self._feed(message.word, message.owner, lambda mirror: mirror.taking_snapshot(message))
+            case CheckpointPart() if self._hears(message.word, message.sender):
+                await self._feed(message.word, message.sender, lambda mirror: mirror.apply_in_steps(message))
+            case SnapshotPart():
+                await self._feed(message.word, message.owner, lambda mirror: mirror.apply_snapshot_in_steps(message))
             case Beacon():
                 self.tapped = message.tapped
                 self._heads(message.heads)
@@ -433,7 +440,7 @@ class Peer:
                 self._taken.set()
                 self._has_due.set()
             case Resend() if message.word in self._outboxes:
-                self._outboxes[message.word].start_over()
+                self._outboxes[message.word].resend_all()
                 self._has_due.set()
             case Ask():
                 self._begin(self._answer(message))
@@ -444,16 +451,18 @@ class Peer:
 
     # --- for taps
 
-    def cause(self, what: str) -> str:
+    def new_cause(self, what: str) -> str:
         """A name for an event that begins here: what it is about, and when; one that has such a name keeps it."""
         return what if "#" in what else f"{what}#{_base36(time.time_ns() // 1_000_000)}"
 
-    def note(self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float) -> None:
+    def trace(
+        self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
+    ) -> None:
         """Tells taps of something that has just ended. Costs nothing while nobody listens, and may be lost."""
         if self.tapped:
-            note = Note(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
+            note = TraceEvent(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
             note.fields = fields
-            if len(self._notes) >= NOTES_MAX:
+            if len(self._notes) >= TRACES_WAITING_MAX:
                 self.counters["notes_dropped"] += 1
                 return
             self._notes.append(note)
@@ -469,11 +478,11 @@ class Peer:
     def _heads(self, heads: list[Head]) -> None:
         for head in heads:
             if self._hears(head.word, head.owner):
-                self._mirror(head.word, head.owner).heard_head(head)
+                self._mirror(head.word, head.owner).compare_head(head)
 
     def _welcome(self, welcome: Welcome) -> None:
         if not welcome.known:
-            self._heard, self._told_heard = len(pack(welcome)) + FRAME_BYTES, 0
+            self._heard, self._told_heard = len(pack(welcome)) + FRAME_OVERHEAD_BYTES, 0
             self._send_later(self._listen())
         if welcome.broker_session == self.broker_session:
             return
@@ -482,7 +491,7 @@ class Peer:
         self.broker_session = welcome.broker_session
         self.counters["broker_sessions"] += 1
         for box in self._outboxes.values():
-            box.start_over()
+            box.resend_all()
         self._has_due.set()
         for id_ in list(self._calls):
             self._begin(self._send_call(id_))

@@ -20,7 +20,7 @@ EXIT_MISCONFIGURED = 2
 Main = Callable[[NodeConfig, Peer, Log, asyncio.Event], Awaitable[int]]
 
 
-def parser(command: str, description: str) -> argparse.ArgumentParser:
+def argument_parser(command: str, description: str) -> argparse.ArgumentParser:
     """The command line that all processes share: --help, with the table of variables."""
     return argparse.ArgumentParser(
         prog=f"python -m {command}",
@@ -30,7 +30,7 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def configured(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
+def config_or_exit(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
     """The configuration; a wrong one ends the process with exit code 2 and one line for each error."""
     try:
         return from_env(os.environ, required=required)
@@ -40,9 +40,9 @@ def configured(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeCo
         sys.exit(EXIT_MISCONFIGURED)
 
 
-def load(log: Log) -> NodeConfig:
-    """The configuration of a process on the bus, whose directory is made. Ends the process as `configured` does."""
-    config = configured(log)
+def bus_config_or_exit(log: Log) -> NodeConfig:
+    """The configuration of a process on the bus, whose directory is made. Ends the process as `config_or_exit` does."""
+    config = config_or_exit(log)
     try:
         prepare_directory(config.bus)
     except (UnsafeDirectory, OSError) as error:
@@ -54,9 +54,9 @@ def load(log: Log) -> NodeConfig:
 
 def run_process(name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None) -> NoReturn:
     """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event it is given."""
-    parser(command, description).parse_args(argv)
+    argument_parser(command, description).parse_args(argv)
     log = Log(name)
-    config = load(log)
+    config = bus_config_or_exit(log)
     sys.exit(asyncio.run(_on_the_bus(name, config, log, main)))
 
 

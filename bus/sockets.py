@@ -1,4 +1,4 @@
-"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. Only this file and `door.py` import zmq.
+"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. Only this file and `remote_tap.py` import zmq.
 
 One endpoint, `broker`: a ROUTER, to which every process connects a DEALER.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 import zmq
 import zmq.asyncio
 
-from bus.door import Door, Keys
 from bus.envelope import MESSAGE_BYTES_MAX, REMOTE_PREFIX
+from bus.remote_tap import CurveKeys, RemoteTapSocket
 
 CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
 REMOTE_MESSAGES_MAX = 20  # at a time, whatever comes through the door for taps
@@ -42,7 +42,7 @@ class CannotListen(Exception):
     """The address of the door for taps cannot be listened on."""
 
 
-def local(directory: Path) -> str:
+def broker_address(directory: Path) -> str:
     """The broker's address for the processes of its machine."""
     return f"ipc://{directory}/broker"
 
@@ -65,9 +65,9 @@ class BrokerSockets:
         self._poller.register(self._router, zmq.POLLIN)
         self._door = self._opened(tap_address, tap_keys) if tap_address else None
 
-    def _opened(self, address: str, keys: Path) -> Door:
+    def _opened(self, address: str, keys: Path) -> RemoteTapSocket:
         try:
-            door = Door(self._context, address, keys)
+            door = RemoteTapSocket(self._context, address, keys)
         except zmq.ZMQError as error:
             raise CannotListen(f"{address}: {error.strerror}") from None
         self._poller.register(door.socket, zmq.POLLIN)
@@ -89,7 +89,7 @@ class BrokerSockets:
                 if frames[0].startswith(REMOTE_PREFIX) == remote:  # nobody takes the name of one at the other door
                     yield frames[0], frames[1] if len(frames) == 2 else b""
 
-    def waits(self, wait_s: float = 0.0) -> bool:
+    def has_input(self, wait_s: float = 0.0) -> bool:
         """Is there a message to be received, or will there be one within that time?"""
         return bool(self._poller.poll(int(wait_s * 1000)))
 
@@ -112,11 +112,11 @@ class BrokerSockets:
         self._context.term()
 
 
-class ClientSockets:
+class ClientSocket:
     """A process's socket on the bus, for asyncio."""
 
-    def __init__(self, address: str, identity: bytes, keys: Keys | None = None) -> None:
-        """`address`: what `local` gives, or, with keys, the door for taps."""
+    def __init__(self, address: str, identity: bytes, keys: CurveKeys | None = None) -> None:
+        """`address`: what `broker_address` gives, or, with keys, the door for taps."""
         self._context = zmq.asyncio.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.setsockopt(zmq.LINGER, 0)

@@ -7,7 +7,7 @@ predecessor by one; a full checkpoint replaces everything, whichever session it 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bus.envelope import Row, Rows
+from bus.envelope import CheckpointPart, Row
 
 
 @dataclass
@@ -18,36 +18,36 @@ class Stream:
     seq: int = 0
     rows: dict[str, Row] = field(default_factory=dict)
 
-    def follows(self, message: Rows) -> bool:
+    def follows(self, message: CheckpointPart) -> bool:
         """May this part's checkpoint be applied to the rows as they are?"""
         if message.full:
             return message.session != self.session or message.seq > self.seq
         return message.session == self.session and (message.since or message.seq - 1) == self.seq
 
-    def known(self, message: Rows) -> bool:
+    def includes(self, message: CheckpointPart) -> bool:
         """Has this checkpoint been applied already?"""
         return message.session == self.session and message.seq <= self.seq
 
-    def told(self) -> Iterator[Row]:
+    def copied_rows(self) -> Iterator[Row]:
         """All rows as they are now, whatever becomes of them."""
         return iter(list(self.rows.values()))
 
 
-class Checkpoint(list[Rows]):
+class Checkpoint(list[CheckpointPart]):
     """All parts of one checkpoint, and the rows that they bring by key. Not to be changed."""
 
-    def __init__(self, parts: Iterable[Rows], rows: dict[str, Row]) -> None:
+    def __init__(self, parts: Iterable[CheckpointPart], rows: dict[str, Row]) -> None:
         super().__init__(parts)
         self.rows = rows
 
 
-class Order:
+class PartOrder:
     """Sees that the parts of one checkpoint come one after another."""
 
     def __init__(self) -> None:
-        self._last: Rows | None = None
+        self._last: CheckpointPart | None = None
 
-    def add(self, message: Rows) -> bool:
+    def add(self, message: CheckpointPart) -> bool:
         """Is the checkpoint complete with this part? Raises Gap."""
         before = self._last
         expected = before.part + 1 if before is not None and _same_checkpoint(before, message) else 0
@@ -59,16 +59,16 @@ class Order:
         return message.last
 
 
-class Assembly:
+class CheckpointAssembly:
     """Collects the parts of one checkpoint, in order, and makes ready what they bring: the last costs little more."""
 
     def __init__(self) -> None:
-        self._order = Order()
-        self._parts: list[Rows] = []
+        self._order = PartOrder()
+        self._parts: list[CheckpointPart] = []
         self._rows: dict[str, Row] = {}
         self._gone: set[str] = set()
 
-    def add(self, message: Rows) -> Checkpoint | None:
+    def add(self, message: CheckpointPart) -> Checkpoint | None:
         """The whole checkpoint once its last part is there; None before. Raises Gap."""
         complete = self._order.add(message)
         if message.part == 0:
@@ -97,5 +97,5 @@ class Gap(Exception):
     """A part or a checkpoint is missing."""
 
 
-def _same_checkpoint(a: Rows, b: Rows) -> bool:
+def _same_checkpoint(a: CheckpointPart, b: CheckpointPart) -> bool:
     return (a.session, a.seq, a.full) == (b.session, b.seq, b.full)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from bus.log import Log
 from bus.peer import Peer
-from bus.process import EXIT_MISCONFIGURED, parser, run_process
+from bus.process import EXIT_MISCONFIGURED, argument_parser, run_process
 from schemas.config import NodeConfig
 from vppd_guard import commands, lock
 from vppd_guard.guard import Guard
@@ -44,7 +44,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
 
 def main() -> NoReturn:
     """The command line."""
-    words = parser("vppd_guard", DESCRIPTION)
+    words = argument_parser("vppd_guard", DESCRIPTION)
     texts = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
     words.add_argument("command", nargs="?", default="run", choices=COMMANDS, metavar="COMMAND", help=texts)
     words.add_argument("--json", action="store_true", help="preflight, explain: for machines")

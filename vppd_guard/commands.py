@@ -11,7 +11,7 @@ import msgspec
 
 from bus.log import Log
 from bus.peer import Peer
-from bus.process import configured
+from bus.process import config_or_exit
 from schemas.config import NodeConfig
 from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
@@ -35,7 +35,7 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
 
     The node's name is not needed: whoever looks after a broken node may have another environment than the guard.
     """
-    config = configured(log, required=())
+    config = config_or_exit(log, required=())
     commands: dict[str, Callable[[], int]] = {
         "plan": lambda: _plan(config, log),
         "preflight": lambda: _preflight(config, log, as_json=as_json),

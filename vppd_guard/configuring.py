@@ -33,7 +33,7 @@ async def _configured(scene: Scene) -> None:
     adopted = all([await asyncio.to_thread(linux.is_tap, name) for name in scene.names])
     targets = [each.target for each in scene.uplinks]
     wanted = intents(targets, scene.config, taps_up=adopted)
-    scene.peer.publish(INTENT, wanted, cause=scene.peer.cause("guard/uplink"))
+    scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/uplink"))
     moved = {record.name for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
     for each in scene.uplinks:
         created = each.target.interface
@@ -78,7 +78,7 @@ async def applied(scene: Scene, wanted: Mapping[str, Intent]) -> None:
 async def give_host(scene: Scene) -> Event:
     """The taps are up and the host reaches through VPP what it reached before."""
     wanted = intents([each.target for each in scene.uplinks], scene.config, taps_up=True)
-    scene.peer.publish(INTENT, wanted, cause=scene.peer.cause("guard/host"))
+    scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/host"))
     async with asyncio.timeout(scene.config.takeover_wait_s):
         await applied(scene, wanted)
     demanded = [(address, each.name) for each in scene.uplinks for address in each.answered]

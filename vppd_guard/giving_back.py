@@ -41,7 +41,7 @@ async def restore(scene: Scene, life: Life) -> Event:
     if names := [record.uplink.name for record in undo.uplinks_in(records)]:
         scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
         nothing: dict[str, Intent] = {}
-        scene.peer.publish(INTENT, nothing, cause=scene.peer.cause("guard/restored"))
+        scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))
         await scene.hook(Point.VPP_ERRORED if life.failures else Point.VPP_DONE_OK)
     return Event.DONE
 

@@ -103,7 +103,7 @@ class CniServer(CniDataplaneServicer):
 
     def _note(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
         took_s = self.manager.config.cni_deadline_s - left(deadline)
-        self.manager.runtime.peer.note(f"cni-add {step}", pod.key, cause, took_s)
+        self.manager.runtime.peer.trace(f"cni-add {step}", pod.key, cause, took_s)
 
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""

@@ -13,7 +13,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.realised import NotRealised, Realisation
 from actors.runtime.step import Step
 from bus.log import Log
-from bus.peer import Change, Peer, Synced
+from bus.peer import Peer, StreamChange, StreamEvent
 from bus.process import run_process
 from schemas.config import NodeConfig
 from schemas.intents import Intent
@@ -44,8 +44,8 @@ class Runtime:
     def wake(self, cause: str = "") -> str:
         """Something that an edge stored has changed: decide again. `cause`: what. Returns the name of the event."""
         self._step.dirty = True
-        self._cause = self.peer.cause(cause) if cause else self._cause
-        self.peer.nudge()
+        self._cause = self.peer.new_cause(cause) if cause else self._cause
+        self.peer.interrupt()
         return self._cause
 
     @property
@@ -72,7 +72,7 @@ class Runtime:
         self.log.error("our bug", error=error, trace=trace)
         self._failed = True
         self._stop.set()
-        self.peer.nudge()
+        self.peer.interrupt()
 
     def status_of(self, key: str) -> Status | None:
         """What became of an intent of ours, as far as it has been said."""
@@ -136,15 +136,15 @@ class Runtime:
         await self._hear_statuses(events, status)
         heard = self._step.hear(events)
         self.peer.progress += 1
-        cause = self._cause or next((e.cause for e in events if isinstance(e, Change) and e.cause), "")
+        cause = self._cause or next((e.cause for e in events if isinstance(e, StreamChange) and e.cause), "")
         said = self._say(cause)
         self._report_health()
         if heard or said:
             took_ms = (time.monotonic() - started) * 1000
             self.log.info("turn", cause=cause or "-", heard=heard, said=said or "-", took_ms=took_ms)
 
-    async def _hear_statuses(self, events: list[Change | Synced], word: str) -> None:
-        changes = [e for e in events if isinstance(e, Change) and e.word == word]
+    async def _hear_statuses(self, events: list[StreamEvent], word: str) -> None:
+        changes = [e for e in events if isinstance(e, StreamChange) and e.word == word]
         if not changes:
             return
         async with self._status_changed:
@@ -182,7 +182,7 @@ class Runtime:
 
     async def _nudge_at_stop(self) -> None:
         await self._stop.wait()
-        self.peer.nudge()
+        self.peer.interrupt()
 
     async def _close(self) -> None:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from actors.runtime.actor import Actor
-from bus.peer import Change, Synced
+from bus.peer import StreamEvent, StreamSynced
 from schemas.facts import Fact
 from schemas.intents import Intent
 
@@ -25,14 +25,14 @@ class Step:
         self._missing = set(actor.streams())
         self.dirty = True
 
-    def hear(self, events: Iterable[Change | Synced]) -> int:
+    def hear(self, events: Iterable[StreamEvent]) -> int:
         """Feeds the actor's handlers. Returns the number of changes that were for it."""
         heard = 0
         for event in events:
             if event.word not in self.actor.handlers:
                 continue
             self.dirty = True
-            if isinstance(event, Synced):
+            if isinstance(event, StreamSynced):
                 self._missing.discard((event.word, event.owner))
             else:
                 self.actor.hear(event.word, event.key, event.value)

@@ -20,7 +20,7 @@ from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.log import Log
-from bus.peer import Change, Peer, Synced
+from bus.peer import Peer, StreamChange, StreamSynced
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT
@@ -176,9 +176,9 @@ class WriterProcess:
         for event in events:
             if event.word != INTENT:
                 continue
-            if isinstance(event, Synced):
+            if isinstance(event, StreamSynced):
                 self.synced.add(event.owner)
-                rows = self.peer.told(INTENT, event.owner)
+                rows = self.peer.view(INTENT, event.owner)
                 self.joining[event.owner] = self.ledger.claims.replacing(event.owner, rows)
             elif event.owner in self.synced and self._take(event):
                 heard.append(event.key)
@@ -202,7 +202,7 @@ class WriterProcess:
         if self.fresh is not None:
             self.fresh.update(keys)
 
-    def _take(self, change: Change) -> bool:
+    def _take(self, change: StreamChange) -> bool:
         """Takes in what an owner says; False: it is not what it says it is."""
         if change.value is not None and change.value.key != change.key:
             self.peer.counters["malformed_messages"] += 1
@@ -241,7 +241,7 @@ class WriterProcess:
                 self.peer.publish(status_word(owner), said.statuses.get(owner, {}))
             return len(said)
         for owner, statuses in changed.items():
-            self.peer.say_all(status_word(owner), statuses, causes)
+            self.peer.update_rows(status_word(owner), statuses, causes)
             for key in causes.keys() & statuses.keys():
                 if statuses[key] is None:
                     del causes[key]
@@ -273,8 +273,8 @@ class WriterProcess:
                 self.peer.progress += 1
                 if self.stop.is_set():
                     await api.close()
-        self.peer.nudge()
+        self.peer.interrupt()
 
     async def _nudge_when(self, event: asyncio.Event) -> None:
         await event.wait()
-        self.peer.nudge()
+        self.peer.interrupt()

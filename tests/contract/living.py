@@ -34,7 +34,7 @@ class WriterLife:
         self.socket, self.directory, self.runner = socket, directory, runner
         self.ledger = Objects()
         self.journal = Journal(directory / "journal")
-        self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, note=lambda *_, **__: None)
+        self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None)
         self.recalled = JournalContents()
         self.api: VppClient | None = None
         self.writer: Writer | None = None

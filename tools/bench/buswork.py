@@ -56,9 +56,9 @@ async def says(bus: Path, rows: int) -> None:
         began = time.monotonic()
         for at in range(0, rows, BATCH):
             for key, value in made[at : at + BATCH]:
-                peer.say(WORD, key, value)
+                peer.update_row(WORD, key, value)
             await asyncio.sleep(0)
-        await peer.flushed(60.0)
+        await peer.flush(60.0)
         tell(began=began, ended=time.monotonic())
         await asyncio.to_thread(sys.stdin.readline)
 

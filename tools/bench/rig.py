@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bus.peer import Change, Peer
+from bus.peer import Peer, StreamChange
 from schemas.statuses import Applied
 from schemas.topics import INTENT, status_word
 
@@ -116,7 +116,7 @@ class Rig:
     def take(self, events: list[Any]) -> None:
         """Keeps statuses up to date."""
         for event in events:
-            if isinstance(event, Change) and event.word == status_word(self.manager):
+            if isinstance(event, StreamChange) and event.word == status_word(self.manager):
                 if isinstance(event.value, Applied):
                     self.applied[event.key] = event.value.generation
                 else:

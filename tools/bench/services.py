@@ -70,6 +70,6 @@ async def _change(made: Rig, watch: Peer, number: int, endpoints: int) -> float:
     key = translation_key(TCP, _vip(number), 80)
     before = made.applied[key]
     began = time.monotonic()
-    watch.say("endpoint-slice", f"bench/{number}", _slice(number, endpoints, 7))
+    watch.update_row("endpoint-slice", f"bench/{number}", _slice(number, endpoints, 7))
     await made.until(lambda: made.applied.get(key, before) != before, f"the change of Service {number}")
     return time.monotonic() - began

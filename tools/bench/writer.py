@@ -25,7 +25,7 @@ from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import Definitions
-from bus.peer import Change, Peer
+from bus.peer import Peer, StreamChange
 from schemas.cnat import Translation
 from schemas.intents import Intent, Tap
 from schemas.npol import IpSet
@@ -48,7 +48,7 @@ class Local:
 
     def __init__(self, api: VppClient, directory: Path) -> None:
         self.api, self.ledger = api, Objects()
-        self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, note=lambda *_, **__: None))
+        self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
         self.writer = Writer(api, self.ledger, Journal(directory / "journal"), self.peer)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
@@ -91,7 +91,9 @@ class Remote:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"{len(left)} of {owner} not done within {DONE_S_MAX:.0f} s")
             for event in await self.peers[owner].changes(1.0):
-                if isinstance(event, Change) and (event.value is None if gone else isinstance(event.value, Applied)):
+                if isinstance(event, StreamChange) and (
+                    event.value is None if gone else isinstance(event.value, Applied)
+                ):
                     left.discard(event.key)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
@@ -111,7 +113,7 @@ class Remote:
     async def say(self, intent: Intent, owner: str) -> float:
         """One intent; s until its status has come."""
         began = time.monotonic()
-        self.peers[owner].say("intent", intent.key, intent)
+        self.peers[owner].update_row("intent", intent.key, intent)
         await self.until(owner, [intent.key])
         return time.monotonic() - began
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bus.peer import Change, Peer
+from bus.peer import Peer, StreamChange
 from schemas.statuses import Applied
 from schemas.topics import status_word
 from tools.bench import writerload
@@ -33,11 +33,11 @@ async def _main(bus: Path, count: int) -> None:
         peer.publish("intent", rows)
         while left:
             events = await peer.changes(1.0)
-            left -= {e.key for e in events if isinstance(e, Change) and isinstance(e.value, Applied)}
+            left -= {e.key for e in events if isinstance(e, StreamChange) and isinstance(e.value, Applied)}
         _tell(seconds=time.monotonic() - began)
         await asyncio.to_thread(sys.stdin.readline)
         peer.publish("intent", {})
-        await peer.flushed(60.0)
+        await peer.flush(60.0)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
-from bus.door import Keys
-from bus.envelope import EVERY_WORD, FRAME_BYTES, NOTES, Fetch, Heard, Hello, Listen, Message, Welcome, pack, unpack
-from bus.sockets import ClientSockets, local
+from bus.envelope import (
+    EVERY_WORD,
+    FRAME_OVERHEAD_BYTES,
+    TRACE_WORD,
+    Fetch,
+    Hello,
+    Message,
+    ReadCredit,
+    Subscribe,
+    Welcome,
+    pack,
+    unpack,
+)
+from bus.remote_tap import CurveKeys
+from bus.sockets import ClientSocket, broker_address
 from schemas.codec import Malformed
 from tools.tap.seen import Observer
 
@@ -34,7 +46,7 @@ class NoBus(Exception):
 class Listener:
     """A tap: an async context manager. `observer` knows all that has been heard."""
 
-    def __init__(self, run: Path, address: str = "", keys: Keys | None = None) -> None:
+    def __init__(self, run: Path, address: str = "", keys: CurveKeys | None = None) -> None:
         """On the bus of this machine, or, with an address and keys, through the door of another's."""
         self.observer = Observer()
         self.broker_session: int | None = None
@@ -42,14 +54,14 @@ class Listener:
         self._session = time.time_ns()
         self._name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{self._session % 1_000_000}"
         self._heard = self._told = 0
-        self._sockets: ClientSockets | None = None
+        self._sockets: ClientSocket | None = None
 
     async def __aenter__(self) -> Self:
         """On the bus, once its broker has answered. Raises NoBus."""
         if not self._address and not (self._run / "bus" / "broker").exists():
             raise self._nobody()
         identity = f"{self._name}:{self._session}".encode()
-        self._sockets = ClientSockets(self._address or local(self._run / "bus"), identity, self._keys)
+        self._sockets = ClientSocket(self._address or broker_address(self._run / "bus"), identity, self._keys)
         self._ticking = asyncio.create_task(self._tick())
         return self
 
@@ -68,7 +80,7 @@ class Listener:
                     data = await self._sockets.receive()
             except TimeoutError:
                 raise self._nobody() from None
-            self._heard += len(data) + FRAME_BYTES
+            self._heard += len(data) + FRAME_OVERHEAD_BYTES
             if not await self._welcomed(data):
                 yield time.time(), data
 
@@ -86,8 +98,8 @@ class Listener:
             return False
         if message.broker_session != self.broker_session or not message.known:
             self.broker_session = message.broker_session
-            self._heard, self._told = len(data) + FRAME_BYTES, 0
-            await self._send(Listen(words=(EVERY_WORD, NOTES)))
+            self._heard, self._told = len(data) + FRAME_OVERHEAD_BYTES, 0
+            await self._send(Subscribe(words=(EVERY_WORD, TRACE_WORD)))
         return True
 
     async def _tick(self) -> None:
@@ -99,7 +111,7 @@ class Listener:
             if self.broker_session is not None:
                 for word, owner in self.observer.fetches(time.monotonic()):
                     await self._send(Fetch(word=word, owner=owner))
-                if self._heard != self._told and await self._send(Heard(bytes=self._heard)):
+                if self._heard != self._told and await self._send(ReadCredit(bytes=self._heard)):
                     self._told = self._heard
             await asyncio.sleep(TICK_S)
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import msgpack
 
-from bus.envelope import Snapshot, pack
+from bus.envelope import SnapshotPart, pack
 
 FORMAT = "vppd bus recording 1"
 CHUNK_BYTES = 256 << 10
@@ -38,7 +38,7 @@ class Recorder:
         self._size, self._chunk_bytes, self._began = 0, 0, 0.0
         self.frames = 0
 
-    def write(self, time: float, data: bytes, state: Iterable[Snapshot] = ()) -> None:
+    def write(self, time: float, data: bytes, state: Iterable[SnapshotPart] = ()) -> None:
         """One frame; `state`, everything as it is before it, is asked for when a new file begins."""
         if self._file is None:
             self._open(time, state)
@@ -50,7 +50,7 @@ class Recorder:
             if self._size > self._bytes_max:
                 self.close()
 
-    def _open(self, time: float, state: Iterable[Snapshot]) -> None:
+    def _open(self, time: float, state: Iterable[SnapshotPart]) -> None:
         for number in range(self._files_max - 1, 0, -1):
             older = self._named(number - 1)
             if older.exists():

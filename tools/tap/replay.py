@@ -13,7 +13,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.step import Step
 from actors.services.actor import ServicesManager
 from bus.log import Log
-from bus.peer import Change, Synced
+from bus.peer import StreamChange, StreamSynced
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.config import NodeConfig
@@ -56,9 +56,9 @@ class Replay:
             events = list(self._events(self.observer.feed(data, time)))
             if events:
                 self._step.hear(events)
-                yield from self._decided(time, next((e.cause for e in events if isinstance(e, Change)), ""))
+                yield from self._decided(time, next((e.cause for e in events if isinstance(e, StreamChange)), ""))
 
-    def _events(self, seen: list[Seen]) -> Iterator[Change | Synced]:
+    def _events(self, seen: list[Seen]) -> Iterator[StreamChange | StreamSynced]:
         for each in seen:
             if (each.word, each.process) in self._streams and each.word != NOTE:
                 held = self.observer.mirrors[each.word, each.process].stream.rows.get(each.key)
@@ -67,11 +67,11 @@ class Replay:
                 except Malformed as error:
                     self.malformed.append(str(error))
                     continue
-                yield Change(each.word, each.process, each.key, value, each.cause)
+                yield StreamChange(each.word, each.process, each.key, value, each.cause)
         for name in self._streams - self._in_sync:
             if (mirror := self.observer.mirrors.get(name)) and mirror.in_sync:
                 self._in_sync.add(name)
-                yield Synced(*name)
+                yield StreamSynced(*name)
 
     def _decided(self, time: float, cause: str) -> Iterator[Seen]:
         said = self._step.decide()

@@ -9,8 +9,8 @@ from typing import Any
 import msgpack
 from msgspec import Struct
 
-from bus.envelope import Beacon, Head, Note, Rows, Snapshot, parts, unpack
-from bus.mirror import Mirror, RowChange
+from bus.envelope import Beacon, CheckpointPart, Head, SnapshotPart, TraceEvent, to_parts, unpack
+from bus.mirror import RowChange, StreamMirror
 from schemas.codec import Malformed
 
 StreamName = tuple[str, str]  # (word, owner)
@@ -40,7 +40,7 @@ class Observer:
     """What has been heard so far, and what each frame adds."""
 
     def __init__(self) -> None:
-        self.mirrors: dict[StreamName, Mirror[RowChange]] = {}
+        self.mirrors: dict[StreamName, StreamMirror[RowChange]] = {}
         self.heads: dict[StreamName, Head] = {}
         self.bytes: dict[StreamName, int] = {}
         self.malformed = 0
@@ -55,22 +55,22 @@ class Observer:
             self.last_malformed = str(error)
             return [Seen(now, "?", NOTE, "", what="malformed", new={"why": str(error)})]
         match message:
-            case Rows():
+            case CheckpointPart():
                 name = (message.word, message.sender)
                 self.bytes[name] = self.bytes.get(name, 0) + len(data)
                 mirror = self._mirror(name)
                 known = mirror.in_sync
-                changes = mirror.feed(message)
+                changes = mirror.apply(message)
                 return list(_seen(name, changes, message.time or now, load=not known))
-            case Snapshot():
+            case SnapshotPart():
                 name = (message.word, message.owner)
-                changes = self._mirror(name).take_snapshot(message)
+                changes = self._mirror(name).apply_snapshot(message)
                 return list(_seen(name, changes, now, load=True))
             case Beacon():
                 self.heads = {(head.word, head.owner): head for head in message.heads}
                 for name, head in self.heads.items():
-                    self._mirror(name).heard_head(head)
-            case Note():
+                    self._mirror(name).compare_head(head)
+            case TraceEvent():
                 return [_note(message)]
         return []
 
@@ -90,13 +90,13 @@ class Observer:
                 for key, held in sorted(mirror.stream.rows.items()):
                     yield owner, key, plain(held.value), held.cause
 
-    def snapshots(self) -> Iterator[Snapshot]:
+    def snapshots(self) -> Iterator[SnapshotPart]:
         """Everything as it is now, as the broker would tell it to a newcomer."""
         for (word, owner), mirror in self.mirrors.items():
             stream = mirror.stream
-            cut = parts(stream.told()) if mirror.in_sync else []
+            cut = to_parts(stream.copied_rows()) if mirror.in_sync else []
             for number, rows in enumerate(cut):
-                yield Snapshot(
+                yield SnapshotPart(
                     word=word,
                     owner=owner,
                     session=stream.session,
@@ -110,10 +110,10 @@ class Observer:
         """How often it has missed something and asked for the whole."""
         return sum(mirror.gaps for mirror in self.mirrors.values())
 
-    def _mirror(self, name: StreamName) -> Mirror[RowChange]:
+    def _mirror(self, name: StreamName) -> StreamMirror[RowChange]:
         if name not in self.mirrors:
-            self.mirrors[name] = Mirror(RowChange)
-            self.mirrors[name].want()
+            self.mirrors[name] = StreamMirror(RowChange)
+            self.mirrors[name].request_snapshot()
         return self.mirrors[name]
 
 
@@ -123,7 +123,7 @@ def _seen(name: StreamName, changes: Mapping[str, RowChange], time: float, *, lo
         yield Seen(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
 
 
-def _note(note: Note) -> Seen:
+def _note(note: TraceEvent) -> Seen:
     return Seen(note.time, note.sender, NOTE, note.key, note.cause, new=note.fields, what=note.what, took_s=note.took_s)
 
 

@@ -166,7 +166,7 @@ class Writer:
 
     def _note(self, key: str, call: Call, took_s: float, value: int) -> None:
         cause = self._ledger.causes.get(key, "")
-        self._peer.note("vpp-call", key, cause, took_s, message=call.message, retval=value)
+        self._peer.trace("vpp-call", key, cause, took_s, message=call.message, retval=value)
 
     # --- objects of one rank
 

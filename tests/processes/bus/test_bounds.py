@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import Hello, Listen, pack
+from bus.envelope import Hello, Subscribe, pack
 from bus.fanout import WINDOW_BYTES
 from bus.peer import Peer
 from schemas.facts import EndpointSlice, Node, Process
@@ -82,7 +82,7 @@ def test_a_hearer_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name
             hears.subscribe("endpoint-slice")
             hears.subscribe("process")
             client.hello()
-            client.send(pack(Listen(words=("endpoint-slice",))))
+            client.send(pack(Subscribe(words=("endpoint-slice",))))
             said = 0
             before = 0
             for turn in range(TURNS):
@@ -90,7 +90,7 @@ def test_a_hearer_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name
                 said += ROWS * 800
                 says.publish("endpoint-slice", rows)
                 client.hello()
-                assert await says.flushed(DEADLINE_S)
+                assert await says.flush(DEADLINE_S)
                 if not turn:
                     before = memory_bytes(broker.pid)
             await until(hears, lambda: (row := hears.rows("endpoint-slice").get("x/7")) and row.service[:4] == "0059")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import Note, unpack
-from bus.peer import NOTES_MAX, AskFailed, Peer
+from bus.envelope import TraceEvent, unpack
+from bus.peer import TRACES_WAITING_MAX, AskFailed, Peer
 from schemas.facts import Node
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
@@ -40,7 +40,7 @@ def test_a_late_joiner_gets_everything_that_was_said_before(broker: BrokerProces
     async def story() -> None:
         async with Peer("kube-watch", broker.bus) as says:
             says.publish("node", NODES)
-            assert await says.flushed(DEADLINE_S)
+            assert await says.flush(DEADLINE_S)
             async with Peer("routing", broker.bus) as hears:
                 hears.subscribe("node")
                 await until(hears, lambda: hears.in_sync("node", "kube-watch"))
@@ -56,8 +56,8 @@ def test_a_broker_restart_loses_nothing(broker: BrokerProcess) -> None:
             says.publish("node", NODES)
             await until(hears, lambda: hears.rows("node") == NODES)
             broker.kill()
-            says.say("node", "n0", None)
-            says.say("node", "new", Node(asn=7))
+            says.update_row("node", "n0", None)
+            says.update_row("node", "new", Node(asn=7))
             assert len(hears.rows("node")) == len(NODES), "what was heard stays while the broker is away"
             broker.start()
             await until(hears, lambda: "new" in hears.rows("node") and "n0" not in hears.rows("node"))
@@ -180,8 +180,8 @@ def test_a_tool_hears_though_the_bus_is_never_quiet(broker: BrokerProcess) -> No
             while len(tool.rows("node")) < 100:
                 assert time.monotonic() < deadline, "never its turn"
                 asn += 1
-                says.say("node", f"n{asn}", Node(asn=asn))
-                await says.flushed(DEADLINE_S)
+                says.update_row("node", f"n{asn}", Node(asn=asn))
+                await says.flush(DEADLINE_S)
 
     run(story)
 
@@ -192,20 +192,20 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
             says.subscribe("node")  # who hears nothing has nothing to tell taps
             await until(says, lambda: says.broker_session is not None)
             tap = await stack.enter_async_context(Listener(broker.bus.parent))
-            heard: list[Note] = []
+            heard: list[TraceEvent] = []
 
             async def listen() -> None:
                 async for _, data in tap.frames():
-                    if isinstance(message := unpack(data), Note):
+                    if isinstance(message := unpack(data), TraceEvent):
                         heard.append(message)
 
             listening = asyncio.create_task(listen())
             await until(says, lambda: says.tapped)
-            for number in range(NOTES_MAX + 500):
-                says.note("many", str(number))
+            for number in range(TRACES_WAITING_MAX + 500):
+                says.trace("many", str(number))
             assert says.counters["notes_dropped"] == 500
-            await until(says, lambda: len(heard) >= NOTES_MAX)
-            assert [note.key for note in heard] == [str(number) for number in range(NOTES_MAX)]
+            await until(says, lambda: len(heard) >= TRACES_WAITING_MAX)
+            assert [note.key for note in heard] == [str(number) for number in range(TRACES_WAITING_MAX)]
             listening.cancel()
 
     run(story)
@@ -217,7 +217,7 @@ def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess)
             await until(hears, lambda: hears.broker_session is not None)
             hears.subscribe("node")
             hears.tapped = True
-            hears.note("on the way out")
+            hears.trace("on the way out")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -239,7 +239,7 @@ def test_a_cancellation_that_comes_with_an_event_is_not_lost(broker: BrokerProce
         async with Peer("guard", broker.bus) as peer:
             hearing = asyncio.create_task(peer.changes(DEADLINE_S))
             await asyncio.sleep(0)
-            peer.nudge()
+            peer.interrupt()
             hearing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await hearing

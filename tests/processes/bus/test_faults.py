@@ -53,7 +53,7 @@ async def main():
     async with Peer("kube-watch", Path(sys.argv[1])) as peer:
         for turn in range(1, 1000000):
             peer.publish("node", {f"n{n}": Node(asn=int(sys.argv[2]) + turn) for n in range(3000)})
-            await peer.flushed(5.0)
+            await peer.flush(5.0)
 
 asyncio.run(main())
 """
@@ -94,11 +94,11 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
             says.publish("node", {f"n{n}": Node(asn=0) for n in range(2000)})
             for turn in range(1, KILLS + 1):
                 for _ in range(50):
-                    says.say("node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None)
+                    says.update_row("node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None)
                     if dice.random() < 0.1:
                         await hears.changes(dice.random() * 0.02)
                 broker.kill()
-                says.say("node", "last", Node(asn=turn))
+                says.update_row("node", "last", Node(asn=turn))
                 broker.start()
                 await until(hears, lambda t=turn: (row := hears.rows("node").get("last")) and row.asn == t)
             await until(hears, lambda: hears.rows("node") == said(says), EQUAL_S_MAX)
@@ -126,7 +126,7 @@ def test_a_hearer_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_aft
                 while time.monotonic() < ends:
                     turn += 1
                     says.publish("node", {f"n{n}": Node(asn=turn) for n in range(3000)})
-                    assert await says.flushed(DEADLINE_S)
+                    assert await says.flush(DEADLINE_S)
                     await sees.changes(0.05)
                 row = sees.rows("process")["routing"]
                 assert not row.alive

@@ -40,7 +40,7 @@ class Spoken:
 
     counters: Counter[str] = field(default_factory=Counter)
 
-    def note(self, what: str, *_about: object, **_fields: object) -> None:
+    def trace(self, what: str, *_about: object, **_fields: object) -> None:
         """No tap listens here."""
 
 

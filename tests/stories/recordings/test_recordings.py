@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bus.envelope import Rows, pack, unpack
+from bus.envelope import CheckpointPart, pack, unpack
 from schemas.cnat import Translation
 from schemas.config import from_env
 from tools.tap.recording import Frame, read
@@ -53,7 +53,9 @@ def _without_slices(frames: Iterable[Frame]) -> Iterable[Frame]:
         message = unpack(data)
         slices = getattr(message, "word", "") == "endpoint-slice"
         if slices and hasattr(message, "rows"):
-            message.rows = [] if isinstance(message, Rows) else [replace(row) for row in message.rows if not row.value]
+            message.rows = (
+                [] if isinstance(message, CheckpointPart) else [replace(row) for row in message.rows if not row.value]
+            )
         yield now, pack(message)
 
 

@@ -9,22 +9,22 @@ from typing import Any
 
 from bus.broker import Broker
 from bus.envelope import (
-    FRAME_BYTES,
+    FRAME_OVERHEAD_BYTES,
     Beacon,
+    CheckpointPart,
     Credit,
     Fetch,
-    Heard,
     Hello,
-    Listen,
     Message,
+    ReadCredit,
     Resend,
-    Rows,
-    Snapshot,
+    SnapshotPart,
+    Subscribe,
     Welcome,
     pack,
     unpack,
 )
-from bus.mirror import Mirror, RowChange
+from bus.mirror import RowChange, StreamMirror
 from bus.outbox import Outbox
 
 STEP_S = 0.1
@@ -71,7 +71,7 @@ class Wire:
             identity, data = self.to_broker.popleft()
             frames += self.broker.receive(identity, data, self.now)
         frames += self.broker.tick(self.now)
-        while idle := self.broker.idle():
+        while idle := self.broker.serve_tools():
             frames += idle
         for to, data in frames:
             if to in self.to_client and not lose(data):
@@ -95,7 +95,7 @@ class Client:
         if self.wire.now - self._hello_at >= (HELLO_EVERY_S if self.broker_session else STEP_S) - 1e-9:
             self._hello_at = self.wire.now
             self.send(Hello(name=self.name, session=self.session, progress=1))
-        if self.heard != self.told and self.broker_session and self.send(Heard(bytes=self.heard)):
+        if self.heard != self.told and self.broker_session and self.send(ReadCredit(bytes=self.heard)):
             self.told = self.heard
 
     def read(self) -> None:
@@ -103,11 +103,11 @@ class Client:
         pipe = self.wire.to_client.get(self.identity, deque())
         while pipe:
             data = pipe.popleft()
-            self.heard += len(data) + FRAME_BYTES
+            self.heard += len(data) + FRAME_OVERHEAD_BYTES
             message = unpack(data)
             if isinstance(message, Welcome):
                 if not message.known:
-                    self.heard, self.told = len(data) + FRAME_BYTES, 0
+                    self.heard, self.told = len(data) + FRAME_OVERHEAD_BYTES, 0
                     self.remembered()
                 if message.broker_session != self.broker_session:
                     self.broker_session = message.broker_session
@@ -138,26 +138,26 @@ class Publisher(Client):
         self.outbox.publish(rows)
         self.history.add(self.state)
 
-    def say(self, key: str, value: bytes | None) -> None:
+    def update_row(self, key: str, value: bytes | None) -> None:
         if self.outbox.published:
-            self.outbox.say(key, value)
+            self.outbox.update_row(key, value)
             self.history.add(self.state)
 
     def welcomed(self, welcome: Welcome) -> None:
-        self.outbox.start_over()
+        self.outbox.resend_all()
 
     def take(self, message: Any) -> None:
         if isinstance(message, Credit):
             self.outbox.credit(message)
         elif isinstance(message, Resend):
-            self.outbox.start_over()
+            self.outbox.resend_all()
 
     def tick(self) -> None:
         super().tick()
-        while self.broker_session and (part := self.outbox.due(self.session, self.wire.now)) is not None:
+        while self.broker_session and (part := self.outbox.next_part(self.session, self.wire.now)) is not None:
             if not self.send(part):
                 break
-            self.outbox.sent()
+            self.outbox.mark_sent()
 
 
 class Hearer(Client):
@@ -166,28 +166,28 @@ class Hearer(Client):
     def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]]) -> None:
         super().__init__(wire, name)
         self.histories = histories
-        self.mirrors = {owner: Mirror(RowChange) for owner in histories}
+        self.mirrors = {owner: StreamMirror(RowChange) for owner in histories}
         for mirror in self.mirrors.values():
-            mirror.want()
+            mirror.request_snapshot()
 
     def view(self, owner: str) -> State:
         return frozenset((key, held.value) for key, held in self.mirrors[owner].stream.rows.items())
 
     def remembered(self) -> None:
-        self.send(Listen(words=(WORD,)))
+        self.send(Subscribe(words=(WORD,)))
 
     def take(self, message: Any) -> None:
         match message:
-            case Rows() if message.sender in self.mirrors:
-                self.mirrors[message.sender].feed(message)
+            case CheckpointPart() if message.sender in self.mirrors:
+                self.mirrors[message.sender].apply(message)
                 self.check(message.sender)
-            case Snapshot():
-                self.mirrors[message.owner].take_snapshot(message)
+            case SnapshotPart():
+                self.mirrors[message.owner].apply_snapshot(message)
                 self.check(message.owner)
             case Beacon():
                 for head in message.heads:
                     if head.word == WORD and head.owner in self.mirrors:
-                        self.mirrors[head.owner].heard_head(head)
+                        self.mirrors[head.owner].compare_head(head)
 
     def check(self, owner: str) -> None:
         mirror = self.mirrors[owner]
@@ -203,4 +203,4 @@ class Hearer(Client):
 
 def losing(dice: Random, share: float) -> Any:
     """Loses so large a share of the rows and snapshots that are on their way to hearers."""
-    return lambda data: dice.random() < share and isinstance(unpack(data), Rows | Snapshot)
+    return lambda data: dice.random() < share and isinstance(unpack(data), CheckpointPart | SnapshotPart)

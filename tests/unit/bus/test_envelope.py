@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.broker import Broker
-from bus.envelope import KEY_BYTES_MAX, MESSAGE_BYTES_MAX, Hello, Row, Rows, pack, parts, unpack
+from bus.envelope import KEY_BYTES_MAX, MESSAGE_BYTES_MAX, CheckpointPart, Hello, Row, pack, to_parts, unpack
 from schemas.codec import Malformed
 
 
@@ -36,7 +36,7 @@ def test_fields_of_a_newer_sender_are_ignored() -> None:
 def test_an_oversized_message_and_an_oversized_key_are_refused() -> None:
     with pytest.raises(Malformed, match="size"):
         unpack(b"x" * (MESSAGE_BYTES_MAX + 1))
-    rows = Rows(sender="a", word="node", session=1, seq=1, rows=[Row("k" * (KEY_BYTES_MAX + 1), b"")])
+    rows = CheckpointPart(sender="a", word="node", session=1, seq=1, rows=[Row("k" * (KEY_BYTES_MAX + 1), b"")])
     with pytest.raises(Malformed, match="node of a: key"):
         unpack(pack(rows))
 
@@ -44,6 +44,6 @@ def test_an_oversized_message_and_an_oversized_key_are_refused() -> None:
 @given(st.lists(st.integers(min_value=0, max_value=100_000), max_size=30))
 def test_parts_hold_every_row_once_in_order(sizes: list[int]) -> None:
     rows = [Row(str(n), b"x" * size) for n, size in enumerate(sizes)]
-    cut = parts(rows)
+    cut = to_parts(rows)
     assert [row for part in cut for row in part] == rows
     assert cut == [[]] or all(cut)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import pytest
 
 from bus import fanout
-from bus.envelope import FRAME_BYTES, Beacon, Row, Rows, Snapshot, pack, parts, unpack
-from bus.fanout import WINDOW_BYTES, Fanout, Frame
-from bus.ledger import Ledger
-from bus.mirror import Mirror, RowChange
+from bus.envelope import FRAME_OVERHEAD_BYTES, Beacon, CheckpointPart, Row, SnapshotPart, pack, to_parts, unpack
+from bus.fanout import WINDOW_BYTES, Fanout, OutgoingFrame
+from bus.mirror import RowChange, StreamMirror
+from bus.stream_store import StreamStore
 
 HEARER = b"routing:1"
 WORD, OWNER = "node", "kube-watch"
@@ -19,15 +19,15 @@ class World:
     """One publisher, one hearer; `pipe` is what was sent and not read."""
 
     def __init__(self) -> None:
-        self.ledger, self.counters = Ledger(), Counter[str]()
-        self.fanout = Fanout(self.ledger, self.counters)
-        self.mirror = Mirror(RowChange)
-        self.pipe: list[Frame] = []
+        self.store, self.counters = StreamStore(), Counter[str]()
+        self.fanout = Fanout(self.store, self.counters)
+        self.mirror = StreamMirror(RowChange)
+        self.pipe: list[OutgoingFrame] = []
         self.rows: dict[str, bytes] = {}
         self.seq, self.read_bytes, self.now = 0, 0, 0.0
         self.history: list[dict[str, bytes]] = [{}]
-        self.fanout.here(HEARER, "routing", 0.0)
-        self.fanout.listen(HEARER, [WORD])
+        self.fanout.join(HEARER, "routing", 0.0)
+        self.fanout.subscribe(HEARER, [WORD])
 
     def say(self, rows: dict[str, bytes | None], full: bool = False) -> None:
         """A checkpoint of the publisher, to the broker and on."""
@@ -36,41 +36,41 @@ class World:
         self.rows |= {key: value for key, value in rows.items() if value is not None}
         self.rows = {key: value for key, value in self.rows.items() if rows.get(key, value) is not None}
         self.history.append(self.rows)
-        cut = parts([Row(key, value) for key, value in rows.items()])
+        cut = to_parts([Row(key, value) for key, value in rows.items()])
         for number, some in enumerate(cut):
-            part = Rows(sender=OWNER, word=WORD, session=1, seq=self.seq, full=full, rows=some)
+            part = CheckpointPart(sender=OWNER, word=WORD, session=1, seq=self.seq, full=full, rows=some)
             part.part, part.last = number, number == len(cut) - 1
-            self.take(self.fanout.checkpoint(whole) if (whole := self.ledger.take(part)) else ())
+            self.take(self.fanout.fan_out(whole) if (whole := self.store.accept(part)) else ())
 
-    def take(self, frames: Iterable[Frame]) -> None:
+    def take(self, frames: Iterable[OutgoingFrame]) -> None:
         self.pipe += frames
         assert self.unread <= WINDOW_BYTES + fanout.WINDOW_BYTES // 8, "the bound holds at any moment"
 
     @property
     def unread(self) -> int:
-        return sum(len(frame.data) + FRAME_BYTES for frame in self.pipe)
+        return sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in self.pipe)
 
     def read(self, frames: int = 1_000_000) -> None:
         """The hearer reads so many, and says so."""
         while self.pipe and frames:
             frames -= 1
             data = self.pipe.pop(0).data
-            self.read_bytes += len(data) + FRAME_BYTES
+            self.read_bytes += len(data) + FRAME_OVERHEAD_BYTES
             message = unpack(data)
             match message:
-                case Rows() if message.word == WORD:
-                    self.mirror.feed(message)
-                case Snapshot():
-                    self.mirror.take_snapshot(message)
+                case CheckpointPart() if message.word == WORD:
+                    self.mirror.apply(message)
+                case SnapshotPart():
+                    self.mirror.apply_snapshot(message)
                 case Beacon():
                     for head in message.heads:
-                        self.mirror.heard_head(head)
+                        self.mirror.compare_head(head)
             assert self.view in self.history, "a mixture that never existed"
-            self.take(self.fanout.heard(HEARER, self.read_bytes, self.now))
+            self.take(self.fanout.credit(HEARER, self.read_bytes, self.now))
 
     def beacon(self) -> None:
         self.now += 1.1
-        self.take(self.fanout.everyone(Beacon(broker_session=1, heads=self.ledger.heads())))
+        self.take(self.fanout.broadcast(Beacon(broker_session=1, heads=self.store.heads())))
         self.read()
         if self.mirror.fetch_due(self.now):
             self.take(self.fanout.fetch(HEARER, WORD, OWNER))
@@ -126,13 +126,13 @@ def test_one_that_never_reads_is_cut_off_by_name_and_recovers_by_a_snapshot() ->
         world.say(large(1000, bytes([turn])), full=not turn)
     world.fanout.tick(0.0)
     world.fanout.tick(10.0)
-    assert "bytes not read for 3 s" in world.fanout.cut_off("routing")
+    assert "bytes not read for 3 s" in world.fanout.cut_off_reason("routing")
     assert world.counters["hearers_cut_off"] == 1
     held = world.unread
     world.say(large(1000, b"last"))
     assert world.unread == held, "it costs no more"
     world.read()
-    assert world.fanout.cut_off("routing") == ""
+    assert world.fanout.cut_off_reason("routing") == ""
     assert world.view != world.rows
     world.beacon()
     assert world.view == world.rows
@@ -144,7 +144,7 @@ def test_one_for_whom_too_much_waits_is_cut_off(monkeypatch: pytest.MonkeyPatch)
     world.say(large(5000), full=True)
     monkeypatch.setattr(fanout, "KEYS_WAITING_MAX", 100)
     world.say(large(5000, b"y"))
-    assert "changed rows wait" in world.fanout.cut_off("routing")
+    assert "changed rows wait" in world.fanout.cut_off_reason("routing")
     world.read()
     world.beacon()
     assert world.view == world.rows
@@ -153,10 +153,10 @@ def test_one_for_whom_too_much_waits_is_cut_off(monkeypatch: pytest.MonkeyPatch)
 def test_a_silent_client_is_sent_nothing_until_it_reads_again() -> None:
     world = World()
     world.say(large(5), full=True)
-    world.fanout.silent("routing", "routing: silent for 3 s")
+    world.fanout.suspend("routing", "routing: silent for 3 s")
     world.say({"n1": b"new"})
     assert len(world.pipe) == 1
-    assert world.fanout.cut_off("routing") == "routing: silent for 3 s"
+    assert world.fanout.cut_off_reason("routing") == "routing: silent for 3 s"
     world.read()
     world.beacon()
     assert world.view == world.rows
@@ -165,17 +165,17 @@ def test_a_silent_client_is_sent_nothing_until_it_reads_again() -> None:
 def test_a_beacon_speaks_of_nothing_that_still_waits() -> None:
     world = World()
     world.say(large(10_000), full=True)
-    assert list(world.fanout.everyone(Beacon(broker_session=1, heads=world.ledger.heads()))) == []
+    assert list(world.fanout.broadcast(Beacon(broker_session=1, heads=world.store.heads()))) == []
 
 
 def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() -> None:
     world = World()
     world.say(large(9_000), full=True)
     world.pipe.clear()
-    world.fanout.gone("routing")
-    world.fanout.here(HEARER, "routing", 0.0)
-    world.fanout.listen(HEARER, [WORD])
-    world.mirror.want()
+    world.fanout.leave("routing")
+    world.fanout.join(HEARER, "routing", 0.0)
+    world.fanout.subscribe(HEARER, [WORD])
+    world.mirror.request_snapshot()
     assert world.mirror.fetch_due(1.0)
     world.take(world.fanout.fetch(HEARER, WORD, OWNER))
     for number in range(30):
@@ -187,13 +187,13 @@ def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() ->
 
 def test_a_few_rows_of_one_stream_do_not_wait_for_a_large_checkpoint_of_another() -> None:
     world = World()
-    world.fanout.listen(HEARER, [WORD, "pod"])
-    small = Rows(sender="cni", word="pod", session=1, seq=1, full=True, rows=[Row("p", b"1")])
-    world.take(world.fanout.checkpoint(world.ledger.take(small)))
+    world.fanout.subscribe(HEARER, [WORD, "pod"])
+    small = CheckpointPart(sender="cni", word="pod", session=1, seq=1, full=True, rows=[Row("p", b"1")])
+    world.take(world.fanout.fan_out(world.store.accept(small)))
     world.say(large(20_000), full=True)
     world.read(2)
-    change = Rows(sender="cni", word="pod", session=1, seq=2, rows=[Row("p", b"2")])
-    world.take(world.fanout.checkpoint(world.ledger.take(change)))
+    change = CheckpointPart(sender="cni", word="pod", session=1, seq=2, rows=[Row("p", b"2")])
+    world.take(world.fanout.fan_out(world.store.accept(change)))
     assert world.pipe, "the large one is on its way"
     words = []
     while world.pipe:
@@ -208,8 +208,8 @@ def test_a_restarted_hearer_does_not_inherit_what_its_earlier_life_had_not_read(
     world.say(large(1000), full=True)
     world.say(large(9000, b"y"))
     world.pipe.clear()
-    world.fanout.here(b"routing:2", "routing", 0.0)
-    world.fanout.listen(b"routing:2", [WORD])
+    world.fanout.join(b"routing:2", "routing", 0.0)
+    world.fanout.subscribe(b"routing:2", [WORD])
     world.say({"n1": b"z"})
     assert [frame.to for frame in world.pipe] == [b"routing:2"]
     assert pack(unpack(world.pipe[0].data)) == world.pipe[0].data
@@ -218,28 +218,28 @@ def test_a_restarted_hearer_does_not_inherit_what_its_earlier_life_had_not_read(
 TAP = b"tool-tap-1:1"
 
 
-def tapped() -> tuple[World, Mirror]:
+def tapped() -> tuple[World, StreamMirror]:
     """A world with a tap that hears the same word; its own view."""
     world = World()
-    world.fanout.here(TAP, "tool-tap-1", 0.0)
-    world.fanout.listen(TAP, [WORD])
-    return world, Mirror(RowChange)
+    world.fanout.join(TAP, "tool-tap-1", 0.0)
+    world.fanout.subscribe(TAP, [WORD])
+    return world, StreamMirror(RowChange)
 
 
-def told(frames: Iterable[Frame], mirror: Mirror) -> int:
+def told(frames: Iterable[OutgoingFrame], mirror: StreamMirror) -> int:
     """The tap takes what it is sent; how many bytes."""
     got = 0
     for frame in frames:
         assert frame.to == TAP
-        got += len(frame.data) + FRAME_BYTES
+        got += len(frame.data) + FRAME_OVERHEAD_BYTES
         match message := unpack(frame.data):
-            case Rows():
-                mirror.feed(message)
-            case Snapshot():
-                mirror.take_snapshot(message)
+            case CheckpointPart():
+                mirror.apply(message)
+            case SnapshotPart():
+                mirror.apply_snapshot(message)
             case Beacon():
                 for head in message.heads:
-                    mirror.heard_head(head)
+                    mirror.compare_head(head)
     return got
 
 
@@ -249,47 +249,47 @@ def test_a_tap_hears_nothing_before_there_is_time_and_then_all_in_order() -> Non
     for turn in range(5):
         world.say({"n1": bytes([turn])})
     assert {frame.to for frame in world.pipe} == {HEARER}
-    told(world.fanout.idle(), mirror)
+    told(world.fanout.serve_tools(), mirror)
     assert mirror.gaps == 0
     assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
 
 
 def test_a_tap_that_does_not_read_costs_a_bound_and_recovers_by_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "LATER_BYTES_MAX", 50_000)
+    monkeypatch.setattr(fanout, "TOOL_QUEUE_BYTES_MAX", 50_000)
     world, mirror = tapped()
     world.say(large(30), full=True)
-    read = told(world.fanout.idle(), mirror)
+    read = told(world.fanout.serve_tools(), mirror)
     world.say(large(60, b"y"))
-    assert "bytes wait for it to read" in world.fanout.cut_off("tool-tap-1")
-    assert list(world.fanout.idle()) == []
-    world.fanout.heard(TAP, read, 1.0)
-    assert world.fanout.cut_off("tool-tap-1") == ""
-    list(world.fanout.everyone(Beacon(broker_session=1, heads=world.ledger.heads())))
-    told(world.fanout.idle(), mirror)
+    assert "bytes wait for it to read" in world.fanout.cut_off_reason("tool-tap-1")
+    assert list(world.fanout.serve_tools()) == []
+    world.fanout.credit(TAP, read, 1.0)
+    assert world.fanout.cut_off_reason("tool-tap-1") == ""
+    list(world.fanout.broadcast(Beacon(broker_session=1, heads=world.store.heads())))
+    told(world.fanout.serve_tools(), mirror)
     assert mirror.fetch_due(5.0), "the beacon tells it what it missed"
     world.fanout.fetch(TAP, WORD, OWNER)
     world.say({"n7": None})
-    told(world.fanout.idle(), mirror)
+    told(world.fanout.serve_tools(), mirror)
     assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
 
 
 def test_what_changes_while_a_tap_is_sent_a_snapshot_comes_after_it() -> None:
     world, mirror = tapped()
     world.say(large(4_000), full=True)
-    world.fanout.silent("tool-tap-1", "on purpose")
+    world.fanout.suspend("tool-tap-1", "on purpose")
     world.say({"n0": b"before"})
-    world.fanout.heard(TAP, 1, 0.0)
-    world.fanout.listen(TAP, [WORD])
-    mirror.want()
+    world.fanout.credit(TAP, 1, 0.0)
+    world.fanout.subscribe(TAP, [WORD])
+    mirror.request_snapshot()
     assert mirror.fetch_due(5.0)
     world.fanout.fetch(TAP, WORD, OWNER)
     read = 0
     for turn in range(30):
-        frames = list(world.fanout.idle())
+        frames = list(world.fanout.serve_tools())
         read += told(frames, mirror)
         world.say({"n1": bytes([turn])})
-        world.fanout.heard(TAP, read, 1.0)
-    told(world.fanout.idle(), mirror)
+        world.fanout.credit(TAP, read, 1.0)
+    told(world.fanout.serve_tools(), mirror)
     assert mirror.gaps == 0
     assert {key: held.value for key, held in mirror.stream.rows.items()} == world.rows
 
@@ -297,6 +297,6 @@ def test_what_changes_while_a_tap_is_sent_a_snapshot_comes_after_it() -> None:
 def test_the_broker_is_busy_as_long_as_one_that_works_has_much_to_read() -> None:
     world, _ = tapped()
     world.say(large(100), full=True)
-    assert world.fanout.busy
+    assert world.fanout.backlogged
     world.read()
-    assert not world.fanout.busy
+    assert not world.fanout.backlogged

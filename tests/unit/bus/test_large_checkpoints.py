@@ -6,9 +6,21 @@ import pytest
 
 from bus import fanout
 from bus.broker import Broker
-from bus.envelope import FRAME_BYTES, PART_ROWS_MAX, Heard, Hello, Listen, Row, Rows, Snapshot, in_parts, pack, unpack
+from bus.envelope import (
+    FRAME_OVERHEAD_BYTES,
+    PART_ROWS_MAX,
+    CheckpointPart,
+    Hello,
+    ReadCredit,
+    Row,
+    SnapshotPart,
+    Subscribe,
+    iter_parts,
+    pack,
+    unpack,
+)
 from bus.fanout import WINDOW_BYTES
-from bus.mirror import PIECE_ROWS, Mirror, Pieces, RowChange
+from bus.mirror import STEP_ROWS, RowChange, Steps, StreamMirror
 from bus.stream import Stream
 
 PARTS = 40
@@ -20,13 +32,13 @@ class Counted:
 
     def __init__(self) -> None:
         self.made = 0
-        self.mirror: Mirror[RowChange] = Mirror(self._make)
+        self.mirror: StreamMirror[RowChange] = StreamMirror(self._make)
 
     def _make(self, key: str, value: bytes | None, cause: str, before: bytes | None) -> RowChange:
         self.made += 1
         return RowChange(key, value, cause, before)
 
-    def pieces(self, steps: Pieces[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
+    def pieces(self, steps: Steps[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
         """How many rows each piece looked into, and what came out."""
         counts = list[int]()
         while True:
@@ -43,66 +55,67 @@ def large(byte: bytes = b"x", size: int = 100) -> list[Row]:
     return [Row(f"n{number}", byte * size) for number in range(PARTS * PART_ROWS_MAX)]
 
 
-def checkpoint(seq: int, rows: list[Row], *, full: bool = False) -> list[Rows]:
+def checkpoint(seq: int, rows: list[Row], *, full: bool = False) -> list[CheckpointPart]:
     """Its parts."""
-    cut = enumerate(in_parts(rows))
+    cut = enumerate(iter_parts(rows))
     return [
-        Rows(sender=OWNER, word=WORD, session=1, seq=seq, part=n, last=end, full=full, rows=r) for n, (r, end) in cut
+        CheckpointPart(sender=OWNER, word=WORD, session=1, seq=seq, part=n, last=end, full=full, rows=r)
+        for n, (r, end) in cut
     ]
 
 
-def snapshot(rows: list[Row]) -> list[Snapshot]:
+def snapshot(rows: list[Row]) -> list[SnapshotPart]:
     """The same as the broker tells it to a newcomer."""
-    cut = enumerate(in_parts(rows))
-    return [Snapshot(word=WORD, owner=OWNER, session=1, seq=7, part=n, last=end, rows=r) for n, (r, end) in cut]
+    cut = enumerate(iter_parts(rows))
+    return [SnapshotPart(word=WORD, owner=OWNER, session=1, seq=7, part=n, last=end, rows=r) for n, (r, end) in cut]
 
 
 def test_the_last_part_of_a_checkpoint_costs_a_hearer_no_more_than_the_others() -> None:
     counted = Counted()
-    counted.mirror.feed(Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    counted.mirror.apply(CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     changes: dict[str, RowChange] = {}
     for part in checkpoint(2, large()):
         assert not changes, "nothing counts before the last part"
-        pieces, changes = counted.pieces(counted.mirror.feeding(part))
-        assert max(pieces) <= PIECE_ROWS
+        pieces, changes = counted.pieces(counted.mirror.apply_in_steps(part))
+        assert max(pieces) <= STEP_ROWS
     assert len(changes) == len(counted.mirror.stream.rows) == PARTS * PART_ROWS_MAX
 
 
 def test_a_snapshot_is_looked_into_as_it_comes() -> None:
     counted = Counted()
-    counted.mirror.want()
+    counted.mirror.request_snapshot()
     assert counted.mirror.fetch_due(0.0)
     changes: dict[str, RowChange] = {}
     for part in snapshot(large()):
         assert not counted.mirror.in_sync
-        pieces, changes = counted.pieces(counted.mirror.taking_snapshot(part))
-        assert max(pieces) <= PIECE_ROWS
+        pieces, changes = counted.pieces(counted.mirror.apply_snapshot_in_steps(part))
+        assert max(pieces) <= STEP_ROWS
     assert counted.mirror.in_sync
     assert len(changes) == PARTS * PART_ROWS_MAX
 
 
 def test_a_snapshot_that_is_coming_is_not_asked_for_again() -> None:
-    mirror, now = Mirror(RowChange), 0.0
-    mirror.want()
+    mirror, now = StreamMirror(RowChange), 0.0
+    mirror.request_snapshot()
     assert mirror.fetch_due(now)
     for part in snapshot(large()):
         now += 0.9
-        mirror.take_snapshot(part)
+        mirror.apply_snapshot(part)
         assert not mirror.fetch_due(now)
     assert mirror.in_sync
 
 
 def test_one_that_has_stopped_coming_is_asked_for_again_from_its_begin() -> None:
-    mirror = Mirror(RowChange)
-    mirror.want()
+    mirror = StreamMirror(RowChange)
+    mirror.request_snapshot()
     assert mirror.fetch_due(0.0)
     parts = snapshot(large())
-    mirror.take_snapshot(parts[0])
+    mirror.apply_snapshot(parts[0])
     assert not mirror.fetch_due(2.0)
     assert mirror.fetch_due(3.0)
-    assert mirror.take_snapshot(parts[1]) == {}
+    assert mirror.apply_snapshot(parts[1]) == {}
     for part in parts:
-        mirror.take_snapshot(part)
+        mirror.apply_snapshot(part)
     assert mirror.in_sync
 
 
@@ -113,20 +126,20 @@ class Bus:
         self.broker, self.read = Broker(session=1), 0
         for name in (OWNER, HEARER):
             self.take(name, Hello(name=name, session=1))
-        self.take(HEARER, Listen(words=(WORD,)))
+        self.take(HEARER, Subscribe(words=(WORD,)))
 
     def take(self, name: str, message: Any) -> list[Any]:
         """What goes to the hearer because of it."""
         frames = [
             f for f in self.broker.receive(f"{name}:1".encode(), pack(message), 0.0) if f.to == f"{HEARER}:1".encode()
         ]
-        self.read += sum(len(frame.data) + FRAME_BYTES for frame in frames)
+        self.read += sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in frames)
         return [unpack(frame.data) for frame in frames]
 
     def drain(self) -> list[Any]:
         """All that comes as the hearer reads."""
         heard = []
-        while more := self.take(HEARER, Heard(bytes=self.read)):
+        while more := self.take(HEARER, ReadCredit(bytes=self.read)):
             heard += more
         return heard
 
@@ -136,7 +149,7 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
     monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
     bus, packed = Bus(), list[Any]()
-    bus.take(OWNER, Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    bus.take(OWNER, CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     bus.drain()
 
     def counting_pack(message: Any) -> bytes:
@@ -145,16 +158,16 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
     parts = checkpoint(2, large(size=1000), full=full)
     for part in parts[:-1]:
-        assert not [m for m in bus.take(OWNER, part) if isinstance(m, Rows)]
+        assert not [m for m in bus.take(OWNER, part) if isinstance(m, CheckpointPart)]
     monkeypatch.setattr(fanout, "pack", counting_pack)
     heard = bus.take(OWNER, parts[-1])
     window = WINDOW_BYTES // 1000
-    assert sum(len(message.rows) for message in packed if isinstance(message, Rows)) <= 2 * window
-    mirror = Mirror(RowChange)
-    mirror.feed(Rows(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    assert sum(len(message.rows) for message in packed if isinstance(message, CheckpointPart)) <= 2 * window
+    mirror = StreamMirror(RowChange)
+    mirror.apply(CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     for message in [*heard, *bus.drain()]:
-        if isinstance(message, Rows):
-            mirror.feed(message)
+        if isinstance(message, CheckpointPart):
+            mirror.apply(message)
     assert len(mirror.stream.rows) == PARTS * PART_ROWS_MAX
     assert mirror.gaps == 0
 
@@ -162,7 +175,7 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 def test_what_is_told_of_a_stream_is_how_it_was_then() -> None:
     one = Stream(1, 1)
     one.rows = {key: Row(key, key.encode()) for key in "abc"}
-    rows = one.told()
+    rows = one.copied_rows()
     first = next(rows)
     del one.rows["b"]
     one.rows["d"] = Row("d", b"d")

@@ -35,8 +35,8 @@ class Bus(RuleBasedStateMachine):
 
     @precondition(lambda self: self.publisher.outbox.published)
     @rule(key=KEYS, value=st.none() | VALUES)
-    def say(self, key: str, value: bytes | None) -> None:
-        self.publisher.say(key, value)
+    def update_row(self, key: str, value: bytes | None) -> None:
+        self.publisher.update_row(key, value)
         assert self.model is not None
         if value is None:
             self.model.pop(key, None)

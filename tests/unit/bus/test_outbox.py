@@ -1,27 +1,27 @@
 """A publisher that outruns the broker is slowed by credit; what it says meanwhile coalesces and is not lost."""
 
-from bus.envelope import Credit, Rows
-from bus.ledger import Ledger
+from bus.envelope import CheckpointPart, Credit
 from bus.outbox import PARTS_IN_FLIGHT_MAX, Outbox
+from bus.stream_store import StreamStore
 
 
-def leaving(outbox: Outbox) -> list[Rows]:
+def leaving(outbox: Outbox) -> list[CheckpointPart]:
     """What may leave now."""
     parts = []
-    while (part := outbox.due(1, 0.0)) is not None:
-        outbox.sent()
+    while (part := outbox.next_part(1, 0.0)) is not None:
+        outbox.mark_sent()
         parts.append(part)
     return parts
 
 
-def credited(outbox: Outbox, ledger: Ledger, parts: list[Rows]) -> None:
+def credited(outbox: Outbox, store: StreamStore, parts: list[CheckpointPart]) -> None:
     for part in parts:
-        ledger.take(part)
+        store.accept(part)
         outbox.credit(Credit(word=part.word, session=part.session, seq=part.seq, part=part.part))
 
 
-def held(ledger: Ledger) -> dict[str, bytes]:
-    return {key: row.value for key, row in ledger.streams["node", "kube-watch"].rows.items()}
+def held(store: StreamStore) -> dict[str, bytes]:
+    return {key: row.value for key, row in store.streams["node", "kube-watch"].rows.items()}
 
 
 def test_without_credit_no_more_than_a_few_parts_leave() -> None:
@@ -33,20 +33,20 @@ def test_without_credit_no_more_than_a_few_parts_leave() -> None:
 
 
 def test_what_changes_while_it_waits_for_credit_leaves_once_with_its_last_value() -> None:
-    outbox, ledger = Outbox("kube-watch", "node"), Ledger()
+    outbox, store = Outbox("kube-watch", "node"), StreamStore()
     outbox.publish({f"n{number}": b"x" for number in range(20_000)})
     waiting = leaving(outbox)
     for value in range(1000):
-        outbox.say("n7", str(value).encode())
-        outbox.say("gone", b"1" if value % 2 else None)
-    outbox.say("gone", None)
+        outbox.update_row("n7", str(value).encode())
+        outbox.update_row("gone", b"1" if value % 2 else None)
+    outbox.update_row("gone", None)
     rows_sent = 0
     while waiting:
         rows_sent += sum(len(part.rows) for part in waiting)
-        credited(outbox, ledger, waiting)
+        credited(outbox, store, waiting)
         waiting = leaving(outbox)
     assert outbox.idle
     assert rows_sent <= 20_000 + 2, "the thousand values in between never left"
-    assert held(ledger)["n7"] == b"999"
-    assert "gone" not in held(ledger)
-    assert len(held(ledger)) == 20_000
+    assert held(store)["n7"] == b"999"
+    assert "gone" not in held(store)
+    assert len(held(store)) == 20_000

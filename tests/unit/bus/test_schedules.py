@@ -42,7 +42,7 @@ class Schedule:
             publisher.publish(self.rows())
         elif roll < 0.6:
             for _ in range(self.dice.randrange(1, 8)):
-                publisher.say(f"n{self.dice.randrange(50)}", self.dice.choice((None, self.dice.randbytes(5))))
+                publisher.update_row(f"n{self.dice.randrange(50)}", self.dice.choice((None, self.dice.randbytes(5))))
         elif roll < 0.65:
             self.sessions[owner] += 1
             self.publishers[owner] = self.publisher(owner)
@@ -99,7 +99,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "PART_ROWS_MAX", 7)
     monkeypatch.setattr(fanout, "WINDOW_BYTES", 4000)
     monkeypatch.setattr(fanout, "KEYS_WAITING_MAX", 30)
-    monkeypatch.setattr(fanout, "LATER_BYTES_MAX", 8000)
+    monkeypatch.setattr(fanout, "TOOL_QUEUE_BYTES_MAX", 8000)
 
 
 def test_views_become_what_was_said() -> None:

@@ -5,10 +5,10 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.envelope import Credit, Rows
-from bus.ledger import Ledger, Refused
-from bus.mirror import Mirror, RowChange
+from bus.envelope import CheckpointPart, Credit
+from bus.mirror import RowChange, StreamMirror
 from bus.outbox import Outbox
+from bus.stream_store import PartRefused, StreamStore
 
 WORD, OWNER = "node", "kube-watch"
 
@@ -19,11 +19,11 @@ class World:
     def __init__(self) -> None:
         self.session = 1
         self.outbox = Outbox(OWNER, WORD)
-        self.ledger = Ledger()
-        self.mirror = Mirror(RowChange)
+        self.store = StreamStore()
+        self.mirror = StreamMirror(RowChange)
         self.now = 0.0
         self.seen: list[dict[str, bytes]] = [{}]  # every whole state that the publisher ever had
-        self.wire: deque[Rows] = deque()
+        self.wire: deque[CheckpointPart] = deque()
 
     def publish(self, rows: dict[str, bytes]) -> None:
         self.outbox.publish(rows)
@@ -31,26 +31,26 @@ class World:
 
     def carry(self, lose: bool) -> None:
         """Lets the publisher send all it may; the fan-out reaches the hearer, or is lost."""
-        while (part := self.outbox.due(self.session, self.now)) is not None:
-            self.outbox.sent()
+        while (part := self.outbox.next_part(self.session, self.now)) is not None:
+            self.outbox.mark_sent()
             try:
-                fan_out = self.ledger.take(part)
+                fan_out = self.store.accept(part)
                 self.outbox.credit(Credit(word=WORD, session=part.session, seq=part.seq, part=part.part))
-            except Refused:
-                self.outbox.start_over()
+            except PartRefused:
+                self.outbox.resend_all()
                 continue
             for message in fan_out or ():
                 if not lose:
-                    self.mirror.feed(message)
+                    self.mirror.apply(message)
                     self.check()
 
     def beacon(self) -> None:
         self.now += 2.0
-        for head in self.ledger.heads():
-            self.mirror.heard_head(head)
+        for head in self.store.heads():
+            self.mirror.compare_head(head)
         if self.mirror.fetch_due(self.now):
-            for part in self.ledger.snapshot(WORD, OWNER):
-                self.mirror.take_snapshot(part)
+            for part in self.store.snapshot(WORD, OWNER):
+                self.mirror.apply_snapshot(part)
                 self.check()
 
     def check(self) -> None:
@@ -60,8 +60,8 @@ class World:
         return {key: held.value for key, held in self.mirror.stream.rows.items()}
 
     def restart_broker(self) -> None:
-        self.ledger = Ledger()
-        self.outbox.start_over()
+        self.store = StreamStore()
+        self.outbox.resend_all()
 
     def restart_publisher(self) -> None:
         self.session += 1
@@ -116,10 +116,10 @@ def test_a_checkpoint_of_many_parts_is_seen_whole_or_not_at_all() -> None:
     world.carry(lose=False)
     world.publish({f"key-{n}": b"x" * 1000 for n in range(1200)})
     sizes = set()
-    while (part := world.outbox.due(world.session, 0.0)) is not None:
-        world.outbox.sent()
-        for message in world.ledger.take(part) or ():
-            world.mirror.feed(message)
+    while (part := world.outbox.next_part(world.session, 0.0)) is not None:
+        world.outbox.mark_sent()
+        for message in world.store.accept(part) or ():
+            world.mirror.apply(message)
             sizes.add(len(world.view()))
         world.outbox.credit(Credit(word=WORD, session=part.session, seq=part.seq, part=part.part))
     assert sizes == {1, 1200}
@@ -130,13 +130,13 @@ def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
     outbox.publish({"n": b"0"})
     sent = 0
     for value in range(1000):
-        outbox.say("n", b"%d" % value)
-        while outbox.due(1, 0.0) is not None:
-            outbox.sent()
+        outbox.update_row("n", b"%d" % value)
+        while outbox.next_part(1, 0.0) is not None:
+            outbox.mark_sent()
             sent += 1
     assert sent == 8
     outbox.credit(Credit(word=WORD, session=1, seq=1, part=0))
-    part = outbox.due(1, 0.0)
+    part = outbox.next_part(1, 0.0)
     assert part is not None
     assert [(row.key, row.value) for row in part.rows] == [("n", b"999")]
 
@@ -144,7 +144,7 @@ def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
 def test_a_publisher_that_says_the_same_again_says_nothing() -> None:
     outbox = Outbox(OWNER, WORD)
     outbox.publish({"n": b"0"})
-    while outbox.due(1, 0.0) is not None:
-        outbox.sent()
+    while outbox.next_part(1, 0.0) is not None:
+        outbox.mark_sent()
     assert outbox.publish({"n": b"0"}) == (0, 0)
-    assert outbox.due(1, 0.0) is None
+    assert outbox.next_part(1, 0.0) is None

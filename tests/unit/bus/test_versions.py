@@ -13,18 +13,18 @@ from bus.envelope import (
     Answer,
     Ask,
     Beacon,
+    CheckpointPart,
     Credit,
     Fetch,
     Head,
-    Heard,
     Hello,
-    Listen,
     Message,
-    Note,
+    ReadCredit,
     Resend,
     Row,
-    Rows,
-    Snapshot,
+    SnapshotPart,
+    Subscribe,
+    TraceEvent,
     Welcome,
     pack,
     unpack,
@@ -38,9 +38,9 @@ SAMPLES = Path(codec.__file__).parent / "samples" / "messages.json"
 MESSAGES: dict[str, Message] = {
     "hello": Hello(name="cni", session=1, pid=2, progress=3, ready=True, waiting=("a",), counters={"b": 4}),
     "welcome": Welcome(broker_session=1, floor=2, known=True),
-    "listen": Listen(words=("node",)),
-    "heard": Heard(bytes=1),
-    "rows": Rows(
+    "listen": Subscribe(words=("node",)),
+    "heard": ReadCredit(bytes=1),
+    "rows": CheckpointPart(
         sender="cni",
         word="node",
         session=1,
@@ -55,9 +55,11 @@ MESSAGES: dict[str, Message] = {
     "credit": Credit(word="node", session=1, seq=2, part=3),
     "resend": Resend(word="node", reason="why"),
     "fetch": Fetch(word="node", owner="kube-watch"),
-    "snapshot": Snapshot(word="node", owner="kube-watch", session=1, seq=2, part=3, last=False, rows=[Row("k", b"v")]),
+    "snapshot": SnapshotPart(
+        word="node", owner="kube-watch", session=1, seq=2, part=3, last=False, rows=[Row("k", b"v")]
+    ),
     "beacon": Beacon(broker_session=1, heads=[Head("node", "kube-watch", 1, 2)], tapped=True),
-    "note": Note(sender="cni", what="cni-add", key="k", cause="c", time=1.0, took_s=2.0, fields={"a": 1}),
+    "note": TraceEvent(sender="cni", what="cni-add", key="k", cause="c", time=1.0, took_s=2.0, fields={"a": 1}),
     "ask": Ask(id="1", service="cni", within_s=1.0, body=b"b", cause="c", asked_at=2.0, again=True),
     "answer": Answer(id="1", body=b"b", error="e"),
 }
@@ -91,8 +93,8 @@ def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_
     assert broker.receive(b"cni:1", msgpack.packb({"m": "shout", "v": 1, "text": "hey"}), 0.0) == []
     assert broker.counters["malformed_messages"] == 1
     assert "shout" in broker.last_malformed
-    assert broker.receive(b"cni:1", pack(Listen(words=("node",))), 0.0) == []
-    assert broker.fanout.cut_off("cni") == ""
+    assert broker.receive(b"cni:1", pack(Subscribe(words=("node",))), 0.0) == []
+    assert broker.fanout.cut_off_reason("cni") == ""
 
 
 def test_a_row_of_the_next_version_with_a_new_field_is_read() -> None:
@@ -122,8 +124,11 @@ def test_a_word_that_the_broker_has_never_heard_of_is_carried_all_the_same() -> 
     assert wire.broker
     for name in ("newer", "hearer"):
         wire.send(f"{name}:1".encode(), Hello(name=name, session=1))
-    wire.send(b"hearer:1", Listen(words=("weather",)))
-    wire.send(b"newer:1", Rows(sender="newer", word="weather", session=1, seq=1, full=True, rows=[Row("x", b"\x80")]))
+    wire.send(b"hearer:1", Subscribe(words=("weather",)))
+    wire.send(
+        b"newer:1",
+        CheckpointPart(sender="newer", word="weather", session=1, seq=1, full=True, rows=[Row("x", b"\x80")]),
+    )
     wire.turn()
     heard = [unpack(data) for data in wire.to_client[b"hearer:1"]]
-    assert [message.rows for message in heard if isinstance(message, Rows)] == [[Row("x", b"\x80")]]
+    assert [message.rows for message in heard if isinstance(message, CheckpointPart)] == [[Row("x", b"\x80")]]

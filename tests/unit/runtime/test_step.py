@@ -9,7 +9,7 @@ import pytest
 from actors.runtime.actor import Actor, hears
 from actors.runtime.realised import NotRealised, Realisation
 from actors.runtime.step import Said, Step
-from bus.peer import Change, Synced
+from bus.peer import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.facts import IpPool, Node
 from schemas.intents import Intent, Path, Route
@@ -46,10 +46,10 @@ class Router(Actor):
             yield Route("default", pool.cidr, tuple(Path(next_hop=n.ip4) for _, n in sorted(self.nodes.items())))
 
 
-NODE_A = Change("node", "kube-watch", "a", Node(ip4="192.0.2.1"))
-NODE_B = Change("node", "kube-watch", "b", Node(ip4="192.0.2.2"))
-POOL = Change("ip-pool", "kube-watch", "p", IpPool(cidr="10.0.0.0/16"))
-SYNCED = [Synced("node", "kube-watch"), Synced("ip-pool", "kube-watch")]
+NODE_A = StreamChange("node", "kube-watch", "a", Node(ip4="192.0.2.1"))
+NODE_B = StreamChange("node", "kube-watch", "b", Node(ip4="192.0.2.2"))
+POOL = StreamChange("ip-pool", "kube-watch", "p", IpPool(cidr="10.0.0.0/16"))
+SYNCED = [StreamSynced("node", "kube-watch"), StreamSynced("ip-pool", "kube-watch")]
 ROUTE = Route("default", "10.0.0.0/16", (Path(next_hop="192.0.2.1"), Path(next_hop="192.0.2.2")))
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_said_before_every_stream_is_in_sync() -> None:
 
 
 @pytest.mark.parametrize("walk", list(permutations([NODE_A, NODE_B, POOL])))
-def test_all_roads_lead_to_the_same_intents(walk: tuple[Change, ...]) -> None:
+def test_all_roads_lead_to_the_same_intents(walk: tuple[StreamChange, ...]) -> None:
     step = Step(Router())
     for change in walk:
         step.hear([change, change])
@@ -78,7 +78,7 @@ def test_a_turn_without_news_decides_nothing() -> None:
     step.hear([NODE_A, POOL, *SYNCED])
     assert step.decide()
     assert step.decide() is None
-    step.hear([Change("process", "bus", "cni", None)])
+    step.hear([StreamChange("process", "bus", "cni", None)])
     assert step.decide() is None, "what it does not hear does not wake it"
 
 

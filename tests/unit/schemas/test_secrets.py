@@ -12,7 +12,7 @@ from schemas.topics import WORDS
 
 SECRET = re.compile(r"password|passwd|secret|private|token|credential|psk|_key$|^key$", re.IGNORECASE)
 NAMED_PLACE = re.compile(r"_(name|file|ref)$")
-KNOWN = {"Row.key", "Note.key"}  # keys of rows
+KNOWN = {"Row.key", "TraceEvent.key"}  # keys of rows
 
 
 def structs(kind: Any, seen: set[type]) -> None:

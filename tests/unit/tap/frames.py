@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bus.envelope import Beacon, Head, Note, Row, Rows, Snapshot, pack
+from bus.envelope import Beacon, CheckpointPart, Head, Row, SnapshotPart, TraceEvent, pack
 from schemas import codec
 from schemas.cnat import Backend, Translation
 from schemas.facts import Node
@@ -17,7 +17,7 @@ AFTER = Translation("10.96.0.1", 80, 6, (Backend("10.48.0.1", 8080), Backend("10
 def rows(word: str, sender: str, seq: int, values: dict[str, Any], cause: str = "", time: float = 0.0) -> bytes:
     """A checkpoint; the first is a full one."""
     said = [Row(key, None if value is None else codec.encode(value), cause) for key, value in values.items()]
-    return pack(Rows(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=said, time=time))
+    return pack(CheckpointPart(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=said, time=time))
 
 
 def intents(seq: int, *wanted: Intent, time: float = 0.0) -> bytes:
@@ -27,14 +27,14 @@ def intents(seq: int, *wanted: Intent, time: float = 0.0) -> bytes:
 
 def note(what: str, key: str = "", time: float = 0.0, took_s: float = 0.0, **fields: Any) -> bytes:
     """A note of the writer, of the same cause."""
-    told = Note(sender="vpp-writer", what=what, key=key, cause=CAUSE, time=time, took_s=took_s, fields=fields)
+    told = TraceEvent(sender="vpp-writer", what=what, key=key, cause=CAUSE, time=time, took_s=took_s, fields=fields)
     return pack(told)
 
 
 def snapshot(word: str, owner: str, seq: int, values: dict[str, Any]) -> bytes:
     """A stream as it is retained."""
     said = [Row(key, codec.encode(value)) for key, value in values.items()]
-    return pack(Snapshot(word=word, owner=owner, session=1, seq=seq, rows=said))
+    return pack(SnapshotPart(word=word, owner=owner, session=1, seq=seq, rows=said))
 
 
 def beacon(*streams: tuple[str, str, int]) -> bytes:

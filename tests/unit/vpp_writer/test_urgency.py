@@ -14,7 +14,7 @@ from actors.vpp_writer.reconcile.claims import SLICE, Claims
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Objects
 from actors.vpp_writer.reconcile.plan import Plan
-from bus.peer import Change, Synced
+from bus.peer import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Loopback, Route, Table
 from schemas.intents import Path as RoutePath
@@ -150,7 +150,7 @@ class OnePeer:
     async def changes(self, _wait_s: float, _at_most: int) -> list[Any]:
         return self.batches.pop(0) if self.batches else []
 
-    def told(self, _word: str, owner: str) -> dict[str, Intent]:
+    def view(self, _word: str, owner: str) -> dict[str, Intent]:
         return self.views[owner]
 
 
@@ -163,8 +163,8 @@ def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_anothe
     peer = OnePeer()
     peer.views = {"routing": rows(*map(route, range(MANY))), "cni": {}}
     peer.batches = [
-        [Synced(INTENT, "cni"), Synced(INTENT, "routing")],
-        [Change(INTENT, "cni", POD.key, POD)],
+        [StreamSynced(INTENT, "cni"), StreamSynced(INTENT, "routing")],
+        [StreamChange(INTENT, "cni", POD.key, POD)],
     ]
     one = process(peer)
     heard = list[int]()
@@ -190,7 +190,7 @@ def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
         key = route(number).key
         one.ledger.claims.put("routing", key, route(number))
         one.ledger.hold(key, HeldObject("routing", route(number)))
-    peer.batches = [[Change(INTENT, "routing", route(1).key, route(1))], [Synced(INTENT, "routing")]]
+    peer.batches = [[StreamChange(INTENT, "routing", route(1).key, route(1))], [StreamSynced(INTENT, "routing")]]
     asyncio.run(one._hear(0))
     assert not one.ledger.dirty
     asyncio.run(one._hear(0))

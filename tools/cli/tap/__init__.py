@@ -16,7 +16,7 @@ printing   prints what they saw
 
 import argparse
 
-from bus.door import BadKeys
+from bus.remote_tap import BadKeys
 from schemas.config import ConfigError
 from tools.cli.command import add_command
 from tools.cli.tap import export, keys, names, play, record, replay, state, top, watch

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bus.door import make_keys
+from bus.remote_tap import make_keys
 
 HELP = "make the keys with which taps come in from elsewhere"
 

@@ -5,7 +5,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from bus.door import client_keys
+from bus.remote_tap import client_keys
 from tools.cli.command import UserError
 from tools.tap.listener import Listener, step_back
 from tools.tap.seen import Observer, Seen

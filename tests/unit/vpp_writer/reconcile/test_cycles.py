@@ -11,7 +11,7 @@ from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, POLICY, Kind
 from actors.vpp_writer.reconcile.claims import SLICE
 from actors.vpp_writer.reconcile.livelock import STEPS_MAX
-from bus.peer import Synced
+from bus.peer import StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Pending, Rejected, Status
@@ -191,7 +191,7 @@ def test_objects_that_undo_one_another_cost_some_steps_a_second_and_one_line() -
     assert peer.waits.count(0) == STEPS_MAX
     assert all(wait > 0 for wait in peer.waits[STEPS_MAX:])
     assert len(log.errors) == 1
-    peer.batches, peer.waits, peer.views = [[Synced(INTENT, "cni")]], [], {"cni": {A.key: A}}
+    peer.batches, peer.waits, peer.views = [[StreamSynced(INTENT, "cni")]], [], {"cni": {A.key: A}}
     asyncio.run(turns(2))
     assert peer.waits[-1] == 0, "what is new is done at once"
 
@@ -201,7 +201,7 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another() ->
     one = process(peer)
     one.log = cast(Any, log)
     routes = {one.key: one for one in map(route, range(2 * STEPS_MAX * SLICE))}
-    peer.batches, peer.views = [[Synced(INTENT, "routing")]], {"routing": routes}
+    peer.batches, peer.views = [[StreamSynced(INTENT, "routing")]], {"routing": routes}
 
     class Planner:
         epoch = 1

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bus.door import Keys, client_keys, make_keys
-from bus.envelope import Ask, Hello, Rows, pack
+from bus.envelope import Ask, CheckpointPart, Hello, pack
 from bus.peer import Peer
-from bus.sockets import ClientSockets
+from bus.remote_tap import CurveKeys, client_keys, make_keys
+from bus.sockets import ClientSocket
 from schemas.facts import Node
 from tools.tap.listener import Listener, NoBus
 
@@ -62,11 +62,11 @@ def door() -> Iterator[Open]:
             made.close()
 
 
-async def seen_through(door: Open, keys: Keys) -> list[str]:
+async def seen_through(door: Open, keys: CurveKeys) -> list[str]:
     """The keys of nodes that a tap sees through the door. Raises NoBus."""
     async with Peer("kube-watch", door.run / "bus") as says:
         says.publish("node", {"n1": Node(asn=1)})
-        assert await says.flushed(DEADLINE_S)
+        assert await says.flush(DEADLINE_S)
         async with Listener(Path("/nowhere"), door.address, keys) as listener:
             async for now, data in listener.frames():
                 if found := [seen.key for seen in listener.observer.feed(data, now) if seen.word == "node"]:
@@ -100,12 +100,12 @@ def test_who_comes_through_the_door_only_listens(door: Open, name: str) -> None:
         async with Peer("routing", door.run / "bus") as hears, Peer("cni", door.run / "bus") as service:
             hears.subscribe("node", "guard")
             hears.subscribe("process")
-            remote = ClientSockets(door.address, f"{name}:1".encode(), client_keys(door.keys))
+            remote = ClientSocket(door.address, f"{name}:1".encode(), client_keys(door.keys))
             try:
                 deadline = time.monotonic() + DEADLINE_S
                 while True:
                     await remote.send(pack(Hello(name=name, session=1)))
-                    await remote.send(pack(Rows(sender=name, word="node", session=1, seq=1, full=True)))
+                    await remote.send(pack(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True)))
                     await remote.send(pack(Ask(id="1", service="cni", within_s=1.0, body=b"\x81\xa3ask\xa4ping")))
                     await hears.changes(0.1)
                     bus = hears.rows("process").get("bus")

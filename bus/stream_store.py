@@ -2,45 +2,45 @@
 
 from collections.abc import Iterator
 
-from bus.envelope import Head, Rows, Snapshot, in_parts
-from bus.stream import Assembly, Checkpoint, Gap, Stream
+from bus.envelope import CheckpointPart, Head, SnapshotPart, iter_parts
+from bus.stream import Checkpoint, CheckpointAssembly, Gap, Stream
 
 STREAMS_MAX = 1000
 
 
-class Refused(Exception):
+class PartRefused(Exception):
     """A part cannot be placed; the publisher is to start over with a full checkpoint."""
 
 
-class Ledger:
+class StreamStore:
     """Every stream's last complete checkpoint, by (word, owner)."""
 
     def __init__(self) -> None:
         self.streams: dict[tuple[str, str], Stream] = {}
-        self._assemblies: dict[tuple[str, str], Assembly] = {}
+        self._assemblies: dict[tuple[str, str], CheckpointAssembly] = {}
 
-    def take(self, message: Rows) -> Checkpoint | None:
-        """What is to be fanned out: a checkpoint once it is complete. Raises Refused."""
+    def accept(self, message: CheckpointPart) -> Checkpoint | None:
+        """What is to be fanned out: a checkpoint once it is complete. Raises PartRefused."""
         name = (message.word, message.sender)
         stream = self.streams.get(name) or Stream()
-        if stream.known(message):
+        if stream.includes(message):
             return None
         if not stream.follows(message):
-            raise Refused(f"checkpoint {message.seq} after {stream.seq}")
+            raise PartRefused(f"checkpoint {message.seq} after {stream.seq}")
         if name not in self.streams and len(self.streams) >= STREAMS_MAX:
-            raise Refused(f"more than {STREAMS_MAX} streams")
-        assembly = self._assemblies.setdefault(name, Assembly())
+            raise PartRefused(f"more than {STREAMS_MAX} streams")
+        assembly = self._assemblies.setdefault(name, CheckpointAssembly())
         try:
             checkpoint = assembly.add(message)
         except Gap as gap:
-            raise Refused(str(gap)) from None
+            raise PartRefused(str(gap)) from None
         if checkpoint is not None:
             assembly.apply(checkpoint, stream)
             del self._assemblies[name]
             self.streams[name] = stream
         return checkpoint
 
-    def floor(self, owner: str) -> int:
+    def newest_session(self, owner: str) -> int:
         """The newest session of which `owner` has rows here; 0 if none."""
         return max((s.session for (_, name), s in self.streams.items() if name == owner), default=0)
 
@@ -48,20 +48,20 @@ class Ledger:
         """How far every stream has come."""
         return [Head(word, owner, s.session, s.seq) for (word, owner), s in self.streams.items()]
 
-    def at(self, word: str, owner: str) -> tuple[int, int]:
+    def position(self, word: str, owner: str) -> tuple[int, int]:
         """(session, checkpoint) of a stream; (0, 0) if there is none."""
         stream = self.streams.get((word, owner))
         return (stream.session, stream.seq) if stream else (0, 0)
 
-    def snapshot(self, word: str, owner: str) -> Iterator[Snapshot]:
+    def snapshot(self, word: str, owner: str) -> Iterator[SnapshotPart]:
         """The retained rows of a stream as it is now, in parts; one part of session 0 if there is none.
 
         What is taken while the parts go out does not change them.
         """
         stream = self.streams.get((word, owner)) or Stream()
-        (session, seq), told = self.at(word, owner), stream.told()
-        for number, (rows, last) in enumerate(in_parts(told)):
-            yield Snapshot(
+        (session, seq), copied = self.position(word, owner), stream.copied_rows()
+        for number, (rows, last) in enumerate(iter_parts(copied)):
+            yield SnapshotPart(
                 word=word,
                 owner=owner,
                 session=session,

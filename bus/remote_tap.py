@@ -21,7 +21,7 @@ class BadKeys(Exception):
     """A directory of keys that cannot be used; the text names the file."""
 
 
-class Keys(NamedTuple):
+class CurveKeys(NamedTuple):
     """One's own pair, and, for a client, the node's public key."""
 
     public: bytes
@@ -46,7 +46,7 @@ def make_keys(directory: Path) -> list[Path]:
     return made
 
 
-def server_keys(directory: Path) -> Keys:
+def server_keys(directory: Path) -> CurveKeys:
     """The node's. Raises BadKeys: also if others could read the secret, or nobody is allowed in."""
     keys = _pair(directory / f"{SERVER}.key_secret")
     if not any((directory / ALLOWED).glob("*.key")):
@@ -54,18 +54,18 @@ def server_keys(directory: Path) -> Keys:
     return keys
 
 
-def client_keys(directory: Path) -> Keys:
+def client_keys(directory: Path) -> CurveKeys:
     """A tap's. Raises BadKeys."""
     return _pair(directory / f"{CLIENT}.key_secret")._replace(server=_load(directory / f"{SERVER}.key")[0])
 
 
-def _pair(path: Path) -> Keys:
+def _pair(path: Path) -> CurveKeys:
     public, secret = _load(path)
     if secret is None:
         raise BadKeys(f"{path}: has no secret key in it")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise BadKeys(f"{path}: mode {stat.S_IMODE(path.stat().st_mode):04o}, must be 0600")
-    return Keys(public, secret)
+    return CurveKeys(public, secret)
 
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:
@@ -77,7 +77,7 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         raise BadKeys(f"{path}: {getattr(error, 'strerror', None) or 'no key in it'}") from None
 
 
-class Door:
+class RemoteTapSocket:
     """A socket of the broker that lets in who has an allowed key."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
