@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tools.lab import build, pods, state
+from tools.lab import state
+from tools.lab.cluster import build, pods
 from tools.lab.state import LABS, Lab, NoLab
 
 VPPD = Path(sys.executable).with_name("vppd")

@@ -8,8 +8,8 @@ from typing import Any
 
 from vpp_papi import VPPApiClient
 
-from tools.lab.plan import Node
 from tools.lab.state import Lab
+from tools.lab.topology import Node
 
 NPOL = ("ipsets", "rules", "policies verbose", "interfaces")
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.conftest import VPPD, rest_of, until, vppd
-from tools.lab import pods, state
+from tools.lab import state
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.node.watcher import look
 

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from tests.lab.conftest import bgp_sessions, until
-from tools.lab import host, pods, probe
-from tools.lab.check import look_all
+from tools.lab import linux
+from tools.lab.checks.properties import look_all
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
+from tools.lab.traffic import pings
 from tools.node.view import NodeView
 
 HOST_SILENT_MS_MAX = 10_000
@@ -22,7 +24,7 @@ def view_of_node1(lab: Lab) -> NodeView:
 
 def vpp_of_node1(lab: Lab) -> list[int]:
     """The pids in the namespace of the first node's VPP."""
-    return host.pids_in(lab.all_nodes[0].vpp_netns)
+    return linux.pids_in(lab.all_nodes[0].vpp_netns)
 
 
 @pytest.mark.parametrize("program", deaths.NETWORK)
@@ -64,7 +66,7 @@ def test_after_vpp_is_killed_host_and_pods_answer_again(lab: Lab) -> None:
 def test_a_new_pod_works_after_all_those_deaths(lab: Lab) -> None:
     pod = pods.add(lab, "late", "node1")
     try:
-        assert probe.ping(lab.pods["a2"].netns, pod.ip4, 5.0) is not None
-        assert probe.ping(lab.pods["a2"].netns, pod.ip6, 5.0) is not None
+        assert pings.ping(lab.pods["a2"].netns, pod.ip4, 5.0) is not None
+        assert pings.ping(lab.pods["a2"].netns, pod.ip6, 5.0) is not None
     finally:
         pods.delete(lab, "late")

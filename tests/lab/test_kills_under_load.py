@@ -11,14 +11,15 @@ import pytest
 
 from tests.lab import observer
 from tests.lab.conftest import until
-from tools.lab import host, settled
-from tools.lab.agent import words
-from tools.lab.loading import Loading
+from tools.lab import linux
+from tools.lab.checks import convergence
 from tools.lab.state import Lab
 from tools.lab.story import deaths
 from tools.lab.story.policies import CLIENT, outcomes
 from tools.lab.story.shop import OPEN, PORT, SHUT, Shop
 from tools.lab.story.traffic import Traffic
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.loads import Loading
 
 KILLED = ("services", "policy", "vpp-writer", "kube-watch", "bus", "cni", deaths.FELIX, deaths.DRIVER)
 
@@ -35,7 +36,7 @@ def shop(lab: Lab) -> Iterator[Shop]:
             until(lambda a=address: set(made.by("client", a, PORT)) == set(made.backends), f"{address} answers")
         until(lambda: outcomes(made, "client", direct, SHUT) == {words.SILENT}, "the policy holds")
         assert outcomes(made, "client", direct, OPEN) == {words.ANSWERED}
-        assert settled.settled(lab)
+        assert convergence.settled(lab)
         yield made
 
 
@@ -46,7 +47,7 @@ def test_no_connection_fails_and_none_is_let_through(lab: Lab, shop: Shop, progr
     assert before["translations"]
     result = deaths.kill(lab, program, shop)
     assert result.ok, result.figure
-    assert settled.settled(lab)
+    assert convergence.settled(lab)
     assert observer.held(lab, node) == before
 
 
@@ -57,9 +58,9 @@ def test_several_die_at_once(lab: Lab, shop: Shop) -> None:
         pids = {name: deaths.pid_of(lab, node, name) for name in KILLED}
         assert all(pids.values()), pids
         for pid in pids.values():
-            host.send(pid, signal.SIGKILL)
+            linux.send(pid, signal.SIGKILL)
         until(lambda: all(deaths.pid_of(lab, node, n) not in (0, p) for n, p in pids.items()), "all are back", 60.0)
-        assert settled.settled(lab, 60.0)
+        assert convergence.settled(lab, 60.0)
     assert not traffic.bad, traffic.figure
     assert observer.held(lab, node) == before
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.conftest import ON_VPP, rest_of, until, vppd
-from tools.lab import host, pods, probe, state
+from tools.lab import linux, state
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
+from tools.lab.traffic import pings
 
 
 def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
@@ -47,7 +49,7 @@ def test_a_second_lab_of_that_name_is_refused_and_the_first_stays(lab: Lab) -> N
     assert done.returncode == 1
     assert f"lab {lab.name} is there already" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert probe.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
+    assert pings.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
 
 
 def test_a_lab_that_is_not_there_is_one_line_and_exit_status_1() -> None:
@@ -78,15 +80,15 @@ def test_two_labs_run_beside_one_another_with_the_same_addresses(lab: Lab, new_n
     assert other.api_url != lab.api_url
     pod = pods.add(other, "a1", "node1")
     assert (pod.ip4, pod.ip6) == (lab.pods["a1"].ip4, lab.pods["a1"].ip6)
-    assert probe.ping(pod.netns, str(other.all_nodes[0].ip4), 5.0) is not None
+    assert pings.ping(pod.netns, str(other.all_nodes[0].ip4), 5.0) is not None
     done = vppd("lab", "down", "--name", name)
     assert done.returncode == 0, done.stderr
     until(lambda: rest_of(name) == [], "nothing is left of the other lab")
-    assert probe.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
+    assert pings.ping(lab.pods["a1"].netns, lab.pods["a2"].ip4, 3.0) is not None
 
 
 def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name: Callable[[], str]) -> None:
-    links = host.ip("-o link")
+    links = linux.ip("-o link")
     name = new_name()
     done = vppd("lab", "up", "--nodes", "1", "--name", name, *ON_VPP)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,16 +96,16 @@ def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name:
     pods.add(lab, "a1", "node1")
     supervisord = int((lab.run(lab.all_nodes[0]) / "supervisord.pid").read_text())
     os.kill(supervisord, signal.SIGKILL)
-    until(lambda: not host.started(supervisord), "supervisord is dead")
+    until(lambda: not linux.started(supervisord), "supervisord is dead")
     assert [line for line in rest_of(name) if line.startswith("process")], "its children outlived it"
-    for pid in host.pids_in(lab.all_nodes[0].vpp_netns):
+    for pid in linux.pids_in(lab.all_nodes[0].vpp_netns):
         os.kill(pid, signal.SIGKILL)
     (lab.directory / "lab.json").unlink()
     shutil.rmtree(lab.run(lab.all_nodes[0]) / "log")
     done = vppd("lab", "down", "--name", name)
     assert done.returncode == 0, done.stderr
     until(lambda: rest_of(name) == [], "nothing is left")
-    assert host.ip("-o link") == links
+    assert linux.ip("-o link") == links
 
 
 def test_a_lab_that_cannot_be_made_is_taken_away_again(new_name: Callable[[], str]) -> None:

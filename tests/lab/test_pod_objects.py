@@ -6,8 +6,10 @@ import pytest
 
 from tests.lab.conftest import until, vppd
 from tools.cli.lab.pod import parse_port
-from tools.lab import host, kube, pods, probe, state
+from tools.lab import kube, linux, state
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
+from tools.lab.traffic import pings
 
 
 def the_object(lab: Lab, namespace: str, name: str) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def test_pods_of_one_name_in_two_namespaces_are_two_pods(lab: Lab) -> None:
     one, two = pods.add(lab, "same", "node1"), pods.add(lab, "same", "node2", namespace="shop")
     try:
         assert (one.key, two.key) == ("same", "shop/same")
-        assert probe.ping(one.netns, two.ip4, 5.0) is not None
+        assert pings.ping(one.netns, two.ip4, 5.0) is not None
         entered = vppd("lab", "pod", "exec", "--name", lab.name, "shop/same", "--", "ip", "-o", "-4", "addr")
         assert two.ip4 in entered.stdout
     finally:
@@ -59,14 +61,14 @@ def test_a_pod_in_the_host_s_network_has_the_node_s_addresses_and_namespace(lab:
         assert the_object(lab, "default", "agent")["spec"]["hostNetwork"] is True
     finally:
         pods.delete(lab, "agent")
-    assert node.netns in host.namespaces(lab.name)
+    assert node.netns in linux.namespaces(lab.name)
 
 
 def test_a_pod_of_a_namespace_that_is_not_there_is_refused_and_leaves_nothing(lab: Lab) -> None:
     with pytest.raises(kube.ApiFailed, match='"nowhere" not found'):
         pods.add(lab, "lost", "node1", namespace="nowhere")
     assert "nowhere/lost" not in state.load(lab.name).pods
-    assert host.namespaces(f"{lab.name}-pod-nowhere") == []
+    assert linux.namespaces(f"{lab.name}-pod-nowhere") == []
 
 
 def test_the_slices_of_a_service_follow_its_pods(lab: Lab) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import until, vppd
-from tools.lab import host, pods, probe, state
-from tools.lab.check import look_all
+from tools.lab import linux, state
+from tools.lab.checks.properties import look_all
+from tools.lab.cluster import pods
 from tools.lab.state import Lab, NoLab, Pod
+from tools.lab.traffic import pings
 
 
 def mentions(lab: Lab, pod: Pod) -> list[str]:
@@ -28,20 +30,20 @@ def test_a_deleted_pod_leaves_nothing(lab: Lab) -> None:
     pod = pods.add(lab, "gone", "node1")
     assert mentions(lab, pod) != []
     assert records(lab, pod) != []
-    assert probe.ping(lab.pods["b2"].netns, pod.ip4, 3.0) is not None
+    assert pings.ping(lab.pods["b2"].netns, pod.ip4, 3.0) is not None
     pods.delete(lab, "gone")
     until(lambda: not mentions(lab, pod), "the bus forgets the pod")
     assert records(lab, pod) == []
-    assert host.namespaces(pod.netns) == []
-    assert probe.ping(lab.pods["b2"].netns, pod.ip4, 0.5) is None
+    assert linux.namespaces(pod.netns) == []
+    assert pings.ping(lab.pods["b2"].netns, pod.ip4, 0.5) is None
 
 
 def test_a_del_takes_the_interface_out_of_a_living_namespace(lab: Lab) -> None:
     pod = pods.add(lab, "stay", "node1")
     try:
-        assert "eth0" in host.ip("-o link", pod.netns)
+        assert "eth0" in linux.ip("-o link", pod.netns)
         assert pods.call_del(lab, pod).successful
-        assert "eth0" not in host.ip("-o link", pod.netns)
+        assert "eth0" not in linux.ip("-o link", pod.netns)
         assert pods.call_del(lab, pod).successful, "a second DEL finds nothing and is content"
     finally:
         pods.delete(lab, "stay")
@@ -50,9 +52,9 @@ def test_a_del_takes_the_interface_out_of_a_living_namespace(lab: Lab) -> None:
 def test_an_add_that_is_said_again_changes_nothing(lab: Lab) -> None:
     pod = pods.add(lab, "twice", "node2")
     try:
-        before = host.ip("-o addr show eth0", pod.netns)
+        before = linux.ip("-o addr show eth0", pod.netns)
         assert pods.call_add(lab, pod).successful
-        assert host.ip("-o addr show eth0", pod.netns) == before
+        assert linux.ip("-o addr show eth0", pod.netns) == before
     finally:
         pods.delete(lab, "twice")
 
@@ -78,4 +80,4 @@ def test_the_console_command_adds_lists_enters_and_deletes_a_pod(lab: Lab) -> No
     deleted = vppd("lab", "pod", "del", "web", "--name", lab.name)
     assert deleted.returncode == 0, deleted.stderr
     assert "web" not in state.load(lab.name).pods
-    assert host.namespaces(pod.netns) == []
+    assert linux.namespaces(pod.netns) == []

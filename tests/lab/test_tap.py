@@ -9,7 +9,7 @@ import pytest
 
 from bus.envelope import Beacon, unpack
 from tests.lab.conftest import VPPD, until, vppd
-from tools.lab import pods
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.tap.recording import read
 from tools.tap.seen import Observer

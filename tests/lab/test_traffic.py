@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 
 from tests.lab.conftest import bgp_sessions, until
-from tools.lab import host, probe
-from tools.lab.check import Result, hosts
-from tools.lab.check import pods as pod_pings
-from tools.lab.plan import LAN4, OUTSIDE6, lan_netns
+from tools.lab import linux
+from tools.lab.checks.properties import Result, host_pings, pod_pings
 from tools.lab.state import Lab
 from tools.lab.story.pods import tcp_transfer
+from tools.lab.topology import LAN4, OUTSIDE6, lan_netns
+from tools.lab.traffic import pings, transfers
 
 PACKETS = 25
 
@@ -31,13 +31,13 @@ def test_the_nodes_have_both_sessions_by_gobgpd_s_own_account(lab: Lab) -> None:
 
 
 def test_nodes_and_the_host_outside_reach_each_other_through_vpp(lab: Lab) -> None:
-    assert bad(list(hosts(lab))) == []
+    assert bad(list(host_pings(lab))) == []
 
 
 def test_a_node_s_uplink_is_with_vpp_and_a_tap_of_the_same_name_with_the_node(lab: Lab) -> None:
     for node in lab.all_nodes:
-        assert "veth" in host.run("ip", "-d", "-n", node.vpp_netns, "link", "show", "eth0")
-        assert "tun type tap" in host.run("ip", "-d", "-n", node.netns, "link", "show", "eth0")
+        assert "veth" in linux.run("ip", "-d", "-n", node.vpp_netns, "link", "show", "eth0")
+        assert "tun type tap" in linux.run("ip", "-d", "-n", node.netns, "link", "show", "eth0")
 
 
 def test_every_pod_pings_every_pod_in_both_families(lab: Lab) -> None:
@@ -51,15 +51,15 @@ def test_pods_and_the_host_outside_reach_each_other(lab: Lab) -> None:
     blocks = ((lab.all_nodes[0].block4, lab.all_nodes[0].ip4), (lab.all_nodes[0].block6, lab.all_nodes[0].ip6))
     pod = lab.pods["a1"]
     for block, node_address in blocks:
-        host.ip(f"route replace {block} via {node_address}", lan)
+        linux.ip(f"route replace {block} via {node_address}", lan)
     try:
         for address in outside:
-            assert probe.ping(pod.netns, address, 3.0) is not None, address
+            assert pings.ping(pod.netns, address, 3.0) is not None, address
         for address in (pod.ip4, pod.ip6):
-            assert probe.ping(lan, address, 3.0) is not None, address
+            assert pings.ping(lan, address, 3.0) is not None, address
     finally:
         for block, _ in blocks:
-            host.ip(f"route del {block}", lan)
+            linux.ip(f"route del {block}", lan)
 
 
 def test_bytes_over_tcp_across_nodes_arrive_as_they_were_sent(lab: Lab) -> None:
@@ -69,14 +69,14 @@ def test_bytes_over_tcp_across_nodes_arrive_as_they_were_sent(lab: Lab) -> None:
 
 def test_bytes_over_tcp_arrive_over_ipv6_and_within_a_node(lab: Lab) -> None:
     a, near, far = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
-    assert probe.transfer(a.netns, far.netns, far.ip6, 2_000_000).same
-    assert probe.transfer(a.netns, near.netns, near.ip4, 2_000_000).same
+    assert transfers.transfer(a.netns, far.netns, far.ip6, 2_000_000).same
+    assert transfers.transfer(a.netns, near.netns, near.ip4, 2_000_000).same
 
 
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
 def test_large_packets_arrive_in_fragments(lab: Lab, family: str) -> None:
     a, far = lab.pods["a1"], lab.pods["b2"]
-    done = host.run(*host.inside(a.netns, "ping", "-n", "-c", "2", "-W", "2", "-s", "4000", getattr(far, family)))
+    done = linux.run(*linux.inside(a.netns, "ping", "-n", "-c", "2", "-W", "2", "-s", "4000", getattr(far, family)))
     assert "2 received" in done
 
 
@@ -84,8 +84,8 @@ def test_a_lost_packet_is_seen_as_lost(lab: Lab) -> None:
     """The measure that the other tests rely on is able to fail."""
     a, far = lab.pods["a1"], lab.pods["b2"]
     silent = f"{far.ip4.rpartition('.')[0]}.126"
-    with probe.Pinging(a.netns, silent) as nobody, probe.Pinging(a.netns, far.ip4) as somebody:
-        done = host.run(*host.inside(a.netns, "ping", "-q", "-n", "-c", str(PACKETS), "-i", "0.02", far.ip4))
+    with pings.Pinging(a.netns, silent) as nobody, pings.Pinging(a.netns, far.ip4) as somebody:
+        done = linux.run(*linux.inside(a.netns, "ping", "-q", "-n", "-c", str(PACKETS), "-i", "0.02", far.ip4))
     assert f"{PACKETS} received" in done
     assert nobody.account is not None
     assert nobody.account.received == 0

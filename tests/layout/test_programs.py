@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.lab.plan import NAME, NODES_MAX
 from tools.lab.state import LABS
+from tools.lab.topology import NAME, NODES_MAX
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONF = PROJECT / "container" / "supervisord.conf"

@@ -1,15 +1,13 @@
 """Whole clusters on one machine: nodes and pods are network namespaces, everything else is real.
 
-plan       names and addresses                          (pure)
-state      what a lab has, on disk                      (edge)
-host       namespaces, links, processes of the machine  (edge)
-cluster    the objects that the cluster begins with     (pure)
-kube       a client of its API server
-build      up and down
-pods       pods by the call that Calico's plugin makes
-view       what a node's bus says
-probe      pings and transfers, measured
-check      what must hold on a running lab
-demo       the story of `make demo`
+story      the steps of `make demo`, each a function over a lab
+checks     what must hold on a running lab
+cluster    makes a cluster and its pods, and takes them away
+felix      stands in for Calico's Felix
+traffic    pings, connections and transfers between namespaces, accounted for
+kube       a client of the lab's API server
 apiserver  a small Kubernetes API server
+linux      namespaces, links and processes of the machine
+state      what a lab has, on disk
+topology   names and addresses of a lab
 """

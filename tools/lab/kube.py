@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from tools.lab.apiserver.resources import RESOURCES, Resource, by_kind, collection
-from tools.lab.plan import DEFAULT_NAMESPACE
 from tools.lab.state import Lab
+from tools.lab.topology import DEFAULT_NAMESPACE
 
 Object = dict[str, Any]
 NOT_FOUND = 404

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tools.lab.plan import DEFAULT_NAMESPACE, Node, pod_key
+from tools.lab.topology import DEFAULT_NAMESPACE, Node, pod_key
 
 LABS = Path(os.environ.get("VPPD_LAB_DIR", "/run/vppd-lab"))
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tools.lab.build import REAL_STARTUP_CONF
+from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
+from tools.lab.linux import inside
 from vppd_guard.history import History, Line
 
 REAL = os.environ.get("VPP", "")
@@ -207,8 +208,8 @@ class World:
     def pinged(self, address: str = HOST4) -> Iterator[dict[str, float]]:
         """The host outside pings the host meanwhile; afterwards the result has `lost` and `longest_gap_ms`."""
         result: dict[str, float] = {}
-        line = ["ip", "netns", "exec", self.lan, sys.executable, "-m", "tools.lab.pinger", "--tell", address]
-        process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        sender = [sys.executable, "-m", "tools.lab.traffic.ping_sender", "--tell", address]
+        process = subprocess.Popen(inside(self.lan, *sender), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"pinging\n"
         try:

@@ -7,10 +7,12 @@ import pytest
 
 from tests.lab.policies import truth
 from tests.lab.policies.words import Case, Object, Step, verdict
-from tools.lab import kube, pods, settled
-from tools.lab.agents import Agents
-from tools.lab.plan import lan_netns
+from tools.lab import kube
+from tools.lab.checks import convergence
+from tools.lab.cluster import pods
 from tools.lab.state import Lab, Port
+from tools.lab.topology import lan_netns
+from tools.lab.traffic.agents import Agents
 
 NAMESPACES, PODS, PORTS = "xyz", "abc", (80, 81, 82, 83, 84)
 NAMED = (Port(80, "TCP", "web"), Port(81, "TCP", "alt"))
@@ -107,12 +109,12 @@ class World:
         tried = truth.flows(self.lab, self.pods, case.probes)
         before = [True] * len(tried)
         for number, step in enumerate(case.steps, 1):
-            since = settled.flushes(self.lab)
+            since = convergence.flushes(self.lab)
             self.do(step)
-            assert settled.flushed(self.lab, since), f"step {number}: Felix tells nothing"
+            assert convergence.flushed(self.lab, since), f"step {number}: Felix tells nothing"
             after = [verdict(step.expect, flow) for flow in tried]
             if after == before:  # nothing is to change: see it when there has been time for it
-                assert settled.settled(self.lab), f"step {number}: not all intents are applied"
+                assert convergence.settled(self.lab), f"step {number}: not all intents are applied"
             found = truth.comes_true(self.lab, self.agents, tried, step.expect)
             assert not found, f"step {number}: {_told(found)}"
             before = after

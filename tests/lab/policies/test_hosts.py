@@ -7,9 +7,11 @@ import pytest
 from tests.lab.conftest import until
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import Object, calico, rule, thing
-from tools.lab import kube, pods, settled
-from tools.lab.agent import words
-from tools.lab.agent.words import Answer, Probe
+from tools.lab import kube
+from tools.lab.checks import convergence
+from tools.lab.cluster import pods
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.words import Answer, Probe
 
 GLOBAL = "GlobalNetworkPolicy"
 HOST = {"role": "host"}
@@ -97,13 +99,13 @@ def test_a_host_endpoint_is_found(hosts: Hosts, spec: dict[str, object]) -> None
 
 def test_a_host_endpoint_of_an_interface_that_is_not_there_changes_nothing(hosts: Hosts) -> None:
     hosts.world.apply(endpoint(interfaceName="eth7", expectedIPs=["10.90.0.11"]))
-    assert settled.settled(hosts.lab)
+    assert convergence.settled(hosts.lab)
     hosts.becomes(OPEN)
 
 
 def test_a_host_endpoint_that_changes_its_interface_leaves_one_and_closes_the_other(hosts: Hosts) -> None:
     hosts.world.apply(endpoint(interfaceName="eth7"))
-    assert settled.settled(hosts.lab)
+    assert convergence.settled(hosts.lab)
     hosts.becomes(OPEN)
     hosts.world.apply(endpoint(interfaceName="eth0"))
     hosts.becomes(CLOSED | {("outside", "node1", FAILSAFE): True})
@@ -184,7 +186,7 @@ def test_a_pod_in_the_host_s_network_is_no_endpoint_of_policies(hosts: Hosts) ->
                 ingress=[rule("Allow", source={"selector": "pod == 'onhost'"})],
             ),
         )
-        assert settled.settled(hosts.lab)
+        assert convergence.settled(hosts.lab)
         hosts.becomes(OPEN)
         target = Probe(words.TCP, hosts.lab.pods[POD_OF_NODE2].ip4, PORT)
         until(lambda: hosts.world.agents.probe("node1", target).outcome == words.SILENT, "node1 is no peer by labels")

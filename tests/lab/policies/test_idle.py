@@ -7,11 +7,13 @@ import pytest
 from schemas.config import DEFAULT_STARTUP_CONF
 from tests.lab.conftest import ON_VPP, until, vppd
 from tests.lab.policies.words import labelled, policy, source
-from tools.lab import build, host, kube, pods, settled, state
-from tools.lab.agents import Agents
-from tools.lab.load import Account
-from tools.lab.loading import Loading
+from tools.lab import kube, linux, state
+from tools.lab.checks import convergence
+from tools.lab.cluster import build, node_processes, pods
 from tools.lab.state import Lab
+from tools.lab.traffic.agents import Agents
+from tools.lab.traffic.load_generator import Account
+from tools.lab.traffic.loads import Loading
 
 AGE_S = 4
 IDLE_S = 3.0 * AGE_S
@@ -22,7 +24,7 @@ HELD = 4
 def forgetful(new_name: Callable[[], str]) -> Iterator[Lab]:
     """One node whose VPP forgets what is not translated after a few seconds; a client and a server."""
     name = new_name()
-    ours = build.REAL_STARTUP_CONF if ON_VPP else DEFAULT_STARTUP_CONF
+    ours = node_processes.REAL_STARTUP_CONF if ON_VPP else DEFAULT_STARTUP_CONF
     conf = ours.replace("session-max-age 120", f"session-max-age {AGE_S}")
     assert conf != ours
     done = vppd("lab", "up", "--nodes", "1", "--name", name, "--set", f"CALICOVPP_CONFIG_TEMPLATE={conf}", *ON_VPP)
@@ -43,11 +45,11 @@ def idle_under(lab: Lab, to: list[tuple[str, int]], *bodies: dict[str, object]) 
     try:
         with Loading(client, to, rate=0.0, held=HELD, held_every_s=IDLE_S) as load:
             until(lambda: len(established(client)) >= HELD, "the connections stand")
-            since = settled.flushes(lab)
+            since = convergence.flushes(lab)
             for body in bodies:
                 kube.apply(lab, body)
-            assert settled.flushed(lab, since)
-            assert settled.settled(lab)
+            assert convergence.flushed(lab, since)
+            assert convergence.settled(lab)
             until(lambda: load.age_s > IDLE_S + 6.0, "each has spoken again, or given up", IDLE_S + 10.0)
     finally:
         for body in bodies:
@@ -63,7 +65,7 @@ def server(lab: Lab) -> list[tuple[str, int]]:
 
 def established(netns: str) -> list[str]:
     """The connections that stand there."""
-    return host.run(*host.inside(netns, "ss", "-Htn", "state", "established")).splitlines()
+    return linux.run(*linux.inside(netns, "ss", "-Htn", "state", "established")).splitlines()
 
 
 def test_one_that_policies_on_both_sides_deny_by_now_does_not_live_on(forgetful: Lab) -> None:

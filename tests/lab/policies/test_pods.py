@@ -10,10 +10,12 @@ from tests.lab.conftest import until
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import allow, block, deny, labelled, peer, policy, port, source, target
-from tools.lab import host, kube, pods, settled
-from tools.lab.agent import words
-from tools.lab.agent.words import Probe
-from tools.lab.loading import Loading
+from tools.lab import kube, linux
+from tools.lab.checks import convergence
+from tools.lab.cluster import pods
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.words import Probe
+from tools.lab.traffic.loads import Loading
 
 OUTSIDE4 = "10.90.0.1"
 TCP_80 = [("TCP", 80)]
@@ -23,10 +25,10 @@ ISOLATED_X = policy("deny", "x", ingress=[])
 
 def applied(world: World, *bodies: dict[str, object]) -> None:
     """Applies policies and waits until VPP holds them on all nodes."""
-    since = settled.flushes(world.lab)
+    since = convergence.flushes(world.lab)
     world.apply(*bodies)
-    assert settled.flushed(world.lab, since)
-    assert settled.settled(world.lab)
+    assert convergence.flushed(world.lab, since)
+    assert convergence.settled(world.lab)
 
 
 @contextmanager
@@ -126,7 +128,7 @@ def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world
 
 def established(world: World) -> list[str]:
     """Connections of y/a that stand."""
-    line = host.run(*host.inside(world.lab.pods["y/a"].netns, "ss", "-Htn", "state", "established"))
+    line = linux.run(*linux.inside(world.lab.pods["y/a"].netns, "ss", "-Htn", "state", "established"))
     return line.splitlines()
 
 
@@ -244,7 +246,7 @@ def test_a_pod_is_not_an_endpoint_of_policies_by_its_namespace_s_other_labels(wo
     applied(world, policy("labelled", "x", labelled(team="one"), ingress=[]))
     kube.label(world.lab, "namespaces", "", "x", team="one")
     try:
-        assert settled.settled(world.lab)
+        assert convergence.settled(world.lab)
         tried = truth.flows(world.lab, world.pods, TCP_80)
         assert not truth.comes_true(world.lab, world.agents, tried, ())
     finally:

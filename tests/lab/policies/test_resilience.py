@@ -12,7 +12,8 @@ from tests.lab.conftest import until
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import allow, deny, labelled, peer, policy, port, source
-from tools.lab import kube, settled
+from tools.lab import kube
+from tools.lab.checks import convergence
 from tools.lab.story import deaths
 
 TCP = [("TCP", 80), ("TCP", 81)]
@@ -43,13 +44,13 @@ def test_a_policy_that_changes_while_a_process_is_away_holds_when_it_is_back(wor
     with stopped(world, program):
         world.apply(policy("deny", "x", ingress=[source(ports=[port(80)])]), policy("new", "y", ingress=[]))
         kube.delete(world.lab, "NetworkPolicy", "z", "gone")
-    assert settled.settled(world.lab, 60.0)
+    assert convergence.settled(world.lab, 60.0)
     expected = (deny(to="x/* y/*"), allow("*", "x/*", 80))
     assert not truth.comes_true(world.lab, world.agents, tried, expected)
 
 
 def test_policies_that_come_and_go_leave_no_objects_in_vpp(world: World) -> None:
-    assert settled.settled(world.lab)
+    assert convergence.settled(world.lab)
     before = [observer.counts(world.lab, node) for node in world.lab.all_nodes]
     for number in range(CHURN):
         peers = [peer(pods=labelled(pod="b"), namespaces=labelled(ns="yz"[number % 2]))]
@@ -58,5 +59,5 @@ def test_policies_that_come_and_go_leave_no_objects_in_vpp(world: World) -> None
         if number % 3 == 0:
             kube.delete(world.lab, "NetworkPolicy", "x", f"churn{(number + 2) % 5}")
     world.undo()
-    assert settled.settled(world.lab)
+    assert convergence.settled(world.lab)
     assert [observer.counts(world.lab, node) for node in world.lab.all_nodes] == before

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.lab.policies.words import Expected, Flow, verdict
-from tools.lab.agent import words
-from tools.lab.agent.words import Answer, Probe
-from tools.lab.agents import Agents
 from tools.lab.state import Lab
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agents import Agents
 
 QUIET_MS = 300
 HOLDS_S_MAX = 10.0  # from a change in Kubernetes to VPP

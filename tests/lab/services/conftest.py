@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import until
-from tools.lab import host, kube, pods
-from tools.lab.agent.words import Answer, Probe
-from tools.lab.agents import Agents
-from tools.lab.plan import lan_netns
+from tools.lab import kube, linux
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
+from tools.lab.topology import lan_netns
+from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agents import Agents
 
 SPACE = "shop"
 BACKENDS = {"web1": "node1", "web2": "node1", "web3": "node2"}
@@ -43,12 +44,12 @@ class Shop:
         self.agents.start(where | {OUTSIDE: lan_netns(self.lab.name)}, PORTS)
         node1 = self.lab.all_nodes[0]
         for prefix, via in zip(RANGES, (node1.ip4, node1.ip6), strict=True):
-            host.ip(f"route replace {prefix} via {via}", lan_netns(self.lab.name))
+            linux.ip(f"route replace {prefix} via {via}", lan_netns(self.lab.name))
 
     def remove(self) -> None:
         """All of that."""
         for prefix in RANGES:
-            host.run("ip", "-n", lan_netns(self.lab.name), "route", "flush", "root", prefix)
+            linux.run("ip", "-n", lan_netns(self.lab.name), "route", "flush", "root", prefix)
         for name in BACKENDS | CLIENTS:
             if f"{SPACE}/{name}" in self.lab.pods:
                 pods.delete(self.lab, f"{SPACE}/{name}")

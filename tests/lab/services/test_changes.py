@@ -7,9 +7,9 @@ import pytest
 from tests.lab.conftest import until
 from tests.lab.services.conftest import APPEARS_S_MAX, PROTOCOLS, SPACE, Shop
 from tools.lab import kube
-from tools.lab.agent import words
-from tools.lab.agent.words import Probe
-from tools.lab.loading import Loading
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.words import Probe
+from tools.lab.traffic.loads import Loading
 
 CLIENT = f"{SPACE}/client1"
 GOES = f"{SPACE}/web3"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.lab.services.conftest import EXTERNAL4, EXTERNAL6, OUTSIDE, PROTOCOLS, SPACE, Shop
 from tools.lab import kube
-from tools.lab.plan import LAN4, OUTSIDE6
+from tools.lab.topology import LAN4, OUTSIDE6
 
 CLIENT, FAR_CLIENT = f"{SPACE}/client1", f"{SPACE}/client2"
 CLIENTS = (CLIENT, FAR_CLIENT, "node1", "node2")

@@ -17,8 +17,9 @@ import pytest
 
 from bus.peer import Peer
 from schemas.facts import BlockAffinity, IpPool, Node
-from tools.lab import cluster, kube
+from tools.lab import kube
 from tools.lab.apiserver.process import ApiServerProcess
+from tools.lab.cluster import objects
 
 DEADLINE_S = 20.0
 CALICO = "/apis/crd.projectcalico.org/v1"
@@ -45,7 +46,7 @@ class World:
 
     def serve(self) -> None:
         self.api.start()
-        self.kubeconfig.write_text(cluster.kubeconfig("test", self.api.url))
+        self.kubeconfig.write_text(objects.kubeconfig("test", self.api.url))
 
     def put(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
         body = {"apiVersion": "crd.projectcalico.org/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}

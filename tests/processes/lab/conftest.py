@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.lab import host, probe
-from tools.lab.agents import Agents
+from tools.lab import linux
+from tools.lab.traffic import pings
+from tools.lab.traffic.agents import Agents
 
 LEFT4, RIGHT4, LEFT6, RIGHT6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"
 NOBODY4, NOBODY6 = "192.0.2.9", "2001:db8::9"  # on the link, as far as routes know
@@ -23,22 +24,22 @@ class Wire:
     def make(self) -> None:
         """Both namespaces, a link, addresses; nobody's are silent: their link addresses are known and lead nowhere."""
         for netns in (self.left, self.right):
-            host.ip(f"netns add {netns}")
-            host.ip("link set lo up", netns)
-        host.ip(f"link add eth0 type veth peer name eth0 netns {self.right}", self.left)
+            linux.ip(f"netns add {netns}")
+            linux.ip("link set lo up", netns)
+        linux.ip(f"link add eth0 type veth peer name eth0 netns {self.right}", self.left)
         for netns, four, six in ((self.left, LEFT4, LEFT6), (self.right, RIGHT4, RIGHT6)):
-            host.ip(f"addr add {four}/24 dev eth0", netns)
-            host.ip(f"addr add {six}/64 dev eth0 nodad", netns)
-            host.ip("link set eth0 up", netns)
+            linux.ip(f"addr add {four}/24 dev eth0", netns)
+            linux.ip(f"addr add {six}/64 dev eth0 nodad", netns)
+            linux.ip("link set eth0 up", netns)
             for nobody in (NOBODY4, NOBODY6):
-                host.ip(f"neigh replace {nobody} lladdr 02:00:00:00:00:09 dev eth0", netns)
-        assert probe.ping(self.left, RIGHT6, 10.0) is not None  # IPv6 takes a moment after a link came up
+                linux.ip(f"neigh replace {nobody} lladdr 02:00:00:00:00:09 dev eth0", netns)
+        assert pings.ping(self.left, RIGHT6, 10.0) is not None  # IPv6 takes a moment after a link came up
 
     def remove(self) -> None:
         for netns in (self.left, self.right):
-            if netns in host.namespaces(netns):
-                host.end(host.pids_in(netns), 0.5)
-                host.ip(f"netns del {netns}")
+            if netns in linux.namespaces(netns):
+                linux.end(linux.pids_in(netns), 0.5)
+                linux.ip(f"netns del {netns}")
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.processes.lab.conftest import LEFT4, LEFT6, NOBODY4, NOBODY6, RIGHT4, RIGHT6, Wire
-from tools.lab import host
-from tools.lab.agent import words
-from tools.lab.agent.words import Probe
-from tools.lab.agents import AgentFailed, Agents
+from tools.lab import linux
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.words import Probe
+from tools.lab.traffic.agents import AgentFailed, Agents
 
 CLOSED = 99
 BOTH = pytest.mark.parametrize(("target", "me"), [(RIGHT4, LEFT4), (RIGHT6, LEFT6)], ids=["IPv4", "IPv6"])
@@ -66,10 +66,10 @@ def test_an_agent_that_cannot_serve_says_so_by_name(agents: Agents, wire: Wire, 
 
 
 def test_agents_end_with_their_context(wire: Wire, tmp_path: Path) -> None:
-    before = set(host.pids_in(wire.left))
+    before = set(linux.pids_in(wire.left))
     with Agents(tmp_path / "more") as others:
         others.start({"third": wire.left}, (8080,))
         assert others.probe("third", Probe(words.TCP, RIGHT4, 8080)).outcome in (words.REFUSED, words.SILENT)
-        assert set(host.pids_in(wire.left)) - before
-    assert set(host.pids_in(wire.left)) == before
+        assert set(linux.pids_in(wire.left)) - before
+    assert set(linux.pids_in(wire.left)) == before
     assert list((tmp_path / "more").iterdir()) == []

@@ -3,8 +3,8 @@
 import time
 
 from tests.processes.lab.conftest import NOBODY4, NOBODY6, RIGHT4, RIGHT6, Wire
-from tools.lab.agents import Agents
-from tools.lab.loading import Loading
+from tools.lab.traffic.agents import Agents
+from tools.lab.traffic.loads import Loading
 
 CLOSED = 99
 

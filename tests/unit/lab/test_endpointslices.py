@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.lab.endpointslices import ENDPOINTS_MAX, Changes, changes
+from tools.lab.apiserver.slices import ENDPOINTS_MAX, Changes, changes
 
 Object = dict[str, Any]
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
-from tools.lab import cluster, felixnode, kube, state
+from tools.lab import kube, state
+from tools.lab.cluster import calico_node, objects
 
 ApiServer = Any  # the fixture of conftest.py
 LENGTH = struct.Struct("<Q")
@@ -73,8 +74,8 @@ class Dataplane:
 
 @pytest.fixture(scope="session")
 def driver() -> Path:
-    felixnode.build_driver()
-    return felixnode.DRIVER
+    calico_node.build_driver()
+    return calico_node.DRIVER
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def dataplane(tmp_path: Path) -> Iterator[Dataplane]:
 def lab(server: ApiServer) -> state.Lab:
     """A cluster of two nodes with a pod on each and a policy for both, without the nodes."""
     lab = state.Lab(name="none", nodes=2, vpp="", real_vpp=False, api_url=server.url)
-    for body in cluster.objects(lab):
+    for body in objects.initial(lab):
         kube.create(lab, body)
     for number in (1, 2):
         kube.apply(lab, pod(number))

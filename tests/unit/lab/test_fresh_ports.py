@@ -2,7 +2,7 @@
 
 import socket
 
-from tools.lab.agent.ports import AGENT_LANE, LANES, LOAD_LANE, PORTS, FreshPorts
+from tools.lab.traffic.agent.ports import AGENT_LANE, LANES, LOAD_LANE, PORTS, FreshPorts
 
 
 def test_a_port_does_not_come_again_before_half_of_all_have_come() -> None:

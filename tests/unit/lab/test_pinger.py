@@ -1,6 +1,6 @@
 """The account of pings: silence counts wherever it is."""
 
-from tools.lab.pinger import Pinger
+from tools.lab.traffic.ping_sender import Pinger
 
 
 def pinger(*, open_: set[int], last_reply: float, longest: float = 0.02) -> Pinger:

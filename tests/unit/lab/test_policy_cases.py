@@ -13,7 +13,7 @@ from tests.lab.policies.conftest import ACCOUNTS, MIXED, NAMED, NAMESPACES, PODS
 from tests.lab.policies.words import Case, Flow, Step, verdict
 from tests.unit.lab.reference import Packet, passes
 from tools.lab.felix.calc import Wanted, calculate
-from tools.lab.plan import Node
+from tools.lab.topology import Node
 
 Object = dict[str, Any]
 PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132, "ICMP": 1}

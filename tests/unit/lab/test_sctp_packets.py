@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.lab.agent import sctp
-from tools.lab.agent.sctp import Packet
+from tools.lab.traffic.agent import sctp
+from tools.lab.traffic.agent.sctp import Packet
 
 INIT = Packet(40000, 80, 0, sctp.INIT, 0x12345678)
 

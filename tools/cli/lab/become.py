@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from tools.cli.command import UserError
-from tools.lab import host
+from tools.lab import linux
 
 
 def become(netns: str, command: list[str], environment: Mapping[str, str]) -> NoReturn:
@@ -15,5 +15,5 @@ def become(netns: str, command: list[str], environment: Mapping[str, str]) -> No
     if not command:
         raise UserError("no command; write it after --")
     sys.stdout.flush()
-    line = host.inside(netns, *command)
+    line = linux.inside(netns, *command)
     os.execvpe(line[0], line, {**os.environ, **environment})

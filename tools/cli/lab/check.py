@@ -4,8 +4,9 @@ import argparse
 import json
 
 from tools.cli.lab.options import add_json, add_name
-from tools.lab import demo, state
-from tools.lab.check import check
+from tools.lab import state
+from tools.lab.checks.properties import check
+from tools.lab.story import demo
 
 HELP = "assert everything that must hold; exit status 1 if something does not"
 

@@ -3,7 +3,7 @@
 import argparse
 
 from tools.cli.lab.options import add_name, add_vpp
-from tools.lab import demo
+from tools.lab.story import demo
 
 HELP = "the whole story: make, use, break and remove a cluster"
 

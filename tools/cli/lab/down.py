@@ -3,7 +3,7 @@
 import argparse
 
 from tools.cli.lab.options import add_name
-from tools.lab import build
+from tools.lab.cluster import build
 
 HELP = "take a cluster away, whatever state it is in"
 

@@ -4,7 +4,8 @@ import argparse
 
 from tools.cli.lab.become import become
 from tools.cli.lab.options import add_name
-from tools.lab import build, state
+from tools.lab import state
+from tools.lab.cluster import node_processes
 
 HELP = "run a command in a node: node exec NODE -- COMMAND"
 
@@ -21,4 +22,4 @@ def run(options: argparse.Namespace) -> int:
     """Becomes the command, with the environment of the node's processes. Raises UserError."""
     lab = state.load(options.name)
     node = lab.node(options.node)
-    become(node.netns, options.command, build.environment(lab, node))
+    become(node.netns, options.command, node_processes.environment(lab, node))

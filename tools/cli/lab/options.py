@@ -2,11 +2,12 @@
 
 import argparse
 
-from tools.lab import build, host, kube, pods
-from tools.lab.plan import BadName
+from tools.lab import kube, linux
+from tools.lab.cluster import build, pods
 from tools.lab.state import NoLab
+from tools.lab.topology import BadName
 
-FAILURES = (build.CannotBuild, host.CommandFailed, NoLab, pods.PodFailed, kube.ApiFailed, BadName)
+FAILURES = (build.CannotBuild, linux.CommandFailed, NoLab, pods.PodFailed, kube.ApiFailed, BadName)
 
 
 def add_name(parser: argparse.ArgumentParser) -> None:

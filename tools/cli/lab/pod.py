@@ -5,7 +5,8 @@ import argparse
 from tools.cli.command import with_user_errors
 from tools.cli.lab.become import become
 from tools.cli.lab.options import FAILURES, add_name
-from tools.lab import pods, state
+from tools.lab import state
+from tools.lab.cluster import pods
 from tools.lab.state import Port
 
 HELP = "add, delete, or run a command in a pod"

@@ -7,7 +7,7 @@ import json
 from tools.cli.lab import status_text
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
-from tools.lab.check import look_all
+from tools.lab.checks.properties import look_all
 from tools.lab.state import LABS, NoLab
 
 HELP = "nodes, processes, BGP sessions, intents, services, policies, pods"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from tools.lab import felixnode, supervised
-from tools.lab.plan import Node
+from tools.lab.cluster import calico_node, supervisor
 from tools.lab.state import Lab
+from tools.lab.topology import Node
 from tools.node.view import NodeView
 
 WIDTH = 80
@@ -31,7 +31,7 @@ def _node_json(lab: Lab, node: Node, view: NodeView) -> dict[str, object]:
         "intents": len(view.intents),
         "services": len(view.services),
         "bgp": {address: peer.state for address, peer in view.peers.items()},
-        "felix": felixnode.look(lab.run(node)),
+        "felix": calico_node.look(lab.run(node)),
     }
 
 
@@ -51,7 +51,7 @@ def _node(lab: Lab, node: Node, view: NodeView) -> Iterator[str]:
     for name, process in sorted(view.processes.items()):
         if not name.startswith("tool-"):
             yield _process(name, process.pid, view.state_of(name))
-    pid = supervised.pid_of(lab, node, "gobgpd")
+    pid = supervisor.pid_of(lab, node, "gobgpd")
     yield _process("gobgpd", pid, "runs" if pid else "does not run")
     yield _felix(lab, node)
     yield f"  intents: {len(view.intents)}, not applied: {len(view.unapplied())}"
@@ -69,12 +69,12 @@ def _process(name: str, pid: int, word: str) -> str:
 
 
 def _felix(lab: Lab, node: Node) -> str:
-    pid, told = supervised.pid_of(lab, node, felixnode.PROGRAM), felixnode.look(lab.run(node))
+    pid, told = supervisor.pid_of(lab, node, calico_node.PROGRAM), calico_node.look(lab.run(node))
     if not pid:
-        return _process(felixnode.PROGRAM, 0, "does not run")
+        return _process(calico_node.PROGRAM, 0, "does not run")
     wanted = told.get("wanted", {})
     counted = ", ".join(
         f"{wanted.get(what, 0)} {what.replace('_', ' ')}" for what in ("policies", "ip_sets", "workloads")
     )
     in_sync = told.get("in_sync") and told.get("pid") == pid
-    return _process(felixnode.PROGRAM, pid, f"in sync: {counted}" if in_sync else "not in sync")
+    return _process(calico_node.PROGRAM, pid, f"in sync: {counted}" if in_sync else "not in sync")

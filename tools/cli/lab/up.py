@@ -3,7 +3,8 @@
 import argparse
 
 from tools.cli.lab.options import add_name, add_vpp, name_and_value
-from tools.lab import build, demo
+from tools.lab.cluster import build
+from tools.lab.story import demo
 
 HELP = "make a cluster and wait until it is healthy"
 

@@ -11,6 +11,7 @@
     admission   what is added before storing           (pure)
     services    addresses and ports of Services        (pure)
     controller  keeps EndpointSlices
+    slices      which EndpointSlices a Service has     (pure)
     journal     the store on disk
     sockets     listening sockets, also in a network namespace
     watches     watch requests as streams

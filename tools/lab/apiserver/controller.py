@@ -5,7 +5,7 @@ It acts on the store between a change and its answer, so that whoever applied a 
 
 from collections.abc import Iterable
 
-from tools.lab import endpointslices as slices
+from tools.lab.apiserver import slices
 from tools.lab.apiserver.resources import BY_ID, DISCOVERY
 from tools.lab.apiserver.status import ApiError, Object
 from tools.lab.apiserver.store import Change, Key, Store, key_of

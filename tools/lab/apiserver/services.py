@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from tools.lab.apiserver.status import Object, invalid
-from tools.lab.plan import NODE_PORTS, SERVICES4, SERVICES6
+from tools.lab.topology import NODE_PORTS, SERVICES4, SERVICES6
 
 RANGES: dict[str, IPv4Network | IPv6Network] = {"IPv4": SERVICES4, "IPv6": SERVICES6}
 FIRST_HOST = 10  # the lowest addresses of a range are left to who wants a certain one

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from tools.lab.felix.rules import ACCOUNT_LABEL, ACCOUNT_PREFIX, NAMESPACE_LABEL, NAMESPACE_PREFIX, BadRule, mapping
 from tools.lab.felix.sets import Labelled, NamedPort, ServicePorts
-from tools.lab.plan import veth_name
+from tools.lab.topology import veth_name
 
 Object: TypeAlias = dict[str, Any]
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import signal
+import sys
 import time
 from pathlib import Path
 
-from tools.lab import build, felixnode, host, probe
-from tools.lab.check import Result, look_all
-from tools.lab.plan import Node, lan_netns
+from tools.lab import linux
+from tools.lab.checks.health import is_healthy
+from tools.lab.checks.properties import Result, look_all
+from tools.lab.cluster import calico_node
 from tools.lab.state import Lab
-from tools.lab.story.health import is_healthy
 from tools.lab.story.shop import Shop
 from tools.lab.story.traffic import Traffic
+from tools.lab.topology import Node, lan_netns
+from tools.lab.traffic import pings
 from tools.node.view import NodeView
 from tools.node.watcher import Watcher
 
@@ -27,9 +30,9 @@ def pid_of(lab: Lab, node: Node, program: str) -> int:
     """The pid of a program; 0 while it does not run."""
     run = lab.run(node)
     if program in (FELIX, DRIVER):
-        return int(felixnode.look(run).get("pid" if program == FELIX else "driver_pid", 0))
-    line = host.run(
-        "ip", "netns", "exec", node.netns, build.PYTHON, "-m", "supervisor.supervisorctl",
+        return int(calico_node.look(run).get("pid" if program == FELIX else "driver_pid", 0))
+    line = linux.run(
+        "ip", "netns", "exec", node.netns, sys.executable, "-m", "supervisor.supervisorctl",
         "-s", f"unix://{run}/supervisor.sock", "pid", program,
     )  # fmt: skip
     return int(line) if line.strip().isdigit() else 0
@@ -57,7 +60,7 @@ async def _kill_and_wait(lab: Lab, node: Node, program: str) -> float | None:
     async with Watcher(lab.run(node)) as watcher:
         await watcher.heard(BACK_S_MAX)
         sessions = {name: process.session for name, process in watcher.view().processes.items()}
-        host.send(before, signal.SIGKILL)
+        linux.send(before, signal.SIGKILL)
         started = time.monotonic()
         while not await _is_back(lab, node, program, before):
             if time.monotonic() - started > BACK_S_MAX:
@@ -80,9 +83,9 @@ async def _kill_and_wait(lab: Lab, node: Node, program: str) -> float | None:
 async def _is_back(lab: Lab, node: Node, program: str, before: int) -> bool:
     try:
         pid = await asyncio.to_thread(pid_of, lab, node, program)
-    except host.CommandFailed:
+    except linux.CommandFailed:
         return False
-    told_all = program not in (FELIX, DRIVER) or bool(felixnode.look(lab.run(node)).get("in_sync"))
+    told_all = program not in (FELIX, DRIVER) or bool(calico_node.look(lab.run(node)).get("in_sync"))
     return pid not in (0, before) and told_all
 
 
@@ -98,20 +101,20 @@ def kill_vpp(lab: Lab) -> list[Result]:
     """kill -9 of VPP: the host's connectivity and the pods come back; both times."""
     node = lab.all_nodes[0]
     a, other = lab.pods["a1"], lab.pods["a2"]
-    vpps = [pid for pid in host.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)]
+    vpps = [pid for pid in linux.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)]
     if len(vpps) != 1:
         return [Result("kill -9 VPP", False, f"{len(vpps)} VPPs run in {node.vpp_netns}")]
     with (
-        probe.Pinging(lan_netns(lab.name), str(node.ip4)) as host_ping,
-        probe.Pinging(a.netns, other.ip4) as pod_ping,
-        probe.Pinging(a.netns, lab.pods["b1"].ip6) as near_ping,
+        pings.Pinging(lan_netns(lab.name), str(node.ip4)) as host_ping,
+        pings.Pinging(a.netns, other.ip4) as pod_ping,
+        pings.Pinging(a.netns, lab.pods["b1"].ip6) as near_ping,
     ):
         time.sleep(SETTLE_S)
-        host.send(vpps[0], signal.SIGKILL)
+        linux.send(vpps[0], signal.SIGKILL)
         recovered = asyncio.run(_recovered(lab, node, vpps[0]))
-        reached = probe.ping(a.netns, other.ip4, BACK_S_MAX) is not None
-        near = probe.ping(a.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
-        home = probe.ping(lan_netns(lab.name), str(node.ip4), BACK_S_MAX) is not None
+        reached = pings.ping(a.netns, other.ip4, BACK_S_MAX) is not None
+        near = pings.ping(a.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
+        home = pings.ping(lan_netns(lab.name), str(node.ip4), BACK_S_MAX) is not None
     results = [Result("kill -9 VPP: a new one, all programmed again", recovered is not None, f"{recovered or 0:.1f} s")]
     for name, ping, ok in (
         ("host answers again", host_ping, home),

@@ -3,9 +3,11 @@
 import asyncio
 import time
 
-from tools.lab import host, pods, probe
-from tools.lab.check import Result, look_all
+from tools.lab import linux
+from tools.lab.checks.properties import Result, look_all
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
+from tools.lab.traffic import transfers
 
 TRANSFER_BYTES = 20_000_000
 
@@ -25,7 +27,7 @@ def four_pods(lab: Lab) -> list[Result]:
 def tcp_transfer(lab: Lab, size: int = TRANSFER_BYTES) -> Result:
     """Bytes over TCP across nodes arrive as they were sent."""
     a, b = lab.pods["a1"], lab.pods["b2"]
-    done = probe.transfer(a.netns, b.netns, b.ip4, size)
+    done = transfers.transfer(a.netns, b.netns, b.ip4, size)
     figure = f"{done.bytes / 1e6:.0f} MB in {done.seconds:.2f} s, {done.mbit_s:.0f} Mbit/s, SHA-256 "
     return Result("20 MB over TCP across nodes", done.same, figure + ("equal" if done.same else "DIFFERS"))
 
@@ -40,5 +42,5 @@ def delete_pods(lab: Lab) -> Result:
     keys = [key for view in views.values() for key in {*view.intents, *view.statuses}]
     named = [key for key in keys if any(mark in key for mark in marks)]
     records = [str(path) for node in lab.all_nodes for path in lab.run(node).parent.glob("state/cni/pods/*")]
-    rest = [*named, *host.namespaces(f"{lab.name}-pod-"), *records]
+    rest = [*named, *linux.namespaces(f"{lab.name}-pod-"), *records]
     return Result("deleted pods leave nothing", not rest, f"{len(gone)} deleted" if not rest else f"left: {rest[:3]}")

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from tools.lab import kube
-from tools.lab.agent import words
-from tools.lab.check import Result
-from tools.lab.loading import Loading
+from tools.lab.checks.properties import Result
 from tools.lab.story.shop import OPEN, PORT, SHUT, SPACE, Shop, in_ms, takes
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.loads import Loading
 
 CLIENT = {"podSelector": {"matchLabels": {"role": "client"}}}
 HELD = 20

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tools.lab import kube
-from tools.lab.check import Result
-from tools.lab.plan import LAN4
+from tools.lab.checks.properties import Result
 from tools.lab.story.shop import OUTSIDE, PORT, Shop, in_ms, takes
+from tools.lab.topology import LAN4
 
 FLOWS = 90
 

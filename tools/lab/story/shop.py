@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
-from tools.lab import kube, pods
-from tools.lab.agent.words import Answer, Probe
-from tools.lab.agents import Agents
-from tools.lab.plan import lan_netns
+from tools.lab import kube
+from tools.lab.cluster import pods
 from tools.lab.state import Lab
+from tools.lab.topology import lan_netns
+from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agents import Agents
 
 SPACE, PORT, OPEN, SHUT = "shop", 8080, 80, 81
 BACKENDS = {"web1": "node1", "web2": "node1", "web3": "node2"}

@@ -3,10 +3,10 @@
 from contextlib import ExitStack
 from typing import Self
 
-from tools.lab import probe
-from tools.lab.loading import Loading
 from tools.lab.state import Lab
 from tools.lab.story.shop import PORT, SHUT, SPACE, Shop
+from tools.lab.traffic import pings
+from tools.lab.traffic.loads import Loading
 
 RATE, DENIED_RATE, HELD = 50.0, 10.0, 10
 
@@ -16,7 +16,7 @@ class Traffic:
 
     def __init__(self, lab: Lab, shop: Shop | None = None) -> None:
         a, b, other = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
-        self._pings = [probe.Pinging(a.netns, other.ip4), probe.Pinging(a.netns, b.ip6)]
+        self._pings = [pings.Pinging(a.netns, other.ip4), pings.Pinging(a.netns, b.ip6)]
         self._load = load_of(shop) if shop else None
         self._stack = ExitStack()
 

@@ -3,9 +3,9 @@
 import asyncio
 import time
 
-from tools.lab.check import Result, look_all, node_results
-from tools.lab.plan import Node
+from tools.lab.checks.properties import Result, look_all, node_results
 from tools.lab.state import Lab
+from tools.lab.topology import Node
 from tools.node.view import NodeView
 from tools.node.watcher import Watcher
 

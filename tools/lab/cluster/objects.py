@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from tools.lab.plan import POOL4, POOL6, Node
 from tools.lab.state import Lab
+from tools.lab.topology import POOL4, POOL6, Node
 
 CALICO = "crd.projectcalico.org/v1"
 Object = dict[str, Any]
 
 
-def objects(lab: Lab) -> list[Object]:
+def initial(lab: Lab) -> list[Object]:
     """All that the cluster begins with."""
     found = [
         _calico("BGPConfiguration", "default", asNumber=64512),

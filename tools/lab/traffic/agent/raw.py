@@ -7,8 +7,8 @@ import socket
 import struct
 from contextlib import suppress
 
-from tools.lab.agent import sctp
-from tools.lab.agent.words import told
+from tools.lab.traffic.agent import sctp
+from tools.lab.traffic.agent.words import told
 
 IPPROTO_SCTP = 132
 ECHO = {4: (8, 0), 6: (128, 129)}  # request and reply: RFC 792, RFC 4443

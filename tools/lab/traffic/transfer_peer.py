@@ -1,7 +1,7 @@
 """Sends or receives a number of bytes over TCP, with a checksum. Runs inside a namespace.
 
-`python -m tools.lab.transfer receive PORT` prints `ready`, then `{"bytes", "sha256", "seconds"}`;
-`python -m tools.lab.transfer send ADDRESS PORT BYTES` prints `{"sha256"}`.
+`python -m tools.lab.traffic.transfer_peer receive PORT` prints `ready`, then `{"bytes", "sha256", "seconds"}`;
+`python -m tools.lab.traffic.transfer_peer send ADDRESS PORT BYTES` prints `{"sha256"}`.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def send(address: str, port: int, count: int) -> dict[str, object]:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.lab.transfer", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.lab.traffic.transfer_peer", description=__doc__)
     sides = parser.add_subparsers(dest="side", required=True)
     side = sides.add_parser("receive")
     side.add_argument("port", type=int)

@@ -1,11 +1,11 @@
 """Connections at a steady rate until its input ends, and an account of every one. Runs inside a namespace.
 
-`python -m tools.lab.load [--to TARGET]... [--rate N] [--held N] [--held-every S] [--denied TARGET]...
-[--denied-rate N]`, where TARGET is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a service with agents
-behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed. `--held` connections
-are made at the start, one after another, and exchange a line each `--held-every` seconds until the end. `--denied`
-targets must be silent. Targets take turns. It prints a line when those that are held stand, and at the end an
-`Account`, as one line of JSON.
+`python -m tools.lab.traffic.load_generator [--to TARGET]... [--rate N] [--held N] [--held-every S]
+[--denied TARGET]... [--denied-rate N]`, where TARGET is `ADDRESS:PORT` or `[ADDRESS]:PORT` of a probe agent, or of a
+service with agents behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed.
+`--held` connections are made at the start, one after another, and exchange a line each `--held-every` seconds until
+the end. `--denied` targets must be silent. Targets take turns. It prints a line when those that are held stand, and at
+the end an `Account`, as one line of JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from itertools import cycle
 import msgspec
 from msgspec import Struct
 
-from tools.lab.agent.ports import LOAD_LANE, FreshPorts
+from tools.lab.traffic.agent.ports import LOAD_LANE, FreshPorts
 
 PATIENCE_S = 5.0  # longer than the kernel needs to send a lost SYN again, twice
 DENIED_S = 0.5
@@ -208,7 +208,9 @@ async def run(options: argparse.Namespace) -> Account:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.lab.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tools.lab.traffic.load_generator",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--to", action="append", default=[], type=target, metavar="TARGET")
     parser.add_argument("--rate", type=float, default=50.0, help="connections a second, 0: none (default: 50)")

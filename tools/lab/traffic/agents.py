@@ -16,8 +16,8 @@ from typing import Self
 
 import msgspec
 
-from tools.lab import host
-from tools.lab.agent.words import Answer, Batch, Probe
+from tools.lab import linux
+from tools.lab.traffic.agent.words import Answer, Batch, Probe
 
 PORTS = (80, 81)
 QUIET_MS = 400
@@ -48,9 +48,9 @@ class Agents:
         """Starts agents, name -> namespace, beside one another; they serve when this returns. Raises AgentFailed."""
         listed = ",".join(str(port) for port in ports)
         for name, netns in where.items():
-            command = [sys.executable, "-m", "tools.lab.agent", name, "--socket", str(self._socket(name))]
+            command = [sys.executable, "-m", "tools.lab.traffic.agent", name, "--socket", str(self._socket(name))]
             self._running[name] = subprocess.Popen(
-                host.inside(netns, *command, "--ports", listed),
+                linux.inside(netns, *command, "--ports", listed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -5,10 +5,10 @@ import errno
 import socket
 import time
 
-from tools.lab.agent import words
-from tools.lab.agent.ports import AGENT_LANE, FreshPorts
-from tools.lab.agent.raw import Echo, Sctp
-from tools.lab.agent.words import Answer, Batch, Probe
+from tools.lab.traffic.agent import words
+from tools.lab.traffic.agent.ports import AGENT_LANE, FreshPorts
+from tools.lab.traffic.agent.raw import Echo, Sctp
+from tools.lab.traffic.agent.words import Answer, Batch, Probe
 
 KERNEL = {
     errno.ECONNREFUSED: words.REFUSED,

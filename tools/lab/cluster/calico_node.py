@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools.lab import host
-from tools.lab.plan import API_PORT, LAN4, Node
+from tools.lab import linux
 from tools.lab.state import Lab
+from tools.lab.topology import API_PORT, LAN4, Node
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 CONF = Path(__file__).with_name("calico-node.conf")
 DRIVER_SOURCES = PROJECT / "container" / "felix-proxy"
 DRIVER = DRIVER_SOURCES / "build" / "felix-proxy"
@@ -40,8 +40,8 @@ def installed(lab: Lab, node: Node) -> Path:
 def build_driver() -> None:
     """Builds the driver unless it is there and newer than its sources. Raises NoDriver."""
     try:
-        host.run("make", "-C", str(DRIVER_SOURCES), timeout_s=120.0)
-    except host.CommandFailed as error:
+        linux.run("make", "-C", str(DRIVER_SOURCES), timeout_s=120.0)
+    except linux.CommandFailed as error:
         raise NoDriver(
             f"the Felix driver cannot be built (it needs make and gcc with a static C library): {error}"
         ) from None
@@ -65,7 +65,7 @@ def start(lab: Lab, node: Node, told: dict[str, str]) -> None:
     (here / "log").mkdir(parents=True, exist_ok=True)
     with (here / "log" / "out").open("ab") as log:
         subprocess.Popen(
-            host.inside(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
+            linux.inside(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
             env={**told, **environment(lab, node)},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -7,24 +7,24 @@ dies and comes back; nothing is left behind. The steps are in tools.lab.story; t
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from tools.lab import build, felixnode, host, kube, pods
-from tools.lab.agents import AgentFailed
-from tools.lab.check import Result, hosts, pings
-from tools.lab.check import pods as pod_pings
-from tools.lab.plan import lan_netns
+from tools.lab import kube, linux
+from tools.lab.checks.health import healthy as healthy
+from tools.lab.checks.properties import Result, host_pings, ping_result, pod_pings
+from tools.lab.cluster import build, calico_node, pods
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.story.deaths import NETWORK, PLATFORM, kill, kill_vpp, writer_wrote_nothing
-from tools.lab.story.health import healthy as healthy
 from tools.lab.story.pods import delete_pods, four_pods, tcp_transfer
 from tools.lab.story.policies import policies, through_the_service
 from tools.lab.story.services import services
 from tools.lab.story.shop import Shop
+from tools.lab.topology import lan_netns
+from tools.lab.traffic.agents import AgentFailed
 
 Say = Callable[[str], None]
 FAILURES = (
     build.CannotBuild,
-    felixnode.NoDriver,
-    host.CommandFailed,
+    calico_node.NoDriver,
+    linux.CommandFailed,
     kube.ApiFailed,
     NoLab,
     pods.PodFailed,
@@ -34,7 +34,7 @@ FAILURES = (
 
 def run(name: str, vpp: str | None, say: Say) -> bool:
     """The whole story. Returns whether every step was as it should be."""
-    before = host.traces(name, LABS / name)
+    before = linux.traces(name, LABS / name)
     results: list[Result] = []
 
     def tell(*found: Result) -> None:
@@ -53,7 +53,7 @@ def run(name: str, vpp: str | None, say: Say) -> bool:
             build.down(name, say)
     except FAILURES as error:
         tell(Result("the demo", False, str(error)))
-    after = host.traces(name, LABS / name)
+    after = linux.traces(name, LABS / name)
     rest = {kind: sorted(set(after[kind]) - set(before[kind])) for kind in before}
     left = [f"{kind}: {', '.join(names)}" for kind, names in rest.items() if names]
     tell(Result("the machine is as it was", not left, "; ".join(left) or "nothing left"))
@@ -68,7 +68,7 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[Result]]:
     say("\n== two nodes, every part its own process")
     yield healthy(lab)
     say("\n== the nodes' own addresses, through VPP and the host tap")
-    yield hosts(lab)
+    yield host_pings(lab)
     say("\n== pods")
     yield four_pods(lab)
     yield pod_pings(lab)
@@ -83,7 +83,7 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[Result]]:
         say("\n== VPP is killed")
         yield kill_vpp(lab)
         node1 = lab.all_nodes[0]
-        yield [pings("outside reaches node1", [(lan_netns(lab.name), str(a)) for a in (node1.ip4, node1.ip6)])]
+        yield [ping_result("outside reaches node1", [(lan_netns(lab.name), str(a)) for a in (node1.ip4, node1.ip6)])]
         yield [through_the_service(shop)]
     yield pod_pings(lab)
     say("\n== the end")

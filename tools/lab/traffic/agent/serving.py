@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from tools.lab.agent.words import told
+from tools.lab.traffic.agent.words import told
 
 BACKLOG = 512  # load is hundreds of connections within a moment
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
-from tools.lab import probe
-from tools.lab.plan import LAN4, OUTSIDE6, lan_netns
 from tools.lab.state import Lab
+from tools.lab.topology import LAN4, OUTSIDE6, lan_netns
+from tools.lab.traffic import pings
 from tools.node.view import NodeView
 from tools.node.watcher import look
 
@@ -28,7 +28,7 @@ def check(lab: Lab) -> list[Result]:
     """All properties."""
     views = asyncio.run(look_all(lab))
     results = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]
-    return [*results, *hosts(lab), *pods(lab)]
+    return [*results, *host_pings(lab), *pod_pings(lab)]
 
 
 async def look_all(lab: Lab) -> dict[str, NodeView]:
@@ -49,29 +49,29 @@ def node_results(lab: Lab, name: str, view: NodeView) -> Iterator[Result]:
     yield Result(f"{name}: intents applied", bool(view.intents) and not unapplied, figure)
 
 
-def hosts(lab: Lab) -> Iterator[Result]:
+def host_pings(lab: Lab) -> Iterator[Result]:
     """Nodes' own addresses and the host outside reach each other."""
     lan = lan_netns(lab.name)
     for node in lab.all_nodes:
         others = [other for other in lab.all_nodes if other != node]
         targets = [str(LAN4[1]), str(OUTSIDE6), *(str(a) for other in others for a in (other.ip4, other.ip6))]
-        yield pings(f"{node.name} reaches outside and nodes", [(node.netns, target) for target in targets])
-        yield pings(f"outside reaches {node.name}", [(lan, str(node.ip4)), (lan, str(node.ip6))])
+        yield ping_result(f"{node.name} reaches outside and nodes", [(node.netns, target) for target in targets])
+        yield ping_result(f"outside reaches {node.name}", [(lan, str(node.ip4)), (lan, str(node.ip6))])
 
 
-def pods(lab: Lab) -> Iterator[Result]:
+def pod_pings(lab: Lab) -> Iterator[Result]:
     """Every pod reaches every pod, IPv4 and IPv6."""
     for a, b in permutations(sorted(lab.pods.values(), key=lambda p: p.key), 2):
         where = "same node" if a.node == b.node else "across"
-        yield pings(f"{a.key} reaches {b.key} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
+        yield ping_result(f"{a.key} reaches {b.key} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
 
 
-def pings(name: str, pairs: list[tuple[str, str]]) -> Result:
+def ping_result(name: str, pairs: list[tuple[str, str]]) -> Result:
     """All of these pings are answered; the figure is the slowest."""
     started, failed = time.monotonic(), []
     slowest = 0.0
     for netns, target in pairs:
-        took = probe.ping(netns, target, PING_S_MAX)
+        took = pings.ping(netns, target, PING_S_MAX)
         if took is None:
             failed.append(target)
         else:

@@ -13,8 +13,10 @@ import grpc
 
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
-from tools.lab import felixnode, host, kube
-from tools.lab.plan import (
+from tools.lab import kube, linux
+from tools.lab.cluster import calico_node
+from tools.lab.state import Lab, NoLab, Pod, Port, changing
+from tools.lab.topology import (
     BLOCK4_LENGTH,
     DEFAULT_NAMESPACE,
     Node,
@@ -24,7 +26,6 @@ from tools.lab.plan import (
     pod_netns,
     veth_name,
 )
-from tools.lab.state import Lab, NoLab, Pod, Port, changing
 
 PLUGIN_WAIT_S = 5.0  # Calico's plugin waits so long
 POLICIES_WAIT_S = 5.0
@@ -111,8 +112,8 @@ def _object(pod: Pod) -> kube.Object:
 
 
 def _wire(lab: Lab, pod: Pod) -> None:
-    host.ip(f"netns add {pod.netns}")
-    host.ip("link set lo up", pod.netns)
+    linux.ip(f"netns add {pod.netns}")
+    linux.ip("link set lo up", pod.netns)
     reply = call_add(lab, pod)
     if not reply.successful:
         raise PodFailed(f"ADD {pod.key}: {reply.error_message}")
@@ -124,7 +125,7 @@ def _policed(lab: Lab, pod: Pod, wait_s: float) -> None:
     """Waits until the dataplane says that the pod is up; Calico's plugin goes on after its time too."""
     run, deadline = lab.run(lab.node(f"node{pod.node}")), time.monotonic() + wait_s
     while time.monotonic() < deadline:
-        if felixnode.look(run).get("workloads", {}).get(f"{pod.namespace}/{pod.name}") == "up":
+        if calico_node.look(run).get("workloads", {}).get(f"{pod.namespace}/{pod.name}") == "up":
             return
         time.sleep(POLL_S)
 
@@ -143,9 +144,9 @@ def _running(lab: Lab, pod: Pod, ready: bool) -> None:
 
 def _forget(lab: Lab, pod: Pod) -> None:
     """Takes the pod's namespace, its object and its line in the lab's state away."""
-    if not pod.host_network and pod.netns in host.namespaces(pod.netns):
-        host.end(host.pids_in(pod.netns), 0.5)
-        host.ip(f"netns del {pod.netns}")
+    if not pod.host_network and pod.netns in linux.namespaces(pod.netns):
+        linux.end(linux.pids_in(pod.netns), 0.5)
+        linux.ip(f"netns del {pod.netns}")
     with changing(lab):
         lab.pods.pop(pod.key, None)
     kube.delete(lab, "pods", pod.namespace, pod.name)

@@ -1,6 +1,6 @@
 """Pings at a steady rate until its input ends, and accounts for every packet. Runs inside a namespace.
 
-`python -m tools.lab.pinger ADDRESS [--every SECONDS] [--tell]`: prints one line of JSON at the end:
+`python -m tools.lab.traffic.ping_sender ADDRESS [--every SECONDS] [--tell]`: prints one line of JSON at the end:
 `{"sent", "received", "lost", "longest_gap_ms", "first_reply_ms"}`. A gap is the time between two replies, or from the
 last one to the last packet that was lost: silence at the end counts, too, and so does silence at the start.
 """
@@ -92,7 +92,7 @@ def _checksum(data: bytes) -> int:
 
 def main() -> int:
     """Until the input ends; then waits for the last replies."""
-    parser = argparse.ArgumentParser(prog="python -m tools.lab.pinger", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.lab.traffic.ping_sender", description=__doc__)
     parser.add_argument("address")
     parser.add_argument("--every", type=float, default=0.02, help="seconds (default: 0.02)")
     parser.add_argument("--tell", action="store_true", help="print a line when the first packet has been sent")

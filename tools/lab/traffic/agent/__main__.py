@@ -7,11 +7,11 @@ import sys
 
 import msgspec
 
-from tools.lab.agent import __doc__ as about
-from tools.lab.agent.probing import Prober
-from tools.lab.agent.raw import Sctp
-from tools.lab.agent.serving import serve
-from tools.lab.agent.words import Batch
+from tools.lab.traffic.agent import __doc__ as about
+from tools.lab.traffic.agent.probing import Prober
+from tools.lab.traffic.agent.raw import Sctp
+from tools.lab.traffic.agent.serving import serve
+from tools.lab.traffic.agent.words import Batch
 
 LINE_MAX = 1 << 22
 
@@ -38,7 +38,7 @@ async def run(name: str, path: str, ports: frozenset[int]) -> None:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.lab.agent", description=about)
+    parser = argparse.ArgumentParser(prog="python -m tools.lab.traffic.agent", description=about)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("name")
     parser.add_argument("--socket", required=True, metavar="PATH")

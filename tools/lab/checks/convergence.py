@@ -3,9 +3,9 @@
 import asyncio
 import time
 
-from tools.lab import felixnode
-from tools.lab.plan import Node
+from tools.lab.cluster import calico_node
 from tools.lab.state import Lab
+from tools.lab.topology import Node
 from tools.node.view import NodeView
 from tools.node.watcher import Watcher
 
@@ -14,7 +14,7 @@ QUIET_S = 0.4  # nothing changes for so long: no process waits longer before it 
 
 def flushes(lab: Lab) -> dict[str, int]:
     """How many flushes each node's Felix has made in its life; -1: it has said nothing yet."""
-    return {node.name: int(felixnode.look(lab.run(node)).get("flushes", -1)) for node in lab.all_nodes}
+    return {node.name: int(calico_node.look(lab.run(node)).get("flushes", -1)) for node in lab.all_nodes}
 
 
 def flushed(lab: Lab, since: dict[str, int], within_s: float = 5.0) -> bool:

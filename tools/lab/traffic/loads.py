@@ -8,8 +8,8 @@ from typing import Self
 
 import msgspec
 
-from tools.lab import host
-from tools.lab.load import Account
+from tools.lab import linux
+from tools.lab.traffic.load_generator import Account
 
 END_S_MAX = 30.0
 
@@ -37,7 +37,7 @@ class Loading:
         words += [word for one in denied for word in ("--denied", target(*one))]
         words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(held)]
         words += ["--held-every", str(held_every_s)]
-        self._command = host.inside(netns, sys.executable, "-m", "tools.lab.load", *words)
+        self._command = linux.inside(netns, sys.executable, "-m", "tools.lab.traffic.load_generator", *words)
         self.account = Account()
         self._began = 0.0
         self._process: subprocess.Popen[str] | None = None

@@ -1,0 +1,6 @@
+"""What must hold on a running lab, and waiting until it does.
+
+properties   each property of nodes, hosts and pods with its measured figure
+health       until every process of every node is ready
+convergence  until a change in Kubernetes has come all the way to VPP
+"""
