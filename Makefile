@@ -13,8 +13,8 @@ TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kuber
 demo: setup ## two nodes, their pods, real packets; processes killed under traffic
 	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
 
-test: setup ## the whole test suite
-	$(PY) -m pytest
+test: setup ## the whole test suite; PROFILE=thorough: property tests with 1,000 examples each, new ones in every run
+	$(PY) -m pytest $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
 check: setup ## style, types, import contracts
 	$(VENV)/bin/ruff check .

@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from vpp_papi.vpp_papi import VPPApiClient
 
-PATIENCE_S = 15.0
+from tests.waiting import until
+
 SIMULATOR = Path(sys.executable).with_name("vppsim")
 CONFIG = """\
 unix {{ nodaemon runtime-dir {run} cli-listen {run}/cli.sock pidfile {run}/vpp.pid poll-sleep-usec 50 }}
@@ -44,17 +43,6 @@ value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
 request = struct.pack("16sP16x", sys.argv[1].encode(), ctypes.addressof(value))
 fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request)
 """
-
-
-def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """The first true value of `condition`, or a failure that says what did not happen."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
-        time.sleep(0.02)
 
 
 class Namespace:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 
 from actors.vpp_writer.vpp.client import VppGone
@@ -12,6 +11,7 @@ from schemas.npol import IpSet, Policy, Rule
 from schemas.statuses import Rejected
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
+from tests.waiting import until_async
 
 REAL = bool(os.environ.get("VPP"))
 MANY = 100_000 if REAL else 3_000
@@ -32,10 +32,7 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
         assert writer.api is not None
         assert writer.writer is not None
         vpp.tell(signal.SIGSTOP)
-        began = time.monotonic()
-        while writer.api.answers:
-            assert time.monotonic() - began < NOTICED_S_MAX, "idle, and not noticed"
-            await asyncio.sleep(0.02)
+        await until_async(lambda api=writer.api: not api.answers, "it is noticed in an idle VPP", NOTICED_S_MAX)
         writer.ledger.touch(writer.ledger.claims.replace("guard", {one.key: one for one in intents}))
         turn = asyncio.create_task(writer.writer.turn())
         await asyncio.sleep(6.0)  # longer than a call may take

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 from tests.contract import worlds
 from tests.contract.living import WriterLife
-from tests.contract.machine import Namespace, Vpp, until, veth
+from tests.contract.machine import Namespace, Vpp, veth
 from tests.contract.worlds import Node
+from tests.waiting import until
 
 LISTEN = "import socket; s = socket.create_server(('{0}', {1}), family=socket.{2}); print('up', flush=True); s.accept()"
 

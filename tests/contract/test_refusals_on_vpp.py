@@ -5,7 +5,8 @@ from collections.abc import Callable
 from schemas.intents import Address, AfPacket, Intent, InterfaceTable, Loopback, Path, Route, RxMode, Table, Tap
 from schemas.statuses import Failed, Pending, Rejected
 from tests.contract.living import WriterLife
-from tests.contract.machine import Namespace, Vpp, until
+from tests.contract.machine import Namespace, Vpp
+from tests.waiting import until
 
 LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
 OTHER = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")

@@ -11,8 +11,9 @@ from schemas.intents import Intent, Path, Route, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, VppGone, WriterLife
-from tests.contract.machine import Namespace, Vpp, until
+from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_packets import attach, wired_node
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, Sna
 from schemas.intents import Intent, Path, Route
 from tests.contract import worlds
 from tests.contract.living import WriterLife
-from tests.contract.machine import Namespace, Vpp, until
+from tests.contract.machine import Namespace, Vpp
 from tests.contract.talking import Client, ask, serving
 from tests.contract.test_packets import attach, dress, wired_node
+from tests.waiting import until
 
 NODE, NODE6, OUTSIDE, OUTSIDE6 = "192.0.2.1", "2001:db8:2::1", "192.0.2.9", "2001:db8:2::9"
 VIP, VIP6 = "10.96.0.10", "fd96::a"

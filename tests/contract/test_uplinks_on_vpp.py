@@ -22,10 +22,11 @@ from schemas.intents import (
 from schemas.statuses import Failed, Pending, Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, WriterLife
-from tests.contract.machine import Namespace, Vpp, finish_checksums, until, veth
+from tests.contract.machine import Namespace, Vpp, finish_checksums, veth
 from tests.contract.steps import MAC, OTHER_MAC
 from tests.contract.test_packets import connects, dress, listening, wired_node
 from tests.contract.test_restarts import shown
+from tests.waiting import until
 
 NAME, TAG = "uplink/eth0", "main-eth0"
 XDP = AfXdp(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)

@@ -7,11 +7,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,15 +26,6 @@ _numbers = count()
 def vppd(*words: str) -> "subprocess.CompletedProcess[str]":
     """Runs the console command to its end."""
     return subprocess.run([VPPD, *words], capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
-
-
-def until(condition: Callable[[], Any], what: str, patience_s: float = 30.0) -> Any:
-    """The first true value of `condition`, or a failure that says what did not happen."""
-    deadline = time.monotonic() + patience_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
-        time.sleep(0.05)
-    return value
 
 
 def rest_of(name: str) -> list[str]:

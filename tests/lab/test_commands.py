@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.conftest import VPPD, rest_of, until, vppd
+from tests.lab.conftest import VPPD, rest_of, vppd
+from tests.waiting import until
 from tools.lab import state
 from tools.lab.cluster import pods
 from tools.lab.state import Lab

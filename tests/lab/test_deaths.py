@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.lab.conftest import bgp_sessions, until
+from tests.lab.conftest import bgp_sessions
+from tests.waiting import until
 from tools.lab import linux
 from tools.lab.checks.properties import look_all
 from tools.lab.cluster import pods

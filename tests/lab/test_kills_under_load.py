@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import observer
-from tests.lab.conftest import until
+from tests.waiting import until
 from tools.lab import linux
 from tools.lab.checks import convergence
 from tools.lab.state import Lab

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.conftest import ON_VPP, rest_of, until, vppd
+from tests.lab.conftest import ON_VPP, rest_of, vppd
+from tests.waiting import until
 from tools.lab import linux, state
 from tools.lab.cluster import pods
 from tools.lab.state import Lab

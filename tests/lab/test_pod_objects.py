@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import until, vppd
+from tests.lab.conftest import vppd
+from tests.waiting import until
 from tools.cli.lab.pod import parse_port
 from tools.lab import kube, linux, state
 from tools.lab.cluster import pods

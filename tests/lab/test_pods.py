@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import until, vppd
+from tests.lab.conftest import vppd
+from tests.waiting import until
 from tools.lab import linux, state
 from tools.lab.checks.properties import look_all
 from tools.lab.cluster import pods

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lab.conftest import until
+from tests.waiting import until
 from tools.lab.cluster import pods, supervisor
 from tools.lab.state import Lab
 

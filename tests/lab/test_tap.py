@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bus.envelope import Beacon, unpack
-from tests.lab.conftest import VPPD, until, vppd
+from tests.lab.conftest import VPPD, vppd
+from tests.waiting import until
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.tap.recording import read

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from tests.lab.conftest import bgp_sessions, until
+from tests.lab.conftest import bgp_sessions
+from tests.waiting import until
 from tools.lab import linux
 from tools.lab.checks.properties import Result, host_pings, pod_pings
 from tools.lab.state import Lab

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from bus.peer import Peer
 from schemas.facts import Process
 from schemas.requests import Ping
+from tests.waiting import until, until_heard
 
 DEADLINE_S = 20.0
 MODULES = {
@@ -75,13 +76,6 @@ def place() -> Iterator[Place]:
         subprocess.run(["ip", "netns", "delete", made.netns], check=False, stderr=subprocess.DEVNULL)
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.02)
-
-
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """SIGTERM ends it cleanly, in less than two seconds."""
     started = time.monotonic()
@@ -110,10 +104,12 @@ def test_processes_that_started_before_the_bus_join_it_and_name_what_they_wait_f
 async def _see_all_waiting(place: Place) -> None:
     async with Peer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
         peer.subscribe("process")
-        deadline = time.monotonic() + DEADLINE_S
-        while missing := [name for name in MODULES if not _waits(peer.rows("process").get(name), WAITS_FOR[name])]:
-            assert time.monotonic() < deadline, f"{missing}: {peer.rows('process')}"
-            await peer.changes(0.1)
+
+        def missing() -> list[str]:
+            rows = peer.rows("process")
+            return [name for name in MODULES if not _waits(rows.get(name), WAITS_FOR[name])]
+
+        await until_heard(peer, lambda: not missing(), lambda: f"{missing()}: {peer.rows('process')}")
         for name in MODULES:
             pong = await peer.ask(name, Ping(), 2.0)
             assert (pong.name, pong.ready) == (name, False)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import VPPApiClient, until
+from tests.unit.vppsim.process import VPPApiClient
+from tests.waiting import until
 
 REAL = os.environ.get("VPPD_VPP", "")
 PROJECT = Path(__file__).parents[3]

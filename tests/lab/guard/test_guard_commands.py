@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import World, ip, told, until
+from tests.lab.guard.world import World, ip, told
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, World, measured, until
+from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, World, measured
+from tests.waiting import until
 
 DYING = str(Path(__file__).with_name("dying.py"))
 BACK_MS_MAX = 10_000

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told, until
+from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told
+from tests.waiting import until
 from vppd_guard.undo import Record, UndoJournal, UplinkCaptured
 
 BACK_MS_MAX = 10_000

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, HOST_MAC, World, ip, until
+from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, HOST_MAC, World, ip
+from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 
 SECOND4, SECOND_GATEWAY4 = "203.0.113.7", "203.0.113.1"

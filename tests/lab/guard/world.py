@@ -10,12 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import inside
 from vppd_guard.history import History, Line
@@ -24,7 +24,6 @@ REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))
 HOST_MAC = "02:90:00:00:00:07"
 HOST4, HOST6, GATEWAY4, GATEWAY6 = "192.0.2.7", "2001:db8::7", "192.0.2.1", "2001:db8::1"
-DEADLINE_S = 40.0
 RUNNING = "running"
 
 
@@ -32,15 +31,6 @@ def ip(*words: str, netns: str = "") -> str:
     """Runs ip(8). Raises CalledProcessError."""
     line = ["ip", *(("-n", netns) if netns else ()), *" ".join(words).split()]
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout
-
-
-def until(condition: Callable[[], Any], what: str, patience_s: float = DEADLINE_S) -> Any:
-    """The first true value of `condition`, or a failure that says what did not happen."""
-    deadline = time.monotonic() + patience_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.02)
-    return value
 
 
 class World:

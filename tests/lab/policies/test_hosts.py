@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import until
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import Object, calico, rule, thing
+from tests.waiting import until
 from tools.lab import kube
 from tools.lab.checks import convergence
 from tools.lab.cluster import pods

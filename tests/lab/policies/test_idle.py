@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from schemas.config import DEFAULT_STARTUP_CONF
-from tests.lab.conftest import ON_VPP, until, vppd
+from tests.lab.conftest import ON_VPP, vppd
 from tests.lab.policies.words import labelled, policy, source
+from tests.waiting import until
 from tools.lab import kube, linux, state
 from tools.lab.checks import convergence
 from tools.lab.cluster import build, node_processes, pods

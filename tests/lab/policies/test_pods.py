@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.conftest import until
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import allow, block, deny, labelled, peer, policy, port, source, target
+from tests.waiting import until
 from tools.lab import kube, linux
 from tools.lab.checks import convergence
 from tools.lab.cluster import pods

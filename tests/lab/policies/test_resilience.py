@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import observer
-from tests.lab.conftest import until
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import allow, deny, labelled, peer, policy, port, source
+from tests.waiting import until
 from tools.lab import kube
 from tools.lab.checks import convergence
 from tools.lab.story import deaths

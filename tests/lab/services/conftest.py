@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import until
+from tests.waiting import until
 from tools.lab import kube, linux
 from tools.lab.cluster import pods
 from tools.lab.state import Lab

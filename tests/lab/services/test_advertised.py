@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import until
 from tests.lab.services.conftest import APPEARS_S_MAX, BACKENDS, EXTERNAL4, EXTERNAL6, RANGES, SPACE, Shop
+from tests.waiting import until
 from tools.lab import kube
 from tools.lab.state import Lab
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tests.lab.conftest import until
 from tests.lab.services.conftest import APPEARS_S_MAX, PROTOCOLS, SPACE, Shop
+from tests.waiting import until
 from tools.lab import kube
 from tools.lab.traffic.agent import words
 from tools.lab.traffic.agent.words import Probe

@@ -1,7 +1,6 @@
 """What a client costs that never reads, one that talks nonsense, one that is stuck; and who is told."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from bus.fanout import WINDOW_BYTES
 from bus.peer import Peer
 from schemas.facts import EndpointSlice, Node, Process
 from tests.processes.bus.conftest import BrokerProcess
+from tests.waiting import until_heard
 
 DEADLINE_S = 15.0
 ROWS, TURNS = 2000, 60
@@ -23,15 +23,6 @@ GROWTH_MAX = 24 << 20  # bytes: two hearers' windows, rows that are being replac
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 60))
-
-
-async def until(peer: Peer, condition: Callable[[], Any]) -> Any:
-    """Hears until the condition holds; the deadline fails the test."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await peer.changes(0.05)
-    return found
 
 
 def process(peer: Peer, name: str) -> Process | None:
@@ -93,7 +84,11 @@ def test_a_hearer_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name
                 assert await says.flush(DEADLINE_S)
                 if not turn:
                     before = memory_bytes(broker.pid)
-            await until(hears, lambda: (row := hears.rows("endpoint-slice").get("x/7")) and row.service[:4] == "0059")
+            await until_heard(
+                hears,
+                lambda: (row := hears.rows("endpoint-slice").get("x/7")) and row.service[:4] == "0059",
+                within_s=DEADLINE_S,
+            )
             assert said > 20 * WINDOW_BYTES
             assert memory_bytes(broker.pid) - before < GROWTH_MAX
 
@@ -102,7 +97,7 @@ def test_a_hearer_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name
                 row = process(hears, "reads-nothing")
                 return row.cut_off if row else ""
 
-            assert "not read" in await until(hears, told)
+            assert "not read" in await until_heard(hears, told, within_s=DEADLINE_S)
             assert process(hears, "bus").counters["hearers_cut_off"] >= 1  # type: ignore[union-attr]
 
     run(story)
@@ -113,12 +108,16 @@ def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, clien
         async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
             hears.subscribe("process")
-            await until(hears, lambda: process(hears, "kube-watch"))
+            await until_heard(hears, lambda: process(hears, "kube-watch"), within_s=DEADLINE_S)
             for _ in range(500):
                 client.send(b"\xc1 nonsense")
-            await until(hears, lambda: (row := process(hears, "bus")) and row.counters.get("muted_messages"))
+            await until_heard(
+                hears,
+                lambda: (row := process(hears, "bus")) and row.counters.get("muted_messages"),
+                within_s=DEADLINE_S,
+            )
             says.publish("node", {"n1": Node(asn=1)})
-            await until(hears, lambda: "n1" in hears.rows("node"))
+            await until_heard(hears, lambda: "n1" in hears.rows("node"), within_s=DEADLINE_S)
             counters = process(hears, "bus").counters  # type: ignore[union-attr]
             assert counters["malformed_messages"] + counters["muted_messages"] == 500
             assert counters["senders_muted"] >= 1
@@ -132,9 +131,13 @@ def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> Non
     async def story() -> None:
         async with Peer("routing", broker.bus) as hears:
             hears.subscribe("process")
-            await until(hears, lambda: process(hears, "routing"))
+            await until_heard(hears, lambda: process(hears, "routing"), within_s=DEADLINE_S)
             client.send(pack(Hello(name="vpp-writer", session=1)))
-            await until(hears, lambda: (row := process(hears, "bus")) and row.counters.get("malformed_messages"))
+            await until_heard(
+                hears,
+                lambda: (row := process(hears, "bus")) and row.counters.get("malformed_messages"),
+                within_s=DEADLINE_S,
+            )
             assert process(hears, "vpp-writer") is None
             assert "'vpp-writer' is said by 'reads-nothing'" in broker.log()
 
@@ -146,10 +149,12 @@ def test_one_whose_loop_does_not_turn_is_alive_but_stuck(broker: BrokerProcess) 
         async with Peer("cni", broker.bus) as stuck, Peer("routing", broker.bus) as hears:
             hears.subscribe("process")
             stuck.progress = 5  # it has turned, and turns no more
-            row = await until(hears, lambda: (row := process(hears, "cni")) and row.stalled_s and row)
+            row = await until_heard(
+                hears, lambda: (row := process(hears, "cni")) and row.stalled_s and row, within_s=DEADLINE_S
+            )
             assert row.alive
             assert row.stalled_s > 5.0
             stuck.progress += 1
-            await until(hears, lambda: (row := process(hears, "cni")) and not row.stalled_s)
+            await until_heard(hears, lambda: (row := process(hears, "cni")) and not row.stalled_s, within_s=DEADLINE_S)
 
     run(story)

@@ -16,6 +16,7 @@ from bus.peer import TRACES_WAITING_MAX, AskFailed, Peer
 from schemas.facts import Node
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
+from tests.waiting import until_heard
 from tools.tap.listener import Listener
 
 DEADLINE_S = 5.0
@@ -23,14 +24,6 @@ DEADLINE_S = 5.0
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 30))
-
-
-async def until(peer: Peer, condition: Callable[[], bool]) -> None:
-    """Hears until the condition holds; the deadline fails the test."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await peer.changes(0.05)
 
 
 NODES = {f"n{number}": Node(asn=number) for number in range(1200)}
@@ -43,7 +36,7 @@ def test_a_late_joiner_gets_everything_that_was_said_before(broker: BrokerProces
             assert await says.flush(DEADLINE_S)
             async with Peer("routing", broker.bus) as hears:
                 hears.subscribe("node")
-                await until(hears, lambda: hears.in_sync("node", "kube-watch"))
+                await until_heard(hears, lambda: hears.in_sync("node", "kube-watch"), within_s=DEADLINE_S)
                 assert hears.rows("node") == NODES
 
     run(story)
@@ -54,13 +47,15 @@ def test_a_broker_restart_loses_nothing(broker: BrokerProcess) -> None:
         async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
             says.publish("node", NODES)
-            await until(hears, lambda: hears.rows("node") == NODES)
+            await until_heard(hears, lambda: hears.rows("node") == NODES, within_s=DEADLINE_S)
             broker.kill()
             says.update_row("node", "n0", None)
             says.update_row("node", "new", Node(asn=7))
             assert len(hears.rows("node")) == len(NODES), "what was heard stays while the broker is away"
             broker.start()
-            await until(hears, lambda: "new" in hears.rows("node") and "n0" not in hears.rows("node"))
+            await until_heard(
+                hears, lambda: "new" in hears.rows("node") and "n0" not in hears.rows("node"), within_s=DEADLINE_S
+            )
             assert len(hears.rows("node")) == len(NODES)
 
     run(story)
@@ -72,13 +67,13 @@ def test_a_restarted_publisher_removes_nothing_before_it_has_spoken(broker: Brok
             hears.subscribe("node")
             async with Peer("kube-watch", broker.bus) as says:
                 says.publish("node", {"n1": Node(asn=1), "n2": Node(asn=2)})
-                await until(hears, lambda: len(hears.rows("node")) == 2)
+                await until_heard(hears, lambda: len(hears.rows("node")) == 2, within_s=DEADLINE_S)
             async with Peer("kube-watch", broker.bus) as says:
-                await until(says, lambda: says.broker_session is not None)
+                await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
                 assert len(hears.rows("node")) == 2
                 await hears.changes(0)
                 says.publish("node", {"n2": Node(asn=2)})
-                await until(hears, lambda: list(hears.rows("node")) == ["n2"])
+                await until_heard(hears, lambda: list(hears.rows("node")) == ["n2"], within_s=DEADLINE_S)
 
     run(story)
 
@@ -87,7 +82,7 @@ def test_a_request_is_answered_and_one_to_a_dead_service_fails_at_once(broker: B
     async def story() -> None:
         async with Peer("cni", broker.bus) as cni, Peer("tool-test", broker.bus) as tool:
             cni.serve(Ping, lambda _: Pong(name="cni", progress=cni.progress, ready=True))
-            await until(tool, lambda: bool(tool.broker_session and cni.broker_session))
+            await until_heard(tool, lambda: bool(tool.broker_session and cni.broker_session), within_s=DEADLINE_S)
             assert (await tool.ask("cni", Ping(), DEADLINE_S)).name == "cni"
             started = time.monotonic()
             with pytest.raises(AskFailed, match="nobody: not on the bus"):
@@ -104,7 +99,7 @@ def test_a_handler_that_fails_fails_its_request_alone(broker: BrokerProcess) -> 
     async def story() -> None:
         async with Peer("cni", broker.bus) as cni, Peer("tool-test", broker.bus) as tool:
             cni.serve(Ping, broken)
-            await until(tool, lambda: bool(tool.broker_session and cni.broker_session))
+            await until_heard(tool, lambda: bool(tool.broker_session and cni.broker_session), within_s=DEADLINE_S)
             with pytest.raises(AskFailed, match="cni: ValueError: on purpose"):
                 await tool.ask("cni", Ping(), DEADLINE_S)
             cni.serve(Ping, lambda _: Pong(name="cni", progress=0, ready=True))
@@ -118,11 +113,11 @@ def test_garbage_on_the_sockets_is_counted_named_and_harms_nobody(broker: Broker
         async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
             hears.subscribe("process")
-            await until(says, lambda: says.broker_session is not None)
+            await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
             _throw_garbage(broker)
-            await until(hears, lambda: _count(hears, "bus", "malformed_messages") == 4)
+            await until_heard(hears, lambda: _count(hears, "bus", "malformed_messages") == 4, within_s=DEADLINE_S)
             says.publish("node", {"n1": Node(asn=1)})
-            await until(hears, lambda: "n1" in hears.rows("node"))
+            await until_heard(hears, lambda: "n1" in hears.rows("node"), within_s=DEADLINE_S)
         assert "malformed" in broker.log()
         assert broker.alive()
 
@@ -152,7 +147,7 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_others_live(broker: Broker
         async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
             says._outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
-            await until(hears, lambda: "good" in hears.rows("node"))
+            await until_heard(hears, lambda: "good" in hears.rows("node"), within_s=DEADLINE_S)
             assert "bad" not in hears.rows("node")
             assert hears.counters["malformed_messages"] == 1
             assert "node bad: asn" in hears.last_malformed
@@ -190,7 +185,7 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
     async def story() -> None:
         async with Peer("routing", broker.bus) as says, AsyncExitStack() as stack:
             says.subscribe("node")  # who hears nothing has nothing to tell taps
-            await until(says, lambda: says.broker_session is not None)
+            await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
             tap = await stack.enter_async_context(Listener(broker.bus.parent))
             heard: list[TraceEvent] = []
 
@@ -200,11 +195,11 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
                         heard.append(message)
 
             listening = asyncio.create_task(listen())
-            await until(says, lambda: says.tapped)
+            await until_heard(says, lambda: says.tapped, within_s=DEADLINE_S)
             for number in range(TRACES_WAITING_MAX + 500):
                 says.trace("many", str(number))
             assert says.counters["notes_dropped"] == 500
-            await until(says, lambda: len(heard) >= TRACES_WAITING_MAX)
+            await until_heard(says, lambda: len(heard) >= TRACES_WAITING_MAX, within_s=DEADLINE_S)
             assert [note.key for note in heard] == [str(number) for number in range(TRACES_WAITING_MAX)]
             listening.cancel()
 
@@ -214,7 +209,7 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
 def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess) -> None:
     async def story() -> None:
         async with Peer("routing", broker.bus) as hears:
-            await until(hears, lambda: hears.broker_session is not None)
+            await until_heard(hears, lambda: hears.broker_session is not None, within_s=DEADLINE_S)
             hears.subscribe("node")
             hears.tapped = True
             hears.trace("on the way out")
@@ -228,7 +223,7 @@ def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess)
 def test_the_broker_stops_cleanly_on_sigterm(broker: BrokerProcess) -> None:
     async def story() -> None:
         async with Peer("cni", broker.bus) as cni:
-            await until(cni, lambda: cni.broker_session is not None)
+            await until_heard(cni, lambda: cni.broker_session is not None, within_s=DEADLINE_S)
 
     run(story)
     assert broker.terminate() == 0

@@ -16,6 +16,7 @@ from bus.peer import Peer
 from schemas import codec
 from schemas.facts import Node
 from tests.processes.bus.conftest import BrokerProcess
+from tests.waiting import until_async, until_heard
 
 DEADLINE_S = 20.0
 EQUAL_S_MAX = 3.0
@@ -63,14 +64,6 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 90))
 
 
-async def until(peer: Peer, condition: Callable[[], Any], within_s: float = DEADLINE_S) -> Any:
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"the condition did not come true in {within_s} s"
-        await peer.changes(0.05)
-    return found
-
-
 @contextmanager
 def program(text: str, broker: BrokerProcess, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-c", text, str(broker.bus), *words]
@@ -100,8 +93,10 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
                 broker.kill()
                 says.update_row("node", "last", Node(asn=turn))
                 broker.start()
-                await until(hears, lambda t=turn: (row := hears.rows("node").get("last")) and row.asn == t)
-            await until(hears, lambda: hears.rows("node") == said(says), EQUAL_S_MAX)
+                await until_heard(
+                    hears, lambda t=turn: (row := hears.rows("node").get("last")) and row.asn == t, within_s=DEADLINE_S
+                )
+            await until_heard(hears, lambda: hears.rows("node") == said(says), within_s=EQUAL_S_MAX)
             assert says.counters["broker_sessions"] >= KILLS
 
     run(story)
@@ -144,14 +139,16 @@ def test_a_publisher_killed_while_it_speaks_leaves_a_whole_checkpoint(broker: Br
         async with Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
             with program(SAYS, broker, "0") as publisher:
-                await until(hears, lambda: (row := hears.rows("node").get("n0")) and row.asn > 5)
+                await until_heard(
+                    hears, lambda: (row := hears.rows("node").get("n0")) and row.asn > 5, within_s=DEADLINE_S
+                )
                 publisher.kill()
             await hears.changes(1.0)
             rows = hears.rows("node")
             assert len(rows) == 3000
             assert len({node.asn for node in rows.values()}) == 1, "of one checkpoint"
             with program(SAYS, broker, "1000000"):
-                await until(hears, lambda: hears.rows("node")["n0"].asn > 1_000_000)
+                await until_heard(hears, lambda: hears.rows("node")["n0"].asn > 1_000_000, within_s=DEADLINE_S)
                 assert len(hears.rows("node")) == 3000
 
     run(story)
@@ -167,13 +164,15 @@ class _Lines:
         self._data, self.words = b"", [""]
 
     async def until(self, condition: Callable[[list[str]], bool], within_s: float) -> list[str]:
-        deadline = time.monotonic() + within_s
-        while True:
-            with suppress(BlockingIOError):
-                self._data += os.read(self._file.fileno(), 1 << 16)
-            *whole, self._data = self._data.split(b"\n")
-            self.words = whole[-1].decode().split() if whole else self.words
-            if len(self.words) > 2 and condition(self.words):
-                return self.words
-            assert time.monotonic() < deadline, f"not in {within_s} s; last: {self.words}"
-            await asyncio.sleep(0.02)
+        def said() -> bool:
+            self._read()
+            return len(self.words) > 2 and condition(self.words)
+
+        await until_async(said, lambda: f"last: {self.words}", within_s)
+        return self.words
+
+    def _read(self) -> None:
+        with suppress(BlockingIOError):
+            self._data += os.read(self._file.fileno(), 1 << 16)
+        *whole, self._data = self._data.split(b"\n")
+        self.words = whole[-1].decode().split() if whole else self.words

@@ -15,6 +15,7 @@ import pytest
 from bus.peer import AskFailed, Peer
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
+from tests.waiting import until_async
 
 DEADLINE_S = 20.0
 AT_ONCE_S = 2.0
@@ -41,13 +42,6 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 60))
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.01)
-
-
 class Service:
     """Answers pings when it is let."""
 
@@ -70,7 +64,7 @@ def started(broker: BrokerProcess) -> "subprocess.Popen[bytes]":
 
 async def on_the_bus(stack: AsyncExitStack, name: str, broker: BrokerProcess) -> Peer:
     peer = await stack.enter_async_context(Peer(name, broker.bus))
-    await until(lambda: peer.broker_session is not None)
+    await until_async(lambda: peer.broker_session is not None)
     return peer
 
 
@@ -80,12 +74,12 @@ def test_a_request_that_is_open_while_the_broker_restarts_is_answered_and_execut
             service = Service(await on_the_bus(stack, "cni", broker))
             asker = await on_the_bus(stack, "tool-asker", broker)
             asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
-            await until(lambda: service.executed)
+            await until_async(lambda: service.executed)
             for sessions in (2, 3):
                 broker.kill()
                 broker.start()
-                await until(lambda n=sessions: asker.counters["broker_sessions"] == n)
-                await until(lambda n=sessions: service.peer.counters["broker_sessions"] == n)
+                await until_async(lambda n=sessions: asker.counters["broker_sessions"] == n)
+                await until_async(lambda n=sessions: service.peer.counters["broker_sessions"] == n)
             service.let.set()
             assert (await asking).progress == 1
             assert service.executed == 1
@@ -100,7 +94,7 @@ def test_what_an_earlier_life_of_the_service_may_have_executed_is_not_executed_a
             async with AsyncExitStack() as first:
                 service = Service(await on_the_bus(first, "cni", broker))
                 asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
-                await until(lambda: service.executed)
+                await until_async(lambda: service.executed)
                 broker.kill()
             again = Service(Peer("cni", broker.bus))
             again.let.set()
@@ -120,7 +114,7 @@ def test_a_service_that_restarts_fails_what_it_was_asked_at_once(broker: BrokerP
             async with AsyncExitStack() as first:
                 service = Service(await on_the_bus(first, "cni", broker))
                 asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
-                await until(lambda: service.executed)
+                await until_async(lambda: service.executed)
             began = time.monotonic()
             again = Service(await on_the_bus(stack, "cni", broker))
             with pytest.raises(AskFailed, match=r"cni: (restarted|has gone)"):
@@ -138,7 +132,7 @@ def test_a_service_killed_while_it_is_asked_fails_the_request_at_once(broker: Br
             try:
                 asker = await on_the_bus(stack, "tool-asker", broker)
                 asker.subscribe("process")
-                await until(lambda: "cni" in asker.rows("process"))
+                await until_async(lambda: "cni" in asker.rows("process"))
                 asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
                 await asyncio.wait([asking], timeout=0.3)
             finally:

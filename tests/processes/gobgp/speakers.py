@@ -6,7 +6,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import Gobgp, GobgpAway
 from actors.routing.gobgp.plan import Operation, operations
 from actors.routing.gobgp.state import Global, Peer, Wanted
+from tests.waiting import until_async
 
 DEADLINE_S = 40.0
 AS, AS_OF_C = 64512, 65003
@@ -94,16 +95,6 @@ def wanted_of_both_families(me: str, other: str) -> Wanted:
     return state
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        held = condition()
-        if held if isinstance(held, bool) else await held:
-            return
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.05)
-
-
 @asynccontextmanager
 async def reached(speakers: Speakers, name: str) -> AsyncIterator[Gobgp]:
     """The gobgpd of that name, as soon as it answers."""
@@ -144,7 +135,7 @@ class Listener:
     async def learns(self, expected: dict[str, str]) -> None:
         """Waits until exactly that is learnt."""
         try:
-            await until(lambda: self.learnt == expected)
+            await until_async(lambda: self.learnt == expected)
         except AssertionError:
             raise AssertionError(f"learnt {self.learnt}, not {expected}") from None
 

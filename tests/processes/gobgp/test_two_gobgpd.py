@@ -18,9 +18,9 @@ from tests.processes.gobgp.speakers import (
     converge,
     listening,
     reached,
-    until,
     wanted,
 )
+from tests.waiting import until_async
 
 
 def test_a_killed_gobgpd_comes_back_and_no_route_is_withdrawn(pair: Speakers) -> None:
@@ -46,9 +46,9 @@ def test_a_killed_gobgpd_comes_back_and_no_route_is_withdrawn(pair: Speakers) ->
                 async def down() -> bool:
                     return (await a.peers())[ADDRESS["b"]].state != "established"
 
-                await until(down)
+                await until_async(down)
                 assert heard.learnt == {BLOCK["b"]: ADDRESS["b"]}, "kept while the peer is away"
-                await until(told_again)
+                await until_async(told_again)
                 assert heard.withdrawn == []
                 await converge(again, Wanted(bgp=state.bgp, peers=state.peers))
                 await heard.learns({})

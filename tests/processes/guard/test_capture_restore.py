@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import until
 from vppd_guard import linux, namespaces
 from vppd_guard.captured import Captured
 from vppd_guard.differences import differences
@@ -377,7 +378,7 @@ def write_sysctls(pairs: list[tuple[str, str]]) -> None:
 
 def settle() -> None:
     """Until IPv6 has taken notice that the link is up; it makes addresses and routes then."""
-    assert until(lambda: namespaces.inside(HOME, is_ready))
+    until(lambda: namespaces.inside(HOME, is_ready), "IPv6 has noticed the link", DEADLINE_S)
 
 
 def is_ready() -> bool:
@@ -396,23 +397,9 @@ def addresses_are_routed() -> bool:
     return all(address in routes for address in addresses)
 
 
-def until(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-    return True
-
-
-# The same examples in every run: what fails can be looked at again.
 # No shrinking: with a namespace to set up for each example it takes minutes, and the lines that differ say enough.
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# More examples than the profile's: each disturbance is to meet several configurations.
+@settings(max_examples=max(60, settings().max_examples), phases=[Phase.explicit, Phase.generate])
 @given(configuration=CONFIGURATION, disturbance=st.sampled_from(sorted(DISTURBANCES)))
 def test_a_link_is_as_it_was(
     configuration: tuple[list[str], list[tuple[str, str]], list[str], list[str], list[str]], disturbance: str

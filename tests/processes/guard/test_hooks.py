@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus.log import Log
+from tests.waiting import until, until_async
 from vppd_guard.hooks import LINE_MAX, LINES_MAX, HookResult, Point, run
 
 SOON_S = 5.0
@@ -60,9 +61,7 @@ def test_a_late_script_is_ended_with_its_children(tmp_path: Path) -> None:
     assert result.code is None
     assert time.monotonic() - started < SOON_S
     assert "not done within 0.3 s" in log
-    deadline = time.monotonic() + SOON_S
-    while any(alive(int(pid)) for pid in pids.read_text().split()):
-        assert time.monotonic() < deadline, "children were left"
+    until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()), "no child is left", SOON_S)
 
 
 def test_a_child_that_holds_the_output_does_not_hold_us(tmp_path: Path) -> None:
@@ -93,18 +92,13 @@ def test_a_cancelled_hook_leaves_nothing(tmp_path: Path) -> None:
         log = Log("guard", stream=io.StringIO())
         work = run(Point.BEFORE_VPP_RUN, f"echo $$ > {pid}; sleep 1000", ("eth0",), log, 60.0, render=str)
         task = asyncio.create_task(work)
-        deadline = time.monotonic() + SOON_S
-        while not (pid.exists() and pid.read_text().strip()):
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await until_async(lambda: pid.exists() and pid.read_text().strip(), "the script has begun", SOON_S)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(cancel())
-    deadline = time.monotonic() + SOON_S
-    while alive(int(pid.read_text())):
-        assert time.monotonic() < deadline, "the script was left"
+    until(lambda: not alive(int(pid.read_text())), "the script has ended", SOON_S)
 
 
 def alive(pid: int) -> bool:

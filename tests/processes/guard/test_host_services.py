@@ -10,18 +10,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
 from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
 from vppd_guard.host_services.host import Host, assignments
 
 NETWORKD = "/lib/systemd/systemd-networkd"
-DEADLINE_S = 20.0
 MAC = "02:90:00:00:00:07"
 PRIVATE = f"""
 set -e
@@ -88,13 +87,6 @@ while True:
 
 def ip(line: str) -> str:
     return subprocess.run(["ip", *line.split()], capture_output=True, text=True, check=True).stdout
-
-
-def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what()}"
-        time.sleep(0.05)
 
 
 class Networkd:

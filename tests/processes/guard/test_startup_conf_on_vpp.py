@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from schemas.config import NodeConfig, UplinkSpec
+from tests.waiting import until
 from vppd_guard.captured import Captured
 from vppd_guard.drivers.registry import DRIVERS
 from vppd_guard.startup_conf import Driven, render
 
-PATIENCE_S = 30.0
 REAL = os.environ.get("VPP", "")
 PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")
 # The reference's, on a machine without hugepages and with few cores; the sockets are where the reference has them.
@@ -78,21 +77,19 @@ class Vpp:
     def answers(self) -> bool:
         """Does it accept API clients, before it ends?"""
         assert self._process is not None
-        deadline = time.monotonic() + PATIENCE_S
-        while self._process.poll() is None:
-            with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
-                client.connect(str(self.config.vpp_api))
-                return True
-            assert time.monotonic() < deadline, f"neither an end nor an answer:\n{self.log()}"
-            time.sleep(0.02)
+        process = self._process
+        until(lambda: process.poll() is not None or self._accepts(), lambda: f"an end or an answer:\n{self.log()}")
+        return process.poll() is None
+
+    def _accepts(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+            client.connect(str(self.config.vpp_api))
+            return True
         return False
 
     def writes_its_pid(self) -> None:
         """Waits for the pid file, which may come a moment after the socket."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not (self.config.vpp_run / "vpp.pid").exists():
-            assert time.monotonic() < deadline, f"no pid file:\n{self.log()}"
-            time.sleep(0.02)
+        until((self.config.vpp_run / "vpp.pid").exists, lambda: f"there is a pid file:\n{self.log()}")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +16,11 @@ import pytest
 
 from bus.peer import Peer
 from schemas.facts import BlockAffinity, IpPool, Node
+from tests.waiting import until_heard
 from tools.lab import kube
 from tools.lab.apiserver.process import ApiServerProcess
 from tools.lab.cluster import objects
 
-DEADLINE_S = 20.0
 CALICO = "/apis/crd.projectcalico.org/v1"
 
 
@@ -93,10 +92,7 @@ class Ear:
         return process.counters.get(name, 0) if process else 0
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"not in time: {what}; {self.waiting()}"
-            await self.peer.changes(0.05)
+        await until_heard(self.peer, condition, lambda: f"{what}; {self.waiting()}")
 
 
 def story(world: World, tell: Callable[[Ear], Any]) -> None:

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.services.healthchecks import HealthChecks
+from tests.waiting import until_async
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_S = 10.0
 
 
 def free_port() -> int:
@@ -51,19 +51,19 @@ def play(story: Callable[[HealthChecks, list[str]], Awaitable[None]]) -> None:
 
 
 async def listening(port: int, there: bool = True) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
-            except OSError:
-                if not there:
-                    return
-            else:
-                writer.close()
-                await writer.wait_closed()
-                if there:
-                    return
-            await asyncio.sleep(0.02)
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    async def as_expected() -> bool:
+        return await listens() is there
+
+    await until_async(as_expected, f"port {port} listens: {there}")
 
 
 def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -> None:

@@ -7,7 +7,8 @@ import grpc
 import pytest
 
 from schemas.intents import Route
-from tests.stories.cni.world import Node, play, request, until
+from tests.stories.cni.world import Node, play, request
+from tests.waiting import until_async
 
 V4, V6 = "10.1.0.5", "fd10::5"
 CONTAINER_MAC = "02:00:00:00:00:00"
@@ -218,7 +219,7 @@ def test_an_add_whose_caller_has_gone_leaves_nothing(tmp_path: Path) -> None:
         node.vpp.away = True
         with pytest.raises(grpc.aio.AioRpcError):
             await node.add(request("web-0", netns, V4), wait_s=0.3)
-        await until(lambda: node.holds_nothing(netns))
+        await until_async(lambda: node.holds_nothing(netns))
         node.vpp.away = False
         node.vpp.wake()
         await node.vpp.quiet()
@@ -256,7 +257,7 @@ def test_a_delete_never_overtakes_its_add(tmp_path: Path) -> None:
         netns = node.namespace("a")
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", netns, V4)))
-        await until(lambda: node.records() == 1)
+        await until_async(lambda: node.records() == 1)
         deleting = asyncio.create_task(node.delete(netns))
         node.vpp.away = False
         node.vpp.wake()

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from schemas.facts import Uplink, VppEpoch
-from tests.stories.cni.world import Node, play, request, run, until
+from tests.stories.cni.world import Node, play, request, run
+from tests.waiting import until_async
 
 V4 = "10.1.0.5"
 
@@ -84,7 +85,7 @@ def test_after_a_new_vpp_a_bare_device_is_mended(tmp_path: Path) -> None:
         run(f"ip -n {name} tuntap add mode tun name eth0")
         node.vpp.epoch = 2
         node.manager.epoch("vpp", VppEpoch(connected=True, epoch=2))
-        await until(lambda: node.addresses(netns) == {V4})
+        await until_async(lambda: node.addresses(netns) == {V4})
 
     play(story, tmp_path)
 

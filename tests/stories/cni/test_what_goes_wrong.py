@@ -9,7 +9,8 @@ from actors.cni import netns as side
 from actors.cni.pods import read
 from schemas.facts import PodInterface, VppEpoch
 from schemas.intents import Intent
-from tests.stories.cni.world import Node, play, request, run, until
+from tests.stories.cni.world import Node, play, request, run
+from tests.waiting import until_async
 
 V4, V6 = "10.1.0.5", "fd10::5"
 
@@ -72,7 +73,7 @@ def test_a_late_delete_of_the_old_sandbox_spares_the_new_one(tmp_path: Path) -> 
         await node.add(request("web-0", old, V4))
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", new, V4)))
-        await until(lambda: not node.manager.pods)
+        await until_async(lambda: not node.manager.pods)
         deleting = asyncio.create_task(node.delete(old))
         await comes_back(node)
         assert (await adding).successful
@@ -87,7 +88,7 @@ def test_a_pod_is_told_of_as_coming_until_it_is_set_up(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", node.namespace("a"), V4)))
-        await until(lambda: node.records() == 1)
+        await until_async(lambda: node.records() == 1)
         told = node.manager.facts()["pod-interface"]["default/web-0/eth0"]
         assert isinstance(told, PodInterface)
         assert told.coming

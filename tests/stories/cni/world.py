@@ -268,10 +268,3 @@ def play(story: Story, directory: Path) -> None:
         assert node.vpp.failure is None, node.vpp.failure
 
     asyncio.run(scene())
-
-
-async def until(happens: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Waits for a condition, with a deadline."""
-    async with asyncio.timeout(within_s):
-        while not happens():  # noqa: ASYNC110 - namespaces and files have no event to wait for
-            await asyncio.sleep(0.01)

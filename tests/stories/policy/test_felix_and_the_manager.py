@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from schemas.npol import InterfacePolicies, Policy
 from schemas.proto import felixbackend_pb2 as pb
 from schemas.statuses import Applied
 from schemas.topics import INTENT, status_word
+from tests.waiting import until_async
 
 PATIENCE_S = 15.0
 TUN = "pod/d/web/eth0"
@@ -164,22 +164,16 @@ class Node:
         return " ".join(told.problems) if told else ""
 
     async def felix(self) -> Felix:
-        await until(self.socket.exists, "the manager listens")
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                self.connections.append(Felix(*await asyncio.open_unix_connection(self.socket)))
-                return self.connections[-1]
-            except OSError:
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.05)
+        await until_async(self.socket.exists, "the manager listens")
+        await until_async(self._connects, "the manager accepts")
+        return self.connections[-1]
 
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        await asyncio.sleep(0.02)
+    async def _connects(self) -> bool:
+        try:
+            self.connections.append(Felix(*await asyncio.open_unix_connection(self.socket)))
+        except OSError:
+            return False
+        return True
 
 
 def play(story: Callable[[Node], Awaitable[None]], **environment: str) -> None:
@@ -193,14 +187,14 @@ def play(story: Callable[[Node], Awaitable[None]], **environment: str) -> None:
 
 def test_a_pod_is_closed_until_felix_is_in_sync_and_then_as_felix_says() -> None:
     async def story(node: Node) -> None:
-        await until(node.closed, "the pod is closed")
+        await until_async(node.closed, "the pod is closed")
         felix = await node.felix()
         await felix.snapshot(sync=False)
         status = await felix.hears("process_status_update")
         assert status.uptime >= 0
         assert node.closed()
         await felix.say(in_sync=pb.InSync())
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         while (told := await felix.hears("workload_endpoint_status_update")).status.status != "up":
             assert told.status.status == "down"  # VPP does not hold it yet
         assert told.id.workload_id == "d/web"
@@ -213,7 +207,7 @@ def test_a_restarted_felix_that_says_the_same_changes_nothing() -> None:
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         await felix.hears("dataplane_in_sync")
         before, heard = node.intents(), node.heard
         felix.writer.close()
@@ -229,13 +223,13 @@ def test_what_a_restarted_felix_does_not_say_any_more_goes_only_when_it_is_in_sy
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         felix.writer.close()
         again = await node.felix()
         await again.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
         assert node.ports() == {80}
         await again.say(in_sync=pb.InSync())
-        await until(node.closed, "the pod without an endpoint is closed")
+        await until_async(node.closed, "the pod without an endpoint is closed")
 
     play(story)
 
@@ -244,7 +238,8 @@ def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> 
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
+        await felix.hears("dataplane_in_sync")
         before, heard = node.intents(), node.heard
         node.socket.unlink()
         node.kill("actors.policy")
@@ -256,7 +251,7 @@ def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> 
         await again.hears("dataplane_in_sync")
         assert (node.intents(), node.heard - heard) == (before, 0)
         await again.policy(81)
-        await until(lambda: node.ports() == {81}, "the changed policy holds")
+        await until_async(lambda: node.ports() == {81}, "the changed policy holds")
 
     play(story)
 
@@ -265,15 +260,17 @@ def test_a_pod_that_comes_again_while_felix_is_silent_gets_nothing_of_an_earlier
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         node.kill("actors.policy")
         node.start("actors.policy")
         pod = PodInterface(TUN, "", ("10.0.0.2",), coming=True)
         node.cni.publish("pod-interface", {"d/web/eth0": pod})
-        await until(node.closed, "the pod that is coming is closed")
+        await until_async(node.closed, "the pod that is coming is closed")
         set_up, other = replace(pod, coming=False), PodInterface("pod/d/other/eth0", "", ("10.0.0.3",))
         node.cni.publish("pod-interface", {"d/web/eth0": set_up, "d/other/eth0": other})
-        await until(lambda: "interface-policies/pod/d/other/eth0" in node.intents(), "what CNI said last is heard")
+        await until_async(
+            lambda: "interface-policies/pod/d/other/eth0" in node.intents(), "what CNI said last is heard"
+        )
         assert node.closed()
 
     play(story)
@@ -287,9 +284,9 @@ def test_messages_that_are_wrong_are_named_and_lose_nothing_else() -> None:
         await felix.say(ipset_delta_update=pb.IPSetDeltaUpdate(id="unknown", added_members=["10.0.0.1"]))
         await felix.say(active_policy_remove=pb.ActivePolicyRemove(id=pb.PolicyID(name="unknown")))
         await felix.policy(82)
-        await until(lambda: node.ports() == {82}, "what came after holds")
+        await until_async(lambda: node.ports() == {82}, "what came after holds")
         for part in ("cannot be read", "ip_sets: unknown", "policies: unknown"):
-            assert part in node.problems()
+            await until_async(lambda part=part: part in node.problems(), f"{part} is named")
 
     play(story)
 
@@ -306,7 +303,7 @@ def test_an_endpoint_before_its_policy_is_closed_and_opens_when_that_comes() -> 
         assert told.status.status == "error"
         assert node.ports() == set()
         await felix.policy(80)
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
 
     play(story)
 
@@ -315,7 +312,7 @@ def test_a_length_that_no_message_has_ends_the_connection_and_nothing_else() -> 
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         felix.writer.write(LENGTH.pack(1 << 30))
         async with asyncio.timeout(PATIENCE_S):
             while await felix.reader.read(1 << 16):
@@ -323,7 +320,7 @@ def test_a_length_that_no_message_has_ends_the_connection_and_nothing_else() -> 
         assert node.ports() == {80}
         again = await node.felix()
         await again.snapshot(83)
-        await until(lambda: node.ports() == {83}, "the next connection counts")
+        await until_async(lambda: node.ports() == {83}, "the next connection counts")
 
     play(story)
 
@@ -332,7 +329,7 @@ def test_a_truncated_message_waits_for_its_end_and_a_lost_connection_changes_not
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.snapshot()
-        await until(lambda: node.ports() == {80}, "the policy holds")
+        await until_async(lambda: node.ports() == {80}, "the policy holds")
         felix.writer.write(LENGTH.pack(50) + b"half")
         await felix.writer.drain()
         felix.writer.close()
@@ -357,9 +354,9 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
             return node.writer.rows(word, "policy")
 
         wanted = {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}
-        await until(lambda: told("node") == wanted, "the node is told")
+        await until_async(lambda: told("node") == wanted, "the node is told")
         assert told("ip-pool") == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
         await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
-        await until(lambda: told("ip-pool") == {}, "the pool is gone")
+        await until_async(lambda: told("ip-pool") == {}, "the pool is gone")
 
     play(story, VPPD_NODE_SOURCE="felix")

@@ -97,5 +97,5 @@ class Bus(RuleBasedStateMachine):
         assert self.hearer.mirrors[OWNER].in_sync
 
 
-Bus.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+Bus.TestCase.settings = settings(stateful_step_count=30)
 TestBus = Bus.TestCase

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.envelope import CheckpointPart, Credit
@@ -79,7 +79,6 @@ events = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(events, rows)
 def test_after_any_disturbance_the_hearer_equals_the_publisher(
     schedule: list[tuple[str, object]], last: dict[str, bytes]

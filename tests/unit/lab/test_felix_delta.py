@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.lab.felix_world import Cluster
@@ -102,7 +102,6 @@ def clusters(draw: st.DrawFn) -> Cluster:
     return cluster
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(clusters(), min_size=1, max_size=4))
 def test_every_step_of_every_flush_is_whole_and_its_end_is_what_is_wanted(steps: list[Cluster]) -> None:
     dataplane, told = Dataplane(), Wanted()

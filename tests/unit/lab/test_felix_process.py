@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
+from tests.waiting import until
 from tools.lab import kube, state
 from tools.lab.cluster import calico_node, objects
 
@@ -179,15 +180,8 @@ def test_what_the_dataplane_says_of_endpoints_is_kept(
     said.workload_endpoint_status_update.id.CopyFrom(messages["workload_endpoint_update"].id)
     said.workload_endpoint_status_update.status.status = "up"
     dataplane.say(said)
-    eventually(lambda: told(tmp_path)["workloads"] == {"default/p1": "up"})
+    until(lambda: told(tmp_path)["workloads"] == {"default/p1": "up"})
     assert told(tmp_path)["in_sync"] is True
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_felix_dies_with_its_driver_after_a_while(

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.policy.model import FelixPolicy, FelixRule, HostMetadata, Snapshot, Tier, Workload
@@ -92,7 +92,6 @@ def flows(draw: Any, direction: str) -> Flow:
     return Flow(source, destination, protocol, draw(PORTS), draw(PORTS))
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data(), TIERS, st.lists(RULED, min_size=8, max_size=8), some(("p", "q")))
 def test_vpp_lets_pass_what_calico_means_and_never_more(
     data: Any, tiers: tuple[Tier, ...], ruled: list[FelixPolicy], names: tuple[str, ...]
@@ -134,7 +133,6 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(CHANGES, st.randoms(use_true_random=False))
 def test_any_road_to_the_same_facts_gives_the_same_intents(
     changes: list[tuple[str, Any, Any]], chance: random.Random

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.vpp_writer.process import WriterProcess
@@ -114,7 +114,6 @@ def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_come
     assert claims.get(POD.key) is not None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.integers(0, 9), st.sampled_from("ab")), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9))
 )

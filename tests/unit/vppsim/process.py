@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,20 +11,10 @@ from typing import Any
 
 import vpp_papi
 
+from tests.waiting import until
+
 VPPApiClient: Any = vpp_papi.vpp_papi.VPPApiClient
 PROJECT = Path(__file__).parents[3]
-PATIENCE_S = 8.0
-
-
-def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """The first true value of `condition`, or a failure saying what did not happen."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
-        time.sleep(0.005)
 
 
 class Simulator:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Simulator, until
+from tests.unit.vppsim.process import Simulator
 from tests.unit.vppsim.requests import NONE
+from tests.waiting import until
 
 ARCS = [("ip4-unicast", "cnat-lookup-ip4"), ("ip6-unicast", "cnat-input-ip6"), ("ip4-output", "cnat-writeback-ip4")]
 

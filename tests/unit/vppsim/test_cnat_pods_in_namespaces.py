@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, until
+from tests.unit.vppsim.process import Namespace
 from tests.unit.vppsim.requests import NONE
 from tests.unit.vppsim.test_packets_cross_namespaces import CLIENT, World
+from tests.waiting import until
 
 MEGABYTES = 4
 SERVER = """

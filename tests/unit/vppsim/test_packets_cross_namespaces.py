@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, Simulator, until
+from tests.unit.vppsim.process import Namespace, Simulator
 from tests.unit.vppsim.requests import POD, path, route, tap
+from tests.waiting import until
 
 SERVER = """
 import hashlib, socket

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.vppsim.process import Simulator, until
+from tests.unit.vppsim.process import Simulator
+from tests.waiting import until
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.clients import HEADER
 

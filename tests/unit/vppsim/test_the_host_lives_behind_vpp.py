@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, Simulator, until
+from tests.unit.vppsim.process import Namespace, Simulator
 from tests.unit.vppsim.requests import GSO, NONE, path, route, tap
+from tests.waiting import until
 
 MAC = "02:00:00:00:00:aa"
 HOST = {4: ("192.0.2.1", 24, 32), 6: ("2001:db8::1", 64, 128)}

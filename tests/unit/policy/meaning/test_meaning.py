@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -17,7 +17,6 @@ from tests.unit.policy.meaning.reference import Flow, Reference
 from tests.unit.policy.meaning.worlds import Dice
 
 WAYS = {"ingress": "tx", "egress": "rx"}
-MANY = settings(max_examples=1000, deadline=None)
 SEEDS = st.integers(0, 2**32)
 
 
@@ -44,7 +43,6 @@ def reported(found: Outcome) -> bool:
     return any(status.problems for status in found.statuses.values())
 
 
-@MANY
 @given(SEEDS)
 def test_vpp_allows_what_calico_allows_and_less_only_where_that_is_reported(seed: int) -> None:
     dice = Dice(seed)
@@ -55,7 +53,6 @@ def test_vpp_allows_what_calico_allows_and_less_only_where_that_is_reported(seed
             assert vpp == calico or (reported(found) and not vpp), (where, flow)
 
 
-@MANY
 @given(SEEDS)
 def test_what_is_damaged_or_missing_never_opens_anything(seed: int) -> None:
     dice = Dice(seed)
@@ -67,7 +64,6 @@ def test_what_is_damaged_or_missing_never_opens_anything(seed: int) -> None:
             assert calico or not vpp, (where, flow)
 
 
-@settings(max_examples=400, deadline=None)
 @given(SEEDS)
 def test_neither_order_nor_history_changes_the_intents(seed: int) -> None:
     dice = Dice(seed)
@@ -85,7 +81,6 @@ def test_neither_order_nor_history_changes_the_intents(seed: int) -> None:
     assert once.statuses == fresh.statuses
 
 
-@settings(max_examples=100, deadline=None)
 @given(SEEDS)
 def test_only_sets_and_policies_are_said_that_an_interface_uses(seed: int) -> None:
     vpp = Npol(desired.outcome(worlds.world(Dice(seed).snapshot())).intents())

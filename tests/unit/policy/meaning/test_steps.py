@@ -3,7 +3,7 @@
 VPP takes policies first and then what holds on interfaces (spec/policies.md section 7).
 """
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.policy import desired
@@ -16,7 +16,6 @@ from tests.unit.policy.meaning.worlds import POLICIES, Dice
 INTERFACES = ("tun-web", "tap-eth0", "uplink-eth0")
 
 
-@settings(max_examples=1000, deadline=None)
 @given(st.integers(0, 2**32))
 def test_while_a_policy_changes_each_interface_has_the_old_or_the_new(seed: int) -> None:
     dice = Dice(seed)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.vpp_writer.kinds import ALL, KINDS, kind_of
@@ -157,7 +157,6 @@ def possible(intents: Iterable[Intent]) -> dict[str, Intent]:
 subsets = st.lists(st.sampled_from(WORLD), unique_by=lambda intent: intent.key)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(subsets, min_size=1, max_size=5))
 def test_any_walk_through_subsets_ends_with_exactly_what_can_be_held(walk: list[list[Intent]]) -> None:
     model = Model()
@@ -169,7 +168,6 @@ def test_any_walk_through_subsets_ends_with_exactly_what_can_be_held(walk: list[
     assert model.held() == {}
 
 
-@settings(deadline=None)
 @given(st.permutations(WORLD))
 def test_intents_said_one_by_one_in_any_order_all_come_true(order: list[Intent]) -> None:
     model, said = Model(), []

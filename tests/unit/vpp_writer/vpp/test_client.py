@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from schemas.intents import Path as RoutePath
 from schemas.intents import Route
 from schemas.npol import IpSet
 from schemas.statuses import Applied, Rejected
+from tests.waiting import until_async
 from tools.vppsim.api.catalogue import Catalogue
 
 WORDS = Catalogue()
@@ -125,13 +125,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "SILENT_S_MAX", 0.3)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 2
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
 def run(story: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(story, 10))
 
@@ -152,7 +145,7 @@ def test_a_silent_vpp_is_waited_for_and_named(tmp_path: Path) -> None:
             assert api.answers
             vpp.speaking.clear()
             call = asyncio.create_task(api.request(*MTU))
-            await until(lambda: not api.answers)
+            await until_async(lambda: not api.answers, within_s=2.0)
             await asyncio.sleep(3 * client.CALL_S_MAX)
             assert not call.done()
             vpp.speaking.set()
@@ -187,7 +180,7 @@ def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
         async with connected(tmp_path, window=8) as (vpp, api):
             held = vpp.kept()
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
-            await until(lambda: len(held) == 8)
+            await until_async(lambda: len(held) == 8, within_s=2.0)
             await asyncio.sleep(0.05)
             assert len(held) == 8
             vpp.answer = lambda name, context: vpp.reply(name, context)
@@ -202,7 +195,7 @@ def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None
         async with connected(tmp_path, window=100) as (vpp, api):
             replies = vpp.kept(lambda number: -number)
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(5)]
-            await until(lambda: len(replies) == 5)
+            await until_async(lambda: len(replies) == 5, within_s=2.0)
             for byte in b"".join(replies):
                 vpp.writers[0].write(bytes([byte]))
                 await vpp.writers[0].drain()
@@ -220,7 +213,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
             replies = vpp.kept(lambda number: -(number % 3))
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
             api.post_batch(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
-            await until(lambda: len(replies) == 60)
+            await until_async(lambda: len(replies) == 60, within_s=2.0)
             data = b"".join(replies)
             for at in range(0, len(data), size):
                 api.data_received(data[at : at + size])
@@ -240,7 +233,7 @@ def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> 
             alone = asyncio.create_task(api.request(*MTU))
             await asyncio.sleep(0)
             api.post_batch(MTU[0], [api.packed(*MTU)] * 10, second.set_result, plain=True)
-            await until(lambda: len(replies) == 21)
+            await until_async(lambda: len(replies) == 21, within_s=2.0)
             api.data_received(b"".join(replies))
             assert [*await first, (await alone).retval, *await second] == [-number for number in range(21)]
 

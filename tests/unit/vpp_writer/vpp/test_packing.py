@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
@@ -100,7 +100,6 @@ def by_papi(message: Any, fields: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_the_bytes_are_those_of_vpp_papi(name: str, data: st.DataObject) -> None:
     message = MESSAGES[name]
@@ -132,7 +131,6 @@ def test_a_missing_fixed_list_is_zeros() -> None:
     assert compiled(ROUTE)(route(n_paths=1, paths=[PATH])) == by_papi(ROUTE, whole)
 
 
-@settings(deadline=None)
 @example("0.0.0.0/0")
 @example("255.255.255.255/32")
 @example("::/0")
