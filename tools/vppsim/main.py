@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TextIO
 
 from bus.log import Log
-from tools.vppsim import cli
-from tools.vppsim.api.server import Server
+from tools.vppsim.cli import commands
 from tools.vppsim.cnat.settings import CnatSettings
 from tools.vppsim.cnat.settings import parse as parse_cnat
 from tools.vppsim.devices.maker import Devices
 from tools.vppsim.loop import Loop
+from tools.vppsim.server import Server
 from tools.vppsim.startup import Startup, StartupError, settings
 from tools.vppsim.vpp import TICK_S, Vpp
 
@@ -64,7 +64,7 @@ def _execute(path: Path | None, vpp: Vpp, log: Log) -> None:
     if path is None or not path.exists():
         return
     for line in path.read_text().splitlines():
-        answer = cli.run(vpp, line.split("#")[0])
+        answer = commands.run(vpp, line.split("#")[0])
         if answer:
             log.info("exec", line=line, answer=answer)
 

@@ -5,13 +5,14 @@ from ipaddress import ip_address
 from typing import Any, cast
 
 from bus.log import Log
-from tools.vppsim import addressing
+from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.devices.maker import Devices
 from tools.vppsim.fib.paths import Path, Source, Trait
-from tools.vppsim.interfaces import Interface
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.headers import ETHERTYPES, ip4_header, ip6_header
 from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.state import addressing, lifecycle
+from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
 
 OURS, THEIRS, OTHERS = (bytes.fromhex(f"0200000000{end}") for end in ("01", "99", "77"))
@@ -33,12 +34,10 @@ class Wire:
 class Bench(Vpp):
     """A stand-in whose clock stands still unless moved."""
 
-    def __init__(self, answers_ping: bool = True) -> None:
+    def __init__(self, answers_ping: bool = True, cnat: CnatSettings = DEFAULTS) -> None:
         self.time = 1000.0
-        super().__init__(cast(Devices, None), Log("test", stream=io.StringIO()), answers_ping)
-
-    def now(self) -> float:
-        return self.time
+        log = Log("test", stream=io.StringIO())
+        super().__init__(cast(Devices, None), log, answers_ping, cnat, now=lambda: self.time)
 
     def wire(self, *addresses: str, mac: bytes = OURS, **settings: Any) -> "Port":
         """An Ethernet interface that is up, with addresses."""
@@ -50,8 +49,8 @@ class Bench(Vpp):
 
     def _plug(self, interface: Interface, addresses: tuple[str, ...]) -> "Port":
         interface.device = Wire()
-        self.add_interface(interface)
-        self.set_admin(interface, True)
+        lifecycle.add(self, interface)
+        lifecycle.set_admin(self, interface, True)
         for text in addresses:
             address, _, length = text.partition("/")
             packed = ip_address(address).packed

@@ -3,9 +3,7 @@
 from ipaddress import ip_address
 
 from tests.unit.vppsim.bench import Bench, Port, packed
-from tools.vppsim.api.errors import NONE
 from tools.vppsim.cnat import snat
-from tools.vppsim.cnat.plugin import Cnat
 from tools.vppsim.cnat.settings import parse
 from tools.vppsim.cnat.snat import Policy
 from tools.vppsim.cnat.translations import Backend, Endpoint
@@ -13,6 +11,7 @@ from tools.vppsim.fib.paths import Path
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, icmp4, icmp6, ip4_header, ip6_header
+from tools.vppsim.retvals import NONE
 from tools.vppsim.startup import parse as parse_startup
 
 SYN, SYN_ACK, ACK, FIN, RST = 0x02, 0x12, 0x10, 0x11, 0x04
@@ -24,8 +23,7 @@ class World(Bench):
     """Link n has 10.0.n.0/24 and fd0n::/64, neighbours .9 and ::9; beyond link 2 are 99.0.0.0/8 and 2001::/16."""
 
     def __init__(self, cnat: str = "") -> None:
-        super().__init__()
-        self.cnat = Cnat(self, parse(parse_startup(f"cnat {{ {cnat} }}")["cnat"]))
+        super().__init__(cnat=parse(parse_startup(f"cnat {{ {cnat} }}")["cnat"]))
         self.links = [self._link(n) for n in range(3)]
         for prefix, hop in (("99.0.0.0/8", "10.0.2.9"), ("2001::/16", "fd02::9")):
             version = ip_address(hop).version

@@ -4,8 +4,7 @@ import pytest
 
 from tests.unit.vppsim.bench import packed, udp
 from tests.unit.vppsim.cnat_world import ACK, FIN, RST, SYN, SYN_ACK, World, echo, ends, tcp_segment
-from tools.vppsim.cnat.hooks import Flow
-from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.packets.flow import Flow
 from tools.vppsim.packets.headers import ICMP, TCP, UDP
 
 REQUEST = ("10.0.0.9", "10.96.0.10", (1000, 80))
@@ -111,7 +110,7 @@ def asked(world: World, where: str, verdicts: list[bool]) -> list[tuple[Flow, in
     """Answer the policy hook `where` with `verdicts` in turn; what it was asked."""
     questions: list[tuple[Flow, int]] = []
 
-    def hook(packet: Packet, flow: Flow, if_index: int) -> bool:
+    def hook(flow: Flow, if_index: int) -> bool:
         questions.append((flow, if_index))
         return verdicts[len(questions) - 1]
 

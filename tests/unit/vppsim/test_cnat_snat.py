@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.vppsim.bench import packed
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.cnat.five_tuple import FiveTuple
 from tools.vppsim.cnat.ports import FIRST, LAST, Ports
 from tools.vppsim.cnat.snat import HOST, INCLUDE_V4, INCLUDE_V6, POD, USE_AS_DEFAULT, Policy, Snat
 from tools.vppsim.packets.headers import ICMP, TCP, UDP
+from tools.vppsim.retvals import NONE, Error, Refused
 
 MASQUERADED, PLAIN, UPLINK, HOST_TAP = 1, 2, 3, 4
 NODE = {4: "10.0.2.1", 6: "fd02::1"}

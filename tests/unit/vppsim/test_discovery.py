@@ -61,7 +61,7 @@ def test_a_gratuitous_announcement_updates_only_whom_we_know() -> None:
     port = bench.wire("10.0.0.1/24")
     port.frame(arp(ARP_REQUEST, "10.0.0.9", "10.0.0.9"))
     assert bench.neighbours.listed(4) == []
-    bench.heard(port.interface, packed("10.0.0.9"), OTHERS)
+    bench.output.learn(port.interface, packed("10.0.0.9"), OTHERS)
     port.frame(arp(ARP_REQUEST, "10.0.0.9", "10.0.0.9"))
     assert bench.neighbours.mac(port.index, packed("10.0.0.9")) == THEIRS
 
@@ -69,7 +69,7 @@ def test_a_gratuitous_announcement_updates_only_whom_we_know() -> None:
 def test_a_proxy_answers_for_everybody_even_to_our_own_address() -> None:
     bench = Bench()
     port = bench.wire("169.254.0.1/32")
-    bench.arp.proxies.append((0, packed("0.0.0.0"), packed("255.255.255.255")))
+    bench.proxy_arp.append((0, packed("0.0.0.0"), packed("255.255.255.255")))
     port.frame(arp(ARP_REQUEST, "192.0.2.1", "192.0.2.254"))
     assert port.sent == []
     port.interface.proxy_arp = True
@@ -94,7 +94,7 @@ def test_silence_is_asked_again_then_forgotten_with_its_packets() -> None:
     assert len(right.sent) == 2
     bench.time += 5
     bench.tick()
-    bench.heard(right.interface, packed("10.0.0.9"), THEIRS)
+    bench.output.learn(right.interface, packed("10.0.0.9"), THEIRS)
     assert right.sent == []
 
 
@@ -102,7 +102,7 @@ def test_old_neighbours_are_asked_and_those_who_are_silent_forgotten() -> None:
     bench = Bench()
     port = bench.wire("10.0.0.1/24")
     bench.neighbours.limits[4].age_s = 30
-    bench.heard(port.interface, packed("10.0.0.9"), THEIRS)
+    bench.output.learn(port.interface, packed("10.0.0.9"), THEIRS)
     port.knows("10.0.0.10")
     for _ in range(4):
         bench.time += 31

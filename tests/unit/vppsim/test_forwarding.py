@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.vppsim.bench import OTHERS, OURS, THEIRS, Bench, packed, transport_sum_is_right, udp
 from tools.vppsim.fib.paths import Kind, Path
 from tools.vppsim.packets.checksum import checksum
+from tools.vppsim.state import lifecycle
 
 
 def test_a_packet_leaves_with_its_next_hops_mac_and_one_less_ttl() -> None:
@@ -88,7 +89,7 @@ def test_packets_wait_for_their_next_hop_to_answer() -> None:
     left.hears(udp("10.0.0.9", "10.0.1.9"))
     (question,) = right.sent
     assert question[12:14] == b"\x08\x06"
-    bench.heard(right.interface, packed("10.0.1.9"), THEIRS)
+    bench.output.learn(right.interface, packed("10.0.1.9"), THEIRS)
     (frame,) = right.sent
     assert frame[:6] == THEIRS
 
@@ -113,7 +114,7 @@ def test_the_way_changes_with_the_link() -> None:
     bench.route("10.1.0.0/16", Path(if_index=one.index), Path(if_index=two.index, preference=1))
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert (len(one.sent), len(two.sent)) == (1, 0)
-    bench.set_admin(one.interface, False)
+    lifecycle.set_admin(bench, one.interface, False)
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert (len(one.sent), len(two.sent)) == (0, 1)
 

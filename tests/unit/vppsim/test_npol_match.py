@@ -5,8 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.unit.vppsim.bench import Bench
-from tools.vppsim.cnat.hooks import Flow
+from tools.vppsim.cnat.hooks import PolicyHooks
 from tools.vppsim.npol.match import matches, passes
 from tools.vppsim.npol.objects import (
     ALLOW,
@@ -36,6 +35,7 @@ from tools.vppsim.npol.objects import (
     Tuple3,
 )
 from tools.vppsim.npol.plugin import Npol
+from tools.vppsim.packets.flow import Flow
 
 
 def packed(address: str) -> bytes:
@@ -53,7 +53,7 @@ FLOW6 = Flow(6, 6, packed("fd00::1"), packed("fd00::2"), 1000, 80)
 
 @pytest.fixture
 def npol() -> Npol:
-    return Npol(Bench())
+    return Npol(PolicyHooks())
 
 
 def entries(*, side: int = SRC, **lists: object) -> Rule:

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.vppsim.bench import Bench, packed
-from tools.vppsim.api.errors import NONE
 from tools.vppsim.fib.lookup import Act
 from tools.vppsim.fib.paths import Path, Source, Trait
 from tools.vppsim.fib.table import Table, masked
+from tools.vppsim.retvals import NONE
 
 networks = st.builds(
     lambda number, length: ip_network((masked(number.to_bytes(4), length), length)),

@@ -19,7 +19,7 @@ def world(answers_ping: bool = True, punt: bool = True) -> tuple[Bench, Port, Po
         way = Path(if_index=tap.index, next_hop=packed(address), proto=family)
         bench.route(f"{address}/{32 if family == 4 else 128}", way, table=1)
         if punt:
-            bench.local.redirects[family, 0] = (Path(table_id=1, proto=family),)
+            bench.punts.redirects[family, 0] = (Path(table_id=1, proto=family),)
     return bench, uplink, tap
 
 
@@ -63,7 +63,7 @@ def test_udp_is_refused_until_punting_it_was_asked_for() -> None:
     uplink.hears(udp("192.0.2.9", "192.0.2.1"))
     (refusal,) = uplink.sent
     assert refusal[34:36] == bytes([3, 3])
-    bench.local.punts_udp.add(4)
+    bench.punts.families_udp.add(4)
     uplink.hears(udp("192.0.2.9", "192.0.2.1"))
     assert len(tap.sent) == 1
 
@@ -78,7 +78,7 @@ def test_nothing_is_punted_without_a_redirection() -> None:
 def test_a_redirection_of_one_interface_comes_before_that_of_all() -> None:
     bench, uplink, tap = world()
     other = bench.tun()
-    bench.local.redirects[4, uplink.index] = (Path(if_index=other.index),)
+    bench.punts.redirects[4, uplink.index] = (Path(if_index=other.index),)
     uplink.hears(ip4_header(packed("192.0.2.9"), packed("192.0.2.1"), 6, 20) + bytes(20))
     assert (len(other.sent), tap.sent) == (1, [])
 

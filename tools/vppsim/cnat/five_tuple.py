@@ -6,7 +6,7 @@ looked for, so that what stands there counts as ports.
 
 from typing import NamedTuple
 
-from tools.vppsim.cnat.hooks import Flow
+from tools.vppsim.packets.flow import Flow
 from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, UDP
 
 SCTP = 132

@@ -7,34 +7,11 @@ and the output hooks [policies, SNAT], so that policies see the chosen backend a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.packets.flow import Flow
 
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What a packet belongs to (VPP: cnat_5tuple_t). `family` is 4 or 6, addresses are 4 or 16 bytes.
-
-    An ICMP echo has its identifier as both ports. An ICMP error belongs to the flow of the packet it quotes, turned
-    round. `protocol` is that of the flow.
-    """
-
-    family: int
-    protocol: int
-    source: bytes
-    destination: bytes
-    source_port: int
-    destination_port: int
-
-    def turned(self) -> "Flow":
-        """The flow of the answers."""
-        return Flow(self.family, self.protocol, self.destination, self.source, self.destination_port, self.source_port)
-
-
-Hook = Callable[["Packet", Flow, int], bool]
-"""(packet as it is then, its flow, sw_if_index) -> may it pass?"""
+Hook = Callable[[Flow, int], bool]
+"""(flow of the packet as it is then, sw_if_index) -> may it pass?"""
 
 
 @dataclass

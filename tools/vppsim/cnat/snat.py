@@ -9,10 +9,10 @@ INCLUDE_V4; settings that were deleted go on being used, but no port can be had 
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.cnat.five_tuple import FiveTuple
 from tools.vppsim.cnat.ports import Ports
 from tools.vppsim.fib.table import masked
+from tools.vppsim.retvals import Error, Refused
 
 INCLUDE_V4, INCLUDE_V6, POD, HOST = range(4)
 USE_AS_DEFAULT = 4

@@ -8,8 +8,8 @@ created; updates do not change it.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.cnat import flow_hash, maglev
+from tools.vppsim.retvals import Error, Refused
 
 NO_NAT, ACTIVE, DOOMED, NOT_IN_MAGLEV = 2, 4, 8, 128
 NO_RETURN_SESSION = 4

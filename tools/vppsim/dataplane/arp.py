@@ -1,11 +1,10 @@
 """ARP: questions, answers, answering for others, learning (VPP: vnet/arp/arp.c, arp_proxy.c)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tools.vppsim.dataplane.output import Output
 from tools.vppsim.fib.paths import Source, Trait
 from tools.vppsim.fib.table import Entry, Table
-from tools.vppsim.interfaces import Interface
 from tools.vppsim.packets.headers import (
     ARP,
     ARP_LAYOUT,
@@ -15,9 +14,8 @@ from tools.vppsim.packets.headers import (
     ETHERNET_LENGTH,
     arp_packet,
 )
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.state.interfaces import Interface
+from tools.vppsim.state.state import VppState
 
 ETHERNET_IP4 = (1, 0x0800, 6, 4)
 
@@ -38,11 +36,10 @@ class Question:
 
 
 class Arp:
-    """Hears ARP frames. `proxies` are ranges (table id, lowest, highest address) answered for others."""
+    """Hears ARP frames."""
 
-    def __init__(self, vpp: "Vpp") -> None:
-        self._vpp = vpp
-        self.proxies: list[tuple[int, bytes, bytes]] = []
+    def __init__(self, state: VppState, output: Output) -> None:
+        self._state, self._output = state, output
 
     def input(self, interface: Interface, frame: bytes) -> None:
         """One ARP frame: VPP's own addresses first, then proxies."""
@@ -59,14 +56,14 @@ class Arp:
 
     def request(self, interface: Interface, address: bytes) -> None:
         """Ask who has `address`; needs an address of ours to ask from."""
-        source = self._vpp.source_address(interface, address)
+        source = self._state.source_address(interface, address)
         if source is not None and interface.device is not None:
             packet = arp_packet(ARP_REQUEST, (interface.mac, source), (bytes(6), address))
             interface.device.transmit(None, BROADCAST_MAC + interface.mac + ARP, packet)
 
     def _handle(self, interface: Interface, question: Question) -> bool:
         """Answer or learn. True: not for us, a proxy may have it. False: done with."""
-        table = self._vpp.tables.unicast[4, interface.tables[4]]
+        table = self._state.tables.unicast[4, interface.tables[4]]
         attached = self._sender_attached(table, question.sender)
         if attached is None:
             return True
@@ -112,7 +109,7 @@ class Arp:
         return interface.unnumbered is not None and interface.unnumbered == owner
 
     def _proxied(self, table_id: int, target: bytes) -> bool:
-        return any(table == table_id and low <= target <= high for table, low, high in self.proxies)
+        return any(table == table_id and low <= target <= high for table, low, high in self._state.proxy_arp)
 
     def _reply(self, interface: Interface, question: Question) -> None:
         packet = arp_packet(ARP_REPLY, (interface.mac, question.target), (question.sender_mac, question.sender))
@@ -120,4 +117,4 @@ class Arp:
             interface.device.transmit(None, question.link_source + interface.mac + ARP, packet)
 
     def _learn(self, interface: Interface, question: Question) -> None:
-        self._vpp.heard(interface, question.sender, question.sender_mac)
+        self._output.learn(interface, question.sender, question.sender_mac)

@@ -4,16 +4,14 @@ An error leaves from an address of the interface its packet came in by (that int
 without one nothing is sent. Errors are never sent about errors, multicasts or later fragments (RFC 1122, RFC 4443).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from tools.vppsim.dataplane.packet import Packet, Passage
-from tools.vppsim.interfaces import LOCAL0
 from tools.vppsim.packets.headers import ICMP, ICMP6, icmp4, icmp6, ip4_header, ip6_header, is_multicast
 from tools.vppsim.packets.vnet import completed
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.state.interfaces import LOCAL0
+from tools.vppsim.state.packet import Packet, Passage
+from tools.vppsim.state.state import VppState
 
 ECHO_REQUEST = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
@@ -22,10 +20,10 @@ ERRORS4 = {3, 4, 5, 11, 12}
 
 
 class Icmp:
-    """Makes and sends ICMP."""
+    """Makes ICMP; `route(packet, table_id)` sends it."""
 
-    def __init__(self, vpp: "Vpp") -> None:
-        self._vpp = vpp
+    def __init__(self, state: VppState, route: Callable[[Packet, int], None]) -> None:
+        self._state, self._route = state, route
 
     def time_exceeded(self, packet: Packet) -> None:
         self._error(packet, {4: (11, 0), 6: (3, 0)}, 0)
@@ -49,10 +47,10 @@ class Icmp:
         self._send(packet, reply, nat)
 
     def _error(self, packet: Packet, kinds: dict[int, tuple[int, int]], word: int) -> None:
-        interface = self._vpp.interfaces.get(packet.rx)
-        source = self._vpp.source_address(interface, packet.source) if interface else None
+        interface = self._state.interfaces.get(packet.rx)
+        source = self._state.source_address(interface, packet.source) if interface else None
         if source is None or not _may_be_told(packet):
-            self._vpp.count("icmp_error_suppressed")
+            self._state.count("icmp_error_suppressed")
             return
         room = ERROR_BYTES_MAX[packet.family] - (28 if packet.family == 4 else 48)
         rest = word.to_bytes(4) + bytes(packet.data[:room])
@@ -66,11 +64,11 @@ class Icmp:
         return ip6_header(source, to, ICMP6, len(body)) + body
 
     def _send(self, about: Packet, data: bytes, nat: Passage | None = None) -> None:
-        interface = self._vpp.interfaces.get(about.rx)
+        interface = self._state.interfaces.get(about.rx)
         if interface is not None:
             answer = Packet(data, about.rx, local=True)
             answer.nat = nat
-            self._vpp.forward.route(answer, interface.tables[about.family])
+            self._route(answer, interface.tables[about.family])
 
 
 def _may_be_told(packet: Packet) -> bool:

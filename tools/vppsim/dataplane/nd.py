@@ -4,12 +4,9 @@ Proxying is VPP's: on an interface where it is on, a multicast solicitation from
 it asks for; a unicast one is answered if its destination is a host route of the interface's table.
 """
 
-from typing import TYPE_CHECKING
-
-from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.dataplane.output import Output
 from tools.vppsim.fib.lookup import Act
 from tools.vppsim.fib.paths import Source, Trait
-from tools.vppsim.interfaces import Interface
 from tools.vppsim.packets.headers import (
     ICMP6,
     IP6,
@@ -20,9 +17,9 @@ from tools.vppsim.packets.headers import (
     multicast_mac,
     solicited_node,
 )
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.state.interfaces import Interface
+from tools.vppsim.state.packet import Packet
+from tools.vppsim.state.state import VppState
 
 SOLICITATION, ADVERTISEMENT = 135, 136
 SOURCE_OPTION, TARGET_OPTION = 1, 2
@@ -36,12 +33,12 @@ class Nd:
 
     KINDS = (SOLICITATION, ADVERTISEMENT)
 
-    def __init__(self, vpp: "Vpp") -> None:
-        self._vpp = vpp
+    def __init__(self, state: VppState, output: Output) -> None:
+        self._state, self._output = state, output
 
     def solicit(self, interface: Interface, address: bytes) -> None:
         """Ask who has `address`."""
-        source = self._vpp.source_address(interface, address)
+        source = self._state.source_address(interface, address)
         if source is None:
             return
         group = solicited_node(address)
@@ -56,7 +53,7 @@ class Nd:
             return False
         if is_multicast(packet.destination):
             return self._proxied_multicast(packet, interface)
-        entry = self._vpp.tables.unicast[6, interface.tables[6]].exact(packet.destination, 128)
+        entry = self._state.tables.unicast[6, interface.tables[6]].exact(packet.destination, 128)
         own = packet.destination == interface.link_local
         if entry is None and not own:
             return False
@@ -65,16 +62,16 @@ class Nd:
 
     def input(self, packet: Packet) -> None:
         """Discovery that reached one of our addresses or groups."""
-        interface = self._vpp.interfaces.get(packet.rx)
+        interface = self._state.interfaces.get(packet.rx)
         if interface is None or len(packet.payload) < 24 or packet.data[7] != HOPS:
             return
         if not self._on_link(packet, interface):
-            self._vpp.count("drop_nd_off_link")
+            self._state.count("drop_nd_off_link")
             return
         solicited = packet.payload[0] == SOLICITATION
         mac = _option(packet, SOURCE_OPTION if solicited else TARGET_OPTION)
         if mac and any(packet.source):
-            self._vpp.heard(interface, packet.source if solicited else _target(packet), mac)
+            self._output.learn(interface, packet.source if solicited else _target(packet), mac)
         if solicited and self._ours(interface, _target(packet)):
             self._advertise(interface, packet)
 
@@ -85,7 +82,7 @@ class Nd:
         mac = _option(packet, SOURCE_OPTION if solicited else TARGET_OPTION)
         if not mac:
             return False
-        self._vpp.heard(interface, packet.source if solicited else _target(packet), mac)
+        self._output.learn(interface, packet.source if solicited else _target(packet), mac)
         if solicited:
             self._advertise(interface, packet)
         return True
@@ -94,13 +91,13 @@ class Nd:
         source = packet.source
         if not any(source) or is_link_local6(source):
             return True
-        verdict = self._vpp.lookup.verdict(6, interface.tables[6], source)
+        verdict = self._state.lookup.verdict(6, interface.tables[6], source)
         return verdict.act is Act.FORWARD and verdict.if_index == interface.index
 
     def _ours(self, interface: Interface, target: bytes) -> bool:
         if target == interface.link_local:
             return True
-        entry = self._vpp.tables.unicast[6, interface.tables[6]].exact(target, 128)
+        entry = self._state.tables.unicast[6, interface.tables[6]].exact(target, 128)
         if entry is None:
             return False
         own = entry.sources.get(Source.INTERFACE)

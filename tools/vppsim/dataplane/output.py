@@ -1,15 +1,14 @@
-"""The way out: MTU, the neighbour's MAC, unfinished work of offloads, the device."""
+"""The way out: TTL, MTU, the neighbour's MAC, unfinished work of offloads, the device."""
 
-from typing import TYPE_CHECKING
-
-from tools.vppsim.dataplane.packet import Packet
-from tools.vppsim.interfaces import Interface
+from tools.vppsim.dataplane.cnat_path import CnatPath
+from tools.vppsim.dataplane.icmp import Icmp
+from tools.vppsim.packets.checksum import updated
 from tools.vppsim.packets.fragments import fragments
 from tools.vppsim.packets.headers import BROADCAST_MAC, ETHERTYPES
 from tools.vppsim.packets.vnet import completed, largest, segments
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.state.interfaces import Interface
+from tools.vppsim.state.packet import Packet
+from tools.vppsim.state.state import VppState
 
 DONT_FRAGMENT = 0x40
 ALL_ONES6 = b"\xff" * 16
@@ -19,31 +18,49 @@ ALL_ONES6 = b"\xff" * 16
 class Output:
     """Sends IP packets through interfaces."""
 
-    def __init__(self, vpp: "Vpp") -> None:
-        self._vpp = vpp
+    def __init__(self, state: VppState, icmp: Icmp, cnat: CnatPath) -> None:
+        self._state, self._icmp, self._cnat = state, icmp, cnat
 
     def send(self, packet: Packet, if_index: int, next_hop: bytes) -> None:
         """Send to `next_hop` on an interface, resolving it first if that is needed."""
-        interface = self._vpp.interfaces.get(if_index)
+        interface = self._state.interfaces.get(if_index)
         if interface is None or not interface.usable or interface.device is None:
-            self._vpp.count("drop_interface_down")
+            self._state.count("drop_interface_down")
             return
         if not interface.ethernet:
             self.send_fitting(packet, interface, b"")
             return
-        mac = BROADCAST_MAC if next_hop == ALL_ONES6 else self._vpp.neighbours.mac(if_index, next_hop)
+        mac = BROADCAST_MAC if next_hop == ALL_ONES6 else self._state.neighbours.mac(if_index, next_hop)
         if mac is None:
-            self._vpp.neighbours.resolve((if_index, next_hop), packet, self._vpp.now())
+            self._state.neighbours.resolve((if_index, next_hop), packet, self._state.now())
             return
         self.send_fitting(packet, interface, mac + interface.mac + ETHERTYPES[packet.family])
+
+    def lives_on(self, packet: Packet, out: int) -> bool:
+        """Count the TTL down; a packet whose time is over is answered and goes no further.
+
+        VPP's own packets pay nothing, nor do those between interfaces joined by ip_ttl_fixup_configure.
+        """
+        if packet.local or (packet.rx, out) in self._state.costless:
+            return True
+        data = packet.data
+        at = 8 if packet.family == 4 else 7
+        if data[at] <= 1:
+            self._icmp.time_exceeded(packet)
+            return False
+        if packet.family == 4:
+            word = int.from_bytes(data[8:10])
+            data[10:12] = updated(int.from_bytes(data[10:12]), word, word - 0x100).to_bytes(2)
+        data[at] -= 1
+        return True
 
     def send_fitting(self, packet: Packet, interface: Interface, header: bytes) -> None:
         """Send under a link header, or fragment it, or tell the sender that it is too big."""
         mtu = interface.mtu_of(packet.family)
         fits = not mtu or largest(packet.data, packet.vnet) <= mtu
         if not fits and (packet.family == 6 or packet.data[6] & DONT_FRAGMENT):
-            self._vpp.icmp.too_big(packet, mtu)
-        elif self._vpp.cnat.features and not self._vpp.cnat.output(packet, interface):
+            self._icmp.too_big(packet, mtu)
+        elif self._state.cnat.features and not self._cnat.output(packet, interface):
             return
         elif fits:
             self._transmit(packet, interface, header)
@@ -51,6 +68,11 @@ class Output:
             whole = completed(packet.data, packet.vnet) if packet.vnet else packet.data
             for piece in fragments(whole, mtu):
                 self._transmit(Packet(piece, packet.rx), interface, header)
+
+    def learn(self, interface: Interface, address: bytes, mac: bytes) -> None:
+        """The wire told a neighbour's MAC; packets that waited for it leave."""
+        for packet in self._state.neighbours.learn((interface.index, address), mac, self._state.now()):
+            self.send(packet, interface.index, address)
 
     def _transmit(self, packet: Packet, interface: Interface, header: bytes) -> None:
         device, vnet = interface.device, packet.vnet

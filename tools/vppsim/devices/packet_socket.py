@@ -8,10 +8,10 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.devices import link
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
 from tools.vppsim.packets.vnet import LENGTH, Vnet, pack, parse
+from tools.vppsim.retvals import Error, Refused
 
 ETH_P_ALL = 3
 SOL_PACKET = 263

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.devices import link, netns
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
 from tools.vppsim.packets.vnet import Vnet, pack, parse
+from tools.vppsim.retvals import Error, Refused
 
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
 TUNSETVNETHDRSZ, TUNSETSNDBUF = 0x400454D8, 0x400454D4

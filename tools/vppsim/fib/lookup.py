@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from tools.vppsim.api.errors import NONE
 from tools.vppsim.fib.paths import Kind, Path
 from tools.vppsim.fib.table import Table
+from tools.vppsim.retvals import NONE
 
 DEPTH_MAX = 16
 """Lookups one packet may need before it counts as looping."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-from tools.vppsim.api.errors import NONE
+from tools.vppsim.retvals import NONE
 
 
 class Source(IntEnum):

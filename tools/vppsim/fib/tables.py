@@ -7,10 +7,10 @@ on while something else needs it: an interface bound to it, a path that looks in
 import random
 from collections.abc import Callable, Iterator
 
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.fib.multicast import MulticastTable
 from tools.vppsim.fib.paths import Path
 from tools.vppsim.fib.table import Table
+from tools.vppsim.retvals import NONE, Error, Refused
 
 NAME_LENGTH_MAX = 63
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim import addressing
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.state import addressing
 from tools.vppsim.vpp import Vpp
 
 

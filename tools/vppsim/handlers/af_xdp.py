@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.devices import link
 from tools.vppsim.handlers.devices import plug
 from tools.vppsim.handlers.interfaces import AF_XDP
 from tools.vppsim.handlers.registry import Fields, call
-from tools.vppsim.interfaces import Interface
+from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.state import lifecycle
+from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
 
 RING_DEFAULT, RING_MIN, RING_MAX = 512, 256, 65535
@@ -54,4 +55,4 @@ def af_xdp_delete(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index, Error.INVALID_INTERFACE)
     if interface.kind != AF_XDP:
         raise Refused(Error.INVALID_INTERFACE)
-    vpp.delete_interface(interface)
+    lifecycle.delete(vpp, interface)

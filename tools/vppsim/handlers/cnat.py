@@ -10,18 +10,14 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim import cli
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
-from tools.vppsim.cnat import show
 from tools.vppsim.cnat.sessions import IS_RETURN
 from tools.vppsim.cnat.translations import Backend, Endpoint
 from tools.vppsim.fib.table import BITS
 from tools.vppsim.handlers.convert import address, address_fields
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.retvals import NONE, Error, Refused
 from tools.vppsim.vpp import Vpp
-
-cli.COMMANDS.update(show.COMMANDS)
 
 
 @call("feature_cnat_enable_disable")

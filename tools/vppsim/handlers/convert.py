@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.fib.paths import Kind, Path
+from tools.vppsim.retvals import NONE, Error, Refused
 from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.devices.maker import Watched
 from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.state import lifecycle
+from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.vpp import Vpp
 
 TAP = "tap"
@@ -37,7 +38,7 @@ class Tap:
 def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
     """Put a new interface with its device into service."""
     interface.device = device
-    vpp.add_interface(interface)
+    lifecycle.add(vpp, interface)
     index = interface.index
 
     def receive(frame: bytes, vnet: Vnet | None) -> None:
@@ -47,7 +48,7 @@ def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
             vpp.log.error("bug", packet=frame[:64].hex(), error=repr(bug))
 
     def gone() -> None:
-        vpp.set_link(interface, False)
+        lifecycle.set_link(vpp, interface, False)
         vpp.log.warning("device_gone", interface=interface.name, sw_if_index=index)
 
     device.start(receive, gone)
@@ -114,7 +115,7 @@ def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.kind != TAP:
         raise Refused(Error.INVALID_SW_IF_INDEX)
-    vpp.delete_interface(interface)
+    lifecycle.delete(vpp, interface)
 
 
 @dump("sw_interface_tap_v2_dump")
@@ -164,7 +165,7 @@ def af_packet_delete(vpp: Vpp, message: Any, client: Client) -> None:
     index = next((i for i, name in _uplinks(vpp).items() if name == message.host_if_name), None)
     if index is None:
         raise Refused(Error.SYSCALL_ERROR_1)
-    vpp.delete_interface(vpp.interfaces.find(index))
+    lifecycle.delete(vpp, vpp.interfaces.find(index))
 
 
 @dump("af_packet_dump")

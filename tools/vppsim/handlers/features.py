@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers.registry import Fields, call
-from tools.vppsim.interfaces import Interface
+from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
 
 INPUT = {(f"ip{n}-unicast", f"cnat-{node}-ip{n}") for n in (4, 6) for node in ("lookup", "input")}

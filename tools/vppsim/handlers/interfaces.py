@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.vppsim import addressing
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.state import addressing, lifecycle
+from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.vpp import Vpp
 
 ADMIN_UP, LINK_UP = 1, 2
@@ -62,7 +62,7 @@ def _details(interface: Interface) -> Fields:
 
 @call("sw_interface_set_flags")
 def sw_interface_set_flags(vpp: Vpp, message: Any, client: Client) -> None:
-    vpp.set_admin(vpp.interfaces.find(message.sw_if_index), bool(message.flags & ADMIN_UP))
+    lifecycle.set_admin(vpp, vpp.interfaces.find(message.sw_if_index), bool(message.flags & ADMIN_UP))
 
 
 @call("sw_interface_set_mtu")
@@ -211,7 +211,7 @@ def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
     instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
     made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
     made.device, made.link_up, made.link_follows_admin = Hole(), False, True
-    vpp.facts[vpp.add_interface(made).index] = instance
+    vpp.facts[lifecycle.add(vpp, made).index] = instance
     return {"sw_if_index": made.index}
 
 
@@ -220,4 +220,4 @@ def delete_loopback(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.kind != LOOPBACK:
         raise Refused(Error.INVALID_SW_IF_INDEX)
-    vpp.delete_interface(interface)
+    lifecycle.delete(vpp, interface)

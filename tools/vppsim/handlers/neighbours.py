@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import Error, Refused
-from tools.vppsim.dataplane.neighbours import Limits
 from tools.vppsim.fib.paths import Path, Source, Trait
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.state.neighbours import Limits
 from tools.vppsim.vpp import Vpp
 
 STATIC, NO_FIB_ENTRY = 1, 2
@@ -68,17 +68,17 @@ def proxy_arp_add_del(vpp: Vpp, message: Any, client: Client) -> None:
     proxy = message.proxy
     vpp.tables.find(4, proxy.table_id)
     entry = (proxy.table_id, bytes(proxy.low), bytes(proxy.hi))
-    if message.is_add and entry not in vpp.arp.proxies:
-        vpp.arp.proxies.append(entry)
+    if message.is_add and entry not in vpp.proxy_arp:
+        vpp.proxy_arp.append(entry)
     elif not message.is_add:
-        if entry not in vpp.arp.proxies:
+        if entry not in vpp.proxy_arp:
             raise Refused(Error.NO_SUCH_ENTRY)
-        vpp.arp.proxies.remove(entry)
+        vpp.proxy_arp.remove(entry)
 
 
 @dump("proxy_arp_dump")
 def proxy_arp_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
-    for table_id, low, high in vpp.arp.proxies:
+    for table_id, low, high in vpp.proxy_arp:
         yield {"proxy": {"table_id": table_id, "low": low, "hi": high}}
 
 

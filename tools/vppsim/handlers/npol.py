@@ -1,18 +1,10 @@
 """Policies. Nothing is checked that VPP does not check: rules may name sets, and policies rules, that are not there."""
 
-import re
-from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 
-from tools.vppsim import cli
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import Error, Refused
-from tools.vppsim.cnat.hooks import Flow
 from tools.vppsim.handlers.convert import address
 from tools.vppsim.handlers.registry import Fields, call
-from tools.vppsim.npol import show
-from tools.vppsim.npol.match import passes
 from tools.vppsim.npol.objects import (
     IP,
     IP_AND_PORT,
@@ -28,22 +20,12 @@ from tools.vppsim.npol.objects import (
     Tuple3,
 )
 from tools.vppsim.npol.pool import Pool
+from tools.vppsim.retvals import Error, Refused
 from tools.vppsim.vpp import Vpp
 
 PREFIX_WITH_HOST_BITS = -88  # VNET_API_ERROR_ADDRESS_LENGTH_MISMATCH of ip_prefix_decode2
 UNKNOWN_POLICY = 1
 CIDR, PORT_RANGE, PORT_IP_SET, IP_SET = range(4)  # npol_entry_type
-QUESTION = re.compile(r"(\S+);(\d+)->(\S+);(\d+)")
-
-cli.COMMANDS.update(
-    {
-        "show npol policies verbose": show.policies_verbose,
-        "show npol policies": show.policies,
-        "show npol ipsets": show.ipsets,
-        "show npol rules": show.rules,
-        "show npol interfaces": show.interfaces,
-    }
-)
 
 
 @call("npol_get_version")
@@ -183,30 +165,3 @@ def _found(pool: Pool[Any], index: int) -> Any:
     if found is None:
         raise Refused(Error.NO_SUCH_ENTRY)
     return found
-
-
-def npol_match(vpp: Vpp, words: str) -> Iterator[str]:
-    """`npol match IF [ip4|ip6] inbound|outbound PROTOCOL SOURCE;PORT->DESTINATION;PORT`."""
-    asked = QUESTION.search(words)
-    index = _asked_interface(vpp, words)
-    if asked is None or index is None:
-        yield "interface not specified"
-        return
-    held = vpp.npol.configurations.get(index)
-    source, destination = ip_address(asked[1]).packed, ip_address(asked[3]).packed
-    names = {name.lower(): number for number, name in show.PROTOCOLS.items()}
-    protocol = next((number for name, number in names.items() if f" {name} " in f" {words.lower()} "), 0)
-    family = 6 if " ip6 " in f" {words} " else 4
-    flow = Flow(family, protocol, source, destination, int(asked[2]), int(asked[4]))
-    fine = held is None or passes(vpp.npol, held, flow, inbound=" inbound " in f" {words} ")
-    yield f"matched:{0 if held is None else 1} action:{'ALLOW' if fine else 'DENY'}"
-
-
-def _asked_interface(vpp: Vpp, words: str) -> int | None:
-    number = re.search(r"sw_if_index (\d+)", words)
-    if number:
-        return int(number[1])
-    return next((i.index for i in vpp.interfaces if i.name in words.split()), None)
-
-
-cli.QUESTIONS["npol match"] = npol_match

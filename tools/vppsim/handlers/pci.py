@@ -3,8 +3,8 @@
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers.registry import call
+from tools.vppsim.retvals import NONE, Error, Refused
 from tools.vppsim.vpp import Vpp
 
 RING_DEFAULT, RING_STEP, RING_MAX = 4096, 64, 4096

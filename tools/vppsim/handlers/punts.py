@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.headers import TCP, UDP
+from tools.vppsim.retvals import NONE, Error, Refused
 from tools.vppsim.vpp import Vpp
 
 L4, EXCEPTION = 0, 2
@@ -31,9 +31,9 @@ def set_punt(vpp: Vpp, message: Any, client: Client) -> None:
 
 def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
     if port == ALL_PORTS:
-        (vpp.local.punts_udp.add if is_add else vpp.local.punts_udp.discard)(family)
+        (vpp.punts.families_udp.add if is_add else vpp.punts.families_udp.discard)(family)
     else:
-        (vpp.local.punt_ports.add if is_add else vpp.local.punt_ports.discard)((family, port))
+        (vpp.punts.ports.add if is_add else vpp.punts.ports.discard)((family, port))
 
 
 @dump("punt_reason_dump")
@@ -50,16 +50,16 @@ def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: Client) -> None:
     key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == NONE else punt.rx_sw_if_index)
     paths = tuple(convert.path(vpp, path) for path in punt.paths)
     if message.is_add:
-        vpp.local.redirects[key] = paths
+        vpp.punts.redirects[key] = paths
     else:
-        vpp.local.redirects.pop(key, None)
+        vpp.punts.redirects.pop(key, None)
 
 
 @dump("ip_punt_redirect_v2_dump")
 def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     """Those of one receiving interface, or all."""
     family = convert.family_of(message.af)
-    for (known, rx), paths in sorted(vpp.local.redirects.items()):
+    for (known, rx), paths in sorted(vpp.punts.redirects.items()):
         if known == family and message.sw_if_index in (NONE, rx):
             fields = [convert.path_fields(path) for path in paths]
             yield {

@@ -8,15 +8,14 @@ A new subject is a new file in this package.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tools.vppsim.api.clients import Client
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.api.clients import Client
+from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]
-Answer = Callable[["Vpp", Any, "Client"], Fields | None]
-Listing = Callable[["Vpp", Any, "Client"], Iterator[Fields]]
+Answer = Callable[[Vpp, Any, Client], Fields | None]
+Listing = Callable[[Vpp, Any, Client], Iterator[Fields]]
 
 CALLS: dict[str, Answer] = {}
 DUMPS: dict[str, Listing] = {}

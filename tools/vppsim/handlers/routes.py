@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.fib.multicast import Branch, Group, Itf
 from tools.vppsim.fib.multicast import Entry as MulticastEntry
 from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
 from tools.vppsim.fib.table import BITS, Contribution, Entry, Table
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.retvals import NONE, Error, Refused
 from tools.vppsim.vpp import Vpp
 
 

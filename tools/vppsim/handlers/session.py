@@ -4,10 +4,10 @@ import os
 import time
 from typing import Any
 
-from tools.vppsim import cli
 from tools.vppsim.api.clients import Client
-from tools.vppsim.api.errors import Error, Refused
+from tools.vppsim.cli import commands
 from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.retvals import Error, Refused
 from tools.vppsim.vpp import Vpp
 
 VERSION = "26.10-rc0~vppsim"
@@ -57,4 +57,4 @@ def show_threads(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 @call("cli_inband")
 def cli_inband(vpp: Vpp, message: Any, client: Client) -> Fields:
-    return {"reply": cli.run(vpp, message.cmd)}
+    return {"reply": commands.run(vpp, message.cmd)}

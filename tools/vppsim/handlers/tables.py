@@ -6,6 +6,7 @@ from typing import Any
 from tools.vppsim.api.clients import Client
 from tools.vppsim.fib.paths import Source
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.state import lifecycle
 from tools.vppsim.vpp import Vpp
 
 
@@ -41,7 +42,7 @@ def ip_table_flush(vpp: Vpp, message: Any, client: Client) -> None:
     table = vpp.tables.find(family, message.table.table_id)
     for interface in vpp.interfaces:
         if interface.tables[family] == table.table_id:
-            vpp.set_admin(interface, False)
+            lifecycle.set_admin(vpp, interface, False)
     for entry in [entry for entry in table.entries() if Source.API in entry.sources]:
         table.drop(entry.address, entry.length, Source.API)
     vpp.tables.collect()

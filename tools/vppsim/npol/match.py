@@ -1,17 +1,13 @@
 """Does a rule match a flow, does an interface let it pass? (VPP: npol_match.c)."""
 
-from typing import TYPE_CHECKING
-
-from tools.vppsim.cnat.hooks import Flow
 from tools.vppsim.npol import objects
 from tools.vppsim.npol.objects import DST, NOT_DST, NOT_SRC, RX, SRC, TX, Configuration, Rule, Tuple3
+from tools.vppsim.npol.pools import NpolPools
+from tools.vppsim.packets.flow import Flow
 from tools.vppsim.packets.headers import ICMP, ICMP6
 
-if TYPE_CHECKING:
-    from tools.vppsim.npol.plugin import Npol
 
-
-def passes(npol: "Npol", held: Configuration, flow: Flow, *, inbound: bool) -> bool:
+def passes(npol: NpolPools, held: Configuration, flow: Flow, *, inbound: bool) -> bool:
     """Received on the interface (`inbound`) or about to be sent there."""
     way = RX if inbound != held.invert else TX
     for index in held.policies[way]:
@@ -25,7 +21,7 @@ def passes(npol: "Npol", held: Configuration, flow: Flow, *, inbound: bool) -> b
     return held.policy_default[way] == objects.DEFAULT_ALLOW
 
 
-def _profiles_pass(npol: "Npol", held: Configuration, flow: Flow, way: int) -> bool:
+def _profiles_pass(npol: NpolPools, held: Configuration, flow: Flow, way: int) -> bool:
     """A profile that passes on, and a default that does, end in a drop."""
     for index in held.profiles:
         action = first_match(npol, index, way, flow)
@@ -34,7 +30,7 @@ def _profiles_pass(npol: "Npol", held: Configuration, flow: Flow, way: int) -> b
     return held.profile_default[way] == objects.DEFAULT_ALLOW
 
 
-def first_match(npol: "Npol", policy: int, way: int, flow: Flow) -> int | None:
+def first_match(npol: NpolPools, policy: int, way: int, flow: Flow) -> int | None:
     """The action of the first rule that matches; None: none does. One that logs ends the policy."""
     held = npol.policies.raw(policy)
     for index in held.rules[way] if held else ():
@@ -44,7 +40,7 @@ def first_match(npol: "Npol", policy: int, way: int, flow: Flow) -> int | None:
     return None
 
 
-def matches(npol: "Npol", rule: Rule, flow: Flow) -> bool:
+def matches(npol: NpolPools, rule: Rule, flow: Flow) -> bool:
     """All filters, all positive kinds of entries on both sides, and no negative entry."""
     if not all(_filter_holds(each, flow) for each in rule.filters):
         return False
@@ -64,7 +60,7 @@ def _filter_holds(each: objects.Filter, flow: Flow) -> bool:
     return (value == each.value) == each.should_match
 
 
-def _side_holds(npol: "Npol", rule: Rule, side: tuple[int, int, bytes, int], protocol: int) -> bool:
+def _side_holds(npol: NpolPools, rule: Rule, side: tuple[int, int, bytes, int], protocol: int) -> bool:
     wanted, unwanted, address, port = side
     known = Tuple3(address, protocol, port)
     if any(prefix.holds(address) for prefix in rule.prefixes[unwanted]):
@@ -81,6 +77,6 @@ def _side_holds(npol: "Npol", rule: Rule, side: tuple[int, int, bytes, int], pro
     return not asks_for_port or _has_port(npol, rule, wanted, known)
 
 
-def _has_port(npol: "Npol", rule: Rule, side: int, known: Tuple3) -> bool:
+def _has_port(npol: NpolPools, rule: Rule, side: int, known: Tuple3) -> bool:
     in_range = any(first <= known.port <= last for first, last in rule.ports[side])
     return in_range or any(npol.holds_port(index, known) for index in rule.port_sets[side])

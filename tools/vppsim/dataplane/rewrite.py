@@ -4,13 +4,13 @@ A checksum that the sender left undone holds only the pseudo header's sum, and c
 not translate SCTP over IPv6, and takes a UDP checksum of zero for a sum like any other; nor does this.
 """
 
-from tools.vppsim.cnat import rewrite_error
 from tools.vppsim.cnat.five_tuple import ADDRESSES, ECHOES, ERRORS, HEADER, ICMPS, SCTP, FiveTuple
-from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.dataplane import rewrite_error
 from tools.vppsim.packets.checksum import adjusted, difference
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import TCP, UDP
 from tools.vppsim.packets.vnet import CHECKSUM_AT, NEEDS_CHECKSUM
+from tools.vppsim.state.packet import Packet
 
 SCTP_CHECKSUM = slice(28, 32)
 

@@ -1,12 +1,10 @@
 """One IP packet on its way through."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tools.vppsim.cnat.sessions import Session
 from tools.vppsim.packets.vnet import Vnet
-
-if TYPE_CHECKING:
-    from tools.vppsim.cnat.sessions import Session
 
 
 @dataclass(slots=True)
@@ -17,7 +15,7 @@ class Passage:
     `is_return`: it is an answer. `no_return`: no session shall be made for answers.
     """
 
-    session: "Session"
+    session: Session
     rx: int
     is_new: bool = False
     is_return: bool = False

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.retvals import Error, Refused
 
 ETHERNET_MTU_DEFAULT = 9000
 TAG_LENGTH_MAX = 63

@@ -10,17 +10,15 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bus.log import Log
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.clients import Broken, Client
-from tools.vppsim.api.errors import NONE, Error, Refused
 from tools.vppsim.handlers.registry import CALLS, DUMPS, load
 from tools.vppsim.loop import Loop
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.vpp import Vpp
 
 FIELDS_OF_NOTHING = {"sw_if_index": NONE, "stats_index": NONE, "vrf_id": NONE}
 """What a refused reply says where it would have named something."""
@@ -29,7 +27,7 @@ FIELDS_OF_NOTHING = {"sw_if_index": NONE, "stats_index": NONE, "vrf_id": NONE}
 class Server:
     """Serves `vpp` on a unix socket at `path`, on `loop`."""
 
-    def __init__(self, loop: Loop, path: Path, vpp: "Vpp", log: Log) -> None:
+    def __init__(self, loop: Loop, path: Path, vpp: Vpp, log: Log) -> None:
         load()
         self.catalogue = Catalogue()
         self.counters: Counter[str] = Counter()
@@ -56,12 +54,12 @@ class Server:
             self._send(client, name, {**fields, "client_index": client.index})
             self._flush(client)
 
-    def _sockclnt_create(self, vpp: "Vpp", message: Any, client: Client) -> dict[str, Any]:
+    def _sockclnt_create(self, vpp: Vpp, message: Any, client: Client) -> dict[str, Any]:
         client.name = message.name
         table = [{"index": n, "name": f"{name}_{self.catalogue.crc(name)}"} for name, n in self.catalogue.ids.items()]
         return {"index": client.index, "count": len(table), "message_table": table}
 
-    def _get_api_json(self, vpp: "Vpp", message: Any, client: Client) -> dict[str, Any]:
+    def _get_api_json(self, vpp: Vpp, message: Any, client: Client) -> dict[str, Any]:
         return {"json": self.catalogue.json}
 
     def _accept(self) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from tools.vppsim.npol import objects
 from tools.vppsim.npol.objects import RX, TX, Configuration, Filter, IpSet, Member, Prefix, Rule
-
-if TYPE_CHECKING:
-    from tools.vppsim.npol.plugin import Npol
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.npol.plugin import Npol
+from tools.vppsim.npol.pools import NpolPools
+from tools.vppsim.state.interfaces import Interface, Interfaces
 
 TYPES = ("ip", "ip+port", "prefix")
 ACTIONS = ("allow", "deny", "log", "pass")
@@ -18,28 +16,28 @@ PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP6", 132: "SCTP", 136: "UDP
 SIDES = ("dst==", "src==", "dst!=", "src!=")
 
 
-def ipsets(vpp: "Vpp") -> Iterator[str]:
-    yield from (ipset(index, each) for index, each in vpp.npol.sets)
+def ipsets(npol: NpolPools) -> Iterator[str]:
+    yield from (ipset(index, each) for index, each in npol.sets)
 
 
-def rules(vpp: "Vpp") -> Iterator[str]:
-    yield from (rule(vpp.npol, index, each) for index, each in vpp.npol.rules)
+def rules(npol: NpolPools) -> Iterator[str]:
+    yield from (rule(npol, index, each) for index, each in npol.rules)
 
 
-def policies(vpp: "Vpp") -> Iterator[str]:
-    for index, each in vpp.npol.policies:
+def policies(npol: NpolPools) -> Iterator[str]:
+    for index, each in npol.policies:
         yield f"[policy#{index}] rx-rules:{len(each.rules[RX])} tx-rules:{len(each.rules[TX])}"
 
 
-def policies_verbose(vpp: "Vpp") -> Iterator[str]:
-    for index, _ in vpp.npol.policies:
-        yield from policy(vpp.npol, index, 0, (TX, RX))
+def policies_verbose(npol: NpolPools) -> Iterator[str]:
+    for index, _ in npol.policies:
+        yield from policy(npol, index, 0, (TX, RX))
 
 
-def interfaces(vpp: "Vpp") -> Iterator[str]:
+def interfaces(npol: Npol, pool: Interfaces) -> Iterator[str]:
     yield "Interfaces with policies configured:"
-    for index, held in sorted(vpp.npol.configurations.items()):
-        yield from _interface(vpp, index, held)
+    for index, held in sorted(npol.configurations.items()):
+        yield from _interface(npol, pool.get(index), index, held)
 
 
 def ipset(index: int, each: IpSet) -> str:
@@ -59,7 +57,7 @@ def _protocol(number: int) -> str:
     return PROTOCOLS.get(number, f"unknown {number}")
 
 
-def rule(npol: "Npol", index: int, each: Rule) -> str:
+def rule(npol: NpolPools, index: int, each: Rule) -> str:
     filters = "".join(f"{_filter(f)}," for f in each.filters if f.type != objects.NO_FILTER)
     action = ACTIONS[each.action] if each.action < len(ACTIONS) else "unknownaction"
     return f"[rule#{index};{action}][{filters}{''.join(_entries(npol, each))}]"
@@ -70,7 +68,7 @@ def _filter(each: Filter) -> str:
     return f"{FILTERS[each.type]}{'=' if each.should_match else '!'}={value}"
 
 
-def _entries(npol: "Npol", each: Rule) -> Iterator[str]:
+def _entries(npol: NpolPools, each: Rule) -> Iterator[str]:
     for side, sign in enumerate(SIDES):
         yield from (f"{sign}{_member(prefix)}," for prefix in each.prefixes[side])
         yield from (f"{sign}{a if a == b else f'[{a}-{b}]'}," for a, b in each.ports[side])
@@ -79,7 +77,7 @@ def _entries(npol: "Npol", each: Rule) -> Iterator[str]:
             yield f"{sign}{ipset(index, found) if found else 'deleted ipset'},"
 
 
-def policy(npol: "Npol", index: int, indent: int, ways: tuple[int, ...], invert: bool = False) -> Iterator[str]:
+def policy(npol: NpolPools, index: int, indent: int, ways: tuple[int, ...], invert: bool = False) -> Iterator[str]:
     each = npol.policies.get(index)
     if each is None:
         yield " " * indent + "deleted policy"
@@ -92,8 +90,7 @@ def policy(npol: "Npol", index: int, indent: int, ways: tuple[int, ...], invert:
             yield f"{' ' * (indent + 2)}{'tx' if way == TX else 'rx'}:{text}"
 
 
-def _interface(vpp: "Vpp", index: int, held: Configuration) -> Iterator[str]:
-    interface = vpp.interfaces.get(index)
+def _interface(npol: Npol, interface: Interface | None, index: int, held: Configuration) -> Iterator[str]:
     addresses = [
         f" {name}={ip_address(interface.addresses[family][0][0])}"
         for family, name in ((4, "addr"), (6, "addr6"))
@@ -107,8 +104,8 @@ def _interface(vpp: "Vpp", index: int, held: Configuration) -> Iterator[str]:
             yield f"  {text}:"
         yield f"   {text}-policy-default:{held.policy_default[way]} {text}-profile-default:{held.profile_default[way]} "
         for number in policies:
-            yield from policy(vpp.npol, number, 4, (way,), held.invert)
+            yield from policy(npol, number, 4, (way,), held.invert)
     if held.profiles:
         yield "  profiles:"
     for number in held.profiles:
-        yield from policy(vpp.npol, number, 4, (TX, RX), held.invert)
+        yield from policy(npol, number, 4, (TX, RX), held.invert)

@@ -8,8 +8,8 @@ resolved wait here, a few and not for long.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tools.vppsim.api.errors import NONE, Error, Refused
-from tools.vppsim.dataplane.packet import Packet
+from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.state.packet import Packet
 
 WAITING_MAX = 16
 WAIT_S_MAX = 3.0

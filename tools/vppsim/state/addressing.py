@@ -5,17 +5,14 @@ us), and for IPv4 the network's and the broadcast address (dropped).
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from tools.vppsim.api.errors import Error, Refused
 from tools.vppsim.fib.multicast import SPECIALS, Branch, Itf
 from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
 from tools.vppsim.fib.table import BITS, masked
-from tools.vppsim.interfaces import LOCAL0, Interface
 from tools.vppsim.packets.headers import eui64_link_local, is_link_local6
-
-if TYPE_CHECKING:
-    from tools.vppsim.vpp import Vpp
+from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.state.interfaces import LOCAL0, Interface
+from tools.vppsim.state.state import VppState
 
 Route = tuple[bytes, int, Path, Trait]
 
@@ -36,45 +33,45 @@ def routes_of(interface: Interface, family: int, address: bytes, length: int) ->
         yield other, 32, Path(if_index=interface.index, next_hop=other), Trait.ATTACHED
 
 
-def refresh(vpp: "Vpp", interface: Interface) -> None:
+def refresh(state: VppState, interface: Interface) -> None:
     """Make the tables agree with an interface's addresses, state and tables."""
     for family, table_id, address, length in interface.routes:
-        table = vpp.tables.unicast.get((family, table_id))
+        table = state.tables.unicast.get((family, table_id))
         if table is not None:
             table.drop(address, length, Source.INTERFACE)
-    interface.routes = list(_install(vpp, interface)) if interface.admin_up else []
-    vpp.changed()
+    interface.routes = list(_install(state, interface)) if interface.admin_up else []
+    state.changed()
 
 
-def _install(vpp: "Vpp", interface: Interface) -> Iterator[tuple[int, int, bytes, int]]:
+def _install(state: VppState, interface: Interface) -> Iterator[tuple[int, int, bytes, int]]:
     for family, addresses in interface.addresses.items():
-        table = vpp.tables.unicast[family, interface.tables[family]]
+        table = state.tables.unicast[family, interface.tables[family]]
         for own_address, own_length in addresses:
             for address, length, path, traits in routes_of(interface, family, own_address, own_length):
                 table.put(address, length, Source.INTERFACE, (path,), traits)
                 yield family, table.table_id, address, length
 
 
-def add(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+def add(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
     """Add an address; raises Refused with VPP's reasons."""
     if interface.index == LOCAL0:
         raise Refused(Error.UNSUPPORTED)
     if family == 6 and is_link_local6(address):
-        set_link_local(vpp, interface, address, length)
+        set_link_local(state, interface, address, length)
         return
-    _refuse_overlap(vpp, interface, family, address, min(length, BITS[family]))
+    _refuse_overlap(state, interface, family, address, min(length, BITS[family]))
     if not 0 < length <= BITS[family]:
         raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
     spoke = interface.speaks(family)
     interface.addresses[family].append((address, length))
     if family == 6:
-        enable6(vpp, interface)
+        enable6(state, interface)
     elif not spoke:
-        listen_to_groups(vpp, interface, 4, True)
-    refresh(vpp, interface)
+        listen_to_groups(state, interface, 4, True)
+    refresh(state, interface)
 
 
-def remove(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+def remove(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
     """Remove an address; raises Refused with VPP's reasons."""
     if family == 6 and is_link_local6(address):
         own = address == interface.link_local
@@ -83,52 +80,52 @@ def remove(vpp: "Vpp", interface: Interface, family: int, address: bytes, length
         raise Refused(Error.ADDRESS_NOT_FOUND_FOR_INTERFACE)
     interface.addresses[family].remove((address, length))
     if family == 6:
-        disable6(vpp, interface)
+        disable6(state, interface)
     elif not interface.speaks(4):
-        listen_to_groups(vpp, interface, 4, False)
-    refresh(vpp, interface)
+        listen_to_groups(state, interface, 4, False)
+    refresh(state, interface)
 
 
-def remove_all(vpp: "Vpp", interface: Interface) -> None:
+def remove_all(state: VppState, interface: Interface) -> None:
     for family in (4, 6):
         for address, length in list(interface.addresses[family]):
-            remove(vpp, interface, family, address, length)
+            remove(state, interface, family, address, length)
 
 
-def set_link_local(vpp: "Vpp", interface: Interface, address: bytes, length: int = 128) -> None:
+def set_link_local(state: VppState, interface: Interface, address: bytes, length: int = 128) -> None:
     """Use `address` as the interface's link-local one; switches IPv6 on if it was off."""
     if length != BITS[6]:
         raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
     interface.link_local = address
     if not interface.v6_locks:
-        enable6(vpp, interface)
-    vpp.changed()
+        enable6(state, interface)
+    state.changed()
 
 
-def enable6(vpp: "Vpp", interface: Interface) -> bool:
+def enable6(state: VppState, interface: Interface) -> bool:
     """One more wants IPv6 on the interface. False: it was on already."""
     interface.v6_locks += 1
     if interface.v6_locks > 1:
         return False
     if not interface.link_local:
-        random_id = vpp.random_bytes(8)
+        random_id = state.random_bytes(8)
         made_up = b"\xfe\x80" + bytes(6) + bytes([random_id[0] & 0xFD]) + random_id[1:]
         interface.link_local = eui64_link_local(interface.mac) if interface.ethernet else made_up
-    listen_to_groups(vpp, interface, 6, True)
+    listen_to_groups(state, interface, 6, True)
     return True
 
 
-def disable6(vpp: "Vpp", interface: Interface) -> None:
+def disable6(state: VppState, interface: Interface) -> None:
     """One fewer wants IPv6 on the interface."""
     interface.v6_locks -= 1
     if not interface.v6_locks:
         interface.link_local = b""
-        listen_to_groups(vpp, interface, 6, False)
+        listen_to_groups(state, interface, 6, False)
 
 
-def listen_to_groups(vpp: "Vpp", interface: Interface, family: int, on: bool) -> None:
+def listen_to_groups(state: VppState, interface: Interface, family: int, on: bool) -> None:
     """Accept the groups every host listens to (all nodes, solicited nodes, ...) from the interface, or stop."""
-    table = vpp.tables.multicast[family, interface.tables[family]]
+    table = state.tables.multicast[family, interface.tables[family]]
     path = Path(if_index=interface.index, proto=family)
     for address, length in SPECIALS[family]:
         group = (address, length, bytes(len(address)))
@@ -138,9 +135,9 @@ def listen_to_groups(vpp: "Vpp", interface: Interface, family: int, on: bool) ->
             table.remove(group, Source.SPECIAL, [path])
 
 
-def _refuse_overlap(vpp: "Vpp", interface: Interface, family: int, address: bytes, length: int) -> None:
+def _refuse_overlap(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
     """No overlapping prefixes in one table, but several addresses of one prefix on one interface."""
-    for other in vpp.interfaces:
+    for other in state.interfaces:
         if other.tables[family] != interface.tables[family]:
             continue
         for known, known_length in other.addresses[family]:

@@ -1,0 +1,47 @@
+"""A little of VPP's command line, for people: through cli_inband, the CLI socket and startup's `exec` file."""
+
+from collections.abc import Callable, Iterator
+
+from tools.vppsim.cli import show_cnat, show_ip, show_npol
+from tools.vppsim.cli.npol_match import npol_match
+from tools.vppsim.vpp import Vpp
+
+Command = Callable[[Vpp], Iterator[str]]
+
+
+def run(vpp: Vpp, line: str) -> str:
+    """The answer to one command line, in VPP's manner for unknown ones."""
+    wanted = " ".join(line.split())
+    if not wanted:
+        return ""
+    if wanted.startswith("npol match "):
+        return "".join(f"{text}\n" for text in npol_match(vpp.npol, vpp.interfaces, wanted.removeprefix("npol match")))
+    like = (COMMANDS[name] for name in COMMANDS if name.startswith(wanted) or wanted.startswith(name))
+    command = COMMANDS.get(wanted) or next(like, None)
+    if command is None:
+        return f"unknown input `{wanted}'\n"
+    return "".join(f"{text}\n" for text in command(vpp))
+
+
+def _version() -> Iterator[str]:
+    yield "vppsim: a stand-in for vpp v26.10-rc0, not for production"
+
+
+COMMANDS: dict[str, Command] = {
+    "show version": lambda vpp: _version(),
+    "show interface address": show_ip.addresses,
+    "show interface": show_ip.interfaces,
+    "show ip fib": lambda vpp: show_ip.fib(vpp, 4),
+    "show ip6 fib": lambda vpp: show_ip.fib(vpp, 6),
+    "show ip neighbors": show_ip.neighbours,
+    "show errors": show_ip.errors,
+    "show cnat translation": lambda vpp: show_cnat.translations(vpp.cnat),
+    "show cnat session": lambda vpp: show_cnat.sessions(vpp.cnat, vpp.now()),
+    "show cnat client": lambda vpp: show_cnat.clients(vpp.cnat),
+    "show cnat snat-policy": lambda vpp: show_cnat.snat_policy(vpp.cnat, vpp.interfaces),
+    "show npol policies verbose": lambda vpp: show_npol.policies_verbose(vpp.npol),
+    "show npol policies": lambda vpp: show_npol.policies(vpp.npol),
+    "show npol ipsets": lambda vpp: show_npol.ipsets(vpp.npol),
+    "show npol rules": lambda vpp: show_npol.rules(vpp.npol),
+    "show npol interfaces": lambda vpp: show_npol.interfaces(vpp.npol, vpp.interfaces),
+}

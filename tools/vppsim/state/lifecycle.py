@@ -1,0 +1,88 @@
+"""Interfaces come, go up and down, and go, with everything that hangs on them."""
+
+from dataclasses import replace
+
+from tools.vppsim.fib.paths import Path
+from tools.vppsim.fib.table import Contribution
+from tools.vppsim.retvals import NONE
+from tools.vppsim.state import addressing
+from tools.vppsim.state.interfaces import Interface
+from tools.vppsim.state.state import VppState
+
+
+def add(state: VppState, interface: Interface) -> Interface:
+    """Give an interface its index."""
+    state.interfaces.add(interface)
+    state.changed()
+    return interface
+
+
+def delete(state: VppState, interface: Interface) -> None:
+    """Take an interface out of everything that mentions it, then away."""
+    set_admin(state, interface, False)
+    addressing.remove_all(state, interface)
+    if interface.v6_locks:
+        interface.v6_locks = 1
+        addressing.disable6(state, interface)
+    state.neighbours.flush(interface.index, keep_static=False)
+    _orphan_paths(state, interface.index)
+    if interface.device is not None:
+        interface.device.close()
+    _forget_index(state, interface.index)
+    state.interfaces.remove(interface.index)
+    state.tables.collect()
+    _announce(state, interface, deleted=True)
+
+
+def set_admin(state: VppState, interface: Interface, up: bool) -> None:
+    """Admin up or down, with what hangs on it: routes of addresses, learnt neighbours, events."""
+    if interface.admin_up == up:
+        return
+    interface.admin_up = up
+    if interface.link_follows_admin:
+        interface.link_up = up
+    if not up:
+        state.neighbours.flush(interface.index, keep_static=True)
+    addressing.refresh(state, interface)
+    _announce(state, interface)
+
+
+def set_link(state: VppState, interface: Interface, up: bool) -> None:
+    """The link behind an interface came or went."""
+    interface.link_up = up
+    state.changed()
+    _announce(state, interface)
+
+
+def _forget_index(state: VppState, index: int) -> None:
+    """Nothing that was said of an interface may hold for the next one with its index."""
+    state.facts.pop(index, None)
+    state.cnat.forget_interface(index)
+    state.npol.forget_interface(index)
+    state.punts.forget_interface(index)
+    state.costless = {pair for pair in state.costless if index not in pair}
+    for borrower in state.interfaces:
+        if borrower.unnumbered == index:
+            borrower.unnumbered = None
+
+
+def _announce(state: VppState, interface: Interface, deleted: bool = False) -> None:
+    flags = (1 if interface.admin_up else 0) | (2 if interface.link_up else 0)
+    event = {"sw_if_index": interface.index, "flags": 0 if deleted else flags, "deleted": deleted}
+    for client, pid in list(state.subscribers.items()):
+        state.tell(client, "sw_interface_event", {**event, "pid": pid})
+
+
+def _orphan_paths(state: VppState, if_index: int) -> None:
+    for table in state.tables.unicast.values():
+        for entry in table.entries():
+            for source, contribution in entry.sources.items():
+                if any(path.if_index == if_index for path in contribution.paths):
+                    paths = tuple(_orphaned(path, if_index) for path in contribution.paths)
+                    entry.sources[source] = Contribution(paths, contribution.traits)
+    for multicast in state.tables.multicast.values():
+        multicast.forget_interface(if_index)
+
+
+def _orphaned(path: Path, if_index: int) -> Path:
+    return replace(path, gone=True) if path.if_index == if_index != NONE else path
