@@ -2,7 +2,7 @@
 
 pool     indices as VPP's pools give them
 objects  sets, rules, policies, what is configured on interfaces
+pools    sets, rules and policies by index
 match    does a rule, a policy, an interface let a flow pass
-show     the objects as VPP shows them
-plugin   all of it, and the hooks in cnat
+plugin   what is configured on interfaces, and the hooks in cnat
 """
