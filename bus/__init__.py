@@ -1,17 +1,31 @@
 """The bus: keyed streams with retained rows, and requests with deadlines, over ZeroMQ.
 
-envelope      the messages: bytes <-> structs, size limits (pure)
-stream        one stream's rows and the assembly of its checkpoints (pure)
-outbox        the publisher's side of a stream: changed rows that wait, credit (pure)
-mirror        the subscriber's side of a stream: gaps, snapshots, changes (pure)
-stream_store  the broker's copy of every stream (pure)
-fanout        the broker's subscribers: what each is sent, and when (pure)
-calls         requests: the broker's switchboard, a service's cache of answers (pure)
-broker        the broker's decisions (pure)
-peer          the client of every other process: publish, subscribe, ask, serve
-process       what every process does first: --help, configuration, log, signals
-watchdog      a thread that reports a loop that stands still
-sockets       the sockets of broker and client; with remote_tap the only file that imports zmq
-remote_tap    the broker's TCP socket for taps from other machines, encrypted
-log           one structured line on stderr for a batch of work
+Messages, for everybody:
+envelope       the messages: bytes <-> structs, size limits (pure)
+stream         one stream's rows, and the assembly of its checkpoints (pure)
+
+The broker, `python -m bus`:
+broker         its decisions: every message in, the frames out (pure)
+stream_store   its copy of every stream (pure)
+fanout         its subscribers: what each is sent, and when (pure)
+calls          requests: the broker's switchboard, a service's cache of answers (pure)
+
+A client:
+peer           what a process uses: publish, subscribe, ask, serve
+subscriptions  the streams that it subscribes to: views and changes
+publications   the streams that it publishes
+requester      its requests to others
+responder      the requests of others that it serves
+traces         its trace events for taps, and the names of causes
+connection     its connection to the broker, which taps have too
+handshake      hello, welcome, credit for what was read (pure)
+mirror         a subscribed stream: gaps, snapshots, changes (pure)
+outbox         a published stream: changed rows that wait, credit (pure)
+
+Edges of a process:
+process        what every process does first: --help, configuration, log, signals
+watchdog       a thread that reports a loop that stands still
+log            one structured line on stderr for a batch of work
+sockets        the sockets of broker and client; with `remote_tap` the only file that imports zmq
+remote_tap     the broker's TCP socket for taps from other machines, encrypted
 """

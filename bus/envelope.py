@@ -201,6 +201,11 @@ def pack(message: Message) -> bytes:
     return _encoder.encode(message)
 
 
+def frame_bytes(data: bytes) -> int:
+    """What a message counts against credit: its bytes and a fixed overhead."""
+    return len(data) + FRAME_OVERHEAD_BYTES
+
+
 def unpack(data: bytes) -> Any:
     """The message in `data`. Raises Malformed naming the field; never anything else."""
     if len(data) > MESSAGE_BYTES_MAX:

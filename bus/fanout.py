@@ -25,12 +25,12 @@ from typing import NamedTuple
 
 from bus.envelope import (
     EVERY_WORD,
-    FRAME_OVERHEAD_BYTES,
     TRACE_WORD,
     CheckpointPart,
     Message,
     Row,
     TraceEvent,
+    frame_bytes,
     iter_parts,
     pack,
 )
@@ -207,7 +207,7 @@ class Fanout:
         packed, size, passing = list[bytes](), 0, any(each.passing for each in hearers)
         for part in whole:
             packed.append(pack(part))
-            size += len(packed[-1]) + FRAME_OVERHEAD_BYTES
+            size += frame_bytes(packed[-1])
             if size > WINDOW_BYTES and not passing:
                 break  # nobody gets it at once
         for hearer in hearers:
@@ -228,7 +228,7 @@ class Fanout:
     def _later(self, hearer: _Hearer, packed: Iterable[bytes]) -> None:
         for data in packed:
             hearer.later.append(data)
-            hearer.later_bytes += len(data) + FRAME_OVERHEAD_BYTES
+            hearer.later_bytes += frame_bytes(data)
         if hearer.later_bytes > TOOL_QUEUE_BYTES_MAX:
             self._cut(hearer, f"more than {TOOL_QUEUE_BYTES_MAX} bytes wait for it to read")
 
@@ -260,7 +260,7 @@ class Fanout:
                     yield pack(message)
             elif hearer.later:
                 data = hearer.later.popleft()
-                hearer.later_bytes -= len(data) + FRAME_OVERHEAD_BYTES
+                hearer.later_bytes -= frame_bytes(data)
                 yield data
             elif (sending := self._next(hearer)) is not None:
                 hearer.sending = sending
@@ -360,4 +360,4 @@ class Fanout:
 
     @staticmethod
     def _count(hearer: _Hearer, data: bytes) -> None:
-        hearer.sent += len(data) + FRAME_OVERHEAD_BYTES
+        hearer.sent += frame_bytes(data)

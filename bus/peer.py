@@ -1,522 +1,202 @@
-"""What every process but the broker uses: say, hear, ask, answer.
+"""The client of every process but the broker: publish, subscribe, ask, serve, over one connection.
 
-A Peer may start before the broker and outlives it: what it has said is said again to the next
-broker, what it has heard stays until something newer is known.
+A Peer may start before the broker and outlives it: what it has published is published again to the next broker, its
+views stay until something newer is known.
 """
 
 import asyncio
-import contextlib
 import os
-import time
-import uuid
-from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from functools import partial
-from itertools import islice
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
-import msgspec
 from msgspec import Struct
 
-from bus.calls import AnswerCache
-from bus.envelope import (
-    FRAME_OVERHEAD_BYTES,
-    Answer,
-    Ask,
-    Beacon,
-    CheckpointPart,
-    Credit,
-    Fetch,
-    Head,
-    Hello,
-    Message,
-    ReadCredit,
-    Resend,
-    SnapshotPart,
-    Subscribe,
-    TraceEvent,
-    Welcome,
-    pack,
-    unpack,
-)
-from bus.mirror import Steps, StreamMirror, merge_changes
-from bus.outbox import Outbox
-from bus.sockets import ClientSocket, broker_address
-from schemas import codec
+from bus import traces
+from bus.connection import TICK_S, Connection
+from bus.envelope import Answer, Ask, Beacon, CheckpointPart, Credit, Hello, Resend, SnapshotPart, Welcome, unpack
+from bus.publications import Publications
+from bus.requester import Requester
+from bus.responder import Handler, Responder
+from bus.sockets import broker_address
+from bus.subscriptions import BATCH_EVENTS_MAX, StreamEvent, Subscriptions
+from bus.traces import Tracer
 from schemas.codec import Malformed
-from schemas.requests import REPLY_OF, AnyRequest, Request
-from schemas.topics import WORDS
+from schemas.requests import Request
 
-HELLO_EVERY_S = 0.5
-TICK_S = 0.1
-BATCH_EVENTS_MAX = 10_000
-TELL_HEARD_BYTES = 128 << 10
-TRACES_WAITING_MAX = 1000  # that wait to be sent
-SYNCED = "\0synced"  # no key of a row
-
-
-class StreamChange(Struct, frozen=True, gc=False):
-    """One row of a heard stream changed; `value` None: gone."""
-
-    word: str
-    owner: str
-    key: str
-    value: Any | None
-    cause: str = ""
-
-
-class StreamSynced(Struct, frozen=True, gc=False):
-    """A heard stream's first complete load has arrived."""
-
-    word: str
-    owner: str
-
-
-StreamEvent = StreamChange | StreamSynced
-
-
-class AskFailed(Exception):
-    """A request was not answered, or answered with an error."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _view(values: dict[str, Any], events: Iterable[StreamEvent]) -> None:
-    """What these events make of a view."""
-    for event in events:
-        if isinstance(event, StreamSynced):
-            continue
-        if event.value is None:
-            values.pop(event.key, None)
-        else:
-            values[event.key] = event.value
-
-
-def _base36(number: int) -> str:
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-    return (_base36(number // 36) if number >= 36 else "") + digits[number % 36]
-
-
-Handler = Callable[[Any], Struct | Awaitable[Struct]]
-_requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
+CREDIT_BYTES = 128 << 10  # so much is read before credit is given at once; less at the next tick
 
 
 class Peer:
     """One process on the bus. Use as an async context manager; all methods on one event loop."""
 
     def __init__(self, name: str, directory: Path) -> None:
+        """`directory`: that of the bus."""
         self.name = name
-        self.session = time.time_ns()
         self.ready = False
         self.waiting: tuple[str, ...] = ()
-        self.counters: Counter[str] = Counter()
         self.progress = 0
-        self.broker_session: int | None = None
-        self._notes: deque[TraceEvent] = deque()
-        self.tapped = False  # does anybody listen to notes?
-        self.last_malformed = ""
-        self._directory = directory
-        self._mirrors: dict[tuple[str, str], StreamMirror[StreamChange]] = {}
-        self._values: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-        self._synced: set[tuple[str, str]] = set()
-        self._wanted_words: dict[str, set[str | None]] = {}
-        self._events: defaultdict[tuple[str, str], dict[str, StreamChange | StreamSynced]] = defaultdict(
-            dict
-        )  # by stream and key
-        self._has_events = asyncio.Event()
-        self._outboxes: dict[str, Outbox] = {}
-        self._said: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # what was published last, and its bytes
-        self._has_due = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._handlers: dict[type[Request], Handler] = {}
-        self._memory = AnswerCache()
-        self._calls: dict[str, tuple[Ask, float, asyncio.Future[Answer]]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._working: set[asyncio.Task[Any]] = set()
-        self._hello_at = float("-inf")
-        self._born = time.monotonic()
-        self._heard = self._told_heard = 0  # bytes read of this broker
-        self._sockets: ClientSocket | None = None
+        self._connection = Connection(name, broker_address(directory))
+        self._tracer = Tracer(self._connection)
+        self._subscriptions = Subscriptions(self._connection)
+        self._publications = Publications(self._connection)
+        self._requester = Requester(self._connection, self._tracer)
+        self._responder = Responder(self._connection, self._tracer)
 
     async def __aenter__(self) -> Self:
-        self._sockets = ClientSocket(broker_address(self._directory), f"{self.name}:{self.session}".encode())
-        loops = (self._receive_loop(), self._say_loop(), self._tick_loop())
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        await self._connection.__aenter__()
+        for loop in (self._receive_forever(), self._publications.send_forever(), self._tick_forever()):
+            self._connection.start(loop)
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        for task in (*self._tasks, *self._working):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._working, return_exceptions=True)
-        if self._sockets:
-            self._sockets.close()
-        for _, _, future in self._calls.values():
-            future.cancel()
+    async def __aexit__(self, *exc: object) -> None:
+        await self._connection.__aexit__(*exc)
+        self._requester.cancel()
 
-    # --- hearing
+    @property
+    def session(self) -> int:
+        """Number of this life of the process; rises from life to life."""
+        return self._connection.session
+
+    @property
+    def broker_session(self) -> int | None:
+        """Number of the broker's life; None before its first answer."""
+        return self._connection.broker_session
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What the process counts, by name; the broker shows them in its row of word `process`."""
+        return self._connection.counters
+
+    @property
+    def last_malformed(self) -> str:
+        """Why the last message or row that could not be read could not."""
+        return self._connection.last_malformed
+
+    # --- subscribe
 
     def subscribe(self, word: str, owner: str | None = None) -> None:
-        """Hears `word` of `owner`, or of every owner (None)."""
-        owner = owner or WORDS[word].owner
-        self._wanted_words.setdefault(word, set()).add(owner)
-        if owner is not None:
-            self._mirror(word, owner).request_snapshot()
-        if self.broker_session is not None:
-            self._send_later(self._listen())
-
-    def _listen(self) -> Subscribe:
-        return Subscribe(words=tuple(sorted(self._wanted_words)))
+        """To `word` of `owner`; None: of its only owner, or of every owner if there are several."""
+        self._subscriptions.subscribe(word, owner)
 
     async def changes(self, timeout_s: float | None = None, at_most: int = BATCH_EVENTS_MAX) -> list[StreamEvent]:
-        """What has changed since the last call: at least one event, or [] at the timeout."""
-        # Not wait_for: in Python 3.11 it may swallow a cancellation that comes with the event.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._has_events.wait()
-        batch: list[StreamEvent] = []
-        pending = sorted(self._events.items(), key=lambda item: len(item[1]))
-        for number, (stream, events) in enumerate(pending):  # a long one does not keep a short one waiting
-            share = (at_most - len(batch)) // (len(pending) - number)
-            some = [events.pop(key) for key in list(islice(events, share))]
-            _view(self._values[stream], some)
-            batch += some
-            if not events:
-                del self._events[stream]
-        if not self._events:
-            self._has_events.clear()
-        return batch
+        """What has changed since the last call: at least one event, or [] at the timeout or after `interrupt`."""
+        return await self._subscriptions.changes(timeout_s, at_most)
 
     def interrupt(self) -> None:
         """Lets `changes` return now, with whatever there is."""
-        self._has_events.set()
+        self._subscriptions.interrupt()
 
     def rows(self, word: str, owner: str | None = None) -> dict[str, Any]:
-        """The present view of `word` of `owner`; of all owners together for None."""
-        found: dict[str, Any] = {}
-        for stream in sorted(self._values.keys() | self._events.keys()):
-            if stream[0] == word and owner in (None, stream[1]):
-                values = dict(self._values.get(stream, ()))
-                _view(values, self._events.get(stream, {}).values())
-                found |= values
-        return found
+        """The present rows of `word` of `owner`; of all owners together for None."""
+        return self._subscriptions.rows(word, owner)
 
     def view(self, word: str, owner: str) -> Mapping[str, Any]:
-        """The view of `word` of `owner` that all that `changes` has returned makes. Follows it; costs nothing."""
-        return MappingProxyType(self._values[word, owner])
+        """The rows of a stream as of the last event that `changes` returned. It follows them; costs nothing."""
+        return self._subscriptions.view(word, owner)
 
     def in_sync(self, word: str, owner: str) -> bool:
-        """Has the stream's first complete load been heard?"""
-        return (word, owner) in self._synced
+        """Has the stream's first complete load arrived?"""
+        return self._subscriptions.in_sync(word, owner)
 
-    def _mirror(self, word: str, owner: str) -> StreamMirror[StreamChange]:
-        mirror = self._mirrors.get((word, owner))
-        if mirror is None:
-            mirror = self._mirrors[(word, owner)] = StreamMirror(partial(self._changed, word, owner))
-        return mirror
-
-    def _hears(self, word: str, owner: str) -> bool:
-        owners = self._wanted_words.get(word, ())
-        return owner in owners or None in owners
-
-    async def _feed(
-        self, word: str, owner: str, steps: Callable[[StreamMirror[StreamChange]], Steps[StreamChange]]
-    ) -> None:
-        """Lets the stream's mirror take a message in, and queues what changed. Others have their turn meanwhile."""
-        mirror = self._mirror(word, owner)
-        pieces = steps(mirror)
-        changes: dict[str, StreamChange] | None = None
-        while changes is None:
-            try:
-                next(pieces)
-                await asyncio.sleep(0)
-            except StopIteration as end:
-                changes = end.value
-        self.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
-        if changes:
-            merge_changes(self._events[word, owner], changes)
-        if mirror.in_sync and (word, owner) not in self._synced:
-            self._synced.add((word, owner))
-            self._events[(word, owner)][SYNCED] = StreamSynced(word, owner)
-        if self._events:
-            self._has_events.set()
-
-    def _changed(
-        self, word: str, owner: str, key: str, value: bytes | None, cause: str, _before: bytes | None = None
-    ) -> StreamChange | None:
-        """What a row says now; None for what cannot be read."""
-        try:
-            return StreamChange(word, owner, key, None if value is None else codec.decode(word, key, value), cause)
-        except Malformed as error:
-            self._malformed(str(error))
-            return None
-
-    def _malformed(self, why: str) -> None:
-        self.counters["malformed_messages"] += 1
-        self.last_malformed = why
-
-    # --- saying
+    # --- publish
 
     def publish(self, word: str, rows: Mapping[str, Struct], cause: str = "") -> tuple[int, int]:
         """States the whole stream `word` of ours; differences leave as one atomic checkpoint.
 
-        The first call marks the stream in sync and replaces what an earlier life of this process
-        had said. Returns (rows set, rows gone). A value that is the very object of last time costs next to
-        nothing, so that large streams of which little changes are cheap to state whole.
+        The first call marks the stream in sync and replaces what an earlier life of this process had published.
+        Returns (rows set, rows deleted). A value that is the very object of last time costs next to nothing, so that
+        large streams of which little changes are cheap to state whole.
         """
-        done = self._outbox(word).publish(self._encoded(word, rows), cause)
-        self._has_due.set()
-        return done
-
-    def _encoded(self, word: str, rows: Mapping[str, Struct]) -> dict[str, bytes]:
-        """The rows as bytes; those of objects that were said last time are known."""
-        said, now = self._said.get(word, {}), {}
-        for key, value in rows.items():
-            known = said.get(key)
-            now[key] = known if known is not None and known[0] is value else (value, codec.encode(value))
-        self._said[word] = now
-        return {key: data for key, (_, data) in now.items()}
+        return self._publications.publish(word, rows, cause)
 
     def update_row(self, word: str, key: str, value: Struct | None, cause: str = "") -> None:
-        """Changes one row of a stream that has been published."""
-        self._outbox(word).update_row(key, None if value is None else codec.encode(value), cause)
-        self._has_due.set()
+        """Changes one row of a published stream; None deletes it."""
+        self._publications.update_row(word, key, value, cause)
 
     def update_rows(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
-        """Changes rows of a stream that has been published; None: gone. `causes`: of those keys that have any."""
-        encode = codec.encode
-        rows = {key: None if value is None else encode(value) for key, value in changes.items()}
-        self._outbox(word).update_rows(rows, causes)
-        self._has_due.set()
+        """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
+        self._publications.update_rows(word, changes, causes)
 
     async def flush(self, timeout_s: float) -> bool:
-        """Waits until the broker holds everything said so far."""
-        deadline = time.monotonic() + timeout_s
-        while not all(box.idle for box in self._outboxes.values()):
-            self._taken.clear()
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    await self._taken.wait()
-            except TimeoutError:
-                return False
-        return True
+        """Waits until the broker holds all that was published. False: it does not at the timeout."""
+        return await self._publications.flush(timeout_s)
 
-    def _outbox(self, word: str) -> Outbox:
-        if word not in self._outboxes:
-            self._outboxes[word] = Outbox(self.name, word)
-        return self._outboxes[word]
-
-    async def _say_loop(self) -> None:
-        while True:
-            await self._has_due.wait()
-            self._has_due.clear()
-            if self.broker_session is None:
-                continue
-            for box in list(self._outboxes.values()):
-                while (part := box.next_part(self.session, time.time())) is not None:
-                    if not await self._send(part):
-                        break
-                    box.mark_sent()
-
-    async def _send(self, message: Message) -> bool:
-        return self._sockets is not None and await self._sockets.send(pack(message))
-
-    # --- asking and answering
+    # --- ask and serve
 
     async def ask(self, service: str, request: Request, timeout_s: float, cause: str = "") -> Any:
         """The service's one reply. Raises AskFailed at the deadline at the latest."""
-        ask = Ask(
-            id=uuid.uuid4().hex,
-            service=service,
-            within_s=timeout_s,
-            body=codec.encode(request),
-            cause=cause,
-            asked_at=time.monotonic(),
-        )
-        self.trace("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._calls[ask.id] = (ask, time.monotonic() + timeout_s, future)
-        try:
-            await self._send_call(ask.id)
-            async with asyncio.timeout(timeout_s):
-                answer = await future
-        except TimeoutError:
-            away = "the bus is away" if self.broker_session is None else f"{service}: no answer in time"
-            raise AskFailed(away) from None
-        finally:
-            del self._calls[ask.id]
-        if answer.error or answer.body is None:
-            raise AskFailed(answer.error or f"{service}: empty answer")
-        return msgspec.msgpack.decode(answer.body, type=REPLY_OF[type(request)])
-
-    async def _send_call(self, id_: str) -> bool:
-        """Sends an open request; from then on it may have reached its service, and is sent again as such."""
-        if id_ not in self._calls:
-            return False
-        ask, deadline, future = self._calls[id_]
-        self._calls[id_] = (msgspec.structs.replace(ask, again=True), deadline, future)
-        if await self._send(ask):
-            return True
-        if id_ in self._calls:
-            self._calls[id_] = (ask, deadline, future)
-        return False
+        return await self._requester.ask(service, request, timeout_s, cause)
 
     def serve(self, kind: type[Request], handler: Handler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
-        self._handlers[kind] = handler
+        self._responder.serve(kind, handler)
 
-    async def _answer(self, ask: Ask) -> None:
-        if not self._memory.begin(ask.id):
-            known = self._memory.lookup(ask.id)
-            if known is not None:
-                await self._send(known)
-            return
-        if ask.again and ask.asked_at < self._born:  # an earlier life of ours may have executed it
-            await self._send(Answer(id=ask.id, error=f"{self.name}: restarted"))
-            return
-        began = time.monotonic()
-        answer = await self._execute(ask)
-        took_s = time.monotonic() - began
-        self.trace("answer", "", ask.cause, took_s, id=ask.id[:8], error=answer.error)
-        self._memory.store(answer)
-        await self._send(answer)
+    # --- trace
 
-    async def _execute(self, ask: Ask) -> Answer:
-        try:
-            request = _requests.decode(ask.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._malformed(f"request to {self.name}: {error}")
-            return Answer(id=ask.id, error=f"{self.name}: malformed request: {error}")
-        handler = self._handlers.get(type(request))
-        if handler is None:
-            return Answer(id=ask.id, error=f"{self.name}: does not answer {type(request).__name__}")
-        try:
-            reply = handler(request)
-            if not isinstance(reply, Struct):
-                reply = await reply
-        except Exception as error:  # a failing handler fails its request, not the process
-            self.counters["failed_requests"] += 1
-            return Answer(id=ask.id, error=f"{self.name}: {type(error).__name__}: {error}")
-        return Answer(id=ask.id, body=codec.encode(reply))
+    @property
+    def tapped(self) -> bool:
+        """Does a tap listen for trace events?"""
+        return self._tracer.tapped
 
-    # --- loops
-
-    async def _receive_loop(self) -> None:
-        assert self._sockets
-        while True:
-            data = await self._sockets.receive()
-            self._heard += len(data) + FRAME_OVERHEAD_BYTES
-            await self._read(data)
-            await asyncio.sleep(0)  # receiving what is there does not give way
-            if self._heard - self._told_heard > TELL_HEARD_BYTES:
-                await self._tell_heard()
-
-    async def _tell_heard(self) -> None:
-        """Credit for the broker."""
-        if await self._send(ReadCredit(bytes=self._heard)):
-            self._told_heard = self._heard
-
-    async def _read(self, data: bytes) -> None:
-        try:
-            message = unpack(data)
-        except Malformed as error:
-            self._malformed(str(error))
-            return
-        match message:
-            case CheckpointPart() if self._hears(message.word, message.sender):
-                await self._feed(message.word, message.sender, lambda mirror: mirror.apply_in_steps(message))
-            case SnapshotPart():
-                await self._feed(message.word, message.owner, lambda mirror: mirror.apply_snapshot_in_steps(message))
-            case Beacon():
-                self.tapped = message.tapped
-                self._heads(message.heads)
-            case Welcome():
-                self._welcome(message)
-            case Credit() if message.word in self._outboxes:
-                self._outboxes[message.word].credit(message)
-                self._taken.set()
-                self._has_due.set()
-            case Resend() if message.word in self._outboxes:
-                self._outboxes[message.word].resend_all()
-                self._has_due.set()
-            case Ask():
-                self._begin(self._answer(message))
-            case Answer() if message.id in self._calls:
-                future = self._calls[message.id][2]
-                if not future.done():
-                    future.set_result(message)
-
-    # --- for taps
-
-    def new_cause(self, what: str) -> str:
-        """A name for an event that begins here: what it is about, and when; one that has such a name keeps it."""
-        return what if "#" in what else f"{what}#{_base36(time.time_ns() // 1_000_000)}"
+    def new_cause(self, event: str) -> str:
+        """A name for an event that begins now; one that has such a name keeps it."""
+        return traces.new_cause(event)
 
     def trace(
         self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
     ) -> None:
-        """Tells taps of something that has just ended. Costs nothing while nobody listens, and may be lost."""
-        if self.tapped:
-            note = TraceEvent(sender=self.name, what=what, key=key, cause=cause, time=time.time(), took_s=took_s)
-            note.fields = fields
-            if len(self._notes) >= TRACES_WAITING_MAX:
-                self.counters["notes_dropped"] += 1
-                return
-            self._notes.append(note)
-            if len(self._notes) == 1:
-                self._begin(self._send_notes())
+        """Reports to taps something that has just ended. Costs nothing while none listens, and may be lost."""
+        self._tracer.trace(what, key, cause, took_s, **fields)
 
-    async def _send_notes(self) -> None:
-        """One task for all that wait: a process that says many is not kept from its work."""
-        while self._notes:
-            await self._send(self._notes[0])
-            self._notes.popleft()
+    # --- loops
 
-    def _heads(self, heads: list[Head]) -> None:
-        for head in heads:
-            if self._hears(head.word, head.owner):
-                self._mirror(head.word, head.owner).compare_head(head)
-
-    def _welcome(self, welcome: Welcome) -> None:
-        if not welcome.known:
-            self._heard, self._told_heard = len(pack(welcome)) + FRAME_OVERHEAD_BYTES, 0
-            self._send_later(self._listen())
-        if welcome.broker_session == self.broker_session:
-            return
-        if self.broker_session is None:  # nothing has been said yet, so our number may still rise
-            self.session = max(self.session, welcome.floor + 1)
-        self.broker_session = welcome.broker_session
-        self.counters["broker_sessions"] += 1
-        for box in self._outboxes.values():
-            box.resend_all()
-        self._has_due.set()
-        for id_ in list(self._calls):
-            self._begin(self._send_call(id_))
-
-    def _send_later(self, message: Message) -> None:
-        self._begin(self._send(message))
-
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
-        """As a task that ends with this peer at the latest."""
-        task = asyncio.create_task(work)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-
-    async def _tick_loop(self) -> None:
+    async def _receive_forever(self) -> None:
         while True:
-            now = time.monotonic()
-            if now - self._hello_at >= (HELLO_EVERY_S if self.broker_session else TICK_S):
-                self._hello_at = now
-                await self._send(self._hello())
-            for (word, owner), mirror in list(self._mirrors.items()):
-                if self.broker_session and mirror.fetch_due(now):
-                    await self._send(Fetch(word=word, owner=owner))
-            if self._heard != self._told_heard:
-                await self._tell_heard()
-            self._has_due.set()
+            data = await self._connection.receive()
+            await self._dispatch(data)
+            await asyncio.sleep(0)  # receiving what is there does not give way
+            await self._connection.send_credit(CREDIT_BYTES)
+
+    async def _dispatch(self, data: bytes) -> None:
+        try:
+            message = unpack(data)
+        except Malformed as error:
+            self._connection.malformed(str(error))
+            return
+        match message:
+            case CheckpointPart():
+                await self._subscriptions.apply_part(message)
+            case SnapshotPart():
+                await self._subscriptions.apply_snapshot(message)
+            case Beacon():
+                self._tracer.tapped = message.tapped
+                self._subscriptions.compare_heads(message.heads)
+            case Welcome():
+                self._greet(message, data)
+            case Credit():
+                self._publications.credit(message)
+            case Resend():
+                self._publications.resend(message)
+            case Ask():
+                self._responder.take(message)
+            case Answer():
+                self._requester.settle(message)
+
+    def _greet(self, welcome: Welcome, data: bytes) -> None:
+        greeting = self._connection.greet(welcome, data)
+        if greeting.resubscribe:
+            self._subscriptions.resubscribe()
+        if greeting.new_broker:
+            self.counters["broker_sessions"] += 1
+            self._publications.resend_all()
+            self._requester.send_again()
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await self._connection.tick(self._hello, self._subscriptions.fetches)
+            self._publications.retry()
             await asyncio.sleep(TICK_S)
 
     def _hello(self) -> Hello:

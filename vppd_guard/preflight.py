@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from bus.peer import AskFailed, Peer
+from bus.peer import Peer
+from bus.requester import AskFailed
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.requests import Ping
 from vppd_guard import captured as shape

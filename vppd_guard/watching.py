@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from bus.peer import AskFailed
+from bus.requester import AskFailed
 from schemas.requests import VPP_SILENT, Ping
 from vppd_guard import beside, linux, namespaces, probe, undo
 from vppd_guard import captured as shape

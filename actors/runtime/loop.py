@@ -13,8 +13,9 @@ from actors.runtime.actor import Actor
 from actors.runtime.realised import NotRealised, Realisation
 from actors.runtime.step import Step
 from bus.log import Log
-from bus.peer import Peer, StreamChange, StreamEvent
+from bus.peer import Peer
 from bus.process import run_process
+from bus.subscriptions import StreamChange, StreamEvent
 from schemas.config import NodeConfig
 from schemas.intents import Intent
 from schemas.statuses import Applied, Status

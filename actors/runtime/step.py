@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from actors.runtime.actor import Actor
-from bus.peer import StreamEvent, StreamSynced
+from bus.subscriptions import StreamEvent, StreamSynced
 from schemas.facts import Fact
 from schemas.intents import Intent
 

@@ -20,7 +20,8 @@ from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.log import Log
-from bus.peer import Peer, StreamChange, StreamSynced
+from bus.peer import Peer
+from bus.subscriptions import StreamChange, StreamSynced
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bus.peer import Peer, StreamChange
+from bus.peer import Peer
+from bus.subscriptions import StreamChange
 from schemas.statuses import Applied
 from schemas.topics import INTENT, status_word
 

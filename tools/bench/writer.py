@@ -25,7 +25,8 @@ from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import Definitions
-from bus.peer import Peer, StreamChange
+from bus.peer import Peer
+from bus.subscriptions import StreamChange
 from schemas.cnat import Translation
 from schemas.intents import Intent, Tap
 from schemas.npol import IpSet

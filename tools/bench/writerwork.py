@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from bus.peer import Peer, StreamChange
+from bus.peer import Peer
+from bus.subscriptions import StreamChange
 from schemas.statuses import Applied
 from schemas.topics import status_word
 from tools.bench import writerload

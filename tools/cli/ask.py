@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import os
 
-from bus.peer import AskFailed, Peer
+from bus.peer import Peer
+from bus.requester import AskFailed
 from schemas.requests import Ping, Pong, SetLogLevel
 from tools.cli.command import UserError
 from tools.cli.node import add_run_directory

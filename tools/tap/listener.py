@@ -10,27 +10,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
-from bus.envelope import (
-    EVERY_WORD,
-    FRAME_OVERHEAD_BYTES,
-    TRACE_WORD,
-    Fetch,
-    Hello,
-    Message,
-    ReadCredit,
-    Subscribe,
-    Welcome,
-    pack,
-    unpack,
-)
+from bus.connection import TICK_S, Connection
+from bus.envelope import EVERY_WORD, TRACE_WORD, Hello, Subscribe, Welcome, unpack
 from bus.remote_tap import CurveKeys
-from bus.sockets import ClientSocket, broker_address
+from bus.sockets import broker_address
 from schemas.codec import Malformed
 from tools.tap.seen import Observer
 
-TICK_S = 0.1
 NICE = 19
-HELLO_EVERY_S = 0.5
 ANSWERS_WITHIN_S = 3.0
 
 
@@ -49,38 +36,30 @@ class Listener:
     def __init__(self, run: Path, address: str = "", keys: CurveKeys | None = None) -> None:
         """On the bus of this machine, or, with an address and keys, through the door of another's."""
         self.observer = Observer()
-        self.broker_session: int | None = None
-        self._run, self._address, self._keys = run, address, keys
-        self._session = time.time_ns()
-        self._name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{self._session % 1_000_000}"
-        self._heard = self._told = 0
-        self._sockets: ClientSocket | None = None
+        self._run, self._address = run, address
+        name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{time.time_ns() % 1_000_000}"
+        self._connection = Connection(name, address or broker_address(run / "bus"), keys)
 
     async def __aenter__(self) -> Self:
         """On the bus, once its broker has answered. Raises NoBus."""
         if not self._address and not (self._run / "bus" / "broker").exists():
             raise self._nobody()
-        identity = f"{self._name}:{self._session}".encode()
-        self._sockets = ClientSocket(self._address or broker_address(self._run / "bus"), identity, self._keys)
-        self._ticking = asyncio.create_task(self._tick())
+        await self._connection.__aenter__()
+        self._connection.start(self._tick())
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        self._ticking.cancel()
-        await asyncio.gather(self._ticking, return_exceptions=True)
-        if self._sockets:
-            self._sockets.close()
+    async def __aexit__(self, *exc: object) -> None:
+        await self._connection.__aexit__(*exc)
 
     async def frames(self) -> AsyncIterator[tuple[float, bytes]]:
         """(when it was heard, s since 1970; the frame), for ever. Raises NoBus if nobody answers at all."""
-        assert self._sockets
         while True:
+            unwelcome = self._connection.broker_session is None
             try:
-                async with asyncio.timeout(ANSWERS_WITHIN_S if self.broker_session is None else None):
-                    data = await self._sockets.receive()
+                async with asyncio.timeout(ANSWERS_WITHIN_S if unwelcome else None):
+                    data = await self._connection.receive()
             except TimeoutError:
                 raise self._nobody() from None
-            self._heard += len(data) + FRAME_OVERHEAD_BYTES
             if not await self._welcomed(data):
                 yield time.time(), data
 
@@ -96,24 +75,14 @@ class Listener:
             return False
         if not isinstance(message, Welcome):
             return False
-        if message.broker_session != self.broker_session or not message.known:
-            self.broker_session = message.broker_session
-            self._heard, self._told = len(data) + FRAME_OVERHEAD_BYTES, 0
-            await self._send(Subscribe(words=(EVERY_WORD, TRACE_WORD)))
+        if self._connection.greet(message, data).resubscribe:
+            await self._connection.send(Subscribe(words=(EVERY_WORD, TRACE_WORD)))
         return True
 
     async def _tick(self) -> None:
-        said = float("-inf")
         while True:
-            if time.monotonic() - said > HELLO_EVERY_S:
-                said = time.monotonic()
-                await self._send(Hello(name=self._name, session=self._session, pid=os.getpid()))
-            if self.broker_session is not None:
-                for word, owner in self.observer.fetches(time.monotonic()):
-                    await self._send(Fetch(word=word, owner=owner))
-                if self._heard != self._told and await self._send(ReadCredit(bytes=self._heard)):
-                    self._told = self._heard
+            await self._connection.tick(self._hello, self.observer.fetches)
             await asyncio.sleep(TICK_S)
 
-    async def _send(self, message: Message) -> bool:
-        return self._sockets is not None and await self._sockets.send(pack(message))
+    def _hello(self) -> Hello:
+        return Hello(name=self._connection.name, session=self._connection.session, pid=os.getpid())

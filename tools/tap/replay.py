@@ -13,7 +13,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.step import Step
 from actors.services.actor import ServicesManager
 from bus.log import Log
-from bus.peer import StreamChange, StreamSynced
+from bus.subscriptions import StreamChange, StreamSynced
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.config import NodeConfig

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 from msgspec import Struct
 
-from bus.envelope import Beacon, CheckpointPart, Head, SnapshotPart, TraceEvent, to_parts, unpack
+from bus.envelope import Beacon, CheckpointPart, Fetch, Head, SnapshotPart, TraceEvent, to_parts, unpack
 from bus.mirror import RowChange, StreamMirror
 from schemas.codec import Malformed
 
@@ -74,9 +74,10 @@ class Observer:
                 return [_note(message)]
         return []
 
-    def fetches(self, now: float) -> list[StreamName]:
-        """The streams whose rows must be asked for now. `now`: s of any clock that does not go back."""
-        return [name for name, mirror in self.mirrors.items() if mirror.fetch_due(now)]
+    def fetches(self, now: float) -> list[Fetch]:
+        """The snapshots to be asked for now. `now`: s of any clock that does not go back."""
+        due = [name for name, mirror in self.mirrors.items() if mirror.fetch_due(now)]
+        return [Fetch(word=word, owner=owner) for word, owner in due]
 
     @property
     def whole(self) -> bool:

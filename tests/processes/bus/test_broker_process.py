@@ -12,7 +12,9 @@ import pytest
 import zmq
 
 from bus.envelope import TraceEvent, unpack
-from bus.peer import TRACES_WAITING_MAX, AskFailed, Peer
+from bus.peer import Peer
+from bus.requester import AskFailed
+from bus.traces import TRACES_WAITING_MAX
 from schemas.facts import Node
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
@@ -146,7 +148,7 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_others_live(broker: Broker
     async def story() -> None:
         async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
             hears.subscribe("node")
-            says._outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
+            says._publications.outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
             await until_heard(hears, lambda: "good" in hears.rows("node"), within_s=DEADLINE_S)
             assert "bad" not in hears.rows("node")
             assert hears.counters["malformed_messages"] == 1
@@ -211,7 +213,7 @@ def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess)
         async with Peer("routing", broker.bus) as hears:
             await until_heard(hears, lambda: hears.broker_session is not None, within_s=DEADLINE_S)
             hears.subscribe("node")
-            hears.tapped = True
+            hears._tracer.tapped = True
             hears.trace("on the way out")
 
     with warnings.catch_warnings():

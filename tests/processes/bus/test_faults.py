@@ -104,7 +104,7 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
 
 def said(peer: Peer) -> dict[str, Any]:
     """What the publisher's own outbox holds, read as a hearer reads it."""
-    rows = peer._outboxes["node"].rows
+    rows = peer._publications.outbox("node").rows
     return {key: codec.decode("node", key, held.value) for key, held in rows.items()}
 
 

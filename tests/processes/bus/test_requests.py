@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from bus.peer import AskFailed, Peer
+from bus.peer import Peer
+from bus.requester import AskFailed
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
 from tests.waiting import until_async

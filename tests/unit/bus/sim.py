@@ -9,14 +9,12 @@ from typing import Any
 
 from bus.broker import Broker
 from bus.envelope import (
-    FRAME_OVERHEAD_BYTES,
     Beacon,
     CheckpointPart,
     Credit,
     Fetch,
     Hello,
     Message,
-    ReadCredit,
     Resend,
     SnapshotPart,
     Subscribe,
@@ -24,11 +22,11 @@ from bus.envelope import (
     pack,
     unpack,
 )
+from bus.handshake import Handshake
 from bus.mirror import RowChange, StreamMirror
 from bus.outbox import Outbox
 
 STEP_S = 0.1
-HELLO_EVERY_S = 0.5
 WORD = "node"
 State = frozenset[tuple[str, bytes]]
 
@@ -79,45 +77,52 @@ class Wire:
 
 
 class Client:
-    """What all clients do: say hello, count what they read."""
+    """The conversation of every client with the broker, without its sockets: the real handshake."""
 
     def __init__(self, wire: Wire, name: str, session: int = 1) -> None:
-        self.wire, self.name, self.session = wire, name, session
-        self.identity = f"{name}:{session}".encode()
-        self.broker_session: int | None = None
-        self.heard = self.told = 0
-        self._hello_at = float("-inf")
+        self.wire, self.name = wire, name
+        self.handshake = Handshake(name, session)
+
+    @property
+    def session(self) -> int:
+        return self.handshake.session
+
+    @property
+    def welcome(self) -> bool:
+        return self.handshake.broker_session is not None
+
+    @property
+    def identity(self) -> bytes:
+        return self.handshake.identity
 
     def send(self, message: Message) -> bool:
         return self.wire.send(self.identity, message)
 
     def tick(self) -> None:
-        if self.wire.now - self._hello_at >= (HELLO_EVERY_S if self.broker_session else STEP_S) - 1e-9:
-            self._hello_at = self.wire.now
+        if self.handshake.hello_due(self.wire.now):
             self.send(Hello(name=self.name, session=self.session, progress=1))
-        if self.heard != self.told and self.broker_session and self.send(ReadCredit(bytes=self.heard)):
-            self.told = self.heard
+        if (credit := self.handshake.credit_due()) and self.send(credit):
+            self.handshake.credited(credit)
 
     def read(self) -> None:
         """Takes in all that has arrived."""
         pipe = self.wire.to_client.get(self.identity, deque())
         while pipe:
             data = pipe.popleft()
-            self.heard += len(data) + FRAME_OVERHEAD_BYTES
+            self.handshake.count(data)
             message = unpack(data)
             if isinstance(message, Welcome):
-                if not message.known:
-                    self.heard, self.told = len(data) + FRAME_OVERHEAD_BYTES, 0
-                    self.remembered()
-                if message.broker_session != self.broker_session:
-                    self.broker_session = message.broker_session
-                    self.welcomed(message)
+                greeting = self.handshake.greet(message, data)
+                if greeting.resubscribe:
+                    self.resubscribe()
+                if greeting.new_broker:
+                    self.publish_again()
             else:
                 self.take(message)
 
-    def remembered(self) -> None: ...
+    def resubscribe(self) -> None: ...
 
-    def welcomed(self, welcome: Welcome) -> None: ...
+    def publish_again(self) -> None: ...
 
     def take(self, message: Any) -> None: ...
 
@@ -143,7 +148,7 @@ class Publisher(Client):
             self.outbox.update_row(key, value)
             self.history.add(self.state)
 
-    def welcomed(self, welcome: Welcome) -> None:
+    def publish_again(self) -> None:
         self.outbox.resend_all()
 
     def take(self, message: Any) -> None:
@@ -154,7 +159,7 @@ class Publisher(Client):
 
     def tick(self) -> None:
         super().tick()
-        while self.broker_session and (part := self.outbox.next_part(self.session, self.wire.now)) is not None:
+        while self.welcome and (part := self.outbox.next_part(self.session, self.wire.now)) is not None:
             if not self.send(part):
                 break
             self.outbox.mark_sent()
@@ -163,8 +168,8 @@ class Publisher(Client):
 class Hearer(Client):
     """A view of the publishers' streams, checked against their histories at every step."""
 
-    def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]]) -> None:
-        super().__init__(wire, name)
+    def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]], session: int = 1) -> None:
+        super().__init__(wire, name, session)
         self.histories = histories
         self.mirrors = {owner: StreamMirror(RowChange) for owner in histories}
         for mirror in self.mirrors.values():
@@ -173,7 +178,7 @@ class Hearer(Client):
     def view(self, owner: str) -> State:
         return frozenset((key, held.value) for key, held in self.mirrors[owner].stream.rows.items())
 
-    def remembered(self) -> None:
+    def resubscribe(self) -> None:
         self.send(Subscribe(words=(WORD,)))
 
     def take(self, message: Any) -> None:
@@ -197,7 +202,7 @@ class Hearer(Client):
     def tick(self) -> None:
         super().tick()
         for owner, mirror in self.mirrors.items():
-            if self.broker_session and mirror.fetch_due(self.wire.now):
+            if self.welcome and mirror.fetch_due(self.wire.now):
                 self.send(Fetch(word=WORD, owner=owner))
 
 

@@ -55,10 +55,8 @@ class Bus(RuleBasedStateMachine):
 
     @rule()
     def restart_hearer(self) -> None:
-        name_with_session = self.hearer.session + 1
-        self.hearer = Hearer(self.wire, "routing", {OWNER: self.history})
-        self.hearer.session = name_with_session
-        self.hearer.identity = f"routing:{name_with_session}".encode()
+        session = self.hearer.session + 1
+        self.hearer = Hearer(self.wire, "routing", {OWNER: self.history}, session)
         self.frozen = False
 
     @rule()

@@ -9,7 +9,7 @@ import pytest
 from actors.runtime.actor import Actor, hears
 from actors.runtime.realised import NotRealised, Realisation
 from actors.runtime.step import Said, Step
-from bus.peer import StreamChange, StreamSynced
+from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.facts import IpPool, Node
 from schemas.intents import Intent, Path, Route

@@ -14,7 +14,7 @@ from actors.vpp_writer.reconcile.claims import SLICE, Claims
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Objects
 from actors.vpp_writer.reconcile.plan import Plan
-from bus.peer import StreamChange, StreamSynced
+from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Loopback, Route, Table
 from schemas.intents import Path as RoutePath

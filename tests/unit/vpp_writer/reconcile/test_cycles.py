@@ -11,7 +11,7 @@ from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, POLICY, Kind
 from actors.vpp_writer.reconcile.claims import SLICE
 from actors.vpp_writer.reconcile.livelock import STEPS_MAX
-from bus.peer import StreamSynced
+from bus.subscriptions import StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Pending, Rejected, Status

@@ -1,0 +1,61 @@
+"""The client's half of the conversation with the broker itself: hello, welcome, credit for what was read. Pure.
+
+A broker that does not remember the client counts its unread bytes from the Welcome on, so the client does too.
+"""
+
+from typing import NamedTuple
+
+from bus.envelope import ReadCredit, Welcome, frame_bytes
+
+HELLO_EVERY_S = 0.5
+HELLO_UNWELCOMED_S = 0.1  # until a broker has answered
+
+
+class Greeting(NamedTuple):
+    """What a Welcome asks of the client."""
+
+    new_broker: bool  # it knows no stream of ours: publish everything again
+    resubscribe: bool  # it does not remember our subscriptions
+
+
+class Handshake:
+    """One client's standing with the broker."""
+
+    def __init__(self, name: str, session: int) -> None:
+        self.name, self.session = name, session
+        self.identity = f"{name}:{session}".encode()  # of the socket, for as long as the client lives
+        self.broker_session: int | None = None
+        self._bytes_read = self._bytes_credited = 0
+        self._hello_at = float("-inf")
+
+    def hello_due(self, now: float) -> bool:
+        """Must a Hello be sent now? True once for each time that it is due."""
+        every_s = HELLO_UNWELCOMED_S if self.broker_session is None else HELLO_EVERY_S
+        if now - self._hello_at < every_s:
+            return False
+        self._hello_at = now
+        return True
+
+    def count(self, data: bytes) -> None:
+        """A message of the broker has been read."""
+        self._bytes_read += frame_bytes(data)
+
+    def greet(self, welcome: Welcome, data: bytes) -> Greeting:
+        """Takes in a Welcome, whose bytes are `data`."""
+        if not welcome.known:
+            self._bytes_read, self._bytes_credited = frame_bytes(data), 0
+        new_broker = welcome.broker_session != self.broker_session
+        if self.broker_session is None:  # nothing has been published yet, so our number may still rise
+            self.session = max(self.session, welcome.floor + 1)
+        self.broker_session = welcome.broker_session
+        return Greeting(new_broker, not welcome.known)
+
+    def credit_due(self, bytes_min: int = 1) -> ReadCredit | None:
+        """Credit for at least that much; `credited` must follow if it left."""
+        if self.broker_session is None or self._bytes_read - self._bytes_credited < bytes_min:
+            return None
+        return ReadCredit(bytes=self._bytes_read)
+
+    def credited(self, credit: ReadCredit) -> None:
+        """The broker is sent this credit."""
+        self._bytes_credited = credit.bytes

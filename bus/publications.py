@@ -1,0 +1,106 @@
+"""Edge: the streams that a process publishes: values become bytes, and parts leave as the broker gives credit."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from bus.connection import Connection
+from bus.envelope import Credit, Resend
+from bus.outbox import Outbox
+from schemas import codec
+
+
+class Publications:
+    """All streams of one process."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._outboxes: dict[str, Outbox] = {}  # by word
+        self._published: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # by word and key: the last value, its bytes
+        self._may_send = asyncio.Event()
+        self._credit_came = asyncio.Event()
+
+    def publish(self, word: str, rows: Mapping[str, Struct], cause: str) -> tuple[int, int]:
+        """States the whole stream `word`. Returns (rows set, rows deleted)."""
+        counts = self.outbox(word).publish(self._encode(word, rows), cause)
+        self._may_send.set()
+        return counts
+
+    def _encode(self, word: str, rows: Mapping[str, Struct]) -> dict[str, bytes]:
+        """The rows as bytes; an object that was published last time is not encoded again."""
+        before, now = self._published.get(word, {}), {}
+        for key, value in rows.items():
+            earlier = before.get(key)
+            now[key] = earlier if earlier is not None and earlier[0] is value else (value, codec.encode(value))
+        self._published[word] = now
+        return {key: data for key, (_, data) in now.items()}
+
+    def update_row(self, word: str, key: str, value: Struct | None, cause: str) -> None:
+        """Changes one row of a published stream."""
+        self.outbox(word).update_row(key, None if value is None else codec.encode(value), cause)
+        self._may_send.set()
+
+    def update_rows(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
+        """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
+        encode = codec.encode
+        rows = {key: None if value is None else encode(value) for key, value in changes.items()}
+        self.outbox(word).update_rows(rows, causes)
+        self._may_send.set()
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Waits until the broker holds all that was published. False: it does not at the timeout."""
+        deadline = time.monotonic() + timeout_s
+        while not all(outbox.idle for outbox in self._outboxes.values()):
+            self._credit_came.clear()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._credit_came.wait()
+            except TimeoutError:
+                return False
+        return True
+
+    def outbox(self, word: str) -> Outbox:
+        """Of a stream, made when it is first spoken of."""
+        if word not in self._outboxes:
+            self._outboxes[word] = Outbox(self._connection.name, word)
+        return self._outboxes[word]
+
+    # --- from the broker
+
+    def credit(self, credit: Credit) -> None:
+        """The broker has taken a part."""
+        if outbox := self._outboxes.get(credit.word):
+            outbox.credit(credit)
+            self._credit_came.set()
+            self._may_send.set()
+
+    def resend(self, resend: Resend) -> None:
+        """The broker wants a whole stream again."""
+        if outbox := self._outboxes.get(resend.word):
+            outbox.resend_all()
+            self._may_send.set()
+
+    def resend_all(self) -> None:
+        """A new broker knows nothing: every stream leaves whole."""
+        for outbox in self._outboxes.values():
+            outbox.resend_all()
+        self._may_send.set()
+
+    def retry(self) -> None:
+        """Lets `send_forever` try again what could not be sent."""
+        self._may_send.set()
+
+    async def send_forever(self) -> None:
+        """Sends parts as they come and as credit allows."""
+        while True:
+            await self._may_send.wait()
+            self._may_send.clear()
+            if self._connection.broker_session is None:
+                continue
+            for outbox in list(self._outboxes.values()):
+                while (part := outbox.next_part(self._connection.session, time.time())) is not None:
+                    if not await self._connection.send(part):
+                        break
+                    outbox.mark_sent()
