@@ -9,8 +9,9 @@ from bus.log import Log
 from bus.peer import Peer
 from bus.process import EXIT_MISCONFIGURED, argument_parser, run_process
 from schemas.config import NodeConfig
-from vppd_guard import commands, lock
+from vppd_guard import commands
 from vppd_guard.guard import Guard
+from vppd_guard.host import lock
 
 DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
 FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP; spec of the guard, section 9

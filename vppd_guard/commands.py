@@ -13,16 +13,31 @@ from bus.log import Log
 from bus.peer import Peer
 from bus.process import config_or_exit
 from schemas.config import NodeConfig
-from vppd_guard import checking, explain, linux, lock, preflight, undo, undoing, vpp
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.findings import FAILED, OK, Finding, failures, table, waive
-from vppd_guard.history import History, now
+from vppd_guard.host import lock
 from vppd_guard.host_services.host import Host
-from vppd_guard.rendering import for_uplinks
-from vppd_guard.scene import Scene
-from vppd_guard.startup_conf import BadTemplate
-from vppd_guard.uplinks import Uplink, ordered
-from vppd_guard.wanted import intents
+from vppd_guard.linux.capture import capture
+from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.tap import is_tap
+from vppd_guard.report import explain
+from vppd_guard.report.findings import (
+    FAILED,
+    OK,
+    Finding,
+    failures,
+    table,
+    waive,
+)
+from vppd_guard.report.history import History, now
+from vppd_guard.states import checks, preflight, replay
+from vppd_guard.states.context import Scene
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import UplinkCaptured, uplinks_in, vpp_in
+from vppd_guard.uplink.desired import intents
+from vppd_guard.uplink.rendering import for_uplinks
+from vppd_guard.uplink.uplinks import Uplink, ordered
+from vppd_guard.vpp import process
+from vppd_guard.vpp.startup_conf import BadTemplate
 
 
 def lock_path(config: NodeConfig) -> Path:
@@ -47,14 +62,14 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
 
 def _scene(config: NodeConfig, log: Log, peer: Peer) -> Scene:
     directory = config.state / "guard"
-    return Scene(config, peer, log, undo.UndoJournal(directory), History(directory))
+    return Scene(config, peer, log, UndoJournal(directory), History(directory))
 
 
 def _plan(config: NodeConfig, log: Log) -> int:
     """Prints what would be captured and intended."""
 
     async def look() -> tuple[list[Finding], list[Uplink]]:
-        return await checking.captured(_scene(config, log, Peer("guard-plan", config.bus)))
+        return await preflight.captured(_scene(config, log, Peer("guard-plan", config.bus)))
 
     found, uplinks = asyncio.run(look())
     if refused := failures(found):
@@ -80,15 +95,15 @@ def _plan(config: NodeConfig, log: Log) -> int:
 
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints what a takeover would find."""
-    taken = undo.uplinks_in(undo.UndoJournal(config.state / "guard").read())
+    taken = uplinks_in(UndoJournal(config.state / "guard").read())
     if taken and (pid := lock.holder(lock_path(config))):
         found = [Finding("uplinks", OK, f"VPP has {names(taken)} already, by the guard that runs (process {pid})")]
         return _print_findings(found, as_json=as_json)
 
     async def look() -> list[Finding]:
         async with Peer("tool-preflight", config.bus) as peer:
-            found, _ = await checking.findings(_scene(config, log, peer))
-            return [*found, *waive([await preflight.bus(peer)], config.preflight_waive)]
+            found, _ = await preflight.findings(_scene(config, log, peer))
+            return [*found, *waive([await checks.bus(peer)], config.preflight_waive)]
 
     return _print_findings(asyncio.run(look()), as_json=as_json)
 
@@ -101,7 +116,7 @@ def _print_findings(found: list[Finding], *, as_json: bool) -> int:
     return 1 if any(finding.state == FAILED for finding in found) else 0
 
 
-def names(taken: Sequence[undo.UplinkCaptured]) -> str:
+def names(taken: Sequence[UplinkCaptured]) -> str:
     """The uplinks in words."""
     return ", ".join(record.uplink.name for record in taken)
 
@@ -109,10 +124,10 @@ def names(taken: Sequence[undo.UplinkCaptured]) -> str:
 def _explain(config: NodeConfig, *, as_json: bool) -> int:
     """Prints the history and what follows from it."""
     directory = config.state / "guard"
-    lines, journal = History(directory).read(), undo.UndoJournal(directory)
+    lines, journal = History(directory).read(), UndoJournal(directory)
     records = journal.read()
-    left = undo.vpp_in(records)
-    vpp_pid = left.pid if left and vpp.started(left.pid) == left.started else 0
+    left = vpp_in(records)
+    vpp_pid = left.pid if left and process.started(left.pid) == left.started else 0
     there = explain.Now(
         time=now(),
         guard_pid=lock.holder(lock_path(config)),
@@ -132,10 +147,10 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
 
 def _link(name: str) -> str:
     try:
-        if linux.is_tap(name):
+        if is_tap(name):
             return f"{name} is the host's tap, VPP is behind it."
-        captured = linux.capture(name)
-    except linux.NoLink:
+        captured = capture(name)
+    except NoLink:
         return f"{name}: there is no such link here."
     addresses = ", ".join(address.address for address in captured.addresses) or "no address"
     return f"{name} is Linux's own, {'up' if captured.up else 'down'}, with {addresses}."
@@ -144,7 +159,7 @@ def _link(name: str) -> str:
 def _restore(config: NodeConfig, log: Log) -> int:
     """Undoes by hand what a dead guard has left; needs neither the bus nor VPP."""
     directory = config.state / "guard"
-    journal = undo.UndoJournal(directory)
+    journal = UndoJournal(directory)
     records = journal.read()
     if not records:
         log.info("nothing to restore", journal=journal.path)
@@ -152,11 +167,11 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if pid := lock.holder(lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
-    left = undo.vpp_in(records)
-    if left and vpp.started(left.pid) == left.started:
+    left = vpp_in(records)
+    if left and process.started(left.pid) == left.started:
         log.error("VPP still runs", pid=left.pid, hint="end it first: its taps hold the links' names")
         return 1
-    done = undoing.undo(records, Machine(), Host(config.host_root))
+    done = replay.undo(records, Machine(), Host(config.host_root))
     problems = [*done.problems, *(f"{name}: no such device" for name in done.gone)]
     for problem in problems:
         log.error("cannot restore", what=problem)
@@ -164,5 +179,5 @@ def _restore(config: NodeConfig, log: Log) -> int:
         log.error("left as it is", hint=f"mend it and try again, or remove {journal.path} to forget it")
         return 1
     journal.clear()
-    log.info("restored", uplinks=[record.uplink.name for record in undo.uplinks_in(records)])
+    log.info("restored", uplinks=[record.uplink.name for record in uplinks_in(records)])
     return 0

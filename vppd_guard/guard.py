@@ -12,14 +12,22 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from schemas.facts import VppProcess
 from schemas.topics import status_word
-from vppd_guard import checking, configuring, giving_back, takeover, undo, watching
-from vppd_guard.giving_back import Gone
-from vppd_guard.history import History, Line, now
-from vppd_guard.life import Event, Life, State, rest_s, retry_s, step
-from vppd_guard.scene import Scene
-from vppd_guard.tail import Tail
-from vppd_guard.uplinks import fact
-from vppd_guard.watching import Silent
+from vppd_guard.life import (
+    Event,
+    Life,
+    State,
+    rest_s,
+    retry_s,
+    step,
+)
+from vppd_guard.report.history import History, Line, now
+from vppd_guard.states import captured, preflight, restoring, running, up
+from vppd_guard.states.context import Scene
+from vppd_guard.states.restoring import Gone
+from vppd_guard.states.running import Silent
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.uplink.uplinks import fact
+from vppd_guard.vpp.log_tail import Tail
 
 HEARTBEAT_S = 0.5
 TAKING = (State.CAPTURED, State.TAKEN, State.UP, State.CONFIGURED)
@@ -33,23 +41,23 @@ class Guard:
 
     def __init__(self, config: NodeConfig, peer: Peer, log: Log) -> None:
         directory = config.state / "guard"
-        self.scene = Scene(config, peer, log, undo.UndoJournal(directory), History(directory))
+        self.scene = Scene(config, peer, log, UndoJournal(directory), History(directory))
         self.life = Life()
         self.trouble = ""  # of the state that has just ended
         self.reason = ""  # why Linux has the uplinks
         self._changed_at = time.monotonic()
         self._actions: dict[State, Callable[[], Awaitable[Event]]] = {
-            State.START: partial(takeover.start, self.scene),
-            State.PREFLIGHT: partial(checking.check, self.scene),
-            State.CAPTURED: partial(takeover.take, self.scene),
-            State.TAKEN: partial(takeover.start_vpp, self.scene),
-            State.UP: partial(configuring.configure, self.scene),
-            State.CONFIGURED: partial(configuring.give_host, self.scene),
-            State.RUNNING: partial(watching.run, self.scene),
-            State.RESTORING: lambda: giving_back.restore(self.scene, self.life),
-            State.RETRYING: lambda: giving_back.retry(self.scene, self.life),
-            State.LOST: lambda: giving_back.await_return(self.scene, self.life),
-            State.RESTING: lambda: giving_back.rest(self.scene, self.life),
+            State.START: partial(captured.start, self.scene),
+            State.PREFLIGHT: partial(preflight.check, self.scene),
+            State.CAPTURED: partial(captured.take, self.scene),
+            State.TAKEN: partial(captured.start_vpp, self.scene),
+            State.UP: partial(up.configure, self.scene),
+            State.CONFIGURED: partial(up.give_host, self.scene),
+            State.RUNNING: partial(running.run, self.scene),
+            State.RESTORING: lambda: restoring.restore(self.scene, self.life),
+            State.RETRYING: lambda: restoring.retry(self.scene, self.life),
+            State.LOST: lambda: restoring.await_return(self.scene, self.life),
+            State.RESTING: lambda: restoring.rest(self.scene, self.life),
         }
 
     async def live(self, stop: asyncio.Event) -> int:

@@ -27,7 +27,7 @@ DECLARED = (
     Declared("actors/routing/actor.py", "routing (its own)", (INTENT,)),
     Declared("actors/vpp_writer/process.py", "vpp-writer", (INTENT,)),
     Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
-    Declared("vppd_guard/checking.py", "guard", ("node-annotations",)),
+    Declared("vppd_guard/states/preflight.py", "guard", ("node-annotations",)),
     Declared("vppd_guard/guard.py", "guard", (status_word("guard"),)),
     Declared("tools/node/watcher.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
 )

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from schemas.calico_vpp import is_true
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket, Intent
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import links
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 
 class AfPacketDriver:

@@ -10,12 +10,12 @@ from pyroute2 import IPRoute
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import DevicePort, Intent
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine, pci_path
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 KERNEL_DRIVER = "iavf"
 INTEL = "8086"

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 
 class Driver(Protocol):

@@ -4,11 +4,12 @@ from contextlib import suppress
 
 from pyroute2 import IPRoute
 
-from vppd_guard import linux, namespaces
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.channels import channels, set_channels
-from vppd_guard.steps import Step
-from vppd_guard.undo import LinkMoved
+from vppd_guard.linux import namespaces
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.moving import ensure_netns, move_away, promiscuous
+from vppd_guard.undo.records import LinkMoved
+from vppd_guard.undo.step import Step
 
 # Kinds that cannot leave their namespace (Linux: dev->netns_immutable), and what to do instead.
 IMMOVABLE = {
@@ -40,7 +41,7 @@ def promiscuous_step(link: Captured) -> Step:
     def holds() -> str:
         return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
 
-    return Step(what=f"make {link.name} promiscuous", do=lambda: linux.promiscuous(link.name, True), holds=holds)
+    return Step(what=f"make {link.name} promiscuous", do=lambda: promiscuous(link.name, True), holds=holds)
 
 
 def move_step(link: Captured, netns: str, *, must: bool = True) -> Step:
@@ -48,9 +49,9 @@ def move_step(link: Captured, netns: str, *, must: bool = True) -> Step:
     name = link.name
 
     def move() -> None:
-        linux.ensure_netns(netns)
+        ensure_netns(netns)
         if must or _flags(name) is not None:
-            linux.move_away(name, netns)
+            move_away(name, netns)
 
     def holds() -> str:
         flags = namespaces.inside(netns, lambda: _flags(name))

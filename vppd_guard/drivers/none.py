@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Existing, Intent
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 
 class NoDriver:

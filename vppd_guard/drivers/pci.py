@@ -11,8 +11,8 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.drivers.machine import NOIOMMU, Machine, PciDevice, pci_path
-from vppd_guard.steps import Step
-from vppd_guard.undo import DriverBound, KernelSet
+from vppd_guard.undo.records import DriverBound, KernelSet
+from vppd_guard.undo.step import Step
 
 VFIO = "vfio-pci"
 USER_SPACE = (VFIO, "uio_pci_generic", "igb_uio")  # kernel drivers that leave the device to a program

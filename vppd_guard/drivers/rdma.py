@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, Rdma
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import links
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 KERNEL_DRIVER = "mlx5_core"
 RING = (256, 32768)  # descriptors; VPP: rdma_create_v4

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from schemas.config import UplinkSpec
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.af_packet import AfPacketDriver
 from vppd_guard.drivers.af_xdp import AfXdpDriver
 from vppd_guard.drivers.avf import AvfDriver
@@ -14,6 +13,7 @@ from vppd_guard.drivers.none import NoDriver
 from vppd_guard.drivers.rdma import RdmaDriver
 from vppd_guard.drivers.virtio import VirtioDriver
 from vppd_guard.drivers.vmxnet3 import Vmxnet3Driver
+from vppd_guard.linux.captured import Captured
 
 DRIVERS: tuple[Driver, ...] = (
     VirtioDriver(),

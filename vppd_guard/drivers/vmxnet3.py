@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, Vmxnet3
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.steps import Step
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.step import Step
 
 KERNEL_DRIVER = "vmxnet3"
 PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it

@@ -6,8 +6,8 @@ dhclient-script remove the addresses by the link's name. The script first source
 suggests, Debian's script does not heed.)
 """
 
-from vppd_guard.captured import Captured
 from vppd_guard.host_services.host import Host
+from vppd_guard.linux.captured import Captured
 
 HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from vppd_guard.host_services.host import Host
-from vppd_guard.steps import Step
-from vppd_guard.undo import FileWritten
+from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.step import Step
 
 
 def placed(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> Step:

@@ -6,8 +6,8 @@ A snippet below /run, never the administrator's own file: what that says about `
 
 from collections.abc import Sequence
 
-from vppd_guard.captured import Captured
 from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.linux.captured import Captured
 
 SERVICE = "NetworkManager"
 PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"

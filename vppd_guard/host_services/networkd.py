@@ -9,8 +9,8 @@ would configure it a second time. So the tap has a file of its own, which sorts 
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
-from vppd_guard.captured import LIFETIME_FOREVER, Captured
 from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.linux.captured import LIFETIME_FOREVER, Captured
 
 SERVICE = "systemd-networkd"
 PROGRAM, SIGN = "systemd-networkd", "/run/systemd/netif/state"

@@ -7,13 +7,13 @@ back, and takes no longer than `tell.TELL_S_MAX` and a moment, whatever the serv
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from vppd_guard.captured import LIFETIME_FOREVER, Captured
 from vppd_guard.host_services import dhcp_clients, network_manager, networkd, udev
 from vppd_guard.host_services.files import placed, undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.tell import tell
-from vppd_guard.steps import Step, fine
-from vppd_guard.undo import FileWritten, Record
+from vppd_guard.linux.captured import LIFETIME_FOREVER, Captured
+from vppd_guard.undo.records import FileWritten, Record
+from vppd_guard.undo.step import Step, fine
 
 Complain = Callable[[str], None]
 

@@ -8,8 +8,8 @@
 
 import re
 
-from vppd_guard.captured import Captured
 from vppd_guard.host_services.host import Host
+from vppd_guard.linux.captured import Captured
 
 SERVICE = "systemd-udevd"
 PROGRAM, SIGN = "systemd-udevd", "/run/udev/control"

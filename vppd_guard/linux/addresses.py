@@ -12,7 +12,6 @@ from ipaddress import ip_interface
 
 from msgspec.structs import replace
 
-from vppd_guard.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
@@ -26,6 +25,7 @@ from vppd_guard.linux.attributes import (
     text,
     u32,
 )
+from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22

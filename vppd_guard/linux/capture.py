@@ -3,9 +3,20 @@
 import re
 from pathlib import Path
 
-from vppd_guard.captured import Captured
-from vppd_guard.linux import addresses, clock, ethtool, links, neighbours, nexthops, routes, rules, settings, sysctl
+from vppd_guard.linux import (
+    addresses,
+    clock,
+    ethtool,
+    links,
+    neighbours,
+    nexthops,
+    routes,
+    rules,
+    settings,
+    sysctl,
+)
 from vppd_guard.linux.attributes import number
+from vppd_guard.linux.captured import Captured
 from vppd_guard.linux.links import Link
 from vppd_guard.linux.netlink import Netlink
 

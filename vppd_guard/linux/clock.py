@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from vppd_guard.captured import Moment
+from vppd_guard.linux.captured import Moment
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vppd_guard.captured import Captured
 from vppd_guard.linux.attributes import (
     AF_INET6,
     NESTED,
@@ -21,6 +20,7 @@ from vppd_guard.linux.attributes import (
     text,
     u32,
 )
+from vppd_guard.linux.captured import Captured
 from vppd_guard.linux.netlink import Netlink, Request
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18

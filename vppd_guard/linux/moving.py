@@ -5,10 +5,9 @@ import struct
 import time
 from pathlib import Path
 
-from vppd_guard import namespaces
-from vppd_guard.captured import Captured
-from vppd_guard.linux import links
+from vppd_guard.linux import links, namespaces
 from vppd_guard.linux.attributes import NESTED, pack
+from vppd_guard.linux.captured import Captured
 from vppd_guard.linux.netlink import Netlink
 
 LINK_WAIT_S_MAX = 1.0

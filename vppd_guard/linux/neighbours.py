@@ -6,7 +6,6 @@ Source: linux/neighbour.h.
 import struct
 from collections.abc import Sequence
 
-from vppd_guard.captured import LinuxNeighbour
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
@@ -21,6 +20,7 @@ from vppd_guard.linux.attributes import (
     parse,
     u32,
 )
+from vppd_guard.linux.captured import LinuxNeighbour
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
 
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30

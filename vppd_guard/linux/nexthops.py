@@ -6,8 +6,8 @@ Source: linux/nexthop.h.
 import struct
 from collections.abc import Sequence
 
-from vppd_guard.captured import LinuxNexthop
 from vppd_guard.linux.attributes import number, pack_all, parse, parse_all, u32
+from vppd_guard.linux.captured import LinuxNexthop
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
 
 RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106

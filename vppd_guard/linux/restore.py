@@ -7,10 +7,20 @@ import errno
 import time
 from collections.abc import Sequence
 
-from vppd_guard.aging import aged
-from vppd_guard.captured import Captured, is_link_local
-from vppd_guard.differences import made_again
-from vppd_guard.linux import addresses, clock, ethtool, links, neighbours, nexthops, routes, rules, sysctl
+from vppd_guard.linux import (
+    addresses,
+    clock,
+    ethtool,
+    links,
+    neighbours,
+    nexthops,
+    routes,
+    rules,
+    sysctl,
+)
+from vppd_guard.linux.captured import Captured, is_link_local
+from vppd_guard.linux.differences import made_again
+from vppd_guard.linux.lifetimes import aged
 from vppd_guard.linux.links import NoLink
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.settings import Settings

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Mapping
 from ipaddress import ip_network
 
-from vppd_guard.captured import LinuxHop, LinuxRoute, Raw
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
@@ -21,6 +20,7 @@ from vppd_guard.linux.attributes import (
     parse_all,
     u32,
 )
+from vppd_guard.linux.captured import LinuxHop, LinuxRoute, Raw
 
 RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS = 1, 2, 4, 5, 6, 7, 8
 RTA_MULTIPATH, RTA_FLOW, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_PREF = 9, 11, 12, 15, 18, 20

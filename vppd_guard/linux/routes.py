@@ -9,15 +9,10 @@ and that is told: the kernel keeps such a route, but takes none with a hop on a 
 import errno
 from collections.abc import Mapping, Sequence
 
-from vppd_guard.captured import PROTOCOL_KERNEL, TYPE_UNICAST, LinuxRoute
-from vppd_guard.differences import near, settled, words
 from vppd_guard.linux import route_codec
-from vppd_guard.linux.attributes import (
-    AF_INET,
-    AF_INET6,
-    pack,
-    u32,
-)
+from vppd_guard.linux.attributes import AF_INET, AF_INET6, pack, u32
+from vppd_guard.linux.captured import PROTOCOL_KERNEL, TYPE_UNICAST, LinuxRoute
+from vppd_guard.linux.differences import near, settled, words
 from vppd_guard.linux.links import links
 from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, Request
 

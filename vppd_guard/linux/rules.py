@@ -7,7 +7,6 @@ import errno
 import struct
 from collections.abc import Sequence
 
-from vppd_guard.captured import LinuxRule
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
@@ -17,6 +16,7 @@ from vppd_guard.linux.attributes import (
     parse_all,
     text,
 )
+from vppd_guard.linux.captured import LinuxRule
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
 
 RTM_NEWRULE, RTM_GETRULE = 32, 34

@@ -7,9 +7,19 @@ import errno
 import struct
 from collections.abc import Callable
 
-from vppd_guard.captured import Captured
 from vppd_guard.linux import links, sysctl
-from vppd_guard.linux.attributes import NESTED, ip_bytes, ip_text, mac_bytes, number, pack, string, text, u32
+from vppd_guard.linux.attributes import (
+    NESTED,
+    ip_bytes,
+    ip_text,
+    mac_bytes,
+    number,
+    pack,
+    string,
+    text,
+    u32,
+)
+from vppd_guard.linux.captured import Captured
 from vppd_guard.linux.links import Link
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
 

@@ -7,8 +7,17 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vppd_guard.aging import aged
-from vppd_guard.captured import (
+from vppd_guard.linux import (
+    addresses,
+    clock,
+    links,
+    neighbours,
+    nexthops,
+    routes,
+)
+from vppd_guard.linux.addresses import IFA_F_NODAD, IFA_F_NOPREFIXROUTE
+from vppd_guard.linux.attributes import u32
+from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
     Captured,
@@ -17,10 +26,8 @@ from vppd_guard.captured import (
     LinuxRoute,
     is_link_local,
 )
-from vppd_guard.differences import settled
-from vppd_guard.linux import addresses, clock, links, neighbours, nexthops, routes
-from vppd_guard.linux.addresses import IFA_F_NODAD, IFA_F_NOPREFIXROUTE
-from vppd_guard.linux.attributes import u32
+from vppd_guard.linux.differences import settled
+from vppd_guard.linux.lifetimes import aged
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.restore import CannotRestore
 

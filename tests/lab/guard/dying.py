@@ -13,7 +13,9 @@ from typing import Any
 
 from vppd_guard import __main__ as program
 from vppd_guard import guard as loop
-from vppd_guard import scene, undo, vpp
+from vppd_guard.states import context
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.vpp import process
 
 LOG, AT, WHO = Path(os.environ["DIE_LOG"]), os.environ.get("DIE_AT", ""), os.environ.get("DIE_WHO", "guard")
 CONF = Path(os.environ["VPPD_RUN"]) / "vpp" / "startup.conf"
@@ -39,7 +41,7 @@ def _vpps() -> list[int]:
     return [int(entry.name) for entry in entries if mark in (entry / "cmdline").read_bytes()]
 
 
-_enter, _note, _make, _start = loop.Guard._enter, undo.UndoJournal.note, scene.Scene.make, vpp.start
+_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.note, context.Scene.make, process.start
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -67,9 +69,9 @@ def start(*arguments: Any) -> Any:
 
 
 loop.Guard._enter = enter
-undo.UndoJournal.note = note
-scene.Scene.make = make
-vpp.start = start
+UndoJournal.note = note
+context.Scene.make = make
+process.start = start
 
 if __name__ == "__main__":
     program.main()

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told
 from tests.waiting import until
-from vppd_guard.undo import Record, UndoJournal, UplinkCaptured
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import Record, UplinkCaptured
 
 BACK_MS_MAX = 10_000
 NOT_FORWARDING_MS_MAX = 60_000

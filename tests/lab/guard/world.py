@@ -18,7 +18,7 @@ from typing import Any
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import inside
-from vppd_guard.history import History, Line
+from vppd_guard.report.history import History, Line
 
 REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))

@@ -14,11 +14,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.waiting import until
-from vppd_guard import linux, namespaces
-from vppd_guard.captured import Captured
-from vppd_guard.differences import differences
-from vppd_guard.linux import links
+from vppd_guard.linux import links, namespaces
+from vppd_guard.linux.capture import capture
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.differences import differences
+from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.netlink import Netlink
+from vppd_guard.linux.restore import restore
 from vppd_guard.linux.settings import IF_READY
 
 HOME, AWAY = f"vgcr{os.getpid()}h", f"vgcr{os.getpid()}a"
@@ -58,7 +60,7 @@ QUESTIONS = {
 def two_namespaces() -> Iterator[None]:
     try:
         for name in (HOME, AWAY):
-            linux.ensure_netns(name)
+            ensure_netns(name)
         quiet = "net.ipv6.conf.default.accept_dad=0"  # addresses are of use at once
         subprocess.run(["ip", "netns", "exec", HOME, "sysctl", "-qw", quiet], check=True)
         yield
@@ -406,16 +408,16 @@ def test_a_link_is_as_it_was(
 ) -> None:
     build(*configuration)
     before, at = state(), time.monotonic()
-    captured = namespaces.inside(HOME, lambda: linux.capture("e0"))
+    captured = namespaces.inside(HOME, lambda: capture("e0"))
     assert msgspec.json.decode(msgspec.json.encode(captured), type=Captured) == captured
     here, there = DISTURBANCES[disturbance]
     batch(HOME, here)
     batch(AWAY, there)
-    namespaces.inside(HOME, lambda: linux.restore(captured))
+    namespaces.inside(HOME, lambda: restore(captured))
     settle()
     after = state()
     found = unlike(before, after, time.monotonic() - at)
     assert disturbance == "filled" or found == [], "\n".join(found)
     # Said twice, it changes nothing.
-    namespaces.inside(HOME, lambda: linux.restore(captured))
-    assert differences(captured, namespaces.inside(HOME, lambda: linux.capture("e0"))) == []
+    namespaces.inside(HOME, lambda: restore(captured))
+    assert differences(captured, namespaces.inside(HOME, lambda: capture("e0"))) == []

@@ -11,23 +11,27 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from vppd_guard import linux, namespaces
-from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute
-from vppd_guard.differences import differences
-from vppd_guard.linux import clock
+from vppd_guard.linux import clock, namespaces
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
+from vppd_guard.linux.capture import capture
+from vppd_guard.linux.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.linux.differences import differences
+from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.moving import ensure_netns
+from vppd_guard.linux.restore import CannotRestore, restore
 
 T = TypeVar("T")
 BACK = """
 import sys
 from msgspec import json
-from vppd_guard import linux
-from vppd_guard.captured import Captured
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.moving import bring_back
+from vppd_guard.linux.restore import CannotRestore, restore
 captured = json.decode(sys.argv[1], type=Captured)
-assert linux.bring_back(captured, sys.argv[2])
+assert bring_back(captured, sys.argv[2])
 try:
-    linux.restore(captured)
-except linux.CannotRestore as error:
+    restore(captured)
+except CannotRestore as error:
     print(*error.problems, sep="\\n")
 """
 
@@ -48,10 +52,10 @@ class Pair:
         return namespaces.inside(self.home, work)
 
     def capture(self) -> Captured:
-        return self.inside(lambda: linux.capture("e0"))
+        return self.inside(lambda: capture("e0"))
 
     def restore(self, captured: Captured) -> None:
-        self.inside(lambda: linux.restore(captured))
+        self.inside(lambda: restore(captured))
 
     def addresses(self) -> list[str]:
         return [a.address for a in self.capture().addresses]
@@ -66,7 +70,7 @@ def pair() -> Iterator[Pair]:
     pair = Pair()
     try:
         for name in (pair.home, pair.away):
-            linux.ensure_netns(name)
+            ensure_netns(name)
         for line in ("add e0 type veth peer name p0", "set p0 up", "set e0 up"):
             pair.ip(f"link {line}")
         yield pair
@@ -92,7 +96,7 @@ def test_what_cannot_be_restored_is_told_and_the_rest_is_done(pair: Pair) -> Non
     captured = replace(before, routes=(bad, LinuxRoute("10.2.0.0/16", gateway="192.0.2.1")))
     pair.ip("link del br0")
     pair.there_and_back()
-    with pytest.raises(linux.CannotRestore) as told:
+    with pytest.raises(CannotRestore) as told:
         pair.restore(captured)
     assert [problem.partition(":")[0] for problem in told.value.problems] == [
         "master br0",
@@ -185,9 +189,9 @@ def test_offloads_are_as_they_were(pair: Pair) -> None:
 def test_a_link_that_is_not_there_is_named(pair: Pair) -> None:
     captured = pair.capture()
     pair.ip("link del e0")
-    with pytest.raises(linux.NoLink, match="e0: no such link"):
+    with pytest.raises(NoLink, match="e0: no such link"):
         pair.restore(captured)
-    with pytest.raises(linux.NoLink, match="e0: no such link"):
+    with pytest.raises(NoLink, match="e0: no such link"):
         pair.capture()
 
 
@@ -195,12 +199,12 @@ def test_a_link_upon_another_one_returns_upon_it(pair: Pair) -> None:
     pair.ip("link add link p0 name m0 type macvlan mode bridge")
     pair.ip("link set m0 up mtu 1300")
     pair.ip("addr add 192.0.2.7/24 dev m0")
-    captured = pair.inside(lambda: linux.capture("m0"))
+    captured = pair.inside(lambda: capture("m0"))
     assert (captured.kind, captured.parent) == ("macvlan", "p0")
     pair.ip(f"link set m0 netns {pair.away}")
     subprocess.run(["ip", "-n", pair.away, "link", "set", "m0", "netns", pair.home], check=True)
     pair.restore(captured)
-    assert differences(captured, pair.inside(lambda: linux.capture("m0"))) == []
+    assert differences(captured, pair.inside(lambda: capture("m0"))) == []
 
 
 def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pair) -> None:

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
-from vppd_guard import namespaces
-from vppd_guard.captured import Captured
 from vppd_guard.drivers import avf, links, pci
 from vppd_guard.drivers.channels import Channels, channels, set_channels
-from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
-from vppd_guard.steps import Step
-from vppd_guard.undo import LinkMoved
+from vppd_guard.linux import namespaces
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
+from vppd_guard.undo.records import LinkMoved
+from vppd_guard.undo.step import Step
 
 LINK = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500)
 T = TypeVar("T")

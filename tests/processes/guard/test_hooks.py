@@ -11,7 +11,7 @@ import pytest
 
 from bus.log import Log
 from tests.waiting import until, until_async
-from vppd_guard.hooks import LINE_MAX, LINES_MAX, HookResult, Point, run
+from vppd_guard.host.hooks import LINE_MAX, LINES_MAX, HookResult, Point, run
 
 SOON_S = 5.0
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import until
-from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
 from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.linux.captured import Captured, LinuxAddress
 
 NETWORKD = "/lib/systemd/systemd-networkd"
 MAC = "02:90:00:00:00:07"
@@ -328,12 +328,12 @@ PLACE = """
 import sys
 from pathlib import Path
 import msgspec
-from vppd_guard import undo
-from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan, undo_files
+from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.undo.journal import UndoJournal
 root, state, verb = sys.argv[1:]
-host, journal, words = Host(Path(root)), undo.UndoJournal(Path(state)), []
+host, journal, words = Host(Path(root)), UndoJournal(Path(state)), []
 link = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 if verb == "place":
     for step in plan([link], host, words.append):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 DRESS = """
-from vppd_guard import linux
-from vppd_guard.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.linux.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.linux.tap import dress_tap
 captured = Captured(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500,
     addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
@@ -19,7 +19,7 @@ captured = Captured(
 )
 for _ in range(2):  # said twice, it changes nothing
     services = {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
-    linux.dress_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
+    dress_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard import namespaces
+from vppd_guard.linux import namespaces
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ import pytest
 
 from schemas.config import NodeConfig, UplinkSpec
 from tests.waiting import until
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.registry import DRIVERS
-from vppd_guard.startup_conf import Driven, render
+from vppd_guard.linux.captured import Captured
+from vppd_guard.vpp.startup_conf import Driven, render
 
 REAL = os.environ.get("VPP", "")
 PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")

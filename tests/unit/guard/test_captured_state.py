@@ -6,11 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from vppd_guard import captured as shape
-from vppd_guard.aging import GRACE_S, aged
-from vppd_guard.captured import LIFETIME_FOREVER, Captured, LinuxAddress, LinuxHop, LinuxRoute, Moment
-from vppd_guard.differences import differences
+from vppd_guard.linux import captured as shape
 from vppd_guard.linux.attributes import pack, string
+from vppd_guard.linux.captured import (
+    LIFETIME_FOREVER,
+    Captured,
+    LinuxAddress,
+    LinuxHop,
+    LinuxRoute,
+    Moment,
+)
+from vppd_guard.linux.differences import differences
+from vppd_guard.linux.lifetimes import GRACE_S, aged
 from vppd_guard.linux.links import (
     IFLA_ADDRESS,
     IFLA_IFNAME,

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppd_guard.cores import LINE_MAX, LINES_MAX, BadPattern, last_words, old_cores, pattern_step, post_mortem, prune
-from vppd_guard.undo import KernelSet
+from vppd_guard.undo.records import KernelSet
+from vppd_guard.vpp.cores import (
+    LINE_MAX,
+    LINES_MAX,
+    BadPattern,
+    last_words,
+    old_cores,
+    pattern_step,
+    post_mortem,
+    prune,
+)
 
 CRASH = """\
 linux_epoll_file_update: epoll

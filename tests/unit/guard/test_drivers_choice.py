@@ -7,9 +7,9 @@ import pytest
 from schemas.config import DRIVERS as NAMES
 from schemas.config import UplinkSpec
 from tests.unit.guard.sysfs import machine, nic, put
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.machine import Hugepages
 from vppd_guard.drivers.registry import DRIVERS, Choice, choose, driver_named
+from vppd_guard.linux.captured import Captured
 
 PCI = "0000:3b:00.0"
 

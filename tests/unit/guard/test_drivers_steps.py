@@ -13,8 +13,8 @@ from vppd_guard.drivers import pci
 from vppd_guard.drivers.channels import Channels
 from vppd_guard.drivers.machine import NOIOMMU
 from vppd_guard.drivers.registry import DRIVERS, driver_named
-from vppd_guard.steps import Step
-from vppd_guard.undo import DriverBound, KernelSet, Record
+from vppd_guard.undo.records import DriverBound, KernelSet, Record
+from vppd_guard.undo.step import Step
 
 CONFIG = NodeConfig(vpp_netns="vpp")
 DEVICE = f"/sys/bus/pci/devices/{PCI}"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from bus.log import Log
-from vppd_guard import beside, lock, tail, trial
+from vppd_guard.host import lock
+from vppd_guard.probes import arp_nd
+from vppd_guard.vpp import dry_run, log_tail
 
 MAC, GATEWAY_MAC = "02:90:00:00:00:07", bytes.fromhex("029000000001")
 
@@ -22,30 +24,30 @@ def reply4(sender: str = "192.0.2.1", operation: int = 2) -> bytes:
 
 
 def test_an_arp_reply_of_the_gateway_is_an_answer_and_nothing_else_is() -> None:
-    assert beside.is_answer(reply4(), "192.0.2.1")
-    assert not beside.is_answer(reply4("192.0.2.9"), "192.0.2.1")
-    assert not beside.is_answer(reply4(operation=1), "192.0.2.1"), "a request"
-    assert not beside.is_answer(reply4()[:30], "192.0.2.1"), "torn"
+    assert arp_nd.is_answer(reply4(), "192.0.2.1")
+    assert not arp_nd.is_answer(reply4("192.0.2.9"), "192.0.2.1")
+    assert not arp_nd.is_answer(reply4(operation=1), "192.0.2.1"), "a request"
+    assert not arp_nd.is_answer(reply4()[:30], "192.0.2.1"), "torn"
 
 
 def test_the_checksum_is_the_internets() -> None:
-    assert beside.checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D  # RFC 1071, section 3
-    assert beside.checksum(b"\xff") == beside.checksum(b"\xff\x00")
+    assert arp_nd.checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D  # RFC 1071, section 3
+    assert arp_nd.checksum(b"\xff") == arp_nd.checksum(b"\xff\x00")
 
 
 def created(*names: str) -> bytes:
-    head = trial.CREATED.pack(16, 0, 0, 0, 1, len(names))
-    return head + b"".join(trial.ENTRY.pack(at, name.encode()) for at, name in enumerate(names))
+    head = dry_run.CREATED.pack(16, 0, 0, 0, 1, len(names))
+    return head + b"".join(dry_run.ENTRY.pack(at, name.encode()) for at, name in enumerate(names))
 
 
 def test_the_names_of_messages_are_read_without_their_crcs() -> None:
-    assert trial.names(created("set_punt_47d0e347", "show_version_51077d14")) == {"set_punt", "show_version"}
+    assert dry_run.names(created("set_punt_47d0e347", "show_version_51077d14")) == {"set_punt", "show_version"}
 
 
 def test_what_is_no_list_of_messages_is_an_error_not_an_end() -> None:
     for torn in (b"", created("set_punt_47d0e347")[:-1]):
         with pytest.raises(ValueError, match="sockclnt_create_reply"):
-            trial.names(torn)
+            dry_run.names(torn)
 
 
 def lines(stream: io.StringIO) -> list[str]:
@@ -55,7 +57,7 @@ def lines(stream: io.StringIO) -> list[str]:
 def test_vpps_words_are_logged_line_by_line_without_their_colours(tmp_path: Path) -> None:
     path, stream = tmp_path / "vpp.log", io.StringIO()
     path.write_text("of an earlier life\n")
-    follower = tail.Tail(path, Log("guard", stream=stream))
+    follower = log_tail.Tail(path, Log("guard", stream=stream))
     with path.open("ab") as log:
         log.write(b"\x1b[91mreceived signal\x1b[39m\nhalf a ")
         log.flush()
@@ -68,9 +70,9 @@ def test_vpps_words_are_logged_line_by_line_without_their_colours(tmp_path: Path
 
 
 def test_vpps_log_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "FILE_BYTES_MAX", 1000)
+    monkeypatch.setattr(log_tail, "FILE_BYTES_MAX", 1000)
     path, stream = tmp_path / "vpp.log", io.StringIO()
-    follower = tail.Tail(path, Log("guard", stream=stream))
+    follower = log_tail.Tail(path, Log("guard", stream=stream))
     with path.open("ab") as log:
         for _ in range(3):
             log.write(b"x" * 900 + b"\n" + b"y" * 900 + b"\n")
@@ -83,9 +85,8 @@ def test_vpps_log_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "run" / "guard.lock"
     assert lock.holder(path) == 0
-    code = (
-        f"from pathlib import Path; from vppd_guard import lock; lock.hold(Path({str(path)!r})); print(1, flush=True)"
-    )
+    imports = "from pathlib import Path; from vppd_guard.host import lock"
+    code = f"{imports}; lock.hold(Path({str(path)!r})); print(1, flush=True)"
     holder = subprocess.Popen(
         [sys.executable, "-u", "-c", f"{code}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

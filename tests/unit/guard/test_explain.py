@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from vppd_guard import history
-from vppd_guard.captured import Captured, LinuxAddress
-from vppd_guard.explain import Now, explain, wrapped
-from vppd_guard.history import History, Line
-from vppd_guard.undo import LinkMoved, UplinkCaptured, VppStarted
+from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.report import history
+from vppd_guard.report.explain import Now, explain, wrapped
+from vppd_guard.report.history import History, Line
+from vppd_guard.undo.records import LinkMoved, UplinkCaptured, VppStarted
 
 CAPTURED = Captured(name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.host_services import networkd
 from vppd_guard.host_services.files import undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan, undo_files
 from vppd_guard.host_services.tell import command, run_all
-from vppd_guard.steps import Step
-from vppd_guard.undo import FileWritten
+from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.step import Step
 
 LINK = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 LEASED6 = Captured(

@@ -4,7 +4,7 @@ import json
 import threading
 from pathlib import Path
 
-from vppd_guard.info_file import PhysicalNetwork, UplinkInfo, info, write
+from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo, info, write
 
 UPLINK = UplinkInfo(
     name="eth0",

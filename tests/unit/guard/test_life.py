@@ -2,7 +2,19 @@
 
 import pytest
 
-from vppd_guard.life import ACTIONS, BACKOFF_S, HOLDING, STABLE_S, TABLE, Event, Life, State, rest_s, retry_s, step
+from vppd_guard.life import (
+    ACTIONS,
+    BACKOFF_S,
+    HOLDING,
+    STABLE_S,
+    TABLE,
+    Event,
+    Life,
+    State,
+    rest_s,
+    retry_s,
+    step,
+)
 
 TO_RUNNING = [Event.DONE] * 6
 TROUBLE = (Event.FAILED, Event.LATE, Event.VPP_ENDED, Event.GONE, Event.SILENT)

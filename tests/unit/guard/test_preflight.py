@@ -7,12 +7,21 @@ import pytest
 from actors.vpp_writer.kinds import ALL
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket
-from vppd_guard import preflight
-from vppd_guard.captured import Captured, LinuxAddress
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.findings import FAILED, OK, WAIVED, WARNING, Finding, failures, table, waive
-from vppd_guard.wanted import Target, intents
+from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.report.findings import (
+    FAILED,
+    OK,
+    WAIVED,
+    WARNING,
+    Finding,
+    failures,
+    table,
+    waive,
+)
+from vppd_guard.states import checks
+from vppd_guard.uplink.desired import Target, intents
 
 ADDRESSES = (LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"))
 SPEC = UplinkSpec(interfaceName="eth0")
@@ -34,39 +43,39 @@ def captured(kind: str = "", master: str = "", mtu: int = 1500) -> Captured:
     ],
 )
 def test_what_could_not_be_given_back_is_refused_in_words(link: Captured, why: str) -> None:
-    finding = preflight.link(link, SPEC)
+    finding = checks.link(link, SPEC)
     assert (finding.state, finding.check) == (FAILED, "uplink eth0")
     assert why in finding.text
 
 
 @pytest.mark.parametrize("kind", ["", "veth", "vlan", "macvlan"])
 def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
-    assert preflight.link(captured(kind=kind), SPEC).state == OK
+    assert checks.link(captured(kind=kind), SPEC).state == OK
 
 
 def test_a_container_without_its_capabilities_is_told_which() -> None:
-    wanted = preflight.CAPABILITIES
-    assert preflight.missing_capabilities("CapEff:\t000001ffffffffff\n", wanted) == []
-    assert preflight.missing_capabilities("CapEff:\t0000000000003000\n", wanted) == ["SYS_ADMIN"]
-    assert preflight.missing_capabilities("", wanted) == list(wanted)
+    wanted = checks.CAPABILITIES
+    assert checks.missing_capabilities("CapEff:\t000001ffffffffff\n", wanted) == []
+    assert checks.missing_capabilities("CapEff:\t0000000000003000\n", wanted) == ["SYS_ADMIN"]
+    assert checks.missing_capabilities("", wanted) == list(wanted)
 
 
 def test_memory_that_cannot_be_locked_matters_to_devices_that_are_vpps_own(tmp_path: Path) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/limits").write_text("Max locked memory         8388608    8388608    bytes\n")
     found = {
-        name: preflight.locked_memory(Machine(tmp_path), "CapEff: 0\n", [driver_named(name)]).state
+        name: checks.locked_memory(Machine(tmp_path), "CapEff: 0\n", [driver_named(name)]).state
         for name in ("af_packet", "virtio", "dpdk")
     }
     assert found == {"af_packet": WARNING, "virtio": FAILED, "dpdk": FAILED}
-    assert preflight.locked_memory(Machine(tmp_path), "CapEff: ffffffffff\n", [driver_named("dpdk")]).state == OK
+    assert checks.locked_memory(Machine(tmp_path), "CapEff: ffffffffff\n", [driver_named("dpdk")]).state == OK
 
 
 def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-generic\n")
     config = NodeConfig(state=tmp_path / "state")
-    found = {f.check: f for f in preflight.host(config, Machine(tmp_path), "CapEff: 0\n")}
+    found = {f.check: f for f in checks.host(config, Machine(tmp_path), "CapEff: 0\n")}
     assert {name for name, f in found.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
     assert "5.3 is needed" in found["kernel"].text
     assert found["state"].state == OK
@@ -78,26 +87,26 @@ def test_hugepages_are_demanded_only_if_startup_conf_asks_for_them(tmp_path: Pat
     (pages / "nr_hugepages").write_text("512\n")
     (pages / "free_hugepages").write_text("0\n")
     machine = Machine(tmp_path)
-    assert preflight.hugepages("buffers { page-size 4K }", machine).state == OK
-    assert preflight.hugepages("buffers { # page-size 2M\n }", machine).state == OK
-    refused = preflight.hugepages("buffers { page-size 2M }", machine)
+    assert checks.hugepages("buffers { page-size 4K }", machine).state == OK
+    assert checks.hugepages("buffers { # page-size 2M\n }", machine).state == OK
+    refused = checks.hugepages("buffers { page-size 2M }", machine)
     assert (refused.state, "none free of 2M" in refused.text) == (FAILED, True)
     (pages / "free_hugepages").write_text("100\n")
-    assert preflight.hugepages("buffers { page-size 2M }", machine).state == OK
+    assert checks.hugepages("buffers { page-size 2M }", machine).state == OK
 
 
 def test_af_xdp_is_refused_if_its_frames_do_not_fit_vpps_buffers() -> None:
-    assert preflight.buffers("", [("eth0", 1500)]).state == OK
-    refused = preflight.buffers("buffers { buffers-per-numa 1 # default data-size 9000\n}", [("eth0", 3072)])
+    assert checks.buffers("", [("eth0", 1500)]).state == OK
+    refused = checks.buffers("buffers { buffers-per-numa 1 # default data-size 9000\n}", [("eth0", 3072)])
     assert (refused.state, "MTU 3072 needs 3342" in refused.text) == (FAILED, True)
-    assert preflight.buffers("buffers { default data-size 3400 }", [("eth0", 3072)]).state == OK
+    assert checks.buffers("buffers { default data-size 3400 }", [("eth0", 3072)]).state == OK
 
 
 def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
     driver = driver_named("af_packet")
-    there = frozenset({*preflight.MESSAGES, *driver.messages})
-    assert preflight.vpp(there, [driver]).state == OK
-    refused = preflight.vpp(there - {"af_packet_create_v3", "set_punt"}, [driver])
+    there = frozenset({*checks.MESSAGES, *driver.messages})
+    assert checks.vpp(there, [driver]).state == OK
+    refused = checks.vpp(there - {"af_packet_create_v3", "set_punt"}, [driver])
     assert refused.state == FAILED
     assert "lacks af_packet_create_v3, set_punt" in refused.text
 
@@ -109,8 +118,8 @@ def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need
     writers = [kind for kind in ALL if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds
     needed = {message for kind in writers for message in kind.messages}
-    assert set(preflight.MESSAGES) | {"af_packet_create_v3"} >= needed - _undoing(needed)
-    assert set(preflight.MESSAGES) <= needed
+    assert set(checks.MESSAGES) | {"af_packet_create_v3"} >= needed - _undoing(needed)
+    assert set(checks.MESSAGES) <= needed
 
 
 def _undoing(messages: set[str]) -> set[str]:
@@ -119,10 +128,10 @@ def _undoing(messages: set[str]) -> set[str]:
 
 
 def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
-    assert preflight.gateways(["192.0.2.1"], ["192.0.2.1"]).state == OK
-    silent = preflight.gateways(["192.0.2.1"], [])
+    assert checks.gateways(["192.0.2.1"], ["192.0.2.1"]).state == OK
+    silent = checks.gateways(["192.0.2.1"], [])
     assert (silent.state, "VPPD_PROBE_ADDRESSES" in silent.text) == (WARNING, True)
-    assert preflight.gateways([], []).state == WARNING
+    assert checks.gateways([], []).state == WARNING
 
 
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
@@ -143,6 +152,6 @@ def test_the_table_fits_the_terminal(width: int) -> None:
 def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert "nothing is taken" in preflight.state_problem(blocked / "guard")
-    assert preflight.state_problem(tmp_path / "guard") == ""
+    assert "nothing is taken" in checks.state_problem(blocked / "guard")
+    assert checks.state_problem(tmp_path / "guard") == ""
     assert list((tmp_path / "guard").iterdir()) == []

@@ -7,10 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import DEFAULT_STARTUP_CONF, NodeConfig, UplinkSpec
-from vppd_guard.captured import Captured
-from vppd_guard.conf_tree import Edits, parse
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.startup_conf import BadTemplate, Driven, Rendered, annotation_keys, render, replace_tokens
+from vppd_guard.linux.captured import Captured
+from vppd_guard.vpp.conf_tree import Edits, parse
+from vppd_guard.vpp.startup_conf import (
+    BadTemplate,
+    Driven,
+    Rendered,
+    annotation_keys,
+    render,
+    replace_tokens,
+)
 
 # The template of the reference's manifests (yaml/base).
 REFERENCE = """\

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard.scene import Hands
-from vppd_guard.steps import Step, StepFailed, run
-from vppd_guard.undo import KernelSet, UndoJournal
+from vppd_guard.states.context import Hands
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import KernelSet
+from vppd_guard.undo.step import Step, StepFailed, run
 
 RECORD = KernelSet("/proc/sys/x", "1")
 

@@ -14,9 +14,9 @@ from schemas.intents import (
     Route,
     Tap,
 )
-from vppd_guard import captured as shape
-from vppd_guard.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
-from vppd_guard.wanted import Target, intents, through_vpp
+from vppd_guard.linux import captured as shape
+from vppd_guard.linux.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
+from vppd_guard.uplink.desired import Target, intents, through_vpp
 
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"

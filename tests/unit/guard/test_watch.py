@@ -1,6 +1,6 @@
 """Silence, and who is to blame for it."""
 
-from vppd_guard.watch import Seen, Verdict, Watch
+from vppd_guard.probes.verdict import Seen, Verdict, Watch
 
 GATEWAY = "192.0.2.1"
 NOBODY = frozenset[str]()

@@ -7,14 +7,17 @@ from functools import partial
 
 from bus.requester import AskFailed
 from schemas.requests import VPP_SILENT, Ping
-from vppd_guard import beside, linux, namespaces, probe, undo
-from vppd_guard import captured as shape
-from vppd_guard.giving_back import Gone
-from vppd_guard.history import Line, now
 from vppd_guard.life import Event
-from vppd_guard.scene import Scene
-from vppd_guard.uplinks import Uplink
-from vppd_guard.watch import Seen, Verdict, Watch
+from vppd_guard.linux import captured as shape
+from vppd_guard.linux import namespaces
+from vppd_guard.linux.moving import exists_in
+from vppd_guard.probes import arp_nd, icmp
+from vppd_guard.probes.verdict import Seen, Verdict, Watch
+from vppd_guard.report.history import Line, now
+from vppd_guard.states.context import Scene
+from vppd_guard.states.restoring import Gone
+from vppd_guard.undo.records import LinkMoved
+from vppd_guard.uplink.uplinks import Uplink
 
 EVERY_S = 1.0
 ANSWER_S_MAX = 1.0
@@ -27,7 +30,7 @@ async def run(scene: Scene) -> Event:
     scene.peer.counters["takeovers"] += 1
     asked = {address for each in scene.uplinks for address in each.answered}
     watch = Watch.begin(asked, scene.config.forward_wait_s, time.monotonic())
-    moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
+    moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, LinkMoved)}
     hearing = asyncio.create_task(_hear(scene))
     try:
         while True:
@@ -60,7 +63,7 @@ class Silent(Exception):
 async def look(scene: Scene, watch: Watch) -> Seen:
     """Pings; and only if nothing answers, asks further."""
     pairs = [(address, each.name) for each in scene.uplinks for address in each.answered]
-    answered = await probe.answering(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
+    answered = await icmp.answering(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
         return Seen(answered=answered)
     api = await _api_answers(scene)
@@ -88,7 +91,7 @@ def _beside(scene: Scene, each: Uplink) -> bool | None:
     for version in (4, 6):
         gateway, source = shape.gateway(captured, version), _source(each, version)
         if gateway in each.answered and gateway and source:
-            ask = partial(beside.answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
+            ask = partial(arp_nd.answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
             try:
                 return namespaces.inside(scene.config.vpp_netns, ask)
             except OSError:
@@ -103,7 +106,7 @@ def _source(each: Uplink, version: int) -> str | None:
 
 def _gone(moved: Mapping[str, str]) -> list[str]:
     """Links that are not any more in the namespace to which they were moved."""
-    return [name for name, netns in moved.items() if not linux.exists_in(netns, name)]
+    return [name for name, netns in moved.items() if not exists_in(netns, name)]
 
 
 async def _hear(scene: Scene) -> None:

@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Iterable
 
-from vppd_guard.beside import checksum
+from vppd_guard.probes.arp_nd import checksum
 
 ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
 TRY_EVERY_S = 0.1

@@ -36,9 +36,9 @@ from schemas.intents import (
     Table,
     Tap,
 )
-from vppd_guard import captured as linux
-from vppd_guard.captured import Captured, Version
 from vppd_guard.drivers.names import uplink_name
+from vppd_guard.linux import captured as linux
+from vppd_guard.linux.captured import Captured, Version
 
 DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 TAP_MAC_BASE = "02:ca:11:c0:fd"

@@ -6,13 +6,13 @@ import socket
 from schemas.intents import interface_key, table_key
 from schemas.statuses import Applied
 from schemas.topics import status_word
-from vppd_guard import captured as shape
-from vppd_guard import info_file
 from vppd_guard.drivers.names import uplink_name
-from vppd_guard.info_file import PhysicalNetwork, UplinkInfo
-from vppd_guard.scene import Scene
-from vppd_guard.uplinks import Uplink
-from vppd_guard.wanted import tap_name
+from vppd_guard.linux import captured as shape
+from vppd_guard.report import info_file
+from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo
+from vppd_guard.states.context import Scene
+from vppd_guard.uplink.desired import tap_name
+from vppd_guard.uplink.uplinks import Uplink
 
 FIXED = {"default": 0, "pods": 2}
 

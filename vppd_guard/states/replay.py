@@ -10,14 +10,26 @@ from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from vppd_guard import linux
-from vppd_guard.captured import Captured
-from vppd_guard.differences import differences
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import undo_files
-from vppd_guard.undo import DriverBound, FileWritten, KernelSet, LinkMoved, Record, UplinkCaptured, uplinks_in
+from vppd_guard.linux.capture import capture
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.clock import boot
+from vppd_guard.linux.differences import differences
+from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.moving import bring_back, detach_xdp
+from vppd_guard.linux.restore import CannotRestore, restore
+from vppd_guard.undo.records import (
+    DriverBound,
+    FileWritten,
+    KernelSet,
+    LinkMoved,
+    Record,
+    UplinkCaptured,
+    uplinks_in,
+)
 
 
 @dataclass
@@ -42,7 +54,7 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
         try:
             match record:
                 case LinkMoved(name=name, netns=netns) if name in links:
-                    linux.bring_back(links[name], netns)
+                    bring_back(links[name], netns)
                 case KernelSet(path=path, before=before):
                     Path(path).write_text(before)
                 case DriverBound():
@@ -58,20 +70,18 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
 def _rebooted(links: Iterable[Captured]) -> bool:
     """Was all of it captured in an earlier life of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
-    return bool(boots) and not boots & {linux.boot(), ""}
+    return bool(boots) and not boots & {boot(), ""}
 
 
 def _restore(record: UplinkCaptured, done: Undone) -> None:
     try:
         if record.driver == "af_xdp":
-            linux.detach_xdp(record.uplink)
-        linux.restore(record.uplink)
-        done.notes += [
-            f"not as it was: {text}" for text in differences(record.uplink, linux.capture(record.uplink.name))
-        ]
-    except linux.NoLink:
+            detach_xdp(record.uplink)
+        restore(record.uplink)
+        done.notes += [f"not as it was: {text}" for text in differences(record.uplink, capture(record.uplink.name))]
+    except NoLink:
         done.gone.append(record.uplink.name)
-    except linux.CannotRestore as error:
+    except CannotRestore as error:
         done.problems += [f"{error.name}: {problem}" for problem in error.problems]
 
 

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from schemas.config import NodeConfig
-from vppd_guard import linux, vpp
-from vppd_guard.vpp import Launch
+from vppd_guard.linux.moving import ensure_netns
+from vppd_guard.vpp import process
+from vppd_guard.vpp.process import Launch
 
 SOCKCLNT_CREATE = 15  # the one message whose number is fixed
 HEADER = struct.Struct(">QII")  # VPP's socket transport: unused, length of the message, unused
@@ -61,17 +62,17 @@ async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     log = directory / "vpp.log"
     log.unlink(missing_ok=True)
     config.vpp_api.unlink(missing_ok=True)
-    await asyncio.to_thread(linux.ensure_netns, config.vpp_netns)
-    process = vpp.start(launch, log)
+    await asyncio.to_thread(ensure_netns, config.vpp_netns)
+    vpp = process.start(launch, log)
     try:
-        if not await process.answers(config.vpp_api, ANSWER_S_MAX):
-            raise NoTrial(f"VPP {process.reason or 'does not accept API clients'}: {_last_line(log)}")
+        if not await vpp.answers(config.vpp_api, ANSWER_S_MAX):
+            raise NoTrial(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
         async with asyncio.timeout(ANSWER_S_MAX):
             return await messages(config.vpp_api)
     except (OSError, ValueError, TimeoutError) as error:
         raise NoTrial(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
     finally:
-        await process.stop()
+        await vpp.stop()
 
 
 def _last_line(log: Path) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from vppd_guard.undo import Record, UndoJournal
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import Record
 
 
 class StepFailed(Exception):

@@ -11,17 +11,17 @@ from typing import ParamSpec, TypeVar
 from bus.log import Log
 from bus.peer import Peer
 from schemas.config import NodeConfig
-from vppd_guard import hooks
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.history import History, Line, now
-from vppd_guard.hooks import Point
-from vppd_guard.rendering import for_uplinks, hook_script
-from vppd_guard.startup_conf import Rendered
-from vppd_guard.steps import Step, run
-from vppd_guard.trial import Trials
-from vppd_guard.undo import UndoJournal
-from vppd_guard.uplinks import Uplink, ordered
-from vppd_guard.vpp import VppProcess
+from vppd_guard.host import hooks
+from vppd_guard.host.hooks import Point
+from vppd_guard.report.history import History, Line, now
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.step import Step, run
+from vppd_guard.uplink.rendering import for_uplinks, hook_script
+from vppd_guard.uplink.uplinks import Uplink, ordered
+from vppd_guard.vpp.dry_run import Trials
+from vppd_guard.vpp.process import VppProcess
+from vppd_guard.vpp.startup_conf import Rendered
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,12 +5,15 @@ import time
 
 from schemas.intents import Intent
 from schemas.topics import INTENT
-from vppd_guard import cores, linux, telling, undo, undoing
-from vppd_guard.history import Line, now
-from vppd_guard.hooks import Point
+from vppd_guard.host.hooks import Point
 from vppd_guard.host_services.host import Host
 from vppd_guard.life import Event, Life, rest_s, retry_s
-from vppd_guard.scene import Scene, Trouble
+from vppd_guard.linux.moving import is_here
+from vppd_guard.report.history import Line, now
+from vppd_guard.states import info_file, replay
+from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.undo.records import uplinks_in
+from vppd_guard.vpp import cores
 
 RESTORE_S_MAX = 30.0
 TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
@@ -25,7 +28,7 @@ async def restore(scene: Scene, life: Life) -> Event:
         scene.ended, scene.process = scene.process.reason, None
         scene.last_words = tuple(cores.last_words(scene.config.vpp_run / "vpp.log"))
     records = scene.journal.read()
-    done = await scene.hands.do(RESTORE_S_MAX, undoing.undo, records, scene.machine, Host(scene.config.host_root))
+    done = await scene.hands.do(RESTORE_S_MAX, replay.undo, records, scene.machine, Host(scene.config.host_root))
     for note in done.notes:
         scene.log.warning("restored with a difference", what=note)
         scene.history.add(Line(at=now(), what=note))
@@ -36,9 +39,9 @@ async def restore(scene: Scene, life: Life) -> Event:
     if done.problems and life.retries < TRIES_MAX:
         raise Trouble("; ".join(done.problems))
     scene.journal.clear()
-    await telling.starting(scene)
+    await info_file.starting(scene)
     scene.peer.counters["restores"] += 1
-    if names := [record.uplink.name for record in undo.uplinks_in(records)]:
+    if names := [record.uplink.name for record in uplinks_in(records)]:
         scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
         nothing: dict[str, Intent] = {}
         scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))
@@ -58,9 +61,9 @@ async def retry(_: Scene, life: Life) -> Event:
 
 async def await_return(scene: Scene, _: Life) -> Event:
     """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
-    uplinks = [record.uplink for record in undo.uplinks_in(scene.journal.read())]
+    uplinks = [record.uplink for record in uplinks_in(scene.journal.read())]
     while True:
-        found = [await asyncio.to_thread(linux.is_here, uplink) for uplink in uplinks]
+        found = [await asyncio.to_thread(is_here, uplink) for uplink in uplinks]
         if all(found):
             return Event.DONE
         await asyncio.sleep(LOOK_EVERY_S)

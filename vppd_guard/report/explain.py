@@ -8,9 +8,17 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vppd_guard.history import Line
 from vppd_guard.life import ACTIONS, State
-from vppd_guard.undo import DriverBound, FileWritten, KernelSet, LinkMoved, Record, UplinkCaptured, VppStarted
+from vppd_guard.report.history import Line
+from vppd_guard.undo.records import (
+    DriverBound,
+    FileWritten,
+    KernelSet,
+    LinkMoved,
+    Record,
+    UplinkCaptured,
+    VppStarted,
+)
 
 HAPPENED = re.compile(r" +\d+ \w+ ago  ")
 NEXT = {

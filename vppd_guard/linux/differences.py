@@ -9,8 +9,7 @@ from ipaddress import ip_interface
 
 from msgspec.structs import asdict, replace
 
-from vppd_guard.aging import aged
-from vppd_guard.captured import (
+from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
     Captured,
@@ -21,6 +20,7 @@ from vppd_guard.captured import (
     LinuxRule,
     is_link_local,
 )
+from vppd_guard.linux.lifetimes import aged
 
 LIFETIME_TOLERANCE_S = 3.0
 IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address

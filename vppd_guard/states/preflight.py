@@ -4,17 +4,20 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from vppd_guard import linux, preflight, probe
 from vppd_guard.drivers import registry
-from vppd_guard.findings import FAILED, OK, Finding, failures, waive
-from vppd_guard.history import Line, now
-from vppd_guard.hooks import Point
+from vppd_guard.host.hooks import Point
 from vppd_guard.life import Event
-from vppd_guard.rendering import annotations_needed, for_trial
-from vppd_guard.scene import Scene, Trouble
-from vppd_guard.startup_conf import BadTemplate
-from vppd_guard.trial import NoTrial
-from vppd_guard.uplinks import Uplink, ordered, to_ask, uplink
+from vppd_guard.linux.capture import capture
+from vppd_guard.linux.links import NoLink
+from vppd_guard.probes import icmp
+from vppd_guard.report.findings import FAILED, OK, Finding, failures, waive
+from vppd_guard.report.history import Line, now
+from vppd_guard.states import checks
+from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.uplink.rendering import annotations_needed, for_trial
+from vppd_guard.uplink.uplinks import Uplink, ordered, to_ask, uplink
+from vppd_guard.vpp.dry_run import NoTrial
+from vppd_guard.vpp.startup_conf import BadTemplate
 
 ANSWERS_BEFORE_S = 1.0
 PAUSE_S = 0.2
@@ -39,7 +42,7 @@ async def check(scene: Scene) -> Event:
 async def _bus_answers(scene: Scene) -> None:
     """Waits for bus and writer: they start beside the guard."""
     told = ""
-    while (finding := await preflight.bus(scene.peer)).state == FAILED:
+    while (finding := await checks.bus(scene.peer)).state == FAILED:
         scene.peer.waiting = (f"preflight: {finding.text}",)
         if finding.text != told:
             told = finding.text
@@ -62,9 +65,9 @@ async def _annotations_known(scene: Scene) -> None:
 async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
     """All that a preflight looks at but bus and writer, and the uplinks as they are now."""
     status = Path("/proc/self/status").read_text()
-    found = await asyncio.to_thread(lambda: list(preflight.host(scene.config, scene.machine, status)))
+    found = await asyncio.to_thread(lambda: list(checks.host(scene.config, scene.machine, status)))
     more, uplinks = await captured(scene)
-    found.append(preflight.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
+    found.append(checks.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
     found += [*more, await _vpp_finding(scene, uplinks), await _answers(scene, uplinks)]
     return waive(found, scene.config.preflight_waive), uplinks
 
@@ -78,18 +81,18 @@ async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
         found.append(Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces"))
     for number, spec in enumerate(specs):
         try:
-            link = await asyncio.to_thread(linux.capture, spec.interfaceName)
-        except linux.NoLink as error:
+            link = await asyncio.to_thread(capture, spec.interfaceName)
+        except NoLink as error:
             found.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
             continue
-        found.append(preflight.link(link, spec))
+        found.append(checks.link(link, spec))
         choice = await asyncio.to_thread(registry.choose, link, spec, scene.machine)
         failed = scene.failed_drivers.setdefault(link.name, set())
         # Once all have failed the first has its turn again.
         driver = next((d for d in choice.candidates if d.name not in failed), next(iter(choice.candidates), None))
         if driver is not None and driver.name in failed:
             failed.clear()
-        found.append(preflight.driver(link, driver, choice.passed_over))
+        found.append(checks.driver(link, driver, choice.passed_over))
         if driver is not None:
             uplinks.append(uplink(link, spec, number, driver, scene.config, scene.machine))
     return found, uplinks
@@ -98,24 +101,24 @@ async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
 async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
     try:
         conf = scene.rendered(uplinks).conf
-        pages = preflight.hugepages(conf, scene.machine)
+        pages = checks.hugepages(conf, scene.machine)
         if pages.state == FAILED:
             return pages
         by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
-        if (room := preflight.buffers(conf, by_xdp)).state == FAILED:
+        if (room := checks.buffers(conf, by_xdp)).state == FAILED:
             return room
         trial = for_trial(scene.config, uplinks, scene.machine, scene.annotations)
         aside = replace(scene.config, run=scene.config.run / "trial")
         there = await scene.trials.messages(aside, trial.conf, trial.exec)
     except (BadTemplate, NoTrial) as error:
         return Finding("vpp", FAILED, str(error))
-    return preflight.vpp(there, [each.driver for each in uplinks])
+    return checks.vpp(there, [each.driver for each in uplinks])
 
 
 async def _answers(scene: Scene, uplinks: list[Uplink]) -> Finding:
     """Notes what answers now: only that must answer through VPP."""
     asked = {each.name: to_ask(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
     pairs = [(address, name) for name, addresses in asked.items() for address in addresses]
-    answered = await probe.answering(pairs, ANSWERS_BEFORE_S)
+    answered = await icmp.answering(pairs, ANSWERS_BEFORE_S)
     uplinks[:] = [each.with_answers(answered & set(asked[each.name])) for each in uplinks]
-    return preflight.gateways([address for address, _ in pairs], sorted(answered))
+    return checks.gateways([address for address, _ in pairs], sorted(answered))

@@ -8,14 +8,17 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent, interface_key
 from schemas.statuses import Applied, Failed, Pending, Rejected
 from schemas.topics import INTENT, status_word
-from vppd_guard import captured as shape
-from vppd_guard import linux, probe, telling, undo
-from vppd_guard.captured import Captured
-from vppd_guard.hooks import Point
+from vppd_guard.host.hooks import Point
 from vppd_guard.life import Event
-from vppd_guard.scene import Scene, Trouble
-from vppd_guard.uplinks import Uplink
-from vppd_guard.wanted import intents, tap_name, through_vpp
+from vppd_guard.linux import captured as shape
+from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.tap import dress_tap, is_tap
+from vppd_guard.probes import icmp
+from vppd_guard.states import info_file
+from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.undo.records import LinkMoved
+from vppd_guard.uplink.desired import intents, tap_name, through_vpp
+from vppd_guard.uplink.uplinks import Uplink
 
 HEARTBEAT_S = 0.5
 
@@ -30,11 +33,11 @@ async def configure(scene: Scene) -> Event:
 
 async def _configured(scene: Scene) -> None:
     # An adopted VPP has taps that are up: they stay so.
-    adopted = all([await asyncio.to_thread(linux.is_tap, name) for name in scene.names])
+    adopted = all([await asyncio.to_thread(is_tap, name) for name in scene.names])
     targets = [each.target for each in scene.uplinks]
     wanted = intents(targets, scene.config, taps_up=adopted)
     scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/uplink"))
-    moved = {record.name for record in scene.journal.read() if isinstance(record, undo.LinkMoved)}
+    moved = {record.name for record in scene.journal.read() if isinstance(record, LinkMoved)}
     for each in scene.uplinks:
         created = each.target.interface
         if each.name not in moved:
@@ -53,7 +56,7 @@ async def _dress(scene: Scene, each: Uplink) -> None:
     hop = shape.next_hop(captured, 6)
     services = through_vpp(captured, scene.config) if each is scene.uplinks[0] else {}
     size, mac = each.target.mtu, each.target.tap_mac
-    await scene.hands.do(10.0, linux.dress_tap, captured, size, hop, mac, services)
+    await scene.hands.do(10.0, dress_tap, captured, size, hop, mac, services)
 
 
 async def applied(scene: Scene, wanted: Mapping[str, Intent]) -> None:
@@ -85,13 +88,13 @@ async def give_host(scene: Scene) -> Event:
     wait_s = scene.config.gateway_wait_s
     # A VPP that was adopted has forwarded before: if nothing answers now, the watch finds out who is to blame.
     if demanded and wait_s and scene.taken_at:
-        silent = sorted({address for address, _ in demanded} - await probe.answering(demanded, wait_s))
+        silent = sorted({address for address, _ in demanded} - await icmp.answering(demanded, wait_s))
         if silent:
             raise Trouble(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
     if scene.taken_at:
         scene.log.info("taken over", uplinks=scene.names, took_ms=(time.monotonic() - scene.taken_at) * 1000)
     scene.taken_at = 0.0
-    await telling.ready(scene)
+    await info_file.ready(scene)
     scene.failed_drivers.clear()
     return Event.DONE
 

@@ -5,7 +5,14 @@ from ipaddress import ip_interface
 
 from msgspec.structs import replace
 
-from vppd_guard.captured import LIFETIME_FOREVER, PROTOCOL_KERNEL, Captured, LinuxAddress, LinuxRoute, Moment
+from vppd_guard.linux.captured import (
+    LIFETIME_FOREVER,
+    PROTOCOL_KERNEL,
+    Captured,
+    LinuxAddress,
+    LinuxRoute,
+    Moment,
+)
 
 GRACE_S = 600  # of an address that would have ended while VPP had the link
 

@@ -15,13 +15,13 @@ from bus.peer import Peer
 from bus.requester import AskFailed
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.requests import Ping
-from vppd_guard import captured as shape
-from vppd_guard import conf_tree
-from vppd_guard.captured import CannotCapture, Captured
 from vppd_guard.drivers import links
 from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.findings import FAILED, OK, WARNING, Finding, judged
+from vppd_guard.linux import captured as shape
+from vppd_guard.linux.captured import CannotCapture, Captured
+from vppd_guard.report.findings import FAILED, OK, WARNING, Finding, judged
+from vppd_guard.vpp import conf_tree
 
 KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
 STATE_BYTES_MIN = 1 << 20

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
-from vppd_guard.captured import Captured
-from vppd_guard.conf_tree import BadTemplate as BadTemplate
-from vppd_guard.conf_tree import Edits, Word, parse
 from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.names import uplink_tag
+from vppd_guard.linux.captured import Captured
+from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
+from vppd_guard.vpp.conf_tree import Edits, Word, parse
 
 CONF, EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
 ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")

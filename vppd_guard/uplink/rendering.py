@@ -6,8 +6,15 @@ from dataclasses import replace
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.startup_conf import Driven, Rendered, annotation_keys, render, replace_tokens, tokens
-from vppd_guard.uplinks import Uplink
+from vppd_guard.uplink.uplinks import Uplink
+from vppd_guard.vpp.startup_conf import (
+    Driven,
+    Rendered,
+    annotation_keys,
+    render,
+    replace_tokens,
+    tokens,
+)
 
 
 def for_uplinks(

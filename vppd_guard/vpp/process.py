@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vppd_guard.namespaces import CLONE_NEWNET, DIRECTORY
+from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
 
 STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
 KILL_S_MAX = 5.0

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.facts import Uplink as UplinkFact
-from vppd_guard import captured as shape
-from vppd_guard.captured import Captured
 from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name
-from vppd_guard.undo import UplinkCaptured
-from vppd_guard.wanted import Target, tap_name
+from vppd_guard.linux import captured as shape
+from vppd_guard.linux.captured import Captured
+from vppd_guard.undo.records import UplinkCaptured
+from vppd_guard.uplink.desired import Target, tap_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ Where the kernel writes cores is one setting for the whole machine: it is change
 import re
 from pathlib import Path
 
-from vppd_guard.steps import Step
-from vppd_guard.tail import COLOUR
-from vppd_guard.undo import KernelSet
+from vppd_guard.undo.records import KernelSet
+from vppd_guard.undo.step import Step
+from vppd_guard.vpp.log_tail import COLOUR
 
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 PATTERN_MAX = 127  # core(5)

@@ -6,16 +6,19 @@ Before each change of Linux the undo journal is written (`steps.py`).
 import asyncio
 import time
 
-from vppd_guard import cores, linux, telling, undo, vpp
 from vppd_guard.drivers import registry
-from vppd_guard.hooks import Point
+from vppd_guard.host.hooks import Point
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan
 from vppd_guard.life import Event
-from vppd_guard.scene import Scene, Trouble
-from vppd_guard.steps import Step, StepFailed
-from vppd_guard.uplinks import Uplink, ordered, uplink
-from vppd_guard.vpp import Launch
+from vppd_guard.linux.moving import ensure_netns
+from vppd_guard.states import info_file
+from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.undo.records import UplinkCaptured, VppStarted, uplinks_in, vpp_in
+from vppd_guard.undo.step import Step, StepFailed
+from vppd_guard.uplink.uplinks import Uplink, ordered, uplink
+from vppd_guard.vpp import cores, process
+from vppd_guard.vpp.process import Launch
 
 VPP_ANSWERS_S_MAX = 10.0
 
@@ -24,13 +27,13 @@ async def start(scene: Scene) -> Event:
     """What an earlier guard has left: a VPP to adopt, something to undo, or nothing."""
     await scene.hands.do(10.0, scene.journal.mend)
     records = scene.journal.read()
-    known, left = undo.uplinks_in(records), undo.vpp_in(records)
+    known, left = uplinks_in(records), vpp_in(records)
     if not records:
         return Event.DONE
-    scene.process = vpp.adopt(left.pid, left.started) if left else None
+    scene.process = process.adopt(left.pid, left.started) if left else None
     adopted = _adopted(scene, known) if scene.process else []
     # A guard that was killed right after starting VPP could not note it: such a VPP is ended, not adopted.
-    scene.process = scene.process or vpp.find(scene.config.vpp_run / "startup.conf")
+    scene.process = scene.process or process.find(scene.config.vpp_run / "startup.conf")
     if scene.process is not None and adopted:
         scene.uplinks = adopted
         scene.log.info("adopted", pid=scene.process.pid, uplinks=scene.names)
@@ -39,7 +42,7 @@ async def start(scene: Scene) -> Event:
     return Event.LEFTOVERS
 
 
-def _adopted(scene: Scene, known: list[undo.UplinkCaptured]) -> list[Uplink]:
+def _adopted(scene: Scene, known: list[UplinkCaptured]) -> list[Uplink]:
     """The uplinks as they were taken; none if the configuration names others by now."""
     specs = ordered(scene.config.interfaces.uplinkInterfaces)
     if [spec.interfaceName for spec in specs] != [record.uplink.name for record in known]:
@@ -64,7 +67,7 @@ async def take(scene: Scene) -> Event:
     await scene.hook(Point.BEFORE_VPP_RUN)
     if core := cores.pattern_step(scene.config.initial.corePattern):
         await _try(scene, core)
-    await scene.hands.do(5.0, linux.ensure_netns, scene.config.vpp_netns)
+    await scene.hands.do(5.0, ensure_netns, scene.config.vpp_netns)
     for each in scene.uplinks:
         for step in each.driver.before(each.captured, each.target.spec, scene.config, scene.machine):
             await scene.make(step)
@@ -103,10 +106,10 @@ async def start_vpp(scene: Scene) -> Event:
     (run / "startup.exec").write_text(text.exec)
     config.vpp_api.unlink(missing_ok=True)
     await asyncio.to_thread(cores.prune, config.initial.corePattern, bytes_max=config.cores_bytes_max)
-    await telling.starting(scene)
+    await info_file.starting(scene)
     launch = Launch(config.vpp_binary, run / "startup.conf", config.vpp_netns, config.vpp_preload)
-    scene.process = vpp.start(launch, run / "vpp.log")
-    started = undo.VppStarted(scene.process.pid, scene.process.started)
+    scene.process = process.start(launch, run / "vpp.log")
+    started = VppStarted(scene.process.pid, scene.process.started)
     await scene.hands.do(10.0, scene.journal.note, started)
     if not await scene.process.answers(config.vpp_api, VPP_ANSWERS_S_MAX):
         why = scene.process.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"

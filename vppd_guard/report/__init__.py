@@ -1,0 +1,1 @@
+"""What the guard tells people and scripts."""

@@ -1,0 +1,1 @@
+"""Changes of Linux, and the journal of what must be undone."""

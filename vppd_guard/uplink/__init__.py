@@ -1,0 +1,1 @@
+"""The uplinks that the configuration names, and what VPP is to hold of them."""

@@ -1,0 +1,1 @@
+"""VPP's process and the files around it."""
