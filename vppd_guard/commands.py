@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +29,7 @@ from vppd_guard.report.findings import (
     table,
     waive,
 )
-from vppd_guard.report.history import History, now
+from vppd_guard.report.history import History
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import Scene
 from vppd_guard.undo.journal import UndoJournal
@@ -129,7 +130,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     left = vpp_in(records)
     vpp_pid = left.pid if left and process.started(left.pid) == left.started else 0
     there = explain.Now(
-        time=now(),
+        time=time.time(),
         guard_pid=lock.holder(lock_path(config)),
         vpp_pid=vpp_pid,
         links=tuple(_link(spec.interfaceName) for spec in ordered(config.interfaces.uplinkInterfaces)),

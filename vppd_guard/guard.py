@@ -20,11 +20,22 @@ from vppd_guard.life import (
     retry_s,
     step,
 )
-from vppd_guard.report.history import History, Line, now
-from vppd_guard.states import captured, preflight, restoring, running, up
+from vppd_guard.report.history import History, Line
+from vppd_guard.states import (
+    captured,
+    configured,
+    lost,
+    preflight,
+    resting,
+    restoring,
+    retrying,
+    running,
+    start,
+    taken,
+    up,
+)
 from vppd_guard.states.context import Scene
-from vppd_guard.states.restoring import Gone
-from vppd_guard.states.running import Silent
+from vppd_guard.states.failures import Gone, Silent
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.uplink.uplinks import fact
 from vppd_guard.vpp.log_tail import Tail
@@ -47,23 +58,23 @@ class Guard:
         self.reason = ""  # why Linux has the uplinks
         self._changed_at = time.monotonic()
         self._actions: dict[State, Callable[[], Awaitable[Event]]] = {
-            State.START: partial(captured.start, self.scene),
+            State.START: partial(start.start, self.scene),
             State.PREFLIGHT: partial(preflight.check, self.scene),
             State.CAPTURED: partial(captured.take, self.scene),
-            State.TAKEN: partial(captured.start_vpp, self.scene),
+            State.TAKEN: partial(taken.start_vpp, self.scene),
             State.UP: partial(up.configure, self.scene),
-            State.CONFIGURED: partial(up.give_host, self.scene),
+            State.CONFIGURED: partial(configured.give_host, self.scene),
             State.RUNNING: partial(running.run, self.scene),
             State.RESTORING: lambda: restoring.restore(self.scene, self.life),
-            State.RETRYING: lambda: restoring.retry(self.scene, self.life),
-            State.LOST: lambda: restoring.await_return(self.scene, self.life),
-            State.RESTING: lambda: restoring.rest(self.scene, self.life),
+            State.RETRYING: lambda: retrying.retry(self.scene, self.life),
+            State.LOST: lambda: lost.await_return(self.scene, self.life),
+            State.RESTING: lambda: resting.rest(self.scene, self.life),
         }
 
     async def live(self, stop: asyncio.Event) -> int:
         """Until stopped. Returns the exit code: 0 if Linux has everything back."""
         self.scene.peer.subscribe(status_word("guard"))
-        self.scene.history.add(Line(at=now(), pid=os.getpid(), what="the guard starts"))
+        self.scene.history.add(Line(at=time.time(), pid=os.getpid(), what="the guard starts"))
         tail = Tail(self.scene.config.vpp_run / "vpp.log", self.scene.log)
         beating = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
         self._report()
@@ -127,7 +138,7 @@ class Guard:
         write("state", was=was.state.value, by=event.value, now=life.state.value, took_ms=took_ms, **why)
         self.scene.history.add(
             Line(
-                at=now(),
+                at=time.time(),
                 state=was.state.value,
                 event=event.value,
                 to=life.state.value,

@@ -1,1 +1,5 @@
-"""The guard on its host: scripts of the user, one guard a node."""
+"""The guard on its host.
+
+hooks  the user's scripts at five moments of the guard's life
+lock   one guard a node
+"""

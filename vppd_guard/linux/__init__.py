@@ -1,4 +1,25 @@
-"""Edge: links, addresses, routes and namespaces, over netlink. Blocking; called in a worker thread.
+"""Links with their addresses and routes, over netlink. Blocking; called in a worker thread.
 
 All functions are idempotent: restoring what is restored already changes nothing.
+
+captured                                        an uplink as Linux had it, and what follows from that (pure)
+lifetimes                                       a capture at a later moment: what has ended is not in it (pure)
+differences                                     what of a link is not as it was, in words (pure)
+
+capture                                         reads a link as it is
+restore                                         gives a link its state back
+moving                                          links between namespaces
+tap                                             Linux's side of the host tap, made what the uplink was
+
+links                                           links as netlink shows them
+addresses, routes, rules, neighbours, nexthops  read, and put back
+settings                                        name, MAC, MTU, flags, sizes, master, IPv6 token
+sysctl                                          the settings of one link below /proc/sys/net
+ethtool                                         queues, rings and offloads
+
+netlink                                         a socket that sends many requests at once
+attributes                                      netlink attributes as bytes (pure)
+route_codec                                     routes as bytes (pure)
+namespaces                                      named network namespaces, entered by a thread of their own
+clock                                           the time, as a capture notes it
 """

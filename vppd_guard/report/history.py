@@ -3,7 +3,6 @@
 One JSON object a line, oldest first. It needs no bus, and a full disk costs nothing but the line.
 """
 
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,8 +64,3 @@ class History:
         aside = self.path.with_suffix(".new")
         aside.write_bytes(b"".join(lines[len(lines) // 2 :]))
         aside.replace(self.path)
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

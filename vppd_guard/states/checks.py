@@ -1,6 +1,6 @@
 """Edge: what must be so before an uplink is touched. Each check gives one finding; a failed one refuses in words.
 
-Nothing here changes the host, but for a VPP that is started once without uplinks (`trial.py`), and a file of the
+Nothing here changes the host, but for a VPP that is started once without uplinks (`vpp/dry_run.py`), and a file of the
 state directory that is written and removed.
 """
 

@@ -14,7 +14,7 @@ from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host import hooks
 from vppd_guard.host.hooks import Point
-from vppd_guard.report.history import History, Line, now
+from vppd_guard.report.history import History, Line
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.step import Step, run
 from vppd_guard.uplink.rendering import for_uplinks, hook_script
@@ -25,10 +25,6 @@ from vppd_guard.vpp.startup_conf import Rendered
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Trouble(Exception):
-    """An action failed; the text says why."""
 
 
 class Hands:
@@ -84,7 +80,11 @@ class Scene:
             raise TimeoutError(f"{step.what}: not done within {step.timeout_s:g} s") from error
         took_ms = (time.monotonic() - started) * 1000
         self.log.info("step", what=step.what, took_ms=took_ms)
-        self.history.add(Line(at=now(), what=step.what, took_ms=took_ms))
+        self.note(step.what, took_ms=took_ms)
+
+    def note(self, what: str, *, why: str = "", took_ms: float = 0.0) -> None:
+        """A line of the history."""
+        self.history.add(Line(at=time.time(), what=what, why=why, took_ms=took_ms))
 
     async def hook(self, point: Point) -> None:
         """Runs the user's script for that moment, if there is one."""

@@ -1,4 +1,4 @@
-"""The action of PREFLIGHT: looks at the host, the uplinks and VPP before anything is touched (`preflight.py`)."""
+"""The action of PREFLIGHT: looks at the host, the uplinks and VPP before anything is touched (`checks.py`)."""
 
 import asyncio
 from dataclasses import replace
@@ -11,9 +11,9 @@ from vppd_guard.linux.capture import capture
 from vppd_guard.linux.links import NoLink
 from vppd_guard.probes import icmp
 from vppd_guard.report.findings import FAILED, OK, Finding, failures, waive
-from vppd_guard.report.history import Line, now
 from vppd_guard.states import checks
-from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.states.context import Scene
+from vppd_guard.states.failures import Trouble
 from vppd_guard.uplink.rendering import annotations_needed, for_trial
 from vppd_guard.uplink.uplinks import Uplink, ordered, to_ask, uplink
 from vppd_guard.vpp.dry_run import NoTrial
@@ -46,7 +46,7 @@ async def _bus_answers(scene: Scene) -> None:
         scene.peer.waiting = (f"preflight: {finding.text}",)
         if finding.text != told:
             told = finding.text
-            scene.history.add(Line(at=now(), what="waits for bus and writer", why=told))
+            scene.note("waits for bus and writer", why=told)
         await asyncio.sleep(PAUSE_S)
 
 

@@ -1,23 +1,20 @@
-"""The actions that end on plain Linux: restoring, waiting for the next try, waiting for a device that is gone."""
+"""The action of RESTORING: VPP ends, and Linux has its links back."""
 
-import asyncio
 import time
 
 from schemas.intents import Intent
 from schemas.topics import INTENT
 from vppd_guard.host.hooks import Point
 from vppd_guard.host_services.host import Host
-from vppd_guard.life import Event, Life, rest_s, retry_s
-from vppd_guard.linux.moving import is_here
-from vppd_guard.report.history import Line, now
+from vppd_guard.life import Event, Life
 from vppd_guard.states import info_file, replay
-from vppd_guard.states.context import Scene, Trouble
+from vppd_guard.states.context import Scene
+from vppd_guard.states.failures import Gone, Trouble
 from vppd_guard.undo.records import uplinks_in
 from vppd_guard.vpp import cores
 
 RESTORE_S_MAX = 30.0
 TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
-LOOK_EVERY_S = 0.5
 
 
 async def restore(scene: Scene, life: Life) -> Event:
@@ -31,7 +28,7 @@ async def restore(scene: Scene, life: Life) -> Event:
     done = await scene.hands.do(RESTORE_S_MAX, replay.undo, records, scene.machine, Host(scene.config.host_root))
     for note in done.notes:
         scene.log.warning("restored with a difference", what=note)
-        scene.history.add(Line(at=now(), what=note))
+        scene.note(note)
     for problem in done.problems:
         scene.log.error("cannot restore", what=problem)
     if done.gone:
@@ -46,30 +43,4 @@ async def restore(scene: Scene, life: Life) -> Event:
         nothing: dict[str, Intent] = {}
         scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))
         await scene.hook(Point.VPP_ERRORED if life.failures else Point.VPP_DONE_OK)
-    return Event.DONE
-
-
-class Gone(Exception):
-    """The device of an uplink has disappeared; the text names it."""
-
-
-async def retry(_: Scene, life: Life) -> Event:
-    """Waits before the next try."""
-    await asyncio.sleep(retry_s(life))
-    return Event.DONE
-
-
-async def await_return(scene: Scene, _: Life) -> Event:
-    """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
-    uplinks = [record.uplink for record in uplinks_in(scene.journal.read())]
-    while True:
-        found = [await asyncio.to_thread(is_here, uplink) for uplink in uplinks]
-        if all(found):
-            return Event.DONE
-        await asyncio.sleep(LOOK_EVERY_S)
-
-
-async def rest(_: Scene, life: Life) -> Event:
-    """On plain Linux, the longer the more often VPP has failed in a row."""
-    await asyncio.sleep(rest_s(life))
     return Event.DONE

@@ -13,9 +13,8 @@ from vppd_guard.linux import namespaces
 from vppd_guard.linux.moving import exists_in
 from vppd_guard.probes import arp_nd, icmp
 from vppd_guard.probes.verdict import Seen, Verdict, Watch
-from vppd_guard.report.history import Line, now
 from vppd_guard.states.context import Scene
-from vppd_guard.states.restoring import Gone
+from vppd_guard.states.failures import Gone, Silent
 from vppd_guard.undo.records import LinkMoved
 from vppd_guard.uplink.uplinks import Uplink
 
@@ -53,11 +52,7 @@ def _say(scene: Scene, why: str) -> None:
     before, scene.peer.waiting = scene.peer.waiting, (why,) if why else ()
     if bool(before) != bool(why):
         scene.log.warning("VPP is suspected", why=why) if why else scene.log.info("VPP forwards")
-        scene.history.add(Line(at=now(), what="VPP is suspected" if why else "VPP forwards", why=why))
-
-
-class Silent(Exception):
-    """VPP is up and does not forward; the text says what shows it."""
+        scene.note("VPP is suspected" if why else "VPP forwards", why=why)
 
 
 async def look(scene: Scene, watch: Watch) -> Seen:

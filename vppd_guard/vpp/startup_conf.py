@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
-from vppd_guard.drivers.driver import Driver
 from vppd_guard.drivers.names import uplink_tag
 from vppd_guard.linux.captured import Captured
 from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
@@ -26,13 +26,20 @@ EXEC_OF_REFERENCE = "/etc/vpp/startup.exec"
 EXEC_WORDS = ("exec", "startup-config")
 
 
+class ConfiguredDriver(Protocol):
+    """What startup.conf depends on, of an uplink's driver."""
+
+    name: str  # the configuration's `vppDriver`
+    plugins: tuple[str, ...]  # of VPP, without which it is of no use
+
+
 @dataclass(frozen=True)
 class Driven:
     """An uplink and the driver by which VPP gets it."""
 
     link: Captured
     spec: UplinkSpec
-    driver: Driver
+    driver: ConfiguredDriver
 
 
 @dataclass(frozen=True)

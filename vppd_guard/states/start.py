@@ -1,0 +1,42 @@
+"""The action of START: what an earlier guard has left."""
+
+from vppd_guard.drivers import registry
+from vppd_guard.life import Event
+from vppd_guard.states.context import Scene
+from vppd_guard.undo.records import UplinkCaptured, uplinks_in, vpp_in
+from vppd_guard.uplink.uplinks import Uplink, ordered, uplink
+from vppd_guard.vpp import process
+
+
+async def start(scene: Scene) -> Event:
+    """What an earlier guard has left: a VPP to adopt, something to undo, or nothing."""
+    await scene.hands.do(10.0, scene.journal.mend)
+    records = scene.journal.read()
+    known, left = uplinks_in(records), vpp_in(records)
+    if not records:
+        return Event.DONE
+    scene.process = process.adopt(left.pid, left.started) if left else None
+    adopted = _adopted(scene, known) if scene.process else []
+    # A guard that was killed right after starting VPP could not note it: such a VPP is ended, not adopted.
+    scene.process = scene.process or process.find(scene.config.vpp_run / "startup.conf")
+    if scene.process is not None and adopted:
+        scene.uplinks = adopted
+        scene.log.info("adopted", pid=scene.process.pid, uplinks=scene.names)
+        return Event.ADOPTS
+    scene.log.warning("unfinished business", records=len(records), uplinks=[record.uplink.name for record in known])
+    return Event.LEFTOVERS
+
+
+def _adopted(scene: Scene, known: list[UplinkCaptured]) -> list[Uplink]:
+    """The uplinks as they were taken; none if the configuration names others by now."""
+    specs = ordered(scene.config.interfaces.uplinkInterfaces)
+    if [spec.interfaceName for spec in specs] != [record.uplink.name for record in known]:
+        return []
+    made = []
+    for number, (spec, record) in enumerate(zip(specs, known, strict=True)):
+        if spec.vppDriver not in ("", record.driver):
+            return []
+        driver = registry.driver_named(record.driver)
+        each = uplink(record.uplink, spec, number, driver, scene.config, scene.machine)
+        made.append(each.with_answers(record.answered))
+    return made
