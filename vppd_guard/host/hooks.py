@@ -49,23 +49,27 @@ async def run(
     if not script.strip():
         return HookResult(ran=False)
     started, late = time.monotonic(), False
-    # A pipe of our own: asyncio's would make the end of the script wait for all who hold the pipe open.
-    ours, theirs = os.pipe()
+    # A pipe of our own: asyncio's would make the end of the script wait for all who hold the pipe open. It is read from
+    # before the script starts: whoever cancels us at that very moment must not leave the script behind.
+    read_end, write_end = os.pipe()
     try:
-        child = await asyncio.create_subprocess_exec(
-            *("/bin/bash", "-c", render(script), point.value, *names),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
+        output, transport = await _reader(read_end)
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *("/bin/bash", "-c", render(script), point.value, *names),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,
+            )
+        except BaseException:
+            transport.close()
+            raise
     except (OSError, ValueError) as error:
-        os.close(ours)
         log.warning("hook not run", point=point.value, why=error)
         return HookResult(ran=False)
     finally:
-        os.close(theirs)
-    output, transport = await _reader(ours)
+        os.close(write_end)
     reading = asyncio.create_task(_read(output, point, log))
     try:
         try:
