@@ -40,3 +40,19 @@ class Rejected(Status, frozen=True, tag="rejected"):
 
 
 AnyStatus = Pending | Applied | Failed | Rejected
+
+
+def is_applied(status: Status | None, generation: int) -> bool:
+    """Does VPP hold the value of that fingerprint?"""
+    return isinstance(status, Applied) and status.generation == generation
+
+
+def reason_of(status: Status | None) -> str:
+    """Why an intent is not applied, in words."""
+    match status:
+        case Failed(reason=reason) | Rejected(reason=reason):
+            return reason
+        case Pending(needs=needs):
+            return f"waits for {', '.join(needs)}"
+        case _:
+            return "no answer from the VPP writer"

@@ -1,9 +1,11 @@
 """The CNI server: pods' interfaces, called by Calico's CNI plugin over gRPC.
 
-pods      requests as records, checked   (pure)
-desired   records as intents             (pure)
-store     a file per pod                 (edge: disk)
-netns     the pod's side                 (edge: netlink)
-server    the gRPC calls                 (edge)
-actor     remembers the pods
+pods      requests as records, checked                      (pure)
+desired   all pods of this node, as intents and facts       (pure)
+store     a file per pod                                    (edge: disk)
+netns     the pod's side                                    (edge: netlink)
+wiring    a pod's add, withdrawal and rollback              (edge)
+mending   the pods' side after a new VPP                    (edge)
+server    the gRPC calls of Calico's plugin                 (edge)
+actor     the manager: restores, decides, opens the socket
 """

@@ -8,11 +8,12 @@ section 3, steps 2, 3, 4, 8 and 11.
 
 import hashlib
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from actors.cni.pods import Pod
 from schemas.config import NodeConfig
-from schemas.facts import PodInterface
+from schemas.facts import PodInterface, Uplink
 from schemas.intents import (
     DEFAULT_TABLE,
     PODS_TABLE,
@@ -38,6 +39,22 @@ DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 HASH_CHARACTERS = 12
 TAG_BYTES_MAX = 63  # VPP: sw_interface_tag_add_del, tap_create_v3
 TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
+
+
+@dataclass
+class PodTable:
+    """All that the CNI server knows of this node; pods by key."""
+
+    pods: dict[str, Pod] = field(default_factory=dict)
+    coming: set[str] = field(default_factory=set)  # those that are not set up yet
+    unmended: dict[str, str] = field(default_factory=dict)  # those whose side is not as it should be, and why
+    uplinks: dict[str, Uplink] = field(default_factory=dict)
+
+    def forget(self, pod: Pod) -> None:
+        """The pod is not wanted any more."""
+        self.pods.pop(pod.key, None)
+        self.coming.discard(pod.key)
+        self.unmended.pop(pod.key, None)
 
 
 def tun_name(pod: Pod) -> str:

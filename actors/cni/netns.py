@@ -4,6 +4,7 @@ Spec of the CNI server, section 4. Routes go by a link-local next hop, as Calico
 never resolved. Everything is idempotent: what is right already stays, what is wrong is replaced.
 """
 
+import asyncio
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,11 @@ def dress(pod: Pod) -> None:
     finally:
         os.close(there)
         os.close(here)
+
+
+async def dress_in_thread(pod: Pod) -> None:
+    """Does `dress` without holding up the loop. Raises NoNamespace, OSError."""
+    await asyncio.get_running_loop().run_in_executor(THREAD, dress, pod)
 
 
 def _enter(handle: int) -> None:

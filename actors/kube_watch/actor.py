@@ -31,7 +31,8 @@ from actors.kube_watch.watching import (
     delay_s,
 )
 from actors.runtime.actor import Actor
-from schemas.config import NodeConfig
+from actors.runtime.context import Context
+from actors.runtime.decision import Decision
 from schemas.facts import Fact, NodeAnnotations
 
 
@@ -40,8 +41,8 @@ class KubeWatch(Actor):
 
     name: ClassVar[str] = "kube-watch"
 
-    def __init__(self, config: NodeConfig) -> None:
-        self.config = config
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.objects = {plural: Objects(plural) for plural in WORD_OF_PLURAL}
         self.annotations: dict[str, NodeAnnotations] = {}  # of our own node
         self.states: dict[str, State] = {}
@@ -53,26 +54,26 @@ class KubeWatch(Actor):
         objects = self.objects[resource.plural]
         if isinstance(report, State):
             self.states[resource.plural] = report
-            self.runtime.log.info("api server", resource=resource.plural, state=report)
+            self.context.log.info("api server", resource=resource.plural, state=report)
         else:
             if resource.plural == "nodes":
                 self._look_for_own(report.items if isinstance(report, Listed) else [report.object])
             for error in objects.take(report):
-                self.runtime.peer.counters["malformed_objects"] += 1
-                self.runtime.log.warning("malformed object", why=error)
-        self.runtime.wake("/".join(("kube", resource.plural, *about(report))))
+                self.context.counters["malformed_objects"] += 1
+                self.context.log.warning("malformed object", why=error)
+        self.context.wake("/".join(("kube", resource.plural, *about(report))))
 
-    def facts(self) -> Mapping[str, Mapping[str, Fact]]:
-        """All tables; said only once every one has been listed."""
+    def decide(self) -> Decision:
+        """All tables; once every one has been listed."""
         tables: dict[str, Mapping[str, Fact]] = {objects.word: objects.facts for objects in self.objects.values()}
-        return tables | {"node-annotations": self.annotations}
+        return Decision(facts=tables | {"node-annotations": self.annotations})
 
     def _look_for_own(self, items: Sequence[Object]) -> None:
         """Our own node's annotations; what of it cannot be read is told with the node itself."""
         for item in items:
             with suppress(Malformed):
                 name, found = node_annotations(item)
-                if name == self.config.node:
+                if name == self.context.config.node:
                     self.annotations = {name: found}
 
     def waits_for(self) -> Sequence[str]:
@@ -112,13 +113,13 @@ class KubeWatch(Actor):
 
     def _thread_failed(self, error: BaseException | None) -> None:
         """An exception that a watch's thread did not expect is our bug: it ends the process, not the thread."""
-        self.runtime.fail(error)
+        self.context.fail(error)
 
     def _not_reached(self, state: State) -> None:
         for plural in self.objects:
             if self.states.get(plural) != state:
                 self.states[plural] = state
-        self.runtime.wake()
+        self.context.wake()
 
     def _begin(self, api: Api, calico: str) -> None:
         if self._stopping.is_set():
@@ -131,7 +132,7 @@ class KubeWatch(Actor):
         for plural in self.objects:
             resource = Resource(API_OF_PLURAL.get(plural, calico), plural)
             self._watches.append(Watch(api, resource, hand_over))
-        self.runtime.log.info("watching", calico=calico, resources=list(self.objects))
+        self.context.log.info("watching", calico=calico, resources=list(self.objects))
         for watch in self._watches:
             watch.start()
 

@@ -8,70 +8,90 @@ Everything is decided in `desired.py`. Until Felix has said everything once in t
 life had VPP enforce stays, and a pod of which nothing was said is closed.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 from actors.policy import desired
 from actors.policy.desired import Outcome, World
 from actors.policy.felix.install import install
-from actors.policy.felix.server import FelixServer, Name
+from actors.policy.felix.server import EndpointStatuses, FelixServer, Name
 from actors.policy.model import HostMetadata, Pool, Snapshot
-from actors.runtime.actor import Actor, hears
+from actors.runtime.actor import Actor, hears, store
+from actors.runtime.context import Context
+from actors.runtime.decision import Decision, by_key
 from schemas.codec import fingerprint
-from schemas.config import NodeConfig
 from schemas.facts import Fact, IpPool, Node, PodInterface, PolicyStatus, Uplink
 from schemas.intents import Intent
 from schemas.npol import InterfacePolicies
-from schemas.statuses import Applied
-from schemas.topics import INTENT
+from schemas.statuses import is_applied
 
 RECALL_S = 2.0  # so long the bus is given to tell what an earlier life has said
-T = TypeVar("T")
+
+
+class Enforcement(NamedTuple):
+    """What VPP should enforce: the outcome, its intents, and their fingerprints by key."""
+
+    outcome: Outcome
+    intents: dict[str, Intent]
+    generations: dict[str, int]
 
 
 class PolicyManager(Actor):
     """Remembers facts, and what Felix has told."""
 
     name: ClassVar[str] = "policy"
+    recalls: ClassVar[bool] = True
+    decides_by_statuses: ClassVar[bool] = True  # Felix learns what became of its endpoints
 
-    def __init__(self, config: NodeConfig) -> None:
-        self.config = config
-        self.on = config.policy_source == "felix"
-        self.world = World(node=config.node)
-        self.felix = FelixServer(self)
-        self._outcome = Outcome()
-        self._intents: dict[str, Intent] = {}
-        self._recalled: dict[str, Intent] | None = None
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.on = context.config.policy_source == "felix"
+        self.world = World(node=context.config.node)
+        self.felix = FelixServer(context, self.complete)
+        self.edges = {"felix": self.felix}
+        self._enforcement: Enforcement | None = None  # of the facts as they are; None: to be worked out
+        self._recalled: Mapping[str, Intent] = {}
         self._came: set[str] = set()  # interfaces of pods that came in this life: nothing earlier is about them
-        self._started_at = time.monotonic()
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
-        put(self.world.pods, key, pod)
+        store(self.world.pods, key, pod)
         if pod is not None and pod.coming:
             self._came.add(pod.interface)
+        self._enforcement = None
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        put(self.world.uplinks, key, uplink)
+        store(self.world.uplinks, key, uplink)
+        self._enforcement = None
 
     def complete(self, snapshot: Snapshot) -> None:
         """Felix has told everything, or something more of it."""
         self.world.snapshot = snapshot
-        self.runtime.wake("felix/told")
+        self._enforcement = None
+        self.context.wake("felix/told")
 
-    def desired(self) -> Iterator[Intent]:
+    def recall(self, intents: Mapping[str, Intent]) -> None:
+        self._recalled = dict(intents)
+        self._enforcement = None
+
+    def awaits_recall(self, waited_s: float) -> str:
+        """What an earlier life had said and nobody says again would be taken away."""
+        return "what an earlier life of this process has said" if self.on and waited_s <= RECALL_S else ""
+
+    def decide(self) -> Decision:
         if not self.on:
-            return iter(())
-        self._outcome = desired.outcome(self.world)
-        wanted = {intent.key: intent for intent in self._outcome.intents()}
+            return Decision(intents={}, facts={"policy-status": {}})
+        self._enforcement = self._enforcement or self._enforced()
+        outcome, intents, _ = self._enforcement
+        return Decision(intents, self._facts(outcome), {"felix": self._endpoint_statuses(self._enforcement)})
+
+    def _enforced(self) -> Enforcement:
+        outcome = desired.outcome(self.world)
+        intents = by_key(outcome.intents())
         if self.world.snapshot is None:
-            wanted |= self._kept()
-        before = self._intents
-        self._intents = {key: same(before.get(key), intent) for key, intent in wanted.items()}
-        self.answered()
-        return iter(self._intents.values())
+            intents |= self._kept()
+        return Enforcement(outcome, intents, {key: fingerprint(intent) for key, intent in intents.items()})
 
     def _kept(self) -> dict[str, Intent]:
         """What an earlier life said, as far as the interfaces are still there and are still those of then."""
@@ -79,74 +99,58 @@ class PolicyManager(Actor):
         present |= {name for uplink in self.world.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
         return {
             key: intent
-            for key, intent in (self._recalled or {}).items()
+            for key, intent in self._recalled.items()
             if not isinstance(intent, InterfacePolicies) or intent.interface in present
         }
 
-    def facts(self) -> Mapping[str, Mapping[str, Fact]]:
-        if not self.on:
-            return {"policy-status": {}}
-        connection = self.felix.connection
+    def _facts(self, outcome: Outcome) -> dict[str, Mapping[str, Fact]]:
+        connection, snapshot = self.felix.connection, self.world.snapshot
         problems = tuple(connection.problems) if connection else ()
-        told: dict[str, Mapping[str, Fact]] = {
-            "policy-status": {**self._outcome.statuses, "felix": PolicyStatus(self.felix.state, problems)}
-        }
-        snapshot = self.world.snapshot
-        if self.config.node_source == "felix" and snapshot is not None:
-            told["node"] = {name: node(host) for name, host in snapshot.hosts.items()}
-            told["ip-pool"] = {name: ip_pool(pool) for name, pool in snapshot.pools.items()}
-        return told
+        statuses = {**outcome.statuses, "felix": PolicyStatus(self.felix.state, problems)}
+        facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
+        if self.context.config.node_source == "felix" and snapshot is not None:
+            facts["node"] = {name: node(host) for name, host in snapshot.hosts.items()}
+            facts["ip-pool"] = {name: ip_pool(pool) for name, pool in snapshot.pools.items()}
+        return facts
 
-    def waits_for(self) -> Sequence[str]:
-        """Not before what an earlier life had said is known: it would be taken away."""
-        if not self.on or self._recalled is not None:
-            return ()
-        peer = self.runtime.peer
-        if peer.in_sync(INTENT, self.name):
-            self._recalled = dict(peer.rows(INTENT, self.name))
-            return ()
-        if peer.broker_session is not None and time.monotonic() - self._started_at > RECALL_S:
-            self._recalled = {}
-            return ()
-        return ("what an earlier life of this process has said",)
+    def _endpoint_statuses(self, enforcement: Enforcement) -> EndpointStatuses:
+        """What became of Felix's endpoints."""
+        outcome, generations = enforcement.outcome, enforcement.generations
+
+        def state(name: str, keys: Iterable[str]) -> str:
+            if outcome.statuses.get(name, PolicyStatus("up")).state == "error":
+                return "error"
+            return "up" if all(self._is_applied(key, generations) for key in keys) else "down"
+
+        statuses: dict[Name, str] = {}
+        for name, key in outcome.workloads.items():
+            statuses["workload", name] = state(f"workload/{name.workload}/{name.endpoint}", (key,))
+        for host, keys in outcome.hosts.items():
+            statuses["host", host] = state(f"host/{host}", keys)
+        all_applied = all(self._is_applied(key, generations) for key in generations)
+        return EndpointStatuses(statuses, programmed=self.world.snapshot is not None and all_applied)
+
+    def _is_applied(self, key: str, generations: Mapping[str, int]) -> bool:
+        return key in generations and is_applied(self.context.status_of(key), generations[key])
 
     def unwell(self) -> Sequence[str]:
         if not self.on or self.felix.state == "in-sync":
             return ()
         return (f"Felix: {self.felix.state}",)
 
-    def answered(self) -> None:
-        """Felix learns what became of its endpoints."""
-        statuses: dict[Name, str] = {}
-        for name, key in self._outcome.workloads.items():
-            statuses["workload", name] = self._state(f"workload/{name.workload}/{name.endpoint}", (key,))
-        for host, keys in self._outcome.hosts.items():
-            statuses["host", host] = self._state(f"host/{host}", keys)
-        programmed = self.world.snapshot is not None and all(self._is_applied(key) for key in self._intents)
-        self.felix.wanted(statuses, programmed=programmed)
-
-    def _state(self, name: str, keys: Sequence[str]) -> str:
-        if self._outcome.statuses.get(name, PolicyStatus("up")).state == "error":
-            return "error"
-        return "up" if all(self._is_applied(key) for key in keys) else "down"
-
-    def _is_applied(self, key: str) -> bool:
-        status, intent = self.runtime.status_of(key), self._intents.get(key)
-        return isinstance(status, Applied) and intent is not None and status.generation == fingerprint(intent)
-
     async def on_start(self) -> None:
-        """Hears itself; puts the driver in its place; listens."""
+        """Puts the driver in its place; listens."""
         if not self.on:
             return
-        self.runtime.peer.subscribe(INTENT, self.name)
-        if self.config.felix_driver is not None:
+        config, log = self.context.config, self.context.log
+        if config.felix_driver is not None:
             try:
-                if install(self.config.felix_proxy, self.config.felix_driver):
-                    self.runtime.log.info("driver installed", path=self.config.felix_driver)
+                if install(config.felix_proxy, config.felix_driver):
+                    log.info("driver installed", path=config.felix_driver)
             except OSError as error:
-                self.runtime.peer.counters["driver_not_installed"] += 1
-                self.runtime.log.error("driver not installed", path=self.config.felix_driver, why=error)
-        await self.felix.start(self.config.felix_socket)
+                self.context.counters["driver_not_installed"] += 1
+                log.error("driver not installed", path=config.felix_driver, why=error)
+        await self.felix.start(config.felix_socket)
 
     async def on_stop(self) -> None:
         await self.felix.stop()
@@ -160,15 +164,3 @@ def node(host: HostMetadata) -> Node:
 def ip_pool(pool: Pool) -> IpPool:
     """A pool as Felix tells it; "" is Never."""
     return IpPool(pool.cidr, pool.ipip_mode or "Never", pool.vxlan_mode or "Never", pool.masquerade)
-
-
-def put(table: dict[str, T], key: str, value: T | None) -> None:
-    """Stores a fact, or forgets it."""
-    table.pop(key, None)
-    if value is not None:
-        table[key] = value
-
-
-def same(before: T | None, now: T) -> T:
-    """The very object of last time if the value is the same: what has not changed costs nothing to say again."""
-    return before if before is not None and before == now else now

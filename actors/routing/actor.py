@@ -5,112 +5,88 @@ Hears    Node, BgpConfiguration, IpPool, BlockAffinity    facts, from the Kubern
 Says      BgpPeer
 Intents   Route
 
-What gobgpd should hold and which routes follow is decided in `desired.py`; `session.py` keeps one gobgpd in
+What gobgpd should hold and which routes follow is decided in `desired.py`; `reconciler.py` keeps one gobgpd in
 that state. When gobgpd or this process restarts, the routes known before stay until all peers have told theirs
 again (End-of-RIB) or the graceful restart time is over.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from actors.routing.desired import World, not_ready, routes, unsupported
-from actors.routing.session import Session
-from actors.runtime.actor import Actor, hears
-from schemas.config import NodeConfig
+from actors.routing.reconciler import GobgpReconciler
+from actors.runtime.actor import Actor, hears, store
+from actors.runtime.context import Context
+from actors.runtime.decision import Decision, by_key
 from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node, ServiceAddress
-from schemas.intents import DEFAULT_TABLE, Route
-from schemas.topics import INTENT
-
-T = TypeVar("T")
+from schemas.intents import DEFAULT_TABLE, Intent, Route
 
 
 class RoutingManager(Actor):
-    """Remembers facts; its session with gobgpd adds what was learnt."""
+    """Remembers facts; what gobgpd has learnt is stored beside them by the reconciler."""
 
     name: ClassVar[str] = "routing"
+    recalls: ClassVar[bool] = True
 
-    def __init__(self, config: NodeConfig) -> None:
-        self.config = config
-        self.world = World(me=config.node, restart_s=config.bgp_restart_s)
-        self.session = Session(self)
-        self._started_at = time.monotonic()
-        self._spoken = False
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.world = World(me=context.config.node, restart_s=context.config.bgp_restart_s)
+        self.gobgp = GobgpReconciler(context, self.world)
 
     @hears(Node)
     def node(self, key: str, node: Node | None) -> None:
-        put(self.world.nodes, key, node)
+        store(self.world.nodes, key, node)
 
     @hears(BgpConfiguration)
     def configuration(self, key: str, configuration: BgpConfiguration | None) -> None:
-        put(self.world.configurations, key, configuration)
+        store(self.world.configurations, key, configuration)
 
     @hears(IpPool)
     def pool(self, key: str, pool: IpPool | None) -> None:
-        put(self.world.pools, key, pool)
+        store(self.world.pools, key, pool)
 
     @hears(BlockAffinity)
     def affinity(self, key: str, affinity: BlockAffinity | None) -> None:
-        put(self.world.affinities, key, affinity)
+        store(self.world.affinities, key, affinity)
 
     @hears(ServiceAddress)
     def service_address(self, key: str, address: ServiceAddress | None) -> None:
-        put(self.world.service_addresses, key, address)
+        store(self.world.service_addresses, key, address)
 
     def hear(self, word: str, key: str, value: Fact | None) -> None:
         """Every fact may change what gobgpd should hold."""
         super().hear(word, key, value)
-        self.session.facts_changed()
+        self.gobgp.facts_changed()
 
-    def desired(self) -> Iterator[Route]:
-        self._spoken = True
-        return routes(self.world)
+    def recall(self, intents: Mapping[str, Intent]) -> None:
+        """The routes that an earlier life had learnt stay, until the peers have told theirs again."""
+        for route in intents.values():
+            if isinstance(route, Route) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
+                self.world.kept.setdefault(route.prefix, route.paths[0].next_hop)
 
-    def facts(self) -> Mapping[str, Mapping[str, Fact]]:
+    def awaits_recall(self, waited_s: float) -> str:
+        """Routes of an earlier life that are not said again would be removed; all peers' routes do as well."""
+        if self.gobgp.told or waited_s > self.context.config.bgp_resync_s:
+            return ""
+        return "routes of the peers, or of an earlier life"
+
+    def decide(self) -> Decision:
+        return Decision(by_key(routes(self.world)), {"bgp-peer": self._peers()})
+
+    def _peers(self) -> dict[str, BgpPeer]:
         nodes = {
             str(address).partition("/")[0]: name
             for name, node in self.world.nodes.items()
             for address in (node.ip4, node.ip6)
             if address
         }
-        peers = {
+        return {
             address: BgpPeer(asn=seen.asn, state=seen.state, node=nodes.get(address, ""), routes=seen.received)
-            for address, seen in self.session.peers.items()
+            for address, seen in self.gobgp.peers.items()
         }
-        return {"bgp-peer": peers}
-
-    def waits_for(self) -> Sequence[str]:
-        """Not before the routes of an earlier life are known: what is not said again would be removed."""
-        if self._spoken or self._recall() or self.session.told:
-            return ()
-        if time.monotonic() - self._started_at > self.config.bgp_resync_s:
-            return ()
-        return ("routes of the peers, or of an earlier life",)
-
-    def _recall(self) -> bool:
-        """Takes over the routes that an earlier life of this process has said, if the bus has them."""
-        peer = self.runtime.peer
-        if not peer.in_sync(INTENT, self.name):
-            return False
-        for route in peer.rows(INTENT, self.name).values():
-            if isinstance(route, Route) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
-                self.world.kept.setdefault(route.prefix, route.paths[0].next_hop)
-        return True
-
-    def missing_facts(self) -> bool:
-        """Is there a stream of facts that our world does not hold whole yet? Then BGP is left as it is."""
-        return not self.runtime.heard_all
 
     def unwell(self) -> Sequence[str]:
-        return (*not_ready(self.world), *self.session.trouble(), *unsupported(self.world))
+        return (*not_ready(self.world), *self.gobgp.trouble(), *unsupported(self.world))
 
     async def on_start(self) -> None:
-        self.runtime.peer.subscribe(INTENT, self.name)
-        self.runtime.spawn(self.session.run())
-
-
-def put(table: dict[str, T], key: str, value: T | None) -> None:
-    """Stores a fact, or forgets it."""
-    table.pop(key, None)
-    if value is not None:
-        table[key] = value
+        self.context.spawn(self.gobgp.run())

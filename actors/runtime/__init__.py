@@ -1,7 +1,10 @@
 """What turns a manager's thinking into a process.
 
-actor      the shape of a manager: handlers that remember, `desired()` that decides
-step       one turn, pure: events in, what is to be published out
-realised   waiting until intents have become what VPP holds, pure
-loop       the only place with a clock and a socket: runs turns until told to stop
+decision   what an actor decides: intents, facts, the states of its edges   (pure)
+realised   waiting until VPP holds given intents                            (pure)
+context    what an actor may use of its process                             (edge)
+health     why a process is not ready, for everybody to see                 (edge)
+actor      the shape of a manager: handlers that store, `decide()`
+turns      between events and decisions                                     (pure)
+loop       runs turns until told to stop: the only place that waits         (edge)
 """

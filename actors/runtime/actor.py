@@ -1,18 +1,17 @@
-"""The shape of a manager: handlers remember facts, `desired()` and `facts()` decide.
+"""The shape of a manager: handlers store facts, `decide()` says all that follows from them.
 
-Same facts, in any order and any number of times: same intents. Handlers are plain functions that
-store; they never wait, never send.
+Facts that are the same in the end, in any order and any number of times: the same decision. Handlers are plain
+functions; they never wait, never send.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from actors.runtime.context import Context
+from actors.runtime.decision import Decision, Edge
 from schemas.facts import Fact
 from schemas.intents import Intent
 from schemas.topics import WORD_OF, owner_of
-
-if TYPE_CHECKING:
-    from actors.runtime.loop import Runtime
 
 F = TypeVar("F", bound=Fact)
 Handler = Callable[[Any, str, F | None], None]
@@ -28,13 +27,24 @@ def hears(fact: type[F]) -> Callable[[Handler[F]], Handler[F]]:
     return mark
 
 
+def store(table: dict[str, F], key: str, fact: F | None) -> None:
+    """Stores a fact as the table's last, or forgets it (None)."""
+    table.pop(key, None)
+    if fact is not None:
+        table[key] = fact
+
+
 class Actor:
     """A manager. Subclasses name themselves, mark handlers, and override what they need."""
 
     name: ClassVar[str]
     handlers: ClassVar[dict[str, str]] = {}  # word -> method name
-    node_source: str = "kubernetes"  # who says nodes and pools: VPPD_NODE_SOURCE
-    runtime: "Runtime"
+    recalls: ClassVar[bool] = False  # does it take over what an earlier life of its process had said?
+    decides_by_statuses: ClassVar[bool] = False  # does its decision depend on what became of its intents?
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.edges: dict[str, Edge] = {}  # what a decision's `edges` are applied to
 
     def __init_subclass__(cls) -> None:
         own = {m.hears: name for name, m in vars(cls).items() if hasattr(m, "hears")}
@@ -45,30 +55,31 @@ class Actor:
         getattr(self, self.handlers[word])(key, value)
 
     def streams(self) -> Iterable[tuple[str, str]]:
-        """(word, owner) of all that this actor hears and must have heard whole before it speaks."""
+        """(word, owner) of all that this actor hears and must have heard whole before it decides."""
         for word in self.handlers:
-            owner = owner_of(word, self.node_source)
+            owner = owner_of(word, self.context.config.node_source)
             if owner is not None:
                 yield word, owner
 
-    def desired(self) -> Iterable[Intent] | None:
-        """All that VPP should hold for this owner; None: this actor has no intents."""
-        return None
+    def decide(self) -> Decision:
+        """All that follows from what is stored. Changes nothing, reads no clock."""
+        return Decision()
 
-    def facts(self) -> Mapping[str, Mapping[str, Fact]]:
-        """All facts of this owner: word -> key -> fact."""
-        return {}
+    def recall(self, intents: Mapping[str, Intent]) -> None:
+        """Stores what an earlier life had said: called at most once, before the first decision."""
+
+    def awaits_recall(self, waited_s: float) -> str:
+        """Why what an earlier life had said is still waited for, since a bus is there for at most `waited_s`;
+        "": it may decide without."""
+        return ""
 
     def waits_for(self) -> Sequence[str]:
-        """Named reasons why nothing may be said yet; empty: go."""
+        """Named reasons why nothing may be decided yet; empty: go."""
         return ()
 
     def unwell(self) -> Sequence[str]:
-        """Named reasons for being not ready that do not keep it from speaking."""
+        """Named reasons for being not ready that do not keep it from deciding."""
         return ()
-
-    def answered(self) -> None:
-        """Statuses of this owner's intents have changed."""
 
     async def on_start(self) -> None:
         """Opens edges: servers, clients, watches."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from schemas.codec import fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Applied, Failed, Pending, Rejected, Status
+from schemas.statuses import Applied, Failed, Pending, Rejected, Status, is_applied, reason_of
 
 
 class NotRealised(Exception):
@@ -37,24 +37,17 @@ class Realisation:
     def missing(self, statuses: Mapping[str, Status]) -> str:
         """The first intents that are not applied, and why, in words; real failures first."""
         reasons = [
-            (isinstance(statuses.get(key), Pending), f"{key}: {_why(statuses.get(key), generation)}")
+            (isinstance(statuses.get(key), Pending), f"{key}: {_reason(statuses.get(key))}")
             for key, generation in self._generations.items()
-            if not _is_applied(statuses.get(key), generation)
+            if not is_applied(statuses.get(key), generation)
         ]
         texts = [text for _, text in sorted(reasons)]
         more = f" (and {len(texts) - 2} more)" if len(texts) > 2 else ""
         return "; ".join(texts[:2]) + more
 
 
-def _is_applied(status: Status | None, generation: int) -> bool:
-    return isinstance(status, Applied) and status.generation == generation
-
-
-def _why(status: Status | None, generation: int) -> str:
-    match status:
-        case Failed(reason=reason):
-            return f"failed: {reason}"
-        case Pending(needs=needs):
-            return "waits for " + ", ".join(needs)
-        case _:
-            return "no answer from the VPP writer"
+def _reason(status: Status | None) -> str:
+    if isinstance(status, Failed):
+        return f"failed: {status.reason}"
+    # A rejection of this very value would have ended the wait: this one is of an earlier value.
+    return reason_of(None if isinstance(status, Rejected) else status)

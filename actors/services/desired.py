@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
+from msgspec.structs import replace
+
 from actors.services import snat
 from actors.services.entries import Entry, Here, Served, served
 from schemas.cnat import Backend, Translation
@@ -124,6 +126,17 @@ def _tell(found: Outcome, world: World, alone: Mapping[str, Served], lost: Mappi
         if port and world.services[key].external_local and (port not in found.checks or key < found.checks[port][0]):
             found.checks[port] = (key, each.local)
     found.addresses = {prefix: ServiceAddress(tuple(sorted(keys))) for prefix, keys in behind.items()}
+
+
+def with_trouble(
+    statuses: Mapping[str, ServiceStatus], checks: Mapping[int, tuple[str, int]], trouble: Mapping[int, str]
+) -> dict[str, ServiceStatus]:
+    """The statuses, with what is wrong with a Service's health check. `trouble`: port -> why it is not answered on."""
+    unanswered = {service: trouble[port] for port, (service, _) in checks.items() if port in trouble}
+    return {
+        key: replace(status, problems=(*status.problems, unanswered[key])) if key in unanswered else status
+        for key, status in statuses.items()
+    }
 
 
 def intents(world: World, found: Outcome) -> Iterator[Intent]:

@@ -7,10 +7,8 @@ has endpoints that take its traffic, 503 otherwise, with the number in the body 
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from actors.services.actor import ServicesManager
+from actors.runtime.context import Context
 
 REQUEST_S_MAX = 5.0
 TRY_AGAIN_S = 5.0
@@ -19,52 +17,50 @@ TRY_AGAIN_S = 5.0
 class HealthChecks:
     """A listener for each port."""
 
-    def __init__(self, manager: "ServicesManager", address: str) -> None:
-        self._manager, self._address = manager, address
-        self._wanted: dict[int, tuple[str, int]] = {}
+    def __init__(self, context: Context) -> None:
+        self.trouble: dict[int, str] = {}  # port -> why it is not answered on
+        self._context = context
+        self._checks: Mapping[int, tuple[str, int]] = {}
         self._listening: dict[int, asyncio.Server] = {}
-        self._trouble: dict[int, str] = {}
         self._changed = asyncio.Event()
 
-    def wanted(self, checks: Mapping[int, tuple[str, int]]) -> None:
-        """port -> (service, its usable endpoints of this node): all there are to be."""
-        if checks.keys() != self._wanted.keys():
+    def apply(self, state: Mapping[int, tuple[str, int]]) -> None:
+        """All health checks that there should be: port -> (service, its usable endpoints of this node)."""
+        if state.keys() != self._checks.keys():
             self._changed.set()
-        self._wanted = dict(checks)
+        self._checks = dict(state)
 
-    def trouble(self, service: str) -> str:
-        """Why the Service's port is not answered on; "" if it is."""
-        return next((self._trouble.get(port, "") for port, (key, _) in self._wanted.items() if key == service), "")
-
-    def troubles(self) -> list[str]:
-        """All ports that cannot be listened on."""
-        return [f"Service {self._wanted[port][0]}: {why}" for port, why in sorted(self._trouble.items())]
+    def unwell(self) -> list[str]:
+        """All ports that cannot be listened on, each with its Service."""
+        troubled = [port for port in sorted(self.trouble) if port in self._checks]
+        return [f"Service {self._checks[port][0]}: {self.trouble[port]}" for port in troubled]
 
     async def run(self) -> None:
-        """For ever: listens where it is wanted; a port that is taken is tried again."""
+        """For ever: listens on the ports of all checks; a port that is taken is tried again."""
         while True:
             self._changed.clear()
-            for port in self._listening.keys() - self._wanted.keys():
+            for port in self._listening.keys() - self._checks.keys():
                 self._listening.pop(port).close()
-            self._trouble = {port: why for port, why in self._trouble.items() if port in self._wanted}
-            for port in sorted(self._wanted.keys() - self._listening.keys()):
+            self.trouble = {port: why for port, why in self.trouble.items() if port in self._checks}
+            for port in sorted(self._checks.keys() - self._listening.keys()):
                 await self._listen(port)
             try:
-                async with asyncio.timeout(TRY_AGAIN_S if self._trouble else None):
+                async with asyncio.timeout(TRY_AGAIN_S if self.trouble else None):
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
     async def _listen(self, port: int) -> None:
-        before = self._trouble.pop(port, "")
+        before = self.trouble.pop(port, "")
+        address = self._context.config.health_check_address or None  # None: all
         try:
             self._listening[port] = await asyncio.start_server(
-                lambda reader, writer: self._answer(port, reader, writer), self._address or None, port
+                lambda reader, writer: self._answer(port, reader, writer), address, port
             )
         except OSError as error:
-            self._trouble[port] = f"healthCheckNodePort: {port}: {error.strerror or error}"
-        if self._trouble.get(port, "") != before:
-            self._manager.runtime.wake(f"health-check/{port}")
+            self.trouble[port] = f"healthCheckNodePort: {port}: {error.strerror or error}"
+        if self.trouble.get(port, "") != before:
+            self._context.wake(f"health-check/{port}")
 
     async def _answer(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -73,12 +69,12 @@ class HealthChecks:
                 writer.write(self._response(port))
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            self._manager.runtime.peer.counters["bad_health_checks"] += 1
+            self._context.counters["bad_health_checks"] += 1
         finally:
             writer.close()
 
     def _response(self, port: int) -> bytes:
-        key, count = self._wanted.get(port, ("/", 0))
+        key, count = self._checks.get(port, ("/", 0))
         namespace, _, name = key.partition("/")
         body = json.dumps(
             {

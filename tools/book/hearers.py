@@ -23,8 +23,6 @@ class Declared(NamedTuple):
 
 
 DECLARED = (
-    Declared("actors/policy/actor.py", "policy (its own)", (INTENT,)),
-    Declared("actors/routing/actor.py", "routing (its own)", (INTENT,)),
     Declared("actors/vpp_writer/process.py", "vpp-writer", (INTENT,)),
     Declared("vppd_guard/__main__.py", "guard", ("epoch",)),
     Declared("vppd_guard/states/preflight.py", "guard", ("node-annotations",)),
@@ -35,12 +33,13 @@ DECLARED = (
 
 def hearers_of(word: str) -> list[str]:
     """Names of those that hear the word; `vppd tap` hears all of them and is not named."""
-    return [*sorted(manager.name for manager in MANAGERS if word in _heard_by(manager)), *_declared(word)]
+    managers = sorted(manager.name for manager in MANAGERS if word in _heard_by(manager))
+    recalling = sorted(f"{manager.name} (its own)" for manager in MANAGERS if manager.recalls and word == INTENT)
+    return [*managers, *recalling, *_declared(word)]
 
 
 def _heard_by(manager: type[Actor]) -> set[str]:
-    statuses = {status_word(manager.name)} if manager.desired is not Actor.desired else set()
-    return set(manager.handlers) | statuses
+    return {*manager.handlers, status_word(manager.name)}
 
 
 def _declared(word: str) -> Iterator[str]:

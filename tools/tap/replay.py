@@ -4,15 +4,13 @@ Only what decides by the bus alone can be replayed: the services manager. The ot
 (Calico's calls and the pods' namespaces, gobgpd's table, Felix's socket, Linux).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 from actors.runtime.actor import Actor
-from actors.runtime.step import Step
+from actors.runtime.context import Context, offline
+from actors.runtime.turns import Turns
 from actors.services.actor import ServicesManager
-from bus.log import Log
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas import codec
 from schemas.codec import Malformed
@@ -22,7 +20,7 @@ from schemas.topics import INTENT
 from tools.tap.recording import Frame
 from tools.tap.seen import NOTE, Observer, Seen, plain
 
-MANAGERS: dict[str, Callable[[NodeConfig], Actor]] = {"services": ServicesManager}
+MANAGERS: dict[str, Callable[[Context], Actor]] = {"services": ServicesManager}
 
 
 class NotReplayable(Exception):
@@ -37,25 +35,20 @@ class Replay:
         if name not in MANAGERS:
             raise NotReplayable(f"{name}: cannot be replayed from the bus alone; these can: {', '.join(MANAGERS)}")
         self.name = name
-        self.actor = MANAGERS[name](config)
-        self.actor.node_source = config.node_source
-        peer = SimpleNamespace(counters=Counter())
-        self.actor.runtime = SimpleNamespace(  # type: ignore[assignment] # what an actor uses while it decides
-            config=config, peer=peer, log=Log(name, "error"), wake=lambda _cause="": "", status_of=lambda _key: None
-        )
+        self.actor = MANAGERS[name](offline(name, config))
         self.observer = Observer()
         self.intents: dict[str, Intent] = {}
         self.malformed: list[str] = []
         self._streams = set(self.actor.streams())
         self._in_sync: set[tuple[str, str]] = set()
-        self._step = Step(self.actor)
+        self._turns = Turns(self.actor)
 
     def feed(self, frames: Iterable[Frame]) -> Iterator[Seen]:
         """Its intents as they change, frame by frame, at the times of the recording."""
         for time, data in frames:
             events = list(self._events(self.observer.feed(data, time)))
             if events:
-                self._step.hear(events)
+                self._turns.hear(events)
                 yield from self._decided(time, next((e.cause for e in events if isinstance(e, StreamChange)), ""))
 
     def _events(self, seen: list[Seen]) -> Iterator[StreamChange | StreamSynced]:
@@ -74,10 +67,10 @@ class Replay:
                 yield StreamSynced(*name)
 
     def _decided(self, time: float, cause: str) -> Iterator[Seen]:
-        said = self._step.decide()
-        if said is None or said.intents is None:
+        decision = self._turns.decide()
+        if decision is None or decision.intents is None:
             return
-        before, self.intents = self.intents, said.intents
+        before, self.intents = self.intents, dict(decision.intents)
         for key in [*(key for key in before if key not in self.intents), *self.intents]:
             old, new = before.get(key), self.intents.get(key)
             if old != new:
@@ -86,7 +79,7 @@ class Replay:
     @property
     def waits_for(self) -> tuple[str, ...]:
         """What the recording lacks, so that the manager says nothing."""
-        return self._step.waiting()
+        return self._turns.waiting()
 
     def differences(self) -> Iterator[Seen]:
         """What it wants at the end beside what it wanted then; `old` is then."""

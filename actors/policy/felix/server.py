@@ -8,25 +8,30 @@ told the latest of each, and never holds up what is read.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from actors.policy.felix import encode
 from actors.policy.felix.apply import applied
 from actors.policy.felix.decode import Decoder, Malformed
 from actors.policy.felix.framing import Frames, TooLong, framed
 from actors.policy.model import Snapshot, Workload
-
-if TYPE_CHECKING:
-    from actors.policy.actor import PolicyManager
+from actors.runtime.context import Context
 
 READ_BYTES = 1 << 20
 PROCESS_STATUS_S = 30.0
 PROBLEMS_KEPT = 20
 Name = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
 Said = tuple[str, Workload]  # status, and the workload endpoint that it is about (empty for a host's)
+
+
+class EndpointStatuses(NamedTuple):
+    """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that it told?"""
+
+    statuses: Mapping[Name, str] = {}
+    programmed: bool = False
 
 
 class Connection:
@@ -52,11 +57,11 @@ class Connection:
 class FelixServer:
     """Listens; keeps the connection of the present."""
 
-    def __init__(self, manager: "PolicyManager") -> None:
-        self._manager = manager
+    def __init__(self, context: Context, complete: Callable[[Snapshot], None]) -> None:
+        """`complete` is called with what Felix has told, once that is everything, and then at every change of it."""
+        self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
-        self._wanted: Mapping[Name, str] = {}
-        self._programmed = False
+        self._wanted = EndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
         self.connection: Connection | None = None
@@ -74,8 +79,8 @@ class FelixServer:
         socket.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._accept, socket, limit=READ_BYTES)
         socket.chmod(0o600)
-        self._manager.runtime.spawn(self._tell())
-        self._manager.runtime.log.info("listening", socket=socket)
+        self._context.spawn(self._tell())
+        self._context.log.info("listening", socket=socket)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -83,31 +88,31 @@ class FelixServer:
         if self.connection is not None:
             self.connection.writer.close()
 
-    def wanted(self, statuses: Mapping[Name, str], *, programmed: bool) -> None:
-        """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: VPP holds all that it told."""
-        if statuses != self._wanted or programmed != self._programmed:
-            self._wanted, self._programmed = statuses, programmed
+    def apply(self, state: EndpointStatuses) -> None:
+        """What Felix should know from now on."""
+        if state != self._wanted:
+            self._wanted = state
             self._changed.set()
 
     # --- hearing
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.connection is not None:
-            self._manager.runtime.log.warning("Felix connects anew: the old connection is closed")
+            self._context.log.warning("Felix connects anew: the old connection is closed")
             self.connection.writer.close()
-        mine = self.connection = Connection(writer, self._manager.runtime.peer.counters)
-        self._manager.runtime.peer.counters["felix_connections"] += 1
-        self._manager.runtime.log.info("Felix connected")
+        mine = self.connection = Connection(writer, self._context.counters)
+        self._context.counters["felix_connections"] += 1
+        self._context.log.info("Felix connected")
         self._changed.set()
-        self._manager.runtime.wake("felix/connected")
+        self._context.wake("felix/connected")
         try:
             why = await self._hear(mine, reader)
         finally:
             writer.close()
         if self.connection is mine:
             self.connection = None
-            self._manager.runtime.log.warning("Felix away", why=why)
-            self._manager.runtime.wake("felix/away")
+            self._context.log.warning("Felix away", why=why)
+            self._context.wake("felix/away")
 
     async def _hear(self, mine: Connection, reader: asyncio.StreamReader) -> str:
         """Until the connection ends. Returns why it does."""
@@ -136,13 +141,13 @@ class FelixServer:
             end = str(error)
         if taken:
             if mine.snapshot.in_sync:
-                self._manager.complete(mine.snapshot)
+                self._complete(mine.snapshot)
             self._changed.set()
         return end
 
     def _take(self, mine: Connection, message: bytes) -> None:
         """One message; whatever is wrong with it is counted, named, and loses nothing else."""
-        self._manager.runtime.peer.counters["felix_messages"] += 1
+        self._context.counters["felix_messages"] += 1
         try:
             event = mine.decoder.decode(message)
         except Malformed as error:
@@ -153,13 +158,13 @@ class FelixServer:
             self._wrong(mine, problem)
         if event is not None and event.table == "in_sync":
             told = {table: len(getattr(mine.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
-            self._manager.runtime.log.info("Felix in sync", version=mine.decoder.version, **told)
+            self._context.log.info("Felix in sync", version=mine.decoder.version, **told)
 
     def _wrong(self, mine: Connection, problem: str) -> None:
-        self._manager.runtime.peer.counters["malformed_messages"] += 1
-        self._manager.runtime.log.warning("malformed", why=problem)
+        self._context.counters["malformed_messages"] += 1
+        self._context.log.warning("malformed", why=problem)
         mine.problems = [*mine.problems[-PROBLEMS_KEPT + 1 :], problem]
-        self._manager.runtime.wake("felix/malformed")
+        self._context.wake("felix/malformed")
 
     # --- telling
 
@@ -190,11 +195,11 @@ class FelixServer:
         if not mine.snapshot.in_sync:
             return greeting
         told = mine.snapshot.workloads
-        wanted = {name: (status, told.get(name[1], Workload())) for name, status in self._wanted.items()}
+        wanted = {name: (status, told.get(name[1], Workload())) for name, status in self._wanted.statuses.items()}
         news = greeting + [_status(name, said) for name, said in wanted.items() if mine.said.get(name) != said]
         news += [_gone(name) for name in mine.said if name not in wanted]
         mine.said = wanted
-        if self._programmed and not mine.told_in_sync:
+        if self._wanted.programmed and not mine.told_in_sync:
             mine.told_in_sync = True
             news.append(encode.in_sync())
         return news
@@ -207,7 +212,7 @@ class FelixServer:
             for message in messages:
                 await mine.send(message)
         except OSError as error:
-            self._manager.runtime.log.warning("Felix cannot be told", why=error)
+            self._context.log.warning("Felix cannot be told", why=error)
 
 
 def _status(name: Name, said: Said) -> Any:

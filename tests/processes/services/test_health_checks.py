@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
 from typing import Any
 
+from actors.runtime.context import Context, offline
 from actors.services.healthchecks import HealthChecks
+from schemas.config import NodeConfig
 from tests.waiting import until_async
 
 LOOPBACK = "127.0.0.1"
@@ -33,19 +33,17 @@ async def get(port: int) -> tuple[int, dict[str, str], Any]:
     return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), json.loads(body)
 
 
-def play(story: Callable[[HealthChecks, list[str]], Awaitable[None]]) -> None:
+def play(story: Callable[[HealthChecks, Context], Awaitable[None]]) -> None:
     async def tell() -> None:
-        woken: list[str] = []
-        peer = SimpleNamespace(counters=Counter[str]())
-        manager: Any = SimpleNamespace(runtime=SimpleNamespace(peer=peer, wake=woken.append))
-        checks = HealthChecks(manager, LOOPBACK)
-        running = asyncio.create_task(checks.run())
+        context = offline("services", NodeConfig(health_check_address=LOOPBACK))
+        checks = HealthChecks(context)
+        context.spawn(checks.run())
         try:
-            await story(checks, woken)
+            await story(checks, context)
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await context.cancel_tasks()
             await checks.stop()
+        assert not context.failed
 
     asyncio.run(tell())
 
@@ -67,51 +65,51 @@ async def listening(port: int, there: bool = True) -> None:
 
 
 def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -> None:
-    async def story(checks: HealthChecks, woken: list[str]) -> None:
+    async def story(checks: HealthChecks, context: Context) -> None:
         port = free_port()
-        checks.wanted({port: ("d/web", 2)})
+        checks.apply({port: ("d/web", 2)})
         await listening(port)
         status, headers, body = await get(port)
         assert (status, headers["X-Load-Balancing-Endpoint-Weight"]) == (200, "2")
         assert body["service"] == {"namespace": "d", "name": "web"}
         assert body["localEndpoints"] == 2
-        checks.wanted({port: ("d/web", 0)})
+        checks.apply({port: ("d/web", 0)})
         assert (await get(port))[0] == 503
 
     play(story)
 
 
 def test_a_port_that_is_not_wanted_any_more_is_closed() -> None:
-    async def story(checks: HealthChecks, woken: list[str]) -> None:
+    async def story(checks: HealthChecks, context: Context) -> None:
         port = free_port()
-        checks.wanted({port: ("d/web", 1)})
+        checks.apply({port: ("d/web", 1)})
         await listening(port)
-        checks.wanted({})
+        checks.apply({})
         await listening(port, there=False)
 
     play(story)
 
 
 def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
-    async def story(checks: HealthChecks, woken: list[str]) -> None:
+    async def story(checks: HealthChecks, context: Context) -> None:
         with socket.socket() as taken:
             taken.bind((LOOPBACK, 0))
             taken.listen()
             port, other = int(taken.getsockname()[1]), free_port()
-            checks.wanted({port: ("d/taken", 1), other: ("d/web", 1)})
+            checks.apply({port: ("d/taken", 1), other: ("d/web", 1)})
             await listening(other)
-            assert "healthCheckNodePort" in checks.trouble("d/taken")
-            assert checks.trouble("d/web") == ""
-            assert any("d/taken" in text for text in checks.troubles())
-            assert woken
+            assert "healthCheckNodePort" in checks.trouble[port]
+            assert other not in checks.trouble
+            assert any("d/taken" in text for text in checks.unwell())
+            assert context.take_wakeup()
 
     play(story)
 
 
 def test_who_says_nothing_sensible_is_counted_and_the_next_is_answered() -> None:
-    async def story(checks: HealthChecks, woken: list[str]) -> None:
+    async def story(checks: HealthChecks, context: Context) -> None:
         port = free_port()
-        checks.wanted({port: ("d/web", 1)})
+        checks.apply({port: ("d/web", 1)})
         await listening(port)
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         writer.write(b"\xff" * 200_000)
@@ -121,5 +119,6 @@ def test_who_says_nothing_sensible_is_counted_and_the_next_is_answered() -> None
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
             await writer.wait_closed()
         assert (await get(port))[0] == 200
+        assert context.counters["bad_health_checks"]
 
     play(story)

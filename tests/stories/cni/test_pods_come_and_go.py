@@ -28,7 +28,7 @@ def test_an_added_pod_is_in_vpp_on_disk_and_in_its_namespace(tmp_path: Path) -> 
         assert main_routes(node) == {f"{V4}/32", f"{V6}/128"}
         assert node.addresses(netns) == {V4, V6}
         assert node.records() == 1
-        assert set(node.manager.facts()["pod-interface"]) == {"default/web-0/eth0"}
+        assert set(node.interfaces()) == {"default/web-0/eth0"}
 
     play(story, tmp_path)
 
@@ -102,7 +102,7 @@ def test_an_address_of_a_vanished_pod_is_free(tmp_path: Path) -> None:
         await node.add(request("web-0", first, V4))
         node.end_namespace(first)
         assert (await node.add(request("web-1", second, V4))).successful
-        assert set(node.manager.facts()["pod-interface"]) == {"default/web-1/eth0"}
+        assert set(node.interfaces()) == {"default/web-1/eth0"}
         assert node.records() == 1
 
     play(story, tmp_path)
@@ -118,7 +118,7 @@ def test_an_impossible_address_is_an_answer_that_names_the_field(tmp_path: Path,
         assert not reply.successful
         assert field in reply.error_message
         assert node.holds_nothing(netns)
-        assert node.vpp.peer.counters["failed_adds"] == 1
+        assert node.vpp.counters["failed_adds"] == 1
 
     play(story, tmp_path)
 
@@ -148,7 +148,7 @@ def test_without_a_namespace_nothing_is_done_and_the_plugin_is_content(tmp_path:
 def test_an_unknown_pod_is_deleted_with_success_and_counted(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         assert (await node.delete("/var/run/netns/nowhere")).successful
-        assert node.vpp.peer.counters["unknown_dels"] == 1
+        assert node.vpp.counters["unknown_dels"] == 1
 
     play(story, tmp_path)
 
@@ -202,15 +202,14 @@ def test_while_vpp_is_away_an_add_is_answered_in_time_and_leaves_nothing(tmp_pat
 def test_before_the_uplink_is_known_an_add_waits_and_says_for_what(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         netns = node.namespace("a")
-        node.vpp.deaf = True
         reply = await node.add(request("web-0", netns, V4))
         assert not reply.successful
         assert "not heard yet: guard: uplink" in reply.error_message
         assert node.holds_nothing(netns)
-        node.vpp.deaf = False
+        node.vpp.hear_uplinks()
         assert (await node.add(request("web-0", netns, V4))).successful
 
-    play(story, tmp_path)
+    play(story, tmp_path, uplinks_heard=False)
 
 
 def test_an_add_whose_caller_has_gone_leaves_nothing(tmp_path: Path) -> None:

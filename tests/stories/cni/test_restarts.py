@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schemas.facts import Uplink, VppEpoch
+from schemas.facts import Uplink
 from tests.stories.cni.world import Node, play, request, run
 from tests.waiting import until_async
 
@@ -17,7 +17,7 @@ def test_a_restart_keeps_the_pods_and_writes_nothing(tmp_path: Path) -> None:
         writes = node.vpp.writes
         await node.restart()
         assert node.vpp.writes == writes
-        assert len(node.manager.facts()["pod-interface"]) == 3
+        assert len(node.interfaces()) == 3
         assert (await node.delete(paths[0])).successful
         assert node.devices(paths[0]) == set()
         assert node.addresses(paths[1]) == {"10.1.0.2"}
@@ -57,8 +57,8 @@ def test_a_damaged_record_costs_one_pod_and_is_told(tmp_path: Path) -> None:
         await node.add(request("web-1", other, "10.1.0.6"))
         record.write_bytes(b"nonsense")
         await node.restart()
-        assert set(node.manager.facts()["pod-interface"]) == {"default/web-1/eth0"}
-        assert node.vpp.peer.counters["damaged_records"] == 1
+        assert set(node.interfaces()) == {"default/web-1/eth0"}
+        assert node.vpp.counters["damaged_records"] == 1
         assert record.name in node.vpp.said.getvalue()
 
     play(story, tmp_path)
@@ -83,8 +83,7 @@ def test_after_a_new_vpp_a_bare_device_is_mended(tmp_path: Path) -> None:
         name = Path(netns).name
         run(f"ip -n {name} link del eth0")
         run(f"ip -n {name} tuntap add mode tun name eth0")
-        node.vpp.epoch = 2
-        node.manager.epoch("vpp", VppEpoch(connected=True, epoch=2))
+        node.new_vpp()
         await until_async(lambda: node.addresses(netns) == {V4})
 
     play(story, tmp_path)

@@ -7,7 +7,6 @@ import pytest
 
 from actors.cni import netns as side
 from actors.cni.pods import read
-from schemas.facts import PodInterface, VppEpoch
 from schemas.intents import Intent
 from tests.stories.cni.world import Node, play, request, run
 from tests.waiting import until_async
@@ -30,11 +29,6 @@ async def comes_back(node: Node) -> None:
     node.vpp.away = False
     node.vpp.wake()
     await node.vpp.quiet()
-
-
-def new_vpp(node: Node) -> None:
-    node.vpp.epoch = 2
-    node.manager.epoch("vpp", VppEpoch(connected=True, epoch=2))
 
 
 def test_a_pod_whose_delete_failed_stays_withdrawn_and_its_record_until_it_is(tmp_path: Path) -> None:
@@ -73,7 +67,7 @@ def test_a_late_delete_of_the_old_sandbox_spares_the_new_one(tmp_path: Path) -> 
         await node.add(request("web-0", old, V4))
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", new, V4)))
-        await until_async(lambda: not node.manager.pods)
+        await until_async(lambda: not node.manager.table.pods)
         deleting = asyncio.create_task(node.delete(old))
         await comes_back(node)
         assert (await adding).successful
@@ -89,13 +83,11 @@ def test_a_pod_is_told_of_as_coming_until_it_is_set_up(tmp_path: Path) -> None:
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", node.namespace("a"), V4)))
         await until_async(lambda: node.records() == 1)
-        told = node.manager.facts()["pod-interface"]["default/web-0/eth0"]
-        assert isinstance(told, PodInterface)
+        told = node.interfaces()["default/web-0/eth0"]
         assert told.coming
         await comes_back(node)
         assert (await adding).successful
-        told = node.manager.facts()["pod-interface"]["default/web-0/eth0"]
-        assert isinstance(told, PodInterface)
+        told = node.interfaces()["default/web-0/eth0"]
         assert not told.coming
 
     play(story, tmp_path)
@@ -120,9 +112,9 @@ def test_a_pod_that_spoils_its_device_does_not_end_the_server(tmp_path: Path) ->
         await node.add(request("web-1", other, "10.1.0.6"))
         run(f"ip -n {Path(netns).name} link set eth0 mtu 1000")
         run(f"ip -n {Path(other).name} address flush dev eth0")
-        new_vpp(node)
+        node.new_vpp()
         await node.vpp.quiet()
-        assert node.vpp.failure is None
+        assert not node.vpp.failed
         assert node.addresses(other) == {"10.1.0.6"}
         assert any("default/web-0/eth0" in reason for reason in node.manager.unwell())
 
@@ -134,7 +126,7 @@ def test_a_deleted_pod_is_no_reason_for_being_unwell(tmp_path: Path) -> None:
         netns = node.namespace("a")
         await node.add(request("web-0", netns, V4))
         run(f"ip -n {Path(netns).name} link del eth0")
-        new_vpp(node)
+        node.new_vpp()
         await node.vpp.quiet()
         assert node.manager.unwell()
         await node.delete(netns)
@@ -147,7 +139,7 @@ def test_a_record_that_cannot_be_read_does_not_keep_the_server_from_starting(tmp
     async def story(node: Node) -> None:
         (node.config.state / "cni" / "pods" / "odd.pod").mkdir(parents=True)
         await node.restart()
-        assert node.vpp.peer.counters["damaged_records"] == 1
+        assert node.vpp.counters["damaged_records"] == 1
 
     play(story, tmp_path)
 

@@ -9,23 +9,26 @@ import io
 import json
 import os
 import subprocess
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from actors.cni.actor import CniManager
-from actors.runtime.realised import NotRealised
+from actors.runtime.context import Context
 from bus.log import Log
+from bus.peer import Peer
+from bus.subscriptions import StreamChange
+from schemas.codec import fingerprint
 from schemas.config import NodeConfig
+from schemas.facts import PodInterface, VppEpoch
 from schemas.intents import Intent, Tap
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
-from schemas.statuses import Applied
+from schemas.statuses import Applied, Rejected, Status
+from schemas.topics import status_word
 
 PLUGIN_WAIT_S = 5.0
 
@@ -34,60 +37,58 @@ def run(command: str, check: bool = True) -> str:
     return subprocess.run(command.split(), check=check, capture_output=True, text=True).stdout
 
 
-@dataclass
-class Spoken:
-    """What the manager's process would say of itself."""
-
-    counters: Counter[str] = field(default_factory=Counter)
-
-    def trace(self, what: str, *_about: object, **_fields: object) -> None:
-        """No tap listens here."""
-
-
-class Vpp:
-    """Runtime, writer and VPP in one, as far as the CNI server sees of them."""
+class Vpp(Context):
+    """The process, the writer and VPP in one, as far as the CNI server sees of them."""
 
     def __init__(self, config: NodeConfig) -> None:
-        self.config, self.peer, self.said = config, Spoken(), io.StringIO()
-        self.log = Log("cni", stream=self.said)
+        self.said = io.StringIO()
+        super().__init__(config, Peer("cni", config.bus), Log("cni", stream=self.said), asyncio.Event())
         self.held: dict[str, Intent] = {}
         self.rejects: dict[str, str] = {}  # part of a key -> reason
         self.away = False
-        self.deaf = False  # the uplink is not known yet
         self.epoch = 1
         self.writes = 0
-        self.failure: BaseException | None = None
         self._actor: CniManager | None = None
-        self._changed = asyncio.Condition()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns: set[asyncio.Task[Any]] = set()
         self._numbers: dict[str, int] = {}
 
     def carry(self, actor: CniManager) -> None:
-        """Carries what that manager wants, from its first word on."""
+        """Carries what that manager decides, from its first word on."""
         self._actor = actor
-        actor.runtime = self  # type: ignore[assignment]
+
+    def hear_uplinks(self) -> None:
+        """The bus has told all that the manager hears."""
+        self.set_waiting((), heard_all=True)
 
     def wake(self, cause: str = "") -> str:
         self.spawn(self._turn())
-        return cause
+        return super().wake(cause)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task = super().spawn(work)
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
         return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception():
-            self.failure = task.exception()
 
     async def _turn(self) -> None:
         assert self._actor
-        async with self._changed:
-            if not self.away:
-                self.apply({i.key: i for i in self._actor.desired() if not self._rejection(i.key)})
-            self._changed.notify_all()
+        if self.away:
+            return
+        wanted = self._actor.decide().intents
+        assert wanted is not None
+        self.apply({key: intent for key, intent in wanted.items() if not self._rejection(key)})
+        statuses = {key: self._status(intent) for key, intent in wanted.items()}
+        known = {*statuses, *self._statuses}
+        word = status_word("cni")
+        await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in known)
+
+    def _status(self, intent: Intent) -> Status | None:
+        """None: VPP has not answered."""
+        if reason := self._rejection(intent.key):
+            return Rejected(fingerprint(intent), reason)
+        if self.held.get(intent.key) != intent:
+            return None
+        return Applied(fingerprint(intent), self.epoch, {"sw_if_index": self._numbers[intent.key]})
 
     def apply(self, wanted: dict[str, Intent]) -> None:
         """Makes what is held what is wanted."""
@@ -106,47 +107,14 @@ class Vpp:
     def _rejection(self, key: str) -> str | None:
         return next((reason for part, reason in self.rejects.items() if part in key), None)
 
-    async def heard(self, within_s: float) -> None:
-        if self.deaf:
-            await asyncio.sleep(within_s)
-            raise NotRealised("not heard yet: guard: uplink")
-
-    async def realised(self, intents: Iterable[Intent], within_s: float) -> dict[str, Applied]:
-        wanted = {intent.key: intent for intent in intents}
-        for key in wanted:
-            if reason := self._rejection(key):
-                raise NotRealised(f"{key}: rejected: {reason}")
-        await self._until(lambda: self._missing(wanted), within_s, "no answer from the VPP writer")
-        return {key: Applied(0, epoch=self.epoch, details={"sw_if_index": self._numbers[key]}) for key in wanted}
-
-    async def withdrawn(self, keys: Iterable[str], within_s: float) -> None:
-        wish = set(keys)
-        await self._until(lambda: next(iter(sorted(wish & self.held.keys())), None), within_s, "still in VPP")
-
-    async def _until(self, wrong: Callable[[], str | None], within_s: float, why: str) -> None:
-        try:
-            async with self._changed:
-                await asyncio.wait_for(self._changed.wait_for(lambda: wrong() is None), within_s)
-        except TimeoutError:
-            raise NotRealised(f"{wrong()}: {why}") from None
-
-    def _missing(self, wanted: dict[str, Intent]) -> str | None:
-        return next((key for key, intent in wanted.items() if self.held.get(key) != intent), None)
-
     def sw_if_index(self, interface: str) -> int:
         """VPP's number of an interface, by its intent name."""
         return self._numbers[f"interface/{interface}"]
 
-    async def end(self) -> None:
-        """The process ends, whatever is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def quiet(self) -> None:
         """Waits until nothing is under way."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        while self._turns:
+            await asyncio.wait(set(self._turns))
 
 
 class Node:
@@ -161,15 +129,16 @@ class Node:
             cni_deadline_s=2.0,
         )
         self.vpp = Vpp(self.config)
-        self.manager = CniManager(self.config)
+        self.manager = CniManager(self.vpp)
         self._namespaces: list[str] = []
 
     # --- life
 
     async def start(self) -> None:
         """Starts the manager as its process does: edges first, then it says what it wants."""
-        self.manager = CniManager(self.config)
+        self.manager = CniManager(self.vpp)
         self.vpp.carry(self.manager)
+        self.vpp.set_waiting(("guard: uplink",), heard_all=False)
         await self.manager.on_start()
         self.vpp.wake()
 
@@ -181,7 +150,13 @@ class Node:
 
     async def stop(self) -> None:
         await self.manager.on_stop()
-        await self.vpp.end()
+        await self.vpp.cancel_tasks()
+
+    def new_vpp(self, epoch: int = 2) -> None:
+        """VPP is another; the writer has given it all that it held."""
+        self.vpp.epoch = epoch
+        self.vpp.wake()
+        self.manager.epoch("vpp", VppEpoch(connected=True, epoch=epoch))
 
     def namespace(self, name: str) -> str:
         """Makes a namespace; returns its path."""
@@ -217,6 +192,11 @@ class Node:
 
     # --- looking at the world
 
+    def interfaces(self) -> dict[str, PodInterface]:
+        """What is said of pods' interfaces, by key."""
+        facts = self.manager.decide().facts["pod-interface"]
+        return {key: fact for key, fact in facts.items() if isinstance(fact, PodInterface)}
+
     def records(self) -> int:
         directory = self.config.state / "cni" / "pods"
         return len(list(directory.iterdir())) if directory.exists() else 0
@@ -232,8 +212,7 @@ class Node:
 
     def holds_nothing(self, *namespaces: str) -> bool:
         """Is there nothing of any pod in VPP, on disk, in the facts and in these namespaces?"""
-        told = self.manager.facts()["pod-interface"]
-        left = (self.vpp.held, told, *(self.devices(path) for path in namespaces))
+        left = (self.vpp.held, self.interfaces(), *(self.devices(path) for path in namespaces))
         return not any(left) and self.records() == 0
 
 
@@ -254,17 +233,19 @@ def request(pod: str, netns: str, *addresses: str, namespace: str = "default") -
 Story = Callable[[Node], Awaitable[None]]
 
 
-def play(story: Story, directory: Path) -> None:
+def play(story: Story, directory: Path, *, uplinks_heard: bool = True) -> None:
     """Plays a story on a fresh node, and cleans up, whatever happens."""
 
     async def scene() -> None:
         node = Node(directory)
         try:
             await node.start()
+            if uplinks_heard:
+                node.vpp.hear_uplinks()
             await story(node)
         finally:
             await node.stop()
             node.clean_up()
-        assert node.vpp.failure is None, node.vpp.failure
+        assert not node.vpp.failed, node.vpp.said.getvalue()
 
     asyncio.run(scene())

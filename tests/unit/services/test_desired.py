@@ -12,7 +12,7 @@ from actors.services.cache import Cache
 from actors.services.desired import DISCARD, World, all_served, outcome
 from actors.vpp_writer.kinds import kind_of
 from schemas.cnat import HASH_BITS, Backend, Translation
-from schemas.facts import BgpConfiguration, EndpointSlice, Ingress, Service, ServicePort, SlicePort
+from schemas.facts import BgpConfiguration, EndpointSlice, Ingress, Service, ServicePort, ServiceStatus, SlicePort
 from schemas.intents import Path, Route
 from tests.unit.services.worlds import (
     EXTERNAL,
@@ -272,3 +272,10 @@ def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, 
         kind_of(intent).check(intent)
         if isinstance(intent, Translation):
             assert intent.backends == tuple(sorted(intent.backends, key=lambda b: (b.address, b.port)))
+
+
+def test_a_health_check_that_cannot_be_answered_is_a_problem_of_its_service_alone() -> None:
+    statuses = {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd",))}
+    checks = {32000: ("d/a", 1), 32001: ("d/b", 0)}
+    told = desired.with_trouble(statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"})
+    assert told == {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd", "in use"))}

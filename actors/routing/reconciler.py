@@ -5,16 +5,13 @@ gobgpd may be away, start late, die, or refuse an operation: each is named, retr
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
-from actors.routing.desired import bgp, not_ready
+from actors.routing.desired import World, bgp, not_ready
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import Gobgp, GobgpAway, GobgpRefused
 from actors.routing.gobgp.plan import operations
 from actors.routing.gobgp.state import PeerSeen
-
-if TYPE_CHECKING:
-    from actors.routing.actor import RoutingManager
+from actors.runtime.context import Context
 
 LOOK_EVERY_S = 0.5  # how often sessions are looked at
 COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
@@ -22,11 +19,11 @@ AWAY_S = 0.2
 SETTLED_S = 0.5  # a session is seen to have told everything before the last of it has been heard
 
 
-class Session:
+class GobgpReconciler:
     """The relation with gobgpd, over all of its lives."""
 
-    def __init__(self, manager: "RoutingManager") -> None:
-        self.manager = manager
+    def __init__(self, context: Context, world: World) -> None:
+        self._context, self._world = context, world
         self.peers: dict[str, PeerSeen] = {}
         self.told = False  # have all peers told all their routes, in this life of gobgpd?
         self._heard_paths = False  # have we heard all the paths that this gobgpd had when we came?
@@ -51,7 +48,7 @@ class Session:
         """For ever: one gobgpd after another."""
         while True:
             try:
-                async with Gobgp(self.manager.config.gobgp_socket) as gobgp:
+                async with Gobgp(self._context.config.gobgp_socket) as gobgp:
                     await self._live(gobgp)
             except GobgpAway as away:
                 self._lost(str(away))
@@ -60,26 +57,25 @@ class Session:
     def _lost(self, why: str) -> None:
         """gobgpd is gone: what it had learnt is kept until the next one knows better."""
         if not self._away:
-            self.manager.runtime.log.warning("gobgpd away", why=why)
+            self._context.log.warning("gobgpd away", why=why)
         self._away = f"gobgpd: {why}"
-        world = self.manager.world
-        world.kept = {**world.kept, **world.learnt}
-        world.learnt = {}
+        self._world.kept = {**self._world.kept, **self._world.learnt}
+        self._world.learnt = {}
         self.peers, self.told = {}, False
         self._heard_paths, self._told_at = False, float("inf")
         self.facts_changed()
-        self.manager.runtime.wake("gobgpd/away")
+        self._context.wake("gobgpd/away")
 
     async def _live(self, gobgp: Gobgp) -> None:
         await gobgp.observe()
         self._away = ""
-        self._keep_until = time.monotonic() + self.manager.config.bgp_restart_s
-        self.manager.runtime.log.info("gobgpd reached")
-        await gobgp.set_log_level(self.manager.config.bgp_log_level)
+        self._keep_until = time.monotonic() + self._context.config.bgp_restart_s
+        self._context.log.info("gobgpd reached")
+        await gobgp.set_log_level(self._context.config.bgp_log_level)
         watch: asyncio.Task[None] | None = None
         try:
             while True:
-                if not not_ready(self.manager.world) and not self.manager.missing_facts():
+                if not not_ready(self._world) and self._context.heard_all:  # else BGP is left as it is
                     await self._compare(gobgp)
                     watch = watch or asyncio.create_task(self._watch(gobgp))
                     await self._look(gobgp)
@@ -105,39 +101,39 @@ class Session:
         if now < self._compare_at:
             return
         self._compare_at = now + COMPARE_EVERY_S
-        plan = operations(bgp(self.manager.world), await gobgp.observe())
+        plan = operations(bgp(self._world), await gobgp.observe())
         self._refused = {}
         for operation in plan:
             try:
                 await gobgp.apply(operation)
             except GobgpRefused as refused:
                 self._refused[refused.operation] = str(refused)
-                self.manager.runtime.peer.counters["gobgp_refusals"] += 1
+                self._context.counters["gobgp_refusals"] += 1
                 self._compare_at = now + 2 * LOOK_EVERY_S
         if plan:
             names = [type(operation).__name__ for operation in plan]
-            self.manager.runtime.log.info("gobgpd configured", did=names, refused=list(self._refused.values()) or "-")
-            self.manager.runtime.wake("gobgpd/configured")
+            self._context.log.info("gobgpd configured", did=names, refused=list(self._refused.values()) or "-")
+            self._context.wake("gobgpd/configured")
 
     async def _watch(self, gobgp: Gobgp) -> None:
         async for told in gobgp.best_paths():
-            for error in paths.learn(self.manager.world.learnt, told):
-                self.manager.runtime.peer.counters["malformed_paths"] += 1
-                self.manager.runtime.log.warning("malformed path", why=error)
+            for error in paths.learn(self._world.learnt, told):
+                self._context.counters["malformed_paths"] += 1
+                self._context.log.warning("malformed path", why=error)
             self._heard_paths = True
-            self.manager.runtime.wake("bgp/paths")
+            self._context.wake("bgp/paths")
 
     async def _look(self, gobgp: Gobgp) -> None:
         """Sessions as facts; once all peers have told everything, nothing is kept any more."""
         peers = await gobgp.peers()
         if peers != self.peers:
             self.peers = peers
-            self.manager.runtime.wake("bgp/peers")
+            self._context.wake("bgp/peers")
         told = bool(peers) and all(peer.end_of_rib for peer in peers.values())
         self.told = self.told or told
-        world, now = self.manager.world, time.monotonic()
+        world, now = self._world, time.monotonic()
         self._told_at = min(self._told_at, now) if told and self._heard_paths else float("inf")
         if world.kept and (now - self._told_at >= SETTLED_S or now > self._keep_until):
-            self.manager.runtime.log.info("resynchronised", all_told=told, routes=len(world.learnt))
+            self._context.log.info("resynchronised", all_told=told, routes=len(world.learnt))
             world.kept = {}
-            self.manager.runtime.wake("bgp/resynchronised")
+            self._context.wake("bgp/resynchronised")

@@ -1,0 +1,166 @@
+"""Edge: a pod's add, withdrawal and rollback. An add succeeds when VPP holds the pod, or leaves nothing behind.
+
+Calls for one pod follow one another, those for different pods run side by side. All times are deadlines, seconds of
+the monotonic clock.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from actors.cni import netns
+from actors.cni.desired import PodTable, intents, tun_name
+from actors.cni.pods import BadRequest, Pod, chosen_mtu
+from actors.cni.store import Store
+from actors.runtime.context import Context
+from actors.runtime.realised import NotRealised
+from schemas.intents import interface_key
+
+ROLLBACK_S = 1.0  # of the deadline
+WITHDRAWN_AGAIN_S = 5.0
+
+
+class Wiring:
+    """All pods' ways in and out."""
+
+    def __init__(self, context: Context, table: PodTable, store: Store) -> None:
+        self._context, self._table, self._store = context, table, store
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
+        self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # not wanted, yet still in VPP or on disk
+
+    async def add(self, asked: Pod, deadline: float) -> str:
+        """Wires a pod. Returns the name of VPP's interface.
+
+        Raises BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod is left, or
+        goes on leaving.
+        """
+        await self._context.in_sync(left(deadline))  # the uplinks' MTU, among others
+        pod = chosen_mtu(asked, (uplink.mtu for uplink in self._table.uplinks.values()))
+        async with self._turn(pod.key, deadline):
+            return await self._add(pod, deadline)
+
+    async def remove(self, place: str, deadline: float) -> None:
+        """Unwires the pod at that place. Raises NotRealised, OSError, TimeoutError."""
+        pod = self.at(place)
+        if pod is None:
+            return
+        async with self._turn(pod.key, deadline):
+            if (present := self.at(place)) is not None:  # while it waited the pod may have got a new sandbox
+                await self._withdraw(present, deadline)
+
+    def at(self, place: str) -> Pod | None:
+        """The pod whose device is there, or still leaves."""
+        return next((pod for pod in self._all() if pod.place == place), None)
+
+    async def _add(self, pod: Pod, deadline: float) -> str:
+        """Returns the name of VPP's interface. Raises as `add` does."""
+        if not netns.exists(pod.netns):
+            raise netns.NoNamespace(f"netns {pod.netns}: is not a network namespace")
+        before = self._table.pods.get(pod.key)
+        if before is not None and before.same_request(pod):
+            return await self._set_up(before, deadline)
+        await self._make_room(pod, deadline)
+        try:
+            self._store.save(pod)
+            self._table.pods[pod.key] = pod
+            self._table.coming.add(pod.key)
+            cause = self._context.wake(f"cni-add/{pod.key}")
+            self._note(pod, cause, deadline, "asked")
+            name = await self._set_up(pod, deadline - ROLLBACK_S)
+        except BaseException:
+            await self._roll_back(pod, deadline)
+            raise
+        self._table.coming.discard(pod.key)
+        self._context.wake(cause)
+        self._note(pod, cause, deadline, "answered")
+        return name
+
+    def _note(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
+        took_s = self._context.config.cni_deadline_s - left(deadline)
+        self._context.trace(f"cni-add {step}", pod.key, cause, took_s)
+
+    async def _set_up(self, pod: Pod, deadline: float) -> str:
+        """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
+        statuses = await self._context.realised(intents(pod, self._context.config), left(deadline))
+        async with asyncio.timeout(left(deadline)):
+            await netns.dress_in_thread(pod)
+        return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
+
+    async def _make_room(self, pod: Pod, deadline: float) -> None:
+        """Withdraws the pod's old sandbox, and pods whose namespace has gone that hold one of its addresses.
+
+        Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
+        have changed meanwhile.
+        """
+        while (other := self._in_the_way(pod)) is not None:
+            await self._withdraw(other, deadline)
+
+    def _in_the_way(self, pod: Pod) -> Pod | None:
+        for other in self._all():
+            shared = set(other.addresses) & set(pod.addresses)
+            if other.key == pod.key or (shared and other.key in self._leaving):
+                return other
+            if shared and netns.exists(other.netns):
+                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {other.key}")
+            if shared:
+                return other
+        return None
+
+    async def _roll_back(self, pod: Pod, deadline: float) -> None:
+        """Leaves nothing behind, if need be after the answer."""
+        self._context.counters["rollbacks"] += 1
+        with suppress(NotRealised):
+            await self._withdraw(pod, deadline)
+
+    async def _withdraw(self, pod: Pod, deadline: float) -> None:
+        """The pod goes from VPP, then its record. Raises NotRealised if that is not done by then; it goes on."""
+        if pod.key not in self._leaving:
+            self._table.forget(pod)
+            self._context.wake(f"cni-del/{pod.key}")
+            self._leaving[pod.key] = (pod, self._context.spawn(self._leave(pod)))
+        try:
+            async with asyncio.timeout(left(deadline)):
+                await asyncio.shield(self._leaving[pod.key][1])
+        except TimeoutError:
+            raise NotRealised(f"pod {pod.key}: still in VPP") from None
+
+    async def _leave(self, pod: Pod) -> None:
+        """Until VPP holds nothing of the pod; the record goes last, so that a crash in the middle is continued."""
+        keys = [intent.key for intent in intents(pod, self._context.config)]
+        while pod.key in self._leaving:
+            try:
+                await self._context.withdrawn(keys, WITHDRAWN_AGAIN_S)
+                self._store.remove(pod.key)
+                del self._leaving[pod.key]
+            except NotRealised as error:
+                self._context.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
+            except OSError as error:
+                self._context.log.error("pod record not removed", pod=pod.key, why=error)
+                await asyncio.sleep(WITHDRAWN_AGAIN_S)
+
+    def _all(self) -> list[Pod]:
+        """The pods that are here, and those that are leaving."""
+        return [*self._table.pods.values(), *(pod for pod, _ in self._leaving.values())]
+
+    @asynccontextmanager
+    async def _turn(self, key: str, deadline: float) -> AsyncIterator[None]:
+        """Calls for one pod follow one another, first come, first served. Raises TimeoutError."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        try:
+            async with asyncio.timeout(left(deadline)):
+                await lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            lock, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = (lock, users - 1)
+
+
+def left(deadline: float) -> float:
+    """Seconds until the deadline, at least a moment."""
+    return max(0.1, deadline - time.monotonic())

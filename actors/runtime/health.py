@@ -1,0 +1,15 @@
+"""Edge: why a process is not ready, as its row of the word `process` tells everybody."""
+
+from collections.abc import Sequence
+
+from bus.peer import Peer
+
+NO_BROKER = "bus: no broker"
+
+
+def report(peer: Peer, reasons: Sequence[str]) -> bool:
+    """States why this process is not ready; no reasons: it is ready. Returns whether that has changed."""
+    waiting = (*reasons,) if peer.broker_session is not None else (NO_BROKER, *reasons)
+    changed = waiting != peer.waiting
+    peer.waiting, peer.ready = waiting, not waiting
+    return changed
