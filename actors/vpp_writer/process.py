@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from actors.runtime import health
 from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import Journal, JournalContents
@@ -252,9 +253,7 @@ class WriterProcess:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
             waiting = (VPP_SILENT,)
-        if self.peer.broker_session is None:
-            waiting = ("bus: no broker", *waiting)
-        self.peer.waiting, self.peer.ready = waiting, not waiting
+        health.report(self.peer, waiting)
         for name, number in self.ledger.count().items():
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0
