@@ -66,7 +66,7 @@ def new_name() -> Iterator[Callable[[], str]]:
     yield make
     for name in made:
         try:
-            build.down(name, lambda _: None)
+            build.remove_lab(name, lambda _: None)
         except NoLab:
             continue
 

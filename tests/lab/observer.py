@@ -9,13 +9,13 @@ from typing import Any
 from vpp_papi import VPPApiClient
 
 from tools.lab.state import Lab
-from tools.lab.topology import Node
+from tools.lab.topology import LabNode
 
 NPOL = ("ipsets", "rules", "policies verbose", "interfaces")
 
 
 @contextmanager
-def client(lab: Lab, node: Node) -> Iterator[Any]:
+def client(lab: Lab, node: LabNode) -> Iterator[Any]:
     """A client of the node's VPP."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -27,7 +27,7 @@ def client(lab: Lab, node: Node) -> Iterator[Any]:
         made.disconnect()
 
 
-def held(lab: Lab, node: Node) -> dict[str, list[str]]:
+def objects(lab: Lab, node: LabNode) -> dict[str, list[str]]:
     """Translations by VIP, port and protocol with their backends, and npol's own listing, ids included."""
     with client(lab, node) as api:
         found = {"translations": sorted(map(_translation, api.cnat_translation_dump()))}
@@ -43,10 +43,10 @@ def _translation(row: Any) -> str:
     return f"{one.id} {one.vip.addr}:{one.vip.port} {one.ip_proto} {one.lb_type} -> {', '.join(paths)}"
 
 
-def counts(lab: Lab, node: Node) -> dict[str, int]:
+def counts(lab: Lab, node: LabNode) -> dict[str, int]:
     """How many objects of each kind, for what must not leak."""
-    found = held(lab, node)
+    held = objects(lab, node)
     marks = {"ipsets": r"\[ipset#", "rules": r"\[rule#", "policies verbose": r"\[policy#", "interfaces": "sw_if_index"}
-    return {what: sum(1 for line in found[what] if re.search(mark, line)) for what, mark in marks.items()} | {
-        "translations": len(found["translations"])
+    return {what: sum(1 for line in held[what] if re.search(mark, line)) for what, mark in marks.items()} | {
+        "translations": len(held["translations"])
     }

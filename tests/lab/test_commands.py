@@ -10,12 +10,12 @@ from tests.waiting import until
 from tools.lab import state
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
-from tools.node.watcher import look
+from tools.node.watcher import look_at_node
 
 
 def test_a_first_look_at_a_bus_is_never_half_a_look(lab: Lab) -> None:
     for _ in range(15):
-        view = asyncio.run(look(lab.run(lab.all_nodes[0])))
+        view = asyncio.run(look_at_node(lab.run(lab.all_nodes[0])))
         assert (view.unheard, view.unready(), view.unapplied()) == ([], [], [])
         assert view.intents
 

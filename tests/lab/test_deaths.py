@@ -7,7 +7,7 @@ import pytest
 from tests.lab.conftest import bgp_sessions
 from tests.waiting import until
 from tools.lab import linux
-from tools.lab.checks.properties import look_all
+from tools.lab.checks.properties import look_at_nodes
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
@@ -20,7 +20,7 @@ PODS_SILENT_MS_MAX = 15_000
 
 def view_of_node1(lab: Lab) -> NodeView:
     """What the first node's bus says."""
-    return asyncio.run(look_all(lab))["node1"]
+    return asyncio.run(look_at_nodes(lab))["node1"]
 
 
 def vpp_of_node1(lab: Lab) -> list[int]:

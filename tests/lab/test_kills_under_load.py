@@ -19,7 +19,7 @@ from tools.lab.story.policies import CLIENT, outcomes
 from tools.lab.story.shop import OPEN, PORT, SHUT, Shop
 from tools.lab.story.traffic import Traffic
 from tools.lab.traffic.agent import words
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.loads import BackgroundLoad
 
 KILLED = ("services", "policy", "vpp-writer", "kube-watch", "bus", "cni", deaths.FELIX, deaths.DRIVER)
 
@@ -33,47 +33,52 @@ def shop(lab: Lab) -> Iterator[Shop]:
         webs = [made.lab.pods[key] for key in made.backends]
         direct = [address for web in webs for address in (web.ip4, web.ip6)]
         for address in addresses:
-            until(lambda a=address: set(made.by("client", a, PORT)) == set(made.backends), f"{address} answers")
+            until(
+                lambda a=address: set(made.count_answers("client", a, PORT)) == set(made.backends), f"{address} answers"
+            )
         until(lambda: outcomes(made, "client", direct, SHUT) == {words.SILENT}, "the policy holds")
         assert outcomes(made, "client", direct, OPEN) == {words.ANSWERED}
-        assert convergence.settled(lab)
+        assert convergence.wait_until_converged(lab)
         yield made
 
 
 @pytest.mark.parametrize("program", KILLED)
 def test_no_connection_fails_and_none_is_let_through(lab: Lab, shop: Shop, program: str) -> None:
     node = lab.all_nodes[0]
-    before = observer.held(lab, node)
+    before = observer.objects(lab, node)
     assert before["translations"]
     result = deaths.kill(lab, program, shop)
     assert result.ok, result.figure
-    assert convergence.settled(lab)
-    assert observer.held(lab, node) == before
+    assert convergence.wait_until_converged(lab)
+    assert observer.objects(lab, node) == before
 
 
 def test_several_die_at_once(lab: Lab, shop: Shop) -> None:
     node = lab.all_nodes[0]
-    before = observer.held(lab, node)
+    before = observer.objects(lab, node)
     with Traffic(lab, shop) as traffic:
         pids = {name: deaths.pid_of(lab, node, name) for name in KILLED}
         assert all(pids.values()), pids
         for pid in pids.values():
-            linux.send(pid, signal.SIGKILL)
+            linux.send_signal(pid, signal.SIGKILL)
         until(lambda: all(deaths.pid_of(lab, node, n) not in (0, p) for n, p in pids.items()), "all are back", 60.0)
-        assert convergence.settled(lab, 60.0)
+        assert convergence.wait_until_converged(lab, 60.0)
     assert not traffic.bad, traffic.figure
-    assert observer.held(lab, node) == before
+    assert observer.objects(lab, node) == before
 
 
 def test_while_vpp_dies_and_comes_back_no_denied_connection_is_let_through(lab: Lab, shop: Shop) -> None:
     webs = [lab.pods[key] for key in shop.backends]
     denied = [(address, SHUT) for web in webs for address in (web.ip4, web.ip6)]
-    with Loading(shop.pod("client").netns, [], denied=denied, denied_rate=100) as load:
+    with BackgroundLoad(shop.pod("client").netns, [], denied=denied, denied_rate=100) as load:
         results = deaths.kill_vpp(lab)
     assert [result for result in results if not result.ok] == []
-    odd = [one for one in load.account.wrongly_allowed if one.reason == "connected" or "Refused" in one.reason]
+    odd = [one for one in load.report.wrongly_allowed if one.reason == "connected" or "Refused" in one.reason]
     assert odd == []
-    assert load.account.denied > 100
+    assert load.report.denied > 100
     for address in shop.serve()["clusterIPs"]:
-        until(lambda a=address: set(shop.by("client", a, PORT)) == set(shop.backends), f"{address} answers again")
+        until(
+            lambda a=address: set(shop.count_answers("client", a, PORT)) == set(shop.backends),
+            f"{address} answers again",
+        )
     assert outcomes(shop, "client", [web.ip4 for web in webs], SHUT) == {words.SILENT}

@@ -97,7 +97,7 @@ def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name:
     pods.add(lab, "a1", "node1")
     supervisord = int((lab.run(lab.all_nodes[0]) / "supervisord.pid").read_text())
     os.kill(supervisord, signal.SIGKILL)
-    until(lambda: not linux.started(supervisord), "supervisord is dead")
+    until(lambda: not linux.start_ticks(supervisord), "supervisord is dead")
     assert [line for line in rest_of(name) if line.startswith("process")], "its children outlived it"
     for pid in linux.pids_in(lab.all_nodes[0].vpp_netns):
         os.kill(pid, signal.SIGKILL)

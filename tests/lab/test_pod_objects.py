@@ -79,7 +79,7 @@ def test_the_slices_of_a_service_follow_its_pods(lab: Lab) -> None:
     pod = pods.add(lab, "backend", "node1", labels={"app": "slices"})
 
     def addresses() -> list[str]:
-        slices = kube.listed(lab, "endpointslices", "default", labels="kubernetes.io/service-name=web")
+        slices = kube.list_objects(lab, "endpointslices", "default", labels="kubernetes.io/service-name=web")
         return sorted(ip for piece in slices for row in piece["endpoints"] for ip in row["addresses"])
 
     try:

@@ -8,20 +8,20 @@ import pytest
 from tests.lab.conftest import vppd
 from tests.waiting import until
 from tools.lab import linux, state
-from tools.lab.checks.properties import look_all
+from tools.lab.checks.properties import look_at_nodes
 from tools.lab.cluster import pods
-from tools.lab.state import Lab, NoLab, Pod
+from tools.lab.state import Lab, LabPod, NoLab
 from tools.lab.traffic import pings
 
 
-def mentions(lab: Lab, pod: Pod) -> list[str]:
+def mentions(lab: Lab, pod: LabPod) -> list[str]:
     """Intents and statuses on the node's bus that speak of the pod."""
-    view = asyncio.run(look_all(lab))[f"node{pod.node}"]
+    view = asyncio.run(look_at_nodes(lab))[f"node{pod.node}"]
     marks = (f"default/{pod.name}", f"/{pod.ip4}/32", f"/{pod.ip6}/128")
     return [key for key in {*view.intents, *view.statuses} if any(mark in key for mark in marks)]
 
 
-def records(lab: Lab, pod: Pod) -> list[Path]:
+def records(lab: Lab, pod: LabPod) -> list[Path]:
     """The CNI server's records that name the pod."""
     state_directory = lab.run(lab.node(f"node{pod.node}")).parent / "state"
     return [path for path in state_directory.rglob("*.pod") if pod.netns.encode() in path.read_bytes()]

@@ -7,7 +7,7 @@ import pytest
 from tests.lab.conftest import bgp_sessions
 from tests.waiting import until
 from tools.lab import linux
-from tools.lab.checks.properties import Result, host_pings, pod_pings
+from tools.lab.checks.properties import CheckResult, host_pings, pod_pings
 from tools.lab.state import Lab
 from tools.lab.story.pods import tcp_transfer
 from tools.lab.topology import LAN4, OUTSIDE6, lan_netns
@@ -21,7 +21,7 @@ def established(lab: Lab, name: str) -> bool:
     return bgp_sessions(lab, name) == ["up", "up"]
 
 
-def bad(results: list[Result]) -> list[Result]:
+def bad(results: list[CheckResult]) -> list[CheckResult]:
     """Those that do not hold."""
     return [result for result in results if not result.ok]
 
@@ -70,8 +70,8 @@ def test_bytes_over_tcp_across_nodes_arrive_as_they_were_sent(lab: Lab) -> None:
 
 def test_bytes_over_tcp_arrive_over_ipv6_and_within_a_node(lab: Lab) -> None:
     a, near, far = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
-    assert transfers.transfer(a.netns, far.netns, far.ip6, 2_000_000).same
-    assert transfers.transfer(a.netns, near.netns, near.ip4, 2_000_000).same
+    assert transfers.transfer(a.netns, far.netns, far.ip6, 2_000_000).intact
+    assert transfers.transfer(a.netns, near.netns, near.ip4, 2_000_000).intact
 
 
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
@@ -85,12 +85,12 @@ def test_a_lost_packet_is_seen_as_lost(lab: Lab) -> None:
     """The measure that the other tests rely on is able to fail."""
     a, far = lab.pods["a1"], lab.pods["b2"]
     silent = f"{far.ip4.rpartition('.')[0]}.126"
-    with pings.Pinging(a.netns, silent) as nobody, pings.Pinging(a.netns, far.ip4) as somebody:
+    with pings.BackgroundPing(a.netns, silent) as nobody, pings.BackgroundPing(a.netns, far.ip4) as somebody:
         done = linux.run(*linux.inside(a.netns, "ping", "-q", "-n", "-c", str(PACKETS), "-i", "0.02", far.ip4))
     assert f"{PACKETS} received" in done
-    assert nobody.account is not None
-    assert nobody.account.received == 0
-    assert nobody.account.lost == nobody.account.sent > 0
-    assert somebody.account is not None
-    assert somebody.account.lost == 0
-    assert somebody.account.received == somebody.account.sent > 0
+    assert nobody.report is not None
+    assert nobody.report.received == 0
+    assert nobody.report.lost == nobody.report.sent > 0
+    assert somebody.report is not None
+    assert somebody.report.lost == 0
+    assert somebody.report.received == somebody.report.sent > 0

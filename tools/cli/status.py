@@ -7,7 +7,7 @@ import json
 from tools.cli.command import UserError
 from tools.cli.node import add_run_directory
 from tools.node.view import NodeView
-from tools.node.watcher import look
+from tools.node.watcher import look_at_node
 
 HELP = "a node's processes and what VPP does not hold, with reasons"
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the status; 1 if something is not ready or not applied. Raises UserError."""
-    view = asyncio.run(look(options.directory))
+    view = asyncio.run(look_at_node(options.directory))
     if not view.processes:
         raise UserError(f"{options.directory}/bus: no broker answers there")
     if options.json:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tools.lab.apiserver.resources import RESOURCES, Resource, by_kind, collection
+from tools.lab.apiserver.resources import RESOURCES, ApiResource, by_kind, collection
 from tools.lab.state import Lab
 from tools.lab.topology import DEFAULT_NAMESPACE
 
@@ -33,55 +33,55 @@ class ApiFailed(Exception):
 def request(url: str, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
     """The decoded answer to one request."""
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url + path, data, {"Content-Type": kind}, method=method)
+    http_request = urllib.request.Request(url + path, data, {"Content-Type": kind}, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(http_request, timeout=TIMEOUT_S) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            raise ApiFailed(f"{method} {path}: {said(error.read())}", error.code) from None
+            raise ApiFailed(f"{method} {path}: {error_text(error.read())}", error.code) from None
     except OSError as error:
         raise ApiFailed(f"{method} {path}: {error}") from None
 
 
-def said(raw: bytes) -> str:
-    """The message of a Status, or the answer itself."""
+def error_text(raw: bytes) -> str:
+    """The message of a Status, or the answer's text."""
     try:
         return str(json.loads(raw)["message"])
     except (ValueError, KeyError, TypeError):
         return raw[:200].decode(errors="replace")
 
 
-def resource_of(kind: str, api_version: str = "") -> Resource:
+def resource_of(kind: str, api_version: str = "") -> ApiResource:
     """The resource of a kind, of this apiVersion if one is given."""
-    found = by_kind(kind)
+    resource = by_kind(kind)
     if api_version:
-        found = next((r for r in RESOURCES if (r.kind, r.api_version) == (kind, api_version)), None)
-    if found is None:
+        resource = next((r for r in RESOURCES if (r.kind, r.api_version) == (kind, api_version)), None)
+    if resource is None:
         raise ApiFailed(f"no kind {kind} {api_version}".rstrip())
-    return found
+    return resource
 
 
-def path_of(resource: Resource, namespace: str, name: str) -> str:
+def path_of(resource: ApiResource, namespace: str, name: str) -> str:
     """The path of one object."""
     return f"{collection(resource, (namespace or DEFAULT_NAMESPACE) if resource.namespaced else '')}/{name}"
 
 
-def apply(lab: Lab, what: Object | str) -> list[Object]:
-    """Makes objects be as they are given, creating or replacing them; returns them as they are stored.
+def apply(lab: Lab, manifest: Object | str) -> list[Object]:
+    """Creates or replaces objects; returns them as they are stored.
 
-    `what` is an object, a List, or YAML text of several documents. Fields that are not given are gone afterwards,
+    `manifest` is an object, a List, or YAML text of several documents. Fields that are not given are gone afterwards,
     but for what the server allocates (a Service's addresses and node ports) and for the status.
     """
-    return [_apply_one(lab, body) for body in documents(what)]
+    return [_apply_one(lab, body) for body in documents(manifest)]
 
 
-def documents(what: Object | str) -> list[Object]:
+def documents(manifest: Object | str) -> list[Object]:
     """The objects of a manifest."""
-    if isinstance(what, str):
-        parts = [msgspec.yaml.decode(part) for part in f"\n{what}".split("\n---")]
+    if isinstance(manifest, str):
+        parts = [msgspec.yaml.decode(part) for part in f"\n{manifest}".split("\n---")]
         return [body for part in parts if part for body in documents(part)]
-    return [body for item in what["items"] for body in documents(item)] if "items" in what else [what]
+    return [body for item in manifest["items"] for body in documents(item)] if "items" in manifest else [manifest]
 
 
 def _apply_one(lab: Lab, body: Object) -> Object:
@@ -102,8 +102,8 @@ def create(lab: Lab, body: Object) -> Object:
     """Creates an object; one of that name must not be there."""
     resource = resource_of(str(body.get("kind")), str(body.get("apiVersion")))
     namespace = body["metadata"].get("namespace", DEFAULT_NAMESPACE) if resource.namespaced else ""
-    made: Object = request(lab.api_url, "POST", collection(resource, namespace), body)
-    return made
+    created: Object = request(lab.api_url, "POST", collection(resource, namespace), body)
+    return created
 
 
 def delete(lab: Lab, kind: str, namespace: str, name: str) -> bool:
@@ -120,19 +120,19 @@ def delete(lab: Lab, kind: str, namespace: str, name: str) -> bool:
 def get(lab: Lab, kind: str, namespace: str, name: str) -> Object | None:
     """An object, if it is there."""
     try:
-        found: Object = request(lab.api_url, "GET", path_of(resource_of(kind), namespace, name))
+        body: Object = request(lab.api_url, "GET", path_of(resource_of(kind), namespace, name))
     except ApiFailed as failed:
         if failed.code != NOT_FOUND:
             raise
         return None
-    return found
+    return body
 
 
-def listed(lab: Lab, kind: str, namespace: str = "", labels: str = "") -> list[Object]:
+def list_objects(lab: Lab, kind: str, namespace: str = "", labels: str = "") -> list[Object]:
     """Objects of a kind, of all namespaces or of one; `labels` is a selector such as `a=b,c`."""
     query = f"?labelSelector={urllib.parse.quote(labels)}" if labels else ""
-    found: list[Object] = request(lab.api_url, "GET", collection(resource_of(kind), namespace) + query)["items"]
-    return found
+    items: list[Object] = request(lab.api_url, "GET", collection(resource_of(kind), namespace) + query)["items"]
+    return items
 
 
 def patch(lab: Lab, kind: str, namespace: str, name: str, change: Object, status: bool = False) -> Object:

@@ -12,18 +12,18 @@ NETNS = Path("/var/run/netns")
 
 
 class CommandFailed(Exception):
-    """A command failed; the text has it and what it said."""
+    """A command failed; the text has the command and its output."""
 
 
 def run(*command: str, timeout_s: float = 30.0) -> str:
     """Runs a command to its end. Returns what it printed. Raises CommandFailed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandFailed(f"{' '.join(command)}: {error}") from None
-    if done.returncode:
-        raise CommandFailed(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+    if completed.returncode:
+        raise CommandFailed(f"{' '.join(command)}: {(completed.stderr or completed.stdout).strip()}")
+    return completed.stdout
 
 
 def ip(line: str, netns: str | None = None) -> str:
@@ -48,8 +48,8 @@ def pids_in(netns: str) -> list[int]:
     return []
 
 
-def started(pid: int) -> int:
-    """When a process started, clock ticks since boot; 0 if there is none, or it is a zombie."""
+def start_ticks(pid: int) -> int:
+    """The start time of a process, clock ticks since boot; 0 for none or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -57,47 +57,47 @@ def started(pid: int) -> int:
     return 0 if fields[0] == "Z" else int(fields[19])
 
 
-def send(pid: int, number: int) -> None:
-    """A signal; a process that is gone is no error."""
+def send_signal(pid: int, number: int) -> None:
+    """Sends a signal; a process that has ended is no error."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
-def end(pids: Sequence[int], patience_s: float) -> None:
+def end_processes(pids: Sequence[int], patience_s: float) -> None:
     """SIGTERM, and SIGKILL for those still there after `patience_s`."""
-    lives = {pid: since for pid in pids if (since := started(pid))}
+    lives = {pid: since for pid in pids if (since := start_ticks(pid))}
     for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
         for pid in lives:
-            send(pid, number)
+            send_signal(pid, number)
         deadline = time.monotonic() + wait_s
         while lives and time.monotonic() < deadline:
-            lives = {pid: since for pid, since in lives.items() if _alive(pid) and started(pid) == since}
+            lives = {pid: since for pid, since in lives.items() if _alive(pid) and start_ticks(pid) == since}
             time.sleep(0.02)
 
 
 def _alive(pid: int) -> bool:
     with suppress(ChildProcessError, OSError):
         os.waitpid(pid, os.WNOHANG)  # if it was our child
-    return started(pid) != 0
+    return start_ticks(pid) != 0
 
 
-def told_of(directory: Path) -> dict[int, str]:
-    """pid -> command line of a lab's processes: told of its directory by environment, or its API server."""
-    mark, found = f"{directory}/".encode(), {}
+def processes_of(directory: Path) -> dict[int, str]:
+    """pid -> command line of a lab's processes: its directory is in their environment, or they are its API server."""
+    mark, commands = f"{directory}/".encode(), {}
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 command = (entry / "cmdline").read_bytes()
                 if mark in (entry / "environ").read_bytes() or (b"tools.lab.apiserver" in command and mark in command):
-                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
-    return found
+                    commands[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
+    return commands
 
 
 def traces(lab: str, directory: Path) -> dict[str, list[str]]:
-    """What there is of a lab: its namespaces, links of the machine, processes told of its directory, files."""
+    """Traces of a lab: its namespaces, links of the machine, its processes, its files."""
     return {
         "namespaces": namespaces(f"{lab}-"),
         "links": sorted(line.split(": ")[1].partition("@")[0] for line in ip("-o link").splitlines()),
-        "processes": sorted(told_of(directory).values()),
+        "processes": sorted(processes_of(directory).values()),
         "files": [str(directory)] if directory.exists() else [],
     }

@@ -1,4 +1,4 @@
-"""Edge: what a lab has, in a file, so that it survives the command that made it."""
+"""Edge: the state of a lab in a file, which outlives the command that made the lab."""
 
 import fcntl
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tools.lab.topology import DEFAULT_NAMESPACE, Node, pod_key
+from tools.lab.topology import DEFAULT_NAMESPACE, LabNode, pod_key
 
 LABS = Path(os.environ.get("VPPD_LAB_DIR", "/run/vppd-lab"))
 
 
 class NoLab(Exception):
-    """There is no such lab, or no such thing in it; the text names it."""
+    """There is no such lab, node or pod; the text names it."""
 
 
-class Port(Struct, frozen=True):
+class ContainerPort(Struct, frozen=True):
     """A port of a pod's container; `host_port` 0: none."""
 
     port: int
@@ -27,7 +27,7 @@ class Port(Struct, frozen=True):
     host_port: int = 0
 
 
-class Pod(Struct):
+class LabPod(Struct):
     """A pod of the lab. One in the host's network has its node's namespace and addresses, and number 0."""
 
     name: str
@@ -40,11 +40,11 @@ class Pod(Struct):
     host_network: bool = False
     service_account: str = "default"
     labels: dict[str, str] = {}  # as it was made
-    ports: tuple[Port, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
 
     @property
     def key(self) -> str:
-        """What commands call it."""
+        """Its name in commands."""
         return pod_key(self.namespace, self.name)
 
 
@@ -58,35 +58,35 @@ class Lab(Struct):
     api_url: str = ""
     calico_version: str = ""
     settings: dict[str, str] = {}  # variables of every node's processes, beside the lab's own
-    pods: dict[str, Pod] = {}  # by key
+    pods: dict[str, LabPod] = {}  # by key
 
     @property
     def directory(self) -> Path:
         return LABS / self.name
 
     @property
-    def all_nodes(self) -> list[Node]:
-        return [Node(self.name, number) for number in range(1, self.nodes + 1)]
+    def all_nodes(self) -> list[LabNode]:
+        return [LabNode(self.name, number) for number in range(1, self.nodes + 1)]
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> LabNode:
         """The node of that name. Raises NoLab."""
         for node in self.all_nodes:
             if node.name == name:
                 return node
         raise NoLab(f"lab {self.name}: no node {name}; there are {', '.join(n.name for n in self.all_nodes)}")
 
-    def pod(self, key: str) -> Pod:
+    def pod(self, key: str) -> LabPod:
         """The pod of that key. Raises NoLab."""
         if key not in self.pods:
             raise NoLab(f"lab {self.name}: no pod {key}")
         return self.pods[key]
 
-    def run(self, node: Node) -> Path:
+    def run(self, node: LabNode) -> Path:
         """The node's $VPPD_RUN."""
         return self.directory / node.name / "run"
 
     def save(self) -> None:
-        """Keeps the state."""
+        """Writes the file."""
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         fresh = self.directory / "lab.new"
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self)))

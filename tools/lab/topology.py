@@ -30,7 +30,7 @@ class BadName(ValueError):
 
 
 @dataclass(frozen=True)
-class Node:
+class LabNode:
     """One node of a lab; `number` from 1."""
 
     lab: str
@@ -81,7 +81,7 @@ def lan_netns(lab: str) -> str:
 
 
 def pod_key(namespace: str, name: str) -> str:
-    """The word for a pod in commands: its name in namespace `default`, else `namespace/name`."""
+    """A pod's name in commands: `name` in namespace `default`, else `namespace/name`."""
     return name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
 
 

@@ -26,14 +26,14 @@ class NodeView:
 
     def unready(self) -> list[str]:
         """Processes that are not there or not ready, and streams not heard, with their reasons."""
-        found = [f"{stream}: not heard" for stream in self.unheard]
+        reasons = [f"{stream}: not heard" for stream in self.unheard]
         for name in PROCESSES:
             process = self.processes.get(name)
             if process is None or not process.alive:
-                found.append(f"{name}: not on the bus")
+                reasons.append(f"{name}: not on the bus")
             elif (state := self.state_of(name)) != READY:
-                found.append(f"{name}: {state}")
-        return found
+                reasons.append(f"{name}: {state}")
+        return reasons
 
     def state_of(self, name: str) -> str:
         """A process in words: `ready`, or all that is wrong with it."""
@@ -55,14 +55,14 @@ class NodeView:
 
     def problems(self) -> list[str]:
         """What of services and policies is not as it was asked for, with the reasons."""
-        said: dict[str, ServiceStatus | PolicyStatus] = {f"service {key}": row for key, row in self.services.items()}
-        said |= self.policies
-        return [f"{key}: {'; '.join(row.problems)}" for key, row in sorted(said.items()) if row.problems]
+        rows: dict[str, ServiceStatus | PolicyStatus] = {f"service {key}": row for key, row in self.services.items()}
+        rows |= self.policies
+        return [f"{key}: {'; '.join(row.problems)}" for key, row in sorted(rows.items()) if row.problems]
 
     def counter(self, process: str, name: str) -> int:
         """A counter of a process; 0 if it has none."""
-        found = self.processes.get(process)
-        return found.counters.get(name, 0) if found else 0
+        row = self.processes.get(process)
+        return row.counters.get(name, 0) if row else 0
 
 
 def why(status: Status | None) -> str:

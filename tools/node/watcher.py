@@ -1,4 +1,4 @@
-"""Edge: a visitor on a node's bus, who hears what is said there and says nothing."""
+"""Edge: a subscriber to a node's bus, for tools that look at the node."""
 
 import asyncio
 import os
@@ -24,8 +24,8 @@ STREAMS = (
 )
 
 
-class Watcher:
-    """A visitor on a node's bus."""
+class NodeWatcher:
+    """Hears a node's bus; an async context manager."""
 
     def __init__(self, run: Path) -> None:
         self._peer = Peer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
@@ -40,7 +40,7 @@ class Watcher:
         await self._peer.__aexit__(*exc)
 
     def view(self) -> NodeView:
-        """What is known now."""
+        """The node as it is known now."""
         rows = self._peer.rows
         statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
         unheard = [f"{word} of {owner}" for word, owner in STREAMS if not self._peer.in_sync(word, owner)]
@@ -64,18 +64,18 @@ class Watcher:
             await self._peer.changes(HEAR_S)
         return True
 
-    async def heard(self, within_s: float) -> bool:
+    async def wait_for_bus(self, within_s: float) -> bool:
         """Waits until the bus has answered at all."""
-        found = await self.until(lambda view: "bus" in view.processes, within_s)
+        answered = await self.until(lambda view: "bus" in view.processes, within_s)
         await asyncio.sleep(0)
-        return found
+        return answered
 
 
-async def look(run: Path, within_s: float = 3.0) -> NodeView:
+async def look_at_node(run: Path, within_s: float = 3.0) -> NodeView:
     """One look at a node's bus, whole if all streams are heard in time; empty if no broker answers."""
     if not (run / "bus" / "broker").exists():
         return NodeView()
-    async with Watcher(run) as watcher:
+    async with NodeWatcher(run) as watcher:
         await watcher.until(lambda view: not view.unheard, within_s)
         await watcher.until(lambda view: not view.unready() and not view.unapplied(), SETTLE_S)
         return watcher.view()

@@ -10,13 +10,17 @@ from tests.lab.policies.words import Case, Object, Step, verdict
 from tools.lab import kube
 from tools.lab.checks import convergence
 from tools.lab.cluster import pods
-from tools.lab.state import Lab, Port
+from tools.lab.state import ContainerPort, Lab
 from tools.lab.topology import lan_netns
 from tools.lab.traffic.agents import Agents
 
 NAMESPACES, PODS, PORTS = "xyz", "abc", (80, 81, 82, 83, 84)
-NAMED = (Port(80, "TCP", "web"), Port(81, "TCP", "alt"))
-MIXED = {"a": Port(82, "TCP", "mixed"), "b": Port(83, "TCP", "mixed"), "c": Port(84, "UDP", "mixed")}
+NAMED = (ContainerPort(80, "TCP", "web"), ContainerPort(81, "TCP", "alt"))
+MIXED = {
+    "a": ContainerPort(82, "TCP", "mixed"),
+    "b": ContainerPort(83, "TCP", "mixed"),
+    "c": ContainerPort(84, "UDP", "mixed"),
+}
 ACCOUNTS = {"a": "default", "b": "default", "c": "builder"}
 OUTSIDE = "outside"
 
@@ -109,12 +113,12 @@ class World:
         tried = truth.flows(self.lab, self.pods, case.probes)
         before = [True] * len(tried)
         for number, step in enumerate(case.steps, 1):
-            since = convergence.flushes(self.lab)
+            since = convergence.flush_counts(self.lab)
             self.do(step)
-            assert convergence.flushed(self.lab, since), f"step {number}: Felix tells nothing"
+            assert convergence.wait_until_flushed(self.lab, since), f"step {number}: Felix tells nothing"
             after = [verdict(step.expect, flow) for flow in tried]
             if after == before:  # nothing is to change: see it when there has been time for it
-                assert convergence.settled(self.lab), f"step {number}: not all intents are applied"
+                assert convergence.wait_until_converged(self.lab), f"step {number}: not all intents are applied"
             found = truth.comes_true(self.lab, self.agents, tried, step.expect)
             assert not found, f"step {number}: {_told(found)}"
             before = after

@@ -11,7 +11,7 @@ from tools.lab import kube
 from tools.lab.checks import convergence
 from tools.lab.cluster import pods
 from tools.lab.traffic.agent import words
-from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agent.words import Probe, ProbeAnswer
 
 GLOBAL = "GlobalNetworkPolicy"
 HOST = {"role": "host"}
@@ -25,7 +25,7 @@ class Hosts:
     def __init__(self, world: World) -> None:
         self.world, self.lab = world, world.lab
 
-    def probe(self, source: str, node: str, port: int = PORT, protocol: str = words.TCP) -> Answer:
+    def probe(self, source: str, node: str, port: int = PORT, protocol: str = words.TCP) -> ProbeAnswer:
         """A probe of a node's own address."""
         return self.world.agents.probe(source, Probe(protocol, str(self.lab.node(node).ip4), port), 300)
 
@@ -99,13 +99,13 @@ def test_a_host_endpoint_is_found(hosts: Hosts, spec: dict[str, object]) -> None
 
 def test_a_host_endpoint_of_an_interface_that_is_not_there_changes_nothing(hosts: Hosts) -> None:
     hosts.world.apply(endpoint(interfaceName="eth7", expectedIPs=["10.90.0.11"]))
-    assert convergence.settled(hosts.lab)
+    assert convergence.wait_until_converged(hosts.lab)
     hosts.becomes(OPEN)
 
 
 def test_a_host_endpoint_that_changes_its_interface_leaves_one_and_closes_the_other(hosts: Hosts) -> None:
     hosts.world.apply(endpoint(interfaceName="eth7"))
-    assert convergence.settled(hosts.lab)
+    assert convergence.wait_until_converged(hosts.lab)
     hosts.becomes(OPEN)
     hosts.world.apply(endpoint(interfaceName="eth0"))
     hosts.becomes(CLOSED | {("outside", "node1", FAILSAFE): True})
@@ -186,7 +186,7 @@ def test_a_pod_in_the_host_s_network_is_no_endpoint_of_policies(hosts: Hosts) ->
                 ingress=[rule("Allow", source={"selector": "pod == 'onhost'"})],
             ),
         )
-        assert convergence.settled(hosts.lab)
+        assert convergence.wait_until_converged(hosts.lab)
         hosts.becomes(OPEN)
         target = Probe(words.TCP, hosts.lab.pods[POD_OF_NODE2].ip4, PORT)
         until(lambda: hosts.world.agents.probe("node1", target).outcome == words.SILENT, "node1 is no peer by labels")

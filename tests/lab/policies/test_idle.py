@@ -13,8 +13,8 @@ from tools.lab.checks import convergence
 from tools.lab.cluster import build, node_processes, pods
 from tools.lab.state import Lab
 from tools.lab.traffic.agents import Agents
-from tools.lab.traffic.load_generator import Account
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.load_generator import LoadReport
+from tools.lab.traffic.loads import BackgroundLoad
 
 AGE_S = 4
 IDLE_S = 3.0 * AGE_S
@@ -37,25 +37,25 @@ def forgetful(new_name: Callable[[], str]) -> Iterator[Lab]:
     with Agents(lab.directory / "agents") as agents:
         agents.start({"x/server": lab.pods["x/server"].netns})
         yield lab
-    build.down(name, lambda _: None)
+    build.remove_lab(name, lambda _: None)
 
 
-def idle_under(lab: Lab, to: list[tuple[str, int]], *bodies: dict[str, object]) -> Account:
+def idle_under(lab: Lab, to: list[tuple[str, int]], *bodies: dict[str, object]) -> LoadReport:
     """What becomes of connections that stand before these policies, and then speak only after a long silence."""
     client = lab.pods["x/client"].netns
     try:
-        with Loading(client, to, rate=0.0, held=HELD, held_every_s=IDLE_S) as load:
+        with BackgroundLoad(client, to, rate=0.0, standing=HELD, exchange_every_s=IDLE_S) as load:
             until(lambda: len(established(client)) >= HELD, "the connections stand")
-            since = convergence.flushes(lab)
+            since = convergence.flush_counts(lab)
             for body in bodies:
                 kube.apply(lab, body)
-            assert convergence.flushed(lab, since)
-            assert convergence.settled(lab)
+            assert convergence.wait_until_flushed(lab, since)
+            assert convergence.wait_until_converged(lab)
             until(lambda: load.age_s > IDLE_S + 6.0, "each has spoken again, or given up", IDLE_S + 10.0)
     finally:
         for body in bodies:
             kube.delete(lab, "NetworkPolicy", "x", body["metadata"]["name"])  # type: ignore[index]
-    return load.account
+    return load.report
 
 
 def server(lab: Lab) -> list[tuple[str, int]]:
@@ -92,9 +92,9 @@ def test_one_through_a_service_is_remembered_longer(forgetful: Lab) -> None:
     address = kube.apply(forgetful, body)[0]["spec"]["clusterIP"]
     try:
         client = forgetful.pods["x/client"].netns
-        with Loading(client, [(address, 8080)], rate=20) as load:
+        with BackgroundLoad(client, [(address, 8080)], rate=20) as load:
             until(lambda: load.age_s > 3.0, "the service has been tried")
-        assert load.account.ok > 0
+        assert load.report.ok > 0
         account = idle_under(forgetful, [(address, 8080)], policy("deny", "x", ingress=[], egress=[]))
     finally:
         kube.delete(forgetful, "Service", "x", "web")

@@ -15,7 +15,7 @@ from tools.lab.checks import convergence
 from tools.lab.cluster import pods
 from tools.lab.traffic.agent import words
 from tools.lab.traffic.agent.words import Probe
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.loads import BackgroundLoad
 
 OUTSIDE4 = "10.90.0.1"
 TCP_80 = [("TCP", 80)]
@@ -25,10 +25,10 @@ ISOLATED_X = policy("deny", "x", ingress=[])
 
 def applied(world: World, *bodies: dict[str, object]) -> None:
     """Applies policies and waits until VPP holds them on all nodes."""
-    since = convergence.flushes(world.lab)
+    since = convergence.flush_counts(world.lab)
     world.apply(*bodies)
-    assert convergence.flushed(world.lab, since)
-    assert convergence.settled(world.lab)
+    assert convergence.wait_until_flushed(world.lab, since)
+    assert convergence.wait_until_converged(world.lab)
 
 
 @contextmanager
@@ -114,16 +114,18 @@ def heir_of(world: World, key: str) -> Iterator[str]:
 
 def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world: World) -> None:
     to = [(world.lab.pods["x/a"].ip4, 80), (world.lab.pods["x/b"].ip6, 80)]
-    with Loading(world.lab.pods["y/a"].netns, to, rate=0.0, held=FLOWS, held_every_s=USED_EVERY_S) as load:
+    with BackgroundLoad(
+        world.lab.pods["y/a"].netns, to, rate=0.0, standing=FLOWS, exchange_every_s=USED_EVERY_S
+    ) as load:
         until(lambda: len(established(world)) >= FLOWS, f"{FLOWS} connections stand")
         applied(world, policy("deny", "x", ingress=[], egress=[]))
         tried = truth.flows(world.lab, world.pods, TCP_80)
         assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/*"), deny("x/*")))
         used = load.age_s + USED_EVERY_S + 1.0
         until(lambda: load.age_s > used, "each has been used once more")
-    assert load.account.held == FLOWS
-    assert load.account.broken == []
-    assert load.account.exchanges >= 2 * FLOWS
+    assert load.report.standing == FLOWS
+    assert load.report.broken == []
+    assert load.report.exchanges >= 2 * FLOWS
 
 
 def established(world: World) -> list[str]:
@@ -167,7 +169,7 @@ def test_an_address_block_is_seen_from_outside_through_a_node_port_with_policy_l
     number = world.apply(body)[0]["spec"]["ports"][0]["nodePort"]
     node = world.lab.node(f"node{world.lab.pods['x/a'].node}")
     probe = Probe("TCP", str(node.ip4), number)
-    until(lambda: world.agents.probe("outside", probe).seen == outside, "x/a sees who is outside")
+    until(lambda: world.agents.probe("outside", probe).seen_address == outside, "x/a sees who is outside")
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{outside}/32"))]))
     tried = truth.flows(world.lab, world.pods, TCP_80)
     assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/a"),))
@@ -192,7 +194,7 @@ def test_through_a_node_port_with_policy_cluster_an_address_block_sees_who_is_ou
     }
     number = world.apply(body)[0]["spec"]["ports"][0]["nodePort"]
     probe = Probe("TCP", str(entered.ip4), number)
-    until(lambda: world.agents.probe("outside", probe).seen == seen, f"x/a sees {seen}")
+    until(lambda: world.agents.probe("outside", probe).seen_address == seen, f"x/a sees {seen}")
     for allowed in (OUTSIDE4, str(far.ip4)):
         applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{allowed}/32"))]))
         outcome = words.ANSWERED if allowed == seen else words.SILENT
@@ -236,9 +238,9 @@ def test_a_node_reaches_its_own_pods_whatever_policies_say_as_its_kubelet_must(w
     for key in ("x/a", "x/b", "x/c"):
         pod = world.lab.pods[key]
         netns = world.lab.node(f"node{pod.node}").netns
-        with Loading(netns, [(pod.ip4, 80), (pod.ip6, 80)], rate=20) as load:
+        with BackgroundLoad(netns, [(pod.ip4, 80), (pod.ip6, 80)], rate=20) as load:
             until(lambda key=key: not world.agents.probe("y/a", Probe("TCP", world.lab.pods[key].ip4, 80)).ok, "denied")
-        assert (load.account.failed, load.account.ok > 0) == ([], True), key
+        assert (load.report.failed, load.report.ok > 0) == ([], True), key
 
 
 def test_a_pod_is_not_an_endpoint_of_policies_by_its_namespace_s_other_labels(world: World) -> None:
@@ -246,7 +248,7 @@ def test_a_pod_is_not_an_endpoint_of_policies_by_its_namespace_s_other_labels(wo
     applied(world, policy("labelled", "x", labelled(team="one"), ingress=[]))
     kube.label(world.lab, "namespaces", "", "x", team="one")
     try:
-        assert convergence.settled(world.lab)
+        assert convergence.wait_until_converged(world.lab)
         tried = truth.flows(world.lab, world.pods, TCP_80)
         assert not truth.comes_true(world.lab, world.agents, tried, ())
     finally:

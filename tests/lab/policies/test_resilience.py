@@ -44,13 +44,13 @@ def test_a_policy_that_changes_while_a_process_is_away_holds_when_it_is_back(wor
     with stopped(world, program):
         world.apply(policy("deny", "x", ingress=[source(ports=[port(80)])]), policy("new", "y", ingress=[]))
         kube.delete(world.lab, "NetworkPolicy", "z", "gone")
-    assert convergence.settled(world.lab, 60.0)
+    assert convergence.wait_until_converged(world.lab, 60.0)
     expected = (deny(to="x/* y/*"), allow("*", "x/*", 80))
     assert not truth.comes_true(world.lab, world.agents, tried, expected)
 
 
 def test_policies_that_come_and_go_leave_no_objects_in_vpp(world: World) -> None:
-    assert convergence.settled(world.lab)
+    assert convergence.wait_until_converged(world.lab)
     before = [observer.counts(world.lab, node) for node in world.lab.all_nodes]
     for number in range(CHURN):
         peers = [peer(pods=labelled(pod="b"), namespaces=labelled(ns="yz"[number % 2]))]
@@ -59,5 +59,5 @@ def test_policies_that_come_and_go_leave_no_objects_in_vpp(world: World) -> None
         if number % 3 == 0:
             kube.delete(world.lab, "NetworkPolicy", "x", f"churn{(number + 2) % 5}")
     world.undo()
-    assert convergence.settled(world.lab)
+    assert convergence.wait_until_converged(world.lab)
     assert [observer.counts(world.lab, node) for node in world.lab.all_nodes] == before

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.lab.policies.words import Expected, Flow, verdict
 from tools.lab.state import Lab
 from tools.lab.traffic.agent import words
-from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agent.words import Probe, ProbeAnswer
 from tools.lab.traffic.agents import Agents
 
 QUIET_MS = 300
@@ -21,7 +21,7 @@ class Wrong:
 
     flow: Flow
     expected: bool
-    answer: Answer
+    answer: ProbeAnswer
 
     def __str__(self) -> str:
         flow, wanted = self.flow, "an answer" if self.expected else "silence"
@@ -63,7 +63,7 @@ def _probe(lab: Lab, flow: Flow) -> Probe:
     return Probe(flow.protocol, pod.ip6 if flow.version == 6 else pod.ip4, flow.port)
 
 
-def _as_expected(flow: Flow, allowed: bool, answer: Answer) -> bool:
+def _as_expected(flow: Flow, allowed: bool, answer: ProbeAnswer) -> bool:
     if not allowed:
         return answer.outcome == words.SILENT
     return answer.ok and (answer.by == flow.to or flow.protocol == words.ICMP)

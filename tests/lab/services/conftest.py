@@ -11,7 +11,7 @@ from tools.lab import kube, linux
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.topology import lan_netns
-from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agent.words import Probe, ProbeAnswer
 from tools.lab.traffic.agents import Agents
 
 SPACE = "shop"
@@ -72,7 +72,7 @@ class Shop:
         for key in self.backends:
             kube.set_ready(self.lab, key, True)
 
-    def ask(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[Answer]:
+    def ask(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[ProbeAnswer]:
         """The answers to so many new flows."""
         return self.agents.ask({client: [Probe(protocol, address, port)] * times})[client]
 
@@ -96,7 +96,7 @@ class Shop:
         """Backend -> the addresses that it saw the client with."""
         found: dict[str, set[str]] = {}
         for answer in self.ask(client, address, port, protocol, 60):
-            found.setdefault(answer.by or answer.outcome, set()).add(answer.seen)
+            found.setdefault(answer.by or answer.outcome, set()).add(answer.seen_address)
         return found
 
 

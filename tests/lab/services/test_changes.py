@@ -9,7 +9,7 @@ from tests.waiting import until
 from tools.lab import kube
 from tools.lab.traffic.agent import words
 from tools.lab.traffic.agent.words import Probe
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.loads import BackgroundLoad
 
 CLIENT = f"{SPACE}/client1"
 GOES = f"{SPACE}/web3"
@@ -35,16 +35,16 @@ def test_a_backend_that_is_not_ready_gets_no_new_flow_and_the_others_flows_live_
     address = shop.serve()["clusterIPs"][family]
     stay = set(shop.backends) - {GOES}
     shop.answers(CLIENT, address, 8080)
-    with Loading(shop.lab.pods[CLIENT].netns, [(address, 8080)], rate=20, held=HELD) as load:
+    with BackgroundLoad(shop.lab.pods[CLIENT].netns, [(address, 8080)], rate=20, standing=HELD) as load:
         shares(shop, address, set(shop.backends))
         kube.set_ready(shop.lab, GOES, False)
         shares(shop, address, stay)
         kube.set_ready(shop.lab, GOES, True)
         shares(shop, address, set(shop.backends))
-    account = load.account
-    assert {failure.by for failure in (*account.broken, *account.failed)} <= {GOES, ""}
-    assert len(account.broken) < HELD, "connections to the backends that stay are held"
-    assert account.ok > account.made * 0.9
+    report = load.report
+    assert {failure.by for failure in (*report.broken, *report.failed)} <= {GOES, ""}
+    assert len(report.broken) < HELD, "connections to the backends that stay are held"
+    assert report.ok > report.opened * 0.9
 
 
 @both

@@ -38,7 +38,7 @@ class Wire:
     def remove(self) -> None:
         for netns in (self.left, self.right):
             if netns in linux.namespaces(netns):
-                linux.end(linux.pids_in(netns), 0.5)
+                linux.end_processes(linux.pids_in(netns), 0.5)
                 linux.ip(f"netns del {netns}")
 
 

@@ -21,7 +21,7 @@ def test_an_open_port_answers_with_its_name_and_our_address(
     agents: Agents, target: str, me: str, protocol: str
 ) -> None:
     answer = agents.probe("left", Probe(protocol, target, 80, 40001))
-    assert (answer.outcome, answer.by, answer.seen, answer.seen_port) == (words.ANSWERED, "right", me, 40001)
+    assert (answer.outcome, answer.by, answer.seen_address, answer.seen_port) == (words.ANSWERED, "right", me, 40001)
 
 
 @BOTH

@@ -4,7 +4,7 @@ import time
 
 from tests.processes.lab.conftest import NOBODY4, NOBODY6, RIGHT4, RIGHT6, Wire
 from tools.lab.traffic.agents import Agents
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.loads import BackgroundLoad
 
 CLOSED = 99
 
@@ -15,21 +15,21 @@ def until_some(seconds: float = 1.0) -> None:
 
 
 def test_a_load_of_good_connections_has_all_of_them_at_its_rate(agents: Agents, wire: Wire) -> None:
-    with Loading(wire.left, [(RIGHT4, 80), (RIGHT6, 81)], rate=100, held=4) as load:
+    with BackgroundLoad(wire.left, [(RIGHT4, 80), (RIGHT6, 81)], rate=100, standing=4) as load:
         until_some(1.5)
-    account = load.account
-    assert 120 <= account.made <= 200
-    assert account.ok == account.made == account.by["right"]
-    assert (account.held, account.failed, account.broken, account.wrongly_allowed) == (4, [], [], [])
-    assert account.exchanges >= 8
-    assert 0 < account.slowest_ms < 1000
+    report = load.report
+    assert 120 <= report.opened <= 200
+    assert report.ok == report.opened == report.by["right"]
+    assert (report.standing, report.failed, report.broken, report.wrongly_allowed) == (4, [], [], [])
+    assert report.exchanges >= 8
+    assert 0 < report.slowest_ms < 1000
 
 
 def test_refused_connections_are_failures_with_their_reason(agents: Agents, wire: Wire) -> None:
-    with Loading(wire.left, [(RIGHT4, CLOSED)], rate=20) as load:
+    with BackgroundLoad(wire.left, [(RIGHT4, CLOSED)], rate=20) as load:
         until_some()
-    assert (load.account.ok, len(load.account.failed)) == (0, load.account.made)
-    failure = load.account.failed[0]
+    assert (load.report.ok, len(load.report.failed)) == (0, load.report.opened)
+    failure = load.report.failed[0]
     assert failure.target == f"{RIGHT4} port {CLOSED}"
     assert failure.reason.startswith("ConnectionRefusedError")
 
@@ -38,20 +38,20 @@ def test_a_denied_target_that_answers_or_refuses_is_wrongly_allowed_and_silence_
     agents: Agents, wire: Wire
 ) -> None:
     denied = [(NOBODY4, 80), (RIGHT4, 80), (NOBODY6, 80), (RIGHT6, CLOSED)]
-    with Loading(wire.left, [], denied=denied, denied_rate=20) as load:
+    with BackgroundLoad(wire.left, [], denied=denied, denied_rate=20) as load:
         until_some()
-    wrong = {(failure.target, failure.reason.partition(":")[0]) for failure in load.account.wrongly_allowed}
+    wrong = {(failure.target, failure.reason.partition(":")[0]) for failure in load.report.wrongly_allowed}
     assert wrong == {(f"{RIGHT4} port 80", "connected"), (f"{RIGHT6} port {CLOSED}", "ConnectionRefusedError")}
-    assert abs(len(load.account.wrongly_allowed) - load.account.denied / 2) <= 1
+    assert abs(len(load.report.wrongly_allowed) - load.report.denied / 2) <= 1
 
 
 def test_a_server_s_death_breaks_held_connections_and_fails_new_ones(agents: Agents, wire: Wire) -> None:
     agents.start({"mortal": wire.right}, (8080,))
-    with Loading(wire.left, [(RIGHT4, 8080)], rate=20, held=2) as load:
+    with BackgroundLoad(wire.left, [(RIGHT4, 8080)], rate=20, standing=2) as load:
         until_some(0.5)
         agents.stop("mortal")
         until_some()
-    assert len(load.account.broken) == 2
-    assert load.account.by["mortal"] == load.account.ok
-    assert 0 < len(load.account.failed) < load.account.made
-    assert load.account.failed[0].after_s > 0.3
+    assert len(load.report.broken) == 2
+    assert load.report.by["mortal"] == load.report.ok
+    assert 0 < len(load.report.failed) < load.report.opened
+    assert load.report.failed[0].after_s > 0.3

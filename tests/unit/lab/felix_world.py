@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.lab.felix.calc import Wanted, calculate
+from tools.lab.felix.calc import DataplaneState, calculate
 
 Object = dict[str, Any]
 VERSION = "v3.32.0"
@@ -38,7 +38,7 @@ class Cluster:
         """A Kubernetes NetworkPolicy."""
         self.put("KubernetesNetworkPolicy", name, namespace, spec=spec)
 
-    def wanted(self, node: int = 1) -> Wanted:
+    def wanted(self, node: int = 1) -> DataplaneState:
         return calculate(self.objects, f"node{node}", VERSION, {})
 
 

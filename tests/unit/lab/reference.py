@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tools.lab.felix.calc import Wanted
+from tools.lab.felix.calc import DataplaneState
 
 Object = dict[str, Any]
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
@@ -30,13 +30,13 @@ class Packet:
         return ip_address(self.source).version
 
 
-def passes(wanted: Wanted, source: Object | None, destination: Object | None, packet: Packet) -> bool:
+def passes(wanted: DataplaneState, source: Object | None, destination: Object | None, packet: Packet) -> bool:
     """Whether egress of the source and ingress of the destination (workloads of this node, or None) both allow."""
     out = source is None or evaluated(wanted, source, packet, "egress")
     return out and (destination is None or evaluated(wanted, destination, packet, "ingress"))
 
 
-def evaluated(wanted: Wanted, workload: Object, packet: Packet, direction: str) -> bool:
+def evaluated(wanted: DataplaneState, workload: Object, packet: Packet, direction: str) -> bool:
     """One direction of one workload."""
     field = "inbound_rules" if direction == "ingress" else "outbound_rules"
     for tier in workload["tiers"]:
@@ -51,12 +51,12 @@ def evaluated(wanted: Wanted, workload: Object, packet: Packet, direction: str) 
     return first(wanted, rules, packet) == "allow"
 
 
-def first(wanted: Wanted, rules: Iterable[Object], packet: Packet) -> str | None:
+def first(wanted: DataplaneState, rules: Iterable[Object], packet: Packet) -> str | None:
     """The action of the first rule that matches and decides."""
     return next((rule["action"] for rule in rules if rule["action"] != "log" and matches(wanted, rule, packet)), None)
 
 
-def matches(wanted: Wanted, rule: Object, packet: Packet) -> bool:
+def matches(wanted: DataplaneState, rule: Object, packet: Packet) -> bool:
     """All that the rule says is so, and nothing that it excludes."""
     if rule.get("ip_version") not in (None, packet.version):
         return False
@@ -80,7 +80,7 @@ def number(protocol: Object) -> int:
     return int(protocol["number"]) if "number" in protocol else NUMBERS[protocol["name"]]
 
 
-def side_matches(wanted: Wanted, rule: Object, name: str, address: str, port: int, packet: Packet) -> bool:
+def side_matches(wanted: DataplaneState, rule: Object, name: str, address: str, port: int, packet: Packet) -> bool:
     """The source's or the destination's part of a rule."""
 
     def has(field: str) -> list[Any]:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tools.lab.apiserver.patches import json_patch, merge, strategic
 from tools.lab.apiserver.resources import BY_ID
-from tools.lab.apiserver.routes import Target, target
+from tools.lab.apiserver.routes import RequestTarget, parse_path
 from tools.lab.apiserver.selectors import selector
-from tools.lab.apiserver.sockets import Listen, parse_listen, parse_listen_netns
+from tools.lab.apiserver.sockets import ListenAddress, parse_listen, parse_listen_netns
 from tools.lab.apiserver.status import ApiError
-from tools.lab.apiserver.store import Store
+from tools.lab.apiserver.store import ObjectStore
 
 NODES, PODS, SPACES = BY_ID["nodes"], BY_ID["pods"], BY_ID["namespaces"]
 NOW = "2026-01-01T00:00:00Z"
@@ -55,14 +55,14 @@ def test_field_selectors_know_names_and_the_fields_of_the_registry() -> None:
 
 
 def test_paths_name_resources_namespaces_and_status() -> None:
-    assert target("/api/v1/nodes/n1/status") == Target(NODES, "", "n1", "status")
-    assert target("/api/v1/namespaces/web/pods") == Target(PODS, "web")
-    assert target("/api/v1/namespaces/web/pods/p") == Target(PODS, "web", "p")
-    assert target("/api/v1/pods") == Target(PODS)
-    assert target("/api/v1/namespaces/web") == Target(SPACES, "", "web")
-    assert target("/api/v1/namespaces/web/status") == Target(SPACES, "", "web", "status")
+    assert parse_path("/api/v1/nodes/n1/status") == RequestTarget(NODES, "", "n1", "status")
+    assert parse_path("/api/v1/namespaces/web/pods") == RequestTarget(PODS, "web")
+    assert parse_path("/api/v1/namespaces/web/pods/p") == RequestTarget(PODS, "web", "p")
+    assert parse_path("/api/v1/pods") == RequestTarget(PODS)
+    assert parse_path("/api/v1/namespaces/web") == RequestTarget(SPACES, "", "web")
+    assert parse_path("/api/v1/namespaces/web/status") == RequestTarget(SPACES, "", "web", "status")
     for path in ("/api/v1/pods/p", "/api/v1/namespaces/web/nodes", "/api/v2/nodes", "/apis/x/v1/y", "/"):
-        assert target(path) is None
+        assert parse_path(path) is None
 
 
 def test_strategic_merge_joins_lists_of_objects_by_their_key_in_the_wanted_order() -> None:
@@ -105,7 +105,7 @@ def test_merging_a_document_into_itself_gives_what_rfc_7386_says(document: objec
 
 
 def test_a_namespace_takes_its_objects_along_and_each_removal_has_its_version() -> None:
-    store = Store()
+    store = ObjectStore()
     store.create(SPACES, "", {"metadata": {"name": "web"}}, NOW)
     store.create(PODS, "web", {"metadata": {"name": "p"}}, NOW)
     store.delete(SPACES, "", "web")
@@ -115,7 +115,7 @@ def test_a_namespace_takes_its_objects_along_and_each_removal_has_its_version() 
 
 
 def test_an_update_that_changes_nothing_makes_no_version() -> None:
-    store = Store()
+    store = ObjectStore()
     made = store.create(NODES, "", {"metadata": {"name": "n"}, "spec": {"a": 1}}, NOW)
     assert store.update(NODES, "", "n", made, "main") is made
     assert store.version == 1
@@ -124,7 +124,7 @@ def test_an_update_that_changes_nothing_makes_no_version() -> None:
 
 
 def test_history_that_was_trimmed_or_lies_ahead_is_expired() -> None:
-    store = Store()
+    store = ObjectStore()
     for number in range(4):
         store.create(NODES, "", {"metadata": {"name": f"n{number}"}}, NOW)
     store.trim(2)
@@ -139,13 +139,13 @@ def test_history_that_was_trimmed_or_lies_ahead_is_expired() -> None:
 def test_a_store_refuses_any_malformed_object_with_an_api_error(body: object) -> None:
     for given_body in (body, {"metadata": body}, {"metadata": {"name": "n", "labels": body}}):
         with contextlib.suppress(ApiError):
-            Store().create(NODES, "", given_body, NOW)  # type: ignore[arg-type]
+            ObjectStore().create(NODES, "", given_body, NOW)  # type: ignore[arg-type]
 
 
 def test_only_loopback_is_bound_outside_a_namespace() -> None:
-    assert parse_listen("[::1]:80") == Listen("::1", 80)
-    assert parse_listen_netns("lab:[fd00::1]:80") == Listen("fd00::1", 80, "lab")
-    assert parse_listen_netns("lab:192.0.2.1:80") == Listen("192.0.2.1", 80, "lab")
+    assert parse_listen("[::1]:80") == ListenAddress("::1", 80)
+    assert parse_listen_netns("lab:[fd00::1]:80") == ListenAddress("fd00::1", 80, "lab")
+    assert parse_listen_netns("lab:192.0.2.1:80") == ListenAddress("192.0.2.1", 80, "lab")
     for text in ("0.0.0.0:80", "192.0.2.1:80", "127.0.0.1", "127.0.0.1:x", "name:80"):
         with pytest.raises(ValueError):  # noqa: PT011 - each text is wrong in its own way
             parse_listen(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.lab.apiserver.slices import ENDPOINTS_MAX, Changes, changes
+from tools.lab.apiserver.slices import ENDPOINTS_MAX, SliceChanges, slice_changes
 
 Object = dict[str, Any]
 
@@ -28,7 +28,7 @@ def pod(number: int, ready: bool = True, ports: list[Object] | None = None, **me
     }
 
 
-def applied(found: Changes, before: list[Object]) -> list[Object]:
+def applied(found: SliceChanges, before: list[Object]) -> list[Object]:
     """The slices after the changes."""
     kept = {piece["metadata"]["name"]: piece for piece in before if piece["metadata"]["name"] not in found.delete}
     kept |= {piece["metadata"]["name"]: piece for piece in found.update}
@@ -39,7 +39,7 @@ def applied(found: Changes, before: list[Object]) -> list[Object]:
 
 
 def reconciled(of: Object | None, pods: list[Object], before: list[Object] | None = None) -> list[Object]:
-    return applied(changes(of, pods, {}, before or []), before or [])
+    return applied(slice_changes(of, pods, {}, before or []), before or [])
 
 
 def ips(slices: list[Object]) -> list[str]:
@@ -106,7 +106,7 @@ def test_an_endpoint_stays_in_its_slice_and_its_neighbours_are_not_touched() -> 
     pods = [pod(number) for number in range(1, ENDPOINTS_MAX + 11)]
     first, second = reconciled(service(), pods)
     assert (len(first["endpoints"]), len(second["endpoints"])) == (ENDPOINTS_MAX, 10)
-    found = changes(service(), pods[1:], {}, [first, second])
+    found = slice_changes(service(), pods[1:], {}, [first, second])
     assert [piece["metadata"]["name"] for piece in found.update] == [first["metadata"]["name"]]
     assert (found.create, found.delete) == ([], [])
 
@@ -114,18 +114,18 @@ def test_an_endpoint_stays_in_its_slice_and_its_neighbours_are_not_touched() -> 
 def test_without_service_selector_or_pods_nothing_is_left() -> None:
     before = reconciled(service(), [pod(1)])
     name = before[0]["metadata"]["name"]
-    assert changes(None, [pod(1)], {}, before).delete == [name]
-    assert changes(service(), [], {}, before).delete == [name]
-    assert changes(service(type="ExternalName"), [pod(1)], {}, before).delete == [name]
+    assert slice_changes(None, [pod(1)], {}, before).delete == [name]
+    assert slice_changes(service(), [], {}, before).delete == [name]
+    assert slice_changes(service(type="ExternalName"), [pod(1)], {}, before).delete == [name]
 
 
 def test_what_is_as_it_should_be_is_left_alone() -> None:
     before = reconciled(service(), [pod(1), pod(2)])
-    assert changes(service(), [pod(2), pod(1)], {}, before) == Changes()
+    assert slice_changes(service(), [pod(2), pod(1)], {}, before) == SliceChanges()
 
 
 def test_an_endpoint_says_its_node_s_zone() -> None:
-    (piece,) = changes(service(), [pod(1)], {"node1": "east"}, []).create
+    (piece,) = slice_changes(service(), [pod(1)], {"node1": "east"}, []).create
     assert piece["endpoints"][0]["zone"] == "east"
     assert "hints" not in piece["endpoints"][0]
 
@@ -139,7 +139,7 @@ def test_an_endpoint_says_its_node_s_zone() -> None:
     ],
 )
 def test_an_endpoint_has_the_hints_of_the_service_s_traffic_distribution(distribution: str, hints: Object) -> None:
-    (piece,) = changes(service(trafficDistribution=distribution), [pod(1)], {"node1": "east"}, []).create
+    (piece,) = slice_changes(service(trafficDistribution=distribution), [pod(1)], {"node1": "east"}, []).create
     assert piece["endpoints"][0]["hints"] == hints
 
 

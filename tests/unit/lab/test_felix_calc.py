@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 
 from tests.unit.lab.felix_world import Cluster, shops
-from tools.lab.felix.calc import Wanted
+from tools.lab.felix.calc import DataplaneState
 
 POD_SELECTOR = {"podSelector": {}}
 X_A, Y_B = ("k8s", "x/a", "eth0"), ("k8s", "y/b", "eth0")
 
 
-def the_rule(wanted: Wanted, way: str = "inbound_rules") -> dict[str, Any]:
+def the_rule(wanted: DataplaneState, way: str = "inbound_rules") -> dict[str, Any]:
     """The only rule of the only policy."""
     (policy,) = wanted.policies.values()
     (rule,) = policy[way]
     return dict(rule)
 
 
-def members(wanted: Wanted, rule: dict[str, Any], field: str) -> list[str]:
+def members(wanted: DataplaneState, rule: dict[str, Any], field: str) -> list[str]:
     """The members of the only set that a field of a rule names."""
     (name,) = rule[field]
     return sorted(wanted.ip_sets[name][1])

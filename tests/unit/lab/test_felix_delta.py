@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.lab.felix_world import Cluster
-from tools.lab.felix.calc import Wanted
+from tools.lab.felix.calc import DataplaneState
 from tools.lab.felix.delta import messages
 from tools.lab.felix.policies import PolicyKey
 
@@ -23,7 +23,7 @@ class Dataplane:
     """Holds what it is told, and checks after each message that nothing points nowhere."""
 
     def __init__(self) -> None:
-        self.held = Wanted()
+        self.held = DataplaneState()
 
     def apply(self, kind: str, body: dict[str, Any]) -> None:
         held = self.held
@@ -104,7 +104,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
 
 @given(st.lists(clusters(), min_size=1, max_size=4))
 def test_every_step_of_every_flush_is_whole_and_its_end_is_what_is_wanted(steps: list[Cluster]) -> None:
-    dataplane, told = Dataplane(), Wanted()
+    dataplane, told = Dataplane(), DataplaneState()
     for cluster in steps:
         wanted = cluster.wanted()
         for kind, body in messages(told, wanted):
@@ -116,7 +116,7 @@ def test_every_step_of_every_flush_is_whole_and_its_end_is_what_is_wanted(steps:
 
 
 def test_a_change_of_members_is_told_as_a_difference() -> None:
-    before, after = Wanted(), Wanted()
+    before, after = DataplaneState(), DataplaneState()
     before.ip_sets = {"s": ("NET", frozenset({"10.0.0.1/32", "10.0.0.2/32"}))}
     after.ip_sets = {"s": ("NET", frozenset({"10.0.0.2/32", "10.0.0.3/32"}))}
     assert list(messages(before, after)) == [
@@ -127,6 +127,6 @@ def test_a_change_of_members_is_told_as_a_difference() -> None:
 def test_a_flush_begins_with_the_configuration() -> None:
     cluster = Cluster()
     cluster.put("Node", "node1", annotations={"projectcalico.org/IPv4Address": "10.90.0.11/24"})
-    kinds = [kind for kind, _ in messages(Wanted(), cluster.wanted())]
+    kinds = [kind for kind, _ in messages(DataplaneState(), cluster.wanted())]
     assert kinds[0] == "config_update"
     assert kinds.index("host_metadata_v4v6_update") < kinds.index("host_metadata_update")

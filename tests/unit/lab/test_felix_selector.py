@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.lab.felix.selector import (
-    ALL,
+    SELECT_ALL,
     Among,
     BadSelector,
     Compare,
@@ -23,7 +23,7 @@ from tools.lab.felix.selector import (
 LABELS = {"app": "web", "tier": "front-end", "projectcalico.org/namespace": "shop"}
 WORDS = st.text("abcxyz./-_019", min_size=1, max_size=6)
 TREES: st.SearchStrategy[Selector] = st.recursive(
-    st.just(ALL)
+    st.just(SELECT_ALL)
     | st.builds(Compare, WORDS, st.just("has"))
     | st.builds(Compare, WORDS, st.sampled_from(["==", "!=", "contains", "starts with", "ends with"]), WORDS)
     | st.builds(lambda k, v, inside: Among(k, tuple(sorted(set(v))), inside), WORDS, st.lists(WORDS), st.booleans()),
@@ -103,6 +103,6 @@ def test_a_namespace_selector_is_about_the_namespace_s_labels() -> None:
 
 def test_joining_leaves_out_what_says_nothing() -> None:
     one = parse("has(a)")
-    assert all_of(None, ALL) == ALL
-    assert all_of(ALL, one, None) == one
+    assert all_of(None, SELECT_ALL) == SELECT_ALL
+    assert all_of(SELECT_ALL, one, None) == one
     assert text_of(all_of(one, parse("has(b)"))) == "(has(a) && has(b))"

@@ -76,20 +76,20 @@ def test_a_service_is_applied_changed_labelled_and_deleted_and_its_slices_follow
     after = json.loads(kubectl("get", "service", "web", "-o", "json"))["spec"]
     assert after["clusterIP"] == before["clusterIP"]
     assert after["ports"][0] == before["ports"][0]
-    assert [row["port"] for row in kube.listed(lab, "endpointslices")[0]["ports"]] == [8080, 53]
+    assert [row["port"] for row in kube.list_objects(lab, "endpointslices")[0]["ports"]] == [8080, 53]
     kubectl("label", "pod", "a", "app-")
-    assert kube.listed(lab, "endpointslices") == []
+    assert kube.list_objects(lab, "endpointslices") == []
     kubectl("label", "pod", "a", "app=web")
     assert "10.0.0.1" in kubectl("get", "endpointslices")
     kubectl("delete", "service", "web")
-    assert kube.listed(lab, "endpointslices") == []
+    assert kube.list_objects(lab, "endpointslices") == []
 
 
 def test_slices_follow_the_zones_of_their_nodes(kubectl: Kubectl, lab: state.Lab) -> None:
     service = named("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
     kubectl("apply", "-f", "-", manifest=several(named("Node", "node1"), pod("a", "10.0.0.1", 8080), service))
     kubectl("label", "node", "node1", "topology.kubernetes.io/zone=east")
-    (piece,) = kube.listed(lab, "endpointslices")
+    (piece,) = kube.list_objects(lab, "endpointslices")
     assert piece["endpoints"][0]["zone"] == "east"
 
 
@@ -128,7 +128,7 @@ def test_a_slice_made_by_hand_keeps_what_is_applied_alone(kubectl: Kubectl, lab:
 
     kubectl("apply", "-f", "-", manifest=piece("10.0.0.1", "10.0.0.2"))
     kubectl("apply", "-f", "-", manifest=piece("10.0.0.3"))
-    (found,) = kube.listed(lab, "endpointslices")
+    (found,) = kube.list_objects(lab, "endpointslices")
     assert found["endpoints"] == [{"addresses": ["10.0.0.3"]}]
 
 
@@ -161,7 +161,7 @@ def test_a_namespace_has_its_name_as_a_label_and_takes_its_policies_along(kubect
     policy = named("NetworkPolicy", "p", "networking.k8s.io/v1", spec={"podSelector": {}})
     kubectl("apply", "-n", "shop", "-f", "-", manifest=policy)
     kubectl("delete", "namespace", "shop")
-    assert kube.listed(lab, "networkpolicy") == []
+    assert kube.list_objects(lab, "networkpolicy") == []
 
 
 def test_the_client_applies_yaml_of_several_documents_and_what_is_not_given_is_gone(lab: state.Lab) -> None:

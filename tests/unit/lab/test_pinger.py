@@ -5,19 +5,19 @@ from tools.lab.traffic.ping_sender import Pinger
 
 def pinger(*, open_: set[int], last_reply: float, longest: float = 0.02) -> Pinger:
     made = Pinger("127.0.0.1")
-    made.sent, made.received, made.open = 4, 4 - len(open_), open_
+    made.transmitted, made.received, made.open = 4, 4 - len(open_), open_
     made.first_sent, made.last_sent, made.last_reply, made.longest_gap = 10.0, 15.0, last_reply, longest
     made.socket.close()
     return made
 
 
 def test_silence_at_the_end_is_a_gap() -> None:
-    assert pinger(open_={2, 3}, last_reply=11.0).account()["longest_gap_ms"] == 4000
+    assert pinger(open_={2, 3}, last_reply=11.0).report()["longest_gap_ms"] == 4000
 
 
 def test_silence_from_first_to_last_is_a_gap() -> None:
-    assert pinger(open_={0, 1, 2, 3}, last_reply=0.0).account()["longest_gap_ms"] == 5000
+    assert pinger(open_={0, 1, 2, 3}, last_reply=0.0).report()["longest_gap_ms"] == 5000
 
 
 def test_a_packet_that_was_lost_in_between_is_none_at_the_end() -> None:
-    assert pinger(open_={1}, last_reply=15.0, longest=0.04).account()["longest_gap_ms"] == 40
+    assert pinger(open_={1}, last_reply=15.0, longest=0.04).report()["longest_gap_ms"] == 40

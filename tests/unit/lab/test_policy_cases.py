@@ -12,12 +12,12 @@ from tests.lab.policies import calico_cases, upstream
 from tests.lab.policies.conftest import ACCOUNTS, MIXED, NAMED, NAMESPACES, PODS
 from tests.lab.policies.words import Case, Flow, Step, verdict
 from tests.unit.lab.reference import Packet, passes
-from tools.lab.felix.calc import Wanted, calculate
-from tools.lab.topology import Node
+from tools.lab.felix.calc import DataplaneState, calculate
+from tools.lab.topology import LabNode
 
 Object = dict[str, Any]
 PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132, "ICMP": 1}
-NODES = {name: Node("unit", number) for number, name in ((1, "node1"), (2, "node2"))}
+NODES = {name: LabNode("unit", number) for number, name in ((1, "node1"), (2, "node2"))}
 
 
 class Cluster:
@@ -89,7 +89,7 @@ class Cluster:
         protocol = 58 if (flow.protocol, flow.version) == ("ICMP", 6) else PROTOCOLS[flow.protocol]
         return Packet(self.place[flow.source][family], self.place[flow.to][family], protocol, flow.port)
 
-    def allowed(self, told: dict[str, Wanted], flow: Flow) -> bool:
+    def allowed(self, told: dict[str, DataplaneState], flow: Flow) -> bool:
         """Each end is judged by its own node's Felix."""
         packet = self.packet(flow)
         ends = {key: told[self.place[key][0]] for key in (flow.source, flow.to)}

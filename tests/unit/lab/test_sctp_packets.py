@@ -3,9 +3,9 @@
 import pytest
 
 from tools.lab.traffic.agent import sctp
-from tools.lab.traffic.agent.sctp import Packet
+from tools.lab.traffic.agent.sctp import SctpPacket
 
-INIT = Packet(40000, 80, 0, sctp.INIT, 0x12345678)
+INIT = SctpPacket(40000, 80, 0, sctp.INIT, 0x12345678)
 
 
 def test_crc32c_has_its_published_check_value() -> None:
@@ -16,12 +16,12 @@ def test_crc32c_has_its_published_check_value() -> None:
     "packet",
     [
         INIT,
-        Packet(80, 40000, 0x12345678, sctp.INIT_ACK, 7, b"x/a 10.48.0.1 40000\n"),
-        Packet(80, 40000, 0x12345678, sctp.ABORT),
+        SctpPacket(80, 40000, 0x12345678, sctp.INIT_ACK, 7, b"x/a 10.48.0.1 40000\n"),
+        SctpPacket(80, 40000, 0x12345678, sctp.ABORT),
     ],
     ids=["INIT", "INIT ACK", "ABORT"],
 )
-def test_a_packet_is_read_as_it_was_written(packet: Packet) -> None:
+def test_a_packet_is_read_as_it_was_written(packet: SctpPacket) -> None:
     assert sctp.decode(sctp.encode(packet)) == packet
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.lab.apiserver.admission import admitted
-from tools.lab.apiserver.controller import Controller
+from tools.lab.apiserver.admission import admit
+from tools.lab.apiserver.controller import EndpointSliceController
 from tools.lab.apiserver.resources import BY_ID, NAMESPACES, by_kind
 from tools.lab.apiserver.status import ApiError
-from tools.lab.apiserver.store import Store
+from tools.lab.apiserver.store import ObjectStore
 
 NOW = "2026-01-01T00:00:00Z"
 SERVICES, SLICES, PODS = BY_ID["services"], BY_ID["endpointslices.discovery.k8s.io"], BY_ID["pods"]
@@ -39,16 +39,16 @@ class World:
     """A store with namespace `default`, and the server's way to put Services there."""
 
     def __init__(self) -> None:
-        self.store = Store()
+        self.store = ObjectStore()
         self.store.create(NAMESPACES, "", {"metadata": {"name": "default"}}, NOW)
 
     def make(self, name: str, **spec: Any) -> dict[str, Any]:
-        body = admitted(self.store, SERVICES, None, {"metadata": {"name": name}, "spec": spec})
+        body = admit(self.store, SERVICES, None, {"metadata": {"name": name}, "spec": spec})
         return dict(self.store.create(SERVICES, "default", body, NOW)["spec"])  # type: ignore[arg-type]
 
     def replace(self, name: str, **spec: Any) -> dict[str, Any]:
         before = self.store.get(SERVICES, "default", name)
-        body = admitted(self.store, SERVICES, before, {"metadata": {"name": name}, "spec": spec})
+        body = admit(self.store, SERVICES, before, {"metadata": {"name": name}, "spec": spec})
         return dict(self.store.update(SERVICES, "default", name, body, "main")["spec"])  # type: ignore[arg-type]
 
 
@@ -134,7 +134,7 @@ def test_affinity_has_a_default_timeout(world: World) -> None:
 def test_a_namespace_has_its_name_as_a_label_whatever_is_applied() -> None:
     for labels in ({}, {"a": "b"}, {"kubernetes.io/metadata.name": "other"}):
         body = {"metadata": {"name": "x", "labels": labels}}
-        found: Any = admitted(Store(), NAMESPACES, None, body)
+        found: Any = admit(ObjectStore(), NAMESPACES, None, body)
         assert found["metadata"]["labels"] == {**labels, "kubernetes.io/metadata.name": "x"}
         assert found["status"] == {"phase": "Active"}
 
@@ -142,13 +142,13 @@ def test_a_namespace_has_its_name_as_a_label_whatever_is_applied() -> None:
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON), min_size=1, max_size=3), JSON)
 def test_services_and_slices_of_any_shape_are_kept_or_refused_and_break_nothing(specs: list[Any], odd: Any) -> None:
     world = World()
-    controller = Controller(world.store)
+    controller = EndpointSliceController(world.store)
     bodies: list[Any] = [{"metadata": {"name": "odd"}, "spec": odd}, {"metadata": odd}]
     bodies += [{"metadata": {"name": f"s{number}"}, "spec": spec} for number, spec in enumerate(specs)]
     world.store.create(PODS, "default", {"metadata": {"name": "p"}, "spec": odd, "status": odd}, NOW)
     for body in bodies:
         with contextlib.suppress(ApiError):
-            world.store.create(SERVICES, "default", admitted(world.store, SERVICES, None, body), NOW)  # type: ignore[arg-type]
+            world.store.create(SERVICES, "default", admit(world.store, SERVICES, None, body), NOW)  # type: ignore[arg-type]
         controller.step(NOW)
     labels = {
         "kubernetes.io/service-name": "s0",

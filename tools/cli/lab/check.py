@@ -5,8 +5,7 @@ import json
 
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
-from tools.lab.checks.properties import check
-from tools.lab.story import demo
+from tools.lab.checks.properties import as_line, check
 
 HELP = "assert everything that must hold; exit status 1 if something does not"
 
@@ -23,5 +22,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([vars(r) for r in results], indent=1))
     else:
-        print("\n".join(demo.line(result) for result in results))
+        print("\n".join(as_line(result) for result in results))
     return 0 if all(result.ok for result in results) else 1

@@ -15,5 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Takes the cluster away."""
-    build.down(options.name, print)
+    build.remove_lab(options.name, print)
     return 0

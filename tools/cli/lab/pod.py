@@ -7,7 +7,7 @@ from tools.cli.lab.become import become
 from tools.cli.lab.options import FAILURES, add_name
 from tools.lab import state
 from tools.lab.cluster import pods
-from tools.lab.state import Port
+from tools.lab.state import ContainerPort
 
 HELP = "add, delete, or run a command in a pod"
 
@@ -47,7 +47,7 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def parse_port(text: str) -> Port:
+def parse_port(text: str) -> ContainerPort:
     """`80`, `80/UDP`, `http=80/TCP`, each perhaps with a host port behind it: `http=80/TCP@8080`. Raises ValueError."""
     rest, _, host_port = text.partition("@")
     name, _, number = rest.rpartition("=")
@@ -55,7 +55,7 @@ def parse_port(text: str) -> Port:
     protocol = (protocol or "TCP").upper()
     if protocol not in ("TCP", "UDP", "SCTP"):
         raise ValueError(f"port {text!r}: protocol is TCP, UDP or SCTP")
-    found = Port(int(port), protocol, name, int(host_port or 0))
+    found = ContainerPort(int(port), protocol, name, int(host_port or 0))
     if not (0 < found.port < 65536 and 0 <= found.host_port < 65536):
         raise ValueError(f"port {text!r}: a port is 1 to 65535")
     return found

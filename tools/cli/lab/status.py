@@ -7,7 +7,7 @@ import json
 from tools.cli.lab import status_text
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
-from tools.lab.checks.properties import look_all
+from tools.lab.checks.properties import look_at_nodes
 from tools.lab.state import LABS, NoLab
 
 HELP = "nodes, processes, BGP sessions, intents, services, policies, pods"
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     if not (LABS / options.name).exists():
         raise NoLab(f"no lab {options.name}; `vppd lab up` makes one")
     lab = state.load(options.name)
-    views = asyncio.run(look_all(lab))
+    views = asyncio.run(look_at_nodes(lab))
     if options.json:
         print(json.dumps(status_text.as_json(lab, views), indent=1))
         return 0

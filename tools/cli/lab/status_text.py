@@ -1,10 +1,10 @@
-"""What `vppd lab status` prints: nodes, processes, sessions, services, policies, pods. Pure but for the lab's files."""
+"""The text and JSON of `vppd lab status`: nodes, processes, sessions, services, policies, pods."""
 
 from collections.abc import Iterator
 
 from tools.lab.cluster import calico_node, supervisor
 from tools.lab.state import Lab
-from tools.lab.topology import Node
+from tools.lab.topology import LabNode
 from tools.node.view import NodeView
 
 WIDTH = 80
@@ -12,7 +12,7 @@ LINES_MAX = 5
 
 
 def as_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
-    """The same as `lines`, for programs."""
+    """The status as JSON values."""
     return {
         "lab": lab.name,
         "vpp": lab.vpp,
@@ -22,7 +22,7 @@ def as_json(lab: Lab, views: dict[str, NodeView]) -> dict[str, object]:
     }
 
 
-def _node_json(lab: Lab, node: Node, view: NodeView) -> dict[str, object]:
+def _node_json(lab: Lab, node: LabNode, view: NodeView) -> dict[str, object]:
     return {
         "epoch": view.epoch.epoch if view.epoch else None,
         "unready": view.unready(),
@@ -31,7 +31,7 @@ def _node_json(lab: Lab, node: Node, view: NodeView) -> dict[str, object]:
         "intents": len(view.intents),
         "services": len(view.services),
         "bgp": {address: peer.state for address, peer in view.peers.items()},
-        "felix": calico_node.look(lab.run(node)),
+        "felix": calico_node.felix_status(lab.run(node)),
     }
 
 
@@ -43,7 +43,7 @@ def lines(lab: Lab, views: dict[str, NodeView]) -> Iterator[str]:
         yield from _node(lab, node, views[node.name])
 
 
-def _node(lab: Lab, node: Node, view: NodeView) -> Iterator[str]:
+def _node(lab: Lab, node: LabNode, view: NodeView) -> Iterator[str]:
     up = sum(peer.state == "established" for peer in view.peers.values())
     epoch = view.epoch.epoch if view.epoch and view.epoch.connected else "-"
     yield ""
@@ -68,8 +68,8 @@ def _process(name: str, pid: int, word: str) -> str:
     return f"  {name:<12} {pid:>7}  {word[:56]}"
 
 
-def _felix(lab: Lab, node: Node) -> str:
-    pid, told = supervisor.pid_of(lab, node, calico_node.PROGRAM), calico_node.look(lab.run(node))
+def _felix(lab: Lab, node: LabNode) -> str:
+    pid, told = supervisor.pid_of(lab, node, calico_node.PROGRAM), calico_node.felix_status(lab.run(node))
     if not pid:
         return _process(calico_node.PROGRAM, 0, "does not run")
     wanted = told.get("wanted", {})

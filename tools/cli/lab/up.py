@@ -3,8 +3,9 @@
 import argparse
 
 from tools.cli.lab.options import add_name, add_vpp, name_and_value
+from tools.lab.checks.health import wait_until_healthy
+from tools.lab.checks.properties import as_line
 from tools.lab.cluster import build
-from tools.lab.story import demo
 
 HELP = "make a cluster and wait until it is healthy"
 
@@ -23,16 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Makes the cluster; 1 if it does not become healthy."""
-    lab = build.up(options.name, options.nodes, options.vpp, print, options.calico_version, dict(options.set))
-    bad = [r for r in demo.healthy(lab) if not r.ok]
+    lab = build.create_lab(options.name, options.nodes, options.vpp, print, options.calico_version, dict(options.set))
+    bad = [r for r in wait_until_healthy(lab) if not r.ok]
     for result in bad:
-        print(demo.line(result))
+        print(as_line(result))
     if bad:
         for node in lab.all_nodes:
             for path in sorted((lab.run(node) / "log").glob("*.log")):
                 print(f"--- {node.name} {path.name}\n{build.tail(path, 3)}")
         if not options.keep:
-            build.down(lab.name, print)
+            build.remove_lab(lab.name, print)
         return 1
     print(f"lab {lab.name} is up; try `vppd lab status`, `vppd lab pod add web --node node1`")
     return 0

@@ -12,7 +12,7 @@
     services    addresses and ports of Services        (pure)
     controller  keeps EndpointSlices
     slices      which EndpointSlices a Service has     (pure)
-    journal     the store on disk
+    store_file  the store on disk
     sockets     listening sockets, also in a network namespace
     watches     watch requests as streams
     requests    query, headers and body; the look of an answer

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tools.lab.apiserver.journal import Journal
-from tools.lab.apiserver.server import Server
-from tools.lab.apiserver.sockets import Listen, open_socket, parse_listen, parse_listen_netns, url
+from tools.lab.apiserver.server import ApiServer
+from tools.lab.apiserver.sockets import ListenAddress, open_socket, parse_listen, parse_listen_netns, url
+from tools.lab.apiserver.store_file import StoreFile
 
 HISTORY_MAX = 10_000
 BODY_BYTES_MAX = 16 * 2**20
@@ -48,20 +48,20 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
 
-def run(args: argparse.Namespace, listens: list[Listen]) -> int:
+def run(args: argparse.Namespace, listens: list[ListenAddress]) -> int:
     """Open what is needed on the main thread, then serve."""
     if args.ready_file:
         args.ready_file.unlink(missing_ok=True)
     sockets = [open_socket(listen) for listen in listens]
-    journal = Journal(args.state)
+    file = StoreFile(args.state)
     try:
-        asyncio.run(serve(Server(journal, args.history), sockets, args.ready_file))
+        asyncio.run(serve(ApiServer(file, args.history), sockets, args.ready_file))
     finally:
-        journal.close()
+        file.close()
     return 0
 
 
-async def serve(server: Server, sockets: list[socket.socket], ready_file: Path | None) -> None:
+async def serve(server: ApiServer, sockets: list[socket.socket], ready_file: Path | None) -> None:
     """Serve on all sockets until SIGTERM or SIGINT; open watches do not delay the end."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,29 +1,29 @@
-"""What the server adds to an object before it stores it. Pure.
+"""Fields that the server adds to an object before it stores it. Pure.
 
 Namespaces get the label with their name and a phase (Kubernetes API, "well-known labels"), Services their addresses
 and ports. Everything else is stored as it came.
 """
 
 from tools.lab.apiserver import services
-from tools.lab.apiserver.resources import BY_ID, NAMESPACES, Resource
+from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
 from tools.lab.apiserver.status import Object
-from tools.lab.apiserver.store import Store, key_of
+from tools.lab.apiserver.store import ObjectStore, key_of
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 SERVICES = BY_ID["services"]
 
 
-def admitted(store: Store, resource: Resource, before: Object | None, after: object) -> object:
-    """The object as it is to be stored. Raises ApiError 422 for what another object already has."""
+def admit(store: ObjectStore, resource: ApiResource, before: Object | None, after: object) -> object:
+    """The object as it is to be stored. Raises ApiError 422 for an address or port that another object has."""
     if not isinstance(after, dict) or not isinstance(after.get("metadata"), dict):
         return after
     if resource is NAMESPACES:
         return namespace(after)
     if resource is SERVICES:
         # Read as JSON is: a change of one is not seen in another.
-        mine = key_of(before) if before else None
-        others = [service for service in store.listed(SERVICES) if key_of(service) != mine]
-        return services.admitted(before, after, others, store.version)
+        own_key = key_of(before) if before else None
+        other_services = [service for service in store.listed(SERVICES) if key_of(service) != own_key]
+        return services.admit_service(before, after, other_services, store.version)
     return after
 
 

@@ -8,43 +8,43 @@ from collections.abc import Iterable
 from tools.lab.apiserver import slices
 from tools.lab.apiserver.resources import BY_ID, DISCOVERY
 from tools.lab.apiserver.status import ApiError, Object
-from tools.lab.apiserver.store import Change, Key, Store, key_of
+from tools.lab.apiserver.store import Key, ObjectChange, ObjectStore, key_of
 
 SERVICES, PODS, NODES = BY_ID["services"], BY_ID["pods"], BY_ID["nodes"]
 SLICES = BY_ID[f"endpointslices.{DISCOVERY}"]
 
 
-class Controller:
+class EndpointSliceController:
     """Keeps the slices of a store. `step` after every change."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._seen = -1
+        self._version = -1
 
     def step(self, now: str) -> None:
         """Brings the slices up to date with everything that changed since the last step."""
-        if self._seen == self._store.version:
+        if self._version == self._store.version:
             return
         for namespace, name in self._dirty():
             self._reconcile(namespace, name, now)
-        self._seen = self._store.version
+        self._version = self._store.version
 
     def _dirty(self) -> set[Key]:
         """The services whose slices may have to change; all of them when it is not known what changed."""
         try:
-            changed = self._store.since(self._seen)
+            changed = self._store.since(self._version)
         except ApiError:
-            return self._every() | set(self._owners())
+            return self._all_services() | set(self._owners())
         return {key for change in changed for key in self._touched(change)}
 
-    def _every(self) -> set[Key]:
+    def _all_services(self) -> set[Key]:
         return {key_of(service) for service in self._store.listed(SERVICES)}
 
     def _owners(self) -> Iterable[Key]:
         for piece in filter(slices.is_managed, self._store.listed(SLICES)):
             yield piece["metadata"]["namespace"], piece["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
 
-    def _touched(self, change: Change) -> Iterable[Key]:
+    def _touched(self, change: ObjectChange) -> Iterable[Key]:
         if change.resource is SERVICES:
             yield key_of(change.last)
         elif change.resource is PODS:
@@ -53,7 +53,7 @@ class Controller:
                 if any(slices.selects(service, pod) for pod in states):
                     yield key_of(service)
         elif change.resource is NODES and zone_of(change.before) != zone_of(change.after):
-            yield from self._every()
+            yield from self._all_services()
         elif change.resource is SLICES and slices.is_managed(change.last):
             yield key_of(change.last)[0], change.last["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
 
@@ -62,13 +62,13 @@ class Controller:
         service = store.get(SERVICES, namespace, name) if (SERVICES.id, (namespace, name)) in store else None
         if service is not None and not slices.spec_of(service).get("selector"):
             service = None  # whoever made a service without selector makes its slices too
-        mine = [piece for piece in store.listed(SLICES, namespace) if self._is_of(piece, name)]
-        found = slices.changes(service, store.listed(PODS, namespace), self._zones(), mine)
-        for gone in found.delete:
-            store.delete(SLICES, namespace, gone)
-        for piece in found.update:
+        managed = [piece for piece in store.listed(SLICES, namespace) if self._is_of(piece, name)]
+        changes = slices.slice_changes(service, store.listed(PODS, namespace), self._zones(), managed)
+        for obsolete in changes.delete:
+            store.delete(SLICES, namespace, obsolete)
+        for piece in changes.update:
             store.update(SLICES, namespace, piece["metadata"]["name"], piece, "main")
-        for piece in found.create:
+        for piece in changes.create:
             store.create(SLICES, namespace, piece, now)
 
     def _is_of(self, piece: Object, service: str) -> bool:

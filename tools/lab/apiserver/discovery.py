@@ -1,11 +1,11 @@
-"""What clients ask before anything else: versions, groups, resources, OpenAPI.
+"""Answers to the first questions of clients: versions, groups, resources, OpenAPI.
 
 kubectl refuses to apply without an OpenAPI document. It is satisfied by the least: v3 (kubectl >= 1.27)
 names for each kind a PATCH with the parameter fieldValidation, which tells it that the server validates; v2
 (older kubectl) is an empty protobuf document, in which an unknown kind is not validated at all.
 """
 
-from tools.lab.apiserver.resources import RESOURCES, Resource, group_versions
+from tools.lab.apiserver.resources import RESOURCES, ApiResource, group_versions
 from tools.lab.apiserver.status import Object
 
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -48,8 +48,8 @@ def group_list() -> Object:
     for group, version in group_versions():
         if group:
             entry = {"groupVersion": f"{group}/{version}", "version": version}
-            known = groups.setdefault(group, {"name": group, "versions": [], "preferredVersion": entry})
-            known["versions"].append(entry)
+            api_group = groups.setdefault(group, {"name": group, "versions": [], "preferredVersion": entry})
+            api_group["versions"].append(entry)
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(groups.values())}
 
 
@@ -65,7 +65,7 @@ def resource_list(group: str, version: str) -> Object:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": rows}
 
 
-def row(resource: Resource) -> Object:
+def row(resource: ApiResource) -> Object:
     """One line of a resource list."""
     return {
         "name": resource.plural,
@@ -91,7 +91,7 @@ def openapi(group: str, version: str) -> Object:
     return {"openapi": "3.0.0", "info": {"title": "vppd lab", "version": "v1"}, "paths": paths}
 
 
-def url(resource: Resource) -> str:
+def url(resource: ApiResource) -> str:
     """The path template of one object."""
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
     space = "/namespaces/{namespace}" if resource.namespaced else ""

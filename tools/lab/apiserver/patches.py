@@ -71,9 +71,9 @@ def join(field: str, before: Any, patch: list[Object], order: Any) -> list[Any]:
             items[name] = strategic(items.get(name), change)
     if not isinstance(order, list):
         return list(items.values())
-    wanted = [item.get(key) for item in order if isinstance(item, dict)]
+    ordered_keys = [item.get(key) for item in order if isinstance(item, dict)]
     # What the order does not mention was added by somebody else and goes to the end.
-    return sorted(items.values(), key=lambda item: [*wanted, item.get(key)].index(item.get(key)))
+    return sorted(items.values(), key=lambda item: [*ordered_keys, item.get(key)].index(item.get(key)))
 
 
 def merge_key(field: str, before: Any, patch: list[Object]) -> str | None:
@@ -110,20 +110,20 @@ def one_operation(document: Any, operation: Object) -> Any:
     kind, path = operation["op"], steps(operation["path"])
     match kind:
         case "add":
-            return put(document, path, operation["value"], insert=True)
+            return set_value(document, path, operation["value"], insert=True)
         case "remove":
-            return take(document, path)
+            return remove_value(document, path)
         case "replace":
-            look(document, path)
-            return put(document, path, operation["value"], insert=False)
+            value_at(document, path)
+            return set_value(document, path, operation["value"], insert=False)
         case "move":
-            value = look(document, steps(operation["from"]))
-            return put(take(document, steps(operation["from"])), path, value, insert=True)
+            value = value_at(document, steps(operation["from"]))
+            return set_value(remove_value(document, steps(operation["from"])), path, value, insert=True)
         case "copy":
-            value = copy.deepcopy(look(document, steps(operation["from"])))
-            return put(document, path, value, insert=True)
+            value = copy.deepcopy(value_at(document, steps(operation["from"])))
+            return set_value(document, path, value, insert=True)
         case "test":
-            if look(document, path) != operation["value"]:
+            if value_at(document, path) != operation["value"]:
                 raise ValueError("the test fails")
             return document
     raise ValueError(f"unknown operation {kind!r}")
@@ -136,18 +136,18 @@ def steps(pointer: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-def look(document: Any, path: list[str]) -> Any:
+def value_at(document: Any, path: list[str]) -> Any:
     """The value at a path."""
     for step in path:
         document = document[int(step) if isinstance(document, list) else step]
     return document
 
 
-def put(document: Any, path: list[str], value: Any, insert: bool) -> Any:
+def set_value(document: Any, path: list[str], value: Any, insert: bool) -> Any:
     """The document with `value` at a path; in lists `insert` makes room and `-` means the end."""
     if not path:
         return value
-    holder, step = look(document, path[:-1]), path[-1]
+    holder, step = value_at(document, path[:-1]), path[-1]
     if not isinstance(holder, list):
         holder[step] = value
     elif not insert:
@@ -160,8 +160,8 @@ def put(document: Any, path: list[str], value: Any, insert: bool) -> Any:
     return document
 
 
-def take(document: Any, path: list[str]) -> Any:
-    """The document without what is at a path."""
-    holder = look(document, path[:-1])
+def remove_value(document: Any, path: list[str]) -> Any:
+    """The document without the value at a path."""
+    holder = value_at(document, path[:-1])
     del holder[int(path[-1]) if isinstance(holder, list) else path[-1]]
     return document

@@ -51,11 +51,11 @@ class ApiServerProcess:
         process, self._process = self._process, None
         if process is None:
             return 0.0
-        begun = time.monotonic()
+        stopped_at = time.monotonic()
         process.send_signal(number)
         try:
             process.wait(STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        return time.monotonic() - begun
+        return time.monotonic() - stopped_at

@@ -1,4 +1,4 @@
-"""What a request says beside its path (query, headers, body), and how an answer is to look."""
+"""Query, headers and body of a request, and the form of its answer."""
 
 import json
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tools.lab.apiserver.routes import Target
+from tools.lab.apiserver.routes import RequestTarget
 from tools.lab.apiserver.selectors import Matches, selector
 from tools.lab.apiserver.status import ApiError, Object, bad_request
 from tools.lab.apiserver.tables import table
@@ -36,10 +36,10 @@ async def read_body(request: web.Request) -> Any:
         raise bad_request(f"the body is not JSON: {error}") from None
 
 
-def query_selector(request: web.Request, wanted: Target) -> Matches:
+def query_selector(request: web.Request, target: RequestTarget) -> Matches:
     """The predicate of labelSelector and fieldSelector; raises ApiError 400."""
     query = request.query
-    return selector(wanted.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    return selector(target.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
 
 
 def query_version(request: web.Request) -> int:
@@ -60,18 +60,18 @@ def query_seconds(request: web.Request) -> float:
     return float(text)
 
 
-def as_table(request: web.Request) -> bool:
+def wants_table(request: web.Request) -> bool:
     """Whether the client (kubectl get) would rather have a Table."""
     first = request.headers.get("Accept", "").split(",")[0].replace(" ", "")
     return first.startswith("application/json") and ";as=Table" in first
 
 
-def rendered(request: web.Request, wanted: Target, bodies: list[Object], version: str) -> Object:
+def render_list(request: web.Request, target: RequestTarget, bodies: list[Object], version: str) -> Object:
     """A list answer: a list object of the resource's kind, or a Table."""
-    if as_table(request):
+    if wants_table(request):
         include = request.query.get("includeObject", "Metadata")
-        return table(wanted.resource, bodies, version, include, datetime.now(UTC))
-    resource = wanted.resource
+        return table(target.resource, bodies, version, include, datetime.now(UTC))
+    resource = target.resource
     return {
         "kind": f"{resource.kind}List",
         "apiVersion": resource.api_version,
@@ -80,8 +80,8 @@ def rendered(request: web.Request, wanted: Target, bodies: list[Object], version
     }
 
 
-def shown(request: web.Request, wanted: Target, body: Object) -> Object:
+def render_object(request: web.Request, target: RequestTarget, body: Object) -> Object:
     """An answer of one object, or an event's object: itself, or a Table of one row."""
-    if as_table(request):
-        return rendered(request, wanted, [body], body["metadata"]["resourceVersion"])
+    if wants_table(request):
+        return render_list(request, target, [body], body["metadata"]["resourceVersion"])
     return body

@@ -9,11 +9,11 @@ NETWORKING = "networking.k8s.io"
 
 
 @dataclass(frozen=True)
-class Resource:
+class ApiResource:
     """One REST resource.
 
-    `fields` are dotted paths usable in a field selector besides name and namespace. `atomic`: a strategic merge
-    patch replaces its lists whole, for none of them has a merge key in Kubernetes' types.
+    `fields` are the dotted paths that a field selector may use besides name and namespace. `atomic`: a strategic
+    merge patch replaces lists whole, because none of them has a merge key in Kubernetes' types.
     """
 
     group: str
@@ -34,44 +34,44 @@ class Resource:
 
     @property
     def id(self) -> str:
-        """The name by which the journal and error messages call the resource: `plural.group`."""
+        """The resource's name in the state file and in error messages: `plural.group`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
 RESOURCES = (
-    Resource("", "v1", "nodes", "Node", False, ("no",), True, ("spec.unschedulable",)),
-    Resource("", "v1", "namespaces", "Namespace", False, ("ns",), True, ("status.phase",)),
-    Resource("", "v1", "pods", "Pod", True, ("po",), True, ("spec.nodeName", "status.phase"), ("all",)),
-    Resource("", "v1", "secrets", "Secret", True, (), False, ("type",)),
-    Resource("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
-    Resource("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),
-    Resource("", "v1", "services", "Service", True, ("svc",), True, ("spec.type", "spec.clusterIP"), ("all",)),
-    Resource(DISCOVERY, "v1", "endpointslices", "EndpointSlice", True, atomic=True),
-    Resource(NETWORKING, "v1", "networkpolicies", "NetworkPolicy", True, ("netpol",), atomic=True),
-    Resource(CALICO, "v1", "bgpconfigurations", "BGPConfiguration", False),
-    Resource(CALICO, "v1", "bgppeers", "BGPPeer", False),
-    Resource(CALICO, "v1", "bgpfilters", "BGPFilter", False),
-    Resource(CALICO, "v1", "ippools", "IPPool", False),
-    Resource(CALICO, "v1", "blockaffinities", "BlockAffinity", False),
-    Resource(CALICO, "v1", "felixconfigurations", "FelixConfiguration", False),
-    Resource(CALICO, "v1", "ipamblocks", "IPAMBlock", False),
-    Resource(CALICO, "v1", "tiers", "Tier", False),
-    Resource(CALICO, "v1", "networkpolicies", "NetworkPolicy", True),
-    Resource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
-    Resource(CALICO, "v1", "stagednetworkpolicies", "StagedNetworkPolicy", True),
-    Resource(CALICO, "v1", "stagedglobalnetworkpolicies", "StagedGlobalNetworkPolicy", False),
-    Resource(CALICO, "v1", "stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", True),
-    Resource(CALICO, "v1", "networksets", "NetworkSet", True),
-    Resource(CALICO, "v1", "globalnetworksets", "GlobalNetworkSet", False),
-    Resource(CALICO, "v1", "hostendpoints", "HostEndpoint", False),
-    Resource(CALICO, "v1", "profiles", "Profile", False),
+    ApiResource("", "v1", "nodes", "Node", False, ("no",), True, ("spec.unschedulable",)),
+    ApiResource("", "v1", "namespaces", "Namespace", False, ("ns",), True, ("status.phase",)),
+    ApiResource("", "v1", "pods", "Pod", True, ("po",), True, ("spec.nodeName", "status.phase"), ("all",)),
+    ApiResource("", "v1", "secrets", "Secret", True, (), False, ("type",)),
+    ApiResource("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
+    ApiResource("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),
+    ApiResource("", "v1", "services", "Service", True, ("svc",), True, ("spec.type", "spec.clusterIP"), ("all",)),
+    ApiResource(DISCOVERY, "v1", "endpointslices", "EndpointSlice", True, atomic=True),
+    ApiResource(NETWORKING, "v1", "networkpolicies", "NetworkPolicy", True, ("netpol",), atomic=True),
+    ApiResource(CALICO, "v1", "bgpconfigurations", "BGPConfiguration", False),
+    ApiResource(CALICO, "v1", "bgppeers", "BGPPeer", False),
+    ApiResource(CALICO, "v1", "bgpfilters", "BGPFilter", False),
+    ApiResource(CALICO, "v1", "ippools", "IPPool", False),
+    ApiResource(CALICO, "v1", "blockaffinities", "BlockAffinity", False),
+    ApiResource(CALICO, "v1", "felixconfigurations", "FelixConfiguration", False),
+    ApiResource(CALICO, "v1", "ipamblocks", "IPAMBlock", False),
+    ApiResource(CALICO, "v1", "tiers", "Tier", False),
+    ApiResource(CALICO, "v1", "networkpolicies", "NetworkPolicy", True),
+    ApiResource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
+    ApiResource(CALICO, "v1", "stagednetworkpolicies", "StagedNetworkPolicy", True),
+    ApiResource(CALICO, "v1", "stagedglobalnetworkpolicies", "StagedGlobalNetworkPolicy", False),
+    ApiResource(CALICO, "v1", "stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", True),
+    ApiResource(CALICO, "v1", "networksets", "NetworkSet", True),
+    ApiResource(CALICO, "v1", "globalnetworksets", "GlobalNetworkSet", False),
+    ApiResource(CALICO, "v1", "hostendpoints", "HostEndpoint", False),
+    ApiResource(CALICO, "v1", "profiles", "Profile", False),
 )
 
 BY_ID = {resource.id: resource for resource in RESOURCES}
 NAMESPACES = BY_ID["namespaces"]
 
 
-def find(group: str, version: str, plural: str) -> Resource | None:
+def find(group: str, version: str, plural: str) -> ApiResource | None:
     """The resource of that URL, or None."""
     for resource in RESOURCES:
         if (resource.group, resource.version, resource.plural) == (group, version, plural):
@@ -79,20 +79,20 @@ def find(group: str, version: str, plural: str) -> Resource | None:
     return None
 
 
-def by_kind(word: str) -> Resource | None:
+def by_kind(word: str) -> ApiResource | None:
     """The resource by kind or plural, perhaps with its group (`NetworkPolicy.crd.projectcalico.org`), in any case.
 
     Of several the first one, as kubectl chooses.
     """
-    wanted = word.lower()
+    lowered = word.lower()
     for resource in RESOURCES:
         for name in (resource.kind.lower(), resource.plural, *resource.short):
-            if wanted in (name, f"{name}.{resource.group}"):
+            if lowered in (name, f"{name}.{resource.group}"):
                 return resource
     return None
 
 
-def collection(resource: Resource, namespace: str) -> str:
+def collection(resource: ApiResource, namespace: str) -> str:
     """The URL path of a collection; `namespace` is "" for a cluster-scoped resource or for all namespaces."""
     root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
     space = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""

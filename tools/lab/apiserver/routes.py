@@ -1,44 +1,44 @@
-"""What a URL path means: a resource, perhaps a namespace, a name, a sub-resource."""
+"""A URL path becomes a resource, with a namespace, a name and a sub-resource where it has them."""
 
 from dataclasses import dataclass
 
-from tools.lab.apiserver.resources import Resource, find
+from tools.lab.apiserver.resources import ApiResource, find
 
 
 @dataclass(frozen=True)
-class Target:
-    """What a request is about. `name` is "" for a collection; `part` is "main" or "status"."""
+class RequestTarget:
+    """The resource, or the object, of a request. `name` is "" for a collection; `part` is "main" or "status"."""
 
-    resource: Resource
+    resource: ApiResource
     namespace: str = ""
     name: str = ""
     part: str = "main"
 
 
-def target(path: str) -> Target | None:
-    """`/api/v1/namespaces/default/pods/web/status` and the like; None when nothing is served there."""
+def parse_path(path: str) -> RequestTarget | None:
+    """`/api/v1/namespaces/default/pods/web/status` ; None for a path that is not served."""
     match path.strip("/").split("/"):
-        case ["api", version, *rest]:
-            return below("", version, rest)
-        case ["apis", group, version, *rest]:
-            return below(group, version, rest)
+        case ["api", version, *segments]:
+            return parse_resource("", version, segments)
+        case ["apis", group, version, *segments]:
+            return parse_resource(group, version, segments)
     return None
 
 
-def below(group: str, version: str, rest: list[str]) -> Target | None:
+def parse_resource(group: str, version: str, segments: list[str]) -> RequestTarget | None:
     """The part of the path after group and version.
 
     `namespaces/x` and `namespaces/x/status` are the Namespace itself, `namespaces/x/pods` is within it.
     """
-    match rest:
+    match segments:
         case ["namespaces", namespace, plural, *names] if plural != "status":
-            return named(find(group, version, plural), namespace, names)
+            return target_of(find(group, version, plural), namespace, names)
         case [plural, *names]:
-            return named(find(group, version, plural), "", names)
+            return target_of(find(group, version, plural), "", names)
     return None
 
 
-def named(resource: Resource | None, namespace: str, names: list[str]) -> Target | None:
+def target_of(resource: ApiResource | None, namespace: str, names: list[str]) -> RequestTarget | None:
     """The target, where namespace and sub-resource fit the resource.
 
     Only a collection of a namespaced resource can be asked for without a namespace: all namespaces.
@@ -49,9 +49,9 @@ def named(resource: Resource | None, namespace: str, names: list[str]) -> Target
         return None
     match names:
         case []:
-            return Target(resource, namespace)
+            return RequestTarget(resource, namespace)
         case [name]:
-            return Target(resource, namespace, name)
+            return RequestTarget(resource, namespace, name)
         case [name, "status"] if resource.has_status:
-            return Target(resource, namespace, name, "status")
+            return RequestTarget(resource, namespace, name, "status")
     return None

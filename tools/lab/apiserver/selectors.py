@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tools.lab.apiserver.resources import Resource
+from tools.lab.apiserver.resources import ApiResource
 from tools.lab.apiserver.status import Object, bad_request
 
 Matches = Callable[[Object], bool]
@@ -15,7 +15,7 @@ PRESENCE_TERM = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
 BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
 
 
-def selector(resource: Resource, labels: str, fields: str) -> Matches:
+def selector(resource: ApiResource, labels: str, fields: str) -> Matches:
     """One predicate of both query parameters ("" selects all); raises ApiError 400."""
     terms = [label_term(text) for text in split(labels)]
     terms += [field_term(resource, text) for text in split(fields)]
@@ -29,21 +29,21 @@ def split(text: str) -> list[str]:
 
 def label_term(text: str) -> Matches:
     """`k in (a,b)`, `k notin (a,b)`, `k=v`, `k==v`, `k!=v`, `k`, `!k`."""
-    if found := SET_TERM.fullmatch(text):
-        key, operator, listed = found.groups()
+    if term := SET_TERM.fullmatch(text):
+        key, operator, listed = term.groups()
         return one_of(key, {value.strip() for value in listed.split(",")}, operator == "in")
-    if found := EQUALITY_TERM.fullmatch(text):
-        key, operator, value = found.groups()
+    if term := EQUALITY_TERM.fullmatch(text):
+        key, operator, value = term.groups()
         return one_of(key, {value}, operator != "!=")
-    if found := PRESENCE_TERM.fullmatch(text):
-        absent, key = found.groups()
+    if term := PRESENCE_TERM.fullmatch(text):
+        absent, key = term.groups()
         return lambda body: (key in labels_of(body)) is not bool(absent)
     raise bad_request(f"unable to parse requirement {text!r} of the label selector")
 
 
-def one_of(key: str, values: set[str], wanted: bool) -> Matches:
-    """The label's value is among `values`, or (not wanted) is not; an absent label is among none."""
-    return lambda body: (labels_of(body).get(key) in values) is wanted
+def one_of(key: str, values: set[str], inside: bool) -> Matches:
+    """Matches if the label's value is among `values`, or, unless `inside`, is not. An absent label is among none."""
+    return lambda body: (labels_of(body).get(key) in values) is inside
 
 
 def labels_of(body: Object) -> dict[str, str]:
@@ -52,12 +52,12 @@ def labels_of(body: Object) -> dict[str, str]:
     return labels
 
 
-def field_term(resource: Resource, text: str) -> Matches:
+def field_term(resource: ApiResource, text: str) -> Matches:
     """`a.b=v`, `a.b==v`, `a.b!=v` for the fields the registry names; an absent field counts as ""."""
-    found = EQUALITY_TERM.fullmatch(text)
-    if not found:
+    term = EQUALITY_TERM.fullmatch(text)
+    if not term:
         raise bad_request(f"invalid field selector {text!r}")
-    path, operator, value = found.groups()
+    path, operator, value = term.groups()
     if path not in COMMON_FIELDS + resource.fields:
         raise bad_request(f"field label not supported: {path}")
     return lambda body: (field_of(body, path) == value) is (operator != "!=")

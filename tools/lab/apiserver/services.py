@@ -1,4 +1,4 @@
-"""What Kubernetes adds to a Service that is stored: defaults, cluster IPs, node ports. Pure.
+"""Defaults, cluster IPs and node ports, which Kubernetes adds to a Service before it stores it. Pure.
 
 Source: core/v1 ServiceSpec, and the API server's service allocators. A service whose fields have the wrong shape
 stays as it is, for the lab's tests of bad input; only an address or port that another service has is refused.
@@ -16,8 +16,8 @@ FIRST_HOST = 10  # the lowest addresses of a range are left to who wants a certa
 AFFINITY_S = 10800
 
 
-def admitted(before: Object | None, after: Object, others: Iterable[Object], start: int) -> Object:
-    """The Service `after` as it is stored; `before` is what it replaces, `others` are all other Services.
+def admit_service(before: Object | None, after: Object, other_services: Iterable[Object], start: int) -> Object:
+    """The Service `after` as it is stored; `before` is the Service that it replaces.
 
     `start` spreads allocations, so that an address that was given back is not the next one given out. Raises
     ApiError 422 for an address or node port that another service has.
@@ -25,14 +25,19 @@ def admitted(before: Object | None, after: Object, others: Iterable[Object], sta
     spec = after.get("spec")
     if not isinstance(spec, dict) or not well_formed(spec):
         return after
-    known = [other["spec"] for other in others if isinstance(other.get("spec"), dict) and well_formed(other["spec"])]
+    other_specs = [
+        other["spec"] for other in other_services if isinstance(other.get("spec"), dict) and well_formed(other["spec"])
+    ]
     old = before.get("spec") if before else None
     old = old if isinstance(old, dict) and well_formed(old) else {}
     spec = defaults(spec)
     if spec["type"] != "ExternalName":
-        spec |= addresses(spec, old, {ip for other in known for ip in other.get("clusterIPs", [])}, start)
-    fresh = {**after, "spec": node_ports(spec, old, {port for other in known for port in taken_ports(other)}, start)}
-    check(fresh, known)
+        spec |= addresses(spec, old, {ip for other in other_specs for ip in other.get("clusterIPs", [])}, start)
+    fresh = {
+        **after,
+        "spec": node_ports(spec, old, {port for other in other_specs for port in allocated_ports(other)}, start),
+    }
+    refuse_conflicts(fresh, other_specs)
     return fresh
 
 
@@ -67,7 +72,7 @@ def is_cluster_ip(text: Any) -> bool:
 
 
 def defaults(spec: Object) -> Object:
-    """The spec with what the API server fills in whatever else there is."""
+    """The spec with the API server's defaults."""
     full = {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster", **spec}
     if full["sessionAffinity"] == "ClientIP":
         full.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": AFFINITY_S}})
@@ -80,31 +85,33 @@ def defaults(spec: Object) -> Object:
     return full
 
 
-def addresses(spec: Object, old: Object, taken: set[str], start: int) -> Object:
-    """clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy: given ones, those it had, new ones."""
-    given = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP", "")] if ip]
-    given = given or [ip for ip in old.get("clusterIPs", []) if ip]
-    wanted = wanted_families(spec, given)
-    fields = {"ipFamilies": wanted, "ipFamilyPolicy": policy(spec, wanted)}
-    if given == ["None"]:
-        return {**fields, "clusterIP": "None", "clusterIPs": given}
-    by_family = {family_of(ip): ip for ip in given}
-    ips = [by_family.get(family) or free_address(family, taken, start) for family in wanted]
+def addresses(spec: Object, old: Object, allocated: set[str], start: int) -> Object:
+    """clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy: as requested, else as before, else new."""
+    requested = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP", "")] if ip]
+    requested = requested or [ip for ip in old.get("clusterIPs", []) if ip]
+    families = families_of(spec, requested)
+    fields = {"ipFamilies": families, "ipFamilyPolicy": policy(spec, families)}
+    if requested == ["None"]:
+        return {**fields, "clusterIP": "None", "clusterIPs": requested}
+    by_family = {family_of(ip): ip for ip in requested}
+    ips = [by_family.get(family) or free_address(family, allocated, start) for family in families]
     return {**fields, "clusterIP": ips[0], "clusterIPs": ips}
 
 
-def wanted_families(spec: Object, given: list[str]) -> list[str]:
+def families_of(spec: Object, requested: list[str]) -> list[str]:
     """The families, the primary one first."""
-    known = list(dict.fromkeys(spec.get("ipFamilies") or [family_of(ip) for ip in given if ip != "None"])) or ["IPv4"]
+    families = list(dict.fromkeys(spec.get("ipFamilies") or [family_of(ip) for ip in requested if ip != "None"])) or [
+        "IPv4"
+    ]
     if spec.get("ipFamilyPolicy") == "SingleStack":
-        return known[:1]
+        return families[:1]
     if spec.get("ipFamilyPolicy") in ("PreferDualStack", "RequireDualStack"):
-        return [*known, *(family for family in RANGES if family not in known)]
-    return known
+        return [*families, *(family for family in RANGES if family not in families)]
+    return families
 
 
 def policy(spec: Object, families: list[str]) -> str:
-    """The ipFamilyPolicy that was said, or the one that the families mean."""
+    """The ipFamilyPolicy of the spec, or else the one that follows from the families."""
     return str(spec.get("ipFamilyPolicy") or ("SingleStack" if len(families) == 1 else "RequireDualStack"))
 
 
@@ -113,41 +120,42 @@ def family_of(ip: str) -> str:
     return "IPv6" if ":" in ip else "IPv4"
 
 
-def free_address(family: str, taken: set[str], start: int) -> str:
+def free_address(family: str, allocated: set[str], start: int) -> str:
     """An address of the family's range that nobody has. Raises ApiError 422 when there is none."""
     net = RANGES[family]
     room = net.num_addresses - FIRST_HOST - 1
-    found = (str(net[FIRST_HOST + (start + step) % room]) for step in range(room))
-    address = next((ip for ip in found if ip not in taken), None)
+    candidates = (str(net[FIRST_HOST + (start + step) % room]) for step in range(room))
+    address = next((ip for ip in candidates if ip not in allocated), None)
     if address is None:
         raise invalid("services", "", f"no {family} address is free in {net}")
     return address
 
 
-def node_ports(spec: Object, old: Object, taken: set[int], start: int) -> Object:
-    """The spec with its node ports: given ones, those it had, new ones. A type without node ports keeps none."""
+def node_ports(spec: Object, old: Object, allocated: set[int], start: int) -> Object:
+    """The spec with its node ports: as requested, else as before, else new. A type without node ports has none."""
     if "ports" not in spec:
         return spec
     if not has_node_ports(spec):
-        kept = [{field: value for field, value in port.items() if field != "nodePort"} for port in spec["ports"]]
-        return {**spec, "ports": kept}
-    had = {port_key(port): port["nodePort"] for port in old.get("ports", []) if port.get("nodePort")}
-    taken = taken | {port["nodePort"] for port in spec["ports"] if port.get("nodePort")}
-    free = (port for port in rotated(start) if port not in taken)
+        stripped = [{field: value for field, value in port.items() if field != "nodePort"} for port in spec["ports"]]
+        return {**spec, "ports": stripped}
+    previous = {port_key(port): port["nodePort"] for port in old.get("ports", []) if port.get("nodePort")}
+    allocated = allocated | {port["nodePort"] for port in spec["ports"] if port.get("nodePort")}
+    free = (port for port in rotated(start) if port not in allocated)
     ports = [
-        {**port, "nodePort": port.get("nodePort") or had.get(port_key(port)) or next(free)} for port in spec["ports"]
+        {**port, "nodePort": port.get("nodePort") or previous.get(port_key(port)) or next(free)}
+        for port in spec["ports"]
     ]
     full = {**spec, "ports": ports}
     if spec["type"] == "LoadBalancer" and spec["externalTrafficPolicy"] == "Local":
         health = spec.get("healthCheckNodePort") or old.get("healthCheckNodePort")
-        full["healthCheckNodePort"] = health or next(port for port in free if port not in had.values())
+        full["healthCheckNodePort"] = health or next(port for port in free if port not in previous.values())
     return full
 
 
 def has_node_ports(spec: Object) -> bool:
     """Whether ports of this service are to have node ports."""
-    wanted = spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
-    return wanted or spec["type"] == "NodePort"
+    load_balanced = spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
+    return load_balanced or spec["type"] == "NodePort"
 
 
 def rotated(start: int) -> Iterator[int]:
@@ -157,26 +165,26 @@ def rotated(start: int) -> Iterator[int]:
 
 
 def port_key(port: Object) -> tuple[int, str]:
-    """What makes two ports of one service the same port."""
+    """The identity of a port within its service."""
     return port["port"], str(port.get("protocol", "TCP"))
 
 
-def taken_ports(spec: Object) -> Iterator[int]:
+def allocated_ports(spec: Object) -> Iterator[int]:
     """The node ports that a service has."""
     yield from (port["nodePort"] for port in spec.get("ports", []) if port.get("nodePort"))
     if isinstance(spec.get("healthCheckNodePort"), int):
         yield spec["healthCheckNodePort"]
 
 
-def check(service: Object, others: list[Object]) -> None:
+def refuse_conflicts(service: Object, other_specs: list[Object]) -> None:
     """Raises ApiError 422 when another service has an address or a node port of this one."""
     name = str(service["metadata"].get("name", "")) if isinstance(service.get("metadata"), dict) else ""
     spec = service["spec"]
     for ip in spec.get("clusterIPs", []):
-        if ip != "None" and any(ip in other.get("clusterIPs", []) for other in others):
+        if ip != "None" and any(ip in other_spec.get("clusterIPs", []) for other_spec in other_specs):
             raise invalid("services", name, f"spec.clusterIPs: {ip}: provided IP is already allocated")
     ports = {(port["nodePort"], port["protocol"]) for port in spec.get("ports", []) if port.get("nodePort")}
-    for other in others:
-        for port in other.get("ports", []):
+    for other_spec in other_specs:
+        for port in other_spec.get("ports", []):
             if (port.get("nodePort"), port.get("protocol", "TCP")) in ports:
                 raise invalid("services", name, f"spec.ports: {port['nodePort']}: provided port is already allocated")

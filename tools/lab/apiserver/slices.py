@@ -1,4 +1,4 @@
-"""EndpointSlices as Kubernetes' controller keeps them: which of a Service's Pods are behind it, and how. Pure.
+"""EndpointSlices of a Service and its Pods, as Kubernetes' controller makes them. Pure.
 
 Source: Kubernetes documentation "EndpointSlices", and the endpointslice controller: a slice holds endpoints of one
 address family whose named ports have the same numbers; an endpoint stays in its slice as long as it fits there.
@@ -25,8 +25,8 @@ Group: TypeAlias = tuple[str, str]
 
 
 @dataclass
-class Changes:
-    """What is to be done to slices: objects to create and to replace, names to delete."""
+class SliceChanges:
+    """Objects to create and to replace, names of slices to delete."""
 
     create: list[Object] = field(default_factory=list)
     update: list[Object] = field(default_factory=list)
@@ -34,73 +34,77 @@ class Changes:
 
 
 def selects(service: Object, pod: Object) -> bool:
-    """Whether a pod is behind a service: same namespace, and every label of the selector."""
+    """Whether a service selects a pod: same namespace, and every label of the selector."""
     selector = spec_of(service).get("selector")
     labels = pod["metadata"].get("labels", {})
-    same = service["metadata"].get("namespace") == pod["metadata"].get("namespace")
-    if not same or not isinstance(selector, dict) or not selector:
+    same_namespace = service["metadata"].get("namespace") == pod["metadata"].get("namespace")
+    if not same_namespace or not isinstance(selector, dict) or not selector:
         return False
     return all(labels.get(key) == value for key, value in selector.items())
 
 
 def is_managed(piece: Object) -> bool:
-    """Whether a slice is the controller's: one that was applied by hand is left alone."""
+    """Whether the controller manages a slice; one that was applied by hand is left alone."""
     return bool(piece["metadata"].get("labels", {}).get(MANAGED_LABEL) == MANAGER)
 
 
-def changes(service: Object | None, pods: Iterable[Object], zones: dict[str, str], slices: list[Object]) -> Changes:
-    """What makes the `slices` of one service what they should be.
+def slice_changes(
+    service: Object | None, pods: Iterable[Object], zones: dict[str, str], slices: list[Object]
+) -> SliceChanges:
+    """The changes that bring the slices of one service up to date.
 
-    `service` is None when it is gone; `zones` has the zone of each node that has one; `slices` are all those of the
-    service that the controller made.
+    `service` is None after its deletion; `zones` has the zone of each node that has one; `slices` are those of the
+    service that the controller manages.
     """
-    wanted = groups(service, pods, zones) if service else {}
-    found = Changes()
+    by_group = grouped_endpoints(service, pods, zones) if service else {}
+    changes = SliceChanges()
     for piece in slices:
         group = group_of(piece)
-        kept = keep(piece, wanted.get(group, {}))
-        if not kept:
-            found.delete.append(piece["metadata"]["name"])
-        elif service and (piece.get("endpoints"), piece["metadata"].get("labels")) != (kept, labels_of(service)):
+        remaining = take_remaining(piece, by_group.get(group, {}))
+        if not remaining:
+            changes.delete.append(piece["metadata"]["name"])
+        elif service and (piece.get("endpoints"), piece["metadata"].get("labels")) != (remaining, labels_of(service)):
             meta = {**piece["metadata"], "labels": labels_of(service)}
-            found.update.append({**piece, "metadata": meta, "endpoints": kept})
+            changes.update.append({**piece, "metadata": meta, "endpoints": remaining})
     if service:
-        place(service, wanted, slices, found)
-    return found
+        place(service, by_group, slices, changes)
+    return changes
 
 
 def group_of(piece: Object) -> Group:
-    """What the endpoints of a slice have in common."""
+    """The group of a slice's endpoints."""
     return str(piece.get("addressType")), json.dumps(piece.get("ports"))
 
 
-def keep(piece: Object, wanted: dict[str, Object]) -> list[Object]:
-    """The endpoints that stay in a slice, as they are now; they are taken out of `wanted`."""
+def take_remaining(piece: Object, endpoints: dict[str, Object]) -> list[Object]:
+    """The new state of the endpoints that stay in a slice; removes them from `endpoints`."""
     references = [endpoint.get("targetRef") for endpoint in dicts(piece.get("endpoints"))]
     names = [str(reference.get("name")) for reference in references if isinstance(reference, dict)]
-    return [wanted.pop(name) for name in names if name in wanted]
+    return [endpoints.pop(name) for name in names if name in endpoints]
 
 
-def place(service: Object, wanted: dict[Group, dict[str, Object]], slices: list[Object], found: Changes) -> None:
+def place(
+    service: Object, by_group: dict[Group, dict[str, Object]], slices: list[Object], changes: SliceChanges
+) -> None:
     """Puts endpoints that are in no slice where there is room, and into new slices."""
-    updated = {piece["metadata"]["name"]: piece for piece in found.update}
-    for group, rest in wanted.items():
-        new = list(rest.values())
+    updated = {piece["metadata"]["name"]: piece for piece in changes.update}
+    for group, unplaced in by_group.items():
+        new = list(unplaced.values())
         for piece in slices:
             name = piece["metadata"]["name"]
-            if new and name not in found.delete and group_of(piece) == group:
+            if new and name not in changes.delete and group_of(piece) == group:
                 now = updated.get(name, piece)
                 room = ENDPOINTS_MAX - len(now["endpoints"])
                 if room > 0:
                     filled = {**now, "endpoints": now["endpoints"] + new[:room]}
-                    found.update = [*(p for p in found.update if p["metadata"]["name"] != name), filled]
+                    changes.update = [*(p for p in changes.update if p["metadata"]["name"] != name), filled]
                     new = new[room:]
-        found.create += [
-            fresh(service, group, new[start : start + ENDPOINTS_MAX]) for start in range(0, len(new), ENDPOINTS_MAX)
+        changes.create += [
+            new_slice(service, group, new[start : start + ENDPOINTS_MAX]) for start in range(0, len(new), ENDPOINTS_MAX)
         ]
 
 
-def fresh(service: Object, group: Group, endpoints: list[Object]) -> Object:
+def new_slice(service: Object, group: Group, endpoints: list[Object]) -> Object:
     """A new slice; the server makes its name."""
     meta = service["metadata"]
     owner = {
@@ -123,19 +127,19 @@ def fresh(service: Object, group: Group, endpoints: list[Object]) -> Object:
 
 def labels_of(service: Object) -> dict[str, str]:
     """The labels of a service's slices: its own, and the controller's."""
-    own = service["metadata"].get("labels", {})
+    labels = service["metadata"].get("labels", {})
     headless = {HEADLESS_LABEL: ""} if spec_of(service).get("clusterIP") == "None" else {}
-    return {**own, **headless, SERVICE_LABEL: service["metadata"]["name"], MANAGED_LABEL: MANAGER}
+    return {**labels, **headless, SERVICE_LABEL: service["metadata"]["name"], MANAGED_LABEL: MANAGER}
 
 
-def groups(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> dict[Group, dict[str, Object]]:
-    """The endpoints of a service by what their slices have in common, then by pod name."""
+def grouped_endpoints(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> dict[Group, dict[str, Object]]:
+    """The endpoints of a service by group, then by pod name."""
     spec = spec_of(service)
-    found: dict[Group, dict[str, Object]] = {}
+    by_group: dict[Group, dict[str, Object]] = {}
     if spec.get("type") == "ExternalName":
-        return found
-    said = spec.get("ipFamilies")
-    families = (said if isinstance(said, list) else []) or ["IPv4"]
+        return by_group
+    ip_families = spec.get("ipFamilies")
+    families = (ip_families if isinstance(ip_families, list) else []) or ["IPv4"]
     for pod in sorted(pods, key=lambda body: str(body["metadata"]["name"])):
         if not selects(service, pod) or status_of(pod).get("phase") in GONE_PHASES:
             continue
@@ -143,28 +147,28 @@ def groups(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> di
         for family in map(str, families):
             addresses = [ip for ip in ips_of(pod) if family_of(ip) == family]
             if addresses:
-                group = found.setdefault((family, ports), {})
+                group = by_group.setdefault((family, ports), {})
                 group[pod["metadata"]["name"]] = endpoint(spec, pod, addresses[:1], zones)
-    return found
+    return by_group
 
 
 def slice_ports(spec: Object, pod: Object) -> Iterator[Object]:
-    """The ports of a pod's slice: those of the service, with the pod's numbers; a name it has not is left out."""
+    """The service's ports with the pod's numbers; a named port that the pod lacks is left out."""
     for port in dicts(spec.get("ports")):
         protocol = port.get("protocol", "TCP")
-        number = target(port.get("targetPort") or port.get("port"), protocol, pod)
+        number = port_number(port.get("targetPort") or port.get("port"), protocol, pod)
         if number is not None:
             more = {"appProtocol": port["appProtocol"]} if "appProtocol" in port else {}
             yield {"name": port.get("name", ""), "protocol": protocol, "port": number, **more}
 
 
-def target(wanted: object, protocol: str, pod: Object) -> int | None:
+def port_number(target_port: object, protocol: str, pod: Object) -> int | None:
     """The number of a target port, which may be the name of a container's port."""
-    if isinstance(wanted, int):
-        return wanted
+    if isinstance(target_port, int):
+        return target_port
     for container in dicts(spec_of(pod).get("containers")):
         for port in dicts(container.get("ports")):
-            if port.get("name") == wanted and port.get("protocol", "TCP") == protocol:
+            if port.get("name") == target_port and port.get("protocol", "TCP") == protocol:
                 number = port.get("containerPort")
                 return number if isinstance(number, int) else None
     return None
@@ -187,19 +191,19 @@ def endpoint(spec: Object, pod: Object, addresses: list[str], zones: dict[str, s
         "targetRef": reference,
         **({"nodeName": node} if node else {}),
         **({"zone": zones[node]} if isinstance(node, str) and node in zones else {}),
-        **hints(spec.get("trafficDistribution"), node, zones),
+        **topology_hints(spec.get("trafficDistribution"), node, zones),
     }
 
 
-def hints(distribution: object, node: object, zones: dict[str, str]) -> Object:
-    """Who should use an endpoint (core/v1 ServiceSpec.trafficDistribution): its own zone, its own node."""
+def topology_hints(distribution: object, node: object, zones: dict[str, str]) -> Object:
+    """Zone and node that should use an endpoint (core/v1 ServiceSpec.trafficDistribution)."""
     zone = zones.get(node) if isinstance(node, str) else None
-    found: Object = {}
+    hints: Object = {}
     if zone is not None and distribution in ("PreferClose", "PreferSameZone", "PreferSameNode"):
-        found["forZones"] = [{"name": zone}]
+        hints["forZones"] = [{"name": zone}]
     if node and distribution == "PreferSameNode":
-        found["forNodes"] = [{"name": node}]
-    return {"hints": found} if found else {}
+        hints["forNodes"] = [{"name": node}]
+    return {"hints": hints} if hints else {}
 
 
 def is_ready(pod: Object) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Listen:
+class ListenAddress:
     """Where to listen; `netns` is "" for the namespace of the process."""
 
     address: str
@@ -18,7 +18,7 @@ class Listen:
     netns: str = ""
 
 
-def parse_listen(text: str) -> Listen:
+def parse_listen(text: str) -> ListenAddress:
     """`ADDRESS:PORT`, IPv6 as `[ADDRESS]:PORT`; raises ValueError, also when it is not a loopback address."""
     listen = address_and_port(text)
     if not ipaddress.ip_address(listen.address).is_loopback:
@@ -26,24 +26,24 @@ def parse_listen(text: str) -> Listen:
     return listen
 
 
-def parse_listen_netns(text: str) -> Listen:
+def parse_listen_netns(text: str) -> ListenAddress:
     """`NAMESPACE:ADDRESS:PORT`; raises ValueError."""
-    netns, _, rest = text.partition(":")
-    if not netns or not rest:
+    netns, _, address = text.partition(":")
+    if not netns or not address:
         raise ValueError(f"{text}: expected NAMESPACE:ADDRESS:PORT")
-    listen = address_and_port(rest)
-    return Listen(listen.address, listen.port, netns)
+    listen = address_and_port(address)
+    return ListenAddress(listen.address, listen.port, netns)
 
 
-def address_and_port(text: str) -> Listen:
+def address_and_port(text: str) -> ListenAddress:
     """The two halves of `ADDRESS:PORT`."""
     address, _, port = text.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{text}: expected ADDRESS:PORT")
-    return Listen(str(ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))), int(port))
+    return ListenAddress(str(ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))), int(port))
 
 
-def open_socket(listen: Listen) -> socket.socket:
+def open_socket(listen: ListenAddress) -> socket.socket:
     """A listening socket. Call it on the main thread: the namespace of the thread changes meanwhile."""
     if not listen.netns:
         return listening(listen)
@@ -57,7 +57,7 @@ def open_socket(listen: Listen) -> socket.socket:
             netns.setns(home.fileno())
 
 
-def listening(listen: Listen) -> socket.socket:
+def listening(listen: ListenAddress) -> socket.socket:
     """A listening socket in the current namespace."""
     family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
     return socket.create_server((listen.address, listen.port), family=family, backlog=512)

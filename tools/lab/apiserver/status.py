@@ -1,4 +1,4 @@
-"""Errors as the Kubernetes API says them: an HTTP code with a `Status` object."""
+"""Errors of the Kubernetes API: an HTTP code with a `Status` object."""
 
 from typing import Any, TypeAlias
 
@@ -57,7 +57,7 @@ def expired(version: int, oldest: int) -> ApiError:
 
 
 def success(resource: str, name: str, uid: str) -> Object:
-    """What a delete answers."""
+    """The answer to a delete."""
     return {
         "kind": "Status",
         "apiVersion": "v1",

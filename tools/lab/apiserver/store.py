@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tools.lab.apiserver.resources import BY_ID, NAMESPACES, Resource
+from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
 from tools.lab.apiserver.status import (
     Object,
     already_exists,
@@ -33,46 +33,46 @@ KEPT_FROM_BEFORE = ("uid", "creationTimestamp", "generation")
 
 
 @dataclass(frozen=True)
-class Change:
+class ObjectChange:
     """Change number `version`: `before` is None for a creation, `after` is None for a removal."""
 
     version: int
-    resource: Resource
+    resource: ApiResource
     before: Object | None
     after: Object | None
 
     @property
     def last(self) -> Object:
         """The last state of the object."""
-        shown = self.after if self.after is not None else self.before
-        assert shown is not None
-        return shown
+        state = self.after if self.after is not None else self.before
+        assert state is not None
+        return state
 
 
-class Store:
+class ObjectStore:
     """All objects. Objects handed out are shared: callers must not change them."""
 
-    def __init__(self, version: int = 0, objects: Iterable[tuple[Resource, Object]] = ()) -> None:
+    def __init__(self, version: int = 0, objects: Iterable[tuple[ApiResource, Object]] = ()) -> None:
         self.version = version
         self._oldest = version
-        self._history: list[Change] = []
+        self._history: list[ObjectChange] = []
         self._tables: dict[str, dict[Key, Object]] = {}
         for resource, body in objects:
             self._table(resource)[key_of(body)] = body
 
-    def listed(self, resource: Resource, namespace: str = "") -> list[Object]:
+    def listed(self, resource: ApiResource, namespace: str = "") -> list[Object]:
         """Objects of one resource, of one namespace or of all (""), in the order of their keys."""
         rows = sorted(self._table(resource).items())
         return [body for (space, _), body in rows if namespace in ("", space)]
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Object:
+    def get(self, resource: ApiResource, namespace: str, name: str) -> Object:
         """One object; raises ApiError 404."""
         try:
             return self._table(resource)[namespace, name]
         except KeyError:
             raise not_found(resource.id, name) from None
 
-    def create(self, resource: Resource, namespace: str, body: Object, now: str) -> Object:
+    def create(self, resource: ApiResource, namespace: str, body: Object, now: str) -> Object:
         """Add an object. `now` is RFC 3339 text. Raises ApiError 400, 404 (namespace), 409, 422."""
         fresh = checked(resource, namespace, body)
         meta = fresh["metadata"]
@@ -89,7 +89,7 @@ class Store:
         meta.update(uid=str(uid), creationTimestamp=now, generation=1)
         return self._record(resource, None, fresh)
 
-    def update(self, resource: Resource, namespace: str, name: str, body: Object, part: Part) -> Object:
+    def update(self, resource: ApiResource, namespace: str, name: str, body: Object, part: Part) -> Object:
         """Replace an object, or through `part="status"` all of it but its spec.
 
         A resourceVersion in `body` must be the current one (409); without one the caller overwrites. An
@@ -114,7 +114,7 @@ class Store:
             meta["generation"] = old["generation"] + 1
         return self._record(resource, before, after)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> Object:
+    def delete(self, resource: ApiResource, namespace: str, name: str) -> Object:
         """Remove an object and answer its last state. A namespace takes everything in it along."""
         before = self.get(resource, namespace, name)
         if resource is NAMESPACES:
@@ -122,7 +122,7 @@ class Store:
         self._record(resource, before, None)
         return before
 
-    def since(self, version: int) -> list[Change]:
+    def since(self, version: int) -> list[ObjectChange]:
         """Changes after `version`, oldest first; raises ApiError 410 when the history does not reach it."""
         if not self._oldest <= version <= self.version:
             raise expired(version, self._oldest)
@@ -135,7 +135,7 @@ class Store:
             del self._history[:excess]
             self._oldest += excess
 
-    def everything(self) -> Iterable[tuple[str, Object]]:
+    def all_objects(self) -> Iterable[tuple[str, Object]]:
         """(resource id, object) of all there is."""
         for resource_id, table in self._tables.items():
             for body in table.values():
@@ -145,23 +145,23 @@ class Store:
         resource_id, key = item
         return key in self._tables.get(resource_id, {})
 
-    def _table(self, resource: Resource) -> dict[Key, Object]:
+    def _table(self, resource: ApiResource) -> dict[Key, Object]:
         return self._tables.setdefault(resource.id, {})
 
     def _empty_namespace(self, namespace: str) -> None:
-        for resource_id, body in list(self.everything()):
+        for resource_id, body in list(self.all_objects()):
             space, name = key_of(body)
             if space == namespace:
                 self.delete(BY_ID[resource_id], space, name)
 
-    def _record(self, resource: Resource, before: Object | None, after: Object | None) -> Object:
+    def _record(self, resource: ApiResource, before: Object | None, after: Object | None) -> Object:
         self.version += 1
         if after is not None:
             after["metadata"]["resourceVersion"] = str(self.version)
             self._table(resource)[key_of(after)] = after
         elif before is not None:
             del self._table(resource)[key_of(before)]
-        change = Change(self.version, resource, before, after)
+        change = ObjectChange(self.version, resource, before, after)
         self._history.append(change)
         return change.last
 
@@ -179,7 +179,7 @@ def keep(after: Object, before: Object, field: str) -> None:
         after[field] = before[field]
 
 
-def checked(resource: Resource, namespace: str, body: object) -> Object:
+def checked(resource: ApiResource, namespace: str, body: object) -> Object:
     """A copy of `body` whose kind and metadata are sound; raises ApiError 400.
 
     Spec and status are nobody's business here: the real server checks them against schemas that the lab

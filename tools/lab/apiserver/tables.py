@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from tools.lab.apiserver.resources import Resource
+from tools.lab.apiserver.resources import ApiResource
 from tools.lab.apiserver.status import Object
 
 Cell = Callable[[Object, datetime], str]
@@ -12,8 +12,8 @@ ROLE_LABEL = "node-role.kubernetes.io/"
 AGE_STEPS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
-def table(resource: Resource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
-    """A Table of `bodies`; `include` is None, Metadata or Object: what each row carries besides its cells."""
+def table(resource: ApiResource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
+    """A Table of `bodies`; `include` is None, Metadata or Object, which each row carries besides its cells."""
     columns = COLUMNS.get(resource.id, DEFAULT_COLUMNS)
     rows = [{"cells": [cell(body, now) for _, cell in columns], "object": carried(body, include)} for body in bodies]
     return {
@@ -105,8 +105,8 @@ def external_ips(body: Object, now: datetime) -> str:
     """EXTERNAL-IP of a service: of its load balancer, and those it was given."""
     balancer = part(body, "status").get("loadBalancer")
     ingress = dicts(balancer.get("ingress")) if isinstance(balancer, dict) else []
-    given = part(body, "spec").get("externalIPs")
-    ips = [row.get("ip") for row in ingress] + (given if isinstance(given, list) else [])
+    external = part(body, "spec").get("externalIPs")
+    ips = [row.get("ip") for row in ingress] + (external if isinstance(external, list) else [])
     return ",".join(map(str, ips)) or ("<pending>" if part(body, "spec").get("type") == "LoadBalancer" else "<none>")
 
 

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tools.lab.apiserver.routes import Target
+from tools.lab.apiserver.routes import RequestTarget
 from tools.lab.apiserver.selectors import Matches
 from tools.lab.apiserver.status import ApiError, Object
-from tools.lab.apiserver.store import Change, Store, key_of
+from tools.lab.apiserver.store import ObjectChange, ObjectStore, key_of
 
 BOOKMARK_PERIOD_S = 2.0
 
 
 @dataclass(frozen=True)
-class Interest:
-    """What a watcher wants to hear."""
+class WatchRequest:
+    """A watch: of which objects, for how long, in which form."""
 
-    target: Target
+    target: RequestTarget
     matches: Matches
     bookmarks: bool
     timeout_s: float
     render: Callable[[Object], Object]
 
 
-def event(change: Change, interest: Interest) -> tuple[str, Object] | None:
+def event(change: ObjectChange, interest: WatchRequest) -> tuple[str, Object] | None:
     """A change as this watcher sees it.
 
     An object that begins to match a selector is ADDED, one that ceases to match is DELETED.
@@ -48,13 +48,13 @@ def event(change: Change, interest: Interest) -> tuple[str, Object] | None:
     return "DELETED", {**(change.before or {}), "metadata": meta}
 
 
-def within(body: Object, target: Target) -> bool:
+def within(body: Object, target: RequestTarget) -> bool:
     """Whether an object is in the watched namespace and has the watched name, where these are given."""
     namespace, name = key_of(body)
     return target.namespace in ("", namespace) and target.name in ("", name)
 
 
-def bookmark(target: Target, version: int) -> Object:
+def bookmark(target: RequestTarget, version: int) -> Object:
     """The object of a BOOKMARK event: nothing but a version."""
     resource = target.resource
     meta = {"resourceVersion": str(version), "creationTimestamp": None}
@@ -69,7 +69,7 @@ def encoded(kind: str, body: Object) -> bytes:
 class Watches:
     """All open watches: wakes them after changes, ends them at the end of the server."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._changed = asyncio.Event()
         self._ending = False
@@ -84,7 +84,9 @@ class Watches:
         self._ending = True
         self.wake()
 
-    async def stream(self, response: web.StreamResponse, interest: Interest, version: int, first: list[Object]) -> None:
+    async def stream(
+        self, response: web.StreamResponse, interest: WatchRequest, version: int, first: list[Object]
+    ) -> None:
         """Send `first` as ADDED, then what comes after `version`, until the timeout or the end."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + interest.timeout_s
@@ -100,10 +102,10 @@ class Watches:
             left_s = ends_at - loop.time()
             if left_s <= 0:
                 return
-            if not await happened(changed, min(left_s, BOOKMARK_PERIOD_S)) and interest.bookmarks:
+            if not await is_set_within(changed, min(left_s, BOOKMARK_PERIOD_S)) and interest.bookmarks:
                 await response.write(encoded("BOOKMARK", bookmark(interest.target, version)))
 
-    async def _send_since(self, response: web.StreamResponse, interest: Interest, version: int) -> int:
+    async def _send_since(self, response: web.StreamResponse, interest: WatchRequest, version: int) -> int:
         changes = self._store.since(version)
         lines = b"".join(encoded(kind, interest.render(body)) for kind, body in events(changes, interest))
         if lines:
@@ -111,15 +113,15 @@ class Watches:
         return changes[-1].version if changes else version
 
 
-def events(changes: list[Change], interest: Interest) -> Iterator[tuple[str, Object]]:
+def events(changes: list[ObjectChange], interest: WatchRequest) -> Iterator[tuple[str, Object]]:
     """The events of several changes."""
     for change in changes:
-        shown = event(change, interest)
-        if shown is not None:
-            yield shown
+        visible = event(change, interest)
+        if visible is not None:
+            yield visible
 
 
-async def happened(changed: asyncio.Event, within_s: float) -> bool:
+async def is_set_within(changed: asyncio.Event, within_s: float) -> bool:
     """Whether the event was set in time."""
     try:
         await asyncio.wait_for(changed.wait(), within_s)

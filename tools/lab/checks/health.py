@@ -1,33 +1,33 @@
-"""Every process of every node is ready."""
+"""Waits until every process of every node is ready."""
 
 import asyncio
 import time
 
-from tools.lab.checks.properties import Result, look_all, node_results
+from tools.lab.checks.properties import CheckResult, look_at_nodes, node_results
 from tools.lab.state import Lab
-from tools.lab.topology import Node
+from tools.lab.topology import LabNode
 from tools.node.view import NodeView
-from tools.node.watcher import Watcher
+from tools.node.watcher import NodeWatcher
 
 HEALTHY_S_MAX = 90.0
 
 
-def healthy(lab: Lab) -> list[Result]:
-    """Waits until every process of every node is ready, and tells how it ended."""
+def wait_until_healthy(lab: Lab) -> list[CheckResult]:
+    """Waits until every process of every node is ready. The results say whether they are."""
     started = time.monotonic()
 
     async def wait() -> None:
-        async def one(node: Node) -> None:
-            async with Watcher(lab.run(node)) as watcher:
+        async def wait_for(node: LabNode) -> None:
+            async with NodeWatcher(lab.run(node)) as watcher:
                 await watcher.until(lambda view: is_healthy(lab, view), HEALTHY_S_MAX - (time.monotonic() - started))
 
-        await asyncio.gather(*(one(node) for node in lab.all_nodes))
+        await asyncio.gather(*(wait_for(node) for node in lab.all_nodes))
 
     asyncio.run(wait())
     took = f"after {time.monotonic() - started:.1f} s"
-    views = asyncio.run(look_all(lab))
-    found = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]
-    return [Result(r.name, r.ok, f"{r.figure}, {took}") for r in found]
+    views = asyncio.run(look_at_nodes(lab))
+    results = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]
+    return [CheckResult(r.name, r.ok, f"{r.figure}, {took}") for r in results]
 
 
 def is_healthy(lab: Lab, view: NodeView) -> bool:

@@ -24,7 +24,7 @@ class CannotBuild(Exception):
     """The lab cannot be made; the text says why."""
 
 
-def up(
+def create_lab(
     name: str,
     nodes: int,
     vpp: str | None,
@@ -34,7 +34,7 @@ def up(
 ) -> Lab:
     """Makes a lab; `settings` are variables that every node's processes get beside the lab's own.
 
-    Raises CannotBuild, linux.CommandFailed; what was made until then is taken away.
+    Raises CannotBuild, linux.CommandFailed; whatever was made until then is removed.
     """
     check_name(name)
     if (LABS / name).exists() or linux.namespaces(f"{name}-"):
@@ -53,7 +53,7 @@ def up(
         raise CannotBuild(f"{lab.vpp}: not an executable")
     try:
         calico_node.build_driver()
-    except calico_node.NoDriver as error:
+    except calico_node.DriverNotBuilt as error:
         raise CannotBuild(str(error)) from None
     try:
         lab.save()
@@ -65,7 +65,7 @@ def up(
             node_processes.start(lab, node)
         say(f"supervisord in each node, VPP is {lab.vpp}")
     except BaseException:
-        down(name, say)
+        remove_lab(name, say)
         raise
     return lab
 
@@ -94,17 +94,17 @@ def _api_server(lab: Lab) -> None:
         kube.create(lab, body)
 
 
-def down(name: str, say: Say) -> None:
-    """Takes everything of a lab away, whatever state it is in. Raises NoLab if there is nothing of it."""
+def remove_lab(name: str, say: Say) -> None:
+    """Removes everything of a lab, whatever state it is in. Raises NoLab if there is nothing of it."""
     check_name(name)
     spaces = linux.namespaces(f"{name}-")
     directory = LABS / name
     if not spaces and not directory.exists():
         raise NoLab(f"no lab {name}")
     supervisors = [pid for path in directory.glob("*/run/**/supervisord.pid") if (pid := _pid_in(path, spaces))]
-    linux.end(supervisors, STOP_S_MAX)
-    linux.end([pid for space in spaces for pid in linux.pids_in(space)], 1.0)
-    linux.end(list(linux.told_of(directory)), 2.0)  # the API server, and what has left its namespace
+    linux.end_processes(supervisors, STOP_S_MAX)
+    linux.end_processes([pid for space in spaces for pid in linux.pids_in(space)], 1.0)
+    linux.end_processes(list(linux.processes_of(directory)), 2.0)  # the API server, and what has left its namespace
     for space in linux.namespaces(f"{name}-"):
         linux.ip(f"netns del {space}")
     shutil.rmtree(directory, ignore_errors=True)

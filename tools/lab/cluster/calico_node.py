@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.lab import linux
 from tools.lab.state import Lab
-from tools.lab.topology import API_PORT, LAN4, Node
+from tools.lab.topology import API_PORT, LAN4, LabNode
 
 PROJECT = Path(__file__).resolve().parents[3]
 CONF = Path(__file__).with_name("calico-node.conf")
@@ -18,22 +18,22 @@ DRIVER = DRIVER_SOURCES / "build" / "felix-proxy"
 PROGRAM = "felix"
 
 
-class NoDriver(Exception):
+class DriverNotBuilt(Exception):
     """The driver that Felix starts cannot be built; the text says why."""
 
 
 def directory(run: Path) -> Path:
-    """Where the container has its files, in the node's $VPPD_RUN."""
+    """The container's directory in the node's $VPPD_RUN."""
     return run / "calico"
 
 
 def socket(run: Path) -> Path:
-    """Where the node's policies manager listens for the driver."""
+    """The socket of the node's policies manager, for the driver."""
     return run / "felix.sock"
 
 
-def installed(lab: Lab, node: Node) -> Path:
-    """Where the node's policies manager puts the driver for Felix, which cannot start before it is there."""
+def driver_path(lab: Lab, node: LabNode) -> Path:
+    """The path where the node's policies manager installs the driver; Felix cannot start without it."""
     return lab.directory / node.name / "felix-plugins" / "felix-api-proxy"
 
 
@@ -42,31 +42,31 @@ def build_driver() -> None:
     try:
         linux.run("make", "-C", str(DRIVER_SOURCES), timeout_s=120.0)
     except linux.CommandFailed as error:
-        raise NoDriver(
+        raise DriverNotBuilt(
             f"the Felix driver cannot be built (it needs make and gcc with a static C library): {error}"
         ) from None
     if not os.access(DRIVER, os.X_OK):
-        raise NoDriver(f"{DRIVER}: make has not made it")
+        raise DriverNotBuilt(f"{DRIVER}: make has not made it")
 
 
-def environment(lab: Lab, node: Node) -> dict[str, str]:
-    """What the container is told beside what its node is told."""
+def environment(lab: Lab, node: LabNode) -> dict[str, str]:
+    """The container's variables besides those of its node."""
     return {
         "FELIX_DATAPLANE_SOCKET": str(socket(lab.run(node))),
         "VPPD_LAB_API": f"http://{LAN4[1]}:{API_PORT}",
-        "VPPD_LAB_DRIVER": str(installed(lab, node)),
+        "VPPD_LAB_DRIVER": str(driver_path(lab, node)),
         "VPPD_LAB_CALICO_VERSION": lab.calico_version,
     }
 
 
-def start(lab: Lab, node: Node, told: dict[str, str]) -> None:
-    """Starts the container; `told` is the environment of its node."""
-    here = directory(lab.run(node))
-    (here / "log").mkdir(parents=True, exist_ok=True)
-    with (here / "log" / "out").open("ab") as log:
+def start(lab: Lab, node: LabNode, node_environment: dict[str, str]) -> None:
+    """Starts the container."""
+    files = directory(lab.run(node))
+    (files / "log").mkdir(parents=True, exist_ok=True)
+    with (files / "log" / "out").open("ab") as log:
         subprocess.Popen(
             linux.inside(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
-            env={**told, **environment(lab, node)},
+            env={**node_environment, **environment(lab, node)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -75,10 +75,10 @@ def start(lab: Lab, node: Node, told: dict[str, str]) -> None:
         )
 
 
-def look(run: Path) -> dict[str, Any]:
-    """What the stand-in says of itself (tools.lab.felix.account); {} when it has not said anything."""
+def felix_status(run: Path) -> dict[str, Any]:
+    """The stand-in's status file (tools.lab.felix.status_file); {} before it has written one."""
     try:
-        found: dict[str, Any] = json.loads((directory(run) / "felix.json").read_text())
+        status: dict[str, Any] = json.loads((directory(run) / "felix.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    return status

@@ -2,7 +2,7 @@
 
 from tools.lab import linux
 from tools.lab.state import Lab
-from tools.lab.topology import LAN4, LAN6, OUTSIDE6, Node, lan_netns
+from tools.lab.topology import LAN4, LAN6, OUTSIDE6, LabNode, lan_netns
 
 
 def create(lab: Lab) -> None:
@@ -18,7 +18,7 @@ def create(lab: Lab) -> None:
         _node_network(lan, node)
 
 
-def _node_network(lan: str, node: Node) -> None:
+def _node_network(lan: str, node: LabNode) -> None:
     # VPP's namespace too: made inside the node it would be seen there alone, for a node has mounts of its own.
     for netns in (node.netns, node.vpp_netns):
         linux.ip(f"netns add {netns}")

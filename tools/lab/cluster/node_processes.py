@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.lab import linux
 from tools.lab.cluster import calico_node, objects
 from tools.lab.state import Lab
-from tools.lab.topology import API_PORT, LAN4, SERVICES4, SERVICES6, Node
+from tools.lab.topology import API_PORT, LAN4, SERVICES4, SERVICES6, LabNode
 
 ENTRYPOINT = Path(__file__).resolve().parents[3] / "container" / "entrypoint"
 UPLINKS = '{"uplinkInterfaces": [{"interfaceName": "eth0", "isMain": true, "vppDriver": "af_packet"}]}'
@@ -39,8 +39,8 @@ plugins {
 """
 
 
-def start(lab: Lab, node: Node) -> None:
-    """The node's supervisord, with what a container would be given."""
+def start(lab: Lab, node: LabNode) -> None:
+    """Starts the node's supervisord and its calico-node container."""
     run = lab.run(node)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     kubeconfig = lab.directory / node.name / "kubeconfig"
@@ -58,10 +58,10 @@ def start(lab: Lab, node: Node) -> None:
     calico_node.start(lab, node, environment(lab, node))
 
 
-def environment(lab: Lab, node: Node) -> dict[str, str]:
-    """What the node's processes are told."""
+def environment(lab: Lab, node: LabNode) -> dict[str, str]:
+    """The variables of the node's processes."""
     run = lab.run(node)
-    told = {
+    variables = {
         "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
         "NODENAME": node.name,
         "VPPD_RUN": str(run),
@@ -81,11 +81,11 @@ def environment(lab: Lab, node: Node) -> dict[str, str]:
         "VPPD_POLICY": "felix",
         "VPPD_FELIX_SOCKET": str(calico_node.socket(run)),
         "VPPD_FELIX_PROXY": str(calico_node.DRIVER),
-        "VPPD_FELIX_DRIVER": str(calico_node.installed(lab, node)),
+        "VPPD_FELIX_DRIVER": str(calico_node.driver_path(lab, node)),
     }
     if lab.real_vpp:
-        told["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF
+        variables["CALICOVPP_CONFIG_TEMPLATE"] = REAL_STARTUP_CONF
     for name in ("VPPD_VPP_PRELOAD", "CALICOVPP_LOG_LEVEL"):
         if os.environ.get(name):
-            told[name] = os.environ[name]
-    return told | lab.settings
+            variables[name] = os.environ[name]
+    return variables | lab.settings

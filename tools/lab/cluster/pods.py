@@ -15,11 +15,11 @@ from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
 from tools.lab import kube, linux
 from tools.lab.cluster import calico_node
-from tools.lab.state import Lab, NoLab, Pod, Port, changing
+from tools.lab.state import ContainerPort, Lab, LabPod, NoLab, changing
 from tools.lab.topology import (
     BLOCK4_LENGTH,
     DEFAULT_NAMESPACE,
-    Node,
+    LabNode,
     check_namespace,
     check_pod_name,
     pod_key,
@@ -46,13 +46,13 @@ def add(
     *,
     namespace: str = DEFAULT_NAMESPACE,
     labels: Mapping[str, str] | None = None,
-    ports: Iterable[Port] = (),
+    ports: Iterable[ContainerPort] = (),
     host_network: bool = False,
     service_account: str = "default",
     ready: bool = True,
     policies_wait_s: float = POLICIES_WAIT_S,
-) -> Pod:
-    """Makes a pod and has it wired; its object is there, with its addresses, when this returns.
+) -> LabPod:
+    """Makes a pod and connects it; when this returns its object has its addresses.
 
     It waits as Calico's plugin does with `policy_setup_timeout_seconds`: until the dataplane says that the pod's
     policies hold, at most for so long; 0: not at all. The Kubernetes namespace must exist. Raises NoLab, PodFailed,
@@ -65,31 +65,31 @@ def add(
         pod.labels, pod.ports = dict(labels or {}), tuple(ports)
         lab.pods[key] = pod
     try:
-        kube.create(lab, _object(pod))
+        kube.create(lab, _pod_object(pod))
         if not host_network:
             _wire(lab, pod)
-            _policed(lab, pod, policies_wait_s)
-        _running(lab, pod, ready)
+            _wait_for_policies(lab, pod, policies_wait_s)
+        _report_running(lab, pod, ready)
     except BaseException:
         _forget(lab, pod)
         raise
     return pod
 
 
-def _allocate(lab: Lab, key: str, name: str, node: Node, host_network: bool) -> Pod:
+def _allocate(lab: Lab, key: str, name: str, node: LabNode, host_network: bool) -> LabPod:
     """The pod with the first free addresses of its node's block. Raises NoLab."""
     if key in lab.pods:
         raise NoLab(f"lab {lab.name}: pod {key} is there already, on node{lab.pods[key].node}")
     if host_network:
-        return Pod(name, node.number, 0, node.netns, str(node.ip4), str(node.ip6), host_network=True)
-    taken = {pod.number for pod in lab.pods.values() if pod.node == node.number}
-    number = next((n for n in range(1, PODS_MAX + 1) if n not in taken), None)
+        return LabPod(name, node.number, 0, node.netns, str(node.ip4), str(node.ip6), host_network=True)
+    numbers = {pod.number for pod in lab.pods.values() if pod.node == node.number}
+    number = next((n for n in range(1, PODS_MAX + 1) if n not in numbers), None)
     if number is None:
         raise NoLab(f"lab {lab.name}: {node.name} has {PODS_MAX} pods, all that its block has addresses for")
-    return Pod(name, node.number, number, pod_netns(lab.name, key), *node.pod_addresses(number))
+    return LabPod(name, node.number, number, pod_netns(lab.name, key), *node.pod_addresses(number))
 
 
-def _object(pod: Pod) -> kube.Object:
+def _pod_object(pod: LabPod) -> kube.Object:
     """The Pod as the scheduler leaves it."""
     ports = [
         {"containerPort": port.port, "protocol": port.protocol}
@@ -111,7 +111,7 @@ def _object(pod: Pod) -> kube.Object:
     }
 
 
-def _wire(lab: Lab, pod: Pod) -> None:
+def _wire(lab: Lab, pod: LabPod) -> None:
     linux.ip(f"netns add {pod.netns}")
     linux.ip("link set lo up", pod.netns)
     reply = call_add(lab, pod)
@@ -121,17 +121,17 @@ def _wire(lab: Lab, pod: Pod) -> None:
     kube.annotate(lab, "pods", pod.namespace, pod.name, dict(ips))
 
 
-def _policed(lab: Lab, pod: Pod, wait_s: float) -> None:
-    """Waits until the dataplane says that the pod is up; Calico's plugin goes on after its time too."""
+def _wait_for_policies(lab: Lab, pod: LabPod, wait_s: float) -> None:
+    """Waits until the dataplane reports the pod as up. Like Calico's plugin, goes on when the time is over."""
     run, deadline = lab.run(lab.node(f"node{pod.node}")), time.monotonic() + wait_s
     while time.monotonic() < deadline:
-        if calico_node.look(run).get("workloads", {}).get(f"{pod.namespace}/{pod.name}") == "up":
+        if calico_node.felix_status(run).get("workloads", {}).get(f"{pod.namespace}/{pod.name}") == "up":
             return
         time.sleep(POLL_S)
 
 
-def _running(lab: Lab, pod: Pod, ready: bool) -> None:
-    """What the kubelet says of a pod that runs."""
+def _report_running(lab: Lab, pod: LabPod, ready: bool) -> None:
+    """Reports the pod as running, as the kubelet does."""
     status = {
         "phase": "Running",
         "podIP": pod.ip4,
@@ -142,17 +142,17 @@ def _running(lab: Lab, pod: Pod, ready: bool) -> None:
     kube.patch(lab, "pods", pod.namespace, pod.name, {"status": status}, status=True)
 
 
-def _forget(lab: Lab, pod: Pod) -> None:
-    """Takes the pod's namespace, its object and its line in the lab's state away."""
+def _forget(lab: Lab, pod: LabPod) -> None:
+    """Removes the pod's network namespace, its object and its entry in the lab's state."""
     if not pod.host_network and pod.netns in linux.namespaces(pod.netns):
-        linux.end(linux.pids_in(pod.netns), 0.5)
+        linux.end_processes(linux.pids_in(pod.netns), 0.5)
         linux.ip(f"netns del {pod.netns}")
     with changing(lab):
         lab.pods.pop(pod.key, None)
     kube.delete(lab, "pods", pod.namespace, pod.name)
 
 
-def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
+def call_add(lab: Lab, pod: LabPod) -> pb.AddReply:
     """The plugin's ADD call. Raises PodFailed if there is no answer."""
     ports = [
         pb.Port(name=port.name, protocol=port.protocol, port=port.port, host_port=port.host_port)
@@ -186,9 +186,9 @@ def call_add(lab: Lab, pod: Pod) -> pb.AddReply:
 
 
 def delete(lab: Lab, key: str) -> None:
-    """Has a pod unwired, and takes it away. Raises NoLab, PodFailed, kube.ApiFailed."""
+    """Removes a pod from its network, then altogether. Raises NoLab, PodFailed, kube.ApiFailed."""
     pod = lab.pod(key)
-    _ending(lab, pod)
+    _terminate(lab, pod)
     if not pod.host_network:
         reply = call_del(lab, pod)
         if not reply.successful:
@@ -196,8 +196,8 @@ def delete(lab: Lab, key: str) -> None:
     _forget(lab, pod)
 
 
-def _ending(lab: Lab, pod: Pod) -> None:
-    """The Pod terminates, and the plugin takes its addresses away from it, unless somebody deleted the object."""
+def _terminate(lab: Lab, pod: LabPod) -> None:
+    """Marks the Pod as terminating and, as the plugin does, without addresses, unless its object was deleted before."""
     if kube.get(lab, "pods", pod.namespace, pod.name) is None:
         return
     kube.set_terminating(lab, pod.key)
@@ -205,14 +205,14 @@ def _ending(lab: Lab, pod: Pod) -> None:
         kube.annotate(lab, "pods", pod.namespace, pod.name, {POD_IP: "", POD_IPS: ""})
 
 
-def call_del(lab: Lab, pod: Pod) -> pb.DelReply:
+def call_del(lab: Lab, pod: LabPod) -> pb.DelReply:
     """The plugin's DEL call. Raises PodFailed if there is no answer."""
     request = pb.DelRequest(interface_name=INTERFACE, netns=f"/var/run/netns/{pod.netns}")
     reply: pb.DelReply = _call(lab, pod, "Del", request)
     return reply
 
 
-def _call(lab: Lab, pod: Pod, method: str, request: object) -> Any:
+def _call(lab: Lab, pod: LabPod, method: str, request: object) -> Any:
     socket = lab.run(lab.node(f"node{pod.node}")) / "cni.sock"
     with grpc.insecure_channel(f"unix:{socket}") as channel:
         stub = CniDataplaneStub(channel)  # type: ignore[no-untyped-call]

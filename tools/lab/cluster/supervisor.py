@@ -7,23 +7,23 @@ from pathlib import Path
 from tools.lab import linux
 from tools.lab.cluster import calico_node
 from tools.lab.state import Lab
-from tools.lab.topology import Node
+from tools.lab.topology import LabNode
 
 
-def socket_of(lab: Lab, node: Node, program: str) -> Path:
+def socket_of(lab: Lab, node: LabNode, program: str) -> Path:
     """The control socket of the supervisord that has a program."""
     run = lab.run(node)
     return (calico_node.directory(run) if program == calico_node.PROGRAM else run) / "supervisor.sock"
 
 
-def control(lab: Lab, node: Node, action: str, program: str) -> str:
+def control(lab: Lab, node: LabNode, action: str, program: str) -> str:
     """What supervisorctl says to `start`, `stop`, `restart`, `status`, `pid`. Raises linux.CommandFailed."""
     server = f"unix://{socket_of(lab, node, program)}"
     line = (sys.executable, "-m", "supervisor.supervisorctl", "-s", server, action, program)
     return linux.run(*linux.inside(node.netns, *line))
 
 
-def pid_of(lab: Lab, node: Node, program: str) -> int:
+def pid_of(lab: Lab, node: LabNode, program: str) -> int:
     """The pid of a program; 0 while it does not run."""
     with suppress(linux.CommandFailed):
         line = control(lab, node, "pid", program).strip()

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bus.log import Log
-from tools.lab.felix.standin import Felix, Options
+from tools.lab.felix.standin import FelixOptions, FelixStandIn
 from tools.lab.felix.wire import version_of
 
 DEFAULT_VERSION = "v3.32.0"
@@ -35,13 +35,15 @@ def main(argv: list[str] | None = None) -> int:
     if not os.access(options.driver, os.X_OK):
         log.error("no driver", path=options.driver, why="not an executable file")
         return 2
-    told = Options(options.node, options.api, options.driver, options.calico_version, options.status, config)
-    return asyncio.run(run(told, log))
+    felix_options = FelixOptions(
+        options.node, options.api, options.driver, options.calico_version, options.status, config
+    )
+    return asyncio.run(run(felix_options, log))
 
 
-async def run(options: Options, log: Log) -> int:
+async def run(options: FelixOptions, log: Log) -> int:
     """One life."""
-    return await Felix(options, log).run()
+    return await FelixStandIn(options, log).run()
 
 
 if __name__ == "__main__":

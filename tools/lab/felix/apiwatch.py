@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import aiohttp
 
 from bus.log import Log
-from tools.lab.apiserver.resources import CALICO, NETWORKING, Resource, by_kind, collection
+from tools.lab.apiserver.resources import CALICO, NETWORKING, ApiResource, by_kind, collection
 from tools.lab.felix.calc import Key
 from tools.lab.felix.policies import KUBERNETES
 
@@ -39,19 +39,19 @@ PAUSE_S = 0.2
 LINE_BYTES_MAX = 16 * 2**20
 
 
-def name_of(resource: Resource) -> str:
+def name_of(resource: ApiResource) -> str:
     """The kind under which objects are kept; Kubernetes' NetworkPolicy has a name of its own."""
     return KUBERNETES if resource.group == NETWORKING else resource.kind
 
 
-class Mirror:
+class ObjectCache:
     """All objects, by kind and by (namespace, name). `changed` is called after each change."""
 
     def __init__(self, url: str, changed: Callable[[], None], log: Log) -> None:
         self.objects: dict[str, dict[Key, Object]] = {}
         self.reached = False  # the last request was answered
         self._url, self._changed, self._log = url, changed, log
-        self._resources = [found for word in WORDS if (found := by_kind(word)) is not None]
+        self._resources = [resource for word in WORDS if (resource := by_kind(word)) is not None]
 
     @property
     def in_sync(self) -> bool:
@@ -69,7 +69,7 @@ class Mirror:
             for resource in self._resources:
                 tasks.create_task(self._follow(session, resource))
 
-    async def _follow(self, session: aiohttp.ClientSession, resource: Resource) -> None:
+    async def _follow(self, session: aiohttp.ClientSession, resource: ApiResource) -> None:
         version = ""
         while True:
             try:
@@ -81,7 +81,7 @@ class Mirror:
                 self.reached = False
                 await asyncio.sleep(PAUSE_S)
 
-    async def _list(self, session: aiohttp.ClientSession, resource: Resource) -> str:
+    async def _list(self, session: aiohttp.ClientSession, resource: ApiResource) -> str:
         async with session.get(self._url + collection(resource, ""), raise_for_status=True) as answer:
             body = await answer.json()
         self.objects[name_of(resource)] = {key_of(item): item for item in body["items"]}
@@ -89,10 +89,10 @@ class Mirror:
         self._changed()
         return str(body["metadata"]["resourceVersion"])
 
-    async def _watch(self, session: aiohttp.ClientSession, resource: Resource, version: str) -> str:
+    async def _watch(self, session: aiohttp.ClientSession, resource: ApiResource, version: str) -> str:
         """Follows changes until the server ends the watch. Returns where to go on, "" to list anew."""
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
-        kept = self.objects[name_of(resource)]
+        objects = self.objects[name_of(resource)]
         async with session.get(self._url + collection(resource, ""), params=query, raise_for_status=True) as answer:
             self.reached = True
             async for line in answer.content:
@@ -103,9 +103,9 @@ class Mirror:
                 if event["type"] == "BOOKMARK":
                     continue
                 if event["type"] == "DELETED":
-                    kept.pop(key_of(event["object"]), None)
+                    objects.pop(key_of(event["object"]), None)
                 else:
-                    kept[key_of(event["object"])] = event["object"]
+                    objects[key_of(event["object"])] = event["object"]
                 self._changed()
         return version
 

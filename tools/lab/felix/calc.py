@@ -1,7 +1,7 @@
-"""What a node's dataplane is to hold, of all objects of the cluster. Pure.
+"""The state that a node's dataplane should have, calculated from all objects of the cluster. Pure.
 
-Source: spec/policies.md section 3: sets, policies and profiles are told only while an endpoint of this node needs them;
-a tier is told of an endpoint if it has a policy for it; lists are in order of evaluation.
+Source: spec/policies.md section 3: sets, policies and profiles are part of it only while an endpoint of
+this node needs them; a tier is in an endpoint's list if it has a policy for it; lists are in order of evaluation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,13 +14,13 @@ from tools.lab.felix.policies import (
     KINDS,
     KUBERNETES,
     STAGED_KUBERNETES,
-    Policy,
+    CalicoPolicy,
+    CalicoTier,
     PolicyKey,
-    Tier,
     parse_policy,
     parse_tier,
 )
-from tools.lab.felix.rules import BadRule, Rule, parse_rule
+from tools.lab.felix.rules import BadRule, RuleMessage, parse_rule
 from tools.lab.felix.sets import AnySet, Labelled, ServicePorts, ServiceSet
 
 Object: TypeAlias = dict[str, Any]
@@ -34,8 +34,8 @@ DENY_ALL = {"inbound_rules": [{"action": "deny"}], "outbound_rules": [{"action":
 
 
 @dataclass
-class Wanted:
-    """What the dataplane is to hold: protobuf messages as JSON, by the ids of Felix's protocol."""
+class DataplaneState:
+    """The state of a dataplane: protobuf messages as JSON, by the ids of Felix's protocol."""
 
     config: dict[str, str] = field(default_factory=dict)
     ip_sets: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)  # type, members
@@ -53,74 +53,74 @@ class Wanted:
 
 
 @dataclass
-class World:
+class ParsedCluster:
     """The cluster, parsed."""
 
-    workloads: list[ep.Workload]
-    host_endpoints: list[ep.HostEndpoint]
+    workloads: list[ep.WorkloadEndpoint]
+    host_endpoints: list[ep.CalicoHostEndpoint]
     things: list[Labelled]
-    policies: list[tuple[Tier, list[Policy]]]  # in order
+    policies: list[tuple[CalicoTier, list[CalicoPolicy]]]  # in order
     services: dict[str, list[ServicePorts]]
     profile_rules: dict[str, tuple[Object, list[AnySet]]]
 
 
-class Reader:
-    """Parses objects; one that cannot be read is noted and left out, and costs nothing else."""
+class ObjectParser:
+    """Parses objects; a malformed one is left out, and noted in `problems`."""
 
     def __init__(self, objects: Objects, problems: dict[str, str]) -> None:
         self._objects, self._problems = objects, problems
 
-    def each(self, kind: str, parse: Callable[[Object], Parsed]) -> list[Parsed]:
+    def parse_all(self, kind: str, parse: Callable[[Object], Parsed]) -> list[Parsed]:
         """All objects of a kind that can be parsed, in the order of their names."""
-        found = []
+        parsed = []
         for (namespace, name), body in sorted(self._objects.get(kind, {}).items()):
             try:
-                found.append(parse(body))
+                parsed.append(parse(body))
             except (BadRule, ValueError, KeyError, TypeError, AttributeError) as error:
                 self._problems[f"{kind}/{namespace}/{name}"] = str(error) or repr(error)
-        return found
+        return parsed
 
 
-def calculate(objects: Objects, node: str, version: str, overrides: Mapping[str, str]) -> Wanted:
-    """What the dataplane of `node` is to hold; `version` is Calico's, `overrides` are raw configuration."""
-    wanted = Wanted()
-    reader = Reader(objects, wanted.problems)
-    world = read_world(reader, objects)
+def calculate(objects: Objects, node: str, version: str, overrides: Mapping[str, str]) -> DataplaneState:
+    """The desired state of the dataplane of `node`; `version` is Calico's, `overrides` are raw configuration."""
+    desired = DataplaneState()
+    reader = ObjectParser(objects, desired.problems)
+    world = parse_cluster(reader, objects)
     needed: set[AnySet] = set()
     for workload in world.workloads:
         if workload.node == node:
-            tiers, used = workload_tiers(world, workload.thing)
-            wanted.workloads[workload.id] = {**workload.message(), "tiers": tiers}
-            activate(world, wanted, needed, used, workload.profiles)
+            tiers, policies = workload_tiers(world, workload.thing)
+            desired.workloads[workload.id] = {**workload.message(), "tiers": tiers}
+            activate(world, desired, needed, policies, workload.profiles)
     for endpoint in world.host_endpoints:
         if endpoint.node == node:
-            lists, used = host_tiers(world, endpoint.thing)
-            wanted.host_endpoints[endpoint.name] = {**endpoint.message(), **lists}
-            activate(world, wanted, needed, used, endpoint.profiles)
-    wanted.ip_sets = {one.id: (one.type, members(world, one)) for one in needed}
-    cluster(reader, wanted)
-    wanted.config = raw_config(objects.get("FelixConfiguration", {}), node, version) | dict(overrides)
-    return wanted
+            lists, policies = host_tiers(world, endpoint.thing)
+            desired.host_endpoints[endpoint.name] = {**endpoint.message(), **lists}
+            activate(world, desired, needed, policies, endpoint.profiles)
+    desired.ip_sets = {ip_set.id: (ip_set.type, members(world, ip_set)) for ip_set in needed}
+    add_cluster_wide(reader, desired)
+    desired.config = raw_config(objects.get("FelixConfiguration", {}), node, version) | dict(overrides)
+    return desired
 
 
-def read_world(reader: Reader, objects: Objects) -> World:
-    """Everything that policies are about."""
+def parse_cluster(reader: ObjectParser, objects: Objects) -> ParsedCluster:
+    """The objects that policies refer to, and the policies."""
     inherited = dict(
-        reader.each("Namespace", lambda body: (f"kns.{body['metadata']['name']}", ep.namespace_labels(body)))
+        reader.parse_all("Namespace", lambda body: (f"kns.{body['metadata']['name']}", ep.namespace_labels(body)))
     )
-    inherited |= dict(reader.each("ServiceAccount", lambda body: (account_profile(body), ep.account_labels(body))))
-    workloads = [one for one in reader.each("Pod", lambda body: ep.workload(body, inherited)) if one]
-    hosts = reader.each("HostEndpoint", ep.host_endpoint)
+    inherited |= dict(reader.parse_all("ServiceAccount", lambda body: (account_profile(body), ep.account_labels(body))))
+    workloads = [one for one in reader.parse_all("Pod", lambda body: ep.workload(body, inherited)) if one]
+    hosts = reader.parse_all("HostEndpoint", ep.host_endpoint)
     sets = [
         thing
         for kind in ("GlobalNetworkSet", "NetworkSet")
-        for thing in reader.each(kind, lambda body: ep.network_set(body, inherited))
+        for thing in reader.parse_all(kind, lambda body: ep.network_set(body, inherited))
     ]
     things = [*(one.thing for one in workloads), *(one.thing for one in hosts), *sets]
     services: dict[str, list[ServicePorts]] = {}
-    for service, piece in reader.each("EndpointSlice", lambda body: (slice_service(body), ep.service_ports(body))):
+    for service, piece in reader.parse_all("EndpointSlice", lambda body: (slice_service(body), ep.service_ports(body))):
         services.setdefault(service, []).append(piece)
-    return World(workloads, hosts, things, sorted_policies(reader), services, profiles(reader, inherited))
+    return ParsedCluster(workloads, hosts, things, sorted_policies(reader), services, profiles(reader, inherited))
 
 
 def account_profile(body: Object) -> str:
@@ -134,31 +134,31 @@ def slice_service(body: Object) -> str:
     return f"{meta['namespace']}/{meta.get('labels', {}).get('kubernetes.io/service-name', '')}"
 
 
-def sorted_policies(reader: Reader) -> list[tuple[Tier, list[Policy]]]:
-    """Tiers in order with their policies in order; policies of a tier that is not there say nothing."""
-    tiers = {tier.name: tier for tier in reader.each("Tier", parse_tier)}
-    tiers.setdefault("default", Tier("default", 1_000_000))
-    found: dict[str, list[Policy]] = {name: [] for name in tiers}
+def sorted_policies(reader: ObjectParser) -> list[tuple[CalicoTier, list[CalicoPolicy]]]:
+    """Tiers in order with their policies in order; policies of an unknown tier are left out."""
+    tiers = {tier.name: tier for tier in reader.parse_all("Tier", parse_tier)}
+    tiers.setdefault("default", CalicoTier("default", 1_000_000))
+    by_tier: dict[str, list[CalicoPolicy]] = {name: [] for name in tiers}
     for kind in (*KINDS, KUBERNETES, STAGED_KUBERNETES):
-        for policy in reader.each(kind, lambda body, kind=kind: parse_policy(kind, body)):  # type: ignore[misc]
-            if policy.key.tier in found:
-                found[policy.key.tier].append(policy)
+        for policy in reader.parse_all(kind, lambda body, kind=kind: parse_policy(kind, body)):  # type: ignore[misc]
+            if policy.key.tier in by_tier:
+                by_tier[policy.key.tier].append(policy)
     in_order = sorted(tiers.values(), key=lambda tier: (tier.order, tier.name))
-    return [(tier, sorted(found[tier.name], key=lambda policy: policy.rank)) for tier in in_order]
+    return [(tier, sorted(by_tier[tier.name], key=lambda policy: policy.rank)) for tier in in_order]
 
 
-def profiles(reader: Reader, inherited: Mapping[str, object]) -> dict[str, tuple[Object, list[AnySet]]]:
+def profiles(reader: ObjectParser, inherited: Mapping[str, object]) -> dict[str, tuple[Object, list[AnySet]]]:
     """Profile -> its message and the sets it names: namespaces allow all, service accounts say nothing."""
-    found: dict[str, tuple[Object, list[AnySet]]] = {}
+    by_profile: dict[str, tuple[Object, list[AnySet]]] = {}
     for name in inherited:
-        found[name] = (ALLOW_ALL if name.startswith("kns.") else {}), []
-    for name, inbound, outbound in reader.each("Profile", parse_profile):
+        by_profile[name] = (ALLOW_ALL if name.startswith("kns.") else {}), []
+    for name, inbound, outbound in reader.parse_all("Profile", parse_profile):
         message = {"inbound_rules": [r.fields for r in inbound], "outbound_rules": [r.fields for r in outbound]}
-        found[name] = message, [one for rule in (*inbound, *outbound) for one in rule.sets]
-    return found
+        by_profile[name] = message, [one for rule in (*inbound, *outbound) for one in rule.sets]
+    return by_profile
 
 
-def parse_profile(body: Object) -> tuple[str, list[Rule], list[Rule]]:
+def parse_profile(body: Object) -> tuple[str, list[RuleMessage], list[RuleMessage]]:
     """A Profile object."""
     spec = body.get("spec") or {}
     inbound, outbound = ([parse_rule(rule, "") for rule in spec.get(way) or []] for way in ("ingress", "egress"))
@@ -166,81 +166,87 @@ def parse_profile(body: Object) -> tuple[str, list[Rule], list[Rule]]:
 
 
 def tier_list(
-    world: World, thing: Labelled, wants: Callable[[Policy], bool], default: str = ""
-) -> tuple[list[Object], list[Policy]]:
+    world: ParsedCluster, thing: Labelled, wants: Callable[[CalicoPolicy], bool], default: str = ""
+) -> tuple[list[Object], list[CalicoPolicy]]:
     """The tiers that have policies for an endpoint, and these policies."""
-    tiers, used = [], []
+    tiers, selected = [], []
     for tier, policies in world.policies:
-        mine = [policy for policy in policies if wants(policy) and policy.selects(thing.labels)]
-        if mine:
-            used += mine
+        matching = [policy for policy in policies if wants(policy) and policy.selects(thing.labels)]
+        if matching:
+            selected += matching
             tiers.append(
                 {
                     "name": tier.name,
-                    "ingress_policies": [policy.key for policy in mine if policy.ingress],
-                    "egress_policies": [policy.key for policy in mine if policy.egress],
+                    "ingress_policies": [policy.key for policy in matching if policy.ingress],
+                    "egress_policies": [policy.key for policy in matching if policy.egress],
                     "default_action": default or tier.default_action,
                 }
             )
-    return tiers, used
+    return tiers, selected
 
 
-def workload_tiers(world: World, thing: Labelled) -> tuple[list[Object], list[Policy]]:
+def workload_tiers(world: ParsedCluster, thing: Labelled) -> tuple[list[Object], list[CalicoPolicy]]:
     """A workload's tiers: untracked and pre-DNAT policies are for hosts alone."""
     return tier_list(world, thing, lambda policy: not policy.untracked and not policy.pre_dnat)
 
 
-def host_tiers(world: World, thing: Labelled) -> tuple[Object, list[Policy]]:
+def host_tiers(world: ParsedCluster, thing: Labelled) -> tuple[Object, list[CalicoPolicy]]:
     """A host endpoint's four lists of tiers."""
     lists: Object = {}
-    used: list[Policy] = []
+    selected: list[CalicoPolicy] = []
     for name, default, wants in (
         ("tiers", "", lambda policy: not policy.untracked and not policy.pre_dnat),
         ("untracked_tiers", "Pass", lambda policy: policy.untracked),
         ("pre_dnat_tiers", "Pass", lambda policy: policy.pre_dnat),
         ("forward_tiers", "", lambda policy: policy.forward and not policy.untracked and not policy.pre_dnat),
     ):
-        lists[name], mine = tier_list(world, thing, wants, default)
-        used += mine
-    return lists, used
+        lists[name], matching = tier_list(world, thing, wants, default)
+        selected += matching
+    return lists, selected
 
 
-def activate(world: World, wanted: Wanted, needed: set[AnySet], used: Iterable[Policy], names: Iterable[str]) -> None:
+def activate(
+    world: ParsedCluster,
+    desired: DataplaneState,
+    needed: set[AnySet],
+    policies: Iterable[CalicoPolicy],
+    names: Iterable[str],
+) -> None:
     """An endpoint needs these policies and profiles, and the sets they name. A profile that is missing denies."""
-    for policy in used:
-        if policy.key not in wanted.policies:
-            wanted.policies[policy.key] = policy.message()
+    for policy in policies:
+        if policy.key not in desired.policies:
+            desired.policies[policy.key] = policy.message()
             needed.update(policy.sets)
     for name in names:
-        # Kubernetes makes the account `default` of each namespace by itself; the lab's API server does not.
+        # Kubernetes creates the account `default` of each namespace; the lab's API server does not.
         missing = {} if name.startswith("ksa.") and name.endswith(".default") else DENY_ALL
         message, sets = world.profile_rules.get(name, (missing, []))
-        wanted.profiles[name] = message
+        desired.profiles[name] = message
         needed.update(sets)
 
 
-def members(world: World, one: AnySet) -> frozenset[str]:
+def members(world: ParsedCluster, ip_set: AnySet) -> frozenset[str]:
     """The members of a set."""
-    if isinstance(one, ServiceSet):
-        return frozenset(one.members(world.services.get(one.service, [])))
-    return frozenset(one.members(world.things))
+    if isinstance(ip_set, ServiceSet):
+        return frozenset(ip_set.members(world.services.get(ip_set.service, [])))
+    return frozenset(ip_set.members(world.things))
 
 
-def cluster(reader: Reader, wanted: Wanted) -> None:
-    """What is told whatever endpoints there are: nodes, pools, namespaces, accounts, BGP."""
-    wanted.hosts = {host["hostname"]: host for host in reader.each("Node", ep.node_message)}
-    wanted.namespaces = dict(reader.each("Namespace", lambda body: (body["metadata"]["name"], labels_of(body))))
-    for body in reader.each("ServiceAccount", lambda body: body):
-        wanted.accounts[body["metadata"]["namespace"], body["metadata"]["name"]] = labels_of(body)
-    wanted.pools = dict(pool for pool in reader.each("IPPool", pool_message) if pool)
+def add_cluster_wide(reader: ObjectParser, desired: DataplaneState) -> None:
+    """Adds the state that does not depend on endpoints: nodes, pools, namespaces, accounts, BGP."""
+    desired.hosts = {host["hostname"]: host for host in reader.parse_all("Node", ep.node_message)}
+    desired.namespaces = dict(reader.parse_all("Namespace", lambda body: (body["metadata"]["name"], labels_of(body))))
+    for body in reader.parse_all("ServiceAccount", lambda body: body):
+        desired.accounts[body["metadata"]["namespace"], body["metadata"]["name"]] = labels_of(body)
+    desired.pools = dict(pool for pool in reader.parse_all("IPPool", pool_message) if pool)
     encapsulated = {"ipip_enabled": "ipip_mode", "vxlan_enabled": "vxlan_mode"}
-    wanted.encapsulation = {
-        name: any(pool[mode] in ("Always", "CrossSubnet") for pool in wanted.pools.values())
+    desired.encapsulation = {
+        name: any(pool[mode] in ("Always", "CrossSubnet") for pool in desired.pools.values())
         for name, mode in encapsulated.items()
     }
-    for name, message in reader.each("BGPConfiguration", bgp_message):
+    for name, message in reader.parse_all("BGPConfiguration", bgp_message):
         if name == "default":
-            wanted.bgp = message
+            desired.bgp = message
 
 
 def labels_of(body: Object) -> Object:
@@ -266,5 +272,5 @@ def bgp_message(body: Object) -> tuple[str, Object]:
         "service_external_cidrs": "serviceExternalIPs",
         "service_loadbalancer_cidrs": "serviceLoadBalancerIPs",
     }
-    found = {ours: [row["cidr"] for row in spec.get(theirs) or []] for ours, theirs in names.items()}
-    return body["metadata"]["name"], found
+    message = {ours: [row["cidr"] for row in spec.get(theirs) or []] for ours, theirs in names.items()}
+    return body["metadata"]["name"], message

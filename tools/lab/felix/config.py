@@ -8,20 +8,20 @@ from typing import Any, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
 
-# A change of these is told; a change of any other ends Felix, which then starts anew.
-TOLD_KEYS = ("CalicoVersion", "ClusterGUID", "ClusterType", "HealthTimeoutOverrides")
+# A change of these is sent to the dataplane; a change of any other ends Felix, which then starts anew.
+KEYS_WITHOUT_RESTART = ("CalicoVersion", "ClusterGUID", "ClusterType", "HealthTimeoutOverrides")
 SPECIAL = {"ipipEnabled": "IpInIpEnabled", "ipipMTU": "IpInIpMtu", "vxlanMTU": "VXLANMTU", "vxlanPort": "VXLANPort"}
 SPECIAL |= {"vxlanEnabled": "VXLANEnabled", "vxlanVNI": "VXLANVNI"}
 
 
 def raw_config(objects: Mapping[tuple[str, str], Object], node: str, version: str) -> dict[str, str]:
     """The merged raw values: `default`, then `node.<node>`, which wins."""
-    found = {"CalicoVersion": version, "ClusterType": "k8s,bgp,vpp", "FelixHostname": node}
+    values = {"CalicoVersion": version, "ClusterType": "k8s,bgp,vpp", "FelixHostname": node}
     for name in ("default", f"node.{node}"):
         spec = objects.get(("", name), {}).get("spec")
         for key, value in (spec if isinstance(spec, dict) else {}).items():
-            found[SPECIAL.get(key, key[:1].upper() + key[1:])] = raw(value)
-    return found
+            values[SPECIAL.get(key, key[:1].upper() + key[1:])] = raw(value)
+    return values
 
 
 def raw(value: Any) -> str:

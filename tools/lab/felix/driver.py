@@ -23,10 +23,10 @@ POLL_S = 0.02
 
 
 class DriverGone(Exception):
-    """The driver ended, closed its pipe, or said what is no message; the text says which."""
+    """The driver ended, closed its pipe, or sent malformed data; the text says which."""
 
 
-class Driver:
+class DriverProcess:
     """A running driver."""
 
     def __init__(self, pid: int, reader: asyncio.StreamReader, to_child: int) -> None:
@@ -34,7 +34,7 @@ class Driver:
         self._reader, self._to_child = reader, to_child
 
     @classmethod
-    async def start(cls, path: Path, environment: Mapping[str, str]) -> "Driver":
+    async def start(cls, path: Path, environment: Mapping[str, str]) -> "DriverProcess":
         """Starts the driver. Raises DriverGone when it cannot be executed."""
         pid, we_read, we_write = spawn(path, environment)
         loop = asyncio.get_running_loop()
@@ -67,7 +67,7 @@ class Driver:
                 os.kill(self.pid, number)
             ends_at = time.monotonic() + patience_s
             while time.monotonic() < ends_at:
-                if ended(self.pid):
+                if has_ended(self.pid):
                     return
                 await asyncio.sleep(POLL_S)
 
@@ -86,7 +86,7 @@ def spawn(path: Path, environment: Mapping[str, str]) -> tuple[int, int, int]:
         os.close(child_writes)
 
 
-def ended(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Whether a child has ended; it is reaped then."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
@@ -96,9 +96,9 @@ def ended(pid: int) -> bool:
 
 def write_all(descriptor: int, data: bytes) -> None:
     """Writes everything. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    unwritten = memoryview(data)
+    while unwritten:
+        unwritten = unwritten[os.write(descriptor, unwritten) :]
 
 
 def high_pipe() -> tuple[int, int]:

@@ -25,7 +25,7 @@ GONE_PHASES = ("Succeeded", "Failed", "Completed")
 
 
 @dataclass(frozen=True)
-class Workload:
+class WorkloadEndpoint:
     """A pod that Calico wired."""
 
     namespace: str
@@ -55,7 +55,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class HostEndpoint:
+class CalicoHostEndpoint:
     """A host endpoint of some node."""
 
     name: str
@@ -75,7 +75,7 @@ class HostEndpoint:
         }
 
 
-def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> Workload | None:
+def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> WorkloadEndpoint | None:
     """The workload of a pod, if it is one; `inherited` has the labels that each profile gives. Raises BadRule."""
     meta, spec = pod["metadata"], mapping(pod, "spec")
     if spec.get("hostNetwork") or not spec.get("nodeName") or is_finished(pod):
@@ -86,14 +86,14 @@ def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> Workloa
     namespace = meta["namespace"]
     account = spec.get("serviceAccountName") or "default"
     profiles = f"kns.{namespace}", f"ksa.{namespace}.{account}"
-    given = {key: value for profile in profiles for key, value in inherited.get(profile, {}).items()}
-    own = {NAMESPACE_LABEL: namespace, ORCHESTRATOR_LABEL: "k8s", ACCOUNT_LABEL: account}
-    labels = {**given, **meta.get("labels", {}), **own}
+    inherited_labels = {key: value for profile in profiles for key, value in inherited.get(profile, {}).items()}
+    calico_labels = {NAMESPACE_LABEL: namespace, ORCHESTRATOR_LABEL: "k8s", ACCOUNT_LABEL: account}
+    labels = {**inherited_labels, **meta.get("labels", {}), **calico_labels}
     thing = Labelled(labels, nets, tuple(container_ports(spec)))
     notes = meta.get("annotations", {})
     passed_on = {NETWORK_STATUS: notes[NETWORK_STATUS]} if NETWORK_STATUS in notes else {}
     spoofed = tuple(prefix(net, SPOOFED) for net in json.loads(notes.get(SPOOFED) or "[]"))
-    return Workload(namespace, meta["name"], spec["nodeName"], profiles, thing, passed_on, spoofed)
+    return WorkloadEndpoint(namespace, meta["name"], spec["nodeName"], profiles, thing, passed_on, spoofed)
 
 
 def is_finished(pod: Object) -> bool:
@@ -128,7 +128,7 @@ def container_ports(spec: Object) -> list[NamedPort]:
     ]
 
 
-def host_endpoint(body: Object) -> HostEndpoint:
+def host_endpoint(body: Object) -> CalicoHostEndpoint:
     """A HostEndpoint object. Raises BadRule."""
     meta, spec = body["metadata"], mapping(body, "spec")
     nets = tuple(prefix(ip, "expectedIPs") for ip in spec.get("expectedIPs") or [])
@@ -138,7 +138,9 @@ def host_endpoint(body: Object) -> HostEndpoint:
     )
     thing = Labelled(meta.get("labels", {}), nets, ports)
     profiles = tuple(spec.get("profiles") or ())
-    return HostEndpoint(meta["name"], str(spec.get("node", "")), str(spec.get("interfaceName") or ""), profiles, thing)
+    return CalicoHostEndpoint(
+        meta["name"], str(spec.get("node", "")), str(spec.get("interfaceName") or ""), profiles, thing
+    )
 
 
 def network_set(body: Object, inherited: Mapping[str, Mapping[str, str]]) -> Labelled:
@@ -152,14 +154,14 @@ def network_set(body: Object, inherited: Mapping[str, Mapping[str, str]]) -> Lab
 
 def namespace_labels(body: Object) -> dict[str, str]:
     """What pods of a Namespace inherit."""
-    own = {f"{NAMESPACE_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
-    return {**own, f"{NAMESPACE_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
+    labels = {f"{NAMESPACE_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
+    return {**labels, f"{NAMESPACE_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
 
 
 def account_labels(body: Object) -> dict[str, str]:
     """What pods of a ServiceAccount inherit."""
-    own = {f"{ACCOUNT_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
-    return {**own, f"{ACCOUNT_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
+    labels = {f"{ACCOUNT_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
+    return {**labels, f"{ACCOUNT_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
 
 
 def service_ports(piece: Object) -> ServicePorts:
@@ -173,12 +175,12 @@ def node_message(body: Object) -> Object:
     """The protobuf message HostMetadataV4V6Update of a Node, as JSON."""
     meta = body["metadata"]
     notes = meta.get("annotations", {})
-    found = {
+    addresses = {
         "ipv4_addr": notes.get("projectcalico.org/IPv4Address", ""),
         "ipv6_addr": notes.get("projectcalico.org/IPv6Address", ""),
         "asnumber": notes.get("projectcalico.org/ASNumber", ""),
     }
-    return {"hostname": meta["name"], **found, "labels": dict(meta.get("labels", {}))}
+    return {"hostname": meta["name"], **addresses, "labels": dict(meta.get("labels", {}))}
 
 
 def bare(address: str) -> str:

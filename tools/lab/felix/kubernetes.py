@@ -1,4 +1,4 @@
-"""A Kubernetes NetworkPolicy as the spec of Calico's NetworkPolicy that means the same. Pure.
+"""A Kubernetes NetworkPolicy becomes the spec of an equivalent NetworkPolicy of Calico. Pure.
 
 Source: networking/v1 NetworkPolicy, and Calico's documentation "Kubernetes policy": all are in tier `default` at order
 1000, select pods alone, and each rule becomes one rule for each pair of peer and protocol.
@@ -44,17 +44,17 @@ def selector(body: Object, first: str = "") -> str:
 def rules(body: Object, side: str) -> list[Object]:
     """One rule of Kubernetes as rules of Calico; `side` is `from` or `to`."""
     peers = [entity(peer) for peer in body.get(side) or []] or [{}]
-    found = []
+    matches = []
     for protocol, ports in sorted(by_protocol(body.get("ports") or []).items()):
         for peer in peers:
             match: Object = {"action": "Allow"} | ({"protocol": protocol} if protocol else {})
-            there = {"ports": ports} if ports else {}
+            destination = {"ports": ports} if ports else {}
             if side == "from":
-                match |= {"source": peer, "destination": there}
+                match |= {"source": peer, "destination": destination}
             else:
-                match |= {"destination": peer | there}
-            found.append(match)
-    return found
+                match |= {"destination": peer | destination}
+            matches.append(match)
+    return matches
 
 
 def entity(peer: Object) -> Object:
@@ -62,27 +62,27 @@ def entity(peer: Object) -> Object:
     if peer.get("ipBlock"):
         block = peer["ipBlock"]
         return {"nets": [block["cidr"]], "notNets": list(block.get("except") or [])}
-    found = {"selector": selector(peer.get("podSelector") or {}, PODS)}
+    selectors = {"selector": selector(peer.get("podSelector") or {}, PODS)}
     if peer.get("namespaceSelector") is not None:
-        found["namespaceSelector"] = selector(peer["namespaceSelector"])
-    return found
+        selectors["namespaceSelector"] = selector(peer["namespaceSelector"])
+    return selectors
 
 
 def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
     """protocol -> ports; no ports of a protocol: all of them. Without any port at all: any protocol ("")."""
     if not ports:
         return {"": []}
-    found: dict[str, list[str]] = {}
+    ports_of: dict[str, list[str]] = {}
     whole = set()
     for port in ports:
         protocol = port.get("protocol") or "TCP"
-        found.setdefault(protocol, [])
+        ports_of.setdefault(protocol, [])
         if port.get("port") is None:
             whole.add(protocol)
         else:
             last = f":{port['endPort']}" if port.get("endPort") else ""
-            found[protocol].append(f"{port['port']}{last}")
-    return {protocol: [] if protocol in whole else joined(listed) for protocol, listed in found.items()}
+            ports_of[protocol].append(f"{port['port']}{last}")
+    return {protocol: [] if protocol in whole else joined(listed) for protocol, listed in ports_of.items()}
 
 
 def joined(ports: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, TypeAlias
 
 from tools.lab.felix import kubernetes
-from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, Rule, namespace_is, of_namespaces, parse_rule
+from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, RuleMessage, namespace_is, of_namespaces, parse_rule
 from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, prefixed, text_of
 from tools.lab.felix.sets import AnySet
 
@@ -36,7 +36,7 @@ class PolicyKey:
 
 
 @dataclass(frozen=True)
-class Policy:
+class CalicoPolicy:
     """A policy that can be applied to endpoints."""
 
     key: PolicyKey
@@ -44,8 +44,8 @@ class Policy:
     selector: Selector
     ingress: bool  # has a say in this direction
     egress: bool
-    inbound: tuple[Rule, ...]
-    outbound: tuple[Rule, ...]
+    inbound: tuple[RuleMessage, ...]
+    outbound: tuple[RuleMessage, ...]
     untracked: bool = False
     pre_dnat: bool = False
     forward: bool = False
@@ -79,7 +79,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Tier:
+class CalicoTier:
     """A tier; without order it is the last."""
 
     name: str
@@ -87,13 +87,13 @@ class Tier:
     default_action: str = "Deny"
 
 
-def parse_tier(body: Object) -> Tier:
+def parse_tier(body: Object) -> CalicoTier:
     """A Tier object. Raises BadRule."""
     spec = body.get("spec") or {}
     action = spec.get("defaultAction") or "Deny"
     if action not in ("Deny", "Pass"):
         raise BadRule(f"defaultAction {action!r} is neither Deny nor Pass")
-    return Tier(body["metadata"]["name"], order_of(spec), action)
+    return CalicoTier(body["metadata"]["name"], order_of(spec), action)
 
 
 def order_of(spec: Object) -> float:
@@ -104,7 +104,7 @@ def order_of(spec: Object) -> float:
     return inf if order is None else float(order)
 
 
-def parse_policy(kind: str, body: Object) -> Policy:
+def parse_policy(kind: str, body: Object) -> CalicoPolicy:
     """A policy object of any kind. Raises BadRule, selector.BadSelector; the text names what is wrong."""
     meta = body["metadata"]
     spec, namespace = body.get("spec"), meta.get("namespace", "")
@@ -118,7 +118,7 @@ def parse_policy(kind: str, body: Object) -> Policy:
     inbound = tuple(parse_rule(rule, namespace) for rule in listed(spec, "ingress"))
     outbound = tuple(parse_rule(rule, namespace) for rule in listed(spec, "egress"))
     types = listed(spec, "types") or default_types(inbound, outbound)
-    return Policy(
+    return CalicoPolicy(
         key=PolicyKey(meta["name"], namespace, kind, str(spec.get("tier") or "default")),
         order=order_of(spec),
         selector=applies_to(spec, namespace),
@@ -140,7 +140,7 @@ def listed(spec: Object, field: str) -> list[Any]:
     return value or []
 
 
-def default_types(inbound: tuple[Rule, ...], outbound: tuple[Rule, ...]) -> list[str]:
+def default_types(inbound: tuple[RuleMessage, ...], outbound: tuple[RuleMessage, ...]) -> list[str]:
     """The directions of a policy that does not say them."""
     if not outbound:
         return ["Ingress"]
@@ -149,10 +149,10 @@ def default_types(inbound: tuple[Rule, ...], outbound: tuple[Rule, ...]) -> list
 
 def applies_to(spec: Object, namespace: str) -> Selector:
     """The endpoints that a policy applies to."""
-    own = parse(spec.get("selector") or "")
+    by_label = parse(spec.get("selector") or "")
     accounts = spec.get("serviceAccountSelector")
     by_account = prefixed(parse(accounts), ACCOUNT_PREFIX) if accounts else None
     if namespace:
-        return all_of(own, namespace_is(namespace), by_account)
+        return all_of(by_label, namespace_is(namespace), by_account)
     spaces = spec.get("namespaceSelector")
-    return all_of(own, of_namespaces(spaces) if spaces else None, by_account)
+    return all_of(by_label, of_namespaces(spaces) if spaces else None, by_account)

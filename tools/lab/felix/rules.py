@@ -27,7 +27,7 @@ class BadRule(ValueError):
 
 
 @dataclass(frozen=True)
-class Rule:
+class RuleMessage:
     """The protobuf message as JSON, and the sets that it names."""
 
     fields: Object
@@ -53,8 +53,8 @@ def namespace_is(namespace: str) -> Selector:
 
 def of_namespaces(text: str) -> Selector:
     """A namespaceSelector as a selector of endpoints: `all()` is any namespace, `global()` is none."""
-    has = sel.Compare(NAMESPACE_LABEL, "has")
-    return sel.instead_of_all(sel.prefixed(parse(text), NAMESPACE_PREFIX), has, sel.Not(has))
+    in_namespace = sel.Compare(NAMESPACE_LABEL, "has")
+    return sel.instead_of_all(sel.prefixed(parse(text), NAMESPACE_PREFIX), in_namespace, sel.Not(in_namespace))
 
 
 def of_accounts(match: Object) -> Selector | None:
@@ -65,7 +65,7 @@ def of_accounts(match: Object) -> Selector | None:
     return all_of(by_label, by_name) if by_name or by_label else None
 
 
-def parse_rule(body: object, namespace: str) -> Rule:
+def parse_rule(body: object, namespace: str) -> RuleMessage:
     """A rule of a policy in `namespace` ("" for a global one). Raises BadRule, selector.BadSelector."""
     if not isinstance(body, dict):
         raise BadRule(f"{body!r} is not an object")
@@ -82,7 +82,7 @@ def parse_rule(body: object, namespace: str) -> Rule:
         fields |= originals(name, entity)
     fields |= services(source, destination, namespace, fields, sets)
     fields["rule_id"] = unique("r", repr(sorted(fields.items())))[2:18]
-    return Rule({key: value for key, value in fields.items() if value not in ([], None)}, tuple(sets))
+    return RuleMessage({key: value for key, value in fields.items() if value not in ([], None)}, tuple(sets))
 
 
 def mapping(body: Object, field: str) -> Object:
@@ -103,16 +103,16 @@ def ip_version(body: Object) -> Object:
 
 def protocols(body: Object) -> Object:
     """protocol and not_protocol: a number, or a name in lower case."""
-    found: Object = {}
+    fields: Object = {}
     for field, name in (("protocol", "protocol"), ("notProtocol", "not_protocol")):
         value = body.get(field)
         if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-            found[name] = {"number": int(value)}
+            fields[name] = {"number": int(value)}
         elif isinstance(value, str):
-            found[name] = {"name": value.lower()}
+            fields[name] = {"name": value.lower()}
         elif value is not None:
             raise BadRule(f"{field} {value!r} is neither a number nor a name")
-    return found
+    return fields
 
 
 def port_protocol(value: object) -> str:
@@ -124,16 +124,16 @@ def port_protocol(value: object) -> str:
 
 def icmp(body: Object) -> Object:
     """icmp_type or icmp_type_code, and their negations."""
-    found: Object = {}
+    fields: Object = {}
     for field, name in (("icmp", "icmp"), ("notICMP", "not_icmp")):
         match = mapping(body, field)
         if match.get("type") is None:
             continue
         if match.get("code") is None:
-            found[f"{name}_type"] = match["type"]
+            fields[f"{name}_type"] = match["type"]
         else:
-            found[f"{name}_type_code"] = {"type": match["type"], "code": match["code"]}
-    return found
+            fields[f"{name}_type_code"] = {"type": match["type"], "code": match["code"]}
+    return fields
 
 
 def networks(name: str, entity: Object) -> Object:
@@ -168,13 +168,13 @@ def entity_selector(entity: Object, namespace: str) -> Selector | None:
     """
     text, spaces = entity.get("selector") or "", entity.get("namespaceSelector") or ""
     accounts = of_accounts(mapping(entity, "serviceAccounts"))
-    own = parse(text) if text else None
+    by_label = parse(text) if text else None
     if spaces:
-        return all_of(of_namespaces(spaces), accounts, own)
-    said = accounts is not None or own is not None or entity.get("notSelector")
-    if namespace and said:
-        return all_of(namespace_is(namespace), accounts, own)
-    return all_of(accounts, own) if accounts is not None or own is not None else None
+        return all_of(of_namespaces(spaces), accounts, by_label)
+    has_selector = accounts is not None or by_label is not None or entity.get("notSelector")
+    if namespace and has_selector:
+        return all_of(namespace_is(namespace), accounts, by_label)
+    return all_of(accounts, by_label) if accounts is not None or by_label is not None else None
 
 
 def ports(entity: Object, field: str) -> tuple[list[Object], list[str]]:
@@ -197,19 +197,19 @@ def entity_sets(name: str, side: Side, protocol: str, sets: list[AnySet]) -> Obj
 
     A named port's set is cut down to what the side selects; beside named ports alone the selector says no more.
     """
-    chosen = side.selector if side.selector is not None else sel.ALL
+    chosen = side.selector if side.selector is not None else sel.SELECT_ALL
     positive = [SelectorSet(side.selector)] if side.selector is not None and (side.numbers or not side.names) else []
     negative = [SelectorSet(side.not_selector)] if side.not_selector is not None else []
-    named = [PortSet(chosen, protocol, port) for port in side.names]
-    not_named = [PortSet(chosen, protocol, port) for port in side.not_names]
-    sets += [*named, *not_named, *positive, *negative]
+    port_sets = [PortSet(chosen, protocol, port) for port in side.names]
+    not_port_sets = [PortSet(chosen, protocol, port) for port in side.not_names]
+    sets += [*port_sets, *not_port_sets, *positive, *negative]
     return {
         f"{name}_ports": side.numbers,
         f"not_{name}_ports": side.not_numbers,
         f"{name}_ip_set_ids": ids(positive),
         f"not_{name}_ip_set_ids": ids(negative),
-        f"{name}_named_port_ip_set_ids": ids(named),
-        f"not_{name}_named_port_ip_set_ids": ids(not_named),
+        f"{name}_named_port_ip_set_ids": ids(port_sets),
+        f"not_{name}_named_port_ip_set_ids": ids(not_port_sets),
     }
 
 
@@ -220,28 +220,28 @@ def ids(sets: Iterable[AnySet]) -> list[str]:
 
 def originals(name: str, entity: Object) -> Object:
     """The selectors as they were written, which Felix passes on for others to read."""
-    said = {
+    selectors = {
         f"original_{name}_selector": entity.get("selector"),
         f"original_{name}_namespace_selector": entity.get("namespaceSelector"),
         f"original_not_{name}_selector": entity.get("notSelector"),
     }
-    return {field: value for field, value in said.items() if value}
+    return {field: value for field, value in selectors.items() if value}
 
 
 def services(source: Object, destination: Object, namespace: str, fields: Object, sets: list[AnySet]) -> Object:
     """Set ids of services: a source's without ports, a destination's with them."""
-    found: Object = {}
+    service_fields: Object = {}
     for name, entity in (("src", source), ("dst", destination)):
         service = mapping(entity, "services")
         if not service:
             continue
-        space, own = service.get("namespace") or namespace, service.get("name", "")
-        one = ServiceSet(f"{space}/{own}", with_ports=name == "dst")
-        sets.append(one)
+        space, service_name = service.get("namespace") or namespace, service.get("name", "")
+        service_set = ServiceSet(f"{space}/{service_name}", with_ports=name == "dst")
+        sets.append(service_set)
         if name == "dst":
-            found["dst_ip_port_set_ids"] = [one.id]
+            service_fields["dst_ip_port_set_ids"] = [service_set.id]
         else:
-            found["src_ip_set_ids"] = [*fields["src_ip_set_ids"], one.id]
-        found[f"original_{name}_service"] = own
-        found[f"original_{name}_service_namespace"] = space
-    return found
+            service_fields["src_ip_set_ids"] = [*fields["src_ip_set_ids"], service_set.id]
+        service_fields[f"original_{name}_service"] = service_name
+        service_fields[f"original_{name}_service_namespace"] = space
+    return service_fields

@@ -50,7 +50,7 @@ class Among:
 
 
 @dataclass(frozen=True)
-class Everything:
+class AllSelector:
     """`all()` or `global()`; the latter selects what has no namespace, once it is a namespace selector."""
 
     word: str = "all()"
@@ -58,7 +58,7 @@ class Everything:
 
 @dataclass(frozen=True)
 class Not:
-    """What its operand does not select."""
+    """Selects whatever its operand does not."""
 
     operand: "Selector"
 
@@ -71,28 +71,28 @@ class Join:
     operands: tuple["Selector", ...]
 
 
-Selector: TypeAlias = Compare | Among | Everything | Not | Join
-ALL = Everything()
+Selector: TypeAlias = Compare | Among | AllSelector | Not | Join
+SELECT_ALL = AllSelector()
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Selector:
     """The tree of a selector; "" is `all()`. Raises BadSelector."""
     if not text.strip():
-        return ALL
-    reader = Reader(text)
-    found = reader.alternatives()
+        return SELECT_ALL
+    reader = SelectorParser(text)
+    selector = reader.alternatives()
     if reader.peek() != ("end", ""):
         raise BadSelector(f"selector {text!r}: unexpected {reader.peek()[1]!r}")
-    return found
+    return selector
 
 
 def all_of(*parts: Selector | None) -> Selector:
-    """What all parts select; parts that are None or `all()` say nothing."""
-    said = tuple(part for part in parts if part is not None and part != ALL)
-    if not said:
-        return ALL
-    return said[0] if len(said) == 1 else Join("&&", said)
+    """The conjunction of all parts; None and `all()` do not restrict it."""
+    restricting = tuple(part for part in parts if part is not None and part != SELECT_ALL)
+    if not restricting:
+        return SELECT_ALL
+    return restricting[0] if len(restricting) == 1 else Join("&&", restricting)
 
 
 def text_of(node: Selector) -> str:
@@ -105,7 +105,7 @@ def text_of(node: Selector) -> str:
         case Among(label, values, inside):
             listed = ", ".join(f'"{value}"' for value in values)
             return f"{label} {'in' if inside else 'not in'} {{{listed}}}"
-        case Everything(word):
+        case AllSelector(word):
             return word
         case Not(operand):
             return f"!{text_of(operand)}"
@@ -125,15 +125,15 @@ def prefixed(node: Selector, prefix: str) -> Selector:
     return node
 
 
-def instead_of_all(node: Selector, every: Selector, none: Selector) -> Selector:
+def instead_of_all(node: Selector, for_all: Selector, for_global: Selector) -> Selector:
     """The tree with `all()` and `global()` replaced."""
     match node:
-        case Everything(word):
-            return every if word == "all()" else none
+        case AllSelector(word):
+            return for_all if word == "all()" else for_global
         case Not(operand):
-            return Not(instead_of_all(operand, every, none))
+            return Not(instead_of_all(operand, for_all, for_global))
         case Join(operator, operands):
-            return Join(operator, tuple(instead_of_all(part, every, none) for part in operands))
+            return Join(operator, tuple(instead_of_all(part, for_all, for_global) for part in operands))
     return node
 
 
@@ -146,24 +146,24 @@ def matcher(node: Selector) -> Matches:
         case Among(label, values, inside):
             allowed = frozenset(values)
             return lambda labels: (labels.get(label) in allowed) is inside
-        case Everything(word):
+        case AllSelector(word):
             return lambda _: word == "all()"
         case Not(operand):
             inner = matcher(operand)
             return lambda labels: not inner(labels)
         case Join(operator, operands):
             parts = [matcher(part) for part in operands]
-            return reduce(both if operator == "&&" else either, parts)
+            return reduce(conjunction if operator == "&&" else disjunction, parts)
 
 
-def both(one: Matches, other: Matches) -> Matches:
-    """What both select."""
-    return lambda labels: one(labels) and other(labels)
+def conjunction(first: Matches, second: Matches) -> Matches:
+    """Both match."""
+    return lambda labels: first(labels) and second(labels)
 
 
-def either(one: Matches, other: Matches) -> Matches:
-    """What one of them selects."""
-    return lambda labels: one(labels) or other(labels)
+def disjunction(first: Matches, second: Matches) -> Matches:
+    """At least one of them matches."""
+    return lambda labels: first(labels) or second(labels)
 
 
 def comparison(label: str, operator: str, value: str) -> Matches:
@@ -183,7 +183,7 @@ def comparison(label: str, operator: str, value: str) -> Matches:
             return lambda labels: label in labels and labels[label].endswith(value)
 
 
-class Reader:
+class SelectorParser:
     """Reads tokens from left to right; each method reads one level of precedence."""
 
     def __init__(self, text: str) -> None:
@@ -221,7 +221,7 @@ class Reader:
     def _call(self, name: str, argument: str) -> Selector:
         if (name == "has") is not bool(argument):
             raise BadSelector(f"selector {self._text!r}: {name}({argument})")
-        return Compare(argument, "has") if name == "has" else Everything(f"{name}()")
+        return Compare(argument, "has") if name == "has" else AllSelector(f"{name}()")
 
     def _operation(self, label: str) -> Selector:
         _, operator = self.take()
@@ -244,10 +244,10 @@ class Reader:
         return tuple(sorted(set(values)))
 
     def _expect(self, kind: str, text: str | None = None) -> str:
-        found = self.take()
-        if found[0] != kind or (text is not None and found[1] != text):
-            raise BadSelector(f"selector {self._text!r}: {found[1] or 'end'!r} instead of {text or kind!r}")
-        return found[1]
+        token = self.take()
+        if token[0] != kind or (text is not None and token[1] != text):
+            raise BadSelector(f"selector {self._text!r}: {token[1] or 'end'!r} instead of {text or kind!r}")
+        return token[1]
 
     def peek(self) -> tuple[str, str]:
         """The next token: its kind, and its text without quotes."""
@@ -256,12 +256,12 @@ class Reader:
         return token
 
     def take(self) -> tuple[str, str]:
-        """The next token, which is then behind us."""
-        found = TOKEN.match(self._text, self._place)
-        if found is None:
+        """Consumes the next token."""
+        match = TOKEN.match(self._text, self._place)
+        if match is None:
             raise BadSelector(f"selector {self._text!r}: cannot read {self._text[self._place :]!r}")
-        self._place = found.end()
+        self._place = match.end()
         for kind in ("call", "text", "word", "sign"):
-            if (text := found[kind]) is not None:
+            if (text := match[kind]) is not None:
                 return kind, text[1:-1] if kind == "text" else text
         return "end", ""

@@ -1,4 +1,4 @@
-"""IP sets: what one is of, its id, its members. Pure.
+"""IP sets: content, id, members. Pure.
 
 Source: spec/policies.md section 3: selectors and sourced services are NET sets of prefixes, named ports and
 destination services are IP_AND_PORT sets of `<ip>,<protocol>:<port>`. An id tells what the set is of, so that two
@@ -44,7 +44,7 @@ class ServicePorts:
 
 @dataclass(frozen=True)
 class SelectorSet:
-    """Everything that a selector selects."""
+    """The endpoints and network sets that a selector selects."""
 
     selector: Selector
     type = NET

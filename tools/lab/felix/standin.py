@@ -1,4 +1,4 @@
-"""The stand-in's life: watch, calculate, tell the driver what differs, until the driver or a signal ends it."""
+"""The stand-in's life: watch, calculate, send the difference to the driver, until the driver or a signal ends it."""
 
 import asyncio
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from bus.log import Log
-from tools.lab.felix.account import Account
-from tools.lab.felix.apiwatch import Mirror
-from tools.lab.felix.calc import Wanted, calculate
-from tools.lab.felix.config import TOLD_KEYS
+from tools.lab.felix.apiwatch import ObjectCache
+from tools.lab.felix.calc import DataplaneState, calculate
+from tools.lab.felix.config import KEYS_WITHOUT_RESTART
 from tools.lab.felix.delta import Message, messages
-from tools.lab.felix.driver import Driver, DriverGone
+from tools.lab.felix.driver import DriverGone, DriverProcess
+from tools.lab.felix.status_file import StatusFile
 from tools.lab.felix.wire import Wire
 
 COALESCE_S = 0.02
@@ -25,8 +25,8 @@ EXIT_DRIVER_GONE, EXIT_CONFIG_CHANGED = 1, 129
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says."""
+class FelixOptions:
+    """The options of the command line."""
 
     node: str
     api: str
@@ -40,16 +40,16 @@ class ConfigChanged(Exception):
     """Felix ends on a change of its configuration, and starts anew."""
 
 
-class Felix:
+class FelixStandIn:
     """One life of the stand-in."""
 
-    def __init__(self, options: Options, log: Log) -> None:
+    def __init__(self, options: FelixOptions, log: Log) -> None:
         self._options, self._log = options, log
         self._wire = Wire(options.version)
         self._changed = asyncio.Event()
-        self._mirror = Mirror(options.api, self._changed.set, log)
-        self._account = Account(options.status, options.node, options.version)
-        self._told = Wanted()
+        self._cache = ObjectCache(options.api, self._changed.set, log)
+        self._status = StatusFile(options.status, options.node, options.version)
+        self._sent_state = DataplaneState()
         self._sequence = 0
         self._in_sync = False
 
@@ -58,8 +58,8 @@ class Felix:
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ending.set)
-        self._account.save()
-        work = [asyncio.create_task(part) for part in (self._mirror.run(), self._serve(), ending.wait())]
+        self._status.save()
+        work = [asyncio.create_task(part) for part in (self._cache.run(), self._serve(), ending.wait())]
         await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         errors = [task.exception() for task in work if task.done() and task.exception()]
         for task in work:
@@ -71,8 +71,8 @@ class Felix:
         match errors:
             case []:
                 return 0
-            case [DriverGone() as gone, *_]:
-                self._log.error("driver gone", why=gone)
+            case [DriverGone() as error, *_]:
+                self._log.error("driver gone", why=error)
                 await asyncio.sleep(DRIVER_GONE_PAUSE_S)
                 return EXIT_DRIVER_GONE
             case [ConfigChanged() as change, *_]:
@@ -81,11 +81,11 @@ class Felix:
         raise errors[0] or RuntimeError("no error")
 
     async def _serve(self) -> None:
-        """Starts the driver when the cluster is known, then keeps it told. Raises DriverGone, ConfigChanged."""
-        while not self._mirror.in_sync:
+        """Starts the driver when all objects are listed, then keeps it up to date. Raises DriverGone, ConfigChanged."""
+        while not self._cache.in_sync:
             await self._change()
-        driver = await Driver.start(self._options.driver, os.environ)
-        self._account.started(driver.pid)
+        driver = await DriverProcess.start(self._options.driver, os.environ)
+        self._status.record_driver(driver.pid)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(driver))
@@ -100,44 +100,46 @@ class Felix:
         await asyncio.sleep(COALESCE_S)
         self._changed.clear()
 
-    async def _tell(self, driver: Driver) -> None:
+    async def _tell(self, driver: DriverProcess) -> None:
         while True:
             await self._flush(driver)
             await self._change()
 
-    async def _flush(self, driver: Driver) -> None:
+    async def _flush(self, driver: DriverProcess) -> None:
         """One flush: what differs, and InSync after the first one."""
         options = self._options
-        wanted = calculate(self._mirror.objects, options.node, options.version, options.config)
-        for name, why in wanted.problems.items():
-            if self._told.problems.get(name) != why:
+        desired = calculate(self._cache.objects, options.node, options.version, options.config)
+        for name, why in desired.problems.items():
+            if self._sent_state.problems.get(name) != why:
                 self._log.warning("object left out", object=name, why=why)
         if self._in_sync:
-            self._check_config(wanted)
-        found = list(messages(self._told, wanted))
+            self._check_config(desired)
+        updates = list(messages(self._sent_state, desired))
         if not self._in_sync:
-            found.append(("in_sync", {}))
-        await self._send(driver, found)
-        self._told, self._in_sync = wanted, True
-        self._account.flushed(wanted, True)
-        if found:
-            self._log.info("flush", messages=len(found), workloads=len(wanted.workloads), policies=len(wanted.policies))
+            updates.append(("in_sync", {}))
+        await self._send(driver, updates)
+        self._sent_state, self._in_sync = desired, True
+        self._status.record_flush(desired, True)
+        if updates:
+            self._log.info(
+                "flush", messages=len(updates), workloads=len(desired.workloads), policies=len(desired.policies)
+            )
 
-    def _check_config(self, wanted: Wanted) -> None:
-        before, after = self._told.config, wanted.config
-        keys = sorted(key for key in {*before, *after} - {*TOLD_KEYS} if before.get(key) != after.get(key))
+    def _check_config(self, desired: DataplaneState) -> None:
+        before, after = self._sent_state.config, desired.config
+        keys = sorted(key for key in {*before, *after} - {*KEYS_WITHOUT_RESTART} if before.get(key) != after.get(key))
         if keys:
             raise ConfigChanged(",".join(keys))
 
-    async def _send(self, driver: Driver, found: Iterable[Message]) -> None:
+    async def _send(self, driver: DriverProcess, updates: Iterable[Message]) -> None:
         batch: list[bytes] = []
         size = 0
-        for kind, body in found:
+        for kind, body in updates:
             data = self._wire.encode(kind, body, self._sequence)
             if data is None:
                 continue
             self._sequence += 1
-            self._account.tells(kind, body)
+            self._status.record_sent(kind, body)
             batch.append(data)
             size += len(data)
             if size > BATCH_BYTES:
@@ -146,12 +148,12 @@ class Felix:
         if batch:
             await driver.send(*batch)
 
-    async def _listen(self, driver: Driver) -> None:
+    async def _listen(self, driver: DriverProcess) -> None:
         while True:
             data = await driver.receive()
             try:
                 kind, body = self._wire.decode(data)
             except DecodeError as error:
-                raise DriverGone(f"the driver said what is no message: {error}") from None
-            self._account.heard(kind, body)
+                raise DriverGone(f"the driver sent malformed data: {error}") from None
+            self._status.record_received(kind, body)
             self._log.debug("dataplane says", message=kind, body=body)

@@ -64,11 +64,11 @@ class Wire:
 
     def encode(self, kind: str, body: Object, sequence: int) -> bytes | None:
         """One ToDataplane; None for what this version does not have."""
-        told = self._as_told(kind, body)
-        if told is None or told[0] not in self._names:
+        payload = self._in_version(kind, body)
+        if payload is None or payload[0] not in self._names:
             return None
         message = self._schema.ToDataplane()
-        envelope = {self._names[told[0]]: self._plain(told[1]), "sequence_number": sequence}
+        envelope = {self._names[payload[0]]: self._plain(payload[1]), "sequence_number": sequence}
         ParseDict(envelope, message, ignore_unknown_fields=True)
         data: bytes = message.SerializeToString()
         return data
@@ -81,7 +81,7 @@ class Wire:
             return kind, {}
         return kind, MessageToDict(getattr(message, kind), preserving_proto_field_name=True)
 
-    def _as_told(self, kind: str, body: Object) -> tuple[str, Object] | None:
+    def _in_version(self, kind: str, body: Object) -> tuple[str, Object] | None:
         """A message about nodes as this version says it."""
         if self.version < WHOLE_HOSTS_BEFORE:
             return kind, body
@@ -110,10 +110,10 @@ def version_of(text: str) -> tuple[int, int]:
 
 def old_name(key: PolicyKey) -> str:
     """A policy's name up to 3.31."""
-    own = key.name
+    name = key.name
     if key.kind in (KUBERNETES, STAGED_KUBERNETES):
-        own = f"knp.default.{own}"
-    elif not own.startswith(f"{key.tier}."):
-        own = f"{key.tier}.{own}"
-    own = f"staged:{own}" if key.staged else own
-    return f"{key.namespace}/{own}" if key.namespace else own
+        name = f"knp.default.{name}"
+    elif not name.startswith(f"{key.tier}."):
+        name = f"{key.tier}.{name}"
+    name = f"staged:{name}" if key.staged else name
+    return f"{key.namespace}/{name}" if key.namespace else name

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from tools.lab import linux
 from tools.lab.checks.health import is_healthy
-from tools.lab.checks.properties import Result, look_all
+from tools.lab.checks.properties import CheckResult, look_at_nodes
 from tools.lab.cluster import calico_node
 from tools.lab.state import Lab
 from tools.lab.story.shop import Shop
 from tools.lab.story.traffic import Traffic
-from tools.lab.topology import Node, lan_netns
+from tools.lab.topology import LabNode, lan_netns
 from tools.lab.traffic import pings
 from tools.node.view import NodeView
-from tools.node.watcher import Watcher
+from tools.node.watcher import NodeWatcher
 
 BACK_S_MAX = 60.0
 SETTLE_S = 1.0  # traffic goes on for so long before and after each kill
@@ -26,11 +26,11 @@ PLATFORM = ("services", "policy", FELIX, DRIVER)
 SILENT_ON_THE_BUS = ("gobgpd", FELIX, DRIVER)
 
 
-def pid_of(lab: Lab, node: Node, program: str) -> int:
+def pid_of(lab: Lab, node: LabNode, program: str) -> int:
     """The pid of a program; 0 while it does not run."""
     run = lab.run(node)
     if program in (FELIX, DRIVER):
-        return int(calico_node.look(run).get("pid" if program == FELIX else "driver_pid", 0))
+        return int(calico_node.felix_status(run).get("pid" if program == FELIX else "driver_pid", 0))
     line = linux.run(
         "ip", "netns", "exec", node.netns, sys.executable, "-m", "supervisor.supervisorctl",
         "-s", f"unix://{run}/supervisor.sock", "pid", program,
@@ -38,29 +38,29 @@ def pid_of(lab: Lab, node: Node, program: str) -> int:
     return int(line) if line.strip().isdigit() else 0
 
 
-def kill(lab: Lab, program: str, shop: Shop | None = None) -> Result:
+def kill(lab: Lab, program: str, shop: Shop | None = None) -> CheckResult:
     """kill -9 of one process of node1: back by its supervisor, all intents as before."""
     node = lab.all_nodes[0]
-    before = asyncio.run(look_all(lab))[node.name].intents
+    before = asyncio.run(look_at_nodes(lab))[node.name].intents
     with Traffic(lab, shop) as traffic:
         took = asyncio.run(_kill_and_wait(lab, node, program))
-    after = asyncio.run(look_all(lab))[node.name].intents
-    same = before == after
+    after = asyncio.run(look_at_nodes(lab))[node.name].intents
+    unchanged = before == after
     figure = f"{traffic.figure}, " + ("not back" if took is None else f"back in {took:.1f} s")
-    figure += "" if same else f", {len(before.items() ^ after.items())} intents differ"
-    return Result(f"kill -9 {program}", not traffic.bad and took is not None and same, figure)
+    figure += "" if unchanged else f", {len(before.items() ^ after.items())} intents differ"
+    return CheckResult(f"kill -9 {program}", not traffic.bad and took is not None and unchanged, figure)
 
 
-async def _kill_and_wait(lab: Lab, node: Node, program: str) -> float | None:
+async def _kill_and_wait(lab: Lab, node: LabNode, program: str) -> float | None:
     """Kills the program and waits until it is a new process, everything is ready again, and a while longer."""
     await asyncio.sleep(SETTLE_S)
     before = await asyncio.to_thread(pid_of, lab, node, program)
     if not before:
         return None
-    async with Watcher(lab.run(node)) as watcher:
-        await watcher.heard(BACK_S_MAX)
+    async with NodeWatcher(lab.run(node)) as watcher:
+        await watcher.wait_for_bus(BACK_S_MAX)
         sessions = {name: process.session for name, process in watcher.view().processes.items()}
-        linux.send(before, signal.SIGKILL)
+        linux.send_signal(before, signal.SIGKILL)
         started = time.monotonic()
         while not await _is_back(lab, node, program, before):
             if time.monotonic() - started > BACK_S_MAX:
@@ -80,64 +80,68 @@ async def _kill_and_wait(lab: Lab, node: Node, program: str) -> float | None:
         return took if back else None
 
 
-async def _is_back(lab: Lab, node: Node, program: str, before: int) -> bool:
+async def _is_back(lab: Lab, node: LabNode, program: str, before: int) -> bool:
     try:
         pid = await asyncio.to_thread(pid_of, lab, node, program)
     except linux.CommandFailed:
         return False
-    told_all = program not in (FELIX, DRIVER) or bool(calico_node.look(lab.run(node)).get("in_sync"))
+    told_all = program not in (FELIX, DRIVER) or bool(calico_node.felix_status(lab.run(node)).get("in_sync"))
     return pid not in (0, before) and told_all
 
 
-def writer_wrote_nothing(lab: Lab) -> Result:
+def writer_wrote_nothing(lab: Lab) -> CheckResult:
     """The restarted writer made no write calls (its own counter since its start)."""
-    view = asyncio.run(look_all(lab))[lab.all_nodes[0].name]
+    view = asyncio.run(look_at_nodes(lab))[lab.all_nodes[0].name]
     writes = view.counter("vpp-writer", "vpp_writes_total")
-    held = view.counter("vpp-writer", "objects_held")
-    return Result("restarted writer writes nothing", writes == 0 and held > 0, f"{writes} writes, {held} objects held")
+    objects = view.counter("vpp-writer", "objects_held")
+    return CheckResult(
+        "restarted writer writes nothing", writes == 0 and objects > 0, f"{writes} writes, {objects} objects held"
+    )
 
 
-def kill_vpp(lab: Lab) -> list[Result]:
+def kill_vpp(lab: Lab) -> list[CheckResult]:
     """kill -9 of VPP: the host's connectivity and the pods come back; both times."""
     node = lab.all_nodes[0]
-    a, other = lab.pods["a1"], lab.pods["a2"]
+    a1, a2 = lab.pods["a1"], lab.pods["a2"]
     vpps = [pid for pid in linux.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)]
     if len(vpps) != 1:
-        return [Result("kill -9 VPP", False, f"{len(vpps)} VPPs run in {node.vpp_netns}")]
+        return [CheckResult("kill -9 VPP", False, f"{len(vpps)} VPPs run in {node.vpp_netns}")]
     with (
-        pings.Pinging(lan_netns(lab.name), str(node.ip4)) as host_ping,
-        pings.Pinging(a.netns, other.ip4) as pod_ping,
-        pings.Pinging(a.netns, lab.pods["b1"].ip6) as near_ping,
+        pings.BackgroundPing(lan_netns(lab.name), str(node.ip4)) as host_ping,
+        pings.BackgroundPing(a1.netns, a2.ip4) as pod_ping,
+        pings.BackgroundPing(a1.netns, lab.pods["b1"].ip6) as near_ping,
     ):
         time.sleep(SETTLE_S)
-        linux.send(vpps[0], signal.SIGKILL)
+        linux.send_signal(vpps[0], signal.SIGKILL)
         recovered = asyncio.run(_recovered(lab, node, vpps[0]))
-        reached = pings.ping(a.netns, other.ip4, BACK_S_MAX) is not None
-        near = pings.ping(a.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
+        reached = pings.ping(a1.netns, a2.ip4, BACK_S_MAX) is not None
+        near = pings.ping(a1.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
         home = pings.ping(lan_netns(lab.name), str(node.ip4), BACK_S_MAX) is not None
-    results = [Result("kill -9 VPP: a new one, all programmed again", recovered is not None, f"{recovered or 0:.1f} s")]
+    results = [
+        CheckResult("kill -9 VPP: a new one, all programmed again", recovered is not None, f"{recovered or 0:.1f} s")
+    ]
     for name, ping, ok in (
         ("host answers again", host_ping, home),
         ("pods answer again across nodes", pod_ping, reached),
         ("pods answer again within the node", near_ping, near),
     ):
-        account = ping.account
-        gap = account.longest_gap_ms if account else 0
-        results.append(Result(name, ok, f"{gap:.0f} ms without an answer"))
+        report = ping.report
+        gap = report.longest_gap_ms if report else 0
+        results.append(CheckResult(name, ok, f"{gap:.0f} ms without an answer"))
     return results
 
 
-def _is_vpp(lab: Lab, node: Node, pid: int) -> bool:
+def _is_vpp(lab: Lab, node: LabNode, pid: int) -> bool:
     try:
         return str(lab.run(node) / "vpp" / "startup.conf").encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
 
-async def _recovered(lab: Lab, node: Node, before: int) -> float | None:
+async def _recovered(lab: Lab, node: LabNode, before: int) -> float | None:
     started = time.monotonic()
-    async with Watcher(lab.run(node)) as watcher:
-        await watcher.heard(BACK_S_MAX)
+    async with NodeWatcher(lab.run(node)) as watcher:
+        await watcher.wait_for_bus(BACK_S_MAX)
 
         def again(view: NodeView) -> bool:
             fresh = view.epoch is not None and view.epoch.connected and view.epoch.pid != before

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from tools.lab import kube, linux
-from tools.lab.checks.health import healthy as healthy
-from tools.lab.checks.properties import Result, host_pings, ping_result, pod_pings
+from tools.lab.checks.health import wait_until_healthy
+from tools.lab.checks.properties import CheckResult, as_line, host_pings, ping_result, pod_pings
 from tools.lab.cluster import build, calico_node, pods
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.story.deaths import NETWORK, PLATFORM, kill, kill_vpp, writer_wrote_nothing
@@ -23,7 +23,7 @@ from tools.lab.traffic.agents import AgentFailed
 Say = Callable[[str], None]
 FAILURES = (
     build.CannotBuild,
-    calico_node.NoDriver,
+    calico_node.DriverNotBuilt,
     linux.CommandFailed,
     kube.ApiFailed,
     NoLab,
@@ -35,38 +35,38 @@ FAILURES = (
 def run(name: str, vpp: str | None, say: Say) -> bool:
     """The whole story. Returns whether every step was as it should be."""
     before = linux.traces(name, LABS / name)
-    results: list[Result] = []
+    results: list[CheckResult] = []
 
-    def tell(*found: Result) -> None:
-        for result in found:
+    def tell(*new_results: CheckResult) -> None:
+        for result in new_results:
             results.append(result)
-            say(line(result))
+            say(as_line(result))
 
     started = time.monotonic()
     try:
-        lab = build.up(name, 2, vpp, say)
+        lab = build.create_lab(name, 2, vpp, say)
         try:
             for part in story(lab, say):
                 for result in part:
                     tell(result)
         finally:
-            build.down(name, say)
+            build.remove_lab(name, say)
     except FAILURES as error:
-        tell(Result("the demo", False, str(error)))
+        tell(CheckResult("the demo", False, str(error)))
     after = linux.traces(name, LABS / name)
-    rest = {kind: sorted(set(after[kind]) - set(before[kind])) for kind in before}
-    left = [f"{kind}: {', '.join(names)}" for kind, names in rest.items() if names]
-    tell(Result("the machine is as it was", not left, "; ".join(left) or "nothing left"))
+    additions = {kind: sorted(set(after[kind]) - set(before[kind])) for kind in before}
+    remnants = [f"{kind}: {', '.join(names)}" for kind, names in additions.items() if names]
+    tell(CheckResult("the machine is as it was", not remnants, "; ".join(remnants) or "nothing left"))
     good = all(result.ok for result in results)
     failed = sum(not result.ok for result in results)
     say(f"\n{len(results) - failed} passed, {failed} failed, {time.monotonic() - started:.0f} s")
     return good
 
 
-def story(lab: Lab, say: Say) -> Iterator[Iterable[Result]]:
+def story(lab: Lab, say: Say) -> Iterator[Iterable[CheckResult]]:
     """The steps, in order."""
     say("\n== two nodes, every part its own process")
-    yield healthy(lab)
+    yield wait_until_healthy(lab)
     say("\n== the nodes' own addresses, through VPP and the host tap")
     yield host_pings(lab)
     say("\n== pods")
@@ -90,18 +90,9 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[Result]]:
     yield [delete_pods(lab)]
 
 
-def deaths(lab: Lab, shop: Shop) -> Iterator[Result]:
+def deaths(lab: Lab, shop: Shop) -> Iterator[CheckResult]:
     """Every process of node1 but VPP."""
     for program in (*NETWORK, *PLATFORM):
         yield kill(lab, program, shop)
         if program == "vpp-writer":
             yield writer_wrote_nothing(lab)
-
-
-def line(result: Result, width: int = 80) -> str:
-    """A result on one line of a narrow terminal; a long figure goes on below."""
-    mark = "ok  " if result.ok else "FAIL"
-    text = f"{mark} {result.name}"
-    if len(text) + len(result.figure) + 2 <= width:
-        return f"{text}{' ' * (width - len(text) - len(result.figure))}{result.figure}"
-    return f"{text}\n       {result.figure}"

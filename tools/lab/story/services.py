@@ -4,46 +4,50 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tools.lab import kube
-from tools.lab.checks.properties import Result
-from tools.lab.story.shop import OUTSIDE, PORT, Shop, in_ms, takes
+from tools.lab.checks.properties import CheckResult
+from tools.lab.story.shop import OUTSIDE, PORT, Shop, in_ms, seconds_until
 from tools.lab.topology import LAN4
 
 FLOWS = 90
 
 
-def services(shop: Shop) -> Iterator[Result]:
+def services(shop: Shop) -> Iterator[CheckResult]:
     """The steps; the service is there afterwards."""
     spec = shop.serve()
     addresses = spec["clusterIPs"]
-    took = takes(lambda: set(shop.by("client", addresses[0], PORT, times=20)) <= set(shop.backends))
-    yield Result("a new service answers a pod", took is not None, f"{addresses[0]}, {in_ms(took)}")
+    took = seconds_until(lambda: set(shop.count_answers("client", addresses[0], PORT, times=20)) <= set(shop.backends))
+    yield CheckResult("a new service answers a pod", took is not None, f"{addresses[0]}, {in_ms(took)}")
     for address in addresses:
         for protocol in ("TCP", "UDP"):
-            yield shares(f"{FLOWS} flows to {address} {protocol}", shop, shop.by("client", address, PORT, protocol))
+            yield shares(
+                f"{FLOWS} flows to {address} {protocol}", shop, shop.count_answers("client", address, PORT, protocol)
+            )
     yield node_port(shop, spec["ports"][0]["nodePort"])
     yield from backend_goes(shop, addresses[0])
 
 
-def shares(name: str, shop: Shop, found: Counter[str]) -> Result:
+def shares(name: str, shop: Shop, counts: Counter[str]) -> CheckResult:
     """All backends and nobody else answered."""
-    figure = ", ".join(f"{who.rpartition('/')[2]} {count}" for who, count in sorted(found.items()))
-    return Result(name, set(found) == set(shop.backends), figure)
+    figure = ", ".join(f"{who.rpartition('/')[2]} {count}" for who, count in sorted(counts.items()))
+    return CheckResult(name, set(counts) == set(shop.backends), figure)
 
 
-def node_port(shop: Shop, port: int) -> Result:
+def node_port(shop: Shop, port: int) -> CheckResult:
     """Local backends answer who is outside, and see his address."""
     answers = shop.ask(OUTSIDE, str(shop.lab.all_nodes[1].ip4), port, times=20)
-    found = {(answer.by or answer.outcome, answer.seen) for answer in answers}
-    figure = "; ".join(f"{by} sees {seen}" for by, seen in sorted(found))
-    return Result("node port, policy Local: the client's own address", found == {("shop/web3", str(LAN4[1]))}, figure)
+    views = {(answer.by or answer.outcome, answer.seen_address) for answer in answers}
+    figure = "; ".join(f"{by} sees {seen}" for by, seen in sorted(views))
+    return CheckResult(
+        "node port, policy Local: the client's own address", views == {("shop/web3", str(LAN4[1]))}, figure
+    )
 
 
-def backend_goes(shop: Shop, address: str) -> Iterator[Result]:
+def backend_goes(shop: Shop, address: str) -> Iterator[CheckResult]:
     """One backend is not ready for a while."""
     stay = set(shop.backends[:-1])
     kube.set_ready(shop.lab, shop.backends[-1], False)
-    took = takes(lambda: set(shop.by("client", address, PORT)) == stay)
-    yield Result("a backend that is not ready gets no new flow", took is not None, in_ms(took))
+    took = seconds_until(lambda: set(shop.count_answers("client", address, PORT)) == stay)
+    yield CheckResult("a backend that is not ready gets no new flow", took is not None, in_ms(took))
     kube.set_ready(shop.lab, shop.backends[-1], True)
-    took = takes(lambda: set(shop.by("client", address, PORT)) == set(shop.backends))
-    yield Result("it gets its share again when it is", took is not None, in_ms(took))
+    took = seconds_until(lambda: set(shop.count_answers("client", address, PORT)) == set(shop.backends))
+    yield CheckResult("it gets its share again when it is", took is not None, in_ms(took))

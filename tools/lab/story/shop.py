@@ -12,12 +12,12 @@ from tools.lab import kube
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.topology import lan_netns
-from tools.lab.traffic.agent.words import Answer, Probe
+from tools.lab.traffic.agent.words import Probe, ProbeAnswer
 from tools.lab.traffic.agents import Agents
 
 SPACE, PORT, OPEN, SHUT = "shop", 8080, 80, 81
 BACKENDS = {"web1": "node1", "web2": "node1", "web3": "node2"}
-OTHERS = {"client": "node1", "stranger": "node2"}
+CLIENTS = {"client": "node1", "stranger": "node2"}
 OUTSIDE = "outside"
 PATIENCE_S = 10.0
 QUIET_MS = 200
@@ -41,10 +41,10 @@ class Shop:
 
     def _make(self) -> None:
         kube.namespace(self.lab, SPACE)
-        for name, node in (BACKENDS | OTHERS).items():
+        for name, node in (BACKENDS | CLIENTS).items():
             labels = {"app": "web"} if name in BACKENDS else {"role": name}
             pods.add(self.lab, name, node, namespace=SPACE, labels=labels)
-        where = {f"{SPACE}/{name}": self.pod(name).netns for name in BACKENDS | OTHERS}
+        where = {f"{SPACE}/{name}": self.pod(name).netns for name in BACKENDS | CLIENTS}
         self.agents.__enter__()
         self.agents.start(where | {OUTSIDE: lan_netns(self.lab.name)}, (OPEN, SHUT))
 
@@ -52,7 +52,7 @@ class Shop:
         self.agents.__exit__()
         for kind in ("NetworkPolicy", "Service"):
             kube.delete(self.lab, kind, SPACE, "web")
-        for name in BACKENDS | OTHERS:
+        for name in BACKENDS | CLIENTS:
             if f"{SPACE}/{name}" in self.lab.pods:
                 pods.delete(self.lab, f"{SPACE}/{name}")
         kube.delete(self.lab, "Namespace", "", SPACE)
@@ -83,21 +83,23 @@ class Shop:
             {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec},
         )
 
-    def ask(self, who: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[Answer]:
+    def ask(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[ProbeAnswer]:
         """The answers to so many new flows of a pod, or of the host outside."""
-        return self.each(who, [(address, port)] * times, protocol)
+        return self.probe_all(client, [(address, port)] * times, protocol)
 
-    def each(self, who: str, targets: list[tuple[str, int]], protocol: str = "TCP") -> list[Answer]:
+    def probe_all(self, client: str, targets: list[tuple[str, int]], protocol: str = "TCP") -> list[ProbeAnswer]:
         """The answers to one new flow to each of these addresses and ports, all at the same time."""
-        name = who if who == OUTSIDE else f"{SPACE}/{who}"
+        name = client if client == OUTSIDE else f"{SPACE}/{client}"
         return self.agents.ask({name: [Probe(protocol, *target) for target in targets]}, QUIET_MS)[name]
 
-    def by(self, who: str, address: str, port: int, protocol: str = "TCP", times: int = 90) -> Counter[str]:
+    def count_answers(
+        self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 90
+    ) -> Counter[str]:
         """Who answered how often; what was not answered counts by its outcome."""
-        return Counter(answer.by or answer.outcome for answer in self.ask(who, address, port, protocol, times))
+        return Counter(answer.by or answer.outcome for answer in self.ask(client, address, port, protocol, times))
 
 
-def takes(condition: Callable[[], bool]) -> float | None:
+def seconds_until(condition: Callable[[], bool]) -> float | None:
     """Seconds until the condition holds; None: it does not in time."""
     started = time.monotonic()
     while not condition():
@@ -107,5 +109,5 @@ def takes(condition: Callable[[], bool]) -> float | None:
 
 
 def in_ms(took: float | None) -> str:
-    """The same for people."""
+    """A duration from `seconds_until` in words."""
     return "not in time" if took is None else f"after {took * 1000:.0f} ms"

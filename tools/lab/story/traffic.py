@@ -6,17 +6,17 @@ from typing import Self
 from tools.lab.state import Lab
 from tools.lab.story.shop import PORT, SHUT, SPACE, Shop
 from tools.lab.traffic import pings
-from tools.lab.traffic.loads import Loading
+from tools.lab.traffic.loads import BackgroundLoad
 
-RATE, DENIED_RATE, HELD = 50.0, 10.0, 10
+RATE, DENIED_RATE, STANDING = 50.0, 10.0, 10
 
 
 class Traffic:
     """A context manager; `bad` and `figure` after its end. Without a shop: pings alone."""
 
     def __init__(self, lab: Lab, shop: Shop | None = None) -> None:
-        a, b, other = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
-        self._pings = [pings.Pinging(a.netns, other.ip4), pings.Pinging(a.netns, b.ip6)]
+        a1, b1, a2 = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
+        self._pings = [pings.BackgroundPing(a1.netns, a2.ip4), pings.BackgroundPing(a1.netns, b1.ip6)]
         self._load = load_of(shop) if shop else None
         self._stack = ExitStack()
 
@@ -31,35 +31,35 @@ class Traffic:
     @property
     def bad(self) -> int:
         """Pings lost, connections failed or broken, and denied ones that got through."""
-        lost = sum(ping.account.lost for ping in self._pings if ping.account)
+        lost_pings = sum(ping.report.lost for ping in self._pings if ping.report)
         if self._load is None:
-            return lost
-        account = self._load.account
-        return lost + len(account.failed) + len(account.broken) + len(account.wrongly_allowed)
+            return lost_pings
+        report = self._load.report
+        return lost_pings + len(report.failed) + len(report.broken) + len(report.wrongly_allowed)
 
     @property
     def figure(self) -> str:
         """The account in words."""
-        accounts = [ping.account for ping in self._pings if ping.account]
-        text = f"{sum(one.lost for one in accounts)} of {sum(one.sent for one in accounts)} lost"
+        reports = [ping.report for ping in self._pings if ping.report]
+        text = f"{sum(entry.lost for entry in reports)} of {sum(entry.sent for entry in reports)} lost"
         if self._load is None:
             return text
-        account = self._load.account
-        text += f", {len(account.failed) + len(account.broken)} of {account.made + account.held} failed"
-        text += f", {len(account.wrongly_allowed)} of {account.denied} let through"
-        odd = [*account.failed, *account.broken, *account.wrongly_allowed][:2]
-        return text + "".join(f"; {one.target} at {one.after_s} s: {one.reason}" for one in odd)
+        report = self._load.report
+        text += f", {len(report.failed) + len(report.broken)} of {report.opened + report.standing} failed"
+        text += f", {len(report.wrongly_allowed)} of {report.denied} let through"
+        odd = [*report.failed, *report.broken, *report.wrongly_allowed][:2]
+        return text + "".join(f"; {entry.target} at {entry.after_s} s: {entry.reason}" for entry in odd)
 
 
-def load_of(shop: Shop) -> Loading:
+def load_of(shop: Shop) -> BackgroundLoad:
     """The client's connections to the service, and to the backends' port that the policy denies."""
     spec = shop.serve()
     webs = [shop.lab.pods[key] for key in shop.backends]
-    return Loading(
+    return BackgroundLoad(
         shop.lab.pods[f"{SPACE}/client"].netns,
         [(address, PORT) for address in spec["clusterIPs"]],
         denied=[(address, SHUT) for web in webs for address in (web.ip4, web.ip6)],
         rate=RATE,
         denied_rate=DENIED_RATE,
-        held=HELD,
+        standing=STANDING,
     )

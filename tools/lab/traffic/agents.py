@@ -17,7 +17,7 @@ from typing import Self
 import msgspec
 
 from tools.lab import linux
-from tools.lab.traffic.agent.words import Answer, Batch, Probe
+from tools.lab.traffic.agent.words import Batch, Probe, ProbeAnswer
 
 PORTS = (80, 81)
 QUIET_MS = 400
@@ -61,7 +61,7 @@ class Agents:
                 raise AgentFailed(f"agent {name} does not start")
 
     def stop(self, *names: str) -> None:
-        """Ends agents and waits for their ends; those that are not there are no error."""
+        """Ends agents and waits for their ends; unknown names are no error."""
         ending = [(name, self._running.pop(name)) for name in names if name in self._running]
         for _, process in ending:
             assert process.stdin
@@ -79,24 +79,26 @@ class Agents:
     def _socket(self, name: str) -> Path:
         return self._directory / f"{name.replace('/', '.')}.sock"
 
-    def ask(self, probes: Mapping[str, list[Probe]], quiet_ms: int = QUIET_MS) -> dict[str, list[Answer]]:
+    def ask(self, probes: Mapping[str, list[Probe]], quiet_ms: int = QUIET_MS) -> dict[str, list[ProbeAnswer]]:
         """The answers, by agent and in order; all agents ask at the same time. Raises AgentFailed."""
 
-        async def all_of_them() -> list[list[Answer]]:
-            return await asyncio.gather(*(self._one(name, Batch(each, quiet_ms)) for name, each in probes.items()))
+        async def all_of_them() -> list[list[ProbeAnswer]]:
+            return await asyncio.gather(
+                *(self._ask_agent(name, Batch(each, quiet_ms)) for name, each in probes.items())
+            )
 
         return dict(zip(probes, asyncio.run(all_of_them()), strict=True))
 
-    async def _one(self, name: str, batch: Batch) -> list[Answer]:
+    async def _ask_agent(self, name: str, batch: Batch) -> list[ProbeAnswer]:
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket(name), limit=LINE_MAX)
             writer.write(msgspec.json.encode(batch) + b"\n")
             line = await reader.readline()
             writer.close()
-            return msgspec.json.decode(line, type=list[Answer])
+            return msgspec.json.decode(line, type=list[ProbeAnswer])
         except (OSError, msgspec.DecodeError) as error:
             raise AgentFailed(f"agent {name}: {error}") from None
 
-    def probe(self, name: str, probe: Probe, quiet_ms: int = QUIET_MS) -> Answer:
+    def probe(self, name: str, probe: Probe, quiet_ms: int = QUIET_MS) -> ProbeAnswer:
         """One probe of one agent."""
         return self.ask({name: [probe]}, quiet_ms)[name][0]

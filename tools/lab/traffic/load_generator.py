@@ -5,7 +5,7 @@
 service with agents behind it. Each connection to `--to` is made, hears who answers, exchanges a line, and is closed.
 `--held` connections are made at the start, one after another, and exchange a line each `--held-every` seconds until
 the end. `--denied` targets must be silent. Targets take turns. It prints a line when those that are held stand, and at
-the end an `Account`, as one line of JSON.
+the end a `LoadReport`, as one line of JSON.
 """
 
 import argparse
@@ -40,17 +40,17 @@ class Failure(Struct, frozen=True):
     by: str = ""
 
 
-class Account(Struct):
-    """What became of a load."""
+class LoadReport(Struct):
+    """The outcome of all connections of a load."""
 
-    made: int = 0
+    opened: int = 0
     ok: int = 0
     failed: list[Failure] = []
     slowest_ms: float = 0.0
     by: dict[str, int] = {}  # connections, by the agent that answered
     denied: int = 0
     wrongly_allowed: list[Failure] = []
-    held: int = 0
+    standing: int = 0
     exchanges: int = 0  # over held connections
     broken: list[Failure] = []
 
@@ -58,11 +58,11 @@ class Account(Struct):
 Target = tuple[str, int]
 
 
-class Load:
+class LoadGenerator:
     """All connections of one process."""
 
     def __init__(self) -> None:
-        self.account = Account()
+        self.report = LoadReport()
         self._ports = FreshPorts(LOAD_LANE)
         self._began = time.monotonic()
         self._open: set[asyncio.Task[None]] = set()
@@ -82,28 +82,28 @@ class Load:
 
     async def _connection(self, target: Target) -> None:
         started, name = time.monotonic(), ""
-        self.account.made += 1
+        self.report.opened += 1
         try:
             async with asyncio.timeout(PATIENCE_S):
                 reader, writer, name = await self._connect(target)
-                await _exchange(reader, writer, self.account.made)
+                await _exchange(reader, writer, self.report.opened)
                 writer.close()
                 await writer.wait_closed()
         except (OSError, TimeoutError) as error:
-            self._note(self.account.failed, target, _why(error), name)
+            self._note(self.report.failed, target, _why(error), name)
             return
-        self.account.ok += 1
-        self.account.by[name] = self.account.by.get(name, 0) + 1
-        self.account.slowest_ms = max(self.account.slowest_ms, round((time.monotonic() - started) * 1000, 1))
+        self.report.ok += 1
+        self.report.by[name] = self.report.by.get(name, 0) + 1
+        self.report.slowest_ms = max(self.report.slowest_ms, round((time.monotonic() - started) * 1000, 1))
 
     async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
-        made = self._ports.bound(socket.SOCK_STREAM, target[0])
+        sock = self._ports.bound(socket.SOCK_STREAM, target[0])
         try:
-            await asyncio.get_running_loop().sock_connect(made, target)
+            await asyncio.get_running_loop().sock_connect(sock, target)
         except BaseException:
-            made.close()
+            sock.close()
             raise
-        reader, writer = await asyncio.open_connection(sock=made)
+        reader, writer = await asyncio.open_connection(sock=sock)
         try:
             line = await reader.readline()
             if not line:
@@ -114,23 +114,23 @@ class Load:
         return reader, writer, line.decode().split(" ")[0]
 
     async def _denied(self, target: Target) -> None:
-        self.account.denied += 1
-        made = self._ports.bound(socket.SOCK_STREAM, target[0])
+        self.report.denied += 1
+        sock = self._ports.bound(socket.SOCK_STREAM, target[0])
         try:
             async with asyncio.timeout(DENIED_S):
-                await asyncio.get_running_loop().sock_connect(made, target)
-                self._note(self.account.wrongly_allowed, target, "connected")
+                await asyncio.get_running_loop().sock_connect(sock, target)
+                self._note(self.report.wrongly_allowed, target, "connected")
         except TimeoutError:
             pass  # silence, as it should be
         except OSError as error:
-            self._note(self.account.wrongly_allowed, target, _why(error))
+            self._note(self.report.wrongly_allowed, target, _why(error))
         finally:
-            made.close()
+            sock.close()
 
     async def hold(self, target: Target, after_s: float, every_s: float) -> None:
         """One connection that begins after a time, and is used until the end."""
         await asyncio.sleep(after_s)
-        self.account.held += 1
+        self.report.standing += 1
         count, name = 0, ""
         try:
             try:
@@ -142,20 +142,20 @@ class Load:
                 while not self._ending.is_set():
                     async with asyncio.timeout(PATIENCE_S):
                         await _exchange(reader, writer, count := count + 1)
-                    self.account.exchanges += 1
+                    self.report.exchanges += 1
                     await self._pause(every_s)
             finally:
                 writer.close()
         except (OSError, TimeoutError) as error:
-            self._note(self.account.broken, target, _why(error), name)
+            self._note(self.report.broken, target, _why(error), name)
 
     def _note(self, failures: list[Failure], target: Target, reason: str, by: str = "") -> None:
         after_s = round(time.monotonic() - self._began, 2)
         failures.append(Failure(after_s, f"{target[0]} port {target[1]}", reason, by))
 
-    async def stands(self, held: int) -> None:
+    async def stands(self, standing: int) -> None:
         """Waits until so many held connections are made, or have failed."""
-        for _ in range(held):
+        for _ in range(standing):
             await self._stand.acquire()
 
     async def _pause(self, s: float) -> None:
@@ -163,11 +163,11 @@ class Load:
             await asyncio.wait_for(self._ending.wait(), max(0.0, s))
 
     def end(self) -> None:
-        """Begins no more."""
+        """Begins no more connections."""
         self._ending.set()
 
-    async def rest(self) -> None:
-        """Waits for those that are open."""
+    async def wait_for_open(self) -> None:
+        """Waits for the connections that are open."""
         await asyncio.gather(*self._open)
 
 
@@ -189,20 +189,23 @@ def target(text: str) -> Target:
     return address.strip("[]"), int(port)
 
 
-async def run(options: argparse.Namespace) -> Account:
+async def run(options: argparse.Namespace) -> LoadReport:
     """Until the input ends."""
-    load = Load()
-    asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else load.end())
-    held = zip(range(options.held), cycle(options.to), strict=False)
-    holds = [load.hold(to, number / HELD_PER_S, options.held_every) for number, to in held]
+    generator = LoadGenerator()
+    asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else generator.end())
+    standing = zip(range(options.standing), cycle(options.to), strict=False)
+    holds = [generator.hold(to, number / HELD_PER_S, options.held_every) for number, to in standing]
     holding = asyncio.gather(*holds)
-    await load.stands(len(holds))
+    await generator.stands(len(holds))
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    works = [load.steady(options.to, options.rate, False), load.steady(options.denied, options.denied_rate, True)]
+    works = [
+        generator.steady(options.to, options.rate, False),
+        generator.steady(options.denied, options.denied_rate, True),
+    ]
     await asyncio.gather(*works, holding)
-    await load.rest()
-    return load.account
+    await generator.wait_for_open()
+    return generator.report
 
 
 def main() -> int:
@@ -218,10 +221,10 @@ def main() -> int:
     parser.add_argument("--held-every", type=float, default=0.5, help="seconds between uses (default: 0.5)")
     parser.add_argument("--denied", action="append", default=[], type=target, metavar="TARGET")
     parser.add_argument("--denied-rate", type=float, default=10.0, help="a second (default: 10)")
-    account = asyncio.run(run(parser.parse_args()))
-    for failures in (account.failed, account.wrongly_allowed, account.broken):
+    report = asyncio.run(run(parser.parse_args()))
+    for failures in (report.failed, report.wrongly_allowed, report.broken):
         del failures[NAMED_MAX:]
-    sys.stdout.write(msgspec.json.encode(account).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from tools.lab import linux
-from tools.lab.traffic.load_generator import Account
+from tools.lab.traffic.load_generator import LoadReport
 
 END_S_MAX = 30.0
 
@@ -19,7 +19,7 @@ def target(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-class Loading:
+class BackgroundLoad:
     """A load from a namespace: a context manager; `account` after its end. Targets are (address, port)."""
 
     def __init__(
@@ -30,15 +30,15 @@ class Loading:
         denied: Iterable[tuple[str, int]] = (),
         rate: float = 50.0,
         denied_rate: float = 10.0,
-        held: int = 0,
-        held_every_s: float = 0.5,
+        standing: int = 0,
+        exchange_every_s: float = 0.5,
     ) -> None:
         words = [word for one in to for word in ("--to", target(*one))]
         words += [word for one in denied for word in ("--denied", target(*one))]
-        words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(held)]
-        words += ["--held-every", str(held_every_s)]
+        words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(standing)]
+        words += ["--held-every", str(exchange_every_s)]
         self._command = linux.inside(netns, sys.executable, "-m", "tools.lab.traffic.load_generator", *words)
-        self.account = Account()
+        self.report = LoadReport()
         self._began = 0.0
         self._process: subprocess.Popen[str] | None = None
 
@@ -58,4 +58,4 @@ class Loading:
     def __exit__(self, *_exc: object) -> None:
         assert self._process
         out, _ = self._process.communicate(timeout=END_S_MAX)
-        self.account = msgspec.json.decode(out, type=Account)
+        self.report = msgspec.json.decode(out, type=LoadReport)

@@ -30,7 +30,7 @@ class Pinger:
         self.socket.setblocking(False)
         self.target = (address, 0, 0, 0) if self.version == 6 else (address, 0)
         self.identity = os.getpid() & 0xFFFF
-        self.sent = 0
+        self.transmitted = 0
         self.open: set[int] = set()
         self.received = 0
         self.last_reply = self.first_sent = self.last_sent = 0.0
@@ -39,13 +39,13 @@ class Pinger:
 
     def send(self) -> None:
         request, _ = ECHO[self.version]
-        sequence = self.sent % SEQUENCES
+        sequence = self.transmitted % SEQUENCES
         head = struct.pack("!BBHHH", request, 0, 0, self.identity, sequence)
         if self.version == 4:
             head = struct.pack("!BBHHH", request, 0, _checksum(head), self.identity, sequence)
         self.last_sent = time.monotonic()
         self.first_sent = self.first_sent or self.last_sent
-        self.sent += 1
+        self.transmitted += 1
         self.open.add(sequence)
         try:
             self.socket.sendto(head, self.target)
@@ -71,14 +71,14 @@ class Pinger:
         self.longest_gap = max(self.longest_gap, now - (self.last_reply or self.first_sent))
         self.last_reply = now
 
-    def account(self) -> dict[str, float | int | None]:
-        if (self.sent - 1) % SEQUENCES in self.open:  # the last one was lost
+    def report(self) -> dict[str, float | int | None]:
+        if (self.transmitted - 1) % SEQUENCES in self.open:  # the last one was lost
             self.longest_gap = max(self.longest_gap, self.last_sent - (self.last_reply or self.first_sent))
         first = None if self.first_reply is None else round((self.first_reply - self.first_sent) * 1000, 1)
         return {
-            "sent": self.sent,
+            "sent": self.transmitted,
             "received": self.received,
-            "lost": self.sent - self.received,
+            "lost": self.transmitted - self.received,
             "longest_gap_ms": round(self.longest_gap * 1000, 1),
             "first_reply_ms": first,
         }
@@ -103,7 +103,7 @@ def main() -> int:
         now = time.monotonic()
         if stop_at == float("inf") and now >= next_at:
             pinger.send()
-            if options.tell and pinger.sent == 1:
+            if options.tell and pinger.transmitted == 1:
                 sys.stdout.write("pinging\n")
                 sys.stdout.flush()
             next_at += options.every
@@ -112,7 +112,7 @@ def main() -> int:
         if sys.stdin in ready and not os.read(0, 4096):
             stop_at = time.monotonic() + LAST_REPLY_S
         pinger.read()
-    sys.stdout.write(json.dumps(pinger.account()) + "\n")
+    sys.stdout.write(json.dumps(pinger.report()) + "\n")
     return 0
 
 

@@ -13,8 +13,8 @@ SENDER = (sys.executable, "-m", "tools.lab.traffic.ping_sender")
 
 
 @dataclass(frozen=True)
-class Account:
-    """What became of a series of pings."""
+class PingReport:
+    """The outcome of a series of pings."""
 
     sent: int
     received: int
@@ -23,12 +23,12 @@ class Account:
     first_reply_ms: float | None
 
 
-class Pinging:
+class BackgroundPing:
     """A steady ping in the background: a context manager; `account` after its end."""
 
     def __init__(self, netns: str, address: str, every_s: float = 0.02) -> None:
         self.netns, self.address, self._every_s = netns, address, every_s
-        self.account: Account | None = None
+        self.report: PingReport | None = None
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +43,7 @@ class Pinging:
     def __exit__(self, *_exc: object) -> None:
         assert self._process
         out, _ = self._process.communicate(timeout=30)
-        self.account = Account(**json.loads(out))
+        self.report = PingReport(**json.loads(out))
 
 
 def ping(netns: str, address: str, within_s: float) -> float | None:
@@ -54,7 +54,7 @@ def ping(netns: str, address: str, within_s: float) -> float | None:
     started = time.monotonic()
     while time.monotonic() - started < within_s:
         words = ("-n", "-q", "-c", "1", "-i", "0.05", "-W", "0.2", "-w", "1")
-        done = subprocess.run(linux.inside(netns, "ping", *words, address), capture_output=True, check=False)
-        if done.returncode == 0:
+        completed = subprocess.run(linux.inside(netns, "ping", *words, address), capture_output=True, check=False)
+        if completed.returncode == 0:
             return time.monotonic() - started
     return None

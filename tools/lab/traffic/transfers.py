@@ -14,11 +14,11 @@ PEER = (sys.executable, "-m", "tools.lab.traffic.transfer_peer")
 
 @dataclass(frozen=True)
 class Transfer:
-    """What became of a TCP transfer."""
+    """The outcome of a TCP transfer."""
 
     bytes: int
     seconds: float
-    same: bool
+    intact: bool
 
     @property
     def mbit_s(self) -> float:
@@ -33,9 +33,9 @@ def transfer(from_netns: str, to_netns: str, address: str, count: int) -> Transf
             assert receiver.stdout
             receiver.stdout.readline()
             sender = linux.inside(from_netns, *PEER, "send", address, str(PORT), str(count))
-            sent: dict[str, Any] = json.loads(linux.run(*sender, timeout_s=90))
-            got: dict[str, Any] = json.loads(receiver.stdout.readline() or "{}")
+            sender_report: dict[str, Any] = json.loads(linux.run(*sender, timeout_s=90))
+            receiver_report: dict[str, Any] = json.loads(receiver.stdout.readline() or "{}")
         finally:
             receiver.kill()
-    same = got.get("sha256") == sent["sha256"] and got.get("bytes") == count
-    return Transfer(int(got.get("bytes", 0)), float(got.get("seconds", 0)), same)
+    intact = receiver_report.get("sha256") == sender_report["sha256"] and receiver_report.get("bytes") == count
+    return Transfer(int(receiver_report.get("bytes", 0)), float(receiver_report.get("seconds", 0)), intact)

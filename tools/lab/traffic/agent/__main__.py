@@ -21,19 +21,19 @@ async def run(name: str, path: str, ports: frozenset[int]) -> None:
     await serve(name, sorted(ports))
     prober = Prober(Sctp(name, ports))
 
-    async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_batches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             answers = await prober.run(msgspec.json.decode(line, type=Batch))
             writer.write(msgspec.json.encode(answers) + b"\n")
         writer.close()
 
-    server = await asyncio.start_unix_server(asked, path, limit=LINE_MAX)
+    server = await asyncio.start_unix_server(answer_batches, path, limit=LINE_MAX)
     async with server:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else ended.set())
-        await ended.wait()
+        input_closed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else input_closed.set())
+        await input_closed.wait()
 
 
 def main() -> int:

@@ -34,17 +34,17 @@ class FreshPorts:
         Raises OSError.
         """
         family = socket.AF_INET6 if ":" in target else socket.AF_INET
-        for tried in range(1, TRIES_MAX + 1):
-            made = socket.socket(family, kind)
-            made.setblocking(False)
+        for attempt in range(1, TRIES_MAX + 1):
+            sock = socket.socket(family, kind)
+            sock.setblocking(False)
             if family == socket.AF_INET6:  # else the port must be free in IPv4 too
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                made.bind(("", port or self.take()))
+                sock.bind(("", port or self.take()))
             except OSError as error:
-                made.close()
-                if error.errno != errno.EADDRINUSE or port or tried == TRIES_MAX:
+                sock.close()
+                if error.errno != errno.EADDRINUSE or port or attempt == TRIES_MAX:
                     raise
             else:
-                return made
+                return sock
         raise AssertionError

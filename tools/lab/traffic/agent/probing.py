@@ -8,7 +8,7 @@ import time
 from tools.lab.traffic.agent import words
 from tools.lab.traffic.agent.ports import AGENT_LANE, FreshPorts
 from tools.lab.traffic.agent.raw import Echo, Sctp
-from tools.lab.traffic.agent.words import Answer, Batch, Probe
+from tools.lab.traffic.agent.words import Batch, Probe, ProbeAnswer
 
 KERNEL = {
     errno.ECONNREFUSED: words.REFUSED,
@@ -26,33 +26,33 @@ class Prober:
         self._sctp, self._echo = served, Echo()
         self._ports = FreshPorts(AGENT_LANE)
 
-    async def run(self, batch: Batch) -> list[Answer]:
+    async def run(self, batch: Batch) -> list[ProbeAnswer]:
         """The answers, in order of the probes."""
-        tasks = [asyncio.create_task(self._one(probe)) for probe in batch.probes]
+        tasks = [asyncio.create_task(self._probe(probe)) for probe in batch.probes]
         open_tasks = set(tasks)
         deadline = time.monotonic() + batch.timeout_ms / 1000
-        while open_tasks and (left := deadline - time.monotonic()) > 0:
-            patience = min(batch.quiet_ms / 1000, left)
-            done, open_tasks = await asyncio.wait(open_tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
+        while open_tasks and (remaining_s := deadline - time.monotonic()) > 0:
+            patience = min(batch.quiet_ms / 1000, remaining_s)
+            finished, open_tasks = await asyncio.wait(open_tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not finished:
                 break
         for task in open_tasks:
             task.cancel()
         await asyncio.gather(*open_tasks, return_exceptions=True)
-        return [Answer(words.SILENT) if task.cancelled() else task.result() for task in tasks]
+        return [ProbeAnswer(words.SILENT) if task.cancelled() else task.result() for task in tasks]
 
-    async def _one(self, probe: Probe) -> Answer:
+    async def _probe(self, probe: Probe) -> ProbeAnswer:
         started = time.monotonic()
         try:
             line = await self._ask(probe)
         except OSError as error:
-            return Answer(KERNEL.get(error.errno or 0, str(error)), ms=_ms(started))
+            return ProbeAnswer(KERNEL.get(error.errno or 0, str(error)), ms=_ms(started))
         if line is None:
-            return Answer(words.REFUSED, ms=_ms(started))
+            return ProbeAnswer(words.REFUSED, ms=_ms(started))
         try:
-            return words.heard(line, _ms(started)) if line else Answer(words.ANSWERED, ms=_ms(started))
+            return words.decode_answer(line, _ms(started)) if line else ProbeAnswer(words.ANSWERED, ms=_ms(started))
         except ValueError:
-            return Answer(f"not an agent's answer: {line[:40]!r}", ms=_ms(started))
+            return ProbeAnswer(f"not an agent's answer: {line[:40]!r}", ms=_ms(started))
 
     async def _ask(self, probe: Probe) -> bytes | None:
         """The answer's line; empty if there is none to read, None if the other side refuses. Raises OSError."""
@@ -69,11 +69,11 @@ class Prober:
 
     async def _over(self, kind: int, probe: Probe) -> bytes:
         loop = asyncio.get_running_loop()
-        with self._ports.bound(kind, probe.address, probe.source_port) as made:
-            await loop.sock_connect(made, (probe.address, probe.port))
+        with self._ports.bound(kind, probe.address, probe.source_port) as sock:
+            await loop.sock_connect(sock, (probe.address, probe.port))
             if kind == socket.SOCK_DGRAM:
-                await loop.sock_sendall(made, b"?")
-            line = await loop.sock_recv(made, 512)
+                await loop.sock_sendall(sock, b"?")
+            line = await loop.sock_recv(sock, 512)
             if not line:
                 raise ConnectionResetError(errno.ECONNRESET, "closed without a word")
             return line

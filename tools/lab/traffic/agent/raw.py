@@ -8,7 +8,7 @@ import struct
 from contextlib import suppress
 
 from tools.lab.traffic.agent import sctp
-from tools.lab.traffic.agent.words import told
+from tools.lab.traffic.agent.words import encode_answer
 
 IPPROTO_SCTP = 132
 ECHO = {4: (8, 0), 6: (128, 129)}  # request and reply: RFC 792, RFC 4443
@@ -23,9 +23,9 @@ def version_of(address: str) -> int:
 
 def open_raw(version: int, protocol: int) -> socket.socket:
     """A raw socket that does not block. Raises OSError."""
-    made = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_RAW, protocol)
-    made.setblocking(False)
-    return made
+    sock = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_RAW, protocol)
+    sock.setblocking(False)
+    return sock
 
 
 def _payload(version: int, data: bytes) -> bytes:
@@ -41,17 +41,17 @@ class Sctp:
         self._waiting: dict[tuple[int, int], asyncio.Future[bytes | None]] = {}  # by own port and tag
         self._sockets = {version: open_raw(version, IPPROTO_SCTP) for version in (4, 6)}
         loop = asyncio.get_running_loop()
-        for version, one in self._sockets.items():
-            loop.add_reader(one, self._read, version)
+        for version, sock in self._sockets.items():
+            loop.add_reader(sock, self._read, version)
 
     def _read(self, version: int) -> None:
         with suppress(OSError):
             data, peer = self._sockets[version].recvfrom(SIZE)
             packet = sctp.decode(_payload(version, data))
             if packet:
-                self._heard(version, packet, peer[0])
+                self._handle(version, packet, peer[0])
 
-    def _heard(self, version: int, packet: sctp.Packet, peer: str) -> None:
+    def _handle(self, version: int, packet: sctp.SctpPacket, peer: str) -> None:
         if packet.chunk == sctp.INIT:
             self._send(version, peer, self._answer(packet, peer))
             return
@@ -59,13 +59,13 @@ class Sctp:
         if future and not future.done():
             future.set_result(packet.cookie if packet.chunk == sctp.INIT_ACK else None)
 
-    def _answer(self, asked: sctp.Packet, peer: str) -> sctp.Packet:
-        if asked.destination not in self._ports:
-            return sctp.Packet(asked.destination, asked.source, asked.initiate_tag, sctp.ABORT)
-        text = told(self._name, peer, asked.source)
-        return sctp.Packet(asked.destination, asked.source, asked.initiate_tag, sctp.INIT_ACK, _tag(), text)
+    def _answer(self, init: sctp.SctpPacket, peer: str) -> sctp.SctpPacket:
+        if init.destination not in self._ports:
+            return sctp.SctpPacket(init.destination, init.source, init.initiate_tag, sctp.ABORT)
+        text = encode_answer(self._name, peer, init.source)
+        return sctp.SctpPacket(init.destination, init.source, init.initiate_tag, sctp.INIT_ACK, _tag(), text)
 
-    def _send(self, version: int, peer: str, packet: sctp.Packet) -> None:
+    def _send(self, version: int, peer: str, packet: sctp.SctpPacket) -> None:
         target = (peer, 0, 0, 0) if version == 6 else (peer, 0)
         self._sockets[version].sendto(sctp.encode(packet), target)
 
@@ -75,7 +75,7 @@ class Sctp:
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting[source_port, tag] = future
         try:
-            self._send(version_of(address), address, sctp.Packet(source_port, port, 0, sctp.INIT, tag))
+            self._send(version_of(address), address, sctp.SctpPacket(source_port, port, 0, sctp.INIT, tag))
             return await future
         finally:
             self._waiting.pop((source_port, tag), None)
@@ -93,8 +93,8 @@ class Echo:
         self._waiting: dict[tuple[int, int], asyncio.Future[None]] = {}
         self._sockets = {4: open_raw(4, socket.IPPROTO_ICMP), 6: open_raw(6, socket.IPPROTO_ICMPV6)}
         loop = asyncio.get_running_loop()
-        for version, one in self._sockets.items():
-            loop.add_reader(one, self._read, version)
+        for version, sock in self._sockets.items():
+            loop.add_reader(sock, self._read, version)
 
     def _read(self, version: int) -> None:
         with suppress(OSError):

@@ -18,12 +18,12 @@ _TAG_REFLECTED = 1  # ABORT's T bit: the tag is the peer's own
 
 
 def _table() -> list[int]:
-    found = []
+    table = []
     for value in range(256):
         for _ in range(8):
             value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        found.append(value)
-    return found
+        table.append(value)
+    return table
 
 
 _CRC = _table()
@@ -38,7 +38,7 @@ def crc32c(data: bytes) -> int:
 
 
 @dataclass(frozen=True)
-class Packet:
+class SctpPacket:
     """A packet with one chunk that matters here; `initiate_tag` and `cookie` are of INIT and INIT ACK."""
 
     source: int
@@ -49,7 +49,7 @@ class Packet:
     cookie: bytes = b""
 
 
-def encode(packet: Packet) -> bytes:
+def encode(packet: SctpPacket) -> bytes:
     """The packet's bytes, checksum included."""
     if packet.chunk == ABORT:
         chunk = _CHUNK.pack(ABORT, _TAG_REFLECTED, _CHUNK.size)
@@ -63,19 +63,19 @@ def encode(packet: Packet) -> bytes:
     return blank[:8] + struct.pack("<I", crc32c(blank)) + blank[12:]
 
 
-def decode(data: bytes) -> Packet | None:
+def decode(data: bytes) -> SctpPacket | None:
     """The packet; None if its checksum is wrong (a receiver drops it silently, section 6.8) or it is another chunk."""
     if len(data) < _HEADER.size + _CHUNK.size or data[8:12] != _checksum(data):
         return None
     source, destination, tag, _ = _HEADER.unpack_from(data)
     kind, _, length = _CHUNK.unpack_from(data, _HEADER.size)
     if kind == ABORT:
-        return Packet(source, destination, tag, ABORT)
+        return SctpPacket(source, destination, tag, ABORT)
     if kind not in (INIT, INIT_ACK) or length < _CHUNK.size + _INIT.size:
         return None
     body = data[_HEADER.size + _CHUNK.size : _HEADER.size + length]
     initiate_tag = _INIT.unpack_from(body)[0]
-    return Packet(source, destination, tag, kind, initiate_tag, _cookie(body[_INIT.size :]))
+    return SctpPacket(source, destination, tag, kind, initiate_tag, _cookie(body[_INIT.size :]))
 
 
 def _checksum(data: bytes) -> bytes:

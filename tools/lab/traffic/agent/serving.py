@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from tools.lab.traffic.agent.words import told
+from tools.lab.traffic.agent.words import encode_answer
 
 BACKLOG = 512  # load is hundreds of connections within a moment
 
@@ -20,18 +20,18 @@ async def serve(name: str, ports: Iterable[int]) -> None:
 
 
 def _bound(kind: int, port: int) -> socket.socket:
-    made = socket.socket(socket.AF_INET6, kind)
-    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock = socket.socket(socket.AF_INET6, kind)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     if kind == socket.SOCK_STREAM:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.setblocking(False)
-    made.bind(("::", port))
-    return made
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setblocking(False)
+    sock.bind(("::", port))
+    return sock
 
 
 async def _connection(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        writer.write(told(name, *writer.get_extra_info("peername")[:2]))
+        writer.write(encode_answer(name, *writer.get_extra_info("peername")[:2]))
         while data := await reader.read(4096):
             writer.write(data)
             await writer.drain()
@@ -51,4 +51,4 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
-        self._transport.sendto(told(self._name, address[0], address[1]) + data, address)
+        self._transport.sendto(encode_answer(self._name, address[0], address[1]) + data, address)

@@ -1,4 +1,4 @@
-"""What is asked of an agent and what it answers. Pure."""
+"""The questions to a probe agent and its answers. Pure."""
 
 from msgspec import Struct
 
@@ -27,16 +27,16 @@ class Batch(Struct, frozen=True):
     timeout_ms: int = 5000
 
 
-class Answer(Struct, frozen=True):
-    """What became of a probe: `outcome` is one of the words above, or what the kernel said.
+class ProbeAnswer(Struct, frozen=True):
+    """The outcome of a probe: one of the words above, or the kernel's error.
 
-    `by` is the name of the agent that answered, `seen` and `seen_port` what the prober looked like from there; all
-    three are empty for ICMP.
+    `by` is the name of the agent that answered, `seen_address` and `seen_port` are the prober's
+    source as that agent saw it; all three are empty for ICMP.
     """
 
     outcome: str
     by: str = ""
-    seen: str = ""
+    seen_address: str = ""
     seen_port: int = 0
     ms: float = 0.0
 
@@ -45,15 +45,15 @@ class Answer(Struct, frozen=True):
         return self.outcome == ANSWERED
 
 
-def told(name: str, address: str, port: int) -> bytes:
-    """What a serving agent says: its name, and how it sees the prober."""
+def encode_answer(name: str, address: str, port: int) -> bytes:
+    """A serving agent's line: its name, and the prober's source as it sees it."""
     return f"{name} {plain(address)} {port}\n".encode()
 
 
-def heard(line: bytes, ms: float) -> Answer:
-    """The same, read. Raises ValueError."""
+def decode_answer(line: bytes, ms: float) -> ProbeAnswer:
+    """The answer in such a line. Raises ValueError."""
     name, address, port = line.decode().split("\n")[0].split(" ")
-    return Answer(ANSWERED, name, address, int(port), ms)
+    return ProbeAnswer(ANSWERED, name, address, int(port), ms)
 
 
 def plain(address: str) -> str:

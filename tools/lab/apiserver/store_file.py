@@ -13,13 +13,13 @@ from typing import IO
 
 from tools.lab.apiserver.resources import BY_ID
 from tools.lab.apiserver.status import Object
-from tools.lab.apiserver.store import Change, Store, key_of
+from tools.lab.apiserver.store import ObjectChange, ObjectStore, key_of
 
 LINES_MIN_FOR_REWRITE = 10_000
 LINES_PER_OBJECT_MAX = 4
 
 
-class Journal:
+class StoreFile:
     """The open file of one store."""
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class Journal:
         self._file.flush()
         self._saved = self.store.version
         self._lines += len(changes)
-        if self._lines > LINES_MIN_FOR_REWRITE + LINES_PER_OBJECT_MAX * sum(1 for _ in self.store.everything()):
+        if self._lines > LINES_MIN_FOR_REWRITE + LINES_PER_OBJECT_MAX * sum(1 for _ in self.store.all_objects()):
             self._file.close()
             self._file = self._rewrite()
 
@@ -48,7 +48,7 @@ class Journal:
     def _rewrite(self) -> IO[str]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(self.path.name + ".new")
-        rows = [{"resource": resource, "object": body} for resource, body in self.store.everything()]
+        rows = [{"resource": resource, "object": body} for resource, body in self.store.all_objects()]
         file = fresh.open("w")
         for row in [{"version": self.store.version}, *rows]:
             file.write(json.dumps(row) + "\n")
@@ -58,14 +58,14 @@ class Journal:
         return file
 
 
-def line(change: Change) -> Object:
+def line(change: ObjectChange) -> Object:
     """One change as a line."""
     if change.after is not None:
         return {"resource": change.resource.id, "object": change.after}
     return {"resource": change.resource.id, "key": key_of(change.last), "version": change.version}
 
 
-def load(path: Path) -> Store:
+def load(path: Path) -> ObjectStore:
     """The store that the file describes; an absent file is an empty store. Raises ValueError."""
     objects: dict[tuple[str, str, str], Object] = {}
     version = 0
@@ -79,8 +79,8 @@ def load(path: Path) -> Store:
             if "key" in row:
                 objects.pop((row["resource"], row["key"][0], row["key"][1]), None)
     # A resource that the registry no longer has keeps nothing: nobody could ask for it.
-    known = [(BY_ID[resource], body) for (resource, _, _), body in objects.items() if resource in BY_ID]
-    return Store(version, known)
+    served = [(BY_ID[resource], body) for (resource, _, _), body in objects.items() if resource in BY_ID]
+    return ObjectStore(version, served)
 
 
 def rows(path: Path) -> list[Object]:
