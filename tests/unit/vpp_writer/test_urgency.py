@@ -145,6 +145,7 @@ class OnePeer:
         self.views: dict[str, dict[str, Intent]] = {}
         self.counters: Counter[str] = Counter()
         self.progress, self.broker_session = 0, 1
+        self.waiting: tuple[str, ...] = ()
 
     async def changes(self, _wait_s: float, _at_most: int) -> list[Any]:
         return self.batches.pop(0) if self.batches else []
