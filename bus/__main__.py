@@ -12,7 +12,7 @@ from bus.fanout import OutgoingFrame
 from bus.log import Log
 from bus.remote_tap import BadKeys
 from bus.sockets import BrokerSockets, CannotListen, Unreachable, UnsafeDirectory
-from schemas.config import ConfigError, describe, from_env
+from schemas.config import ConfigError, describe_variables, from_env
 
 TICK_S = 0.1
 LOG_EVERY_S = 60.0
@@ -81,7 +81,7 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m bus",
         description="The broker: keeps every stream's last rows, fans changes out, routes requests.",
-        epilog="Environment variables:\n" + describe(),
+        epilog="Environment variables:\n" + describe_variables(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     log = Log("bus")

@@ -12,8 +12,8 @@ from bus.log import Log
 from bus.peer import Peer
 from bus.sockets import UnsafeDirectory, prepare_directory
 from bus.watchdog import Watchdog
-from schemas.config import ConfigError, NodeConfig, describe, from_env
-from schemas.requests import Done, Ping, Pong, SetLogLevel
+from schemas.config import ConfigError, NodeConfig, describe_variables, from_env
+from schemas.requests import EmptyReply, Ping, Pong, SetLogLevel
 
 EXIT_MISCONFIGURED = 2
 
@@ -25,7 +25,7 @@ def argument_parser(command: str, description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=f"python -m {command}",
         description=description,
-        epilog="Environment variables:\n" + describe(),
+        epilog="Environment variables:\n" + describe_variables(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -84,11 +84,11 @@ def serve_basics(peer: Peer, log: Log) -> None:
     def ping(_: Ping) -> Pong:
         return Pong(name=peer.name, progress=peer.progress, ready=peer.ready, waiting=peer.waiting)
 
-    def set_level(request: SetLogLevel) -> Done:
+    def set_level(request: SetLogLevel) -> EmptyReply:
         if request.level not in ("debug", "info", "warning", "error"):
             raise ValueError(f"level: {request.level!r} is not debug, info, warning or error")
         log.level = request.level
-        return Done()
+        return EmptyReply()
 
     peer.serve(Ping, ping)
     peer.serve(SetLogLevel, set_level)

@@ -19,7 +19,7 @@ from bus.envelope import CheckpointPart, Fetch, Head, SnapshotPart, Subscribe
 from bus.mirror import Steps, StreamMirror, merge_changes
 from schemas import codec
 from schemas.codec import Malformed
-from schemas.topics import WORDS
+from schemas.words import WORDS
 
 BATCH_EVENTS_MAX = 10_000
 SYNCED = "\0synced"  # no key of a row

@@ -14,17 +14,17 @@ QUEUES_DEFAULT, RING_DEFAULT = 1, 1024
 RX_MODES = ("interrupt", "polling", "adaptive", "default")
 TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
 
-Few = Annotated[int, Meta(ge=0, le=65535)]
-Many = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Uint16 = Annotated[int, Meta(ge=0, le=65535)]
+Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
 class InterfaceSpec(Struct, frozen=True, kw_only=True):
     """Queues and rings of an interface; 0 means the default (1 queue, 1024 descriptors)."""
 
-    rx: Few = 0
-    tx: Few = 0
-    rxqsz: Few = 0
-    txqsz: Few = 0
+    rx: Uint16 = 0
+    tx: Uint16 = 0
+    rxqsz: Uint16 = 0
+    txqsz: Uint16 = 0
     isl3: bool | None = None
     rxMode: str = ""  # noqa: N815 - names of Calico/VPP's JSON
 
@@ -66,7 +66,7 @@ class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
 
 
-class Interfaces(Struct, frozen=True, kw_only=True):
+class InterfacesConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_INTERFACES`."""
 
     maxPodIfSpec: InterfaceSpec | None = None  # noqa: N815
@@ -79,34 +79,34 @@ class RedirectRule(Struct, frozen=True, kw_only=True):
     """One entry of `redirectToHostRules`."""
 
     proto: str
-    port: Few
+    port: Uint16
     ip: str
 
 
 class InitialConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_INITIAL_CONFIG`."""
 
-    vppStartupSleepSeconds: Few = 0  # noqa: N815
+    vppStartupSleepSeconds: Uint16 = 0  # noqa: N815
     corePattern: str = ""  # noqa: N815 - of /proc/sys/kernel/core_pattern; "": as it is
     ifConfigSavePath: str = ""  # noqa: N815
     defaultGWs: str = ""  # noqa: N815 - comma list of addresses
-    ip4NeighborsMaxNumber: Many = 50_000  # noqa: N815
-    ip6NeighborsMaxNumber: Many = 50_000  # noqa: N815
-    ip4NeighborsMaxAge: Many = 30  # noqa: N815 - seconds, 0: never
-    ip6NeighborsMaxAge: Many = 30  # noqa: N815
+    ip4NeighborsMaxNumber: Uint32 = 50_000  # noqa: N815
+    ip6NeighborsMaxNumber: Uint32 = 50_000  # noqa: N815
+    ip4NeighborsMaxAge: Uint32 = 30  # noqa: N815 - seconds, 0: never
+    ip6NeighborsMaxAge: Uint32 = 30  # noqa: N815
     redirectToHostRules: list[RedirectRule] = []  # noqa: N815
-    healthCheckPort: Few = 9090  # noqa: N815
+    healthCheckPort: Uint16 = 9090  # noqa: N815
     prometheusListenEndpoint: str = ":8888"  # noqa: N815
     prometheusStatsPrefix: str = "cni.projectcalico.vpp."  # noqa: N815
     prometheusRecordMetricInterval: int = 5_000_000_000  # noqa: N815 - nanoseconds
 
 
-class Debug(Struct, frozen=True, kw_only=True):
+class DebugConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_DEBUG`."""
 
     gsoEnabled: bool = True  # noqa: N815
     translateUplinkAddrMaskTo64: bool = True  # noqa: N815
-    fetchV6LLntries: Few = 5  # noqa: N815 - seconds
+    fetchV6LLntries: Uint16 = 5  # noqa: N815 - seconds
     servicesEnabled: bool = True  # noqa: N815
     spreadTxQueuesOnWorkers: bool = False  # noqa: N815
     enableUdevNetNameRules: bool = True  # noqa: N815
@@ -123,15 +123,15 @@ class FeatureGates(Struct, frozen=True, kw_only=True):
     prometheusEnabled: bool = False  # noqa: N815
 
 
-class Ipsec(Struct, frozen=True, kw_only=True):
+class IpsecConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_IPSEC`."""
 
     crossIPSecTunnels: bool = False  # noqa: N815
-    nbAsyncCryptoThreads: Few = 0  # noqa: N815
-    extraAddresses: Few = 0  # noqa: N815
+    nbAsyncCryptoThreads: Uint16 = 0  # noqa: N815
+    extraAddresses: Uint16 = 0  # noqa: N815
 
 
-class Srv6(Struct, frozen=True, kw_only=True):
+class Srv6Config(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_SRV6`."""
 
     localsidPool: str = ""  # noqa: N815
@@ -139,9 +139,9 @@ class Srv6(Struct, frozen=True, kw_only=True):
 
 
 # What is accepted and not acted on: the field or variable, and why. `[]`: of each entry.
-NOT_HERE = "vppd does not have this"
+NOT_SUPPORTED = "vppd does not have this"
 ACCEPTED_ONLY = {
-    "CALICOVPP_INTERFACES.maxPodIfSpec": NOT_HERE,
+    "CALICOVPP_INTERFACES.maxPodIfSpec": NOT_SUPPORTED,
     "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": "pods have a tun, which carries layer 3",
     "CALICOVPP_INTERFACES.vppHostTapSpec.rx": "the host's tap has one queue",
     "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",
@@ -149,29 +149,29 @@ ACCEPTED_ONLY = {
     "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": "an uplink carries Ethernet",
     "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds": "VPP's API socket is waited for",
     "CALICOVPP_INITIAL_CONFIG.ifConfigSavePath": "the undo journal under VPPD_STATE keeps what was captured",
-    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": NOT_HERE,
-    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": NOT_HERE,
-    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": NOT_HERE,
-    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": NOT_HERE,
-    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": NOT_HERE,
+    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": NOT_SUPPORTED,
     "CALICOVPP_DEBUG.fetchV6LLntries": "the tap is given the uplink's link-local address; nothing is waited for",
-    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.memifEnabled": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.vclEnabled": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.multinetEnabled": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.srv6Enabled": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.ipsecEnabled": NOT_HERE,
-    "CALICOVPP_FEATURE_GATES.prometheusEnabled": NOT_HERE,
-    "CALICOVPP_IPSEC.crossIPSecTunnels": NOT_HERE,
-    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": NOT_HERE,
-    "CALICOVPP_IPSEC.extraAddresses": NOT_HERE,
-    "CALICOVPP_SRV6.localsidPool": NOT_HERE,
-    "CALICOVPP_SRV6.policyPool": NOT_HERE,
+    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.memifEnabled": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.vclEnabled": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.multinetEnabled": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.srv6Enabled": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.ipsecEnabled": NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.prometheusEnabled": NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.crossIPSecTunnels": NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.extraAddresses": NOT_SUPPORTED,
+    "CALICOVPP_SRV6.localsidPool": NOT_SUPPORTED,
+    "CALICOVPP_SRV6.policyPool": NOT_SUPPORTED,
     "CALICOVPP_LOG_FORMAT": "there is one format",
     "CALICOVPP_BGP_SERVER_MODE": "gobgpd serves both families",
-    "CALICOVPP_IPSEC_IKEV2_PSK": NOT_HERE,
-    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": NOT_HERE,
-    "CALICOVPP_STATS_SOCKET": NOT_HERE,
+    "CALICOVPP_IPSEC_IKEV2_PSK": NOT_SUPPORTED,
+    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": NOT_SUPPORTED,
+    "CALICOVPP_STATS_SOCKET": NOT_SUPPORTED,
 }
 # What some of them say, beside their default, if they say no more than what is so anyway.
 ACCEPTED_SILENTLY: dict[str, str | int] = {
@@ -185,14 +185,14 @@ ACCEPTED_SILENTLY: dict[str, str | int] = {
 }
 
 
-def is_true(text: str) -> bool:
+def parse_bool(text: str) -> bool:
     """What an annotation says; nothing counts as false. Raises ValueError if it is no truth value."""
     if text and text not in TRUE + FALSE:
         raise ValueError(f"{text!r} is not true or false")
     return text in TRUE
 
 
-def wrong_uplinks(uplinks: list[UplinkSpec]) -> list[str]:
+def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
     """What is well formed and cannot be; each begins with the field's path."""
     wrong = []
     if sum(uplink.isMain for uplink in uplinks) > 1:
@@ -221,7 +221,7 @@ def _wrong_annotations(annotations: dict[str, str]) -> list[tuple[str, str]]:
     wrong = []
     for key in ("AfPacketQdiscBypass", "AfPacketUseV3"):
         try:
-            is_true(annotations.get(key, ""))
+            parse_bool(annotations.get(key, ""))
         except ValueError as error:
             wrong.append((key, str(error)))
     return wrong

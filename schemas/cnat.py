@@ -5,7 +5,7 @@ Facts and traps: spec/services.md sections 2 and 3; VPP: cnat.api.
 
 from msgspec import Struct
 
-from schemas.intent import Intent
+from schemas.intent_base import Intent
 
 HASH_BITS = {  # flow_hash_config of a translation; 0: VPP's own choice (5-tuple)
     "srcaddr": 1,

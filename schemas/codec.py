@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from schemas.topics import WORDS
+from schemas.words import WORDS
 
 
 class Malformed(ValueError):
@@ -48,9 +48,9 @@ def decode(word: str, key: str, data: bytes | msgspec.Raw) -> Any:
 
 def fingerprint(value: Struct) -> int:
     """32 bits that change when the value does: the `generation` of an intent's status."""
-    return generation_of(encode(value))
+    return fingerprint_of(encode(value))
 
 
-def generation_of(encoded: bytes) -> int:
+def fingerprint_of(encoded: bytes) -> int:
     """The fingerprint of a value whose bytes are known."""
     return zlib.crc32(encoded)

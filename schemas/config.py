@@ -13,18 +13,18 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from msgspec import Struct
 
-from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY, is_true, wrong_uplinks
+from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY, parse_bool, uplink_errors
 from schemas.calico_vpp import DRIVERS as DRIVERS
-from schemas.calico_vpp import Debug as Debug
+from schemas.calico_vpp import DebugConfig as DebugConfig
 from schemas.calico_vpp import FeatureGates as FeatureGates
 from schemas.calico_vpp import InitialConfig as InitialConfig
-from schemas.calico_vpp import Interfaces as Interfaces
+from schemas.calico_vpp import InterfacesConfig as InterfacesConfig
 from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
-from schemas.calico_vpp import Ipsec as Ipsec
-from schemas.calico_vpp import Srv6 as Srv6
+from schemas.calico_vpp import IpsecConfig as IpsecConfig
+from schemas.calico_vpp import Srv6Config as Srv6Config
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
-from schemas.lenient import decode, differs
-from schemas.readers import addresses, count, host_address, names, one_of, prefixes, seconds, tcp
+from schemas.env_readers import addresses, count, host_address, names, one_of, prefixes, seconds, tcp_endpoint
+from schemas.lenient_json import decode, non_default_fields
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 HOST_ROOT = Path("/host")  # where the container sees the host's file system
@@ -73,12 +73,12 @@ class NodeConfig:
     run: Path = Path("/run/vppd")
     state: Path = Path("/var/lib/vppd")
     log_level: str = "info"
-    interfaces: Interfaces = field(default_factory=Interfaces)
+    interfaces: InterfacesConfig = field(default_factory=InterfacesConfig)
     initial: InitialConfig = field(default_factory=InitialConfig)
-    debug: Debug = field(default_factory=Debug)
+    debug: DebugConfig = field(default_factory=DebugConfig)
     gates: FeatureGates = field(default_factory=FeatureGates)
-    ipsec: Ipsec = field(default_factory=Ipsec)
-    srv6: Srv6 = field(default_factory=Srv6)
+    ipsec: IpsecConfig = field(default_factory=IpsecConfig)
+    srv6: Srv6Config = field(default_factory=Srv6Config)
     startup_conf: str = DEFAULT_STARTUP_CONF
     startup_exec: str = ""
     hook_before_if_read: str = ""
@@ -168,12 +168,12 @@ VARIABLES = (
     Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
     Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
     Variable("CALICOVPP_LOG_LEVEL", "log_level", one_of(*LOG_LEVELS), "debug, info, warning, error"),
-    Variable("CALICOVPP_INTERFACES", "interfaces", Interfaces, "uplinks and interface specs, JSON"),
+    Variable("CALICOVPP_INTERFACES", "interfaces", InterfacesConfig, "uplinks and interface specs, JSON"),
     Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
-    Variable("CALICOVPP_DEBUG", "debug", Debug, "gsoEnabled and other switches, JSON"),
+    Variable("CALICOVPP_DEBUG", "debug", DebugConfig, "gsoEnabled and other switches, JSON"),
     Variable("CALICOVPP_FEATURE_GATES", "gates", FeatureGates, "switches of features, JSON"),
-    Variable("CALICOVPP_IPSEC", "ipsec", Ipsec, "IPsec tunnels, JSON"),
-    Variable("CALICOVPP_SRV6", "srv6", Srv6, "SRv6 pools, JSON"),
+    Variable("CALICOVPP_IPSEC", "ipsec", IpsecConfig, "IPsec tunnels, JSON"),
+    Variable("CALICOVPP_SRV6", "srv6", Srv6Config, "SRv6 pools, JSON"),
     Variable("CALICOVPP_CONFIG_TEMPLATE", "startup_conf", str, "VPP's startup.conf, with tokens"),
     Variable("CALICOVPP_CONFIG_EXEC_TEMPLATE", "startup_exec", str, "VPP's startup.exec, with tokens"),
     Variable("CALICOVPP_TAP0_ADDR", "tap0_address", host_address, "address of VPP's side of the host tap"),
@@ -183,7 +183,7 @@ VARIABLES = (
     Variable("CALICOVPP_HOOK_VPP_DONE_OK", "hook_vpp_done_ok", str, "script, when VPP has ended as it should"),
     Variable("CALICOVPP_HOOK_VPP_ERRORED", "hook_vpp_errored", str, "script, when VPP has ended otherwise"),
     Variable(
-        "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK", "network_manager_hook", is_true, "tell the host's network services"
+        "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK", "network_manager_hook", parse_bool, "tell the host's network services"
     ),
     Variable("VPPD_HOOK_WAIT", "hook_wait_s", seconds(0.1, 600), "s; a hook that takes longer is ended"),
     Variable("VPPD_HOST_ROOT", "host_root", Path, "where the host's file system is seen (default: /host, else /)"),
@@ -216,7 +216,7 @@ VARIABLES = (
     Variable("VPPD_STUCK_RESTART", "stuck_restart_s", seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
     Variable("VPPD_READBACK", "readback_s", seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
     Variable("VPPD_VPP_WINDOW", "vpp_window", count(1, 65536), "API calls that may wait for VPP's answers at a time"),
-    Variable("VPPD_TAP_LISTEN", "tap_address", tcp, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
+    Variable("VPPD_TAP_LISTEN", "tap_address", tcp_endpoint, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
     Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
     Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
     Variable("VPPD_BGP_RESYNC", "bgp_resync_s", seconds(0, 3600), "s; learnt routes kept for silent peers"),
@@ -248,7 +248,7 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
             values[variable.attribute] = _read(variable, text, warnings)
         except ValueError as error:
             wrong.append(str(error))
-    values["interfaces"] = _with_legacy(values.get("interfaces", Interfaces()), environ, warnings)
+    values["interfaces"] = _with_legacy(values.get("interfaces", InterfacesConfig()), environ, warnings)
     config = NodeConfig(**values)
     wrong += _impossible(config)
     if wrong:
@@ -270,7 +270,7 @@ def _read(variable: Variable, text: str, warnings: list[str]) -> Any:
         raise ValueError(f"{variable.name}: {error}") from None
 
 
-def _with_legacy(interfaces: Interfaces, environ: Mapping[str, str], warnings: list[str]) -> Interfaces:
+def _with_legacy(interfaces: InterfacesConfig, environ: Mapping[str, str], warnings: list[str]) -> InterfacesConfig:
     """The uplink that older configurations name by variables of its own comes first."""
     legacy = {field: environ.get(name, "").strip() for name, field in LEGACY.items()}
     if not legacy["interfaceName"]:
@@ -285,7 +285,7 @@ def _with_legacy(interfaces: Interfaces, environ: Mapping[str, str], warnings: l
 
 def _impossible(config: NodeConfig) -> list[str]:
     """Values that are well formed one by one and cannot be true together."""
-    wrong = [f"CALICOVPP_INTERFACES.{why}" for why in wrong_uplinks(config.interfaces.uplinkInterfaces)]
+    wrong = [f"CALICOVPP_INTERFACES.{why}" for why in uplink_errors(config.interfaces.uplinkInterfaces)]
     if config.node_source == "felix" and config.policy_source != "felix":
         wrong.append("VPPD_NODE_SOURCE: felix needs VPPD_POLICY felix")
     return wrong
@@ -299,7 +299,7 @@ def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
         name, _, inner = path.partition(".")
         if inner:
             value = getattr(config, attributes[name])
-            places = [f"{name}.{place}" for place in differs(inner, value, ACCEPTED_SILENTLY.get(path))]
+            places = [f"{name}.{place}" for place in non_default_fields(inner, value, ACCEPTED_SILENTLY.get(path))]
         else:
             text = environ.get(name, "").strip()
             places = [name] if text and text != ACCEPTED_SILENTLY.get(name) else []
@@ -315,6 +315,6 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
     ]
 
 
-def describe() -> str:
+def describe_variables() -> str:
     """The table of variables for `--help`."""
     return "\n".join(f"  {v.name}\n      {v.meaning}" for v in VARIABLES)

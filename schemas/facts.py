@@ -128,7 +128,7 @@ class ServicePort(Struct, frozen=True, omit_defaults=True, gc=False):
     node_port: int = 0  # port number on the node's own addresses; 0: none
 
 
-class Ingress(Struct, frozen=True, omit_defaults=True, gc=False):
+class LoadBalancerIngress(Struct, frozen=True, omit_defaults=True, gc=False):
     """One address of a load balancer; mode "Proxy": the balancer ends connections, nodes leave it alone."""
 
     ip: str  # address
@@ -145,7 +145,7 @@ class Service(Fact, frozen=True):
     created: str = ""  # creationTimestamp, RFC 3339; of two that claim one address, the oldest has it
     cluster_ips: tuple[str, ...] = ()  # without "None"
     external_ips: tuple[str, ...] = ()  # addresses
-    ingress: tuple[Ingress, ...] = ()  # the load balancer's addresses
+    ingress: tuple[LoadBalancerIngress, ...] = ()  # the load balancer's addresses
     ports: tuple[ServicePort, ...] = ()  # in the object's order
     headless: bool = False  # clusterIP None, or labelled service.kubernetes.io/headless
     proxy_name: str = ""  # label service.kubernetes.io/service-proxy-name: another proxy's business

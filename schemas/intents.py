@@ -15,13 +15,13 @@ from schemas.cnat import SnatAddresses as SnatAddresses
 from schemas.cnat import SnatExclusion as SnatExclusion
 from schemas.cnat import SnatMember as SnatMember
 from schemas.cnat import Translation as Translation
-from schemas.intent import Intent as Intent
+from schemas.intent_base import Intent as Intent
 from schemas.npol import InterfacePolicies as InterfacePolicies
 from schemas.npol import IpSet as IpSet
 from schemas.npol import Policy as Policy
 from schemas.uplinks import AfXdp as AfXdp
 from schemas.uplinks import DevicePort as DevicePort
-from schemas.uplinks import Existing as Existing
+from schemas.uplinks import PreconfiguredInterface as PreconfiguredInterface
 from schemas.uplinks import Rdma as Rdma
 from schemas.uplinks import VirtioPci as VirtioPci
 from schemas.uplinks import Vmxnet3 as Vmxnet3
@@ -207,7 +207,7 @@ class Neighbour(Intent, frozen=True, tag="neighbour"):
         return f"neighbour/{self.interface}/{self.address}"
 
 
-class Path(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=True):
+class RoutePath(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=True):
     """One way out of a route: a next hop, an interface, both, or a lookup in another table.
 
     With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".
@@ -225,7 +225,7 @@ class Route(Intent, frozen=True, tag="route"):
 
     table: str
     prefix: str  # prefix
-    paths: tuple[Path, ...]  # at least one
+    paths: tuple[RoutePath, ...]  # at least one
 
     @property
     def key(self) -> str:
@@ -326,7 +326,7 @@ AnyIntent = (
     | Vmxnet3
     | Rdma
     | DevicePort
-    | Existing
+    | PreconfiguredInterface
     | Tap
     | Loopback
     | InterfaceTable

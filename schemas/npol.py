@@ -6,7 +6,7 @@ Facts and traps: spec/policies.md section 4; VPP: npol.api.
 
 from msgspec import Struct
 
-from schemas.intent import Intent
+from schemas.intent_base import Intent
 
 ACTIONS = ("allow", "deny", "pass")  # pass: go on with the profiles
 DEFAULTS = ("allow", "deny", "pass")
@@ -30,7 +30,7 @@ class IpSet(Intent, frozen=True, tag="ip-set"):
         return ip_set_key(self.name)
 
 
-class Match(Struct, frozen=True, omit_defaults=True, gc=False):
+class EntityMatch(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one side (source or destination) of a packet must be like.
 
     Addresses: in one of `nets` (if any are given) and in one of `sets` (if any). Ports: in one of the inclusive
@@ -43,7 +43,7 @@ class Match(Struct, frozen=True, omit_defaults=True, gc=False):
     port_sets: tuple[str, ...] = ()  # names of ip-port sets
 
 
-NOTHING = Match()
+NO_CRITERIA = EntityMatch()
 
 
 class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -55,10 +55,10 @@ class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
     action: str  # allow | deny | pass
     protocol: int | None = None  # IP protocol number
     not_protocol: int | None = None  # IP protocol number
-    source: Match = NOTHING  # where the packet comes from
-    destination: Match = NOTHING  # where it goes
-    not_source: Match = NOTHING  # where it may not come from
-    not_destination: Match = NOTHING  # where it may not go
+    source: EntityMatch = NO_CRITERIA  # where the packet comes from
+    destination: EntityMatch = NO_CRITERIA  # where it goes
+    not_source: EntityMatch = NO_CRITERIA  # where it may not come from
+    not_destination: EntityMatch = NO_CRITERIA  # where it may not go
 
 
 class Policy(Intent, frozen=True, tag="policy"):

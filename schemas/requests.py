@@ -35,8 +35,8 @@ class Pong(Struct, frozen=True, omit_defaults=True):
     waiting: tuple[str, ...] = ()
 
 
-class Done(Struct, frozen=True):
+class EmptyReply(Struct, frozen=True):
     """Reply to a request that has nothing to say but that it is done."""
 
 
-REPLY_OF: dict[type[Request], type[Struct]] = {Ping: Pong, SetLogLevel: Done}
+REPLY_OF: dict[type[Request], type[Struct]] = {Ping: Pong, SetLogLevel: EmptyReply}

@@ -3,7 +3,7 @@
 All of them carry the MAC address that the uplink had in Linux, and a tag by which a read-back recognises them.
 """
 
-from schemas.intent import Intent
+from schemas.intent_base import Intent
 
 
 class AfXdp(Intent, frozen=True, tag="af-xdp"):
@@ -92,7 +92,7 @@ class DevicePort(Intent, frozen=True, tag="device-port"):
         return f"interface/{self.name}"
 
 
-class Existing(Intent, frozen=True, tag="existing"):
+class PreconfiguredInterface(Intent, frozen=True, tag="existing"):
     """An interface that startup.conf has made, with this tag: DPDK's devices, and what the user's own template makes.
 
     It is found by its tag and never deleted.

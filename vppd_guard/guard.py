@@ -11,7 +11,7 @@ from bus.log import Log
 from bus.peer import Peer
 from schemas.config import NodeConfig
 from schemas.facts import VppProcess
-from schemas.topics import status_word
+from schemas.words import status_word
 from vppd_guard.life import (
     Event,
     Life,

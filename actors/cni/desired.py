@@ -24,8 +24,8 @@ from schemas.intents import (
     InterfaceTable,
     Loopback,
     Mtu,
-    Path,
     Route,
+    RoutePath,
     RxMode,
     Table,
     Tap,
@@ -96,7 +96,7 @@ def _tables(pod: Pod) -> Iterator[Intent]:
     # Both families always: VPP refuses to lend addresses between interfaces whose tables differ in either.
     for version, default in DEFAULT_PREFIX.items():
         yield Table(table_name(pod), version)
-        yield Route(table_name(pod), default, (Path(table=PODS_TABLE),))
+        yield Route(table_name(pod), default, (RoutePath(table=PODS_TABLE),))
         for interface in (loopback_name(pod), tun_name(pod)):
             yield InterfaceTable(interface, version, table_name(pod))
 
@@ -133,7 +133,7 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
 
 def _routes(pod: Pod) -> Iterator[Intent]:
     for address in pod.addresses:
-        yield Route(DEFAULT_TABLE, host_prefix(address), (Path(interface=tun_name(pod)),))
+        yield Route(DEFAULT_TABLE, host_prefix(address), (RoutePath(interface=tun_name(pod)),))
 
 
 def host_prefix(address: str) -> str:

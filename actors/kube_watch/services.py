@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from actors.kube_watch.fields import Fields, Malformed, shorten
-from schemas.facts import Endpoint, EndpointSlice, Ingress, Service, ServicePort, SlicePort
+from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
@@ -144,12 +144,12 @@ def _prefix(item: Fields, name: str) -> str:
     return item.prefix(name)
 
 
-def _ingress(item: Fields, name: str) -> Ingress:
+def _ingress(item: Fields, name: str) -> LoadBalancerIngress:
     fields = item.within(name)
     ip = _address(fields, "ip")
     if not ip:
         raise item.wrong(name, "has no ip: a host name is not served")
-    return Ingress(ip, fields.choice("ipMode", ("VIP", "Proxy")) or "VIP")
+    return LoadBalancerIngress(ip, fields.choice("ipMode", ("VIP", "Proxy")) or "VIP")
 
 
 def _service_port(item: Fields, name: str) -> ServicePort:

@@ -7,7 +7,7 @@ together with its own conditions.
 from ipaddress import ip_network
 
 from actors.policy.rules import Never, Sets, Unsaid
-from schemas.npol import Match, Rule
+from schemas.npol import EntityMatch, Rule
 
 
 def conjoined(one: Rule, other: Rule, sets: Sets) -> Rule:
@@ -41,10 +41,10 @@ def _not_protocol(one: Rule, other: Rule, protocol: int | None) -> int | None:
     return unwanted.pop()
 
 
-def _both(one: Match, other: Match, sets: Sets) -> Match:
+def _both(one: EntityMatch, other: EntityMatch, sets: Sets) -> EntityMatch:
     names = tuple(dict.fromkeys((*one.sets, *other.sets)))
     ports, port_sets = _ports(one, other)
-    return Match(
+    return EntityMatch(
         nets=_nets(one.nets, other.nets),
         sets=sets.both(names) if len(names) > 1 else names,
         ports=ports,
@@ -65,7 +65,7 @@ def _nets(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _ports(one: Match, other: Match) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+def _ports(one: EntityMatch, other: EntityMatch) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
     mine, theirs = (one.ports, one.port_sets), (other.ports, other.port_sets)
     if mine == theirs or not any(theirs):
         return mine
@@ -79,9 +79,9 @@ def _ports(one: Match, other: Match) -> tuple[tuple[tuple[int, int], ...], tuple
     return tuple(sorted(common)), ()
 
 
-def _either(one: Match, other: Match) -> Match:
+def _either(one: EntityMatch, other: EntityMatch) -> EntityMatch:
     """No entry of either may match."""
-    return Match(
+    return EntityMatch(
         nets=tuple(dict.fromkeys((*one.nets, *other.nets))),
         sets=tuple(dict.fromkeys((*one.sets, *other.sets))),
         ports=tuple(dict.fromkeys((*one.ports, *other.ports))),

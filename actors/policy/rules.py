@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 
 from actors.policy import ipsets
 from actors.policy.model import FelixRule
-from schemas.npol import IpSet, Match, Rule
+from schemas.npol import EntityMatch, IpSet, Rule
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
 ECHO_REQUEST = {1: 8, 58: 128}  # the only ICMP that begins a flow in VPP
@@ -195,7 +195,7 @@ class _Compiler:
         ports: tuple[tuple[int, int], ...],
         named: tuple[str, ...],
         services: tuple[str, ...],
-    ) -> Match:
+    ) -> EntityMatch:
         """What a side must be like. `named` ports are beside the numbers; `services` restrict, by themselves."""
         ours = self.said(lambda: self.sets.use_all(sets, ADDRESSES, needs_whole=not self.allows)) or ()
         beside = self.said(lambda: self.sets.use(named, SERVICES, needs_whole=not self.allows))
@@ -204,8 +204,8 @@ class _Compiler:
             beside, ranges = (), ()  # without a condition on ports at all
         if services:
             port_sets = self.said(lambda: self.services(services, ports, named)) or ()
-            return Match(nets, ours, (), port_sets)
-        return Match(nets, ours, ranges, beside)
+            return EntityMatch(nets, ours, (), port_sets)
+        return EntityMatch(nets, ours, ranges, beside)
 
     def services(
         self, names: tuple[str, ...], ports: tuple[tuple[int, int], ...], named: tuple[str, ...]
@@ -220,14 +220,14 @@ class _Compiler:
         sets: tuple[str, ...],
         ports: tuple[tuple[int, int], ...],
         named: tuple[str, ...],
-    ) -> Match:
+    ) -> EntityMatch:
         """What a side must not be like. An exception that is not said denies more, and must not allow more."""
         found = tuple(self.readable("not_net", nets))
         if len(found) < len(nets) and not self.denies:
             raise Unsaid("not_net: not all of it can be read")
         ours = self.said(lambda: self.sets.use(sets, ADDRESSES, needs_whole=not self.denies)) or ()
         beside = self.said(lambda: self.sets.use(named, SERVICES, needs_whole=not self.denies)) or ()
-        return Match(found, ours, self.said(lambda: self.ranges(ports)) or (), beside)
+        return EntityMatch(found, ours, self.said(lambda: self.ranges(ports)) or (), beside)
 
     def ranges(self, ports: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
         if ports and not self.has_ports:

@@ -10,7 +10,7 @@ from ipaddress import ip_interface, ip_network
 
 from actors.policy import ipsets
 from actors.policy.compiled import Compiled
-from schemas.npol import IpSet, Match, Policy, Rule
+from schemas.npol import EntityMatch, IpSet, Policy, Rule
 
 COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
 FAILSAFE = {"inbound": f"tcp:22,udp:68,{COMMON}", "outbound": f"udp:53,udp:67,{COMMON}"}
@@ -86,8 +86,8 @@ def _port_rule(direction: str, part: str) -> Rule:
     nets = (str(ip_network(net.strip("[]"), strict=False)),) if net else ()
     ports = ((int(port), int(port)),)
     if direction == "inbound":
-        return Rule("allow", numbers[protocol.lower()], source=Match(nets), destination=Match(ports=ports))
-    return Rule("allow", numbers[protocol.lower()], destination=Match(nets, ports=ports))
+        return Rule("allow", numbers[protocol.lower()], source=EntityMatch(nets), destination=EntityMatch(ports=ports))
+    return Rule("allow", numbers[protocol.lower()], destination=EntityMatch(nets, ports=ports))
 
 
 def all_pods(addresses: Iterable[str]) -> IpSet:
@@ -97,8 +97,8 @@ def all_pods(addresses: Iterable[str]) -> IpSet:
 
 def from_host(hosts: tuple[str, ...], pods: IpSet) -> Compiled:
     """The host reaches its pods, whatever their policies say."""
-    tx = (Rule("allow", source=Match(hosts)),) if hosts else ()
-    rx = (Rule("allow", destination=Match(sets=(pods.name,))),)
+    tx = (Rule("allow", source=EntityMatch(hosts)),) if hosts else ()
+    rx = (Rule("allow", destination=EntityMatch(sets=(pods.name,))),)
     return Compiled(Policy("vppd/from-host", rx, tx), {pods.name: pods})
 
 
@@ -106,7 +106,7 @@ def to_host(hosts: tuple[str, ...]) -> Compiled:
     """What the world and the host exchange is judged at the host's tap, not at the uplink."""
     if not hosts:
         return Compiled(Policy("vppd/to-host"), {})
-    tx, rx = Rule("allow", destination=Match(hosts)), Rule("allow", source=Match(hosts))
+    tx, rx = Rule("allow", destination=EntityMatch(hosts)), Rule("allow", source=EntityMatch(hosts))
     return Compiled(Policy("vppd/to-host", (rx,), (tx,)), {})
 
 
@@ -114,7 +114,7 @@ def workloads_to_host(action: str, pods: IpSet) -> Compiled | None:
     """Pods towards their own host; None: the host endpoint's own policies decide."""
     if action == "return":
         return None
-    rule = Rule("allow" if action == "accept" else "deny", source=Match(sets=(pods.name,)))
+    rule = Rule("allow" if action == "accept" else "deny", source=EntityMatch(sets=(pods.name,)))
     return Compiled(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
 
 
@@ -127,7 +127,7 @@ def no_tunnels(known: Config) -> Compiled:
     """Pods do not speak the node's tunnels."""
     rules = []
     if not known.allow_vxlan:
-        rules.append(Rule("deny", UDP, destination=Match(ports=((known.vxlan_port, known.vxlan_port),))))
+        rules.append(Rule("deny", UDP, destination=EntityMatch(ports=((known.vxlan_port, known.vxlan_port),))))
     if not known.allow_ipip:
         rules.append(Rule("deny", IPIP))
     return Compiled(Policy("vppd/no-tunnels", tuple(rules), ()), {})

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_inte
 
 from actors.routing.gobgp.state import Global, Peer, Wanted
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
-from schemas.intents import DEFAULT_TABLE, Path, Route
+from schemas.intents import DEFAULT_TABLE, Route, RoutePath
 
 ASN_DEFAULT = 64512
 PORT_DEFAULT = 179
@@ -160,7 +160,7 @@ def routes(world: World) -> Iterator[Route]:
         if prefix in own or inside(ip_network(prefix), services):
             continue
         if usable(world, prefix, hop) is None:
-            yield Route(DEFAULT_TABLE, prefix, (Path(next_hop=hop),))
+            yield Route(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
 
 
 def unsupported(world: World) -> list[str]:

@@ -11,7 +11,7 @@ from actors.runtime.context import Context
 from actors.runtime.decision import Decision, Edge
 from schemas.facts import Fact
 from schemas.intents import Intent
-from schemas.topics import WORD_OF, owner_of
+from schemas.words import WORD_OF, owner_of
 
 F = TypeVar("F", bound=Fact)
 Handler = Callable[[Any, str, F | None], None]

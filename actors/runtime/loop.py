@@ -18,7 +18,7 @@ from bus.peer import Peer
 from bus.process import run_process
 from bus.subscriptions import StreamChange, StreamEvent
 from schemas.config import NodeConfig
-from schemas.topics import INTENT, INTENT_OWNERS, status_word
+from schemas.words import INTENT, INTENT_OWNERS, status_word
 
 IDLE_TURN_S = 0.5  # a turn at least so often, so that progress shows the loop alive
 STOP_S_MAX = 1.5

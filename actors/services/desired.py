@@ -29,7 +29,7 @@ from schemas.facts import (
     ServiceStatus,
     Uplink,
 )
-from schemas.intents import DEFAULT_TABLE, Intent, Path, Route
+from schemas.intents import DEFAULT_TABLE, Intent, Route, RoutePath
 
 TCP = 6
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
@@ -151,9 +151,9 @@ def intents(world: World, found: Outcome) -> Iterator[Intent]:
 def routes(world: World) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not go round in circles."""
     for version, address in DISCARD.items():
-        yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (Path(),))
+        yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
     for prefix in sorted({*world.prefixes, *advertised(world.bgp.values())}):
-        yield Route(DEFAULT_TABLE, prefix, (Path(unreachable=True),))
+        yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
 def advertised(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:

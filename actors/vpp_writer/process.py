@@ -26,7 +26,7 @@ from bus.subscriptions import StreamChange, StreamSynced
 from schemas.config import NodeConfig
 from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT
-from schemas.topics import INTENT, INTENT_OWNERS, status_word
+from schemas.words import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
 IDLE_TURN_S = 0.5

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from schemas.cnat import CnatFeature
-from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, Case, Step
 
@@ -31,10 +31,10 @@ def everything(vpp: Vpp) -> Any:
     return lines(vpp, "ipsets"), lines(vpp, "rules"), lines(vpp, "policies verbose")
 
 
-WEB = Rule("allow", protocol=6, destination=Match(ports=((80, 90),)))
-SSH = Rule("deny", source=Match(nets=("10.0.0.0/8",)), not_destination=Match(ports=((22, 22),)))
+WEB = Rule("allow", protocol=6, destination=EntityMatch(ports=((80, 90),)))
+SSH = Rule("deny", source=EntityMatch(nets=("10.0.0.0/8",)), not_destination=EntityMatch(ports=((22, 22),)))
 PODS = IpSet("pods", "ip", ("10.0.0.1", "fd00::1"))
-FROM_PODS = Rule("allow", source=Match(sets=("pods",)))
+FROM_PODS = Rule("allow", source=EntityMatch(sets=("pods",)))
 ON_LOOP = (LOOP, CnatFeature("loop/a"), Policy("p", tx=(WEB,)), Policy("q", rx=(SSH,)))
 DENIES_RX, DENIES_TX = (f"{d}: {d}-policy-default:1 {d}-profile-default:1" for d in ("rx", "tx"))
 SSH_SHOWN = "[policy] rx:[rule;deny][src==10.0.0.0/8,dst!=22,]"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.intents import Address, InterfaceTable, Loopback, Path, Route, Table
+from schemas.intents import Address, InterfaceTable, Loopback, Route, RoutePath, Table
 from schemas.statuses import Applied, Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, WriterLife
@@ -78,7 +78,7 @@ def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
 
 
 def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(Path(),))
+    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
     writer = life()
     for _ in range(2):
         writer.die_at(0, answered=False)
@@ -87,14 +87,14 @@ def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, li
         vpp.kill()
         vpp.start()
         writer.connect()
-    changed = Route(table="default", prefix="10.66.0.0/24", paths=(Path(next_hop="10.1.1.1"),))
+    changed = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(next_hop="10.1.1.1"),))
     writer.want(changed)
     assert not isinstance(writer.status(changed), Rejected)
 
 
 def test_vpp_survives_an_interface_that_changes_tables_under_a_route(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     red, blue = (Table(name=n, ip_version=4, table_id=i) for n, i in (("red", 77), ("blue", 79)))
-    route = Route(table="default", prefix="10.1.0.1/32", paths=(Path(interface="loop/a"),))
+    route = Route(table="default", prefix="10.1.0.1/32", paths=(RoutePath(interface="loop/a"),))
     writer = life().want(LOOP, red, blue, route, InterfaceTable(interface="loop/a", ip_version=4, table="red"))
     writer.want(LOOP, blue, route, InterfaceTable(interface="loop/a", ip_version=4, table="blue"))
     assert vpp.alive

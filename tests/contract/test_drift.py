@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from schemas.cnat import Backend, Translation
-from schemas.intents import Address, AdminUp, Intent, Loopback, Mtu, Path, Route, Table
+from schemas.intents import Address, AdminUp, Intent, Loopback, Mtu, Route, RoutePath, Table
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 
 LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
-DEAD = Path()
+DEAD = RoutePath()
 DROP = 2  # fib_path_type
 NO_LABELS = {"n_labels": 0, "label_stack": [{"is_uniform": 0, "ttl": 0, "label": 0, "exp": 0}] * 16}
-HOP = Path(next_hop="192.0.2.9")
+HOP = RoutePath(next_hop="192.0.2.9")
 WORLD: list[Intent] = [
     LOOP,
     AdminUp("loop/a"),
@@ -25,19 +25,19 @@ WORLD: list[Intent] = [
     Table("red", 6, 77),
     Route("default", "10.1.0.0/16", (DEAD,)),
     Route("default", "10.2.0.0/16", (HOP,)),
-    Route("default", "10.3.0.0/16", (HOP, Path(next_hop="192.0.2.8", weight=3))),
-    Route("default", "10.4.0.0/16", (Path(interface="loop/a"),)),
-    Route("default", "10.5.0.1/32", (Path(interface="loop/a"),)),
-    Route("default", "10.6.0.0/16", (Path(interface="loop/a", next_hop="192.0.2.7"),)),
-    Route("default", "10.7.0.0/16", (Path(table="red"),)),
-    Route("default", "10.8.0.0/16", (Path(unreachable=True),)),
+    Route("default", "10.3.0.0/16", (HOP, RoutePath(next_hop="192.0.2.8", weight=3))),
+    Route("default", "10.4.0.0/16", (RoutePath(interface="loop/a"),)),
+    Route("default", "10.5.0.1/32", (RoutePath(interface="loop/a"),)),
+    Route("default", "10.6.0.0/16", (RoutePath(interface="loop/a", next_hop="192.0.2.7"),)),
+    Route("default", "10.7.0.0/16", (RoutePath(table="red"),)),
+    Route("default", "10.8.0.0/16", (RoutePath(unreachable=True),)),
     Route("red", "10.9.0.0/16", (HOP,)),
-    Route("red", "0.0.0.0/0", (Path(table="default"),)),
-    Route("default", "fd01::/64", (Path(next_hop="2001:db8::9"),)),
-    Route("default", "fd02::/64", (Path(interface="loop/a"),)),
-    Route("default", "fd03::1/128", (Path(interface="loop/a"),)),
+    Route("red", "0.0.0.0/0", (RoutePath(table="default"),)),
+    Route("default", "fd01::/64", (RoutePath(next_hop="2001:db8::9"),)),
+    Route("default", "fd02::/64", (RoutePath(interface="loop/a"),)),
+    Route("default", "fd03::1/128", (RoutePath(interface="loop/a"),)),
     Route("default", "fd04::/64", (DEAD,)),
-    Route("red", "fd05::/64", (Path(unreachable=True),)),
+    Route("red", "fd05::/64", (RoutePath(unreachable=True),)),
     Translation("10.96.0.1", 80, 6, (Backend("10.1.1.1", 8080), Backend("10.1.1.2", 8080))),
 ]
 

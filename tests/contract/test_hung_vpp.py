@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 
 from actors.vpp_writer.vpp.client import VppGone
-from schemas.intents import Intent, Path, Route
+from schemas.intents import Intent, Route, RoutePath
 from schemas.npol import IpSet, Policy, Rule
 from schemas.statuses import Rejected
 from tests.contract.living import WriterLife
@@ -21,7 +21,9 @@ NOTICED_S_MAX = 2.0
 
 def routes(count: int) -> list[Intent]:
     prefixes = (f"20.{n >> 16}.{n >> 8 & 255}.{n & 255}/32" for n in range(count))
-    return [Route("default", prefix, (Path(next_hop=f"192.0.2.{n % 9 + 1}"),)) for n, prefix in enumerate(prefixes)]
+    return [
+        Route("default", prefix, (RoutePath(next_hop=f"192.0.2.{n % 9 + 1}"),)) for n, prefix in enumerate(prefixes)
+    ]
 
 
 def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
@@ -52,7 +54,7 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
 
 
 def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    poison = Route("default", "10.66.77.0/24", (Path(),))
+    poison = Route("default", "10.66.77.0/24", (RoutePath(),))
     harmless = routes(OBJECTS)
     intents = [*harmless[: OBJECTS // 2], poison, *harmless[OBJECTS // 2 :]]
     writer, deaths = life(), 0

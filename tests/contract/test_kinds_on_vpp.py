@@ -15,7 +15,6 @@ from schemas.intents import (
     AfPacket,
     AfXdp,
     DevicePort,
-    Existing,
     Gso,
     InterfaceTable,
     Ip6,
@@ -26,13 +25,14 @@ from schemas.intents import (
     NdProxy,
     Neighbour,
     NeighbourLimits,
-    Path,
+    PreconfiguredInterface,
     ProxyArp,
     ProxyArpInterface,
     Punt,
     PuntRedirect,
     Rdma,
     Route,
+    RoutePath,
     RxMode,
     Table,
     Tap,
@@ -112,7 +112,7 @@ def group_parts(vpp: Vpp) -> set[str] | None:
     return None
 
 
-def route(*found: Path, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
+def route(*found: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
     return Route(table=table, prefix=prefix, paths=found)
 
 
@@ -218,11 +218,11 @@ CASES: dict[str, Case] = {
         paths("10.7.0.0/24"),
         (
             Step((), None),
-            Step((route(Path()),), {DROP}),
-            Step((route(Path(table="red")),), {LOOKUP}),
-            Step((route(Path(next_hop="10.8.0.1")),), {(0, NONE, 0, "10.8.0.1", 1)}),
+            Step((route(RoutePath()),), {DROP}),
+            Step((route(RoutePath(table="red")),), {LOOKUP}),
+            Step((route(RoutePath(next_hop="10.8.0.1")),), {(0, NONE, 0, "10.8.0.1", 1)}),
             Step(
-                (route(Path(next_hop="10.8.0.1"), Path(next_hop="10.8.0.2", weight=3)),),
+                (route(RoutePath(next_hop="10.8.0.1"), RoutePath(next_hop="10.8.0.2", weight=3)),),
                 {(0, NONE, 0, "10.8.0.1", 1), (0, NONE, 0, "10.8.0.2", 3)},
             ),
         ),
@@ -233,9 +233,10 @@ CASES: dict[str, Case] = {
         paths("fd00:7::/64", 78, 6),
         (
             Step((), None),
-            Step((route(Path(), prefix="fd00:7::/64", table="red"),), {(2, NONE, 0, "::", 1)}),
+            Step((route(RoutePath(), prefix="fd00:7::/64", table="red"),), {(2, NONE, 0, "::", 1)}),
             Step(
-                (route(Path(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),), {(0, NONE, 78, "fd00:8::1", 1)}
+                (route(RoutePath(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),),
+                {(0, NONE, 78, "fd00:8::1", 1)},
             ),
         ),
     ),
@@ -287,7 +288,7 @@ CASES: dict[str, Case] = {
     ),
 }
 ELSEWHERE = {
-    **dict.fromkeys((AfXdp, VirtioPci, Vmxnet3, Rdma, DevicePort, Existing), "test_uplinks_on_vpp.py"),
+    **dict.fromkeys((AfXdp, VirtioPci, Vmxnet3, Rdma, DevicePort, PreconfiguredInterface), "test_uplinks_on_vpp.py"),
     AfPacket: "test_an_af_packet_interface_comes_and_goes",
     Tap: "test_a_tap_comes_and_goes",
     RxMode: "test_an_interface_is_read_as_said",

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.intents import AdminUp, Intent
-from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Vpp
@@ -19,11 +19,11 @@ COMMON = (LOOP, CnatFeature("loop/a"), AdminUp("loop/a", when_policed=True), Sna
 
 
 def web(port: int) -> Rule:
-    return Rule("allow", protocol=6, destination=Match(ports=((port, port),)))
+    return Rule("allow", protocol=6, destination=EntityMatch(ports=((port, port),)))
 
 
 def to_ports(name: str) -> Rule:
-    return Rule("allow", destination=Match(port_sets=(name,)))
+    return Rule("allow", destination=EntityMatch(port_sets=(name,)))
 
 
 BEFORE: tuple[Intent, ...] = (
@@ -33,7 +33,7 @@ BEFORE: tuple[Intent, ...] = (
     IpSet("ports-1", "ip-port", ("10.0.0.1,6,80", "10.0.0.2,17,53")),
     IpSet("pods", "ip", ("10.0.0.1",)),
     Policy("p", tx=(web(22), to_ports("ports-1"))),
-    Policy("q", rx=(Rule("deny", source=Match(sets=("pods",))),)),
+    Policy("q", rx=(Rule("deny", source=EntityMatch(sets=("pods",))),)),
     POLICIES,
     Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
     Translation("10.96.0.2", 80, 6, (Backend("10.0.0.1", 80),)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from schemas.intents import Address, AfPacket, Intent, InterfaceTable, Loopback, Path, Route, RxMode, Table, Tap
+from schemas.intents import Address, AfPacket, Intent, InterfaceTable, Loopback, Route, RoutePath, RxMode, Table, Tap
 from schemas.statuses import Failed, Pending, Rejected
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
@@ -40,7 +40,7 @@ def test_a_missing_namespace_fails_until_it_is_there(
 
 
 def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    route = Route(table="red", prefix="10.7.0.0/24", paths=(Path(interface="loop/a"),))
+    route = Route(table="red", prefix="10.7.0.0/24", paths=(RoutePath(interface="loop/a"),))
     writer = life().want(route)
     assert writer.status(route) == Pending(
         writer.status(route).generation,  # type: ignore[union-attr]
@@ -70,7 +70,7 @@ def test_an_unfit_value_is_never_sent(vpp: Vpp, life: Callable[[], WriterLife]) 
         Loopback(name="loop/c", mac="not a MAC", tag="loop-c"),
         Loopback(name="loop/d", mac="02:00:00:00:00:0d", tag="t" * 64),
         Address(interface="loop/a", address="10.9.0.300/24"),
-        Route(table="default", prefix="10.7.0.1/24", paths=(Path(),)),
+        Route(table="default", prefix="10.7.0.1/24", paths=(RoutePath(),)),
         Route(table="default", prefix="10.6.0.0/24", paths=()),
         RxMode(interface="loop/a", mode="sometimes"),
         InterfaceTable(interface="loop/a", ip_version=5, table="default"),

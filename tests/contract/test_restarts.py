@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.cnat import Backend, Translation
-from schemas.intents import Intent, Path, Route, Tap
+from schemas.intents import Intent, Route, RoutePath, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, VppGone, WriterLife
@@ -95,7 +95,7 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
     vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]
 ) -> None:
-    route = Route(table="default", prefix="10.99.0.0/24", paths=(Path(),))
+    route = Route(table="default", prefix="10.99.0.0/24", paths=(RoutePath(),))
     life().want(*everything).want(route, owner="routing").crash()
     before = shown(vpp)
     second = life().want(*everything)
@@ -157,13 +157,13 @@ def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], WriterLi
     vpp.kill()
     writer.runner.run(asyncio.wait_for(writer.api.closed.wait(), 1))
     with pytest.raises(VppGone):
-        writer.want(Route(table="default", prefix="10.0.0.0/8", paths=(Path(),)))
+        writer.want(Route(table="default", prefix="10.0.0.0/8", paths=(RoutePath(),)))
 
 
 def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(
     vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
-    routes = [Route(table="default", prefix=f"10.{number}.0.0/16", paths=(Path(),)) for number in range(8)]
+    routes = [Route(table="default", prefix=f"10.{number}.0.0/16", paths=(RoutePath(),)) for number in range(8)]
     for answered in (False, True):
         for call in range(len(routes)):
             cut = life()
@@ -179,8 +179,8 @@ def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(
 
 
 def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(Path(),))
-    harmless = Route(table="default", prefix="10.67.0.0/24", paths=(Path(),))
+    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
+    harmless = Route(table="default", prefix="10.67.0.0/24", paths=(RoutePath(),))
     writer = life()
     for _ in range(2):
         writer.die_at(0, answered=False)

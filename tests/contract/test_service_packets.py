@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
-from schemas.intents import Intent, Path, Route
+from schemas.intents import Intent, Route, RoutePath
 from tests.contract import worlds
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
@@ -138,7 +138,7 @@ def test_a_backend_that_stays_keeps_its_connections_and_one_that_goes_loses_them
 def test_a_flow_that_found_no_service_stays_so_but_a_discarded_one_recovers(cluster: Cluster) -> None:
     """Why a service without backends is given one that drops (spec/services.md section 10, 12)."""
     nowhere = Backend("192.0.0.9", 9)
-    drop = Route("default", "192.0.0.9/32", (Path(),))
+    drop = Route("default", "192.0.0.9/32", (RoutePath(),))
     empty = Translation(VIP, 80, 17, (nowhere,))
     cluster.want(empty, drop)
     assert ask(cluster.pods[1], VIP, 80, "udp", source=5555) is None
@@ -156,10 +156,10 @@ def test_what_is_sent_to_a_service_range_leaves_the_node_only_if_a_service_takes
     cluster.host.ip("route", "add", "10.96.0.0/16", "via", OUTSIDE)
     cluster.outside.ip("addr", "add", f"{VIP}/32", "dev", "lo")
     with serving(cluster.outside, "outside", VIP, 80):
-        everywhere = Route("default", "10.96.0.0/16", (Path(next_hop=OUTSIDE, interface=worlds.UPLINK),))
+        everywhere = Route("default", "10.96.0.0/16", (RoutePath(next_hop=OUTSIDE, interface=worlds.UPLINK),))
         cluster.want(everywhere)
         until(lambda: ask(cluster.host, VIP, 80) == f"outside {NODE}", "without more, it leaves by a route")
-        nowhere = Route("default", "10.96.0.0/16", (Path(unreachable=True),))
+        nowhere = Route("default", "10.96.0.0/16", (RoutePath(unreachable=True),))
         cluster.want(nowhere)
         assert ask(cluster.host, VIP, 80) is None
         assert ask(cluster.pods[1], VIP, 80) is None

@@ -11,9 +11,9 @@ from schemas.intents import (
     AdminUp,
     AfXdp,
     DevicePort,
-    Existing,
     Intent,
     Mtu,
+    PreconfiguredInterface,
     Rdma,
     RxMode,
     VirtioPci,
@@ -36,7 +36,7 @@ ON_IT: list[Intent] = [
     Address(interface=NAME, address="192.0.2.1/24", when_up=True),
 ]
 UPLINK: list[Intent] = [XDP, *ON_IT]
-EXISTING = Existing(name=NAME, mac=MAC, tag=TAG)
+EXISTING = PreconfiguredInterface(name=NAME, mac=MAC, tag=TAG)
 ABSENT = "0000:ff:02.0"
 
 

@@ -16,12 +16,12 @@ from schemas.intents import (
     NdProxy,
     Neighbour,
     NeighbourLimits,
-    Path,
     ProxyArp,
     ProxyArpInterface,
     Punt,
     PuntRedirect,
     Route,
+    RoutePath,
     RxMode,
     Table,
     Tap,
@@ -69,7 +69,7 @@ def tables() -> list[Intent]:
     """Punt and pod tables, and the way from pods to the world."""
     return [
         *(Table(name=n, ip_version=v, table_id=i) for n, i in (("punt", 1), ("pods", 2)) for v in VERSIONS),
-        *(Route(table="pods", prefix=EVERYTHING[v], paths=(Path(table="default"),)) for v in VERSIONS),
+        *(Route(table="pods", prefix=EVERYTHING[v], paths=(RoutePath(table="default"),)) for v in VERSIONS),
     ]
 
 
@@ -110,11 +110,11 @@ def host(node: Node) -> list[Intent]:
 def _host_family(node: Node, version: int) -> list[Intent]:
     address = node.address(version)
     length = 32 if version == 4 else 128
-    to_host = (Path(next_hop=address, interface=HOST),)
+    to_host = (RoutePath(next_hop=address, interface=HOST),)
     return [
         Table(name=HOST_TABLE, ip_version=version),
         InterfaceTable(interface=HOST, ip_version=version, table=HOST_TABLE),
-        Route(table=HOST_TABLE, prefix=EVERYTHING[version], paths=(Path(table="default"),)),
+        Route(table=HOST_TABLE, prefix=EVERYTHING[version], paths=(RoutePath(table="default"),)),
         Route(table=HOST_TABLE, prefix=f"{address}/{length}", paths=to_host),
         Route(table="punt", prefix=node.network(version), paths=to_host),
         Neighbour(interface=HOST, address=address, mac=node.mac),
@@ -151,7 +151,7 @@ def pod(number: int, netns: str) -> list[Intent]:
             InterfaceTable(interface=loop, ip_version=version, table=table),
             InterfaceTable(interface=tun, ip_version=version, table=table),
             Address(interface=loop, address=address),
-            Route(table=table, prefix=EVERYTHING[version], paths=(Path(table="pods"),)),
-            Route(table="default", prefix=address, paths=(Path(interface=tun),)),
+            Route(table=table, prefix=EVERYTHING[version], paths=(RoutePath(table="pods"),)),
+            Route(table="default", prefix=address, paths=(RoutePath(interface=tun),)),
         ]
     return intents

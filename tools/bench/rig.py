@@ -14,7 +14,7 @@ from typing import Any
 from bus.peer import Peer
 from bus.subscriptions import StreamChange
 from schemas.statuses import Applied
-from schemas.topics import INTENT, status_word
+from schemas.words import INTENT, status_word
 
 NODE = "bench"
 READY_S_MAX = 30.0

@@ -31,7 +31,7 @@ from schemas.cnat import Translation
 from schemas.intents import Intent, Tap
 from schemas.npol import IpSet
 from schemas.statuses import Applied
-from schemas.topics import status_word
+from schemas.words import status_word
 from tools.bench import writerload
 from tools.bench.rig import BenchFailed, Rig, memory_mb, quantiles_ms
 from tools.bench.vppclients import WINDOWS, Plain, Raw, async_rate

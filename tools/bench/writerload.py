@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
 from schemas.cnat import Backend, Translation
-from schemas.intents import Intent, Loopback, Path, Route, Tap
+from schemas.intents import Intent, Loopback, Route, RoutePath, Tap
 from schemas.npol import IpSet
 
 TCP = 6
@@ -35,7 +35,7 @@ class Load:
 def route(number: int, change: int = 0) -> Route:
     """One of a million prefixes through one of a few next hops."""
     prefix = f"20.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"
-    return Route("default", prefix, (Path(next_hop=f"192.0.2.{(number + change) % HOPS + 1}"),))
+    return Route("default", prefix, (RoutePath(next_hop=f"192.0.2.{(number + change) % HOPS + 1}"),))
 
 
 def routes(count: int) -> Load:
@@ -87,7 +87,7 @@ def member_calls(sets: list[int], load: Load) -> Calls:
     return made
 
 
-def taps(count: int, namespace: File) -> Load:
+def taps(count: int, namespace: Path) -> Load:
     """Tun interfaces in a namespace."""
     intents = [Tap(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
     calls = [(call.message, dict(call.fields)) for one in intents for call in kind_of(one).create(one, Indices({}))]

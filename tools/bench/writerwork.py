@@ -10,7 +10,7 @@ from pathlib import Path
 from bus.peer import Peer
 from bus.subscriptions import StreamChange
 from schemas.statuses import Applied
-from schemas.topics import status_word
+from schemas.words import status_word
 from tools.bench import writerload
 
 OWNER = "routing"

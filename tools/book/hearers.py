@@ -8,7 +8,7 @@ from actors.policy.actor import PolicyManager
 from actors.routing.actor import RoutingManager
 from actors.runtime.actor import Actor
 from actors.services.actor import ServicesManager
-from schemas.topics import INTENT, status_word
+from schemas.words import INTENT, status_word
 from tools.node.watcher import STREAMS
 
 MANAGERS: tuple[type[Actor], ...] = (CniManager, PolicyManager, RoutingManager, ServicesManager)

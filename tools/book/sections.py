@@ -10,7 +10,7 @@ from msgspec import Struct
 from bus import envelope
 from schemas import facts, intents, requests, statuses
 from schemas.intents import Intent
-from schemas.topics import FELIX_WORDS, INTENT, INTENT_OWNERS, WORDS, Word
+from schemas.words import FELIX_WORDS, INTENT, INTENT_OWNERS, WORDS, Word
 from tools.book.fields import fields_of, parts_of
 from tools.book.hearers import hearers_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from bus.peer import Peer
-from schemas.topics import INTENT, INTENT_OWNERS, status_word
+from schemas.words import INTENT, INTENT_OWNERS, status_word
 from tools.node.view import NodeView
 
 HEAR_S = 0.05

@@ -16,7 +16,7 @@ from schemas import codec
 from schemas.codec import Malformed
 from schemas.config import NodeConfig
 from schemas.intents import Intent
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from tools.tap.recording import Frame
 from tools.tap.seen import NOTE, Observer, Seen, plain
 

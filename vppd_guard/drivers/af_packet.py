@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.calico_vpp import is_true
+from schemas.calico_vpp import parse_bool
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket, Intent
 from vppd_guard.drivers import links
@@ -42,8 +42,8 @@ class AfPacketDriver:
             tx_frames_per_block=spec.tx_ring,
             rx_queues=spec.rx_queues,
             tx_queues=spec.tx_queues,
-            qdisc_bypass=is_true(spec.annotations.get("AfPacketQdiscBypass", "")),
-            v3=is_true(spec.annotations.get("AfPacketUseV3", "")),
+            qdisc_bypass=parse_bool(spec.annotations.get("AfPacketQdiscBypass", "")),
+            v3=parse_bool(spec.annotations.get("AfPacketUseV3", "")),
         )
 
     def rx_mode(self, spec: UplinkSpec) -> str:

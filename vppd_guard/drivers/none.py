@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import Existing, Intent
+from schemas.intents import Intent, PreconfiguredInterface
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
@@ -33,7 +33,7 @@ class NoDriver:
         return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
     def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")

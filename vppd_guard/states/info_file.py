@@ -5,7 +5,7 @@ import socket
 
 from schemas.intents import interface_key, table_key
 from schemas.statuses import Applied
-from schemas.topics import status_word
+from schemas.words import status_word
 from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as shape
 from vppd_guard.report import info_file

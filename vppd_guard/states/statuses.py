@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Failed, Rejected, is_applied, reason_of
-from schemas.topics import status_word
+from schemas.words import status_word
 from vppd_guard.states.context import Scene
 from vppd_guard.states.failures import Trouble
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.intents import interface_key
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from vppd_guard.host.hooks import Point
 from vppd_guard.life import Event
 from vppd_guard.linux import captured as shape

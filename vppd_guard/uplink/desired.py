@@ -26,12 +26,12 @@ from schemas.intents import (
     NdProxy,
     Neighbour,
     NeighbourLimits,
-    Path,
     ProxyArp,
     ProxyArpInterface,
     Punt,
     PuntRedirect,
     Route,
+    RoutePath,
     RxMode,
     Table,
     Tap,
@@ -108,7 +108,7 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
     for version, default in DEFAULT_PREFIX.items():
         yield Table(PUNT_TABLE, version, 1)
         yield Table(PODS_TABLE, version, 2)
-        yield Route(PODS_TABLE, default, (Path(table=DEFAULT_TABLE),))
+        yield Route(PODS_TABLE, default, (RoutePath(table=DEFAULT_TABLE),))
         yield NeighbourLimits(version, *limits[version])
         yield PuntRedirect(version, PUNT_TABLE)
         yield Punt(version, "tcp")
@@ -122,7 +122,7 @@ def networks(targets: Sequence[Target]) -> Iterator[Intent]:
         for version, default in DEFAULT_PREFIX.items():
             yield Table(table, version)
             yield Table(pods, version)
-            yield Route(pods, default, (Path(table=table),))
+            yield Route(pods, default, (RoutePath(table=table),))
 
 
 def uplink(target: Target, config: NodeConfig) -> Iterator[Intent]:
@@ -163,7 +163,7 @@ def uplink_routes(targets: Sequence[Target], config: NodeConfig) -> Iterator[Rou
         if place in seen or (hop is None and place in connected):
             continue
         seen.add(place)
-        yield Route(target.table, prefix, (Path(next_hop=hop, interface=uplink_name(target.name)),))
+        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
 
 
 def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
@@ -187,7 +187,7 @@ def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
     )
     for version, default in DEFAULT_PREFIX.items():
         yield Table(table, version)
-        yield Route(table, default, (Path(table=target.table),))
+        yield Route(table, default, (RoutePath(table=target.table),))
         yield InterfaceTable(name, version, table)
     yield from to_host(captured, table)
     for group in MULTICAST_GROUPS:
@@ -211,7 +211,7 @@ def to_host(captured: Captured, table: str) -> Iterator[Intent]:
     name = tap_name(captured.name)
     for text in linux.addresses(captured):
         interface = ip_interface(text)
-        path = (Path(next_hop=str(interface.ip), interface=name),)
+        path = (RoutePath(next_hop=str(interface.ip), interface=name),)
         yield Route(table, str(ip_network(interface.ip)), path)
         yield Neighbour(name, str(interface.ip), captured.mac)
         # With the mask that Linux had: a punted packet to any address of the subnet finds the host.
@@ -220,7 +220,7 @@ def to_host(captured: Captured, table: str) -> Iterator[Intent]:
     if local:
         # Else punted link-local packets match fe80::/10 and loop (step 27).
         yield Neighbour(name, local, captured.mac)
-        yield Route(PUNT_TABLE, f"{local}/128", (Path(next_hop=local, interface=name),))
+        yield Route(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
 
 
 def through_vpp(captured: Captured, config: NodeConfig) -> dict[str, str]:

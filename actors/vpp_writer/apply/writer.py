@@ -29,7 +29,7 @@ from actors.vpp_writer.reconcile.objects import Objects, applied
 from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.vpp.client import TOGETHER, VppClient, VppGone
 from bus.peer import Peer
-from schemas.codec import encode, fingerprint, generation_of
+from schemas.codec import encode, fingerprint, fingerprint_of
 from schemas.intents import Intent
 from schemas.statuses import Rejected
 
@@ -362,7 +362,7 @@ class Writer:
         self.unknown.update(objects)
         encoded = [encode(held.intent) for held in objects.values()]
         self._journal.note(*journal.begun(objects, encoded))
-        return dict(zip(objects, map(generation_of, encoded), strict=True))
+        return dict(zip(objects, map(fingerprint_of, encoded), strict=True))
 
     @asynccontextmanager
     async def _ending(self, batches: Batches, jobs: Jobs | None = None) -> AsyncIterator[None]:

@@ -11,11 +11,11 @@ from actors.vpp_writer.kinds.routes import path
 from schemas.intents import (
     NdProxy,
     NeighbourLimits,
-    Path,
     ProxyArp,
     ProxyArpInterface,
     Punt,
     PuntRedirect,
+    RoutePath,
     interface_key,
 )
 
@@ -100,7 +100,7 @@ class PuntRedirectKind(Kind[PuntRedirect]):
             "rx_sw_if_index": NONE,
             "af": family(intent.ip_version),
             "n_paths": 1,
-            "paths": [path(Path(table=intent.table), intent.ip_version, indices)],
+            "paths": [path(RoutePath(table=intent.table), intent.ip_version, indices)],
         }
         return add_del("add_del_ip_punt_redirect_v2", add, {"is_add": add, "punt": punt})
 

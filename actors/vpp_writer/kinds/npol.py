@@ -20,9 +20,9 @@ from schemas.npol import (
     ACTIONS,
     DEFAULTS,
     SET_TYPES,
+    EntityMatch,
     InterfacePolicies,
     IpSet,
-    Match,
     Policy,
     Rule,
     ip_set_key,
@@ -270,7 +270,7 @@ def _delete_rule(number: int) -> Call:
     return add_del("npol_rule_delete", False, {"rule_id": number})
 
 
-def _matches(rule: Rule) -> Iterator[tuple[Match, bool, bool]]:
+def _matches(rule: Rule) -> Iterator[tuple[EntityMatch, bool, bool]]:
     """(match, is it of the source, is it a negative one)."""
     yield rule.source, True, False
     yield rule.destination, False, False
@@ -311,7 +311,7 @@ def _rule(rule: Rule, indices: Indices) -> Call:
     return Call("npol_rule_create", {"rule": fields})
 
 
-def _entries(match: Match, is_source: bool, is_not: bool, indices: Indices) -> Iterator[dict[str, Any]]:
+def _entries(match: EntityMatch, is_source: bool, is_not: bool, indices: Indices) -> Iterator[dict[str, Any]]:
     """VPP's npol_rule_entry rows."""
     side = {"is_src": is_source, "is_not": is_not}
     for net in match.nets:

@@ -11,7 +11,7 @@ from actors.vpp_writer.kinds.checks import family, packed_prefix, version_of_add
 from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
 from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind
 from actors.vpp_writer.kinds.wire import Shared
-from schemas.intents import DEFAULT_TABLE, MulticastRoute, Path, Route, interface_key
+from schemas.intents import DEFAULT_TABLE, MulticastRoute, Route, RoutePath, interface_key
 
 MESSAGE = "ip_route_add_del"
 PATHS_MAX = 255  # n_paths is one byte
@@ -21,7 +21,7 @@ ADDING, DELETING = accepted_retvals(MESSAGE, True), accepted_retvals(MESSAGE, Fa
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 
 
-def path(one: Path, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+def path(one: RoutePath, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
     hop_version = version_of_hop(one) or version
     address = "ip4" if hop_version == 4 else "ip6"
@@ -38,12 +38,12 @@ def path(one: Path, version: int, indices: Indices, table: str = DEFAULT_TABLE) 
     }
 
 
-def version_of_hop(one: Path) -> int | None:
+def version_of_hop(one: RoutePath) -> int | None:
     """4 or 6; None without a next hop. Raises Never."""
     return None if one.next_hop is None else version_of_address("next_hop", one.next_hop)
 
 
-def path_needs(paths: Iterable[Path], version: int) -> set[str]:
+def path_needs(paths: Iterable[RoutePath], version: int) -> set[str]:
     """Interfaces and tables that the paths lead to."""
     needs: set[str] = set()
     for one in paths:
@@ -60,7 +60,7 @@ class PathList:
 
     __slots__ = ("after", "needs", "paths", "table", "tied", "version")
 
-    def __init__(self, table: str, paths: tuple[Path, ...], version: int) -> None:
+    def __init__(self, table: str, paths: tuple[RoutePath, ...], version: int) -> None:
         within("paths", len(paths), 1, PATHS_MAX)
         for one in paths:
             _check_path(one, version)
@@ -86,7 +86,7 @@ class PathList:
         return Shared("route", {"is_add": add, "route": route})
 
 
-def _check_path(one: Path, version: int) -> None:
+def _check_path(one: RoutePath, version: int) -> None:
     if version_of_hop(one) not in (None, version):
         raise Never(f"next_hop: {one.next_hop} is not IPv{version}, as the prefix is")
     within("weight", one.weight, 1, 255)
@@ -184,7 +184,7 @@ class MulticastRouteKind(Kind[MulticastRoute]):
         paths = [
             {
                 "itf_flags": ACCEPT * one.accept | FORWARD * one.forward,
-                "path": path(Path(interface=one.interface), group.version, indices),
+                "path": path(RoutePath(interface=one.interface), group.version, indices),
             }
             for one in intent.paths
         ]

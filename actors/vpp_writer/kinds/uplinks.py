@@ -16,9 +16,9 @@ from actors.vpp_writer.kinds.checks import mac, short, within
 from actors.vpp_writer.kinds.indices import NONE, Indices
 from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, tag_call
 from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, Observed
-from schemas.intents import AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
+from schemas.intents import AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
-U = TypeVar("U", bound=AfXdp | DevicePort | Existing | Rdma | VirtioPci | Vmxnet3)
+U = TypeVar("U", bound=AfXdp | DevicePort | PreconfiguredInterface | Rdma | VirtioPci | Vmxnet3)
 LOCAL0 = 0  # VPP's own interface, there from the start
 RING_MIN, RING_MAX = 256, 32768  # VPP: VLIB_FRAME_SIZE to 65535, powers of two
 ALL_QUEUES = 0xFFFF  # VPP: all that the link has
@@ -154,22 +154,22 @@ class RdmaKind(UplinkKind[Rdma]):
         return [add_del("rdma_delete", False, fields)]
 
 
-class ExistingKind(UplinkKind[Existing]):
+class ExistingKind(UplinkKind[PreconfiguredInterface]):
     """An interface that startup.conf has made: found by its tag, given its MAC address, never deleted."""
 
-    intent = Existing
+    intent = PreconfiguredInterface
     messages = (SET_MAC,)
     told_mac = False
     external = True
 
-    def create(self, intent: Existing, indices: Indices) -> list[Call]:
+    def create(self, intent: PreconfiguredInterface, indices: Indices) -> list[Call]:
         raise ExternalMissing(f"no interface with tag {intent.tag}: does startup.conf make it?")
 
-    def delete(self, intent: Existing, indices: Indices) -> list[Call]:
+    def delete(self, intent: PreconfiguredInterface, indices: Indices) -> list[Call]:
         return []
 
-    def follow(self, intent: Existing, details: Details) -> list[Call]:
+    def follow(self, intent: PreconfiguredInterface, details: Details) -> list[Call]:
         return [mac_call(int(details["sw_if_index"]), intent.mac)]
 
-    def recognise(self, intent: Existing, observed: Observed) -> dict[str, int | str] | None:
+    def recognise(self, intent: PreconfiguredInterface, observed: Observed) -> dict[str, int | str] | None:
         return observed.tagged(intent.tag)

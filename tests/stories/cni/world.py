@@ -28,7 +28,7 @@ from schemas.intents import Intent, Tap
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
 from schemas.statuses import Applied, Rejected, Status
-from schemas.topics import status_word
+from schemas.words import status_word
 
 PLUGIN_WAIT_S = 5.0
 

@@ -22,7 +22,7 @@ from schemas.intents import Intent
 from schemas.npol import InterfacePolicies, Policy
 from schemas.proto import felixbackend_pb2 as pb
 from schemas.statuses import Applied
-from schemas.topics import INTENT, status_word
+from schemas.words import INTENT, status_word
 from tests.waiting import until_async
 
 PATIENCE_S = 15.0

@@ -9,7 +9,7 @@ from actors.cni import desired
 from actors.cni.pods import Pod, chosen_mtu
 from actors.cni.pods import read as pod_of_request
 from actors.vpp_writer.kinds import kind_of
-from schemas.config import Debug, Interfaces, InterfaceSpec, NodeConfig
+from schemas.config import DebugConfig, InterfacesConfig, InterfaceSpec, NodeConfig
 from schemas.facts import PodInterface
 from schemas.intents import (
     Address,
@@ -94,7 +94,7 @@ def test_the_mtu_asked_for_counts_before_the_nodes() -> None:
 
 def test_gso_queues_and_rings_are_the_configurations() -> None:
     spec = InterfaceSpec(rx=2, tx=3, rxqsz=256, txqsz=512)
-    config = NodeConfig(debug=Debug(gsoEnabled=False), interfaces=Interfaces(defaultPodIfSpec=spec))
+    config = NodeConfig(debug=DebugConfig(gsoEnabled=False), interfaces=InterfacesConfig(defaultPodIfSpec=spec))
     device = tap(pod_of(request()), config)
     assert (device.gso, device.rx_queues, device.tx_queues, device.rx_ring, device.tx_ring) == (False, 2, 3, 256, 512)
     assert tap(pod_of(request())).gso is True

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import Debug, NodeConfig, UplinkSpec
-from schemas.intents import AfPacket, AfXdp, DevicePort, Existing, Rdma, VirtioPci, Vmxnet3
+from schemas.config import DebugConfig, NodeConfig, UplinkSpec
+from schemas.intents import AfPacket, AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 from tests.unit.guard.sysfs import Kernel, machine, nic, put
 from tests.unit.guard.test_drivers_choice import PCI, link, spec
 from vppd_guard.drivers import pci
@@ -213,8 +213,14 @@ def test_avf_binds_a_virtual_function_that_is_the_uplink(tmp_path: Path) -> None
 
 
 def test_each_driver_asks_vpp_for_its_own_interface(tmp_path: Path) -> None:
-    config = NodeConfig(debug=Debug(gsoEnabled=False))
-    kinds = {"virtio": VirtioPci, "vmxnet3": Vmxnet3, "rdma": Rdma, "dpdk": Existing, "none": Existing}
+    config = NodeConfig(debug=DebugConfig(gsoEnabled=False))
+    kinds = {
+        "virtio": VirtioPci,
+        "vmxnet3": Vmxnet3,
+        "rdma": Rdma,
+        "dpdk": PreconfiguredInterface,
+        "none": PreconfiguredInterface,
+    }
     for name, kind in kinds.items():
         intent = driver_named(name).intent(link(), spec(name), config, machine(tmp_path / name))
         assert isinstance(intent, kind)

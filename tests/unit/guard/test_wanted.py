@@ -10,8 +10,8 @@ from schemas.intents import (
     CnatFeature,
     InterfaceTable,
     Neighbour,
-    Path,
     Route,
+    RoutePath,
     Tap,
 )
 from vppd_guard.linux import captured as shape
@@ -57,17 +57,17 @@ def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
     assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
     assert Address("uplink/eth0", f"{LOCAL}/128", when_up=True) in found
     for prefix, hop in (("0.0.0.0/0", "192.0.2.1"), ("::/0", "2001:db8::1"), ("198.51.100.0/24", "192.0.2.9")):
-        assert Route("default", prefix, (Path(next_hop=hop, interface="uplink/eth0"),)) in found
+        assert Route("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in found
 
 
 def test_the_host_is_behind_a_tap_with_the_uplinks_name_and_mac() -> None:
     [tap] = [i for i in wanted() if isinstance(i, Tap)]
     assert (tap.host_interface, tap.host_mac, tap.netns, tap.persist) == ("eth0", CAPTURED.mac, "pid:1", False)
-    to_host = (Path(next_hop="192.0.2.7", interface="host/eth0"),)
+    to_host = (RoutePath(next_hop="192.0.2.7", interface="host/eth0"),)
     assert Route("host-tap-eth0", "192.0.2.7/32", to_host) in wanted()
     assert Route("punt", "192.0.2.0/24", to_host) in wanted(), "with the mask that Linux had"
     assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in wanted()
-    assert Route("punt", f"{LOCAL}/128", (Path(next_hop=LOCAL, interface="host/eth0"),)) in wanted()
+    assert Route("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in wanted()
 
 
 def test_the_tap_comes_up_last() -> None:
@@ -101,18 +101,18 @@ def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() ->
         "host/eth1",
     }
     routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
-    assert routes["default", "0.0.0.0/0"] == (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)
-    assert routes["default", "10.0.0.0/8"] == (Path(next_hop="203.0.113.1", interface="uplink/eth1"),)
-    assert routes["punt", "203.0.113.0/24"] == (Path(next_hop="203.0.113.7", interface="host/eth1"),)
+    assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
+    assert routes["default", "10.0.0.0/8"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
+    assert routes["punt", "203.0.113.0/24"] == (RoutePath(next_hop="203.0.113.7", interface="host/eth1"),)
 
 
 def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
     found = set(intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
     routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
-    assert routes["physical-net-storage", "0.0.0.0/0"] == (Path(next_hop="203.0.113.1", interface="uplink/eth1"),)
-    assert routes["default", "0.0.0.0/0"] == (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)
-    assert routes["pods-storage", "0.0.0.0/0"] == (Path(table="physical-net-storage"),)
-    assert routes["host-tap-eth1", "0.0.0.0/0"] == (Path(table="physical-net-storage"),)
+    assert routes["physical-net-storage", "0.0.0.0/0"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
+    assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
+    assert routes["pods-storage", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
+    assert routes["host-tap-eth1", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
     assert InterfaceTable("uplink/eth1", 4, "physical-net-storage") in found
     assert not any(isinstance(i, InterfaceTable) and i.interface == "uplink/eth0" for i in found)
 
@@ -128,14 +128,14 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
             LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1", metric=100),
         ),
     )
-    assert Route("default", "0.0.0.0/0", (Path(next_hop="192.0.2.1", interface="uplink/eth0"),)) in wanted(both)
+    assert Route("default", "0.0.0.0/0", (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)) in wanted(both)
 
 
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
     alone = Captured(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
     found = wanted(alone)
     assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
-    assert Route("punt", "2001:db8::7/128", (Path(next_hop="2001:db8::7", interface="host/eth0"),)) in found
+    assert Route("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in found
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from actors.kube_watch.fields import Malformed
 from actors.kube_watch.services import endpoint_slice, service
-from schemas.facts import Endpoint, EndpointSlice, Ingress, Service, ServicePort, SlicePort
+from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
 
@@ -48,7 +48,7 @@ def test_a_service_is_read_with_all_that_it_says() -> None:
             created="2026-01-01T00:00:00Z",
             cluster_ips=("10.96.0.1", "fd96::1"),
             external_ips=("203.0.113.5",),
-            ingress=(Ingress("203.0.113.9"), Ingress("203.0.113.10", "Proxy")),
+            ingress=(LoadBalancerIngress("203.0.113.9"), LoadBalancerIngress("203.0.113.10", "Proxy")),
             ports=(ServicePort(80, name="http", node_port=30080), ServicePort(53, "UDP", "dns")),
             internal_local=True,
             external_local=True,

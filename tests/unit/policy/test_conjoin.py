@@ -5,10 +5,10 @@ import pytest
 from actors.policy import ipsets
 from actors.policy.conjoin import conjoined
 from actors.policy.rules import Never, Sets, Unsaid
-from schemas.npol import Match, Rule
+from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.worlds import a_set
 
-PORT_SET = Match(port_sets=("p",))
+PORT_SET = EntityMatch(port_sets=("p",))
 
 
 @pytest.mark.parametrize(
@@ -18,19 +18,19 @@ PORT_SET = Match(port_sets=("p",))
         (Rule("pass", 6), Rule("deny", None, 17), Rule("deny", 6)),
         (Rule("pass", None, 17), Rule("deny", None, 17), Rule("deny", None, 17)),
         (
-            Rule("pass", source=Match(("10.0.0.0/8", "fd00::/8"))),
-            Rule("allow", source=Match(("10.1.0.0/16", "192.0.2.0/24"))),
-            Rule("allow", source=Match(("10.1.0.0/16",))),
+            Rule("pass", source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
+            Rule("allow", source=EntityMatch(("10.1.0.0/16", "192.0.2.0/24"))),
+            Rule("allow", source=EntityMatch(("10.1.0.0/16",))),
         ),
         (
-            Rule("pass", 6, destination=Match(ports=((1, 100),))),
-            Rule("allow", 6, destination=Match(ports=((80, 200), (300, 400)))),
-            Rule("allow", 6, destination=Match(ports=((80, 100),))),
+            Rule("pass", 6, destination=EntityMatch(ports=((1, 100),))),
+            Rule("allow", 6, destination=EntityMatch(ports=((80, 200), (300, 400)))),
+            Rule("allow", 6, destination=EntityMatch(ports=((80, 100),))),
         ),
         (
-            Rule("pass", not_source=Match(("10.0.0.0/8",))),
-            Rule("allow", not_source=Match(("10.0.0.0/8", "fd00::/8"))),
-            Rule("allow", not_source=Match(("10.0.0.0/8", "fd00::/8"))),
+            Rule("pass", not_source=EntityMatch(("10.0.0.0/8",))),
+            Rule("allow", not_source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
+            Rule("allow", not_source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
         ),
     ],
 )
@@ -44,8 +44,8 @@ def test_what_both_match(one: Rule, other: Rule, both: Rule) -> None:
         (Rule("pass", 6), Rule("allow", 17)),
         (Rule("pass", 6), Rule("allow", None, 6)),
         (Rule("pass", None, 6), Rule("allow", 6)),
-        (Rule("pass", source=Match(("10.0.0.0/8",))), Rule("allow", source=Match(("fd00::/8",)))),
-        (Rule("pass", source=Match(ports=((1, 2),))), Rule("allow", source=Match(ports=((3, 4),)))),
+        (Rule("pass", source=EntityMatch(("10.0.0.0/8",))), Rule("allow", source=EntityMatch(("fd00::/8",)))),
+        (Rule("pass", source=EntityMatch(ports=((1, 2),))), Rule("allow", source=EntityMatch(ports=((3, 4),)))),
     ],
 )
 def test_what_no_packet_matches(one: Rule, other: Rule) -> None:
@@ -57,7 +57,7 @@ def test_what_no_packet_matches(one: Rule, other: Rule) -> None:
     ("one", "other"),
     [
         (Rule("pass", None, 6), Rule("allow", None, 17)),
-        (Rule("pass", 6, destination=PORT_SET), Rule("allow", 6, destination=Match(ports=((1, 2),)))),
+        (Rule("pass", 6, destination=PORT_SET), Rule("allow", 6, destination=EntityMatch(ports=((1, 2),)))),
     ],
 )
 def test_what_vpp_has_no_words_for(one: Rule, other: Rule) -> None:
@@ -69,6 +69,8 @@ def test_sets_of_both_rules_become_their_intersection() -> None:
     sets = Sets({})
     told = {"a": ("10.0.0.0/8", "fd00::/8"), "b": ("10.1.0.0/16",)}
     sets.used = {name: ipsets.made(name, a_set(*members)).intent for name, members in told.items()}
-    made = conjoined(Rule("pass", source=Match(sets=("a",))), Rule("allow", source=Match(sets=("b",))), sets)
+    made = conjoined(
+        Rule("pass", source=EntityMatch(sets=("a",))), Rule("allow", source=EntityMatch(sets=("b",))), sets
+    )
     (name,) = made.source.sets
     assert sets.used[name].members == ("10.1.0.0/16",)

@@ -4,7 +4,7 @@ import pytest
 
 from actors.policy import wellknown
 from actors.policy.model import FelixPolicy, FelixRule, HostEndpoint, Snapshot, Tier
-from schemas.npol import Match, Rule
+from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow
 from tests.unit.policy.worlds import UPLINK, found, intents, policy, world
@@ -99,10 +99,10 @@ def test_an_endpoint_of_an_unknown_interface_is_an_error() -> None:
 def test_failsafe_ports_have_a_grammar() -> None:
     known = wellknown.config({"FailsafeInboundHostPorts": "22, udp:68,tcp:10.0.0.0/8:80,tcp:[fd00::/64]:443"})
     assert known.inbound == (
-        Rule("allow", 6, destination=Match(ports=((22, 22),))),
-        Rule("allow", 17, destination=Match(ports=((68, 68),))),
-        Rule("allow", 6, source=Match(("10.0.0.0/8",)), destination=Match(ports=((80, 80),))),
-        Rule("allow", 6, source=Match(("fd00::/64",)), destination=Match(ports=((443, 443),))),
+        Rule("allow", 6, destination=EntityMatch(ports=((22, 22),))),
+        Rule("allow", 17, destination=EntityMatch(ports=((68, 68),))),
+        Rule("allow", 6, source=EntityMatch(("10.0.0.0/8",)), destination=EntityMatch(ports=((80, 80),))),
+        Rule("allow", 6, source=EntityMatch(("fd00::/64",)), destination=EntityMatch(ports=((443, 443),))),
     )
     assert len(known.outbound) == 9
     assert wellknown.config({"FailsafeOutboundHostPorts": "none"}).outbound == ()

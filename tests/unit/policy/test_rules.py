@@ -7,7 +7,7 @@ import pytest
 from actors.policy import ipsets
 from actors.policy.model import FelixIpSet, FelixRule
 from actors.policy.rules import Sets, compiled
-from schemas.npol import Match, Rule
+from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.worlds import a_set
 
 SETS = {
@@ -29,12 +29,12 @@ def rule(action: str, **fields: Any) -> tuple[Rule | None, list[str]]:
         ({"protocol": "tcp"}, Rule("allow", 6)),
         ({"protocol": 132}, Rule("allow", 132)),
         ({"not_protocol": "UDP"}, Rule("allow", None, 17)),
-        ({"src_net": ("10.0.0.7/24",)}, Rule("allow", source=Match(("10.0.0.0/24",)))),
-        ({"ip_version": 6}, Rule("allow", source=Match(("::/0",)))),
-        ({"ip_version": 4, "dst_net": ("10.0.0.0/8", "::/0")}, Rule("allow", destination=Match(("10.0.0.0/8",)))),
+        ({"src_net": ("10.0.0.7/24",)}, Rule("allow", source=EntityMatch(("10.0.0.0/24",)))),
+        ({"ip_version": 6}, Rule("allow", source=EntityMatch(("::/0",)))),
+        ({"ip_version": 4, "dst_net": ("10.0.0.0/8", "::/0")}, Rule("allow", destination=EntityMatch(("10.0.0.0/8",)))),
         ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 0}, Rule("allow", 1)),
         ({"protocol": "icmpv6", "not_icmp_type": 3}, Rule("allow", 58)),
-        ({"not_dst_ip_set_ids": ("net",)}, Rule("allow", not_destination=Match(sets=("s:net",)))),
+        ({"not_dst_ip_set_ids": ("net",)}, Rule("allow", not_destination=EntityMatch(sets=("s:net",)))),
     ],
 )
 def test_a_condition_becomes_its_word(told: dict[str, Any], meant: Rule) -> None:
@@ -44,7 +44,7 @@ def test_a_condition_becomes_its_word(told: dict[str, Any], meant: Rule) -> None
 def test_named_ports_are_beside_the_numbers() -> None:
     made, problems = rule("allow", protocol=6, dst_ports=((80, 90),), dst_named_port_ip_set_ids=("ports",))
     name = ipsets.made("ports", SETS["ports"]).intent.name
-    assert made == Rule("allow", 6, destination=Match(ports=((80, 90),), port_sets=(name,)))
+    assert made == Rule("allow", 6, destination=EntityMatch(ports=((80, 90),), port_sets=(name,)))
     assert problems == []
 
 
@@ -94,7 +94,7 @@ def test_a_rule_that_denies_does_so_without_what_cannot_be_said() -> None:
 
 def test_a_damaged_set_still_names_who_is_let_in() -> None:
     made, problems = rule("allow", src_ip_set_ids=("damaged",))
-    assert made == Rule("allow", source=Match(sets=("s:damaged",)))
+    assert made == Rule("allow", source=EntityMatch(sets=("s:damaged",)))
     assert problems == []
 
 

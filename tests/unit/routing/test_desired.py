@@ -6,7 +6,7 @@ import pytest
 
 from actors.routing.desired import World, bgp, not_ready, router_id, routes, unsupported
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
-from schemas.intents import Path, Route
+from schemas.intents import Route, RoutePath
 
 ME = Node(ip4="192.0.2.1/24", ip6="2001:db8::1/64")
 OTHER = Node(ip4="192.0.2.2/24", ip6="2001:db8::2/64")
@@ -75,8 +75,8 @@ def test_bgp_waits_for_a_node_with_an_address_and_says_so() -> None:
 def test_learnt_prefixes_become_plain_routes_and_own_blocks_do_not() -> None:
     learnt = {"10.48.0.64/26": "192.0.2.2", "10.48.0.0/26": "192.0.2.2", "fd48::40/122": "2001:db8::2"}
     assert set(routes(world(learnt=learnt))) == {
-        Route("default", "10.48.0.64/26", (Path(next_hop="192.0.2.2"),)),
-        Route("default", "fd48::40/122", (Path(next_hop="2001:db8::2"),)),
+        Route("default", "10.48.0.64/26", (RoutePath(next_hop="192.0.2.2"),)),
+        Route("default", "fd48::40/122", (RoutePath(next_hop="2001:db8::2"),)),
     }
 
 

@@ -15,7 +15,7 @@ from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.config import NodeConfig
 from schemas.facts import IpPool, Node
-from schemas.intents import Intent, Path, Route
+from schemas.intents import Intent, Route, RoutePath
 from schemas.statuses import Applied, Failed, Pending, Rejected
 
 
@@ -42,7 +42,7 @@ class Router(Actor):
         return self.reasons
 
     def decide(self) -> Decision:
-        hops = tuple(Path(next_hop=n.ip4) for _, n in sorted(self.nodes.items()))
+        hops = tuple(RoutePath(next_hop=n.ip4) for _, n in sorted(self.nodes.items()))
         pools = sorted(self.pools.values(), key=lambda p: p.cidr)
         return Decision(by_key(Route("default", pool.cidr, hops) for pool in pools), edges={"nodes": set(self.nodes)})
 
@@ -69,7 +69,7 @@ NODE_B = StreamChange("node", "kube-watch", "b", Node(ip4="192.0.2.2"))
 OTHER_POOL = StreamChange("ip-pool", "kube-watch", "q", IpPool(cidr="10.1.0.0/16"))
 POOL = StreamChange("ip-pool", "kube-watch", "p", IpPool(cidr="10.0.0.0/16"))
 SYNCED = [StreamSynced("node", "kube-watch"), StreamSynced("ip-pool", "kube-watch")]
-ROUTE = Route("default", "10.0.0.0/16", (Path(next_hop="192.0.2.1"), Path(next_hop="192.0.2.2")))
+ROUTE = Route("default", "10.0.0.0/16", (RoutePath(next_hop="192.0.2.1"), RoutePath(next_hop="192.0.2.2")))
 
 
 def test_nothing_is_said_before_every_stream_is_in_sync() -> None:

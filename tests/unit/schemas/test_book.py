@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.topics import WORDS
+from schemas.words import WORDS
 from tools.book.fields import COMMON, fields_of
 from tools.book.hearers import DECLARED
 from tools.book.page import BOOK, Unmarked, filled

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from schemas import codec, facts, intents, statuses
 from schemas.cnat import Backend
-from schemas.npol import Match, Rule
-from schemas.topics import INTENT_OWNERS, WORDS, status_word
+from schemas.npol import EntityMatch, Rule
+from schemas.words import INTENT_OWNERS, WORDS, status_word
 
 SAMPLES = Path(codec.__file__).parent / "samples" / "rows.json"
 
@@ -34,7 +34,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
             type="LoadBalancer",
             created="2026-01-01T00:00:00Z",
             cluster_ips=("10.96.0.10",),
-            ingress=(facts.Ingress("203.0.113.1"),),
+            ingress=(facts.LoadBalancerIngress("203.0.113.1"),),
             ports=(facts.ServicePort(53, "UDP", "dns", 30053),),
             external_local=True,
         )
@@ -56,7 +56,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
         intents.Vmxnet3("uplink/eth3", "0000:0b:00.0", "02:00:00:00:00:0a", "main-eth3", gso=False),
         intents.Rdma("uplink/eth4", "eth4", "02:00:00:00:00:0b", "main-eth4", rx_queues=2),
         intents.DevicePort("uplink/eth5", "0000:3b:02.0", "iavf", "02:00:00:00:00:0c", "main-eth5"),
-        intents.Existing("uplink/eth6", "02:00:00:00:00:0d", "main-eth6"),
+        intents.PreconfiguredInterface("uplink/eth6", "02:00:00:00:00:0d", "main-eth6"),
         intents.Tap("pod/d/w/eth0", "eth0", "/run/netns/w", "tag"),
         intents.Loopback("pod-loop/d/w/eth0", "02:00:00:00:00:01", "tag"),
         intents.InterfaceTable("uplink/eth0", 4, "default"),
@@ -68,7 +68,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
         intents.Address("uplink/eth0", "192.0.2.7/24", when_up=True),
         intents.Unnumbered("pod/d/w/eth0", "pod-loop/d/w/eth0"),
         intents.Neighbour("host/eth0", "192.0.2.7", "02:00:00:00:00:07"),
-        intents.Route("default", "10.0.1.0/26", (intents.Path(next_hop="192.0.2.8"),)),
+        intents.Route("default", "10.0.1.0/26", (intents.RoutePath(next_hop="192.0.2.8"),)),
         intents.MulticastRoute("host-tap-eth0", "ff02::1/128", (intents.MulticastPath("uplink/eth0", True),)),
         intents.NeighbourLimits(4),
         intents.Punt(4, "tcp"),
@@ -82,7 +82,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
         intents.SnatMember("pod/d/w/eth0", "pod"),
         intents.Translation("10.96.0.10", 53, 17, (Backend("10.0.0.4", 5353),)),
         intents.IpSet("s:1", "ip-port", ("10.0.0.4,6,80",)),
-        intents.Policy("p", tx=(Rule("allow", protocol=6, destination=Match(ports=((80, 81),))),)),
+        intents.Policy("p", tx=(Rule("allow", protocol=6, destination=EntityMatch(ports=((80, 81),))),)),
         intents.InterfacePolicies("pod/d/w/eth0", tx=("p",)),
     ],
     status_word("cni"): [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY
-from schemas.config import VARIABLES, ConfigError, NodeConfig, describe, from_env
+from schemas.config import VARIABLES, ConfigError, NodeConfig, describe_variables, from_env
 
 # The variables of the reference's manifests (yaml/generated, the flavour without hugepages).
 REFERENCE = {
@@ -238,5 +238,5 @@ def wrong_with(environ: dict[str, str]) -> list[str]:
 
 
 def test_help_names_every_variable() -> None:
-    text = describe()
+    text = describe_variables()
     assert all(variable.name in text for variable in VARIABLES)

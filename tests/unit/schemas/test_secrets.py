@@ -8,7 +8,7 @@ import pytest
 
 from bus.envelope import AnyMessage
 from schemas.requests import AnyRequest
-from schemas.topics import WORDS
+from schemas.words import WORDS
 
 SECRET = re.compile(r"password|passwd|secret|private|token|credential|psk|_key$|^key$", re.IGNORECASE)
 NAMED_PLACE = re.compile(r"_(name|file|ref)$")

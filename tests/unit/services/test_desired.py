@@ -12,8 +12,16 @@ from actors.services.cache import Cache
 from actors.services.desired import DISCARD, World, all_served, outcome
 from actors.vpp_writer.kinds import kind_of
 from schemas.cnat import HASH_BITS, Backend, Translation
-from schemas.facts import BgpConfiguration, EndpointSlice, Ingress, Service, ServicePort, ServiceStatus, SlicePort
-from schemas.intents import Path, Route
+from schemas.facts import (
+    BgpConfiguration,
+    EndpointSlice,
+    LoadBalancerIngress,
+    Service,
+    ServicePort,
+    ServiceStatus,
+    SlicePort,
+)
+from schemas.intents import Route, RoutePath
 from tests.unit.services.worlds import (
     EXTERNAL,
     VIP,
@@ -90,7 +98,7 @@ def test_node_ports_are_served_on_the_own_address_and_external_ones_everywhere()
         ServicePort(80, node_port=30080),
         type="LoadBalancer",
         external_ips=(EXTERNAL,),
-        ingress=(Ingress("203.0.113.200"), Ingress("203.0.113.201", "Proxy")),
+        ingress=(LoadBalancerIngress("203.0.113.200"), LoadBalancerIngress("203.0.113.201", "Proxy")),
     )
     places = {(VIP, 80), ("192.0.2.1", 30080), (EXTERNAL, 80), ("203.0.113.200", 80)}
     assert {(vip, port) for vip, port, _ in translations(world(one, slice_of(HERE, THERE)))} == places
@@ -165,7 +173,7 @@ def test_udp_to_a_service_without_endpoints_is_discarded_and_tcp_finds_nothing()
     ports = (ServicePort(53, "UDP", "u"), ServicePort(53, "TCP", "t"))
     empty = world(service(*ports, cluster_ips=(VIP, VIP6)))
     assert translations(empty) == {(VIP, 53, UDP): [(DISCARD[4], 53)], (VIP6, 53, UDP): [(DISCARD[6], 53)]}
-    assert Route("default", "192.0.0.8/32", (Path(),)) in wanted(empty).values()
+    assert Route("default", "192.0.0.8/32", (RoutePath(),)) in wanted(empty).values()
 
 
 def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
@@ -173,7 +181,7 @@ def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
         prefixes=("10.96.0.0/16",), bgp={"default": BgpConfiguration(service_external_ips=("203.0.113.0/28",))}
     )
     for prefix in ("10.96.0.0/16", "203.0.113.0/28"):
-        assert Route("default", prefix, (Path(unreachable=True),)) in wanted(ranges).values()
+        assert Route("default", prefix, (RoutePath(unreachable=True),)) in wanted(ranges).values()
 
 
 def test_health_checks_tell_the_endpoints_of_this_node() -> None:

@@ -16,9 +16,8 @@ from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Objects
 from actors.vpp_writer.reconcile.plan import Plan
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
-from schemas.intents import Intent, Loopback, Route, Table
-from schemas.intents import Path as RoutePath
-from schemas.topics import INTENT
+from schemas.intents import Intent, Loopback, Route, RoutePath, Table
+from schemas.words import INTENT
 
 MANY = 10 * SLICE
 POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")

@@ -5,7 +5,7 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 
 from schemas.intents import Intent
-from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
 from tests.unit.policy.meaning.reference import Flow
 
 
@@ -46,15 +46,15 @@ class Npol:
             and not self.touches(rule.not_destination, flow, flow.destination, flow.dport)
         )
 
-    def fits(self, match: Match, flow: Flow, address: str, port: int) -> bool:
+    def fits(self, match: EntityMatch, flow: Flow, address: str, port: int) -> bool:
         nets, sets, ports = self.sides(match, flow, address, port)
         assert len(match.sets) < 2
         return (not match.nets or nets) and (not match.sets or sets) and (not (match.ports or match.port_sets) or ports)
 
-    def touches(self, match: Match, flow: Flow, address: str, port: int) -> bool:
+    def touches(self, match: EntityMatch, flow: Flow, address: str, port: int) -> bool:
         return any(self.sides(match, flow, address, port))
 
-    def sides(self, match: Match, flow: Flow, address: str, port: int) -> tuple[bool, bool, bool]:
+    def sides(self, match: EntityMatch, flow: Flow, address: str, port: int) -> tuple[bool, bool, bool]:
         return (
             contains(match.nets, address),
             any(self.holds(name, address) for name in match.sets),

@@ -21,8 +21,7 @@ from actors.vpp_writer.apply.journal import (
     read,
 )
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
-from schemas.intents import Loopback, Route
-from schemas.intents import Path as RoutePath
+from schemas.intents import Loopback, Route, RoutePath
 
 LIFE = VppLife(3, 17, 4711, {"route/x": Suspect(5, 1)})
 LOOP = HeldObject("cni", Loopback("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})

@@ -11,7 +11,7 @@ from actors.vpp_writer.kinds.call import Call, Later, Never
 from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
 from actors.vpp_writer.kinds.kind import Observed
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
-from schemas.intents import AfXdp, DevicePort, Existing, Intent, Rdma, VirtioPci, Vmxnet3
+from schemas.intents import AfXdp, DevicePort, Intent, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
 MAC, TAG = "02:00:00:00:00:01", "main-eth0"
 NOBODY = Indices({})
@@ -20,7 +20,7 @@ VIRTIO = VirtioPci("uplink/eth0", "0000:00:05.0", MAC, TAG)
 VMXNET3 = Vmxnet3("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
 RDMA = Rdma("uplink/eth0", "eth0", MAC, TAG)
 PORT = DevicePort("uplink/eth0", "0000:3b:02.0", "iavf", MAC, TAG)
-EXISTING = Existing("uplink/eth0", MAC, TAG)
+EXISTING = PreconfiguredInterface("uplink/eth0", MAC, TAG)
 
 
 class Worked:
@@ -160,7 +160,7 @@ def test_an_existing_interface_is_none_without_its_tag() -> None:
         (DevicePort("u", "0000:00:05.0", "two words", MAC, TAG), "driver"),
         (DevicePort("u", "0000:00:05.0", "d" * 16, MAC, TAG), "driver"),
         (DevicePort("u", "0000:00:05.0", "iavf", MAC, TAG, tx_ring=0), "tx_ring"),
-        (Existing("u", MAC, ""), "tag"),
+        (PreconfiguredInterface("u", MAC, ""), "tag"),
     ],
 )
 def test_what_vpp_could_never_hold_is_refused_by_field(intent: Intent, field: str) -> None:

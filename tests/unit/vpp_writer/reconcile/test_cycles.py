@@ -15,7 +15,7 @@ from bus.subscriptions import StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Pending, Rejected, Status
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from tests.unit.vpp_writer.reconcile.test_planning import Model
 from tests.unit.vpp_writer.test_urgency import OnePeer, planned, process, route
 

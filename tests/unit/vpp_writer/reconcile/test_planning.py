@@ -21,7 +21,6 @@ from schemas.intents import (
     AfXdp,
     AnyIntent,
     DevicePort,
-    Existing,
     Gso,
     Intent,
     InterfaceTable,
@@ -33,13 +32,14 @@ from schemas.intents import (
     NdProxy,
     Neighbour,
     NeighbourLimits,
-    Path,
+    PreconfiguredInterface,
     ProxyArp,
     ProxyArpInterface,
     Punt,
     PuntRedirect,
     Rdma,
     Route,
+    RoutePath,
     RxMode,
     Table,
     Tap,
@@ -47,7 +47,7 @@ from schemas.intents import (
     VirtioPci,
     Vmxnet3,
 )
-from schemas.npol import InterfacePolicies, IpSet, Match, Policy, Rule
+from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
 from schemas.statuses import Applied, Failed, Pending, Rejected
 
 LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
@@ -66,8 +66,8 @@ WORLD: list[Intent] = [
     Address("loop/a", "10.0.0.1/32"),
     Address("loop/a", "10.0.0.2/32", when_up=True),
     Unnumbered("pod/a", "loop/a"),
-    Route("red", "0.0.0.0/0", (Path(table="blue"),)),
-    Route("default", "10.0.0.1/32", (Path(interface="pod/a"),)),
+    Route("red", "0.0.0.0/0", (RoutePath(table="blue"),)),
+    Route("default", "10.0.0.1/32", (RoutePath(interface="pod/a"),)),
 ]
 
 
@@ -81,7 +81,7 @@ EVERY_KIND: list[Intent] = [
     Vmxnet3("uplink/eth3", "0000:0b:00.0", "02:00:00:00:00:01", "main"),
     Rdma("uplink/eth4", "eth4", "02:00:00:00:00:01", "main"),
     DevicePort("uplink/eth5", "0000:3b:02.0", "iavf", "02:00:00:00:00:01", "main"),
-    Existing("uplink/eth6", "02:00:00:00:00:01", "main"),
+    PreconfiguredInterface("uplink/eth6", "02:00:00:00:00:01", "main"),
     RxMode("pod/a", "polling"),
     Gso("pod/a"),
     Ip6("pod/a"),
@@ -97,7 +97,7 @@ EVERY_KIND: list[Intent] = [
     SnatMember("pod/a", "pod"),
     Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
     IpSet("set", "ip", ("10.0.0.1",)),
-    Policy("policy", rx=(Rule("allow", source=Match(sets=("set",))),)),
+    Policy("policy", rx=(Rule("allow", source=EntityMatch(sets=("set",))),)),
     InterfacePolicies("pod/a", ("policy",), (), ()),
 ]
 
@@ -203,7 +203,7 @@ def test_a_new_binding_to_a_table_takes_addresses_and_routes_with_it() -> None:
 
 def test_a_route_that_leaves_an_interface_which_goes_is_written_once() -> None:
     ways = [Loopback(name, f"02:00:00:00:00:0{n}", name) for n, name in enumerate("ab")]
-    route_a, route_b = (Route("default", "10.0.0.0/24", (Path(interface=name),)) for name in "ab")
+    route_a, route_b = (Route("default", "10.0.0.0/24", (RoutePath(interface=name),)) for name in "ab")
     model = Model()
     assert model.want([*ways, route_a]) == 3
     assert model.want([ways[1], route_b]) == 3, "the route goes, its interface goes, the new route comes"
@@ -275,10 +275,10 @@ UNFIT: list[tuple[Intent, str]] = [
     (Mtu("pod/a", 70_000), "mtu"),
     (RxMode("pod/a", "sometimes"), "mode"),
     (Address("pod/a", "10.0.0.300/32"), "address"),
-    (Route("default", "10.0.0.1/24", (Path(),)), "prefix"),
+    (Route("default", "10.0.0.1/24", (RoutePath(),)), "prefix"),
     (Route("default", "10.0.0.0/24", ()), "paths"),
-    (Route("default", "10.0.0.0/24", (Path(next_hop="fd00::1"),)), "next_hop"),
-    (Route("default", "10.0.0.0/24", (Path(interface="a", table="red"),)), "paths"),
+    (Route("default", "10.0.0.0/24", (RoutePath(next_hop="fd00::1"),)), "next_hop"),
+    (Route("default", "10.0.0.0/24", (RoutePath(interface="a", table="red"),)), "paths"),
     (NeighbourLimits(4, age_s_max=-1), "age_s_max"),
     (ProxyArp("red", "10.0.0.9", "10.0.0.1"), "low"),
 ]
@@ -298,7 +298,7 @@ def test_an_intent_that_can_never_be_is_rejected_by_field_and_the_others_live(in
 @pytest.mark.parametrize(("intent", "field"), [one for one in UNFIT if one[0].key == "route/default/10.0.0.0/24"])
 def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: str) -> None:
     model = Model()
-    model.want([Route("default", "10.0.0.0/24", (Path(),))])
+    model.want([Route("default", "10.0.0.0/24", (RoutePath(),))])
     model.want([intent])
     assert model.held() == {}
     status = model.ledger.statuses.of("guard", intent.key)

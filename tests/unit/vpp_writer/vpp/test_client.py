@@ -22,8 +22,7 @@ from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.peer import Peer
 from schemas.cnat import Backend, Translation
 from schemas.codec import fingerprint
-from schemas.intents import Path as RoutePath
-from schemas.intents import Route
+from schemas.intents import Route, RoutePath
 from schemas.npol import IpSet
 from schemas.statuses import Applied, Rejected
 from tests.waiting import until_async

@@ -59,7 +59,7 @@ def _struct(kind: Any) -> type[Struct] | None:
     return next((option for option in options if _struct(option)), None)
 
 
-def differs(path: str, value: Struct, silent: Any = None) -> list[str]:
+def non_default_fields(path: str, value: Struct, silent: Any = None) -> list[str]:
     """The places at which a field says something else than its default, or than `silent`.
 
     `path`: "list[].field" or "field", of `value`.
@@ -68,9 +68,11 @@ def differs(path: str, value: Struct, silent: Any = None) -> list[str]:
     name = head.removesuffix("[]")
     inner = getattr(value, name)
     if head.endswith("[]"):
-        return [f"{name}[{i}].{found}" for i, entry in enumerate(inner) for found in differs(rest, entry, silent)]
+        return [
+            f"{name}[{i}].{found}" for i, entry in enumerate(inner) for found in non_default_fields(rest, entry, silent)
+        ]
     if rest:
-        return [f"{name}.{found}" for found in differs(rest, inner, silent)]
+        return [f"{name}.{found}" for found in non_default_fields(rest, inner, silent)]
     return [] if inner in (_default(type(value), name), silent) else [name]
 
 

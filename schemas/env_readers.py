@@ -55,7 +55,7 @@ def host_address(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
 
-def tcp(text: str) -> str:
+def tcp_endpoint(text: str) -> str:
     """Where to listen, as ZeroMQ names it."""
     if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", text):
         raise ValueError(f"{text!r} is not tcp://ADDRESS:PORT")
