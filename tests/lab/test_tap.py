@@ -12,8 +12,8 @@ from tests.lab.conftest import VPPD, vppd
 from tests.waiting import until
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
+from tools.tap.observer import Observer
 from tools.tap.recording import read
-from tools.tap.seen import Observer
 
 WIDTH = 80
 POD = "default/tapped/eth0"

@@ -28,13 +28,13 @@ ROUNDS = 5  # of what is compared, by turns: the best of each counts
 
 
 class Worker:
-    """One of the processes, and what it tells."""
+    """One of the processes, and its lines of JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process, role: str) -> None:
         self.process, self.role = process, role
 
-    async def told(self) -> dict[str, Any]:
-        """Its next line. Raises BenchFailed."""
+    async def report(self) -> dict[str, Any]:
+        """Its next line of JSON. Raises BenchFailed."""
         assert self.process.stdout
         try:
             async with asyncio.timeout(WAIT_S_MAX):
@@ -69,7 +69,7 @@ async def _start(stack: AsyncExitStack, module: str, *words: str, ready: bool = 
     stack.push_async_callback(_end, process)
     worker = Worker(process, words[0] if words else module)
     if ready:
-        await worker.told()
+        await worker.report()
     return worker
 
 
@@ -93,8 +93,8 @@ async def _broker() -> AsyncIterator[tuple[AsyncExitStack, Worker, str]]:
 async def run(rows: int) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
     through = {f"hearers_{count}": await _through(rows, count) for count in (4, 8)}
-    one, batched = await _bare(rows, 1), await _bare(rows, 0)
-    held = await _bare(rows, 1, "bare-holds")
+    single, batched = await _bare(rows, 1), await _bare(rows, 0)
+    decoded = await _bare(rows, 1, "bare-holds")
     pairs = [(await _through(rows, 1), await _through(rows, 1, taps=TAPS)) for _ in range(ROUNDS)]
     untapped, tapped = (max(each) for each in zip(*pairs, strict=True))
     idle, flooded = await _requests(), await _requests(flood=True)
@@ -102,11 +102,11 @@ async def run(rows: int) -> dict[str, Any]:
         "rows": rows,
         "bytes_each": len(codec.encode(row(rows))),
         "rows_per_s": {"hearers_1": untapped} | through,
-        "bare_rows_per_s": {"a_row_a_message": one, "as_our_parts": batched, "held_as_structs": held},
+        "bare_rows_per_s": {"a_row_a_message": single, "as_our_parts": batched, "held_as_structs": decoded},
         "ratio_to_bare": {
-            "a_row_a_message": round(untapped / one, 2),
+            "a_row_a_message": round(untapped / single, 2),
             "as_our_parts": round(untapped / batched, 3),
-            "held_as_structs": round(untapped / held, 2),
+            "held_as_structs": round(untapped / decoded, 2),
         },
         "taps": {"count": TAPS, "rows_per_s": tapped, "ratio": round(tapped / untapped, 2)},
         "request": idle,
@@ -120,28 +120,28 @@ async def _through(rows: int, hearers: int, taps: int = 0) -> int:
     async with _broker() as (stack, _, bus):
         for _ in range(taps):
             await _start(stack, "tools.bench.buswork", "taps", bus)
-        heard = [
+        listeners = [
             await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), name) for name in HEARERS[:hearers]
         ]
         says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
         says.go()
-        began: float = (await says.told())["began"]
-        ended: float = max([(await each.told())["ended"] for each in heard])
-        return round(rows / (ended - began))
+        began: float = (await says.report())["began"]
+        finished: float = max([(await each.report())["ended"] for each in listeners])
+        return round(rows / (finished - began))
 
 
-async def _bare(rows: int, each: int, role: str = "bare-hears") -> int:
-    """The same bytes over PUB, a proxy and SUB; `each` rows a message, 0: as many as our parts have."""
+async def _bare(rows: int, rows_each: int, role: str = "bare-hears") -> int:
+    """The same bytes over PUB, a proxy and SUB; `rows_each` rows a message, 0: as many as our parts have."""
     with tempfile.TemporaryDirectory(prefix="vppd-bench-") as directory:
         async with AsyncExitStack() as stack:
             await _start(stack, "tools.bench.buswork", "bare-proxy", directory)
-            heard = await _start(stack, "tools.bench.buswork", role, directory, str(rows), str(each))
-            says = await _start(stack, "tools.bench.buswork", "bare-says", directory, str(rows), str(each))
+            listener = await _start(stack, "tools.bench.buswork", role, directory, str(rows), str(rows_each))
+            says = await _start(stack, "tools.bench.buswork", "bare-says", directory, str(rows), str(rows_each))
             await asyncio.sleep(0.5)  # SUB says nothing when its subscription has arrived
             says.go()
-            began: float = (await says.told())["began"]
-            ended: float = (await heard.told())["ended"]
-            return round(rows / (ended - began))
+            began: float = (await says.report())["began"]
+            finished: float = (await listener.report())["ended"]
+            return round(rows / (finished - began))
 
 
 async def _requests(*, flood: bool = False) -> dict[str, float]:
@@ -151,20 +151,20 @@ async def _requests(*, flood: bool = False) -> dict[str, float]:
         if flood:
             await _start(stack, "tools.bench.buswork", "floods", bus)
         asks.go()
-        took = sorted((await asks.told())["took"])
+        took = sorted((await asks.report())["took"])
         return {"p50_ms": _ms(statistics.median(took)), "p99_ms": _ms(took[int(len(took) * 0.99)])}
 
 
 async def _newcomer(rows: int) -> dict[str, float]:
-    """One that comes when all has been said; and what the broker needs to keep it."""
+    """The load of a newcomer after everything is published, and the broker's memory for it."""
     async with _broker() as (stack, broker, bus):
         before = broker.memory_mb
         says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
         says.go()
-        await says.told()
-        kept = broker.memory_mb - before
-        told = await (await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), "routing")).told()
-        return {"seconds": round(told["ended"] - told["began"], 2), "broker_mb": round(kept, 1)}
+        await says.report()
+        growth_mb = broker.memory_mb - before
+        report = await (await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), "routing")).report()
+        return {"seconds": round(report["ended"] - report["began"], 2), "broker_mb": round(growth_mb, 1)}
 
 
 def _ms(seconds: float) -> float:

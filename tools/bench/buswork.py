@@ -30,14 +30,14 @@ def row(number: int) -> EndpointSlice:
     return EndpointSlice(service=f"bench-{number}", ip_version=4, endpoints=ends, ports=(SlicePort(8080),))
 
 
-def tell(**values: Any) -> None:
+def print_json(**values: Any) -> None:
     """One line for the benchmark."""
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 
 async def _go() -> None:
-    tell(ready=True)
+    print_json(ready=True)
     await asyncio.to_thread(sys.stdin.readline)
 
 
@@ -51,15 +51,15 @@ async def says(bus: Path, rows: int) -> None:
     async with Peer(OWNER, bus) as peer:
         await _welcome(peer)
         peer.publish(WORD, {})
-        made = [(f"bench/{number}", row(number)) for number in range(rows)]
+        by_key = [(f"bench/{number}", row(number)) for number in range(rows)]
         await _go()
         began = time.monotonic()
         for at in range(0, rows, BATCH):
-            for key, value in made[at : at + BATCH]:
+            for key, value in by_key[at : at + BATCH]:
                 peer.update_row(WORD, key, value)
             await asyncio.sleep(0)
         await peer.flush(60.0)
-        tell(began=began, ended=time.monotonic())
+        print_json(began=began, ended=time.monotonic())
         await asyncio.to_thread(sys.stdin.readline)
 
 
@@ -67,13 +67,13 @@ async def hears(bus: Path, rows: int, name: str) -> None:
     """Hears until it knows all rows."""
     async with Peer(name, bus) as peer:
         await _welcome(peer)
-        tell(ready=True)
+        print_json(ready=True)
         began = time.monotonic()
         peer.subscribe(WORD)
-        known: set[str] = set()
-        while len(known) < rows:
-            known |= {event.key for event in await peer.changes(1.0) if hasattr(event, "key")}
-        tell(began=began, ended=time.monotonic(), gaps=peer.counters["bus_gaps"])
+        keys: set[str] = set()
+        while len(keys) < rows:
+            keys |= {event.key for event in await peer.changes(1.0) if hasattr(event, "key")}
+        print_json(began=began, ended=time.monotonic(), gaps=peer.counters["bus_gaps"])
         await asyncio.to_thread(sys.stdin.readline)
 
 
@@ -90,14 +90,14 @@ async def asks(bus: Path, requests: int) -> None:
             await peer.ask("cni", Ping(), 5.0)
             took.append(time.monotonic() - began)
             await asyncio.sleep(0.005)
-        tell(took=took)
+        print_json(took=took)
 
 
 async def taps(bus: Path) -> None:
     """A tap that hears and makes sense of everything, until it is killed."""
     step_back()
     async with Listener(bus.parent) as listener:
-        tell(ready=True)
+        print_json(ready=True)
         async for now, data in listener.frames():
             listener.observer.feed(data, now)
 
@@ -108,15 +108,15 @@ def floods(bus: Path) -> None:
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.IDENTITY, b"flood:1")
     socket.connect(f"ipc://{bus}/broker")
-    tell(ready=True)
+    print_json(ready=True)
     while True:
         socket.send(b"\xc1 nonsense" * 20)
 
 
-def _payload(rows: int, each: int) -> list[bytes]:
-    """The same rows as bytes, `each` to a message."""
+def _payload(rows: int, rows_each: int) -> list[bytes]:
+    """All rows as bytes, `rows_each` to a message."""
     packed = [f"bench/{number}".encode() + codec.encode(row(number)) for number in range(rows)]
-    return [b"".join(packed[at : at + each]) for at in range(0, rows, each)]
+    return [b"".join(packed[at : at + rows_each]) for at in range(0, rows, rows_each)]
 
 
 def bare_proxy(directory: Path) -> None:
@@ -128,42 +128,42 @@ def bare_proxy(directory: Path) -> None:
         socket.setsockopt(zmq.RCVHWM, 0)
     front.bind(f"ipc://{directory}/front")
     back.bind(f"ipc://{directory}/back")
-    tell(ready=True)
+    print_json(ready=True)
     zmq.proxy(front, back)
 
 
-def bare_says(directory: Path, rows: int, each: int) -> None:
+def bare_says(directory: Path, rows: int, rows_each: int) -> None:
     """The payload over PUB."""
     context = zmq.Context()
     socket = context.socket(zmq.PUB)
     socket.setsockopt(zmq.SNDHWM, 0)
     socket.connect(f"ipc://{directory}/front")
-    messages = _payload(rows, each)
-    tell(ready=True)
+    messages = _payload(rows, rows_each)
+    print_json(ready=True)
     sys.stdin.readline()
     began = time.monotonic()
     for data in messages:
         socket.send(data)
-    tell(began=began, ended=time.monotonic())
+    print_json(began=began, ended=time.monotonic())
     sys.stdin.readline()
 
 
-def bare_hears(directory: Path, rows: int, each: int) -> None:
+def bare_hears(directory: Path, rows: int, rows_each: int) -> None:
     """Counts messages of SUB."""
     socket = _bare_subscriber(directory)
-    for _ in range(-(-rows // each)):
+    for _ in range(-(-rows // rows_each)):
         socket.recv()
-    tell(began=0.0, ended=time.monotonic())
+    print_json(began=0.0, ended=time.monotonic())
 
 
 def bare_holds(directory: Path, rows: int) -> None:
     """One row a message; each is held as a struct by its key, as every hearer of the bus has it."""
     socket = _bare_subscriber(directory)
-    held: dict[str, EndpointSlice] = {}
+    by_key: dict[str, EndpointSlice] = {}
     for number in range(rows):
         key, data = f"bench/{number}", socket.recv()
-        held[key] = codec.decode(WORD, key, data[len(key) :])
-    tell(began=0.0, ended=time.monotonic())
+        by_key[key] = codec.decode(WORD, key, data[len(key) :])
+    print_json(began=0.0, ended=time.monotonic())
 
 
 def _bare_subscriber(directory: Path) -> "zmq.Socket[bytes]":
@@ -172,21 +172,21 @@ def _bare_subscriber(directory: Path) -> "zmq.Socket[bytes]":
     socket.setsockopt(zmq.RCVHWM, 0)
     socket.connect(f"ipc://{directory}/back")
     socket.setsockopt(zmq.SUBSCRIBE, b"")
-    tell(ready=True)
+    print_json(ready=True)
     return socket
 
 
 def main(words: list[str]) -> None:
     """The command line."""
-    role, directory, *rest = words
+    role, directory, *arguments = words
     where = Path(directory)
     match role:
         case "says":
-            asyncio.run(says(where, int(rest[0])))
+            asyncio.run(says(where, int(arguments[0])))
         case "hears":
-            asyncio.run(hears(where, int(rest[0]), rest[1]))
+            asyncio.run(hears(where, int(arguments[0]), arguments[1]))
         case "asks":
-            asyncio.run(asks(where, int(rest[0])))
+            asyncio.run(asks(where, int(arguments[0])))
         case "taps":
             asyncio.run(taps(where))
         case "floods":
@@ -194,11 +194,11 @@ def main(words: list[str]) -> None:
         case "bare-proxy":
             bare_proxy(where)
         case "bare-says":
-            bare_says(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
+            bare_says(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
         case "bare-hears":
-            bare_hears(where, int(rest[0]), int(rest[1]) or PART_ROWS_MAX)
+            bare_hears(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
         case "bare-holds":
-            bare_holds(where, int(rest[0]))
+            bare_holds(where, int(arguments[0]))
         case _:
             sys.exit(f"no role {role}")
 

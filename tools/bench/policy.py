@@ -13,7 +13,8 @@ from schemas.facts import PodInterface, Uplink
 from schemas.intents import Loopback
 from schemas.npol import interface_policies_key, ip_set_key, policy_key
 from schemas.proto import felixbackend_pb2 as pb
-from tools.bench.rig import INTENT, Rig, quantiles_ms, rig
+from schemas.words import INTENT
+from tools.bench.rig import Rig, quantiles_ms, running_rig
 
 LENGTH = struct.Struct("<Q")  # before each of Felix's messages: its bytes
 POD, TUN = "bench/pod/eth0", "pod/bench/pod/eth0"
@@ -23,25 +24,25 @@ CHANGES = 50
 
 async def run(policies: int, members: int, vpp: str) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
-    async with rig("policy", vpp, "guard", "cni") as (made, peers):
+    async with running_rig("policy", vpp, "guard", "cni") as (rig, peers):
         _interface(peers)
-        felix = await _connect(made)
+        felix = await _connect(rig)
         began = time.monotonic()
         for message in _snapshot(policies, members):
             felix.say(message)
         keys = {policy_key(f"calico/{_name(number)}") for number in range(policies)}
         keys |= {interface_policies_key(TUN), ip_set_key(f"s:{SET}")}
-        before = made.applied.get(interface_policies_key(TUN), 0)
-        await made.until(
-            lambda: keys <= made.applied.keys() and made.applied[interface_policies_key(TUN)] != before,
+        before = rig.applied.get(interface_policies_key(TUN), 0)
+        await rig.wait_until(
+            lambda: keys <= rig.applied.keys() and rig.applied[interface_policies_key(TUN)] != before,
             "every policy holds",
         )
         cold_s = time.monotonic() - began
-        cold = await made.counter("vpp-writer", "vpp_writes_total")
-        rules = [await _changed(made, felix, _rule_change(n), policy_key(f"calico/{_name(n)}")) for n in range(CHANGES)]
-        after_rules = await made.counter("vpp-writer", "vpp_writes_total")
-        grown = [await _changed(made, felix, _member(n), ip_set_key(f"s:{SET}")) for n in range(CHANGES)]
-        after_members = await made.counter("vpp-writer", "vpp_writes_total")
+        cold = await rig.counter("vpp-writer", "vpp_writes_total")
+        rules = [await _changed(rig, felix, _rule_change(n), policy_key(f"calico/{_name(n)}")) for n in range(CHANGES)]
+        after_rules = await rig.counter("vpp-writer", "vpp_writes_total")
+        grown = [await _changed(rig, felix, _member(n), ip_set_key(f"s:{SET}")) for n in range(CHANGES)]
+        after_members = await rig.counter("vpp-writer", "vpp_writes_total")
         return {
             "policies": policies,
             "members": members,
@@ -49,12 +50,12 @@ async def run(policies: int, members: int, vpp: str) -> dict[str, Any]:
             "cold": {"seconds": round(cold_s, 2), "messages": cold},
             "one_changed_rule": {**quantiles_ms(rules), "messages_each": (after_rules - cold) / CHANGES},
             "one_added_member": {**quantiles_ms(grown), "messages_each": (after_members - after_rules) / CHANGES},
-            "peak_memory_mb": made.peak_mb(),
+            "peak_memory_mb": rig.peak_mb(),
         }
 
 
-class Felix:
-    """Felix's side of the socket; what it is told back is read and dropped."""
+class FelixConnection:
+    """Felix's side of the socket; the manager's messages are read and dropped."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -72,11 +73,11 @@ class Felix:
         self._writer.write(LENGTH.pack(len(data)) + data)
 
 
-async def _connect(made: Rig) -> Felix:
-    path = Path(made.environment["VPPD_FELIX_SOCKET"])
+async def _connect(rig: Rig) -> FelixConnection:
+    path = Path(rig.environment["VPPD_FELIX_SOCKET"])
     key = interface_policies_key(TUN)
-    await made.until(lambda: path.exists() and key in made.applied, "the pod is closed, Felix is waited for", 30.0)
-    return Felix(*await asyncio.open_unix_connection(path))
+    await rig.wait_until(lambda: path.exists() and key in rig.applied, "the pod is closed, Felix is waited for", 30.0)
+    return FelixConnection(*await asyncio.open_unix_connection(path))
 
 
 def _interface(peers: dict[str, Peer]) -> None:
@@ -112,8 +113,8 @@ def _policy(number: int, port: int) -> pb.ToDataplane:
 
 def _snapshot(policies: int, members: int) -> Iterator[pb.ToDataplane]:
     yield pb.ToDataplane(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
-    some = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}/32" for n in range(members)]
-    yield pb.ToDataplane(ipset_update=pb.IPSetUpdate(id=SET, members=some, type=pb.IPSetUpdate.NET))
+    prefixes = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}/32" for n in range(members)]
+    yield pb.ToDataplane(ipset_update=pb.IPSetUpdate(id=SET, members=prefixes, type=pb.IPSetUpdate.NET))
     for number in range(policies):
         yield _policy(number, 1000 + number % 1000)
     tier = pb.TierInfo(name="default", ingress_policies=map(_id, range(policies)), default_action="Deny")
@@ -134,10 +135,10 @@ def _member(number: int) -> pb.ToDataplane:
     return pb.ToDataplane(ipset_delta_update=update)
 
 
-async def _changed(made: Rig, felix: Felix, message: pb.ToDataplane, key: str) -> float:
+async def _changed(rig: Rig, felix: FelixConnection, message: pb.ToDataplane, key: str) -> float:
     """Seconds until VPP holds what the message changes."""
-    before = made.applied[key]
+    before = rig.applied[key]
     began = time.monotonic()
     felix.say(message)
-    await made.until(lambda: made.applied.get(key, before) != before, f"the change of {key}")
+    await rig.wait_until(lambda: rig.applied.get(key, before) != before, f"the change of {key}")
     return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""A node without a network: bus, VPP, writer and one manager as processes, told facts by the benchmark itself."""
+"""A node without a network: bus, VPP, writer and one manager as processes; the benchmark itself publishes facts."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from typing import Any
 from bus.peer import Peer
 from bus.subscriptions import StreamChange
 from schemas.statuses import Applied
-from schemas.words import INTENT, status_word
+from schemas.words import status_word
 
 NODE = "bench"
 READY_S_MAX = 30.0
@@ -64,12 +64,12 @@ class Rig:
         }
 
     def start(self) -> None:
-        """Everything; it finds together by itself."""
+        """Starts all processes, in any order."""
         self.start_vpp()
         self.start_others()
 
     def start_vpp(self) -> None:
-        """VPP alone."""
+        """Starts VPP."""
         vpp_run = self.run / "vpp"
         vpp_run.mkdir(parents=True)
         (vpp_run / "startup.conf").write_text(STARTUP_CONF.format(run=vpp_run))
@@ -77,7 +77,7 @@ class Rig:
         self._start("vpp", [self.vpp, "-c", str(vpp_run / "startup.conf")], {"LD_PRELOAD": preload} if preload else {})
 
     def start_others(self) -> None:
-        """Bus, writer, and the manager if there is one."""
+        """Starts bus, writer, and the manager if there is one."""
         programs = {"bus": "bus", "vpp-writer": "actors.vpp_writer", self.manager: f"actors.{self.manager}"}
         for name, module in programs.items():
             if not name:
@@ -101,16 +101,16 @@ class Rig:
                 process.wait()
 
     async def listen(self) -> None:
-        """Hears what becomes of the manager's intents."""
+        """Subscribes to the statuses of the manager's intents."""
         self.peer.subscribe(status_word(self.manager), "vpp-writer")
         self.peer.subscribe("process", "bus")
 
-    async def until(self, condition: Callable[[], bool], what: str, within_s: float = DONE_S_MAX) -> float:
+    async def wait_until(self, condition: Callable[[], bool], goal: str, within_s: float = DONE_S_MAX) -> float:
         """Waits. Returns seconds. Raises BenchFailed."""
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > within_s:
-                raise BenchFailed(f"not within {within_s:.0f} s: {what}; logs in {self.directory}")
+                raise BenchFailed(f"not within {within_s:.0f} s: {goal}; logs in {self.directory}")
             self.take(await self.peer.changes(0.5))
         return time.monotonic() - began
 
@@ -140,25 +140,25 @@ class Rig:
         return {name: round(memory_mb(process.pid, "VmHWM"), 1) for name, process in self.processes.items()}
 
 
-def memory_mb(pid: int, what: str = "VmRSS") -> float:
-    """Resident, MB, or another figure of Linux's (/proc/<pid>/status); 0 if there is none."""
+def memory_mb(pid: int, figure: str = "VmRSS") -> float:
+    """A figure of /proc/<pid>/status, by default resident memory, MB; 0 for none."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{what}:")), 0.0)
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{figure}:")), 0.0)
 
 
 @asynccontextmanager
-async def rig(manager: str, vpp: str, *others: str) -> AsyncIterator[tuple[Rig, dict[str, Peer]]]:
-    """A running rig and peers that speak as `others`. Takes all of it away."""
+async def running_rig(manager: str, vpp: str, *speakers: str) -> AsyncIterator[tuple[Rig, dict[str, Peer]]]:
+    """A running rig, and peers that publish as `speakers`. Ends and removes all of it."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vppd-bench-")))
-        made = Rig(directory, manager, vpp)
-        made.start()
-        stack.callback(made.stop)
-        await made.listen()
-        await stack.enter_async_context(made.peer)
-        peers = {name: await stack.enter_async_context(Peer(name, made.run / "bus")) for name in others}
-        await made.until(lambda: made.ready("vpp-writer"), "the writer is ready", READY_S_MAX)
-        yield made, peers
+        rig = Rig(directory, manager, vpp)
+        rig.start()
+        stack.callback(rig.stop)
+        await rig.listen()
+        await stack.enter_async_context(rig.peer)
+        peers = {name: await stack.enter_async_context(Peer(name, rig.run / "bus")) for name in speakers}
+        await rig.wait_until(lambda: rig.ready("vpp-writer"), "the writer is ready", READY_S_MAX)
+        yield rig, peers
 
 
 def quantiles_ms(seconds: list[float]) -> dict[str, float]:
@@ -178,6 +178,3 @@ def table(result: Mapping[str, Any], indent: str = "") -> str:
         else:
             lines.append(f"{indent}{key:<{28 - len(indent)}}{value}")
     return "\n".join(lines)
-
-
-__all__ = ["INTENT", "BenchFailed", "Rig", "memory_mb", "quantiles_ms", "rig", "table"]

@@ -6,7 +6,7 @@ from typing import Any
 from bus.peer import Peer
 from schemas.cnat import translation_key
 from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
-from tools.bench.rig import NODE, Rig, quantiles_ms, rig
+from tools.bench.rig import NODE, Rig, quantiles_ms, running_rig
 
 TCP = 6
 CHANGES = 50
@@ -14,7 +14,7 @@ CHANGES = 50
 
 async def run(services: int, endpoints: int, vpp: str) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
-    async with rig("services", vpp, "kube-watch", "guard", "cni") as (made, peers):
+    async with running_rig("services", vpp, "kube-watch", "guard", "cni") as (rig, peers):
         facts = _facts(services, endpoints)
         began = time.monotonic()
         for name, word in (("guard", "uplink"), ("cni", "pod-interface")):
@@ -22,18 +22,18 @@ async def run(services: int, endpoints: int, vpp: str) -> dict[str, Any]:
         for word, rows in facts.items():
             peers["kube-watch"].publish(word, rows)
         keys = {translation_key(TCP, _vip(number), 80) for number in range(services)}
-        await made.until(lambda: len(keys & made.applied.keys()) == services, "every Service is translated")
+        await rig.wait_until(lambda: len(keys & rig.applied.keys()) == services, "every Service is translated")
         cold_s = time.monotonic() - began
-        cold = await made.counter("vpp-writer", "vpp_writes_total")
-        changes = [await _change(made, peers["kube-watch"], number, endpoints) for number in range(CHANGES)]
-        written = await made.counter("vpp-writer", "vpp_writes_total")
+        cold = await rig.counter("vpp-writer", "vpp_writes_total")
+        changes = [await _change(rig, peers["kube-watch"], number, endpoints) for number in range(CHANGES)]
+        writes = await rig.counter("vpp-writer", "vpp_writes_total")
         return {
             "services": services,
             "endpoints_each": endpoints,
             "vpp": vpp,
             "cold": {"seconds": round(cold_s, 2), "messages": cold},
-            "one_changed_endpoint": {**quantiles_ms(changes), "messages_each": (written - cold) / CHANGES},
-            "peak_memory_mb": made.peak_mb(),
+            "one_changed_endpoint": {**quantiles_ms(changes), "messages_each": (writes - cold) / CHANGES},
+            "peak_memory_mb": rig.peak_mb(),
         }
 
 
@@ -58,18 +58,18 @@ def _service(number: int) -> Service:
 def _slice(number: int, endpoints: int, change: int) -> EndpointSlice:
     """`change`: the last endpoint has another address each time."""
     last = endpoints - 1
-    some = tuple(
+    backends = tuple(
         Endpoint((f"10.{number >> 8 & 63}.{number & 255}.{(n + change * (n == last)) % 254 + 1}",), node=NODE)
         for n in range(endpoints)
     )
-    return EndpointSlice(f"bench/{number}", 4, (SlicePort(8080, name="web"),), some)
+    return EndpointSlice(f"bench/{number}", 4, (SlicePort(8080, name="web"),), backends)
 
 
-async def _change(made: Rig, watch: Peer, number: int, endpoints: int) -> float:
+async def _change(rig: Rig, watch: Peer, number: int, endpoints: int) -> float:
     """One endpoint of one Service; seconds until VPP holds it."""
     key = translation_key(TCP, _vip(number), 80)
-    before = made.applied[key]
+    before = rig.applied[key]
     began = time.monotonic()
     watch.update_row("endpoint-slice", f"bench/{number}", _slice(number, endpoints, 7))
-    await made.until(lambda: made.applied.get(key, before) != before, f"the change of Service {number}")
+    await rig.wait_until(lambda: rig.applied.get(key, before) != before, f"the change of Service {number}")
     return time.monotonic() - began

@@ -22,7 +22,7 @@ READ_BYTES = 1 << 20
 ASYNC_TOGETHER = 500
 
 
-class Plain:
+class SyncClient:
     """vpp_papi's synchronous client."""
 
     def __init__(self, path: Path) -> None:
@@ -48,13 +48,13 @@ class Plain:
 
     def packed(self, calls: Calls) -> list[bytes]:
         """Whole frames; contexts count from 1."""
-        made = []
+        frames = []
         for context, (message, fields) in enumerate(calls, 1):
             definition = self.client.messages[message]
             number = self.client.transport.get_msg_index(f"{message}_{definition.crc[2:]}")
             body = definition.pack({**fields, "_vl_msg_id": number, "client_index": 0, "context": context})
-            made.append(FRAME.pack(0, len(body), 0) + body)
-        return made
+            frames.append(FRAME.pack(0, len(body), 0) + body)
+        return frames
 
     def close(self) -> None:
         self.client.disconnect()  # type: ignore[no-untyped-call]
@@ -67,8 +67,8 @@ async def async_rate(path: Path, calls: Calls) -> float:
         raise BenchFailed("vpp_papi's asynchronous client does not connect")
     began = time.monotonic()
     for first in range(0, len(calls), ASYNC_TOGETHER):
-        some = [getattr(client.api, message)(**fields) for message, fields in calls[first : first + ASYNC_TOGETHER]]
-        replies = await asyncio.gather(*some)
+        pending = [getattr(client.api, message)(**fields) for message, fields in calls[first : first + ASYNC_TOGETHER]]
+        replies = await asyncio.gather(*pending)
         if bad := [reply for reply in replies if reply.retval]:
             raise BenchFailed(f"{type(bad[0]).__name__}: return value {bad[0].retval}")
     took = time.monotonic() - began
@@ -79,17 +79,17 @@ async def async_rate(path: Path, calls: Calls) -> float:
     return len(calls) / took
 
 
-class Raw:
+class PrepackedClient:
     """Frames over the socket, as fast as VPP takes them."""
 
-    def __init__(self, path: Path, plain: Plain) -> None:
+    def __init__(self, path: Path, plain: SyncClient) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
         body = plain.client.messages["sockclnt_create"].pack({"_vl_msg_id": 15, "context": 1, "name": "bench-raw"})
         self.socket.sendall(FRAME.pack(0, len(body), 0) + body)
-        rest, replies = self._frames(b"")
+        buffered, replies = self._frames(b"")
         while not replies:
-            rest, replies = self._frames(rest)
+            buffered, replies = self._frames(buffered)
         self.client = plain.client.messages["sockclnt_create_reply"].unpack(replies[0])[0].index
 
     def rate(self, frames: list[bytes], window: int, *, fine: bool = False) -> float:
@@ -97,13 +97,13 @@ class Raw:
         client = struct.pack(">I", self.client)
         ready = [frame[:18] + client + frame[22:] for frame in frames]
         began = time.monotonic()
-        sent = answered = size = 0
+        requested = answered = size = 0
         data = bytearray()
         while answered < len(ready):
-            room = min(window - (sent - answered), len(ready) - sent)
-            if room and (room >= window // 2 or sent + room == len(ready)):
-                self.socket.sendall(b"".join(ready[sent : sent + room]))
-                sent += room
+            room = min(window - (requested - answered), len(ready) - requested)
+            if room and (room >= window // 2 or requested + room == len(ready)):
+                self.socket.sendall(b"".join(ready[requested : requested + room]))
+                requested += room
             data += self.socket.recv(READ_BYTES)
             size = size or FRAME.size + FRAME.unpack_from(data)[1]  # all replies are of one length
             answered = len(data) // size
@@ -113,16 +113,16 @@ class Raw:
                 raise BenchFailed(f"return value {value}")
         return len(ready) / took
 
-    def _frames(self, rest: bytes) -> tuple[bytes, list[bytes]]:
-        data = rest + self.socket.recv(READ_BYTES)
-        at, found = 0, []
+    def _frames(self, buffered: bytes) -> tuple[bytes, list[bytes]]:
+        data = buffered + self.socket.recv(READ_BYTES)
+        at, messages = 0, []
         while len(data) - at >= FRAME.size:
             _, length, _ = FRAME.unpack_from(data, at)
             if at + FRAME.size + length > len(data):
                 break
-            found.append(data[at + FRAME.size : at + FRAME.size + length])
+            messages.append(data[at + FRAME.size : at + FRAME.size + length])
             at += FRAME.size + length
-        return data[at:], found
+        return data[at:], messages
 
     def close(self) -> None:
         self.socket.close()

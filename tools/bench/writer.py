@@ -34,7 +34,7 @@ from schemas.statuses import Applied
 from schemas.words import status_word
 from tools.bench import writerload
 from tools.bench.rig import BenchFailed, Rig, memory_mb, quantiles_ms
-from tools.bench.vppclients import WINDOWS, Plain, Raw, async_rate
+from tools.bench.vppclients import WINDOWS, PrepackedClient, SyncClient, async_rate
 from tools.bench.writerload import Load
 
 SYNC_CALLS_MAX = 5000  # of vpp_papi's, which takes long
@@ -139,7 +139,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
         local = Local(api, directory)
         await local.writer.meet(await identify(api), JournalContents())
         result: dict[str, Any] = {"vpp": vpp, "routes": count}
-        plain = Plain(path)
+        plain = SyncClient(path)
         stack.callback(plain.close)
         for load in loads:
             result[load.name] = await _column(load, path, plain, local)
@@ -192,7 +192,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
             await asyncio.sleep(0.1)
 
 
-async def _column(load: Load, path: Path, plain: Plain, local: Local) -> dict[str, Any]:
+async def _column(load: Load, path: Path, plain: SyncClient, local: Local) -> dict[str, Any]:
     """Rows a second of each way."""
     ways = await _others(load, path, plain)
     ways["our writer"] = load.rows / await local.bring(load.intents)
@@ -204,7 +204,7 @@ async def _column(load: Load, path: Path, plain: Plain, local: Local) -> dict[st
     return rates
 
 
-async def _others(load: Load, path: Path, plain: Plain) -> dict[str, float]:
+async def _others(load: Load, path: Path, plain: SyncClient) -> dict[str, float]:
     """Rows a second of the ways that are not ours; VPP is as before after each."""
     if load.kind is Tap:  # what they cost is Linux's time; one way will do
         began = time.monotonic()
@@ -218,7 +218,7 @@ async def _others(load: Load, path: Path, plain: Plain) -> dict[str, float]:
     rows_each, some = load.rows / len(calls), calls[:SYNC_CALLS_MAX]
     ways = {"vpp_papi": plain.rate(some) * rows_each, "vpp_papi, async": await async_rate(path, some) * rows_each}
     _undo(load, plain)
-    raw, frames, best = Raw(path, plain), plain.packed(calls), 0.0
+    raw, frames, best = PrepackedClient(path, plain), plain.packed(calls), 0.0
     for window in WINDOWS:
         best = max(best, raw.rate(frames, window))
         _undo(load, plain)
@@ -228,13 +228,13 @@ async def _others(load: Load, path: Path, plain: Plain) -> dict[str, float]:
     return ways | {"raw bytes": best * rows_each}
 
 
-def _undo(load: Load, plain: Plain) -> None:
+def _undo(load: Load, plain: SyncClient) -> None:
     """Takes away what was made, so that it is made anew."""
     if load.kind is Translation:
         for row in plain.client.api.cnat_translation_dump():
             plain.call("cnat_translation_del", {"id": row.translation.id})
     elif load.undo:
-        raw = Raw(plain.path, plain)
+        raw = PrepackedClient(plain.path, plain)
         raw.rate(plain.packed(load.undo), WINDOWS[-1], fine=True)
         raw.close()
 
@@ -265,7 +265,7 @@ async def _remote(rig: Rig, *owners: str) -> AsyncIterator[Remote]:
     """The benchmark as these owners."""
     async with AsyncExitStack() as stack:
         peers = {name: await stack.enter_async_context(Peer(name, rig.run / "bus")) for name in owners}
-        await rig.until(lambda: rig.ready("vpp-writer"), "the writer is ready", CONNECT_S_MAX)
+        await rig.wait_until(lambda: rig.ready("vpp-writer"), "the writer is ready", CONNECT_S_MAX)
         yield Remote(rig, peers)
 
 

@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the script; `options.root` is the parser of all commands."""
-    known = sorted(_tree("vppd", options.root), key=lambda entry: len(entry[0]), reverse=True)
+    commands = sorted(_tree("vppd", options.root), key=lambda entry: len(entry[0]), reverse=True)
     # The longest command line first: bash takes the first that fits.
-    cases = [f'            "{words}"*) names="{" ".join(names)}" ;;' for words, names in known]
+    cases = [f'            "{words}"*) names="{" ".join(names)}" ;;' for words, names in commands]
     print(SCRIPT.format(cases="\n".join(cases)), end="")
     return 0
 

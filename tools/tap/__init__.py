@@ -1,7 +1,7 @@
 """The bus tap: what a node's processes say to one another, live or from a recording.
 
-seen          frames of the broker -> what was seen, row by row, old and new           (pure)
-wanted        which of it is asked for                                                 (pure)
+observer      frames of the broker -> events: rows, old and new, and notes             (pure)
+filter        events by process, word, key, cause, fields                              (pure)
 show          lines for people and for programs                                        (pure)
 chain         what one event set off, hop by hop                                       (pure)
 top           rates and troubles of processes and words                                (pure)

@@ -1,4 +1,4 @@
-"""Edge: a tap on a node's bus. It hears everything, answers nothing, and asks the processes for nothing.
+"""Edge: a tap on a node's bus, which hears everything and sends nothing to other processes.
 
 It listens to every word, which costs the broker one more hearer, and to notes, which processes say only then.
 """
@@ -15,19 +15,19 @@ from bus.envelope import EVERY_WORD, TRACE_WORD, Hello, Subscribe, Welcome, unpa
 from bus.remote_tap import CurveKeys
 from bus.sockets import broker_address
 from schemas.codec import Malformed
-from tools.tap.seen import Observer
+from tools.tap.observer import Observer
 
 NICE = 19
 ANSWERS_WITHIN_S = 3.0
 
 
 def step_back() -> None:
-    """This process is a tap and nothing else: whom it observes comes first."""
+    """Lowers this process' priority: the observed processes come first."""
     os.nice(NICE)
 
 
 class NoBus(Exception):
-    """Nobody answers where the bus should be."""
+    """No broker answers."""
 
 
 class Listener:
@@ -43,7 +43,7 @@ class Listener:
     async def __aenter__(self) -> Self:
         """On the bus, once its broker has answered. Raises NoBus."""
         if not self._address and not (self._run / "bus" / "broker").exists():
-            raise self._nobody()
+            raise self._no_broker()
         await self._connection.__aenter__()
         self._connection.start(self._tick())
         return self
@@ -59,11 +59,11 @@ class Listener:
                 async with asyncio.timeout(ANSWERS_WITHIN_S if unwelcome else None):
                     data = await self._connection.receive()
             except TimeoutError:
-                raise self._nobody() from None
+                raise self._no_broker() from None
             if not await self._welcomed(data):
                 yield time.time(), data
 
-    def _nobody(self) -> NoBus:
+    def _no_broker(self) -> NoBus:
         if self._address:
             return NoBus(f"{self._address}: nobody answers there, or not to this key")
         return NoBus(f"{self._run}/bus: no broker answers there")

@@ -1,4 +1,4 @@
-"""Edge: recordings. A file is a line that says what it is, then chunks: a length of 4 bytes, that many bytes of zlib,
+"""Edge: recordings. A file is a line that names the format, then chunks: a length of 4 bytes, that many bytes of zlib,
 which hold MessagePack `[[time, frame], ...]`. Frames are those of the bus, as they were heard.
 
 Each file begins with everything as it was then, so it is whole in itself, whatever was rotated away before it. A chunk
@@ -52,9 +52,9 @@ class Recorder:
 
     def _open(self, time: float, state: Iterable[SnapshotPart]) -> None:
         for number in range(self._files_max - 1, 0, -1):
-            older = self._named(number - 1)
+            older = self._numbered(number - 1)
             if older.exists():
-                older.replace(self._named(number))
+                older.replace(self._numbered(number))
         self._file = self._path.open("wb")
         self._path.chmod(0o600)
         self._size = self._file.write(json.dumps({"format": FORMAT, "started": time}).encode() + b"\n")
@@ -62,7 +62,7 @@ class Recorder:
         self._began = time
         self._chunk = [(time, pack(snapshot)) for snapshot in state]
 
-    def _named(self, number: int) -> Path:
+    def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
 
     def flush(self, time: float = 0.0) -> None:
@@ -100,8 +100,8 @@ def read(path: Path) -> Iterator[Frame]:
 
 def _check(path: Path, first: bytes) -> None:
     try:
-        found = json.loads(first).get("format")
+        file_format = json.loads(first).get("format")
     except (ValueError, AttributeError):
-        found = None
-    if found != FORMAT:
+        file_format = None
+    if file_format != FORMAT:
         raise BadRecording(f"{path}: not a recording of the bus ({FORMAT!r} is not what it begins with)")

@@ -1,4 +1,4 @@
-"""Edge: a recording fed into one manager, offline: what it would want now, and whether it wanted that then.
+"""Edge: a recording fed into one manager, offline: its intents now, beside those of the recording.
 
 Only what decides by the bus alone can be replayed: the services manager. The others decide by what is not on the bus
 (Calico's calls and the pods' namespaces, gobgpd's table, Felix's socket, Linux).
@@ -17,8 +17,8 @@ from schemas.codec import Malformed
 from schemas.config import NodeConfig
 from schemas.intents import Intent
 from schemas.words import INTENT
+from tools.tap.observer import NOTE, Observer, TapEvent, plain
 from tools.tap.recording import Frame
-from tools.tap.seen import NOTE, Observer, Seen, plain
 
 MANAGERS: dict[str, Callable[[Context], Actor]] = {"services": ServicesManager}
 
@@ -28,7 +28,7 @@ class NotReplayable(Exception):
 
 
 class Replay:
-    """One manager and what it has heard of a recording."""
+    """One manager and the part of a recording that it has heard."""
 
     def __init__(self, name: str, config: NodeConfig) -> None:
         """Raises NotReplayable."""
@@ -43,30 +43,30 @@ class Replay:
         self._in_sync: set[tuple[str, str]] = set()
         self._turns = Turns(self.actor)
 
-    def feed(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+    def feed(self, frames: Iterable[Frame]) -> Iterator[TapEvent]:
         """Its intents as they change, frame by frame, at the times of the recording."""
         for time, data in frames:
-            events = list(self._events(self.observer.feed(data, time)))
-            if events:
-                self._turns.hear(events)
-                yield from self._decided(time, next((e.cause for e in events if isinstance(e, StreamChange)), ""))
+            changes = list(self._events(self.observer.feed(data, time)))
+            if changes:
+                self._turns.hear(changes)
+                yield from self._decided(time, next((e.cause for e in changes if isinstance(e, StreamChange)), ""))
 
-    def _events(self, seen: list[Seen]) -> Iterator[StreamChange | StreamSynced]:
-        for each in seen:
-            if (each.word, each.process) in self._streams and each.word != NOTE:
-                held = self.observer.mirrors[each.word, each.process].stream.rows.get(each.key)
+    def _events(self, events: list[TapEvent]) -> Iterator[StreamChange | StreamSynced]:
+        for event in events:
+            if (event.word, event.process) in self._streams and event.word != NOTE:
+                row = self.observer.mirrors[event.word, event.process].stream.rows.get(event.key)
                 try:
-                    value = codec.decode(each.word, each.key, held.value) if held and held.value is not None else None
+                    value = codec.decode(event.word, event.key, row.value) if row and row.value is not None else None
                 except Malformed as error:
                     self.malformed.append(str(error))
                     continue
-                yield StreamChange(each.word, each.process, each.key, value, each.cause)
+                yield StreamChange(event.word, event.process, event.key, value, event.cause)
         for name in self._streams - self._in_sync:
             if (mirror := self.observer.mirrors.get(name)) and mirror.in_sync:
                 self._in_sync.add(name)
                 yield StreamSynced(*name)
 
-    def _decided(self, time: float, cause: str) -> Iterator[Seen]:
+    def _decided(self, time: float, cause: str) -> Iterator[TapEvent]:
         decision = self._turns.decide()
         if decision is None or decision.intents is None:
             return
@@ -74,15 +74,15 @@ class Replay:
         for key in [*(key for key in before if key not in self.intents), *self.intents]:
             old, new = before.get(key), self.intents.get(key)
             if old != new:
-                yield Seen(time, self.name, INTENT, key, cause, _plain(old), _plain(new))
+                yield TapEvent(time, self.name, INTENT, key, cause, _plain(old), _plain(new))
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """What the recording lacks, so that the manager says nothing."""
+        """The streams that the recording lacks and without which the manager decides nothing."""
         return self._turns.waiting()
 
-    def differences(self) -> Iterator[Seen]:
-        """What it wants at the end beside what it wanted then; `old` is then."""
+    def differences(self) -> Iterator[TapEvent]:
+        """The intents at the end that differ from the recorded ones, which are `old`."""
         mirror = self.observer.mirrors.get((INTENT, self.name))
         then: dict[str, Any] = {key: value for owner, key, value, _ in self.observer.rows(INTENT) if owner == self.name}
         if mirror is None or not mirror.in_sync:
@@ -90,7 +90,7 @@ class Replay:
         for key in sorted({*then, *self.intents}):
             now = _plain(self.intents.get(key))
             if then.get(key) != now:
-                yield Seen(0.0, self.name, INTENT, key, "", then.get(key), now)
+                yield TapEvent(0.0, self.name, INTENT, key, "", then.get(key), now)
 
 
 def _plain(intent: Intent | None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tools.tap.seen import NOTE, Seen, differences
+from tools.tap.observer import NOTE, TapEvent, differences
 
 VALUE_MAX = 40
 SHORT = {"vpp-writer": "writer", "kube-watch": "kube", "endpoint-slice": "slice", "interface-policies": "if-policies"}
@@ -17,7 +17,7 @@ INDENT, ROOM_MIN, NARROW = 24, 24, 60  # columns
 
 
 class Painter:
-    """Colours, if there are any."""
+    """Colours text, if colours are on."""
 
     def __init__(self, colours: bool) -> None:
         self._colours = colours
@@ -27,9 +27,9 @@ class Painter:
         return f"\033[{';'.join(map(str, codes))}m{text}\033[0m" if self._colours and codes else text
 
 
-def as_json(seen: Seen) -> str:
-    """One line; what is as by default is left out."""
-    return msgspec.json.encode(seen).decode()
+def as_json(event: TapEvent) -> str:
+    """One line of JSON, without fields that have their defaults."""
+    return msgspec.json.encode(event).decode()
 
 
 def clock(time: float) -> str:
@@ -37,63 +37,67 @@ def clock(time: float) -> str:
     return datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
-def lines(seen: Seen, width: int, paint: Painter, cause: str = "") -> Iterator[str]:
-    """What was seen: a head, and below it what does not fit beside it. `cause`: the last one's, not said again."""
-    when, process, word = clock(seen.time), SHORT.get(seen.process, seen.process), SHORT.get(seen.word, seen.word)
-    word = "·" if seen.word == NOTE else word
-    sign = {(True, False): "+", (False, True): "-"}.get((seen.old is None, seen.new is None), "~")
-    what = clean(f"{seen.what} {seen.key}".strip() if seen.word == NOTE else f"{sign} {seen.key}")
-    what += f" {took(seen.took_s)}" if seen.took_s else ""
+def lines(event: TapEvent, width: int, paint: Painter, cause: str = "") -> Iterator[str]:
+    """A head, and below it what does not fit beside it. `cause`: of the event before; it is not repeated."""
+    when, process, word = clock(event.time), SHORT.get(event.process, event.process), SHORT.get(event.word, event.word)
+    word = "·" if event.word == NOTE else word
+    sign = {(True, False): "+", (False, True): "-"}.get((event.old is None, event.new is None), "~")
+    title = clean(f"{event.what} {event.key}".strip() if event.word == NOTE else f"{sign} {event.key}")
+    title += f" {duration(event.took_s)}" if event.took_s else ""
     process, word = clean(process), clean(word)
     lead = f"{when} {process:<8} {word:<9} "
     indent = " " * (INDENT if width >= NARROW else 2)
     beside = width - len(lead) >= ROOM_MIN
-    head, *rest = wrapped(what, width - len(lead)) if beside else ("", *wrapped(what, width - len(indent)))
-    who = paint(f"{process:<8}", COLOURS.get(seen.process, PLAIN))
-    yield f"{paint(when, DIM)} {who} {word:<9} {head}".rstrip()
-    for text in (piece for each in rest for piece in wrapped(each, width - len(indent))):
+    head, *more_lines = wrapped(title, width - len(lead)) if beside else ("", *wrapped(title, width - len(indent)))
+    sender = paint(f"{process:<8}", COLOURS.get(event.process, PLAIN))
+    yield f"{paint(when, DIM)} {sender} {word:<9} {head}".rstrip()
+    for text in (piece for each in more_lines for piece in wrapped(each, width - len(indent))):
         yield indent + text
-    about = [clean(text) for text in changes(seen)]
-    if seen.cause not in ("", cause):
-        about.append(paint(clean(f"({seen.cause})")[: width - len(indent)], DIM))
+    about = [clean(text) for text in changes(event)]
+    if event.cause not in ("", cause):
+        about.append(paint(clean(f"({event.cause})")[: width - len(indent)], DIM))
     yield from packed(about, indent, width)
 
 
-def changes(seen: Seen) -> Iterator[str]:
+def changes(event: TapEvent) -> Iterator[str]:
     """The fields that differ, or, of a note, all."""
-    if seen.word == NOTE:
-        yield from (f"{name}={short(value)}" for name, value in (seen.new or {}).items() if value not in ("", None))
+    if event.word == NOTE:
+        yield from (
+            f"{name}={abbreviated(value)}" for name, value in (event.new or {}).items() if value not in ("", None)
+        )
         return
-    if seen.new is None:
+    if event.new is None:
         return
-    for field, old, new in differences(seen.old or {}, seen.new):
+    for field, old, new in differences(event.old or {}, event.new):
         yield _change(field or "value", old, new)
 
 
 def _change(field: str, old: Any, new: Any) -> str:
     if old is None:
-        return f"{field}={short(new)}"
+        return f"{field}={abbreviated(new)}"
     if isinstance(old, list) and isinstance(new, list):
-        came, went = [each for each in new if each not in old], [each for each in old if each not in new]
-        if came or went:
-            return f"{field}: " + " ".join((*(f"+{short(each)}" for each in came), *(f"-{short(e)}" for e in went)))
-    return f"{field}: {short(old)} -> {short(new)}"
+        added, removed = [each for each in new if each not in old], [each for each in old if each not in new]
+        if added or removed:
+            return f"{field}: " + " ".join(
+                (*(f"+{abbreviated(each)}" for each in added), *(f"-{abbreviated(e)}" for e in removed))
+            )
+    return f"{field}: {abbreviated(old)} -> {abbreviated(new)}"
 
 
-def short(value: Any) -> str:
+def abbreviated(value: Any) -> str:
     """A value in a few characters."""
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, dict):
-        text = "{" + " ".join(f"{key}={short(each)}" for key, each in value.items()) + "}"
+        text = "{" + " ".join(f"{key}={abbreviated(each)}" for key, each in value.items()) + "}"
     elif isinstance(value, list):
-        text = "[" + " ".join(map(short, value)) + "]"
+        text = "[" + " ".join(map(abbreviated, value)) + "]"
     else:
         text = "-" if value is None else str(value)
     return text if len(text) <= VALUE_MAX else text[: VALUE_MAX - 1] + "…"
 
 
-def took(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A duration: `1.2 ms`, `340 us`, `2.1 s`."""
     if seconds >= 1:
         return f"{seconds:.1f} s"
@@ -101,7 +105,7 @@ def took(seconds: float) -> str:
 
 
 def clean(text: str) -> str:
-    """Without letters that a terminal would obey."""
+    """The text with unprintable characters replaced: a terminal would obey some of them."""
     return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -111,15 +115,15 @@ def wrapped(text: str, room: int) -> list[str]:
 
 
 def packed(texts: list[str], indent: str, width: int) -> Iterator[str]:
-    """Texts beside one another, as many as a line has room for."""
-    line, used = "", len(indent)
+    """Texts packed into lines of the given width."""
+    line, column = "", len(indent)
     for text in (piece for each in texts for piece in _fitting(each, width - len(indent))):
         length = len(bare(text))
-        if line and used + GAP + length > width:
+        if line and column + GAP + length > width:
             yield indent + line
-            line, used = "", len(indent)
+            line, column = "", len(indent)
         line += (" " * GAP if line else "") + text
-        used += (GAP if used > len(indent) else 0) + length
+        column += (GAP if column > len(indent) else 0) + length
     if line:
         yield indent + line
 

@@ -1,11 +1,11 @@
-"""The rows as they are now: intents beside their statuses, everything else as it is. Pure."""
+"""The rows as they are now, intents beside their statuses. Pure."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tools.tap.seen import Observer, Seen, plain
-from tools.tap.show import Painter, changes, packed, short
+from tools.tap.observer import Observer, TapEvent, plain
+from tools.tap.show import Painter, abbreviated, changes, packed
 
 INTENT, STATUS = "intent", "status."
 APPLIED = "applied"
@@ -22,34 +22,36 @@ def words(observer: Observer) -> Iterator[str]:
 def rows(observer: Observer, word: str, key: str, width: int, paint: Painter) -> Iterator[str]:
     """Rows whose word and key fit the patterns, in full."""
     for name in sorted({word_ for word_, _ in observer.mirrors if fnmatchcase(word_, word)}):
-        for owner, found, value, cause in observer.rows(name):
-            if fnmatchcase(found, key):
-                status = _status(observer, owner, found) if name == INTENT else None
-                yield f"{paint(name, 2)} {paint(owner, 36)} {found}" + (f"  {_told(status, paint)}" if status else "")
-                about = [*changes(Seen(0, owner, name, found, new=value)), *([f"({cause})"] if cause else [])]
+        for owner, row_key, value, cause in observer.rows(name):
+            if fnmatchcase(row_key, key):
+                status = _status(observer, owner, row_key) if name == INTENT else None
+                yield f"{paint(name, 2)} {paint(owner, 36)} {row_key}" + (
+                    f"  {_status_text(status, paint)}" if status else ""
+                )
+                about = [*changes(TapEvent(0, owner, name, row_key, new=value)), *([f"({cause})"] if cause else [])]
                 yield from packed(about, "    ", width)
 
 
 def unapplied(observer: Observer, paint: Painter) -> Iterator[str]:
-    """Intents that VPP does not hold, with the reason and what they wait for."""
+    """Intents that VPP does not hold, with the reason and the missing keys."""
     for owner, key, _, cause in observer.rows(INTENT):
         status = _status(observer, owner, key)
         if status is None or status.get("state") != APPLIED:
-            yield f"{paint(owner, 36)} {key}  {_told(status, paint)}" + (f"  ({cause})" if cause else "")
+            yield f"{paint(owner, 36)} {key}  {_status_text(status, paint)}" + (f"  ({cause})" if cause else "")
 
 
 def _status(observer: Observer, owner: str, key: str) -> dict[str, Any] | None:
     mirror = observer.mirrors.get((f"{STATUS}{owner}", "vpp-writer"))
-    held = mirror.stream.rows.get(key) if mirror else None
-    return plain(held.value) if held else None
+    row = mirror.stream.rows.get(key) if mirror else None
+    return plain(row.value) if row else None
 
 
-def _told(status: dict[str, Any] | None, paint: Painter) -> str:
+def _status_text(status: dict[str, Any] | None, paint: Painter) -> str:
     if status is None:
         return paint("no status", 33)
     state = status.get("state", "?")
     if state == APPLIED:
-        details = " ".join(f"{name}={short(value)}" for name, value in (status.get("details") or {}).items())
+        details = " ".join(f"{name}={abbreviated(value)}" for name, value in (status.get("details") or {}).items())
         return paint(f"applied {details}".strip(), 32)
     if state == "pending":
         return paint("waits for " + ", ".join(status.get("needs", ())), 33)

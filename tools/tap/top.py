@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.tap.seen import NOTE, Observer, Seen
+from tools.tap.observer import NOTE, Observer, TapEvent
 from tools.tap.show import Painter
 
 WINDOW_S = 5.0
@@ -12,23 +12,23 @@ PROCESS = "process"
 
 
 class Rates:
-    """What was seen in the last seconds, by word and process."""
+    """Rate and age of the events of the last seconds, by word and process."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, tuple[str, str], float]] = deque()
+        self._ages: deque[tuple[float, tuple[str, str], float]] = deque()
 
-    def take(self, seen: Seen, now: float) -> None:
-        """`now`: s since 1970; the age of a row is how long it took to come here."""
-        if not seen.load:
-            self._seen.append((now, (seen.word, seen.process), max(0.0, now - seen.time)))
+    def take(self, event: TapEvent, now: float) -> None:
+        """`now`: s since 1970; the age of a row is its time on the way."""
+        if not event.load:
+            self._ages.append((now, (event.word, event.process), max(0.0, now - event.time)))
 
     def of(self, now: float) -> dict[tuple[str, str], tuple[float, float]]:
         """(rows a second, the greatest age in s) by (word, process)."""
-        while self._seen and now - self._seen[0][0] > WINDOW_S:
-            self._seen.popleft()
+        while self._ages and now - self._ages[0][0] > WINDOW_S:
+            self._ages.popleft()
         count: Counter[tuple[str, str]] = Counter()
         oldest: dict[tuple[str, str], float] = {}
-        for _, name, age in self._seen:
+        for _, name, age in self._ages:
             count[name] += 1
             oldest[name] = max(oldest.get(name, 0.0), age)
         return {name: (number / WINDOW_S, oldest[name]) for name, number in count.items()}
@@ -37,12 +37,12 @@ class Rates:
 def table(
     observer: Observer, rates: Rates, memory: Mapping[int, int], starts: Mapping[str, int], now: float, paint: Painter
 ) -> Iterator[str]:
-    """Two tables. `memory`: bytes by pid; `starts`: how often each process was seen to begin anew."""
+    """Two tables. `memory`: bytes by pid; `starts`: observed restarts by process."""
     spoken = rates.of(now)
     heads = f"{'MB':>6}{'rows/s':>8}{'gaps':>6}{'snap':>6}{'again':>6}{'new':>5}"
     yield paint(f"{'process':<12}{'pid':>8}{heads}  state", 1)
-    found = {key: value for _, key, value, _ in observer.rows(PROCESS)}
-    for name, row in sorted(found.items()):
+    processes = {key: value for _, key, value, _ in observer.rows(PROCESS)}
+    for name, row in sorted(processes.items()):
         if name.startswith("tool-"):
             continue
         rate = sum(each for (word, by), (each, _) in spoken.items() if by == name and word not in (NOTE, PROCESS))
@@ -50,9 +50,9 @@ def table(
         pid = row.get("pid", 0)
         megabytes = f"{memory[pid] / 1e6:.0f}" if pid in memory else "-"
         numbers = (counters.get("bus_gaps", 0), counters.get("snapshots", 0), counters.get("resends", 0))
-        told = "".join(f"{number:>6}" for number in numbers)
+        counts = "".join(f"{number:>6}" for number in numbers)
         state, colour = _state(row)
-        yield f"{name:<12}{pid:>8}{megabytes:>6}{rate:>8.1f}{told}{starts.get(name, 0):>5}  {paint(state, colour)}"
+        yield f"{name:<12}{pid:>8}{megabytes:>6}{rate:>8.1f}{counts}{starts.get(name, 0):>5}  {paint(state, colour)}"
     yield ""
     yield paint(f"{'word':<19}{'owner':<12}{'rows':>7}{'rows/s':>8}{'age ms':>8}", 1)
     for (word, owner), mirror in sorted(observer.mirrors.items()):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.tap.frames import AFTER, BEFORE, SERVICES, STORY, intents
+from tools.tap.observer import Observer
 from tools.tap.recording import BadRecording, Recorder, read
-from tools.tap.seen import Observer
 
 
 def written(path: Path) -> Path:

@@ -49,16 +49,16 @@ def _label(text: str) -> tuple[str, str]:
 
 def parse_port(text: str) -> ContainerPort:
     """`80`, `80/UDP`, `http=80/TCP`, each perhaps with a host port behind it: `http=80/TCP@8080`. Raises ValueError."""
-    rest, _, host_port = text.partition("@")
-    name, _, number = rest.rpartition("=")
+    container, _, host_port = text.partition("@")
+    name, _, number = container.rpartition("=")
     port, _, protocol = number.partition("/")
     protocol = (protocol or "TCP").upper()
     if protocol not in ("TCP", "UDP", "SCTP"):
         raise ValueError(f"port {text!r}: protocol is TCP, UDP or SCTP")
-    found = ContainerPort(int(port), protocol, name, int(host_port or 0))
-    if not (0 < found.port < 65536 and 0 <= found.host_port < 65536):
+    parsed = ContainerPort(int(port), protocol, name, int(host_port or 0))
+    if not (0 < parsed.port < 65536 and 0 <= parsed.host_port < 65536):
         raise ValueError(f"port {text!r}: a port is 1 to 65535")
-    return found
+    return parsed
 
 
 def _add(options: argparse.Namespace) -> int:

@@ -69,12 +69,12 @@ def _process(name: str, pid: int, word: str) -> str:
 
 
 def _felix(lab: Lab, node: LabNode) -> str:
-    pid, told = supervisor.pid_of(lab, node, calico_node.PROGRAM), calico_node.felix_status(lab.run(node))
+    pid, status = supervisor.pid_of(lab, node, calico_node.PROGRAM), calico_node.felix_status(lab.run(node))
     if not pid:
         return _process(calico_node.PROGRAM, 0, "does not run")
-    wanted = told.get("wanted", {})
+    counts = status.get("wanted", {})
     counted = ", ".join(
-        f"{wanted.get(what, 0)} {what.replace('_', ' ')}" for what in ("policies", "ip_sets", "workloads")
+        f"{counts.get(what, 0)} {what.replace('_', ' ')}" for what in ("policies", "ip_sets", "workloads")
     )
-    in_sync = told.get("in_sync") and told.get("pid") == pid
+    in_sync = status.get("in_sync") and status.get("pid") == pid
     return _process(calico_node.PROGRAM, pid, f"in sync: {counted}" if in_sync else "not in sync")

@@ -20,10 +20,10 @@ from bus.remote_tap import BadKeys
 from schemas.config import ConfigError
 from tools.cli.command import add_command
 from tools.cli.tap import export, keys, names, play, record, replay, state, top, watch
+from tools.tap.filter import BadExpression
 from tools.tap.listener import NoBus
 from tools.tap.recording import BadRecording
 from tools.tap.replay import NotReplayable
-from tools.tap.wanted import BadExpression
 
 HELP = "what a node's processes say to one another"
 DESCRIPTION = "`vppd tap`: what the processes of a node say to one another."

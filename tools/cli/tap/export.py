@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.cli.command import UserError
 from tools.tap import chain, export, recording
-from tools.tap.seen import Observer
+from tools.tap.observer import Observer
 
 HELP = "a recording for Perfetto or Mermaid"
 
@@ -22,13 +22,13 @@ def run(options: argparse.Namespace) -> int:
     if not (options.perfetto or options.mermaid):
         raise UserError("export what? --perfetto OUT or --mermaid CAUSE")
     observer = Observer()
-    seen = [each for now, data in recording.read(options.file) for each in observer.feed(data, now)]
+    events = [event for now, data in recording.read(options.file) for event in observer.feed(data, now)]
     if options.perfetto:
-        options.perfetto.write_text(export.perfetto(seen))
+        options.perfetto.write_text(export.perfetto(events))
         print(f"{options.perfetto}: open it at https://ui.perfetto.dev")
     if options.mermaid:
-        found = list(chain.hops(seen, options.mermaid))
-        if not found:
+        hops = list(chain.hops(events, options.mermaid))
+        if not hops:
             raise UserError(f"{options.file}: nothing came from {options.mermaid}")
-        print("\n".join(export.mermaid(found)))
+        print("\n".join(export.mermaid(hops)))
     return 0

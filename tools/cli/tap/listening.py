@@ -8,10 +8,10 @@ from collections.abc import Callable
 from bus.remote_tap import client_keys
 from tools.cli.command import UserError
 from tools.tap.listener import Listener, step_back
-from tools.tap.seen import Observer, Seen
+from tools.tap.observer import Observer, TapEvent
 
 WHOLE_S_MAX = 3.0
-Take = Callable[[float, bytes, list[Seen], Observer], bool]
+Take = Callable[[float, bytes, list[TapEvent], Observer], bool]
 """Takes a frame: its time, its bytes, what it says, and all that is known after it. True: it was the last one."""
 
 
@@ -47,7 +47,7 @@ async def hear_until_ended(options: argparse.Namespace, take: Take) -> Observer:
 async def hear_whole(options: argparse.Namespace) -> Observer:
     """Everything as it is now. Raises NoBus."""
     async with listener(options) as tap:
-        hearing = asyncio.create_task(hear(tap, lambda *_: tap.observer.whole))
+        hearing = asyncio.create_task(hear(tap, lambda *_: tap.observer.complete))
         await asyncio.wait([hearing], timeout=WHOLE_S_MAX)
         hearing.cancel()
         if hearing.done() and not hearing.cancelled() and (error := hearing.exception()):

@@ -5,7 +5,7 @@ import asyncio
 
 from tools.cli.tap.listening import hear_whole
 from tools.cli.tap.options import add_node
-from tools.tap.seen import NOTE
+from tools.tap.observer import NOTE
 
 HELP = "names on the bus, for completion"
 

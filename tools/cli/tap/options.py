@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from tools.cli.node import add_run_directory
-from tools.tap.wanted import Field, Wanted
+from tools.tap.filter import EventFilter, FieldMatch
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +36,13 @@ def add_duration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="end after so many seconds")
 
 
-def filter_of(options: argparse.Namespace) -> Wanted:
+def filter_of(options: argparse.Namespace) -> EventFilter:
     """The filter that the options describe. Raises BadExpression."""
-    return Wanted(
+    return EventFilter(
         tuple(options.process),
         tuple(options.word),
         tuple(options.key),
         tuple(options.cause),
-        tuple(map(Field.read, options.field)),
+        tuple(map(FieldMatch.read, options.field)),
         options.all,
     )

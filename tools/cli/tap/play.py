@@ -7,8 +7,8 @@ from pathlib import Path
 from tools.cli.tap.options import add_filters
 from tools.cli.tap.printing import Printer, painter, print_rows
 from tools.tap import recording
+from tools.tap.observer import Observer
 from tools.tap.recording import Frame
-from tools.tap.seen import Observer
 
 HELP = "show a recording"
 
@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
     began: float | None = None
     for now, data in _frames(options):
         began = now if began is None else began
-        seen = observer.feed(data, now)
+        events = observer.feed(data, now)
         if now - began >= options.start and options.state is None:
-            printer(seen)
+            printer(events)
     if options.state is not None:
         print_rows(observer, options.state, "*", painter(options))
     return 0

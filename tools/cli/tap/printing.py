@@ -7,7 +7,7 @@ import sys
 
 from tools.cli.tap.options import filter_of
 from tools.tap import chain, show, state
-from tools.tap.seen import Observer, Seen
+from tools.tap.observer import Observer, TapEvent
 from tools.tap.show import Painter
 
 
@@ -31,18 +31,20 @@ class Printer:
         self._columns = columns()
         self._cause = ""
 
-    def __call__(self, seen: list[Seen]) -> None:
-        fitting = [each for each in seen if self._filter.fits(each) and (not self._chain or self._chain.fits(each))]
-        for each in fitting:
+    def __call__(self, events: list[TapEvent]) -> None:
+        fitting = [
+            event for event in events if self._filter.fits(event) and (not self._chain or self._chain.fits(event))
+        ]
+        for event in fitting:
             if self._json:
-                print(show.as_json(each))
+                print(show.as_json(event))
                 continue
             if self._chain:
-                hop = self._chain.hop(each)
-                print(self._paint(f"+{show.took(hop.after_s)} (+{show.took(hop.hop_s)})", show.BOLD))
-            for line in show.lines(each, self._columns, self._paint, self._cause):
+                hop = self._chain.hop(event)
+                print(self._paint(f"+{show.duration(hop.after_s)} (+{show.duration(hop.hop_s)})", show.BOLD))
+            for line in show.lines(event, self._columns, self._paint, self._cause):
                 print(line)
-            self._cause = each.cause
+            self._cause = event.cause
         if fitting:
             sys.stdout.flush()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tools.cli.tap.listening import hear_until_ended
 from tools.cli.tap.options import add_duration, add_node
+from tools.tap.observer import Observer, TapEvent
 from tools.tap.recording import Recorder
-from tools.tap.seen import Observer, Seen
 
 HELP = "write all that is said to a file"
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Records until the time is over or a signal comes."""
     recorder = Recorder(options.file, int(options.max_mb * 1e6), max(1, options.files))
 
-    def take(now: float, data: bytes, _seen: list[Seen], observer: Observer) -> bool:
+    def take(now: float, data: bytes, _events: list[TapEvent], observer: Observer) -> bool:
         recorder.write(now, data, observer.snapshots())
         return False
 

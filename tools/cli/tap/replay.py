@@ -30,14 +30,14 @@ def run(options: argparse.Namespace) -> int:
     replay = Replay(options.into, from_env({**os.environ, **settings}, required=()))
     width, paint = columns(), painter(options)
     changed = list(replay.feed(recording.read(options.file)))
-    found = list(replay.differences()) if options.diff else changed
-    for seen in found:
-        for line in [show.as_json(seen)] if options.json else show.lines(seen, width, paint):
+    events = list(replay.differences()) if options.diff else changed
+    for event in events:
+        for line in [show.as_json(event)] if options.json else show.lines(event, width, paint):
             print(line)
     if replay.waits_for:
         raise UserError(f"{options.into} says nothing: the recording lacks {', '.join(replay.waits_for)}")
     for error in replay.malformed:
         sys.stderr.write(f"vppd: malformed: {error}\n")
-    if options.diff and not found:
+    if options.diff and not events:
         print(f"{options.into} wants what it wanted then: {len(replay.intents)} intents")
-    return 1 if options.diff and found else 0
+    return 1 if options.diff and events else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.cli.tap.listening import hear, listener
 from tools.cli.tap.options import add_node
 from tools.tap import top
-from tools.tap.seen import Observer, Seen
+from tools.tap.observer import Observer, TapEvent
 from tools.tap.show import Painter
 
 HELP = "processes and words at a glance"
@@ -27,19 +27,19 @@ def run(options: argparse.Namespace) -> int:
     """Prints the tables until a signal comes."""
     rates, starts, sessions = top.Rates(), dict[str, int](), dict[str, int]()
     paint = Painter(sys.stdout.isatty())
-    shown = time.monotonic() + (2 if options.once else 0)
+    printed_at = time.monotonic() + (2 if options.once else 0)
 
     async def hearing() -> None:
         async with listener(options) as tap:
 
-            def take(now: float, _data: bytes, seen: list[Seen], observer: Observer) -> bool:
-                nonlocal shown
-                for each in seen:
-                    rates.take(each, now)
-                    _count_starts(each, starts, sessions)
-                if time.monotonic() - shown < TOP_EVERY_S:
+            def take(now: float, _data: bytes, events: list[TapEvent], observer: Observer) -> bool:
+                nonlocal printed_at
+                for event in events:
+                    rates.take(event, now)
+                    _count_starts(event, starts, sessions)
+                if time.monotonic() - printed_at < TOP_EVERY_S:
                     return False
-                shown = time.monotonic()
+                printed_at = time.monotonic()
                 memory = _memory(observer)
                 table = "\n".join(top.table(observer, rates, memory, starts, now, paint))
                 print(table if options.once else f"\033[H\033[2J{table}", flush=True)
@@ -51,21 +51,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _count_starts(seen: Seen, starts: dict[str, int], sessions: dict[str, int]) -> None:
-    if seen.word == top.PROCESS and seen.new:
-        session = seen.new.get("session", 0)
-        if sessions.get(seen.key, session) != session:
-            starts[seen.key] = starts.get(seen.key, 0) + 1
-        sessions[seen.key] = session
+def _count_starts(event: TapEvent, starts: dict[str, int], sessions: dict[str, int]) -> None:
+    if event.word == top.PROCESS and event.new:
+        session = event.new.get("session", 0)
+        if sessions.get(event.key, session) != session:
+            starts[event.key] = starts.get(event.key, 0) + 1
+        sessions[event.key] = session
 
 
 def _memory(observer: Observer) -> dict[int, int]:
     """Bytes of the processes that can be seen from here (Linux: /proc/<pid>/statm)."""
-    found = {}
+    memory = {}
     for _, _, row, _ in observer.rows(top.PROCESS):
         pid = row.get("pid", 0)
         try:
-            found[pid] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            memory[pid] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, ValueError, IndexError):
             continue
-    return found
+    return memory

@@ -7,7 +7,7 @@ import sys
 from tools.cli.tap.listening import hear_until_ended
 from tools.cli.tap.options import add_duration, add_filters, add_node
 from tools.cli.tap.printing import Printer
-from tools.tap.seen import Observer, Seen
+from tools.tap.observer import Observer, TapEvent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +21,8 @@ def run(options: argparse.Namespace) -> int:
     """Prints what is said until the time is over or a signal comes."""
     printer = Printer(options)
 
-    def take(_now: float, _data: bytes, seen: list[Seen], _observer: Observer) -> bool:
-        printer(seen)
+    def take(_now: float, _data: bytes, events: list[TapEvent], _observer: Observer) -> bool:
+        printer(events)
         return False
 
     observer = asyncio.run(hear_until_ended(options, take))

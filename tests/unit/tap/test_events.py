@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from bus.envelope import Fetch
 from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents
 from tools.tap import chain, export, show, state, top
-from tools.tap.seen import NOTE, Observer, Seen, differences
+from tools.tap.filter import BadExpression, EventFilter, FieldMatch
+from tools.tap.observer import NOTE, Observer, TapEvent, differences
 from tools.tap.show import Painter
-from tools.tap.wanted import BadExpression, Field, Wanted
 
 WIDTH = 80
 COLOURLESS, COLOURED = Painter(False), Painter(True)
 
 
-def told() -> tuple[Observer, list[Seen]]:
+def told() -> tuple[Observer, list[TapEvent]]:
     observer = Observer()
     return observer, [seen for now, data in STORY for seen in observer.feed(data, now)]
 
@@ -46,12 +46,12 @@ def test_what_a_tap_missed_is_asked_for_and_counted() -> None:
 
 def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None:
     observer = Observer()
-    assert not observer.whole
+    assert not observer.complete
     observer.feed(beacon(("intent", SERVICES, 1)), 1.0)
-    assert not observer.whole
+    assert not observer.complete
     assert observer.fetches(1.0) == [Fetch(word="intent", owner=SERVICES)]
     observer.feed(intents(1, BEFORE), 2.0)
-    assert observer.whole
+    assert observer.complete
 
 
 @given(st.binary(max_size=100))
@@ -80,7 +80,7 @@ values = st.recursive(
 
 @given(values, values, st.text(max_size=200), st.integers(40, 120))
 def test_no_line_is_wider_than_the_terminal(old: object, new: object, key: str, width: int) -> None:
-    seen = Seen(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
+    seen = TapEvent(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
     assert max(map(len, show.lines(seen, width, COLOURLESS))) <= width
 
 
@@ -94,20 +94,20 @@ def test_colours_change_no_letter() -> None:
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
-        (Wanted(), 4),
-        (Wanted(loads=True), 6),
-        (Wanted(processes=("vpp-*",)), 3),
-        (Wanted(words=("intent",)), 1),
-        (Wanted(words=(NOTE,)), 1),
-        (Wanted(keys=("translation/6/*",), causes=("kube/*",)), 3),
-        (Wanted(fields=(Field.read("backends.address=10.48.0.2"),)), 1),
-        (Wanted(fields=(Field.read("retval=0"),)), 1),
-        (Wanted(fields=(Field.read("took_s>0.0005"),)), 1),
-        (Wanted(fields=(Field.read("needs~table/*"),)), 1),
-        (Wanted(words=("status.*",), fields=(Field.read("state!=applied"),)), 1),
+        (EventFilter(), 4),
+        (EventFilter(loads=True), 6),
+        (EventFilter(processes=("vpp-*",)), 3),
+        (EventFilter(words=("intent",)), 1),
+        (EventFilter(words=(NOTE,)), 1),
+        (EventFilter(keys=("translation/6/*",), causes=("kube/*",)), 3),
+        (EventFilter(fields=(FieldMatch.read("backends.address=10.48.0.2"),)), 1),
+        (EventFilter(fields=(FieldMatch.read("retval=0"),)), 1),
+        (EventFilter(fields=(FieldMatch.read("took_s>0.0005"),)), 1),
+        (EventFilter(fields=(FieldMatch.read("needs~table/*"),)), 1),
+        (EventFilter(words=("status.*",), fields=(FieldMatch.read("state!=applied"),)), 1),
     ],
 )
-def test_filters(wanted: Wanted, count: int) -> None:
+def test_filters(wanted: EventFilter, count: int) -> None:
     _, seen = told()
     assert sum(map(wanted.fits, seen)) == count, [each for each in seen if wanted.fits(each)]
 
@@ -115,14 +115,14 @@ def test_filters(wanted: Wanted, count: int) -> None:
 @pytest.mark.parametrize("text", ["", "a", "=b", "a>", "a>b", "a b=c"])
 def test_a_field_expression_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(BadExpression, match="FIELD=VALUE"):
-        Field.read(text)
+        FieldMatch.read(text)
 
 
 def test_a_chain_is_all_that_one_event_set_off_with_the_time_of_each_hop() -> None:
     _, seen = told()
     for pattern in (CAUSE, "kube/services/d/web", "kube/*"):
         hops = list(chain.hops(seen, pattern))
-        assert [hop.seen.word for hop in hops] == ["intent", NOTE, "status.services"]
+        assert [hop.event.word for hop in hops] == ["intent", NOTE, "status.services"]
         assert [round(hop.after_s, 4) for hop in hops] == [0.0, 0.003, 0.005]
         assert [round(hop.hop_s, 4) for hop in hops] == [0.0, 0.003, 0.002]
     assert list(chain.hops(seen, "cni-add/*")) == []

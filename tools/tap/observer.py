@@ -1,4 +1,4 @@
-"""Frames from the broker become what was seen: which row changed, from what to what, by whom, and why.
+"""Frames from the broker become events: which row changed, from what to what, by whom, with which cause. Pure.
 
 Values are read without their schemas (MessagePack maps), so that a tap of any version can read a bus of any version.
 """
@@ -17,11 +17,11 @@ StreamName = tuple[str, str]  # (word, owner)
 NOTE = "note"
 
 
-class Seen(Struct, frozen=True, omit_defaults=True):
-    """One thing that was seen.
+class TapEvent(Struct, frozen=True, omit_defaults=True):
+    """A changed row, or a note.
 
     A row of `word` changed from `old` to `new` (None: was not there, is gone); or, with word `note`, `what` happened
-    and took `took_s`. `time`: s since 1970, when it was said. `load`: it was there before the tap came.
+    and took `took_s`. `time`: s since 1970, of the publication. `load`: the row was there before the tap came.
     """
 
     time: float
@@ -37,7 +37,7 @@ class Seen(Struct, frozen=True, omit_defaults=True):
 
 
 class Observer:
-    """What has been heard so far, and what each frame adds."""
+    """All streams as heard so far, and the events of each frame."""
 
     def __init__(self) -> None:
         self.mirrors: dict[StreamName, StreamMirror[RowChange]] = {}
@@ -46,32 +46,32 @@ class Observer:
         self.malformed = 0
         self.last_malformed = ""
 
-    def feed(self, data: bytes, now: float) -> list[Seen]:
+    def feed(self, data: bytes, now: float) -> list[TapEvent]:
         """One frame, heard at `now` (s since 1970)."""
         try:
             message = unpack(data)
         except Malformed as error:
             self.malformed += 1
             self.last_malformed = str(error)
-            return [Seen(now, "?", NOTE, "", what="malformed", new={"why": str(error)})]
+            return [TapEvent(now, "?", NOTE, "", what="malformed", new={"why": str(error)})]
         match message:
             case CheckpointPart():
                 name = (message.word, message.sender)
                 self.bytes[name] = self.bytes.get(name, 0) + len(data)
                 mirror = self._mirror(name)
-                known = mirror.in_sync
+                was_in_sync = mirror.in_sync
                 changes = mirror.apply(message)
-                return list(_seen(name, changes, message.time or now, load=not known))
+                return list(_row_events(name, changes, message.time or now, load=not was_in_sync))
             case SnapshotPart():
                 name = (message.word, message.owner)
                 changes = self._mirror(name).apply_snapshot(message)
-                return list(_seen(name, changes, now, load=True))
+                return list(_row_events(name, changes, now, load=True))
             case Beacon():
                 self.heads = {(head.word, head.owner): head for head in message.heads}
                 for name, head in self.heads.items():
                     self._mirror(name).compare_head(head)
             case TraceEvent():
-                return [_note(message)]
+                return [_trace_event(message)]
         return []
 
     def fetches(self, now: float) -> list[Fetch]:
@@ -80,19 +80,19 @@ class Observer:
         return [Fetch(word=word, owner=owner) for word, owner in due]
 
     @property
-    def whole(self) -> bool:
-        """Has every stream that the beacon speaks of been heard?"""
+    def complete(self) -> bool:
+        """Is every stream of the beacon in sync?"""
         return bool(self.heads) and all(self._mirror(name).in_sync for name in self.heads)
 
     def rows(self, word: str) -> Iterator[tuple[str, str, Any, str]]:
         """(owner, key, value, cause) of the rows of a word as they are now."""
-        for (heard, owner), mirror in sorted(self.mirrors.items()):
-            if heard == word:
-                for key, held in sorted(mirror.stream.rows.items()):
-                    yield owner, key, plain(held.value), held.cause
+        for (stream_word, owner), mirror in sorted(self.mirrors.items()):
+            if stream_word == word:
+                for key, row in sorted(mirror.stream.rows.items()):
+                    yield owner, key, plain(row.value), row.cause
 
     def snapshots(self) -> Iterator[SnapshotPart]:
-        """Everything as it is now, as the broker would tell it to a newcomer."""
+        """All streams as they are now, in the form of the broker's answers to a newcomer."""
         for (word, owner), mirror in self.mirrors.items():
             stream = mirror.stream
             cut = to_parts(stream.copied_rows()) if mirror.in_sync else []
@@ -108,7 +108,7 @@ class Observer:
                 )
 
     def gaps(self) -> int:
-        """How often it has missed something and asked for the whole."""
+        """How often it has missed something and fetched a stream anew."""
         return sum(mirror.gaps for mirror in self.mirrors.values())
 
     def _mirror(self, name: StreamName) -> StreamMirror[RowChange]:
@@ -118,14 +118,16 @@ class Observer:
         return self.mirrors[name]
 
 
-def _seen(name: StreamName, changes: Mapping[str, RowChange], time: float, *, load: bool) -> Iterator[Seen]:
+def _row_events(name: StreamName, changes: Mapping[str, RowChange], time: float, *, load: bool) -> Iterator[TapEvent]:
     for change in changes.values():
         old, new = plain(change.before), plain(change.value)
-        yield Seen(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
+        yield TapEvent(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
 
 
-def _note(note: TraceEvent) -> Seen:
-    return Seen(note.time, note.sender, NOTE, note.key, note.cause, new=note.fields, what=note.what, took_s=note.took_s)
+def _trace_event(trace: TraceEvent) -> TapEvent:
+    return TapEvent(
+        trace.time, trace.sender, NOTE, trace.key, trace.cause, new=trace.fields, what=trace.what, took_s=trace.took_s
+    )
 
 
 def plain(data: bytes | None) -> Any:
