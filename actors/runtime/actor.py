@@ -47,8 +47,8 @@ class Actor:
         self.edges: dict[str, Edge] = {}  # what a decision's `edges` are applied to
 
     def __init_subclass__(cls) -> None:
-        own = {m.hears: name for name, m in vars(cls).items() if hasattr(m, "hears")}
-        cls.handlers = {**cls.handlers, **own}
+        handlers = {m.hears: name for name, m in vars(cls).items() if hasattr(m, "hears")}
+        cls.handlers = {**cls.handlers, **handlers}
 
     def hear(self, word: str, key: str, value: Any | None) -> None:
         """Hands one change to its handler."""

@@ -68,9 +68,9 @@ class Context:
         self.stop.set()
         self._peer.interrupt()
 
-    def trace(self, what: str, key: str = "", cause: str = "", took_s: float = 0.0) -> None:
+    def trace(self, event: str, key: str = "", cause: str = "", took_s: float = 0.0) -> None:
         """Tells taps of something that has just ended. Costs nothing while nobody listens."""
-        self._peer.trace(what, key, cause, took_s)
+        self._peer.trace(event, key, cause, took_s)
 
     def status_of(self, key: str) -> Status | None:
         """What became of an intent of ours, as far as the writer has said."""
@@ -89,7 +89,7 @@ class Context:
         realisation = Realisation(intents)
         try:
             async with asyncio.timeout(within_s), self._status_changed:
-                return await self._wait(lambda: realisation.done(self._statuses))
+                return await self._wait(lambda: realisation.applied(self._statuses))
         except TimeoutError:
             raise NotRealised(realisation.missing(self._statuses)) from None
 

@@ -39,8 +39,8 @@ def by_key(intents: Iterable[Intent]) -> dict[str, Intent]:
 
 def keep_objects(before: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
     """The mapping `now`, with the very objects of `before` for equal values: the bus does not encode those again."""
-    return {key: _kept(before.get(key), value) for key, value in now.items()}
+    return {key: _unchanged(before.get(key), value) for key, value in now.items()}
 
 
-def _kept(before: V | None, now: V) -> V:
+def _unchanged(before: V | None, now: V) -> V:
     return before if before is not None and (before is now or before == now) else now

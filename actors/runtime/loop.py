@@ -62,17 +62,17 @@ class ActorLoop:
         events = await self._peer.changes(IDLE_TURN_S)
         started = time.monotonic()
         await self._hear_statuses(events)
-        heard = self._turns.hear(events)
+        change_count = self._turns.hear(events)
         self._recall()
         self._turns.dirty |= self._context.take_wakeup()
         self._peer.progress += 1
         cause = self._context.cause or next((e.cause for e in events if isinstance(e, StreamChange) and e.cause), "")
         decision = self._turns.decide(self._waited_s())
-        said = "" if decision is None else self._carry_out(decision, cause)
+        published = "" if decision is None else self._carry_out(decision, cause)
         self._report_health()
-        if heard or said:
+        if change_count or published:
             took_ms = (time.monotonic() - started) * 1000
-            self._log.info("turn", cause=cause or "-", heard=heard, said=said or "-", took_ms=took_ms)
+            self._log.info("turn", cause=cause or "-", heard=change_count, said=published or "-", took_ms=took_ms)
 
     async def _hear_statuses(self, events: list[StreamEvent]) -> None:
         changes = [e for e in events if isinstance(e, StreamChange) and e.word == self._status_word]

@@ -21,7 +21,7 @@ class Realisation:
     def __init__(self, intents: Iterable[Intent]) -> None:
         self._generations = {intent.key: fingerprint(intent) for intent in intents}
 
-    def done(self, statuses: Mapping[str, Status]) -> dict[str, Applied] | None:
+    def applied(self, statuses: Mapping[str, Status]) -> dict[str, Applied] | None:
         """All their Applied statuses once all are; None before. Raises NotRealised if one never will."""
         applied: dict[str, Applied] = {}
         for key, generation in self._generations.items():

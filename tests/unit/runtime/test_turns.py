@@ -152,22 +152,22 @@ APPLIED = Applied(fingerprint(ROUTE), 1, {"n": 1})
 
 def test_an_intent_is_realised_when_this_very_value_is_applied() -> None:
     wish = Realisation([ROUTE])
-    assert wish.done({}) is None
-    assert wish.done({ROUTE.key: Applied(fingerprint(ROUTE) ^ 1, 1)}) is None, "an earlier value's status"
-    assert wish.done({ROUTE.key: APPLIED}) == {ROUTE.key: APPLIED}
+    assert wish.applied({}) is None
+    assert wish.applied({ROUTE.key: Applied(fingerprint(ROUTE) ^ 1, 1)}) is None, "an earlier value's status"
+    assert wish.applied({ROUTE.key: APPLIED}) == {ROUTE.key: APPLIED}
 
 
 def test_a_rejected_intent_ends_the_wait_at_once() -> None:
     with pytest.raises(NotRealised, match=r"^route/default/10\.0\.0\.0/16: rejected: prefix"):
-        Realisation([ROUTE]).done({ROUTE.key: Rejected(fingerprint(ROUTE), "prefix: not one")})
+        Realisation([ROUTE]).applied({ROUTE.key: Rejected(fingerprint(ROUTE), "prefix: not one")})
 
 
 def test_what_is_missing_is_told_with_the_failure_before_what_only_waits() -> None:
-    other = Route("default", "10.9.0.0/16", ())
+    unapplied = Route("default", "10.9.0.0/16", ())
     statuses = {
         ROUTE.key: Pending(fingerprint(ROUTE), ("table/default/ip4",)),
-        other.key: Failed(fingerprint(other), "NO_SUCH_FIB", 0.0),
+        unapplied.key: Failed(fingerprint(unapplied), "NO_SUCH_FIB", 0.0),
     }
-    assert Realisation([ROUTE, other]).missing(statuses) == (
+    assert Realisation([ROUTE, unapplied]).missing(statuses) == (
         "route/default/10.9.0.0/16: failed: NO_SUCH_FIB; route/default/10.0.0.0/16: waits for table/default/ip4"
     )
