@@ -13,7 +13,7 @@ again (End-of-RIB) or the graceful restart time is over.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from actors.routing.desired import World, not_ready, routes, unsupported
+from actors.routing.desired import RoutingFacts, not_ready, routes, unsupported
 from actors.routing.reconciler import GobgpReconciler
 from actors.runtime.actor import Actor, hears, store
 from actors.runtime.context import Context
@@ -30,28 +30,28 @@ class RoutingManager(Actor):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.world = World(me=context.config.node, restart_s=context.config.bgp_restart_s)
-        self.gobgp = GobgpReconciler(context, self.world)
+        self.facts = RoutingFacts(me=context.config.node, restart_s=context.config.bgp_restart_s)
+        self.gobgp = GobgpReconciler(context, self.facts)
 
     @hears(Node)
     def node(self, key: str, node: Node | None) -> None:
-        store(self.world.nodes, key, node)
+        store(self.facts.nodes, key, node)
 
     @hears(BgpConfiguration)
     def configuration(self, key: str, configuration: BgpConfiguration | None) -> None:
-        store(self.world.configurations, key, configuration)
+        store(self.facts.configurations, key, configuration)
 
     @hears(IpPool)
     def pool(self, key: str, pool: IpPool | None) -> None:
-        store(self.world.pools, key, pool)
+        store(self.facts.pools, key, pool)
 
     @hears(BlockAffinity)
     def affinity(self, key: str, affinity: BlockAffinity | None) -> None:
-        store(self.world.affinities, key, affinity)
+        store(self.facts.affinities, key, affinity)
 
     @hears(ServiceAddress)
     def service_address(self, key: str, address: ServiceAddress | None) -> None:
-        store(self.world.service_addresses, key, address)
+        store(self.facts.service_addresses, key, address)
 
     def hear(self, word: str, key: str, value: Fact | None) -> None:
         """Every fact may change what gobgpd should hold."""
@@ -62,21 +62,21 @@ class RoutingManager(Actor):
         """The routes that an earlier life had learnt stay, until the peers have told theirs again."""
         for route in intents.values():
             if isinstance(route, Route) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
-                self.world.kept.setdefault(route.prefix, route.paths[0].next_hop)
+                self.facts.stale.setdefault(route.prefix, route.paths[0].next_hop)
 
     def awaits_recall(self, waited_s: float) -> str:
-        """Routes of an earlier life that are not said again would be removed; all peers' routes do as well."""
-        if self.gobgp.told or waited_s > self.context.config.bgp_resync_s:
+        """Routes that an earlier life had learnt are removed if this life does not learn them, so it decides late."""
+        if self.gobgp.end_of_rib or waited_s > self.context.config.bgp_resync_s:
             return ""
         return "routes of the peers, or of an earlier life"
 
     def decide(self) -> Decision:
-        return Decision(by_key(routes(self.world)), {"bgp-peer": self._peers()})
+        return Decision(by_key(routes(self.facts)), {"bgp-peer": self._peers()})
 
     def _peers(self) -> dict[str, BgpPeer]:
         nodes = {
             str(address).partition("/")[0]: name
-            for name, node in self.world.nodes.items()
+            for name, node in self.facts.nodes.items()
             for address in (node.ip4, node.ip6)
             if address
         }
@@ -86,7 +86,7 @@ class RoutingManager(Actor):
         }
 
     def unwell(self) -> Sequence[str]:
-        return (*not_ready(self.world), *self.gobgp.trouble(), *unsupported(self.world))
+        return (*not_ready(self.facts), *self.gobgp.unwell(), *unsupported(self.facts))
 
     async def on_start(self) -> None:
         self.context.spawn(self.gobgp.run())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
-from actors.routing.gobgp.state import Global, Peer, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Route, RoutePath
 
@@ -22,8 +22,8 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass
-class World:
-    """All that the routing manager knows."""
+class RoutingFacts:
+    """All that the routing manager knows: facts, and the paths that gobgpd has learnt."""
 
     me: str
     restart_s: int = 120
@@ -33,19 +33,19 @@ class World:
     affinities: dict[str, BlockAffinity] = field(default_factory=dict)
     service_addresses: dict[str, ServiceAddress] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)  # prefix -> next hop, as gobgpd says now
-    kept: dict[str, str] = field(default_factory=dict)  # the same from before, until peers have spoken again
+    stale: dict[str, str] = field(default_factory=dict)  # as it was before, until the peers have sent theirs again
 
 
-def configuration(world: World) -> BgpConfiguration:
+def effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
     """The cluster's configuration with this node's own on top, defaults filled in."""
-    cluster = world.configurations.get("default", BgpConfiguration())
-    own = world.configurations.get(f"node.{world.me}", BgpConfiguration())
+    cluster = facts.configurations.get("default", BgpConfiguration())
+    node_configuration = facts.configurations.get(f"node.{facts.me}", BgpConfiguration())
     mesh = cluster.node_to_node_mesh
     return BgpConfiguration(
         asn=cluster.asn or ASN_DEFAULT,
         node_to_node_mesh=True if mesh is None else mesh,
-        listen_port=own.listen_port or cluster.listen_port or PORT_DEFAULT,
-        log_severity=own.log_severity or cluster.log_severity,
+        listen_port=node_configuration.listen_port or cluster.listen_port or PORT_DEFAULT,
+        log_severity=node_configuration.log_severity or cluster.log_severity,
         service_cluster_ips=cluster.service_cluster_ips,
         service_external_ips=cluster.service_external_ips,
         service_load_balancer_ips=cluster.service_load_balancer_ips,
@@ -58,15 +58,15 @@ def service_ranges(common: BgpConfiguration) -> set[Network]:
     return set(map(ip_network, everywhere))
 
 
-def advertised_services(world: World, common: BgpConfiguration) -> set[Network]:
+def advertised_services(facts: RoutingFacts, common: BgpConfiguration) -> set[Network]:
     """What this node advertises of services: the ranges, and its own addresses inside those that may be reached
     from outside."""
     outside = set(map(ip_network, (*common.service_external_ips, *common.service_load_balancer_ips)))
-    own = {address for text in world.service_addresses if inside(address := ip_network(text), outside)}
-    return service_ranges(common) | own
+    addresses = {address for text in facts.service_addresses if is_inside(address := ip_network(text), outside)}
+    return service_ranges(common) | addresses
 
 
-def inside(network: Network, ranges: Iterable[Network]) -> bool:
+def is_inside(network: Network, ranges: Iterable[Network]) -> bool:
     """Is the prefix part of one of the ranges?"""
     return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
@@ -86,115 +86,115 @@ def router_id(node: Node, name: str) -> str:
     return str(IPv4Address(int.from_bytes(digest[:4]) | 1))
 
 
-def not_ready(world: World) -> list[str]:
+def not_ready(facts: RoutingFacts) -> list[str]:
     """Why BGP cannot be configured yet."""
-    node = world.nodes.get(world.me)
+    node = facts.nodes.get(facts.me)
     if node is None:
-        return [f"Node {world.me}: not in Kubernetes"]
+        return [f"Node {facts.me}: not in Kubernetes"]
     if not (node.ip4 or node.ip6):
-        return [f"Node {world.me}: no address (annotation projectcalico.org/IPv4Address or IPv6Address)"]
+        return [f"Node {facts.me}: no address (annotation projectcalico.org/IPv4Address or IPv6Address)"]
     return []
 
 
-def bgp(world: World) -> Wanted:
+def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
     """What gobgpd should hold. Only to be called while `not_ready` is empty."""
-    node, common = world.nodes[world.me], configuration(world)
-    own = {version: address for version in VERSIONS if (address := address_of(node, version))}
+    node, common = facts.nodes[facts.me], effective_configuration(facts)
+    addresses = {version: address for version in VERSIONS if (address := address_of(node, version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.
-    listen = tuple(own[version] for version in reversed(VERSIONS) if version in own)
-    blocks = [block for block in own_blocks(world) if block.version in own]
-    services = [prefix for prefix in advertised_services(world, common) if prefix.version in own]
-    return Wanted(
-        bgp=Global(
+    listen = tuple(addresses[version] for version in reversed(VERSIONS) if version in addresses)
+    blocks = [block for block in own_blocks(facts) if block.version in addresses]
+    services = [prefix for prefix in advertised_services(facts, common) if prefix.version in addresses]
+    return DesiredBgp(
+        bgp=BgpGlobal(
             asn=node.asn or common.asn or ASN_DEFAULT,
-            router_id=router_id(node, world.me),
+            router_id=router_id(node, facts.me),
             listen_port=common.listen_port or PORT_DEFAULT,
             listen_addresses=listen,
         ),
-        peers={peer.address: peer for peer in mesh(world, own, common)},
-        paths={str(prefix): own[prefix.version] for prefix in (*services, *blocks)},
+        peers={peer.address: peer for peer in mesh_peers(facts, addresses, common)},
+        paths={str(prefix): addresses[prefix.version] for prefix in (*services, *blocks)},
         blocks=frozenset(map(str, blocks)),
     )
 
 
-def mesh(world: World, own: dict[int, str], common: BgpConfiguration) -> Iterator[Peer]:
+def mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfiguration) -> Iterator[PeerConfig]:
     """A session to every other node for each family that both have."""
     if not common.node_to_node_mesh:
         return
-    for name, node in sorted(world.nodes.items()):
-        if name == world.me:
+    for name, node in sorted(facts.nodes.items()):
+        if name == facts.me:
             continue
-        override = world.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
-        cluster = world.configurations.get("default", BgpConfiguration()).listen_port
-        for version, local in own.items():
+        override = facts.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
+        cluster = facts.configurations.get("default", BgpConfiguration()).listen_port
+        for version, local in addresses.items():
             address = address_of(node, version)
             if address and address != local:
-                yield Peer(
+                yield PeerConfig(
                     address=address,
                     asn=node.asn or common.asn or ASN_DEFAULT,
                     local_address=local,
                     port=override or cluster or PORT_DEFAULT,
-                    restart_s=world.restart_s,
+                    restart_s=facts.restart_s,
                 )
 
 
-def own_blocks(world: World) -> list[Network]:
+def own_blocks(facts: RoutingFacts) -> list[Network]:
     """The blocks that are confirmed as this node's, in order."""
-    mine = (
+    blocks = (
         ip_network(block.cidr)
-        for block in world.affinities.values()
-        if block.node == world.me and block.state == "confirmed" and not block.deleted
+        for block in facts.affinities.values()
+        if block.node == facts.me and block.state == "confirmed" and not block.deleted
     )
-    return sorted(set(mine), key=lambda block: (block.version, block))
+    return sorted(set(blocks), key=lambda block: (block.version, block))
 
 
-def paths(world: World) -> dict[str, str]:
-    """Prefix -> next hop of all that should be reachable: what is said now wins over what is kept."""
-    return {**world.kept, **world.learnt}
+def next_hops(facts: RoutingFacts) -> dict[str, str]:
+    """Prefix -> next hop of all that should be reachable: what is learnt now wins over what is stale."""
+    return {**facts.stale, **facts.learnt}
 
 
-def routes(world: World) -> Iterator[Route]:
+def routes(facts: RoutingFacts) -> Iterator[Route]:
     """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
-    own, services = set(map(str, own_blocks(world))), service_ranges(configuration(world))
-    for prefix, hop in sorted(paths(world).items()):
-        if prefix in own or inside(ip_network(prefix), services):
+    blocks, services = set(map(str, own_blocks(facts))), service_ranges(effective_configuration(facts))
+    for prefix, hop in sorted(next_hops(facts).items()):
+        if prefix in blocks or is_inside(ip_network(prefix), services):
             continue
-        if usable(world, prefix, hop) is None:
+        if why_unusable(facts, prefix, hop) is None:
             yield Route(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
 
 
-def unsupported(world: World) -> list[str]:
+def unsupported(facts: RoutingFacts) -> list[str]:
     """Paths that cannot be used, each with the reason."""
-    reasons = ((prefix, usable(world, prefix, hop)) for prefix, hop in sorted(paths(world).items()))
+    reasons = ((prefix, why_unusable(facts, prefix, hop)) for prefix, hop in sorted(next_hops(facts).items()))
     return [f"path {prefix}: {reason}" for prefix, reason in reasons if reason]
 
 
-def usable(world: World, prefix: str, hop: str) -> str | None:
+def why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
     """None if a plain route does; else the reason why not."""
-    network, node = ip_network(prefix), world.nodes.get(world.me, Node())
+    network, node = ip_network(prefix), facts.nodes.get(facts.me, Node())
     if address_of(node, network.version) is None:
         return f"this node has no IPv{network.version} address"
-    pool = pool_of(world, network)
+    pool = pool_of(facts, network)
     if pool is None:
         return None
     modes = {"IPIP": pool.ipip_mode, "VXLAN": pool.vxlan_mode}
     for tunnel, mode in modes.items():
-        if mode == "Always" or (mode == "CrossSubnet" and not same_subnet(node, hop)):
+        if mode == "Always" or (mode == "CrossSubnet" and not is_same_subnet(node, hop)):
             return f"pool {pool.cidr} wants {tunnel}, which is not supported yet"
     return None
 
 
-def pool_of(world: World, network: Network) -> IpPool | None:
+def pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
     """The pool that contains the prefix."""
-    for _, pool in sorted(world.pools.items()):
+    for _, pool in sorted(facts.pools.items()):
         cidr = ip_network(pool.cidr)
         if cidr.version == network.version and network.subnet_of(cidr):  # type: ignore[arg-type]
             return pool
     return None
 
 
-def same_subnet(node: Node, hop: str) -> bool:
+def is_same_subnet(node: Node, hop: str) -> bool:
     """Is the next hop inside the subnet of the node's own address?"""
     address = ip_address(hop)
-    own = node.ip4 if address.version == 4 else node.ip6
-    return own is not None and address in ip_interface(own).network
+    interface = node.ip4 if address.version == 4 else node.ip6
+    return interface is not None and address in ip_interface(interface).network

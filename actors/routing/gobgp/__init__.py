@@ -1,8 +1,8 @@
 """Driving a real gobgpd over its gRPC API.
 
-state    what gobgpd is to hold, and what it holds, as plain data
+state    what gobgpd should hold, and what it holds, as plain data
 paths    prefixes and next hops <-> protobuf paths, pure
 messages peers and policies <-> protobuf, pure
-plan     wanted against observed -> operations, pure
+plan     desired against observed -> operations, pure
 client   the edge: one gobgpd on a unix socket
 """

@@ -22,7 +22,7 @@ from actors.routing.gobgp.plan import (
     Stop,
     Withdraw,
 )
-from actors.routing.gobgp.state import Global, Observed, PeerSeen
+from actors.routing.gobgp.state import BgpGlobal, ObservedBgp, PeerState
 from schemas.proto import gobgp_pb2 as pb
 from schemas.proto.gobgp_pb2_grpc import GobgpApiStub
 
@@ -57,7 +57,7 @@ class GobgpRefused(Exception):
         self.operation, self.reason = operation, reason
 
 
-class Gobgp:
+class GobgpClient:
     """One gobgpd; an async context manager."""
 
     def __init__(self, socket: Path) -> None:
@@ -70,44 +70,44 @@ class Gobgp:
     async def __aexit__(self, *_exc: object) -> None:
         await self._channel.close()
 
-    async def observe(self) -> Observed:
+    async def observe(self) -> ObservedBgp:
         """All that gobgpd holds of what we configure. Raises GobgpAway."""
         bgp = await self._global()
         if bgp is None:
-            return Observed()
-        return Observed(bgp, await self.peers(), await self._own_paths(), await self._blocks())
+            return ObservedBgp()
+        return ObservedBgp(bgp, await self.peers(), await self._own_paths(), await self._blocks())
 
-    async def _global(self) -> Global | None:
+    async def _global(self) -> BgpGlobal | None:
         call = self._stub.GetBgp(pb.GetBgpRequest(), timeout=CALL_S_MAX)
-        return messages.started(await self._call("get BGP", call))
+        return messages.parse_global(await self._call("get BGP", call))
 
-    async def peers(self) -> dict[str, PeerSeen]:
+    async def peers(self) -> dict[str, PeerState]:
         """All sessions by peer address."""
         call = self._stub.ListPeer(pb.ListPeerRequest(), timeout=CALL_S_MAX)
-        seen = [messages.peer_seen(reply.peer) async for reply in _stream("list peers", call)]
-        return {peer.address: peer for peer in seen}
+        peers = [messages.parse_peer(reply.peer) async for reply in _stream("list peers", call)]
+        return {peer.address: peer for peer in peers}
 
     async def _own_paths(self) -> dict[str, str]:
-        own: dict[str, str] = {}
+        next_hops: dict[str, str] = {}
         for version in messages.VERSIONS:
             request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.family(version))
             async for reply in _stream("list paths", self._stub.ListPath(request, timeout=CALL_S_MAX)):
                 for path in filter(paths.is_local, reply.destination.paths):
-                    own[paths.prefix_of(path)] = paths.raw_next_hop(path)
-        return own
+                    next_hops[paths.prefix_of(path)] = paths.raw_next_hop(path)
+        return next_hops
 
     async def _blocks(self) -> frozenset[str] | None:
         """The blocks of our export policy; None: it is not the one that decides."""
         request = pb.ListPolicyAssignmentRequest(name=messages.ASSIGNMENT, direction=pb.EXPORT)
         call = self._stub.ListPolicyAssignment(request, timeout=CALL_S_MAX)
         assigned = [r.assignment async for r in _stream("list policy assignments", call)]
-        ours = [a for a in assigned if [p.name for p in a.policies] == [messages.EXPORT_POLICY]]
-        if not ours or ours[0].default_action != pb.REJECT:
+        our_policy = [a for a in assigned if [p.name for p in a.policies] == [messages.EXPORT_POLICY]]
+        if not our_policy or our_policy[0].default_action != pb.REJECT:
             return None
         call = self._stub.ListDefinedSet(pb.ListDefinedSetRequest(defined_type=pb.PREFIX), timeout=CALL_S_MAX)
         sets = [r.defined_set async for r in _stream("list sets", call)]
-        found = [p.ip_prefix for s in sets if s.name.startswith("aggregated-") for p in s.prefixes]
-        return frozenset(str(ip_network(prefix)) for prefix in found)
+        prefixes = [p.ip_prefix for s in sets if s.name.startswith("aggregated-") for p in s.prefixes]
+        return frozenset(str(ip_network(prefix)) for prefix in prefixes)
 
     async def apply(self, operation: Operation) -> None:
         """Makes one operation true. Raises GobgpRefused, GobgpAway."""
@@ -125,7 +125,7 @@ class Gobgp:
                 request = pb.DeletePathRequest(table_type=pb.GLOBAL, family=path.family, path=path)
                 await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=CALL_S_MAX))
             case AddPeer(peer=peer, restarting=restarting):
-                message = pb.AddPeerRequest(peer=messages.peer(peer, restarting=restarting))
+                message = pb.AddPeerRequest(peer=messages.peer_message(peer, restarting=restarting))
                 await self._call(f"add peer {peer.address}", self._stub.AddPeer(message, timeout=CALL_S_MAX))
             case DeletePeer(address=address):
                 delete = pb.DeletePeerRequest(address=address)
@@ -134,20 +134,20 @@ class Gobgp:
     async def _stop(self) -> None:
         await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=CALL_S_MAX))
 
-    async def _start(self, bgp: Global) -> None:
+    async def _start(self, bgp: BgpGlobal) -> None:
         """A start refused at one address leaves those before it bound, in the way of every later one: freed here."""
         name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
         try:
-            await self._call(name, self._stub.StartBgp(messages.start(bgp), timeout=CALL_S_MAX))
+            await self._call(name, self._stub.StartBgp(messages.start_request(bgp), timeout=CALL_S_MAX))
         except GobgpRefused:
             if await self._global() is None:
                 await self._stop()
             raise
 
     async def _set_policies(self, blocks: frozenset[str]) -> None:
-        request = messages.policies(blocks)
+        request = messages.policies_request(blocks)
         await self._call("set policies", self._stub.SetPolicies(request, timeout=CALL_S_MAX))
-        assign = self._stub.SetPolicyAssignment(messages.assignment(), timeout=CALL_S_MAX)
+        assign = self._stub.SetPolicyAssignment(messages.assignment_request(), timeout=CALL_S_MAX)
         await self._call("set policy assignment", assign)
 
     async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
@@ -184,7 +184,7 @@ class Gobgp:
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise _named(operation, error) from None
+            raise _gobgp_error(operation, error) from None
 
 
 async def _stream(operation: str, call: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -192,10 +192,10 @@ async def _stream(operation: str, call: AsyncIterator[T]) -> AsyncIterator[T]:
         async for message in call:
             yield message
     except grpc.aio.AioRpcError as error:
-        raise _named(operation, error) from None
+        raise _gobgp_error(operation, error) from None
 
 
-def _named(operation: str, error: grpc.aio.AioRpcError) -> Exception:
+def _gobgp_error(operation: str, error: grpc.aio.AioRpcError) -> Exception:
     if error.code() in (
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 
 from actors.routing.gobgp.paths import family
-from actors.routing.gobgp.state import Global, Peer, PeerSeen, Timers
+from actors.routing.gobgp.state import BgpGlobal, PeerConfig, PeerState, Timers
 from schemas.proto import gobgp_pb2 as pb
 
 EXPORT_POLICY = "vppd-export"
@@ -17,7 +17,7 @@ ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
 VERSIONS = (4, 6)
 
 
-def start(bgp: Global) -> pb.StartBgpRequest:
+def start_request(bgp: BgpGlobal) -> pb.StartBgpRequest:
     """StartBgp."""
     return pb.StartBgpRequest(
         **{
@@ -31,35 +31,35 @@ def start(bgp: Global) -> pb.StartBgpRequest:
     )
 
 
-def started(reply: pb.GetBgpResponse) -> Global | None:
+def parse_global(reply: pb.GetBgpResponse) -> BgpGlobal | None:
     """What GetBgp tells; None: not started."""
-    told: pb.Global = getattr(reply, "global")
-    if not told.asn:
+    message: pb.Global = getattr(reply, "global")
+    if not message.asn:
         return None
-    return Global(
-        asn=told.asn,
-        router_id=told.router_id,
-        listen_port=told.listen_port,
-        listen_addresses=tuple(told.listen_addresses),
+    return BgpGlobal(
+        asn=message.asn,
+        router_id=message.router_id,
+        listen_port=message.listen_port,
+        listen_addresses=tuple(message.listen_addresses),
     )
 
 
-def peer(wanted: Peer, *, restarting: bool) -> pb.Peer:
+def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
     """A peer. `restarting`: our gobgpd has lost its state, so the peer is asked to wait for our routes."""
     return pb.Peer(
-        conf=pb.PeerConf(neighbor_address=wanted.address, peer_asn=wanted.asn),
-        timers=_timers(wanted.timers),
-        transport=pb.Transport(local_address=wanted.local_address, remote_port=wanted.port),
+        conf=pb.PeerConf(neighbor_address=config.address, peer_asn=config.asn),
+        timers=_timers(config.timers),
+        transport=pb.Transport(local_address=config.local_address, remote_port=config.port),
         graceful_restart=pb.GracefulRestart(
             enabled=True,
-            restart_time=wanted.restart_s,
+            restart_time=config.restart_s,
             deferral_time=DEFERRAL_S,
             notification_enabled=True,
             local_restarting=restarting,
         ),
         afi_safis=[
             pb.AfiSafi(
-                config=pb.AfiSafiConfig(family=family(wanted.ip_version), enabled=True),
+                config=pb.AfiSafiConfig(family=family(config.ip_version), enabled=True),
                 mp_graceful_restart=pb.MpGracefulRestart(config=pb.MpGracefulRestartConfig(enabled=True)),
             )
         ],
@@ -76,17 +76,17 @@ def _timers(timers: Timers) -> pb.Timers:
     )
 
 
-def peer_seen(told: pb.Peer) -> PeerSeen:
+def parse_peer(message: pb.Peer) -> PeerState:
     """A peer as ListPeer shows it."""
-    state = pb.PeerState.SessionState.Name(told.state.session_state).lower()
-    ends = [a.mp_graceful_restart.state.end_of_rib_received for a in told.afi_safis if a.config.enabled]
-    timers = told.timers.config
-    return PeerSeen(
-        address=told.conf.neighbor_address,
-        asn=told.conf.peer_asn,
-        local_address=told.transport.local_address,
-        port=told.transport.remote_port,
-        restart_s=told.graceful_restart.restart_time,
+    state = pb.PeerState.SessionState.Name(message.state.session_state).lower()
+    ends = [a.mp_graceful_restart.state.end_of_rib_received for a in message.afi_safis if a.config.enabled]
+    timers = message.timers.config
+    return PeerState(
+        address=message.conf.neighbor_address,
+        asn=message.conf.peer_asn,
+        local_address=message.transport.local_address,
+        port=message.transport.remote_port,
+        restart_s=message.graceful_restart.restart_time,
         timers=Timers(
             hold_s=timers.hold_time,
             keepalive_s=timers.keepalive_interval,
@@ -94,18 +94,18 @@ def peer_seen(told: pb.Peer) -> PeerSeen:
         ),
         state=state,
         end_of_rib=state == "established" and bool(ends) and all(ends),
-        received=sum(a.state.received for a in told.afi_safis),
+        received=sum(a.state.received for a in message.afi_safis),
     )
 
 
-def policies(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
+def policies_request(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
     """All sets and policies, to be replaced in one step."""
     networks = [ip_network(block) for block in sorted(blocks)]
     sets, statements = [], []
     for version in VERSIONS:
-        own = [n for n in networks if n.version == version]
-        sets += [_set(f"aggregated-v{version}", [(str(n), n.prefixlen, n.prefixlen) for n in own])]
-        sets += [_set(f"host-v{version}", [(str(n), n.prefixlen + 1, n.max_prefixlen) for n in own])]
+        networks_of_family = [n for n in networks if n.version == version]
+        sets += [_set(f"aggregated-v{version}", [(str(n), n.prefixlen, n.prefixlen) for n in networks_of_family])]
+        sets += [_set(f"host-v{version}", [(str(n), n.prefixlen + 1, n.max_prefixlen) for n in networks_of_family])]
         statements += [
             _statement(f"aggregated-v{version}", pb.ACCEPT),
             _statement(f"host-v{version}", pb.REJECT),
@@ -135,7 +135,7 @@ def _statement(name: str, action: pb.RouteAction) -> pb.Statement:
     )
 
 
-def assignment() -> pb.SetPolicyAssignmentRequest:
+def assignment_request() -> pb.SetPolicyAssignmentRequest:
     """Our policy decides what leaves; what it does not accept stays."""
     return pb.SetPolicyAssignmentRequest(
         assignment=pb.PolicyAssignment(

@@ -31,13 +31,13 @@ def family(ip_version: int) -> pb.Family:
 def encode(prefix: str, next_hop: str) -> pb.Path:
     """The path that announces `prefix` with `next_hop`; both of the same family."""
     network = ip_network(prefix)
-    nlri = _any(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
+    nlri = _packed(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
     attributes: list[Message] = [pb.OriginAttribute(origin=ORIGIN_IGP)]
     if network.version == 4:
         attributes.append(pb.NextHopAttribute(next_hop=next_hop))
     else:
         attributes.append(pb.MpReachNLRIAttribute(family=family(6), next_hops=[next_hop], nlris=[nlri]))
-    return pb.Path(nlri=nlri, pattrs=[_any(a) for a in attributes], family=family(network.version))
+    return pb.Path(nlri=nlri, pattrs=[_packed(a) for a in attributes], family=family(network.version))
 
 
 def encode_all(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
@@ -116,16 +116,16 @@ def _next_hops(path: pb.Path, prefix: str) -> list[str]:
     return hops
 
 
-def _any(message: Message) -> Any:
+def _packed(message: Message) -> Any:
     packed = Any()
     packed.Pack(message)
     return packed
 
 
-def learn(learnt: dict[str, str], told: Iterable[pb.Path]) -> list[str]:
+def update_learnt(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list[str]:
     """Applies changes of best paths to `learnt` (prefix -> next hop). Returns an error for each unusable path."""
     errors = []
-    for path in told:
+    for path in best_paths:
         try:
             prefix = prefix_of(path)
             if path.is_withdraw:

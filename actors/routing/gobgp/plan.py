@@ -1,14 +1,14 @@
-"""Wanted against observed -> operations, in a safe order. Pure.
+"""Desired against observed -> operations, in a safe order. Pure.
 
-Policies come before the paths that they judge, paths before the peers that hear them. A policy judges a path
-once, when it is announced: what is judged otherwise now is withdrawn before and announced after. A session is
+Policies come before the paths that they judge, paths before the peers that they are sent to. A policy judges a
+path once, when it is announced: one that is judged otherwise now is withdrawn before and announced after. A session is
 torn down only when it must differ, because gobgpd's UpdatePeer tears down even an identical one.
 """
 
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from actors.routing.gobgp.state import Global, Observed, Peer, PeerSeen, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, ObservedBgp, PeerConfig, PeerState
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Stop:
 class Start:
     """Start BGP."""
 
-    bgp: Global
+    bgp: BgpGlobal
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Withdraw:
 
 @dataclass(frozen=True)
 class AddPeer:
-    """Open a session. `restarting`: ask the peer to keep our old routes until we have told the new ones."""
+    """Open a session. `restarting`: ask the peer to keep our old routes until we have sent the new ones."""
 
-    peer: Peer
+    peer: PeerConfig
     restarting: bool
 
 
@@ -63,27 +63,27 @@ class DeletePeer:
 Operation = Stop | Start | SetPolicies | Announce | Withdraw | AddPeer | DeletePeer
 
 
-def operations(wanted: Wanted, observed: Observed) -> list[Operation]:
-    """What makes `observed` equal to `wanted`; empty when it is."""
-    done: list[Operation] = []
+def operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
+    """What makes `observed` equal to `desired`; empty when it is."""
+    plan: list[Operation] = []
     restarting = observed.bgp is None
-    if not _same(wanted.bgp, observed.bgp):
+    if not _is_same_instance(desired.bgp, observed.bgp):
         if observed.bgp is not None:
-            done.append(Stop())
-        done.append(Start(wanted.bgp))
-        observed = Observed(bgp=wanted.bgp)
-    if observed.blocks != wanted.blocks:
-        again = _judged_otherwise(wanted, observed)
-        done += [Withdraw(prefix, observed.paths[prefix]) for prefix in again]
-        done.append(SetPolicies(wanted.blocks))
-        observed = replace(observed, paths={p: hop for p, hop in observed.paths.items() if p not in again})
-    return done + _paths(wanted, observed) + _peers(wanted, observed, restarting=restarting)
+            plan.append(Stop())
+        plan.append(Start(desired.bgp))
+        observed = ObservedBgp(bgp=desired.bgp)
+    if observed.blocks != desired.blocks:
+        rejudged = _to_be_rejudged(desired, observed)
+        plan += [Withdraw(prefix, observed.paths[prefix]) for prefix in rejudged]
+        plan.append(SetPolicies(desired.blocks))
+        observed = replace(observed, paths={p: hop for p, hop in observed.paths.items() if p not in rejudged})
+    return plan + _path_operations(desired, observed) + _peer_operations(desired, observed, restarting=restarting)
 
 
-def _same(wanted: Global, observed: Global | None) -> bool:
+def _is_same_instance(desired: BgpGlobal, observed: BgpGlobal | None) -> bool:
     if observed is None:
         return False
-    return (wanted.asn, wanted.router_id, wanted.listen_port, set(wanted.listen_addresses)) == (
+    return (desired.asn, desired.router_id, desired.listen_port, set(desired.listen_addresses)) == (
         observed.asn,
         observed.router_id,
         observed.listen_port,
@@ -91,11 +91,11 @@ def _same(wanted: Global, observed: Global | None) -> bool:
     )
 
 
-def _judged_otherwise(wanted: Wanted, observed: Observed) -> list[str]:
+def _to_be_rejudged(desired: DesiredBgp, observed: ObservedBgp) -> list[str]:
     """Prefixes announced already, inside a block that comes (not for peers any more) or goes (for peers again)."""
-    changed = wanted.blocks ^ (observed.blocks or frozenset())
-    kept = sorted(observed.paths.keys() & wanted.paths.keys() - changed)
-    return [prefix for prefix in kept if any(_inside(prefix, block) for block in changed)]
+    changed = desired.blocks ^ (observed.blocks or frozenset())
+    announced = sorted(observed.paths.keys() & desired.paths.keys() - changed)
+    return [prefix for prefix in announced if any(_inside(prefix, block) for block in changed)]
 
 
 def _inside(prefix: str, block: str) -> bool:
@@ -103,33 +103,33 @@ def _inside(prefix: str, block: str) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
-def _paths(wanted: Wanted, observed: Observed) -> list[Operation]:
-    new = tuple((p, hop) for p, hop in sorted(wanted.paths.items()) if observed.paths.get(p) != hop)
-    gone = [Withdraw(p, hop) for p, hop in sorted(observed.paths.items()) if p not in wanted.paths]
-    return [*([Announce(new)] if new else []), *gone]
+def _path_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
+    announced = tuple((p, hop) for p, hop in sorted(desired.paths.items()) if observed.paths.get(p) != hop)
+    withdrawals = [Withdraw(p, hop) for p, hop in sorted(observed.paths.items()) if p not in desired.paths]
+    return [*([Announce(announced)] if announced else []), *withdrawals]
 
 
-def _peers(wanted: Wanted, observed: Observed, *, restarting: bool) -> list[Operation]:
-    done: list[Operation] = []
-    for address in sorted(observed.peers.keys() - wanted.peers.keys()):
-        done.append(DeletePeer(address))
-    for address, peer in sorted(wanted.peers.items()):
-        seen = observed.peers.get(address)
-        if seen is not None and _as_wanted(peer, seen):
+def _peer_operations(desired: DesiredBgp, observed: ObservedBgp, *, restarting: bool) -> list[Operation]:
+    plan: list[Operation] = []
+    for address in sorted(observed.peers.keys() - desired.peers.keys()):
+        plan.append(DeletePeer(address))
+    for address, peer in sorted(desired.peers.items()):
+        present = observed.peers.get(address)
+        if present is not None and _is_as_desired(peer, present):
             continue
-        if seen is not None:
-            done.append(DeletePeer(address))
-        done.append(AddPeer(peer, restarting))
-    return done
+        if present is not None:
+            plan.append(DeletePeer(address))
+        plan.append(AddPeer(peer, restarting))
+    return plan
 
 
-def _as_wanted(wanted: Peer, seen: PeerSeen) -> bool:
+def _is_as_desired(desired: PeerConfig, present: PeerState) -> bool:
     """Compared with defaults filled in: they are shown as if they had been asked for."""
-    timers = wanted.timers.settled()
+    timers = desired.timers.with_defaults()
     return (
-        wanted.asn,
-        wanted.local_address or seen.local_address,
-        wanted.port,
-        wanted.restart_s or timers.hold_s,
+        desired.asn,
+        desired.local_address or present.local_address,
+        desired.port,
+        desired.restart_s or timers.hold_s,
         timers,
-    ) == (seen.asn, seen.local_address, seen.port, seen.restart_s, seen.timers.settled())
+    ) == (present.asn, present.local_address, present.port, present.restart_s, present.timers.with_defaults())

@@ -1,10 +1,10 @@
-"""What gobgpd is to hold, and what it holds, as plain data."""
+"""What gobgpd should hold, and what it holds, as plain data."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
-class Global:
+class BgpGlobal:
     """BGP of this node (gobgpd: StartBgp)."""
 
     asn: int
@@ -31,8 +31,8 @@ class Timers:
     keepalive_s: int = 0
     connect_retry_s: int = 5
 
-    def settled(self) -> "Timers":
-        """The same with gobgpd's defaults filled in, as gobgpd shows them."""
+    def with_defaults(self) -> "Timers":
+        """With gobgpd's defaults filled in, as gobgpd shows them."""
         hold = self.hold_s or HOLD_DEFAULT_S
         return Timers(
             hold_s=hold,
@@ -42,8 +42,8 @@ class Timers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer:
-    """A BGP session. It carries the unicast prefixes of its own address's family."""
+class PeerConfig:
+    """A BGP session to be configured. It carries the unicast prefixes of its own address's family."""
 
     address: str
     asn: int
@@ -58,7 +58,7 @@ class Peer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerSeen:
+class PeerState:
     """A session as gobgpd shows it."""
 
     address: str
@@ -68,25 +68,25 @@ class PeerSeen:
     restart_s: int = 120
     timers: Timers = Timers()
     state: str = "idle"
-    end_of_rib: bool = False  # the peer has said all its routes since the session came up
+    end_of_rib: bool = False  # the peer has sent all its routes since the session came up
     received: int = 0  # routes
 
 
 @dataclass
-class Wanted:
+class DesiredBgp:
     """What gobgpd should hold. `paths`: prefix -> our next hop; `blocks`: prefixes advertised whole."""
 
-    bgp: Global
-    peers: dict[str, Peer] = field(default_factory=dict)
+    bgp: BgpGlobal
+    peers: dict[str, PeerConfig] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     blocks: frozenset[str] = frozenset()
 
 
 @dataclass
-class Observed:
+class ObservedBgp:
     """What gobgpd holds. `bgp` None: not started. `blocks` None: our export policy is not in place."""
 
-    bgp: Global | None = None
-    peers: dict[str, PeerSeen] = field(default_factory=dict)
+    bgp: BgpGlobal | None = None
+    peers: dict[str, PeerState] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     blocks: frozenset[str] | None = None

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.processes.gobgp.speakers import ADDRESS, ADDRESS6, BLOCK, BLOCK6, Speakers, converge, listening, reached
-from tests.processes.gobgp.speakers import wanted_of_both_families as wanted
+from tests.processes.gobgp.speakers import desired_of_both_families as desired
 
 
 @contextmanager
 def running() -> Iterator[Speakers]:
     with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-        made = Speakers(Path(directory))
+        speakers = Speakers(Path(directory))
         try:
-            made.make()
+            speakers.make()
             for name in ("a", "b"):
-                made.start(name)
-            yield made
+                speakers.start(name)
+            yield speakers
         finally:
-            made.remove()
+            speakers.remove()
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def pair() -> Iterator[Speakers]:
 
 
 async def connect(speakers: Speakers) -> None:
-    async with reached(speakers, "a") as a, reached(speakers, "b") as b, listening(a) as heard:
-        await converge(a, wanted("a", "b"))
-        await converge(b, wanted("b", "a"))
-        await heard.learns({BLOCK["b"]: ADDRESS["b"], BLOCK6["b"]: ADDRESS6["b"]})
+    async with reached(speakers, "a") as a, reached(speakers, "b") as b, listening(a) as listener:
+        await converge(a, desired("a", "b"))
+        await converge(b, desired("b", "a"))
+        await listener.learns({BLOCK["b"]: ADDRESS["b"], BLOCK6["b"]: ADDRESS6["b"]})
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from actors.routing.gobgp import paths
-from actors.routing.gobgp.client import Gobgp, GobgpAway
+from actors.routing.gobgp.client import GobgpAway, GobgpClient
 from actors.routing.gobgp.plan import Operation, operations
-from actors.routing.gobgp.state import Global, Peer, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
 from tests.waiting import until_async
 
 DEADLINE_S = 40.0
@@ -75,32 +75,32 @@ def ip(line: str) -> None:
     subprocess.run(["ip", *line.split()], check=True)
 
 
-def wanted(me: str, other: str) -> Wanted:
+def desired_of_ip4(me: str, neighbour: str) -> DesiredBgp:
     """One session, of IPv4, and our block."""
-    peer = Peer(address=ADDRESS[other], asn=AS, local_address=ADDRESS[me])
-    return Wanted(
-        bgp=Global(asn=AS, router_id=ADDRESS[me], listen_addresses=(ADDRESS6[me], ADDRESS[me])),
+    peer = PeerConfig(address=ADDRESS[neighbour], asn=AS, local_address=ADDRESS[me])
+    return DesiredBgp(
+        bgp=BgpGlobal(asn=AS, router_id=ADDRESS[me], listen_addresses=(ADDRESS6[me], ADDRESS[me])),
         peers={peer.address: peer},
         paths={BLOCK[me]: ADDRESS[me]},
         blocks=frozenset([BLOCK[me]]),
     )
 
 
-def wanted_of_both_families(me: str, other: str) -> Wanted:
+def desired_of_both_families(me: str, neighbour: str) -> DesiredBgp:
     """A session and a block for each family."""
-    state = wanted(me, other)
-    state.peers[ADDRESS6[other]] = Peer(address=ADDRESS6[other], asn=AS, local_address=ADDRESS6[me])
+    state = desired_of_ip4(me, neighbour)
+    state.peers[ADDRESS6[neighbour]] = PeerConfig(address=ADDRESS6[neighbour], asn=AS, local_address=ADDRESS6[me])
     state.paths[BLOCK6[me]] = ADDRESS6[me]
     state.blocks |= {BLOCK6[me]}
     return state
 
 
 @asynccontextmanager
-async def reached(speakers: Speakers, name: str) -> AsyncIterator[Gobgp]:
+async def reached(speakers: Speakers, name: str) -> AsyncIterator[GobgpClient]:
     """The gobgpd of that name, as soon as it answers."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
-        async with Gobgp(speakers.socket(name)) as gobgp:
+        async with GobgpClient(speakers.socket(name)) as gobgp:
             try:
                 await gobgp.observe()
             except GobgpAway:
@@ -110,26 +110,26 @@ async def reached(speakers: Speakers, name: str) -> AsyncIterator[Gobgp]:
             return
 
 
-async def converge(gobgp: Gobgp, state: Wanted) -> list[Operation]:
+async def converge(gobgp: GobgpClient, state: DesiredBgp) -> list[Operation]:
     """Brings a gobgpd to that state. Returns what had to be done."""
-    done = operations(state, await gobgp.observe())
-    for operation in done:
+    plan = operations(state, await gobgp.observe())
+    for operation in plan:
         await gobgp.apply(operation)
-    return done
+    return plan
 
 
 class Listener:
     """What one side learns, and every learnt prefix that is withdrawn on the way."""
 
-    def __init__(self, gobgp: Gobgp) -> None:
+    def __init__(self, gobgp: GobgpClient) -> None:
         self.learnt: dict[str, str] = {}
         self.withdrawn: list[str] = []
         self._task = asyncio.create_task(self._listen(gobgp))
 
-    async def _listen(self, gobgp: Gobgp) -> None:
-        async for told in gobgp.best_paths():
+    async def _listen(self, gobgp: GobgpClient) -> None:
+        async for best_paths in gobgp.best_paths():
             before = set(self.learnt)
-            paths.learn(self.learnt, told)
+            paths.update_learnt(self.learnt, best_paths)
             self.withdrawn += before - set(self.learnt)
 
     async def learns(self, expected: dict[str, str]) -> None:
@@ -145,7 +145,7 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(gobgp: Gobgp) -> AsyncIterator[Listener]:
+async def listening(gobgp: GobgpClient) -> AsyncIterator[Listener]:
     listener = Listener(gobgp)
     try:
         yield listener

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.routing.gobgp.client import Gobgp, GobgpAway, GobgpRefused
+from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
 from actors.routing.gobgp.plan import AddPeer, Announce, DeletePeer, Start, Withdraw
-from actors.routing.gobgp.state import Global, Peer, Timers, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig, Timers
 from tests.processes.gobgp.speakers import (
     ADDRESS,
     AS,
@@ -16,28 +16,28 @@ from tests.processes.gobgp.speakers import (
     INSIDE_B,
     Speakers,
     converge,
+    desired_of_ip4,
     listening,
     reached,
-    wanted,
 )
 from tests.waiting import until_async
 
 
 def test_a_killed_gobgpd_comes_back_and_no_route_is_withdrawn(pair: Speakers) -> None:
     async def story() -> None:
-        async with reached(pair, "a") as a, reached(pair, "b") as b, listening(a) as heard:
-            await converge(a, wanted("a", "b"))
-            state = wanted("b", "a")
+        async with reached(pair, "a") as a, reached(pair, "b") as b, listening(a) as listener:
+            await converge(a, desired_of_ip4("a", "b"))
+            state = desired_of_ip4("b", "a")
             state.paths[INSIDE_B] = ADDRESS["b"]
             await converge(b, state)
-            assert await converge(a, wanted("a", "b")) == [], "said twice: nothing to do"
+            assert await converge(a, desired_of_ip4("a", "b")) == [], "said twice: nothing to do"
             assert await converge(b, state) == []
-            await heard.learns({BLOCK["b"]: ADDRESS["b"]})
+            await listener.learns({BLOCK["b"]: ADDRESS["b"]})
 
             pair.kill("b")
             pair.start("b")
             async with reached(pair, "b") as again:
-                await converge(again, wanted("b", "a"))
+                await converge(again, desired_of_ip4("b", "a"))
 
                 async def told_again() -> bool:
                     peers = await a.peers()
@@ -47,11 +47,11 @@ def test_a_killed_gobgpd_comes_back_and_no_route_is_withdrawn(pair: Speakers) ->
                     return (await a.peers())[ADDRESS["b"]].state != "established"
 
                 await until_async(down)
-                assert heard.learnt == {BLOCK["b"]: ADDRESS["b"]}, "kept while the peer is away"
+                assert listener.learnt == {BLOCK["b"]: ADDRESS["b"]}, "kept while the peer is away"
                 await until_async(told_again)
-                assert heard.withdrawn == []
-                await converge(again, Wanted(bgp=state.bgp, peers=state.peers))
-                await heard.learns({})
+                assert listener.withdrawn == []
+                await converge(again, DesiredBgp(bgp=state.bgp, peers=state.peers))
+                await listener.learns({})
 
     asyncio.run(story())
 
@@ -59,10 +59,10 @@ def test_a_killed_gobgpd_comes_back_and_no_route_is_withdrawn(pair: Speakers) ->
 def test_a_refused_operation_is_named_with_its_object(pair: Speakers) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
-            bgp = Global(asn=AS, router_id=ADDRESS["a"], listen_addresses=("192.0.2.99",))
+            bgp = BgpGlobal(asn=AS, router_id=ADDRESS["a"], listen_addresses=("192.0.2.99",))
             with pytest.raises(GobgpRefused, match=r"start BGP, AS 64512.*192\.0\.2\.99"):
                 await a.apply(Start(bgp))
-            peer = Peer(address="not-an-address", asn=1)
+            peer = PeerConfig(address="not-an-address", asn=1)
             with pytest.raises(GobgpRefused, match="add peer not-an-address"):
                 await a.apply(AddPeer(peer, restarting=False))
 
@@ -72,7 +72,7 @@ def test_a_refused_operation_is_named_with_its_object(pair: Speakers) -> None:
 def test_a_start_that_was_refused_at_one_address_is_not_in_the_way_of_the_next(pair: Speakers) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
-            good = Global(asn=AS, router_id=ADDRESS["a"], listen_addresses=(ADDRESS["a"],))
+            good = BgpGlobal(asn=AS, router_id=ADDRESS["a"], listen_addresses=(ADDRESS["a"],))
             with pytest.raises(GobgpRefused, match="assign requested address"):
                 await a.apply(Start(replace(good, listen_addresses=(ADDRESS["a"], "192.0.2.99"))))
             await a.apply(Start(good))
@@ -86,7 +86,7 @@ def test_a_start_that_was_refused_at_one_address_is_not_in_the_way_of_the_next(p
 def test_a_malformed_path_is_named_and_the_others_are_announced(pair: Speakers) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
-            await converge(a, Wanted(bgp=wanted("a", "b").bgp))
+            await converge(a, DesiredBgp(bgp=desired_of_ip4("a", "b").bgp))
             three = (("10.1.0.0/24", ADDRESS["a"]), ("10.2.0.0/24", "nowhere"), ("10.3.0.0/24", ADDRESS["a"]))
             with pytest.raises(GobgpRefused, match=r"path 10\.2\.0\.0/24 by nowhere"):
                 await a.apply(Announce(three))
@@ -98,7 +98,7 @@ def test_a_malformed_path_is_named_and_the_others_are_announced(pair: Speakers) 
 def test_a_path_that_somebody_injected_by_hand_is_seen_and_taken_back(pair: Speakers) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
-            state = Wanted(bgp=wanted("a", "b").bgp)
+            state = DesiredBgp(bgp=desired_of_ip4("a", "b").bgp)
             await converge(a, state)
             await a.apply(Announce((("10.1.0.0/24", "0.0.0.0"), ("fd01::/64", "::"))))
             taken_back = [Withdraw("10.1.0.0/24", "0.0.0.0"), Withdraw("fd01::/64", "::")]
@@ -108,7 +108,7 @@ def test_a_path_that_somebody_injected_by_hand_is_seen_and_taken_back(pair: Spea
     asyncio.run(story())
 
 
-PLAIN = Peer(address=ADDRESS["b"], asn=AS)
+PLAIN = PeerConfig(address=ADDRESS["b"], asn=AS)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ PLAIN = Peer(address=ADDRESS["b"], asn=AS)
         replace(PLAIN, restart_s=60, timers=Timers(hold_s=10, keepalive_s=2, connect_retry_s=0)),
     ],
 )
-def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: Peer) -> None:
+def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: PeerConfig) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
-            state = Wanted(bgp=wanted("a", "b").bgp, peers={peer.address: peer})
+            state = DesiredBgp(bgp=desired_of_ip4("a", "b").bgp, peers={peer.address: peer})
             await converge(a, state)
             assert await converge(a, state) == []
-            for other in ({"port": 1180}, {"restart_s": 30}, {"timers": Timers(hold_s=12)}):
-                changed = replace(peer, **other)
+            for change in ({"port": 1180}, {"restart_s": 30}, {"timers": Timers(hold_s=12)}):
+                changed = replace(peer, **change)
                 state.peers = {peer.address: changed}
                 assert await converge(a, state) == [DeletePeer(peer.address), AddPeer(changed, restarting=False)]
                 assert await converge(a, state) == []
@@ -137,7 +137,7 @@ def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: P
 
 def test_a_gobgpd_that_is_not_there_is_away(tmp_path: Path) -> None:
     async def story() -> None:
-        async with Gobgp(tmp_path / "nobody.sock") as gobgp:
+        async with GobgpClient(tmp_path / "nobody.sock") as gobgp:
             with pytest.raises(GobgpAway, match="get BGP"):
                 await gobgp.observe()
 

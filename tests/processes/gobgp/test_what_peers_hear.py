@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from actors.routing.gobgp.plan import Announce, Withdraw
-from actors.routing.gobgp.state import Global, Peer, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
 from tests.processes.gobgp.speakers import (
     ADDRESS,
     ADDRESS6,
@@ -19,7 +19,7 @@ from tests.processes.gobgp.speakers import (
     listening,
     reached,
 )
-from tests.processes.gobgp.speakers import wanted_of_both_families as wanted
+from tests.processes.gobgp.speakers import desired_of_both_families as desired
 
 V6 = {BLOCK6["b"]: ADDRESS6["b"]}
 BLOCKS = {BLOCK["b"]: ADDRESS["b"], **V6}
@@ -27,40 +27,40 @@ BLOCKS = {BLOCK["b"]: ADDRESS["b"], **V6}
 
 def test_a_path_inside_a_block_is_told_only_while_the_block_is_not_ours(joined: Speakers) -> None:
     async def story() -> None:
-        async with reached(joined, "a") as a, reached(joined, "b") as b, listening(a) as heard:
-            whole = wanted("b", "a")
+        async with reached(joined, "a") as a, reached(joined, "b") as b, listening(a) as listener:
+            whole = desired("b", "a")
             whole.paths |= {INSIDE_B: ADDRESS["b"], OUTSIDE: ADDRESS["b"]}
-            hosts = wanted("b", "a")
+            hosts = desired("b", "a")
             hosts.paths = {INSIDE_B: ADDRESS["b"], OUTSIDE: ADDRESS["b"]}
             hosts.blocks = frozenset()
-            told = {OUTSIDE: ADDRESS["b"], INSIDE_B: ADDRESS["b"]}
+            outside_and_inside = {OUTSIDE: ADDRESS["b"], INSIDE_B: ADDRESS["b"]}
             for _ in range(2):
                 await converge(b, hosts)
-                await heard.learns(told)
+                await listener.learns(outside_and_inside)
                 await converge(b, whole)
-                await heard.learns({OUTSIDE: ADDRESS["b"], **BLOCKS})
-            await converge(b, wanted("b", "a"))
-            await heard.learns(BLOCKS)
+                await listener.learns({OUTSIDE: ADDRESS["b"], **BLOCKS})
+            await converge(b, desired("b", "a"))
+            await listener.learns(BLOCKS)
 
     asyncio.run(story())
 
 
 def test_a_path_of_a_peer_that_ours_has_hidden_is_not_kept_when_both_are_gone(joined: Speakers) -> None:
     async def story() -> None:
-        async with reached(joined, "a") as a, reached(joined, "b") as b, listening(a) as heard:
-            await heard.learns(BLOCKS)
+        async with reached(joined, "a") as a, reached(joined, "b") as b, listening(a) as listener:
+            await listener.learns(BLOCKS)
             await a.apply(Announce(((BLOCK["b"], ADDRESS["a"]),)))
-            await heard.learns(V6)
+            await listener.learns(V6)
             await a.apply(Withdraw(BLOCK["b"], ADDRESS["a"]))
-            await heard.learns(BLOCKS)
+            await listener.learns(BLOCKS)
             await a.apply(Announce(((BLOCK["b"], ADDRESS["a"]),)))
-            await heard.learns(V6)
+            await listener.learns(V6)
             await b.apply(Withdraw(BLOCK["b"], ADDRESS["b"]))
             await a.apply(Withdraw(BLOCK["b"], ADDRESS["a"]))
             await b.apply(Announce(((OUTSIDE, ADDRESS["b"]),)))
-            await heard.learns({OUTSIDE: ADDRESS["b"], **V6})
-            await converge(b, wanted("b", "a"))
-            await heard.learns(BLOCKS)
+            await listener.learns({OUTSIDE: ADDRESS["b"], **V6})
+            await converge(b, desired("b", "a"))
+            await listener.learns(BLOCKS)
 
     asyncio.run(story())
 
@@ -69,15 +69,15 @@ def test_what_was_learnt_from_one_peer_is_not_told_to_another(joined: Speakers) 
     async def story() -> None:
         joined.start("c")
         async with reached(joined, "a") as a, reached(joined, "b") as b, reached(joined, "c") as c:
-            between = wanted("b", "a")
-            between.peers[ADDRESS["c"]] = Peer(address=ADDRESS["c"], asn=AS_OF_C, local_address=ADDRESS["b"])
-            to_b = Peer(address=ADDRESS["b"], asn=AS, local_address=ADDRESS["c"])
-            bgp = Global(asn=AS_OF_C, router_id=ADDRESS["c"], listen_addresses=(ADDRESS["c"],))
+            between = desired("b", "a")
+            between.peers[ADDRESS["c"]] = PeerConfig(address=ADDRESS["c"], asn=AS_OF_C, local_address=ADDRESS["b"])
+            to_b = PeerConfig(address=ADDRESS["b"], asn=AS, local_address=ADDRESS["c"])
+            bgp = BgpGlobal(asn=AS_OF_C, router_id=ADDRESS["c"], listen_addresses=(ADDRESS["c"],))
             await converge(b, between)
-            await converge(c, Wanted(bgp=bgp, peers={to_b.address: to_b}))
+            await converge(c, DesiredBgp(bgp=bgp, peers={to_b.address: to_b}))
             async with listening(b) as at_b, listening(c) as at_c:
                 await at_c.learns({BLOCK["b"]: ADDRESS["b"]})
-                state = wanted("a", "b")
+                state = desired("a", "b")
                 state.paths["10.5.0.0/24"] = ADDRESS["a"]
                 await converge(a, state)
                 learnt_by_b = {BLOCK["a"]: ADDRESS["a"], BLOCK6["a"]: ADDRESS6["a"], "10.5.0.0/24": ADDRESS["a"]}
@@ -86,19 +86,19 @@ def test_what_was_learnt_from_one_peer_is_not_told_to_another(joined: Speakers) 
                 between.paths[OUTSIDE] = ADDRESS["b"]
                 await converge(b, between)
                 await at_c.learns({BLOCK["b"]: ADDRESS["b"], OUTSIDE: ADDRESS["b"]})
-            await converge(a, wanted("a", "b"))
-            await converge(b, wanted("b", "a"))
+            await converge(a, desired("a", "b"))
+            await converge(b, desired("b", "a"))
 
     asyncio.run(story())
 
 
 def test_bgp_that_starts_anew_with_another_as_forgets_what_it_had_learnt(joined: Speakers) -> None:
     async def story() -> None:
-        async with reached(joined, "a") as a, listening(a) as heard:
-            await heard.learns(BLOCKS)
-            state = wanted("a", "b")
+        async with reached(joined, "a") as a, listening(a) as listener:
+            await listener.learns(BLOCKS)
+            state = desired("a", "b")
             state.bgp = replace(state.bgp, asn=65001)
             await converge(a, state)
-            await heard.learns({})
+            await listener.learns({})
 
     asyncio.run(story())

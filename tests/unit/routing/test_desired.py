@@ -4,18 +4,18 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from actors.routing.desired import World, bgp, not_ready, router_id, routes, unsupported
+from actors.routing.desired import RoutingFacts, desired_bgp, not_ready, router_id, routes, unsupported
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import Route, RoutePath
 
 ME = Node(ip4="192.0.2.1/24", ip6="2001:db8::1/64")
-OTHER = Node(ip4="192.0.2.2/24", ip6="2001:db8::2/64")
+NEIGHBOUR = Node(ip4="192.0.2.2/24", ip6="2001:db8::2/64")
 
 
-def world(**changes: object) -> World:
-    base = World(
+def facts(**changes: object) -> RoutingFacts:
+    base = RoutingFacts(
         me="n1",
-        nodes={"n1": ME, "n2": OTHER},
+        nodes={"n1": ME, "n2": NEIGHBOUR},
         pools={"v4": IpPool(cidr="10.48.0.0/16"), "v6": IpPool(cidr="fd48::/48")},
         affinities={
             "mine": BlockAffinity(node="n1", cidr="10.48.0.0/26"),
@@ -31,22 +31,22 @@ def world(**changes: object) -> World:
 
 
 def test_own_confirmed_blocks_are_announced_whole_with_our_address_of_their_family() -> None:
-    wanted = bgp(world())
-    assert wanted.paths == {"10.48.0.0/26": "192.0.2.1", "fd48::/122": "2001:db8::1"}
-    assert wanted.blocks == {"10.48.0.0/26", "fd48::/122"}
+    bgp_config = desired_bgp(facts())
+    assert bgp_config.paths == {"10.48.0.0/26": "192.0.2.1", "fd48::/122": "2001:db8::1"}
+    assert bgp_config.blocks == {"10.48.0.0/26", "fd48::/122"}
 
 
 def test_the_mesh_has_a_session_per_family_that_both_ends_have() -> None:
-    assert set(bgp(world()).peers) == {"192.0.2.2", "2001:db8::2"}
-    assert set(bgp(world(nodes={"n1": ME, "n2": Node(ip4="192.0.2.2/24")})).peers) == {"192.0.2.2"}
-    assert bgp(world(configurations={"default": BgpConfiguration(node_to_node_mesh=False)})).peers == {}
+    assert set(desired_bgp(facts()).peers) == {"192.0.2.2", "2001:db8::2"}
+    assert set(desired_bgp(facts(nodes={"n1": ME, "n2": Node(ip4="192.0.2.2/24")})).peers) == {"192.0.2.2"}
+    assert desired_bgp(facts(configurations={"default": BgpConfiguration(node_to_node_mesh=False)})).peers == {}
 
 
 def test_as_numbers_come_from_the_node_else_the_cluster_else_calicos_default() -> None:
-    assert bgp(world()).bgp.asn == 64512
+    assert desired_bgp(facts()).bgp.asn == 64512
     cluster = {"default": BgpConfiguration(asn=65001)}
-    wanted = bgp(world(configurations=cluster, nodes={"n1": ME, "n2": Node(ip4="192.0.2.2/24", asn=65002)}))
-    assert (wanted.bgp.asn, wanted.peers["192.0.2.2"].asn) == (65001, 65002)
+    bgp_config = desired_bgp(facts(configurations=cluster, nodes={"n1": ME, "n2": Node(ip4="192.0.2.2/24", asn=65002)}))
+    assert (bgp_config.bgp.asn, bgp_config.peers["192.0.2.2"].asn) == (65001, 65002)
 
 
 def test_a_nodes_own_configuration_overrides_port_and_log_level_only() -> None:
@@ -55,9 +55,9 @@ def test_a_nodes_own_configuration_overrides_port_and_log_level_only() -> None:
         "node.n1": BgpConfiguration(asn=7, listen_port=1790),
         "node.n2": BgpConfiguration(listen_port=1791),
     }
-    wanted = bgp(world(configurations=configurations))
-    assert (wanted.bgp.asn, wanted.bgp.listen_port) == (65001, 1790)
-    assert wanted.peers["192.0.2.2"].port == 1791
+    bgp_config = desired_bgp(facts(configurations=configurations))
+    assert (bgp_config.bgp.asn, bgp_config.bgp.listen_port) == (65001, 1790)
+    assert bgp_config.peers["192.0.2.2"].port == 1791
 
 
 def test_a_node_without_ipv4_has_a_router_id_of_32_bits_that_stays() -> None:
@@ -67,23 +67,24 @@ def test_a_node_without_ipv4_has_a_router_id_of_32_bits_that_stays() -> None:
 
 
 def test_bgp_waits_for_a_node_with_an_address_and_says_so() -> None:
-    assert not_ready(world()) == []
-    assert "Node n1: not in Kubernetes" in not_ready(world(nodes={}))
-    assert "no address" in not_ready(world(nodes={"n1": Node()}))[0]
+    assert not_ready(facts()) == []
+    assert "Node n1: not in Kubernetes" in not_ready(facts(nodes={}))
+    assert "no address" in not_ready(facts(nodes={"n1": Node()}))[0]
 
 
 def test_learnt_prefixes_become_plain_routes_and_own_blocks_do_not() -> None:
     learnt = {"10.48.0.64/26": "192.0.2.2", "10.48.0.0/26": "192.0.2.2", "fd48::40/122": "2001:db8::2"}
-    assert set(routes(world(learnt=learnt))) == {
+    assert set(routes(facts(learnt=learnt))) == {
         Route("default", "10.48.0.64/26", (RoutePath(next_hop="192.0.2.2"),)),
         Route("default", "fd48::40/122", (RoutePath(next_hop="2001:db8::2"),)),
     }
 
 
 def test_kept_routes_stay_until_something_newer_is_said() -> None:
-    kept = {"10.48.0.64/26": "192.0.2.2", "10.48.3.0/26": "192.0.2.3"}
-    found = {r.prefix: r.paths[0].next_hop for r in routes(world(kept=kept, learnt={"10.48.0.64/26": "192.0.2.9"}))}
-    assert found == {"10.48.0.64/26": "192.0.2.9", "10.48.3.0/26": "192.0.2.3"}
+    stale = {"10.48.0.64/26": "192.0.2.2", "10.48.3.0/26": "192.0.2.3"}
+    resyncing = facts(stale=stale, learnt={"10.48.0.64/26": "192.0.2.9"})
+    next_hops = {route.prefix: route.paths[0].next_hop for route in routes(resyncing)}
+    assert next_hops == {"10.48.0.64/26": "192.0.2.9", "10.48.3.0/26": "192.0.2.3"}
 
 
 @pytest.mark.parametrize(
@@ -98,15 +99,15 @@ def test_kept_routes_stay_until_something_newer_is_said() -> None:
     ],
 )
 def test_a_pool_that_wants_a_tunnel_gets_no_plain_route_and_says_why(pool: IpPool, hop: str, usable: bool) -> None:
-    here = world(pools={"p": pool}, learnt={"10.48.0.64/26": hop})
-    assert bool(list(routes(here))) == usable
-    assert bool(unsupported(here)) == (not usable)
+    pooled = facts(pools={"p": pool}, learnt={"10.48.0.64/26": hop})
+    assert bool(list(routes(pooled))) == usable
+    assert bool(unsupported(pooled)) == (not usable)
 
 
 def test_a_prefix_of_a_family_that_this_node_lacks_is_not_installed() -> None:
-    here = world(nodes={"n1": Node(ip4="192.0.2.1/24")}, learnt={"fd48::40/122": "2001:db8::2"})
-    assert list(routes(here)) == []
-    assert unsupported(here) == ["path fd48::40/122: this node has no IPv6 address"]
+    only_ip4 = facts(nodes={"n1": Node(ip4="192.0.2.1/24")}, learnt={"fd48::40/122": "2001:db8::2"})
+    assert list(routes(only_ip4)) == []
+    assert unsupported(only_ip4) == ["path fd48::40/122: this node has no IPv6 address"]
 
 
 SERVICES = BgpConfiguration(
@@ -117,26 +118,26 @@ SERVICES = BgpConfiguration(
 
 
 def test_service_ranges_are_advertised_by_every_node_but_not_as_blocks() -> None:
-    wanted = bgp(world(configurations={"default": SERVICES}))
+    bgp_config = desired_bgp(facts(configurations={"default": SERVICES}))
     ranges = {"10.96.0.0/16", "fd96::/112", "203.0.113.0/28", "203.0.113.128/28"}
-    assert ranges <= set(wanted.paths)
-    assert not ranges & wanted.blocks
-    assert wanted.paths["fd96::/112"] == "2001:db8::1"
+    assert ranges <= set(bgp_config.paths)
+    assert not ranges & bgp_config.blocks
+    assert bgp_config.paths["fd96::/112"] == "2001:db8::1"
 
 
 def test_an_address_of_a_local_service_is_advertised_only_inside_a_range_for_the_outside() -> None:
     addresses = dict.fromkeys(("203.0.113.5/32", "10.96.0.7/32", "198.51.100.1/32"), ServiceAddress(("d/web",)))
-    wanted = bgp(world(configurations={"default": SERVICES}, service_addresses=addresses))
-    assert wanted.paths["203.0.113.5/32"] == "192.0.2.1"
-    assert not {"10.96.0.7/32", "198.51.100.1/32"} & set(wanted.paths)
+    bgp_config = desired_bgp(facts(configurations={"default": SERVICES}, service_addresses=addresses))
+    assert bgp_config.paths["203.0.113.5/32"] == "192.0.2.1"
+    assert not {"10.96.0.7/32", "198.51.100.1/32"} & set(bgp_config.paths)
 
 
 def test_a_service_range_of_a_family_without_an_own_address_is_not_advertised() -> None:
-    only4 = {"n1": Node(ip4="192.0.2.1/24"), "n2": OTHER}
-    assert "fd96::/112" not in bgp(world(configurations={"default": SERVICES}, nodes=only4)).paths
+    only4 = {"n1": Node(ip4="192.0.2.1/24"), "n2": NEIGHBOUR}
+    assert "fd96::/112" not in desired_bgp(facts(configurations={"default": SERVICES}, nodes=only4)).paths
 
 
 def test_service_addresses_learnt_from_other_nodes_are_no_routes_as_every_node_serves_them() -> None:
     learnt = {"203.0.113.5/32": "192.0.2.2", "10.96.0.0/16": "192.0.2.2", "10.48.0.64/26": "192.0.2.2"}
-    found = [route.prefix for route in routes(world(configurations={"default": SERVICES}, learnt=learnt))]
-    assert found == ["10.48.0.64/26"]
+    prefixes = [route.prefix for route in routes(facts(configurations={"default": SERVICES}, learnt=learnt))]
+    assert prefixes == ["10.48.0.64/26"]

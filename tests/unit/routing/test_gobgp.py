@@ -13,23 +13,23 @@ from actors.routing.gobgp.plan import (
     Withdraw,
     operations,
 )
-from actors.routing.gobgp.state import Global, Observed, Peer, PeerSeen, Wanted
+from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, ObservedBgp, PeerConfig, PeerState
 from schemas.proto import gobgp_pb2 as pb
 
-BGP = Global(asn=64512, router_id="192.0.2.1", listen_addresses=("2001:db8::1", "192.0.2.1"))
-PEER = Peer(address="192.0.2.2", asn=64512, local_address="192.0.2.1")
-SEEN = PeerSeen(address="192.0.2.2", asn=64512, local_address="192.0.2.1", state="established")
+BGP = BgpGlobal(asn=64512, router_id="192.0.2.1", listen_addresses=("2001:db8::1", "192.0.2.1"))
+PEER = PeerConfig(address="192.0.2.2", asn=64512, local_address="192.0.2.1")
+PRESENT = PeerState(address="192.0.2.2", asn=64512, local_address="192.0.2.1", state="established")
 BLOCK = "10.48.0.0/26"
-WANTED = Wanted(bgp=BGP, peers={PEER.address: PEER}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
-HELD = Observed(bgp=BGP, peers={SEEN.address: SEEN}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
+DESIRED = DesiredBgp(bgp=BGP, peers={PEER.address: PEER}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
+OBSERVED = ObservedBgp(bgp=BGP, peers={PRESENT.address: PRESENT}, paths={BLOCK: "192.0.2.1"}, blocks=frozenset([BLOCK]))
 
 
 def test_a_gobgpd_that_holds_what_is_wanted_is_left_alone() -> None:
-    assert operations(WANTED, HELD) == []
+    assert operations(DESIRED, OBSERVED) == []
 
 
 def test_an_empty_gobgpd_gets_policies_before_paths_and_paths_before_peers() -> None:
-    assert operations(WANTED, Observed()) == [
+    assert operations(DESIRED, ObservedBgp()) == [
         Start(BGP),
         SetPolicies(frozenset([BLOCK])),
         Announce(((BLOCK, "192.0.2.1"),)),
@@ -38,32 +38,32 @@ def test_an_empty_gobgpd_gets_policies_before_paths_and_paths_before_peers() -> 
 
 
 def test_another_as_number_starts_bgp_anew() -> None:
-    other = Observed(bgp=Global(asn=1, router_id="192.0.2.1"), peers={SEEN.address: SEEN})
-    kinds = [type(operation) for operation in operations(WANTED, other)]
+    observed = ObservedBgp(bgp=BgpGlobal(asn=1, router_id="192.0.2.1"), peers={PRESENT.address: PRESENT})
+    kinds = [type(operation) for operation in operations(DESIRED, observed)]
     assert kinds == [Stop, Start, SetPolicies, Announce, AddPeer]
 
 
 def test_the_order_of_listen_addresses_is_no_difference() -> None:
-    held = Observed(
-        bgp=Global(asn=64512, router_id="192.0.2.1", listen_addresses=("192.0.2.1", "2001:db8::1")),
-        peers=HELD.peers,
-        paths=HELD.paths,
-        blocks=HELD.blocks,
+    observed = ObservedBgp(
+        bgp=BgpGlobal(asn=64512, router_id="192.0.2.1", listen_addresses=("192.0.2.1", "2001:db8::1")),
+        peers=OBSERVED.peers,
+        paths=OBSERVED.paths,
+        blocks=OBSERVED.blocks,
     )
-    assert operations(WANTED, held) == []
+    assert operations(DESIRED, observed) == []
 
 
 def test_a_peer_is_replaced_only_when_it_must_differ() -> None:
-    renumbered = PeerSeen(address="192.0.2.2", asn=65002, local_address="192.0.2.1")
-    held = Observed(bgp=BGP, peers={"192.0.2.2": renumbered}, paths=HELD.paths, blocks=HELD.blocks)
-    assert operations(WANTED, held) == [DeletePeer("192.0.2.2"), AddPeer(PEER, restarting=False)]
-    gone = Wanted(bgp=BGP, paths=WANTED.paths, blocks=WANTED.blocks)
-    assert operations(gone, HELD) == [DeletePeer("192.0.2.2")]
+    renumbered = PeerState(address="192.0.2.2", asn=65002, local_address="192.0.2.1")
+    observed = ObservedBgp(bgp=BGP, peers={"192.0.2.2": renumbered}, paths=OBSERVED.paths, blocks=OBSERVED.blocks)
+    assert operations(DESIRED, observed) == [DeletePeer("192.0.2.2"), AddPeer(PEER, restarting=False)]
+    without_peer = DesiredBgp(bgp=BGP, paths=DESIRED.paths, blocks=DESIRED.blocks)
+    assert operations(without_peer, OBSERVED) == [DeletePeer("192.0.2.2")]
 
 
 def test_a_block_that_is_not_ours_any_more_is_withdrawn() -> None:
-    wanted = Wanted(bgp=BGP, peers=WANTED.peers)
-    assert operations(wanted, HELD) == [SetPolicies(frozenset()), Withdraw(BLOCK, "192.0.2.1")]
+    desired = DesiredBgp(bgp=BGP, peers=DESIRED.peers)
+    assert operations(desired, OBSERVED) == [SetPolicies(frozenset()), Withdraw(BLOCK, "192.0.2.1")]
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_paths_survive_the_way_to_protobuf_and_back(prefix: str, hop: str) -> No
 def test_a_withdraw_forgets_and_a_new_best_path_replaces() -> None:
     learnt: dict[str, str] = {}
     first, second = paths.encode(BLOCK, "192.0.2.2"), paths.encode(BLOCK, "192.0.2.3")
-    assert paths.learn(learnt, [first, second]) == []
+    assert paths.update_learnt(learnt, [first, second]) == []
     assert learnt == {BLOCK: "192.0.2.3"}
     second.is_withdraw = True
-    paths.learn(learnt, [second])
+    paths.update_learnt(learnt, [second])
     assert learnt == {}
 
 
@@ -88,7 +88,7 @@ def test_a_path_without_a_usable_next_hop_is_named_and_the_others_are_learnt() -
     bad = paths.encode("10.48.9.0/26", "not-an-address")
     linked = paths.encode("fd48::40/122", "fe80::1")
     learnt: dict[str, str] = {}
-    errors = paths.learn(learnt, [bad, linked, paths.encode(BLOCK, "192.0.2.2")])
+    errors = paths.update_learnt(learnt, [bad, linked, paths.encode(BLOCK, "192.0.2.2")])
     assert learnt == {BLOCK: "192.0.2.2"}
     assert "path 10.48.9.0/26" in errors[0]
     assert "next hop" in errors[0]
@@ -103,12 +103,12 @@ def test_a_link_local_next_hop_beside_a_global_one_is_skipped() -> None:
 
 
 def test_a_session_that_did_not_come_up_is_tried_again_within_seconds() -> None:
-    told = messages.peer(PEER, restarting=False)
-    assert 0 < told.timers.config.connect_retry <= 5
+    message = messages.peer_message(PEER, restarting=False)
+    assert 0 < message.timers.config.connect_retry <= 5
 
 
 def test_the_export_policy_lets_the_block_out_and_keeps_what_is_inside_it() -> None:
-    sets = {s.name: s for s in messages.policies([BLOCK, "fd48::/122"]).defined_sets}
+    sets = {s.name: s for s in messages.policies_request([BLOCK, "fd48::/122"]).defined_sets}
     lengths = {n: [(p.ip_prefix, p.mask_length_min, p.mask_length_max) for p in s.prefixes] for n, s in sets.items()}
     assert lengths == {
         "aggregated-v4": [(BLOCK, 26, 26)],
