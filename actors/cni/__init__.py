@@ -5,7 +5,7 @@ desired   all pods of this node, as intents and facts       (pure)
 store     a file per pod                                    (edge: disk)
 netns     the pod's side                                    (edge: netlink)
 wiring    a pod's add, withdrawal and rollback              (edge)
-mending   the pods' side after a new VPP                    (edge)
+repair    the pods' side after a new VPP                    (edge)
 server    the gRPC calls of Calico's plugin                 (edge)
 actor     the manager: restores, decides, opens the socket
 """

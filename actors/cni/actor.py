@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from actors.cni import desired, netns
 from actors.cni.desired import PodTable
-from actors.cni.mending import Mending
+from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
-from actors.cni.store import Store
+from actors.cni.store import PodStore
 from actors.cni.wiring import Wiring
 from actors.runtime.actor import Actor, hears, store
 from actors.runtime.context import Context
@@ -31,9 +31,9 @@ class CniManager(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.table = PodTable()
-        self.store = Store(context.config.state / "cni" / "pods")
+        self.store = PodStore(context.config.state / "cni" / "pods")
         self.server = CniServer(context, Wiring(context, self.table, self.store))
-        self.mending = Mending(context, self.table)
+        self.repair = PodRepair(context, self.table)
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
@@ -42,7 +42,7 @@ class CniManager(Actor):
     @hears(VppEpoch)
     def epoch(self, key: str, epoch: VppEpoch | None) -> None:
         if epoch is not None and epoch.connected:
-            self.mending.new_epoch(epoch.epoch)
+            self.repair.new_epoch(epoch.epoch)
 
     def decide(self) -> Decision:
         pods, config = self.table.pods.values(), self.context.config
@@ -52,7 +52,7 @@ class CniManager(Actor):
         )
 
     def unwell(self) -> Sequence[str]:
-        return [f"pod {key}: {why}" for key, why in self.table.unmended.items()]
+        return [f"pod {key}: {why}" for key, why in self.table.unrepaired.items()]
 
     async def on_start(self) -> None:
         """Pods of before are known before anything is said; then calls are taken."""
@@ -61,7 +61,7 @@ class CniManager(Actor):
             self.context.counters["damaged_records"] += 1
             self.context.log.error("damaged pod record set aside", file=name, directory=self.store.directory)
         for pod in pods:
-            if netns.gone(pod.netns):
+            if netns.is_absent(pod.netns):
                 self.context.log.info("pod has gone", pod=pod.key, netns=pod.netns)
                 self.store.remove(pod.key)
             else:

@@ -47,14 +47,14 @@ class PodTable:
 
     pods: dict[str, Pod] = field(default_factory=dict)
     coming: set[str] = field(default_factory=set)  # those that are not set up yet
-    unmended: dict[str, str] = field(default_factory=dict)  # those whose side is not as it should be, and why
+    unrepaired: dict[str, str] = field(default_factory=dict)  # those whose side is not as it should be, and why
     uplinks: dict[str, Uplink] = field(default_factory=dict)
 
     def forget(self, pod: Pod) -> None:
         """The pod is not wanted any more."""
         self.pods.pop(pod.key, None)
         self.coming.discard(pod.key)
-        self.unmended.pop(pod.key, None)
+        self.unrepaired.pop(pod.key, None)
 
 
 def tun_name(pod: Pod) -> str:

@@ -32,41 +32,41 @@ class NoNamespace(Exception):
     """The pod's namespace is not there; the text names its path."""
 
 
-def exists(path: str) -> bool:
+def is_namespace(path: str) -> bool:
     """Is there a namespace at that path?"""
     with suppress(OSError):
         return os.stat(path).st_dev == os.stat("/proc/self/ns/net").st_dev
     return False
 
 
-def gone(path: str) -> bool:
+def is_absent(path: str) -> bool:
     """Is there nothing at that path? A file that is no namespace is not gone: its mount may not have reached us."""
     return not os.path.lexists(path)
 
 
-def dress(pod: Pod) -> None:
-    """Gives the pod's device its addresses and routes. Runs in THREAD. Raises NoNamespace, OSError."""
+def configure(pod: Pod) -> None:
+    """Gives the pod's device its addresses, routes and sysctls. Runs in THREAD. Raises NoNamespace, OSError."""
     try:
-        there = os.open(pod.netns, os.O_RDONLY)
+        pod_namespace = os.open(pod.netns, os.O_RDONLY)
     except OSError as error:
         raise NoNamespace(f"netns {pod.netns}: {error.strerror}") from None
-    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    own_namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        _enter(there)
+        _enter(pod_namespace)
         try:
-            _dress(pod)
+            _configure_device(pod)
         except NetlinkError as error:  # not an OSError by birth
             raise OSError(f"netns {pod.netns}: {pod.interface}: {error}") from None
         finally:
-            _enter(here)
+            _enter(own_namespace)
     finally:
-        os.close(there)
-        os.close(here)
+        os.close(pod_namespace)
+        os.close(own_namespace)
 
 
-async def dress_in_thread(pod: Pod) -> None:
-    """Does `dress` without holding up the loop. Raises NoNamespace, OSError."""
-    await asyncio.get_running_loop().run_in_executor(THREAD, dress, pod)
+async def configure_in_thread(pod: Pod) -> None:
+    """Does `configure` without holding up the loop. Raises NoNamespace, OSError."""
+    await asyncio.get_running_loop().run_in_executor(THREAD, configure, pod)
 
 
 def _enter(handle: int) -> None:
@@ -74,17 +74,17 @@ def _enter(handle: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _dress(pod: Pod) -> None:
+def _configure_device(pod: Pod) -> None:
     if 6 in pod.versions():
         for scope in ("all", "default", "lo", pod.interface):
             _sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", "0")
     with IPRoute() as ip:
-        found = ip.link_lookup(ifname=pod.interface)
-        if not found:
+        indices = ip.link_lookup(ifname=pod.interface)
+        if not indices:
             raise OSError(f"netns {pod.netns}: no device {pod.interface}")
-        ip.link("set", index=found[0], state="up")
-        _put_addresses(ip, found[0], pod)
-        _put_routes(ip, found[0], pod)
+        ip.link("set", index=indices[0], state="up")
+        _configure_addresses(ip, indices[0], pod)
+        _configure_routes(ip, indices[0], pod)
     forwarding = "1" if pod.forwarding else "0"
     if 4 in pod.versions():
         _sysctl("net/ipv4/ip_forward", forwarding)
@@ -92,7 +92,7 @@ def _dress(pod: Pod) -> None:
         _sysctl("net/ipv6/conf/all/forwarding", forwarding)
 
 
-def _put_addresses(ip: Any, index: int, pod: Pod) -> None:
+def _configure_addresses(ip: Any, index: int, pod: Pod) -> None:
     for address in pod.addresses:
         network = ip_network(address)
         fields = {"index": index, "address": address, "prefixlen": network.prefixlen, "family": FAMILY[network.version]}
@@ -104,7 +104,7 @@ def _put_addresses(ip: Any, index: int, pod: Pod) -> None:
         ip.addr("replace", **fields)
 
 
-def _put_routes(ip: Any, index: int, pod: Pod) -> None:
+def _configure_routes(ip: Any, index: int, pod: Pod) -> None:
     for prefix in pod.routes:
         version = ip_network(prefix).version
         if version in pod.versions():

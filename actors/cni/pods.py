@@ -56,32 +56,32 @@ class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.namespace}/{self.name}/{self.interface}"
 
     @property
-    def place(self) -> str:
+    def device_id(self) -> str:
         """The device: interface and namespace, all that a DEL tells of a pod."""
-        return place(self.netns, self.interface)
+        return device_id(self.netns, self.interface)
 
-    def same_request(self, other: "Pod") -> bool:
+    def same_request(self, pod: "Pod") -> bool:
         """Were both asked for with the same content?"""
-        return msgspec.structs.replace(self, mtu=0) == msgspec.structs.replace(other, mtu=0)
+        return msgspec.structs.replace(self, mtu=0) == msgspec.structs.replace(pod, mtu=0)
 
     def versions(self) -> tuple[int, ...]:
         """The address families that the pod has: 4, 6."""
         return tuple(v for v in (4, 6) if any((":" in a) == (v == 6) for a in self.addresses))
 
 
-def place(netns: str, interface: str) -> str:
-    """What identifies a pod's device on this node."""
+def device_id(netns: str, interface: str) -> str:
+    """Names a pod's device on this node."""
     return f"{netns} {interface}"
 
 
-def read(request: AddRequest) -> Pod:
+def parse_request(request: AddRequest) -> Pod:
     """The pod that a request asks for. Raises BadRequest, and nothing else, whatever the texts are."""
     if request.dataplane_options.get("network_name"):
         raise BadRequest("dataplane_options.network_name", "secondary networks are not supported")
     for port in request.workload.ports:
         if port.host_port:
             raise BadRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
-    addresses = _each("container_ips", (ip.address for ip in request.container_ips), _address, ADDRESSES_MAX)
+    addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, ADDRESSES_MAX)
     if not addresses:
         raise BadRequest("container_ips", "no address")
     pod = Pod(
@@ -90,7 +90,7 @@ def read(request: AddRequest) -> Pod:
         interface=_matching("interface_name", request.interface_name, DEVICE),
         netns=_netns(request.netns),
         addresses=addresses,
-        routes=_each("container_routes", request.container_routes, _prefix, ROUTES_MAX),
+        routes=_distinct("container_routes", request.container_routes, _prefix, ROUTES_MAX),
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
     )
@@ -100,18 +100,18 @@ def read(request: AddRequest) -> Pod:
     return pod
 
 
-def chosen_mtu(pod: Pod, uplinks: Iterable[int]) -> Pod:
+def with_mtu(pod: Pod, uplinks: Iterable[int]) -> Pod:
     """The pod with the MTU it asks for, else the smallest of the uplinks' (bytes), else Ethernet's."""
     mtu = pod.mtu_asked or min(MTU_MAX, min(uplinks, default=MTU_ETHERNET))
     return msgspec.structs.replace(pod, mtu=mtu)
 
 
-def _each(field: str, texts: Iterable[str], read_one: Callable[[str, str], str], limit: int) -> tuple[str, ...]:
+def _distinct(field: str, texts: Iterable[str], read_one: Callable[[str, str], str], limit: int) -> tuple[str, ...]:
     """All texts read, in order, repeated ones once."""
-    found = tuple(dict.fromkeys(read_one(field, text) for text in texts))
-    if len(found) > limit:
-        raise BadRequest(field, f"{len(found)} of them, at most {limit}")
-    return found
+    values = tuple(dict.fromkeys(read_one(field, text) for text in texts))
+    if len(values) > limit:
+        raise BadRequest(field, f"{len(values)} of them, at most {limit}")
+    return values
 
 
 def _address(field: str, text: str) -> str:
@@ -145,17 +145,17 @@ def _prefix(field: str, text: str) -> str:
 
 def _matching(field: str, text: str, form: re.Pattern[str]) -> str:
     if not form.fullmatch(text):
-        raise BadRequest(field, f"{_shown(text)} is not a valid name")
+        raise BadRequest(field, f"{_shortened(text)} is not a valid name")
     return text
 
 
 def _netns(path: str) -> str:
     if path and not NETNS_PATH.fullmatch(path):
-        raise BadRequest("netns", f"{_shown(path)} is not an absolute path")
+        raise BadRequest("netns", f"{_shortened(path)} is not an absolute path")
     if len(path) > NETNS_BYTES_MAX:
-        raise BadRequest("netns", f"{_shown(path)} has more than {NETNS_BYTES_MAX} bytes")
+        raise BadRequest("netns", f"{_shortened(path)} has more than {NETNS_BYTES_MAX} bytes")
     return path
 
 
-def _shown(text: str) -> str:
+def _shortened(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from actors.cni import netns
-from actors.cni.pods import BadRequest, place, read
+from actors.cni.pods import BadRequest, device_id, parse_request
 from actors.cni.wiring import Wiring
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
@@ -53,7 +53,7 @@ class CniServer(CniDataplaneServicer):
         if not request.netns:
             return pb.AddReply(successful=True, container_mac=CONTAINER_MAC)
         try:
-            pod = read(request)
+            pod = parse_request(request)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
         except (BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:
             workload = f"{request.workload.namespace}/{request.workload.pod}"
@@ -66,8 +66,8 @@ class CniServer(CniDataplaneServicer):
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
         """Unwires a pod. Of one that is not known there is nothing left to do."""
         started = time.monotonic()
-        device = place(request.netns, request.interface_name)
-        pod = self._wiring.at(device)
+        device = device_id(request.netns, request.interface_name)
+        pod = self._wiring.pod_at(device)
         if pod is None:
             self._context.counters["unknown_dels"] += 1
             self._context.log.info("unknown pod", netns=request.netns, interface=request.interface_name)

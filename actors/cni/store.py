@@ -15,7 +15,7 @@ from actors.cni.pods import Pod
 _decoder = msgspec.json.Decoder(Pod)
 
 
-class Store:
+class PodStore:
     """The records in `directory`."""
 
     def __init__(self, directory: Path) -> None:

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager, suppress
 
 from actors.cni import netns
 from actors.cni.desired import PodTable, intents, tun_name
-from actors.cni.pods import BadRequest, Pod, chosen_mtu
-from actors.cni.store import Store
+from actors.cni.pods import BadRequest, Pod, with_mtu
+from actors.cni.store import PodStore
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
 from schemas.intents import interface_key
@@ -22,89 +22,89 @@ WITHDRAWN_AGAIN_S = 5.0
 
 
 class Wiring:
-    """All pods' ways in and out."""
+    """Adds pods to this node and removes them."""
 
-    def __init__(self, context: Context, table: PodTable, store: Store) -> None:
+    def __init__(self, context: Context, table: PodTable, store: PodStore) -> None:
         self._context, self._table, self._store = context, table, store
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
-        self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # not wanted, yet still in VPP or on disk
+        self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # removed, yet still in VPP or on disk
 
-    async def add(self, asked: Pod, deadline: float) -> str:
+    async def add(self, requested: Pod, deadline: float) -> str:
         """Wires a pod. Returns the name of VPP's interface.
 
-        Raises BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod is left, or
-        goes on leaving.
+        Raises BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod stays, or is
+        still being taken away.
         """
-        await self._context.in_sync(left(deadline))  # the uplinks' MTU, among others
-        pod = chosen_mtu(asked, (uplink.mtu for uplink in self._table.uplinks.values()))
-        async with self._turn(pod.key, deadline):
+        await self._context.in_sync(remaining_s(deadline))  # the uplinks' MTU, among others
+        pod = with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))
+        async with self._exclusive(pod.key, deadline):
             return await self._add(pod, deadline)
 
-    async def remove(self, place: str, deadline: float) -> None:
-        """Unwires the pod at that place. Raises NotRealised, OSError, TimeoutError."""
-        pod = self.at(place)
+    async def remove(self, device_id: str, deadline: float) -> None:
+        """Unwires the pod that has that device. Raises NotRealised, OSError, TimeoutError."""
+        pod = self.pod_at(device_id)
         if pod is None:
             return
-        async with self._turn(pod.key, deadline):
-            if (present := self.at(place)) is not None:  # while it waited the pod may have got a new sandbox
+        async with self._exclusive(pod.key, deadline):
+            if (present := self.pod_at(device_id)) is not None:  # while it waited the pod may have got a new sandbox
                 await self._withdraw(present, deadline)
 
-    def at(self, place: str) -> Pod | None:
-        """The pod whose device is there, or still leaves."""
-        return next((pod for pod in self._all() if pod.place == place), None)
+    def pod_at(self, device_id: str) -> Pod | None:
+        """The pod that has that device, or had it and is still being taken away."""
+        return next((pod for pod in self._present_and_leaving() if pod.device_id == device_id), None)
 
     async def _add(self, pod: Pod, deadline: float) -> str:
         """Returns the name of VPP's interface. Raises as `add` does."""
-        if not netns.exists(pod.netns):
+        if not netns.is_namespace(pod.netns):
             raise netns.NoNamespace(f"netns {pod.netns}: is not a network namespace")
         before = self._table.pods.get(pod.key)
         if before is not None and before.same_request(pod):
             return await self._set_up(before, deadline)
-        await self._make_room(pod, deadline)
+        await self._withdraw_conflicting(pod, deadline)
         try:
             self._store.save(pod)
             self._table.pods[pod.key] = pod
             self._table.coming.add(pod.key)
             cause = self._context.wake(f"cni-add/{pod.key}")
-            self._note(pod, cause, deadline, "asked")
+            self._trace(pod, cause, deadline, "asked")
             name = await self._set_up(pod, deadline - ROLLBACK_S)
         except BaseException:
             await self._roll_back(pod, deadline)
             raise
         self._table.coming.discard(pod.key)
         self._context.wake(cause)
-        self._note(pod, cause, deadline, "answered")
+        self._trace(pod, cause, deadline, "answered")
         return name
 
-    def _note(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
-        took_s = self._context.config.cni_deadline_s - left(deadline)
+    def _trace(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
+        took_s = self._context.config.cni_deadline_s - remaining_s(deadline)
         self._context.trace(f"cni-add {step}", pod.key, cause, took_s)
 
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
-        statuses = await self._context.realised(intents(pod, self._context.config), left(deadline))
-        async with asyncio.timeout(left(deadline)):
-            await netns.dress_in_thread(pod)
+        statuses = await self._context.realised(intents(pod, self._context.config), remaining_s(deadline))
+        async with asyncio.timeout(remaining_s(deadline)):
+            await netns.configure_in_thread(pod)
         return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
 
-    async def _make_room(self, pod: Pod, deadline: float) -> None:
+    async def _withdraw_conflicting(self, pod: Pod, deadline: float) -> None:
         """Withdraws the pod's old sandbox, and pods whose namespace has gone that hold one of its addresses.
 
         Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
         have changed meanwhile.
         """
-        while (other := self._in_the_way(pod)) is not None:
-            await self._withdraw(other, deadline)
+        while (conflicting := self._conflicting(pod)) is not None:
+            await self._withdraw(conflicting, deadline)
 
-    def _in_the_way(self, pod: Pod) -> Pod | None:
-        for other in self._all():
-            shared = set(other.addresses) & set(pod.addresses)
-            if other.key == pod.key or (shared and other.key in self._leaving):
-                return other
-            if shared and netns.exists(other.netns):
-                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {other.key}")
+    def _conflicting(self, pod: Pod) -> Pod | None:
+        for holder in self._present_and_leaving():
+            shared = set(holder.addresses) & set(pod.addresses)
+            if holder.key == pod.key or (shared and holder.key in self._leaving):
+                return holder
+            if shared and netns.is_namespace(holder.netns):
+                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")
             if shared:
-                return other
+                return holder
         return None
 
     async def _roll_back(self, pod: Pod, deadline: float) -> None:
@@ -118,15 +118,15 @@ class Wiring:
         if pod.key not in self._leaving:
             self._table.forget(pod)
             self._context.wake(f"cni-del/{pod.key}")
-            self._leaving[pod.key] = (pod, self._context.spawn(self._leave(pod)))
+            self._leaving[pod.key] = (pod, self._context.spawn(self._finish_withdrawal(pod)))
         try:
-            async with asyncio.timeout(left(deadline)):
+            async with asyncio.timeout(remaining_s(deadline)):
                 await asyncio.shield(self._leaving[pod.key][1])
         except TimeoutError:
             raise NotRealised(f"pod {pod.key}: still in VPP") from None
 
-    async def _leave(self, pod: Pod) -> None:
-        """Until VPP holds nothing of the pod; the record goes last, so that a crash in the middle is continued."""
+    async def _finish_withdrawal(self, pod: Pod) -> None:
+        """Waits until VPP holds nothing of the pod. The record goes last: a restart in between goes on with it."""
         keys = [intent.key for intent in intents(pod, self._context.config)]
         while pod.key in self._leaving:
             try:
@@ -139,17 +139,17 @@ class Wiring:
                 self._context.log.error("pod record not removed", pod=pod.key, why=error)
                 await asyncio.sleep(WITHDRAWN_AGAIN_S)
 
-    def _all(self) -> list[Pod]:
-        """The pods that are here, and those that are leaving."""
+    def _present_and_leaving(self) -> list[Pod]:
+        """All pods that may hold an address or a device."""
         return [*self._table.pods.values(), *(pod for pod, _ in self._leaving.values())]
 
     @asynccontextmanager
-    async def _turn(self, key: str, deadline: float) -> AsyncIterator[None]:
+    async def _exclusive(self, key: str, deadline: float) -> AsyncIterator[None]:
         """Calls for one pod follow one another, first come, first served. Raises TimeoutError."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:
-            async with asyncio.timeout(left(deadline)):
+            async with asyncio.timeout(remaining_s(deadline)):
                 await lock.acquire()
             try:
                 yield
@@ -161,6 +161,6 @@ class Wiring:
                 self._locks[key] = (lock, users - 1)
 
 
-def left(deadline: float) -> float:
+def remaining_s(deadline: float) -> float:
     """Seconds until the deadline, at least a moment."""
     return max(0.1, deadline - time.monotonic())

@@ -15,7 +15,7 @@ CONTAINER_MAC = "02:00:00:00:00:00"
 
 
 def main_routes(node: Node) -> set[str]:
-    return {i.prefix for i in node.vpp.held.values() if isinstance(i, Route) and i.table == "default"}
+    return {i.prefix for i in node.vpp.objects.values() if isinstance(i, Route) and i.table == "default"}
 
 
 def test_an_added_pod_is_in_vpp_on_disk_and_in_its_namespace(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_a_pod_whose_namespace_has_gone_is_deleted_from_vpp_all_the_same(tmp_pat
 
 def test_a_repeated_add_gives_the_same_answer_and_writes_nothing(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
-        asked = request("web-0", node.namespace("a"), V4, V6)
-        first = await node.add(asked)
+        requested = request("web-0", node.namespace("a"), V4, V6)
+        first = await node.add(requested)
         writes = node.vpp.writes
-        assert await node.add(asked) == first
+        assert await node.add(requested) == first
         assert node.vpp.writes == writes
 
     play(story, tmp_path)
@@ -230,8 +230,8 @@ def test_an_add_whose_caller_has_gone_leaves_nothing(tmp_path: Path) -> None:
 def test_pods_are_added_side_by_side(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         paths = [node.namespace(str(n)) for n in range(8)]
-        asked = [request(f"web-{n}", path, f"10.1.0.{n + 1}") for n, path in enumerate(paths)]
-        replies = await asyncio.gather(*map(node.add, asked))
+        requested = [request(f"web-{n}", path, f"10.1.0.{n + 1}") for n, path in enumerate(paths)]
+        replies = await asyncio.gather(*map(node.add, requested))
         assert all(reply.successful for reply in replies)
         assert len({reply.host_interface_name for reply in replies}) == 8
         assert [node.addresses(path) for path in paths] == [{f"10.1.0.{n + 1}"} for n in range(8)]
@@ -243,8 +243,8 @@ def test_pods_are_added_side_by_side(tmp_path: Path) -> None:
 
 def test_one_address_for_two_pods_at_once_goes_to_one_of_them(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
-        asked = [request(name, node.namespace(name), V4) for name in ("a", "b")]
-        replies = await asyncio.gather(*map(node.add, asked))
+        requested = [request(name, node.namespace(name), V4) for name in ("a", "b")]
+        replies = await asyncio.gather(*map(node.add, requested))
         assert sorted(reply.successful for reply in replies) == [False, True]
         assert node.records() == 1
 

@@ -27,11 +27,11 @@ def test_a_restart_keeps_the_pods_and_writes_nothing(tmp_path: Path) -> None:
 
 def test_an_add_repeated_after_a_restart_changes_nothing(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
-        asked = request("web-0", node.namespace("a"), V4)
-        first = await node.add(asked)
+        requested = request("web-0", node.namespace("a"), V4)
+        first = await node.add(requested)
         await node.restart()
         writes = node.vpp.writes
-        assert await node.add(asked) == first
+        assert await node.add(requested) == first
         assert node.vpp.writes == writes
 
     play(story, tmp_path)
@@ -44,7 +44,7 @@ def test_a_pod_whose_namespace_went_meanwhile_is_withdrawn(tmp_path: Path) -> No
         node.end_namespace(netns)
         await node.restart()
         assert node.holds_nothing()
-        assert netns in node.vpp.said.getvalue()
+        assert netns in node.vpp.log_text.getvalue()
 
     play(story, tmp_path)
 
@@ -53,13 +53,13 @@ def test_a_damaged_record_costs_one_pod_and_is_told(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
         await node.add(request("web-0", node.namespace("a"), V4))
         (record,) = (node.config.state / "cni" / "pods").iterdir()
-        other = node.namespace("b")
-        await node.add(request("web-1", other, "10.1.0.6"))
+        second = node.namespace("b")
+        await node.add(request("web-1", second, "10.1.0.6"))
         record.write_bytes(b"nonsense")
         await node.restart()
         assert set(node.interfaces()) == {"default/web-1/eth0"}
         assert node.vpp.counters["damaged_records"] == 1
-        assert record.name in node.vpp.said.getvalue()
+        assert record.name in node.vpp.log_text.getvalue()
 
     play(story, tmp_path)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.cni import netns as side
-from actors.cni.pods import read
+from actors.cni.pods import parse_request
 from schemas.intents import Intent
 from tests.stories.cni.world import Node, play, request, run
 from tests.waiting import until_async
@@ -18,9 +18,9 @@ def goes_away_in_the_middle(node: Node) -> None:
     """VPP takes all but the routes of the next pod, then answers no more."""
     whole = node.vpp.apply
 
-    def apply(wanted: dict[str, Intent]) -> None:
-        whole({key: intent for key, intent in wanted.items() if not key.startswith("route/")})
-        node.vpp.away = bool(wanted)
+    def apply(intents: dict[str, Intent]) -> None:
+        whole({key: intent for key, intent in intents.items() if not key.startswith("route/")})
+        node.vpp.away = bool(intents)
 
     node.vpp.apply = apply  # type: ignore[method-assign]
 
@@ -83,12 +83,12 @@ def test_a_pod_is_told_of_as_coming_until_it_is_set_up(tmp_path: Path) -> None:
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", node.namespace("a"), V4)))
         await until_async(lambda: node.records() == 1)
-        told = node.interfaces()["default/web-0/eth0"]
-        assert told.coming
+        fact = node.interfaces()["default/web-0/eth0"]
+        assert fact.coming
         await comes_back(node)
         assert (await adding).successful
-        told = node.interfaces()["default/web-0/eth0"]
-        assert not told.coming
+        fact = node.interfaces()["default/web-0/eth0"]
+        assert not fact.coming
 
     play(story, tmp_path)
 
@@ -107,15 +107,15 @@ def test_a_device_that_cannot_have_its_addresses_is_an_answer(tmp_path: Path) ->
 
 def test_a_pod_that_spoils_its_device_does_not_end_the_server(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
-        netns, other = node.namespace("a"), node.namespace("b")
+        netns, second = node.namespace("a"), node.namespace("b")
         await node.add(request("web-0", netns, V4, V6))
-        await node.add(request("web-1", other, "10.1.0.6"))
+        await node.add(request("web-1", second, "10.1.0.6"))
         run(f"ip -n {Path(netns).name} link set eth0 mtu 1000")
-        run(f"ip -n {Path(other).name} address flush dev eth0")
+        run(f"ip -n {Path(second).name} address flush dev eth0")
         node.new_vpp()
         await node.vpp.quiet()
         assert not node.vpp.failed
-        assert node.addresses(other) == {"10.1.0.6"}
+        assert node.addresses(second) == {"10.1.0.6"}
         assert any("default/web-0/eth0" in reason for reason in node.manager.unwell())
 
     play(story, tmp_path)
@@ -160,10 +160,10 @@ def test_an_address_with_a_wrong_length_is_replaced(tmp_path: Path) -> None:
         netns = node.namespace("a")
         run(f"ip -n {Path(netns).name} tuntap add mode tun name eth0")
         run(f"ip -n {Path(netns).name} address add {V4}/24 dev eth0")
-        await asyncio.to_thread(side.dress, read(request("web-0", netns, V4)))
-        shown = run(f"ip -n {Path(netns).name} -4 address show dev eth0")
-        assert f"{V4}/32" in shown
-        assert "/24" not in shown
+        await asyncio.to_thread(side.configure, parse_request(request("web-0", netns, V4)))
+        addresses = run(f"ip -n {Path(netns).name} -4 address show dev eth0")
+        assert f"{V4}/32" in addresses
+        assert "/24" not in addresses
 
     play(story, tmp_path)
 

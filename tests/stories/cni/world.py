@@ -41,9 +41,9 @@ class Vpp(Context):
     """The process, the writer and VPP in one, as far as the CNI server sees of them."""
 
     def __init__(self, config: NodeConfig) -> None:
-        self.said = io.StringIO()
-        super().__init__(config, Peer("cni", config.bus), Log("cni", stream=self.said), asyncio.Event())
-        self.held: dict[str, Intent] = {}
+        self.log_text = io.StringIO()
+        super().__init__(config, Peer("cni", config.bus), Log("cni", stream=self.log_text), asyncio.Event())
+        self.objects: dict[str, Intent] = {}
         self.rejects: dict[str, str] = {}  # part of a key -> reason
         self.away = False
         self.epoch = 1
@@ -74,31 +74,31 @@ class Vpp(Context):
         assert self._actor
         if self.away:
             return
-        wanted = self._actor.decide().intents
-        assert wanted is not None
-        self.apply({key: intent for key, intent in wanted.items() if not self._rejection(key)})
-        statuses = {key: self._status(intent) for key, intent in wanted.items()}
-        known = {*statuses, *self._statuses}
+        intents = self._actor.decide().intents
+        assert intents is not None
+        self.apply({key: intent for key, intent in intents.items() if not self._rejection(key)})
+        statuses = {key: self._status(intent) for key, intent in intents.items()}
+        keys = {*statuses, *self._statuses}
         word = status_word("cni")
-        await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in known)
+        await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in keys)
 
     def _status(self, intent: Intent) -> Status | None:
         """None: VPP has not answered."""
         if reason := self._rejection(intent.key):
             return Rejected(fingerprint(intent), reason)
-        if self.held.get(intent.key) != intent:
+        if self.objects.get(intent.key) != intent:
             return None
         return Applied(fingerprint(intent), self.epoch, {"sw_if_index": self._numbers[intent.key]})
 
-    def apply(self, wanted: dict[str, Intent]) -> None:
-        """Makes what is held what is wanted."""
-        for key in [key for key, intent in self.held.items() if wanted.get(key) != intent]:
-            gone = self.held.pop(key)
+    def apply(self, intents: dict[str, Intent]) -> None:
+        """Makes VPP hold these, and nothing else."""
+        for key in [key for key, intent in self.objects.items() if intents.get(key) != intent]:
+            removed = self.objects.pop(key)
             self.writes += 1
-            if isinstance(gone, Tap):
-                run(f"ip -n {Path(gone.netns).name} link del {gone.host_interface}", check=False)
-        for key in wanted.keys() - self.held.keys():
-            new = self.held[key] = wanted[key]
+            if isinstance(removed, Tap):
+                run(f"ip -n {Path(removed.netns).name} link del {removed.host_interface}", check=False)
+        for key in intents.keys() - self.objects.keys():
+            new = self.objects[key] = intents[key]
             self.writes += 1
             self._numbers[key] = len(self._numbers) + 1
             if isinstance(new, Tap):
@@ -182,8 +182,8 @@ class Node:
 
     async def delete(self, netns: str, interface: str = "eth0") -> pb.DelReply:
         async with AsyncExitStack() as stack:
-            asked = pb.DelRequest(netns=netns, interface_name=interface)
-            reply: pb.DelReply = await (await self._stub(stack)).Del(asked, timeout=PLUGIN_WAIT_S)
+            requested = pb.DelRequest(netns=netns, interface_name=interface)
+            reply: pb.DelReply = await (await self._stub(stack)).Del(requested, timeout=PLUGIN_WAIT_S)
             return reply
 
     async def _stub(self, stack: AsyncExitStack) -> Any:
@@ -212,8 +212,8 @@ class Node:
 
     def holds_nothing(self, *namespaces: str) -> bool:
         """Is there nothing of any pod in VPP, on disk, in the facts and in these namespaces?"""
-        left = (self.vpp.held, self.interfaces(), *(self.devices(path) for path in namespaces))
-        return not any(left) and self.records() == 0
+        remains = (self.vpp.objects, self.interfaces(), *(self.devices(path) for path in namespaces))
+        return not any(remains) and self.records() == 0
 
 
 def request(pod: str, netns: str, *addresses: str, namespace: str = "default") -> pb.AddRequest:
@@ -246,6 +246,6 @@ def play(story: Story, directory: Path, *, uplinks_heard: bool = True) -> None:
         finally:
             await node.stop()
             node.clean_up()
-        assert not node.vpp.failed, node.vpp.said.getvalue()
+        assert not node.vpp.failed, node.vpp.log_text.getvalue()
 
     asyncio.run(scene())

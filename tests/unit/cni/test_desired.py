@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from actors.cni import desired
-from actors.cni.pods import Pod, chosen_mtu
-from actors.cni.pods import read as pod_of_request
+from actors.cni.pods import Pod, parse_request, with_mtu
 from actors.vpp_writer.kinds import kind_of
 from schemas.config import DebugConfig, InterfacesConfig, InterfaceSpec, NodeConfig
 from schemas.facts import PodInterface
@@ -33,8 +32,8 @@ MTU = 1450
 TUN, LOOPBACK = "pod/default/web-0/eth0", "pod-loop/default/web-0/eth0"
 
 
-def pod_of(asked: AddRequest) -> Pod:
-    return chosen_mtu(pod_of_request(asked), [MTU])
+def pod_of(requested: AddRequest) -> Pod:
+    return with_mtu(parse_request(requested), [MTU])
 
 
 def of(pod: Pod, config: NodeConfig = CONFIG) -> dict[str, Intent]:
@@ -46,26 +45,26 @@ def tap(pod: Pod, config: NodeConfig = CONFIG) -> Tap:
 
 
 def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
-    held = of(pod_of(request()))
+    objects = of(pod_of(request()))
     device = tap(pod_of(request()))
     assert (device.name, device.host_interface, device.tun, device.persist) == (TUN, "eth0", True, True)
     assert device.netns == "/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3"
-    assert held[f"unnumbered/{TUN}"] == Unnumbered(TUN, LOOPBACK)
-    assert held[f"mtu/{TUN}"] == Mtu(TUN, 9216)
-    assert held[f"rx-mode/{TUN}"] == RxMode(TUN, "adaptive")
-    assert held[f"admin-up/{TUN}"] == AdminUp(TUN)
-    loopback = held[f"interface/{LOOPBACK}"]
+    assert objects[f"unnumbered/{TUN}"] == Unnumbered(TUN, LOOPBACK)
+    assert objects[f"mtu/{TUN}"] == Mtu(TUN, 9216)
+    assert objects[f"rx-mode/{TUN}"] == RxMode(TUN, "adaptive")
+    assert objects[f"admin-up/{TUN}"] == AdminUp(TUN)
+    loopback = objects[f"interface/{LOOPBACK}"]
     assert isinstance(loopback, Loopback)
     assert loopback.mac == "02:00:00:00:00:01"
-    assert {i.address for i in held.values() if isinstance(i, Address)} == {"10.1.0.5/32", "fd10::5/128"}
+    assert {i.address for i in objects.values() if isinstance(i, Address)} == {"10.1.0.5/32", "fd10::5/128"}
 
 
 def test_both_interfaces_are_in_the_pods_own_tables_of_both_families() -> None:
     only4 = pod_of(request(container_ips=[ip("10.1.0.5/32")]))
-    held = of(only4).values()
-    tables = {(i.name, i.ip_version) for i in held if isinstance(i, Table)}
+    objects = of(only4).values()
+    tables = {(i.name, i.ip_version) for i in objects if isinstance(i, Table)}
     assert tables == {(TUN, 4), (TUN, 6)}
-    bound = {(i.interface, i.ip_version, i.table) for i in held if isinstance(i, InterfaceTable)}
+    bound = {(i.interface, i.ip_version, i.table) for i in objects if isinstance(i, InterfaceTable)}
     assert bound == {(name, version, TUN) for name in (TUN, LOOPBACK) for version in (4, 6)}
 
 
@@ -87,9 +86,9 @@ def test_the_main_table_leads_to_the_tun_for_each_address() -> None:
 
 def test_the_mtu_asked_for_counts_before_the_nodes() -> None:
     assert tap(pod_of(request())).mtu == MTU
-    asked = request(container_ips=[ip("10.1.0.5/32")])
-    asked.settings.mtu = 1400
-    assert tap(pod_of(asked)).mtu == 1400
+    requested = request(container_ips=[ip("10.1.0.5/32")])
+    requested.settings.mtu = 1400
+    assert tap(pod_of(requested)).mtu == 1400
 
 
 def test_gso_queues_and_rings_are_the_configurations() -> None:
@@ -132,10 +131,10 @@ def test_prefixes_are_whole_and_intents_survive_the_wire() -> None:
 
 
 def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
-    told = desired.facts([pod_of(request())], set())["default/web-0/eth0"]
-    assert isinstance(told, PodInterface)
-    assert told.interface == TUN
-    assert {address.partition("/")[0] for address in told.addresses} == {"10.1.0.5", "fd10::5"}
+    fact = desired.facts([pod_of(request())], set())["default/web-0/eth0"]
+    assert isinstance(fact, PodInterface)
+    assert fact.interface == TUN
+    assert {address.partition("/")[0] for address in fact.addresses} == {"10.1.0.5", "fd10::5"}
 
 
 def test_where_policies_are_said_a_pod_is_down_until_they_hold() -> None:

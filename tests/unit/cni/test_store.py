@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.cni.pods import Pod, read
-from actors.cni.store import Store
+from actors.cni.pods import Pod, parse_request
+from actors.cni.store import PodStore
 from tests.unit.cni.test_pods import request, workload
 
 
@@ -15,20 +15,20 @@ def directory(tmp_path: Path) -> Path:
 
 
 def pod(name: str) -> Pod:
-    return read(request(workload=workload(pod=name)))
+    return parse_request(request(workload=workload(pod=name)))
 
 
 def test_a_saved_pod_is_back_after_a_restart(directory: Path) -> None:
-    Store(directory).save(pod("a"))
-    Store(directory).save(pod("p" * 253))
-    pods, damaged = Store(directory).load()
+    PodStore(directory).save(pod("a"))
+    PodStore(directory).save(pod("p" * 253))
+    pods, damaged = PodStore(directory).load()
     assert sorted(p.name for p in pods) == ["a", "p" * 253]
     assert pod("a") in pods
     assert damaged == []
 
 
 def test_there_is_one_file_for_a_pod_that_only_root_reads(directory: Path) -> None:
-    store = Store(directory)
+    store = PodStore(directory)
     store.save(pod("a"))
     store.save(pod("a"))
     (file,) = directory.iterdir()
@@ -37,7 +37,7 @@ def test_there_is_one_file_for_a_pod_that_only_root_reads(directory: Path) -> No
 
 
 def test_a_removed_pod_leaves_nothing_and_may_be_removed_again(directory: Path) -> None:
-    store = Store(directory)
+    store = PodStore(directory)
     store.save(pod("a"))
     store.remove(pod("a").key)
     store.remove(pod("a").key)
@@ -56,20 +56,20 @@ def test_a_removed_pod_leaves_nothing_and_may_be_removed_again(directory: Path) 
     ids=["empty", "cut", "changed", "not text", "no checksum"],
 )
 def test_a_damaged_record_is_set_aside_and_the_others_live(directory: Path, damage: object) -> None:
-    store = Store(directory)
+    store = PodStore(directory)
     store.save(pod("web-bad"))
     (file,) = directory.iterdir()
     file.write_bytes(damage(file.read_bytes()))  # type: ignore[operator]
     store.save(pod("web-good"))
-    pods, damaged = Store(directory).load()
+    pods, damaged = PodStore(directory).load()
     assert [p.name for p in pods] == ["web-good"]
     assert damaged == [file.name]
     assert file.with_suffix(".bad").exists()
-    assert Store(directory).load() == (pods, [])
+    assert PodStore(directory).load() == (pods, [])
 
 
 def test_a_write_that_was_cut_short_counts_for_nothing(directory: Path) -> None:
-    store = Store(directory)
+    store = PodStore(directory)
     store.save(pod("a"))
     (file,) = directory.iterdir()
     file.with_suffix(".new").write_bytes(b"half a rec")
