@@ -28,43 +28,43 @@ def vppd(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([VPPD, *words], capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
 
 
-def rest_of(name: str) -> list[str]:
+def traces_of(name: str) -> list[str]:
     """What the machine still has of a lab: namespaces, files, and processes that were told of its directory."""
-    found = [f"namespace {path.name}" for path in Path("/var/run/netns").glob(f"{name}-*")]
-    found += [f"directory {path}" for path in (LABS / name,) if path.exists()]
+    traces = [f"namespace {path.name}" for path in Path("/var/run/netns").glob(f"{name}-*")]
+    traces += [f"directory {path}" for path in (LABS / name,) if path.exists()]
     mark = os.fsencode(f"{LABS / name}/")
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             if mark in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes():
-                found.append(f"process {entry.name}")
+                traces.append(f"process {entry.name}")
         except OSError:
             continue  # it ended while we looked
-    return found
+    return traces
 
 
 def bgp_sessions(lab: Lab, node_name: str) -> list[str]:
     """The states of a node's sessions, as its gobgpd tells its own command line tool."""
     socket = lab.run(lab.node(node_name)) / "gobgp.sock"
     line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+    completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
     established = 6  # gobgp's api.PeerState.SessionState
-    told = json.loads(done.stdout or "[]") if done.returncode == 0 else []
-    return ["up" if peer["state"].get("session_state") == established else "down" for peer in told]
+    neighbours = json.loads(completed.stdout or "[]") if completed.returncode == 0 else []
+    return ["up" if peer["state"].get("session_state") == established else "down" for peer in neighbours]
 
 
 @pytest.fixture(scope="session")
 def new_name() -> Iterator[Callable[[], str]]:
     """Names for labs; whatever has one of them is removed in the end."""
-    made: list[str] = []
+    names: list[str] = []
 
     def make() -> str:
-        made.append(f"t{os.getpid() % 1_000_000}x{next(_numbers)}")
-        return made[-1]
+        names.append(f"t{os.getpid() % 1_000_000}x{next(_numbers)}")
+        return names[-1]
 
     yield make
-    for name in made:
+    for name in names:
         try:
             build.remove_lab(name, lambda _: None)
         except NoLab:
@@ -75,8 +75,8 @@ def new_name() -> Iterator[Callable[[], str]]:
 def lab(new_name: Callable[[], str]) -> Lab:
     """Two nodes with two pods each, a1 and b1, a2 and b2."""
     name = new_name()
-    done = vppd("lab", "up", "--name", name, *ON_VPP)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = vppd("lab", "up", "--name", name, *ON_VPP)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     lab = state.load(name)
     for node in lab.all_nodes:
         for letter in "ab":

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.conftest import VPPD, rest_of, vppd
+from tests.lab.conftest import VPPD, traces_of, vppd
 from tests.waiting import until
 from tools.lab import state
 from tools.lab.cluster import pods
@@ -23,17 +23,17 @@ def test_a_first_look_at_a_bus_is_never_half_a_look(lab: Lab) -> None:
 def test_a_demo_that_is_told_to_end_takes_its_lab_away(new_name: Callable[[], str]) -> None:
     name = new_name()
     with subprocess.Popen([VPPD, "lab", "demo", "--name", name], stdout=subprocess.DEVNULL) as demo:
-        until(lambda: any(line.startswith("process") for line in rest_of(name)), "the lab has processes")
+        until(lambda: any(line.startswith("process") for line in traces_of(name)), "the lab has processes")
         demo.terminate()
         assert demo.wait(60) == 143
-    until(lambda: rest_of(name) == [], "nothing is left")
+    until(lambda: traces_of(name) == [], "nothing is left")
 
 
 def test_pods_added_beside_one_another_get_addresses_of_their_own(lab: Lab) -> None:
-    one, two = state.load(lab.name), state.load(lab.name)
+    first, second = state.load(lab.name), state.load(lab.name)
     try:
-        first, second = pods.add(one, "one", "node1"), pods.add(two, "two", "node1")
-        assert first.ip4 != second.ip4
+        pod, neighbour = pods.add(first, "one", "node1"), pods.add(second, "two", "node1")
+        assert pod.ip4 != neighbour.ip4
         assert {"one", "two"} <= set(state.load(lab.name).pods)
     finally:
         for name in ("one", "two"):
@@ -46,5 +46,5 @@ def test_completion_knows_commands_and_their_commands(tmp_path: Path) -> None:
     for typed, expected in (("vppd ta", "tap"), ("vppd tap re", "record replay"), ("vppd lab pod a", "add")):
         words = typed.split(" ")
         ask = f"source {script}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _vppd; echo ${{COMPREPLY[@]}}"
-        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=20, check=False)
-        assert done.stdout.strip() == expected, done.stderr
+        completed = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=20, check=False)
+        assert completed.stdout.strip() == expected, completed.stderr

@@ -27,19 +27,20 @@ KILLED = ("services", "policy", "vpp-writer", "kube-watch", "bus", "cni", deaths
 @pytest.fixture(scope="module")
 def shop(lab: Lab) -> Iterator[Shop]:
     """A service, and a policy that allows its client."""
-    with Shop(lab) as made:
-        addresses = made.serve()["clusterIPs"]
-        made.protect(CLIENT)
-        webs = [made.lab.pods[key] for key in made.backends]
+    with Shop(lab) as running:
+        addresses = running.serve()["clusterIPs"]
+        running.protect(CLIENT)
+        webs = [running.lab.pods[key] for key in running.backends]
         direct = [address for web in webs for address in (web.ip4, web.ip6)]
         for address in addresses:
             until(
-                lambda a=address: set(made.count_answers("client", a, PORT)) == set(made.backends), f"{address} answers"
+                lambda a=address: set(running.count_answers("client", a, PORT)) == set(running.backends),
+                f"{address} answers",
             )
-        until(lambda: outcomes(made, "client", direct, SHUT) == {words.SILENT}, "the policy holds")
-        assert outcomes(made, "client", direct, OPEN) == {words.ANSWERED}
+        until(lambda: outcomes(running, "client", direct, SHUT) == {words.SILENT}, "the policy holds")
+        assert outcomes(running, "client", direct, OPEN) == {words.ANSWERED}
         assert convergence.wait_until_converged(lab)
-        yield made
+        yield running
 
 
 @pytest.mark.parametrize("program", KILLED)
@@ -73,7 +74,11 @@ def test_while_vpp_dies_and_comes_back_no_denied_connection_is_let_through(lab: 
     with BackgroundLoad(shop.pod("client").netns, [], denied=denied, denied_rate=100) as load:
         results = deaths.kill_vpp(lab)
     assert [result for result in results if not result.ok] == []
-    odd = [one for one in load.report.wrongly_allowed if one.reason == "connected" or "Refused" in one.reason]
+    odd = [
+        failure
+        for failure in load.report.wrongly_allowed
+        if failure.reason == "connected" or "Refused" in failure.reason
+    ]
     assert odd == []
     assert load.report.denied > 100
     for address in shop.serve()["clusterIPs"]:

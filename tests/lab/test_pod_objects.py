@@ -14,9 +14,9 @@ from tools.lab.traffic import pings
 
 
 def the_object(lab: Lab, namespace: str, name: str) -> dict[str, Any]:
-    found = kube.get(lab, "pod", namespace, name)
-    assert found is not None
-    return found
+    body = kube.get(lab, "pod", namespace, name)
+    assert body is not None
+    return body
 
 
 def ready(body: dict[str, Any]) -> str:
@@ -43,14 +43,14 @@ def test_a_pod_s_object_has_its_labels_node_ports_addresses_and_readiness(lab: L
 
 def test_pods_of_one_name_in_two_namespaces_are_two_pods(lab: Lab) -> None:
     kube.namespace(lab, "shop")
-    one, two = pods.add(lab, "same", "node1"), pods.add(lab, "same", "node2", namespace="shop")
+    first, second = pods.add(lab, "same", "node1"), pods.add(lab, "same", "node2", namespace="shop")
     try:
-        assert (one.key, two.key) == ("same", "shop/same")
-        assert pings.ping(one.netns, two.ip4, 5.0) is not None
+        assert (first.key, second.key) == ("same", "shop/same")
+        assert pings.ping(first.netns, second.ip4, 5.0) is not None
         entered = vppd("lab", "pod", "exec", "--name", lab.name, "shop/same", "--", "ip", "-o", "-4", "addr")
-        assert two.ip4 in entered.stdout
+        assert second.ip4 in entered.stdout
     finally:
-        for pod in (one, two):
+        for pod in (first, second):
             pods.delete(lab, pod.key)
 
 
@@ -104,8 +104,8 @@ def test_the_console_command_makes_a_pod_with_namespace_labels_and_ports(lab: La
         "--port",
         "53/UDP",
     ]
-    done = vppd("lab", "pod", "add", "cli", *words, "--name", lab.name)
-    assert done.returncode == 0, done.stderr
+    completed = vppd("lab", "pod", "add", "cli", *words, "--name", lab.name)
+    assert completed.returncode == 0, completed.stderr
     body = the_object(lab, "shop", "cli")
     assert body["metadata"]["labels"] == {"app": "web"}
     assert [row["containerPort"] for row in body["spec"]["containers"][0]["ports"]] == [80, 53]

@@ -51,9 +51,9 @@ def notes(path: Path) -> set[str]:
 
 
 def test_one_add_is_followed_from_the_call_over_vpp_to_the_answer(recorded: Path) -> None:
-    done = vppd("tap", "play", str(recorded), "--follow", f"cni-add/{POD}", "--json")
-    assert done.returncode == 0, done.stderr
-    hops = [json.loads(line) for line in done.stdout.splitlines()]
+    completed = vppd("tap", "play", str(recorded), "--follow", f"cni-add/{POD}", "--json")
+    assert completed.returncode == 0, completed.stderr
+    hops = [json.loads(line) for line in completed.stdout.splitlines()]
     assert hops[0]["what"] == "cni-add asked"
     assert any(hop.get("what") == "cni-add answered" for hop in hops)
     assert {hop["process"] for hop in hops} >= {"cni", "vpp-writer", "policy"}
@@ -64,25 +64,25 @@ def test_one_add_is_followed_from_the_call_over_vpp_to_the_answer(recorded: Path
 
 
 def test_people_read_it_on_a_narrow_terminal(recorded: Path) -> None:
-    done = vppd("tap", "play", str(recorded), "--follow", f"cni-add/{POD}")
-    assert max(map(len, done.stdout.splitlines())) <= WIDTH
-    assert "tap_create_v3" in done.stdout
+    completed = vppd("tap", "play", str(recorded), "--follow", f"cni-add/{POD}")
+    assert max(map(len, completed.stdout.splitlines())) <= WIDTH
+    assert "tap_create_v3" in completed.stdout
 
 
 def test_a_sequence_diagram_and_a_trace_are_made_of_it(recorded: Path, tmp_path: Path) -> None:
     out = tmp_path / "trace.json"
-    done = vppd("tap", "export", str(recorded), "--perfetto", str(out), "--mermaid", f"cni-add/{POD}")
-    assert done.returncode == 0, done.stderr
-    assert "sequenceDiagram" in done.stdout
-    assert "->>VPP" in done.stdout
+    completed = vppd("tap", "export", str(recorded), "--perfetto", str(out), "--mermaid", f"cni-add/{POD}")
+    assert completed.returncode == 0, completed.stderr
+    assert "sequenceDiagram" in completed.stdout
+    assert "->>VPP" in completed.stdout
     assert len(json.loads(out.read_text())["traceEvents"]) > 50
 
 
 def test_the_services_manager_wants_offline_what_it_wants_there(lab: Lab, recorded: Path) -> None:
     settings = ["--set", "NODENAME=node1", "--set", "SERVICE_PREFIX=10.96.0.0/16,fd96::/112"]
-    done = vppd("tap", "replay", str(recorded), "--into", "services", "--diff", *settings)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "services wants what it wanted then" in done.stdout
+    completed = vppd("tap", "replay", str(recorded), "--into", "services", "--diff", *settings)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert "services wants what it wanted then" in completed.stdout
 
 
 def test_the_state_of_a_node_intents_beside_statuses(lab: Lab) -> None:
@@ -95,12 +95,14 @@ def test_the_state_of_a_node_intents_beside_statuses(lab: Lab) -> None:
 
 
 def test_top_knows_every_process(lab: Lab) -> None:
-    done = vppd("tap", "top", "--once", "--run", str(lab.run(lab.node("node1"))))
+    completed = vppd("tap", "top", "--once", "--run", str(lab.run(lab.node("node1"))))
     for name in ("bus", "cni", "guard", "kube-watch", "policy", "routing", "services", "vpp-writer"):
-        assert any(line.startswith(name) and line.endswith("ready") for line in done.stdout.splitlines()), name
+        assert any(line.startswith(name) and line.endswith("ready") for line in completed.stdout.splitlines()), name
 
 
 def test_without_a_bus_it_is_one_line(tmp_path: Path) -> None:
     for words in ((), ("top",), ("state",), ("record", str(tmp_path / "x")), ("names", "words")):
-        done = vppd("tap", *words, "--run", str(tmp_path))
-        assert (done.returncode, done.stderr) == (1, f"vppd: {tmp_path}/bus: no broker answers there\n"), words
+        completed = vppd("tap", *words, "--run", str(tmp_path))
+        assert (completed.returncode, completed.stderr) == (1, f"vppd: {tmp_path}/bus: no broker answers there\n"), (
+            words
+        )

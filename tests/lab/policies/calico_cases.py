@@ -27,7 +27,7 @@ from tests.lab.policies.words import (
 GLOBAL, LOCAL = "GlobalNetworkPolicy", "NetworkPolicy"
 X_A = "projectcalico.org/namespace == 'x' && pod == 'a'"
 PODS = "projectcalico.org/orchestrator == 'k8s'"
-ANY = [rule("Allow")]
+ALLOW_ANY = [rule("Allow")]
 POOLS = ["10.48.0.0/16", "fd48::/112"]
 NODE1 = ["10.48.0.0/26", "fd48::/122"]
 
@@ -45,7 +45,7 @@ def from_pod(name: str) -> Object:
 ORDER = (
     case(
         "the policy of lower order decides: deny before allow",
-        [on_a("allow", *ANY, order=20), on_a("deny", rule("Deny", source=from_pod("b")), order=10)],
+        [on_a("allow", *ALLOW_ANY, order=20), on_a("deny", rule("Deny", source=from_pod("b")), order=10)],
         deny("*/b", "x/a"),
     ),
     case(
@@ -56,7 +56,7 @@ ORDER = (
     ),
     case(
         "rules decide in order",
-        on_a("both", rule("Deny", source=from_pod("b")), *ANY),
+        on_a("both", rule("Deny", source=from_pod("b")), *ALLOW_ANY),
         deny("*/b", "x/a"),
     ),
     case(
@@ -67,7 +67,7 @@ ORDER = (
     ),
     story(
         "an order that changes changes who decides",
-        step([on_a("one", *ANY, order=10), on_a("two", rule("Deny"), order=20)]),
+        step([on_a("one", *ALLOW_ANY, order=10), on_a("two", rule("Deny"), order=20)]),
         step(on_a("two", rule("Deny"), order=5), deny(to="x/a")),
     ),
     case(
@@ -130,7 +130,7 @@ TIERS = (
         [
             tier("soft", 10, "Pass"),
             on_a("soft", rule("Deny", source=from_pod("b")), tier="soft"),
-            on_a("later", rule("Deny", source=from_pod("c")), *ANY),
+            on_a("later", rule("Deny", source=from_pod("c")), *ALLOW_ANY),
         ],
         deny("*/b */c", "x/a"),
     ),
@@ -178,7 +178,7 @@ STAGED = tuple(
 MATCHES = (
     case(
         "notNets",
-        on_a("not", rule("Deny", source={"notNets": NODE1}), *ANY),
+        on_a("not", rule("Deny", source={"notNets": NODE1}), *ALLOW_ANY),
         deny("@node2", "x/a"),
     ),
     case(
@@ -234,7 +234,7 @@ MATCHES = (
     ),
     case(
         "nets of one family do not match the other",
-        on_a("four", rule("Deny", source={"nets": POOLS[:1]}), *ANY),
+        on_a("four", rule("Deny", source={"nets": POOLS[:1]}), *ALLOW_ANY),
         deny("*", "x/a", version=4),
     ),
     case(
@@ -374,4 +374,4 @@ def _stacked() -> Iterator[Case]:
     )
 
 
-ALL: tuple[Case, ...] = (*ORDER, *TIERS, *STAGED, *MATCHES, *PING, *_stacked())
+CASES: tuple[Case, ...] = (*ORDER, *TIERS, *STAGED, *MATCHES, *PING, *_stacked())

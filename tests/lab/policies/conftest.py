@@ -15,7 +15,7 @@ from tools.lab.topology import lan_netns
 from tools.lab.traffic.agents import Agents
 
 NAMESPACES, PODS, PORTS = "xyz", "abc", (80, 81, 82, 83, 84)
-NAMED = (ContainerPort(80, "TCP", "web"), ContainerPort(81, "TCP", "alt"))
+NAMED_PORTS = (ContainerPort(80, "TCP", "web"), ContainerPort(81, "TCP", "alt"))
 MIXED = {
     "a": ContainerPort(82, "TCP", "mixed"),
     "b": ContainerPort(83, "TCP", "mixed"),
@@ -47,11 +47,11 @@ class World:
     def add(self, key: str, node: str) -> None:
         """One of the pods, without its agent."""
         space, _, name = key.partition("/")
-        ports = (*NAMED, MIXED[name])
+        ports = (*NAMED_PORTS, MIXED[name])
         labels = {"pod": name}
         pods.add(self.lab, name, node, namespace=space, labels=labels, ports=ports, service_account=ACCOUNTS[name])
 
-    def gone(self, key: str) -> None:
+    def pod_is_deleted(self, key: str) -> None:
         """Deletes a pod and ends its agent."""
         self.agents.stop(key)
         pods.delete(self.lab, key)
@@ -59,7 +59,7 @@ class World:
     def again(self, key: str, node: str) -> None:
         """Makes a pod anew, on this node, with its agent."""
         if key in self.lab.pods:
-            self.gone(key)
+            self.pod_is_deleted(key)
         self.add(key, node)
         self.agents.start({key: self.lab.pods[key].netns}, PORTS)
 
@@ -84,8 +84,8 @@ class World:
     def do(self, step: Step) -> None:
         """The changes of a step."""
         self.apply(*step.apply)
-        for one in step.delete:
-            kube.delete(self.lab, *one)
+        for deletion in step.delete:
+            kube.delete(self.lab, *deletion)
         for key, labels in step.pod_labels:
             self.label("pods", *kube.pod_name(key), labels)
         for space, labels in step.namespace_labels:
@@ -101,31 +101,31 @@ class World:
         for kind, namespace, name, labels in reversed(self._labelled):
             with suppress(kube.ApiFailed):  # the pod is gone
                 kube.label(self.lab, kind, namespace, name, **labels)
-        for one in reversed(self._applied):
-            kube.delete(self.lab, *one)
+        for key in reversed(self._applied):
+            kube.delete(self.lab, *key)
         self._applied.clear()
         self._labelled.clear()
         still = truth.comes_true(self.lab, self.agents, truth.flows(self.lab, self.pods, [("TCP", 80)]), ())
-        assert not still, "after the test not all pods reach all pods: " + _told(still)
+        assert not still, "after the test not all pods reach all pods: " + _listed(still)
 
     def holds(self, case: Case) -> None:
         """Goes through a case; fails with the flows that do not go as it says."""
-        tried = truth.flows(self.lab, self.pods, case.probes)
-        before = [True] * len(tried)
+        flows = truth.flows(self.lab, self.pods, case.probes)
+        before = [True] * len(flows)
         for number, step in enumerate(case.steps, 1):
             since = convergence.flush_counts(self.lab)
             self.do(step)
             assert convergence.wait_until_flushed(self.lab, since), f"step {number}: Felix tells nothing"
-            after = [verdict(step.expect, flow) for flow in tried]
+            after = [verdict(step.expect, flow) for flow in flows]
             if after == before:  # nothing is to change: see it when there has been time for it
                 assert convergence.wait_until_converged(self.lab), f"step {number}: not all intents are applied"
-            found = truth.comes_true(self.lab, self.agents, tried, step.expect)
-            assert not found, f"step {number}: {_told(found)}"
+            wrong = truth.comes_true(self.lab, self.agents, flows, step.expect)
+            assert not wrong, f"step {number}: {_listed(wrong)}"
             before = after
 
 
-def _told(found: list[truth.Wrong]) -> str:
-    return f"{len(found)} flows are wrong:\n" + "\n".join(str(one) for one in found[:20])
+def _listed(wrong: list[truth.Wrong]) -> str:
+    return f"{len(wrong)} flows are wrong:\n" + "\n".join(str(one) for one in wrong[:20])
 
 
 def _account(space: str) -> Object:

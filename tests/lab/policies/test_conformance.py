@@ -7,16 +7,16 @@ from tests.lab.policies.conftest import World
 from tests.lab.policies.words import Case
 
 
-def said(case: Case) -> str:
+def title(case: Case) -> str:
     """The case as a test's name."""
     return case.says
 
 
-@pytest.mark.parametrize("case", upstream.ALL, ids=said)
+@pytest.mark.parametrize("case", upstream.CASES, ids=title)
 def test_kubernetes_network_policy(world: World, case: Case) -> None:
     world.holds(case)
 
 
-@pytest.mark.parametrize("case", calico_cases.ALL, ids=said)
+@pytest.mark.parametrize("case", calico_cases.CASES, ids=title)
 def test_calico_policy(world: World, case: Case) -> None:
     world.holds(case)

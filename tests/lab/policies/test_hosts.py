@@ -15,7 +15,7 @@ from tools.lab.traffic.agent.words import Probe, ProbeAnswer
 
 GLOBAL = "GlobalNetworkPolicy"
 HOST = {"role": "host"}
-FAILSAFE, PORT, OTHER = 6443, 80, 81  # 6443 is a failsafe port of Calico's defaults, in both directions
+FAILSAFE, PORT, OTHER_PORT = 6443, 80, 81  # 6443 is a failsafe port of Calico's defaults, in both directions
 POD_OF_NODE1, POD_OF_NODE2 = "x/a", "x/b"
 
 
@@ -32,17 +32,17 @@ class Hosts:
     def becomes(self, expected: dict[tuple[str, str, int], bool]) -> None:
         """Waits until (source, node, port) is answered or silent as told."""
 
-        def found() -> dict[tuple[str, str, int], bool]:
+        def outcomes() -> dict[tuple[str, str, int], bool]:
             return {key: self.probe(*key).outcome != words.SILENT for key in expected}
 
-        until(lambda: found() == expected, f"{expected}, not {found()}", 10.0)
+        until(lambda: outcomes() == expected, f"{expected}, not {outcomes()}", 10.0)
 
 
 @pytest.fixture
 def hosts(world: World) -> Iterator[Hosts]:
     """Agents on the nodes, for the time of a test; the failsafe port is served too."""
     names = {node.name: node.netns for node in world.lab.all_nodes}
-    world.agents.start(names, (PORT, OTHER, FAILSAFE))
+    world.agents.start(names, (PORT, OTHER_PORT, FAILSAFE))
     try:
         yield Hosts(world)
     finally:
@@ -76,7 +76,7 @@ def test_policies_open_ports_of_a_host_endpoint(hosts: Hosts) -> None:
     ports = {"ports": [PORT]}
     hosts.world.apply(endpoint(), on_hosts("web", rule("Allow", "TCP", source=from_outside, destination=ports)))
     hosts.becomes({("outside", "node1", PORT): True, ("node2", "node1", PORT): False})
-    hosts.becomes({("outside", "node1", OTHER): False, ("outside", "node1", FAILSAFE): True})
+    hosts.becomes({("outside", "node1", OTHER_PORT): False, ("outside", "node1", FAILSAFE): True})
 
 
 def test_egress_of_a_host_endpoint_is_decided_apart_from_its_ingress(hosts: Hosts) -> None:
@@ -84,7 +84,9 @@ def test_egress_of_a_host_endpoint_is_decided_apart_from_its_ingress(hosts: Host
     hosts.world.apply(
         endpoint(), calico(GLOBAL, "out", selector="role == 'host'", ingress=[rule("Allow")], egress=rules)
     )
-    hosts.becomes({("node1", "node2", PORT): False, ("node1", "node2", OTHER): True, ("outside", "node1", PORT): True})
+    hosts.becomes(
+        {("node1", "node2", PORT): False, ("node1", "node2", OTHER_PORT): True, ("outside", "node1", PORT): True}
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,12 +121,15 @@ def test_of_two_host_endpoints_the_one_with_a_name_beats_the_one_for_all(hosts: 
         thing("HostEndpoint", "node1-eth0", labels={"role": "edge"}, node="node1", interfaceName="eth0"),
         on_hosts("host", rule("Allow", "TCP", destination={"ports": [PORT]})),
         calico(
-            GLOBAL, "edge", selector="role == 'edge'", ingress=[rule("Allow", "TCP", destination={"ports": [OTHER]})]
+            GLOBAL,
+            "edge",
+            selector="role == 'edge'",
+            ingress=[rule("Allow", "TCP", destination={"ports": [OTHER_PORT]})],
         ),
     )
-    hosts.becomes({("outside", "node1", PORT): False, ("outside", "node1", OTHER): True})
+    hosts.becomes({("outside", "node1", PORT): False, ("outside", "node1", OTHER_PORT): True})
     kube.delete(hosts.lab, "HostEndpoint", "", "node1-eth0")
-    hosts.becomes({("outside", "node1", PORT): True, ("outside", "node1", OTHER): False})
+    hosts.becomes({("outside", "node1", PORT): True, ("outside", "node1", OTHER_PORT): False})
 
 
 def test_a_policy_on_forward_denies_what_goes_through_the_host_to_its_pods(hosts: Hosts) -> None:
@@ -132,11 +137,11 @@ def test_a_policy_on_forward_denies_what_goes_through_the_host_to_its_pods(hosts
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "web", "namespace": "x"},
-        "spec": {"type": "NodePort", "selector": {"pod": "b"}, "ports": [{"port": 8080, "targetPort": OTHER}]},
+        "spec": {"type": "NodePort", "selector": {"pod": "b"}, "ports": [{"port": 8080, "targetPort": OTHER_PORT}]},
     }
     number = hosts.world.apply(body)[0]["spec"]["ports"][0]["nodePort"]
     hosts.becomes({("outside", "node1", number): True})
-    backend = {"ports": [OTHER]}
+    backend = {"ports": [OTHER_PORT]}
     rules = [rule("Deny", "TCP", destination=backend), rule("Allow")]
     hosts.world.apply(endpoint(), on_hosts("forward", *rules, applyOnForward=True))
     hosts.becomes({("outside", "node1", number): False, ("outside", "node1", PORT): True})

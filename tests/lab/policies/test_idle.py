@@ -18,18 +18,18 @@ from tools.lab.traffic.loads import BackgroundLoad
 
 AGE_S = 4
 IDLE_S = 3.0 * AGE_S
-HELD = 4
+STANDING = 4
 
 
 @pytest.fixture(scope="module")
 def forgetful(new_name: Callable[[], str]) -> Iterator[Lab]:
     """One node whose VPP forgets what is not translated after a few seconds; a client and a server."""
     name = new_name()
-    ours = node_processes.REAL_STARTUP_CONF if ON_VPP else DEFAULT_STARTUP_CONF
-    conf = ours.replace("session-max-age 120", f"session-max-age {AGE_S}")
-    assert conf != ours
-    done = vppd("lab", "up", "--nodes", "1", "--name", name, "--set", f"CALICOVPP_CONFIG_TEMPLATE={conf}", *ON_VPP)
-    assert done.returncode == 0, done.stdout + done.stderr
+    startup_conf = node_processes.REAL_STARTUP_CONF if ON_VPP else DEFAULT_STARTUP_CONF
+    conf = startup_conf.replace("session-max-age 120", f"session-max-age {AGE_S}")
+    assert conf != startup_conf
+    completed = vppd("lab", "up", "--nodes", "1", "--name", name, "--set", f"CALICOVPP_CONFIG_TEMPLATE={conf}", *ON_VPP)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     lab = state.load(name)
     kube.namespace(lab, "x")
     for pod in ("client", "server"):
@@ -44,8 +44,8 @@ def idle_under(lab: Lab, to: list[tuple[str, int]], *bodies: dict[str, object]) 
     """What becomes of connections that stand before these policies, and then speak only after a long silence."""
     client = lab.pods["x/client"].netns
     try:
-        with BackgroundLoad(client, to, rate=0.0, standing=HELD, exchange_every_s=IDLE_S) as load:
-            until(lambda: len(established(client)) >= HELD, "the connections stand")
+        with BackgroundLoad(client, to, rate=0.0, standing=STANDING, exchange_every_s=IDLE_S) as load:
+            until(lambda: len(established(client)) >= STANDING, "the connections stand")
             since = convergence.flush_counts(lab)
             for body in bodies:
                 kube.apply(lab, body)
@@ -71,7 +71,7 @@ def established(netns: str) -> list[str]:
 
 def test_one_that_policies_on_both_sides_deny_by_now_does_not_live_on(forgetful: Lab) -> None:
     account = idle_under(forgetful, server(forgetful), policy("deny", "x", ingress=[], egress=[]))
-    assert len(account.broken) == HELD
+    assert len(account.broken) == STANDING
 
 
 def test_one_that_policies_allow_lives_on(forgetful: Lab) -> None:
@@ -79,7 +79,7 @@ def test_one_that_policies_allow_lives_on(forgetful: Lab) -> None:
     to_server = policy("no-ingress", "x", labelled(app="client"), ingress=[])
     account = idle_under(forgetful, server(forgetful), from_client, to_server)
     assert account.broken == []
-    assert account.exchanges >= 2 * HELD
+    assert account.exchanges >= 2 * STANDING
 
 
 def test_one_through_a_service_is_remembered_longer(forgetful: Lab) -> None:
@@ -99,4 +99,4 @@ def test_one_through_a_service_is_remembered_longer(forgetful: Lab) -> None:
     finally:
         kube.delete(forgetful, "Service", "x", "web")
     assert account.broken == []
-    assert account.exchanges >= 2 * HELD
+    assert account.exchanges >= 2 * STANDING

@@ -35,10 +35,10 @@ def applied(world: World, *bodies: dict[str, object]) -> None:
 def knocking(world: World, source_pod: str, address: str) -> Iterator[list[str]]:
     """Probes an address without a pause in the background; yields the outcomes other than silence."""
     answered: list[str] = []
-    ended = threading.Event()
+    ending = threading.Event()
 
     def knock() -> None:
-        while not ended.is_set():
+        while not ending.is_set():
             batch = [Probe("TCP", address, 80), Probe("UDP", address, 80), Probe("ICMP", address)]
             answers = world.agents.ask({source_pod: batch * 4}, quiet_ms=50)[source_pod]
             answered.extend(answer.outcome for answer in answers if answer.outcome != words.SILENT)
@@ -48,7 +48,7 @@ def knocking(world: World, source_pod: str, address: str) -> Iterator[list[str]]
     try:
         yield answered
     finally:
-        ended.set()
+        ending.set()
         thread.join()
 
 
@@ -56,13 +56,13 @@ def test_a_pod_that_starts_under_a_deny_has_no_open_window(world: World) -> None
     """Somebody knocks at its address before, while and after it is made: its kernel would answer, or refuse."""
     applied(world, ISOLATED_X)
     address, node = world.lab.pods["x/c"].ip4, f"node{world.lab.pods['x/c'].node}"
-    world.gone("x/c")
+    world.pod_is_deleted("x/c")
     try:
         with knocking(world, "y/a", address) as answered:
             for _ in range(4):
                 world.add("x/c", node)
                 assert world.lab.pods["x/c"].ip4 == address
-                world.gone("x/c")
+                world.pod_is_deleted("x/c")
         assert set(answered) <= {words.UNREACHABLE}
     finally:
         world.again("x/c", node)
@@ -70,28 +70,28 @@ def test_a_pod_that_starts_under_a_deny_has_no_open_window(world: World) -> None
 
 def test_a_pod_that_is_made_again_has_the_policies_of_its_labels_at_its_new_address(world: World) -> None:
     applied(world, policy("from-b", "x", labelled(pod="a"), ingress=[source(peer(pods=labelled(pod="b")))]))
-    tried = truth.flows(world.lab, world.pods, TCP_80)
+    flows = truth.flows(world.lab, world.pods, TCP_80)
     expected = (deny(to="x/a"), allow("x/b", "x/a"))
-    assert not truth.comes_true(world.lab, world.agents, tried, expected)
+    assert not truth.comes_true(world.lab, world.agents, flows, expected)
     for key in ("x/a", "x/b"):
         for _there_and_back in range(2):
             world.again(key, f"node{3 - world.lab.pods[key].node}")
-            tried = truth.flows(world.lab, world.pods, TCP_80)
-            assert not truth.comes_true(world.lab, world.agents, tried, expected), key
+            flows = truth.flows(world.lab, world.pods, TCP_80)
+            assert not truth.comes_true(world.lab, world.agents, flows, expected), key
 
 
 def test_a_pod_with_an_isolated_pod_s_former_address_is_not_isolated(world: World) -> None:
     applied(world, policy("deny", "x", labelled(pod="a"), ingress=[], egress=[]))
     with heir_of(world, "x/a") as heir:
-        tried = truth.flows(world.lab, [heir, "y/a", "y/b", "x/c"], TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, tried, ())
+        flows = truth.flows(world.lab, [heir, "y/a", "y/b", "x/c"], TCP_80)
+        assert not truth.comes_true(world.lab, world.agents, flows, ())
 
 
 def test_a_pod_with_an_allowed_client_s_former_address_is_not_allowed(world: World) -> None:
     applied(world, policy("from-b", "x", labelled(pod="a"), ingress=[source(peer(pods=labelled(pod="b")))]))
     with heir_of(world, "x/b") as heir:
-        tried = truth.flows(world.lab, [heir, "x/a", "y/b"], TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/a"),))
+        flows = truth.flows(world.lab, [heir, "x/a", "y/b"], TCP_80)
+        assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/a"),))
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def heir_of(world: World, key: str) -> Iterator[str]:
     node = f"node{world.lab.pods[key].node}"
     world.again(key, node)  # now it has the first free address, which the next pod gets
     former = world.lab.pods[key]
-    world.gone(key)
+    world.pod_is_deleted(key)
     try:
         heir = pods.add(world.lab, "heir", node, namespace=former.namespace)
         assert (heir.ip4, heir.ip6) == (former.ip4, former.ip6)
@@ -108,7 +108,7 @@ def heir_of(world: World, key: str) -> Iterator[str]:
         yield heir.key
     finally:
         if "x/heir" in world.lab.pods:
-            world.gone("x/heir")
+            world.pod_is_deleted("x/heir")
         world.again(key, node)
 
 
@@ -119,10 +119,10 @@ def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world
     ) as load:
         until(lambda: len(established(world)) >= FLOWS, f"{FLOWS} connections stand")
         applied(world, policy("deny", "x", ingress=[], egress=[]))
-        tried = truth.flows(world.lab, world.pods, TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/*"), deny("x/*")))
-        used = load.age_s + USED_EVERY_S + 1.0
-        until(lambda: load.age_s > used, "each has been used once more")
+        flows = truth.flows(world.lab, world.pods, TCP_80)
+        assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/*"), deny("x/*")))
+        used_until_s = load.age_s + USED_EVERY_S + 1.0
+        until(lambda: load.age_s > used_until_s, "each has been used once more")
     assert load.report.standing == FLOWS
     assert load.report.broken == []
     assert load.report.exchanges >= 2 * FLOWS
@@ -171,8 +171,8 @@ def test_an_address_block_is_seen_from_outside_through_a_node_port_with_policy_l
     probe = Probe("TCP", str(node.ip4), number)
     until(lambda: world.agents.probe("outside", probe).seen_address == outside, "x/a sees who is outside")
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{outside}/32"))]))
-    tried = truth.flows(world.lab, world.pods, TCP_80)
-    assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/a"),))
+    flows = truth.flows(world.lab, world.pods, TCP_80)
+    assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/a"),))
     assert world.agents.probe("outside", probe).by == "x/a"
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block("10.90.0.0/24", f"{outside}/32"))]))
     until(lambda: world.agents.probe("outside", probe).outcome == words.SILENT, "the host outside is excepted")
@@ -185,7 +185,7 @@ def test_through_a_node_port_with_policy_cluster_an_address_block_sees_who_is_ou
     """The other node gives the connection its own address, and an address block with that is what lets it in."""
     backend = world.lab.pods["x/a"]
     near, far = (world.lab.node(f"node{number}") for number in (backend.node, 3 - backend.node))
-    entered, seen = (near, OUTSIDE4) if port_of == 1 else (far, str(far.ip4))
+    entered, client_ip = (near, OUTSIDE4) if port_of == 1 else (far, str(far.ip4))
     body = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -194,10 +194,10 @@ def test_through_a_node_port_with_policy_cluster_an_address_block_sees_who_is_ou
     }
     number = world.apply(body)[0]["spec"]["ports"][0]["nodePort"]
     probe = Probe("TCP", str(entered.ip4), number)
-    until(lambda: world.agents.probe("outside", probe).seen_address == seen, f"x/a sees {seen}")
+    until(lambda: world.agents.probe("outside", probe).seen_address == client_ip, f"x/a sees {client_ip}")
     for allowed in (OUTSIDE4, str(far.ip4)):
         applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{allowed}/32"))]))
-        outcome = words.ANSWERED if allowed == seen else words.SILENT
+        outcome = words.ANSWERED if allowed == client_ip else words.SILENT
         until(lambda o=outcome: world.agents.probe("outside", probe).outcome == o, f"from {allowed} alone: {outcome}")
 
 
@@ -222,7 +222,7 @@ def test_the_pods_of_a_stateful_set_that_restarts_keep_their_policies_at_each_ot
         among = [*keys, "x/a", "y/b"]
         assert not truth.comes_true(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
         for name in reversed(names):
-            world.gone(f"x/{name}")
+            world.pod_is_deleted(f"x/{name}")
         for name in reversed(names):
             add(name)
         assert [world.lab.pods[key].ip4 for key in keys] == former[::-1]
@@ -230,7 +230,7 @@ def test_the_pods_of_a_stateful_set_that_restarts_keep_their_policies_at_each_ot
     finally:
         for key in keys:
             if key in world.lab.pods:
-                world.gone(key)
+                world.pod_is_deleted(key)
 
 
 def test_a_node_reaches_its_own_pods_whatever_policies_say_as_its_kubelet_must(world: World) -> None:
@@ -249,7 +249,7 @@ def test_a_pod_is_not_an_endpoint_of_policies_by_its_namespace_s_other_labels(wo
     kube.label(world.lab, "namespaces", "", "x", team="one")
     try:
         assert convergence.wait_until_converged(world.lab)
-        tried = truth.flows(world.lab, world.pods, TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, tried, ())
+        flows = truth.flows(world.lab, world.pods, TCP_80)
+        assert not truth.comes_true(world.lab, world.agents, flows, ())
     finally:
         kube.label(world.lab, "namespaces", "", "x", team=None)

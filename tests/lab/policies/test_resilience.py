@@ -38,15 +38,15 @@ def stopped(world: World, program: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("program", ["policy", "vpp-writer", "bus", deaths.FELIX, deaths.DRIVER])
 def test_a_policy_that_changes_while_a_process_is_away_holds_when_it_is_back(world: World, program: str) -> None:
-    tried = truth.flows(world.lab, world.pods, TCP)
+    flows = truth.flows(world.lab, world.pods, TCP)
     world.apply(policy("deny", "x", ingress=[]), policy("gone", "z", ingress=[]))
-    assert not truth.comes_true(world.lab, world.agents, tried, (deny(to="x/* z/*"),))
+    assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/* z/*"),))
     with stopped(world, program):
         world.apply(policy("deny", "x", ingress=[source(ports=[port(80)])]), policy("new", "y", ingress=[]))
         kube.delete(world.lab, "NetworkPolicy", "z", "gone")
     assert convergence.wait_until_converged(world.lab, 60.0)
     expected = (deny(to="x/* y/*"), allow("*", "x/*", 80))
-    assert not truth.comes_true(world.lab, world.agents, tried, expected)
+    assert not truth.comes_true(world.lab, world.agents, flows, expected)
 
 
 def test_policies_that_come_and_go_leave_no_objects_in_vpp(world: World) -> None:

@@ -24,30 +24,30 @@ class Wrong:
     answer: ProbeAnswer
 
     def __str__(self) -> str:
-        flow, wanted = self.flow, "an answer" if self.expected else "silence"
-        found = f"{self.answer.outcome} {self.answer.by}".strip()
-        return f"{flow.source} -> {flow.to} {flow.protocol} {flow.port} IPv{flow.version}: {found}, not {wanted}"
+        flow, expected = self.flow, "an answer" if self.expected else "silence"
+        outcome = f"{self.answer.outcome} {self.answer.by}".strip()
+        return f"{flow.source} -> {flow.to} {flow.protocol} {flow.port} IPv{flow.version}: {outcome}, not {expected}"
 
 
 def flows(lab: Lab, pods: Iterable[str], probes: Iterable[tuple[str, int]]) -> list[Flow]:
     """Between all pairs of these pods, both families."""
-    keys, tried = list(pods), list(probes)
+    keys, pairs = list(pods), list(probes)
     node = {key: f"node{lab.pods[key].node}" for key in keys}
     return [
         Flow(source, to, protocol, port, version, node[source], node[to])
         for source in keys
         for to in keys
         if source != to
-        for protocol, port in tried
+        for protocol, port in pairs
         for version in VERSIONS
     ]
 
 
-def wrong(lab: Lab, agents: Agents, tried: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
+def wrong(lab: Lab, agents: Agents, probed: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
     """The flows that do not go as expected now."""
     listed = tuple(expected)
     by_source: dict[str, list[Flow]] = {}
-    for flow in tried:
+    for flow in probed:
         by_source.setdefault(flow.source, []).append(flow)
     answers = agents.ask({source: [_probe(lab, flow) for flow in each] for source, each in by_source.items()}, QUIET_MS)
     return [
@@ -69,10 +69,10 @@ def _as_expected(flow: Flow, allowed: bool, answer: ProbeAnswer) -> bool:
     return answer.ok and (answer.by == flow.to or flow.protocol == words.ICMP)
 
 
-def comes_true(lab: Lab, agents: Agents, tried: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
+def comes_true(lab: Lab, agents: Agents, probed: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
     """What is still not as expected when it has had time; empty as soon as all is."""
     listed = tuple(expected)
     deadline = time.monotonic() + HOLDS_S_MAX
-    while (found := wrong(lab, agents, tried, listed)) and time.monotonic() < deadline:
+    while (failures := wrong(lab, agents, probed, listed)) and time.monotonic() < deadline:
         pass
-    return found
+    return failures

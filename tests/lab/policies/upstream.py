@@ -346,4 +346,4 @@ PROTOCOLS = (
     ),
 )
 
-ALL: tuple[Case, ...] = (*INGRESS, *EGRESS, *CHANGES, *PROTOCOLS)
+CASES: tuple[Case, ...] = (*INGRESS, *EGRESS, *CHANGES, *PROTOCOLS)

@@ -64,11 +64,11 @@ def allow(source: str = "*", to: str = "*", *ports: int, protocols: str = "", ve
 
 def verdict(expected: Iterable[Expected], flow: Flow) -> bool:
     """Whether the flow is allowed."""
-    found = True
-    for one in expected:
-        if one.fits(flow):
-            found = one.allowed
-    return found
+    allowed = True
+    for rule in expected:
+        if rule.fits(flow):
+            allowed = rule.allowed
+    return allowed
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,8 @@ def within(key: str, operator: str, *values: str) -> Object:
 
 def peer(*, pods: Object | None = None, namespaces: Object | None = None) -> Object:
     """A peer by selectors."""
-    found = {"podSelector": pods, "namespaceSelector": namespaces}
-    return {key: value for key, value in found.items() if value is not None}
+    selectors = {"podSelector": pods, "namespaceSelector": namespaces}
+    return {key: value for key, value in selectors.items() if value is not None}
 
 
 def block(cidr: str, *excepted: str) -> Object:
@@ -169,8 +169,8 @@ def block(cidr: str, *excepted: str) -> Object:
 
 def port(number: int | str | None = None, protocol: str = "TCP", end: int | None = None) -> Object:
     """A port of a rule."""
-    found = {"protocol": protocol, "port": number, "endPort": end}
-    return {key: value for key, value in found.items() if value is not None}
+    fields = {"protocol": protocol, "port": number, "endPort": end}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 # Calico's policies

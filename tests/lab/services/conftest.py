@@ -76,7 +76,9 @@ class Shop:
         """The answers to so many new flows."""
         return self.agents.ask({client: [Probe(protocol, address, port)] * times})[client]
 
-    def by(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 100) -> Counter[str]:
+    def count_answers(
+        self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 100
+    ) -> Counter[str]:
         """Who answered how often; what was not answered counts by its outcome."""
         return Counter(answer.by or answer.outcome for answer in self.ask(client, address, port, protocol, times))
 
@@ -86,30 +88,31 @@ class Shop:
 
     def answers(self, client: str, address: str, port: int, protocol: str = "TCP") -> None:
         """Waits until the service is there: many flows are answered without a miss."""
+        flows = (client, address, port, protocol, 10)
         until(
-            lambda: all(answer.ok for answer in self.ask(client, address, port, protocol, 10)),
-            f"{client} is answered by {address} port {port} {protocol}: {self.by(client, address, port, protocol, 10)}",
+            lambda: all(answer.ok for answer in self.ask(*flows)),
+            lambda: f"{client} is answered by {address} port {port} {protocol}: {self.count_answers(*flows)}",
             APPEARS_S_MAX,
         )
 
     def source_seen(self, client: str, address: str, port: int, protocol: str = "TCP") -> dict[str, set[str]]:
         """Backend -> the addresses that it saw the client with."""
-        found: dict[str, set[str]] = {}
+        sources: dict[str, set[str]] = {}
         for answer in self.ask(client, address, port, protocol, 60):
-            found.setdefault(answer.by or answer.outcome, set()).add(answer.seen_address)
-        return found
+            sources.setdefault(answer.by or answer.outcome, set()).add(answer.seen_address)
+        return sources
 
 
 @pytest.fixture(scope="package")
 def pods_and_agents(lab: Lab) -> Iterator[Shop]:
     """Made once."""
     with Agents(lab.directory / "agents") as agents:
-        made = Shop(lab, agents)
+        shop = Shop(lab, agents)
         try:
-            made.make()
-            yield made
+            shop.make()
+            yield shop
         finally:
-            made.remove()
+            shop.remove()
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ ADDRESSES = (f"{EXTERNAL4}/32", f"{EXTERNAL6}/128")
 def learnt(lab: Lab, by: str, of: str) -> set[str]:
     """The prefixes of which `by`'s gobgpd has a path through `of`."""
     socket, peer = lab.run(lab.node(by)) / "gobgp.sock", lab.node(of)
-    found = set()
+    prefixes = set()
     for family, address in (("ipv4", peer.ip4), ("ipv6", peer.ip6)):
         line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor", str(address), "adj-in", "-a", family]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
-        found |= set(json.loads(done.stdout or "{}") if done.returncode == 0 else {})
-    return found
+        completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+        prefixes |= set(json.loads(completed.stdout or "{}") if completed.returncode == 0 else {})
+    return prefixes
 
 
 @pytest.fixture
@@ -39,26 +39,28 @@ def ranges(shop: Shop) -> Iterator[None]:
 
 @pytest.mark.usefixtures("ranges")
 def test_a_local_service_is_advertised_by_the_nodes_that_have_a_ready_backend(shop: Shop) -> None:
-    def heard() -> tuple[set[str], set[str]]:
+    def advertised() -> tuple[set[str], set[str]]:
         """What each node advertises to the other one: of node1, of node2."""
-        ours = set(ADDRESSES) | set(RANGES)
-        return learnt(shop.lab, "node2", "node1") & ours, learnt(shop.lab, "node1", "node2") & ours
+        relevant = set(ADDRESSES) | set(RANGES)
+        return learnt(shop.lab, "node2", "node1") & relevant, learnt(shop.lab, "node1", "node2") & relevant
 
     def becomes(of_node1: set[str], of_node2: set[str]) -> None:
-        until(lambda: heard() == (of_node1, of_node2), f"({of_node1}, {of_node2}), not {heard()}", APPEARS_S_MAX)
+        until(
+            lambda: advertised() == (of_node1, of_node2), f"({of_node1}, {of_node2}), not {advertised()}", APPEARS_S_MAX
+        )
 
-    only, both = set(RANGES), set(RANGES) | set(ADDRESSES)
-    becomes(only, only)
+    ranges_only, with_addresses = set(RANGES), set(RANGES) | set(ADDRESSES)
+    becomes(ranges_only, ranges_only)
     shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6], externalTrafficPolicy="Local", type="NodePort")
-    becomes(both, both)
+    becomes(with_addresses, with_addresses)
     on_node1 = [f"{SPACE}/{name}" for name, node in BACKENDS.items() if node == "node1"]
     kube.set_ready(shop.lab, on_node1[0], False)
     kube.set_ready(shop.lab, on_node1[1], False)
-    becomes(only, both)
+    becomes(ranges_only, with_addresses)
     kube.set_ready(shop.lab, on_node1[1], True)
-    becomes(both, both)
+    becomes(with_addresses, with_addresses)
     shop.undo()
-    becomes(only, only)
+    becomes(ranges_only, ranges_only)
 
 
 @pytest.mark.usefixtures("ranges")

@@ -13,29 +13,29 @@ from tools.lab.traffic.loads import BackgroundLoad
 
 CLIENT = f"{SPACE}/client1"
 GOES = f"{SPACE}/web3"
-HELD = 24
-both = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
+STANDING = 24
+each_family = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 
 
-def shares(shop: Shop, address: str, wanted: set[str], protocol: str = "TCP") -> Counter[str]:
+def shares(shop: Shop, address: str, backends: set[str], protocol: str = "TCP") -> Counter[str]:
     """Waits until exactly these backends answer."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def exactly() -> bool:
-        nonlocal found
-        found = shop.by(CLIENT, address, 8080, protocol)
-        return set(found) == wanted
+        nonlocal counts
+        counts = shop.count_answers(CLIENT, address, 8080, protocol)
+        return set(counts) == backends
 
-    until(exactly, f"{address} is answered by {wanted}, not {found}", APPEARS_S_MAX)
-    return found
+    until(exactly, f"{address} is answered by {backends}, not {counts}", APPEARS_S_MAX)
+    return counts
 
 
-@both
+@each_family
 def test_a_backend_that_is_not_ready_gets_no_new_flow_and_the_others_flows_live_on(shop: Shop, family: int) -> None:
     address = shop.serve()["clusterIPs"][family]
     stay = set(shop.backends) - {GOES}
     shop.answers(CLIENT, address, 8080)
-    with BackgroundLoad(shop.lab.pods[CLIENT].netns, [(address, 8080)], rate=20, standing=HELD) as load:
+    with BackgroundLoad(shop.lab.pods[CLIENT].netns, [(address, 8080)], rate=20, standing=STANDING) as load:
         shares(shop, address, set(shop.backends))
         kube.set_ready(shop.lab, GOES, False)
         shares(shop, address, stay)
@@ -43,11 +43,11 @@ def test_a_backend_that_is_not_ready_gets_no_new_flow_and_the_others_flows_live_
         shares(shop, address, set(shop.backends))
     report = load.report
     assert {failure.by for failure in (*report.broken, *report.failed)} <= {GOES, ""}
-    assert len(report.broken) < HELD, "connections to the backends that stay are held"
+    assert len(report.broken) < STANDING, "connections to the backends that stay are held"
     assert report.ok > report.opened * 0.9
 
 
-@both
+@each_family
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_without_backends_nothing_answers_and_with_the_first_one_back_it_does(
     shop: Shop, protocol: str, family: int
@@ -59,10 +59,10 @@ def test_without_backends_nothing_answers_and_with_the_first_one_back_it_does(
     until(lambda: not any(shop.backends_of(CLIENT, address, protocol)), "nothing answers", APPEARS_S_MAX)
     kube.set_ready(shop.lab, GOES, True)
     shop.answers(CLIENT, address, 8080, protocol)
-    assert set(shop.by(CLIENT, address, 8080, protocol)) == {GOES}
+    assert set(shop.count_answers(CLIENT, address, 8080, protocol)) == {GOES}
 
 
-@both
+@each_family
 def test_a_udp_client_that_never_stops_sending_is_answered_again(shop: Shop, family: int) -> None:
     """One flow, the same ports throughout: what VPP remembers of it must not outlive the change."""
     address = shop.serve()["clusterIPs"][family]
@@ -101,6 +101,6 @@ def test_affinity_can_be_switched_on_and_off(shop: Shop) -> None:
     address = shop.serve()["clusterIP"]
     shares(shop, address, set(shop.backends))
     shop.serve(sessionAffinity="ClientIP")
-    until(lambda: len(shop.by(CLIENT, address, 8080)) == 1, "one backend alone answers", APPEARS_S_MAX)
+    until(lambda: len(shop.count_answers(CLIENT, address, 8080)) == 1, "one backend alone answers", APPEARS_S_MAX)
     shop.serve(sessionAffinity="None")
     shares(shop, address, set(shop.backends))

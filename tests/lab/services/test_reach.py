@@ -10,11 +10,11 @@ CLIENT, FAR_CLIENT = f"{SPACE}/client1", f"{SPACE}/client2"
 CLIENTS = (CLIENT, FAR_CLIENT, "node1", "node2")
 FLOWS, SHARE_MIN = 300, 55  # of 100 expected for each of three; 55 is more than five standard deviations below
 NEAR, FAR = {f"{SPACE}/web1", f"{SPACE}/web2"}, {f"{SPACE}/web3"}
-both = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
+each_family = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-@both
+@each_family
 @protocols
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_cluster_ip_spreads_flows_over_the_backends_of_both_nodes(
@@ -22,21 +22,21 @@ def test_a_cluster_ip_spreads_flows_over_the_backends_of_both_nodes(
 ) -> None:
     address = shop.serve()["clusterIPs"][family]
     shop.answers(client, address, 8080, protocol)
-    found = shop.by(client, address, 8080, protocol, FLOWS)
-    assert set(found) == set(shop.backends), found
-    assert min(found.values()) > SHARE_MIN, found
+    counts = shop.count_answers(client, address, 8080, protocol, FLOWS)
+    assert set(counts) == set(shop.backends), counts
+    assert min(counts.values()) > SHARE_MIN, counts
 
 
-@both
+@each_family
 def test_a_pod_s_address_is_seen_by_the_backends_and_a_node_process_s_is_the_node_s(shop: Shop, family: int) -> None:
     address = shop.serve()["clusterIPs"][family]
     for client in CLIENTS:
         shop.answers(client, address, 8080)
         for backend, sources in shop.source_seen(client, address, 8080).items():
-            assert sources == {own(shop, client, family)}, (client, backend)
+            assert sources == {address_of(shop, client, family)}, (client, backend)
 
 
-def own(shop: Shop, name: str, family: int) -> str:
+def address_of(shop: Shop, name: str, family: int) -> str:
     """The address of a client."""
     if name == OUTSIDE:
         return str((LAN4[1], OUTSIDE6)[family])
@@ -47,24 +47,24 @@ def own(shop: Shop, name: str, family: int) -> str:
     return (pod.ip4, pod.ip6)[family]
 
 
-@both
+@each_family
 def test_a_pod_that_is_its_own_backend_is_answered_by_itself(shop: Shop, family: int) -> None:
     address = shop.serve()["clusterIPs"][family]
     backend = f"{SPACE}/web1"
     shop.answers(backend, address, 8080)
-    found = shop.by(backend, address, 8080, times=FLOWS)
-    assert set(found) == set(shop.backends), found
-    assert found[backend] > SHARE_MIN, found
+    counts = shop.count_answers(backend, address, 8080, times=FLOWS)
+    assert set(counts) == set(shop.backends), counts
+    assert counts[backend] > SHARE_MIN, counts
 
 
-@both
+@each_family
 @protocols
 def test_a_node_port_is_answered_from_outside_by_every_node(shop: Shop, protocol: str, family: int) -> None:
     port = node_port(shop, shop.serve(type="NodePort"), protocol)
     for node in shop.lab.all_nodes:
         address = str((node.ip4, node.ip6)[family])
         shop.answers(OUTSIDE, address, port, protocol)
-        assert set(shop.by(OUTSIDE, address, port, protocol)) == set(shop.backends)
+        assert set(shop.count_answers(OUTSIDE, address, port, protocol)) == set(shop.backends)
 
 
 def node_port(shop: Shop, spec: dict[str, list[dict[str, int | str]]], protocol: str) -> int:
@@ -72,51 +72,51 @@ def node_port(shop: Shop, spec: dict[str, list[dict[str, int | str]]], protocol:
     return next(int(port["nodePort"]) for port in spec["ports"] if port["protocol"] == protocol)
 
 
-@both
+@each_family
 def test_local_backends_see_who_is_outside_and_remote_ones_the_node_that_it_came_in_by(shop: Shop, family: int) -> None:
     port = node_port(shop, shop.serve(type="NodePort"), "TCP")
-    node1 = own(shop, "node1", family)
+    node1 = address_of(shop, "node1", family)
     shop.answers(OUTSIDE, node1, port)
-    seen = shop.source_seen(OUTSIDE, node1, port)
-    assert {name: seen[name] for name in NEAR} == {key: {own(shop, OUTSIDE, family)} for key in NEAR}
-    assert {name: seen[name] for name in FAR} == {key: {node1} for key in FAR}
+    sources = shop.source_seen(OUTSIDE, node1, port)
+    assert {name: sources[name] for name in NEAR} == {key: {address_of(shop, OUTSIDE, family)} for key in NEAR}
+    assert {name: sources[name] for name in FAR} == {key: {node1} for key in FAR}
 
 
-@both
+@each_family
 def test_a_node_port_with_policy_local_is_answered_by_the_node_s_own_backends_which_see_the_client(
     shop: Shop, family: int
 ) -> None:
     port = node_port(shop, shop.serve(type="NodePort", externalTrafficPolicy="Local"), "TCP")
     for node, backends in (("node1", NEAR), ("node2", FAR)):
-        address = own(shop, node, family)
+        address = address_of(shop, node, family)
         shop.answers(OUTSIDE, address, port)
-        expected = {key: {own(shop, OUTSIDE, family)} for key in backends}
+        expected = {key: {address_of(shop, OUTSIDE, family)} for key in backends}
         assert shop.source_seen(OUTSIDE, address, port) == expected
 
 
 @protocols
-@both
+@each_family
 def test_an_external_ip_is_answered_from_outside_and_from_pods(shop: Shop, protocol: str, family: int) -> None:
     external = (EXTERNAL4, EXTERNAL6)[family]
     shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6])
     for client in (OUTSIDE, CLIENT, FAR_CLIENT):
         shop.answers(client, external, 8080, protocol)
-        assert set(shop.by(client, external, 8080, protocol)) == set(shop.backends), client
+        assert set(shop.count_answers(client, external, 8080, protocol)) == set(shop.backends), client
 
 
-@both
+@each_family
 def test_the_backends_behind_an_external_ip_see_the_source_that_a_node_port_s_do(shop: Shop, family: int) -> None:
     external = (EXTERNAL4, EXTERNAL6)[family]
     shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6])
     shop.answers(OUTSIDE, external, 8080)
-    seen = shop.source_seen(OUTSIDE, external, 8080)
-    assert {name: seen[name] for name in NEAR} == {key: {own(shop, OUTSIDE, family)} for key in NEAR}
-    assert {name: seen[name] for name in FAR} == {key: {own(shop, "node1", family)} for key in FAR}
+    sources = shop.source_seen(OUTSIDE, external, 8080)
+    assert {name: sources[name] for name in NEAR} == {key: {address_of(shop, OUTSIDE, family)} for key in NEAR}
+    assert {name: sources[name] for name in FAR} == {key: {address_of(shop, "node1", family)} for key in FAR}
     shop.answers(CLIENT, external, 8080)
-    assert set().union(*shop.source_seen(CLIENT, external, 8080).values()) == {own(shop, CLIENT, family)}
+    assert set().union(*shop.source_seen(CLIENT, external, 8080).values()) == {address_of(shop, CLIENT, family)}
 
 
-@both
+@each_family
 def test_a_load_balancer_s_address_is_answered_and_with_policy_local_by_the_node_s_own_backends(
     shop: Shop, family: int
 ) -> None:
@@ -124,19 +124,19 @@ def test_a_load_balancer_s_address_is_answered_and_with_policy_local_by_the_node
     shop.serve("lb", type="LoadBalancer", externalTrafficPolicy="Local")
     kube.set_ingress(shop.lab, SPACE, "lb", EXTERNAL4, EXTERNAL6)
     shop.answers(OUTSIDE, external, 8080)
-    expected = {key: {own(shop, OUTSIDE, family)} for key in NEAR}
+    expected = {key: {address_of(shop, OUTSIDE, family)} for key in NEAR}
     assert shop.source_seen(OUTSIDE, external, 8080) == expected
 
 
-@both
+@each_family
 @protocols
 def test_a_client_with_affinity_stays_with_one_backend(shop: Shop, protocol: str, family: int) -> None:
     address = shop.serve(sessionAffinity="ClientIP")["clusterIPs"][family]
     for client in CLIENTS:
         shop.answers(client, address, 8080, protocol)
-        found = shop.by(client, address, 8080, protocol)
-        assert len(found) == 1, (client, found)
-        assert set(found) <= set(shop.backends)
+        counts = shop.count_answers(client, address, 8080, protocol)
+        assert len(counts) == 1, (client, counts)
+        assert set(counts) <= set(shop.backends)
 
 
 def test_sctp_is_served_over_ipv4(shop: Shop) -> None:
@@ -145,11 +145,11 @@ def test_sctp_is_served_over_ipv4(shop: Shop) -> None:
     address = shop.serve(ports=ports)["clusterIPs"][0]
     for client in (CLIENT, FAR_CLIENT):
         shop.answers(client, address, 8080, "SCTP")
-        assert set(shop.by(client, address, 8080, "SCTP")) <= set(shop.backends)
+        assert set(shop.count_answers(client, address, 8080, "SCTP")) <= set(shop.backends)
 
 
 def test_internal_traffic_policy_local_keeps_clients_on_their_node(shop: Shop) -> None:
     address = shop.serve(internalTrafficPolicy="Local")["clusterIPs"][0]
     for client, backends in ((CLIENT, NEAR), (FAR_CLIENT, FAR)):
         shop.answers(client, address, 8080)
-        assert set(shop.by(client, address, 8080)) == backends, client
+        assert set(shop.count_answers(client, address, 8080)) == backends, client

@@ -19,24 +19,24 @@ class Wire:
     """The names of the two namespaces."""
 
     def __init__(self) -> None:
-        self.left, self.right = f"agent{os.getpid()}l", f"agent{os.getpid()}r"
+        self.left_netns, self.right_netns = f"agent{os.getpid()}l", f"agent{os.getpid()}r"
 
     def make(self) -> None:
         """Both namespaces, a link, addresses; nobody's are silent: their link addresses are known and lead nowhere."""
-        for netns in (self.left, self.right):
+        for netns in (self.left_netns, self.right_netns):
             linux.ip(f"netns add {netns}")
             linux.ip("link set lo up", netns)
-        linux.ip(f"link add eth0 type veth peer name eth0 netns {self.right}", self.left)
-        for netns, four, six in ((self.left, LEFT4, LEFT6), (self.right, RIGHT4, RIGHT6)):
+        linux.ip(f"link add eth0 type veth peer name eth0 netns {self.right_netns}", self.left_netns)
+        for netns, four, six in ((self.left_netns, LEFT4, LEFT6), (self.right_netns, RIGHT4, RIGHT6)):
             linux.ip(f"addr add {four}/24 dev eth0", netns)
             linux.ip(f"addr add {six}/64 dev eth0 nodad", netns)
             linux.ip("link set eth0 up", netns)
-            for nobody in (NOBODY4, NOBODY6):
-                linux.ip(f"neigh replace {nobody} lladdr 02:00:00:00:00:09 dev eth0", netns)
-        assert pings.ping(self.left, RIGHT6, 10.0) is not None  # IPv6 takes a moment after a link came up
+            for unanswering in (NOBODY4, NOBODY6):
+                linux.ip(f"neigh replace {unanswering} lladdr 02:00:00:00:00:09 dev eth0", netns)
+        assert pings.ping(self.left_netns, RIGHT6, 10.0) is not None  # IPv6 takes a moment after a link came up
 
     def remove(self) -> None:
-        for netns in (self.left, self.right):
+        for netns in (self.left_netns, self.right_netns):
             if netns in linux.namespaces(netns):
                 linux.end_processes(linux.pids_in(netns), 0.5)
                 linux.ip(f"netns del {netns}")
@@ -45,17 +45,17 @@ class Wire:
 @pytest.fixture(scope="module")
 def wire() -> Iterator[Wire]:
     """Two namespaces."""
-    made = Wire()
+    wire = Wire()
     try:
-        made.make()
-        yield made
+        wire.make()
+        yield wire
     finally:
-        made.remove()
+        wire.remove()
 
 
 @pytest.fixture(scope="module")
 def agents(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
     """Agents `left` and `right`."""
-    with Agents(Path(tmp_path_factory.mktemp("agents"))) as made:
-        made.start({"left": wire.left, "right": wire.right}, PORTS)
-        yield made
+    with Agents(Path(tmp_path_factory.mktemp("agents"))) as running:
+        running.start({"left": wire.left_netns, "right": wire.right_netns}, PORTS)
+        yield running

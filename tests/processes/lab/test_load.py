@@ -15,7 +15,7 @@ def until_some(seconds: float = 1.0) -> None:
 
 
 def test_a_load_of_good_connections_has_all_of_them_at_its_rate(agents: Agents, wire: Wire) -> None:
-    with BackgroundLoad(wire.left, [(RIGHT4, 80), (RIGHT6, 81)], rate=100, standing=4) as load:
+    with BackgroundLoad(wire.left_netns, [(RIGHT4, 80), (RIGHT6, 81)], rate=100, standing=4) as load:
         until_some(1.5)
     report = load.report
     assert 120 <= report.opened <= 200
@@ -26,7 +26,7 @@ def test_a_load_of_good_connections_has_all_of_them_at_its_rate(agents: Agents, 
 
 
 def test_refused_connections_are_failures_with_their_reason(agents: Agents, wire: Wire) -> None:
-    with BackgroundLoad(wire.left, [(RIGHT4, CLOSED)], rate=20) as load:
+    with BackgroundLoad(wire.left_netns, [(RIGHT4, CLOSED)], rate=20) as load:
         until_some()
     assert (load.report.ok, len(load.report.failed)) == (0, load.report.opened)
     failure = load.report.failed[0]
@@ -38,7 +38,7 @@ def test_a_denied_target_that_answers_or_refuses_is_wrongly_allowed_and_silence_
     agents: Agents, wire: Wire
 ) -> None:
     denied = [(NOBODY4, 80), (RIGHT4, 80), (NOBODY6, 80), (RIGHT6, CLOSED)]
-    with BackgroundLoad(wire.left, [], denied=denied, denied_rate=20) as load:
+    with BackgroundLoad(wire.left_netns, [], denied=denied, denied_rate=20) as load:
         until_some()
     wrong = {(failure.target, failure.reason.partition(":")[0]) for failure in load.report.wrongly_allowed}
     assert wrong == {(f"{RIGHT4} port 80", "connected"), (f"{RIGHT6} port {CLOSED}", "ConnectionRefusedError")}
@@ -46,8 +46,8 @@ def test_a_denied_target_that_answers_or_refuses_is_wrongly_allowed_and_silence_
 
 
 def test_a_server_s_death_breaks_held_connections_and_fails_new_ones(agents: Agents, wire: Wire) -> None:
-    agents.start({"mortal": wire.right}, (8080,))
-    with BackgroundLoad(wire.left, [(RIGHT4, 8080)], rate=20, standing=2) as load:
+    agents.start({"mortal": wire.right_netns}, (8080,))
+    with BackgroundLoad(wire.left_netns, [(RIGHT4, 8080)], rate=20, standing=2) as load:
         until_some(0.5)
         agents.stop("mortal")
         until_some()

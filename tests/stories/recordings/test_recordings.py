@@ -16,16 +16,16 @@ from schemas.config import from_env
 from tools.tap.recording import Frame, read
 from tools.tap.replay import NotReplayable, Replay
 
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 NODE1 = from_env({"NODENAME": "node1", "SERVICE_PREFIX": "10.96.0.0/16,fd96::/112"})
 RECORDED = {"a-node-port-service.recording": ("services", NODE1)}
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.recording")))
+@pytest.mark.parametrize("name", sorted(path.name for path in DIRECTORY.glob("*.recording")))
 def test_a_manager_wants_what_it_wanted_when_it_was_recorded(name: str) -> None:
     manager, config = RECORDED[name]
     replay = Replay(manager, config)
-    changed = list(replay.feed(read(HERE / name)))
+    changed = list(replay.feed(read(DIRECTORY / name)))
     assert replay.waits_for == ()
     assert replay.malformed == []
     assert replay.intents
@@ -35,16 +35,18 @@ def test_a_manager_wants_what_it_wanted_when_it_was_recorded(name: str) -> None:
 
 def test_the_backends_of_a_node_port_come_and_go_in_the_recording() -> None:
     replay = Replay("services", NODE1)
-    changes = [seen for seen in replay.feed(read(HERE / "a-node-port-service.recording")) if "translation" in seen.key]
-    counts = [len(seen.new["backends"]) for seen in changes if seen.new and seen.new["vip"] == "10.96.0.50"]
+    changes = [
+        event for event in replay.feed(read(DIRECTORY / "a-node-port-service.recording")) if "translation" in event.key
+    ]
+    counts = [len(event.new["backends"]) for event in changes if event.new and event.new["vip"] == "10.96.0.50"]
     assert counts == [1, 2, 1]
 
 
 def test_a_manager_that_decides_otherwise_is_found() -> None:
     replay = Replay("services", NODE1)
-    list(replay.feed(_without_slices(read(HERE / "a-node-port-service.recording"))))
-    lost = {seen.key for seen in replay.differences() if seen.new is None}
-    assert {key.split("/")[0] for key in lost} == {"translation"}
+    list(replay.feed(_without_slices(read(DIRECTORY / "a-node-port-service.recording"))))
+    withdrawn = {event.key for event in replay.differences() if event.new is None}
+    assert {key.split("/")[0] for key in withdrawn} == {"translation"}
     assert not any(isinstance(intent, Translation) for intent in replay.intents.values())
 
 

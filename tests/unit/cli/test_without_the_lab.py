@@ -16,7 +16,7 @@ import sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
 from tools.cli.main import main
 """
-EACH = """
+HELP_OF_EACH = """
 for command in sys.argv[1:]:
     try:
         main([command, "--help"])
@@ -44,21 +44,21 @@ def without_lab(tmp_path: Path) -> Path:
 
 
 def test_a_node_s_commands_load_nothing_of_the_lab() -> None:
-    done = python(EACH, *NODE_COMMANDS[:-1])
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "tools.lab.state" in python(EACH, "lab").stderr, "but the lab's command does"
+    completed = python(HELP_OF_EACH, *NODE_COMMANDS[:-1])
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "tools.lab.state" in python(HELP_OF_EACH, "lab").stderr, "but the lab's command does"
 
 
 def test_a_node_s_commands_work_without_the_lab(without_lab: Path) -> None:
-    done = python(EACH, *NODE_COMMANDS, directory=without_lab)
-    assert (done.returncode, done.stderr) == (0, "")
+    completed = python(HELP_OF_EACH, *NODE_COMMANDS, directory=without_lab)
+    assert (completed.returncode, completed.stderr) == (0, "")
     for command in NODE_COMMANDS:
-        assert f"usage: vppd {command}" in done.stdout
+        assert f"usage: vppd {command}" in completed.stdout
 
 
 def test_without_the_lab_its_command_is_listed_and_the_others_are_completed(without_lab: Path) -> None:
-    done = python("for words in ['completion', 'bash'], ['--help']: main(words)", directory=without_lab)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "vppd tap record" in done.stdout
-    assert "vppd lab up" not in done.stdout
-    assert " lab " in done.stdout
+    completed = python("for words in ['completion', 'bash'], ['--help']: main(words)", directory=without_lab)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "vppd tap record" in completed.stdout
+    assert "vppd lab up" not in completed.stdout
+    assert " lab " in completed.stdout

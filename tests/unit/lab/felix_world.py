@@ -14,7 +14,7 @@ class Cluster:
     def __init__(self) -> None:
         self.objects: dict[str, dict[tuple[str, str], Object]] = {}
 
-    def put(self, kind: str, name: str, namespace: str = "", **more: Any) -> Object:
+    def add(self, kind: str, name: str, namespace: str = "", **more: Any) -> Object:
         """Adds or replaces an object; `labels` and `annotations` go where they belong."""
         meta = {"name": name, "labels": more.pop("labels", {}), "annotations": more.pop("annotations", {})}
         if namespace:
@@ -24,7 +24,7 @@ class Cluster:
         return body
 
     def namespace(self, name: str, **labels: str) -> None:
-        self.put("Namespace", name, labels={"kubernetes.io/metadata.name": name, **labels})
+        self.add("Namespace", name, labels={"kubernetes.io/metadata.name": name, **labels})
 
     def pod(self, key: str, node: int, ip: str, ports: tuple[tuple[str, int, str], ...] = (), **labels: str) -> Object:
         """A running pod; `ip` is its IPv4 address, its IPv6 address ends likewise."""
@@ -32,13 +32,13 @@ class Cluster:
         rows = [{"name": n, "containerPort": p, "protocol": protocol} for n, p, protocol in ports]
         spec = {"nodeName": f"node{node}", "containers": [{"name": "main", "ports": rows}]}
         status = {"phase": "Running", "podIPs": [{"ip": ip}, {"ip": f"fd00::{ip.rpartition('.')[2]}"}]}
-        return self.put("Pod", name, namespace, labels=labels, spec=spec, status=status)
+        return self.add("Pod", name, namespace, labels=labels, spec=spec, status=status)
 
     def policy(self, name: str, namespace: str, **spec: Any) -> None:
         """A Kubernetes NetworkPolicy."""
-        self.put("KubernetesNetworkPolicy", name, namespace, spec=spec)
+        self.add("KubernetesNetworkPolicy", name, namespace, spec=spec)
 
-    def wanted(self, node: int = 1) -> DataplaneState:
+    def desired(self, node: int = 1) -> DataplaneState:
         return calculate(self.objects, f"node{node}", VERSION, {})
 
 

@@ -30,33 +30,33 @@ class Packet:
         return ip_address(self.source).version
 
 
-def passes(wanted: DataplaneState, source: Object | None, destination: Object | None, packet: Packet) -> bool:
+def passes(state: DataplaneState, source: Object | None, destination: Object | None, packet: Packet) -> bool:
     """Whether egress of the source and ingress of the destination (workloads of this node, or None) both allow."""
-    out = source is None or evaluated(wanted, source, packet, "egress")
-    return out and (destination is None or evaluated(wanted, destination, packet, "ingress"))
+    out = source is None or evaluated(state, source, packet, "egress")
+    return out and (destination is None or evaluated(state, destination, packet, "ingress"))
 
 
-def evaluated(wanted: DataplaneState, workload: Object, packet: Packet, direction: str) -> bool:
+def evaluated(state: DataplaneState, workload: Object, packet: Packet, direction: str) -> bool:
     """One direction of one workload."""
     field = "inbound_rules" if direction == "ingress" else "outbound_rules"
     for tier in workload["tiers"]:
         keys = [key for key in tier[f"{direction}_policies"] if not key.staged]
-        rules = [rule for key in keys for rule in wanted.policies[key].get(field, [])]
-        action = first(wanted, rules, packet)
+        rules = [rule for key in keys for rule in state.policies[key].get(field, [])]
+        action = first(state, rules, packet)
         if action in ("allow", "deny"):
             return action == "allow"
         if action is None and keys and tier["default_action"] != "Pass":
             return False
-    rules = [rule for name in workload["profile_ids"] for rule in wanted.profiles[name].get(field, [])]
-    return first(wanted, rules, packet) == "allow"
+    rules = [rule for name in workload["profile_ids"] for rule in state.profiles[name].get(field, [])]
+    return first(state, rules, packet) == "allow"
 
 
-def first(wanted: DataplaneState, rules: Iterable[Object], packet: Packet) -> str | None:
+def first(state: DataplaneState, rules: Iterable[Object], packet: Packet) -> str | None:
     """The action of the first rule that matches and decides."""
-    return next((rule["action"] for rule in rules if rule["action"] != "log" and matches(wanted, rule, packet)), None)
+    return next((rule["action"] for rule in rules if rule["action"] != "log" and matches(state, rule, packet)), None)
 
 
-def matches(wanted: DataplaneState, rule: Object, packet: Packet) -> bool:
+def matches(state: DataplaneState, rule: Object, packet: Packet) -> bool:
     """All that the rule says is so, and nothing that it excludes."""
     if rule.get("ip_version") not in (None, packet.version):
         return False
@@ -67,7 +67,7 @@ def matches(wanted: DataplaneState, rule: Object, packet: Packet) -> bool:
     if "icmp_type" in rule and rule["icmp_type"] != ECHO_REQUEST[packet.version]:
         return False
     return all(
-        side_matches(wanted, rule, name, address, port, packet)
+        side_matches(state, rule, name, address, port, packet)
         for name, address, port in (
             ("src", packet.source, packet.source_port),
             ("dst", packet.destination, packet.port),
@@ -80,38 +80,38 @@ def number(protocol: Object) -> int:
     return int(protocol["number"]) if "number" in protocol else NUMBERS[protocol["name"]]
 
 
-def side_matches(wanted: DataplaneState, rule: Object, name: str, address: str, port: int, packet: Packet) -> bool:
+def side_matches(state: DataplaneState, rule: Object, name: str, address: str, port: int, packet: Packet) -> bool:
     """The source's or the destination's part of a rule."""
 
-    def has(field: str) -> list[Any]:
+    def values(field: str) -> list[Any]:
         return list(rule.get(field) or [])
 
-    def in_set(one: str) -> bool:
-        return in_nets(address, wanted.ip_sets[one][1])
+    def in_set(set_id: str) -> bool:
+        return in_nets(address, state.ip_sets[set_id][1])
 
-    def in_port_set(one: str) -> bool:
+    def in_port_set(set_id: str) -> bool:
         words = {word: code for code, word in ((6, "tcp"), (17, "udp"), (132, "sctp"))}
         wished = {(m.partition(",")[0], words[m.partition(",")[2].split(":")[0]], int(m.rpartition(":")[2]))
-                  for m in wanted.ip_sets[one][1]}  # fmt: skip
+                  for m in state.ip_sets[set_id][1]}  # fmt: skip
         return (address, packet.protocol, port) in wished
 
     def in_ranges(field: str) -> bool:
-        return any(one["first"] <= port <= one["last"] for one in has(field))
+        return any(one["first"] <= port <= one["last"] for one in values(field))
 
-    nets, ports, named = has(f"{name}_net"), has(f"{name}_ports"), has(f"{name}_named_port_ip_set_ids")
+    nets, ports, port_sets = values(f"{name}_net"), values(f"{name}_ports"), values(f"{name}_named_port_ip_set_ids")
     return (
         (not nets or in_nets(address, nets))
-        and (not (ports or named) or in_ranges(f"{name}_ports") or any(map(in_port_set, named)))
-        and all(map(in_set, has(f"{name}_ip_set_ids")))
-        and all(map(in_port_set, has(f"{name}_ip_port_set_ids")))
-        and not in_nets(address, has(f"not_{name}_net"))
+        and (not (ports or port_sets) or in_ranges(f"{name}_ports") or any(map(in_port_set, port_sets)))
+        and all(map(in_set, values(f"{name}_ip_set_ids")))
+        and all(map(in_port_set, values(f"{name}_ip_port_set_ids")))
+        and not in_nets(address, values(f"not_{name}_net"))
         and not in_ranges(f"not_{name}_ports")
-        and not any(map(in_port_set, has(f"not_{name}_named_port_ip_set_ids")))
-        and not any(map(in_set, has(f"not_{name}_ip_set_ids")))
+        and not any(map(in_port_set, values(f"not_{name}_named_port_ip_set_ids")))
+        and not any(map(in_set, values(f"not_{name}_ip_set_ids")))
     )
 
 
 def in_nets(address: str, nets: Iterable[str]) -> bool:
     """Whether one of the prefixes contains the address."""
-    one = ip_address(address)
-    return any(one.version == net.version and one in net for net in map(ip_network, nets))
+    parsed = ip_address(address)
+    return any(parsed.version == net.version and parsed in net for net in map(ip_network, nets))

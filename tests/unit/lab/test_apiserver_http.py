@@ -25,7 +25,7 @@ NODES = "/api/v1/nodes"
 POOLS = "/apis/crd.projectcalico.org/v1/ippools"
 
 
-def named(name: str, **more: Any) -> dict[str, Any]:
+def manifest_of(name: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, **more}
 
 
@@ -37,7 +37,7 @@ def watching(server: ApiServerProcess, path: str) -> Iterator[Iterator[dict[str,
 
 
 def test_an_object_is_created_read_replaced_patched_and_deleted(server: ApiServer) -> None:
-    assert server.ask("POST", NODES, named("n1", spec={"podCIDR": "10.1.0.0/24"}))[0] == 201
+    assert server.ask("POST", NODES, manifest_of("n1", spec={"podCIDR": "10.1.0.0/24"}))[0] == 201
     code, node = server.ask("GET", f"{NODES}/n1")
     assert (code, node["kind"], node["spec"]) == (200, "Node", {"podCIDR": "10.1.0.0/24"})
     node["spec"] = {}
@@ -51,19 +51,19 @@ def test_an_object_is_created_read_replaced_patched_and_deleted(server: ApiServe
 
 
 def test_a_stale_writer_gets_a_conflict_and_changes_nothing(server: ApiServer) -> None:
-    stale = server.ask("POST", POOLS, named("p", spec={"cidr": "10.1.0.0/16"}))[1]
-    server.ask("PUT", f"{POOLS}/p", named("p", spec={"cidr": "10.2.0.0/16"}))
+    stale = server.ask("POST", POOLS, manifest_of("p", spec={"cidr": "10.1.0.0/16"}))[1]
+    server.ask("PUT", f"{POOLS}/p", manifest_of("p", spec={"cidr": "10.2.0.0/16"}))
     code, status = server.ask("PUT", f"{POOLS}/p", stale)
     assert (code, status["kind"], status["reason"]) == (409, "Status", "Conflict")
     assert server.ask("GET", f"{POOLS}/p")[1]["spec"] == {"cidr": "10.2.0.0/16"}
-    assert server.ask("POST", POOLS, named("p"))[1]["reason"] == "AlreadyExists"
+    assert server.ask("POST", POOLS, manifest_of("p"))[1]["reason"] == "AlreadyExists"
 
 
 def test_spec_and_status_have_a_door_each(server: ApiServer) -> None:
-    server.ask("POST", NODES, named("n1", spec={"a": 1}, status={"b": 1}))
-    server.ask("PUT", f"{NODES}/n1", named("n1", spec={"a": 2}, status={"b": 2}))
+    server.ask("POST", NODES, manifest_of("n1", spec={"a": 1}, status={"b": 1}))
+    server.ask("PUT", f"{NODES}/n1", manifest_of("n1", spec={"a": 2}, status={"b": 2}))
     assert server.ask("GET", f"{NODES}/n1")[1]["status"] == {"b": 1}
-    server.ask("PUT", f"{NODES}/n1/status", named("n1", spec={"a": 3}, status={"b": 3}))
+    server.ask("PUT", f"{NODES}/n1/status", manifest_of("n1", spec={"a": 3}, status={"b": 3}))
     node = server.ask("GET", f"{NODES}/n1")[1]
     assert (node["spec"], node["status"]) == ({"a": 2}, {"b": 3})
 
@@ -73,12 +73,12 @@ def test_spec_and_status_have_a_door_each(server: ApiServer) -> None:
     [
         ("POST", NODES, b"{", "application/json", 400),
         ("POST", NODES, [1], "application/json", 400),
-        ("POST", NODES, named("Not A Name"), "application/json", 422),
-        ("POST", NODES, {"kind": "Pod", **named("n")}, "application/json", 400),
+        ("POST", NODES, manifest_of("Not A Name"), "application/json", 422),
+        ("POST", NODES, {"kind": "Pod", **manifest_of("n")}, "application/json", 400),
         ("POST", NODES, b"k8s", "application/vnd.kubernetes.protobuf", 415),
-        ("POST", "/api/v1/namespaces/absent/pods", named("p"), "application/json", 404),
-        ("POST", "/api/v1/pods", named("p"), "application/json", 405),
-        ("POST", f"{NODES}?dryRun=All", named("n"), "application/json", 400),
+        ("POST", "/api/v1/namespaces/absent/pods", manifest_of("p"), "application/json", 404),
+        ("POST", "/api/v1/pods", manifest_of("p"), "application/json", 405),
+        ("POST", f"{NODES}?dryRun=All", manifest_of("n"), "application/json", 400),
         ("PATCH", f"{NODES}/absent", {}, "application/merge-patch+json", 404),
         ("PATCH", f"{NODES}/absent", {}, "text/plain", 415),
         ("GET", f"{NODES}?watch=1&resourceVersion=x", None, "application/json", 400),
@@ -97,13 +97,13 @@ def test_what_is_refused_is_answered_with_a_status(
 def test_a_watch_resumes_where_the_last_one_ended(server: ApiServer) -> None:
     version = server.ask("GET", NODES)[1]["metadata"]["resourceVersion"]
     with watching(server, f"{NODES}?watch=1&resourceVersion={version}") as events:
-        server.ask("POST", NODES, named("n1"))
-        seen = next(events)
-        assert (seen["type"], seen["object"]["metadata"]["name"]) == ("ADDED", "n1")
-    server.ask("PUT", f"{NODES}/n1", named("n1", spec={"a": 1}))
-    server.ask("POST", POOLS, named("elsewhere"))
+        server.ask("POST", NODES, manifest_of("n1"))
+        event = next(events)
+        assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "n1")
+    server.ask("PUT", f"{NODES}/n1", manifest_of("n1", spec={"a": 1}))
+    server.ask("POST", POOLS, manifest_of("elsewhere"))
     server.ask("DELETE", f"{NODES}/n1")
-    version = seen["object"]["metadata"]["resourceVersion"]
+    version = event["object"]["metadata"]["resourceVersion"]
     with watching(server, f"{NODES}?watch=1&timeoutSeconds=0&resourceVersion={version}") as events:
         later = list(events)
     assert [event["type"] for event in later] == ["MODIFIED", "DELETED"]
@@ -125,16 +125,16 @@ def test_an_object_enters_and_leaves_a_selected_watch(server: ApiServer) -> None
 def test_a_watch_older_than_the_history_is_told_410(new_server: Callable[..., ApiServer]) -> None:
     server = new_server("--history", "2")
     for number in range(4):
-        server.ask("POST", NODES, named(f"n{number}"))
+        server.ask("POST", NODES, manifest_of(f"n{number}"))
     with watching(server, f"{NODES}?watch=1&resourceVersion=1") as events:
-        (gone,) = list(events)
-    assert (gone["type"], gone["object"]["code"], gone["object"]["reason"]) == ("ERROR", 410, "Expired")
+        (error,) = list(events)
+    assert (error["type"], error["object"]["code"], error["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
 def test_bookmarks_carry_the_version_to_a_quiet_watch(server: ApiServer) -> None:
     query = "watch=1&resourceVersion=2&allowWatchBookmarks=true"
     with watching(server, f"{NODES}?{query}") as events:
-        server.ask("POST", POOLS, named("p"))
+        server.ask("POST", POOLS, manifest_of("p"))
         mark = next(events)
     version = server.ask("GET", NODES)[1]["metadata"]["resourceVersion"]
     assert (mark["type"], mark["object"]["metadata"]["resourceVersion"]) == ("BOOKMARK", version)
@@ -142,8 +142,8 @@ def test_bookmarks_carry_the_version_to_a_quiet_watch(server: ApiServer) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restarted_server_keeps_objects_and_versions(server: ApiServer, number: int) -> None:
-    server.ask("POST", NODES, named("n1", spec={"a": 1}))
-    server.ask("POST", NODES, named("n2"))
+    server.ask("POST", NODES, manifest_of("n1", spec={"a": 1}))
+    server.ask("POST", NODES, manifest_of("n2"))
     server.ask("DELETE", f"{NODES}/n2")
     before = server.ask("GET", NODES)[1]
     server.stop(number)
@@ -151,8 +151,8 @@ def test_a_restarted_server_keeps_objects_and_versions(server: ApiServer, number
         state.write('{"resource": "nodes", "obj')  # the server was killed while it wrote
     server.start()
     assert server.ask("GET", NODES)[1] == before
-    made = server.ask("POST", NODES, named("n3"))[1]
-    assert int(made["metadata"]["resourceVersion"]) == int(before["metadata"]["resourceVersion"]) + 1
+    created = server.ask("POST", NODES, manifest_of("n3"))[1]
+    assert int(created["metadata"]["resourceVersion"]) == int(before["metadata"]["resourceVersion"]) + 1
 
 
 def test_sigterm_ends_open_watches_at_once(server: ApiServer) -> None:
@@ -220,7 +220,7 @@ def test_kubectl_applies_gets_and_deletes(server: ApiServer, tmp_path: Path) -> 
         assert kubectl_path, "kubectl is installed by `make test`"
         environment = {"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
         command = [kubectl_path, *words]
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             env=environment,
             input=json.dumps(manifest),
@@ -228,8 +228,8 @@ def test_kubectl_applies_gets_and_deletes(server: ApiServer, tmp_path: Path) -> 
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     assert "node/n1 created" in kubectl("apply", "-f", "-")
     header, row = kubectl("get", "nodes").splitlines()
@@ -257,11 +257,11 @@ def namespace() -> Iterator[str]:
 
 def test_one_server_serves_the_machine_and_a_namespace(namespace: str, new_server: Callable[..., ApiServer]) -> None:
     server = new_server("--listen-netns", f"{namespace}:192.0.2.1:6443")
-    server.ask("POST", NODES, named("n1"))
+    server.ask("POST", NODES, manifest_of("n1"))
     assert server.urls == [server.url, "http://192.0.2.1:6443"]
     read = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())"
     command = ["ip", "netns", "exec", namespace, "python3", "-c", read, f"http://192.0.2.1:6443{NODES}/n1"]
-    seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
-    assert json.loads(seen) == server.ask("GET", f"{NODES}/n1")[1]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+    assert json.loads(output) == server.ask("GET", f"{NODES}/n1")[1]
     with pytest.raises(OSError), socket.create_connection(("192.0.2.1", 6443), timeout=0.3):  # noqa: PT011
         pass

@@ -116,10 +116,10 @@ def test_a_namespace_takes_its_objects_along_and_each_removal_has_its_version() 
 
 def test_an_update_that_changes_nothing_makes_no_version() -> None:
     store = ObjectStore()
-    made = store.create(NODES, "", {"metadata": {"name": "n"}, "spec": {"a": 1}}, NOW)
-    assert store.update(NODES, "", "n", made, "main") is made
+    created = store.create(NODES, "", {"metadata": {"name": "n"}, "spec": {"a": 1}}, NOW)
+    assert store.update(NODES, "", "n", created, "main") is created
     assert store.version == 1
-    changed = store.update(NODES, "", "n", made | {"spec": {"a": 2}}, "main")
+    changed = store.update(NODES, "", "n", created | {"spec": {"a": 2}}, "main")
     assert (changed["metadata"]["generation"], changed["metadata"]["resourceVersion"]) == (2, "2")
 
 

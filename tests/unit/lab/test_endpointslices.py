@@ -28,14 +28,14 @@ def pod(number: int, ready: bool = True, ports: list[Object] | None = None, **me
     }
 
 
-def applied(found: SliceChanges, before: list[Object]) -> list[Object]:
+def applied(changes: SliceChanges, before: list[Object]) -> list[Object]:
     """The slices after the changes."""
-    kept = {piece["metadata"]["name"]: piece for piece in before if piece["metadata"]["name"] not in found.delete}
-    kept |= {piece["metadata"]["name"]: piece for piece in found.update}
-    for number, piece in enumerate(found.create):
+    slices = {piece["metadata"]["name"]: piece for piece in before if piece["metadata"]["name"] not in changes.delete}
+    slices |= {piece["metadata"]["name"]: piece for piece in changes.update}
+    for number, piece in enumerate(changes.create):
         name = f"web-{len(before)}-{number}"
-        kept[name] = {**piece, "metadata": {**piece["metadata"], "name": name}}
-    return list(kept.values())
+        slices[name] = {**piece, "metadata": {**piece["metadata"], "name": name}}
+    return list(slices.values())
 
 
 def reconciled(of: Object | None, pods: list[Object], before: list[Object] | None = None) -> list[Object]:
@@ -67,11 +67,11 @@ def test_each_family_of_the_service_has_a_slice_of_its_own() -> None:
 
 
 def test_pods_whose_named_port_has_different_numbers_are_in_different_slices() -> None:
-    named = service(ports=[{"name": "web", "port": 80, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}])
+    web = service(ports=[{"name": "web", "port": 80, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}])
     pods = [pod(n, ports=[{"name": "http", "containerPort": 8000 + n}]) for n in (1, 2)]
-    slices = reconciled(named, [*pods, pod(3, ports=[{"name": "http", "containerPort": 9, "protocol": "UDP"}])])
-    found = {ips([piece])[0]: [(row["name"], row["port"]) for row in piece["ports"]] for piece in slices}
-    assert found == {
+    slices = reconciled(web, [*pods, pod(3, ports=[{"name": "http", "containerPort": 9, "protocol": "UDP"}])])
+    ports = {ips([piece])[0]: [(row["name"], row["port"]) for row in piece["ports"]] for piece in slices}
+    assert ports == {
         "10.0.0.1": [("web", 8001), ("", 53)],
         "10.0.0.2": [("web", 8002), ("", 53)],
         "10.0.0.3": [("", 53)],
@@ -79,7 +79,7 @@ def test_pods_whose_named_port_has_different_numbers_are_in_different_slices() -
 
 
 @pytest.mark.parametrize(
-    ("made", "spec", "expected"),
+    ("body", "spec", "expected"),
     [
         (pod(1, ready=False), {}, (False, False, False)),
         (pod(1, ready=False), {"publishNotReadyAddresses": True}, (True, False, False)),
@@ -87,28 +87,28 @@ def test_pods_whose_named_port_has_different_numbers_are_in_different_slices() -
         (pod(1, ready=False, deletionTimestamp="2026-01-01T00:00:00Z"), {}, (False, False, True)),
     ],
 )
-def test_conditions_follow_readiness_and_termination(made: Object, spec: Object, expected: tuple[bool, ...]) -> None:
-    (piece,) = reconciled(service(**spec), [made])
+def test_conditions_follow_readiness_and_termination(body: Object, spec: Object, expected: tuple[bool, ...]) -> None:
+    (piece,) = reconciled(service(**spec), [body])
     condition = piece["endpoints"][0]["conditions"]
     assert (condition["ready"], condition["serving"], condition["terminating"]) == expected
 
 
 def test_pods_without_address_finished_or_unselected_are_no_endpoints() -> None:
-    without, finished, other = pod(1), pod(2), pod(3)
+    without, finished, unselected = pod(1), pod(2), pod(3)
     without["status"]["podIPs"] = []
     finished["status"]["phase"] = "Succeeded"
-    other["metadata"]["labels"] = {"app": "db"}
+    unselected["metadata"]["labels"] = {"app": "db"}
     elsewhere = pod(4, namespace="default")
-    assert reconciled(service(), [without, finished, other, elsewhere]) == []
+    assert reconciled(service(), [without, finished, unselected, elsewhere]) == []
 
 
 def test_an_endpoint_stays_in_its_slice_and_its_neighbours_are_not_touched() -> None:
     pods = [pod(number) for number in range(1, ENDPOINTS_MAX + 11)]
     first, second = reconciled(service(), pods)
     assert (len(first["endpoints"]), len(second["endpoints"])) == (ENDPOINTS_MAX, 10)
-    found = slice_changes(service(), pods[1:], {}, [first, second])
-    assert [piece["metadata"]["name"] for piece in found.update] == [first["metadata"]["name"]]
-    assert (found.create, found.delete) == ([], [])
+    changes = slice_changes(service(), pods[1:], {}, [first, second])
+    assert [piece["metadata"]["name"] for piece in changes.update] == [first["metadata"]["name"]]
+    assert (changes.create, changes.delete) == ([], [])
 
 
 def test_without_service_selector_or_pods_nothing_is_left() -> None:

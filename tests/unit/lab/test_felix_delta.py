@@ -23,48 +23,48 @@ class Dataplane:
     """Holds what it is told, and checks after each message that nothing points nowhere."""
 
     def __init__(self) -> None:
-        self.held = DataplaneState()
+        self.state = DataplaneState()
 
     def apply(self, kind: str, body: dict[str, Any]) -> None:
-        held = self.held
+        state = self.state
         match kind:
             case "ipset_update":
-                held.ip_sets[body["id"]] = body["type"], frozenset(body["members"])
+                state.ip_sets[body["id"]] = body["type"], frozenset(body["members"])
             case "ipset_delta_update":
-                form, members = held.ip_sets[body["id"]]
+                form, members = state.ip_sets[body["id"]]
                 assert not members & set(body["added_members"])
                 assert members >= set(body["removed_members"])
-                held.ip_sets[body["id"]] = form, members - {*body["removed_members"]} | {*body["added_members"]}
+                state.ip_sets[body["id"]] = form, members - {*body["removed_members"]} | {*body["added_members"]}
             case "ipset_remove":
-                del held.ip_sets[body["id"]]
+                del state.ip_sets[body["id"]]
             case "active_policy_update":
-                held.policies[body["id"]] = body["policy"]
+                state.policies[body["id"]] = body["policy"]
             case "active_policy_remove":
-                del held.policies[body["id"]]
+                del state.policies[body["id"]]
             case "active_profile_update":
-                held.profiles[body["id"]["name"]] = body["profile"]
+                state.profiles[body["id"]["name"]] = body["profile"]
             case "active_profile_remove":
-                del held.profiles[body["id"]["name"]]
+                del state.profiles[body["id"]["name"]]
             case "workload_endpoint_update":
-                held.workloads["k8s", body["id"]["workload_id"], "eth0"] = body["endpoint"]
+                state.workloads["k8s", body["id"]["workload_id"], "eth0"] = body["endpoint"]
             case "workload_endpoint_remove":
-                del held.workloads["k8s", body["id"]["workload_id"], "eth0"]
+                del state.workloads["k8s", body["id"]["workload_id"], "eth0"]
             case "host_endpoint_update":
-                held.host_endpoints[body["id"]["endpoint_id"]] = body["endpoint"]
+                state.host_endpoints[body["id"]["endpoint_id"]] = body["endpoint"]
             case "host_endpoint_remove":
-                del held.host_endpoints[body["id"]["endpoint_id"]]
+                del state.host_endpoints[body["id"]["endpoint_id"]]
         self.check()
 
     def check(self) -> None:
         """Every set, policy and profile that something names is there."""
-        held = self.held
+        state = self.state
         rules = [
-            rule for policy in held.policies.values() for rule in policy["inbound_rules"] + policy["outbound_rules"]
+            rule for policy in state.policies.values() for rule in policy["inbound_rules"] + policy["outbound_rules"]
         ]
-        assert {name for rule in rules for field in SET_FIELDS for name in rule.get(field, [])} <= set(held.ip_sets)
-        for endpoint in (*held.workloads.values(), *held.host_endpoints.values()):
-            assert set(endpoint["profile_ids"]) <= set(held.profiles)
-            assert set(policies_of(endpoint)) <= set(held.policies)
+        assert {name for rule in rules for field in SET_FIELDS for name in rule.get(field, [])} <= set(state.ip_sets)
+        for endpoint in (*state.workloads.values(), *state.host_endpoints.values()):
+            assert set(endpoint["profile_ids"]) <= set(state.profiles)
+            assert set(policies_of(endpoint)) <= set(state.policies)
 
 
 def policies_of(endpoint: dict[str, Any]) -> list[PolicyKey]:
@@ -94,25 +94,25 @@ def clusters(draw: st.DrawFn) -> Cluster:
             f"{'xy'[number % 2]}/p{number}", 1 + number // 4, f"10.0.0.{number}", (("http", 80, "TCP"),), **labels
         )
     if draw(st.booleans()):
-        cluster.put("HostEndpoint", "h", labels={"a": "1"}, spec={"node": "node1", "profiles": ["kns.x"]})
+        cluster.add("HostEndpoint", "h", labels={"a": "1"}, spec={"node": "node1", "profiles": ["kns.x"]})
     for name in draw(st.sets(st.sampled_from("pqr"))):
         spec = {"selector": draw(SELECTORS), "applyOnForward": draw(st.booleans()), "order": draw(st.integers(0, 1))}
         spec |= {"ingress": draw(st.lists(RULES, max_size=2)), "egress": draw(st.lists(RULES, max_size=1))}
-        cluster.put("GlobalNetworkPolicy", name, spec=spec)
+        cluster.add("GlobalNetworkPolicy", name, spec=spec)
     return cluster
 
 
 @given(st.lists(clusters(), min_size=1, max_size=4))
 def test_every_step_of_every_flush_is_whole_and_its_end_is_what_is_wanted(steps: list[Cluster]) -> None:
-    dataplane, told = Dataplane(), DataplaneState()
+    dataplane, before = Dataplane(), DataplaneState()
     for cluster in steps:
-        wanted = cluster.wanted()
-        for kind, body in messages(told, wanted):
+        after = cluster.desired()
+        for kind, body in messages(before, after):
             dataplane.apply(kind, body)
         for part in ("ip_sets", "policies", "profiles", "workloads", "host_endpoints"):
-            assert getattr(dataplane.held, part) == getattr(wanted, part), part
-        told = wanted
-        assert list(messages(told, wanted)) == []
+            assert getattr(dataplane.state, part) == getattr(after, part), part
+        before = after
+        assert list(messages(before, after)) == []
 
 
 def test_a_change_of_members_is_told_as_a_difference() -> None:
@@ -126,7 +126,7 @@ def test_a_change_of_members_is_told_as_a_difference() -> None:
 
 def test_a_flush_begins_with_the_configuration() -> None:
     cluster = Cluster()
-    cluster.put("Node", "node1", annotations={"projectcalico.org/IPv4Address": "10.90.0.11/24"})
-    kinds = [kind for kind, _ in messages(DataplaneState(), cluster.wanted())]
+    cluster.add("Node", "node1", annotations={"projectcalico.org/IPv4Address": "10.90.0.11/24"})
+    kinds = [kind for kind, _ in messages(DataplaneState(), cluster.desired())]
     assert kinds[0] == "config_update"
     assert kinds.index("host_metadata_v4v6_update") < kinds.index("host_metadata_update")

@@ -48,12 +48,12 @@ class Dataplane:
         kind = envelope.WhichOneof("payload") or "unknown"
         return kind, getattr(envelope, kind, None)
 
-    def until(self, wanted: str) -> list[tuple[str, Any]]:
+    def until(self, kind: str) -> list[tuple[str, Any]]:
         """Everything up to the first `wanted`."""
-        found = [self.next()]
-        while found[-1][0] != wanted:
-            found.append(self.next())
-        return found
+        messages = [self.next()]
+        while messages[-1][0] != kind:
+            messages.append(self.next())
+        return messages
 
     def say(self, message: Any) -> None:
         data = message.SerializeToString()
@@ -81,9 +81,9 @@ def driver() -> Path:
 
 @pytest.fixture
 def dataplane(tmp_path: Path) -> Iterator[Dataplane]:
-    made = Dataplane(tmp_path / "felix.sock")
-    yield made
-    made.close()
+    listening = Dataplane(tmp_path / "felix.sock")
+    yield listening
+    listening.close()
 
 
 @pytest.fixture
@@ -129,10 +129,10 @@ def felix(lab: state.Lab, driver: Path, tmp_path: Path) -> Iterator[Callable[...
         process.wait(PATIENCE_S)
 
 
-def told(path: Path) -> dict[str, Any]:
+def status(path: Path) -> dict[str, Any]:
     """What the stand-in says of itself."""
-    found: dict[str, Any] = json.loads((path / "felix.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((path / "felix.json").read_text())
+    return content
 
 
 def test_a_snapshot_comes_first_and_deltas_follow(
@@ -176,12 +176,12 @@ def test_what_the_dataplane_says_of_endpoints_is_kept(
     felix()
     dataplane.accept()
     messages = dict(dataplane.until("in_sync"))
-    said = felixbackend_pb2.FromDataplane()
-    said.workload_endpoint_status_update.id.CopyFrom(messages["workload_endpoint_update"].id)
-    said.workload_endpoint_status_update.status.status = "up"
-    dataplane.say(said)
-    until(lambda: told(tmp_path)["workloads"] == {"default/p1": "up"})
-    assert told(tmp_path)["in_sync"] is True
+    message = felixbackend_pb2.FromDataplane()
+    message.workload_endpoint_status_update.id.CopyFrom(messages["workload_endpoint_update"].id)
+    message.workload_endpoint_status_update.status.status = "up"
+    dataplane.say(message)
+    until(lambda: status(tmp_path)["workloads"] == {"default/p1": "up"})
+    assert status(tmp_path)["in_sync"] is True
 
 
 def test_felix_dies_with_its_driver_after_a_while(
@@ -190,10 +190,10 @@ def test_felix_dies_with_its_driver_after_a_while(
     process = felix()
     dataplane.accept()
     dataplane.until("in_sync")
-    os.kill(told(tmp_path)["driver_pid"], signal.SIGKILL)
-    begun = time.monotonic()
+    os.kill(status(tmp_path)["driver_pid"], signal.SIGKILL)
+    started = time.monotonic()
     assert process.wait(PATIENCE_S) == 1
-    assert time.monotonic() - begun > 1.5
+    assert time.monotonic() - started > 1.5
 
 
 def test_felix_dies_when_the_dataplane_closes_the_connection(felix: Callable[..., Any], dataplane: Dataplane) -> None:
@@ -233,6 +233,8 @@ def test_felix_goes_on_when_the_api_server_was_away(
 
 def test_without_a_driver_felix_does_not_start(lab: state.Lab, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "tools.lab.felix", "--node", "node1", "--api", lab.api_url]
-    done = subprocess.run([*line, "--driver", str(tmp_path / "none")], capture_output=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert b"not an executable file" in done.stderr
+    completed = subprocess.run(
+        [*line, "--driver", str(tmp_path / "none")], capture_output=True, timeout=30, check=False
+    )
+    assert completed.returncode == 2
+    assert b"not an executable file" in completed.stderr

@@ -96,13 +96,13 @@ def test_the_text_of_a_tree_reads_back_to_the_same_choice(tree: Selector, labels
 
 
 def test_a_namespace_selector_is_about_the_namespace_s_labels() -> None:
-    has = Compare("ns", "has")
-    tree = instead_of_all(prefixed(parse("team == 'a' && all()"), "pcns."), has, Not(has))
+    in_namespace = Compare("ns", "has")
+    tree = instead_of_all(prefixed(parse("team == 'a' && all()"), "pcns."), in_namespace, Not(in_namespace))
     assert text_of(tree) == '(pcns.team == "a" && has(ns))'
 
 
 def test_joining_leaves_out_what_says_nothing() -> None:
-    one = parse("has(a)")
+    first = parse("has(a)")
     assert all_of(None, SELECT_ALL) == SELECT_ALL
-    assert all_of(SELECT_ALL, one, None) == one
-    assert text_of(all_of(one, parse("has(b)"))) == "(has(a) && has(b))"
+    assert all_of(SELECT_ALL, first, None) == first
+    assert text_of(all_of(first, parse("has(b)"))) == "(has(a) && has(b))"

@@ -30,8 +30,8 @@ def test_up_to_3_31_a_policy_has_one_name_with_tier_namespace_and_staged(key: Po
     assert old_name(key) == expected
     data = Wire("v3.31.2").encode("active_policy_remove", {"id": key}, 0)
     assert data is not None
-    told = felixbackend_v331_pb2.ToDataplane.FromString(data).active_policy_remove.id
-    assert (told.tier, told.name) == (key.tier, expected)
+    policy_id = felixbackend_v331_pb2.ToDataplane.FromString(data).active_policy_remove.id
+    assert (policy_id.tier, policy_id.name) == (key.tier, expected)
 
 
 def test_from_3_32_on_a_policy_has_name_namespace_and_kind() -> None:
@@ -40,8 +40,8 @@ def test_from_3_32_on_a_policy_has_name_namespace_and_kind() -> None:
     data = Wire("v3.32.0").encode("workload_endpoint_update", {"endpoint": {"tiers": [tier]}}, 7)
     assert data is not None
     message = felixbackend_pb2.ToDataplane.FromString(data)
-    (told,) = message.workload_endpoint_update.endpoint.tiers[0].ingress_policies
-    assert (told.name, told.namespace, told.kind) == ("p", "x", "NetworkPolicy")
+    (policy_id,) = message.workload_endpoint_update.endpoint.tiers[0].ingress_policies
+    assert (policy_id.name, policy_id.namespace, policy_id.kind) == ("p", "x", "NetworkPolicy")
     assert message.sequence_number == 7
 
 
@@ -56,8 +56,8 @@ def test_up_to_3_32_nodes_are_told_twice_and_later_once_and_whole() -> None:
     assert later.encode("host_metadata_update", BARE, 0) is None
     only = later.encode("host_metadata_v4v6_update", HOST, 0)
     assert only is not None
-    told = felixbackend_pb2.ToDataplane.FromString(only).host_metadata_update
-    assert (told.ipv4_addr, told.ipv6_addr) == ("10.90.0.11/24", "fd90::11/64")
+    update = felixbackend_pb2.ToDataplane.FromString(only).host_metadata_update
+    assert (update.ipv4_addr, update.ipv6_addr) == ("10.90.0.11/24", "fd90::11/64")
 
 
 def test_a_version_is_two_numbers() -> None:

@@ -7,13 +7,13 @@ from tools.lab.traffic.agent.ports import AGENT_LANE, LANES, LOAD_LANE, PORTS, F
 
 def test_a_port_does_not_come_again_before_half_of_all_have_come() -> None:
     ports = FreshPorts(AGENT_LANE)
-    taken = [ports.take() for _ in range(len(PORTS) // LANES)]
-    assert len(set(taken)) == len(taken)
+    order = [ports.take() for _ in range(len(PORTS) // LANES)]
+    assert len(set(order)) == len(order)
 
 
 def test_processes_side_by_side_share_no_port() -> None:
-    one, other = FreshPorts(AGENT_LANE), FreshPorts(LOAD_LANE)
-    assert not {one.take() for _ in range(5000)} & {other.take() for _ in range(5000)}
+    agent, load = FreshPorts(AGENT_LANE), FreshPorts(LOAD_LANE)
+    assert not {agent.take() for _ in range(5000)} & {load.take() for _ in range(5000)}
 
 
 def test_a_port_that_is_taken_is_passed_over() -> None:

@@ -26,11 +26,11 @@ def kubectl(server: ApiServer, tmp_path: Path) -> Kubectl:
 
     def run(*words: str, manifest: Any = None) -> str:
         environment = {"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
-        done = subprocess.run(
+        completed = subprocess.run(
             [program, *words], env=environment, input=json.dumps(manifest), capture_output=True, text=True, timeout=60
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     return run
 
@@ -45,13 +45,13 @@ def several(*items: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": list(items)}
 
 
-def named(kind: str, name: str, api: str = "v1", **more: Any) -> dict[str, Any]:
+def manifest_of(kind: str, name: str, api: str = "v1", **more: Any) -> dict[str, Any]:
     return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, **more}
 
 
 def pod(name: str, ip: str, port: int) -> dict[str, Any]:
     container = {"name": "main", "image": "none", "ports": [{"name": "http", "containerPort": port}]}
-    body = named("Pod", name, spec={"nodeName": "node1", "containers": [container]})
+    body = manifest_of("Pod", name, spec={"nodeName": "node1", "containers": [container]})
     body["metadata"]["labels"] = {"app": "web"}
     return body | {"status": {"phase": "Running", "podIPs": [{"ip": ip}]}}
 
@@ -60,7 +60,7 @@ def test_a_service_is_applied_changed_labelled_and_deleted_and_its_slices_follow
     kubectl: Kubectl, lab: state.Lab
 ) -> None:
     port = {"name": "web", "port": 80, "targetPort": "http"}
-    service = named("Service", "web", spec={"type": "NodePort", "selector": {"app": "web"}, "ports": [port]})
+    service = manifest_of("Service", "web", spec={"type": "NodePort", "selector": {"app": "web"}, "ports": [port]})
     kubectl("apply", "-f", "-", manifest=several(pod("a", "10.0.0.1", 8080), service))
     kube.set_ready(lab, "a", ready=True)
     before = json.loads(kubectl("get", "service", "web", "-o", "json"))["spec"]
@@ -86,32 +86,35 @@ def test_a_service_is_applied_changed_labelled_and_deleted_and_its_slices_follow
 
 
 def test_slices_follow_the_zones_of_their_nodes(kubectl: Kubectl, lab: state.Lab) -> None:
-    service = named("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
-    kubectl("apply", "-f", "-", manifest=several(named("Node", "node1"), pod("a", "10.0.0.1", 8080), service))
+    service = manifest_of("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
+    kubectl("apply", "-f", "-", manifest=several(manifest_of("Node", "node1"), pod("a", "10.0.0.1", 8080), service))
     kubectl("label", "node", "node1", "topology.kubernetes.io/zone=east")
-    (piece,) = kube.list_objects(lab, "endpointslices")
-    assert piece["endpoints"][0]["zone"] == "east"
+    (stored,) = kube.list_objects(lab, "endpointslices")
+    assert stored["endpoints"][0]["zone"] == "east"
 
 
 def test_a_load_balancer_gets_its_address_through_its_status(kubectl: Kubectl, lab: state.Lab) -> None:
     kubectl(
-        "apply", "-f", "-", manifest=named("Service", "web", spec={"type": "LoadBalancer", "ports": [{"port": 80}]})
+        "apply",
+        "-f",
+        "-",
+        manifest=manifest_of("Service", "web", spec={"type": "LoadBalancer", "ports": [{"port": 80}]}),
     )
     assert "<pending>" in kubectl("get", "service", "web")
     patch = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}})
     kubectl("patch", "service", "web", "--subresource", "status", "--type", "merge", "-p", patch)
     assert "192.0.2.7" in kubectl("get", "service", "web")
     kube.set_ingress(lab, "default", "web", "192.0.2.8", mode="Proxy")
-    found = kube.get(lab, "svc", "default", "web")
-    assert found is not None
-    assert found["status"]["loadBalancer"]["ingress"] == [{"ip": "192.0.2.8", "ipMode": "Proxy"}]
+    service = kube.get(lab, "svc", "default", "web")
+    assert service is not None
+    assert service["status"]["loadBalancer"]["ingress"] == [{"ip": "192.0.2.8", "ipMode": "Proxy"}]
 
 
 def test_a_network_policy_s_rules_are_replaced_by_what_is_applied(kubectl: Kubectl) -> None:
     def policy(*ports: int) -> dict[str, Any]:
         rule = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
         spec = {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [rule], "policyTypes": ["Ingress"]}
-        return named("NetworkPolicy", "p", "networking.k8s.io/v1", spec=spec)
+        return manifest_of("NetworkPolicy", "p", "networking.k8s.io/v1", spec=spec)
 
     assert "created" in kubectl("apply", "-f", "-", manifest=policy(80, 81))
     assert "app=web" in kubectl("get", "networkpolicies")
@@ -122,27 +125,27 @@ def test_a_network_policy_s_rules_are_replaced_by_what_is_applied(kubectl: Kubec
 
 def test_a_slice_made_by_hand_keeps_what_is_applied_alone(kubectl: Kubectl, lab: state.Lab) -> None:
     def piece(*ips: str) -> dict[str, Any]:
-        body = named("EndpointSlice", "hand", "discovery.k8s.io/v1", addressType="IPv4", ports=[{"port": 80}])
+        body = manifest_of("EndpointSlice", "hand", "discovery.k8s.io/v1", addressType="IPv4", ports=[{"port": 80}])
         body["metadata"]["labels"] = {"kubernetes.io/service-name": "web"}
         return body | {"endpoints": [{"addresses": [ip]} for ip in ips]}
 
     kubectl("apply", "-f", "-", manifest=piece("10.0.0.1", "10.0.0.2"))
     kubectl("apply", "-f", "-", manifest=piece("10.0.0.3"))
-    (found,) = kube.list_objects(lab, "endpointslices")
-    assert found["endpoints"] == [{"addresses": ["10.0.0.3"]}]
+    (stored,) = kube.list_objects(lab, "endpointslices")
+    assert stored["endpoints"] == [{"addresses": ["10.0.0.3"]}]
 
 
 def test_calico_s_kinds_are_applied_read_and_deleted(kubectl: Kubectl) -> None:
     things = [
-        named("Tier", "secure", CALICO, spec={"order": 100}),
-        named("NetworkPolicy", "np", CALICO, spec={"tier": "secure", "selector": "all()"}),
-        named("GlobalNetworkPolicy", "gnp", CALICO, spec={"tier": "secure", "order": 1}),
-        named("StagedGlobalNetworkPolicy", "staged", CALICO, spec={"selector": "all()"}),
-        named("NetworkSet", "ns", CALICO, spec={"nets": ["10.0.0.0/8"]}),
-        named("GlobalNetworkSet", "gns", CALICO, spec={"nets": ["10.0.0.0/8"]}),
-        named("HostEndpoint", "hep", CALICO, spec={"node": "node1", "interfaceName": "*"}),
-        named("Profile", "open", CALICO, spec={"ingress": [{"action": "Allow"}]}),
-        named("FelixConfiguration", "default", CALICO, spec={"defaultEndpointToHostAction": "Accept"}),
+        manifest_of("Tier", "secure", CALICO, spec={"order": 100}),
+        manifest_of("NetworkPolicy", "np", CALICO, spec={"tier": "secure", "selector": "all()"}),
+        manifest_of("GlobalNetworkPolicy", "gnp", CALICO, spec={"tier": "secure", "order": 1}),
+        manifest_of("StagedGlobalNetworkPolicy", "staged", CALICO, spec={"selector": "all()"}),
+        manifest_of("NetworkSet", "ns", CALICO, spec={"nets": ["10.0.0.0/8"]}),
+        manifest_of("GlobalNetworkSet", "gns", CALICO, spec={"nets": ["10.0.0.0/8"]}),
+        manifest_of("HostEndpoint", "hep", CALICO, spec={"node": "node1", "interfaceName": "*"}),
+        manifest_of("Profile", "open", CALICO, spec={"ingress": [{"action": "Allow"}]}),
+        manifest_of("FelixConfiguration", "default", CALICO, spec={"defaultEndpointToHostAction": "Accept"}),
     ]
     assert kubectl("apply", "-f", "-", manifest=several(*things)).count("created") == len(things)
     assert "No resources found" not in kubectl("get", "networkpolicies.crd.projectcalico.org")
@@ -158,7 +161,7 @@ def test_a_namespace_has_its_name_as_a_label_and_takes_its_policies_along(kubect
     kubectl("label", "namespace", "shop", "team=a")
     labels = json.loads(kubectl("get", "namespace", "shop", "-o", "json"))["metadata"]["labels"]
     assert labels == {"kubernetes.io/metadata.name": "shop", "team": "a"}
-    policy = named("NetworkPolicy", "p", "networking.k8s.io/v1", spec={"podSelector": {}})
+    policy = manifest_of("NetworkPolicy", "p", "networking.k8s.io/v1", spec={"podSelector": {}})
     kubectl("apply", "-n", "shop", "-f", "-", manifest=policy)
     kubectl("delete", "namespace", "shop")
     assert kube.list_objects(lab, "networkpolicy") == []
@@ -176,12 +179,12 @@ metadata: {name: p, namespace: shop}
 spec: {podSelector: {}, egress: [{}], policyTypes: [Egress]}
 """
     assert [body["kind"] for body in kube.apply(lab, text)] == ["Namespace", "NetworkPolicy"]
-    policy = named("NetworkPolicy", "p", "networking.k8s.io/v1", spec={"podSelector": {}})
+    policy = manifest_of("NetworkPolicy", "p", "networking.k8s.io/v1", spec={"podSelector": {}})
     policy["metadata"]["namespace"] = "shop"
     kube.apply(lab, policy)
-    found = kube.get(lab, "netpol", "shop", "p")
-    assert found is not None
-    assert found["spec"] == {"podSelector": {}}
+    stored = kube.get(lab, "netpol", "shop", "p")
+    assert stored is not None
+    assert stored["spec"] == {"podSelector": {}}
     assert kube.delete(lab, "netpol", "shop", "p")
     assert not kube.delete(lab, "netpol", "shop", "p")
     assert kube.get(lab, "netpol", "shop", "p") is None

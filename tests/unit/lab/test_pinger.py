@@ -4,11 +4,11 @@ from tools.lab.traffic.ping_sender import Pinger
 
 
 def pinger(*, open_: set[int], last_reply: float, longest: float = 0.02) -> Pinger:
-    made = Pinger("127.0.0.1")
-    made.transmitted, made.received, made.open = 4, 4 - len(open_), open_
-    made.first_sent, made.last_sent, made.last_reply, made.longest_gap = 10.0, 15.0, last_reply, longest
-    made.socket.close()
-    return made
+    sender = Pinger("127.0.0.1")
+    sender.transmitted, sender.received, sender.open = 4, 4 - len(open_), open_
+    sender.first_sent, sender.last_sent, sender.last_reply, sender.longest_gap = 10.0, 15.0, last_reply, longest
+    sender.socket.close()
+    return sender
 
 
 def test_silence_at_the_end_is_a_gap() -> None:

@@ -58,13 +58,13 @@ def world() -> World:
 
 
 def test_a_service_gets_an_address_of_its_own_and_the_defaults(world: World) -> None:
-    one, two = world.make("one", ports=[{"port": 80}]), world.make("two", ports=[{"port": 80}])
-    assert one["clusterIP"].startswith("10.96.")
-    assert one["clusterIPs"] == [one["clusterIP"]]
-    assert one["clusterIP"] != two["clusterIP"]
-    assert (one["ipFamilies"], one["ipFamilyPolicy"], one["type"]) == (["IPv4"], "SingleStack", "ClusterIP")
-    assert (one["internalTrafficPolicy"], one["sessionAffinity"]) == ("Cluster", "None")
-    assert one["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
+    first, second = world.make("one", ports=[{"port": 80}]), world.make("two", ports=[{"port": 80}])
+    assert first["clusterIP"].startswith("10.96.")
+    assert first["clusterIPs"] == [first["clusterIP"]]
+    assert first["clusterIP"] != second["clusterIP"]
+    assert (first["ipFamilies"], first["ipFamilyPolicy"], first["type"]) == (["IPv4"], "SingleStack", "ClusterIP")
+    assert (first["internalTrafficPolicy"], first["sessionAffinity"]) == ("Cluster", "None")
+    assert first["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_service_gets_an_address_of_its_own_and_the_defaults(world: World) -> 
     ],
 )
 def test_families_follow_policy_and_given_addresses(world: World, spec: dict[str, Any], families: list[str]) -> None:
-    made = world.make("web", ports=[{"port": 80}], **spec)
-    assert made["ipFamilies"] == families
-    assert ["IPv6" if ":" in ip else "IPv4" for ip in made["clusterIPs"]] == families
-    assert made["clusterIP"] == made["clusterIPs"][0]
-    assert made["clusterIP"] == spec.get("clusterIP", made["clusterIP"])
+    service = world.make("web", ports=[{"port": 80}], **spec)
+    assert service["ipFamilies"] == families
+    assert ["IPv6" if ":" in ip else "IPv4" for ip in service["clusterIPs"]] == families
+    assert service["clusterIP"] == service["clusterIPs"][0]
+    assert service["clusterIP"] == spec.get("clusterIP", service["clusterIP"])
 
 
 def test_headless_and_external_name_services_get_no_address(world: World) -> None:
@@ -91,15 +91,15 @@ def test_headless_and_external_name_services_get_no_address(world: World) -> Non
 
 
 def test_node_ports_are_allocated_kept_and_given_up(world: World) -> None:
-    made = world.make(
+    service = world.make(
         "web", type="NodePort", ports=[{"port": 80, "name": "a"}, {"port": 53, "protocol": "UDP", "name": "b"}]
     )
-    first, second = (port["nodePort"] for port in made["ports"])
+    first, second = (port["nodePort"] for port in service["ports"])
     assert first != second
     assert {first, second} <= set(range(30000, 32768))
     changed = world.replace("web", type="NodePort", ports=[{"port": 80, "name": "renamed"}])
     assert changed["ports"][0]["nodePort"] == first
-    assert changed["clusterIP"] == made["clusterIP"]
+    assert changed["clusterIP"] == service["clusterIP"]
     assert "nodePort" not in world.replace("web", type="ClusterIP", ports=changed["ports"])["ports"][0]
 
 
@@ -116,10 +116,10 @@ def test_a_load_balancer_has_node_ports_unless_told_otherwise_and_a_health_port_
 
 
 def test_what_another_service_has_is_refused(world: World) -> None:
-    taken = world.make("one", type="NodePort", ports=[{"port": 80}])
+    first = world.make("one", type="NodePort", ports=[{"port": 80}])
     with pytest.raises(ApiError, match=r"clusterIPs: .* already allocated"):
-        world.make("two", clusterIP=taken["clusterIP"], ports=[{"port": 80}])
-    node_port = taken["ports"][0]["nodePort"]
+        world.make("two", clusterIP=first["clusterIP"], ports=[{"port": 80}])
+    node_port = first["ports"][0]["nodePort"]
     with pytest.raises(ApiError, match=r"ports: .* already allocated"):
         world.make("two", type="NodePort", ports=[{"port": 80, "nodePort": node_port}])
     again = world.make("two", type="NodePort", ports=[{"port": 80, "nodePort": node_port, "protocol": "UDP"}])
@@ -127,16 +127,16 @@ def test_what_another_service_has_is_refused(world: World) -> None:
 
 
 def test_affinity_has_a_default_timeout(world: World) -> None:
-    made = world.make("web", sessionAffinity="ClientIP", ports=[{"port": 80}])
-    assert made["sessionAffinityConfig"] == {"clientIP": {"timeoutSeconds": 10800}}
+    service = world.make("web", sessionAffinity="ClientIP", ports=[{"port": 80}])
+    assert service["sessionAffinityConfig"] == {"clientIP": {"timeoutSeconds": 10800}}
 
 
 def test_a_namespace_has_its_name_as_a_label_whatever_is_applied() -> None:
     for labels in ({}, {"a": "b"}, {"kubernetes.io/metadata.name": "other"}):
         body = {"metadata": {"name": "x", "labels": labels}}
-        found: Any = admit(ObjectStore(), NAMESPACES, None, body)
-        assert found["metadata"]["labels"] == {**labels, "kubernetes.io/metadata.name": "x"}
-        assert found["status"] == {"phase": "Active"}
+        stored: Any = admit(ObjectStore(), NAMESPACES, None, body)
+        assert stored["metadata"]["labels"] == {**labels, "kubernetes.io/metadata.name": "x"}
+        assert stored["status"] == {"phase": "Active"}
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON), min_size=1, max_size=3), JSON)
@@ -170,6 +170,6 @@ def test_services_and_slices_of_any_shape_are_kept_or_refused_and_break_nothing(
     ],
 )
 def test_kinds_are_found_by_the_words_of_kubectl(word: str, expected: str) -> None:
-    found = by_kind(word)
-    assert found is not None
-    assert found.id == expected
+    resource = by_kind(word)
+    assert resource is not None
+    assert resource.id == expected

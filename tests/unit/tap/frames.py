@@ -16,25 +16,25 @@ AFTER = Translation("10.96.0.1", 80, 6, (Backend("10.48.0.1", 8080), Backend("10
 
 def rows(word: str, sender: str, seq: int, values: dict[str, Any], cause: str = "", time: float = 0.0) -> bytes:
     """A checkpoint; the first is a full one."""
-    said = [Row(key, None if value is None else codec.encode(value), cause) for key, value in values.items()]
-    return pack(CheckpointPart(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=said, time=time))
+    packed = [Row(key, None if value is None else codec.encode(value), cause) for key, value in values.items()]
+    return pack(CheckpointPart(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=packed, time=time))
 
 
-def intents(seq: int, *wanted: Intent, time: float = 0.0) -> bytes:
+def intents(seq: int, *desired: Intent, time: float = 0.0) -> bytes:
     """Intents of the services manager."""
-    return rows("intent", SERVICES, seq, {intent.key: intent for intent in wanted}, CAUSE, time)
+    return rows("intent", SERVICES, seq, {intent.key: intent for intent in desired}, CAUSE, time)
 
 
 def note(what: str, key: str = "", time: float = 0.0, took_s: float = 0.0, **fields: Any) -> bytes:
     """A note of the writer, of the same cause."""
-    told = TraceEvent(sender="vpp-writer", what=what, key=key, cause=CAUSE, time=time, took_s=took_s, fields=fields)
-    return pack(told)
+    event = TraceEvent(sender="vpp-writer", what=what, key=key, cause=CAUSE, time=time, took_s=took_s, fields=fields)
+    return pack(event)
 
 
 def snapshot(word: str, owner: str, seq: int, values: dict[str, Any]) -> bytes:
     """A stream as it is retained."""
-    said = [Row(key, codec.encode(value)) for key, value in values.items()]
-    return pack(SnapshotPart(word=word, owner=owner, session=1, seq=seq, rows=said))
+    packed = [Row(key, codec.encode(value)) for key, value in values.items()]
+    return pack(SnapshotPart(word=word, owner=owner, session=1, seq=seq, rows=packed))
 
 
 def beacon(*streams: tuple[str, str, int]) -> bytes:

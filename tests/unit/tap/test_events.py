@@ -17,22 +17,22 @@ WIDTH = 80
 COLOURLESS, COLOURED = Painter(False), Painter(True)
 
 
-def told() -> tuple[Observer, list[TapEvent]]:
+def story() -> tuple[Observer, list[TapEvent]]:
     observer = Observer()
-    return observer, [seen for now, data in STORY for seen in observer.feed(data, now)]
+    return observer, [event for now, data in STORY for event in observer.feed(data, now)]
 
 
 def test_rows_are_seen_with_what_they_were_before_and_why() -> None:
-    _, seen = told()
-    changed = next(each for each in seen if each.old and each.new)
+    _, events = story()
+    changed = next(event for event in events if event.old and event.new)
     assert (changed.process, changed.word, changed.key, changed.cause) == (SERVICES, "intent", AFTER.key, CAUSE)
-    assert [len(each["backends"]) for each in (changed.old, changed.new)] == [1, 2]
+    assert [len(event["backends"]) for event in (changed.old, changed.new)] == [1, 2]
     assert changed.time == 102.0
 
 
 def test_what_was_there_before_the_tap_is_marked() -> None:
-    _, seen = told()
-    assert [(each.word, each.load) for each in seen[:3]] == [("node", True), ("intent", True), ("intent", False)]
+    _, events = story()
+    assert [(event.word, event.load) for event in events[:3]] == [("node", True), ("intent", True), ("intent", False)]
 
 
 def test_what_a_tap_missed_is_asked_for_and_counted() -> None:
@@ -57,13 +57,13 @@ def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None
 @given(st.binary(max_size=100))
 def test_no_bytes_end_a_tap(data: bytes) -> None:
     observer = Observer()
-    for seen in observer.feed(data, 1.0):
-        assert list(show.lines(seen, WIDTH, COLOURED))
+    for event in observer.feed(data, 1.0):
+        assert list(show.lines(event, WIDTH, COLOURED))
 
 
 def test_only_fields_that_differ_are_shown_and_lists_by_what_came_and_went() -> None:
-    _, seen = told()
-    changed = next(each for each in seen if each.old and each.new)
+    _, events = story()
+    changed = next(event for event in events if event.old and event.new)
     assert [field for field, _, _ in differences(changed.old, changed.new)] == ["backends"]
     text = "\n".join(show.lines(changed, WIDTH, COLOURLESS))
     assert "backends: +{address=10.48.0.2 port=8080}" in text
@@ -80,19 +80,19 @@ values = st.recursive(
 
 @given(values, values, st.text(max_size=200), st.integers(40, 120))
 def test_no_line_is_wider_than_the_terminal(old: object, new: object, key: str, width: int) -> None:
-    seen = TapEvent(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
-    assert max(map(len, show.lines(seen, width, COLOURLESS))) <= width
+    event = TapEvent(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
+    assert max(map(len, show.lines(event, width, COLOURLESS))) <= width
 
 
 def test_colours_change_no_letter() -> None:
-    _, seen = told()
-    for each in seen:
-        plain = list(show.lines(each, WIDTH, COLOURLESS))
-        assert [show.bare(line) for line in show.lines(each, WIDTH, COLOURED)] == plain
+    _, events = story()
+    for event in events:
+        plain = list(show.lines(event, WIDTH, COLOURLESS))
+        assert [show.bare(line) for line in show.lines(event, WIDTH, COLOURED)] == plain
 
 
 @pytest.mark.parametrize(
-    ("wanted", "count"),
+    ("chosen", "count"),
     [
         (EventFilter(), 4),
         (EventFilter(loads=True), 6),
@@ -107,9 +107,9 @@ def test_colours_change_no_letter() -> None:
         (EventFilter(words=("status.*",), fields=(FieldMatch.read("state!=applied"),)), 1),
     ],
 )
-def test_filters(wanted: EventFilter, count: int) -> None:
-    _, seen = told()
-    assert sum(map(wanted.fits, seen)) == count, [each for each in seen if wanted.fits(each)]
+def test_filters(chosen: EventFilter, count: int) -> None:
+    _, events = story()
+    assert sum(map(chosen.fits, events)) == count, [event for event in events if chosen.fits(event)]
 
 
 @pytest.mark.parametrize("text", ["", "a", "=b", "a>", "a>b", "a b=c"])
@@ -119,38 +119,38 @@ def test_a_field_expression_that_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_a_chain_is_all_that_one_event_set_off_with_the_time_of_each_hop() -> None:
-    _, seen = told()
+    _, events = story()
     for pattern in (CAUSE, "kube/services/d/web", "kube/*"):
-        hops = list(chain.hops(seen, pattern))
+        hops = list(chain.hops(events, pattern))
         assert [hop.event.word for hop in hops] == ["intent", NOTE, "status.services"]
         assert [round(hop.after_s, 4) for hop in hops] == [0.0, 0.003, 0.005]
         assert [round(hop.hop_s, 4) for hop in hops] == [0.0, 0.003, 0.002]
-    assert list(chain.hops(seen, "cni-add/*")) == []
+    assert list(chain.hops(events, "cni-add/*")) == []
 
 
 def test_state_shows_intents_beside_their_statuses_and_what_is_not_applied() -> None:
-    observer, _ = told()
-    (head, *_rest) = state.rows(observer, "intent", "*", WIDTH, COLOURLESS)
+    observer, _ = story()
+    (head, *_lines) = state.rows(observer, "intent", "*", WIDTH, COLOURLESS)
     assert head == f"intent services {AFTER.key}  applied"
     assert list(state.unapplied(observer, COLOURLESS)) == []
-    other = Observer()
-    other.feed(intents(1, BEFORE), 1.0)
-    assert list(state.unapplied(other, COLOURLESS)) == [f"services {BEFORE.key}  no status  ({CAUSE})"]
+    newcomer = Observer()
+    newcomer.feed(intents(1, BEFORE), 1.0)
+    assert list(state.unapplied(newcomer, COLOURLESS)) == [f"services {BEFORE.key}  no status  ({CAUSE})"]
 
 
 def test_a_perfetto_trace_has_a_slice_for_what_took_time_and_a_flow_for_each_cause() -> None:
-    _, seen = told()
-    events = json.loads(export.perfetto(seen))["traceEvents"]
-    names = {event["args"]["name"] for event in events if event["name"] == "process_name"}
+    _, events = story()
+    trace = json.loads(export.perfetto(events))["traceEvents"]
+    names = {event["args"]["name"] for event in trace if event["name"] == "process_name"}
     assert names == {SERVICES, "vpp-writer"}
-    (call,) = [event for event in events if event["ph"] == "X" and event["cat"] == NOTE]
+    (call,) = [event for event in trace if event["ph"] == "X" and event["cat"] == NOTE]
     assert round(call["dur"]) == 1000
-    assert [event["ph"] for event in events if event.get("cat") == "cause"] == ["s", "t", "t"]
+    assert [event["ph"] for event in trace if event.get("cat") == "cause"] == ["s", "t", "t"]
 
 
 def test_a_sequence_diagram_names_those_who_speak_before_they_do() -> None:
-    _, seen = told()
-    lines = list(export.mermaid(chain.hops(seen, CAUSE)))
+    _, events = story()
+    lines = list(export.mermaid(chain.hops(events, CAUSE)))
     assert lines[0] == "sequenceDiagram"
     assert "    participant vpp_writer as vpp-writer" in lines
     assert any(line.startswith("    vpp_writer->>VPP: +3.0 ms cnat_translation_update") for line in lines)
@@ -159,8 +159,8 @@ def test_a_sequence_diagram_names_those_who_speak_before_they_do() -> None:
 def test_top_counts_rates_and_says_who_is_in_trouble() -> None:
     observer, rates = Observer(), top.Rates()
     for now, data in STORY:
-        for seen in observer.feed(data, now):
-            rates.take(seen, now)
+        for event in observer.feed(data, now):
+            rates.take(event, now)
     table = "\n".join(top.table(observer, rates, {}, {}, 103.0, COLOURLESS))
     assert "intent             services          1     0.2     0.0" in table
     assert max(map(len, table.splitlines())) <= WIDTH

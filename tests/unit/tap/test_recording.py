@@ -10,7 +10,7 @@ from tools.tap.observer import Observer
 from tools.tap.recording import BadRecording, Recorder, read
 
 
-def written(path: Path) -> Path:
+def recorded(path: Path) -> Path:
     recorder = Recorder(path, 1 << 20, 3)
     for now, data in STORY:
         recorder.write(now, data)
@@ -19,7 +19,7 @@ def written(path: Path) -> Path:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "a")
+    path = recorded(tmp_path / "a")
     assert tuple(read(path)) == STORY
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -44,17 +44,17 @@ def test_each_file_of_a_rotation_is_whole_in_itself(tmp_path: Path) -> None:
     assert next(iter(again.rows("intent")))[0] == SERVICES
 
 
-@pytest.mark.parametrize("lost", range(1, 60, 7))
-def test_a_chunk_that_was_not_written_to_its_end_is_left_out(tmp_path: Path, lost: int) -> None:
-    path = written(tmp_path / "a")
-    os.truncate(path, path.stat().st_size - lost)
-    found = tuple(read(path))
-    assert found == STORY[: len(found)]
-    assert len(found) < len(STORY)
+@pytest.mark.parametrize("missing_bytes", range(1, 60, 7))
+def test_a_chunk_that_was_not_written_to_its_end_is_left_out(tmp_path: Path, missing_bytes: int) -> None:
+    path = recorded(tmp_path / "a")
+    os.truncate(path, path.stat().st_size - missing_bytes)
+    frames = tuple(read(path))
+    assert frames == STORY[: len(frames)]
+    assert len(frames) < len(STORY)
 
 
 def test_a_damaged_recording_is_one_error_that_names_file_and_place(tmp_path: Path) -> None:
-    path = written(tmp_path / "a")
+    path = recorded(tmp_path / "a")
     data = bytearray(path.read_bytes())
     at = data.index(b"\n") + 20
     data[at : at + 10] = b"\xff" * 10

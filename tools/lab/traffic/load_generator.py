@@ -193,7 +193,7 @@ async def run(options: argparse.Namespace) -> LoadReport:
     """Until the input ends."""
     generator = LoadGenerator()
     asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else generator.end())
-    standing = zip(range(options.standing), cycle(options.to), strict=False)
+    standing = zip(range(options.held), cycle(options.to), strict=False)
     holds = [generator.hold(to, number / HELD_PER_S, options.held_every) for number, to in standing]
     holding = asyncio.gather(*holds)
     await generator.stands(len(holds))
