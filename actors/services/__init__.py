@@ -2,9 +2,10 @@
 
 annotations   what a Service asks of the balancer      (pure)
 endpoints     which endpoints take traffic             (pure)
-entries       one Service's addresses and ports        (pure)
+frontends     one Service's addresses and ports        (pure)
 snat          whose source address changes             (pure)
-desired       all of it, and who has an address first  (pure)
+desired       all of them, and which has an address    (pure)
+cache         what has changed is worked out again      (pure)
 healthchecks  HTTP answers for load balancers          (edge)
-actor         remembers the facts
+actor         the manager: stores facts, decides
 """

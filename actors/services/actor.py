@@ -15,8 +15,8 @@ from actors.runtime.actor import Actor, hears, store
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
 from actors.services import desired
-from actors.services.cache import Cache
-from actors.services.desired import World
+from actors.services.cache import ServedCache
+from actors.services.desired import ServiceFacts
 from actors.services.healthchecks import HealthChecks
 from schemas.facts import (
     BgpConfiguration,
@@ -37,52 +37,52 @@ class ServicesManager(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         config = context.config
-        self.world = World(config.node, config.service_prefixes, config.debug.servicesEnabled)
-        self.cache = Cache()
+        self.facts = ServiceFacts(config.node, config.service_prefixes, config.debug.servicesEnabled)
+        self.cache = ServedCache()
         self.checks = HealthChecks(context)
         self.edges = {"health-checks": self.checks}
 
     @hears(Service)
     def service(self, key: str, service: Service | None) -> None:
-        store(self.world.services, key, service)
-        self.cache.service(key, service)
+        store(self.facts.services, key, service)
+        self.cache.service_changed(key, service)
 
     @hears(EndpointSlice)
-    def slice(self, key: str, each: EndpointSlice | None) -> None:
-        store(self.world.slices, key, each)
-        self.cache.slice(key, each)
+    def endpoint_slice(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
+        store(self.facts.slices, key, endpoint_slice)
+        self.cache.slice_changed(key, endpoint_slice)
 
     @hears(Node)
     def node(self, key: str, node: Node | None) -> None:
-        store(self.world.nodes, key, node)
+        store(self.facts.nodes, key, node)
 
     @hears(IpPool)
     def pool(self, key: str, pool: IpPool | None) -> None:
-        store(self.world.pools, key, pool)
+        store(self.facts.pools, key, pool)
 
     @hears(BgpConfiguration)
     def bgp(self, key: str, configuration: BgpConfiguration | None) -> None:
-        store(self.world.bgp, key, configuration)
+        store(self.facts.bgp, key, configuration)
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        store(self.world.uplinks, key, uplink)
+        store(self.facts.uplinks, key, uplink)
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
-        store(self.world.pods, key, pod)
+        store(self.facts.pods, key, pod)
 
     def decide(self) -> Decision:
-        outcome = desired.outcome(self.world, self.cache.all(self.world))
-        statuses = desired.with_trouble(outcome.statuses, outcome.checks, self.checks.trouble)
+        served = desired.combine(self.facts, self.cache.served(self.facts))
+        statuses = desired.with_trouble(served.statuses, served.checks, self.checks.trouble)
         return Decision(
-            intents=by_key(desired.intents(self.world, outcome)),
-            facts={"service-status": statuses, "service-address": outcome.addresses},
-            edges={"health-checks": outcome.checks},
+            intents=by_key(desired.intents(self.facts, served)),
+            facts={"service-status": statuses, "service-address": served.addresses},
+            edges={"health-checks": served.checks},
         )
 
     def unwell(self) -> Sequence[str]:
-        return (*desired.unwell(self.world), *self.checks.unwell())
+        return (*desired.unwell(self.facts), *self.checks.unwell())
 
     async def on_start(self) -> None:
         self.context.spawn(self.checks.run())

@@ -11,7 +11,6 @@ from schemas.facts import Service
 
 LB_TYPE, HASH_CONFIG = "cni.projectcalico.org/vppLBType", "cni.projectcalico.org/vppHashConfig"
 KEEP_ORIGINAL = "cni.projectcalico.org/vppKeepOriginalPacket"
-KNOWN = {LB_TYPE, HASH_CONFIG, KEEP_ORIGINAL}
 LB_TYPES = ("ecmp", "maglev", "maglevdsr")
 AFFINITY_S_DEFAULT = 10800
 

@@ -5,47 +5,47 @@ Facts are the same objects for as long as they do not change, so comparing them 
 
 from collections import defaultdict
 
-from actors.services.desired import World, here
-from actors.services.entries import Here, Served, served
+from actors.services.desired import ServiceFacts, local_node
+from actors.services.frontends import LocalNode, ServedService, serve
 from schemas.facts import EndpointSlice, Service
 
 
-class Cache:
-    """What became of every Service alone, the last time it was asked for."""
+class ServedCache:
+    """Every Service as this node serves it, recomputed where its own facts have changed."""
 
     def __init__(self) -> None:
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, ServedService] = {}
         self._slices: defaultdict[str, dict[str, EndpointSlice]] = defaultdict(dict)
-        self._owner: dict[str, str] = {}  # slice -> the service that it belonged to
+        self._service_of: dict[str, str] = {}  # slice -> the service that it belonged to
         self._stale: set[str] = set()
-        self._here: Here | None = None
+        self._node: LocalNode | None = None
 
-    def service(self, key: str, service: Service | None) -> None:
+    def service_changed(self, key: str, service: Service | None) -> None:
         """A Service has changed or gone."""
         self._stale.add(key)
 
-    def slice(self, key: str, new: EndpointSlice | None) -> None:
+    def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
         """A slice has changed or gone, or moved to another Service."""
-        before = self._owner.pop(key, None)
+        before = self._service_of.pop(key, None)
         if before is not None:
             self._slices[before].pop(key, None)
             self._stale.add(before)
-        if new is not None:
-            self._owner[key] = new.service
-            self._slices[new.service][key] = new
-            self._stale.add(new.service)
+        if endpoint_slice is not None:
+            self._service_of[key] = endpoint_slice.service
+            self._slices[endpoint_slice.service][key] = endpoint_slice
+            self._stale.add(endpoint_slice.service)
 
-    def all(self, world: World) -> dict[str, Served]:
-        """Every Service alone, as `desired.all_served` says."""
-        place = here(world)
-        if place != self._here:
-            self._here, self._stale = place, {*world.services, *self._served}
+    def served(self, facts: ServiceFacts) -> dict[str, ServedService]:
+        """Every Service alone, as `desired.serve_each` says."""
+        node = local_node(facts)
+        if node != self._node:
+            self._node, self._stale = node, {*facts.services, *self._served}
         for key in self._stale:
-            service = world.services.get(key)
+            service = facts.services.get(key)
             if service is None:
                 self._served.pop(key, None)
             else:
-                slices = [each for _, each in sorted(self._slices[key].items())]
-                self._served[key] = served(service, slices, place)
+                slices = [endpoint_slice for _, endpoint_slice in sorted(self._slices[key].items())]
+                self._served[key] = serve(service, slices, node)
         self._stale = set()
         return self._served

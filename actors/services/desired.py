@@ -1,11 +1,12 @@
-"""All Services together: who has an address first, what VPP holds of it, what is told of it. Pure.
+"""All Services together: which of them has an address, what VPP holds of it, what is said of it. Pure.
 
 Two Services may claim one (address, port, protocol). It is the oldest's, then the first by name; one that has no
 endpoints yields to one that has (spec/services.md section 10, 7). The other says so in its status.
 
 An address that nobody serves must not be forgotten by VPP's flows when endpoints come (section 10, 12): a UDP or
 SCTP one is translated to an address that drops, whose sessions die when it is replaced. TCP connections begin anew
-with another port, so they are better told that there is nothing: the ranges of service addresses are unreachable.
+with another port; an answer that there is nothing serves them better, so the ranges of service addresses are
+unreachable.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from ipaddress import ip_address, ip_interface
 from msgspec.structs import replace
 
 from actors.services import snat
-from actors.services.entries import Entry, Here, Served, served
+from actors.services.frontends import Frontend, LocalNode, ServedService, serve
 from schemas.cnat import Backend, Translation
 from schemas.facts import (
     BgpConfiguration,
@@ -34,11 +35,11 @@ from schemas.intents import DEFAULT_TABLE, Intent, Route, RoutePath
 TCP = 6
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
 DISCARD = {4: "192.0.0.8", 6: "100::1"}
-Key = tuple[str, int, int]
+FrontendKey = tuple[str, int, int]
 
 
 @dataclass
-class World:
+class ServiceFacts:
     """All that the services manager knows."""
 
     me: str
@@ -54,78 +55,89 @@ class World:
 
 
 @dataclass
-class Outcome:
-    """What all of it comes to."""
+class ServedServices:
+    """All Services as this node serves them together."""
 
-    translations: dict[Key, Translation] = field(default_factory=dict)
+    translations: dict[FrontendKey, Translation] = field(default_factory=dict)
     statuses: dict[str, ServiceStatus] = field(default_factory=dict)
     addresses: dict[str, ServiceAddress] = field(default_factory=dict)
     checks: dict[int, tuple[str, int]] = field(default_factory=dict)  # port -> service, its endpoints of this node
 
 
-def here(world: World) -> Here:
+def local_node(facts: ServiceFacts) -> LocalNode:
     """This node, as far as it is known."""
-    node = world.nodes.get(world.me, Node())
+    node = facts.nodes.get(facts.me, Node())
     ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return Here(world.me, ip4, ip6)
+    return LocalNode(facts.me, ip4, ip6)
 
 
-def all_served(world: World) -> dict[str, Served]:
-    """Every Service alone; the slow way, which is the test of the quick one (`cache.py`)."""
+def serve_each(facts: ServiceFacts) -> dict[str, ServedService]:
+    """Every Service alone. Full recompute; test oracle for `cache.py`."""
     slices = defaultdict[str, list[EndpointSlice]](list)
-    for _, each in sorted(world.slices.items()):
-        slices[each.service].append(each)
-    place = here(world)
-    return {key: served(service, slices[key], place) for key, service in world.services.items()}
+    for _, endpoint_slice in sorted(facts.slices.items()):
+        slices[endpoint_slice.service].append(endpoint_slice)
+    node = local_node(facts)
+    return {key: serve(service, slices[key], node) for key, service in facts.services.items()}
 
 
-def outcome(world: World, alone: Mapping[str, Served]) -> Outcome:
-    """The Services beside one another. `alone`: what becomes of each by itself."""
-    if not world.enabled:
-        return Outcome()
-    claims = defaultdict[Key, list[tuple[str, Entry]]](list)
-    for key, each in alone.items():
-        for entry in each.entries:
-            claims[entry.vip, entry.port, entry.protocol].append((key, entry))
-    found = Outcome()
-    lost = defaultdict[str, list[str]](list)
-    for place, claimants in claims.items():
-        winner, entry = claimants[0] if len(claimants) == 1 else min(claimants, key=lambda c: _order(world, c))
-        for key, other in claimants:
+def combine(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> ServedServices:
+    """The Services beside one another. `alone`: each by itself, by key."""
+    if not facts.enabled:
+        return ServedServices()
+    claimants_by_key = defaultdict[FrontendKey, list[tuple[str, Frontend]]](list)
+    for key, served in alone.items():
+        for frontend in served.frontends:
+            claimants_by_key[frontend.vip, frontend.port, frontend.protocol].append((key, frontend))
+    services = ServedServices()
+    conflicts = defaultdict[str, list[str]](list)
+    for frontend_key, claimants in claimants_by_key.items():
+        winner, frontend = claimants[0] if len(claimants) == 1 else min(claimants, key=lambda c: _order(facts, c))
+        for key, loser in claimants:
             if key != winner:
-                lost[key].append(f"{other}: is served for Service {winner}")
-        translation = entry.translation or _discarding(entry)
+                conflicts[key].append(f"{loser}: is served for Service {winner}")
+        translation = frontend.translation or _discarding(frontend)
         if translation is not None:
-            found.translations[place] = translation
-    _tell(found, world, alone, lost)
-    return found
+            services.translations[frontend_key] = translation
+    _add_reports(services, facts, alone, conflicts)
+    return services
 
 
-def _order(world: World, claim: tuple[str, Entry]) -> tuple[bool, str, str]:
-    key, entry = claim
-    return entry.translation is None, world.services[key].created or "~", key
+def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[bool, str, str]:
+    key, frontend = claimant
+    return frontend.translation is None, facts.services[key].created or "~", key
 
 
-def _discarding(entry: Entry) -> Translation | None:
-    if entry.protocol == TCP:
+def _discarding(frontend: Frontend) -> Translation | None:
+    if frontend.protocol == TCP:
         return None
-    nowhere = Backend(DISCARD[ip_address(entry.vip).version], entry.port)
-    return Translation(entry.vip, entry.port, entry.protocol, (nowhere,))
+    nowhere = Backend(DISCARD[ip_address(frontend.vip).version], frontend.port)
+    return Translation(frontend.vip, frontend.port, frontend.protocol, (nowhere,))
 
 
-def _tell(found: Outcome, world: World, alone: Mapping[str, Served], lost: Mapping[str, list[str]]) -> None:
-    """Statuses, addresses and health checks."""
-    behind = defaultdict[str, list[str]](list)
-    for key, each in alone.items():
-        own = [entry for entry in each.entries if entry.translation]
-        problems = (*each.problems, *lost.get(key, ()))
-        found.statuses[key] = ServiceStatus(len(own), sum(entry.backends for entry in own), problems)
-        for address in each.addresses:
-            behind[f"{address}/{ip_address(address).max_prefixlen}"].append(key)
-        port = world.services[key].health_check_node_port
-        if port and world.services[key].external_local and (port not in found.checks or key < found.checks[port][0]):
-            found.checks[port] = (key, each.local)
-    found.addresses = {prefix: ServiceAddress(tuple(sorted(keys))) for prefix, keys in behind.items()}
+def _add_reports(
+    services: ServedServices,
+    facts: ServiceFacts,
+    alone: Mapping[str, ServedService],
+    conflicts: Mapping[str, list[str]],
+) -> None:
+    """Adds statuses, advertised addresses and health checks."""
+    services_of_prefix = defaultdict[str, list[str]](list)
+    for key, served in alone.items():
+        frontends = [frontend for frontend in served.frontends if frontend.translation]
+        problems = (*served.problems, *conflicts.get(key, ()))
+        services.statuses[key] = ServiceStatus(
+            len(frontends), sum(frontend.backends for frontend in frontends), problems
+        )
+        for address in served.addresses:
+            services_of_prefix[f"{address}/{ip_address(address).max_prefixlen}"].append(key)
+        port = facts.services[key].health_check_node_port
+        if (
+            port
+            and facts.services[key].external_local
+            and (port not in services.checks or key < services.checks[port][0])
+        ):
+            services.checks[port] = (key, served.local)
+    services.addresses = {prefix: ServiceAddress(tuple(sorted(keys))) for prefix, keys in services_of_prefix.items()}
 
 
 def with_trouble(
@@ -139,32 +151,36 @@ def with_trouble(
     }
 
 
-def intents(world: World, found: Outcome) -> Iterator[Intent]:
+def intents(facts: ServiceFacts, services: ServedServices) -> Iterator[Intent]:
     """All that VPP should hold for services and source NAT."""
-    yield from found.translations.values()
-    if world.enabled:
-        yield from routes(world)
-    members = snat.members(world.uplinks.values(), world.pods.values(), world.pools)
-    yield from snat.intents(world.nodes.get(world.me, Node()), world.nodes, world.pools, world.prefixes, members)
+    yield from services.translations.values()
+    if facts.enabled:
+        yield from routes(facts)
+    members = snat.members(facts.uplinks.values(), facts.pods.values(), facts.pools)
+    yield from snat.intents(facts.nodes.get(facts.me, Node()), facts.nodes, facts.pools, facts.prefixes, members)
 
 
-def routes(world: World) -> Iterator[Route]:
+def routes(facts: ServiceFacts) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not go round in circles."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
-    for prefix in sorted({*world.prefixes, *advertised(world.bgp.values())}):
+    for prefix in sorted({*facts.prefixes, *advertised(facts.bgp.values())}):
         yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
 def advertised(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
     """The ranges of service addresses that nodes advertise."""
-    for each in configurations:
-        yield from (*each.service_cluster_ips, *each.service_external_ips, *each.service_load_balancer_ips)
+    for configuration in configurations:
+        yield from (
+            *configuration.service_cluster_ips,
+            *configuration.service_external_ips,
+            *configuration.service_load_balancer_ips,
+        )
 
 
-def unwell(world: World) -> list[str]:
+def unwell(facts: ServiceFacts) -> list[str]:
     """Why services are not wholly served."""
-    node = world.nodes.get(world.me)
+    node = facts.nodes.get(facts.me)
     if node is None:
-        return [f"Node {world.me}: not in Kubernetes"]
-    return [] if snat.addresses(node) else [f"Node {world.me}: no address, so no source NAT and no node ports"]
+        return [f"Node {facts.me}: not in Kubernetes"]
+    return [] if snat.addresses(node) else [f"Node {facts.me}: no address, so no source NAT and no node ports"]

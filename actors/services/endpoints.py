@@ -10,44 +10,44 @@ from typing import NamedTuple
 from schemas.facts import Endpoint, EndpointSlice, ServicePort
 
 
-class Target(NamedTuple):
-    """Where packets of one service port go."""
+class UsableEndpoint(NamedTuple):
+    """An endpoint that takes packets of one service port. `local`: it is on this node."""
 
     address: str
     port: int
     local: bool
 
 
-def targets(
+def usable_endpoints(
     port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str, *, only_local: bool
-) -> tuple[Target, ...]:
-    """The usable targets of a service port, sorted, each once."""
-    found = list(_candidates(port, ip_version, slices, node))
+) -> tuple[UsableEndpoint, ...]:
+    """The endpoints that take traffic of a service port, sorted, each once."""
+    candidates = list(_candidates(port, ip_version, slices, node))
     if only_local:
-        found = [(target, endpoint) for target, endpoint in found if target.local]
-    ready = {target for target, endpoint in found if endpoint.ready}
-    ending = {target for target, endpoint in found if endpoint.serving and endpoint.terminating}
-    return tuple(sorted(ready or ending))
+        candidates = [(usable, endpoint) for usable, endpoint in candidates if usable.local]
+    ready = {usable for usable, endpoint in candidates if endpoint.ready}
+    terminating = {usable for usable, endpoint in candidates if endpoint.serving and endpoint.terminating}
+    return tuple(sorted(ready or terminating))
 
 
 def _candidates(
     port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str
-) -> Iterator[tuple[Target, Endpoint]]:
-    for each in slices:
-        if each.ip_version != ip_version:
+) -> Iterator[tuple[UsableEndpoint, Endpoint]]:
+    for endpoint_slice in slices:
+        if endpoint_slice.ip_version != ip_version:
             continue
-        number = _number(port, each)
+        number = _port_number(port, endpoint_slice)
         if number is None:
             continue
-        for endpoint in each.endpoints:
+        for endpoint in endpoint_slice.endpoints:
             # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
             if endpoint.addresses:
-                yield Target(endpoint.addresses[0], number, endpoint.node == node), endpoint
+                yield UsableEndpoint(endpoint.addresses[0], number, endpoint.node == node), endpoint
 
 
-def _number(port: ServicePort, each: EndpointSlice) -> int | None:
+def _port_number(port: ServicePort, endpoint_slice: EndpointSlice) -> int | None:
     """The slice's own number of the service's port; one without a number stands for every port."""
-    for candidate in each.ports:
+    for candidate in endpoint_slice.ports:
         if (candidate.name, candidate.protocol) == (port.name, port.protocol):
             return port.port if candidate.port is None else candidate.port
     return None

@@ -42,9 +42,11 @@ def members(
 
 def masquerades(address: str, pools: Mapping[str, IpPool]) -> bool:
     """Does the longest pool that holds the address masquerade? Without a pool: no."""
-    own = ip_address(address)
-    holding = [(ip_network(pool.cidr).prefixlen, name) for name, pool in pools.items() if own in ip_network(pool.cidr)]
-    return bool(holding) and pools[max(holding)[1]].nat_outgoing
+    pod_address = ip_address(address)
+    containing = [
+        (ip_network(pool.cidr).prefixlen, name) for name, pool in pools.items() if pod_address in ip_network(pool.cidr)
+    ]
+    return bool(containing) and pools[max(containing)[1]].nat_outgoing
 
 
 def intents(
@@ -55,8 +57,8 @@ def intents(
     interfaces: Iterable[SnatMember],
 ) -> Iterator[Intent]:
     """All of source NAT; nothing while this node has no address."""
-    own = addresses(me)
-    if own is not None:
-        yield own
+    node_addresses = addresses(me)
+    if node_addresses is not None:
+        yield node_addresses
         yield from exclusions(nodes.values(), pools.values(), services)
         yield from interfaces

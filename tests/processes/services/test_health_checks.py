@@ -16,9 +16,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind((LOOPBACK, 0))
-        return int(made.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        return int(listener.getsockname()[1])
 
 
 async def get(port: int) -> tuple[int, dict[str, str], Any]:
@@ -48,7 +48,7 @@ def play(story: Callable[[HealthChecks, Context], Awaitable[None]]) -> None:
     asyncio.run(tell())
 
 
-async def listening(port: int, there: bool = True) -> None:
+async def listening(port: int, expected: bool = True) -> None:
     async def listens() -> bool:
         try:
             _, writer = await asyncio.open_connection(LOOPBACK, port)
@@ -59,9 +59,9 @@ async def listening(port: int, there: bool = True) -> None:
         return True
 
     async def as_expected() -> bool:
-        return await listens() is there
+        return await listens() is expected
 
-    await until_async(as_expected, f"port {port} listens: {there}")
+    await until_async(as_expected, f"port {port} listens: {expected}")
 
 
 def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -> None:
@@ -85,21 +85,21 @@ def test_a_port_that_is_not_wanted_any_more_is_closed() -> None:
         checks.apply({port: ("d/web", 1)})
         await listening(port)
         checks.apply({})
-        await listening(port, there=False)
+        await listening(port, expected=False)
 
     play(story)
 
 
 def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
     async def story(checks: HealthChecks, context: Context) -> None:
-        with socket.socket() as taken:
-            taken.bind((LOOPBACK, 0))
-            taken.listen()
-            port, other = int(taken.getsockname()[1]), free_port()
-            checks.apply({port: ("d/taken", 1), other: ("d/web", 1)})
-            await listening(other)
+        with socket.socket() as occupant:
+            occupant.bind((LOOPBACK, 0))
+            occupant.listen()
+            port, free = int(occupant.getsockname()[1]), free_port()
+            checks.apply({port: ("d/taken", 1), free: ("d/web", 1)})
+            await listening(free)
             assert "healthCheckNodePort" in checks.trouble[port]
-            assert other not in checks.trouble
+            assert free not in checks.trouble
             assert any("d/taken" in text for text in checks.unwell())
             assert context.take_wakeup()
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.services import desired
-from actors.services.cache import Cache
-from actors.services.desired import DISCARD, World, all_served, outcome
+from actors.services.cache import ServedCache
+from actors.services.desired import DISCARD, ServiceFacts, combine, serve_each
 from actors.vpp_writer.kinds import kind_of
 from schemas.cnat import HASH_BITS, Backend, Translation
 from schemas.facts import (
@@ -26,32 +26,32 @@ from tests.unit.services.worlds import (
     EXTERNAL,
     VIP,
     VIP6,
+    cluster,
     endpoint,
+    intents_of,
     problems,
     service,
     slice_of,
     translations,
-    wanted,
-    world,
 )
 
 TCP, UDP, SCTP = 6, 17, 132
-HERE, THERE, NOWHERE = endpoint("10.0.0.4"), endpoint("10.0.1.7", "n2"), endpoint("10.0.2.9", None)
-BOTH = [("10.0.0.4", 8080), ("10.0.1.7", 8080)]
+LOCAL, REMOTE, NAMELESS = endpoint("10.0.0.4"), endpoint("10.0.1.7", "n2"), endpoint("10.0.2.9", None)
+BACKENDS = [("10.0.0.4", 8080), ("10.0.1.7", 8080)]
 MAGLEV = {"cni.projectcalico.org/vppLBType": "Maglev"}
 
 
 def test_a_cluster_ip_leads_to_all_ready_endpoints_in_order() -> None:
-    assert translations(world(service(), slice_of(THERE, HERE))) == {(VIP, 80, TCP): BOTH}
-    split = world(service(), slice_of(THERE), slice_of(HERE))
-    assert translations(split) == {(VIP, 80, TCP): BOTH}
+    assert translations(cluster(service(), slice_of(REMOTE, LOCAL))) == {(VIP, 80, TCP): BACKENDS}
+    split = cluster(service(), slice_of(REMOTE), slice_of(LOCAL))
+    assert translations(split) == {(VIP, 80, TCP): BACKENDS}
 
 
 def test_both_families_and_all_protocols_are_served() -> None:
-    one = service(ServicePort(53, "UDP", "u"), ServicePort(99, "SCTP", "s"), cluster_ips=(VIP, VIP6))
+    web = service(ServicePort(53, "UDP", "u"), ServicePort(99, "SCTP", "s"), cluster_ips=(VIP, VIP6))
     ports = (SlicePort(5353, "UDP", "u"), SlicePort(9999, "SCTP", "s"))
     six = slice_of(endpoint("fd00::4"), ports=ports, ip_version=6)
-    assert translations(world(one, slice_of(HERE, ports=ports), six)) == {
+    assert translations(cluster(web, slice_of(LOCAL, ports=ports), six)) == {
         (VIP, 53, UDP): [("10.0.0.4", 5353)],
         (VIP, 99, SCTP): [("10.0.0.4", 9999)],
         (VIP6, 53, UDP): [("fd00::4", 5353)],
@@ -60,18 +60,18 @@ def test_both_families_and_all_protocols_are_served() -> None:
 
 
 def test_a_named_port_has_the_number_of_each_slice() -> None:
-    one = service(ServicePort(80, name="http"))
-    slices = [slice_of(e, ports=(SlicePort(n, name="http"),)) for e, n in ((HERE, 8080), (THERE, 9090))]
-    assert translations(world(one, *slices)) == {(VIP, 80, TCP): [("10.0.0.4", 8080), ("10.0.1.7", 9090)]}
+    web = service(ServicePort(80, name="http"))
+    slices = [slice_of(e, ports=(SlicePort(n, name="http"),)) for e, n in ((LOCAL, 8080), (REMOTE, 9090))]
+    assert translations(cluster(web, *slices)) == {(VIP, 80, TCP): [("10.0.0.4", 8080), ("10.0.1.7", 9090)]}
 
 
 def test_a_slice_without_that_port_gives_no_endpoints() -> None:
-    one = service(ServicePort(80, name="http"))
-    assert translations(world(one, slice_of(HERE, ports=(SlicePort(8080, "UDP", "http"),)))) == {}
+    web = service(ServicePort(80, name="http"))
+    assert translations(cluster(web, slice_of(LOCAL, ports=(SlicePort(8080, "UDP", "http"),)))) == {}
 
 
 @pytest.mark.parametrize(
-    ("conditions", "used"),
+    ("conditions", "usable"),
     [
         ([{}, {}], [0, 1]),
         ([{"ready": False, "serving": False}, {}], [1]),
@@ -81,42 +81,46 @@ def test_a_slice_without_that_port_gives_no_endpoints() -> None:
     ],
 )
 def test_ready_endpoints_are_used_and_without_any_those_that_serve_while_they_end(
-    conditions: list[dict[str, bool]], used: list[int]
+    conditions: list[dict[str, bool]], usable: list[int]
 ) -> None:
     ends = [endpoint(f"10.0.0.{n}", "n1", **flags) for n, flags in enumerate(conditions)]
-    expected = {(VIP, 80, TCP): [(f"10.0.0.{n}", 8080) for n in used]} if used else {}
-    assert translations(world(service(), slice_of(*ends))) == expected
+    expected = {(VIP, 80, TCP): [(f"10.0.0.{n}", 8080) for n in usable]} if usable else {}
+    assert translations(cluster(service(), slice_of(*ends))) == expected
 
 
 def test_an_internal_policy_local_keeps_to_this_node_and_a_nameless_node_is_remote() -> None:
-    one = service(internal_local=True)
-    assert translations(world(one, slice_of(HERE, THERE, NOWHERE))) == {(VIP, 80, TCP): BOTH[:1]}
+    web = service(internal_local=True)
+    assert translations(cluster(web, slice_of(LOCAL, REMOTE, NAMELESS))) == {(VIP, 80, TCP): BACKENDS[:1]}
 
 
 def test_node_ports_are_served_on_the_own_address_and_external_ones_everywhere() -> None:
-    one = service(
+    web = service(
         ServicePort(80, node_port=30080),
         type="LoadBalancer",
         external_ips=(EXTERNAL,),
         ingress=(LoadBalancerIngress("203.0.113.200"), LoadBalancerIngress("203.0.113.201", "Proxy")),
     )
     places = {(VIP, 80), ("192.0.2.1", 30080), (EXTERNAL, 80), ("203.0.113.200", 80)}
-    assert {(vip, port) for vip, port, _ in translations(world(one, slice_of(HERE, THERE)))} == places
+    assert {(vip, port) for vip, port, _ in translations(cluster(web, slice_of(LOCAL, REMOTE)))} == places
 
 
 def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_its_addresses() -> None:
-    one = service(ServicePort(80, node_port=30080), type="NodePort", external_ips=(EXTERNAL,), external_local=True)
-    local = world(one, slice_of(HERE, THERE))
-    found = translations(local)
-    assert (found[VIP, 80, TCP], found[EXTERNAL, 80, TCP], found["192.0.2.1", 30080, TCP]) == (BOTH, BOTH[:1], BOTH[:1])
-    assert set(outcome(local, all_served(local)).addresses) == {f"{EXTERNAL}/32"}
-    remote = world(one, slice_of(THERE))
+    web = service(ServicePort(80, node_port=30080), type="NodePort", external_ips=(EXTERNAL,), external_local=True)
+    local = cluster(web, slice_of(LOCAL, REMOTE))
+    backends = translations(local)
+    assert (backends[VIP, 80, TCP], backends[EXTERNAL, 80, TCP], backends["192.0.2.1", 30080, TCP]) == (
+        BACKENDS,
+        BACKENDS[:1],
+        BACKENDS[:1],
+    )
+    assert set(combine(local, serve_each(local)).addresses) == {f"{EXTERNAL}/32"}
+    remote = cluster(web, slice_of(REMOTE))
     assert set(translations(remote)) == {(VIP, 80, TCP)}
-    assert outcome(remote, all_served(remote)).addresses == {}
+    assert combine(remote, serve_each(remote)).addresses == {}
 
 
 @pytest.mark.parametrize(
-    "one",
+    "web",
     [
         service(headless=True),
         service(type="ExternalName"),
@@ -124,31 +128,35 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
         service(cluster_ips=()),
     ],
 )
-def test_what_is_not_ours_to_serve_is_left_alone(one: Service) -> None:
-    assert translations(world(one, slice_of(HERE))) == {}
+def test_what_is_not_ours_to_serve_is_left_alone(web: Service) -> None:
+    assert translations(cluster(web, slice_of(LOCAL))) == {}
 
 
 def test_annotations_choose_balancer_and_hash() -> None:
     notes = {**MAGLEV, "cni.projectcalico.org/vppHashConfig": " srcPort, dstaddr ,wrong"}
-    one = world(service(annotations=notes), slice_of(HERE, THERE))
-    [found] = [i for i in wanted(one).values() if isinstance(i, Translation)]
-    assert (found.load_balancer, found.hash_bits) == ("maglev", HASH_BITS["srcport"] | HASH_BITS["dstaddr"])
-    assert any("'wrong'" in problem for problem in problems(one))
+    web = cluster(service(annotations=notes), slice_of(LOCAL, REMOTE))
+    [translation] = [i for i in intents_of(web).values() if isinstance(i, Translation)]
+    assert (translation.load_balancer, translation.hash_bits) == ("maglev", HASH_BITS["srcport"] | HASH_BITS["dstaddr"])
+    assert any("'wrong'" in problem for problem in problems(web))
 
 
 def test_direct_return_leaves_packets_to_remote_endpoints_alone_but_not_those_to_node_ports() -> None:
     notes = {"cni.projectcalico.org/vppLBType": "maglevdsr"}
-    one = world(service(ServicePort(80, node_port=30080), type="NodePort", annotations=notes), slice_of(HERE, THERE))
-    found = {i.port: i for i in wanted(one).values() if isinstance(i, Translation)}
-    assert found[80].backends == (Backend("10.0.0.4", 8080), Backend("10.0.1.7", 8080, no_nat=True))
-    assert not any(backend.no_nat for backend in found[30080].backends)
+    web = cluster(
+        service(ServicePort(80, node_port=30080), type="NodePort", annotations=notes), slice_of(LOCAL, REMOTE)
+    )
+    by_port = {i.port: i for i in intents_of(web).values() if isinstance(i, Translation)}
+    assert by_port[80].backends == (Backend("10.0.0.4", 8080), Backend("10.0.1.7", 8080, no_nat=True))
+    assert not any(backend.no_nat for backend in by_port[30080].backends)
 
 
 def test_affinity_hashes_the_clients_address_on_equal_tables() -> None:
-    [found] = [
-        i for i in wanted(world(service(affinity_s=10800), slice_of(HERE))).values() if isinstance(i, Translation)
+    [translation] = [
+        i
+        for i in intents_of(cluster(service(affinity_s=10800), slice_of(LOCAL))).values()
+        if isinstance(i, Translation)
     ]
-    assert (found.load_balancer, found.hash_bits) == ("maglev", HASH_BITS["srcaddr"])
+    assert (translation.load_balancer, translation.hash_bits) == ("maglev", HASH_BITS["srcaddr"])
 
 
 def test_two_services_with_one_address_the_oldest_has_it_and_the_other_says_so() -> None:
@@ -156,52 +164,52 @@ def test_two_services_with_one_address_the_oldest_has_it_and_the_other_says_so()
         service(external_ips=(EXTERNAL,)),
         service(cluster_ips=(), external_ips=(EXTERNAL,), created="2026-02-02"),
     )
-    both = world(old, slice_of(HERE), slice_of(THERE, service="a/new"))
-    both.services["a/new"] = new
-    assert translations(both)[EXTERNAL, 80, TCP] == BOTH[:1]
-    assert problems(both, "a/new") == (f"{EXTERNAL} port 80 TCP: is served for Service d/web",)
-    assert problems(both) == ()
+    shared = cluster(old, slice_of(LOCAL), slice_of(REMOTE, service="a/new"))
+    shared.services["a/new"] = new
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[:1]
+    assert problems(shared, "a/new") == (f"{EXTERNAL} port 80 TCP: is served for Service d/web",)
+    assert problems(shared) == ()
 
 
 def test_a_service_without_endpoints_yields_to_one_that_has_some() -> None:
-    both = world(service(external_ips=(EXTERNAL,)), slice_of(THERE, service="a/new"))
-    both.services["a/new"] = service(cluster_ips=(), external_ips=(EXTERNAL,), created="2026-02-02")
-    assert translations(both)[EXTERNAL, 80, TCP] == BOTH[1:]
+    shared = cluster(service(external_ips=(EXTERNAL,)), slice_of(REMOTE, service="a/new"))
+    shared.services["a/new"] = service(cluster_ips=(), external_ips=(EXTERNAL,), created="2026-02-02")
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[1:]
 
 
 def test_udp_to_a_service_without_endpoints_is_discarded_and_tcp_finds_nothing() -> None:
     ports = (ServicePort(53, "UDP", "u"), ServicePort(53, "TCP", "t"))
-    empty = world(service(*ports, cluster_ips=(VIP, VIP6)))
+    empty = cluster(service(*ports, cluster_ips=(VIP, VIP6)))
     assert translations(empty) == {(VIP, 53, UDP): [(DISCARD[4], 53)], (VIP6, 53, UDP): [(DISCARD[6], 53)]}
-    assert Route("default", "192.0.0.8/32", (RoutePath(),)) in wanted(empty).values()
+    assert Route("default", "192.0.0.8/32", (RoutePath(),)) in intents_of(empty).values()
 
 
 def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
-    ranges = world(
+    ranges = cluster(
         prefixes=("10.96.0.0/16",), bgp={"default": BgpConfiguration(service_external_ips=("203.0.113.0/28",))}
     )
     for prefix in ("10.96.0.0/16", "203.0.113.0/28"):
-        assert Route("default", prefix, (RoutePath(unreachable=True),)) in wanted(ranges).values()
+        assert Route("default", prefix, (RoutePath(unreachable=True),)) in intents_of(ranges).values()
 
 
 def test_health_checks_tell_the_endpoints_of_this_node() -> None:
-    one = service(type="LoadBalancer", external_local=True, health_check_node_port=32000)
-    with_one, without = world(one, slice_of(HERE, THERE)), world(one, slice_of(THERE))
-    assert outcome(with_one, all_served(with_one)).checks == {32000: ("d/web", 1)}
-    assert outcome(without, all_served(without)).checks == {32000: ("d/web", 0)}
+    web = service(type="LoadBalancer", external_local=True, health_check_node_port=32000)
+    with_one, without = cluster(web, slice_of(LOCAL, REMOTE)), cluster(web, slice_of(REMOTE))
+    assert combine(with_one, serve_each(with_one)).checks == {32000: ("d/web", 1)}
+    assert combine(without, serve_each(without)).checks == {32000: ("d/web", 0)}
 
 
 def test_services_turned_off_leave_source_nat() -> None:
-    kinds = {type(i).__name__ for i in wanted(world(service(), slice_of(HERE), enabled=False)).values()}
+    kinds = {type(i).__name__ for i in intents_of(cluster(service(), slice_of(LOCAL), enabled=False)).values()}
     assert kinds == {"SnatAddresses", "SnatExclusion"}
 
 
 def test_what_is_not_served_is_said() -> None:
-    one = service(ServicePort(80, "SCTP", node_port=30080), type="NodePort", source_ranges=("198.51.100.0/24",))
-    told = " ".join(problems(world(one, slice_of(HERE))))
-    assert "loadBalancerSourceRanges" in told
-    assert "SCTP" in told
-    assert problems(world(Service(cluster_ips=(VIP,)))) == ("ports: there is none",)
+    web = service(ServicePort(80, "SCTP", node_port=30080), type="NodePort", source_ranges=("198.51.100.0/24",))
+    problem_text = " ".join(problems(cluster(web, slice_of(LOCAL))))
+    assert "loadBalancerSourceRanges" in problem_text
+    assert "SCTP" in problem_text
+    assert problems(cluster(Service(cluster_ips=(VIP,)))) == ("ports: there is none",)
 
 
 ENDPOINTS = st.builds(
@@ -242,41 +250,41 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     facts: list[tuple[str, str, Any]], chance: random.Random
 ) -> None:
     last = {(table, key): value for table, key, value in facts}
-    quick, cache = world(), Cache()
+    quick, cache = cluster(), ServedCache()
     shuffled = [(table, key, None) for table, key, _ in facts] + facts * 2
     chance.shuffle(shuffled)
     for table, key, value in [
         *shuffled,
         *((t, k, v) for (t, k), v in chance.sample(sorted(last.items(), key=str), len(last))),
     ]:
-        held: dict[str, Any] = getattr(quick, table)
-        held.pop(key, None)
+        rows: dict[str, Any] = getattr(quick, table)
+        rows.pop(key, None)
         if value is not None:
-            held[key] = value
-        (cache.service if table == "services" else cache.slice)(key, value)
+            rows[key] = value
+        (cache.service_changed if table == "services" else cache.slice_changed)(key, value)
         if chance.random() < 0.2:
-            cache.all(quick)
-    plain = world()
+            cache.served(quick)
+    plain = cluster()
     for (table, key), value in sorted(last.items(), key=str):
         if value is not None:
             getattr(plain, table)[key] = value
-    expected = outcome(plain, all_served(plain))
-    found = outcome(quick, cache.all(quick))
-    assert (found.translations, found.statuses, found.addresses) == (
+    expected = combine(plain, serve_each(plain))
+    incremental = combine(quick, cache.served(quick))
+    assert (incremental.translations, incremental.statuses, incremental.addresses) == (
         expected.translations,
         expected.statuses,
         expected.addresses,
     )
-    assert wanted(plain) == {i.key: i for i in desired.intents(quick, found)}
+    assert intents_of(plain) == {i.key: i for i in desired.intents(quick, incremental)}
 
 
 @given(FACTS)
 def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, Any]]) -> None:
-    any_world: World = world()
+    any_cluster: ServiceFacts = cluster()
     for table, key, value in facts:
         if value is not None:
-            getattr(any_world, table)[key] = value
-    for intent in wanted(any_world).values():
+            getattr(any_cluster, table)[key] = value
+    for intent in intents_of(any_cluster).values():
         kind_of(intent).check(intent)
         if isinstance(intent, Translation):
             assert intent.backends == tuple(sorted(intent.backends, key=lambda b: (b.address, b.port)))
@@ -285,5 +293,5 @@ def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, 
 def test_a_health_check_that_cannot_be_answered_is_a_problem_of_its_service_alone() -> None:
     statuses = {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd",))}
     checks = {32000: ("d/a", 1), 32001: ("d/b", 0)}
-    told = desired.with_trouble(statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"})
-    assert told == {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd", "in use"))}
+    troubled = desired.with_trouble(statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"})
+    assert troubled == {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd", "in use"))}

@@ -3,7 +3,7 @@
 from actors.services import snat
 from schemas.cnat import SnatAddresses, SnatExclusion, SnatMember
 from schemas.facts import IpPool, Node, PodInterface, Uplink
-from tests.unit.services.worlds import ME, OTHER, wanted, world
+from tests.unit.services.worlds import ME, NEIGHBOUR, cluster, intents_of
 
 POOLS = {
     "all": IpPool("10.0.0.0/8", nat_outgoing=True),
@@ -20,17 +20,17 @@ def test_the_node_gives_its_own_addresses() -> None:
 
 
 def test_nothing_is_said_of_source_nat_before_the_node_has_an_address() -> None:
-    assert not any("snat" in key for key in wanted(world(nodes={"n1": Node(), "n2": OTHER}, pods={"p": POD})))
+    assert not any("snat" in key for key in intents_of(cluster(nodes={"n1": Node(), "n2": NEIGHBOUR}, pods={"p": POD})))
 
 
 def test_nodes_pools_and_services_see_the_pods_own_address() -> None:
-    found = set(snat.exclusions([ME, OTHER], POOLS.values(), ["10.96.0.0/16"]))
-    assert {SnatExclusion(p) for p in ("192.0.2.1/32", "2001:db8::2/128", "10.9.0.0/16", "10.96.0.0/16")} <= found
+    exclusions = set(snat.exclusions([ME, NEIGHBOUR], POOLS.values(), ["10.96.0.0/16"]))
+    assert {SnatExclusion(p) for p in ("192.0.2.1/32", "2001:db8::2/128", "10.9.0.0/16", "10.96.0.0/16")} <= exclusions
 
 
 def test_pods_of_masquerading_pools_are_included_by_family() -> None:
-    found = set(snat.members([], [POD], POOLS))
-    assert found == {SnatMember(POD.interface, t) for t in ("pod", "include-v4", "include-v6")}
+    members = set(snat.members([], [POD], POOLS))
+    assert members == {SnatMember(POD.interface, t) for t in ("pod", "include-v4", "include-v6")}
 
 
 def test_the_longest_pool_decides_and_without_a_pool_nothing_changes() -> None:
@@ -40,5 +40,5 @@ def test_the_longest_pool_decides_and_without_a_pool_nothing_changes() -> None:
 
 
 def test_the_hosts_tap_keeps_every_address() -> None:
-    found = set(snat.members([Uplink("running", host_tap="host/eth0")], [], {}))
-    assert found == {SnatMember("host/eth0", "pod"), SnatMember("host/eth0", "host")}
+    members = set(snat.members([Uplink("running", host_tap="host/eth0")], [], {}))
+    assert members == {SnatMember("host/eth0", "pod"), SnatMember("host/eth0", "host")}

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from actors.services.desired import World, all_served, intents, outcome
+from actors.services.desired import ServiceFacts, combine, intents, serve_each
 from schemas.cnat import Translation
 from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
 from schemas.intents import Intent
 
 ME = Node(ip4="192.0.2.1/24", ip6="2001:db8::1/64")
-OTHER = Node(ip4="192.0.2.2/24", ip6="2001:db8::2/64")
+NEIGHBOUR = Node(ip4="192.0.2.2/24", ip6="2001:db8::2/64")
 VIP, VIP6, EXTERNAL = "10.96.0.10", "fd96::a", "203.0.113.5"
 
 
@@ -26,27 +26,27 @@ def slice_of(*endpoints: Endpoint, ports: tuple[SlicePort, ...] = (SlicePort(808
     return EndpointSlice(**fields | more)
 
 
-def world(one: Service | None = None, *slices: EndpointSlice, **changes: Any) -> World:
-    base = World(
+def cluster(web: Service | None = None, *slices: EndpointSlice, **changes: Any) -> ServiceFacts:
+    base = ServiceFacts(
         me="n1",
-        services={} if one is None else {"d/web": one},
+        services={} if web is None else {"d/web": web},
         slices={f"d/web-{number}": each for number, each in enumerate(slices)},
-        nodes={"n1": ME, "n2": OTHER},
+        nodes={"n1": ME, "n2": NEIGHBOUR},
     )
     for name, value in changes.items():
         setattr(base, name, value)
     return base
 
 
-def wanted(of: World) -> dict[str, Intent]:
-    return {intent.key: intent for intent in intents(of, outcome(of, all_served(of)))}
+def intents_of(facts: ServiceFacts) -> dict[str, Intent]:
+    return {intent.key: intent for intent in intents(facts, combine(facts, serve_each(facts)))}
 
 
-def translations(of: World) -> dict[tuple[str, int, int], list[tuple[str, int]]]:
+def translations(facts: ServiceFacts) -> dict[tuple[str, int, int], list[tuple[str, int]]]:
     """(address, port, protocol) -> its backends."""
-    found = [intent for intent in wanted(of).values() if isinstance(intent, Translation)]
-    return {(t.vip, t.port, t.protocol): [(b.address, b.port) for b in t.backends] for t in found}
+    translated = [intent for intent in intents_of(facts).values() if isinstance(intent, Translation)]
+    return {(t.vip, t.port, t.protocol): [(b.address, b.port) for b in t.backends] for t in translated}
 
 
-def problems(of: World, key: str = "d/web") -> tuple[str, ...]:
-    return outcome(of, all_served(of)).statuses[key].problems
+def problems(facts: ServiceFacts, key: str = "d/web") -> tuple[str, ...]:
+    return combine(facts, serve_each(facts)).statuses[key].problems

@@ -1,0 +1,157 @@
+"""One Service's addresses and ports, as VPP should serve them on this node. Pure.
+
+Source: spec/services.md sections 4 and 8. Nothing here knows of other Services.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from actors.services.annotations import Balancing, balancing
+from actors.services.endpoints import UsableEndpoint, usable_endpoints
+from schemas.cnat import Backend, Translation
+from schemas.facts import EndpointSlice, Service, ServicePort
+
+PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
+NAMES = {number: name for name, number in PROTOCOLS.items()}
+
+
+class LocalNode(NamedTuple):
+    """This node: its name, and its address of each family, if it has one."""
+
+    name: str
+    ip4: str | None = None
+    ip6: str | None = None
+
+    def address(self, ip_version: int) -> str | None:
+        return self.ip4 if ip_version == 4 else self.ip6
+
+
+class Frontend(NamedTuple):
+    """A (address, port, protocol) that a Service claims. `translation` None: it has no usable endpoints at present."""
+
+    vip: str
+    port: int
+    protocol: int
+    translation: Translation | None
+    backends: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.vip} port {self.port} {NAMES[self.protocol]}"
+
+
+class ServedService(NamedTuple):
+    """One Service as this node serves it.
+
+    `addresses`: those that this node takes traffic for only while it has endpoints of its own. `local`: ready
+    endpoints of this node, for health checks.
+    """
+
+    frontends: tuple[Frontend, ...] = ()
+    addresses: tuple[str, ...] = ()
+    local: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class FrontendAddress(NamedTuple):
+    """An address and port of a Service, and which endpoints take its traffic."""
+
+    vip: str
+    port: int
+    only_local: bool
+    is_node: bool = False
+
+
+def serve(service: Service, slices: Iterable[EndpointSlice], node: LocalNode) -> ServedService:
+    """The Service as this node serves it."""
+    slices = tuple(slices)
+    problems = [*service.problems, *(f"EndpointSlice: {problem}" for each in slices for problem in each.problems)]
+    if service.headless or service.proxy_name or service.type == "ExternalName":
+        return ServedService(problems=tuple(problems))
+    balance, wrong = balancing(service)
+    frontends = tuple(_frontends(service, slices, node, balance))
+    local = {f.vip for f in frontends if f.translation and service.external_local and f.vip in _outside(service)}
+    return ServedService(
+        frontends=frontends,
+        addresses=tuple(sorted(local)),
+        local=_local_endpoints(service, slices, node),
+        problems=(*problems, *wrong, *_unserved(service, node)),
+    )
+
+
+def _frontends(
+    service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: Balancing
+) -> Iterator[Frontend]:
+    keys = set()
+    for port in service.ports:
+        for address in _frontend_addresses(service, port, node):
+            key = (address.vip, address.port, port.protocol)
+            if key not in keys:
+                keys.add(key)
+                yield _frontend(address, port, slices, node, balance)
+
+
+def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) -> Iterator[FrontendAddress]:
+    for vip in service.cluster_ips:
+        yield FrontendAddress(vip, port.port, service.internal_local)
+    for vip in _outside(service):
+        yield FrontendAddress(vip, port.port, service.external_local)
+    if service.type in ("NodePort", "LoadBalancer") and port.node_port:
+        for version in sorted({ip_address(vip).version for vip in service.cluster_ips}):
+            address = node.address(version)
+            if address is not None:
+                yield FrontendAddress(address, port.node_port, service.external_local, is_node=True)
+
+
+def _outside(service: Service) -> tuple[str, ...]:
+    """Addresses at which the world reaches it, beside those of nodes."""
+    return (*service.external_ips, *(each.ip for each in service.ingress if each.mode == "VIP"))
+
+
+def _frontend(
+    address: FrontendAddress, port: ServicePort, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: Balancing
+) -> Frontend:
+    version, protocol = ip_address(address.vip).version, PROTOCOLS[port.protocol]
+    endpoints = usable_endpoints(port, version, slices, node.name, only_local=address.only_local)
+    if not endpoints:
+        return Frontend(address.vip, address.port, protocol, None)
+    direct = balance.direct_return and not address.is_node
+    translation = Translation(
+        vip=address.vip,
+        port=address.port,
+        protocol=protocol,
+        backends=tuple(_backend(endpoint, direct=direct) for endpoint in endpoints),
+        load_balancer=balance.load_balancer,
+        hash_bits=balance.hash_bits,
+        real_ip=address.is_node,
+    )
+    return Frontend(address.vip, address.port, protocol, translation, len(endpoints))
+
+
+def _backend(endpoint: UsableEndpoint, *, direct: bool) -> Backend:
+    return Backend(endpoint.address, endpoint.port, no_nat=direct and not endpoint.local)
+
+
+def _local_endpoints(service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode) -> int:
+    """Endpoints of this node that take traffic, of any port and family."""
+    addresses = {
+        endpoint.address
+        for port in service.ports
+        for version in (4, 6)
+        for endpoint in usable_endpoints(port, version, slices, node.name, only_local=True)
+    }
+    return len(addresses)
+
+
+def _unserved(service: Service, node: LocalNode) -> Iterator[str]:
+    """What the Service asks for and does not get."""
+    if not service.ports:
+        yield "ports: there is none"
+    if service.source_ranges:
+        yield "loadBalancerSourceRanges: not enforced, every source is served"
+    outside = bool(_outside(service)) or any(port.node_port for port in service.ports)
+    if outside and any(port.protocol == "SCTP" for port in service.ports):
+        yield "ports: SCTP from outside reaches endpoints of this node only (VPP has no source NAT for it)"
+    for version in sorted({ip_address(vip).version for vip in service.cluster_ips}):
+        if any(port.node_port for port in service.ports) and node.address(version) is None:
+            yield f"nodePort: this node has no IPv{version} address"
