@@ -3,11 +3,11 @@
 from enum import IntEnum
 from typing import Any
 
-NONE = 0xFFFFFFFF
+INDEX_INVALID = 0xFFFFFFFF
 """~0: VPP's "no index", "no table", "all"."""
 
 
-class Error(IntEnum):
+class VnetError(IntEnum):
     """A negative retval."""
 
     UNSPECIFIED = -1
@@ -46,10 +46,10 @@ class Error(IntEnum):
     NO_SUCH_TABLE = -65
 
 
-class Refused(Exception):
+class VppRefused(Exception):
     """VPP says no: `error` becomes the reply's retval, `fields` the rest of the reply."""
 
-    def __init__(self, error: Error | int, **fields: Any) -> None:
-        super().__init__(error.name if isinstance(error, Error) else str(error))
+    def __init__(self, error: VnetError | int, **fields: Any) -> None:
+        super().__init__(error.name if isinstance(error, VnetError) else str(error))
         self.error = int(error)
         self.fields = fields

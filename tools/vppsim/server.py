@@ -17,10 +17,10 @@ from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.clients import Broken, Client
 from tools.vppsim.handlers.registry import CALLS, DUMPS, load
 from tools.vppsim.loop import Loop
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
-FIELDS_OF_NOTHING = {"sw_if_index": NONE, "stats_index": NONE, "vrf_id": NONE}
+FIELDS_OF_NOTHING = {"sw_if_index": INDEX_INVALID, "stats_index": INDEX_INVALID, "vrf_id": INDEX_INVALID}
 """What a refused reply says where it would have named something."""
 
 
@@ -125,12 +125,12 @@ class Server:
     def _call(self, client: Client, name: str, message: Any) -> dict[str, Any]:
         try:
             return CALLS[name](self._vpp, message, client) or {}
-        except Refused as refusal:
+        except VppRefused as refusal:
             self._log.info("refused", message=name, reason=str(refusal), retval=refusal.error)
             return {**FIELDS_OF_NOTHING, **refusal.fields, "retval": refusal.error}
         except Exception as bug:
             self._log.error("bug", message=name, error=repr(bug))
-            return {**FIELDS_OF_NOTHING, "retval": Error.UNSPECIFIED}
+            return {**FIELDS_OF_NOTHING, "retval": VnetError.UNSPECIFIED}
 
     def _answer_dump(self, client: Client, name: str, message: Any) -> None:
         service = self.catalogue.services[name]
@@ -138,12 +138,12 @@ class Server:
         for fields in self._listed(client, name, message):
             self._send(client, details, {"context": message.context, **fields})
         if "stream_msg" in service:
-            self._send(client, service["reply"], {"context": message.context, "retval": 0, "cursor": NONE})
+            self._send(client, service["reply"], {"context": message.context, "retval": 0, "cursor": INDEX_INVALID})
 
     def _listed(self, client: Client, name: str, message: Any) -> Iterator[dict[str, Any]]:
         try:
             yield from DUMPS[name](self._vpp, message, client)
-        except Refused as refusal:
+        except VppRefused as refusal:
             self._log.info("refused", message=name, reason=str(refusal))
 
     def _send(self, client: Client, name: str, fields: dict[str, Any]) -> None:

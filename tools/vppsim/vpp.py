@@ -16,7 +16,7 @@ from tools.vppsim.dataplane.multicast import Multicast
 from tools.vppsim.dataplane.nd import Nd
 from tools.vppsim.dataplane.output import Output
 from tools.vppsim.devices.maker import Devices
-from tools.vppsim.fib.lookup import Verdict
+from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.state.packet import Packet
 from tools.vppsim.state.state import Clock, VppState
@@ -40,7 +40,7 @@ class Vpp(VppState):
         self.devices, self.log = devices, log
         self.pid = os.getpid()
         self.icmp = Icmp(self, self._route)
-        self.cnat_path = CnatPath(self, self._act)
+        self.cnat_path = CnatPath(self, self._apply)
         self.output = Output(self, self.icmp, self.cnat_path)
         self.arp, self.nd = Arp(self, self.output), Nd(self, self.output)
         self.local = Local(self, self.icmp, self.nd, self.output, answers_ping)
@@ -57,5 +57,5 @@ class Vpp(VppState):
     def _route(self, packet: Packet, table_id: int) -> None:
         self.forward.route(packet, table_id)
 
-    def _act(self, packet: Packet, verdict: Verdict) -> None:
-        self.forward.act(packet, verdict)
+    def _apply(self, packet: Packet, result: LookupResult) -> None:
+        self.forward.apply(packet, result)

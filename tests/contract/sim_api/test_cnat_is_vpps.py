@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.requests import NONE
+from tests.unit.vppsim.requests import INDEX_INVALID
 
 FLAGS = 6
 
 
 def endpoint(address: str, port: int) -> dict[str, Any]:
-    return {"addr": ip_address(address), "sw_if_index": NONE, "if_af": 0, "port": port}
+    return {"addr": ip_address(address), "sw_if_index": INDEX_INVALID, "if_af": 0, "port": port}
 
 
 def update(api: Any, vip: str, *backends: tuple[str, int, int], **more: int) -> int:
@@ -32,7 +32,7 @@ def dumped(api: Any) -> dict[int, list[tuple[str, int, int]]]:
 
 
 def source_nat(api: Any, ip4: str = "0.0.0.0", ip6: str = "::") -> int:
-    fields = {"fwd_fib_index": 0, "ret_fib_index": 0, "snat_ip4": ip4, "snat_ip6": ip6, "sw_if_index": NONE}
+    fields = {"fwd_fib_index": 0, "ret_fib_index": 0, "snat_ip4": ip4, "snat_ip6": ip6, "sw_if_index": INDEX_INVALID}
     retval: int = api.cnat_set_snat_addresses_v2(flags=FLAGS, **fields).retval
     return retval
 
@@ -82,7 +82,7 @@ def test_source_nat_is_refused_before_its_addresses_and_keeps_them(api: Any) -> 
     assert source_nat(api, "10.0.0.1") == 0
     assert source_nat(api, ip6="fd00::1") == 0
     known = api.cnat_get_snat_addresses()
-    assert (str(known.snat_ip4), str(known.snat_ip6), known.sw_if_index) == ("10.0.0.1", "fd00::1", NONE)
+    assert (str(known.snat_ip4), str(known.snat_ip6), known.sw_if_index) == ("10.0.0.1", "fd00::1", INDEX_INVALID)
     assert [call() for call in calls[1:]] == [0] * 5
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.requests import NONE, path, route
+from tests.unit.vppsim.requests import INDEX_INVALID, path, route
 
 NOBODY = 77
 BY_INDEX = [
@@ -239,7 +239,7 @@ def test_a_punt_reason_that_vpp_does_not_have_is_not_listed(api: Any) -> None:
 
 def test_punt_redirection_needs_a_table(api: Any) -> None:
     def redirect(number: int) -> int:
-        wanted = {"rx_sw_if_index": NONE, "af": 0, "n_paths": 1, "paths": [path(table=number)]}
+        wanted = {"rx_sw_if_index": INDEX_INVALID, "af": 0, "n_paths": 1, "paths": [path(table=number)]}
         retval: int = api.add_del_ip_punt_redirect_v2(is_add=True, punt=wanted).retval
         return retval
 
@@ -267,8 +267,8 @@ def test_links_that_do_not_exist_are_no_uplinks(api: Any) -> None:
 
 
 def test_a_namespace_that_does_not_exist_holds_no_tap(api: Any) -> None:
-    made = api.tap_create_v3(id=NONE, tap_flags=16, host_namespace_set=True, host_namespace="/nonexistent")
-    assert (made.retval, made.sw_if_index) == (-12, NONE)
+    made = api.tap_create_v3(id=INDEX_INVALID, tap_flags=16, host_namespace_set=True, host_namespace="/nonexistent")
+    assert (made.retval, made.sw_if_index) == (-12, INDEX_INVALID)
 
 
 def xdp(api: Any, **fields: Any) -> tuple[int, int]:
@@ -299,12 +299,12 @@ def test_an_interface_of_another_kind_is_not_deleted_as_an_uplink(api: Any) -> N
 
 def test_a_nic_that_is_not_there_cannot_be_driven(api: Any) -> None:
     made = api.virtio_pci_create_v2(pci_addr={"domain": 0, "bus": 0xFF, "slot": 2, "function": 0}, use_random_mac=True)
-    assert (made.retval, made.sw_if_index) == (-71, NONE)
+    assert (made.retval, made.sw_if_index) == (-71, INDEX_INVALID)
     for fields, retval in (({}, -71), ({"rxq_size": 100}, -7), ({"txq_num": 9}, -7), ({"rxq_num": 17}, -7)):
         made = api.vmxnet3_create(**{"pci_addr": 0x02FF0000} | fields)
         assert (made.retval, made.sw_if_index) == (retval, 0)
     for device, error, text in (("pci/0000:ff:02.0", -12, "invalid device id"), ("nonsense", -10, "invalid bus")):
         attached = api.dev_attach(device_id=device, driver_name="iavf")
-        assert (attached.retval, attached.dev_index, attached.error_string) == (error, NONE, text)
+        assert (attached.retval, attached.dev_index, attached.error_string) == (error, INDEX_INVALID, text)
     made = api.dev_create_port_if(dev_index=0, intf_name="iavf0")
-    assert (made.retval, made.sw_if_index, made.error_string) == (-20, NONE, "not found")
+    assert (made.retval, made.sw_if_index, made.error_string) == (-20, INDEX_INVALID, "not found")

@@ -7,7 +7,7 @@ from typing import Any, cast
 from bus.log import Log
 from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.devices.maker import Devices
-from tools.vppsim.fib.paths import Path, Source, Trait
+from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.headers import ETHERTYPES, ip4_header, ip6_header
 from tools.vppsim.packets.vnet import Vnet
@@ -57,14 +57,14 @@ class Bench(Vpp):
             addressing.add(self, interface, 4 if len(packed) == 4 else 6, packed, int(length))
         return Port(self, interface)
 
-    def route(self, prefix: str, *paths: Path, table: int = 0) -> None:
+    def route(self, prefix: str, *paths: FibPath, table: int = 0) -> None:
         """An API route."""
         address, _, length = prefix.partition("/")
         packed = ip_address(address).packed
         attached = any(path.if_index != 0xFFFFFFFF and path.next_hop in (b"", packed) for path in paths)
-        traits = Trait.ATTACHED if attached else Trait.NONE
+        flags = FibEntryFlag.ATTACHED if attached else FibEntryFlag.NONE
         family = 4 if len(packed) == 4 else 6
-        self.tables.unicast[family, table].put(packed, int(length), Source.API, paths, traits)
+        self.tables.unicast[family, table].set_source(packed, int(length), FibSource.API, paths, flags)
         self.changed()
 
 

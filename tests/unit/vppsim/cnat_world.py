@@ -7,11 +7,11 @@ from tools.vppsim.cnat import snat
 from tools.vppsim.cnat.settings import parse
 from tools.vppsim.cnat.snat import Policy
 from tools.vppsim.cnat.translations import Backend, Endpoint
-from tools.vppsim.fib.paths import Path
+from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, icmp4, icmp6, ip4_header, ip6_header
-from tools.vppsim.retvals import NONE
+from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.startup import parse as parse_startup
 
 SYN, SYN_ACK, ACK, FIN, RST = 0x02, 0x12, 0x10, 0x11, 0x04
@@ -27,7 +27,7 @@ class World(Bench):
         self.links = [self._link(n) for n in range(3)]
         for prefix, hop in (("99.0.0.0/8", "10.0.2.9"), ("2001::/16", "fd02::9")):
             version = ip_address(hop).version
-            self.route(prefix, Path(if_index=self.links[2].index, next_hop=packed(hop), proto=version))
+            self.route(prefix, FibPath(if_index=self.links[2].index, next_hop=packed(hop), proto=version))
 
     def _link(self, n: int) -> Port:
         link = self.wire(f"10.0.{n}.1/24", f"fd0{n}::1/64", mac=bytes([2, 0, 0, 0, 1, n]))
@@ -46,7 +46,7 @@ class World(Bench):
 
     def masquerade(self) -> None:
         """Kubernetes' source NAT: pods on links 0 and 1, of which 0 is masqueraded except to 10.0.0.0/15, fd00::/12."""
-        self.cnat.snat.set_addresses(packed("10.0.2.1"), packed("fd02::1"), NONE, snat.USE_AS_DEFAULT)
+        self.cnat.snat.set_addresses(packed("10.0.2.1"), packed("fd02::1"), INDEX_INVALID, snat.USE_AS_DEFAULT)
         self.cnat.snat.set_policy(Policy.K8S)
         for prefix, length in (("10.0.0.0", 15), ("fd00::", 12)):
             self.cnat.snat.set_excluded(packed(prefix), length, True)

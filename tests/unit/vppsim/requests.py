@@ -3,10 +3,12 @@
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-NONE = 0xFFFFFFFF
+INDEX_INVALID = 0xFFFFFFFF
 
 
-def path(via: str = "", interface: int = NONE, table: int = 0, weight: int = 1, v6: bool = False) -> dict[str, Any]:
+def path(
+    via: str = "", interface: int = INDEX_INVALID, table: int = 0, weight: int = 1, v6: bool = False
+) -> dict[str, Any]:
     """A fib_path: next hop, interface, table."""
     hop = ip_address(via) if via else None
     is_v6 = hop.version == 6 if hop else v6
@@ -30,7 +32,7 @@ def route(prefix: str, *paths: dict[str, Any], table: int = 0) -> dict[str, Any]
 def tap(namespace: str, name: str, flags: int = 0, **more: Any) -> dict[str, Any]:
     """Fields of tap_create_v3."""
     return {
-        "id": NONE,
+        "id": INDEX_INVALID,
         "use_random_mac": True,
         "num_rx_queues": 1,
         "num_tx_queues": 1,

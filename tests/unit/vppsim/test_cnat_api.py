@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.vppsim.process import Simulator
-from tests.unit.vppsim.requests import NONE
+from tests.unit.vppsim.requests import INDEX_INVALID
 from tests.waiting import until
 
 ARCS = [("ip4-unicast", "cnat-lookup-ip4"), ("ip6-unicast", "cnat-input-ip6"), ("ip4-output", "cnat-writeback-ip4")]
@@ -25,7 +25,7 @@ def vppsim(tmp_path: Path) -> Iterator[Simulator]:
 
 
 def endpoint(address: str, port: int) -> dict[str, Any]:
-    return {"addr": ip_address(address), "sw_if_index": NONE, "if_af": 0, "port": port}
+    return {"addr": ip_address(address), "sw_if_index": INDEX_INVALID, "if_af": 0, "port": port}
 
 
 def translation(vip: str, port: int, *backends: tuple[str, int], **more: int) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_source_nat_begins_with_its_addresses(vppsim: Simulator) -> None:
         lambda: api.cnat_get_snat_addresses().retval,
     ]
     assert [call() for call in calls] == [-30] * 4
-    addresses = {"snat_ip4": "10.0.2.1", "snat_ip6": "fd02::1", "sw_if_index": NONE}
+    addresses = {"snat_ip4": "10.0.2.1", "snat_ip6": "fd02::1", "sw_if_index": INDEX_INVALID}
     assert api.cnat_set_snat_addresses_v2(fwd_fib_index=0, ret_fib_index=0, flags=6, **addresses).retval == 0
     assert [call() for call in calls] == [0] * 4
     known = api.cnat_get_snat_addresses()

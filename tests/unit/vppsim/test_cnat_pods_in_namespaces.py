@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.vppsim.process import Namespace
-from tests.unit.vppsim.requests import NONE
+from tests.unit.vppsim.requests import INDEX_INVALID
 from tests.unit.vppsim.test_packets_cross_namespaces import CLIENT, World
 from tests.waiting import until
 
@@ -27,7 +27,7 @@ EXCLUDED = ("10.1.0.0/16", "fd00::/64")
 
 
 def endpoint(address: str, port: int) -> dict[str, Any]:
-    return {"addr": ip_address(address), "sw_if_index": NONE, "if_af": 0, "port": port}
+    return {"addr": ip_address(address), "sw_if_index": INDEX_INVALID, "if_af": 0, "port": port}
 
 
 def translate(api: Any, vip: str, backend: str) -> None:
@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("sim"))
     try:
         api = made.simulator.api
-        addresses = {"snat_ip4": NODE[4], "snat_ip6": NODE[6], "sw_if_index": NONE}
+        addresses = {"snat_ip4": NODE[4], "snat_ip6": NODE[6], "sw_if_index": INDEX_INVALID}
         assert api.cnat_set_snat_addresses_v2(fwd_fib_index=0, ret_fib_index=0, flags=6, **addresses).retval == 0
         assert api.cnat_set_snat_policy(policy=POLICY_K8S).retval == 0
         for prefix in EXCLUDED:

@@ -9,7 +9,7 @@ from tools.vppsim.cnat.five_tuple import FiveTuple
 from tools.vppsim.cnat.ports import FIRST, LAST, Ports
 from tools.vppsim.cnat.snat import HOST, INCLUDE_V4, INCLUDE_V6, POD, USE_AS_DEFAULT, Policy, Snat
 from tools.vppsim.packets.headers import ICMP, TCP, UDP
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 
 MASQUERADED, PLAIN, UPLINK, HOST_TAP = 1, 2, 3, 4
 NODE = {4: "10.0.2.1", 6: "fd02::1"}
@@ -21,7 +21,7 @@ def flow(source: str, to: str) -> FiveTuple:
 
 def kubernetes() -> Snat:
     snat = Snat()
-    snat.set_addresses(packed(NODE[4]), packed(NODE[6]), NONE, USE_AS_DEFAULT)
+    snat.set_addresses(packed(NODE[4]), packed(NODE[6]), INDEX_INVALID, USE_AS_DEFAULT)
     snat.set_policy(Policy.K8S)
     for prefix, length in (("10.0.0.0", 8), ("fd00::", 8)):
         snat.set_excluded(packed(prefix), length, True)
@@ -90,21 +90,21 @@ def test_before_the_addresses_everything_else_is_refused() -> None:
         lambda: snat.set_policy(Policy.K8S),
         lambda: snat.set_excluded(bytes(4), 8, True),
         lambda: snat.set_interface(1, POD, False),
-        lambda: snat.set_addresses(bytes(4), bytes(16), NONE, USE_AS_DEFAULT),
+        lambda: snat.set_addresses(bytes(4), bytes(16), INDEX_INVALID, USE_AS_DEFAULT),
     ]
     for refused in calls:
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(VppRefused) as refusal:
             refused()
-        assert refusal.value.error == Error.FEATURE_DISABLED
+        assert refusal.value.error == VnetError.FEATURE_DISABLED
 
 
 def test_unknown_tables_and_policies_are_invalid() -> None:
     snat = kubernetes()
     calls: list[Callable[[], None]] = [lambda: snat.set_policy(5), lambda: snat.set_interface(1, 4, True)]
     for refused in calls:
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(VppRefused) as refusal:
             refused()
-        assert refusal.value.error == Error.INVALID_VALUE
+        assert refusal.value.error == VnetError.INVALID_VALUE
 
 
 def test_a_prefix_added_twice_is_gone_when_deleted_once() -> None:
@@ -126,22 +126,22 @@ def test_prefixes_are_forgotten_when_the_last_interface_leaves_include_v4() -> N
 
 def test_a_family_without_address_keeps_the_other_ones_settings() -> None:
     snat = Snat()
-    snat.set_addresses(packed(NODE[4]), bytes(16), NONE, USE_AS_DEFAULT)
-    snat.set_addresses(bytes(4), packed(NODE[6]), NONE, 0)
+    snat.set_addresses(packed(NODE[4]), bytes(16), INDEX_INVALID, USE_AS_DEFAULT)
+    snat.set_addresses(bytes(4), packed(NODE[6]), INDEX_INVALID, 0)
     assert snat.current.addresses == {4: packed(NODE[4]), 6: packed(NODE[6])}
     assert snat.of(6, 7) is snat.of(4, 0)
 
 
 def test_without_use_as_default_other_tables_have_no_source_nat() -> None:
     snat = Snat()
-    snat.set_addresses(packed(NODE[4]), bytes(16), NONE, 0)
+    snat.set_addresses(packed(NODE[4]), bytes(16), INDEX_INVALID, 0)
     assert snat.of(4, 0)
     assert snat.of(4, 7) is snat.of(6, 0) is None
 
 
 def test_deleted_settings_go_on_without_ports() -> None:
     snat = kubernetes()
-    snat.set_addresses(bytes(4), bytes(16), NONE, 0)
+    snat.set_addresses(bytes(4), bytes(16), INDEX_INVALID, 0)
     assert not snat.current.listed
     assert snat.current.ports is None
     assert snat.current.addresses[4] == packed(NODE[4])

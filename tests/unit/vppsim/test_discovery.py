@@ -80,9 +80,9 @@ def test_a_proxy_answers_for_everybody_even_to_our_own_address() -> None:
 
 
 def _host_path(index: int):  # type: ignore[no-untyped-def]
-    from tools.vppsim.fib.paths import Path
+    from tools.vppsim.fib.paths import FibPath
 
-    return Path(if_index=index, next_hop=packed("192.0.2.1"))
+    return FibPath(if_index=index, next_hop=packed("192.0.2.1"))
 
 
 def test_silence_is_asked_again_then_forgotten_with_its_packets() -> None:

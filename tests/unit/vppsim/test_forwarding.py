@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.vppsim.bench import OTHERS, OURS, THEIRS, Bench, packed, transport_sum_is_right, udp
-from tools.vppsim.fib.paths import Kind, Path
+from tools.vppsim.fib.paths import FibPath, PathType
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.state import lifecycle
 
@@ -27,7 +27,7 @@ def test_a_packet_whose_time_is_over_is_answered(ttl: int, kind: int | None) -> 
     bench = Bench()
     left, right = bench.wire("10.0.0.1/24"), bench.tun()
     left.knows("10.0.0.9")
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     left.hears(udp("10.0.0.9", "10.1.0.1", ttl=ttl))
     answers = left.sent
     assert [frame[34] for frame in answers] == ([kind] if kind else [])
@@ -39,7 +39,7 @@ def test_an_ipv6_packet_whose_time_is_over_is_answered() -> None:
     bench = Bench()
     left, right = bench.wire("fd00::1/64"), bench.tun()
     left.knows("fd00::9")
-    bench.route("fd01::1/128", Path(if_index=right.index, proto=6))
+    bench.route("fd01::1/128", FibPath(if_index=right.index, proto=6))
     left.hears(udp("fd00::9", "fd01::1", ttl=1))
     (frame,) = left.sent
     assert frame[54:56] == bytes([3, 0])
@@ -50,7 +50,7 @@ def test_what_does_not_fit_and_may_not_be_cut_is_reported_with_the_mtu() -> None
     bench = Bench()
     left, right = bench.wire("10.0.0.1/24"), bench.tun(mtu=[1000, 0, 0, 0])
     left.knows("10.0.0.9")
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     left.hears(udp("10.0.0.9", "10.1.0.1", size=1400, df=True))
     (frame,) = left.sent
     assert frame[34:36] == bytes([3, 4])
@@ -62,7 +62,7 @@ def test_ipv6_is_never_cut() -> None:
     bench = Bench()
     left, right = bench.wire("fd00::1/64"), bench.tun(mtu=[0, 0, 1280, 0])
     left.knows("fd00::9")
-    bench.route("fd01::1/128", Path(if_index=right.index, proto=6))
+    bench.route("fd01::1/128", FibPath(if_index=right.index, proto=6))
     left.hears(udp("fd00::9", "fd01::1", size=1400))
     (frame,) = left.sent
     assert frame[54:56] == bytes([2, 0])
@@ -72,7 +72,7 @@ def test_ipv6_is_never_cut() -> None:
 def test_fragments_carry_everything_once() -> None:
     bench = Bench()
     left, right = bench.wire("10.0.0.1/24"), bench.tun(mtu=[600, 0, 0, 0])
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     packet = udp("10.0.0.9", "10.1.0.1", size=1400)
     left.hears(packet)
     pieces = right.sent
@@ -97,7 +97,7 @@ def test_packets_wait_for_their_next_hop_to_answer() -> None:
 def test_traffic_is_shared_by_weight_and_one_flow_keeps_its_way() -> None:
     bench = Bench()
     left, one, two = bench.tun("10.0.0.1/32"), bench.tun(), bench.tun()
-    bench.route("10.1.0.0/16", Path(if_index=one.index, weight=3), Path(if_index=two.index))
+    bench.route("10.1.0.0/16", FibPath(if_index=one.index, weight=3), FibPath(if_index=two.index))
     for port in range(1000):
         left.hears(udp("10.9.9.9", "10.1.0.1", ports=(port, 80)))
     shares = len(one.sent), len(two.sent)
@@ -111,7 +111,7 @@ def test_traffic_is_shared_by_weight_and_one_flow_keeps_its_way() -> None:
 def test_the_way_changes_with_the_link() -> None:
     bench = Bench()
     left, one, two = bench.tun("10.0.0.1/32"), bench.tun(), bench.tun()
-    bench.route("10.1.0.0/16", Path(if_index=one.index), Path(if_index=two.index, preference=1))
+    bench.route("10.1.0.0/16", FibPath(if_index=one.index), FibPath(if_index=two.index, preference=1))
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert (len(one.sent), len(two.sent)) == (1, 0)
     lifecycle.set_admin(bench, one.interface, False)
@@ -119,12 +119,12 @@ def test_the_way_changes_with_the_link() -> None:
     assert (len(one.sent), len(two.sent)) == (0, 1)
 
 
-@pytest.mark.parametrize(("kind", "code"), [(Kind.ICMP_UNREACH, 1), (Kind.ICMP_PROHIBIT, 13)])
-def test_a_route_may_say_no_aloud(kind: Kind, code: int) -> None:
+@pytest.mark.parametrize(("kind", "code"), [(PathType.ICMP_UNREACH, 1), (PathType.ICMP_PROHIBIT, 13)])
+def test_a_route_may_say_no_aloud(kind: PathType, code: int) -> None:
     bench = Bench()
     left = bench.wire("10.0.0.1/24")
     left.knows("10.0.0.9")
-    bench.route("10.1.0.0/16", Path(kind=kind))
+    bench.route("10.1.0.0/16", FibPath(type=kind))
     left.hears(udp("10.0.0.9", "10.1.0.1"))
     (frame,) = left.sent
     assert frame[34:36] == bytes([3, code])
@@ -137,7 +137,7 @@ def test_a_route_may_say_no_aloud(kind: Kind, code: int) -> None:
 def test_damaged_packets_are_dropped_and_counted(damage) -> None:  # type: ignore[no-untyped-def]
     bench = Bench()
     left, right = bench.tun("10.0.0.1/32"), bench.tun()
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     bench.ingress.receive(left.index, damage(udp("10.9.9.9", "10.1.0.1")))
     assert right.sent == []
     assert sum(bench.counters.values()) == 1
@@ -146,7 +146,7 @@ def test_damaged_packets_are_dropped_and_counted(damage) -> None:  # type: ignor
 def test_padding_behind_a_short_packet_is_cut_off() -> None:
     bench = Bench()
     left, right = bench.wire("10.0.0.1/24"), bench.tun()
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     packet = udp("10.0.0.9", "10.1.0.1", size=2)
     left.hears(packet + bytes(16))
     assert [len(sent) for sent in right.sent] == [len(packet)]
@@ -155,7 +155,7 @@ def test_padding_behind_a_short_packet_is_cut_off() -> None:
 def test_frames_for_other_macs_are_heard_only_when_promiscuous() -> None:
     bench = Bench()
     left, right = bench.wire("10.0.0.1/24"), bench.tun()
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     left.hears(udp("10.0.0.9", "10.1.0.1"), to=OTHERS)
     assert right.sent == []
     left.interface.promiscuous = True
@@ -167,7 +167,7 @@ def test_frames_for_other_macs_are_heard_only_when_promiscuous() -> None:
 def test_an_interface_without_addresses_hears_nothing() -> None:
     bench = Bench()
     left, right = bench.tun(), bench.tun()
-    bench.route("10.1.0.1/32", Path(if_index=right.index))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index))
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert right.sent == []
     assert bench.counters["drop_ip4_not_enabled"] == 1
@@ -177,8 +177,8 @@ def test_tables_lead_to_other_tables() -> None:
     bench = Bench()
     left, right = bench.tun("10.0.0.1/32"), bench.tun()
     bench.tables.add(4, 7, "")
-    bench.route("0.0.0.0/0", Path(table_id=7))
-    bench.route("10.1.0.1/32", Path(if_index=right.index), table=7)
+    bench.route("0.0.0.0/0", FibPath(table_id=7))
+    bench.route("10.1.0.1/32", FibPath(if_index=right.index), table=7)
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert len(right.sent) == 1
 
@@ -187,8 +187,8 @@ def test_tables_that_lead_in_circles_swallow_packets() -> None:
     bench = Bench()
     left = bench.tun("10.0.0.1/32")
     bench.tables.add(4, 7, "")
-    bench.route("0.0.0.0/0", Path(table_id=7))
-    bench.route("0.0.0.0/0", Path(table_id=0), table=7)
+    bench.route("0.0.0.0/0", FibPath(table_id=7))
+    bench.route("0.0.0.0/0", FibPath(table_id=0), table=7)
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     assert bench.counters["drop_ip4_no_route"] == 1
 
@@ -197,7 +197,7 @@ def test_ipv4_may_go_by_an_ipv6_next_hop() -> None:
     bench = Bench()
     left, right = bench.tun("10.0.0.1/32"), bench.wire("fd00::1/64")
     right.knows("fd00::9")
-    bench.route("10.1.0.0/16", Path(if_index=right.index, next_hop=packed("fd00::9"), proto=6))
+    bench.route("10.1.0.0/16", FibPath(if_index=right.index, next_hop=packed("fd00::9"), proto=6))
     left.hears(udp("10.9.9.9", "10.1.0.1"))
     (frame,) = right.sent
     assert (frame[:6], frame[12:14]) == (THEIRS, b"\x08\x00")
@@ -206,7 +206,7 @@ def test_ipv4_may_go_by_an_ipv6_next_hop() -> None:
 def test_the_all_ones_next_hop_is_everybody() -> None:
     bench = Bench()
     left, right = bench.tun("10.0.0.1/32"), bench.wire("10.0.1.1/24")
-    bench.route("255.255.255.255/32", Path(if_index=right.index, next_hop=b"\xff" * 16, proto=6))
+    bench.route("255.255.255.255/32", FibPath(if_index=right.index, next_hop=b"\xff" * 16, proto=6))
     left.hears(udp("10.9.9.9", "255.255.255.255"))
     (frame,) = right.sent
     assert frame[:6] == b"\xff" * 6
@@ -229,7 +229,7 @@ def test_no_packet_is_strange_enough_to_break_anything(
     bench = Bench()
     port = bench.wire("192.0.2.1/24", "fd00::1/64") if link else bench.tun("192.0.2.1/32", "fd00::1/128")
     port.interface.proxy_arp = port.interface.nd_proxy = True
-    bench.route("10.1.0.1/32", Path(if_index=bench.tun(mtu=[68, 0, 0, 0]).index))
+    bench.route("10.1.0.1/32", FibPath(if_index=bench.tun(mtu=[68, 0, 0, 0]).index))
     damaged = bytearray(seed)
     for at, value in flips.items():
         if at < len(damaged):

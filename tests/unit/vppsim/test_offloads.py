@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.vppsim.bench import Bench, Port, tcp, transport_sum_is_right
-from tools.vppsim.fib.paths import Path
+from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.packets.vnet import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Vnet, pack, parse
 
@@ -19,7 +19,7 @@ def world(to: str, offload: bool) -> tuple[Port, Port]:
     left = bench.tun("10.0.0.1/32", "fd00::1/128")
     right = bench.tun(offload_checksum=offload, offload_segmentation=offload)
     version = 6 if ":" in to else 4
-    bench.route(f"{to}/{128 if version == 6 else 32}", Path(if_index=right.index, proto=version))
+    bench.route(f"{to}/{128 if version == 6 else 32}", FibPath(if_index=right.index, proto=version))
     return left, right
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.vppsim.process import Namespace, Simulator
-from tests.unit.vppsim.requests import GSO, NONE, path, route, tap
+from tests.unit.vppsim.requests import GSO, INDEX_INVALID, path, route, tap
 from tests.waiting import until
 
 MAC = "02:00:00:00:00:aa"
@@ -68,7 +68,7 @@ class Node:
             for number in (1, 2):
                 assert self.api.ip_table_add_del(is_add=True, table=table(number, six)).retval == 0
             default(self.api, 2, 0, six)
-            redirect = {"rx_sw_if_index": NONE, "af": int(six), "n_paths": 1, "paths": [path(table=1, v6=six)]}
+            redirect = {"rx_sw_if_index": INDEX_INVALID, "af": int(six), "n_paths": 1, "paths": [path(table=1, v6=six)]}
             assert self.api.add_del_ip_punt_redirect_v2(is_add=True, punt=redirect).retval == 0
             for protocol in (6, 17):
                 l4 = {"af": int(six), "protocol": protocol, "port": 65535}
@@ -104,7 +104,7 @@ class Node:
 
     def tap_table(self, index: int, family: int) -> int:
         six, (address, _, bits) = family == 6, HOST[family]
-        number: int = self.api.ip_table_allocate(table=table(NONE, six, f"host-tap-ip{family}")).table.table_id
+        number: int = self.api.ip_table_allocate(table=table(INDEX_INVALID, six, f"host-tap-ip{family}")).table.table_id
         for group, length in ND_GROUPS if six else []:
             self.multicast(number, group, length, index)
         default(self.api, number, 0, six)

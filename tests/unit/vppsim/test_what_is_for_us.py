@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.vppsim.bench import THEIRS, Bench, Port, packed, transport_sum_is_right, udp
-from tools.vppsim.fib.paths import Path
+from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.headers import icmp4, icmp6, ip4_header, ip6_header
 
 
@@ -16,10 +16,10 @@ def world(answers_ping: bool = True, punt: bool = True) -> tuple[Bench, Port, Po
     for family, address in ((4, "192.0.2.1"), (6, "fd00::1")):
         bench.tables.add(family, 1, "punt")
         tap.knows(address)
-        way = Path(if_index=tap.index, next_hop=packed(address), proto=family)
+        way = FibPath(if_index=tap.index, next_hop=packed(address), proto=family)
         bench.route(f"{address}/{32 if family == 4 else 128}", way, table=1)
         if punt:
-            bench.punts.redirects[family, 0] = (Path(table_id=1, proto=family),)
+            bench.punts.redirects[family, 0] = (FibPath(table_id=1, proto=family),)
     return bench, uplink, tap
 
 
@@ -78,7 +78,7 @@ def test_nothing_is_punted_without_a_redirection() -> None:
 def test_a_redirection_of_one_interface_comes_before_that_of_all() -> None:
     bench, uplink, tap = world()
     other = bench.tun()
-    bench.punts.redirects[4, uplink.index] = (Path(if_index=other.index),)
+    bench.punts.redirects[4, uplink.index] = (FibPath(if_index=other.index),)
     uplink.hears(ip4_header(packed("192.0.2.9"), packed("192.0.2.1"), 6, 20) + bytes(20))
     assert (len(other.sent), tap.sent) == (1, [])
 

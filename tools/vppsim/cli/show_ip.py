@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from tools.vppsim.fib.paths import Kind, Path
-from tools.vppsim.retvals import NONE
+from tools.vppsim.fib.paths import FibPath, PathType
+from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.state.state import VppState
 
 
@@ -27,7 +27,7 @@ def addresses(state: VppState) -> Iterator[str]:
 
 
 def fib(state: VppState, family: int) -> Iterator[str]:
-    for table in state.tables.all():
+    for table in state.tables.by_family():
         if table.family == family:
             yield f"{table.name}, table-id {table.table_id}"
             for entry in table.entries():
@@ -35,11 +35,11 @@ def fib(state: VppState, family: int) -> Iterator[str]:
                 yield f"  {ip_address(entry.address)}/{entry.length} {entry.best_source.name} {paths}"
 
 
-def _path(state: VppState, path: Path) -> str:
-    if path.kind is not Kind.NORMAL:
-        return path.kind.name.lower()
+def _path(state: VppState, path: FibPath) -> str:
+    if path.type is not PathType.NORMAL:
+        return path.type.name.lower()
     interface = state.interfaces.get(path.if_index)
-    where = interface.name if interface else f"table {path.table_id}" if path.if_index == NONE else "deleted"
+    where = interface.name if interface else f"table {path.table_id}" if path.if_index == INDEX_INVALID else "deleted"
     hop = f"via {ip_address(path.next_hop)} " if path.next_hop else ""
     return f"{hop}{where} weight {path.weight}"
 

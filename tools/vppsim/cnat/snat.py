@@ -12,7 +12,7 @@ from enum import IntEnum
 from tools.vppsim.cnat.five_tuple import FiveTuple
 from tools.vppsim.cnat.ports import Ports
 from tools.vppsim.fib.table import masked
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 
 INCLUDE_V4, INCLUDE_V6, POD, HOST = range(4)
 USE_AS_DEFAULT = 4
@@ -83,7 +83,7 @@ def _family(flow: FiveTuple) -> int:
 
 
 class Snat:
-    """Holds the settings; every function but `set_addresses` raises Refused(FEATURE_DISABLED) before there are some."""
+    """Settings by FIB and family; before there are some all but `set_addresses` raises VppRefused(FEATURE_DISABLED)."""
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
@@ -100,7 +100,7 @@ class Snat:
         """What the API's calls are about."""
         found = self.of(4, 0) or self.of(6, 0)
         if found is None:
-            raise Refused(Error.FEATURE_DISABLED)
+            raise VppRefused(VnetError.FEATURE_DISABLED)
         return found
 
     def set_addresses(self, ip4: bytes, ip6: bytes, interface: int, flags: int) -> None:
@@ -127,16 +127,16 @@ class Snat:
         self._families.clear()
 
     def set_policy(self, policy: int) -> None:
-        """Raises Refused(INVALID_VALUE) too."""
+        """Raises VppRefused(INVALID_VALUE) too."""
         settings = self.current
         if policy not in Policy._value2member_map_:
-            raise Refused(Error.INVALID_VALUE)
+            raise VppRefused(VnetError.INVALID_VALUE)
         settings.policy = Policy(policy)
 
     def set_interface(self, if_index: int, table: int, is_add: bool) -> None:
-        """Raises Refused(INVALID_VALUE) too."""
+        """Raises VppRefused(INVALID_VALUE) too."""
         if table not in range(4):
-            raise Refused(Error.INVALID_VALUE)
+            raise VppRefused(VnetError.INVALID_VALUE)
         settings = self.current
         if is_add:
             settings.get_ready()

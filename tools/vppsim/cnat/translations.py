@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools.vppsim.cnat import flow_hash, maglev
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 
 NO_NAT, ACTIVE, DOOMED, NOT_IN_MAGLEV = 2, 4, 8, 128
 NO_RETURN_SESSION = 4
@@ -102,10 +102,10 @@ class Translations:
         return translation
 
     def delete(self, index: int) -> None:
-        """Raises Refused(NO_SUCH_ENTRY)."""
+        """Raises VppRefused(NO_SUCH_ENTRY)."""
         translation = self.by_index.pop(index, None)
         if translation is None:
-            raise Refused(Error.NO_SUCH_ENTRY)
+            raise VppRefused(VnetError.NO_SUCH_ENTRY)
         for tracker in translation.trackers:
             tracker.flags |= DOOMED
         del self._by_vip[translation.vip.address, translation.vip.port, translation.protocol]

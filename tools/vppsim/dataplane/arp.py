@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from tools.vppsim.dataplane.output import Output
-from tools.vppsim.fib.paths import Source, Trait
-from tools.vppsim.fib.table import Entry, Table
+from tools.vppsim.fib.paths import FibEntryFlag, FibSource
+from tools.vppsim.fib.table import FibEntry, FibTable
 from tools.vppsim.packets.headers import (
     ARP,
     ARP_LAYOUT,
@@ -71,23 +71,23 @@ class Arp:
         owner = entry.best.paths[0].if_index
         if not attached and not self._borrows(interface, owner):
             return False
-        if Source.ADJ in entry.sources:
+        if FibSource.ADJ in entry.sources:
             if owner == interface.index and question.gratuitous:
                 self._learn(interface, question)
             return True
         return self._connected(interface, question, entry, owner)
 
-    def _connected(self, interface: Interface, question: Question, entry: Entry, owner: int) -> bool:
-        traits = next((c.traits for c in entry.sources.values() if c.traits & Trait.CONNECTED), Trait.NONE)
-        if not traits:
+    def _connected(self, interface: Interface, question: Question, entry: FibEntry, owner: int) -> bool:
+        flags = next((c.flags for c in entry.sources.values() if c.flags & FibEntryFlag.CONNECTED), FibEntryFlag.NONE)
+        if not flags:
             return True
         if question.sender_mac != question.link_source:
             return False
         if question.operation == ARP_REPLY:
-            if traits & Trait.LOCAL:
+            if flags & FibEntryFlag.LOCAL:
                 self._learn(interface, question)
             return True
-        if question.operation != ARP_REQUEST or not traits & Trait.LOCAL:
+        if question.operation != ARP_REQUEST or not flags & FibEntryFlag.LOCAL:
             return True
         if question.gratuitous or (owner != interface.index and not self._borrows(interface, owner)):
             return False
@@ -95,13 +95,13 @@ class Arp:
         self._learn(interface, question)
         return False
 
-    def _sender_attached(self, table: Table, sender: bytes) -> bool | None:
+    def _sender_attached(self, table: FibTable, sender: bytes) -> bool | None:
         """Is the sender on a link of ours, by any prefix that covers it? None: it claims an address of ours."""
-        for entry in table.covers(sender, 32):
+        for entry in table.covering(sender, 32):
             for contribution in entry.sources.values():
-                if contribution.traits & Trait.LOCAL:
+                if contribution.flags & FibEntryFlag.LOCAL:
                     return None
-                if contribution.traits & (Trait.ATTACHED | Trait.CONNECTED):
+                if contribution.flags & (FibEntryFlag.ATTACHED | FibEntryFlag.CONNECTED):
                     return True
         return False
 

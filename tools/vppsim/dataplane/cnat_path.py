@@ -17,7 +17,7 @@ from tools.vppsim.cnat.sessions import Session
 from tools.vppsim.cnat.snat import POD
 from tools.vppsim.cnat.translations import NO_NAT, NO_RETURN_SESSION
 from tools.vppsim.dataplane.rewrite import rewrite
-from tools.vppsim.fib.lookup import Verdict
+from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.packets.headers import ICMP, TCP
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.state.packet import Packet, Passage
@@ -28,10 +28,10 @@ AGE_CLOSED_S = 5
 
 
 class CnatPath:
-    """`act(packet, verdict)` forwards a packet whose way does not depend on its destination."""
+    """`forward(packet, result)` takes packets whose way does not depend on their destination."""
 
-    def __init__(self, state: VppState, act: Callable[[Packet, Verdict], None]) -> None:
-        self._state, self._cnat, self._act = state, state.cnat, act
+    def __init__(self, state: VppState, forward: Callable[[Packet, LookupResult], None]) -> None:
+        self._state, self._cnat, self._forward = state, state.cnat, forward
 
     def input(self, packet: Packet, interface: Interface) -> bool:
         """A packet came in. False: it has been dropped or forwarded; True: the FIB shall be asked."""
@@ -123,7 +123,7 @@ class CnatPath:
         if not session.no_nat or session.tracker is None:
             return True
         backend = session.tracker.backend.destination.address
-        self._act(packet, self._state.lookup.choice(packet.family, 0, backend)[0][1])
+        self._forward(packet, self._state.lookup.load_balance(packet.family, 0, backend)[0][1])
         return False
 
     def _decide_output(self, packet: Packet, passage: Passage, tx: int) -> None:

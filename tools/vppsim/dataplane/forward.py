@@ -6,7 +6,7 @@ from tools.vppsim.dataplane.local import Local
 from tools.vppsim.dataplane.multicast import Multicast
 from tools.vppsim.dataplane.nd import Nd
 from tools.vppsim.dataplane.output import Output
-from tools.vppsim.fib.lookup import Act, Verdict
+from tools.vppsim.fib.lookup import LookupAction, LookupResult
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.packets.headers import is_multicast
 from tools.vppsim.packets.vnet import agreed
@@ -54,23 +54,23 @@ class Forward:
 
     def route(self, packet: Packet, table_id: int) -> None:
         """Look the destination up in a table and act on it."""
-        choice = self._state.lookup.choice(packet.family, table_id, packet.destination)
-        if len(choice) == 1:
-            self.act(packet, choice[0][1])
+        shares = self._state.lookup.load_balance(packet.family, table_id, packet.destination)
+        if len(shares) == 1:
+            self.apply(packet, shares[0][1])
         else:
-            self.act(packet, self._state.lookup.verdict(packet.family, table_id, packet.destination, packet.flow))
+            self.apply(packet, self._state.lookup.result(packet.family, table_id, packet.destination, packet.flow))
 
-    def act(self, packet: Packet, verdict: Verdict) -> None:
+    def apply(self, packet: Packet, result: LookupResult) -> None:
         """Do what a lookup decided."""
-        if verdict.act is Act.FORWARD:
-            if self._output.lives_on(packet, verdict.if_index):
-                self._output.send(packet, verdict.if_index, verdict.next_hop)
-        elif verdict.act is Act.LOCAL:
-            self._local.input(packet, verdict.table_id)
-        elif verdict.act is Act.LINK_LOCAL:
+        if result.action is LookupAction.FORWARD:
+            if self._output.lives_on(packet, result.if_index):
+                self._output.send(packet, result.if_index, result.next_hop)
+        elif result.action is LookupAction.LOCAL:
+            self._local.input(packet, result.table_id)
+        elif result.action is LookupAction.LINK_LOCAL:
             self._link_local(packet)
-        elif verdict.act in (Act.UNREACHABLE, Act.PROHIBITED):
-            self._icmp.unreachable(packet, prohibited=verdict.act is Act.PROHIBITED)
+        elif result.action in (LookupAction.UNREACHABLE, LookupAction.PROHIBITED):
+            self._icmp.unreachable(packet, prohibited=result.action is LookupAction.PROHIBITED)
         else:
             self._state.count(f"drop_ip{packet.family}_no_route")
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from tools.vppsim.dataplane.icmp import ECHO_REQUEST, Icmp
 from tools.vppsim.dataplane.nd import Nd
 from tools.vppsim.dataplane.output import Output
-from tools.vppsim.fib.lookup import Act
+from tools.vppsim.fib.lookup import LookupAction
 from tools.vppsim.packets.headers import ICMP, ICMP6, UDP, is_link_local6
-from tools.vppsim.retvals import NONE
+from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.state.packet import Packet
 from tools.vppsim.state.state import VppState
 
@@ -50,9 +50,9 @@ class Local:
             self._state.count("drop_punt")
             return
         packet.local = True
-        verdict = self._state.lookup.through(packet.family, paths, packet.destination, packet.flow)
-        if verdict.act is Act.FORWARD:
-            self._output.send(packet, verdict.if_index, verdict.next_hop)
+        result = self._state.lookup.through_paths(packet.family, paths, packet.destination, packet.flow)
+        if result.action is LookupAction.FORWARD:
+            self._output.send(packet, result.if_index, result.next_hop)
         else:
             self._state.count("drop_punt_unroutable")
 
@@ -64,9 +64,12 @@ class Local:
         if packet.destination == LIMITED_BROADCAST:
             return True
         entry = self._state.tables.unicast[packet.family, table_id].longest(source)
-        if any(v.act is Act.LOCAL for _, v in self._state.lookup.choice(packet.family, table_id, source)):
+        if any(
+            result.action is LookupAction.LOCAL
+            for _, result in self._state.lookup.load_balance(packet.family, table_id, source)
+        ):
             return False
-        return any(path.if_index != NONE or path.next_hop for path in entry.best.paths)
+        return any(path.if_index != INDEX_INVALID or path.next_hop for path in entry.best.paths)
 
     def _echo_or_discovery(self, packet: Packet) -> None:
         kind = packet.payload[0] if len(packet.payload) >= 8 else -1

@@ -2,10 +2,10 @@
 
 from tools.vppsim.dataplane.local import Local
 from tools.vppsim.dataplane.output import Output
-from tools.vppsim.fib.multicast import Branch, Itf
-from tools.vppsim.fib.paths import Kind
+from tools.vppsim.fib.multicast import Branch, MfibItfFlag
+from tools.vppsim.fib.paths import PathType
 from tools.vppsim.packets.headers import ETHERTYPES, multicast_mac
-from tools.vppsim.retvals import NONE
+from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.state.packet import Packet
 from tools.vppsim.state.state import VppState
 
@@ -27,14 +27,14 @@ class Multicast:
             self._state.count("drop_multicast")
             return
         for branch in entry.branches():
-            if branch.itf & Itf.FORWARD:
+            if branch.itf & MfibItfFlag.FORWARD:
                 self._copy(packet.copy(), branch, table_id, depth)
 
     def _copy(self, packet: Packet, branch: Branch, table_id: int, depth: int) -> None:
         path = branch.path
-        if path.kind is Kind.LOCAL:
+        if path.type is PathType.LOCAL:
             self._local.input(packet, table_id)
-        elif path.if_index != NONE:
+        elif path.if_index != INDEX_INVALID:
             self._out(packet, path.if_index)
         else:
             self.input(packet, path.table_id, depth + 1)

@@ -5,8 +5,8 @@ it asks for; a unicast one is answered if its destination is a host route of the
 """
 
 from tools.vppsim.dataplane.output import Output
-from tools.vppsim.fib.lookup import Act
-from tools.vppsim.fib.paths import Source, Trait
+from tools.vppsim.fib.lookup import LookupAction
+from tools.vppsim.fib.paths import FibEntryFlag, FibSource
 from tools.vppsim.packets.headers import (
     ICMP6,
     IP6,
@@ -91,8 +91,8 @@ class Nd:
         source = packet.source
         if not any(source) or is_link_local6(source):
             return True
-        verdict = self._state.lookup.verdict(6, interface.tables[6], source)
-        return verdict.act is Act.FORWARD and verdict.if_index == interface.index
+        result = self._state.lookup.result(6, interface.tables[6], source)
+        return result.action is LookupAction.FORWARD and result.if_index == interface.index
 
     def _ours(self, interface: Interface, target: bytes) -> bool:
         if target == interface.link_local:
@@ -100,8 +100,8 @@ class Nd:
         entry = self._state.tables.unicast[6, interface.tables[6]].exact(target, 128)
         if entry is None:
             return False
-        own = entry.sources.get(Source.INTERFACE)
-        return (own is not None and bool(own.traits & Trait.LOCAL)) or Source.IP6_ND_PROXY in entry.sources
+        own = entry.sources.get(FibSource.INTERFACE)
+        return (own is not None and bool(own.flags & FibEntryFlag.LOCAL)) or FibSource.IP6_ND_PROXY in entry.sources
 
     def _advertise(self, interface: Interface, packet: Packet) -> None:
         """Answer a solicitation in `packet` with our MAC."""

@@ -50,7 +50,7 @@ class Watched:
 
 
 class Devices:
-    """Opens devices; raises Refused with VPP's errors."""
+    """Opens devices; raises VppRefused with VPP's errors."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop

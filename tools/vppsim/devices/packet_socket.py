@@ -11,7 +11,7 @@ from contextlib import suppress
 from tools.vppsim.devices import link
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
 from tools.vppsim.packets.vnet import LENGTH, Vnet, pack, parse
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 
 ETH_P_ALL = 3
 SOL_PACKET = 263
@@ -24,19 +24,19 @@ READS_AT_ONCE = 64
 
 
 class PacketSocket:
-    """An open uplink on link `name`; raises Refused as VPP's af_packet_create does."""
+    """An open uplink on link `name`; raises VppRefused as VPP's af_packet_create does."""
 
     def __init__(self, name: str, qdisc_bypass: bool) -> None:
         self.host_name = name
         try:
             index = socket.if_nametoindex(name)
         except OSError as error:
-            raise Refused(Error.INVALID_INTERFACE, sw_if_index=0) from error
+            raise VppRefused(VnetError.INVALID_INTERFACE, sw_if_index=0) from error
         try:
             link.set_up(name)
             self._socket = _open(name, index, qdisc_bypass)
         except OSError as error:
-            raise Refused(Error.SYSCALL_ERROR_1) from error
+            raise VppRefused(VnetError.SYSCALL_ERROR_1) from error
         self.fd = self._socket.fileno()
 
     def read(self, receive: Callable[[bytes, Vnet | None], None]) -> bool:

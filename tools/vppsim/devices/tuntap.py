@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tools.vppsim.devices import link, netns
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
 from tools.vppsim.packets.vnet import Vnet, pack, parse
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
 TUNSETVNETHDRSZ, TUNSETSNDBUF = 0x400454D8, 0x400454D4
@@ -77,20 +77,20 @@ class TunTap:
 
 
 def _open(request: TapRequest) -> tuple[int, str]:
-    """Raises Refused with the errors that VPP gives for each step."""
+    """Raises VppRefused with the errors that VPP gives for each step."""
     if request.attach and not request.host_name:
-        raise Refused(Error.SYSCALL_ERROR_3)
+        raise VppRefused(VnetError.SYSCALL_ERROR_3)
     if not request.namespace:
         return _open_here(request)
     try:
         namespace = os.open(netns.path_of(request.namespace), os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(Error.SYSCALL_ERROR_2) from error
+        raise VppRefused(VnetError.SYSCALL_ERROR_2) from error
     try:
         with netns.inside(namespace):
             return _open_here(request)
     except OSError as error:
-        raise Refused(Error.SYSCALL_ERROR_3) from error
+        raise VppRefused(VnetError.SYSCALL_ERROR_3) from error
     finally:
         os.close(namespace)
 
@@ -99,7 +99,7 @@ def _open_here(request: TapRequest) -> tuple[int, str]:
     try:
         fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(Error.SYSCALL_ERROR_2) from error
+        raise VppRefused(VnetError.SYSCALL_ERROR_2) from error
     try:
         name = _configure(fd, request)
         _configure_link(name, request)
@@ -119,7 +119,7 @@ def _configure(fd: int, request: TapRequest) -> str:
         segmentation = OFFLOAD_TSO4 | OFFLOAD_TSO6 if request.segmentation_offload else 0
         fcntl.ioctl(fd, TUNSETOFFLOAD, segmentation | (OFFLOAD_CHECKSUM if request.checksum_offload else 0))
     except OSError as error:
-        raise Refused(Error.SYSCALL_ERROR_3) from error
+        raise VppRefused(VnetError.SYSCALL_ERROR_3) from error
     return answer[:16].split(b"\0")[0].decode()
 
 
@@ -133,4 +133,4 @@ def _configure_link(name: str, request: TapRequest) -> None:
         if request.host_mtu:
             link.set_mtu(name, request.host_mtu)
     except OSError as error:
-        raise Refused(Error.NETLINK_ERROR) from error
+        raise VppRefused(VnetError.NETLINK_ERROR) from error

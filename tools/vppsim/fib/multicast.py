@@ -1,18 +1,18 @@
 """One multicast table of one family: groups, on which interfaces they may arrive, and where copies go.
 
-A group may have several sources; only the best one counts (VPP: mfib_entry.c). For the groups every host listens to
-(all nodes, solicited nodes, ...) that is VPP itself, whatever the API says of them.
+A group may have several sources; only the best one counts (VPP: mfib_entry.c). For the groups that every host listens
+to (all nodes, solicited nodes, ...) the best source is VPP itself, whatever the API says of them.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
 
-from tools.vppsim.fib.paths import Kind, Path, Source
+from tools.vppsim.fib.paths import FibPath, FibSource, PathType
 from tools.vppsim.fib.table import masked
 
 
-class Itf(IntFlag):
+class MfibItfFlag(IntFlag):
     """What a path of a group allows (VPP: mfib_types.api)."""
 
     ACCEPT = 2
@@ -30,24 +30,28 @@ Group = tuple[bytes, int, bytes]
 class Branch:
     """A path of a group, with what is allowed on it."""
 
-    path: Path
-    itf: Itf
+    path: FibPath
+    itf: MfibItfFlag
 
 
 @dataclass(slots=True)
-class Contribution:
+class MfibContribution:
+    """What one source says about a group. `branches` by the identity of their path."""
+
     flags: int = 0
     rpf_id: int = 0
     branches: dict[tuple[object, ...], Branch] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Entry:
+class MfibEntry:
+    """A group and its sources."""
+
     group: Group
-    sources: dict[Source, Contribution] = field(default_factory=dict)
+    sources: dict[FibSource, MfibContribution] = field(default_factory=dict)
 
     @property
-    def best(self) -> Contribution:
+    def best(self) -> MfibContribution:
         return self.sources[min(self.sources)]
 
     def branches(self) -> list[Branch]:
@@ -56,68 +60,70 @@ class Entry:
     def accepts(self, if_index: int) -> bool:
         if self.best.flags & ACCEPT_ALL:
             return True
-        return any(b.path.if_index == if_index and b.itf & Itf.ACCEPT for b in self.branches())
+        return any(b.path.if_index == if_index and b.itf & MfibItfFlag.ACCEPT for b in self.branches())
 
 
-class MulticastTable:
+class MfibTable:
     """Table `table_id` of family 4 or 6."""
 
     def __init__(self, family: int, table_id: int) -> None:
         self.family, self.table_id = family, table_id
-        self._entries: dict[Group, Entry] = {}
-        here = Path(kind=Kind.LOCAL, proto=family)
-        anyone = bytes(4 if family == 4 else 16)
-        self.add((anyone, 0, anyone), Source.DEFAULT_ROUTE, [])
+        self._entries: dict[Group, MfibEntry] = {}
+        local_path = FibPath(type=PathType.LOCAL, proto=family)
+        any_source = bytes(4 if family == 4 else 16)
+        self.add((any_source, 0, any_source), FibSource.DEFAULT_ROUTE, [])
         for address, length in SPECIALS[family]:
-            self.add((address, length, anyone), Source.SPECIAL, [Branch(here, Itf.FORWARD)])
+            self.add((address, length, any_source), FibSource.SPECIAL, [Branch(local_path, MfibItfFlag.FORWARD)])
 
-    def add(self, group: Group, source: Source, branches: list[Branch], flags: int = 0, rpf_id: int = 0) -> Entry:
+    def add(
+        self, group: Group, source: FibSource, branches: list[Branch], flags: int = 0, rpf_id: int = 0
+    ) -> MfibEntry:
         """Add or change paths of a group for `source`."""
         key = (masked(group[0], group[1]), group[1], group[2])
-        entry = self._entries.setdefault(key, Entry(key))
-        contribution = entry.sources.setdefault(source, Contribution())
+        entry = self._entries.setdefault(key, MfibEntry(key))
+        contribution = entry.sources.setdefault(source, MfibContribution())
         contribution.flags, contribution.rpf_id = flags, rpf_id
-        contribution.branches.update({branch.path.way(): branch for branch in branches})
+        contribution.branches.update({branch.path.identity(): branch for branch in branches})
         return entry
 
-    def remove(self, group: Group, source: Source, paths: list[Path]) -> None:
-        """Take paths away; a source without paths and flags says nothing more, an entry nobody wants goes.
+    def remove(self, group: Group, source: FibSource, paths: list[FibPath]) -> None:
+        """Take paths away; a source without paths and flags is removed, and so is an entry without sources.
 
-        A path into another table stays for ever, as in VPP, and holds that table.
+        A path into another table stays for ever, as in VPP, and keeps that table alive.
         """
         key = (masked(group[0], group[1]), group[1], group[2])
         entry = self._entries.get(key)
         if entry is None or source not in entry.sources:
             return
         for path in (path for path in paths if not path.leads_to_table):
-            entry.sources[source].branches.pop(path.way(), None)
+            entry.sources[source].branches.pop(path.identity(), None)
         if not entry.sources[source].branches and not entry.sources[source].flags:
             del entry.sources[source]
         if not entry.sources:
             del self._entries[key]
 
     def forget_interface(self, if_index: int) -> None:
-        """Interface `if_index` was deleted: no path uses it any more."""
+        """Remove all paths through interface `if_index`."""
         for entry in list(self._entries.values()):
             for source, contribution in list(entry.sources.items()):
-                gone = [b.path for b in contribution.branches.values() if b.path.if_index == if_index]
-                if gone:
-                    self.remove(entry.group, source, gone)
+                paths = [b.path for b in contribution.branches.values() if b.path.if_index == if_index]
+                if paths:
+                    self.remove(entry.group, source, paths)
 
-    def longest(self, group: bytes, source: bytes) -> Entry | None:
+    def longest(self, group: bytes, source: bytes) -> MfibEntry | None:
         """The entry for a packet from `source` to `group`: (S,G) first, then the longest (*,G/m)."""
         exact = self._entries.get((group, len(group) * 8, source))
         if exact is not None:
             return exact
-        anyone = bytes(len(group))
-        matches = (e for e in self._entries.values() if e.group[2] == anyone and self._covers(e, group))
+        any_source = bytes(len(group))
+        matches = (e for e in self._entries.values() if e.group[2] == any_source and self._covers(e, group))
         return max(matches, key=lambda entry: entry.group[1], default=None)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[MfibEntry]:
         """Every entry in a stable order."""
         yield from (self._entries[key] for key in sorted(self._entries))
 
-    def _covers(self, entry: Entry, group: bytes) -> bool:
+    def _covers(self, entry: MfibEntry, group: bytes) -> bool:
         return masked(group, entry.group[1]) == entry.group[0]
 
 

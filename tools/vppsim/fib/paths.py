@@ -1,13 +1,13 @@
-"""The ways a route can lead (VPP: fib_types.api, fib_route_path_t) and who may have asked for it (fib_source.h)."""
+"""Paths of routes (VPP: fib_types.api, fib_route_path_t), sources of routes (fib_source.h), flags of entries."""
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-from tools.vppsim.retvals import NONE
+from tools.vppsim.retvals import INDEX_INVALID
 
 
-class Source(IntEnum):
-    """Who contributed a route. Smaller wins; the numbers are those that ip_route_v2_details shows."""
+class FibSource(IntEnum):
+    """Who contributed a route. The smaller number wins; ip_route_v2_details shows these numbers."""
 
     SPECIAL = 1
     INTERFACE = 4
@@ -20,8 +20,8 @@ class Source(IntEnum):
     DEFAULT_ROUTE = 20
 
 
-class Trait(IntFlag):
-    """What kind of entry a source makes of a prefix (VPP: FIB_ENTRY_FLAG_*)."""
+class FibEntryFlag(IntFlag):
+    """Properties that a source gives to the entry of a prefix (VPP: FIB_ENTRY_FLAG_*)."""
 
     NONE = 0
     CONNECTED = 1
@@ -30,7 +30,7 @@ class Trait(IntFlag):
     DROP = 16
 
 
-class Kind(IntEnum):
+class PathType(IntEnum):
     """Types of paths, numbered as in fib_types.api; LINK_LOCAL is inside VPP only."""
 
     NORMAL = 0
@@ -48,33 +48,36 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """One way. `next_hop` is 4 or 16 bytes, or empty: then `if_index` alone means attached, `table_id` alone means
-    "look again in that table". `proto` is 4 or 6, the family of the next hop. `gone`: its interface was deleted; the
-    path stays in its route and carries nothing, even when another interface gets the same index."""
+class FibPath:
+    """A path of a route.
 
-    kind: Kind = Kind.NORMAL
-    if_index: int = NONE
+    `next_hop` is 4 or 16 bytes, or empty: then `if_index` alone means attached, `table_id` alone means a second lookup
+    in that table. `proto` is 4 or 6, the family of the next hop. `interface_deleted`: the path stays in its route and
+    carries nothing, even when another interface gets the same index.
+    """
+
+    type: PathType = PathType.NORMAL
+    if_index: int = INDEX_INVALID
     table_id: int = 0
     next_hop: bytes = b""
     proto: int = 4
     weight: int = 1
     preference: int = 0
-    rpf_id: int = NONE
+    rpf_id: int = INDEX_INVALID
     flags: int = 0
-    gone: bool = False
+    interface_deleted: bool = False
 
-    def same_way(self, other: "Path") -> bool:
-        """Equal but for weight and preference: what a path removal matches."""
-        return self.way() == other.way()
+    def matches(self, path: "FibPath") -> bool:
+        """Equal but for weight and preference, as when paths are removed from a route."""
+        return self.identity() == path.identity()
 
-    def way(self) -> tuple[object, ...]:
-        return (self.kind, self.if_index, self.table_id, self.next_hop, self.proto, self.rpf_id)
+    def identity(self) -> tuple[object, ...]:
+        return (self.type, self.if_index, self.table_id, self.next_hop, self.proto, self.rpf_id)
 
     @property
     def leads_to_table(self) -> bool:
         """Does it need another table: recursive, or a second lookup?"""
-        return self.kind in (Kind.NORMAL, Kind.SOURCE_LOOKUP) and self.if_index == NONE
+        return self.type in (PathType.NORMAL, PathType.SOURCE_LOOKUP) and self.if_index == INDEX_INVALID
 
 
-DROP = Path(kind=Kind.DROP)
+DROP = FibPath(type=PathType.DROP)

@@ -6,7 +6,7 @@ from typing import Any
 from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import addressing
 from tools.vppsim.vpp import Vpp
 
@@ -28,9 +28,9 @@ def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> N
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.enable:
         if not addressing.enable6(vpp, interface):
-            raise Refused(Error.VALUE_EXIST)
+            raise VppRefused(VnetError.VALUE_EXIST)
     elif not interface.v6_locks:
-        raise Refused(Error.IP6_NOT_ENABLED)
+        raise VppRefused(VnetError.IP6_NOT_ENABLED)
     else:
         addressing.disable6(vpp, interface)
     vpp.changed()
@@ -40,7 +40,7 @@ def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> N
 def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: Client) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.link_local:
-        raise Refused(Error.IP6_NOT_ENABLED)
+        raise VppRefused(VnetError.IP6_NOT_ENABLED)
     return {"ip": interface.link_local}
 
 
@@ -54,7 +54,7 @@ def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: Client) -> None
     """Router advertisements are never sent here, so suppressing them needs nothing done."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.v6_locks or not interface.ethernet:
-        raise Refused(Error.IP6_NOT_ENABLED)
+        raise VppRefused(VnetError.IP6_NOT_ENABLED)
 
 
 @dump("ip_address_dump")
@@ -67,7 +67,7 @@ def ip_address_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
 @dump("ip_unnumbered_dump")
 def ip_unnumbered_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
-        if interface.unnumbered is not None and message.sw_if_index in (NONE, interface.index):
+        if interface.unnumbered is not None and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "ip_sw_if_index": interface.unnumbered}
 
 

@@ -8,7 +8,7 @@ from tools.vppsim.devices import link
 from tools.vppsim.handlers.devices import plug
 from tools.vppsim.handlers.interfaces import AF_XDP
 from tools.vppsim.handlers.registry import Fields, call
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.state import lifecycle
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
@@ -33,14 +33,14 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     unfit = any(not RING_MIN <= size <= RING_MAX or size & (size - 1) for size in rings)
     name = message.host_if
     if not name or len(name) >= NAME_BYTES or unfit or message.rxq_num not in (0, QUEUES, ALL_QUEUES):
-        raise Refused(Error.INVALID_VALUE, sw_if_index=0)
+        raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
     if message.prog or message.netns:
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     known = [facts for facts in vpp.facts.values() if isinstance(facts, Xdp)]
     if not link.exists(name):
-        raise Refused(Error.INVALID_VALUE, sw_if_index=0)
+        raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
     if message.mode == ZERO_COPY or name in {each.link for each in known}:
-        raise Refused(Error.SYSCALL_ERROR_2, sw_if_index=0)
+        raise VppRefused(VnetError.SYSCALL_ERROR_2, sw_if_index=0)
     instance = next(n for n in range(len(known) + 1) if n not in {each.instance for each in known})
     device = vpp.devices.packet_socket(name, False)
     mac = link.mac(name) if message.flags & MAC_REUSE else b"\x02\xfe" + vpp.random_bytes(4)
@@ -52,7 +52,7 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 @call("af_xdp_delete")
 def af_xdp_delete(vpp: Vpp, message: Any, client: Client) -> None:
-    interface = vpp.interfaces.find(message.sw_if_index, Error.INVALID_INTERFACE)
+    interface = vpp.interfaces.find(message.sw_if_index, VnetError.INVALID_INTERFACE)
     if interface.kind != AF_XDP:
-        raise Refused(Error.INVALID_INTERFACE)
+        raise VppRefused(VnetError.INVALID_INTERFACE)
     lifecycle.delete(vpp, interface)

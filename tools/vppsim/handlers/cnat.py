@@ -16,7 +16,7 @@ from tools.vppsim.cnat.translations import Backend, Endpoint
 from tools.vppsim.fib.table import BITS
 from tools.vppsim.handlers.convert import address, address_fields
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 
@@ -41,14 +41,14 @@ def cnat_translation_update(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 
 def _endpoint(message: Any) -> Endpoint:
-    if message.sw_if_index != NONE:
-        raise Refused(Error.UNIMPLEMENTED, id=NONE)
+    if message.sw_if_index != INDEX_INVALID:
+        raise VppRefused(VnetError.UNIMPLEMENTED, id=INDEX_INVALID)
     return Endpoint(address(message.addr), message.port)
 
 
 def _endpoint_fields(value: Endpoint) -> Fields:
     fields = address_fields(value.address)
-    return {"addr": fields, "sw_if_index": NONE, "if_af": fields["af"], "port": value.port}
+    return {"addr": fields, "sw_if_index": INDEX_INVALID, "if_af": fields["af"], "port": value.port}
 
 
 @call("cnat_translation_del")
@@ -99,13 +99,13 @@ def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: Client) -> None:
 @call("cnat_set_snat_addresses_v2")
 def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: Client) -> None:
     if message.fwd_fib_index or message.ret_fib_index:
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     _set_addresses(vpp, message, int(message.flags))
 
 
 def _set_addresses(vpp: Vpp, message: Any, flags: int) -> None:
-    if message.sw_if_index != NONE:
-        raise Refused(Error.UNIMPLEMENTED)
+    if message.sw_if_index != INDEX_INVALID:
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     vpp.cnat.snat.set_addresses(bytes(message.snat_ip4), bytes(message.snat_ip6), message.sw_if_index, flags)
 
 
@@ -113,8 +113,8 @@ def _set_addresses(vpp: Vpp, message: Any, flags: int) -> None:
 def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: Client) -> Fields:
     try:
         return _address_fields(vpp)
-    except Refused as refusal:
-        raise Refused(refusal.error, sw_if_index=0) from None
+    except VppRefused as refusal:
+        raise VppRefused(refusal.error, sw_if_index=0) from None
 
 
 def _address_fields(vpp: Vpp) -> Fields:

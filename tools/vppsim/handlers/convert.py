@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tools.vppsim.fib.paths import Kind, Path
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.fib.paths import FibPath, PathType
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]
@@ -15,9 +15,9 @@ LABELS_MAX = 16
 
 
 def family_of(af: int) -> int:
-    """4 or 6 from an address_family; raises Refused."""
+    """4 or 6 from an address_family; raises VppRefused."""
     if af not in FAMILIES:
-        raise Refused(Error.INVALID_ADDRESS_FAMILY)
+        raise VppRefused(VnetError.INVALID_ADDRESS_FAMILY)
     return FAMILIES[af]
 
 
@@ -42,44 +42,48 @@ def prefix_fields(value: bytes, length: int) -> Fields:
     return {"address": address_fields(value), "len": length}
 
 
-def path(vpp: Vpp, message: Any) -> Path:
-    """A Path from a `fib_path`; raises Refused as VPP's fib_api_path_decode does."""
+def path(vpp: Vpp, message: Any) -> FibPath:
+    """A FibPath from a `fib_path`; raises VppRefused as VPP's fib_api_path_decode does."""
     kind = int(message.type)
-    if kind == Kind.CLASSIFY:
-        raise Refused(Error.NO_SUCH_TABLE)
-    if kind in (Kind.UDP_ENCAP, Kind.BIER_IMP) or kind not in Kind._value2member_map_:
-        raise Refused(Error.UNIMPLEMENTED)
+    if kind == PathType.CLASSIFY:
+        raise VppRefused(VnetError.NO_SUCH_TABLE)
+    if kind in (PathType.UDP_ENCAP, PathType.BIER_IMP) or kind not in PathType._value2member_map_:
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     if int(message.proto) not in PROTOS:
-        raise Refused(Error.UNSPECIFIED)
-    base = Path(
-        kind=Kind(kind),
-        if_index=message.sw_if_index if kind not in (Kind.DROP, Kind.ICMP_UNREACH, Kind.ICMP_PROHIBIT) else NONE,
+        raise VppRefused(VnetError.UNSPECIFIED)
+    base = FibPath(
+        type=PathType(kind),
+        if_index=message.sw_if_index
+        if kind not in (PathType.DROP, PathType.ICMP_UNREACH, PathType.ICMP_PROHIBIT)
+        else INDEX_INVALID,
         proto=PROTOS[int(message.proto)],
         weight=message.weight or 1,
         preference=message.preference,
         flags=int(message.flags) & RESOLVE_FLAGS,
     )
-    return _normal(vpp, message, base) if kind in (Kind.NORMAL, Kind.SOURCE_LOOKUP) else base
+    return _normal(vpp, message, base) if kind in (PathType.NORMAL, PathType.SOURCE_LOOKUP) else base
 
 
-def _normal(vpp: Vpp, message: Any, base: Path) -> Path:
+def _normal(vpp: Vpp, message: Any, base: FibPath) -> FibPath:
     next_hop = of_union(base.proto, message.nh.address)
-    if base.if_index == NONE:
+    if base.if_index == INDEX_INVALID:
         vpp.tables.find(base.proto, message.table_id)
     else:
-        vpp.interfaces.find(base.if_index, Error.NO_MATCHING_INTERFACE)
-    table_id = message.table_id if base.if_index == NONE else 0
-    return replace(base, next_hop=next_hop if any(next_hop) else b"", table_id=table_id, rpf_id=message.rpf_id or NONE)
+        vpp.interfaces.find(base.if_index, VnetError.NO_MATCHING_INTERFACE)
+    table_id = message.table_id if base.if_index == INDEX_INVALID else 0
+    return replace(
+        base, next_hop=next_hop if any(next_hop) else b"", table_id=table_id, rpf_id=message.rpf_id or INDEX_INVALID
+    )
 
 
-def path_fields(value: Path) -> Fields:
-    """A `fib_path` from a Path; VPP leaves rpf_id out."""
+def path_fields(value: FibPath) -> Fields:
+    """A `fib_path` from a FibPath; VPP leaves rpf_id out."""
     return {
         "sw_if_index": value.if_index,
         "table_id": value.table_id,
         "weight": value.weight,
         "preference": value.preference,
-        "type": value.kind if value.kind is not Kind.LINK_LOCAL else Kind.NORMAL,
+        "type": value.type if value.type is not PathType.LINK_LOCAL else PathType.NORMAL,
         "flags": value.flags,
         "proto": 0 if value.proto == 4 else 1,
         "nh": {"address": union_fields(value.next_hop)},

@@ -10,7 +10,7 @@ from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.vnet import Vnet
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import lifecycle
 from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.vpp import Vpp
@@ -69,7 +69,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     device = vpp.devices.tap(request)
     if any(size & (size - 1) or size > RING_SIZE_MAX for size in rings):
         device.close()
-        raise Refused(Error.INIT_FAILED)
+        raise VppRefused(VnetError.INIT_FAILED)
     mac = b"" if request.tun else _mac(vpp, bytes(message.mac_address), message.use_random_mac)
     interface = Interface(f"{'tun' if request.tun else 'tap'}{number}", TAP, mac, tag=_tag(message.tag))
     interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
@@ -82,7 +82,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 def _tap_request(vpp: Vpp, message: Any, flags: int) -> TapRequest:
     if message.host_ip4_prefix_set or message.host_ip6_prefix_set or message.host_ip4_gw_set or message.host_ip6_gw_set:
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     return TapRequest(
         tun=bool(flags & TUN),
         host_name=message.host_if_name if message.host_if_name_set else "",
@@ -100,10 +100,10 @@ def _tap_request(vpp: Vpp, message: Any, flags: int) -> TapRequest:
 def _free_number(vpp: Vpp, wanted: int) -> int:
     used = {facts.number for facts in vpp.facts.values() if isinstance(facts, Tap)}
     if wanted in used:
-        raise Refused(Error.INVALID_INTERFACE)
-    if wanted != NONE and wanted > TAPS_MAX:
-        raise Refused(Error.UNSPECIFIED)
-    return wanted if wanted != NONE else next(n for n in range(TAPS_MAX) if n not in used)
+        raise VppRefused(VnetError.INVALID_INTERFACE)
+    if wanted != INDEX_INVALID and wanted > TAPS_MAX:
+        raise VppRefused(VnetError.UNSPECIFIED)
+    return wanted if wanted != INDEX_INVALID else next(n for n in range(TAPS_MAX) if n not in used)
 
 
 def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
@@ -114,7 +114,7 @@ def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
 def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.kind != TAP:
-        raise Refused(Error.INVALID_SW_IF_INDEX)
+        raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
     lifecycle.delete(vpp, interface)
 
 
@@ -122,7 +122,7 @@ def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
 def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         tap = vpp.facts.get(interface.index)
-        if isinstance(tap, Tap) and message.sw_if_index in (NONE, interface.index):
+        if isinstance(tap, Tap) and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {
                 "sw_if_index": interface.index,
                 "id": tap.number,
@@ -142,10 +142,10 @@ def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
 def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     name, flags = message.host_if_name, int(message.flags)
     if int(message.mode) not in (MODE_ETHERNET, MODE_IP):
-        raise Refused(Error.INVALID_VALUE)
+        raise VppRefused(VnetError.INVALID_VALUE)
     if name in _uplinks(vpp).values():
-        raise Refused(
-            Error.IF_ALREADY_EXISTS, sw_if_index=next(i for i, known in _uplinks(vpp).items() if known == name)
+        raise VppRefused(
+            VnetError.IF_ALREADY_EXISTS, sw_if_index=next(i for i, known in _uplinks(vpp).items() if known == name)
         )
     device = vpp.devices.packet_socket(name, bool(flags & QDISC_BYPASS))
     mac = _mac(vpp, bytes(message.hw_addr), message.use_random_hw_addr)
@@ -164,7 +164,7 @@ def _uplinks(vpp: Vpp) -> dict[int, str]:
 def af_packet_delete(vpp: Vpp, message: Any, client: Client) -> None:
     index = next((i for i, name in _uplinks(vpp).items() if name == message.host_if_name), None)
     if index is None:
-        raise Refused(Error.SYSCALL_ERROR_1)
+        raise VppRefused(VnetError.SYSCALL_ERROR_1)
     lifecycle.delete(vpp, vpp.interfaces.find(index))
 
 

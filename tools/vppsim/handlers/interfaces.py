@@ -7,7 +7,7 @@ from typing import Any
 from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.vnet import Vnet
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import addressing, lifecycle
 from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
 from tools.vppsim.vpp import Vpp
@@ -36,7 +36,7 @@ class Hole:
 def sw_interface_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     """One, all (index 0 or ~0), or those whose name contains the filter."""
     wanted, name = message.sw_if_index, message.name_filter.lower()
-    if not message.name_filter_valid and wanted not in (0, NONE):
+    if not message.name_filter_valid and wanted not in (0, INDEX_INVALID):
         interface = vpp.interfaces.get(wanted)
         yield from [_details(interface)] if interface else []
         return
@@ -74,9 +74,9 @@ def sw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
 def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
-        raise Refused(Error.FEATURE_DISABLED)
+        raise VppRefused(VnetError.FEATURE_DISABLED)
     if interface.kind in (LOOPBACK, AF_XDP):
-        raise Refused(Error.UNSUPPORTED)
+        raise VppRefused(VnetError.UNSUPPORTED)
     interface.link_mtu = interface.mtu[0] = message.mtu
 
 
@@ -88,7 +88,7 @@ def sw_interface_set_table(vpp: Vpp, message: Any, client: Client) -> None:
     vpp.tables.find(family, message.vrf_id)
     lender = vpp.interfaces.get(interface.unnumbered) if interface.unnumbered is not None else interface
     if lender is not None and lender.addresses[family]:
-        raise Refused(Error.ADDRESS_FOUND_FOR_INTERFACE)
+        raise VppRefused(VnetError.ADDRESS_FOUND_FOR_INTERFACE)
     listens = interface.speaks(family)
     if listens:
         addressing.listen_to_groups(vpp, interface, family, False)
@@ -109,9 +109,9 @@ def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
     """`unnumbered_sw_if_index` borrows the addresses of `sw_if_index`; both must be in the same tables."""
     borrower = vpp.interfaces.find(message.unnumbered_sw_if_index)
     if message.is_add:
-        lender = vpp.interfaces.find(message.sw_if_index, Error.INVALID_SW_IF_INDEX_2)
+        lender = vpp.interfaces.find(message.sw_if_index, VnetError.INVALID_SW_IF_INDEX_2)
         if lender.tables != borrower.tables:
-            raise Refused(Error.UNEXPECTED_INTF_STATE)
+            raise VppRefused(VnetError.UNEXPECTED_INTF_STATE)
         borrower.unnumbered = lender.index
     else:
         borrower.unnumbered = None
@@ -122,7 +122,7 @@ def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
 def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.is_add and not message.tag:
-        raise Refused(Error.INVALID_VALUE)
+        raise VppRefused(VnetError.INVALID_VALUE)
     interface.tag = message.tag[:TAG_LENGTH_MAX] if message.is_add else ""
 
 
@@ -131,7 +131,7 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     unfit = message.mode == ADAPTIVE if interface.kind == UPLINK else message.queue_id_valid and message.queue_id != 0
     if interface.kind != LOOPBACK and unfit:
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     interface.rx_mode = int(message.mode)
 
 
@@ -140,7 +140,7 @@ def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> Non
     """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.kind in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
 
 
 @call("sw_interface_set_tx_placement")
@@ -151,7 +151,7 @@ def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: Client) -> Non
 @dump("sw_interface_rx_placement_dump")
 def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
-        if interface.kind not in QUEUELESS and message.sw_if_index in (NONE, interface.index):
+        if interface.kind not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
 
 
@@ -159,9 +159,9 @@ def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> It
 def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
-        raise Refused(Error.INVALID_VALUE)
+        raise VppRefused(VnetError.INVALID_VALUE)
     if interface.kind in (LOOPBACK, UPLINK, AF_XDP):
-        raise Refused(Error.UNSPECIFIED)
+        raise VppRefused(VnetError.UNSPECIFIED)
     interface.promiscuous = message.promisc_on
 
 
@@ -169,7 +169,7 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
 def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
-        raise Refused(Error.UNIMPLEMENTED)
+        raise VppRefused(VnetError.UNIMPLEMENTED)
     interface.mac = bytes(message.mac_address)
 
 
@@ -187,7 +187,7 @@ def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: Client) -> N
 def want_interface_events(vpp: Vpp, message: Any, client: Client) -> None:
     """Asking twice, or stopping what was never asked for, is refused."""
     if bool(message.enable_disable) == (client.index in vpp.subscribers):
-        raise Refused(Error.INVALID_REGISTRATION)
+        raise VppRefused(VnetError.INVALID_REGISTRATION)
     if message.enable_disable:
         vpp.subscribers[client.index] = message.pid
     else:
@@ -207,7 +207,7 @@ def create_loopback_instance(vpp: Vpp, message: Any, client: Client) -> Fields:
 def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
     used = {vpp.facts[i.index] for i in vpp.interfaces if i.kind == LOOPBACK}
     if wanted in used:
-        raise Refused(Error.INVALID_REGISTRATION)
+        raise VppRefused(VnetError.INVALID_REGISTRATION)
     instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
     made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
     made.device, made.link_up, made.link_follows_admin = Hole(), False, True
@@ -219,5 +219,5 @@ def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
 def delete_loopback(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.kind != LOOPBACK:
-        raise Refused(Error.INVALID_SW_IF_INDEX)
+        raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
     lifecycle.delete(vpp, interface)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.fib.paths import Path, Source, Trait
+from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.state.neighbours import Limits
 from tools.vppsim.vpp import Vpp
 
@@ -72,7 +72,7 @@ def proxy_arp_add_del(vpp: Vpp, message: Any, client: Client) -> None:
         vpp.proxy_arp.append(entry)
     elif not message.is_add:
         if entry not in vpp.proxy_arp:
-            raise Refused(Error.NO_SUCH_ENTRY)
+            raise VppRefused(VnetError.NO_SUCH_ENTRY)
         vpp.proxy_arp.remove(entry)
 
 
@@ -103,10 +103,10 @@ def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     table, address = vpp.tables.unicast[6, interface.tables[6]], bytes(message.ip)
     if message.is_add:
-        path = Path(if_index=interface.index, next_hop=address, proto=6)
-        table.put(address, 128, Source.IP6_ND_PROXY, (path,), Trait.ATTACHED)
+        path = FibPath(if_index=interface.index, next_hop=address, proto=6)
+        table.set_source(address, 128, FibSource.IP6_ND_PROXY, (path,), FibEntryFlag.ATTACHED)
     else:
-        table.drop(address, 128, Source.IP6_ND_PROXY)
+        table.clear_source(address, 128, FibSource.IP6_ND_PROXY)
     vpp.changed()
 
 
@@ -114,5 +114,5 @@ def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: Client) -> None:
 def ip6nd_proxy_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for table in vpp.tables.unicast.values():
         for entry in table.entries():
-            if Source.IP6_ND_PROXY in entry.sources:
-                yield {"sw_if_index": entry.sources[Source.IP6_ND_PROXY].paths[0].if_index, "ip": entry.address}
+            if FibSource.IP6_ND_PROXY in entry.sources:
+                yield {"sw_if_index": entry.sources[FibSource.IP6_ND_PROXY].paths[0].if_index, "ip": entry.address}

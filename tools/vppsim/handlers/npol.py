@@ -20,7 +20,7 @@ from tools.vppsim.npol.objects import (
     Tuple3,
 )
 from tools.vppsim.npol.pool import Pool
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 PREFIX_WITH_HOST_BITS = -88  # VNET_API_ERROR_ADDRESS_LENGTH_MISMATCH of ip_prefix_decode2
@@ -60,11 +60,11 @@ def _member(kind: int, value: Any) -> Member:
 
 def _prefix(message: Any) -> Prefix:
     if message is None:
-        raise Refused(Error.INVALID_ADDRESS_FAMILY)
+        raise VppRefused(VnetError.INVALID_ADDRESS_FAMILY)
     found = Prefix(address(message.address), message.len)
     bits = len(found.address) * 8
     if found.length > bits or int.from_bytes(found.address) & ((1 << (bits - found.length)) - 1):
-        raise Refused(PREFIX_WITH_HOST_BITS)
+        raise VppRefused(PREFIX_WITH_HOST_BITS)
     return found
 
 
@@ -103,7 +103,7 @@ def _rule(message: Any) -> Rule:
             where = rule.port_sets if kind == PORT_IP_SET else rule.sets
             where[side].append(entry.data.set_id.set_id)
         else:
-            raise Refused(Error.UNSPECIFIED)
+            raise VppRefused(VnetError.UNSPECIFIED)
     return rule
 
 
@@ -149,7 +149,7 @@ def npol_configure_policies(vpp: Vpp, message: Any, client: Client) -> None:
     index = vpp.interfaces.find(message.sw_if_index).index
     ids, rx, tx = list(message.policy_ids), message.num_rx_policies, message.num_tx_policies
     if any(vpp.npol.policies.get(number) is None for number in ids):
-        raise Refused(UNKNOWN_POLICY)
+        raise VppRefused(UNKNOWN_POLICY)
     held = Configuration(
         policies=(ids[:rx], ids[rx : rx + tx]),
         profiles=ids[rx + tx :],
@@ -163,5 +163,5 @@ def npol_configure_policies(vpp: Vpp, message: Any, client: Client) -> None:
 def _found(pool: Pool[Any], index: int) -> Any:
     found = pool.get(index)
     if found is None:
-        raise Refused(Error.NO_SUCH_ENTRY)
+        raise VppRefused(VnetError.NO_SUCH_ENTRY)
     return found

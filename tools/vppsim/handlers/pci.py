@@ -4,7 +4,7 @@ from typing import Any
 
 from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers.registry import call
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 RING_DEFAULT, RING_STEP, RING_MAX = 4096, 64, 4096
@@ -15,12 +15,12 @@ INVALID_BUS, INVALID_DEVICE_ID, NOT_FOUND, UNKNOWN_INTERFACE = -10, -12, -20, -3
 
 @call("virtio_pci_create_v2")
 def virtio_pci_create_v2(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(Error.INVALID_INTERFACE, sw_if_index=NONE)
+    raise VppRefused(VnetError.INVALID_INTERFACE, sw_if_index=INDEX_INVALID)
 
 
 @call("virtio_pci_delete")
 def virtio_pci_delete(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(Error.INVALID_SW_IF_INDEX)
+    raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
 
 
 @call("vmxnet3_create")
@@ -28,27 +28,27 @@ def vmxnet3_create(vpp: Vpp, message: Any, client: Client) -> None:
     rings = [size or RING_DEFAULT for size in (message.rxq_size, message.txq_size)]
     unfit = any(not RING_STEP <= size <= RING_MAX or size % RING_STEP for size in rings)
     if unfit or message.rxq_num > RX_QUEUES_MAX or message.txq_num > THREADS:
-        raise Refused(Error.INVALID_VALUE, sw_if_index=0)
-    raise Refused(Error.INVALID_INTERFACE, sw_if_index=0)
+        raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
+    raise VppRefused(VnetError.INVALID_INTERFACE, sw_if_index=0)
 
 
 @call("vmxnet3_delete")
 def vmxnet3_delete(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(Error.INVALID_SW_IF_INDEX)
+    raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
 
 
 @call("dev_attach")
 def dev_attach(vpp: Vpp, message: Any, client: Client) -> None:
     if not message.device_id.startswith(BUS):
-        raise Refused(INVALID_BUS, dev_index=NONE, error_string="invalid bus")
-    raise Refused(INVALID_DEVICE_ID, dev_index=NONE, error_string="invalid device id")
+        raise VppRefused(INVALID_BUS, dev_index=INDEX_INVALID, error_string="invalid bus")
+    raise VppRefused(INVALID_DEVICE_ID, dev_index=INDEX_INVALID, error_string="invalid device id")
 
 
 @call("dev_create_port_if")
 def dev_create_port_if(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(NOT_FOUND, sw_if_index=NONE, error_string="not found")
+    raise VppRefused(NOT_FOUND, sw_if_index=INDEX_INVALID, error_string="not found")
 
 
 @call("dev_remove_port_if")
 def dev_remove_port_if(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(UNKNOWN_INTERFACE, error_string="unknown interface")
+    raise VppRefused(UNKNOWN_INTERFACE, error_string="unknown interface")

@@ -7,7 +7,7 @@ from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.headers import TCP, UDP
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 L4, EXCEPTION = 0, 2
@@ -24,7 +24,7 @@ def set_punt(vpp: Vpp, message: Any, client: Client) -> None:
         return
     l4 = message.punt.punt.l4
     if kind != L4 or int(l4.protocol) not in (TCP, UDP) or (int(l4.protocol) == TCP and l4.port != ALL_PORTS):
-        raise Refused(Error.UNSPECIFIED)
+        raise VppRefused(VnetError.UNSPECIFIED)
     if int(l4.protocol) == UDP:
         _punt_udp(vpp, convert.family_of(l4.af), l4.port, message.is_add)
 
@@ -47,7 +47,7 @@ def punt_reason_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]
 @call("add_del_ip_punt_redirect_v2")
 def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: Client) -> None:
     punt = message.punt
-    key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == NONE else punt.rx_sw_if_index)
+    key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == INDEX_INVALID else punt.rx_sw_if_index)
     paths = tuple(convert.path(vpp, path) for path in punt.paths)
     if message.is_add:
         vpp.punts.redirects[key] = paths
@@ -60,7 +60,7 @@ def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
     """Those of one receiving interface, or all."""
     family = convert.family_of(message.af)
     for (known, rx), paths in sorted(vpp.punts.redirects.items()):
-        if known == family and message.sw_if_index in (NONE, rx):
+        if known == family and message.sw_if_index in (INDEX_INVALID, rx):
             fields = [convert.path_fields(path) for path in paths]
             yield {
                 "punt": {

@@ -1,7 +1,7 @@
 """Which function answers which message.
 
 A function marked `@call(name)` gets the stand-in, the message and the client, and returns the fields of the reply
-(None: none but retval 0) or raises Refused. One marked `@dump(name)` yields the fields of each details message.
+(None: none but retval 0) or raises VppRefused. One marked `@dump(name)` yields the fields of each details message.
 A new subject is a new file in this package.
 """
 

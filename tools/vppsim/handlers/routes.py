@@ -9,36 +9,35 @@ from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.fib.multicast import Branch, Group, Itf
-from tools.vppsim.fib.multicast import Entry as MulticastEntry
-from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
-from tools.vppsim.fib.table import BITS, Contribution, Entry, Table
+from tools.vppsim.fib.multicast import Branch, Group, MfibEntry, MfibItfFlag
+from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
+from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 
 @call("ip_route_add_del")
 def ip_route_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
-    return _change(vpp, message, Source.API)
+    return _change(vpp, message, FibSource.API)
 
 
 @call("ip_route_add_del_v2")
 def ip_route_add_del_v2(vpp: Vpp, message: Any, client: Client) -> Fields:
     source = message.route.src
-    return _change(vpp, message, Source(source) if source in Source._value2member_map_ else Source.API)
+    return _change(vpp, message, FibSource(source) if source in FibSource._value2member_map_ else FibSource.API)
 
 
-def _change(vpp: Vpp, message: Any, source: Source) -> Fields:
+def _change(vpp: Vpp, message: Any, source: FibSource) -> Fields:
     route = message.route
     address, length = convert.address(route.prefix.address), route.prefix.len
     table = vpp.tables.find(4 if len(address) == 4 else 6, route.table_id)
     paths = [convert.path(vpp, path) for path in route.paths]
     if length > BITS[table.family]:
-        raise Refused(Error.INVALID_PREFIX_LENGTH)
+        raise VppRefused(VnetError.INVALID_PREFIX_LENGTH)
     if not paths and (message.is_add or message.is_multipath):
-        raise Refused(Error.NO_PATHS_IN_ROUTE)
+        raise VppRefused(VnetError.NO_PATHS_IN_ROUTE)
     if length == BITS[table.family]:
         paths = [_to_host(path, address) for path in paths]
     present = _present(table, address, length, source)
@@ -47,49 +46,49 @@ def _change(vpp: Vpp, message: Any, source: Source) -> Fields:
     if not message.is_add:
         vpp.tables.collect()
     entry = table.exact(address, length)
-    return {"stats_index": entry.stats_index if entry and message.is_add else NONE}
+    return {"stats_index": entry.stats_index if entry and message.is_add else INDEX_INVALID}
 
 
-def _to_host(path: Path, address: bytes) -> Path:
+def _to_host(path: FibPath, address: bytes) -> FibPath:
     """A host route through an interface alone is a route to the host as next hop (VPP: fib_table.c, path fixup)."""
-    attached = path.kind is Kind.NORMAL and path.if_index != NONE and not path.next_hop
+    attached = path.type is PathType.NORMAL and path.if_index != INDEX_INVALID and not path.next_hop
     return replace(path, next_hop=address) if attached and (path.proto == 4) == (len(address) == 4) else path
 
 
-def _present(table: Table, address: bytes, length: int, source: Source) -> tuple[Path, ...]:
+def _present(table: FibTable, address: bytes, length: int, source: FibSource) -> tuple[FibPath, ...]:
     entry = table.exact(address, length)
     return entry.sources[source].paths if entry is not None and source in entry.sources else ()
 
 
-def _wanted(message: Any, present: tuple[Path, ...], paths: list[Path]) -> list[Path]:
+def _wanted(message: Any, present: tuple[FibPath, ...], paths: list[FibPath]) -> list[FibPath]:
     """The paths a route has afterwards. Adding a way that is there already changes nothing, not even its weight."""
     if not message.is_multipath:
         return paths if message.is_add else []
     if message.is_add:
-        return [*present, *(path for path in paths if not any(path.same_way(other) for other in present))]
-    return [path for path in present if not any(path.same_way(other) for other in paths)]
+        return [*present, *(path for path in paths if not any(path.matches(other) for other in present))]
+    return [path for path in present if not any(path.matches(other) for other in paths)]
 
 
-def _store(table: Table, address: bytes, length: int, source: Source, paths: list[Path]) -> None:
+def _store(table: FibTable, address: bytes, length: int, source: FibSource, paths: list[FibPath]) -> None:
     if not paths:
-        table.drop(address, length, source)
+        table.clear_source(address, length, source)
         return
     host = length == BITS[table.family]
-    table.put(address, length, source, paths, _traits(paths, address if host else b""))
+    table.set_source(address, length, source, paths, _entry_flags(paths, address if host else b""))
 
 
-def _traits(paths: list[Path], host: bytes) -> Trait:
+def _entry_flags(paths: list[FibPath], host: bytes) -> FibEntryFlag:
     """Attached: through an interface without next hop, or a host route whose next hop is the host itself."""
-    traits = Trait.NONE
+    flags = FibEntryFlag.NONE
     for path in paths:
-        if path.kind is Kind.LOCAL and path.if_index == NONE:
-            traits |= Trait.CONNECTED | Trait.LOCAL
-        elif path.kind is Kind.NORMAL and path.if_index != NONE and path.next_hop in (b"", host):
-            traits |= Trait.ATTACHED
-    return traits
+        if path.type is PathType.LOCAL and path.if_index == INDEX_INVALID:
+            flags |= FibEntryFlag.CONNECTED | FibEntryFlag.LOCAL
+        elif path.type is PathType.NORMAL and path.if_index != INDEX_INVALID and path.next_hop in (b"", host):
+            flags |= FibEntryFlag.ATTACHED
+    return flags
 
 
-def _route_fields(table: Table, entry: Entry) -> Fields:
+def _route_fields(table: FibTable, entry: FibEntry) -> Fields:
     paths = [convert.path_fields(path) for path in entry.best.paths]
     return {
         "table_id": table.table_id,
@@ -100,18 +99,20 @@ def _route_fields(table: Table, entry: Entry) -> Fields:
     }
 
 
-def _table_of(vpp: Vpp, message: Any) -> Table:
+def _table_of(vpp: Vpp, message: Any) -> FibTable:
     return vpp.tables.find(6 if message.table.is_ip6 else 4, message.table.table_id)
 
 
-def _listed(vpp: Vpp, table: Table) -> Iterator[Entry]:
+def _listed(vpp: Vpp, table: FibTable) -> Iterator[FibEntry]:
     """All entries, and those VPP makes for next hops it has to resolve: host routes with the paths of their cover."""
     yield from table.entries()
     for next_hop in sorted(vpp.next_hops(table)):
         if table.exact(next_hop, BITS[table.family]) is None:
             cover = table.longest(next_hop).best
             loops = any(path.leads_to_table and path.next_hop == next_hop for path in cover.paths)
-            yield Entry(next_hop, BITS[table.family], 0, {Source.RR: Contribution((DROP,)) if loops else cover})
+            yield FibEntry(
+                next_hop, BITS[table.family], 0, {FibSource.RR: FibContribution((DROP,)) if loops else cover}
+            )
 
 
 @dump("ip_route_dump")
@@ -133,9 +134,9 @@ def ip_route_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]
 def ip_route_lookup(vpp: Vpp, message: Any, client: Client) -> Fields:
     address, length = convert.address(message.prefix.address), message.prefix.len
     table = vpp.tables.find(4 if len(address) == 4 else 6, message.table_id)
-    found = table.exact(address, length) if message.exact else next(table.covers(address, length), None)
+    found = table.exact(address, length) if message.exact else next(table.covering(address, length), None)
     if found is None:
-        raise Refused(Error.NO_SUCH_ENTRY)
+        raise VppRefused(VnetError.NO_SUCH_ENTRY)
     return {"route": _route_fields(table, found)}
 
 
@@ -145,11 +146,11 @@ def ip_mroute_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
     family = convert.family_of(route.prefix.af)
     table = vpp.tables.find_multicast(family, route.table_id)
     group = _group(family, route.prefix)
-    branches = [Branch(convert.path(vpp, p.path), Itf(int(p.itf_flags) & 6)) for p in route.paths]
+    branches = [Branch(convert.path(vpp, p.path), MfibItfFlag(int(p.itf_flags) & 6)) for p in route.paths]
     if message.is_add or not branches:
-        table.add(group, Source.API, branches, int(route.entry_flags), route.rpf_id)
+        table.add(group, FibSource.API, branches, int(route.entry_flags), route.rpf_id)
     else:
-        table.remove(group, Source.API, [branch.path for branch in branches])
+        table.remove(group, FibSource.API, [branch.path for branch in branches])
     vpp.tables.collect()
     return {"stats_index": 0}
 
@@ -169,11 +170,11 @@ def ip_mroute_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
 
 def _shown(branch: Branch) -> int:
     """What VPP shows of a path's permissions: a single one, on an interface (VPP: mfib_api.c)."""
-    single = branch.path.if_index != NONE and branch.itf in (Itf.ACCEPT, Itf.FORWARD)
+    single = branch.path.if_index != INDEX_INVALID and branch.itf in (MfibItfFlag.ACCEPT, MfibItfFlag.FORWARD)
     return int(branch.itf) if single else 0
 
 
-def _mroute_fields(family: int, entry: MulticastEntry) -> Fields:
+def _mroute_fields(family: int, entry: MfibEntry) -> Fields:
     group, length, source = entry.group
     branches = entry.branches()
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from tools.vppsim.api.clients import Client
 from tools.vppsim.cli import commands
 from tools.vppsim.handlers.registry import Fields, call
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
 VERSION = "26.10-rc0~vppsim"
@@ -21,7 +21,7 @@ def sockclnt_delete(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 @call("get_first_msg_id")
 def get_first_msg_id(vpp: Vpp, message: Any, client: Client) -> None:
-    raise Refused(Error.INVALID_VALUE)
+    raise VppRefused(VnetError.INVALID_VALUE)
 
 
 @call("api_versions")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.vppsim.api.clients import Client
-from tools.vppsim.fib.paths import Source
+from tools.vppsim.fib.paths import FibSource
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.state import lifecycle
 from tools.vppsim.vpp import Vpp
@@ -43,14 +43,14 @@ def ip_table_flush(vpp: Vpp, message: Any, client: Client) -> None:
     for interface in vpp.interfaces:
         if interface.tables[family] == table.table_id:
             lifecycle.set_admin(vpp, interface, False)
-    for entry in [entry for entry in table.entries() if Source.API in entry.sources]:
-        table.drop(entry.address, entry.length, Source.API)
+    for entry in [entry for entry in table.entries() if FibSource.API in entry.sources]:
+        table.clear_source(entry.address, entry.length, FibSource.API)
     vpp.tables.collect()
 
 
 @dump("ip_table_dump")
 def ip_table_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
-    for table in vpp.tables.all():
+    for table in vpp.tables.by_family():
         yield {"table": {"table_id": table.table_id, "is_ip6": table.family == 6, "name": table.name}}
 
 

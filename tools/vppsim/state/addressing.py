@@ -6,31 +6,36 @@ us), and for IPv4 the network's and the broadcast address (dropped).
 
 from collections.abc import Iterator
 
-from tools.vppsim.fib.multicast import SPECIALS, Branch, Itf
-from tools.vppsim.fib.paths import DROP, Kind, Path, Source, Trait
+from tools.vppsim.fib.multicast import SPECIALS, Branch, MfibItfFlag
+from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, masked
 from tools.vppsim.packets.headers import eui64_link_local, is_link_local6
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.state.interfaces import LOCAL0, Interface
 from tools.vppsim.state.state import VppState
 
-Route = tuple[bytes, int, Path, Trait]
+Route = tuple[bytes, int, FibPath, FibEntryFlag]
 
 
 def routes_of(interface: Interface, family: int, address: bytes, length: int) -> Iterator[Route]:
-    """(prefix, length, path, traits) of everything one address brings."""
+    """(prefix, length, path, flags) of everything one address brings."""
     bits = BITS[family]
-    own = Path(kind=Kind.LOCAL, if_index=interface.index, next_hop=address, proto=family)
-    yield address, bits, own, Trait.CONNECTED | Trait.LOCAL
+    own = FibPath(type=PathType.LOCAL, if_index=interface.index, next_hop=address, proto=family)
+    yield address, bits, own, FibEntryFlag.CONNECTED | FibEntryFlag.LOCAL
     if length == bits:
         return
-    yield address, length, Path(if_index=interface.index, proto=family), Trait.CONNECTED | Trait.ATTACHED
+    yield (
+        address,
+        length,
+        FibPath(if_index=interface.index, proto=family),
+        FibEntryFlag.CONNECTED | FibEntryFlag.ATTACHED,
+    )
     if family == 4 and length <= 30:
         broadcast = (int.from_bytes(address) | (1 << bits - length) - 1).to_bytes(4)
-        yield from ((a, 32, DROP, Trait.DROP) for a in (masked(address, length), broadcast) if a != address)
+        yield from ((a, 32, DROP, FibEntryFlag.DROP) for a in (masked(address, length), broadcast) if a != address)
     elif family == 4:
         other = (int.from_bytes(address) ^ 1).to_bytes(4)
-        yield other, 32, Path(if_index=interface.index, next_hop=other), Trait.ATTACHED
+        yield other, 32, FibPath(if_index=interface.index, next_hop=other), FibEntryFlag.ATTACHED
 
 
 def refresh(state: VppState, interface: Interface) -> None:
@@ -38,7 +43,7 @@ def refresh(state: VppState, interface: Interface) -> None:
     for family, table_id, address, length in interface.routes:
         table = state.tables.unicast.get((family, table_id))
         if table is not None:
-            table.drop(address, length, Source.INTERFACE)
+            table.clear_source(address, length, FibSource.INTERFACE)
     interface.routes = list(_install(state, interface)) if interface.admin_up else []
     state.changed()
 
@@ -47,21 +52,21 @@ def _install(state: VppState, interface: Interface) -> Iterator[tuple[int, int, 
     for family, addresses in interface.addresses.items():
         table = state.tables.unicast[family, interface.tables[family]]
         for own_address, own_length in addresses:
-            for address, length, path, traits in routes_of(interface, family, own_address, own_length):
-                table.put(address, length, Source.INTERFACE, (path,), traits)
+            for address, length, path, flags in routes_of(interface, family, own_address, own_length):
+                table.set_source(address, length, FibSource.INTERFACE, (path,), flags)
                 yield family, table.table_id, address, length
 
 
 def add(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
-    """Add an address; raises Refused with VPP's reasons."""
+    """Add an address; raises VppRefused with VPP's reasons."""
     if interface.index == LOCAL0:
-        raise Refused(Error.UNSUPPORTED)
+        raise VppRefused(VnetError.UNSUPPORTED)
     if family == 6 and is_link_local6(address):
         set_link_local(state, interface, address, length)
         return
     _refuse_overlap(state, interface, family, address, min(length, BITS[family]))
     if not 0 < length <= BITS[family]:
-        raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
+        raise VppRefused(VnetError.ADDRESS_LENGTH_MISMATCH)
     spoke = interface.speaks(family)
     interface.addresses[family].append((address, length))
     if family == 6:
@@ -72,12 +77,12 @@ def add(state: VppState, interface: Interface, family: int, address: bytes, leng
 
 
 def remove(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
-    """Remove an address; raises Refused with VPP's reasons."""
+    """Remove an address; raises VppRefused with VPP's reasons."""
     if family == 6 and is_link_local6(address):
         own = address == interface.link_local
-        raise Refused(Error.ADDRESS_NOT_DELETABLE if own else Error.ADDRESS_NOT_FOUND_FOR_INTERFACE)
+        raise VppRefused(VnetError.ADDRESS_NOT_DELETABLE if own else VnetError.ADDRESS_NOT_FOUND_FOR_INTERFACE)
     if (address, length) not in interface.addresses[family]:
-        raise Refused(Error.ADDRESS_NOT_FOUND_FOR_INTERFACE)
+        raise VppRefused(VnetError.ADDRESS_NOT_FOUND_FOR_INTERFACE)
     interface.addresses[family].remove((address, length))
     if family == 6:
         disable6(state, interface)
@@ -95,7 +100,7 @@ def remove_all(state: VppState, interface: Interface) -> None:
 def set_link_local(state: VppState, interface: Interface, address: bytes, length: int = 128) -> None:
     """Use `address` as the interface's link-local one; switches IPv6 on if it was off."""
     if length != BITS[6]:
-        raise Refused(Error.ADDRESS_LENGTH_MISMATCH)
+        raise VppRefused(VnetError.ADDRESS_LENGTH_MISMATCH)
     interface.link_local = address
     if not interface.v6_locks:
         enable6(state, interface)
@@ -126,13 +131,13 @@ def disable6(state: VppState, interface: Interface) -> None:
 def listen_to_groups(state: VppState, interface: Interface, family: int, on: bool) -> None:
     """Accept the groups every host listens to (all nodes, solicited nodes, ...) from the interface, or stop."""
     table = state.tables.multicast[family, interface.tables[family]]
-    path = Path(if_index=interface.index, proto=family)
+    path = FibPath(if_index=interface.index, proto=family)
     for address, length in SPECIALS[family]:
         group = (address, length, bytes(len(address)))
         if on:
-            table.add(group, Source.SPECIAL, [Branch(path, Itf.ACCEPT)])
+            table.add(group, FibSource.SPECIAL, [Branch(path, MfibItfFlag.ACCEPT)])
         else:
-            table.remove(group, Source.SPECIAL, [path])
+            table.remove(group, FibSource.SPECIAL, [path])
 
 
 def _refuse_overlap(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
@@ -144,4 +149,4 @@ def _refuse_overlap(state: VppState, interface: Interface, family: int, address:
             shorter = min(length, known_length)
             sibling = other is interface and known_length == length and known != address
             if masked(known, shorter) == masked(address, shorter) and not sibling:
-                raise Refused(Error.ADDRESS_IN_USE if family == 4 else Error.DUPLICATE_IF_ADDRESS)
+                raise VppRefused(VnetError.ADDRESS_IN_USE if family == 4 else VnetError.DUPLICATE_IF_ADDRESS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tools.vppsim.packets.vnet import Vnet
-from tools.vppsim.retvals import Error, Refused
+from tools.vppsim.retvals import VnetError, VppRefused
 
 ETHERNET_MTU_DEFAULT = 9000
 TAG_LENGTH_MAX = 63
@@ -94,11 +94,11 @@ class Interfaces:
         del self._by_index[index]
         self._free.append(index)
 
-    def find(self, index: int, error: Error = Error.INVALID_SW_IF_INDEX) -> Interface:
-        """Raises Refused(error) if there is none."""
+    def find(self, index: int, error: VnetError = VnetError.INVALID_SW_IF_INDEX) -> Interface:
+        """Raises VppRefused(error) if there is none."""
         interface = self._by_index.get(index)
         if interface is None:
-            raise Refused(error)
+            raise VppRefused(error)
         return interface
 
     def get(self, index: int) -> Interface | None:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tools.vppsim.fib.paths import Path
-from tools.vppsim.fib.table import Contribution
-from tools.vppsim.retvals import NONE
+from tools.vppsim.fib.paths import FibPath
+from tools.vppsim.fib.table import FibContribution
+from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.state import addressing
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.state.state import VppState
@@ -79,10 +79,10 @@ def _orphan_paths(state: VppState, if_index: int) -> None:
             for source, contribution in entry.sources.items():
                 if any(path.if_index == if_index for path in contribution.paths):
                     paths = tuple(_orphaned(path, if_index) for path in contribution.paths)
-                    entry.sources[source] = Contribution(paths, contribution.traits)
+                    entry.sources[source] = FibContribution(paths, contribution.flags)
     for multicast in state.tables.multicast.values():
         multicast.forget_interface(if_index)
 
 
-def _orphaned(path: Path, if_index: int) -> Path:
-    return replace(path, gone=True) if path.if_index == if_index != NONE else path
+def _orphaned(path: FibPath, if_index: int) -> FibPath:
+    return replace(path, interface_deleted=True) if path.if_index == if_index != INDEX_INVALID else path

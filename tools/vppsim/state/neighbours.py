@@ -8,7 +8,7 @@ resolved wait here, a few and not for long.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tools.vppsim.retvals import NONE, Error, Refused
+from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state.packet import Packet
 
 WAITING_MAX = 16
@@ -61,22 +61,24 @@ class Neighbours:
         neighbour = self._known.get((if_index, address))
         return neighbour.mac if neighbour else None
 
-    def listed(self, family: int, if_index: int = NONE) -> list[tuple[Key, Neighbour]]:
+    def listed(self, family: int, if_index: int = INDEX_INVALID) -> list[tuple[Key, Neighbour]]:
         """All of a family, on one interface or all."""
         size = 4 if family == 4 else 16
         return [
-            (key, value) for key, value in self._known.items() if len(key[1]) == size and if_index in (NONE, key[0])
+            (key, value)
+            for key, value in self._known.items()
+            if len(key[1]) == size and if_index in (INDEX_INVALID, key[0])
         ]
 
     def add(self, key: Key, mac: bytes, now: float, static: bool, in_fib: bool = True) -> list[Packet]:
-        """Set an entry; returns the packets that waited for it. Raises Refused as VPP's API does."""
+        """Set an entry; returns the packets that waited for it. Raises VppRefused as VPP's API does."""
         known = self._known.get(key)
         if known is not None and known.static and not static:
             if known.mac != mac:
-                raise Refused(-2)
+                raise VppRefused(-2)
             return []
         if known is None and self._full(key):
-            raise Refused(Error.LIMIT_EXCEEDED)
+            raise VppRefused(VnetError.LIMIT_EXCEEDED)
         self._known[key] = Neighbour(mac, static or (known is not None and known.static), now)
         if in_fib:
             self._found(key)
@@ -87,13 +89,13 @@ class Neighbours:
         """Heard on the wire; a static entry or a full table wins."""
         try:
             return self.add(key, mac, now, static=False)
-        except Refused:
+        except VppRefused:
             return []
 
     def remove(self, key: Key) -> None:
-        """Raises Refused(NO_SUCH_ENTRY)."""
+        """Raises VppRefused(NO_SUCH_ENTRY)."""
         if self._known.pop(key, None) is None:
-            raise Refused(Error.NO_SUCH_ENTRY)
+            raise VppRefused(VnetError.NO_SUCH_ENTRY)
         self._lost(key)
 
     def flush(self, if_index: int, keep_static: bool) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tools.vppsim.fib.paths import Path
+from tools.vppsim.fib.paths import FibPath
 
 
 @dataclass
@@ -14,13 +14,13 @@ class Punts:
 
     families_udp: set[int] = field(default_factory=set)
     ports: set[tuple[int, int]] = field(default_factory=set)
-    redirects: dict[tuple[int, int], tuple[Path, ...]] = field(default_factory=dict)
+    redirects: dict[tuple[int, int], tuple[FibPath, ...]] = field(default_factory=dict)
 
     def wants_udp(self, family: int, port: int) -> bool:
         """Is a packet to an unknown UDP port punted?"""
         return family in self.families_udp or (family, port) in self.ports
 
-    def paths(self, family: int, rx: int) -> tuple[Path, ...] | None:
+    def paths(self, family: int, rx: int) -> tuple[FibPath, ...] | None:
         """The way of a punted packet that came in by `rx`."""
         return self.redirects.get((family, rx)) or self.redirects.get((family, 0))
 

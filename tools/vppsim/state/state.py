@@ -9,10 +9,10 @@ from typing import Any
 
 from tools.vppsim.cnat.plugin import Cnat
 from tools.vppsim.cnat.settings import CnatSettings
-from tools.vppsim.fib.lookup import Lookup
-from tools.vppsim.fib.paths import Path, Source, Trait
-from tools.vppsim.fib.table import BITS, Table, masked
-from tools.vppsim.fib.tables import Tables
+from tools.vppsim.fib.lookup import FibLookup
+from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
+from tools.vppsim.fib.table import BITS, FibTable, masked
+from tools.vppsim.fib.tables import FibTables
 from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.packets.headers import is_link_local6
 from tools.vppsim.state.interfaces import Interface, Interfaces
@@ -44,8 +44,8 @@ class VppState:
         self.proxy_arp: list[tuple[int, bytes, bytes]] = []
         self.punts = Punts()
         self.interfaces = Interfaces()
-        self.tables = Tables(self._bound, self.changed)
-        self.lookup = Lookup(self.tables.unicast, self.interfaces.usable)
+        self.tables = FibTables(self._bound, self.changed)
+        self.lookup = FibLookup(self.tables.unicast, self.interfaces.usable)
         self.neighbours = Neighbours(self._ask, self._found, self._lost)
         self.cnat = Cnat(cnat)
         self.npol = Npol(self.cnat.policy_hooks)
@@ -56,7 +56,7 @@ class VppState:
 
     def changed(self) -> None:
         """Forwarding may differ from now on."""
-        self.lookup.forget()
+        self.lookup.invalidate()
         self._next_hops = None
 
     def tick(self) -> None:
@@ -68,7 +68,7 @@ class VppState:
         """An API client has gone."""
         self.subscribers.pop(index, None)
 
-    def next_hops(self, table: Table) -> set[bytes]:
+    def next_hops(self, table: FibTable) -> set[bytes]:
         """The next hops that routes of any table want resolved in `table`."""
         if self._next_hops is None:
             self._next_hops = {}
@@ -107,8 +107,8 @@ class VppState:
         family = 4 if len(address) == 4 else 6
         if interface is not None and not (family == 6 and is_link_local6(address)):
             table = self.tables.unicast[family, interface.tables[family]]
-            path = Path(if_index=if_index, next_hop=address, proto=family)
-            table.put(address, BITS[family], Source.ADJ, (path,), Trait.ATTACHED)
+            path = FibPath(if_index=if_index, next_hop=address, proto=family)
+            table.set_source(address, BITS[family], FibSource.ADJ, (path,), FibEntryFlag.ATTACHED)
             self.changed()
 
     def _lost(self, key: Key) -> None:
@@ -117,5 +117,5 @@ class VppState:
         if interface is not None:
             table = self.tables.unicast.get((family, interface.tables[family]))
             if table is not None:
-                table.drop(key[1], BITS[family], Source.ADJ)
+                table.clear_source(key[1], BITS[family], FibSource.ADJ)
         self.changed()
