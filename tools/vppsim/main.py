@@ -42,7 +42,7 @@ def serve(startup: Startup, cnat: CnatSettings, log: Log) -> None:
     loop.stop_on(signal.SIGTERM, signal.SIGINT)
     vpp = Vpp(Devices(loop), log, startup.answers_ping, cnat)
     server = Server(loop, startup.api_socket, vpp, log)
-    vpp.tell = server.tell
+    vpp.send_event = server.send_event
     _execute(startup.exec_file, vpp, log)
     if startup.pid_file is not None:
         startup.pid_file.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class Server:
         self._listener.close()
         self._path.unlink(missing_ok=True)
 
-    def tell(self, index: int, name: str, fields: dict[str, Any]) -> None:
+    def send_event(self, index: int, name: str, fields: dict[str, Any]) -> None:
         """Send an event to client `index`; a client that has gone hears nothing."""
         client = self.clients.get(index)
         if client is not None:

@@ -7,18 +7,18 @@ import time
 from bus.log import Log
 from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.dataplane.arp import Arp
-from tools.vppsim.dataplane.cnat_path import CnatPath
+from tools.vppsim.dataplane.cnat_nodes import CnatNodes
+from tools.vppsim.dataplane.device_input import DeviceInput
 from tools.vppsim.dataplane.forward import Forward
 from tools.vppsim.dataplane.icmp import Icmp
-from tools.vppsim.dataplane.ingress import Ingress
-from tools.vppsim.dataplane.local import Local
+from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.multicast import Multicast
-from tools.vppsim.dataplane.nd import Nd
-from tools.vppsim.dataplane.output import Output
+from tools.vppsim.dataplane.nd import NeighbourDiscovery
+from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.devices.maker import Devices
 from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.state.interfaces import Interface
-from tools.vppsim.state.packet import Packet
+from tools.vppsim.state.packet import IpPacket
 from tools.vppsim.state.state import Clock, VppState
 
 TICK_S = 1.0
@@ -40,13 +40,13 @@ class Vpp(VppState):
         self.devices, self.log = devices, log
         self.pid = os.getpid()
         self.icmp = Icmp(self, self._route)
-        self.cnat_path = CnatPath(self, self._apply)
-        self.output = Output(self, self.icmp, self.cnat_path)
-        self.arp, self.nd = Arp(self, self.output), Nd(self, self.output)
-        self.local = Local(self, self.icmp, self.nd, self.output, answers_ping)
+        self.cnat_nodes = CnatNodes(self, self._apply)
+        self.output = InterfaceOutput(self, self.icmp, self.cnat_nodes)
+        self.arp, self.nd = Arp(self, self.output), NeighbourDiscovery(self, self.output)
+        self.local = IpLocal(self, self.icmp, self.nd, self.output, answers_ping)
         self.multicast = Multicast(self, self.local, self.output)
-        self.forward = Forward(self, self.icmp, self.nd, self.output, self.local, self.multicast, self.cnat_path)
-        self.ingress = Ingress(self, self.arp, self.forward)
+        self.forward = Forward(self, self.icmp, self.nd, self.output, self.local, self.multicast, self.cnat_nodes)
+        self.device_input = DeviceInput(self, self.arp, self.forward)
 
     def _resolve(self, interface: Interface, address: bytes) -> None:
         if len(address) == 4:
@@ -54,8 +54,8 @@ class Vpp(VppState):
         else:
             self.nd.solicit(interface, address)
 
-    def _route(self, packet: Packet, table_id: int) -> None:
+    def _route(self, packet: IpPacket, table_id: int) -> None:
         self.forward.route(packet, table_id)
 
-    def _apply(self, packet: Packet, result: LookupResult) -> None:
+    def _apply(self, packet: IpPacket, result: LookupResult) -> None:
         self.forward.apply(packet, result)

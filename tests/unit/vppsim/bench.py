@@ -10,7 +10,7 @@ from tools.vppsim.devices.maker import Devices
 from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.headers import ETHERTYPES, ip4_header, ip6_header
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 from tools.vppsim.state import addressing, lifecycle
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
@@ -22,10 +22,10 @@ class Wire:
     """A device that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.frames: list[tuple[Vnet | None, bytes]] = []
+        self.frames: list[tuple[Offload | None, bytes]] = []
 
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
-        self.frames.append((vnet, header + bytes(payload)))
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
+        self.frames.append((offload, header + bytes(payload)))
 
     def close(self) -> None:
         return None
@@ -65,7 +65,7 @@ class Bench(Vpp):
         flags = FibEntryFlag.ATTACHED if attached else FibEntryFlag.NONE
         family = 4 if len(packed) == 4 else 6
         self.tables.unicast[family, table].set_source(packed, int(length), FibSource.API, paths, flags)
-        self.changed()
+        self.invalidate_forwarding()
 
 
 class Port:
@@ -74,13 +74,13 @@ class Port:
     def __init__(self, bench: Bench, interface: Interface) -> None:
         self.bench, self.interface, self.index = bench, interface, interface.index
 
-    def hears(self, packet: bytes, vnet: Vnet | None = None, to: bytes = b"", source: bytes = THEIRS) -> None:
+    def hears(self, packet: bytes, offload: Offload | None = None, to: bytes = b"", source: bytes = THEIRS) -> None:
         """An IP packet (with a link header put before it on Ethernet) comes in."""
         link = (to or self.interface.mac) + source + ETHERTYPES[packet[0] >> 4] if self.interface.ethernet else b""
-        self.bench.ingress.receive(self.index, link + packet, vnet)
+        self.bench.device_input.receive(self.index, link + packet, offload)
 
     def frame(self, frame: bytes) -> None:
-        self.bench.ingress.receive(self.index, frame)
+        self.bench.device_input.receive(self.index, frame)
 
     @property
     def sent(self) -> list[bytes]:
@@ -88,7 +88,7 @@ class Port:
         return [frame for _, frame in self.sent_with_offloads]
 
     @property
-    def sent_with_offloads(self) -> list[tuple[Vnet | None, bytes]]:
+    def sent_with_offloads(self) -> list[tuple[Offload | None, bytes]]:
         device = cast(Wire, self.interface.device)
         frames, device.frames = device.frames, []
         return frames

@@ -15,7 +15,7 @@ from tests.unit.vppsim.cnat_world import (
     tcp_segment,
 )
 from tools.vppsim.packets.headers import TCP, UDP
-from tools.vppsim.packets.vnet import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Vnet
+from tools.vppsim.packets.offload import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Offload
 
 FAMILIES = pytest.mark.parametrize(
     ("client", "vip", "backend", "outside", "node"),
@@ -217,7 +217,7 @@ def test_unfinished_checksums_and_unsegmented_packets_are_translated_too(
     world = World()
     world.serve(vip, 2000, (backend, 8080))
     data, start = tcp(client, vip, bytes(range(200)) * 20)
-    world.links[0].hears(data, Vnet(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
+    world.links[0].hears(data, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
     pieces = [frame[14:] for frame in world.links[1].sent]
     assert [ends(piece)[2:] for piece in pieces] == [(backend, 8080)] * 4
     assert all(transport_sum_is_right(piece) for piece in pieces)

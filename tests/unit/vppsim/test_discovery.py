@@ -101,7 +101,7 @@ def test_silence_is_asked_again_then_forgotten_with_its_packets() -> None:
 def test_old_neighbours_are_asked_and_those_who_are_silent_forgotten() -> None:
     bench = Bench()
     port = bench.wire("10.0.0.1/24")
-    bench.neighbours.limits[4].age_s = 30
+    bench.neighbours.config[4].age_s = 30
     bench.output.learn(port.interface, packed("10.0.0.9"), THEIRS)
     port.knows("10.0.0.10")
     for _ in range(4):

@@ -138,7 +138,7 @@ def test_damaged_packets_are_dropped_and_counted(damage) -> None:  # type: ignor
     bench = Bench()
     left, right = bench.tun("10.0.0.1/32"), bench.tun()
     bench.route("10.1.0.1/32", FibPath(if_index=right.index))
-    bench.ingress.receive(left.index, damage(udp("10.9.9.9", "10.1.0.1")))
+    bench.device_input.receive(left.index, damage(udp("10.9.9.9", "10.1.0.1")))
     assert right.sent == []
     assert sum(bench.counters.values()) == 1
 

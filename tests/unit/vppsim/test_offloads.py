@@ -5,7 +5,14 @@ import pytest
 from tests.unit.vppsim.bench import Bench, Port, tcp, transport_sum_is_right
 from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.checksum import checksum
-from tools.vppsim.packets.vnet import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Vnet, pack, parse
+from tools.vppsim.packets.offload import (
+    GSO_TCP4,
+    GSO_TCP6,
+    NEEDS_CHECKSUM,
+    Offload,
+    pack_virtio_header,
+    parse_virtio_header,
+)
 
 FIN, PSH = 0x01, 0x08
 FAMILIES = pytest.mark.parametrize(
@@ -27,10 +34,10 @@ def world(to: str, offload: bool) -> tuple[Port, Port]:
 def test_a_device_that_can_gets_the_packet_whole(source: str, to: str, gso: int) -> None:
     left, right = world(to, offload=True)
     packet, start = tcp(source, to, bytes(5000))
-    vnet = Vnet(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16)
-    left.hears(packet, vnet)
+    offload = Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16)
+    left.hears(packet, offload)
     ((kept, frame),) = right.sent_with_offloads
-    assert kept == vnet
+    assert kept == offload
     assert len(frame) == len(packet)
 
 
@@ -39,7 +46,7 @@ def test_a_device_that_cannot_gets_segments_with_good_checksums(source: str, to:
     left, right = world(to, offload=False)
     payload = bytes(range(250)) * 18
     packet, start = tcp(source, to, payload, flags=FIN | PSH | 0x10)
-    left.hears(packet, Vnet(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
+    left.hears(packet, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
     pieces = right.sent
     assert b"".join(piece[start + 20 :] for piece in pieces) == payload
     assert all(transport_sum_is_right(piece) for piece in pieces)
@@ -52,7 +59,7 @@ def test_a_device_that_cannot_gets_segments_with_good_checksums(source: str, to:
 def test_an_unfinished_checksum_is_finished_for_a_device_that_cannot(source: str, to: str, gso: int) -> None:
     left, right = world(to, offload=False)
     packet, start = tcp(source, to, b"hello")
-    left.hears(packet, Vnet(NEEDS_CHECKSUM, 0, 0, 0, start, 16))
+    left.hears(packet, Offload(NEEDS_CHECKSUM, 0, 0, 0, start, 16))
     (frame,) = right.sent
     assert transport_sum_is_right(frame)
     assert gso
@@ -62,45 +69,45 @@ def test_the_mtu_counts_segments_not_the_whole() -> None:
     left, right = world("10.1.0.1", offload=True)
     right.interface.mtu = [1400, 0, 0, 0]
     packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(20000))
-    left.hears(packet, Vnet(NEEDS_CHECKSUM, GSO_TCP4, start + 20, 1300, start, 16))
+    left.hears(packet, Offload(NEEDS_CHECKSUM, GSO_TCP4, start + 20, 1300, start, 16))
     assert len(right.sent) == 1
 
 
 @pytest.mark.parametrize("link_header", [0, 14])
 def test_offsets_count_from_the_ip_header_whatever_the_device(link_header: int) -> None:
-    vnet = Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 1448, 20, 16)
-    wire = pack(vnet, link_header, 12)
+    offload = Offload(NEEDS_CHECKSUM, GSO_TCP4, 40, 1448, 20, 16)
+    wire = pack_virtio_header(offload, link_header, 12)
     assert len(wire) == 12
     assert int.from_bytes(wire[6:8], "little") == 20 + link_header
-    assert parse(wire, link_header) == vnet
+    assert parse_virtio_header(wire, link_header) == offload
 
 
 def test_a_header_with_nothing_to_do_is_none() -> None:
-    assert parse(bytes(12), 14) is None
-    assert pack(None, 14, 12) == bytes(12)
+    assert parse_virtio_header(bytes(12), 14) is None
+    assert pack_virtio_header(None, 14, 12) == bytes(12)
 
 
 def test_merged_packets_whose_checksum_was_checked_already_are_segmented_alike() -> None:
     left, right = world("10.1.0.1", offload=False)
     packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(range(200)) * 20)
-    left.hears(packet, Vnet(0, GSO_TCP4, start + 20, 1000, 0, 0))
+    left.hears(packet, Offload(0, GSO_TCP4, start + 20, 1000, 0, 0))
     pieces = right.sent
     assert len(pieces) == 4
     assert all(transport_sum_is_right(piece) for piece in pieces)
 
 
 @pytest.mark.parametrize(
-    "vnet",
+    "offload",
     [
-        Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 0, 20, 16),  # segments of nothing
-        Vnet(NEEDS_CHECKSUM, GSO_TCP4, 40, 1000, 5000, 16),  # a checksum behind the end
-        Vnet(NEEDS_CHECKSUM, 9, 40, 1000, 20, 16),  # an unknown kind of segments
-        Vnet(NEEDS_CHECKSUM, 0, 0, 0, 0, 16),  # a checksum inside the IP header
+        Offload(NEEDS_CHECKSUM, GSO_TCP4, 40, 0, 20, 16),  # segments of nothing
+        Offload(NEEDS_CHECKSUM, GSO_TCP4, 40, 1000, 5000, 16),  # a checksum behind the end
+        Offload(NEEDS_CHECKSUM, 9, 40, 1000, 20, 16),  # an unknown kind of segments
+        Offload(NEEDS_CHECKSUM, 0, 0, 0, 0, 16),  # a checksum inside the IP header
     ],
 )
-def test_offloads_that_do_not_fit_their_packet_are_dropped_and_counted(vnet: Vnet) -> None:
+def test_offloads_that_do_not_fit_their_packet_are_dropped_and_counted(offload: Offload) -> None:
     left, right = world("10.1.0.1", offload=True)
     packet, _ = tcp("10.9.9.9", "10.1.0.1", bytes(3000))
-    left.hears(packet, vnet)
+    left.hears(packet, offload)
     assert right.sent == []
     assert left.bench.counters["drop_offload_malformed"] == 1

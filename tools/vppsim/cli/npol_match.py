@@ -8,12 +8,12 @@ from tools.vppsim.cli.show_npol import PROTOCOLS
 from tools.vppsim.npol.match import passes
 from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.packets.flow import Flow
-from tools.vppsim.state.interfaces import Interfaces
+from tools.vppsim.state.interfaces import InterfacePool
 
 QUESTION = re.compile(r"(\S+);(\d+)->(\S+);(\d+)")
 
 
-def npol_match(npol: Npol, interfaces: Interfaces, words: str) -> Iterator[str]:
+def npol_match(npol: Npol, interfaces: InterfacePool, words: str) -> Iterator[str]:
     """`npol match IF [ip4|ip6] inbound|outbound PROTOCOL SOURCE;PORT->DESTINATION;PORT`."""
     asked = QUESTION.search(words)
     index = _asked_interface(interfaces, words)
@@ -30,7 +30,7 @@ def npol_match(npol: Npol, interfaces: Interfaces, words: str) -> Iterator[str]:
     yield f"matched:{0 if held is None else 1} action:{'ALLOW' if fine else 'DENY'}"
 
 
-def _asked_interface(interfaces: Interfaces, words: str) -> int | None:
+def _asked_interface(interfaces: InterfacePool, words: str) -> int | None:
     number = re.search(r"sw_if_index (\d+)", words)
     if number:
         return int(number[1])

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from tools.vppsim.cnat.flow_hash import DEFAULT
 from tools.vppsim.cnat.plugin import Cnat
 from tools.vppsim.cnat.translations import Endpoint
-from tools.vppsim.state.interfaces import Interfaces
+from tools.vppsim.state.interfaces import InterfacePool
 
 PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP6", 132: "SCTP"}
 TABLES = ("Included v4", "Included v6", "k8s pod", "k8s host")
@@ -42,7 +42,7 @@ def clients(cnat: Cnat) -> Iterator[str]:
     yield f"{len(clients_by_vip)} clients"
 
 
-def snat_policy(cnat: Cnat, interfaces: Interfaces) -> Iterator[str]:
+def snat_policy(cnat: Cnat, interfaces: InterfacePool) -> Iterator[str]:
     settings = cnat.snat.settings
     if settings is None:
         yield "show cnat snat-policy: no default snat policy"
@@ -55,6 +55,6 @@ def snat_policy(cnat: Cnat, interfaces: Interfaces) -> Iterator[str]:
         yield from (f"  {_name(interfaces, index)}" for index in sorted(members))
 
 
-def _name(interfaces: Interfaces, index: int) -> str:
+def _name(interfaces: InterfacePool, index: int) -> str:
     interface = interfaces.get(index)
     return interface.name if interface else f"DELETED ({index})"

@@ -7,7 +7,7 @@ from tools.vppsim.npol import objects
 from tools.vppsim.npol.objects import RX, TX, Configuration, Filter, IpSet, Member, Prefix, Rule
 from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.npol.pools import NpolPools
-from tools.vppsim.state.interfaces import Interface, Interfaces
+from tools.vppsim.state.interfaces import Interface, InterfacePool
 
 TYPES = ("ip", "ip+port", "prefix")
 ACTIONS = ("allow", "deny", "log", "pass")
@@ -34,7 +34,7 @@ def policies_verbose(npol: NpolPools) -> Iterator[str]:
         yield from policy(npol, index, 0, (TX, RX))
 
 
-def interfaces(npol: Npol, pool: Interfaces) -> Iterator[str]:
+def interfaces(npol: Npol, pool: InterfacePool) -> Iterator[str]:
     yield "Interfaces with policies configured:"
     for index, held in sorted(npol.configurations.items()):
         yield from _interface(npol, pool.get(index), index, held)

@@ -11,5 +11,5 @@ snat          which flows get a new source
 ports         source ports that source NAT gives out
 five_tuple    which flow a packet belongs to, as VPP reads it
 
-What happens to packets is in `dataplane/cnat_path.py`.
+What happens to packets is in `dataplane/cnat_nodes.py`.
 """

@@ -1,8 +1,8 @@
-"""ARP: questions, answers, answering for others, learning (VPP: vnet/arp/arp.c, arp_proxy.c)."""
+"""ARP: requests, replies, learning, proxies (VPP: vnet/arp/arp.c, arp_proxy.c)."""
 
 from dataclasses import dataclass
 
-from tools.vppsim.dataplane.output import Output
+from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.fib.paths import FibEntryFlag, FibSource
 from tools.vppsim.fib.table import FibEntry, FibTable
 from tools.vppsim.packets.headers import (
@@ -21,7 +21,7 @@ ETHERNET_IP4 = (1, 0x0800, 6, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ArpPacket:
     """An ARP packet. `link_source` is the MAC that the frame came from."""
 
     operation: int
@@ -36,9 +36,9 @@ class Question:
 
 
 class Arp:
-    """Hears ARP frames."""
+    """Takes ARP frames, and sends requests."""
 
-    def __init__(self, state: VppState, output: Output) -> None:
+    def __init__(self, state: VppState, output: InterfaceOutput) -> None:
         self._state, self._output = state, output
 
     def input(self, interface: Interface, frame: bytes) -> None:
@@ -46,57 +46,57 @@ class Arp:
         if len(frame) < ETHERNET_LENGTH + ARP_LAYOUT.size:
             return
         *layout, operation, mac, sender, _, target = ARP_LAYOUT.unpack_from(frame, ETHERNET_LENGTH)
-        question = Question(operation, mac, sender, target, frame[6:12])
+        arp = ArpPacket(operation, mac, sender, target, frame[6:12])
         if tuple(layout) != ETHERNET_IP4 or sender == bytes(4):
             return
-        if interface.speaks(4) and not self._handle(interface, question):
+        if interface.ip_enabled(4) and not self._handle(interface, arp):
             return
         if interface.proxy_arp and operation == ARP_REQUEST and self._proxied(interface.tables[4], target):
-            self._reply(interface, question)
+            self._reply(interface, arp)
 
     def request(self, interface: Interface, address: bytes) -> None:
-        """Ask who has `address`; needs an address of ours to ask from."""
+        """Ask who has `address`, if the interface has an address to ask from."""
         source = self._state.source_address(interface, address)
         if source is not None and interface.device is not None:
             packet = arp_packet(ARP_REQUEST, (interface.mac, source), (bytes(6), address))
             interface.device.transmit(None, BROADCAST_MAC + interface.mac + ARP, packet)
 
-    def _handle(self, interface: Interface, question: Question) -> bool:
-        """Answer or learn. True: not for us, a proxy may have it. False: done with."""
+    def _handle(self, interface: Interface, arp: ArpPacket) -> bool:
+        """Answer or learn. True: not for VPP itself, a proxy may have it. False: dealt with."""
         table = self._state.tables.unicast[4, interface.tables[4]]
-        attached = self._sender_attached(table, question.sender)
+        attached = self._sender_attached(table, arp.sender)
         if attached is None:
             return True
-        entry = table.longest(question.target)
+        entry = table.longest(arp.target)
         owner = entry.best.paths[0].if_index
         if not attached and not self._borrows(interface, owner):
             return False
         if FibSource.ADJ in entry.sources:
-            if owner == interface.index and question.gratuitous:
-                self._learn(interface, question)
+            if owner == interface.index and arp.gratuitous:
+                self._learn(interface, arp)
             return True
-        return self._connected(interface, question, entry, owner)
+        return self._connected(interface, arp, entry, owner)
 
-    def _connected(self, interface: Interface, question: Question, entry: FibEntry, owner: int) -> bool:
+    def _connected(self, interface: Interface, arp: ArpPacket, entry: FibEntry, owner: int) -> bool:
         flags = next((c.flags for c in entry.sources.values() if c.flags & FibEntryFlag.CONNECTED), FibEntryFlag.NONE)
         if not flags:
             return True
-        if question.sender_mac != question.link_source:
+        if arp.sender_mac != arp.link_source:
             return False
-        if question.operation == ARP_REPLY:
+        if arp.operation == ARP_REPLY:
             if flags & FibEntryFlag.LOCAL:
-                self._learn(interface, question)
+                self._learn(interface, arp)
             return True
-        if question.operation != ARP_REQUEST or not flags & FibEntryFlag.LOCAL:
+        if arp.operation != ARP_REQUEST or not flags & FibEntryFlag.LOCAL:
             return True
-        if question.gratuitous or (owner != interface.index and not self._borrows(interface, owner)):
+        if arp.gratuitous or (owner != interface.index and not self._borrows(interface, owner)):
             return False
-        self._reply(interface, question)
-        self._learn(interface, question)
+        self._reply(interface, arp)
+        self._learn(interface, arp)
         return False
 
     def _sender_attached(self, table: FibTable, sender: bytes) -> bool | None:
-        """Is the sender on a link of ours, by any prefix that covers it? None: it claims an address of ours."""
+        """Is the sender on a link of the table, by any prefix that covers it? None: it claims an address of VPP's."""
         for entry in table.covering(sender, 32):
             for contribution in entry.sources.values():
                 if contribution.flags & FibEntryFlag.LOCAL:
@@ -111,10 +111,10 @@ class Arp:
     def _proxied(self, table_id: int, target: bytes) -> bool:
         return any(table == table_id and low <= target <= high for table, low, high in self._state.proxy_arp)
 
-    def _reply(self, interface: Interface, question: Question) -> None:
-        packet = arp_packet(ARP_REPLY, (interface.mac, question.target), (question.sender_mac, question.sender))
+    def _reply(self, interface: Interface, arp: ArpPacket) -> None:
+        packet = arp_packet(ARP_REPLY, (interface.mac, arp.target), (arp.sender_mac, arp.sender))
         if interface.device is not None:
-            interface.device.transmit(None, question.link_source + interface.mac + ARP, packet)
+            interface.device.transmit(None, arp.link_source + interface.mac + ARP, packet)
 
-    def _learn(self, interface: Interface, question: Question) -> None:
-        self._output.learn(interface, question.sender, question.sender_mac)
+    def _learn(self, interface: Interface, arp: ArpPacket) -> None:
+        self._output.learn(interface, arp.sender, arp.sender_mac)

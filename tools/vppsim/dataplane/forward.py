@@ -1,69 +1,69 @@
 """IP input and forwarding: checks, lookup, and doing what the lookup says."""
 
-from tools.vppsim.dataplane.cnat_path import CnatPath
+from tools.vppsim.dataplane.cnat_nodes import CnatNodes
 from tools.vppsim.dataplane.icmp import Icmp
-from tools.vppsim.dataplane.local import Local
+from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.multicast import Multicast
-from tools.vppsim.dataplane.nd import Nd
-from tools.vppsim.dataplane.output import Output
+from tools.vppsim.dataplane.nd import NeighbourDiscovery
+from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.fib.lookup import LookupAction, LookupResult
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.packets.headers import is_multicast
-from tools.vppsim.packets.vnet import agreed
+from tools.vppsim.packets.offload import validated
 from tools.vppsim.state.interfaces import Interface
-from tools.vppsim.state.packet import Packet
+from tools.vppsim.state.packet import IpPacket
 from tools.vppsim.state.state import VppState
 
 IP4_HEADER_MIN, IP6_HEADER = 20, 40
 
 
 class Forward:
-    """What is not unicast goes to `multicast`."""
+    """The node that every IP packet enters first."""
 
     def __init__(
         self,
         state: VppState,
         icmp: Icmp,
-        nd: Nd,
-        output: Output,
-        local: Local,
+        nd: NeighbourDiscovery,
+        output: InterfaceOutput,
+        local: IpLocal,
         multicast: Multicast,
-        cnat: CnatPath,
+        cnat: CnatNodes,
     ) -> None:
         self._state, self._icmp, self._nd, self._output = state, icmp, nd, output
         self._local, self._multicast, self._cnat = local, multicast, cnat
 
-    def input(self, packet: Packet, interface: Interface) -> None:
+    def input(self, packet: IpPacket, interface: Interface) -> None:
         """An IP packet that came in by `interface`."""
-        if not interface.speaks(packet.family):
+        if not interface.ip_enabled(packet.family):
             self._state.count(f"drop_ip{packet.family}_not_enabled")
         elif not _well_formed(packet):
             self._state.count(f"drop_ip{packet.family}_malformed")
-        elif packet.vnet is not None and not self._agree(packet):
+        elif packet.offload is not None and not self._offload_is_valid(packet):
             self._state.count("drop_offload_malformed")
-        elif packet.family == 6 and self._nd.proxied(packet, interface):
+        elif packet.family == 6 and self._nd.handled_by_proxy(packet, interface):
             self._state.count("nd_proxied")
         elif is_multicast(packet.destination):
             self._multicast.input(packet, interface.tables[packet.family])
         elif not self._state.cnat.features or self._cnat.input(packet, interface):
             self.route(packet, interface.tables[packet.family])
 
-    def _agree(self, packet: Packet) -> bool:
-        packet.vnet = agreed(packet.data, packet.vnet) if packet.vnet else None
-        return packet.vnet is not None
+    def _offload_is_valid(self, packet: IpPacket) -> bool:
+        packet.offload = validated(packet.data, packet.offload) if packet.offload else None
+        return packet.offload is not None
 
-    def route(self, packet: Packet, table_id: int) -> None:
-        """Look the destination up in a table and act on it."""
+    def route(self, packet: IpPacket, table_id: int) -> None:
+        """Look the destination up in a table and do what the lookup says."""
         shares = self._state.lookup.load_balance(packet.family, table_id, packet.destination)
         if len(shares) == 1:
             self.apply(packet, shares[0][1])
         else:
             self.apply(packet, self._state.lookup.result(packet.family, table_id, packet.destination, packet.flow))
 
-    def apply(self, packet: Packet, result: LookupResult) -> None:
+    def apply(self, packet: IpPacket, result: LookupResult) -> None:
         """Do what a lookup decided."""
         if result.action is LookupAction.FORWARD:
-            if self._output.lives_on(packet, result.if_index):
+            if self._output.decrement_ttl(packet, result.if_index):
                 self._output.send(packet, result.if_index, result.next_hop)
         elif result.action is LookupAction.LOCAL:
             self._local.input(packet, result.table_id)
@@ -74,19 +74,19 @@ class Forward:
         else:
             self._state.count(f"drop_ip{packet.family}_no_route")
 
-    def _link_local(self, packet: Packet) -> None:
-        """Link-local destinations mean the link the packet came by (VPP: ip6_ll_table.c)."""
+    def _link_local(self, packet: IpPacket) -> None:
+        """Link-local destinations are on the link the packet came in by (VPP: ip6_ll_table.c)."""
         interface = self._state.interfaces.get(packet.rx)
-        if interface is None or not interface.speaks(6):
+        if interface is None or not interface.ip_enabled(6):
             self._state.count("drop_link_local")
         elif packet.destination == interface.link_local:
             self._local.input(packet, interface.tables[6])
-        elif self._output.lives_on(packet, interface.index):
+        elif self._output.decrement_ttl(packet, interface.index):
             self._output.send(packet, interface.index, packet.destination)
 
 
-def _well_formed(packet: Packet) -> bool:
-    """Lengths, and for IPv4 the header's checksum; padding behind the packet is cut off."""
+def _well_formed(packet: IpPacket) -> bool:
+    """Check lengths, and for IPv4 the header's checksum; cut off padding behind the packet."""
     data = packet.data
     if packet.family == 4:
         header = (data[0] & 15) * 4

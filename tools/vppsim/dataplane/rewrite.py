@@ -1,7 +1,7 @@
-"""Writing a flow's new ends into a packet, checksums brought along (VPP: cnat_translation_ip4, cnat_translation_ip6).
+"""Writing new addresses and ports into a packet, checksums included (VPP: cnat_translation_ip4, cnat_translation_ip6).
 
-A checksum that the sender left undone holds only the pseudo header's sum, and changes only by the addresses. VPP does
-not translate SCTP over IPv6, and takes a UDP checksum of zero for a sum like any other; nor does this.
+An unfinished checksum holds only the pseudo header's sum, and changes only by the addresses. VPP does
+not translate SCTP over IPv6, and takes a UDP checksum of zero for a sum like any other; so does this module.
 """
 
 from tools.vppsim.cnat.five_tuple import ADDRESSES, ECHOES, ERRORS, HEADER, ICMPS, SCTP, FiveTuple
@@ -9,18 +9,18 @@ from tools.vppsim.dataplane import rewrite_error
 from tools.vppsim.packets.checksum import adjusted, difference
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import TCP, UDP
-from tools.vppsim.packets.vnet import CHECKSUM_AT, NEEDS_CHECKSUM
-from tools.vppsim.state.packet import Packet
+from tools.vppsim.packets.offload import CHECKSUM_AT, NEEDS_CHECKSUM
+from tools.vppsim.state.packet import IpPacket
 
 SCTP_CHECKSUM = slice(28, 32)
 
 
-def rewrite(packet: Packet, to: FiveTuple) -> None:
-    """Make a packet one of flow `to`, which is of the packet's family."""
+def rewrite(packet: IpPacket, to: FiveTuple) -> None:
+    """Give a packet the addresses and ports of `to`, a flow of its family."""
     data, family = packet.data, packet.family
     protocol, header = packet.protocol, HEADER[family]
     if protocol in (TCP, UDP):
-        undone = packet.vnet is not None and bool(packet.vnet.flags & NEEDS_CHECKSUM)
+        undone = packet.offload is not None and bool(packet.offload.flags & NEEDS_CHECKSUM)
         _ports(data, family, protocol, to, undone)
     elif protocol == SCTP and family == 4:
         _sctp(data, to)

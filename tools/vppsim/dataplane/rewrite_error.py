@@ -1,6 +1,6 @@
-"""ICMP errors about translated flows: the packet they quote becomes one of the flow as its sender knows it.
+"""ICMP errors about translated flows: the quoted packet is rewritten to the flow that its sender knows.
 
-The flow of an error is that of the answers, so the quoted packet gets the new ends turned round
+The flow of an error is that of the answers, so the quoted packet gets the reversed flow
 (VPP: cnat_translation_icmp4_error, cnat_translation_icmp6_error).
 The error itself gets the new destination; its source, which may be any router, changes only if it was the quoted
 packet's destination.
@@ -9,11 +9,11 @@ packet's destination.
 from tools.vppsim.cnat.five_tuple import ADDRESSES, ECHOES, HEADER, ICMPS, QUOTE, FiveTuple
 from tools.vppsim.packets.checksum import adjusted, difference
 from tools.vppsim.packets.headers import TCP, UDP
-from tools.vppsim.packets.vnet import CHECKSUM_AT
+from tools.vppsim.packets.offload import CHECKSUM_AT
 
 
 def rewrite(data: bytearray, family: int, to: FiveTuple) -> None:
-    """Make an ICMP error one about flow `to`."""
+    """Make an ICMP error one about the flow `to`."""
     start, header = ADDRESSES[family], HEADER[family]
     size, inner = (header - start) // 2, header + QUOTE
     body = slice(header + 4, len(data) & ~1)  # an odd last byte stays as it is
@@ -36,7 +36,7 @@ def _addresses(data: bytearray, at: int, family: int, to: bytes) -> int:
 
 
 def _quoted(data: bytearray, at: int, family: int, to: FiveTuple) -> None:
-    """The quoted packet at `at`; what is cut off of it is left out."""
+    """Rewrite as much of the quoted packet at `at` as is there."""
     protocol, transport = data[at + (9 if family == 4 else 6)], at + HEADER[family]
     echo = protocol == ICMPS[family] and data[transport] in ECHOES[family]
     if protocol not in (TCP, UDP, ICMPS[family]):

@@ -6,9 +6,9 @@ from typing import Protocol
 from tools.vppsim.devices.packet_socket import PacketSocket
 from tools.vppsim.devices.tuntap import TapRequest, TunTap
 from tools.vppsim.loop import Loop
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 
-Receive = Callable[[bytes, Vnet | None], None]
+Receive = Callable[[bytes, Offload | None], None]
 
 
 class Opened(Protocol):
@@ -18,7 +18,7 @@ class Opened(Protocol):
     host_name: str
 
     def read(self, receive: Receive) -> bool: ...
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None: ...
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None: ...
     def close(self) -> None: ...
 
 

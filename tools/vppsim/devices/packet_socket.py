@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from tools.vppsim.devices import link
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
-from tools.vppsim.packets.vnet import LENGTH, Vnet, pack, parse
+from tools.vppsim.packets.offload import VIRTIO_HEADER_BYTES, Offload, pack_virtio_header, parse_virtio_header
 from tools.vppsim.retvals import VnetError, VppRefused
 
 ETH_P_ALL = 3
@@ -19,7 +19,7 @@ PACKET_ADD_MEMBERSHIP, PACKET_VNET_HDR, PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGO
 PACKET_MR_PROMISC = 1
 BUFFER_BYTES = 8 * 1024 * 1024
 SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
-READ_BYTES = LENGTH + ETHERNET_LENGTH + 65536
+READ_BYTES = VIRTIO_HEADER_BYTES + ETHERNET_LENGTH + 65536
 READS_AT_ONCE = 64
 
 
@@ -39,7 +39,7 @@ class PacketSocket:
             raise VppRefused(VnetError.SYSCALL_ERROR_1) from error
         self.fd = self._socket.fileno()
 
-    def read(self, receive: Callable[[bytes, Vnet | None], None]) -> bool:
+    def read(self, receive: Callable[[bytes, Offload | None], None]) -> bool:
         """Hand over the frames that wait. False: the link is gone for good."""
         for _ in range(READS_AT_ONCE):
             try:
@@ -48,12 +48,12 @@ class PacketSocket:
                 return True
             except OSError:
                 return link.exists(self.host_name)
-            receive(data[LENGTH:], parse(data, ETHERNET_LENGTH))
+            receive(data[VIRTIO_HEADER_BYTES:], parse_virtio_header(data, ETHERNET_LENGTH))
         return True
 
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
         with suppress(OSError):  # full, or the link is down: lost as on a wire
-            self._socket.sendmsg((pack(vnet, ETHERNET_LENGTH, LENGTH), header, payload))
+            self._socket.sendmsg((pack_virtio_header(offload, ETHERNET_LENGTH, VIRTIO_HEADER_BYTES), header, payload))
 
     def close(self) -> None:
         self._socket.close()

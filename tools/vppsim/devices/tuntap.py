@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tools.vppsim.devices import link, netns
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
-from tools.vppsim.packets.vnet import Vnet, pack, parse
+from tools.vppsim.packets.offload import Offload, pack_virtio_header, parse_virtio_header
 from tools.vppsim.retvals import VnetError, VppRefused
 
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
@@ -27,7 +27,7 @@ READ_BYTES = HEADER_BYTES + ETHERNET_LENGTH + 65536
 READS_AT_ONCE = 64
 """Frames taken from one device before others get their turn."""
 
-Receive = Callable[[bytes, Vnet | None], None]
+Receive = Callable[[bytes, Offload | None], None]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class TunTap:
                 return True
             except OSError as error:
                 return error.errno == errno.EIO  # the link is down for now; anything else is final
-            receive(data[HEADER_BYTES:], parse(data, self._link_header))
+            receive(data[HEADER_BYTES:], parse_virtio_header(data, self._link_header))
         return True
 
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
         with suppress(OSError):  # full, or the Linux side is down: lost as on a wire
-            os.writev(self.fd, (pack(vnet, self._link_header, HEADER_BYTES), header, payload))
+            os.writev(self.fd, (pack_virtio_header(offload, self._link_header, HEADER_BYTES), header, payload))
 
     def close(self) -> None:
         """Delete the device, persistent or not."""

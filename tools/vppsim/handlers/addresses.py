@@ -27,13 +27,13 @@ def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> N
     """On when it is on is refused, yet counts: it takes one more off."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.enable:
-        if not addressing.enable6(vpp, interface):
+        if not addressing.enable_ip6(vpp, interface):
             raise VppRefused(VnetError.VALUE_EXIST)
-    elif not interface.v6_locks:
+    elif not interface.ip6_enable_count:
         raise VppRefused(VnetError.IP6_NOT_ENABLED)
     else:
-        addressing.disable6(vpp, interface)
-    vpp.changed()
+        addressing.disable_ip6(vpp, interface)
+    vpp.invalidate_forwarding()
 
 
 @call("sw_interface_ip6_get_link_local_address")
@@ -53,7 +53,7 @@ def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: Clie
 def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: Client) -> None:
     """Router advertisements are never sent here, so suppressing them needs nothing done."""
     interface = vpp.interfaces.find(message.sw_if_index)
-    if not interface.v6_locks or not interface.ethernet:
+    if not interface.ip6_enable_count or not interface.ethernet:
         raise VppRefused(VnetError.IP6_NOT_ENABLED)
 
 

@@ -36,7 +36,7 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
         raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
     if message.prog or message.netns:
         raise VppRefused(VnetError.UNIMPLEMENTED)
-    known = [facts for facts in vpp.facts.values() if isinstance(facts, Xdp)]
+    known = [facts for facts in vpp.device_records.values() if isinstance(facts, Xdp)]
     if not link.exists(name):
         raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
     if message.mode == ZERO_COPY or name in {each.link for each in known}:
@@ -46,13 +46,13 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     mac = link.mac(name) if message.flags & MAC_REUSE else b"\x02\xfe" + vpp.random_bytes(4)
     interface = Interface(message.name or f"{name}/{instance}", AF_XDP, mac, link_up=False, link_follows_admin=True)
     plug(vpp, interface, device)
-    vpp.facts[interface.index] = Xdp(instance, name)
+    vpp.device_records[interface.index] = Xdp(instance, name)
     return {"sw_if_index": interface.index}
 
 
 @call("af_xdp_delete")
 def af_xdp_delete(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index, VnetError.INVALID_INTERFACE)
-    if interface.kind != AF_XDP:
+    if interface.dev_type != AF_XDP:
         raise VppRefused(VnetError.INVALID_INTERFACE)
     lifecycle.delete(vpp, interface)

@@ -9,7 +9,7 @@ from tools.vppsim.devices.maker import Watched
 from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import lifecycle
 from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
@@ -41,9 +41,9 @@ def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
     lifecycle.add(vpp, interface)
     index = interface.index
 
-    def receive(frame: bytes, vnet: Vnet | None) -> None:
+    def receive(frame: bytes, offload: Offload | None) -> None:
         try:
-            vpp.ingress.receive(index, frame, vnet)
+            vpp.device_input.receive(index, frame, offload)
         except Exception as bug:  # one packet must not cost all others their way
             vpp.log.error("bug", packet=frame[:64].hex(), error=repr(bug))
 
@@ -76,7 +76,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     if request.tun:
         interface.link_mtu = interface.mtu[0] = 0
     plug(vpp, interface, device)
-    vpp.facts[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
+    vpp.device_records[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
     return {"sw_if_index": interface.index}
 
 
@@ -98,7 +98,7 @@ def _tap_request(vpp: Vpp, message: Any, flags: int) -> TapRequest:
 
 
 def _free_number(vpp: Vpp, wanted: int) -> int:
-    used = {facts.number for facts in vpp.facts.values() if isinstance(facts, Tap)}
+    used = {facts.number for facts in vpp.device_records.values() if isinstance(facts, Tap)}
     if wanted in used:
         raise VppRefused(VnetError.INVALID_INTERFACE)
     if wanted != INDEX_INVALID and wanted > TAPS_MAX:
@@ -113,7 +113,7 @@ def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
 @call("tap_delete_v2")
 def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
-    if interface.kind != TAP:
+    if interface.dev_type != TAP:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
     lifecycle.delete(vpp, interface)
 
@@ -121,7 +121,7 @@ def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
 @dump("sw_interface_tap_v2_dump")
 def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
-        tap = vpp.facts.get(interface.index)
+        tap = vpp.device_records.get(interface.index)
         if isinstance(tap, Tap) and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {
                 "sw_if_index": interface.index,
@@ -152,12 +152,12 @@ def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     interface = Interface(f"host-{name}", UPLINK, mac)
     interface.offload_checksum = interface.offload_segmentation = bool(flags & UPLINK_GSO)
     plug(vpp, interface, device)
-    vpp.facts[interface.index] = name
+    vpp.device_records[interface.index] = name
     return {"sw_if_index": interface.index}
 
 
 def _uplinks(vpp: Vpp) -> dict[int, str]:
-    return {i.index: vpp.facts[i.index] for i in vpp.interfaces if i.kind == UPLINK}
+    return {i.index: vpp.device_records[i.index] for i in vpp.interfaces if i.dev_type == UPLINK}
 
 
 @call("af_packet_delete")

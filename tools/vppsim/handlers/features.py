@@ -25,7 +25,7 @@ def feature_is_enabled(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 def _is_on(vpp: Vpp, interface: Interface, feature: tuple[str, str]) -> bool:
     if feature in NOT_ENABLED:
-        return not interface.speaks(NOT_ENABLED[feature])
+        return not interface.ip_enabled(NOT_ENABLED[feature])
     if feature in INPUT:
         return interface.index in vpp.cnat.features
     if feature not in OUTPUT | GSO or _beyond(vpp, interface):

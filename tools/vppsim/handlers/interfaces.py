@@ -6,7 +6,7 @@ from typing import Any
 
 from tools.vppsim.api.clients import Client
 from tools.vppsim.handlers.registry import Fields, call, dump
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import addressing, lifecycle
 from tools.vppsim.state.interfaces import TAG_LENGTH_MAX, Interface
@@ -25,7 +25,7 @@ class Hole:
 
     lost: int = field(default=0)
 
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
         self.lost += 1
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ def _details(interface: Interface) -> Fields:
         "link_mtu": interface.link_mtu,
         "mtu": interface.mtu,
         "interface_name": interface.name[:63],
-        "interface_dev_type": interface.kind[:63],
+        "interface_dev_type": interface.dev_type[:63],
         "tag": interface.tag,
     }
 
@@ -75,7 +75,7 @@ def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.FEATURE_DISABLED)
-    if interface.kind in (LOOPBACK, AF_XDP):
+    if interface.dev_type in (LOOPBACK, AF_XDP):
         raise VppRefused(VnetError.UNSUPPORTED)
     interface.link_mtu = interface.mtu[0] = message.mtu
 
@@ -89,7 +89,7 @@ def sw_interface_set_table(vpp: Vpp, message: Any, client: Client) -> None:
     lender = vpp.interfaces.get(interface.unnumbered) if interface.unnumbered is not None else interface
     if lender is not None and lender.addresses[family]:
         raise VppRefused(VnetError.ADDRESS_FOUND_FOR_INTERFACE)
-    listens = interface.speaks(family)
+    listens = interface.ip_enabled(family)
     if listens:
         addressing.listen_to_groups(vpp, interface, family, False)
     interface.tables[family] = message.vrf_id
@@ -115,7 +115,7 @@ def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
         borrower.unnumbered = lender.index
     else:
         borrower.unnumbered = None
-    vpp.changed()
+    vpp.invalidate_forwarding()
 
 
 @call("sw_interface_tag_add_del")
@@ -129,8 +129,10 @@ def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
 @call("sw_interface_set_rx_mode")
 def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
-    unfit = message.mode == ADAPTIVE if interface.kind == UPLINK else message.queue_id_valid and message.queue_id != 0
-    if interface.kind != LOOPBACK and unfit:
+    unfit = (
+        message.mode == ADAPTIVE if interface.dev_type == UPLINK else message.queue_id_valid and message.queue_id != 0
+    )
+    if interface.dev_type != LOOPBACK and unfit:
         raise VppRefused(VnetError.UNIMPLEMENTED)
     interface.rx_mode = int(message.mode)
 
@@ -139,7 +141,7 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
 def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> None:
     """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
     interface = vpp.interfaces.find(message.sw_if_index)
-    if interface.kind in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
+    if interface.dev_type in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
         raise VppRefused(VnetError.UNIMPLEMENTED)
 
 
@@ -151,7 +153,7 @@ def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: Client) -> Non
 @dump("sw_interface_rx_placement_dump")
 def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
     for interface in vpp.interfaces:
-        if interface.kind not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
+        if interface.dev_type not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
 
 
@@ -160,7 +162,7 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.INVALID_VALUE)
-    if interface.kind in (LOOPBACK, UPLINK, AF_XDP):
+    if interface.dev_type in (LOOPBACK, UPLINK, AF_XDP):
         raise VppRefused(VnetError.UNSPECIFIED)
     interface.promiscuous = message.promisc_on
 
@@ -205,19 +207,19 @@ def create_loopback_instance(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 
 def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
-    used = {vpp.facts[i.index] for i in vpp.interfaces if i.kind == LOOPBACK}
+    used = {vpp.device_records[i.index] for i in vpp.interfaces if i.dev_type == LOOPBACK}
     if wanted in used:
         raise VppRefused(VnetError.INVALID_REGISTRATION)
     instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
     made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
     made.device, made.link_up, made.link_follows_admin = Hole(), False, True
-    vpp.facts[lifecycle.add(vpp, made).index] = instance
+    vpp.device_records[lifecycle.add(vpp, made).index] = instance
     return {"sw_if_index": made.index}
 
 
 @call("delete_loopback")
 def delete_loopback(vpp: Vpp, message: Any, client: Client) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
-    if interface.kind != LOOPBACK:
+    if interface.dev_type != LOOPBACK:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
     lifecycle.delete(vpp, interface)

@@ -8,7 +8,7 @@ from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.retvals import VnetError, VppRefused
-from tools.vppsim.state.neighbours import Limits
+from tools.vppsim.state.neighbours import NeighbourConfig
 from tools.vppsim.vpp import Vpp
 
 STATIC, NO_FIB_ENTRY = 1, 2
@@ -32,13 +32,13 @@ def ip_neighbor_add_del(vpp: Vpp, message: Any, client: Client) -> Fields | None
 
 @dump("ip_neighbor_dump")
 def ip_neighbor_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
-    for (if_index, address), known in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
+    for (if_index, address), entry in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
         yield {
-            "age": vpp.now() - known.heard_at,
+            "age": vpp.now() - entry.heard_at,
             "neighbor": {
                 "sw_if_index": if_index,
-                "flags": STATIC if known.static else 0,
-                "mac_address": known.mac,
+                "flags": STATIC if entry.static else 0,
+                "mac_address": entry.mac,
                 "ip_address": convert.address_fields(address),
             },
         }
@@ -46,14 +46,14 @@ def ip_neighbor_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]
 
 @call("ip_neighbor_config")
 def ip_neighbor_config(vpp: Vpp, message: Any, client: Client) -> None:
-    limits = Limits(message.max_number, message.max_age, message.recycle)
-    vpp.neighbours.limits[convert.family_of(message.af)] = limits
+    config = NeighbourConfig(message.max_number, message.max_age, message.recycle)
+    vpp.neighbours.config[convert.family_of(message.af)] = config
 
 
 @call("ip_neighbor_config_get")
 def ip_neighbor_config_get(vpp: Vpp, message: Any, client: Client) -> Fields:
-    limits = vpp.neighbours.limits[convert.family_of(message.af)]
-    return {"af": message.af, "max_number": limits.number, "max_age": limits.age_s, "recycle": limits.recycle}
+    config = vpp.neighbours.config[convert.family_of(message.af)]
+    return {"af": message.af, "max_number": config.number, "max_age": config.age_s, "recycle": config.recycle}
 
 
 @call("ip_neighbor_flush")
@@ -107,7 +107,7 @@ def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: Client) -> None:
         table.set_source(address, 128, FibSource.IP6_ND_PROXY, (path,), FibEntryFlag.ATTACHED)
     else:
         table.clear_source(address, 128, FibSource.IP6_ND_PROXY)
-    vpp.changed()
+    vpp.invalidate_forwarding()
 
 
 @dump("ip6nd_proxy_dump")

@@ -77,4 +77,4 @@ def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: Client) -> None:
     source = vpp.interfaces.find(message.src_sw_if_index)
     destination = vpp.interfaces.find(message.dst_sw_if_index)
     pair = (source.index, destination.index)
-    (vpp.costless.add if message.enable else vpp.costless.discard)(pair)
+    (vpp.ttl_exempt.add if message.enable else vpp.ttl_exempt.discard)(pair)

@@ -42,7 +42,7 @@ def _change(vpp: Vpp, message: Any, source: FibSource) -> Fields:
         paths = [_to_host(path, address) for path in paths]
     present = _present(table, address, length, source)
     _store(table, address, length, source, _wanted(message, present, paths))
-    vpp.changed()
+    vpp.invalidate_forwarding()
     if not message.is_add:
         vpp.tables.collect()
     entry = table.exact(address, length)

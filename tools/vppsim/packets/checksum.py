@@ -12,7 +12,7 @@ def checksum(data: bytes | bytearray | memoryview) -> int:
 
 
 def pseudo_header(family: int, source: bytes, destination: bytes, protocol: int, length: int) -> bytes:
-    """What TCP, UDP and ICMPv6 sum besides themselves (RFC 793, RFC 8200 section 8.1)."""
+    """The bytes that checksums of TCP, UDP and ICMPv6 cover besides the message (RFC 793, RFC 8200 section 8.1)."""
     if family == 4:
         return source + destination + bytes([0, protocol]) + length.to_bytes(2)
     return source + destination + length.to_bytes(4) + bytes([0, 0, 0, protocol])
@@ -26,10 +26,10 @@ def updated(old_sum: int, old_word: int, new_word: int) -> int:
 
 
 def difference(old: bytes | bytearray, new: bytes | bytearray) -> int:
-    """What a sum of words gains when `new` takes the place of `old`, an even number of bytes both."""
+    """What a sum of words gains when `new` replaces `old`, both of the same even length."""
     return (int.from_bytes(new) - int.from_bytes(old)) % 0xFFFF
 
 
 def adjusted(old_sum: int, gain: int) -> int:
-    """A checksum after what it covers has gained `gain` (RFC 1624)."""
+    """A checksum after the sum of what it covers has grown by `gain` (RFC 1624)."""
     return (old_sum - gain) % 0xFFFF

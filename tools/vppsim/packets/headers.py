@@ -1,4 +1,4 @@
-"""Layouts of the headers we read and write: Ethernet, ARP, IPv4, IPv6, ICMP."""
+"""Layouts of headers: Ethernet, ARP, IPv4, IPv6, ICMP."""
 
 import struct
 
@@ -25,17 +25,17 @@ def ip6_header(source: bytes, destination: bytes, protocol: int, payload_length:
     return struct.pack("!IHBB", 6 << 28, payload_length, protocol, hops) + source + destination
 
 
-def icmp4(kind: int, code: int, rest: bytes) -> bytes:
-    """An ICMP message; `rest` is everything after the checksum."""
-    body = bytes([kind, code, 0, 0]) + rest
-    return body[:2] + checksum(body).to_bytes(2) + rest
+def icmp4(kind: int, code: int, content: bytes) -> bytes:
+    """An ICMP message; `content` is everything after the checksum."""
+    body = bytes([kind, code, 0, 0]) + content
+    return body[:2] + checksum(body).to_bytes(2) + content
 
 
-def icmp6(source: bytes, destination: bytes, kind: int, code: int, rest: bytes) -> bytes:
-    """An ICMPv6 message; `rest` is everything after the checksum."""
-    body = bytes([kind, code, 0, 0]) + rest
+def icmp6(source: bytes, destination: bytes, kind: int, code: int, content: bytes) -> bytes:
+    """An ICMPv6 message; `content` is everything after the checksum."""
+    body = bytes([kind, code, 0, 0]) + content
     total = checksum(pseudo_header(6, source, destination, ICMP6, len(body)) + body)
-    return body[:2] + total.to_bytes(2) + rest
+    return body[:2] + total.to_bytes(2) + content
 
 
 def arp_packet(operation: int, sender: tuple[bytes, bytes], target: tuple[bytes, bytes]) -> bytes:

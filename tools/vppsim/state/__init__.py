@@ -1,10 +1,10 @@
-"""What VPP knows, and what parts of the packet path share.
+"""VPP's state, which nodes of the packet path share.
 
 packet      one IP packet on its way, with what cnat remembers of it
-interfaces  what VPP knows of an interface; the pool of interfaces
+interfaces  an interface and its settings; the pool of interfaces
 neighbours  which MAC answers for an address; packets that wait for it
-punts       what is handed to the host, and where to
+punts       which packets are punted to the host, and through which paths
 state       all of it together
 addressing  addresses of interfaces and the routes they bring
-lifecycle   interfaces come, go up and down, and go
+lifecycle   adding and deleting interfaces, admin and link state
 """

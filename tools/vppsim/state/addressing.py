@@ -1,7 +1,7 @@
 """Interface addresses and the routes they bring (VPP: ip4_forward.c, ip6_forward.c).
 
-The routes exist while the interface is up: the prefix itself (resolve whoever is asked for), the own address (for
-us), and for IPv4 the network's and the broadcast address (dropped).
+The routes exist while the interface is up: the prefix itself (resolve any address in it), the own address
+(for VPP itself), and for IPv4 the network's and the broadcast address (dropped).
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ Route = tuple[bytes, int, FibPath, FibEntryFlag]
 def routes_of(interface: Interface, family: int, address: bytes, length: int) -> Iterator[Route]:
     """(prefix, length, path, flags) of everything one address brings."""
     bits = BITS[family]
-    own = FibPath(type=PathType.LOCAL, if_index=interface.index, next_hop=address, proto=family)
-    yield address, bits, own, FibEntryFlag.CONNECTED | FibEntryFlag.LOCAL
+    local_path = FibPath(type=PathType.LOCAL, if_index=interface.index, next_hop=address, proto=family)
+    yield address, bits, local_path, FibEntryFlag.CONNECTED | FibEntryFlag.LOCAL
     if length == bits:
         return
     yield (
@@ -34,8 +34,8 @@ def routes_of(interface: Interface, family: int, address: bytes, length: int) ->
         broadcast = (int.from_bytes(address) | (1 << bits - length) - 1).to_bytes(4)
         yield from ((a, 32, DROP, FibEntryFlag.DROP) for a in (masked(address, length), broadcast) if a != address)
     elif family == 4:
-        other = (int.from_bytes(address) ^ 1).to_bytes(4)
-        yield other, 32, FibPath(if_index=interface.index, next_hop=other), FibEntryFlag.ATTACHED
+        peer = (int.from_bytes(address) ^ 1).to_bytes(4)
+        yield peer, 32, FibPath(if_index=interface.index, next_hop=peer), FibEntryFlag.ATTACHED
 
 
 def refresh(state: VppState, interface: Interface) -> None:
@@ -45,7 +45,7 @@ def refresh(state: VppState, interface: Interface) -> None:
         if table is not None:
             table.clear_source(address, length, FibSource.INTERFACE)
     interface.routes = list(_install(state, interface)) if interface.admin_up else []
-    state.changed()
+    state.invalidate_forwarding()
 
 
 def _install(state: VppState, interface: Interface) -> Iterator[tuple[int, int, bytes, int]]:
@@ -67,11 +67,11 @@ def add(state: VppState, interface: Interface, family: int, address: bytes, leng
     _refuse_overlap(state, interface, family, address, min(length, BITS[family]))
     if not 0 < length <= BITS[family]:
         raise VppRefused(VnetError.ADDRESS_LENGTH_MISMATCH)
-    spoke = interface.speaks(family)
+    was_enabled = interface.ip_enabled(family)
     interface.addresses[family].append((address, length))
     if family == 6:
-        enable6(state, interface)
-    elif not spoke:
+        enable_ip6(state, interface)
+    elif not was_enabled:
         listen_to_groups(state, interface, 4, True)
     refresh(state, interface)
 
@@ -79,14 +79,14 @@ def add(state: VppState, interface: Interface, family: int, address: bytes, leng
 def remove(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
     """Remove an address; raises VppRefused with VPP's reasons."""
     if family == 6 and is_link_local6(address):
-        own = address == interface.link_local
-        raise VppRefused(VnetError.ADDRESS_NOT_DELETABLE if own else VnetError.ADDRESS_NOT_FOUND_FOR_INTERFACE)
+        is_own = address == interface.link_local
+        raise VppRefused(VnetError.ADDRESS_NOT_DELETABLE if is_own else VnetError.ADDRESS_NOT_FOUND_FOR_INTERFACE)
     if (address, length) not in interface.addresses[family]:
         raise VppRefused(VnetError.ADDRESS_NOT_FOUND_FOR_INTERFACE)
     interface.addresses[family].remove((address, length))
     if family == 6:
-        disable6(state, interface)
-    elif not interface.speaks(4):
+        disable_ip6(state, interface)
+    elif not interface.ip_enabled(4):
         listen_to_groups(state, interface, 4, False)
     refresh(state, interface)
 
@@ -102,28 +102,28 @@ def set_link_local(state: VppState, interface: Interface, address: bytes, length
     if length != BITS[6]:
         raise VppRefused(VnetError.ADDRESS_LENGTH_MISMATCH)
     interface.link_local = address
-    if not interface.v6_locks:
-        enable6(state, interface)
-    state.changed()
+    if not interface.ip6_enable_count:
+        enable_ip6(state, interface)
+    state.invalidate_forwarding()
 
 
-def enable6(state: VppState, interface: Interface) -> bool:
-    """One more wants IPv6 on the interface. False: it was on already."""
-    interface.v6_locks += 1
-    if interface.v6_locks > 1:
+def enable_ip6(state: VppState, interface: Interface) -> bool:
+    """Count one more reason for IPv6 on the interface. False: it was on already."""
+    interface.ip6_enable_count += 1
+    if interface.ip6_enable_count > 1:
         return False
     if not interface.link_local:
         random_id = state.random_bytes(8)
-        made_up = b"\xfe\x80" + bytes(6) + bytes([random_id[0] & 0xFD]) + random_id[1:]
-        interface.link_local = eui64_link_local(interface.mac) if interface.ethernet else made_up
+        random_address = b"\xfe\x80" + bytes(6) + bytes([random_id[0] & 0xFD]) + random_id[1:]
+        interface.link_local = eui64_link_local(interface.mac) if interface.ethernet else random_address
     listen_to_groups(state, interface, 6, True)
     return True
 
 
-def disable6(state: VppState, interface: Interface) -> None:
-    """One fewer wants IPv6 on the interface."""
-    interface.v6_locks -= 1
-    if not interface.v6_locks:
+def disable_ip6(state: VppState, interface: Interface) -> None:
+    """Count one reason less; without any, IPv6 is off."""
+    interface.ip6_enable_count -= 1
+    if not interface.ip6_enable_count:
         interface.link_local = b""
         listen_to_groups(state, interface, 6, False)
 
@@ -142,11 +142,11 @@ def listen_to_groups(state: VppState, interface: Interface, family: int, on: boo
 
 def _refuse_overlap(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
     """No overlapping prefixes in one table, but several addresses of one prefix on one interface."""
-    for other in state.interfaces:
-        if other.tables[family] != interface.tables[family]:
+    for configured in state.interfaces:
+        if configured.tables[family] != interface.tables[family]:
             continue
-        for known, known_length in other.addresses[family]:
-            shorter = min(length, known_length)
-            sibling = other is interface and known_length == length and known != address
-            if masked(known, shorter) == masked(address, shorter) and not sibling:
+        for used_address, used_length in configured.addresses[family]:
+            shorter = min(length, used_length)
+            sibling = configured is interface and used_length == length and used_address != address
+            if masked(used_address, shorter) == masked(address, shorter) and not sibling:
                 raise VppRefused(VnetError.ADDRESS_IN_USE if family == 4 else VnetError.DUPLICATE_IF_ADDRESS)

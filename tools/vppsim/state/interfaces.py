@@ -1,13 +1,13 @@
-"""Interfaces: what VPP knows of each, and the pool that gives them their sw_if_index.
+"""Interfaces, their settings, and the pool that gives them their sw_if_index.
 
-A freed index is the next one given, last freed first, as in VPP's pools. Index 0 is `local0`, which only exists.
+A freed index is given out again, the last freed first, as in VPP's pools. Index 0 is `local0`, which has no use.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 from tools.vppsim.retvals import VnetError, VppRefused
 
 ETHERNET_MTU_DEFAULT = 9000
@@ -18,7 +18,7 @@ LOCAL0 = 0
 class Device(Protocol):
     """The Linux end of an interface; the edge of the process."""
 
-    def transmit(self, vnet: Vnet | None, header: bytes, payload: bytes | bytearray) -> None:
+    def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
         """Send one frame, `header` before `payload`; what cannot be sent is lost, as on a wire."""
 
     def close(self) -> None: ...
@@ -28,13 +28,13 @@ class Device(Protocol):
 class Interface:
     """`mtu` is VPP's four (L3, IP4, IP6, MPLS), 0 = as L3. Addresses are (bytes, prefix length) by family.
 
-    `mac` empty: no Ethernet (tun). `kind` is the device class VPP would name. `v6_locks` counts who enabled IPv6;
-    `link_local` is then its address. `link_follows_admin`: a link without a wire, up when VPP says so. `offload_*`:
-    the device takes unfinished checksums, unsegmented packets.
+    `mac` empty: no Ethernet (tun). `dev_type` is VPP's device class. `ip6_enable_count`: IPv6 is on while it is not 0;
+    `link_local` is then the address. `link_follows_admin`: a link without a wire, up when VPP says so. `offload_*`: the
+    device takes unfinished checksums, unsegmented packets.
     """
 
     name: str
-    kind: str
+    dev_type: str
     mac: bytes = b""
     index: int = 0
     device: Device | None = None
@@ -52,7 +52,7 @@ class Interface:
     tables: dict[int, int] = field(default_factory=lambda: {4: 0, 6: 0})
     addresses: dict[int, list[tuple[bytes, int]]] = field(default_factory=lambda: {4: [], 6: []})
     unnumbered: int | None = None
-    v6_locks: int = 0
+    ip6_enable_count: int = 0
     link_local: bytes = b""
     proxy_arp: bool = False
     nd_proxy: bool = False
@@ -66,19 +66,19 @@ class Interface:
     def usable(self) -> bool:
         return self.admin_up and self.link_up
 
-    def speaks(self, family: int) -> bool:
-        """Is IPv4 / IPv6 on? Otherwise packets that come in are dropped."""
+    def ip_enabled(self, family: int) -> bool:
+        """Is IPv4 or IPv6 on? Otherwise packets that come in are dropped."""
         if self.unnumbered is not None:
             return True
-        return bool(self.addresses[4]) if family == 4 else self.v6_locks > 0
+        return bool(self.addresses[4]) if family == 4 else self.ip6_enable_count > 0
 
     def mtu_of(self, family: int) -> int:
         """Bytes of an IP packet that fit; 0 means no limit."""
         return self.mtu[1 if family == 4 else 2] or self.mtu[0]
 
 
-class Interfaces:
-    """The pool."""
+class InterfacePool:
+    """Interfaces by sw_if_index."""
 
     def __init__(self) -> None:
         self._by_index: dict[int, Interface] = {}

@@ -1,4 +1,4 @@
-"""Interfaces come, go up and down, and go, with everything that hangs on them."""
+"""Adding and deleting interfaces, admin and link state, with the routes, neighbours and events that depend on them."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tools.vppsim.state.state import VppState
 def add(state: VppState, interface: Interface) -> Interface:
     """Give an interface its index."""
     state.interfaces.add(interface)
-    state.changed()
+    state.invalidate_forwarding()
     return interface
 
 
@@ -21,9 +21,9 @@ def delete(state: VppState, interface: Interface) -> None:
     """Take an interface out of everything that mentions it, then away."""
     set_admin(state, interface, False)
     addressing.remove_all(state, interface)
-    if interface.v6_locks:
-        interface.v6_locks = 1
-        addressing.disable6(state, interface)
+    if interface.ip6_enable_count:
+        interface.ip6_enable_count = 1
+        addressing.disable_ip6(state, interface)
     state.neighbours.flush(interface.index, keep_static=False)
     _orphan_paths(state, interface.index)
     if interface.device is not None:
@@ -35,7 +35,7 @@ def delete(state: VppState, interface: Interface) -> None:
 
 
 def set_admin(state: VppState, interface: Interface, up: bool) -> None:
-    """Admin up or down, with what hangs on it: routes of addresses, learnt neighbours, events."""
+    """Set the admin state, and with it routes of addresses and learnt neighbours; announce it."""
     if interface.admin_up == up:
         return
     interface.admin_up = up
@@ -48,19 +48,19 @@ def set_admin(state: VppState, interface: Interface, up: bool) -> None:
 
 
 def set_link(state: VppState, interface: Interface, up: bool) -> None:
-    """The link behind an interface came or went."""
+    """Set the state of the link behind an interface; announce it."""
     interface.link_up = up
-    state.changed()
+    state.invalidate_forwarding()
     _announce(state, interface)
 
 
 def _forget_index(state: VppState, index: int) -> None:
-    """Nothing that was said of an interface may hold for the next one with its index."""
-    state.facts.pop(index, None)
+    """Drop all settings by sw_if_index: the next interface with this index starts without any."""
+    state.device_records.pop(index, None)
     state.cnat.forget_interface(index)
     state.npol.forget_interface(index)
     state.punts.forget_interface(index)
-    state.costless = {pair for pair in state.costless if index not in pair}
+    state.ttl_exempt = {pair for pair in state.ttl_exempt if index not in pair}
     for borrower in state.interfaces:
         if borrower.unnumbered == index:
             borrower.unnumbered = None
@@ -70,7 +70,7 @@ def _announce(state: VppState, interface: Interface, deleted: bool = False) -> N
     flags = (1 if interface.admin_up else 0) | (2 if interface.link_up else 0)
     event = {"sw_if_index": interface.index, "flags": 0 if deleted else flags, "deleted": deleted}
     for client, pid in list(state.subscribers.items()):
-        state.tell(client, "sw_interface_event", {**event, "pid": pid})
+        state.send_event(client, "sw_interface_event", {**event, "pid": pid})
 
 
 def _orphan_paths(state: VppState, if_index: int) -> None:

@@ -1,18 +1,18 @@
-"""One IP packet on its way through."""
+"""One IP packet on its way through VPP."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from tools.vppsim.cnat.sessions import Session
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 
 
 @dataclass(slots=True)
-class Passage:
-    """What cnat, which sees a packet twice, remembers of it in between.
+class CnatMetadata:
+    """What cnat writes on a packet when it comes in, for when it leaves.
 
-    `rx`: the interface it came in by, as source NAT sees it. `is_new`: the first of its flow, not all is decided.
-    `is_return`: it is an answer. `no_return`: no session shall be made for answers.
+    `rx`: the interface it came in by, as source NAT sees it. `is_new`: the first packet of its flow, not decided yet.
+    `is_return`: an answer. `no_return`: no session is made for answers.
     """
 
     session: Session
@@ -22,24 +22,29 @@ class Passage:
     no_return: bool = False
 
 
-class Packet:
-    """`data` starts at the IP header and is ours to change. `rx` is the interface it came in by.
+class IpPacket:
+    """`data` starts at the IP header and may be changed. `rx` is the interface it came in by.
 
-    `local`: made or handed on by VPP itself, so its TTL is not counted down. `link_source`: the sender's MAC, empty
-    if there is none. `nat`: what cnat knows of it, None if cnat has not seen it.
+    `locally_originated`: made or punted by VPP itself, so that its TTL is not counted down. `link_source`: the sender's
+    MAC, empty if there is none. `cnat`: None if cnat has not seen it.
     """
 
-    __slots__ = ("data", "family", "link_source", "local", "nat", "rx", "vnet")
+    __slots__ = ("cnat", "data", "family", "link_source", "locally_originated", "offload", "rx")
 
     def __init__(
-        self, data: bytes | bytearray, rx: int, vnet: Vnet | None = None, local: bool = False, link_source: bytes = b""
+        self,
+        data: bytes | bytearray,
+        rx: int,
+        offload: Offload | None = None,
+        locally_originated: bool = False,
+        link_source: bytes = b"",
     ) -> None:
         self.data = data if isinstance(data, bytearray) else bytearray(data)
         self.rx = rx
-        self.vnet = vnet
-        self.local = local
+        self.offload = offload
+        self.locally_originated = locally_originated
         self.link_source = link_source
-        self.nat: Passage | None = None
+        self.cnat: CnatMetadata | None = None
         self.family = self.data[0] >> 4 if self.data else 0
 
     @property
@@ -73,11 +78,11 @@ class Packet:
         ports = b"" if self.is_later_fragment else bytes(self.payload[:4])
         return hash((self.source, self.destination, self.protocol, ports))
 
-    def copy(self) -> "Packet":
-        copy = Packet(bytearray(self.data), self.rx, self.vnet, self.local, self.link_source)
-        copy.nat = self.nat
+    def copy(self) -> "IpPacket":
+        copy = IpPacket(bytearray(self.data), self.rx, self.offload, self.locally_originated, self.link_source)
+        copy.cnat = self.cnat
         return copy
 
     def __repr__(self) -> str:
         ends: Any = (self.source.hex(), self.destination.hex())
-        return f"Packet({ends[0]} -> {ends[1]}, protocol {self.protocol}, {len(self.data)} bytes)"
+        return f"IpPacket({ends[0]} -> {ends[1]}, protocol {self.protocol}, {len(self.data)} bytes)"

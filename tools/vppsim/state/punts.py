@@ -1,4 +1,4 @@
-"""What is handed to the host, and where to (VPP: punt.api, ip4-punt-redirect)."""
+"""Which packets are punted to the host, and through which paths (VPP: punt.api, ip4-punt-redirect)."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class Punts:
         return family in self.families_udp or (family, port) in self.ports
 
     def paths(self, family: int, rx: int) -> tuple[FibPath, ...] | None:
-        """The way of a punted packet that came in by `rx`."""
+        """Paths for a punted packet that came in by `rx`; None: it is dropped."""
         return self.redirects.get((family, rx)) or self.redirects.get((family, 0))
 
     def forget_interface(self, if_index: int) -> None:

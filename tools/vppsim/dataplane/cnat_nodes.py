@@ -2,8 +2,8 @@
 
 The order is that of VPP's arcs. Coming in, before the FIB is asked: lookup (find the session or open one), input (DNAT,
 then policies). Going out, after the neighbour is known: output (policies, then SNAT), writeback (the session for the
-answers). Everything is decided for the first packet of a flow and remembered; so is the decision that there is nothing
-to do. A flow whose first packet never reached writeback has no session for its answers, and never gets one.
+answers). The first packet of a flow decides for all of them, also that nothing is to be done. A flow whose first packet
+never reached writeback has no session for its answers, and never gets one.
 
 VPP counts how often the feature was enabled and runs its nodes as often: the second lookup finds the session that the
 first opened, takes the flow for a known one, and nothing is decided for it.
@@ -20,68 +20,70 @@ from tools.vppsim.dataplane.rewrite import rewrite
 from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.packets.headers import ICMP, TCP
 from tools.vppsim.state.interfaces import Interface
-from tools.vppsim.state.packet import Packet, Passage
+from tools.vppsim.state.packet import CnatMetadata, IpPacket
 from tools.vppsim.state.state import VppState
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 AGE_CLOSED_S = 5
 
 
-class CnatPath:
+class CnatNodes:
     """`forward(packet, result)` takes packets whose way does not depend on their destination."""
 
-    def __init__(self, state: VppState, forward: Callable[[Packet, LookupResult], None]) -> None:
+    def __init__(self, state: VppState, forward: Callable[[IpPacket, LookupResult], None]) -> None:
         self._state, self._cnat, self._forward = state, state.cnat, forward
 
-    def input(self, packet: Packet, interface: Interface) -> bool:
-        """A packet came in. False: it has been dropped or forwarded; True: the FIB shall be asked."""
+    def input(self, packet: IpPacket, interface: Interface) -> bool:
+        """Lookup and input. False: the packet has been dropped or forwarded; True: the FIB is to be asked."""
         times = self._cnat.features.get(interface.index)
         five = of_packet(packet.data) if times else None
         if five is None:
             return True
-        passage = self._lookup((five, interface.tables[packet.family]), interface.index)
-        if passage is None:
+        metadata = self._lookup((five, interface.tables[packet.family]), interface.index)
+        if metadata is None:
             return True
-        packet.nat, session = passage, passage.session
-        if passage.is_return:
+        packet.cnat, session = metadata, metadata.session
+        if metadata.is_return:
             self._translate(packet, session, session.return_input)
             return True
-        if passage.is_new and times == 1:
+        if metadata.is_new and times == 1:
             self._decide_input(packet, session, interface.index)
         else:
-            passage.is_new = False
+            metadata.is_new = False
             self._translate(packet, session, None if session.no_nat else session.input)
         return self._goes_on(packet, session)
 
-    def output(self, packet: Packet, interface: Interface) -> bool:
-        """A packet is about to leave. False: it is dropped."""
-        times, passage = self._cnat.features.get(interface.index), packet.nat
-        if not times or passage is None:
+    def output(self, packet: IpPacket, interface: Interface) -> bool:
+        """Output and writeback. False: the packet is dropped."""
+        times, metadata = self._cnat.features.get(interface.index), packet.cnat
+        if not times or metadata is None:
             return True
-        session = passage.session
-        if passage.is_return:
+        session = metadata.session
+        if metadata.is_return:
             self._translate(packet, session, session.return_output)
             return True
-        if not passage.is_new:
+        if not metadata.is_new:
             self._translate(packet, session, session.output)
             return not self._dropped(session.drop_output, "drop_cnat_output")
         for _ in range(times):
-            self._decide_output(packet, passage, interface.index)
+            self._decide_output(packet, metadata, interface.index)
             if self._dropped(session.drop_output, "drop_cnat_output"):
                 return False
-        passage.is_new = False
-        gone = not passage.no_return and not self._cnat.sessions.answer(session, interface.tables[packet.family])
-        return not self._dropped(gone, "drop_cnat_session_gone")
+        metadata.is_new = False
+        session_ended = not metadata.no_return and not self._cnat.sessions.answer(
+            session, interface.tables[packet.family]
+        )
+        return not self._dropped(session_ended, "drop_cnat_session_gone")
 
-    def _lookup(self, key: tuple[FiveTuple, int], rx: int) -> Passage | None:
+    def _lookup(self, key: tuple[FiveTuple, int], rx: int) -> CnatMetadata | None:
         now = int(self._state.now())
-        found = self._cnat.sessions.find(key, now)
-        if found is not None:
-            return Passage(found[0], rx, is_return=found[1])
+        match = self._cnat.sessions.find(key, now)
+        if match is not None:
+            return CnatMetadata(match[0], rx, is_return=match[1])
         session = self._cnat.sessions.open(key, now)
-        return Passage(session, rx, is_new=True) if session else None
+        return CnatMetadata(session, rx, is_new=True) if session else None
 
-    def _decide_input(self, packet: Packet, session: Session, rx: int) -> None:
+    def _decide_input(self, packet: IpPacket, session: Session, rx: int) -> None:
         self._dnat(packet, session, rx)
         if session.drop_input:
             return
@@ -90,8 +92,8 @@ class CnatPath:
         if not _allowed(self._cnat.policy_hooks.input, packet, rx):
             session.drop_input, session.input = True, None
 
-    def _dnat(self, packet: Packet, session: Session, rx: int) -> None:
-        """Virtual addresses count in every VRF; what they lead to is looked up in FIB 0 only by NO_NAT."""
+    def _dnat(self, packet: IpPacket, session: Session, rx: int) -> None:
+        """Virtual addresses count in every VRF; with NO_NAT their backend is looked up in FIB 0."""
         first = session.first
         if packet.protocol not in WITH_PORTS:
             return
@@ -110,14 +112,14 @@ class CnatPath:
         self._cnat.translations.clients[first.destination].sessions += 1
         if not translation.flags & NO_RETURN_SESSION:
             session.return_output = first.turned()
-        elif packet.nat is not None:
-            packet.nat.no_return = True
+        elif packet.cnat is not None:
+            packet.cnat.no_return = True
 
     def _is_pod(self, if_index: int) -> bool:
         settings = self._cnat.snat.settings
         return settings is not None and if_index in settings.tables[POD]
 
-    def _goes_on(self, packet: Packet, session: Session) -> bool:
+    def _goes_on(self, packet: IpPacket, session: Session) -> bool:
         if self._dropped(session.drop_input, "drop_cnat_input"):
             return False
         if not session.no_nat or session.tracker is None:
@@ -126,33 +128,33 @@ class CnatPath:
         self._forward(packet, self._state.lookup.load_balance(packet.family, 0, backend)[0][1])
         return False
 
-    def _decide_output(self, packet: Packet, passage: Passage, tx: int) -> None:
+    def _decide_output(self, packet: IpPacket, metadata: CnatMetadata, tx: int) -> None:
         if not _allowed(self._cnat.policy_hooks.output, packet, tx):
-            passage.session.drop_output, passage.session.output = True, None
+            metadata.session.drop_output, metadata.session.output = True, None
             return
         flow = of_packet(packet.data)
-        interface = self._state.interfaces.get(passage.rx)
+        interface = self._state.interfaces.get(metadata.rx)
         settings = self._cnat.snat.of(packet.family, interface.tables[packet.family] if interface else 0)
-        if flow is None or settings is None or not settings.wants(flow, passage.rx, tx):
+        if flow is None or settings is None or not settings.wants(flow, metadata.rx, tx):
             return
         source = settings.addresses[packet.family]
         port = settings.ports.take(flow.protocol) if settings.ports and any(source) else None
         if port is None:
             self._state.count("cnat_no_address" if not any(source) else "cnat_no_more_free_ports")
-            passage.session.drop_output = True
+            metadata.session.drop_output = True
             return
-        self._source_nat(packet, passage.session, flow, source, port)
+        self._source_nat(packet, metadata.session, flow, source, port)
 
-    def _source_nat(self, packet: Packet, session: Session, flow: FiveTuple, source: bytes, port: int) -> None:
-        """Only for IPv4 does VPP know that a ping has one identifier: answers to ICMPv6 echoes find no session."""
+    def _source_nat(self, packet: IpPacket, session: Session, flow: FiveTuple, source: bytes, port: int) -> None:
+        """VPP gives a ping one identifier for IPv4 only: answers to ICMPv6 echoes find no session."""
         to = flow.since(source, port.to_bytes(2))
         if flow.protocol == ICMP:
             to = FiveTuple(to.addresses + port.to_bytes(2) * 2, ICMP)
         session.port, session.output, session.return_input = port, to, flow.turned()
         self._translate(packet, session, to)
 
-    def _translate(self, packet: Packet, session: Session, to: FiveTuple | None) -> None:
-        """VPP watches TCP only where it translates: a connection that it leaves alone lives as short as UDP."""
+    def _translate(self, packet: IpPacket, session: Session, to: FiveTuple | None) -> None:
+        """VPP follows TCP only where it translates: other connections live as short as UDP."""
         if to is None:
             return
         rewrite(packet, to)
@@ -170,6 +172,6 @@ class CnatPath:
         return dropped
 
 
-def _allowed(hook: Hook | None, packet: Packet, if_index: int) -> bool:
+def _allowed(hook: Hook | None, packet: IpPacket, if_index: int) -> bool:
     flow = of_packet(packet.data) if hook else None
     return hook is None or flow is None or hook(flow.flow(), if_index)

@@ -3,31 +3,31 @@
 from tools.vppsim.dataplane.arp import Arp
 from tools.vppsim.dataplane.forward import Forward
 from tools.vppsim.packets.headers import ARP, ETHERNET_LENGTH, IP4, IP6
-from tools.vppsim.packets.vnet import Vnet
+from tools.vppsim.packets.offload import Offload
 from tools.vppsim.state.interfaces import Interface
-from tools.vppsim.state.packet import Packet
+from tools.vppsim.state.packet import IpPacket
 from tools.vppsim.state.state import VppState
 
 VERSIONS = {IP4: 4, IP6: 6}
 
 
-class Ingress:
-    """`receive` is where every frame enters."""
+class DeviceInput:
+    """Every frame enters through `receive`."""
 
     def __init__(self, state: VppState, arp: Arp, forward: Forward) -> None:
         self._state, self._arp, self._forward = state, arp, forward
 
-    def receive(self, if_index: int, frame: bytes, vnet: Vnet | None = None) -> None:
-        """A frame (Ethernet) or packet (tun); `vnet` counts from the IP header."""
+    def receive(self, if_index: int, frame: bytes, offload: Offload | None = None) -> None:
+        """Take a frame (Ethernet) or packet (tun); `offload` counts from the IP header."""
         interface = self._state.interfaces.get(if_index)
         if interface is None or not interface.usable:
             self._state.count("drop_interface_down")
         elif interface.ethernet:
-            self._ethernet(interface, frame, vnet)
+            self._ethernet(interface, frame, offload)
         else:
-            self._ip(interface, Packet(frame, if_index, vnet))
+            self._ip(interface, IpPacket(frame, if_index, offload))
 
-    def _ethernet(self, interface: Interface, frame: bytes, vnet: Vnet | None) -> None:
+    def _ethernet(self, interface: Interface, frame: bytes, offload: Offload | None) -> None:
         destination, kind = frame[:6], frame[12:14]
         if len(frame) < ETHERNET_LENGTH:
             self._state.count("drop_short_frame")
@@ -36,13 +36,15 @@ class Ingress:
         elif kind == ARP:
             self._arp.input(interface, frame)
         elif kind in VERSIONS:
-            packet = Packet(memoryview(frame)[ETHERNET_LENGTH:].tobytes(), interface.index, vnet, False, frame[6:12])
+            packet = IpPacket(
+                memoryview(frame)[ETHERNET_LENGTH:].tobytes(), interface.index, offload, False, frame[6:12]
+            )
             if packet.family == VERSIONS[kind]:
                 self._ip(interface, packet)
         else:
             self._state.count("drop_ethertype")
 
-    def _ip(self, interface: Interface, packet: Packet) -> None:
+    def _ip(self, interface: Interface, packet: IpPacket) -> None:
         if packet.family in (4, 6):
             self._forward.input(packet, interface)
         else:
