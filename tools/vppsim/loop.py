@@ -11,7 +11,7 @@ from collections.abc import Callable
 Callback = Callable[[], None]
 
 
-class Loop:
+class EventLoop:
     """Calls back when a file can be read or written, or a time has come, until told to stop."""
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class Loop:
         if writable is not None:
             self._writers[fd] = writable
 
-    def want_write(self, fd: int, wanted: bool) -> None:
-        self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
+    def want_write(self, fd: int, enabled: bool) -> None:
+        self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if enabled else 0))
 
     def unwatch(self, fd: int) -> None:
         """Forget `fd`; must come before it is closed."""
@@ -55,11 +55,11 @@ class Loop:
     def run(self) -> None:
         """Work until `stop`."""
         while self._running:
-            for fd, events in self._epoll.poll(self._patience()):
+            for fd, events in self._epoll.poll(self._timeout()):
                 self._dispatch(fd, events)
-            self._ring()
+            self._run_timers()
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
 
     def _dispatch(self, fd: int, events: int) -> None:
@@ -68,7 +68,7 @@ class Loop:
         if events & ~select.EPOLLOUT and fd in self._readers:
             self._readers[fd]()
 
-    def _ring(self) -> None:
+    def _run_timers(self) -> None:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()

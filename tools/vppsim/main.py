@@ -12,10 +12,10 @@ from bus.log import Log
 from tools.vppsim.cli import commands
 from tools.vppsim.cnat.settings import CnatSettings
 from tools.vppsim.cnat.settings import parse as parse_cnat
-from tools.vppsim.devices.maker import Devices
-from tools.vppsim.loop import Loop
-from tools.vppsim.server import Server
-from tools.vppsim.startup import Startup, StartupError, settings
+from tools.vppsim.devices.maker import DeviceMaker
+from tools.vppsim.loop import EventLoop
+from tools.vppsim.server import ApiSocket
+from tools.vppsim.startup import StartupConfig, StartupError, parse_config
 from tools.vppsim.vpp import TICK_S, Vpp
 
 NOT_FOR_PRODUCTION = "a stand-in for VPP for laptops and CI; not for production"
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     log = Log("vppsim")
     try:
-        startup = settings(options.config.read_text())
+        startup = parse_config(options.config.read_text())
         cnat = parse_cnat(startup.cnat)
     except (OSError, UnicodeDecodeError, StartupError) as error:
         log.error("bad_configuration", file=options.config, error=error)
@@ -36,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def serve(startup: Startup, cnat: CnatSettings, log: Log) -> None:
+def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
     """One life."""
-    loop = Loop()
+    loop = EventLoop()
     loop.stop_on(signal.SIGTERM, signal.SIGINT)
-    vpp = Vpp(Devices(loop), log, startup.answers_ping, cnat)
-    server = Server(loop, startup.api_socket, vpp, log)
+    vpp = Vpp(DeviceMaker(loop), log, startup.answers_ping, cnat)
+    server = ApiSocket(loop, startup.api_socket, vpp, log)
     vpp.send_event = server.send_event
     _execute(startup.exec_file, vpp, log)
     if startup.pid_file is not None:
@@ -69,7 +69,7 @@ def _execute(path: Path | None, vpp: Vpp, log: Log) -> None:
             log.info("exec", line=line, answer=answer)
 
 
-def _log_stream(startup: Startup) -> AbstractContextManager[TextIO]:
+def _log_stream(startup: StartupConfig) -> AbstractContextManager[TextIO]:
     return startup.log_file.open("a") if startup.log_file else nullcontext(sys.stderr)
 
 

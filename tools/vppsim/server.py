@@ -14,9 +14,9 @@ from typing import Any
 
 from bus.log import Log
 from tools.vppsim.api.catalogue import Catalogue
-from tools.vppsim.api.clients import Broken, Client
+from tools.vppsim.api.client import ApiClient, Disconnected
 from tools.vppsim.handlers.registry import CALLS, DUMPS, load
-from tools.vppsim.loop import Loop
+from tools.vppsim.loop import EventLoop
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
@@ -24,14 +24,14 @@ FIELDS_OF_NOTHING = {"sw_if_index": INDEX_INVALID, "stats_index": INDEX_INVALID,
 """What a refused reply says where it would have named something."""
 
 
-class Server:
+class ApiSocket:
     """Serves `vpp` on a unix socket at `path`, on `loop`."""
 
-    def __init__(self, loop: Loop, path: Path, vpp: Vpp, log: Log) -> None:
+    def __init__(self, loop: EventLoop, path: Path, vpp: Vpp, log: Log) -> None:
         load()
         self.catalogue = Catalogue()
         self.counters: Counter[str] = Counter()
-        self.clients: dict[int, Client] = {}
+        self.clients: dict[int, ApiClient] = {}
         self._loop, self._path, self._vpp, self._log = loop, path, vpp, log
         self._listener = _listen(path)
         self._next_index = 1
@@ -54,12 +54,12 @@ class Server:
             self._send(client, name, {**fields, "client_index": client.index})
             self._flush(client)
 
-    def _sockclnt_create(self, vpp: Vpp, message: Any, client: Client) -> dict[str, Any]:
+    def _sockclnt_create(self, vpp: Vpp, message: Any, client: ApiClient) -> dict[str, Any]:
         client.name = message.name
         table = [{"index": n, "name": f"{name}_{self.catalogue.crc(name)}"} for name, n in self.catalogue.ids.items()]
         return {"index": client.index, "count": len(table), "message_table": table}
 
-    def _get_api_json(self, vpp: Vpp, message: Any, client: Client) -> dict[str, Any]:
+    def _get_api_json(self, vpp: Vpp, message: Any, client: ApiClient) -> dict[str, Any]:
         return {"json": self.catalogue.json}
 
     def _accept(self) -> None:
@@ -67,36 +67,36 @@ class Server:
             connection, _ = self._listener.accept()
         except OSError:  # it changed its mind
             return
-        client = Client(connection, self._next_index)
+        client = ApiClient(connection, self._next_index)
         self._next_index += 1
         self.clients[client.index] = client
         self._loop.watch(client.fileno(), lambda: self._ready(client), lambda: self._flush(client))
 
-    def _ready(self, client: Client) -> None:
+    def _ready(self, client: ApiClient) -> None:
         try:
             for message in client.receive():
                 self._hear(client, message)
-        except Broken as reason:
+        except Disconnected as reason:
             self._drop(client, str(reason))
             return
         self._flush(client)
         if client.leaving:
             self._drop(client, "sockclnt_delete")
 
-    def _flush(self, client: Client) -> None:
+    def _flush(self, client: ApiClient) -> None:
         try:
             self._loop.want_write(client.fileno(), client.flush())
-        except Broken as reason:
+        except Disconnected as reason:
             self._drop(client, str(reason))
 
-    def _drop(self, client: Client, reason: str) -> None:
+    def _drop(self, client: ApiClient, reason: str) -> None:
         if self.clients.pop(client.index, None) is not None:
             self._loop.unwatch(client.fileno())
             client.connection.close()
             self._vpp.forget_client(client.index)
             self._log.info("client_gone", client=client.index, name=client.name, reason=reason)
 
-    def _hear(self, client: Client, data: bytes) -> None:
+    def _hear(self, client: ApiClient, data: bytes) -> None:
         name = self.catalogue.names.get(struct.unpack_from(">H", data)[0] if len(data) >= 2 else -1, "")
         if name not in CALLS and name not in DUMPS:
             self._ignore("no handler for message", data)
@@ -112,17 +112,17 @@ class Server:
         self.counters["ignored"] += 1
         self._log.warning("ignored", reason=reason, bytes=len(data), start=data[:8].hex())
 
-    def _answer(self, client: Client, name: str, message: Any) -> None:
+    def _answer(self, client: ApiClient, name: str, message: Any) -> None:
         self.counters[name] += 1
         if name in DUMPS:
             self._answer_dump(client, name, message)
             return
         reply = self.catalogue.services[name]["reply"]
         fields = {"retval": 0, "context": message.context, **self._call(client, name, message)}
-        known = self.catalogue.fields(reply)
-        self._send(client, reply, {key: value for key, value in fields.items() if key in known})
+        names = self.catalogue.fields(reply)
+        self._send(client, reply, {key: value for key, value in fields.items() if key in names})
 
-    def _call(self, client: Client, name: str, message: Any) -> dict[str, Any]:
+    def _call(self, client: ApiClient, name: str, message: Any) -> dict[str, Any]:
         try:
             return CALLS[name](self._vpp, message, client) or {}
         except VppRefused as refusal:
@@ -132,7 +132,7 @@ class Server:
             self._log.error("bug", message=name, error=repr(bug))
             return {**FIELDS_OF_NOTHING, "retval": VnetError.UNSPECIFIED}
 
-    def _answer_dump(self, client: Client, name: str, message: Any) -> None:
+    def _answer_dump(self, client: ApiClient, name: str, message: Any) -> None:
         service = self.catalogue.services[name]
         details = service.get("stream_msg", service["reply"])
         for fields in self._listed(client, name, message):
@@ -140,13 +140,13 @@ class Server:
         if "stream_msg" in service:
             self._send(client, service["reply"], {"context": message.context, "retval": 0, "cursor": INDEX_INVALID})
 
-    def _listed(self, client: Client, name: str, message: Any) -> Iterator[dict[str, Any]]:
+    def _listed(self, client: ApiClient, name: str, message: Any) -> Iterator[dict[str, Any]]:
         try:
             yield from DUMPS[name](self._vpp, message, client)
         except VppRefused as refusal:
             self._log.info("refused", message=name, reason=str(refusal))
 
-    def _send(self, client: Client, name: str, fields: dict[str, Any]) -> None:
+    def _send(self, client: ApiClient, name: str, fields: dict[str, Any]) -> None:
         client.send(self.catalogue.encode(name, fields))
 
 

@@ -32,7 +32,7 @@ class Stanza:
 
 
 @dataclass(frozen=True)
-class Startup:
+class StartupConfig:
     """What matters of a startup.conf."""
 
     runtime_dir: Path
@@ -45,7 +45,7 @@ class Startup:
     cnat: Stanza = field(default_factory=Stanza)
 
 
-def parse(text: str) -> dict[str, Stanza]:
+def parse_stanzas(text: str) -> dict[str, Stanza]:
     """Top-level stanzas by name; one that comes twice is joined."""
     root = Stanza()
     stack = [root]
@@ -77,18 +77,18 @@ def _open(parent: Stanza) -> Stanza:
 def _joined(root: Stanza) -> dict[str, Stanza]:
     joined: dict[str, Stanza] = {}
     for name, stanza in root.stanzas:
-        known = joined.setdefault(name, Stanza())
-        known.words += stanza.words
-        known.stanzas += stanza.stanzas
+        whole = joined.setdefault(name, Stanza())
+        whole.words += stanza.words
+        whole.stanzas += stanza.stanzas
     return joined
 
 
-def settings(text: str) -> Startup:
+def parse_config(text: str) -> StartupConfig:
     """What a startup.conf asks for; raises StartupError."""
-    stanzas = parse(text)
+    stanzas = parse_stanzas(text)
     unix, socksvr = stanzas.get("unix", Stanza()), stanzas.get("socksvr", Stanza())
     runtime_dir = Path(unix.value("runtime-dir") or RUNTIME_DIR)
-    return Startup(
+    return StartupConfig(
         runtime_dir=runtime_dir,
         api_socket=Path(socksvr.value("socket-name") or runtime_dir / API_SOCKET),
         cli_socket=_path(unix.value("cli-listen")),
@@ -106,8 +106,8 @@ def _path(value: str | None) -> Path | None:
 
 def _has_plugin(plugins: Stanza, name: str) -> bool:
     """Is a plugin loaded: by its own stanza, else by the default's, else yes."""
-    for wanted in (f"plugin {name}", "plugin default"):
+    for title in (f"plugin {name}", "plugin default"):
         for stanza_name, stanza in plugins.stanzas:
-            if stanza_name == wanted and stanza.words:
+            if stanza_name == title and stanza.words:
                 return stanza.words[-1] != "disable"
     return True

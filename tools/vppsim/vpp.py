@@ -15,7 +15,7 @@ from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.multicast import Multicast
 from tools.vppsim.dataplane.nd import NeighbourDiscovery
 from tools.vppsim.dataplane.output import InterfaceOutput
-from tools.vppsim.devices.maker import Devices
+from tools.vppsim.devices.maker import DeviceMaker
 from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.state.packet import IpPacket
@@ -30,7 +30,7 @@ class Vpp(VppState):
 
     def __init__(
         self,
-        devices: Devices,
+        devices: DeviceMaker,
         log: Log,
         answers_ping: bool = True,
         cnat: CnatSettings = DEFAULTS,

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from bus.log import Log
 from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
-from tools.vppsim.devices.maker import Devices
+from tools.vppsim.devices.maker import DeviceMaker
 from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.headers import ETHERTYPES, ip4_header, ip6_header
@@ -37,7 +37,7 @@ class Bench(Vpp):
     def __init__(self, answers_ping: bool = True, cnat: CnatSettings = DEFAULTS) -> None:
         self.time = 1000.0
         log = Log("test", stream=io.StringIO())
-        super().__init__(cast(Devices, None), log, answers_ping, cnat, now=lambda: self.time)
+        super().__init__(cast(DeviceMaker, None), log, answers_ping, cnat, now=lambda: self.time)
 
     def wire(self, *addresses: str, mac: bytes = OURS, **settings: Any) -> "Port":
         """An Ethernet interface that is up, with addresses."""

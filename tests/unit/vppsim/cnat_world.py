@@ -5,17 +5,17 @@ from ipaddress import ip_address
 from tests.unit.vppsim.bench import Bench, Port, packed
 from tools.vppsim.cnat import snat
 from tools.vppsim.cnat.settings import parse
-from tools.vppsim.cnat.snat import Policy
-from tools.vppsim.cnat.translations import Backend, Endpoint
+from tools.vppsim.cnat.snat import SnatPolicy
+from tools.vppsim.cnat.translations import CnatEndpoint, EndpointTuple
 from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, icmp4, icmp6, ip4_header, ip6_header
 from tools.vppsim.retvals import INDEX_INVALID
-from tools.vppsim.startup import parse as parse_startup
+from tools.vppsim.startup import parse_stanzas
 
 SYN, SYN_ACK, ACK, FIN, RST = 0x02, 0x12, 0x10, 0x11, 0x04
-NO_SOURCE = Endpoint(bytes(16), 0)
+NO_SOURCE = CnatEndpoint(bytes(16), 0)
 SCTP = 132
 
 
@@ -23,7 +23,7 @@ class World(Bench):
     """Link n has 10.0.n.0/24 and fd0n::/64, neighbours .9 and ::9; beyond link 2 are 99.0.0.0/8 and 2001::/16."""
 
     def __init__(self, cnat: str = "") -> None:
-        super().__init__(cnat=parse(parse_startup(f"cnat {{ {cnat} }}")["cnat"]))
+        super().__init__(cnat=parse(parse_stanzas(f"cnat {{ {cnat} }}")["cnat"]))
         self.links = [self._link(n) for n in range(3)]
         for prefix, hop in (("99.0.0.0/8", "10.0.2.9"), ("2001::/16", "fd02::9")):
             version = ip_address(hop).version
@@ -40,14 +40,16 @@ class World(Bench):
         self, vip: str, port: int, *backends: tuple[str, int], protocol: int = TCP, flags: int = 9, **more: int
     ) -> int:
         """A translation; a backend is (address, port). `more`: lb_type, mask, path_flags. Returns its id."""
-        paths = [(Backend(Endpoint(packed(a), n), NO_SOURCE), more.get("path_flags", 0)) for a, n in backends]
+        paths = [(EndpointTuple(CnatEndpoint(packed(a), n), NO_SOURCE), more.get("path_flags", 0)) for a, n in backends]
         lb_type, mask = more.get("lb_type", 0), more.get("mask", 0)
-        return self.cnat.translations.update(Endpoint(packed(vip), port), protocol, paths, flags, lb_type, mask).index
+        return self.cnat.translations.update(
+            CnatEndpoint(packed(vip), port), protocol, paths, flags, lb_type, mask
+        ).index
 
     def masquerade(self) -> None:
         """Kubernetes' source NAT: pods on links 0 and 1, of which 0 is masqueraded except to 10.0.0.0/15, fd00::/12."""
         self.cnat.snat.set_addresses(packed("10.0.2.1"), packed("fd02::1"), INDEX_INVALID, snat.USE_AS_DEFAULT)
-        self.cnat.snat.set_policy(Policy.K8S)
+        self.cnat.snat.set_policy(SnatPolicy.K8S)
         for prefix, length in (("10.0.0.0", 15), ("fd00::", 12)):
             self.cnat.snat.set_excluded(packed(prefix), length, True)
         for table in (snat.INCLUDE_V4, snat.INCLUDE_V6, snat.POD):

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.vppsim.bench import packed
 from tools.vppsim.cnat.five_tuple import FiveTuple
-from tools.vppsim.cnat.ports import FIRST, LAST, Ports
-from tools.vppsim.cnat.snat import HOST, INCLUDE_V4, INCLUDE_V6, POD, USE_AS_DEFAULT, Policy, Snat
+from tools.vppsim.cnat.ports import FIRST, LAST, PortPool
+from tools.vppsim.cnat.snat import HOST, INCLUDE_V4, INCLUDE_V6, POD, USE_AS_DEFAULT, Snat, SnatPolicy
 from tools.vppsim.packets.headers import ICMP, TCP, UDP
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 
@@ -22,7 +22,7 @@ def flow(source: str, to: str) -> FiveTuple:
 def kubernetes() -> Snat:
     snat = Snat()
     snat.set_addresses(packed(NODE[4]), packed(NODE[6]), INDEX_INVALID, USE_AS_DEFAULT)
-    snat.set_policy(Policy.K8S)
+    snat.set_policy(SnatPolicy.K8S)
     for prefix, length in (("10.0.0.0", 8), ("fd00::", 8)):
         snat.set_excluded(packed(prefix), length, True)
     for table, members in (
@@ -72,13 +72,13 @@ def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx:
 @pytest.mark.parametrize(
     ("policy", "rx", "to", "wanted"),
     [
-        (Policy.NONE, PLAIN, "10.0.0.1", True),
-        (Policy.IF_PFX, MASQUERADED, "99.0.0.1", True),
-        (Policy.IF_PFX, MASQUERADED, "10.0.0.1", False),
-        (Policy.IF_PFX, UPLINK, "99.0.0.1", False),
+        (SnatPolicy.NONE, PLAIN, "10.0.0.1", True),
+        (SnatPolicy.IF_PFX, MASQUERADED, "99.0.0.1", True),
+        (SnatPolicy.IF_PFX, MASQUERADED, "10.0.0.1", False),
+        (SnatPolicy.IF_PFX, UPLINK, "99.0.0.1", False),
     ],
 )
-def test_the_other_policies(policy: Policy, rx: int, to: str, wanted: bool) -> None:
+def test_the_other_policies(policy: SnatPolicy, rx: int, to: str, wanted: bool) -> None:
     snat = kubernetes()
     snat.set_policy(policy)
     assert snat.current.wants(flow("10.0.0.9", to), rx, UPLINK) is wanted
@@ -87,7 +87,7 @@ def test_the_other_policies(policy: Policy, rx: int, to: str, wanted: bool) -> N
 def test_before_the_addresses_everything_else_is_refused() -> None:
     snat = Snat()
     calls: list[Callable[[], None]] = [
-        lambda: snat.set_policy(Policy.K8S),
+        lambda: snat.set_policy(SnatPolicy.K8S),
         lambda: snat.set_excluded(bytes(4), 8, True),
         lambda: snat.set_interface(1, POD, False),
         lambda: snat.set_addresses(bytes(4), bytes(16), INDEX_INVALID, USE_AS_DEFAULT),
@@ -148,7 +148,7 @@ def test_deleted_settings_go_on_without_ports() -> None:
 
 
 def test_ports_rise_from_49152_for_each_protocol_until_none_is_left() -> None:
-    ports = Ports()
+    ports = PortPool()
     taken = [ports.take(UDP) for _ in range(LAST - FIRST + 1)]
     assert taken == list(range(FIRST, LAST + 1))
     assert len(taken) == 16383
@@ -158,7 +158,7 @@ def test_ports_rise_from_49152_for_each_protocol_until_none_is_left() -> None:
 
 
 def test_a_port_given_back_is_not_given_out_again_but_another_is_as_in_vpp() -> None:
-    ports = Ports()
+    ports = PortPool()
     for _ in range(LAST - FIRST + 1):
         ports.take(TCP)
     ports.free(TCP, 0xC001)

@@ -6,7 +6,7 @@ import pytest
 
 from tools.vppsim.api.notation import NotationError, parse
 from tools.vppsim.main import main
-from tools.vppsim.startup import StartupError, settings
+from tools.vppsim.startup import StartupError, parse_config
 
 REAL = """
 unix {
@@ -28,7 +28,7 @@ buffers { buffers-per-numa 131072 }
 
 
 def test_the_configuration_of_a_real_node_is_understood() -> None:
-    startup = settings(REAL)
+    startup = parse_config(REAL)
     assert startup.api_socket == Path("/var/run/vpp/vpp-api.sock")
     assert startup.cli_socket == Path("/var/run/vpp/cli.sock")
     assert startup.pid_file == Path("/run/vpp/vpp.pid")
@@ -46,18 +46,18 @@ def test_the_configuration_of_a_real_node_is_understood() -> None:
     ],
 )
 def test_pings_are_answered_if_the_ping_plugin_is_on(text: str, answers: bool) -> None:
-    assert settings(text).answers_ping is answers
+    assert parse_config(text).answers_ping is answers
 
 
 def test_sockets_are_in_the_runtime_directory_unless_said_otherwise() -> None:
-    assert settings("unix { runtime-dir /tmp/one }").api_socket == Path("/tmp/one/api.sock")
-    assert settings("").api_socket == Path("/run/vpp/api.sock")
+    assert parse_config("unix { runtime-dir /tmp/one }").api_socket == Path("/tmp/one/api.sock")
+    assert parse_config("").api_socket == Path("/run/vpp/api.sock")
 
 
 @pytest.mark.parametrize("text", ["unix {", "unix { nodaemon } }", "{ }"])
 def test_braces_that_do_not_match_are_one_clear_error(text: str) -> None:
     with pytest.raises(StartupError, match="brace"):
-        settings(text)
+        parse_config(text)
 
 
 def test_a_bad_configuration_ends_the_process_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,13 +26,13 @@ from tools.vppsim.npol.objects import (
     RX,
     SRC,
     TX,
-    Configuration,
-    Filter,
-    IpSet,
-    Policy,
+    NpolFilter,
+    NpolInterfaceConfig,
+    NpolIpSet,
+    NpolPolicy,
+    NpolRule,
     Prefix,
-    Rule,
-    Tuple3,
+    ThreeTuple,
 )
 from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.packets.flow import Flow
@@ -56,23 +56,23 @@ def npol() -> Npol:
     return Npol(PolicyHooks())
 
 
-def entries(*, side: int = SRC, **lists: object) -> Rule:
-    rule = Rule(ALLOW)
+def entries(*, side: int = SRC, **lists: object) -> NpolRule:
+    rule = NpolRule(ALLOW)
     for name, value in lists.items():
         getattr(rule, name)[side].extend(value)
     return rule
 
 
 def a_set(npol: Npol, kind: int, *members: object) -> int:
-    held = IpSet(kind)
+    held = NpolIpSet(kind)
     for member in members:
-        held.members.put(member)  # type: ignore[arg-type]
-    return npol.sets.put(held)
+        held.members.allocate(member)  # type: ignore[arg-type]
+    return npol.sets.allocate(held)
 
 
 def test_a_rule_without_conditions_matches_both_families(npol: Npol) -> None:
-    assert matches(npol, Rule(ALLOW), FLOW)
-    assert matches(npol, Rule(ALLOW), FLOW6)
+    assert matches(npol, NpolRule(ALLOW), FLOW)
+    assert matches(npol, NpolRule(ALLOW), FLOW6)
 
 
 def test_prefixes_count_for_their_family_only_and_one_of_several_is_enough(npol: Npol) -> None:
@@ -93,7 +93,7 @@ def test_sides_and_signs(npol: Npol, side: int, expected: bool) -> None:
 
 
 def test_a_range_or_a_set_of_ports_is_enough_whatever_the_protocol(npol: Npol) -> None:
-    ports = a_set(npol, IP_AND_PORT, Tuple3(packed("10.0.0.2"), 6, 80))
+    ports = a_set(npol, IP_AND_PORT, ThreeTuple(packed("10.0.0.2"), 6, 80))
     rule = entries(side=DST, ports=[(1, 10)], port_sets=[ports])
     assert matches(npol, rule, FLOW)
     assert not matches(npol, rule, replace(FLOW, protocol=17))
@@ -106,23 +106,25 @@ def test_kinds_of_entries_must_all_hold(npol: Npol) -> None:
 
 
 def test_protocol_filters_and_icmp_types(npol: Npol) -> None:
-    def filtered(*filters: Filter) -> Rule:
-        return Rule(ALLOW, list(filters))
+    def filtered(*filters: NpolFilter) -> NpolRule:
+        return NpolRule(ALLOW, list(filters))
 
-    assert matches(npol, filtered(Filter(L4_PROTO, 6, True)), FLOW)
-    assert not matches(npol, filtered(Filter(L4_PROTO, 6, False)), FLOW)
-    assert not matches(npol, filtered(Filter(ICMP_TYPE, 8, True)), FLOW)
-    assert matches(npol, filtered(Filter(ICMP_TYPE, 1000, True)), replace(FLOW, protocol=1))  # the identifier
+    assert matches(npol, filtered(NpolFilter(L4_PROTO, 6, True)), FLOW)
+    assert not matches(npol, filtered(NpolFilter(L4_PROTO, 6, False)), FLOW)
+    assert not matches(npol, filtered(NpolFilter(ICMP_TYPE, 8, True)), FLOW)
+    assert matches(npol, filtered(NpolFilter(ICMP_TYPE, 1000, True)), replace(FLOW, protocol=1))  # the identifier
 
 
 def policy(npol: Npol, *actions: int, way: int = RX) -> int:
-    held = Policy()
-    held.rules[way].extend(npol.rules.put(Rule(action)) for action in actions)
-    return npol.policies.put(held)
+    held = NpolPolicy()
+    held.rules[way].extend(npol.rules.allocate(NpolRule(action)) for action in actions)
+    return npol.policies.allocate(held)
 
 
-def holding(rx: list[int], profiles: list[int], default: int, profile_default: int = DEFAULT_DENY) -> Configuration:
-    return Configuration((rx, []), profiles, False, (default, DEFAULT_ALLOW), (profile_default, DEFAULT_ALLOW))
+def holding(
+    rx: list[int], profiles: list[int], default: int, profile_default: int = DEFAULT_DENY
+) -> NpolInterfaceConfig:
+    return NpolInterfaceConfig((rx, []), profiles, False, (default, DEFAULT_ALLOW), (profile_default, DEFAULT_ALLOW))
 
 
 @pytest.mark.parametrize(
@@ -167,11 +169,13 @@ def test_an_inverted_interface_swaps_the_directions(npol: Npol) -> None:
 
 
 def test_a_freed_rule_that_is_still_referenced_matches_everything(npol: Npol) -> None:
-    rule = npol.rules.put(entries(prefixes=[prefix("192.0.2.0/24")]))
-    held = Policy()
+    rule = npol.rules.allocate(entries(prefixes=[prefix("192.0.2.0/24")]))
+    held = NpolPolicy()
     held.rules[TX].append(rule)
-    index = npol.policies.put(held)
-    configuration = Configuration(([], [index]), [], False, (DEFAULT_DENY, DEFAULT_DENY), (DEFAULT_DENY, DEFAULT_DENY))
+    index = npol.policies.allocate(held)
+    configuration = NpolInterfaceConfig(
+        ([], [index]), [], False, (DEFAULT_DENY, DEFAULT_DENY), (DEFAULT_DENY, DEFAULT_DENY)
+    )
     assert not passes(npol, configuration, FLOW, inbound=False)
     npol.rules.slots[rule] = npol.rules.slots[rule].freed()
     npol.rules.free(rule)
@@ -179,25 +183,29 @@ def test_a_freed_rule_that_is_still_referenced_matches_everything(npol: Npol) ->
 
 
 def test_freed_slots_are_given_out_again_the_last_first(npol: Npol) -> None:
-    first, second = npol.policies.put(Policy()), npol.policies.put(Policy())
+    first, second = npol.policies.allocate(NpolPolicy()), npol.policies.allocate(NpolPolicy())
     npol.policies.free(first)
     npol.policies.free(second)
-    assert [npol.policies.put(Policy()), npol.policies.put(Policy())] == [second, first]
+    assert [npol.policies.allocate(NpolPolicy()), npol.policies.allocate(NpolPolicy())] == [second, first]
 
 
 def test_removing_from_a_set_of_ports_takes_those_of_other_ports_with_it() -> None:
-    members = [Tuple3(packed("10.0.0.1"), 6, 80), Tuple3(packed("10.0.0.2"), 6, 80), Tuple3(packed("10.0.0.1"), 17, 53)]
-    held = IpSet(IP_AND_PORT)
+    members = [
+        ThreeTuple(packed("10.0.0.1"), 6, 80),
+        ThreeTuple(packed("10.0.0.2"), 6, 80),
+        ThreeTuple(packed("10.0.0.1"), 17, 53),
+    ]
+    held = NpolIpSet(IP_AND_PORT)
     for member in members:
-        held.members.put(member)
+        held.members.allocate(member)
     held.remove(members[0])
     assert [member for _, member in held.members] == [members[1]]
 
 
 def test_doubled_members_are_kept_and_all_removed() -> None:
-    held = IpSet(IP)
+    held = NpolIpSet(IP)
     for _ in range(2):
-        held.members.put(packed("10.0.0.1"))
+        held.members.allocate(packed("10.0.0.1"))
     assert len(list(held.members)) == 2
     held.remove(packed("10.0.0.1"))
     assert list(held.members) == []

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.vppsim.process import Simulator
 from tests.waiting import until
 from tools.vppsim.api.catalogue import Catalogue
-from tools.vppsim.api.clients import HEADER
+from tools.vppsim.api.client import HEADER
 
 CATALOGUE = Catalogue()
 

@@ -4,5 +4,5 @@ catalogue  all messages: ids, packers, JSON for clients
 notation   a short notation for messages and types, and its translation into VPP's JSON
 unions     unions are read whatever their members make of the bytes
 clients    one API client: framing of messages on its socket
-words/     the messages and types, one file a subject
+messages/   the messages and types, one file a subject
 """

@@ -1,4 +1,4 @@
-"""All words this stand-in knows: message ids, packers, and the JSON form for clients that ask for it.
+"""All subject this stand-in knows: message ids, packers, and the JSON form for clients that ask for it.
 
 `get_api_json` returns one JSON document a subject, each with the types it needs, as VPP does; the same text feeds
 vpp_papi's serializer here, so what clients are told is what is spoken.
@@ -12,8 +12,8 @@ from typing import Any
 
 from vpp_papi.vpp_papi import VPPApiJSONFiles
 
-from tools.vppsim.api import words as subjects
-from tools.vppsim.api.notation import BASE_TYPES, Words, parse, short_name
+from tools.vppsim.api import messages as subjects
+from tools.vppsim.api.notation import BASE_TYPES, MessageDefinitions, parse, short_name
 from tools.vppsim.api.unions import forgive
 
 FIXED_IDS = {"sockclnt_create": 15, "sockclnt_create_reply": 16, "sockclnt_delete": 17, "sockclnt_delete_reply": 18}
@@ -28,22 +28,24 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.subjects = _load()
-        everything = [name for words in self.subjects.values() for name in words.messages]
-        free = (name for name in everything if name not in FIXED_IDS)
+        names = [name for subject in self.subjects.values() for name in subject.messages]
+        free = (name for name in names if name not in FIXED_IDS)
         self.ids = FIXED_IDS | {name: number for number, name in enumerate(free, FIRST_FREE_ID)}
         self.names = {number: name for name, number in self.ids.items()}
-        self.services = {name: how for words in self.subjects.values() for name, how in words.services.items()}
-        self.definitions = {name: entry for words in self.subjects.values() for name, entry in words.messages.items()}
+        self.services = {name: how for subject in self.subjects.values() for name, how in subject.services.items()}
+        self.definitions = {
+            name: entry for subject in self.subjects.values() for name, entry in subject.messages.items()
+        }
         self._packers, _ = VPPApiJSONFiles.process_json_array_str(self.json)  # type: ignore[no-untyped-call]
-        for words in self.subjects.values():
-            for union in words.unions:
+        for subject in self.subjects.values():
+            for union in subject.unions:
                 forgive(union)
 
     @cached_property
     def json(self) -> str:
         """The answer to get_api_json: a JSON array with one document a subject."""
-        types = {name: words for words in self.subjects.values() for name in _types_of(words)}
-        return json.dumps([_document(name, words, types) for name, words in self.subjects.items()])
+        types = {name: subject for subject in self.subjects.values() for name in _types_of(subject)}
+        return json.dumps([_document(name, subject, types) for name, subject in self.subjects.items()])
 
     def crc(self, name: str) -> str:
         """The CRC of a message as eight hex digits."""
@@ -64,45 +66,45 @@ class Catalogue:
         return packed
 
 
-def _load() -> dict[str, Words]:
+def _load() -> dict[str, MessageDefinitions]:
     names = sorted(module.name for module in pkgutil.iter_modules(subjects.__path__))
     names.sort(key=lambda name: name != "common")
-    return {name: parse(importlib.import_module(f"{subjects.__name__}.{name}").WORDS) for name in names}
+    return {name: parse(importlib.import_module(f"{subjects.__name__}.{name}").DEFINITIONS) for name in names}
 
 
-def _types_of(words: Words) -> dict[str, Any]:
-    return {**words.types, **words.unions, **words.enums, **words.flags, **words.aliases}
+def _types_of(subject: MessageDefinitions) -> dict[str, Any]:
+    return {**subject.types, **subject.unions, **subject.enums, **subject.flags, **subject.aliases}
 
 
 def _uses(definition: Any) -> list[str]:
     """Names of the types that a definition mentions."""
     if isinstance(definition, dict):
         return [short_name(definition["type"])]
-    used = (short_name(entry[0]) for entry in definition[1:] if isinstance(entry, list))
-    return [name for name in used if name not in BASE_TYPES]
+    mentioned = (short_name(entry[0]) for entry in definition[1:] if isinstance(entry, list))
+    return [name for name in mentioned if name not in BASE_TYPES]
 
 
-def _needed(words: Words, homes: dict[str, Words]) -> dict[str, Any]:
+def _needed(subject: MessageDefinitions, homes: dict[str, MessageDefinitions]) -> dict[str, Any]:
     """Every type a subject uses, directly or through others, each after those that it uses itself."""
     needed: dict[str, Any] = {}
 
     def need(name: str) -> None:
         if name in homes and name not in needed:
             definition = _types_of(homes[name])[name]
-            for used in _uses(definition):
-                need(used)
+            for type_name in _uses(definition):
+                need(type_name)
             needed[name] = definition
 
-    for definition in [*words.messages.values()]:
-        for used in _uses(definition):
-            need(used)
-    for name in _types_of(words):
+    for definition in [*subject.messages.values()]:
+        for type_name in _uses(definition):
+            need(type_name)
+    for name in _types_of(subject):
         need(name)
     return needed
 
 
-def _document(module: str, words: Words, homes: dict[str, Words]) -> dict[str, Any]:
-    needed = _needed(words, homes)
+def _document(module: str, subject: MessageDefinitions, homes: dict[str, MessageDefinitions]) -> dict[str, Any]:
+    needed = _needed(subject, homes)
 
     def of_kind(kind: str) -> list[Any]:
         return [definition for name, definition in needed.items() if name in getattr(homes[name], kind)]
@@ -110,11 +112,11 @@ def _document(module: str, words: Words, homes: dict[str, Words]) -> dict[str, A
     return {
         "module": module,
         "types": of_kind("types"),
-        "messages": list(words.messages.values()),
+        "messages": list(subject.messages.values()),
         "unions": of_kind("unions"),
         "enums": of_kind("enums"),
         "enumflags": of_kind("flags"),
-        "services": words.services,
+        "services": subject.services,
         "options": {"version": "1.0.0"},
         "aliases": {name: needed[name] for name in needed if name in homes[name].aliases},
         "vl_api_version": API_VERSION,

@@ -40,7 +40,7 @@ class NotationError(ValueError):
 
 
 @dataclass
-class Words:
+class MessageDefinitions:
     """One subject's definitions in JSON-ready shape, in the order written."""
 
     types: dict[str, list[Any]] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Words:
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def parse(text: str) -> Words:
+def parse(text: str) -> MessageDefinitions:
     """The definitions of `text`; raises NotationError naming the first line that is wrong."""
-    words, parent = Words(), ""
+    definitions, parent = MessageDefinitions(), ""
     for line in text.replace("\\\n", " ").splitlines():
         line = " ".join(line.split("#")[0].split())
         match = _DEFINITION.match(line)
@@ -62,52 +62,52 @@ def parse(text: str) -> Words:
             continue
         if match is None:
             raise NotationError(line)
-        parent = _define(words, parent, match[1], match[2], match[3] or "")
-    return words
+        parent = _define(definitions, parent, match[1], match[2], match[3] or "")
+    return definitions
 
 
-def _define(words: Words, parent: str, kind: str, head: str, body: str) -> str:
-    name, *rest = head.split()
+def _define(definitions: MessageDefinitions, parent: str, kind: str, head: str, body: str) -> str:
+    name, *arguments = head.split()
     if kind == "alias":
-        words.aliases[name] = _alias(head)
+        definitions.aliases[name] = _alias(head)
     elif kind in ("enum", "flags"):
-        target = words.enums if kind == "enum" else words.flags
-        target[name] = [name, *_values(body), {"enumtype": rest[0]}]
+        target = definitions.enums if kind == "enum" else definitions.flags
+        target[name] = [name, *_values(body), {"enumtype": arguments[0]}]
     elif kind in ("type", "union"):
-        target = words.types if kind == "type" else words.unions
+        target = definitions.types if kind == "type" else definitions.unions
         target[name] = [name, *_fields(body)]
     else:
-        return _message(words, parent, kind, head.split(), body)
+        return _message(definitions, parent, kind, head.split(), body)
     return parent
 
 
-def _message(words: Words, parent: str, kind: str, head: list[str], body: str) -> str:
+def _message(definitions: MessageDefinitions, parent: str, kind: str, head: list[str], body: str) -> str:
     if kind == "reply":
         name, crc, header = f"{parent}_reply", head[0], REPLY
-        words.services[parent]["reply"] = name
+        definitions.services[parent]["reply"] = name
     elif kind in HEADERS:
         name, crc, header = head[0], head[1], HEADERS[kind]
-        _serve(words, parent, kind, name, head[3] if "->" in head else "")
+        _serve(definitions, parent, kind, name, head[3] if "->" in head else "")
     else:
         raise NotationError(f"{kind} {' '.join(head)}")
     fields = _fields(", ".join(part for part in (header, body) if part))
-    words.messages[name] = [name, ["u16", "_vl_msg_id"], *fields, {"crc": f"0x{crc}"}]
+    definitions.messages[name] = [name, ["u16", "_vl_msg_id"], *fields, {"crc": f"0x{crc}"}]
     return name if kind in ("call", "dump", "stream") else parent
 
 
-def _serve(words: Words, parent: str, kind: str, name: str, reply: str) -> None:
+def _serve(definitions: MessageDefinitions, parent: str, kind: str, name: str, reply: str) -> None:
     if kind == "call":
-        words.services[name] = {"reply": f"{name}_reply"}
+        definitions.services[name] = {"reply": f"{name}_reply"}
     elif kind == "dump":
-        words.services[name] = {"stream": True}
+        definitions.services[name] = {"stream": True}
     elif kind == "stream":
-        words.services[name] = {"reply": f"{name}_reply", "stream": True}
+        definitions.services[name] = {"reply": f"{name}_reply", "stream": True}
     elif kind == "event":
-        words.services[parent].setdefault("events", []).append(name)
+        definitions.services[parent].setdefault("events", []).append(name)
     elif kind == "details" or reply == "details":
-        _details(words.services[parent], name)
+        _details(definitions.services[parent], name)
     elif reply:
-        words.services[name] = {"reply": reply}
+        definitions.services[name] = {"reply": reply}
 
 
 def _details(service: dict[str, Any], name: str) -> None:

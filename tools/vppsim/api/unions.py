@@ -5,7 +5,7 @@ from typing import Any
 from vpp_papi.vpp_serializer import VPPUnionType, vpp_get_type
 
 
-class Member:
+class UnionMember:
     """The packer of one member; None where the bytes are not one."""
 
     def __init__(self, packer: Any) -> None:
@@ -27,4 +27,4 @@ def forgive(name: str) -> None:
     """Lets the union called `name` be read whatever its members make of the bytes."""
     union = vpp_get_type(f"vl_api_{name}_t")  # type: ignore[no-untyped-call]
     if isinstance(union, VPPUnionType):
-        union.packers.update({field: Member(packer) for field, packer in union.packers.items()})
+        union.packers.update({field: UnionMember(packer) for field, packer in union.packers.items()})

@@ -1,4 +1,4 @@
-"""A little of VPP's command line, for people: through cli_inband, the CLI socket and startup's `exec` file."""
+"""A little of VPP's command line, for people: through cli_inband and startup's `exec` file."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,16 +10,16 @@ Command = Callable[[Vpp], Iterator[str]]
 
 
 def run(vpp: Vpp, line: str) -> str:
-    """The answer to one command line, in VPP's manner for unknown ones."""
-    wanted = " ".join(line.split())
-    if not wanted:
+    """The answer to one command line, for unknown ones that of VPP."""
+    words = " ".join(line.split())
+    if not words:
         return ""
-    if wanted.startswith("npol match "):
-        return "".join(f"{text}\n" for text in npol_match(vpp.npol, vpp.interfaces, wanted.removeprefix("npol match")))
-    like = (COMMANDS[name] for name in COMMANDS if name.startswith(wanted) or wanted.startswith(name))
-    command = COMMANDS.get(wanted) or next(like, None)
+    if words.startswith("npol match "):
+        return "".join(f"{text}\n" for text in npol_match(vpp.npol, vpp.interfaces, words.removeprefix("npol match")))
+    like = (COMMANDS[name] for name in COMMANDS if name.startswith(words) or words.startswith(name))
+    command = COMMANDS.get(words) or next(like, None)
     if command is None:
-        return f"unknown input `{wanted}'\n"
+        return f"unknown input `{words}'\n"
     return "".join(f"{text}\n" for text in command(vpp))
 
 

@@ -15,22 +15,22 @@ QUESTION = re.compile(r"(\S+);(\d+)->(\S+);(\d+)")
 
 def npol_match(npol: Npol, interfaces: InterfacePool, words: str) -> Iterator[str]:
     """`npol match IF [ip4|ip6] inbound|outbound PROTOCOL SOURCE;PORT->DESTINATION;PORT`."""
-    asked = QUESTION.search(words)
-    index = _asked_interface(interfaces, words)
-    if asked is None or index is None:
+    question = QUESTION.search(words)
+    index = _interface_index(interfaces, words)
+    if question is None or index is None:
         yield "interface not specified"
         return
-    held = npol.configurations.get(index)
-    source, destination = ip_address(asked[1]).packed, ip_address(asked[3]).packed
+    config = npol.configurations.get(index)
+    source, destination = ip_address(question[1]).packed, ip_address(question[3]).packed
     names = {name.lower(): number for number, name in PROTOCOLS.items()}
     protocol = next((number for name, number in names.items() if f" {name} " in f" {words.lower()} "), 0)
     family = 6 if " ip6 " in f" {words} " else 4
-    flow = Flow(family, protocol, source, destination, int(asked[2]), int(asked[4]))
-    fine = held is None or passes(npol, held, flow, inbound=" inbound " in f" {words} ")
-    yield f"matched:{0 if held is None else 1} action:{'ALLOW' if fine else 'DENY'}"
+    flow = Flow(family, protocol, source, destination, int(question[2]), int(question[4]))
+    allowed = config is None or passes(npol, config, flow, inbound=" inbound " in f" {words} ")
+    yield f"matched:{0 if config is None else 1} action:{'ALLOW' if allowed else 'DENY'}"
 
 
-def _asked_interface(interfaces: InterfacePool, words: str) -> int | None:
+def _interface_index(interfaces: InterfacePool, words: str) -> int | None:
     number = re.search(r"sw_if_index (\d+)", words)
     if number:
         return int(number[1])

@@ -5,24 +5,25 @@ from ipaddress import ip_address
 
 from tools.vppsim.cnat.flow_hash import DEFAULT
 from tools.vppsim.cnat.plugin import Cnat
-from tools.vppsim.cnat.translations import Endpoint
+from tools.vppsim.cnat.translations import CnatEndpoint
 from tools.vppsim.state.interfaces import InterfacePool
 
 PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP6", 132: "SCTP"}
 TABLES = ("Included v4", "Included v6", "k8s pod", "k8s host")
 
 
-def _end(value: Endpoint) -> str:
+def _end(value: CnatEndpoint) -> str:
     return f"{ip_address(value.address)};{value.port}"
 
 
 def translations(cnat: Cnat) -> Iterator[str]:
-    for index, known in sorted(cnat.translations.by_index.items()):
-        balancer = {0: "default", 1: "maglev"}.get(known.lb_type, "unknown")
-        mask = f"0x{known.hash_mask:x}" if known.hash_mask not in (0, DEFAULT) else f"0x{DEFAULT:x}(default)"
-        protocol = PROTOCOLS.get(known.protocol, known.protocol)
-        yield f"[{index}] {_end(known.vip)} {protocol} lb:{balancer} fhc:{mask}"
-        yield from (f"{_end(t.backend.source)}->{_end(t.backend.destination)}" for t in known.trackers)
+    for index, translation in sorted(cnat.translations.by_index.items()):
+        balancer = {0: "default", 1: "maglev"}.get(translation.lb_type, "unknown")
+        mask = translation.hash_mask
+        hash_mask = f"0x{mask:x}" if mask not in (0, DEFAULT) else f"0x{DEFAULT:x}(default)"
+        protocol = PROTOCOLS.get(translation.protocol, translation.protocol)
+        yield f"[{index}] {_end(translation.vip)} {protocol} lb:{balancer} fhc:{hash_mask}"
+        yield from (f"{_end(t.backend.source)}->{_end(t.backend.destination)}" for t in translation.trackers)
 
 
 def sessions(cnat: Cnat, now: float) -> Iterator[str]:

@@ -46,9 +46,9 @@ def _path(state: VppState, path: FibPath) -> str:
 
 def neighbours(state: VppState) -> Iterator[str]:
     for family in (4, 6):
-        for (if_index, address), known in state.neighbours.listed(family):
-            flag = "S" if known.static else "D"
-            yield f"{ip_address(address)!s:<40} {flag} {known.mac.hex(':')} {state.interfaces.find(if_index).name}"
+        for (if_index, address), neighbour in state.neighbours.listed(family):
+            flag = "S" if neighbour.static else "D"
+            yield f"{ip_address(address)!s:<40} {flag} {neighbour.mac.hex(':')} {state.interfaces.find(if_index).name}"
 
 
 def errors(state: VppState) -> Iterator[str]:

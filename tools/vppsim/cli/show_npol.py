@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from tools.vppsim.npol import objects
-from tools.vppsim.npol.objects import RX, TX, Configuration, Filter, IpSet, Member, Prefix, Rule
+from tools.vppsim.npol.objects import RX, TX, Member, NpolFilter, NpolInterfaceConfig, NpolIpSet, NpolRule, Prefix
 from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.npol.pools import NpolPools
 from tools.vppsim.state.interfaces import Interface, InterfacePool
@@ -17,16 +17,16 @@ SIDES = ("dst==", "src==", "dst!=", "src!=")
 
 
 def ipsets(npol: NpolPools) -> Iterator[str]:
-    yield from (ipset(index, each) for index, each in npol.sets)
+    yield from (ipset(index, ip_set) for index, ip_set in npol.sets)
 
 
 def rules(npol: NpolPools) -> Iterator[str]:
-    yield from (rule(npol, index, each) for index, each in npol.rules)
+    yield from (rule(npol, index, npol_rule) for index, npol_rule in npol.rules)
 
 
 def policies(npol: NpolPools) -> Iterator[str]:
-    for index, each in npol.policies:
-        yield f"[policy#{index}] rx-rules:{len(each.rules[RX])} tx-rules:{len(each.rules[TX])}"
+    for index, npol_policy in npol.policies:
+        yield f"[policy#{index}] rx-rules:{len(npol_policy.rules[RX])} tx-rules:{len(npol_policy.rules[TX])}"
 
 
 def policies_verbose(npol: NpolPools) -> Iterator[str]:
@@ -36,13 +36,13 @@ def policies_verbose(npol: NpolPools) -> Iterator[str]:
 
 def interfaces(npol: Npol, pool: InterfacePool) -> Iterator[str]:
     yield "Interfaces with policies configured:"
-    for index, held in sorted(npol.configurations.items()):
-        yield from _interface(npol, pool.get(index), index, held)
+    for index, config in sorted(npol.configurations.items()):
+        yield from _interface(npol, pool.get(index), index, config)
 
 
-def ipset(index: int, each: IpSet) -> str:
-    members = "".join(f"{_member(member)}," for _, member in each.members)
-    return f"[ipset#{index};{TYPES[each.type] if each.type < len(TYPES) else 'unknownipsettype'};{members}]"
+def ipset(index: int, ip_set: NpolIpSet) -> str:
+    members = "".join(f"{_member(member)}," for _, member in ip_set.members)
+    return f"[ipset#{index};{TYPES[ip_set.type] if ip_set.type < len(TYPES) else 'unknownipsettype'};{members}]"
 
 
 def _member(member: Member) -> str:
@@ -57,55 +57,58 @@ def _protocol(number: int) -> str:
     return PROTOCOLS.get(number, f"unknown {number}")
 
 
-def rule(npol: NpolPools, index: int, each: Rule) -> str:
-    filters = "".join(f"{_filter(f)}," for f in each.filters if f.type != objects.NO_FILTER)
-    action = ACTIONS[each.action] if each.action < len(ACTIONS) else "unknownaction"
-    return f"[rule#{index};{action}][{filters}{''.join(_entries(npol, each))}]"
+def rule(npol: NpolPools, index: int, npol_rule: NpolRule) -> str:
+    filters = "".join(f"{_filter(f)}," for f in npol_rule.filters if f.type != objects.NO_FILTER)
+    action = ACTIONS[npol_rule.action] if npol_rule.action < len(ACTIONS) else "unknownaction"
+    return f"[rule#{index};{action}][{filters}{''.join(_entries(npol, npol_rule))}]"
 
 
-def _filter(each: Filter) -> str:
-    value = _protocol(each.value) if each.type == objects.L4_PROTO else each.value
-    return f"{FILTERS[each.type]}{'=' if each.should_match else '!'}={value}"
+def _filter(rule_filter: NpolFilter) -> str:
+    value = _protocol(rule_filter.value) if rule_filter.type == objects.L4_PROTO else rule_filter.value
+    return f"{FILTERS[rule_filter.type]}{'=' if rule_filter.should_match else '!'}={value}"
 
 
-def _entries(npol: NpolPools, each: Rule) -> Iterator[str]:
+def _entries(npol: NpolPools, npol_rule: NpolRule) -> Iterator[str]:
     for side, sign in enumerate(SIDES):
-        yield from (f"{sign}{_member(prefix)}," for prefix in each.prefixes[side])
-        yield from (f"{sign}{a if a == b else f'[{a}-{b}]'}," for a, b in each.ports[side])
-        for index in (*each.sets[side], *each.port_sets[side]):
-            found = npol.sets.get(index)
-            yield f"{sign}{ipset(index, found) if found else 'deleted ipset'},"
+        yield from (f"{sign}{_member(prefix)}," for prefix in npol_rule.prefixes[side])
+        yield from (f"{sign}{a if a == b else f'[{a}-{b}]'}," for a, b in npol_rule.ports[side])
+        for index in (*npol_rule.sets[side], *npol_rule.port_sets[side]):
+            ip_set = npol.sets.get(index)
+            yield f"{sign}{ipset(index, ip_set) if ip_set else 'deleted ipset'},"
 
 
-def policy(npol: NpolPools, index: int, indent: int, ways: tuple[int, ...], invert: bool = False) -> Iterator[str]:
-    each = npol.policies.get(index)
-    if each is None:
+def policy(
+    npol: NpolPools, index: int, indent: int, directions: tuple[int, ...], invert: bool = False
+) -> Iterator[str]:
+    npol_policy = npol.policies.get(index)
+    if npol_policy is None:
         yield " " * indent + "deleted policy"
         return
     yield f"{' ' * indent}[policy#{index}]"
-    for way in ways:
-        for number in each.rules[way ^ invert]:
-            found = npol.rules.get(number)
-            text = rule(npol, number, found) if found else "deleted rule"
-            yield f"{' ' * (indent + 2)}{'tx' if way == TX else 'rx'}:{text}"
+    for direction in directions:
+        for number in npol_policy.rules[direction ^ invert]:
+            npol_rule = npol.rules.get(number)
+            text = rule(npol, number, npol_rule) if npol_rule else "deleted rule"
+            yield f"{' ' * (indent + 2)}{'tx' if direction == TX else 'rx'}:{text}"
 
 
-def _interface(npol: Npol, interface: Interface | None, index: int, held: Configuration) -> Iterator[str]:
+def _interface(npol: Npol, interface: Interface | None, index: int, config: NpolInterfaceConfig) -> Iterator[str]:
     addresses = [
         f" {name}={ip_address(interface.addresses[family][0][0])}"
         for family, name in ((4, "addr"), (6, "addr6"))
         if interface and interface.addresses[family]
     ]
     name = interface.name if interface else "DELETED"
-    yield f"[{name} sw_if_index={index} {'inverted' if held.invert else ''}{''.join(addresses)}]"
-    for way, text in ((RX, "rx"), (TX, "tx")):
-        policies = held.policies[way ^ held.invert]
+    yield f"[{name} sw_if_index={index} {'inverted' if config.invert else ''}{''.join(addresses)}]"
+    for direction, text in ((RX, "rx"), (TX, "tx")):
+        policies = config.policies[direction ^ config.invert]
         if policies:
             yield f"  {text}:"
-        yield f"   {text}-policy-default:{held.policy_default[way]} {text}-profile-default:{held.profile_default[way]} "
+        policy_default, profile_default = config.policy_default[direction], config.profile_default[direction]
+        yield f"   {text}-policy-default:{policy_default} {text}-profile-default:{profile_default} "
         for number in policies:
-            yield from policy(npol, number, 4, (way,), held.invert)
-    if held.profiles:
+            yield from policy(npol, number, 4, (direction,), config.invert)
+    if config.profiles:
         yield "  profiles:"
-    for number in held.profiles:
-        yield from policy(npol, number, 4, (TX, RX), held.invert)
+    for number in config.profiles:
+        yield from policy(npol, number, 4, (TX, RX), config.invert)

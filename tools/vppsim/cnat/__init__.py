@@ -1,6 +1,6 @@
 """VPP's cnat plugin: services and source NAT, one session per flow (VPP: plugins/cnat; spec/services.md section 3).
 
-plugin        all that cnat holds
+plugin        cnat as a whole
 settings      `cnat { }` of startup.conf
 hooks         where policies are asked about a flow
 translations  virtual addresses and the backends behind them

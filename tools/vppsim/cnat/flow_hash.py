@@ -1,4 +1,4 @@
-"""VPP's hash of a packet's flow, bit for bit, so that backends are chosen as VPP chooses them.
+"""VPP's hash of a packet's flow, bit for bit, so that a flow gets the backend that VPP chooses.
 
 VPP: ip4_compute_flow_hash, ip6_compute_flow_hash (router id 0), on a little-endian machine; the mixing is that of Bob
 Jenkins (vppinfra/hash.h). Ports count only for TCP and UDP.
@@ -13,24 +13,24 @@ GTP_PORT = (2152).to_bytes(2)
 MASK32, MASK64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
-def flow_hash(data: bytearray, what: int) -> int:
-    """32 bits; `what` is the mask of ip_flow_hash_config_v2."""
+def flow_hash(data: bytearray, mask: int) -> int:
+    """A hash of 32 bits; `mask` is that of ip_flow_hash_config_v2."""
     family = data[0] >> 4
     protocol = data[9] if family == 4 else data[6]
     header = 20 if family == 4 else 40
-    one, two = _addresses(data, family)
-    one, two = one if what & SOURCE else 0, two if what & DESTINATION else 0
-    a, b = (two, one) if what & REVERSE else (one, two)
-    port_one, port_two = _ports(data, header, what) if protocol in (TCP, UDP) else (0, 0)
-    if what & SYMMETRIC:
+    source, destination = _addresses(data, family)
+    source, destination = source if mask & SOURCE else 0, destination if mask & DESTINATION else 0
+    a, b = (destination, source) if mask & REVERSE else (source, destination)
+    source_port, destination_port = _ports(data, header, mask) if protocol in (TCP, UDP) else (0, 0)
+    if mask & SYMMETRIC:
         a, b = min(a, b), max(a, b)
-        port_one, port_two = min(port_one, port_two), max(port_one, port_two)
-    b ^= protocol if what & PROTOCOL else 0
-    c = port_one << 16 | port_two if what & REVERSE else port_two << 16 | port_one
-    tunnel = _teid(data, header, protocol) if what & GTP_TEID else 0
+        source_port, destination_port = min(source_port, destination_port), max(source_port, destination_port)
+    b ^= protocol if mask & PROTOCOL else 0
+    c = source_port << 16 | destination_port if mask & REVERSE else destination_port << 16 | source_port
+    tunnel = _teid(data, header, protocol) if mask & GTP_TEID else 0
     if family == 4:
         return jenkins32(a, b, c ^ tunnel)[2]
-    c ^= int.from_bytes(data[0:4]) & 0xFFFFF if what & FLOW_LABEL else 0
+    c ^= int.from_bytes(data[0:4]) & 0xFFFFF if mask & FLOW_LABEL else 0
     return jenkins64(a ^ tunnel, b, c)[2] & MASK32
 
 
@@ -41,11 +41,11 @@ def _addresses(data: bytearray, family: int) -> tuple[int, int]:
     return halves[0] ^ halves[1], halves[2] ^ halves[3]
 
 
-def _ports(data: bytearray, header: int, what: int) -> tuple[int, int]:
+def _ports(data: bytearray, header: int, mask: int) -> tuple[int, int]:
     source, destination = data[header : header + 2], data[header + 2 : header + 4]
     return (
-        int.from_bytes(source, "little") if what & SOURCE_PORT else 0,
-        int.from_bytes(destination, "little") if what & DESTINATION_PORT else 0,
+        int.from_bytes(source, "little") if mask & SOURCE_PORT else 0,
+        int.from_bytes(destination, "little") if mask & DESTINATION_PORT else 0,
     )
 
 
@@ -73,8 +73,8 @@ def jenkins32(a: int, b: int, c: int) -> tuple[int, int, int]:
 
 def jenkins64(a: int, b: int, c: int) -> tuple[int, int, int]:
     """hash_mix64."""
-    for right, left, last in ((43, 9, 8), (38, 23, 5), (35, 49, 11), (12, 18, 22)):
-        a = ((a - b - c) & MASK64) ^ (c >> right)
-        b = ((b - c - a) & MASK64) ^ (a << left & MASK64)
-        c = ((c - a - b) & MASK64) ^ (b >> last)
+    for shift_a, shift_b, shift_c in ((43, 9, 8), (38, 23, 5), (35, 49, 11), (12, 18, 22)):
+        a = ((a - b - c) & MASK64) ^ (c >> shift_a)
+        b = ((b - c - a) & MASK64) ^ (a << shift_b & MASK64)
+        c = ((c - a - b) & MASK64) ^ (b >> shift_c)
     return a, b, c

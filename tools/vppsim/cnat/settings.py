@@ -1,9 +1,9 @@
-"""What startup.conf may say in `cnat { }` (VPP: cnat_config)."""
+"""The stanza `cnat { }` of startup.conf (VPP: cnat_config)."""
 
 from dataclasses import dataclass, replace
 
 from tools.vppsim.cnat import maglev
-from tools.vppsim.cnat.sessions import Limits
+from tools.vppsim.cnat.sessions import SessionLimits
 from tools.vppsim.startup import Stanza, StartupError
 
 SESSIONS_MAX = 1 << 24
@@ -34,10 +34,10 @@ class CnatSettings:
     scanner: bool = True
 
     @property
-    def limits(self) -> Limits:
-        """VPP allots whole pools and keeps the first session for itself."""
+    def limits(self) -> SessionLimits:
+        """VPP allocates whole pools, and uses the first session itself."""
         pools = -(-self.session_max >> self.session_log2_pool_size)
-        return Limits((pools << self.session_log2_pool_size) - 1, self.session_max_per_vrf or self.session_max)
+        return SessionLimits((pools << self.session_log2_pool_size) - 1, self.session_max_per_vrf or self.session_max)
 
 
 DEFAULTS = CnatSettings()

@@ -1,7 +1,7 @@
 """Virtual addresses and the backends behind them (VPP: cnat_translation.c, cnat_client.c).
 
-Each backend of a translation has a tracker. An update keeps the trackers of the backends that stay, flags and all, and
-dooms those of the ones that go: the scanner then ends their sessions. How a translation balances is decided when it is
+Each backend of a translation has a tracker. An update keeps the trackers of backends that stay, with their flags, and
+dooms those of removed backends: the scanner then ends their sessions. How a translation balances is decided when it is
 created; updates do not change it.
 """
 
@@ -17,7 +17,7 @@ LB_MAGLEV = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class CnatEndpoint:
     """An address (4 or 16 bytes) and a port."""
 
     address: bytes
@@ -25,18 +25,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
-    """Where a path leads, and the source that comes with it: part of its identity, of no effect on packets."""
+class EndpointTuple:
+    """A backend. `source` is part of its identity, and has no effect on packets."""
 
-    destination: Endpoint
-    source: Endpoint
+    destination: CnatEndpoint
+    source: CnatEndpoint
 
 
 @dataclass(slots=True)
-class Tracker:
-    """A backend in use. `flags` are as VPP keeps and dumps them."""
+class EndpointTracker:
+    """A backend of a translation. `flags` are those that VPP keeps and dumps."""
 
-    backend: Backend
+    backend: EndpointTuple
     flags: int
 
     @property
@@ -45,20 +45,20 @@ class Tracker:
 
 
 @dataclass(slots=True)
-class Translation:
-    """One virtual address, port and protocol. `buckets` is the Maglev table."""
+class CnatTranslation:
+    """A virtual address, port and protocol with its backends. `buckets` is the Maglev table."""
 
     index: int
-    vip: Endpoint
+    vip: CnatEndpoint
     protocol: int
     lb_type: int
     hash_mask: int
     flags: int = 0
-    trackers: list[Tracker] = field(default_factory=list)
+    trackers: list[EndpointTracker] = field(default_factory=list)
     buckets: list[int] = field(default_factory=list)
 
-    def choose(self, packet: bytearray) -> Tracker | None:
-        """The backend for a flow, by the flow hash of its first packet; None: there is none."""
+    def choose(self, packet: bytearray) -> EndpointTracker | None:
+        """The backend for a flow, by the hash of its first packet; None: no backend is active."""
         active = [tracker for tracker in self.trackers if tracker.flags & ACTIVE]
         if not active:
             return None
@@ -70,30 +70,36 @@ class Translation:
 
 
 @dataclass(slots=True)
-class Client:
-    """VPP's record of a virtual address: translations that use it and flows that ever did."""
+class CnatClient:
+    """VPP's record of a virtual address: translations that use it now, sessions that ever used it."""
 
     translations: int = 0
     sessions: int = 0
 
 
-class Translations:
-    """All of them. `maglev_length`: buckets of each Maglev table."""
+class CnatTranslations:
+    """All translations. `maglev_length`: buckets of each Maglev table."""
 
     def __init__(self, maglev_length: int) -> None:
         self._maglev_length = maglev_length
-        self.by_index: dict[int, Translation] = {}
-        self.clients: dict[bytes, Client] = {}
-        self._by_vip: dict[tuple[bytes, int, int], Translation] = {}
+        self.by_index: dict[int, CnatTranslation] = {}
+        self.clients: dict[bytes, CnatClient] = {}
+        self._by_vip: dict[tuple[bytes, int, int], CnatTranslation] = {}
         self._free: list[int] = []
 
-    def find(self, vip: bytes, port: int, protocol: int) -> Translation | None:
+    def find(self, vip: bytes, port: int, protocol: int) -> CnatTranslation | None:
         return self._by_vip.get((vip, port, protocol))
 
     def update(
-        self, vip: Endpoint, protocol: int, paths: Sequence[tuple[Backend, int]], flags: int, lb_type: int, mask: int
-    ) -> Translation:
-        """Create or change; a path is a backend and its flags. `lb_type` and `mask` count only at creation."""
+        self,
+        vip: CnatEndpoint,
+        protocol: int,
+        paths: Sequence[tuple[EndpointTuple, int]],
+        flags: int,
+        lb_type: int,
+        mask: int,
+    ) -> CnatTranslation:
+        """Create or change a translation. A path is a backend and its flags; `lb_type` and `mask` count at creation."""
         translation = self.find(vip.address, vip.port, protocol) or self._create(vip, protocol, lb_type, mask)
         translation.flags = flags
         translation.trackers = _tracked(translation.trackers, paths)
@@ -119,31 +125,33 @@ class Translations:
         for index in sorted(self.by_index):
             self.delete(index)
 
-    def _create(self, vip: Endpoint, protocol: int, lb_type: int, mask: int) -> Translation:
+    def _create(self, vip: CnatEndpoint, protocol: int, lb_type: int, mask: int) -> CnatTranslation:
         index = self._free.pop() if self._free else len(self.by_index)
-        translation = Translation(index, vip, protocol, lb_type, mask)
+        translation = CnatTranslation(index, vip, protocol, lb_type, mask)
         self.by_index[index] = translation
         self._by_vip[vip.address, vip.port, protocol] = translation
-        self.clients.setdefault(vip.address, Client()).translations += 1
+        self.clients.setdefault(vip.address, CnatClient()).translations += 1
         return translation
 
 
-def _tracked(known: Sequence[Tracker], paths: Sequence[tuple[Backend, int]]) -> list[Tracker]:
-    """Trackers in the order of the paths: kept ones, and new ones for the rest; those without a path are doomed.
+def _tracked(trackers: Sequence[EndpointTracker], paths: Sequence[tuple[EndpointTuple, int]]) -> list[EndpointTracker]:
+    """Trackers in the order of the paths, old ones where the backend stays; those without a path are doomed.
 
-    A backend that is given twice keeps its tracker for the first of the two.
+    A backend that occurs twice keeps its tracker for its first path.
     """
     places = {backend: place for place, (backend, _) in reversed(list(enumerate(paths)))}
-    kept: dict[int, Tracker] = {}
-    for tracker in known:
+    by_place: dict[int, EndpointTracker] = {}
+    for tracker in trackers:
         place = places.get(tracker.backend)
         if place is None:
             tracker.flags |= DOOMED
         else:
-            kept[place] = tracker
-    return [kept.get(place) or Tracker(backend, flags | ACTIVE) for place, (backend, flags) in enumerate(paths)]
+            by_place[place] = tracker
+    return [
+        by_place.get(place) or EndpointTracker(backend, flags | ACTIVE) for place, (backend, flags) in enumerate(paths)
+    ]
 
 
-def _in_maglev(trackers: Sequence[Tracker]) -> list[tuple[bytes, int] | None]:
+def _in_maglev(trackers: Sequence[EndpointTracker]) -> list[tuple[bytes, int] | None]:
     ends = [(tracker.backend.destination, tracker.flags) for tracker in trackers]
     return [None if flags & NOT_IN_MAGLEV else (end.address, end.port) for end, flags in ends]

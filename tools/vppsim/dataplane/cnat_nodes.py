@@ -11,9 +11,9 @@ first opened, takes the flow for a known one, and nothing is decided for it.
 
 from collections.abc import Callable
 
-from tools.vppsim.cnat.five_tuple import HEADER, WITH_PORTS, FiveTuple, of_packet
+from tools.vppsim.cnat.five_tuple import HEADER, WITH_PORTS, FiveTuple, five_tuple_of
 from tools.vppsim.cnat.hooks import Hook
-from tools.vppsim.cnat.sessions import Session
+from tools.vppsim.cnat.sessions import CnatSession
 from tools.vppsim.cnat.snat import POD
 from tools.vppsim.cnat.translations import NO_NAT, NO_RETURN_SESSION
 from tools.vppsim.dataplane.rewrite import rewrite
@@ -36,7 +36,7 @@ class CnatNodes:
     def input(self, packet: IpPacket, interface: Interface) -> bool:
         """Lookup and input. False: the packet has been dropped or forwarded; True: the FIB is to be asked."""
         times = self._cnat.features.get(interface.index)
-        five = of_packet(packet.data) if times else None
+        five = five_tuple_of(packet.data) if times else None
         if five is None:
             return True
         metadata = self._lookup((five, interface.tables[packet.family]), interface.index)
@@ -83,7 +83,7 @@ class CnatNodes:
         session = self._cnat.sessions.open(key, now)
         return CnatMetadata(session, rx, is_new=True) if session else None
 
-    def _decide_input(self, packet: IpPacket, session: Session, rx: int) -> None:
+    def _decide_input(self, packet: IpPacket, session: CnatSession, rx: int) -> None:
         self._dnat(packet, session, rx)
         if session.drop_input:
             return
@@ -92,7 +92,7 @@ class CnatNodes:
         if not _allowed(self._cnat.policy_hooks.input, packet, rx):
             session.drop_input, session.input = True, None
 
-    def _dnat(self, packet: IpPacket, session: Session, rx: int) -> None:
+    def _dnat(self, packet: IpPacket, session: CnatSession, rx: int) -> None:
         """Virtual addresses count in every VRF; with NO_NAT their backend is looked up in FIB 0."""
         first = session.first
         if packet.protocol not in WITH_PORTS:
@@ -107,11 +107,11 @@ class CnatNodes:
             session.drop_input = True
             return
         session.tracker = tracker
-        session.input = first.to(to.address, to.port.to_bytes(2) if to.port else first.destination_port)
+        session.input = first.with_destination(to.address, to.port.to_bytes(2) if to.port else first.destination_port)
         session.no_nat = bool(tracker.flags & NO_NAT) and not self._is_pod(rx)
         self._cnat.translations.clients[first.destination].sessions += 1
         if not translation.flags & NO_RETURN_SESSION:
-            session.return_output = first.turned()
+            session.return_output = first.reversed()
         elif packet.cnat is not None:
             packet.cnat.no_return = True
 
@@ -119,7 +119,7 @@ class CnatNodes:
         settings = self._cnat.snat.settings
         return settings is not None and if_index in settings.tables[POD]
 
-    def _goes_on(self, packet: IpPacket, session: Session) -> bool:
+    def _goes_on(self, packet: IpPacket, session: CnatSession) -> bool:
         if self._dropped(session.drop_input, "drop_cnat_input"):
             return False
         if not session.no_nat or session.tracker is None:
@@ -132,7 +132,7 @@ class CnatNodes:
         if not _allowed(self._cnat.policy_hooks.output, packet, tx):
             metadata.session.drop_output, metadata.session.output = True, None
             return
-        flow = of_packet(packet.data)
+        flow = five_tuple_of(packet.data)
         interface = self._state.interfaces.get(metadata.rx)
         settings = self._cnat.snat.of(packet.family, interface.tables[packet.family] if interface else 0)
         if flow is None or settings is None or not settings.wants(flow, metadata.rx, tx):
@@ -145,15 +145,15 @@ class CnatNodes:
             return
         self._source_nat(packet, metadata.session, flow, source, port)
 
-    def _source_nat(self, packet: IpPacket, session: Session, flow: FiveTuple, source: bytes, port: int) -> None:
+    def _source_nat(self, packet: IpPacket, session: CnatSession, flow: FiveTuple, source: bytes, port: int) -> None:
         """VPP gives a ping one identifier for IPv4 only: answers to ICMPv6 echoes find no session."""
-        to = flow.since(source, port.to_bytes(2))
+        to = flow.with_source(source, port.to_bytes(2))
         if flow.protocol == ICMP:
             to = FiveTuple(to.addresses + port.to_bytes(2) * 2, ICMP)
-        session.port, session.output, session.return_input = port, to, flow.turned()
+        session.port, session.output, session.return_input = port, to, flow.reversed()
         self._translate(packet, session, to)
 
-    def _translate(self, packet: IpPacket, session: Session, to: FiveTuple | None) -> None:
+    def _translate(self, packet: IpPacket, session: CnatSession, to: FiveTuple | None) -> None:
         """VPP follows TCP only where it translates: other connections live as short as UDP."""
         if to is None:
             return
@@ -173,5 +173,5 @@ class CnatNodes:
 
 
 def _allowed(hook: Hook | None, packet: IpPacket, if_index: int) -> bool:
-    flow = of_packet(packet.data) if hook else None
+    flow = five_tuple_of(packet.data) if hook else None
     return hook is None or flow is None or hook(flow.flow(), if_index)

@@ -21,7 +21,7 @@ def rewrite(data: bytearray, family: int, to: FiveTuple) -> None:
     quoted_destination = data[inner + start + size : inner + header]
     source = to.source if data[start : start + size] == quoted_destination else bytes(data[start : start + size])
     moved = _addresses(data, 0, family, source + to.destination)
-    _quoted(data, inner, family, to.turned())
+    _quoted(data, inner, family, to.reversed())
     change = difference(before, data[body]) + (moved if family == 6 else 0)
     data[header + 2 : header + 4] = adjusted(int.from_bytes(data[header + 2 : header + 4]), change).to_bytes(2)
 

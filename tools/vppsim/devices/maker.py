@@ -5,14 +5,14 @@ from typing import Protocol
 
 from tools.vppsim.devices.packet_socket import PacketSocket
 from tools.vppsim.devices.tuntap import TapRequest, TunTap
-from tools.vppsim.loop import Loop
+from tools.vppsim.loop import EventLoop
 from tools.vppsim.packets.offload import Offload
 
 Receive = Callable[[bytes, Offload | None], None]
 
 
-class Opened(Protocol):
-    """A device that can be read."""
+class ReadableDevice(Protocol):
+    """An open device. `read` hands over waiting frames; False: it is gone for good."""
 
     fd: int
     host_name: str
@@ -22,19 +22,19 @@ class Opened(Protocol):
     def close(self) -> None: ...
 
 
-class Watched:
-    """A device on the loop: what it reads goes to `receive`, its end to `gone`."""
+class AttachedDevice:
+    """A device on the loop: its frames go to `receive`; `on_vanished` is called when it is gone."""
 
-    def __init__(self, loop: Loop, device: Opened) -> None:
+    def __init__(self, loop: EventLoop, device: ReadableDevice) -> None:
         self.host_name = device.host_name
         self._loop, self._device, self._watching = loop, device, False
         self.transmit = device.transmit
 
-    def start(self, receive: Receive, gone: Callable[[], None]) -> None:
+    def start(self, receive: Receive, on_vanished: Callable[[], None]) -> None:
         def readable() -> None:
             if not self._device.read(receive) and self._watching:
                 self._stop()
-                gone()
+                on_vanished()
 
         self._loop.watch(self._device.fd, readable)
         self._watching = True
@@ -49,14 +49,14 @@ class Watched:
             self._watching = False
 
 
-class Devices:
+class DeviceMaker:
     """Opens devices; raises VppRefused with VPP's errors."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: EventLoop) -> None:
         self._loop = loop
 
-    def tap(self, request: TapRequest) -> Watched:
-        return Watched(self._loop, TunTap(request))
+    def tap(self, request: TapRequest) -> AttachedDevice:
+        return AttachedDevice(self._loop, TunTap(request))
 
-    def packet_socket(self, name: str, qdisc_bypass: bool) -> Watched:
-        return Watched(self._loop, PacketSocket(name, qdisc_bypass))
+    def packet_socket(self, name: str, qdisc_bypass: bool) -> AttachedDevice:
+        return AttachedDevice(self._loop, PacketSocket(name, qdisc_bypass))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
@@ -12,7 +12,7 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("sw_interface_add_del_address")
-def sw_interface_add_del_address(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.del_all:
         addressing.remove_all(vpp, interface)
@@ -23,7 +23,7 @@ def sw_interface_add_del_address(vpp: Vpp, message: Any, client: Client) -> None
 
 
 @call("sw_interface_ip6_enable_disable")
-def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """On when it is on is refused, yet counts: it takes one more off."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.enable:
@@ -37,7 +37,7 @@ def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: Client) -> N
 
 
 @call("sw_interface_ip6_get_link_local_address")
-def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: Client) -> Fields:
+def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.link_local:
         raise VppRefused(VnetError.IP6_NOT_ENABLED)
@@ -45,12 +45,12 @@ def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: Clie
 
 
 @call("sw_interface_ip6_set_link_local_address")
-def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
     addressing.set_link_local(vpp, vpp.interfaces.find(message.sw_if_index), bytes(message.ip))
 
 
 @call("sw_interface_ip6nd_ra_config")
-def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Router advertisements are never sent here, so suppressing them needs nothing done."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ip6_enable_count or not interface.ethernet:
@@ -58,21 +58,21 @@ def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: Client) -> None
 
 
 @dump("ip_address_dump")
-def ip_address_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_address_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     interface = vpp.interfaces.find(message.sw_if_index)
     for address, length in interface.addresses[6 if message.is_ipv6 else 4]:
         yield {"sw_if_index": interface.index, "prefix": convert.prefix_fields(address, length)}
 
 
 @dump("ip_unnumbered_dump")
-def ip_unnumbered_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_unnumbered_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.unnumbered is not None and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "ip_sw_if_index": interface.unnumbered}
 
 
 @dump("ip_dump")
-def ip_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.unnumbered is None:
             yield {"sw_if_index": interface.index, "is_ipv6": message.is_ipv6}

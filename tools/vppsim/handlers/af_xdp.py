@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.devices import link
 from tools.vppsim.handlers.devices import plug
 from tools.vppsim.handlers.interfaces import AF_XDP
@@ -20,15 +20,15 @@ ZERO_COPY, MAC_REUSE = 2, 2
 
 
 @dataclass(frozen=True)
-class Xdp:
-    """Which link it is, and which of VPP's AF_XDP devices."""
+class XdpRecord:
+    """The link of an AF_XDP interface, and the number of the device in VPP."""
 
     instance: int
     link: str
 
 
 @call("af_xdp_create_v3")
-def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+def af_xdp_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     rings = [size or RING_DEFAULT for size in (message.rxq_size, message.txq_size)]
     unfit = any(not RING_MIN <= size <= RING_MAX or size & (size - 1) for size in rings)
     name = message.host_if
@@ -36,22 +36,22 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
         raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
     if message.prog or message.netns:
         raise VppRefused(VnetError.UNIMPLEMENTED)
-    known = [facts for facts in vpp.device_records.values() if isinstance(facts, Xdp)]
+    records = [record for record in vpp.device_records.values() if isinstance(record, XdpRecord)]
     if not link.exists(name):
         raise VppRefused(VnetError.INVALID_VALUE, sw_if_index=0)
-    if message.mode == ZERO_COPY or name in {each.link for each in known}:
+    if message.mode == ZERO_COPY or name in {record.link for record in records}:
         raise VppRefused(VnetError.SYSCALL_ERROR_2, sw_if_index=0)
-    instance = next(n for n in range(len(known) + 1) if n not in {each.instance for each in known})
+    instance = next(n for n in range(len(records) + 1) if n not in {record.instance for record in records})
     device = vpp.devices.packet_socket(name, False)
     mac = link.mac(name) if message.flags & MAC_REUSE else b"\x02\xfe" + vpp.random_bytes(4)
     interface = Interface(message.name or f"{name}/{instance}", AF_XDP, mac, link_up=False, link_follows_admin=True)
     plug(vpp, interface, device)
-    vpp.device_records[interface.index] = Xdp(instance, name)
+    vpp.device_records[interface.index] = XdpRecord(instance, name)
     return {"sw_if_index": interface.index}
 
 
 @call("af_xdp_delete")
-def af_xdp_delete(vpp: Vpp, message: Any, client: Client) -> None:
+def af_xdp_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index, VnetError.INVALID_INTERFACE)
     if interface.dev_type != AF_XDP:
         raise VppRefused(VnetError.INVALID_INTERFACE)

@@ -10,9 +10,9 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.cnat.sessions import IS_RETURN
-from tools.vppsim.cnat.translations import Backend, Endpoint
+from tools.vppsim.cnat.translations import CnatEndpoint, EndpointTuple
 from tools.vppsim.fib.table import BITS
 from tools.vppsim.handlers.convert import address, address_fields
 from tools.vppsim.handlers.registry import Fields, call, dump
@@ -21,65 +21,65 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("feature_cnat_enable_disable")
-def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Counted: enabled twice is on twice."""
     vpp.cnat.enable(vpp.interfaces.find(message.sw_if_index).index, message.enable_disable)
 
 
 @call("cnat_translation_update")
-def cnat_translation_update(vpp: Vpp, message: Any, client: Client) -> Fields:
-    wanted = message.translation
-    if not wanted.n_paths:
+def cnat_translation_update(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+    update = message.translation
+    if not update.n_paths:
         vpp.log.error("deadly", message="cnat_translation_update", reason="n_paths 0 ends VPP")
         os.kill(os.getpid(), signal.SIGABRT)
-    paths = [(Backend(_endpoint(p.dst_ep), _endpoint(p.src_ep)), int(p.flags)) for p in wanted.paths]
-    mask = int(wanted.flow_hash_config)
-    made = vpp.cnat.translations.update(
-        _endpoint(wanted.vip), int(wanted.ip_proto), paths, int(wanted.flags), int(wanted.lb_type), mask
+    paths = [(EndpointTuple(_endpoint(p.dst_ep), _endpoint(p.src_ep)), int(p.flags)) for p in update.paths]
+    mask = int(update.flow_hash_config)
+    translation = vpp.cnat.translations.update(
+        _endpoint(update.vip), int(update.ip_proto), paths, int(update.flags), int(update.lb_type), mask
     )
-    return {"id": made.index}
+    return {"id": translation.index}
 
 
-def _endpoint(message: Any) -> Endpoint:
+def _endpoint(message: Any) -> CnatEndpoint:
     if message.sw_if_index != INDEX_INVALID:
         raise VppRefused(VnetError.UNIMPLEMENTED, id=INDEX_INVALID)
-    return Endpoint(address(message.addr), message.port)
+    return CnatEndpoint(address(message.addr), message.port)
 
 
-def _endpoint_fields(value: Endpoint) -> Fields:
+def _endpoint_fields(value: CnatEndpoint) -> Fields:
     fields = address_fields(value.address)
     return {"addr": fields, "sw_if_index": INDEX_INVALID, "if_af": fields["af"], "port": value.port}
 
 
 @call("cnat_translation_del")
-def cnat_translation_del(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_translation_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.cnat.translations.delete(message.id)
 
 
 @dump("cnat_translation_dump")
-def cnat_translation_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """VPP leaves is_real_ip, the flags and the hash at zero; the flags of paths have VPP's own among them."""
-    for index, known in sorted(vpp.cnat.translations.by_index.items()):
+    for index, translation in sorted(vpp.cnat.translations.by_index.items()):
         paths = [
             {
                 "dst_ep": _endpoint_fields(tracker.backend.destination),
                 "src_ep": _endpoint_fields(tracker.backend.source),
                 "flags": tracker.flags,
             }
-            for tracker in known.trackers
+            for tracker in translation.trackers
         ]
-        fields = {"vip": _endpoint_fields(known.vip), "id": index, "ip_proto": known.protocol}
-        yield {"translation": {**fields, "lb_type": known.lb_type, "n_paths": len(paths), "paths": paths}}
+        fields = {"vip": _endpoint_fields(translation.vip), "id": index, "ip_proto": translation.protocol}
+        yield {"translation": {**fields, "lb_type": translation.lb_type, "n_paths": len(paths), "paths": paths}}
 
 
 @call("cnat_session_purge")
-def cnat_session_purge(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_session_purge(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Sessions and, whatever its name says, translations."""
     vpp.cnat.purge()
 
 
 @dump("cnat_session_dump")
-def cnat_session_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def cnat_session_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """VPP puts the bytes of the ports the wrong way round."""
     for (five, _), session, answers in vpp.cnat.sessions.listed():
         flow = five.flow()
@@ -92,12 +92,12 @@ def cnat_session_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields
 
 
 @call("cnat_set_snat_addresses")
-def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: ApiClient) -> None:
     _set_addresses(vpp, message, 0)
 
 
 @call("cnat_set_snat_addresses_v2")
-def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
     if message.fwd_fib_index or message.ret_fib_index:
         raise VppRefused(VnetError.UNIMPLEMENTED)
     _set_addresses(vpp, message, int(message.flags))
@@ -110,7 +110,7 @@ def _set_addresses(vpp: Vpp, message: Any, flags: int) -> None:
 
 
 @call("cnat_get_snat_addresses")
-def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: Client) -> Fields:
+def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     try:
         return _address_fields(vpp)
     except VppRefused as refusal:
@@ -119,29 +119,29 @@ def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: Client) -> Fields:
 
 def _address_fields(vpp: Vpp) -> Fields:
     settings = vpp.cnat.snat.current
-    known = settings.addresses
-    return {"snat_ip4": known[4], "snat_ip6": known[6], "sw_if_index": settings.interfaces[6]}
+    addresses = settings.addresses
+    return {"snat_ip4": addresses[4], "snat_ip6": addresses[6], "sw_if_index": settings.interfaces[6]}
 
 
 @dump("cnat_snat_addresses_dump")
-def cnat_snat_addresses_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def cnat_snat_addresses_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     settings = vpp.cnat.snat.settings
     if settings is not None and settings.listed:
         yield _address_fields(vpp)
 
 
 @call("cnat_set_snat_policy")
-def cnat_set_snat_policy(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_set_snat_policy(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.cnat.snat.set_policy(int(message.policy))
 
 
 @call("cnat_snat_policy_add_del_if")
-def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     vpp.cnat.snat.set_interface(interface.index, int(message.table), bool(message.is_add))
 
 
 @call("cnat_snat_policy_add_del_exclude_pfx")
-def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: Client) -> None:
+def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: ApiClient) -> None:
     prefix, length = address(message.prefix.address), message.prefix.len
     vpp.cnat.snat.set_excluded(prefix, min(length, BITS[4 if len(prefix) == 4 else 6]), bool(message.is_add))

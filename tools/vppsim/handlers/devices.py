@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.vppsim.api.clients import Client
-from tools.vppsim.devices.maker import Watched
+from tools.vppsim.api.client import ApiClient
+from tools.vppsim.devices.maker import AttachedDevice
 from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
 from tools.vppsim.handlers.registry import Fields, call, dump
@@ -24,8 +24,8 @@ RING_SIZE_DEFAULT, RING_SIZE_MAX = 256, 32768
 
 
 @dataclass(frozen=True)
-class Tap:
-    """What the API said of a tap, to be dumped again."""
+class TapRecord:
+    """How a tap was made, for dumps."""
 
     number: int
     request: TapRequest
@@ -35,7 +35,7 @@ class Tap:
     host_name: str
 
 
-def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
+def plug(vpp: Vpp, interface: Interface, device: AttachedDevice) -> Interface:
     """Put a new interface with its device into service."""
     interface.device = device
     lifecycle.add(vpp, interface)
@@ -47,21 +47,21 @@ def plug(vpp: Vpp, interface: Interface, device: Watched) -> Interface:
         except Exception as bug:  # one packet must not cost all others their way
             vpp.log.error("bug", packet=frame[:64].hex(), error=repr(bug))
 
-    def gone() -> None:
+    def on_vanished() -> None:
         lifecycle.set_link(vpp, interface, False)
         vpp.log.warning("device_gone", interface=interface.name, sw_if_index=index)
 
-    device.start(receive, gone)
+    device.start(receive, on_vanished)
     return interface
 
 
-def _tag(told: str) -> str:
+def _tag(text: str) -> str:
     """VPP keeps the bytes as they come: without a zero at their end it shows what lies behind them in its memory."""
-    return (told.rstrip("\0") if told.endswith("\0") or not told else f"{told}?")[:TAG_LENGTH_MAX]
+    return (text.rstrip("\0") if text.endswith("\0") or not text else f"{text}?")[:TAG_LENGTH_MAX]
 
 
 @call("tap_create_v3")
-def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+def tap_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     number = _free_number(vpp, message.id)
     rings = [size or RING_SIZE_DEFAULT for size in (message.rx_ring_sz, message.tx_ring_sz)]
     flags = int(message.tap_flags)
@@ -76,7 +76,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
     if request.tun:
         interface.link_mtu = interface.mtu[0] = 0
     plug(vpp, interface, device)
-    vpp.device_records[interface.index] = Tap(number, request, flags, rings[0], rings[1], device.host_name)
+    vpp.device_records[interface.index] = TapRecord(number, request, flags, rings[0], rings[1], device.host_name)
     return {"sw_if_index": interface.index}
 
 
@@ -97,13 +97,13 @@ def _tap_request(vpp: Vpp, message: Any, flags: int) -> TapRequest:
     )
 
 
-def _free_number(vpp: Vpp, wanted: int) -> int:
-    used = {facts.number for facts in vpp.device_records.values() if isinstance(facts, Tap)}
-    if wanted in used:
+def _free_number(vpp: Vpp, number: int) -> int:
+    numbers = {record.number for record in vpp.device_records.values() if isinstance(record, TapRecord)}
+    if number in numbers:
         raise VppRefused(VnetError.INVALID_INTERFACE)
-    if wanted != INDEX_INVALID and wanted > TAPS_MAX:
+    if number != INDEX_INVALID and number > TAPS_MAX:
         raise VppRefused(VnetError.UNSPECIFIED)
-    return wanted if wanted != INDEX_INVALID else next(n for n in range(TAPS_MAX) if n not in used)
+    return number if number != INDEX_INVALID else next(n for n in range(TAPS_MAX) if n not in numbers)
 
 
 def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
@@ -111,7 +111,7 @@ def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
 
 
 @call("tap_delete_v2")
-def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
+def tap_delete_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type != TAP:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
@@ -119,10 +119,10 @@ def tap_delete_v2(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @dump("sw_interface_tap_v2_dump")
-def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         tap = vpp.device_records.get(interface.index)
-        if isinstance(tap, Tap) and message.sw_if_index in (INDEX_INVALID, interface.index):
+        if isinstance(tap, TapRecord) and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {
                 "sw_if_index": interface.index,
                 "id": tap.number,
@@ -139,13 +139,13 @@ def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
 
 
 @call("af_packet_create_v3")
-def af_packet_create_v3(vpp: Vpp, message: Any, client: Client) -> Fields:
+def af_packet_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     name, flags = message.host_if_name, int(message.flags)
     if int(message.mode) not in (MODE_ETHERNET, MODE_IP):
         raise VppRefused(VnetError.INVALID_VALUE)
     if name in _uplinks(vpp).values():
         raise VppRefused(
-            VnetError.IF_ALREADY_EXISTS, sw_if_index=next(i for i, known in _uplinks(vpp).items() if known == name)
+            VnetError.IF_ALREADY_EXISTS, sw_if_index=next(i for i, link in _uplinks(vpp).items() if link == name)
         )
     device = vpp.devices.packet_socket(name, bool(flags & QDISC_BYPASS))
     mac = _mac(vpp, bytes(message.hw_addr), message.use_random_hw_addr)
@@ -161,7 +161,7 @@ def _uplinks(vpp: Vpp) -> dict[int, str]:
 
 
 @call("af_packet_delete")
-def af_packet_delete(vpp: Vpp, message: Any, client: Client) -> None:
+def af_packet_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
     index = next((i for i, name in _uplinks(vpp).items() if name == message.host_if_name), None)
     if index is None:
         raise VppRefused(VnetError.SYSCALL_ERROR_1)
@@ -169,10 +169,10 @@ def af_packet_delete(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @dump("af_packet_dump")
-def af_packet_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def af_packet_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     yield from ({"sw_if_index": index, "host_if_name": name} for index, name in _uplinks(vpp).items())
 
 
 @call("feature_gso_enable_disable")
-def feature_gso_enable_disable(vpp: Vpp, message: Any, client: Client) -> None:
+def feature_gso_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.interfaces.find(message.sw_if_index).gso_feature = message.enable_disable

@@ -6,7 +6,7 @@ its API takes every one of them for yes.
 
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers.registry import Fields, call
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
@@ -18,7 +18,7 @@ NOT_ENABLED = {(f"ip{n}-unicast", f"ip{n}-not-enabled"): n for n in (4, 6)}
 
 
 @call("feature_is_enabled")
-def feature_is_enabled(vpp: Vpp, message: Any, client: Client) -> Fields:
+def feature_is_enabled(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     return {"is_enabled": _is_on(vpp, interface, (message.arc_name, message.feature_name))}
 
@@ -36,4 +36,4 @@ def _is_on(vpp: Vpp, interface: Interface, feature: tuple[str, str]) -> bool:
 def _beyond(vpp: Vpp, interface: Interface) -> bool:
     """No interface of this index or a higher one ever had a feature on the output arcs."""
     has_gso = [each.index for each in vpp.interfaces if each.gso_feature]
-    return interface.index > max([vpp.cnat.highest_ever, *has_gso])
+    return interface.index > max([vpp.cnat.highest_if_index, *has_gso])

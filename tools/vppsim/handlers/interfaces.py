@@ -1,10 +1,9 @@
 """Interfaces of any kind: state, MTU, tables, tags, queues, events; loopbacks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.offload import Offload
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
@@ -19,25 +18,22 @@ ADAPTIVE = 3
 QUEUELESS = ("local", LOOPBACK)
 
 
-@dataclass
-class Hole:
-    """The device of a loopback: nobody is behind it."""
-
-    lost: int = field(default=0)
+class LoopbackDevice:
+    """The device of a loopback: nothing is behind it."""
 
     def transmit(self, offload: Offload | None, header: bytes, payload: bytes | bytearray) -> None:
-        self.lost += 1
+        return None
 
     def close(self) -> None:
         return None
 
 
 @dump("sw_interface_dump")
-def sw_interface_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def sw_interface_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """One, all (index 0 or ~0), or those whose name contains the filter."""
-    wanted, name = message.sw_if_index, message.name_filter.lower()
-    if not message.name_filter_valid and wanted not in (0, INDEX_INVALID):
-        interface = vpp.interfaces.get(wanted)
+    index, name = message.sw_if_index, message.name_filter.lower()
+    if not message.name_filter_valid and index not in (0, INDEX_INVALID):
+        interface = vpp.interfaces.get(index)
         yield from [_details(interface)] if interface else []
         return
     for interface in vpp.interfaces:
@@ -61,17 +57,17 @@ def _details(interface: Interface) -> Fields:
 
 
 @call("sw_interface_set_flags")
-def sw_interface_set_flags(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_flags(vpp: Vpp, message: Any, client: ApiClient) -> None:
     lifecycle.set_admin(vpp, vpp.interfaces.find(message.sw_if_index), bool(message.flags & ADMIN_UP))
 
 
 @call("sw_interface_set_mtu")
-def sw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.interfaces.find(message.sw_if_index).mtu = list(message.mtu)
 
 
 @call("hw_interface_set_mtu")
-def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
+def hw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.FEATURE_DISABLED)
@@ -81,7 +77,7 @@ def hw_interface_set_mtu(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_set_table")
-def sw_interface_set_table(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_table(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Refused while the interface has, or borrows, an address of that family."""
     interface = vpp.interfaces.find(message.sw_if_index)
     family = 6 if message.is_ipv6 else 4
@@ -99,13 +95,13 @@ def sw_interface_set_table(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_get_table")
-def sw_interface_get_table(vpp: Vpp, message: Any, client: Client) -> Fields:
+def sw_interface_get_table(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     return {"vrf_id": interface.tables[6 if message.is_ipv6 else 4]}
 
 
 @call("sw_interface_set_unnumbered")
-def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """`unnumbered_sw_if_index` borrows the addresses of `sw_if_index`; both must be in the same tables."""
     borrower = vpp.interfaces.find(message.unnumbered_sw_if_index)
     if message.is_add:
@@ -119,7 +115,7 @@ def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_tag_add_del")
-def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.is_add and not message.tag:
         raise VppRefused(VnetError.INVALID_VALUE)
@@ -127,7 +123,7 @@ def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_set_rx_mode")
-def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     unfit = (
         message.mode == ADAPTIVE if interface.dev_type == UPLINK else message.queue_id_valid and message.queue_id != 0
@@ -138,7 +134,7 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_set_rx_placement")
-def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
@@ -146,19 +142,19 @@ def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: Client) -> Non
 
 
 @call("sw_interface_set_tx_placement")
-def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.interfaces.find(message.sw_if_index)
 
 
 @dump("sw_interface_rx_placement_dump")
-def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.dev_type not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
 
 
 @call("sw_interface_set_promisc")
-def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_promisc(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.INVALID_VALUE)
@@ -168,7 +164,7 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("sw_interface_set_mac_address")
-def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.UNIMPLEMENTED)
@@ -176,17 +172,17 @@ def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: Client) -> None
 
 
 @call("sw_interface_get_mac_address")
-def sw_interface_get_mac_address(vpp: Vpp, message: Any, client: Client) -> Fields:
+def sw_interface_get_mac_address(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     return {"mac_address": vpp.interfaces.find(message.sw_if_index).mac}
 
 
 @call("sw_interface_set_interface_name")
-def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: Client) -> None:
+def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: ApiClient) -> None:
     vpp.interfaces.find(message.sw_if_index).name = message.name
 
 
 @call("want_interface_events")
-def want_interface_events(vpp: Vpp, message: Any, client: Client) -> None:
+def want_interface_events(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Asking twice, or stopping what was never asked for, is refused."""
     if bool(message.enable_disable) == (client.index in vpp.subscribers):
         raise VppRefused(VnetError.INVALID_REGISTRATION)
@@ -197,28 +193,29 @@ def want_interface_events(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @call("create_loopback")
-def create_loopback(vpp: Vpp, message: Any, client: Client) -> Fields:
+def create_loopback(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     return _create_loopback(vpp, bytes(message.mac_address), None)
 
 
 @call("create_loopback_instance")
-def create_loopback_instance(vpp: Vpp, message: Any, client: Client) -> Fields:
+def create_loopback_instance(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     return _create_loopback(vpp, bytes(message.mac_address), message.user_instance if message.is_specified else None)
 
 
-def _create_loopback(vpp: Vpp, mac: bytes, wanted: int | None) -> Fields:
-    used = {vpp.device_records[i.index] for i in vpp.interfaces if i.dev_type == LOOPBACK}
-    if wanted in used:
+def _create_loopback(vpp: Vpp, mac: bytes, instance: int | None) -> Fields:
+    instances = {vpp.device_records[i.index] for i in vpp.interfaces if i.dev_type == LOOPBACK}
+    if instance in instances:
         raise VppRefused(VnetError.INVALID_REGISTRATION)
-    instance = wanted if wanted is not None else next(n for n in range(len(used) + 1) if n not in used)
-    made = Interface(f"loop{instance}", LOOPBACK, mac if any(mac) else b"\xde\xad\0\0\0" + bytes([instance & 0xFF]))
-    made.device, made.link_up, made.link_follows_admin = Hole(), False, True
-    vpp.device_records[lifecycle.add(vpp, made).index] = instance
-    return {"sw_if_index": made.index}
+    number = instance if instance is not None else next(n for n in range(len(instances) + 1) if n not in instances)
+    mac = mac if any(mac) else b"\xde\xad\0\0\0" + bytes([number & 0xFF])
+    interface = Interface(f"loop{number}", LOOPBACK, mac, link_up=False, link_follows_admin=True)
+    interface.device = LoopbackDevice()
+    vpp.device_records[lifecycle.add(vpp, interface).index] = number
+    return {"sw_if_index": interface.index}
 
 
 @call("delete_loopback")
-def delete_loopback(vpp: Vpp, message: Any, client: Client) -> None:
+def delete_loopback(vpp: Vpp, message: Any, client: ApiClient) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type != LOOPBACK:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers.convert import address
 from tools.vppsim.handlers.registry import Fields, call
+from tools.vppsim.npol.index_pool import IndexPool
 from tools.vppsim.npol.objects import (
     IP,
     IP_AND_PORT,
     RX,
     TX,
-    Configuration,
-    Filter,
-    IpSet,
     Member,
-    Policy,
+    NpolFilter,
+    NpolInterfaceConfig,
+    NpolIpSet,
+    NpolPolicy,
+    NpolRule,
     Prefix,
-    Rule,
-    Tuple3,
+    ThreeTuple,
 )
-from tools.vppsim.npol.pool import Pool
 from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
@@ -29,69 +29,69 @@ CIDR, PORT_RANGE, PORT_IP_SET, IP_SET = range(4)  # npol_entry_type
 
 
 @call("npol_get_version")
-def npol_get_version(vpp: Vpp, message: Any, client: Client) -> Fields:
+def npol_get_version(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     return {"major": 0, "minor": 0}
 
 
 @call("npol_ipset_create")
-def npol_ipset_create(vpp: Vpp, message: Any, client: Client) -> Fields:
-    return {"set_id": vpp.npol.sets.put(IpSet(int(message.type)))}
+def npol_ipset_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+    return {"set_id": vpp.npol.sets.allocate(NpolIpSet(int(message.type)))}
 
 
 @call("npol_ipset_add_del_members")
-def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: Client) -> None:
+def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Stops at the first member that is wrong; what came before stays."""
-    held = _found(vpp.npol.sets, message.set_id)
-    for each in message.members:
-        member = _member(held.type, each.val)
+    ip_set = _allocated(vpp.npol.sets, message.set_id)
+    for item in message.members:
+        member = _member(ip_set.type, item.val)
         if message.is_add:
-            held.members.put(member)
+            ip_set.members.allocate(member)
         else:
-            held.remove(member)
+            ip_set.remove(member)
 
 
 def _member(kind: int, value: Any) -> Member:
     if kind == IP:
         return address(value.address)
     if kind == IP_AND_PORT:
-        return Tuple3(address(value.tuple.address), value.tuple.l4_proto, value.tuple.port)
+        return ThreeTuple(address(value.tuple.address), value.tuple.l4_proto, value.tuple.port)
     return _prefix(value.prefix)
 
 
 def _prefix(message: Any) -> Prefix:
     if message is None:
         raise VppRefused(VnetError.INVALID_ADDRESS_FAMILY)
-    found = Prefix(address(message.address), message.len)
-    bits = len(found.address) * 8
-    if found.length > bits or int.from_bytes(found.address) & ((1 << (bits - found.length)) - 1):
+    prefix = Prefix(address(message.address), message.len)
+    bits = len(prefix.address) * 8
+    if prefix.length > bits or int.from_bytes(prefix.address) & ((1 << (bits - prefix.length)) - 1):
         raise VppRefused(PREFIX_WITH_HOST_BITS)
-    return found
+    return prefix
 
 
 @call("npol_ipset_delete")
-def npol_ipset_delete(vpp: Vpp, message: Any, client: Client) -> None:
-    _found(vpp.npol.sets, message.set_id).members = Pool()
+def npol_ipset_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+    _allocated(vpp.npol.sets, message.set_id).members = IndexPool()
     vpp.npol.sets.free(message.set_id)
 
 
 @call("npol_rule_create")
-def npol_rule_create(vpp: Vpp, message: Any, client: Client) -> Fields:
-    return {"rule_id": vpp.npol.rules.put(_rule(message.rule))}
+def npol_rule_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+    return {"rule_id": vpp.npol.rules.allocate(_rule(message.rule))}
 
 
 @call("npol_rule_update")
-def npol_rule_update(vpp: Vpp, message: Any, client: Client) -> None:
+def npol_rule_update(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """One that is not there becomes another, whose number nobody is told."""
     rule, rules = _rule(message.rule), vpp.npol.rules
     if rules.get(message.rule_id) is None:
-        rules.put(rule)
+        rules.allocate(rule)
     else:
         rules.slots[message.rule_id] = rule
 
 
-def _rule(message: Any) -> Rule:
-    rule = Rule(int(message.action))
-    rule.filters = [Filter(int(f.type), f.value, bool(f.should_match)) for f in message.filters]
+def _rule(message: Any) -> NpolRule:
+    rule = NpolRule(int(message.action))
+    rule.filters = [NpolFilter(int(f.type), f.value, bool(f.should_match)) for f in message.filters]
     for entry in message.matches:
         side = bool(entry.is_src) | bool(entry.is_not) << 1
         kind = int(entry.type)
@@ -108,60 +108,60 @@ def _rule(message: Any) -> Rule:
 
 
 @call("npol_rule_delete")
-def npol_rule_delete(vpp: Vpp, message: Any, client: Client) -> None:
+def npol_rule_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """What still refers to it finds its action, for every packet."""
-    rule = _found(vpp.npol.rules, message.rule_id)
+    rule = _allocated(vpp.npol.rules, message.rule_id)
     vpp.npol.rules.slots[message.rule_id] = rule.freed()
     vpp.npol.rules.free(message.rule_id)
 
 
 @call("npol_policy_create")
-def npol_policy_create(vpp: Vpp, message: Any, client: Client) -> Fields:
-    return {"policy_id": vpp.npol.policies.put(_policy(message.rules))}
+def npol_policy_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+    return {"policy_id": vpp.npol.policies.allocate(_policy(message.rules))}
 
 
 @call("npol_policy_update")
-def npol_policy_update(vpp: Vpp, message: Any, client: Client) -> None:
+def npol_policy_update(vpp: Vpp, message: Any, client: ApiClient) -> None:
     policy, policies = _policy(message.rules), vpp.npol.policies
     if policies.get(message.policy_id) is None:
-        policies.put(policy)
+        policies.allocate(policy)
     else:
         policies.slots[message.policy_id] = policy
 
 
-def _policy(items: Any) -> Policy:
-    policy = Policy()
+def _policy(items: Any) -> NpolPolicy:
+    policy = NpolPolicy()
     for item in items:
         policy.rules[RX if item.is_inbound else TX].append(item.rule_id)
     return policy
 
 
 @call("npol_policy_delete")
-def npol_policy_delete(vpp: Vpp, message: Any, client: Client) -> None:
-    _found(vpp.npol.policies, message.policy_id)
-    vpp.npol.policies.slots[message.policy_id] = Policy()
+def npol_policy_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+    _allocated(vpp.npol.policies, message.policy_id)
+    vpp.npol.policies.slots[message.policy_id] = NpolPolicy()
     vpp.npol.policies.free(message.policy_id)
 
 
 @call("npol_configure_policies")
-def npol_configure_policies(vpp: Vpp, message: Any, client: Client) -> None:
+def npol_configure_policies(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """All at once; with a policy that is not there the old configuration stays."""
     index = vpp.interfaces.find(message.sw_if_index).index
     ids, rx, tx = list(message.policy_ids), message.num_rx_policies, message.num_tx_policies
     if any(vpp.npol.policies.get(number) is None for number in ids):
         raise VppRefused(UNKNOWN_POLICY)
-    held = Configuration(
+    config = NpolInterfaceConfig(
         policies=(ids[:rx], ids[rx : rx + tx]),
         profiles=ids[rx + tx :],
         invert=bool(message.invert_rx_tx),
         policy_default=(int(message.policy_default_rx), int(message.policy_default_tx)),
         profile_default=(int(message.profile_default_rx), int(message.profile_default_tx)),
     )
-    vpp.npol.configure(index, held)
+    vpp.npol.configure(index, config)
 
 
-def _found(pool: Pool[Any], index: int) -> Any:
-    found = pool.get(index)
-    if found is None:
+def _allocated(pool: IndexPool[Any], index: int) -> Any:
+    value = pool.get(index)
+    if value is None:
         raise VppRefused(VnetError.NO_SUCH_ENTRY)
-    return found
+    return value

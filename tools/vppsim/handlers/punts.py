@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.headers import TCP, UDP
@@ -17,7 +17,7 @@ REASONS = {1: "ipsec4-spi-o-udp-0", 2: "ipsec4-no-such-tunnel", 3: "ipsec6-no-su
 
 
 @call("set_punt")
-def set_punt(vpp: Vpp, message: Any, client: Client) -> None:
+def set_punt(vpp: Vpp, message: Any, client: ApiClient) -> None:
     """Only TCP (all ports) and UDP (all or one), as VPP supports; exceptions only if there is such a reason."""
     kind = int(message.punt.type)
     if kind == EXCEPTION and message.is_add and message.punt.punt.exception.id in REASONS:
@@ -37,7 +37,7 @@ def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
 
 
 @dump("punt_reason_dump")
-def punt_reason_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def punt_reason_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """All reasons, or those whose name contains the one asked for."""
     for number, name in REASONS.items():
         if message.reason.name in name:
@@ -45,7 +45,7 @@ def punt_reason_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]
 
 
 @call("add_del_ip_punt_redirect_v2")
-def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: Client) -> None:
+def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
     punt = message.punt
     key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == INDEX_INVALID else punt.rx_sw_if_index)
     paths = tuple(convert.path(vpp, path) for path in punt.paths)
@@ -56,11 +56,11 @@ def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: Client) -> None:
 
 
 @dump("ip_punt_redirect_v2_dump")
-def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """Those of one receiving interface, or all."""
     family = convert.family_of(message.af)
-    for (known, rx), paths in sorted(vpp.punts.redirects.items()):
-        if known == family and message.sw_if_index in (INDEX_INVALID, rx):
+    for (redirect_family, rx), paths in sorted(vpp.punts.redirects.items()):
+        if redirect_family == family and message.sw_if_index in (INDEX_INVALID, rx):
             fields = [convert.path_fields(path) for path in paths]
             yield {
                 "punt": {
@@ -73,7 +73,7 @@ def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator
 
 
 @call("ip_ttl_fixup_configure")
-def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: Client) -> None:
+def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: ApiClient) -> None:
     source = vpp.interfaces.find(message.src_sw_if_index)
     destination = vpp.interfaces.find(message.dst_sw_if_index)
     pair = (source.index, destination.index)

@@ -10,12 +10,12 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]
-Answer = Callable[[Vpp, Any, Client], Fields | None]
-Listing = Callable[[Vpp, Any, Client], Iterator[Fields]]
+Answer = Callable[[Vpp, Any, ApiClient], Fields | None]
+Listing = Callable[[Vpp, Any, ApiClient], Iterator[Fields]]
 
 CALLS: dict[str, Answer] = {}
 DUMPS: dict[str, Listing] = {}

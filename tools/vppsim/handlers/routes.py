@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tools.vppsim.api.clients import Client
+from tools.vppsim.api.client import ApiClient
 from tools.vppsim.fib.multicast import Branch, Group, MfibEntry, MfibItfFlag
 from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
@@ -19,12 +19,12 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("ip_route_add_del")
-def ip_route_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
+def ip_route_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     return _change(vpp, message, FibSource.API)
 
 
 @call("ip_route_add_del_v2")
-def ip_route_add_del_v2(vpp: Vpp, message: Any, client: Client) -> Fields:
+def ip_route_add_del_v2(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     source = message.route.src
     return _change(vpp, message, FibSource(source) if source in FibSource._value2member_map_ else FibSource.API)
 
@@ -41,7 +41,7 @@ def _change(vpp: Vpp, message: Any, source: FibSource) -> Fields:
     if length == BITS[table.family]:
         paths = [_to_host(path, address) for path in paths]
     present = _present(table, address, length, source)
-    _store(table, address, length, source, _wanted(message, present, paths))
+    _store(table, address, length, source, _remaining(message, present, paths))
     vpp.invalidate_forwarding()
     if not message.is_add:
         vpp.tables.collect()
@@ -60,13 +60,13 @@ def _present(table: FibTable, address: bytes, length: int, source: FibSource) ->
     return entry.sources[source].paths if entry is not None and source in entry.sources else ()
 
 
-def _wanted(message: Any, present: tuple[FibPath, ...], paths: list[FibPath]) -> list[FibPath]:
+def _remaining(message: Any, present: tuple[FibPath, ...], paths: list[FibPath]) -> list[FibPath]:
     """The paths a route has afterwards. Adding a way that is there already changes nothing, not even its weight."""
     if not message.is_multipath:
         return paths if message.is_add else []
     if message.is_add:
-        return [*present, *(path for path in paths if not any(path.matches(other) for other in present))]
-    return [path for path in present if not any(path.matches(other) for other in paths)]
+        return [*present, *(path for path in paths if not any(path.matches(stored) for stored in present))]
+    return [path for path in present if not any(path.matches(removed) for removed in paths)]
 
 
 def _store(table: FibTable, address: bytes, length: int, source: FibSource, paths: list[FibPath]) -> None:
@@ -116,13 +116,13 @@ def _listed(vpp: Vpp, table: FibTable) -> Iterator[FibEntry]:
 
 
 @dump("ip_route_dump")
-def ip_route_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_route_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     table = _table_of(vpp, message)
     yield from ({"route": _route_fields(table, entry)} for entry in _listed(vpp, table))
 
 
 @dump("ip_route_v2_dump")
-def ip_route_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """`src` 0: all; otherwise those for which that source is the best."""
     table = _table_of(vpp, message)
     for entry in _listed(vpp, table):
@@ -131,17 +131,17 @@ def ip_route_v2_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]
 
 
 @call("ip_route_lookup")
-def ip_route_lookup(vpp: Vpp, message: Any, client: Client) -> Fields:
+def ip_route_lookup(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     address, length = convert.address(message.prefix.address), message.prefix.len
     table = vpp.tables.find(4 if len(address) == 4 else 6, message.table_id)
-    found = table.exact(address, length) if message.exact else next(table.covering(address, length), None)
-    if found is None:
+    entry = table.exact(address, length) if message.exact else next(table.covering(address, length), None)
+    if entry is None:
         raise VppRefused(VnetError.NO_SUCH_ENTRY)
-    return {"route": _route_fields(table, found)}
+    return {"route": _route_fields(table, entry)}
 
 
 @call("ip_mroute_add_del")
-def ip_mroute_add_del(vpp: Vpp, message: Any, client: Client) -> Fields:
+def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     route = message.route
     family = convert.family_of(route.prefix.af)
     table = vpp.tables.find_multicast(family, route.table_id)
@@ -161,14 +161,14 @@ def _group(family: int, prefix: Any) -> Group:
 
 
 @dump("ip_mroute_dump")
-def ip_mroute_dump(vpp: Vpp, message: Any, client: Client) -> Iterator[Fields]:
+def ip_mroute_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     family = 6 if message.table.is_ip6 else 4
     table = vpp.tables.find_multicast(family, message.table.table_id)
     for entry in table.entries():
         yield {"route": {"table_id": table.table_id, **_mroute_fields(family, entry)}}
 
 
-def _shown(branch: Branch) -> int:
+def _dumped_flags(branch: Branch) -> int:
     """What VPP shows of a path's permissions: a single one, on an interface (VPP: mfib_api.c)."""
     single = branch.path.if_index != INDEX_INVALID and branch.itf in (MfibItfFlag.ACCEPT, MfibItfFlag.FORWARD)
     return int(branch.itf) if single else 0
@@ -185,5 +185,5 @@ def _mroute_fields(family: int, entry: MfibEntry) -> Fields:
             "src_address": convert.union_fields(source),
         },
         "n_paths": len(branches),
-        "paths": [{"itf_flags": _shown(b), "path": convert.path_fields(b.path)} for b in branches],
+        "paths": [{"itf_flags": _dumped_flags(b), "path": convert.path_fields(b.path)} for b in branches],
     }

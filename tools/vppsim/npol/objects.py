@@ -1,9 +1,9 @@
-"""What npol holds (VPP: npol_ipset.h, npol_rule.h, npol_policy.h, npol_interface.h). Addresses are 4 or 16 bytes."""
+"""Objects of npol (VPP: npol_ipset.h, npol_rule.h, npol_policy.h, npol_interface.h). Addresses are 4 or 16 bytes."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tools.vppsim.npol.pool import Pool
+from tools.vppsim.npol.index_pool import IndexPool
 
 IP, IP_AND_PORT, NET = range(3)  # npol_ipset_type
 ALLOW, DENY, LOG, PASS = range(4)  # npol_rule_action
@@ -19,14 +19,14 @@ class Prefix(NamedTuple):
     address: bytes
     length: int
 
-    def holds(self, address: bytes) -> bool:
+    def contains(self, address: bytes) -> bool:
         """Is the address, of whatever family, inside?"""
-        rest = len(address) * 8 - self.length
-        same = len(address) == len(self.address)
-        return same and int.from_bytes(address) >> rest == int.from_bytes(self.address) >> rest
+        host_bits = len(address) * 8 - self.length
+        same_family = len(address) == len(self.address)
+        return same_family and int.from_bytes(address) >> host_bits == int.from_bytes(self.address) >> host_bits
 
 
-class Tuple3(NamedTuple):
+class ThreeTuple(NamedTuple):
     """An address with protocol and port."""
 
     address: bytes
@@ -34,42 +34,42 @@ class Tuple3(NamedTuple):
     port: int
 
 
-Member = bytes | Prefix | Tuple3
+Member = bytes | Prefix | ThreeTuple
 
 
 @dataclass
-class IpSet:
-    """Members in VPP's order, doubled ones too."""
+class NpolIpSet:
+    """Members in VPP's order, duplicates included."""
 
     type: int
-    members: Pool[Member] = field(default_factory=Pool)
+    members: IndexPool[Member] = field(default_factory=IndexPool)
 
     def remove(self, member: Member) -> None:
-        """All equal ones; of an IP_AND_PORT set VPP removes besides all whose port or protocol differ."""
-        for index, other in list(self.members):
-            if other == member or (self.type == IP_AND_PORT and _differs(other, member)):
+        """Remove all equal members; from an IP_AND_PORT set VPP also removes those whose port or protocol differs."""
+        for index, candidate in list(self.members):
+            if candidate == member or (self.type == IP_AND_PORT and _differs(candidate, member)):
                 self.members.free(index)
 
-    def holds(self, address: bytes) -> bool:
-        """Asked about an address. An IP_AND_PORT set holds none."""
+    def contains(self, address: bytes) -> bool:
+        """Is an address in the set? None is in an IP_AND_PORT set."""
         if self.type == IP:
             return any(member == address for _, member in self.members)
         if self.type == NET:
-            return any(isinstance(member, Prefix) and member.holds(address) for _, member in self.members)
+            return any(isinstance(member, Prefix) and member.contains(address) for _, member in self.members)
         return False
 
-    def holds_port(self, asked: Tuple3) -> bool:
-        return self.type == IP_AND_PORT and any(member == asked for _, member in self.members)
+    def contains_port(self, endpoint: ThreeTuple) -> bool:
+        return self.type == IP_AND_PORT and any(member == endpoint for _, member in self.members)
 
 
-def _differs(one: Member, other: Member) -> bool:
-    """VPP compares the wrong way round: not the same port and protocol counts as equal."""
-    assert isinstance(one, Tuple3)
-    assert isinstance(other, Tuple3)
-    return (one.port, one.protocol) != (other.port, other.protocol)
+def _differs(candidate: Member, member: Member) -> bool:
+    """VPP compares the wrong way round: a different port or protocol counts as equal."""
+    assert isinstance(candidate, ThreeTuple)
+    assert isinstance(member, ThreeTuple)
+    return (candidate.port, candidate.protocol) != (member.port, member.protocol)
 
 
-class Filter(NamedTuple):
+class NpolFilter(NamedTuple):
     """One of a rule's three filters."""
 
     type: int
@@ -78,31 +78,31 @@ class Filter(NamedTuple):
 
 
 @dataclass
-class Rule:
-    """Entries by side and sign (index: DST, SRC, NOT_DST, NOT_SRC). Sets are indices, whatever there is."""
+class NpolRule:
+    """Entries by side and sign (index: DST, SRC, NOT_DST, NOT_SRC). Sets are indices, of deleted sets too."""
 
     action: int
-    filters: list[Filter] = field(default_factory=list)
+    filters: list[NpolFilter] = field(default_factory=list)
     prefixes: list[list[Prefix]] = field(default_factory=lambda: [[], [], [], []])
     ports: list[list[tuple[int, int]]] = field(default_factory=lambda: [[], [], [], []])
     sets: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
     port_sets: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
 
-    def freed(self) -> "Rule":
-        """What VPP's memory holds of a deleted rule: its action, for everything."""
-        return Rule(self.action)
+    def freed(self) -> "NpolRule":
+        """What stays of a deleted rule in VPP's memory: its action, for every flow."""
+        return NpolRule(self.action)
 
 
 @dataclass
-class Policy:
+class NpolPolicy:
     """Indices of rules by direction (index: RX, TX)."""
 
     rules: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
 
 
 @dataclass
-class Configuration:
-    """What holds on an interface: policies and defaults by direction (index: RX, TX)."""
+class NpolInterfaceConfig:
+    """Policies and defaults of an interface by direction (index: RX, TX)."""
 
     policies: tuple[list[int], list[int]]
     profiles: list[int]

@@ -1,8 +1,8 @@
-"""npol as a whole: its pools, its interfaces, and its hooks in cnat, set at the first configuration."""
+"""npol as a whole: its pools, configured interfaces, and the hooks in cnat, set at the first configuration."""
 
 from tools.vppsim.cnat.hooks import PolicyHooks
 from tools.vppsim.npol.match import passes
-from tools.vppsim.npol.objects import Configuration
+from tools.vppsim.npol.objects import NpolInterfaceConfig
 from tools.vppsim.npol.pools import NpolPools
 from tools.vppsim.packets.flow import Flow
 
@@ -13,19 +13,19 @@ class Npol(NpolPools):
     def __init__(self, hooks: PolicyHooks) -> None:
         super().__init__()
         self._hooks = hooks
-        self.configurations: dict[int, Configuration] = {}
+        self.configurations: dict[int, NpolInterfaceConfig] = {}
 
-    def configure(self, index: int, held: Configuration) -> None:
-        self.configurations[index] = held
+    def configure(self, index: int, config: NpolInterfaceConfig) -> None:
+        self.configurations[index] = config
         self._hooks.input, self._hooks.output = self._input, self._output
 
     def forget_interface(self, index: int) -> None:
         self.configurations.pop(index, None)
 
     def _input(self, flow: Flow, rx: int) -> bool:
-        held = self.configurations.get(rx)
-        return held is None or passes(self, held, flow, inbound=True)
+        config = self.configurations.get(rx)
+        return config is None or passes(self, config, flow, inbound=True)
 
     def _output(self, flow: Flow, tx: int) -> bool:
-        held = self.configurations.get(tx)
-        return held is None or passes(self, held, flow, inbound=False)
+        config = self.configurations.get(tx)
+        return config is None or passes(self, config, flow, inbound=False)

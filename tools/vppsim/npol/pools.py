@@ -1,22 +1,22 @@
 """The sets, rules and policies that npol holds, each by its index."""
 
-from tools.vppsim.npol.objects import IpSet, Policy, Rule, Tuple3
-from tools.vppsim.npol.pool import Pool
+from tools.vppsim.npol.index_pool import IndexPool
+from tools.vppsim.npol.objects import NpolIpSet, NpolPolicy, NpolRule, ThreeTuple
 
 
 class NpolPools:
-    """Objects refer to one another by index; what an index names may be deleted."""
+    """Objects refer to one another by index, also to deleted ones."""
 
     def __init__(self) -> None:
-        self.sets: Pool[IpSet] = Pool()
-        self.rules: Pool[Rule] = Pool()
-        self.policies: Pool[Policy] = Pool()
+        self.sets: IndexPool[NpolIpSet] = IndexPool()
+        self.rules: IndexPool[NpolRule] = IndexPool()
+        self.policies: IndexPool[NpolPolicy] = IndexPool()
 
-    def holds(self, index: int, address: bytes) -> bool:
-        """Is the address in a set? One that was deleted is empty."""
-        found = self.sets.raw(index)
-        return found is not None and found.holds(address)
+    def contains(self, index: int, address: bytes) -> bool:
+        """Is the address in a set? A deleted set is empty."""
+        ip_set = self.sets.slot(index)
+        return ip_set is not None and ip_set.contains(address)
 
-    def holds_port(self, index: int, asked: Tuple3) -> bool:
-        found = self.sets.raw(index)
-        return found is not None and found.holds_port(asked)
+    def contains_port(self, index: int, endpoint: ThreeTuple) -> bool:
+        ip_set = self.sets.slot(index)
+        return ip_set is not None and ip_set.contains_port(endpoint)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tools.vppsim.cnat.sessions import Session
+from tools.vppsim.cnat.sessions import CnatSession
 from tools.vppsim.packets.offload import Offload
 
 
@@ -15,7 +15,7 @@ class CnatMetadata:
     `is_return`: an answer. `no_return`: no session is made for answers.
     """
 
-    session: Session
+    session: CnatSession
     rx: int
     is_new: bool = False
     is_return: bool = False

@@ -15,7 +15,7 @@ from actors.vpp_writer.kinds.wire import Shared, Template, prefix_bytes
 from actors.vpp_writer.vpp.definitions import Definitions
 from actors.vpp_writer.vpp.packing import HEAD, compiled
 from tools.vppsim.api.catalogue import Catalogue
-from tools.vppsim.api.unions import Member
+from tools.vppsim.api.unions import UnionMember
 
 RDMA = Path(__file__).with_name("rdma.api.json")  # of VPP 26.10, by its vppapigen: the stand-in has no such plugin
 DEFINITIONS = Definitions(requests(), Path("/nonexistent"))
@@ -60,7 +60,7 @@ def values(packer: Any) -> st.SearchStrategy[Any]:
             return st.lists(values(packer.packer), min_size=packer.num, max_size=packer.num)
         case papi.String():
             return TEXTS.map(lambda text: text[: (packer.limit or 41) - 1])
-        case Member():  # what the stand-in makes of unions
+        case UnionMember():  # what the stand-in makes of unions
             return values(packer._packer)
         case papi.VPPUnionType():
             return st.one_of([st.fixed_dictionaries({name: values(arm)}) for name, arm in packer.packers.items()])

@@ -1,6 +1,6 @@
 """Services and source NAT (VPP: plugins/cnat/cnat.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum cnat_translation_flags u8: CNAT_TRANSLATION_ALLOC_PORT 1, CNAT_TRANSLATION_NO_RETURN_SESSION 4, \
         CNAT_TRANSLATION_NO_CLIENT 8
 enum cnat_endpoint_tuple_flags u8: CNAT_EPT_NO_NAT 2

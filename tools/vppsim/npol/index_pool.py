@@ -1,4 +1,4 @@
-"""A vector with holes: what is freed last is given out first (VPP: vppinfra/pool.h)."""
+"""Objects by index; the index freed last is given out first (VPP: vppinfra/pool.h)."""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -6,15 +6,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Pool(Generic[T]):
-    """`slots` keeps what was in a freed slot until it is given out again, as VPP's memory does."""
+class IndexPool(Generic[T]):
+    """`slots` keeps a freed object until its index is given out again, as VPP's memory does."""
 
     def __init__(self) -> None:
         self.slots: list[T] = []
         self._free: list[int] = []
 
-    def put(self, value: T) -> int:
-        """Takes a slot. Returns its index."""
+    def allocate(self, value: T) -> int:
+        """Put a value into a free slot. Returns its index."""
         if self._free:
             index = self._free.pop()
             self.slots[index] = value
@@ -26,11 +26,11 @@ class Pool(Generic[T]):
         self._free.append(index)
 
     def get(self, index: int) -> T | None:
-        """What is there, None for a free slot."""
+        """The value, None for a free slot."""
         return self.slots[index] if 0 <= index < len(self.slots) and index not in self._free else None
 
-    def raw(self, index: int) -> T | None:
-        """What is in the slot's memory, freed or not."""
+    def slot(self, index: int) -> T | None:
+        """The value in the slot's memory, freed or not."""
         return self.slots[index] if 0 <= index < len(self.slots) else None
 
     def __iter__(self) -> Iterator[tuple[int, T]]:

@@ -1,6 +1,6 @@
 """Linux links as uplinks, and GSO (VPP: af_packet.api, gso.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum af_packet_mode u32: AF_PACKET_API_MODE_ETHERNET 1, AF_PACKET_API_MODE_IP 2
 enum af_packet_flags u32: AF_PACKET_API_FLAG_QDISC_BYPASS 1, AF_PACKET_API_FLAG_CKSUM_GSO 2, \
         AF_PACKET_API_FLAG_VERSION_2 8

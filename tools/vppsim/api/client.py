@@ -14,11 +14,11 @@ MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 BACKLOG_BYTES_MAX = 256 * 1024 * 1024
 
 
-class Broken(Exception):
+class Disconnected(Exception):
     """This client cannot be talked to any more."""
 
 
-class Client:
+class ApiClient:
     """A connected client; `index` is what it calls itself in its messages."""
 
     def __init__(self, connection: socket.socket, index: int) -> None:
@@ -34,15 +34,15 @@ class Client:
         return self.connection.fileno()
 
     def receive(self) -> Iterator[bytes]:
-        """The whole messages that have come; raises Broken at the end of the stream."""
+        """The whole messages that have come; raises Disconnected at the end of the stream."""
         try:
             chunk = self.connection.recv(1 << 18)
         except BlockingIOError:
             return
         except OSError as error:
-            raise Broken(str(error)) from error
+            raise Disconnected(str(error)) from error
         if not chunk:
-            raise Broken("closed")
+            raise Disconnected("closed")
         self._input += chunk
         yield from self._messages()
 
@@ -51,7 +51,7 @@ class Client:
         while len(self._input) - start >= HEADER.size:
             _, length, _ = HEADER.unpack_from(self._input, start)
             if length > MESSAGE_BYTES_MAX:
-                raise Broken(f"message of {length} bytes")
+                raise Disconnected(f"message of {length} bytes")
             end = start + HEADER.size + length
             if end > len(self._input):
                 break
@@ -64,7 +64,7 @@ class Client:
         self._output += HEADER.pack(0, len(message), 0)
         self._output += message
         if len(self._output) > BACKLOG_BYTES_MAX:
-            raise Broken("does not read")
+            raise Disconnected("does not read")
 
     def flush(self) -> bool:
         """Send what can be sent now; True while something is left."""
@@ -74,5 +74,5 @@ class Client:
         except BlockingIOError:
             return True
         except OSError as error:
-            raise Broken(str(error)) from error
+            raise Disconnected(str(error)) from error
         return False

@@ -1,6 +1,6 @@
 """Policies (VPP: plugins/npol/npol.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum npol_ipset_type u8: NPOL_IP 0, NPOL_IP_AND_PORT 1, NPOL_NET 2
 enum npol_rule_action u8: NPOL_ALLOW 0, NPOL_DENY 1, NPOL_LOG 2, NPOL_PASS 3
 enum npol_entry_type u8: NPOL_CIDR 0, NPOL_PORT_RANGE 1, NPOL_PORT_IP_SET 2, NPOL_IP_SET 3

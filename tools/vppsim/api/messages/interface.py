@@ -1,6 +1,6 @@
 """Interfaces of every kind (VPP: interface.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum if_status_flags u32: IF_STATUS_API_FLAG_ADMIN_UP 1, IF_STATUS_API_FLAG_LINK_UP 2
 
 dump sw_interface_dump aa610c27: interface_index sw_if_index=4294967295, bool name_filter_valid, \

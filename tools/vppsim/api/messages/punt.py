@@ -1,6 +1,6 @@
 """What VPP hands to the host (VPP: punt.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum punt_type u32: PUNT_API_TYPE_L4 0, PUNT_API_TYPE_IP_PROTO 1, PUNT_API_TYPE_EXCEPTION 2
 type punt_exception: u32 id
 enum ip_proto u8: IP_API_PROTO_HOPOPT 0, IP_API_PROTO_ICMP 1, IP_API_PROTO_IGMP 2, IP_API_PROTO_TCP 6, \

@@ -1,6 +1,6 @@
 """Types that several subjects share (VPP: interface_types, ethernet_types, ip_types, fib_types, mfib_types)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 alias timestamp = f64
 alias interface_index = u32
 alias mac_address = u8[6]

@@ -1,6 +1,6 @@
 """Neighbours, ARP and ND, and answering them for others (VPP: ip_neighbor, ip6_nd, arp)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 enum ip_neighbor_flags u8: IP_API_NEIGHBOR_FLAG_NONE 0, IP_API_NEIGHBOR_FLAG_STATIC 1, \
         IP_API_NEIGHBOR_FLAG_NO_FIB_ENTRY 2
 type ip_neighbor: interface_index sw_if_index, ip_neighbor_flags flags, mac_address mac_address, \

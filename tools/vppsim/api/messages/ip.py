@@ -1,6 +1,6 @@
 """Tables, routes, multicast routes, addresses read back, punt redirection (VPP: ip.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 type ip_table: u32 table_id, bool is_ip6, string[64] name
 type ip_route: u32 table_id, u32 stats_index, prefix prefix, u8 n_paths, fib_path[n_paths] paths
 type ip_route_v2: u32 table_id, u32 stats_index, prefix prefix, u8 n_paths, u8 src, \

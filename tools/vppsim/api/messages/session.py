@@ -1,6 +1,6 @@
 """Talking at all: clients, pings, versions, threads, the CLI (VPP: memclnt, vpe, vlib)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 type message_table_entry: u16 index, string[64] name
 type module_version: u32 major, u32 minor, u32 patch, string[64] name
 type thread_data: u32 id, string[64] name, string[64] type, u32 pid, u32 cpu_id, u32 core, u32 cpu_socket

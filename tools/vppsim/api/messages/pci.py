@@ -1,6 +1,6 @@
 """NICs that VPP drives itself (VPP: virtio.api, pci_types.api, vmxnet3.api, dev.api)."""
 
-WORDS = r"""
+DEFINITIONS = r"""
 type pci_address: u16 domain, u8 bus, u8 slot, u8 function
 flags virtio_flags u32: VIRTIO_API_FLAG_GSO 1, VIRTIO_API_FLAG_CSUM_OFFLOAD 2, VIRTIO_API_FLAG_GRO_COALESCE 4, \
         VIRTIO_API_FLAG_PACKED 8, VIRTIO_API_FLAG_IN_ORDER 16, VIRTIO_API_FLAG_BUFFERING 32, VIRTIO_API_FLAG_RSS 64
