@@ -1,4 +1,4 @@
-"""`python -m tools.vppsim -c startup.conf`: the same as the console command `vppsim`."""
+"""`python -m tools.vppsim -c startup.conf` is the console command `vppsim`."""
 
 from tools.vppsim.main import main
 

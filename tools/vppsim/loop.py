@@ -1,4 +1,4 @@
-"""One thread, one epoll, a few timers: everything the stand-in waits for."""
+"""One thread, one epoll, a few timers: all that vppsim waits for."""
 
 import heapq
 import itertools
@@ -12,7 +12,7 @@ Callback = Callable[[], None]
 
 
 class EventLoop:
-    """Calls back when a file can be read or written, or a time has come, until told to stop."""
+    """Calls back when a file can be read or written, or a timer has run out, until `stop`."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -23,7 +23,7 @@ class EventLoop:
         self._running = True
 
     def watch(self, fd: int, readable: Callback, writable: Callback | None = None) -> None:
-        """Call `readable` whenever `fd` has something; `writable` only while asked for by `want_write`."""
+        """Call `readable` whenever `fd` can be read; `writable` only while `want_write` is on."""
         self._epoll.register(fd, select.EPOLLIN)
         self._readers[fd] = readable
         if writable is not None:
@@ -33,7 +33,7 @@ class EventLoop:
         self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if enabled else 0))
 
     def unwatch(self, fd: int) -> None:
-        """Forget `fd`; must come before it is closed."""
+        """Stop watching `fd`; must come before it is closed."""
         self._epoll.unregister(fd)
         del self._readers[fd]
         self._writers.pop(fd, None)
@@ -42,7 +42,7 @@ class EventLoop:
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), callback))
 
     def stop_on(self, *signals: signal.Signals) -> None:
-        """End `run` when one of `signals` comes, wherever in the loop we are."""
+        """End `run` when one of `signals` comes, at any point of the loop."""
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in signals:
@@ -53,7 +53,7 @@ class EventLoop:
         self._running = False
 
     def run(self) -> None:
-        """Work until `stop`."""
+        """Call back until `stop`."""
         while self._running:
             for fd, events in self._epoll.poll(self._timeout()):
                 self._dispatch(fd, events)

@@ -22,7 +22,7 @@ NOT_FOR_PRODUCTION = "a stand-in for VPP for laptops and CI; not for production"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT. Exit status 1: the configuration is no good."""
+    """Run until SIGTERM or SIGINT. Exit status 1: the configuration is not valid."""
     options = _parser().parse_args(arguments)
     log = Log("vppsim")
     try:
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
-    """One life."""
+    """Serve the API until a signal comes."""
     loop = EventLoop()
     loop.stop_on(signal.SIGTERM, signal.SIGINT)
     vpp = Vpp(DeviceMaker(loop), log, startup.answers_ping, cnat)
@@ -60,7 +60,7 @@ def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
 
 
 def _execute(path: Path | None, vpp: Vpp, log: Log) -> None:
-    """The `exec` file: commands that do not exist here are logged, as VPP logs its own failures."""
+    """Run the commands of the `exec` file; answers, also to unknown commands, are logged."""
     if path is None or not path.exists():
         return
     for line in path.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""VPP's return values (VPP: vnet/error.h), those that this stand-in gives."""
+"""VPP's return values (VPP: vnet/error.h), as far as vppsim returns them."""
 
 from enum import IntEnum
 from typing import Any
@@ -47,7 +47,7 @@ class VnetError(IntEnum):
 
 
 class VppRefused(Exception):
-    """VPP says no: `error` becomes the reply's retval, `fields` the rest of the reply."""
+    """VPP refuses a call: `error` becomes the reply's retval, `fields` the rest of the reply."""
 
     def __init__(self, error: VnetError | int, **fields: Any) -> None:
         super().__init__(error.name if isinstance(error, VnetError) else str(error))

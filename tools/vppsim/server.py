@@ -1,8 +1,8 @@
 """The API socket: accepts clients, turns bytes into calls of the handlers and answers into bytes.
 
-As VPP does: an unknown message id, a message without handler and a message cut short are logged, counted and
-otherwise ignored; the client stays. A refusal is a reply with a negative retval. Our own bugs become retval -1 and a
-log line, because the life of this process is what the processes around it are tested against.
+As in VPP, an unknown message id, a message without handler and a truncated message are logged, counted and otherwise
+ignored; the client stays. A refusal is a reply with a negative retval. Bugs become retval -1 and a log line: tests of
+other processes depend on when this process ends.
 """
 
 import socket
@@ -20,8 +20,8 @@ from tools.vppsim.loop import EventLoop
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
-FIELDS_OF_NOTHING = {"sw_if_index": INDEX_INVALID, "stats_index": INDEX_INVALID, "vrf_id": INDEX_INVALID}
-"""What a refused reply says where it would have named something."""
+FIELDS_OF_REFUSAL = {"sw_if_index": INDEX_INVALID, "stats_index": INDEX_INVALID, "vrf_id": INDEX_INVALID}
+"""Indices in the reply of a refused call."""
 
 
 class ApiSocket:
@@ -40,7 +40,7 @@ class ApiSocket:
         loop.watch(self._listener.fileno(), self._accept)
 
     def close(self) -> None:
-        """Stop serving and take the socket away."""
+        """Stop serving and remove the socket."""
         for client in list(self.clients.values()):
             self._drop(client, "shutting down")
         self._loop.unwatch(self._listener.fileno())
@@ -48,7 +48,7 @@ class ApiSocket:
         self._path.unlink(missing_ok=True)
 
     def send_event(self, index: int, name: str, fields: dict[str, Any]) -> None:
-        """Send an event to client `index`; a client that has gone hears nothing."""
+        """Send an event to client `index`, if it is still connected."""
         client = self.clients.get(index)
         if client is not None:
             self._send(client, name, {**fields, "client_index": client.index})
@@ -65,7 +65,7 @@ class ApiSocket:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # it changed its mind
+        except OSError:  # the client has hung up already
             return
         client = ApiClient(connection, self._next_index)
         self._next_index += 1
@@ -127,10 +127,10 @@ class ApiSocket:
             return CALLS[name](self._vpp, message, client) or {}
         except VppRefused as refusal:
             self._log.info("refused", message=name, reason=str(refusal), retval=refusal.error)
-            return {**FIELDS_OF_NOTHING, **refusal.fields, "retval": refusal.error}
+            return {**FIELDS_OF_REFUSAL, **refusal.fields, "retval": refusal.error}
         except Exception as bug:
             self._log.error("bug", message=name, error=repr(bug))
-            return {**FIELDS_OF_NOTHING, "retval": VnetError.UNSPECIFIED}
+            return {**FIELDS_OF_REFUSAL, "retval": VnetError.UNSPECIFIED}
 
     def _answer_dump(self, client: ApiClient, name: str, message: Any) -> None:
         service = self.catalogue.services[name]

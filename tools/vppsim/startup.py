@@ -1,7 +1,6 @@
 """VPP's startup.conf: `name value... { nested }`, comments from `#` or `//` to the end of the line.
 
-Stanzas and words that mean nothing here are read and ignored; a missing brace or an unreadable value is one clear
-error.
+Stanzas and words that vppsim does not use are ignored; a missing brace or an unreadable value is one clear error.
 """
 
 import re
@@ -15,12 +14,12 @@ API_SOCKET = "api.sock"
 
 
 class StartupError(ValueError):
-    """The file does not say anything valid; the text says where."""
+    """The file is not valid; the text says where."""
 
 
 @dataclass
 class Stanza:
-    """The words of a stanza, and stanzas in it with the words before their brace: `dev 0:0:0.0 { ... }`."""
+    """The words of a stanza, and nested stanzas by the words before their brace: `dev 0:0:0.0 { ... }`."""
 
     words: list[str] = field(default_factory=list)
     stanzas: list[tuple[str, "Stanza"]] = field(default_factory=list)
@@ -33,7 +32,7 @@ class Stanza:
 
 @dataclass(frozen=True)
 class StartupConfig:
-    """What matters of a startup.conf."""
+    """The settings of a startup.conf that vppsim uses."""
 
     runtime_dir: Path
     api_socket: Path
@@ -46,7 +45,7 @@ class StartupConfig:
 
 
 def parse_stanzas(text: str) -> dict[str, Stanza]:
-    """Top-level stanzas by name; one that comes twice is joined."""
+    """Top-level stanzas by name; stanzas of one name are joined."""
     root = Stanza()
     stack = [root]
     for token in _TOKEN.findall(_COMMENT.sub(r"\1", text)):
@@ -64,7 +63,7 @@ def parse_stanzas(text: str) -> dict[str, Stanza]:
 
 
 def _open(parent: Stanza) -> Stanza:
-    """A nested stanza is called by the last word before its brace, and by the two last for `plugin x.so`, `dev x`."""
+    """Begin a nested stanza, named by the last word before its brace, or the two last for `plugin x.so`, `dev x`."""
     if not parent.words:
         raise StartupError("an opening brace without a name")
     name, child = parent.words.pop(), Stanza()
@@ -84,7 +83,7 @@ def _joined(root: Stanza) -> dict[str, Stanza]:
 
 
 def parse_config(text: str) -> StartupConfig:
-    """What a startup.conf asks for; raises StartupError."""
+    """The settings in the text of a startup.conf; raises StartupError."""
     stanzas = parse_stanzas(text)
     unix, socksvr = stanzas.get("unix", Stanza()), stanzas.get("socksvr", Stanza())
     runtime_dir = Path(unix.value("runtime-dir") or RUNTIME_DIR)
@@ -105,7 +104,7 @@ def _path(value: str | None) -> Path | None:
 
 
 def _has_plugin(plugins: Stanza, name: str) -> bool:
-    """Is a plugin loaded: by its own stanza, else by the default's, else yes."""
+    """Is a plugin loaded? Its own stanza decides, else the default's, else it is."""
     for title in (f"plugin {name}", "plugin default"):
         for stanza_name, stanza in plugins.stanzas:
             if stanza_name == title and stanza.words:

@@ -9,10 +9,10 @@ from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.dataplane.arp import Arp
 from tools.vppsim.dataplane.cnat_nodes import CnatNodes
 from tools.vppsim.dataplane.device_input import DeviceInput
-from tools.vppsim.dataplane.forward import Forward
+from tools.vppsim.dataplane.forward import IpForward
 from tools.vppsim.dataplane.icmp import Icmp
 from tools.vppsim.dataplane.ip_local import IpLocal
-from tools.vppsim.dataplane.multicast import Multicast
+from tools.vppsim.dataplane.multicast import MulticastForward
 from tools.vppsim.dataplane.nd import NeighbourDiscovery
 from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.devices.maker import DeviceMaker
@@ -44,8 +44,8 @@ class Vpp(VppState):
         self.output = InterfaceOutput(self, self.icmp, self.cnat_nodes)
         self.arp, self.nd = Arp(self, self.output), NeighbourDiscovery(self, self.output)
         self.local = IpLocal(self, self.icmp, self.nd, self.output, answers_ping)
-        self.multicast = Multicast(self, self.local, self.output)
-        self.forward = Forward(self, self.icmp, self.nd, self.output, self.local, self.multicast, self.cnat_nodes)
+        self.multicast = MulticastForward(self, self.local, self.output)
+        self.forward = IpForward(self, self.icmp, self.nd, self.output, self.local, self.multicast, self.cnat_nodes)
         self.device_input = DeviceInput(self, self.arp, self.forward)
 
     def _resolve(self, interface: Interface, address: bytes) -> None:

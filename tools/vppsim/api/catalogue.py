@@ -1,7 +1,7 @@
-"""All subject this stand-in knows: message ids, packers, and the JSON form for clients that ask for it.
+"""All messages that vppsim knows: their ids, packers, and JSON form for clients.
 
-`get_api_json` returns one JSON document a subject, each with the types it needs, as VPP does; the same text feeds
-vpp_papi's serializer here, so what clients are told is what is spoken.
+`get_api_json` returns one JSON document a subject, each with the types it needs, as VPP does. vpp_papi's serializer
+reads the same text here, so that clients pack messages as vppsim does.
 """
 
 import importlib
@@ -56,7 +56,7 @@ class Catalogue:
         return [entry[1] for entry in self.definitions[name][1:-1]]
 
     def decode(self, name: str, data: bytes) -> Any:
-        """The message as a tuple with named fields; raises ValueError or struct.error when it is cut short."""
+        """The message as a tuple with named fields; raises ValueError or struct.error if it is truncated."""
         message, _ = self._packers[name].unpack(data, ntc=True)
         return message
 
@@ -85,7 +85,7 @@ def _uses(definition: Any) -> list[str]:
 
 
 def _needed(subject: MessageDefinitions, homes: dict[str, MessageDefinitions]) -> dict[str, Any]:
-    """Every type a subject uses, directly or through others, each after those that it uses itself."""
+    """All types that a subject uses, directly or through others, in an order that defines each before its use."""
     needed: dict[str, Any] = {}
 
     def need(name: str) -> None:

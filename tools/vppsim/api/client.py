@@ -1,7 +1,7 @@
 """One API client: the 16-byte framing of VPP's socket, both ways (VPP: vlibmemory/socket_api.c).
 
 A frame is u64 unused, u32 length, u32 unused, then the message. Input may come in any pieces; output that the
-client does not read waits here, and a client that lets too much pile up is cut off.
+client does not read is kept, and a client that lets BACKLOG_BYTES_MAX pile up is disconnected.
 """
 
 import socket
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 HEADER = struct.Struct(">QII")
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-"""Longer than any message VPP knows: a length beyond it is garbage and cannot be skipped, so the client goes."""
+"""Longer than any message of VPP: a greater length is garbage that cannot be skipped."""
 BACKLOG_BYTES_MAX = 256 * 1024 * 1024
 
 
 class Disconnected(Exception):
-    """This client cannot be talked to any more."""
+    """The client has hung up, or broke the framing."""
 
 
 class ApiClient:
-    """A connected client; `index` is what it calls itself in its messages."""
+    """A connected client; its messages carry `index`."""
 
     def __init__(self, connection: socket.socket, index: int) -> None:
         self.connection = connection
@@ -34,7 +34,7 @@ class ApiClient:
         return self.connection.fileno()
 
     def receive(self) -> Iterator[bytes]:
-        """The whole messages that have come; raises Disconnected at the end of the stream."""
+        """Complete messages that have come in; raises Disconnected at the end of the stream."""
         try:
             chunk = self.connection.recv(1 << 18)
         except BlockingIOError:

@@ -1,10 +1,10 @@
 r"""A short notation for VPP's binary API, and its translation into VPP's JSON form.
 
-VPP publishes its API as JSON files; clients and serializers understand that form. Here the same is written in a
-form a person can read, one definition a line (`\` continues it), `#` begins a comment:
+VPP publishes its API as JSON files; clients and serializers understand that form. Here the API is written in a
+form that people can read, one definition a line (`\` continues it), `#` begins a comment:
 
     alias  mac_address = u8[6]
-    enum   address_family u8: ADDRESS_IP4 0, ADDRESS_IP6 1        (flags: the same for bit masks)
+    enum   address_family u8: ADDRESS_IP4 0, ADDRESS_IP6 1        (flags: for bit masks)
     union  address_union: ip4_address ip4, ip6_address ip6
     type   prefix: address address, u8 len
     call   create_loopback 42bb5d22: mac_address mac_address      a request; CRC in hex; then its own fields
@@ -36,7 +36,7 @@ _FIELD = re.compile(r"(\w+)(?:\[(\w*)\])? (\w+)(?:=(\w+))?$")
 
 
 class NotationError(ValueError):
-    """A line of the notation that says nothing valid; the text names the line."""
+    """An invalid line of the notation; the text names it."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Unions on the wire do not say which of their members they are: reading the others may fail, and does not matter."""
+"""Unions are read as all of their members: the wire does not say which it is, and those that do not fit are None."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from vpp_papi.vpp_serializer import VPPUnionType, vpp_get_type
 
 
 class UnionMember:
-    """The packer of one member; None where the bytes are not one."""
+    """The packer of one member; unpacks to None where the bytes do not fit."""
 
     def __init__(self, packer: Any) -> None:
         self._packer = packer
@@ -24,7 +24,7 @@ class UnionMember:
 
 
 def forgive(name: str) -> None:
-    """Lets the union called `name` be read whatever its members make of the bytes."""
+    """Make the union `name` readable whatever its members make of the bytes."""
     union = vpp_get_type(f"vl_api_{name}_t")  # type: ignore[no-untyped-call]
     if isinstance(union, VPPUnionType):
         union.packers.update({field: UnionMember(packer) for field, packer in union.packers.items()})

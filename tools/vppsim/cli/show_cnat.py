@@ -1,4 +1,4 @@
-"""cnat on the command line, in short: `show cnat translation`, `session`, `client`, `snat-policy`."""
+"""cnat on the command line: `show cnat translation`, `session`, `client`, `snat-policy`."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address

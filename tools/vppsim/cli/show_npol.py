@@ -1,4 +1,4 @@
-"""The objects as VPP shows them (VPP: npol_format.c). The VPP writer reads the numbers out of these texts."""
+"""Objects of npol as VPP shows them (VPP: npol_format.c). The VPP writer reads indices from these texts."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""VPP's cnat plugin: services and source NAT, one session per flow (VPP: plugins/cnat; spec/services.md section 3).
+"""VPP's cnat plugin: services and source NAT, one session per flow (VPP: plugins/cnat).
 
 plugin        cnat as a whole
 settings      `cnat { }` of startup.conf

@@ -1,7 +1,7 @@
 """Frames from devices: the link layer's filter, then ARP, IPv4 or IPv6."""
 
 from tools.vppsim.dataplane.arp import Arp
-from tools.vppsim.dataplane.forward import Forward
+from tools.vppsim.dataplane.forward import IpForward
 from tools.vppsim.packets.headers import ARP, ETHERNET_LENGTH, IP4, IP6
 from tools.vppsim.packets.offload import Offload
 from tools.vppsim.state.interfaces import Interface
@@ -14,7 +14,7 @@ VERSIONS = {IP4: 4, IP6: 6}
 class DeviceInput:
     """Every frame enters through `receive`."""
 
-    def __init__(self, state: VppState, arp: Arp, forward: Forward) -> None:
+    def __init__(self, state: VppState, arp: Arp, forward: IpForward) -> None:
         self._state, self._arp, self._forward = state, arp, forward
 
     def receive(self, if_index: int, frame: bytes, offload: Offload | None = None) -> None:

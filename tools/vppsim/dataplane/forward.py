@@ -3,7 +3,7 @@
 from tools.vppsim.dataplane.cnat_nodes import CnatNodes
 from tools.vppsim.dataplane.icmp import Icmp
 from tools.vppsim.dataplane.ip_local import IpLocal
-from tools.vppsim.dataplane.multicast import Multicast
+from tools.vppsim.dataplane.multicast import MulticastForward
 from tools.vppsim.dataplane.nd import NeighbourDiscovery
 from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.fib.lookup import LookupAction, LookupResult
@@ -17,7 +17,7 @@ from tools.vppsim.state.state import VppState
 IP4_HEADER_MIN, IP6_HEADER = 20, 40
 
 
-class Forward:
+class IpForward:
     """The node that every IP packet enters first."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Forward:
         nd: NeighbourDiscovery,
         output: InterfaceOutput,
         local: IpLocal,
-        multicast: Multicast,
+        multicast: MulticastForward,
         cnat: CnatNodes,
     ) -> None:
         self._state, self._icmp, self._nd, self._output = state, icmp, nd, output

@@ -2,7 +2,7 @@
 
 from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.output import InterfaceOutput
-from tools.vppsim.fib.multicast import Branch, MfibItfFlag
+from tools.vppsim.fib.multicast import MfibBranch, MfibItfFlag
 from tools.vppsim.fib.paths import PathType
 from tools.vppsim.packets.headers import ETHERTYPES, multicast_mac
 from tools.vppsim.retvals import INDEX_INVALID
@@ -13,7 +13,7 @@ TABLES_MAX = 8
 """Tables one packet may be passed through before it counts as looping."""
 
 
-class Multicast:
+class MulticastForward:
     """Forwards packets to groups, and delivers them to VPP itself."""
 
     def __init__(self, state: VppState, local: IpLocal, output: InterfaceOutput) -> None:
@@ -30,7 +30,7 @@ class Multicast:
             if branch.itf & MfibItfFlag.FORWARD:
                 self._copy(packet.copy(), branch, table_id, depth)
 
-    def _copy(self, packet: IpPacket, branch: Branch, table_id: int, depth: int) -> None:
+    def _copy(self, packet: IpPacket, branch: MfibBranch, table_id: int, depth: int) -> None:
         path = branch.path
         if path.type is PathType.LOCAL:
             self._local.input(packet, table_id)

@@ -20,8 +20,8 @@ def rewrite(packet: IpPacket, to: FiveTuple) -> None:
     data, family = packet.data, packet.family
     protocol, header = packet.protocol, HEADER[family]
     if protocol in (TCP, UDP):
-        undone = packet.offload is not None and bool(packet.offload.flags & NEEDS_CHECKSUM)
-        _ports(data, family, protocol, to, undone)
+        unfinished = packet.offload is not None and bool(packet.offload.flags & NEEDS_CHECKSUM)
+        _ports(data, family, protocol, to, unfinished)
     elif protocol == SCTP and family == 4:
         _sctp(data, to)
     elif protocol == ICMPS[family] and len(data) >= header + 8:
@@ -41,15 +41,15 @@ def addresses(data: bytearray, family: int, to: bytes) -> int:
     return change
 
 
-def _ports(data: bytearray, family: int, protocol: int, to: FiveTuple, undone: bool) -> None:
+def _ports(data: bytearray, family: int, protocol: int, to: FiveTuple, unfinished: bool) -> None:
     header = HEADER[family]
     at, ports = header + CHECKSUM_AT[protocol], to.ends[-4:]
     change = difference(data[header : header + 4], ports)
     data[header : header + 4] = ports
     moved = addresses(data, family, to.addresses)
     old = int.from_bytes(data[at : at + 2])
-    # an undone sum is not complemented: it grows with the addresses
-    new = adjusted(old, -moved) if undone else adjusted(old, change + moved)
+    # an unfinished sum is not complemented: it grows with the addresses
+    new = adjusted(old, -moved) if unfinished else adjusted(old, change + moved)
     data[at : at + 2] = (new or 0xFFFF).to_bytes(2)
 
 

@@ -1,4 +1,4 @@
-"""Linux links by name, through ioctls: cheaper at start than a netlink library. Works on the current namespace."""
+"""Linux links by name, through ioctls: cheaper at start than a netlink library. In the current namespace."""
 
 import fcntl
 import socket
@@ -31,7 +31,7 @@ def mac(name: str) -> bytes:
 
 
 def set_up(name: str) -> None:
-    """Set the link up if it is not; raises OSError as all here."""
+    """Set the link up if it is down. Raises OSError, like all functions here."""
     flags = int(struct.unpack_from("H", _ioctl(SIOCGIFFLAGS, name))[0])
     if not flags & IFF_UP:
         _ioctl(SIOCSIFFLAGS, name, struct.pack("H", flags | IFF_UP))

@@ -1,4 +1,4 @@
-"""Makes devices and connects them to the loop; the one place where interfaces meet file descriptors."""
+"""Opens devices and connects them to the loop: here interfaces meet file descriptors."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -50,7 +50,7 @@ class AttachedDevice:
 
 
 class DeviceMaker:
-    """Opens devices; raises VppRefused with VPP's errors."""
+    """Opens devices on a loop; raises VppRefused with VPP's errors."""
 
     def __init__(self, loop: EventLoop) -> None:
         self._loop = loop

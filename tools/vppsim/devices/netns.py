@@ -25,7 +25,7 @@ def _enter(fd: int) -> None:
 
 @contextmanager
 def inside(fd: int) -> Iterator[None]:
-    """Be in the namespace of open file `fd`, and back at the end; raises OSError."""
+    """Enter the namespace of the open file `fd`, and return at the end; raises OSError."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _enter(fd)

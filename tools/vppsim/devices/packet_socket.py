@@ -40,7 +40,7 @@ class PacketSocket:
         self.fd = self._socket.fileno()
 
     def read(self, receive: Callable[[bytes, Offload | None], None]) -> bool:
-        """Hand over the frames that wait. False: the link is gone for good."""
+        """Hand over all frames that wait. False: the link is gone for good."""
         for _ in range(READS_AT_ONCE):
             try:
                 data = self._socket.recv(READ_BYTES)

@@ -1,8 +1,7 @@
 """Tuns and taps in any namespace (VPP: plugins/tap/tap.c).
 
-A persistent one outlives this process and is attached to again by name in the next life; deleting it through the API
-unsets that first, so that it goes. VPP reaches them through vhost-net; we read and write the file, the Linux side
-looks the same.
+A persistent device outlives this process, and the next life attaches to it by name; deleting it through the API unsets
+persistence first. VPP uses vhost-net where vppsim reads and writes the file; on the Linux side there is no difference.
 """
 
 import errno
@@ -32,7 +31,7 @@ Receive = Callable[[bytes, Offload | None], None]
 
 @dataclass(frozen=True)
 class TapRequest:
-    """What the API asked for; empty strings and zero where it asked for nothing."""
+    """Settings of tap_create_v3; empty strings and zero where it leaves them out."""
 
     tun: bool
     host_name: str = ""
@@ -47,14 +46,14 @@ class TapRequest:
 
 
 class TunTap:
-    """An open tun or tap. `host_name` is what Linux calls it."""
+    """An open tun or tap. `host_name` is its name in Linux."""
 
     def __init__(self, request: TapRequest) -> None:
         self._link_header = 0 if request.tun else ETHERNET_LENGTH
         self.fd, self.host_name = _open(request)
 
     def read(self, receive: Receive) -> bool:
-        """Hand over the frames that wait. False: the Linux side is gone for good."""
+        """Hand over all frames that wait. False: the Linux side is gone for good."""
         for _ in range(READS_AT_ONCE):
             try:
                 data = os.read(self.fd, READ_BYTES)

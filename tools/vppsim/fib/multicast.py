@@ -27,7 +27,7 @@ Group = tuple[bytes, int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class MfibBranch:
     """A path of a group, with what is allowed on it."""
 
     path: FibPath
@@ -40,7 +40,7 @@ class MfibContribution:
 
     flags: int = 0
     rpf_id: int = 0
-    branches: dict[tuple[object, ...], Branch] = field(default_factory=dict)
+    branches: dict[tuple[object, ...], MfibBranch] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class MfibEntry:
     def best(self) -> MfibContribution:
         return self.sources[min(self.sources)]
 
-    def branches(self) -> list[Branch]:
+    def branches(self) -> list[MfibBranch]:
         return list(self.best.branches.values())
 
     def accepts(self, if_index: int) -> bool:
@@ -73,10 +73,10 @@ class MfibTable:
         any_source = bytes(4 if family == 4 else 16)
         self.add((any_source, 0, any_source), FibSource.DEFAULT_ROUTE, [])
         for address, length in SPECIALS[family]:
-            self.add((address, length, any_source), FibSource.SPECIAL, [Branch(local_path, MfibItfFlag.FORWARD)])
+            self.add((address, length, any_source), FibSource.SPECIAL, [MfibBranch(local_path, MfibItfFlag.FORWARD)])
 
     def add(
-        self, group: Group, source: FibSource, branches: list[Branch], flags: int = 0, rpf_id: int = 0
+        self, group: Group, source: FibSource, branches: list[MfibBranch], flags: int = 0, rpf_id: int = 0
     ) -> MfibEntry:
         """Add or change paths of a group for `source`."""
         key = (masked(group[0], group[1]), group[1], group[2])

@@ -24,7 +24,7 @@ def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiClient) -> N
 
 @call("sw_interface_ip6_enable_disable")
 def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """On when it is on is refused, yet counts: it takes one more off."""
+    """Enabling IPv6 again is refused, but counts: it must be disabled as often."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.enable:
         if not addressing.enable_ip6(vpp, interface):

@@ -1,8 +1,8 @@
 """Services and source NAT.
 
-A translation without paths ends this process as it ends VPP (spec/services.md section 2). Not done are endpoints that
-are interfaces and SNAT addresses of another FIB than 0, which are refused, and translations that shall be found by
-routes: without the flag NO_CLIENT they are like those with it.
+A translation without paths ends this process as it ends VPP. Endpoints that are
+interfaces, and SNAT addresses of another FIB than 0, are refused as unimplemented. Translations without the flag
+NO_CLIENT, which VPP finds by routes, are like those with it.
 """
 
 import os
@@ -22,7 +22,7 @@ from tools.vppsim.vpp import Vpp
 
 @call("feature_cnat_enable_disable")
 def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Counted: enabled twice is on twice."""
+    """Enabling is counted: twice enabled, twice to be disabled."""
     vpp.cnat.enable(vpp.interfaces.find(message.sw_if_index).index, message.enable_disable)
 
 
@@ -58,7 +58,7 @@ def cnat_translation_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 @dump("cnat_translation_dump")
 def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """VPP leaves is_real_ip, the flags and the hash at zero; the flags of paths have VPP's own among them."""
+    """VPP leaves is_real_ip, flags and hash at zero; flags of paths include VPP's internal ones."""
     for index, translation in sorted(vpp.cnat.translations.by_index.items()):
         paths = [
             {
@@ -74,13 +74,13 @@ def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator
 
 @call("cnat_session_purge")
 def cnat_session_purge(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Sessions and, whatever its name says, translations."""
+    """Ends sessions and, against its name, translations."""
     vpp.cnat.purge()
 
 
 @dump("cnat_session_dump")
 def cnat_session_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """VPP puts the bytes of the ports the wrong way round."""
+    """Ports are dumped with their bytes swapped, as in VPP."""
     for (five, _), session, answers in vpp.cnat.sessions.listed():
         flow = five.flow()
         five_tuple = {

@@ -1,4 +1,4 @@
-"""Between API fields and our values: addresses, prefixes, paths."""
+"""Between API fields and values: addresses, prefixes, paths."""
 
 from dataclasses import replace
 from typing import Any

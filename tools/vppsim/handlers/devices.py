@@ -44,7 +44,7 @@ def plug(vpp: Vpp, interface: Interface, device: AttachedDevice) -> Interface:
     def receive(frame: bytes, offload: Offload | None) -> None:
         try:
             vpp.device_input.receive(index, frame, offload)
-        except Exception as bug:  # one packet must not cost all others their way
+        except Exception as bug:  # one packet must not stop all others
             vpp.log.error("bug", packet=frame[:64].hex(), error=repr(bug))
 
     def on_vanished() -> None:
@@ -56,7 +56,7 @@ def plug(vpp: Vpp, interface: Interface, device: AttachedDevice) -> Interface:
 
 
 def _tag(text: str) -> str:
-    """VPP keeps the bytes as they come: without a zero at their end it shows what lies behind them in its memory."""
+    """The tag as VPP shows it: without a zero at its end, whatever follows it in memory is shown too (here `?`)."""
     return (text.rstrip("\0") if text.endswith("\0") or not text else f"{text}?")[:TAG_LENGTH_MAX]
 
 

@@ -1,7 +1,7 @@
-"""Is a feature on an arc of an interface?
+"""Features on the arcs of an interface.
 
-VPP returns "no such arc", "no such feature" and "this interface never had any on this arc" where it should say no, and
-its API takes every one of them for yes.
+VPP answers an error for "no such arc", "no such feature" and "no feature was ever on this arc of the interface", and
+its API takes each of them for yes.
 """
 
 from typing import Any
@@ -34,6 +34,6 @@ def _is_on(vpp: Vpp, interface: Interface, feature: tuple[str, str]) -> bool:
 
 
 def _beyond(vpp: Vpp, interface: Interface) -> bool:
-    """No interface of this index or a higher one ever had a feature on the output arcs."""
+    """Is the index above those of all interfaces that ever had a feature on the output arcs?"""
     has_gso = [each.index for each in vpp.interfaces if each.gso_feature]
     return interface.index > max([vpp.cnat.highest_if_index, *has_gso])

@@ -30,7 +30,7 @@ class LoopbackDevice:
 
 @dump("sw_interface_dump")
 def sw_interface_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """One, all (index 0 or ~0), or those whose name contains the filter."""
+    """Dumps one interface, all (index 0 or ~0), or those whose name contains the filter."""
     index, name = message.sw_if_index, message.name_filter.lower()
     if not message.name_filter_valid and index not in (0, INDEX_INVALID):
         interface = vpp.interfaces.get(index)
@@ -135,7 +135,7 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 @call("sw_interface_set_rx_placement")
 def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """There are no workers: only worker 0 with queue 0, or the main thread, can be meant."""
+    """There are no workers: accepts worker 0 with queue 0, or the main thread."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
         raise VppRefused(VnetError.UNIMPLEMENTED)
@@ -183,7 +183,7 @@ def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: ApiClient) -
 
 @call("want_interface_events")
 def want_interface_events(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Asking twice, or stopping what was never asked for, is refused."""
+    """Subscribing twice, or unsubscribing without a subscription, is refused."""
     if bool(message.enable_disable) == (client.index in vpp.subscribers):
         raise VppRefused(VnetError.INVALID_REGISTRATION)
     if message.enable_disable:

@@ -1,4 +1,4 @@
-"""Neighbours, and answering ARP and neighbour discovery for others."""
+"""Neighbours, and proxies for ARP and neighbour discovery."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -64,7 +64,7 @@ def ip_neighbor_flush(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 @call("proxy_arp_add_del")
 def proxy_arp_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """A range is the same if both its ends are; adding it again changes nothing."""
+    """A range is known by both its ends; adding it again changes nothing."""
     proxy = message.proxy
     vpp.tables.find(4, proxy.table_id)
     entry = (proxy.table_id, bytes(proxy.low), bytes(proxy.hi))
@@ -99,7 +99,7 @@ def ip6nd_proxy_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> Non
 
 @call("ip6nd_proxy_add_del")
 def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """An address that is answered for, and routed to, on an interface."""
+    """An interface answers for an address, and the address is routed to it."""
     interface = vpp.interfaces.find(message.sw_if_index)
     table, address = vpp.tables.unicast[6, interface.tables[6]], bytes(message.ip)
     if message.is_add:

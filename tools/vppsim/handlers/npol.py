@@ -1,4 +1,4 @@
-"""Policies. Nothing is checked that VPP does not check: rules may name sets, and policies rules, that are not there."""
+"""Policies. As in VPP, rules may refer to sets, and policies to rules, that do not exist."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def npol_ipset_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 
 @call("npol_ipset_add_del_members")
 def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Stops at the first member that is wrong; what came before stays."""
+    """Stops at the first invalid member; those before it stay."""
     ip_set = _allocated(vpp.npol.sets, message.set_id)
     for item in message.members:
         member = _member(ip_set.type, item.val)
@@ -81,7 +81,7 @@ def npol_rule_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 
 @call("npol_rule_update")
 def npol_rule_update(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """One that is not there becomes another, whose number nobody is told."""
+    """Updating an unknown rule makes another one, whose index nobody learns."""
     rule, rules = _rule(message.rule), vpp.npol.rules
     if rules.get(message.rule_id) is None:
         rules.allocate(rule)
@@ -109,7 +109,7 @@ def _rule(message: Any) -> NpolRule:
 
 @call("npol_rule_delete")
 def npol_rule_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """What still refers to it finds its action, for every packet."""
+    """A policy that still refers to the rule applies its action to every packet."""
     rule = _allocated(vpp.npol.rules, message.rule_id)
     vpp.npol.rules.slots[message.rule_id] = rule.freed()
     vpp.npol.rules.free(message.rule_id)
@@ -145,7 +145,7 @@ def npol_policy_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 @call("npol_configure_policies")
 def npol_configure_policies(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """All at once; with a policy that is not there the old configuration stays."""
+    """Replaces the whole configuration, unless a policy does not exist."""
     index = vpp.interfaces.find(message.sw_if_index).index
     ids, rx, tx = list(message.policy_ids), message.num_rx_policies, message.num_tx_policies
     if any(vpp.npol.policies.get(number) is None for number in ids):

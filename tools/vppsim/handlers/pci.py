@@ -1,4 +1,4 @@
-"""NICs by PCI address. There is none here: each is refused as VPP refuses one that is not there."""
+"""NICs by PCI address: each is refused as VPP refuses one that does not exist."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is handed to the host, and where to; TTL exemptions between host and uplink."""
+"""Punting to the host; TTL exemptions between host and uplink."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +13,12 @@ from tools.vppsim.vpp import Vpp
 L4, EXCEPTION = 0, 2
 ALL_PORTS = 0xFFFF
 REASONS = {1: "ipsec4-spi-o-udp-0", 2: "ipsec4-no-such-tunnel", 3: "ipsec6-no-such-tunnel", 4: "ipsec6-spi-o-udp-0"}
-"""Why VPP may punt besides having no handler, by id. Registering for one changes nothing here: there is no IPsec."""
+"""Reasons to punt by id. Registering for one changes nothing: vppsim has no IPsec."""
 
 
 @call("set_punt")
 def set_punt(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Only TCP (all ports) and UDP (all or one), as VPP supports; exceptions only if there is such a reason."""
+    """As in VPP, TCP (all ports), UDP (all or one), and exceptions that have a reason."""
     kind = int(message.punt.type)
     if kind == EXCEPTION and message.is_add and message.punt.punt.exception.id in REASONS:
         return
@@ -38,7 +38,7 @@ def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
 
 @dump("punt_reason_dump")
 def punt_reason_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """All reasons, or those whose name contains the one asked for."""
+    """Dumps all reasons, or those whose name contains the requested one."""
     for number, name in REASONS.items():
         if message.reason.name in name:
             yield {"reason": {"id": number, "name": name}}
@@ -57,7 +57,7 @@ def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> No
 
 @dump("ip_punt_redirect_v2_dump")
 def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """Those of one receiving interface, or all."""
+    """Dumps redirections of one receiving interface, or all."""
     family = convert.family_of(message.af)
     for (redirect_family, rx), paths in sorted(vpp.punts.redirects.items()):
         if redirect_family == family and message.sw_if_index in (INDEX_INVALID, rx):

@@ -1,8 +1,8 @@
 """Which function answers which message.
 
-A function marked `@call(name)` gets the stand-in, the message and the client, and returns the fields of the reply
-(None: none but retval 0) or raises VppRefused. One marked `@dump(name)` yields the fields of each details message.
-A new subject is a new file in this package.
+A function marked `@call(name)` gets VPP, the message and the client, and returns the fields of the reply (None: retval
+0 only) or raises VppRefused. A function marked `@dump(name)` yields the fields of each details message. A new subject
+is a new file in this package.
 """
 
 import importlib
@@ -14,27 +14,27 @@ from tools.vppsim.api.client import ApiClient
 from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]
-Answer = Callable[[Vpp, Any, ApiClient], Fields | None]
-Listing = Callable[[Vpp, Any, ApiClient], Iterator[Fields]]
+CallHandler = Callable[[Vpp, Any, ApiClient], Fields | None]
+DumpHandler = Callable[[Vpp, Any, ApiClient], Iterator[Fields]]
 
-CALLS: dict[str, Answer] = {}
-DUMPS: dict[str, Listing] = {}
+CALLS: dict[str, CallHandler] = {}
+DUMPS: dict[str, DumpHandler] = {}
 
 
-def call(name: str) -> Callable[[Answer], Answer]:
+def call(name: str) -> Callable[[CallHandler], CallHandler]:
     """Mark the function that answers message `name` with one reply."""
 
-    def mark(function: Answer) -> Answer:
+    def mark(function: CallHandler) -> CallHandler:
         CALLS[name] = function
         return function
 
     return mark
 
 
-def dump(name: str) -> Callable[[Listing], Listing]:
+def dump(name: str) -> Callable[[DumpHandler], DumpHandler]:
     """Mark the function that answers message `name` with any number of details."""
 
-    def mark(function: Listing) -> Listing:
+    def mark(function: DumpHandler) -> DumpHandler:
         DUMPS[name] = function
         return function
 

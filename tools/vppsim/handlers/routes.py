@@ -1,7 +1,7 @@
 """Unicast and multicast routes.
 
-A route is replaced unless `is_multipath`; deleting one removes all its paths, deleting what is not there succeeds
-(VPP: fib_api.c fib_api_route_add_del).
+A route is replaced unless `is_multipath`; deleting one removes all its paths, deleting an unknown one succeeds (VPP:
+fib_api.c fib_api_route_add_del).
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.api.client import ApiClient
-from tools.vppsim.fib.multicast import Branch, Group, MfibEntry, MfibItfFlag
+from tools.vppsim.fib.multicast import Group, MfibBranch, MfibEntry, MfibItfFlag
 from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
 from tools.vppsim.handlers import convert
@@ -61,7 +61,7 @@ def _present(table: FibTable, address: bytes, length: int, source: FibSource) ->
 
 
 def _remaining(message: Any, present: tuple[FibPath, ...], paths: list[FibPath]) -> list[FibPath]:
-    """The paths a route has afterwards. Adding a way that is there already changes nothing, not even its weight."""
+    """The paths of a route after a change. Adding a path that it has changes nothing, not even the weight."""
     if not message.is_multipath:
         return paths if message.is_add else []
     if message.is_add:
@@ -104,7 +104,7 @@ def _table_of(vpp: Vpp, message: Any) -> FibTable:
 
 
 def _listed(vpp: Vpp, table: FibTable) -> Iterator[FibEntry]:
-    """All entries, and those VPP makes for next hops it has to resolve: host routes with the paths of their cover."""
+    """All entries, and host routes that VPP makes for next hops to resolve, with the paths of their cover."""
     yield from table.entries()
     for next_hop in sorted(vpp.next_hops(table)):
         if table.exact(next_hop, BITS[table.family]) is None:
@@ -123,7 +123,7 @@ def ip_route_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]
 
 @dump("ip_route_v2_dump")
 def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    """`src` 0: all; otherwise those for which that source is the best."""
+    """Dumps all entries (`src` 0), or those whose best source is `src`."""
     table = _table_of(vpp, message)
     for entry in _listed(vpp, table):
         if message.src in (0, entry.best_source):
@@ -146,7 +146,7 @@ def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     family = convert.family_of(route.prefix.af)
     table = vpp.tables.find_multicast(family, route.table_id)
     group = _group(family, route.prefix)
-    branches = [Branch(convert.path(vpp, p.path), MfibItfFlag(int(p.itf_flags) & 6)) for p in route.paths]
+    branches = [MfibBranch(convert.path(vpp, p.path), MfibItfFlag(int(p.itf_flags) & 6)) for p in route.paths]
     if message.is_add or not branches:
         table.add(group, FibSource.API, branches, int(route.entry_flags), route.rpf_id)
     else:
@@ -168,8 +168,8 @@ def ip_mroute_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields
         yield {"route": {"table_id": table.table_id, **_mroute_fields(family, entry)}}
 
 
-def _dumped_flags(branch: Branch) -> int:
-    """What VPP shows of a path's permissions: a single one, on an interface (VPP: mfib_api.c)."""
+def _dumped_flags(branch: MfibBranch) -> int:
+    """Flags of a path as VPP dumps them: a single one, on an interface (VPP: mfib_api.c)."""
     single = branch.path.if_index != INDEX_INVALID and branch.itf in (MfibItfFlag.ACCEPT, MfibItfFlag.FORWARD)
     return int(branch.itf) if single else 0
 

@@ -37,7 +37,7 @@ def ip_table_allocate(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 
 @call("ip_table_flush")
 def ip_table_flush(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    """Takes down the interfaces of a table and all routes that the API put there."""
+    """Takes down the interfaces of a table, and removes all its routes of the API."""
     family = _family(message.table)
     table = vpp.tables.find(family, message.table.table_id)
     for interface in vpp.interfaces:

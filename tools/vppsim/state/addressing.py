@@ -6,7 +6,7 @@ The routes exist while the interface is up: the prefix itself (resolve any addre
 
 from collections.abc import Iterator
 
-from tools.vppsim.fib.multicast import SPECIALS, Branch, MfibItfFlag
+from tools.vppsim.fib.multicast import SPECIALS, MfibBranch, MfibItfFlag
 from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, masked
 from tools.vppsim.packets.headers import eui64_link_local, is_link_local6
@@ -135,7 +135,7 @@ def listen_to_groups(state: VppState, interface: Interface, family: int, on: boo
     for address, length in SPECIALS[family]:
         group = (address, length, bytes(len(address)))
         if on:
-            table.add(group, FibSource.SPECIAL, [Branch(path, MfibItfFlag.ACCEPT)])
+            table.add(group, FibSource.SPECIAL, [MfibBranch(path, MfibItfFlag.ACCEPT)])
         else:
             table.remove(group, FibSource.SPECIAL, [path])
 

@@ -40,7 +40,7 @@ class NeighbourConfig:
 
 
 @dataclass(slots=True)
-class Resolution:
+class NeighbourResolution:
     """An address being resolved."""
 
     since: float
@@ -59,7 +59,7 @@ class NeighbourTable:
     ) -> None:
         self.config = {4: NeighbourConfig(), 6: NeighbourConfig()}
         self._entries: dict[NeighbourKey, NeighbourEntry] = {}
-        self._resolutions: dict[NeighbourKey, Resolution] = {}
+        self._resolutions: dict[NeighbourKey, NeighbourResolution] = {}
         self._solicit, self._on_added, self._on_removed = solicit, on_added, on_removed
 
     def mac(self, if_index: int, address: bytes) -> bytes | None:
@@ -114,7 +114,7 @@ class NeighbourTable:
         """Keep `packet` until `key` is resolved, and ask for it, not too often."""
         resolution = self._resolutions.get(key)
         if resolution is None:
-            resolution = self._resolutions[key] = Resolution(now, now)
+            resolution = self._resolutions[key] = NeighbourResolution(now, now)
             self._solicit(*key)
         elif now - resolution.asked_at >= ASK_INTERVAL_S:
             resolution.asked_at = now
