@@ -16,20 +16,20 @@ from schemas.config import ConfigError, describe_variables, from_env
 
 TICK_S = 0.1
 LOG_EVERY_S = 60.0
-QUIET_S = 0.05  # taps and tools are served when nothing has come for so long,
-LAG_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
+QUIET_S = 0.05  # tools are served when nothing has come for so long,
+TOOLS_WAIT_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
 
 
-class _Stop:
+class _StopSignal:
     """Set by SIGTERM and SIGINT."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._request)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked = True
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
 
 
 def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[OutgoingFrame]) -> None:
@@ -41,7 +41,7 @@ def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[OutgoingFrame]
             _deliver(sockets, broker, broker.connection_lost(to))
 
 
-class _Passing:
+class _ToolTurns:
     """When it is the turn of taps and tools: a burst ends first, and they do not wait for ever."""
 
     def __init__(self, sockets: BrokerSockets, broker: Broker) -> None:
@@ -49,9 +49,9 @@ class _Passing:
         self._served_at = time.monotonic()  # when nothing was left for them
 
     def serve(self) -> None:
-        """Sends what waits for them, as long as nobody else wants anything."""
+        """Sends what waits for tools until a message comes."""
         busy = self._broker.fanout.backlogged or self._sockets.has_input(QUIET_S)
-        if busy and time.monotonic() - self._served_at < LAG_S_MAX:
+        if busy and time.monotonic() - self._served_at < TOOLS_WAIT_S_MAX:
             return
         while frames := self._broker.serve_tools():
             _deliver(self._sockets, self._broker, frames)
@@ -60,14 +60,14 @@ class _Passing:
         self._served_at = time.monotonic()
 
 
-def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _Stop) -> None:
+def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _StopSignal) -> None:
     logged_at, malformed = time.monotonic(), ""
-    passing = _Passing(sockets, broker)
-    while not stop.asked:
+    tool_turns = _ToolTurns(sockets, broker)
+    while not stop.requested:
         for identity, data in sockets.receive(TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
-        passing.serve()
+        tool_turns.serve()
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
@@ -92,7 +92,7 @@ def main() -> int:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level
-    stop = _Stop()
+    stop = _StopSignal()
     broker = Broker(session=time.time_ns(), pid=os.getpid())
     log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:

@@ -3,15 +3,15 @@
 | in | out |
 |---|---|
 | Hello | Welcome; the sender's row of word `process` |
-| CheckpointPart | Credit, and the checkpoint to its hearers once whole; or Resend |
+| CheckpointPart | Credit, and the checkpoint to its subscribers once whole; or Resend |
 | Subscribe | nothing |
 | ReadCredit | what waits for the sender |
-| Fetch | SnapshotPart, in parts, as the sender reads |
-| Ask | the same to the service, or an Answer with the error |
-| Answer | the same to the asker |
-| TraceEvent | the same to its subscribers |
-| time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; hearers cut off |
-| what cannot be read | nothing; after `GARBAGE_MAX` in a row its sender is not read for `MUTED_S` |
+| Fetch | SnapshotPart, one after another as the sender reads |
+| Ask | the Ask to its service, or an Answer with the error |
+| Answer | the Answer to the asker |
+| TraceEvent | the event to its subscribers |
+| time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; subscribers cut off |
+| malformed | nothing; after `MALFORMED_IN_A_ROW_MAX` of them their sender is not read for `MUTED_S` |
 """
 
 from collections import Counter
@@ -48,13 +48,13 @@ from schemas.facts import Process
 
 BEACON_EVERY_S = 0.5
 STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
-GARBAGE_MAX = 10
+MALFORMED_IN_A_ROW_MAX = 10
 MUTED_S = 1.0
 
 
 class _Client(NamedTuple):
     identity: bytes
-    heard_at: float
+    hello_at: float
     turned_at: float  # when its working loop was seen to have turned
     fact: Process
 
@@ -70,10 +70,10 @@ class Broker:
         self.switchboard = Switchboard()
         self.last_malformed = ""
         self._clients: dict[str, _Client] = {}
-        self._garbage: Counter[bytes] = Counter()
-        self._muted: dict[bytes, float] = {}
+        self._malformed_in_a_row: Counter[bytes] = Counter()
+        self._muted_until: dict[bytes, float] = {}
         self._seq = 0
-        self._said: dict[str, bytes] = {}
+        self._process_rows: dict[str, bytes] = {}  # as of the last checkpoint of the broker's own stream
         self._beacon_at = float("-inf")
         self._pid = pid
         self._turns = 0
@@ -81,20 +81,20 @@ class Broker:
     def receive(self, identity: bytes, data: bytes, now: float) -> list[OutgoingFrame]:
         """One message from a client. A malformed one is counted and dropped."""
         self._turns += 1
-        if self._muted and self._is_muted(identity, now):
+        if self._muted_until and self._is_muted(identity, now):
             return []
         try:
             frames = self._handle(identity, unpack(data), now)
         except Malformed as error:
             self._malformed(identity, error, now)
             return []
-        if self._garbage:
-            self._garbage.pop(identity, None)
+        if self._malformed_in_a_row:
+            self._malformed_in_a_row.pop(identity, None)
         return frames
 
     def _is_muted(self, identity: bytes, now: float) -> bool:
-        if self._muted.get(identity, now) <= now:
-            self._muted.pop(identity, None)
+        if self._muted_until.get(identity, now) <= now:
+            self._muted_until.pop(identity, None)
             return False
         self.counters["muted_messages"] += 1
         return True
@@ -102,10 +102,10 @@ class Broker:
     def _malformed(self, identity: bytes, error: Malformed, now: float) -> None:
         self.counters["malformed_messages"] += 1
         self.last_malformed = f"{identity.decode(errors='replace')}: {error}"
-        self._garbage[identity] += 1
-        if self._garbage[identity] >= GARBAGE_MAX:
-            del self._garbage[identity]
-            self._muted[identity] = now + MUTED_S
+        self._malformed_in_a_row[identity] += 1
+        if self._malformed_in_a_row[identity] >= MALFORMED_IN_A_ROW_MAX:
+            del self._malformed_in_a_row[identity]
+            self._muted_until[identity] = now + MUTED_S
             self.counters["senders_muted"] += 1
             self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
 
@@ -116,7 +116,7 @@ class Broker:
             case Hello():
                 return self._hello(identity, message, now)
             case CheckpointPart():
-                return self._rows(identity, message)
+                return self._checkpoint_part(identity, message)
             case Subscribe():
                 self.fanout.subscribe(identity, message.words)
                 return []
@@ -126,9 +126,9 @@ class Broker:
                 return self.fanout.fetch(identity, message.word, message.owner)
             case Ask():
                 self.counters["requests"] += 1
-                return self._posted(self.switchboard.ask(identity, message, now))
+                return self._pack(self.switchboard.ask(identity, message, now))
             case Answer():
-                return self._posted(self.switchboard.answer(message))
+                return self._pack(self.switchboard.answer(message))
             case TraceEvent():
                 _check_name("note", "sender", message.sender, identity)
                 return list(self.fanout.trace(message))
@@ -149,45 +149,46 @@ class Broker:
         )
         turned_at = before.turned_at if before and not turned else now
         self._clients[hello.name] = _Client(identity, now, turned_at, fact)
-        known = self.fanout.join(identity, hello.name, now)
-        frames = self._posted(self.switchboard.join(hello.name, identity))
-        welcome = Welcome(broker_session=self.session, floor=self.store.newest_session(hello.name), known=known)
+        remembered = self.fanout.join(identity, hello.name, now)
+        frames = self._pack(self.switchboard.join(hello.name, identity))
+        floor = self.store.newest_session(hello.name)
+        welcome = Welcome(broker_session=self.session, floor=floor, known=remembered)
         return [self.fanout.unicast(identity, welcome), *frames]
 
-    def _rows(self, identity: bytes, rows: CheckpointPart) -> list[OutgoingFrame]:
-        _check_name(f"rows of {rows.word}", "sender", rows.sender, identity)
-        credit = Credit(word=rows.word, session=rows.session, seq=rows.seq, part=rows.part)
+    def _checkpoint_part(self, identity: bytes, part: CheckpointPart) -> list[OutgoingFrame]:
+        _check_name(f"rows of {part.word}", "sender", part.sender, identity)
+        credit = Credit(word=part.word, session=part.session, seq=part.seq, part=part.part)
         try:
-            checkpoint = self.store.accept(rows)
+            checkpoint = self.store.accept(part)
         except PartRefused as refused:
             self.counters["resends"] += 1
-            return [self.fanout.unicast(identity, Resend(word=rows.word, reason=str(refused)))]
-        self.counters["rows"] += len(rows.rows)
+            return [self.fanout.unicast(identity, Resend(word=part.word, reason=str(refused)))]
+        self.counters["rows"] += len(part.rows)
         frames = [self.fanout.unicast(identity, credit)]
         return [*frames, *self.fanout.fan_out(checkpoint)] if checkpoint else frames
 
     def tick(self, now: float) -> list[OutgoingFrame]:
         """What time itself brings. To be called a few times a second."""
-        frames = self._posted(self.switchboard.expire(now)) + self._bury(now)
+        frames = self._pack(self.switchboard.expire(now)) + self._declare_silent_dead(now)
         self.fanout.tick(now)
         if now - self._beacon_at >= BEACON_EVERY_S:
             self._beacon_at = now
             heads, tapped = self.store.heads(), self.fanout.tapped
             beacon = Beacon(broker_session=self.session, heads=heads, tapped=tapped)
-            frames += self.fanout.fan_out(self._processes(now))
+            frames += self.fanout.fan_out(self._process_checkpoint(now))
             frames += self.fanout.broadcast(beacon)
         return frames
 
     def serve_tools(self) -> list[OutgoingFrame]:
-        """To be called when no message waits: what is for taps and tools."""
+        """Some of what waits for taps and tools; to be called when no message waits."""
         return list(self.fanout.serve_tools())
 
-    def _bury(self, now: float) -> list[OutgoingFrame]:
+    def _declare_silent_dead(self, now: float) -> list[OutgoingFrame]:
         frames: list[OutgoingFrame] = []
         for name, client in list(self._clients.items()):
-            if now - client.heard_at >= SILENT_S_MAX and client.fact.alive:
+            if now - client.hello_at >= SILENT_S_MAX and client.fact.alive:
                 self.counters["silent_processes"] += 1
-                frames += self._dead(name, client, f"{name}: silent for {SILENT_S_MAX:.0f} s")
+                frames += self._declare_dead(name, client, f"{name}: silent for {SILENT_S_MAX:.0f} s")
         return frames
 
     def connection_lost(self, identity: bytes) -> list[OutgoingFrame]:
@@ -195,11 +196,11 @@ class Broker:
         for name, client in list(self._clients.items()):
             if client.identity == identity and client.fact.alive:
                 self.counters["lost_connections"] += 1
-                return self._dead(name, client, f"{name}: has gone")
+                return self._declare_dead(name, client, f"{name}: has gone")
         return []
 
-    def _dead(self, name: str, client: _Client, why: str) -> list[OutgoingFrame]:
-        """What it was asked fails, nothing is kept for it."""
+    def _declare_dead(self, name: str, client: _Client, why: str) -> list[OutgoingFrame]:
+        """The requests to it fail; nothing waits for it any more. A tool is forgotten, a process stays as dead."""
         self.fanout.suspend(name, why)
         if name.startswith(TOOL_PREFIX):
             self.fanout.leave(name)
@@ -207,43 +208,45 @@ class Broker:
         else:
             dead = Process(session=client.fact.session, pid=client.fact.pid, alive=False)
             self._clients[name] = client._replace(fact=dead)
-        return self._posted(self.switchboard.leave(name, why))
+        return self._pack(self.switchboard.leave(name, why))
 
-    def _processes(self, now: float) -> Checkpoint:
-        """The next checkpoint of the broker's own stream: one row a process, its own included."""
-        own = Process(
+    def _process_checkpoint(self, now: float) -> Checkpoint:
+        """The next checkpoint of the broker's own stream: one row for each process, the broker included."""
+        broker = Process(
             session=self.session,
             pid=self._pid,
             progress=self._turns,
             ready=True,
             counters={**self.counters, "streams": len(self.store.streams)},
         )
-        facts = {"bus": own} | {name: self._seen(name, client, now) for name, client in self._clients.items()}
+        facts = {"bus": broker} | {
+            name: self._process_fact(name, client, now) for name, client in self._clients.items()
+        }
         encoded = {name: codec.encode(fact) for name, fact in facts.items()}
-        rows = [Row(name, data) for name, data in encoded.items() if self._said.get(name) != data]
-        rows += [Row(name) for name in self._said if name not in encoded]
-        full, self._said = not self._seq, encoded
+        rows = [Row(name, data) for name, data in encoded.items() if self._process_rows.get(name) != data]
+        rows += [Row(name) for name in self._process_rows if name not in encoded]
+        full, self._process_rows = not self._seq, encoded
         self._seq += 1
-        said = CheckpointPart(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
-        checkpoint = self.store.accept(said)
+        part = CheckpointPart(sender="bus", word="process", session=self.session, seq=self._seq, full=full, rows=rows)
+        checkpoint = self.store.accept(part)
         assert checkpoint is not None
         return checkpoint
 
-    def _seen(self, name: str, client: _Client, now: float) -> Process:
-        """What it says of itself, and what only the broker sees."""
+    def _process_fact(self, name: str, client: _Client, now: float) -> Process:
+        """What the process says of itself, and what only the broker sees: that it is stuck, or cut off."""
         idle_s = round(now - client.turned_at, 1)
         stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > STALLED_S_MAX else 0.0
-        cut = self.fanout.cut_off_reason(name)
-        if not (stalled_s or cut):
+        cut_off = self.fanout.cut_off_reason(name)
+        if not (stalled_s or cut_off):
             return client.fact
-        return msgspec.structs.replace(client.fact, stalled_s=stalled_s, cut_off=cut)
+        return msgspec.structs.replace(client.fact, stalled_s=stalled_s, cut_off=cut_off)
 
-    def _posted(self, posts: Iterable[OutgoingMessage]) -> list[OutgoingFrame]:
-        return [self.fanout.unicast(to, message) for to, message in posts]
+    def _pack(self, messages: Iterable[OutgoingMessage]) -> list[OutgoingFrame]:
+        return [self.fanout.unicast(to, message) for to, message in messages]
 
 
-def _check_name(what: str, field: str, name: str, identity: bytes) -> None:
+def _check_name(message: str, field: str, name: str, identity: bytes) -> None:
     """A client speaks for itself alone: its identity is `<name>:<session>`. Raises Malformed."""
-    own = identity.decode(errors="replace").rpartition(":")[0]
-    if name != own:
-        raise Malformed(what, field, f"{name!r} is said by {own!r}")
+    sender = identity.decode(errors="replace").rpartition(":")[0]
+    if name != sender:
+        raise Malformed(message, field, f"{name!r} is said by {sender!r}")

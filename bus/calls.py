@@ -1,17 +1,17 @@
-"""Requests: the broker's switchboard and a service's memory. Pure; time is an argument."""
+"""Requests: the broker's switchboard, and a service's cache of answers. Pure; time is an argument."""
 
 from collections import OrderedDict
 from typing import NamedTuple
 
 from bus.envelope import Answer, Ask
 
-SILENT_S_MAX = 3.0  # a process not heard for so long is taken for dead
-ANSWERS_KEPT_MAX = 1000
+SILENT_S_MAX = 3.0  # a process silent for so long is taken for dead
+ANSWERS_CACHED_MAX = 1000
 OPEN_MAX = 1000  # requests that one service may have open
 
 
 class OutgoingMessage(NamedTuple):
-    """A message to the client with that ZeroMQ identity."""
+    """A message for the client with that ZeroMQ identity."""
 
     to: bytes
     message: Ask | Answer
@@ -29,22 +29,22 @@ class Switchboard:
     def __init__(self) -> None:
         self.services: dict[str, bytes] = {}
         self._open: dict[str, _Open] = {}
-        self._early: dict[str, tuple[bytes, Ask, float]] = {}  # asked again before their service has said hello
+        self._early: dict[str, tuple[bytes, Ask, float]] = {}  # (asker, request, since) before its service's hello
 
     def join(self, name: str, identity: bytes) -> list[OutgoingMessage]:
-        """A process is alive under `identity`; requests to an earlier life of it fail."""
+        """A process is alive under `identity`: requests to an earlier life of it fail."""
         if self.services.get(name) == identity:
             return []
-        posts = self.leave(name, f"{name}: restarted") if name in self.services else []
+        messages = self.leave(name, f"{name}: restarted") if name in self.services else []
         self.services[name] = identity
         early = [id_ for id_, (_, ask, _) in self._early.items() if ask.service == name]
         for id_ in early:
             asker, ask, now = self._early.pop(id_)
-            posts += self.ask(asker, ask, now)
-        return posts
+            messages += self.ask(asker, ask, now)
+        return messages
 
     def leave(self, name: str, why: str) -> list[OutgoingMessage]:
-        """A process is dead: what it was asked fails at once."""
+        """A process is dead: requests to it fail at once."""
         self.services.pop(name, None)
         return [self._fail(id_, why) for id_, call in list(self._open.items()) if call.service == name]
 
@@ -69,37 +69,37 @@ class Switchboard:
     def expire(self, now: float) -> list[OutgoingMessage]:
         """Requests whose deadline has passed fail."""
         late = [id_ for id_, call in self._open.items() if call.deadline <= now]
-        posts = [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
+        messages = [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
         for id_, (asker, ask, since) in list(self._early.items()):
             if now - since >= SILENT_S_MAX:
                 del self._early[id_]
-                posts.append(OutgoingMessage(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
-        return posts
+                messages.append(OutgoingMessage(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
+        return messages
 
     def _fail(self, id_: str, why: str) -> OutgoingMessage:
         return OutgoingMessage(self._open.pop(id_).asker, Answer(id=id_, error=why))
 
 
 class AnswerCache:
-    """What a service has been asked: a repeated id is answered from here, not executed again."""
+    """The answers that a service gave: a repeated request gets its answer again and is not executed again."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, Answer | None] = OrderedDict()
 
     def begin(self, id_: str) -> bool:
-        """Is this id new? Remembers it as being worked on."""
+        """A request has come. Is its id new? It is remembered as in progress."""
         if id_ in self._answers:
             return False
         self._answers[id_] = None
-        while len(self._answers) > ANSWERS_KEPT_MAX:
+        while len(self._answers) > ANSWERS_CACHED_MAX:
             self._answers.popitem(last=False)
         return True
 
     def store(self, answer: Answer) -> None:
-        """The answer that a repetition of its id gets."""
+        """The request with that id is answered."""
         if answer.id in self._answers:
             self._answers[answer.id] = answer
 
     def lookup(self, id_: str) -> Answer | None:
-        """The answer given before; None while it is being worked on."""
+        """The answer to that id; None while it is in progress."""
         return self._answers.get(id_)

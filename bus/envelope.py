@@ -1,8 +1,7 @@
 """The bus's messages: MessagePack maps, one struct a kind.
 
-Unknown fields are ignored, so a newer sender can be read; a field that changes its type or goes
-makes a new `VERSION`, and a message of another version is refused by name. Golden samples in
-`schemas/samples/` pin the bytes.
+Unknown fields are ignored, so that a newer sender can be read. A field that is removed or retyped makes a new
+`VERSION`; a message of another version is refused by name. Golden samples in `schemas/samples/` pin the bytes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,9 +17,9 @@ MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 512
-FRAME_OVERHEAD_BYTES = 128  # what a message costs besides its bytes, as it is counted
+FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
 EVERY_WORD = "*"
-REMOTE_PREFIX = b"tool-remote-"  # whose identity begins is a tap from elsewhere, and only listens
+REMOTE_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
@@ -31,7 +30,7 @@ class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
 
 
 class Row(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A key set to a value (a struct of the word, packed), or (None) gone. `cause` names what led to it."""
+    """A key set to a value (a struct of the word, packed), or (None) deleted. `cause` names what led to it."""
 
     key: str
     value: bytes | None = None
@@ -39,7 +38,7 @@ class Row(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Hello(Message, tag="hello"):
-    """Heartbeat, said by the working loop: who I am, how far I have come, what I wait for."""
+    """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
     name: str
     session: int
@@ -55,14 +54,14 @@ class Welcome(Message, tag="welcome"):
 
     broker_session: int
     floor: int = 0  # newest session of that name whose rows the broker holds
-    known: bool = False  # it remembers what the client listens to, and counts what it has read
+    known: bool = False  # it remembers the client's subscriptions and counts its unread bytes
 
 
 class CheckpointPart(Message, tag="rows"):
     """One part of a checkpoint of the stream (`sender`, `word`).
 
-    A checkpoint is applied whole, when its `last` part is there. `full`: its rows are all rows of
-    the stream; the first checkpoint of a session is full, and by it the stream is in sync.
+    A checkpoint is applied whole, when its `last` part is there. `full`: its rows are all rows of the stream. The first
+    checkpoint of a session is full; by it the stream is in sync.
     """
 
     sender: str
@@ -73,7 +72,7 @@ class CheckpointPart(Message, tag="rows"):
     last: bool = True
     full: bool = False
     since: int = 0  # it holds all changes after that checkpoint; 0: after the one before
-    time: float = 0.0  # seconds since 1970, when it was said
+    time: float = 0.0  # seconds since 1970, when it was published
     rows: list[Row] = []
 
 
@@ -94,19 +93,19 @@ class Resend(Message, tag="resend"):
 
 
 class Subscribe(Message, tag="listen"):
-    """These are all the words that the sender wants to hear, of all owners; `*`: every word."""
+    """All words that the sender subscribes to, of all owners; `*`: every word."""
 
     words: tuple[str, ...]
 
 
 class ReadCredit(Message, tag="heard"):
-    """Credit: so many bytes (`FRAME_OVERHEAD_BYTES` more for each message) has the sender read of this broker."""
+    """Credit for the broker: how much the sender has read of it (`FRAME_OVERHEAD_BYTES` more for each message)."""
 
     bytes: int
 
 
 class Fetch(Message, tag="fetch"):
-    """A hearer asks for a stream's retained rows."""
+    """A subscriber asks for a stream's retained rows."""
 
     word: str
     owner: str
@@ -125,7 +124,7 @@ class SnapshotPart(Message, tag="snapshot"):
 
 
 class TraceEvent(Message, tag="note"):
-    """Something that happened and is no row: for taps alone, said only while one listens, kept by nobody."""
+    """Something that happened and is no row. For taps alone: sent only while one listens, retained by nobody."""
 
     sender: str
     what: str  # e.g. cni-add, vpp-call, ask, answer
@@ -146,11 +145,11 @@ class Head(Struct, gc=False):
 
 
 class Beacon(Message, tag="beacon"):
-    """Said to all hearers twice a second: by it they notice what they missed."""
+    """Sent to all subscribers twice a second: by it they notice what they missed."""
 
     broker_session: int
     heads: list[Head] = []
-    tapped: bool = False  # does anybody listen to notes?
+    tapped: bool = False  # does anybody subscribe to trace events?
 
 
 class Ask(Message, tag="ask"):
@@ -224,11 +223,11 @@ def unpack(data: bytes) -> Any:
 
 def to_parts(rows: Iterable[Row]) -> list[list[Row]]:
     """`rows` cut into parts of bounded size; one empty part if there are none."""
-    return [some for some, _ in iter_parts(rows)]
+    return [part for part, _ in iter_parts(rows)]
 
 
 def iter_parts(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
-    """The same one after another, as they are asked for: (rows, is it the last part)."""
+    """As `to_parts`, but lazily: (rows, is it the last part)."""
     part: list[Row] = []
     size = 0
     for row in rows:

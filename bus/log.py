@@ -1,6 +1,6 @@
 """Structured logs on stderr: one line an event, `time level process event key=value ...`.
 
-One canonical line for a batch of work; the event is constant text, all that varies is a value.
+One line for a batch of work: the event is constant text, whatever varies is a value.
 """
 
 import json

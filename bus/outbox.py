@@ -1,7 +1,7 @@
-"""The publisher's side of one stream: what is not yet said, and credit. Pure.
+"""The publisher's side of one stream: changed rows that wait, and the broker's credit. Pure.
 
-Rows that change while the broker has not given credit coalesce by key; the broker's slowness
-costs this process one row a key, never a queue.
+Rows that change while the broker has not given credit coalesce by key: a slow broker costs this process one row a key,
+never a queue.
 """
 
 from collections import deque
@@ -13,10 +13,7 @@ PARTS_IN_FLIGHT_MAX = 8
 
 
 class Outbox:
-    """Rows of one word as this process says them.
-
-    `publish` states the whole stream, `update_row` one row; `next_part` gives the parts that may leave now.
-    """
+    """One published stream: `publish` states all its rows, `update_row` one; `next_part` gives what may leave now."""
 
     def __init__(self, sender: str, word: str) -> None:
         self.sender, self.word = sender, word
@@ -24,38 +21,38 @@ class Outbox:
         self.published = False
         self._seq = 0
         self._dirty: dict[str, str] = {}  # key -> cause
-        self._full = False
-        self._cut: deque[CheckpointPart] = deque()
-        self._in_flight = 0
+        self._full = False  # must the next checkpoint hold all rows?
+        self._parts: deque[CheckpointPart] = deque()  # of the checkpoint that is leaving
+        self._in_flight = 0  # parts without credit
 
     def publish(self, rows: Mapping[str, bytes], cause: str = "") -> tuple[int, int]:
-        """Makes `rows` the whole stream. Returns (keys set, keys gone) against last time."""
-        gone = [key for key in self.rows if key not in rows]
-        changed = [k for k, v in rows.items() if (held := self.rows.get(k)) is None or held.value != v]
-        for key in gone:
+        """Makes `rows` the whole stream. Returns (keys set, keys deleted) against last time."""
+        deleted = [key for key in self.rows if key not in rows]
+        changed = [k for k, v in rows.items() if (row := self.rows.get(k)) is None or row.value != v]
+        for key in deleted:
             self._change(key, None, cause)
         for key in changed:
             self._change(key, rows[key], cause)
         if not self.published:
             self.published = self._full = True
-        return len(changed), len(gone)
+        return len(changed), len(deleted)
 
     def update_row(self, key: str, value: bytes | None, cause: str = "") -> None:
         """Changes one row of a published stream."""
         self.update_rows({key: value}, {key: cause})
 
     def update_rows(self, changes: Mapping[str, bytes | None], causes: Mapping[str, str]) -> None:
-        """Changes rows of a published stream; None: gone. `causes`: of those keys that have any."""
+        """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
         if not self.published:
             raise RuntimeError(f"{self.word}: said before published")
         rows, dirty = self.rows, self._dirty
         for key, value in changes.items():
-            cause, held = causes.get(key, ""), rows.get(key)
+            cause, row = causes.get(key, ""), rows.get(key)
             if value is None:
-                if held is None:
+                if row is None:
                     continue
                 del rows[key]
-            elif held is None or held.value != value:
+            elif row is None or row.value != value:
                 rows[key] = Row(key, value, cause)
             else:
                 continue
@@ -69,9 +66,9 @@ class Outbox:
         self._dirty[key] = cause
 
     def resend_all(self) -> None:
-        """The broker knows nothing (any more): the next checkpoint says everything."""
+        """The broker has no rows of ours: the next checkpoint is full."""
         self._full = self.published
-        self._cut.clear()
+        self._parts.clear()
         self._in_flight = 0
 
     def credit(self, message: Credit) -> None:
@@ -82,19 +79,19 @@ class Outbox:
         """The next part, if the broker's credit allows one; `mark_sent` must follow if it left."""
         if self._in_flight >= PARTS_IN_FLIGHT_MAX:
             return None
-        if not self._cut and (self._dirty or self._full):
+        if not self._parts and (self._dirty or self._full):
             self._checkpoint(session, now)
-        return self._cut[0] if self._cut else None
+        return self._parts[0] if self._parts else None
 
     def mark_sent(self) -> None:
         """The part that `next_part` gave has left."""
-        self._cut.popleft()
+        self._parts.popleft()
         self._in_flight += 1
 
     @property
     def idle(self) -> bool:
-        """Nothing waits to be said and the broker has taken all that was."""
-        return not (self._dirty or self._full or self._cut or self._in_flight)
+        """Does nothing wait, and has the broker taken all that left?"""
+        return not (self._dirty or self._full or self._parts or self._in_flight)
 
     def _checkpoint(self, session: int, now: float) -> None:
         self._seq += 1
@@ -102,19 +99,19 @@ class Outbox:
             rows = list(self.rows.values())
         else:
             rows = [self.rows.get(key) or Row(key, None, cause) for key, cause in self._dirty.items()]
-        cut = to_parts(rows)
-        for number, some in enumerate(cut):
-            self._cut.append(
+        parts = to_parts(rows)
+        for number, part in enumerate(parts):
+            self._parts.append(
                 CheckpointPart(
                     sender=self.sender,
                     word=self.word,
                     session=session,
                     seq=self._seq,
                     part=number,
-                    last=number == len(cut) - 1,
+                    last=number == len(parts) - 1,
                     full=self._full,
                     time=now,
-                    rows=some,
+                    rows=part,
                 )
             )
         self._dirty, self._full = {}, False

@@ -145,10 +145,10 @@ class Peer:
         return traces.new_cause(event)
 
     def trace(
-        self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
+        self, event: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
     ) -> None:
         """Reports to taps something that has just ended. Costs nothing while none listens, and may be lost."""
-        self._tracer.trace(what, key, cause, took_s, **fields)
+        self._tracer.trace(event, key, cause, took_s, **fields)
 
     # --- loops
 

@@ -1,4 +1,4 @@
-"""What every process on the bus does at its door: --help, configuration, log, signals, exit code."""
+"""What every process on the bus does first and last: --help, configuration, log, signals, exit code."""
 
 import argparse
 import asyncio
@@ -41,7 +41,7 @@ def config_or_exit(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> No
 
 
 def bus_config_or_exit(log: Log) -> NodeConfig:
-    """The configuration of a process on the bus, whose directory is made. Ends the process as `config_or_exit` does."""
+    """The configuration, as `config_or_exit`, of a process on the bus; the directory of the bus is made."""
     config = config_or_exit(log)
     try:
         prepare_directory(config.bus)
@@ -53,7 +53,7 @@ def bus_config_or_exit(log: Log) -> NodeConfig:
 
 
 def run_process(name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None) -> NoReturn:
-    """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event it is given."""
+    """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event that it gets."""
     argument_parser(command, description).parse_args(argv)
     log = Log(name)
     config = bus_config_or_exit(log)

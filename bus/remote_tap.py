@@ -1,8 +1,9 @@
-"""Edge: the door for taps from elsewhere, off unless VPPD_TAP_LISTEN opens it. TCP, encrypted and authenticated by
-CURVE (ZeroMQ RFC 26): who comes in has a key on the list, and only listens.
+"""Edge: the broker's TCP socket for taps on other machines, off unless VPPD_TAP_LISTEN names its address.
 
-The directory of keys: `server.key_secret` and `server.key` are the node's, `allowed/*.key` are the public keys that may
-come in. A client's directory: `server.key`, and its own `client.key_secret`.
+It is encrypted and authenticated by CURVE (ZeroMQ RFC 26): a client has a key on the list, and only listens.
+
+The directory of keys: `server.key_secret` and `server.key` are the node's, `allowed/*.key` are the public keys of
+clients that may connect. A client's directory: `server.key`, and its own `client.key_secret`.
 """
 
 import stat
@@ -22,7 +23,7 @@ class BadKeys(Exception):
 
 
 class CurveKeys(NamedTuple):
-    """One's own pair, and, for a client, the node's public key."""
+    """A pair of keys; a client's comes with the node's public key (`server`)."""
 
     public: bytes
     secret: bytes
@@ -34,20 +35,20 @@ def make_keys(directory: Path) -> list[Path]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     allowed = directory / ALLOWED
     allowed.mkdir(mode=0o700, exist_ok=True)
-    made = []
+    new_files = []
     for name in (SERVER, CLIENT):
         if not (directory / f"{name}.key_secret").exists():
-            made += [Path(path) for path in zmq.auth.create_certificates(str(directory), name)]
+            new_files += [Path(path) for path in zmq.auth.create_certificates(str(directory), name)]
             (directory / f"{name}.key_secret").chmod(0o600)
     public = allowed / f"{CLIENT}.key"
     if not public.exists():
         public.write_bytes((directory / f"{CLIENT}.key").read_bytes())
-        made.append(public)
-    return made
+        new_files.append(public)
+    return new_files
 
 
 def server_keys(directory: Path) -> CurveKeys:
-    """The node's. Raises BadKeys: also if others could read the secret, or nobody is allowed in."""
+    """The node's keys. Raises BadKeys: also if others could read the secret, or no client is allowed."""
     keys = _pair(directory / f"{SERVER}.key_secret")
     if not any((directory / ALLOWED).glob("*.key")):
         raise BadKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
@@ -55,7 +56,7 @@ def server_keys(directory: Path) -> CurveKeys:
 
 
 def client_keys(directory: Path) -> CurveKeys:
-    """A tap's. Raises BadKeys."""
+    """A tap's keys. Raises BadKeys."""
     return _pair(directory / f"{CLIENT}.key_secret")._replace(server=_load(directory / f"{SERVER}.key")[0])
 
 
@@ -78,14 +79,14 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
 
 
 class RemoteTapSocket:
-    """A socket of the broker that lets in who has an allowed key."""
+    """A socket of the broker for clients that have an allowed key."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
         """Raises BadKeys, zmq.ZMQError."""
         keys = server_keys(directory)
-        self._guard = ThreadAuthenticator(context)
-        self._guard.start()
-        self._guard.configure_curve(domain="*", location=str(directory / ALLOWED))
+        self._authenticator = ThreadAuthenticator(context)
+        self._authenticator.start()
+        self._authenticator.configure_curve(domain="*", location=str(directory / ALLOWED))
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
@@ -101,4 +102,4 @@ class RemoteTapSocket:
 
     def close(self) -> None:
         self.socket.close()
-        self._guard.stop()
+        self._authenticator.stop()

@@ -15,7 +15,7 @@ from bus.envelope import MESSAGE_BYTES_MAX, REMOTE_PREFIX
 from bus.remote_tap import CurveKeys, RemoteTapSocket
 
 CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
-REMOTE_MESSAGES_MAX = 20  # at a time, whatever comes through the door for taps
+REMOTE_MESSAGES_MAX = 20  # at a time, from the socket for remote taps
 RECONNECT_MS = 50
 RECONNECT_MS_MAX = 500
 
@@ -31,15 +31,15 @@ class Unreachable(Exception):
 def prepare_directory(directory: Path) -> None:
     """Makes the bus's directory, 0700. Raises UnsafeDirectory if others could enter it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = directory.stat()
-    if found.st_uid != os.geteuid():
-        raise UnsafeDirectory(f"{directory}: owned by uid {found.st_uid}, not by us ({os.geteuid()})")
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        raise UnsafeDirectory(f"{directory}: mode {stat.S_IMODE(found.st_mode):04o}, must be 0700")
+    status = directory.stat()
+    if status.st_uid != os.geteuid():
+        raise UnsafeDirectory(f"{directory}: owned by uid {status.st_uid}, not by us ({os.geteuid()})")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise UnsafeDirectory(f"{directory}: mode {stat.S_IMODE(status.st_mode):04o}, must be 0700")
 
 
 class CannotListen(Exception):
-    """The address of the door for taps cannot be listened on."""
+    """The address for remote taps cannot be listened on."""
 
 
 def broker_address(directory: Path) -> str:
@@ -48,7 +48,7 @@ def broker_address(directory: Path) -> str:
 
 
 class BrokerSockets:
-    """The broker's bound sockets: for processes, and, if `tap_address` is one, for taps from elsewhere."""
+    """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
 
     def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
         """Raises UnsafeDirectory, BadKeys, CannotListen."""
@@ -60,18 +60,18 @@ class BrokerSockets:
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
-        self._router.bind(f"ipc://{directory}/broker")
+        self._router.bind(broker_address(directory))
         self._poller = zmq.Poller()
         self._poller.register(self._router, zmq.POLLIN)
-        self._door = self._opened(tap_address, tap_keys) if tap_address else None
+        self._remote = self._remote_socket(tap_address, tap_keys) if tap_address else None
 
-    def _opened(self, address: str, keys: Path) -> RemoteTapSocket:
+    def _remote_socket(self, address: str, keys: Path) -> RemoteTapSocket:
         try:
-            door = RemoteTapSocket(self._context, address, keys)
+            remote = RemoteTapSocket(self._context, address, keys)
         except zmq.ZMQError as error:
             raise CannotListen(f"{address}: {error.strerror}") from None
-        self._poller.register(door.socket, zmq.POLLIN)
-        return door
+        self._poller.register(remote.socket, zmq.POLLIN)
+        return remote
 
     def receive(self, wait_s: float, messages_max: int = 200) -> Iterator[tuple[bytes, bytes]]:
         """(identity, data) of what waits, at most `messages_max`; waits up to `wait_s` for a first one.
@@ -80,13 +80,15 @@ class BrokerSockets:
         """
         ready = dict(self._poller.poll(int(wait_s * 1000)))
         for socket in ready:
-            remote = self._door is not None and socket is self._door.socket
-            for _ in range(REMOTE_MESSAGES_MAX if remote else messages_max):
+            is_remote = self._remote is not None and socket is self._remote.socket
+            for _ in range(REMOTE_MESSAGES_MAX if is_remote else messages_max):
                 try:
                     frames = socket.recv_multipart(zmq.NOBLOCK)
                 except zmq.Again:
                     break
-                if frames[0].startswith(REMOTE_PREFIX) == remote:  # nobody takes the name of one at the other door
+                if (
+                    frames[0].startswith(REMOTE_PREFIX) == is_remote
+                ):  # nobody takes a name of the other socket's clients
                     yield frames[0], frames[1] if len(frames) == 2 else b""
 
     def has_input(self, wait_s: float = 0.0) -> bool:
@@ -95,8 +97,8 @@ class BrokerSockets:
 
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises Unreachable."""
-        remote = self._door is not None and identity.startswith(REMOTE_PREFIX)
-        socket = self._door.socket if self._door is not None and remote else self._router
+        remote = self._remote if identity.startswith(REMOTE_PREFIX) else None
+        socket = remote.socket if remote is not None else self._router
         try:
             socket.send_multipart([identity, data], zmq.NOBLOCK)
         except zmq.ZMQError as error:
@@ -106,8 +108,8 @@ class BrokerSockets:
         return True
 
     def close(self) -> None:
-        if self._door is not None:
-            self._door.close()
+        if self._remote is not None:
+            self._remote.close()
         self._router.close()
         self._context.term()
 
@@ -116,7 +118,7 @@ class ClientSocket:
     """A process's socket on the bus, for asyncio."""
 
     def __init__(self, address: str, identity: bytes, keys: CurveKeys | None = None) -> None:
-        """`address`: what `broker_address` gives, or, with keys, the door for taps."""
+        """`address`: what `broker_address` gives, or, with keys, that of a broker's socket for remote taps."""
         self._context = zmq.asyncio.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.setsockopt(zmq.LINGER, 0)
@@ -133,7 +135,7 @@ class ClientSocket:
         self._dealer.connect(address)
 
     async def send(self, data: bytes) -> bool:
-        """To the broker. False: it is away, or has not read for too long."""
+        """To the broker. False: it is away, or has not read for long."""
         try:
             await self._dealer.send(data, zmq.NOBLOCK)
         except zmq.Again:

@@ -12,7 +12,7 @@ from bus.envelope import CheckpointPart, Row
 
 @dataclass
 class Stream:
-    """Rows by key as of checkpoint `seq` of `session` (0: nothing heard yet); all of them have values."""
+    """Rows by key as of checkpoint `seq` of `session` (0: none yet); all of them have values."""
 
     session: int = 0
     seq: int = 0
@@ -29,12 +29,12 @@ class Stream:
         return message.session == self.session and message.seq <= self.seq
 
     def copied_rows(self) -> Iterator[Row]:
-        """All rows as they are now, whatever becomes of them."""
+        """All rows as they are now; later changes do not touch them."""
         return iter(list(self.rows.values()))
 
 
 class Checkpoint(list[CheckpointPart]):
-    """All parts of one checkpoint, and the rows that they bring by key. Not to be changed."""
+    """All parts of one checkpoint, and their rows by key. Not to be changed."""
 
     def __init__(self, parts: Iterable[CheckpointPart], rows: dict[str, Row]) -> None:
         super().__init__(parts)
@@ -42,52 +42,52 @@ class Checkpoint(list[CheckpointPart]):
 
 
 class PartOrder:
-    """Sees that the parts of one checkpoint come one after another."""
+    """Checks that the parts of one checkpoint come one after another."""
 
     def __init__(self) -> None:
-        self._last: CheckpointPart | None = None
+        self._previous: CheckpointPart | None = None
 
     def add(self, message: CheckpointPart) -> bool:
         """Is the checkpoint complete with this part? Raises Gap."""
-        before = self._last
-        expected = before.part + 1 if before is not None and _same_checkpoint(before, message) else 0
-        self._last = None
+        previous = self._previous
+        expected = previous.part + 1 if previous is not None and _same_checkpoint(previous, message) else 0
+        self._previous = None
         if message.part != expected:
             raise Gap(f"part {message.part} where {expected} was due")
         if not message.last:
-            self._last = message
+            self._previous = message
         return message.last
 
 
 class CheckpointAssembly:
-    """Collects the parts of one checkpoint, in order, and makes ready what they bring: the last costs little more."""
+    """Collects the parts of one checkpoint as they come, so that the last part costs little more than the others."""
 
     def __init__(self) -> None:
         self._order = PartOrder()
         self._parts: list[CheckpointPart] = []
         self._rows: dict[str, Row] = {}
-        self._gone: set[str] = set()
+        self._deleted: set[str] = set()
 
     def add(self, message: CheckpointPart) -> Checkpoint | None:
         """The whole checkpoint once its last part is there; None before. Raises Gap."""
         complete = self._order.add(message)
         if message.part == 0:
-            self._parts, self._rows, self._gone = [], {}, set()
+            self._parts, self._rows, self._deleted = [], {}, set()
         self._parts.append(message)
         rows = self._rows
         for row in message.rows:
             rows[row.key] = row
             if row.value is None:
-                self._gone.add(row.key)
+                self._deleted.add(row.key)
         return Checkpoint(self._parts, rows) if complete else None
 
     def apply(self, checkpoint: Checkpoint, stream: Stream) -> None:
-        """The stream is as the checkpoint that was collected last says."""
+        """Changes the stream by the checkpoint that was collected last."""
         first, rows = checkpoint[0], stream.rows
         if first.full:
             rows = stream.rows = {}
         rows.update(checkpoint.rows)
-        for key in self._gone:
+        for key in self._deleted:
             if rows[key].value is None:
                 del rows[key]
         stream.session, stream.seq = first.session, first.seq

@@ -1,4 +1,4 @@
-"""The broker's side of all streams: retention, heads, snapshots. Pure."""
+"""The broker's copy of every stream: the last checkpoint is retained, heads and snapshots are read from it. Pure."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ class StreamStore:
         self._assemblies: dict[tuple[str, str], CheckpointAssembly] = {}
 
     def accept(self, message: CheckpointPart) -> Checkpoint | None:
-        """What is to be fanned out: a checkpoint once it is complete. Raises PartRefused."""
+        """The checkpoint to be fanned out, once this part completes it. Raises PartRefused."""
         name = (message.word, message.sender)
         stream = self.streams.get(name) or Stream()
         if stream.includes(message):
@@ -41,7 +41,7 @@ class StreamStore:
         return checkpoint
 
     def newest_session(self, owner: str) -> int:
-        """The newest session of which `owner` has rows here; 0 if none."""
+        """The newest session of any stream of `owner`; 0 if it has none."""
         return max((s.session for (_, name), s in self.streams.items() if name == owner), default=0)
 
     def heads(self) -> list[Head]:
@@ -56,11 +56,11 @@ class StreamStore:
     def snapshot(self, word: str, owner: str) -> Iterator[SnapshotPart]:
         """The retained rows of a stream as it is now, in parts; one part of session 0 if there is none.
 
-        What is taken while the parts go out does not change them.
+        Checkpoints accepted while the parts leave do not change them.
         """
         stream = self.streams.get((word, owner)) or Stream()
-        (session, seq), copied = self.position(word, owner), stream.copied_rows()
-        for number, (rows, last) in enumerate(iter_parts(copied)):
+        (session, seq), all_rows = self.position(word, owner), stream.copied_rows()
+        for number, (rows, last) in enumerate(iter_parts(all_rows)):
             yield SnapshotPart(
                 word=word,
                 owner=owner,

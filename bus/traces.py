@@ -18,7 +18,7 @@ class Tracer:
         self._waiting: deque[TraceEvent] = deque()
 
     def trace(
-        self, what: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
+        self, event: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
     ) -> None:
         """Reports something that has just ended. Costs nothing while nobody listens, and may be lost."""
         if not self.tapped:
@@ -26,9 +26,9 @@ class Tracer:
         if len(self._waiting) >= TRACES_WAITING_MAX:
             self._connection.counters["notes_dropped"] += 1
             return
-        event = TraceEvent(sender=self._connection.name, what=what, key=key, cause=cause, time=time.time())
-        event.took_s, event.fields = took_s, fields
-        self._waiting.append(event)
+        message = TraceEvent(sender=self._connection.name, what=event, key=key, cause=cause, time=time.time())
+        message.took_s, message.fields = took_s, fields
+        self._waiting.append(message)
         if len(self._waiting) == 1:
             self._connection.start(self._send())
 

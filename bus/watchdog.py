@@ -1,6 +1,6 @@
-"""Edge: a thread that sees when the working loop of its process does not turn, and says where it stands.
+"""Edge: a thread that notices when the working loop of its process stands still, and logs where.
 
-The broker sees it too (`bus.broker.STALLED_S_MAX`); only here is known what the loop is doing.
+The broker notices it too (`STALLED_S_MAX` of `bus/broker.py`); only this thread can see what the loop is doing.
 """
 
 import os
@@ -23,7 +23,7 @@ class Watchdog:
         self._progress, self._log = progress, log
         self._restart_s, self._stuck_s = restart_s, stuck_s
         self._watched = threading.main_thread().ident
-        self._ended = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
@@ -32,19 +32,19 @@ class Watchdog:
 
     def stop(self) -> None:
         """Watches no more."""
-        self._ended.set()
+        self._stop.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        seen, still_s, said = self._progress(), 0.0, False
-        while not self._ended.wait(LOOK_EVERY_S):
+        turns, still_s, reported = self._progress(), 0.0, False
+        while not self._stop.wait(LOOK_EVERY_S):
             now = self._progress()
-            still_s = 0.0 if now != seen else still_s + LOOK_EVERY_S
-            if said and not still_s:
+            still_s = 0.0 if now != turns else still_s + LOOK_EVERY_S
+            if reported and not still_s:
                 self._log.warning("the loop turns again")
-            seen, said = now, said and bool(still_s)
-            if still_s >= self._stuck_s and not said:
-                said = True
+            turns, reported = now, reported and bool(still_s)
+            if still_s >= self._stuck_s and not reported:
+                reported = True
                 self._log.error("stuck", seconds=still_s, at=self._where())
             if self._restart_s and still_s >= self._restart_s:
                 self._log.error("ends: stuck for too long", seconds=still_s, VPPD_STUCK_RESTART=self._restart_s)

@@ -1,4 +1,4 @@
-"""What a client costs that never reads, one that talks nonsense, one that is stuck; and who is told."""
+"""What clients cost that never read, send nonsense or are stuck, and how others learn of it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,7 +18,7 @@ from tests.waiting import until_heard
 DEADLINE_S = 15.0
 ROWS, TURNS = 2000, 60
 
-GROWTH_MAX = 24 << 20  # bytes: two hearers' windows, rows that are being replaced, and what the allocator keeps
+GROWTH_MAX = 24 << 20  # bytes: two subscribers' windows, rows that are being replaced, and what the allocator keeps
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -36,7 +36,7 @@ def memory_bytes(pid: int) -> int:
 
 
 class Client:
-    """A client that says what it is told to, and never reads."""
+    """A client that sends what the test wants and never reads."""
 
     def __init__(self, broker: BrokerProcess, name: str) -> None:
         self._context = zmq.Context()
@@ -60,65 +60,65 @@ class Client:
 @pytest.fixture
 def client(broker: BrokerProcess) -> Any:
     """One client that never reads."""
-    made = Client(broker, "reads-nothing")
-    yield made
-    made.close()
+    silent_reader = Client(broker, "reads-nothing")
+    yield silent_reader
+    silent_reader.close()
 
 
-def test_a_hearer_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name(
+def test_a_subscriber_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_name(
     broker: BrokerProcess, client: Client
 ) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("endpoint-slice")
-            hears.subscribe("process")
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("endpoint-slice")
+            subscriber.subscribe("process")
             client.hello()
             client.send(pack(Subscribe(words=("endpoint-slice",))))
-            said = 0
+            bytes_published = 0
             before = 0
             for turn in range(TURNS):
                 rows = {f"x/{n}": EndpointSlice(service=f"{turn:04}" + "s" * 800, ip_version=4) for n in range(ROWS)}
-                said += ROWS * 800
-                says.publish("endpoint-slice", rows)
+                bytes_published += ROWS * 800
+                publisher.publish("endpoint-slice", rows)
                 client.hello()
-                assert await says.flush(DEADLINE_S)
+                assert await publisher.flush(DEADLINE_S)
                 if not turn:
                     before = memory_bytes(broker.pid)
             await until_heard(
-                hears,
-                lambda: (row := hears.rows("endpoint-slice").get("x/7")) and row.service[:4] == "0059",
+                subscriber,
+                lambda: (row := subscriber.rows("endpoint-slice").get("x/7")) and row.service[:4] == "0059",
                 within_s=DEADLINE_S,
             )
-            assert said > 20 * WINDOW_BYTES
+            assert bytes_published > 20 * WINDOW_BYTES
             assert memory_bytes(broker.pid) - before < GROWTH_MAX
 
-            def told() -> str:
+            def cut_off_reason() -> str:
                 client.hello()
-                row = process(hears, "reads-nothing")
+                row = process(subscriber, "reads-nothing")
                 return row.cut_off if row else ""
 
-            assert "not read" in await until_heard(hears, told, within_s=DEADLINE_S)
-            assert process(hears, "bus").counters["hearers_cut_off"] >= 1  # type: ignore[union-attr]
+            assert "not read" in await until_heard(subscriber, cut_off_reason, within_s=DEADLINE_S)
+            assert process(subscriber, "bus").counters["hearers_cut_off"] >= 1  # type: ignore[union-attr]
 
     run(story)
 
 
 def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, client: Client) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            hears.subscribe("process")
-            await until_heard(hears, lambda: process(hears, "kube-watch"), within_s=DEADLINE_S)
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            subscriber.subscribe("process")
+            await until_heard(subscriber, lambda: process(subscriber, "kube-watch"), within_s=DEADLINE_S)
             for _ in range(500):
                 client.send(b"\xc1 nonsense")
             await until_heard(
-                hears,
-                lambda: (row := process(hears, "bus")) and row.counters.get("muted_messages"),
+                subscriber,
+                lambda: (row := process(subscriber, "bus")) and row.counters.get("muted_messages"),
                 within_s=DEADLINE_S,
             )
-            says.publish("node", {"n1": Node(asn=1)})
-            await until_heard(hears, lambda: "n1" in hears.rows("node"), within_s=DEADLINE_S)
-            counters = process(hears, "bus").counters  # type: ignore[union-attr]
+            publisher.publish("node", {"n1": Node(asn=1)})
+            await until_heard(subscriber, lambda: "n1" in subscriber.rows("node"), within_s=DEADLINE_S)
+            counters = process(subscriber, "bus").counters  # type: ignore[union-attr]
             assert counters["malformed_messages"] + counters["muted_messages"] == 500
             assert counters["senders_muted"] >= 1
             assert "reads-nothing:1" in broker.log()
@@ -129,16 +129,16 @@ def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, clien
 
 def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as hears:
-            hears.subscribe("process")
-            await until_heard(hears, lambda: process(hears, "routing"), within_s=DEADLINE_S)
+        async with Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("process")
+            await until_heard(subscriber, lambda: process(subscriber, "routing"), within_s=DEADLINE_S)
             client.send(pack(Hello(name="vpp-writer", session=1)))
             await until_heard(
-                hears,
-                lambda: (row := process(hears, "bus")) and row.counters.get("malformed_messages"),
+                subscriber,
+                lambda: (row := process(subscriber, "bus")) and row.counters.get("malformed_messages"),
                 within_s=DEADLINE_S,
             )
-            assert process(hears, "vpp-writer") is None
+            assert process(subscriber, "vpp-writer") is None
             assert "'vpp-writer' is said by 'reads-nothing'" in broker.log()
 
     run(story)
@@ -146,15 +146,17 @@ def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> Non
 
 def test_one_whose_loop_does_not_turn_is_alive_but_stuck(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("cni", broker.bus) as stuck, Peer("routing", broker.bus) as hears:
-            hears.subscribe("process")
+        async with Peer("cni", broker.bus) as stuck, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("process")
             stuck.progress = 5  # it has turned, and turns no more
             row = await until_heard(
-                hears, lambda: (row := process(hears, "cni")) and row.stalled_s and row, within_s=DEADLINE_S
+                subscriber, lambda: (row := process(subscriber, "cni")) and row.stalled_s and row, within_s=DEADLINE_S
             )
             assert row.alive
             assert row.stalled_s > 5.0
             stuck.progress += 1
-            await until_heard(hears, lambda: (row := process(hears, "cni")) and not row.stalled_s, within_s=DEADLINE_S)
+            await until_heard(
+                subscriber, lambda: (row := process(subscriber, "cni")) and not row.stalled_s, within_s=DEADLINE_S
+            )
 
     run(story)

@@ -33,49 +33,51 @@ NODES = {f"n{number}": Node(asn=number) for number in range(1200)}
 
 def test_a_late_joiner_gets_everything_that_was_said_before(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says:
-            says.publish("node", NODES)
-            assert await says.flush(DEADLINE_S)
-            async with Peer("routing", broker.bus) as hears:
-                hears.subscribe("node")
-                await until_heard(hears, lambda: hears.in_sync("node", "kube-watch"), within_s=DEADLINE_S)
-                assert hears.rows("node") == NODES
+        async with Peer("kube-watch", broker.bus) as publisher:
+            publisher.publish("node", NODES)
+            assert await publisher.flush(DEADLINE_S)
+            async with Peer("routing", broker.bus) as subscriber:
+                subscriber.subscribe("node")
+                await until_heard(subscriber, lambda: subscriber.in_sync("node", "kube-watch"), within_s=DEADLINE_S)
+                assert subscriber.rows("node") == NODES
 
     run(story)
 
 
 def test_a_broker_restart_loses_nothing(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            says.publish("node", NODES)
-            await until_heard(hears, lambda: hears.rows("node") == NODES, within_s=DEADLINE_S)
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            publisher.publish("node", NODES)
+            await until_heard(subscriber, lambda: subscriber.rows("node") == NODES, within_s=DEADLINE_S)
             broker.kill()
-            says.update_row("node", "n0", None)
-            says.update_row("node", "new", Node(asn=7))
-            assert len(hears.rows("node")) == len(NODES), "what was heard stays while the broker is away"
+            publisher.update_row("node", "n0", None)
+            publisher.update_row("node", "new", Node(asn=7))
+            assert len(subscriber.rows("node")) == len(NODES), "what was heard stays while the broker is away"
             broker.start()
             await until_heard(
-                hears, lambda: "new" in hears.rows("node") and "n0" not in hears.rows("node"), within_s=DEADLINE_S
+                subscriber,
+                lambda: "new" in subscriber.rows("node") and "n0" not in subscriber.rows("node"),
+                within_s=DEADLINE_S,
             )
-            assert len(hears.rows("node")) == len(NODES)
+            assert len(subscriber.rows("node")) == len(NODES)
 
     run(story)
 
 
 def test_a_restarted_publisher_removes_nothing_before_it_has_spoken(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            async with Peer("kube-watch", broker.bus) as says:
-                says.publish("node", {"n1": Node(asn=1), "n2": Node(asn=2)})
-                await until_heard(hears, lambda: len(hears.rows("node")) == 2, within_s=DEADLINE_S)
-            async with Peer("kube-watch", broker.bus) as says:
-                await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
-                assert len(hears.rows("node")) == 2
-                await hears.changes(0)
-                says.publish("node", {"n2": Node(asn=2)})
-                await until_heard(hears, lambda: list(hears.rows("node")) == ["n2"], within_s=DEADLINE_S)
+        async with Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            async with Peer("kube-watch", broker.bus) as publisher:
+                publisher.publish("node", {"n1": Node(asn=1), "n2": Node(asn=2)})
+                await until_heard(subscriber, lambda: len(subscriber.rows("node")) == 2, within_s=DEADLINE_S)
+            async with Peer("kube-watch", broker.bus) as publisher:
+                await until_heard(publisher, lambda: publisher.broker_session is not None, within_s=DEADLINE_S)
+                assert len(subscriber.rows("node")) == 2
+                await subscriber.changes(0)
+                publisher.publish("node", {"n2": Node(asn=2)})
+                await until_heard(subscriber, lambda: list(subscriber.rows("node")) == ["n2"], within_s=DEADLINE_S)
 
     run(story)
 
@@ -112,14 +114,16 @@ def test_a_handler_that_fails_fails_its_request_alone(broker: BrokerProcess) -> 
 
 def test_garbage_on_the_sockets_is_counted_named_and_harms_nobody(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            hears.subscribe("process")
-            await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            subscriber.subscribe("process")
+            await until_heard(publisher, lambda: publisher.broker_session is not None, within_s=DEADLINE_S)
             _throw_garbage(broker)
-            await until_heard(hears, lambda: _count(hears, "bus", "malformed_messages") == 4, within_s=DEADLINE_S)
-            says.publish("node", {"n1": Node(asn=1)})
-            await until_heard(hears, lambda: "n1" in hears.rows("node"), within_s=DEADLINE_S)
+            await until_heard(
+                subscriber, lambda: _count(subscriber, "bus", "malformed_messages") == 4, within_s=DEADLINE_S
+            )
+            publisher.publish("node", {"n1": Node(asn=1)})
+            await until_heard(subscriber, lambda: "n1" in subscriber.rows("node"), within_s=DEADLINE_S)
         assert "malformed" in broker.log()
         assert broker.alive()
 
@@ -146,13 +150,13 @@ def _throw_garbage(broker: BrokerProcess) -> None:
 
 def test_a_row_that_cannot_be_read_is_counted_and_the_others_live(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            says._publications.outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
-            await until_heard(hears, lambda: "good" in hears.rows("node"), within_s=DEADLINE_S)
-            assert "bad" not in hears.rows("node")
-            assert hears.counters["malformed_messages"] == 1
-            assert "node bad: asn" in hears.last_malformed
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            publisher._publications.outbox("node").publish({"bad": b"\x81\xa3asn\xa1x", "good": b"\x80"})
+            await until_heard(subscriber, lambda: "good" in subscriber.rows("node"), within_s=DEADLINE_S)
+            assert "bad" not in subscriber.rows("node")
+            assert subscriber.counters["malformed_messages"] == 1
+            assert "node bad: asn" in subscriber.last_malformed
 
     run(story)
 
@@ -169,40 +173,40 @@ def test_the_broker_refuses_a_directory_that_others_may_enter(broker: BrokerProc
 
 def test_a_tool_hears_though_the_bus_is_never_quiet(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("tool-test", broker.bus) as tool:
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("tool-test", broker.bus) as tool:
             tool.subscribe("node")
-            says.publish("node", {})
+            publisher.publish("node", {})
             asn = 0
             deadline = time.monotonic() + DEADLINE_S
             while len(tool.rows("node")) < 100:
                 assert time.monotonic() < deadline, "never its turn"
                 asn += 1
-                says.update_row("node", f"n{asn}", Node(asn=asn))
-                await says.flush(DEADLINE_S)
+                publisher.update_row("node", f"n{asn}", Node(asn=asn))
+                await publisher.flush(DEADLINE_S)
 
     run(story)
 
 
 def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as says, AsyncExitStack() as stack:
-            says.subscribe("node")  # who hears nothing has nothing to tell taps
-            await until_heard(says, lambda: says.broker_session is not None, within_s=DEADLINE_S)
+        async with Peer("routing", broker.bus) as publisher, AsyncExitStack() as stack:
+            publisher.subscribe("node")  # who hears nothing has nothing to tell taps
+            await until_heard(publisher, lambda: publisher.broker_session is not None, within_s=DEADLINE_S)
             tap = await stack.enter_async_context(Listener(broker.bus.parent))
-            heard: list[TraceEvent] = []
+            received: list[TraceEvent] = []
 
             async def listen() -> None:
                 async for _, data in tap.frames():
                     if isinstance(message := unpack(data), TraceEvent):
-                        heard.append(message)
+                        received.append(message)
 
             listening = asyncio.create_task(listen())
-            await until_heard(says, lambda: says.tapped, within_s=DEADLINE_S)
+            await until_heard(publisher, lambda: publisher.tapped, within_s=DEADLINE_S)
             for number in range(TRACES_WAITING_MAX + 500):
-                says.trace("many", str(number))
-            assert says.counters["notes_dropped"] == 500
-            await until_heard(says, lambda: len(heard) >= TRACES_WAITING_MAX, within_s=DEADLINE_S)
-            assert [note.key for note in heard] == [str(number) for number in range(TRACES_WAITING_MAX)]
+                publisher.trace("many", str(number))
+            assert publisher.counters["notes_dropped"] == 500
+            await until_heard(publisher, lambda: len(received) >= TRACES_WAITING_MAX, within_s=DEADLINE_S)
+            assert [note.key for note in received] == [str(number) for number in range(TRACES_WAITING_MAX)]
             listening.cancel()
 
     run(story)
@@ -210,11 +214,11 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
 
 def test_a_peer_that_leaves_at_once_leaves_nothing_undone(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as hears:
-            await until_heard(hears, lambda: hears.broker_session is not None, within_s=DEADLINE_S)
-            hears.subscribe("node")
-            hears._tracer.tapped = True
-            hears.trace("on the way out")
+        async with Peer("routing", broker.bus) as subscriber:
+            await until_heard(subscriber, lambda: subscriber.broker_session is not None, within_s=DEADLINE_S)
+            subscriber.subscribe("node")
+            subscriber._tracer.tapped = True
+            subscriber.trace("on the way out")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""Faults on real processes: brokers killed in a row, a hearer frozen, a publisher killed while it speaks."""
+"""Faults on real processes: brokers killed in a row, a subscriber frozen, a publisher killed in mid-checkpoint."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ KILLS = 20
 FROZEN_S = 10.0
 PROJECT = Path(__file__).parents[3]
 
-HEARS = """
+SUBSCRIBES = """
 import asyncio, sys
 from pathlib import Path
 from bus.peer import Peer
@@ -44,7 +44,7 @@ async def main():
 
 asyncio.run(main())
 """
-SAYS = """
+PUBLISHES = """
 import asyncio, sys
 from pathlib import Path
 from bus.peer import Peer
@@ -68,65 +68,71 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def program(text: str, broker: BrokerProcess, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-c", text, str(broker.bus), *words]
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    made = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
     try:
-        yield made
+        yield process
     finally:
-        made.kill()
-        made.wait()
-        assert made.stdout
-        made.stdout.close()
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
 
 
 def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: BrokerProcess) -> None:
     dice = random.Random(1)
 
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            says.publish("node", {f"n{n}": Node(asn=0) for n in range(2000)})
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            publisher.publish("node", {f"n{n}": Node(asn=0) for n in range(2000)})
             for turn in range(1, KILLS + 1):
                 for _ in range(50):
-                    says.update_row("node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None)
+                    publisher.update_row(
+                        "node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None
+                    )
                     if dice.random() < 0.1:
-                        await hears.changes(dice.random() * 0.02)
+                        await subscriber.changes(dice.random() * 0.02)
                 broker.kill()
-                says.update_row("node", "last", Node(asn=turn))
+                publisher.update_row("node", "last", Node(asn=turn))
                 broker.start()
                 await until_heard(
-                    hears, lambda t=turn: (row := hears.rows("node").get("last")) and row.asn == t, within_s=DEADLINE_S
+                    subscriber,
+                    lambda t=turn: (row := subscriber.rows("node").get("last")) and row.asn == t,
+                    within_s=DEADLINE_S,
                 )
-            await until_heard(hears, lambda: hears.rows("node") == said(says), within_s=EQUAL_S_MAX)
-            assert says.counters["broker_sessions"] >= KILLS
+            await until_heard(
+                subscriber, lambda: subscriber.rows("node") == published_rows(publisher), within_s=EQUAL_S_MAX
+            )
+            assert publisher.counters["broker_sessions"] >= KILLS
 
     run(story)
 
 
-def said(peer: Peer) -> dict[str, Any]:
-    """What the publisher's own outbox holds, read as a hearer reads it."""
+def published_rows(peer: Peer) -> dict[str, Any]:
+    """What the publisher's own outbox holds, read as a subscriber reads it."""
     rows = peer._publications.outbox("node").rows
     return {key: codec.decode("node", key, held.value) for key, held in rows.items()}
 
 
-def test_a_hearer_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_after(broker: BrokerProcess) -> None:
+def test_a_subscriber_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_after(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as says, Peer("cni", broker.bus) as sees:
-            sees.subscribe("process")
-            says.publish("node", {f"n{n}": Node(asn=1) for n in range(3000)})
-            with program(HEARS, broker) as hearer:
-                lines = _Lines(hearer)
+        async with Peer("kube-watch", broker.bus) as publisher, Peer("cni", broker.bus) as observer:
+            observer.subscribe("process")
+            publisher.publish("node", {f"n{n}": Node(asn=1) for n in range(3000)})
+            with program(SUBSCRIBES, broker) as subscriber:
+                lines = _Lines(subscriber)
                 await lines.until(lambda words: words[:2] == ["3000", "3000"], DEADLINE_S)
-                hearer.send_signal(signal.SIGSTOP)
+                subscriber.send_signal(signal.SIGSTOP)
                 ends, turn = time.monotonic() + FROZEN_S, 1
                 while time.monotonic() < ends:
                     turn += 1
-                    says.publish("node", {f"n{n}": Node(asn=turn) for n in range(3000)})
-                    assert await says.flush(DEADLINE_S)
-                    await sees.changes(0.05)
-                row = sees.rows("process")["routing"]
+                    publisher.publish("node", {f"n{n}": Node(asn=turn) for n in range(3000)})
+                    assert await publisher.flush(DEADLINE_S)
+                    await observer.changes(0.05)
+                row = observer.rows("process")["routing"]
                 assert not row.alive
-                assert sees.rows("process")["bus"].counters["hearers_cut_off"] >= 1
-                hearer.send_signal(signal.SIGCONT)
+                assert observer.rows("process")["bus"].counters["hearers_cut_off"] >= 1
+                subscriber.send_signal(signal.SIGCONT)
                 words = await lines.until(lambda words: words[1] == str(turn * 3000), EQUAL_S_MAX)
                 assert turn > 10
                 assert int(words[2]) >= 1, "it has noticed that it missed something"
@@ -136,20 +142,22 @@ def test_a_hearer_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_aft
 
 def test_a_publisher_killed_while_it_speaks_leaves_a_whole_checkpoint(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as hears:
-            hears.subscribe("node")
-            with program(SAYS, broker, "0") as publisher:
+        async with Peer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("node")
+            with program(PUBLISHES, broker, "0") as publisher:
                 await until_heard(
-                    hears, lambda: (row := hears.rows("node").get("n0")) and row.asn > 5, within_s=DEADLINE_S
+                    subscriber, lambda: (row := subscriber.rows("node").get("n0")) and row.asn > 5, within_s=DEADLINE_S
                 )
                 publisher.kill()
-            await hears.changes(1.0)
-            rows = hears.rows("node")
+            await subscriber.changes(1.0)
+            rows = subscriber.rows("node")
             assert len(rows) == 3000
             assert len({node.asn for node in rows.values()}) == 1, "of one checkpoint"
-            with program(SAYS, broker, "1000000"):
-                await until_heard(hears, lambda: hears.rows("node")["n0"].asn > 1_000_000, within_s=DEADLINE_S)
-                assert len(hears.rows("node")) == 3000
+            with program(PUBLISHES, broker, "1000000"):
+                await until_heard(
+                    subscriber, lambda: subscriber.rows("node")["n0"].asn > 1_000_000, within_s=DEADLINE_S
+                )
+                assert len(subscriber.rows("node")) == 3000
 
     run(story)
 
@@ -164,11 +172,11 @@ class _Lines:
         self._data, self.words = b"", [""]
 
     async def until(self, condition: Callable[[list[str]], bool], within_s: float) -> list[str]:
-        def said() -> bool:
+        def has_line() -> bool:
             self._read()
             return len(self.words) > 2 and condition(self.words)
 
-        await until_async(said, lambda: f"last: {self.words}", within_s)
+        await until_async(has_line, lambda: f"last: {self.words}", within_s)
         return self.words
 
     def _read(self) -> None:

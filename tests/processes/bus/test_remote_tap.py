@@ -1,4 +1,4 @@
-"""The door for taps from elsewhere: closed by default; who has an allowed key listens, and nobody else gets in."""
+"""Remote taps: none by default; a client with an allowed key may listen, and nobody else gets in."""
 
 import asyncio
 import os
@@ -28,13 +28,13 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-class Open:
-    """A broker with its door open on loopback."""
+class OpenBroker:
+    """A broker that listens for remote taps on loopback."""
 
     def __init__(self, directory: Path, *, keys: bool = True) -> None:
         self.run, self.keys = directory / "run", directory / "keys"
@@ -42,9 +42,9 @@ class Open:
         if keys:
             make_keys(self.keys)
         self.address = f"tcp://127.0.0.1:{free_port()}"
-        told = {"VPPD_RUN": str(self.run), "VPPD_TAP_LISTEN": self.address, "VPPD_TAP_KEYS": str(self.keys)}
+        env = {"VPPD_RUN": str(self.run), "VPPD_TAP_LISTEN": self.address, "VPPD_TAP_KEYS": str(self.keys)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bus"], env={**os.environ, **told}, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "bus"], env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
         )
 
     def close(self) -> str:
@@ -53,68 +53,68 @@ class Open:
 
 
 @pytest.fixture
-def door() -> Iterator[Open]:
+def broker() -> Iterator[OpenBroker]:
     with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-        made = Open(Path(directory))
+        broker = OpenBroker(Path(directory))
         try:
-            yield made
+            yield broker
         finally:
-            made.close()
+            broker.close()
 
 
-async def seen_through(door: Open, keys: CurveKeys) -> list[str]:
-    """The keys of nodes that a tap sees through the door. Raises NoBus."""
-    async with Peer("kube-watch", door.run / "bus") as says:
-        says.publish("node", {"n1": Node(asn=1)})
-        assert await says.flush(DEADLINE_S)
-        async with Listener(Path("/nowhere"), door.address, keys) as listener:
+async def nodes_seen_by_tap(broker: OpenBroker, keys: CurveKeys) -> list[str]:
+    """The keys of nodes that a remote tap sees. Raises NoBus."""
+    async with Peer("kube-watch", broker.run / "bus") as publisher:
+        publisher.publish("node", {"n1": Node(asn=1)})
+        assert await publisher.flush(DEADLINE_S)
+        async with Listener(Path("/nowhere"), broker.address, keys) as listener:
             async for now, data in listener.frames():
-                if found := [seen.key for seen in listener.observer.feed(data, now) if seen.word == "node"]:
-                    return found
+                if keys_seen := [seen.key for seen in listener.observer.feed(data, now) if seen.word == "node"]:
+                    return keys_seen
     return []
 
 
-def test_a_tap_with_an_allowed_key_sees_what_is_said(door: Open) -> None:
+def test_a_tap_with_an_allowed_key_sees_what_is_published(broker: OpenBroker) -> None:
     async def story() -> None:
-        assert await seen_through(door, client_keys(door.keys)) == ["n1"]
+        assert await nodes_seen_by_tap(broker, client_keys(broker.keys)) == ["n1"]
 
     run(story)
 
 
-def test_a_key_that_is_not_on_the_list_hears_nothing(door: Open, tmp_path: Path) -> None:
+def test_a_key_that_is_not_on_the_list_hears_nothing(broker: OpenBroker, tmp_path: Path) -> None:
     make_keys(tmp_path / "other")
-    stranger = client_keys(tmp_path / "other")._replace(server=client_keys(door.keys).server)
+    stranger = client_keys(tmp_path / "other")._replace(server=client_keys(broker.keys).server)
 
     async def story() -> None:
         with pytest.raises(NoBus, match="nobody answers there, or not to this key"):
-            await seen_through(door, stranger)
+            await nodes_seen_by_tap(broker, stranger)
 
     run(story)
 
 
 @pytest.mark.parametrize("name", ["tool-remote-1", "guard"])
-def test_who_comes_through_the_door_only_listens(door: Open, name: str) -> None:
-    """It says nothing that others hear, asks nobody, and takes nobody's name."""
+def test_a_remote_client_only_listens(broker: OpenBroker, name: str) -> None:
+    """It publishes nothing, asks nobody, and takes nobody's name."""
 
     async def story() -> None:
-        async with Peer("routing", door.run / "bus") as hears, Peer("cni", door.run / "bus") as service:
-            hears.subscribe("node", "guard")
-            hears.subscribe("process")
-            remote = ClientSocket(door.address, f"{name}:1".encode(), client_keys(door.keys))
+        async with Peer("routing", broker.run / "bus") as subscriber, Peer("cni", broker.run / "bus") as service:
+            subscriber.subscribe("node", "guard")
+            subscriber.subscribe("process")
+            remote = ClientSocket(broker.address, f"{name}:1".encode(), client_keys(broker.keys))
             try:
                 deadline = time.monotonic() + DEADLINE_S
                 while True:
                     await remote.send(pack(Hello(name=name, session=1)))
                     await remote.send(pack(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True)))
                     await remote.send(pack(Ask(id="1", service="cni", within_s=1.0, body=b"\x81\xa3ask\xa4ping")))
-                    await hears.changes(0.1)
-                    bus = hears.rows("process").get("bus")
+                    await subscriber.changes(0.1)
+                    bus = subscriber.rows("process").get("bus")
                     refused = bus is not None and bus.counters.get("malformed_messages", 0) >= 2
                     if refused or (name == "guard" and time.monotonic() > deadline - DEADLINE_S + 2.0):
                         break
                     assert time.monotonic() < deadline
-                assert not hears.in_sync("node", name)
-                assert "guard" not in hears.rows("process")
+                assert not subscriber.in_sync("node", name)
+                assert "guard" not in subscriber.rows("process")
                 assert service.counters["failed_requests"] == 0
                 assert bus is not None
                 assert bus.counters.get("requests", 0) == 0
@@ -126,9 +126,9 @@ def test_who_comes_through_the_door_only_listens(door: Open, name: str) -> None:
 
 def test_without_keys_it_does_not_open_and_says_why() -> None:
     with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-        made = Open(Path(directory), keys=False)
-        assert made.process.wait(timeout=10) == 2
-        assert f"{made.keys}/server.key_secret: no such file" in made.close()
+        broker = OpenBroker(Path(directory), keys=False)
+        assert broker.process.wait(timeout=10) == 2
+        assert f"{broker.keys}/server.key_secret: no such file" in broker.close()
 
 
 @pytest.mark.parametrize("wrong", ["secret that others may read", "nobody allowed"])
@@ -140,23 +140,25 @@ def test_keys_that_are_unsafe_are_refused_by_name(wrong: str) -> None:
             (keys / "allowed" / "client.key").unlink()
         else:
             (keys / "server.key_secret").chmod(0o644)
-        made = Open(Path(directory), keys=False)
-        assert made.process.wait(timeout=10) == 2
-        text = made.close()
+        broker = OpenBroker(Path(directory), keys=False)
+        assert broker.process.wait(timeout=10) == 2
+        text = broker.close()
         assert ("nobody could come in" if wrong == "nobody allowed" else "mode 0644, must be 0600") in text
 
 
 def test_an_address_that_is_taken_is_one_clear_error() -> None:
-    with tempfile.TemporaryDirectory(prefix="vppd-") as directory, socket.socket() as taken:
+    with tempfile.TemporaryDirectory(prefix="vppd-") as directory, socket.socket() as listening:
         make_keys(Path(directory) / "keys")
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        told = {"VPPD_RUN": f"{directory}/run", "VPPD_TAP_KEYS": f"{directory}/keys"}
-        told["VPPD_TAP_LISTEN"] = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        env = {"VPPD_RUN": f"{directory}/run", "VPPD_TAP_KEYS": f"{directory}/keys"}
+        env["VPPD_TAP_LISTEN"] = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
         line = [sys.executable, "-m", "bus"]
-        done = subprocess.run(line, env={**os.environ, **told}, capture_output=True, text=True, timeout=20, check=False)
-        assert done.returncode == 2
-        assert f"{told['VPPD_TAP_LISTEN']}: Address already in use" in done.stderr
+        result = subprocess.run(
+            line, env={**os.environ, **env}, capture_output=True, text=True, timeout=20, check=False
+        )
+        assert result.returncode == 2
+        assert f"{env['VPPD_TAP_LISTEN']}: Address already in use" in result.stderr
 
 
 def test_keys_are_made_once(tmp_path: Path) -> None:

@@ -48,16 +48,16 @@ class Service:
 
     def __init__(self, peer: Peer) -> None:
         self.peer, self.executed = peer, 0
-        self.let = asyncio.Event()
+        self.may_answer = asyncio.Event()
         peer.serve(Ping, self._ping)
 
     async def _ping(self, _request: Ping) -> Pong:
         self.executed += 1
-        await self.let.wait()
+        await self.may_answer.wait()
         return Pong(name="cni", progress=self.executed, ready=True)
 
 
-def started(broker: BrokerProcess) -> "subprocess.Popen[bytes]":
+def start_service(broker: BrokerProcess) -> "subprocess.Popen[bytes]":
     """A service as a process of its own, that never answers."""
     command = [sys.executable, "-c", SERVES, str(broker.bus)]
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(PROJECT)})
@@ -81,7 +81,7 @@ def test_a_request_that_is_open_while_the_broker_restarts_is_answered_and_execut
                 broker.start()
                 await until_async(lambda n=sessions: asker.counters["broker_sessions"] == n)
                 await until_async(lambda n=sessions: service.peer.counters["broker_sessions"] == n)
-            service.let.set()
+            service.may_answer.set()
             assert (await asking).progress == 1
             assert service.executed == 1
 
@@ -98,7 +98,7 @@ def test_what_an_earlier_life_of_the_service_may_have_executed_is_not_executed_a
                 await until_async(lambda: service.executed)
                 broker.kill()
             again = Service(Peer("cni", broker.bus))
-            again.let.set()
+            again.may_answer.set()
             async with again.peer:
                 broker.start()
                 with pytest.raises(AskFailed, match=r"cni: (restarted|not on the bus)"):
@@ -128,7 +128,7 @@ def test_a_service_that_restarts_fails_what_it_was_asked_at_once(broker: BrokerP
 
 def test_a_service_killed_while_it_is_asked_fails_the_request_at_once(broker: BrokerProcess) -> None:
     async def story() -> None:
-        service = started(broker)
+        service = start_service(broker)
         async with AsyncExitStack() as stack:
             try:
                 asker = await on_the_bus(stack, "tool-asker", broker)

@@ -30,23 +30,23 @@ run_process("cni", "tests.stands", "stands", main, argv=[])
 
 
 @pytest.mark.parametrize(
-    ("stands_s", "restart_s", "code", "said"),
+    ("stands_s", "restart_s", "code", "log_line"),
     [(30, "6", EXIT_STUCK, "ends: stuck for too long"), (6.5, "", 0, "the loop turns again")],
     ids=["ends when it is configured to", "else goes on"],
 )
 def test_a_loop_that_stands_is_named_with_the_place(
-    broker: BrokerProcess, stands_s: float, restart_s: str, code: int, said: str
+    broker: BrokerProcess, stands_s: float, restart_s: str, code: int, log_line: str
 ) -> None:
-    told = {"VPPD_RUN": str(broker.run), "NODENAME": "n1", "VPPD_STUCK_RESTART": restart_s}
-    done = subprocess.run(
+    env = {"VPPD_RUN": str(broker.run), "NODENAME": "n1", "VPPD_STUCK_RESTART": restart_s}
+    result = subprocess.run(
         [sys.executable, "-c", STANDS, str(stands_s)],
-        env={**os.environ, **told, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, **env, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    assert done.returncode == code, done.stderr
-    assert "error cni stuck" in done.stderr
-    assert "stands_here_for" in done.stderr
-    assert said in done.stderr
+    assert result.returncode == code, result.stderr
+    assert "error cni stuck" in result.stderr
+    assert "stands_here_for" in result.stderr
+    assert log_line in result.stderr

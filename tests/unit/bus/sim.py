@@ -1,6 +1,6 @@
-"""A bus without sockets and without a clock: the real broker, outboxes and mirrors; the wire is lists.
+"""A bus without sockets and without a clock: the real broker, handshakes, outboxes and mirrors; the wire is lists.
 
-What a `bus.peer.Peer` does around them is done here step by step, so that a schedule may cut in anywhere.
+A client here does step by step what a `bus.peer.Peer` does around them, so that a schedule may interrupt it anywhere.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ State = frozenset[tuple[str, bytes]]
 
 
 class Wire:
-    """The broker's life and everything under way to and from it."""
+    """The broker, and all frames on their way to and from it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -47,7 +47,7 @@ class Wire:
         self.broker = Broker(session=self.lives)
 
     def kill(self) -> None:
-        """What is under way is lost with it, as are connections."""
+        """Frames on their way are lost with the broker, as are connections."""
         self.broker = None
         self.to_broker.clear()
         self.to_client = {identity: deque() for identity in self.to_client}
@@ -61,7 +61,7 @@ class Wire:
         return True
 
     def turn(self, lose: Any = lambda _data: False) -> None:
-        """The broker takes all that came, and its time passes. `lose`: frames that do not arrive."""
+        """The broker receives everything and ticks. `lose`: is this frame lost on its way to a client?"""
         if self.broker is None:
             return
         frames = []
@@ -105,7 +105,7 @@ class Client:
             self.handshake.credited(credit)
 
     def read(self) -> None:
-        """Takes in all that has arrived."""
+        """Reads all frames that have arrived."""
         pipe = self.wire.to_client.get(self.identity, deque())
         while pipe:
             data = pipe.popleft()
@@ -165,7 +165,7 @@ class Publisher(Client):
             self.outbox.mark_sent()
 
 
-class Hearer(Client):
+class Subscriber(Client):
     """A view of the publishers' streams, checked against their histories at every step."""
 
     def __init__(self, wire: Wire, name: str, histories: dict[str, set[State]], session: int = 1) -> None:
@@ -207,5 +207,5 @@ class Hearer(Client):
 
 
 def losing(dice: Random, share: float) -> Any:
-    """Loses so large a share of the rows and snapshots that are on their way to hearers."""
+    """Loses that share of the checkpoints and snapshots on their way to subscribers."""
     return lambda data: dice.random() < share and isinstance(unpack(data), CheckpointPart | SnapshotPart)

@@ -1,4 +1,4 @@
-"""A checkpoint of many rows is worked at as its parts come, in pieces: counted, not timed."""
+"""A large checkpoint is applied part by part and step by step: rows are counted, nothing is timed."""
 
 from typing import Any
 
@@ -24,31 +24,31 @@ from bus.mirror import STEP_ROWS, RowChange, Steps, StreamMirror
 from bus.stream import Stream
 
 PARTS = 40
-WORD, OWNER, HEARER = "node", "kube-watch", "routing"
+WORD, OWNER, SUBSCRIBER = "node", "kube-watch", "routing"
 
 
-class Counted:
-    """A mirror that counts how many rows it has looked into."""
+class CountingMirror:
+    """A mirror that counts the rows it has compared."""
 
     def __init__(self) -> None:
-        self.made = 0
-        self.mirror: StreamMirror[RowChange] = StreamMirror(self._make)
+        self.compared = 0
+        self.mirror: StreamMirror[RowChange] = StreamMirror(self._make_change)
 
-    def _make(self, key: str, value: bytes | None, cause: str, before: bytes | None) -> RowChange:
-        self.made += 1
+    def _make_change(self, key: str, value: bytes | None, cause: str, before: bytes | None) -> RowChange:
+        self.compared += 1
         return RowChange(key, value, cause, before)
 
-    def pieces(self, steps: Steps[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
-        """How many rows each piece looked into, and what came out."""
+    def run(self, steps: Steps[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
+        """(rows compared in each step, the changes)."""
         counts = list[int]()
         while True:
-            before = self.made
+            before = self.compared
             try:
                 next(steps)
             except StopIteration as end:
                 changes: dict[str, RowChange] = end.value
-                return [*counts, self.made - before], changes
-            counts.append(self.made - before)
+                return [*counts, self.compared - before], changes
+            counts.append(self.compared - before)
 
 
 def large(byte: bytes = b"x", size: int = 100) -> list[Row]:
@@ -65,31 +65,31 @@ def checkpoint(seq: int, rows: list[Row], *, full: bool = False) -> list[Checkpo
 
 
 def snapshot(rows: list[Row]) -> list[SnapshotPart]:
-    """The same as the broker tells it to a newcomer."""
+    """The parts of a snapshot of these rows."""
     cut = enumerate(iter_parts(rows))
     return [SnapshotPart(word=WORD, owner=OWNER, session=1, seq=7, part=n, last=end, rows=r) for n, (r, end) in cut]
 
 
-def test_the_last_part_of_a_checkpoint_costs_a_hearer_no_more_than_the_others() -> None:
-    counted = Counted()
+def test_the_last_part_of_a_checkpoint_costs_a_subscriber_no_more_than_the_others() -> None:
+    counted = CountingMirror()
     counted.mirror.apply(CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     changes: dict[str, RowChange] = {}
     for part in checkpoint(2, large()):
         assert not changes, "nothing counts before the last part"
-        pieces, changes = counted.pieces(counted.mirror.apply_in_steps(part))
-        assert max(pieces) <= STEP_ROWS
+        run, changes = counted.run(counted.mirror.apply_in_steps(part))
+        assert max(run) <= STEP_ROWS
     assert len(changes) == len(counted.mirror.stream.rows) == PARTS * PART_ROWS_MAX
 
 
 def test_a_snapshot_is_looked_into_as_it_comes() -> None:
-    counted = Counted()
+    counted = CountingMirror()
     counted.mirror.request_snapshot()
     assert counted.mirror.fetch_due(0.0)
     changes: dict[str, RowChange] = {}
     for part in snapshot(large()):
         assert not counted.mirror.in_sync
-        pieces, changes = counted.pieces(counted.mirror.apply_snapshot_in_steps(part))
-        assert max(pieces) <= STEP_ROWS
+        run, changes = counted.run(counted.mirror.apply_snapshot_in_steps(part))
+        assert max(run) <= STEP_ROWS
     assert counted.mirror.in_sync
     assert len(changes) == PARTS * PART_ROWS_MAX
 
@@ -120,28 +120,30 @@ def test_one_that_has_stopped_coming_is_asked_for_again_from_its_begin() -> None
 
 
 class Bus:
-    """The broker with one publisher and one hearer that has read all."""
+    """The broker with one publisher and one subscriber that has read all."""
 
     def __init__(self) -> None:
         self.broker, self.read = Broker(session=1), 0
-        for name in (OWNER, HEARER):
-            self.take(name, Hello(name=name, session=1))
-        self.take(HEARER, Subscribe(words=(WORD,)))
+        for name in (OWNER, SUBSCRIBER):
+            self.exchange(name, Hello(name=name, session=1))
+        self.exchange(SUBSCRIBER, Subscribe(words=(WORD,)))
 
-    def take(self, name: str, message: Any) -> list[Any]:
-        """What goes to the hearer because of it."""
+    def exchange(self, name: str, message: Any) -> list[Any]:
+        """A message of that client. Returns what the broker sends the subscriber."""
         frames = [
-            f for f in self.broker.receive(f"{name}:1".encode(), pack(message), 0.0) if f.to == f"{HEARER}:1".encode()
+            f
+            for f in self.broker.receive(f"{name}:1".encode(), pack(message), 0.0)
+            if f.to == f"{SUBSCRIBER}:1".encode()
         ]
         self.read += sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in frames)
         return [unpack(frame.data) for frame in frames]
 
     def drain(self) -> list[Any]:
-        """All that comes as the hearer reads."""
-        heard = []
-        while more := self.take(HEARER, ReadCredit(bytes=self.read)):
-            heard += more
-        return heard
+        """All that comes as the subscriber reads."""
+        received = []
+        while more := self.exchange(SUBSCRIBER, ReadCredit(bytes=self.read)):
+            received += more
+        return received
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -149,7 +151,7 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
     monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
     bus, packed = Bus(), list[Any]()
-    bus.take(OWNER, CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
+    bus.exchange(OWNER, CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
     bus.drain()
 
     def counting_pack(message: Any) -> bytes:
@@ -158,14 +160,14 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
     parts = checkpoint(2, large(size=1000), full=full)
     for part in parts[:-1]:
-        assert not [m for m in bus.take(OWNER, part) if isinstance(m, CheckpointPart)]
+        assert not [m for m in bus.exchange(OWNER, part) if isinstance(m, CheckpointPart)]
     monkeypatch.setattr(fanout, "pack", counting_pack)
-    heard = bus.take(OWNER, parts[-1])
+    received = bus.exchange(OWNER, parts[-1])
     window = WINDOW_BYTES // 1000
     assert sum(len(message.rows) for message in packed if isinstance(message, CheckpointPart)) <= 2 * window
     mirror = StreamMirror(RowChange)
     mirror.apply(CheckpointPart(sender=OWNER, word=WORD, session=1, seq=1, full=True))
-    for message in [*heard, *bus.drain()]:
+    for message in [*received, *bus.drain()]:
         if isinstance(message, CheckpointPart):
             mirror.apply(message)
     assert len(mirror.stream.rows) == PARTS * PART_ROWS_MAX
@@ -173,10 +175,10 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
 
 def test_what_is_told_of_a_stream_is_how_it_was_then() -> None:
-    one = Stream(1, 1)
-    one.rows = {key: Row(key, key.encode()) for key in "abc"}
-    rows = one.copied_rows()
+    stream = Stream(1, 1)
+    stream.rows = {key: Row(key, key.encode()) for key in "abc"}
+    rows = stream.copied_rows()
     first = next(rows)
-    del one.rows["b"]
-    one.rows["d"] = Row("d", b"d")
+    del stream.rows["b"]
+    stream.rows["d"] = Row("d", b"d")
     assert [first.key, *(row.key for row in rows)] == ["a", "b", "c"]

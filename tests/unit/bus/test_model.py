@@ -1,4 +1,4 @@
-"""Publisher, broker and hearer against the simplest model: what the publisher said last is what the hearer knows."""
+"""Publisher, broker and subscriber against the simplest model: what was published last is in the view."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bus.fanout import UNREAD_S_MAX
-from tests.unit.bus.sim import STEP_S, Hearer, Publisher, State, Wire, losing
+from tests.unit.bus.sim import STEP_S, Publisher, State, Subscriber, Wire, losing
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 VALUES = st.binary(min_size=1, max_size=4)
@@ -25,7 +25,7 @@ class Bus(RuleBasedStateMachine):
         self.model: dict[str, bytes] | None = None
         self.session = 1
         self.publisher = Publisher(self.wire, OWNER, 1, self.history)
-        self.hearer = Hearer(self.wire, "routing", {OWNER: self.history})
+        self.subscriber = Subscriber(self.wire, "routing", {OWNER: self.history})
         self.frozen = False
 
     @rule(rows=st.dictionaries(KEYS, VALUES))
@@ -43,9 +43,9 @@ class Bus(RuleBasedStateMachine):
         else:
             self.model[key] = value
 
-    @rule(lost=st.sampled_from([0.0, 0.0, 0.5, 1.0]), seed=st.integers(0, 99))
-    def pass_time(self, lost: float, seed: int) -> None:
-        self._step(lost, seed)
+    @rule(loss=st.sampled_from([0.0, 0.0, 0.5, 1.0]), seed=st.integers(0, 99))
+    def pass_time(self, loss: float, seed: int) -> None:
+        self._step(loss, seed)
 
     @rule()
     def restart_publisher(self) -> None:
@@ -54,9 +54,9 @@ class Bus(RuleBasedStateMachine):
         self.model = None
 
     @rule()
-    def restart_hearer(self) -> None:
-        session = self.hearer.session + 1
-        self.hearer = Hearer(self.wire, "routing", {OWNER: self.history}, session)
+    def restart_subscriber(self) -> None:
+        session = self.subscriber.session + 1
+        self.subscriber = Subscriber(self.wire, "routing", {OWNER: self.history}, session)
         self.frozen = False
 
     @rule()
@@ -71,28 +71,28 @@ class Bus(RuleBasedStateMachine):
             self._step(0.0, 0)
         self.frozen = False
 
-    def _step(self, lost: float, seed: int) -> None:
+    def _step(self, loss: float, seed: int) -> None:
         self.wire.now += STEP_S
-        for client in (self.publisher, *(() if self.frozen else (self.hearer,))):
+        for client in (self.publisher, *(() if self.frozen else (self.subscriber,))):
             client.read()
             client.tick()
-            self.wire.turn(losing(Random(seed), lost))
+            self.wire.turn(losing(Random(seed), loss))
 
     @invariant()
     def nothing_is_made_up(self) -> None:
-        if hasattr(self, "hearer"):
-            self.hearer.check(OWNER)
+        if hasattr(self, "subscriber"):
+            self.subscriber.check(OWNER)
 
     def teardown(self) -> None:
-        if not hasattr(self, "hearer"):
+        if not hasattr(self, "subscriber"):
             return
         if self.model is None:
             self.publish({"a": b"1"})
         for _ in range(SETTLED_STEPS):
             self._step(0.0, 0)
         assert self.model is not None
-        assert self.hearer.view(OWNER) == frozenset(self.model.items())
-        assert self.hearer.mirrors[OWNER].in_sync
+        assert self.subscriber.view(OWNER) == frozenset(self.model.items())
+        assert self.subscriber.mirrors[OWNER].in_sync
 
 
 Bus.TestCase.settings = settings(stateful_step_count=30)

@@ -6,12 +6,12 @@ from random import Random
 import pytest
 
 from bus import envelope, fanout
-from tests.unit.bus.sim import STEP_S, Hearer, Publisher, State, Wire, losing
+from tests.unit.bus.sim import STEP_S, Publisher, State, Subscriber, Wire, losing
 
 SCHEDULES = 500
 DISTURBED_S, FROZEN_S, SETTLED_S = 4.0, 10.0, 3.0
-OWNERS, HEARERS = ("kube-watch", "cni"), ("routing", "services", "tool-tap")
-LOST = 0.01
+OWNERS, SUBSCRIBERS = ("kube-watch", "cni"), ("routing", "services", "tool-tap")
+LOSS = 0.01
 
 
 class Schedule:
@@ -23,9 +23,9 @@ class Schedule:
         self.histories: dict[str, set[State]] = {owner: {frozenset()} for owner in OWNERS}
         self.sessions = dict.fromkeys(OWNERS, 1)
         self.publishers = {owner: self.publisher(owner) for owner in OWNERS}
-        self.hearers = [Hearer(self.wire, name, self.histories) for name in HEARERS]
+        self.subscribers = [Subscriber(self.wire, name, self.histories) for name in SUBSCRIBERS]
         self.broker_back_at = self.frozen_until = 0.0
-        self.frozen: Hearer | None = None
+        self.frozen: Subscriber | None = None
 
     def publisher(self, owner: str) -> Publisher:
         return Publisher(self.wire, owner, self.sessions[owner], self.histories[owner])
@@ -50,18 +50,21 @@ class Schedule:
             self.wire.kill()
             self.broker_back_at = self.wire.now + self.dice.choice((0.0, 0.2, 1.0))
         elif roll < 0.72 and self.frozen is None:
-            self.frozen, self.frozen_until = self.dice.choice(self.hearers), self.wire.now + FROZEN_S
+            self.frozen, self.frozen_until = self.dice.choice(self.subscribers), self.wire.now + FROZEN_S
 
-    def step(self, lost: float) -> None:
+    def step(self, loss: float) -> None:
         """A tenth of a second; the order in which processes run is chance too."""
         self.wire.now += STEP_S
         if self.wire.broker is None and self.wire.now >= self.broker_back_at:
             self.wire.start()
         if self.frozen is not None and self.wire.now >= self.frozen_until:
             self.frozen = None
-        work = [*self.publishers.values(), *(hearer for hearer in self.hearers if hearer is not self.frozen)]
+        work = [
+            *self.publishers.values(),
+            *(subscriber for subscriber in self.subscribers if subscriber is not self.frozen),
+        ]
         self.dice.shuffle(work)
-        lose = losing(self.dice, lost)
+        lose = losing(self.dice, loss)
         for client in work:
             client.read()
             client.tick()
@@ -71,8 +74,8 @@ class Schedule:
 
     def equal(self) -> bool:
         return all(
-            hearer.mirrors[owner].in_sync and hearer.view(owner) == publisher.state
-            for hearer in self.hearers
+            subscriber.mirrors[owner].in_sync and subscriber.view(owner) == publisher.state
+            for subscriber in self.subscribers
             for owner, publisher in self.publishers.items()
         )
 
@@ -82,7 +85,7 @@ class Schedule:
         while self.wire.now < DISTURBED_S or self.frozen is not None:
             for _ in range(self.dice.randrange(4) if self.wire.now < DISTURBED_S else 0):
                 self.disturb()
-            self.step(LOST)
+            self.step(LOSS)
         for owner, publisher in self.publishers.items():
             if not publisher.outbox.published:  # a restarted one speaks in the end
                 publisher.publish(self.rows())
@@ -103,7 +106,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_views_become_what_was_said() -> None:
-    met: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for seed in range(SCHEDULES):
         schedule = Schedule(seed)
         try:
@@ -111,7 +114,7 @@ def test_views_become_what_was_said() -> None:
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, {schedule.wire.now:.1f} s: {error}") from error
         if schedule.wire.broker:
-            met += schedule.wire.broker.counters
-        met["gaps"] += sum(m.gaps for h in schedule.hearers for m in h.mirrors.values())
+            counts += schedule.wire.broker.counters
+        counts["gaps"] += sum(m.gaps for h in schedule.subscribers for m in h.mirrors.values())
     for name in ("gaps", "snapshots", "caught_up", "hearers_cut_off", "silent_processes", "resends"):
-        assert met[name] > 20, f"the schedules hardly meet {name}: {met}"
+        assert counts[name] > 20, f"the schedules hardly meet {name}: {counts}"

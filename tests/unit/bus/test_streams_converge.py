@@ -1,4 +1,4 @@
-"""A publisher, a broker and a hearer, wired by hand: whatever is lost, the views become equal."""
+"""A publisher, a broker and a subscriber, wired by hand: whatever is lost, the views become equal."""
 
 from collections import deque
 
@@ -22,15 +22,15 @@ class World:
         self.store = StreamStore()
         self.mirror = StreamMirror(RowChange)
         self.now = 0.0
-        self.seen: list[dict[str, bytes]] = [{}]  # every whole state that the publisher ever had
+        self.history: list[dict[str, bytes]] = [{}]  # every whole state that the publisher ever had
         self.wire: deque[CheckpointPart] = deque()
 
     def publish(self, rows: dict[str, bytes]) -> None:
         self.outbox.publish(rows)
-        self.seen.append(dict(rows))
+        self.history.append(dict(rows))
 
     def carry(self, lose: bool) -> None:
-        """Lets the publisher send all it may; the fan-out reaches the hearer, or is lost."""
+        """Lets the publisher send all it may; the fan-out reaches the subscriber, or is lost."""
         while (part := self.outbox.next_part(self.session, self.now)) is not None:
             self.outbox.mark_sent()
             try:
@@ -54,7 +54,7 @@ class World:
                 self.check()
 
     def check(self) -> None:
-        assert self.view() in self.seen, "the hearer saw a mixture that never existed"
+        assert self.view() in self.history, "the subscriber saw a mixture that never existed"
 
     def view(self) -> dict[str, bytes]:
         return {key: held.value for key, held in self.mirror.stream.rows.items()}
@@ -80,7 +80,7 @@ events = st.lists(
 
 
 @given(events, rows)
-def test_after_any_disturbance_the_hearer_equals_the_publisher(
+def test_after_any_disturbance_the_subscriber_equals_the_publisher(
     schedule: list[tuple[str, object]], last: dict[str, bytes]
 ) -> None:
     world = World()
@@ -127,13 +127,13 @@ def test_a_checkpoint_of_many_parts_is_seen_whole_or_not_at_all() -> None:
 def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
     outbox = Outbox(OWNER, WORD)
     outbox.publish({"n": b"0"})
-    sent = 0
+    parts_sent = 0
     for value in range(1000):
         outbox.update_row("n", b"%d" % value)
         while outbox.next_part(1, 0.0) is not None:
             outbox.mark_sent()
-            sent += 1
-    assert sent == 8
+            parts_sent += 1
+    assert parts_sent == 8
     outbox.credit(Credit(word=WORD, session=1, seq=1, part=0))
     part = outbox.next_part(1, 0.0)
     assert part is not None

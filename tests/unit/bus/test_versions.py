@@ -76,15 +76,15 @@ def test_every_message_has_a_sample_with_every_field_set() -> None:
     kinds = {type(message) for message in MESSAGES.values()}
     assert kinds == set(envelope.AnyMessage.__args__)
     for message in MESSAGES.values():
-        told = msgpack.unpackb(pack(message))
+        fields_on_the_wire = msgpack.unpackb(pack(message))
         fields = {field.encode_name for field in msgspec.structs.fields(message)} - {"v"}
-        assert fields <= told.keys() | {"v"}, message
+        assert fields <= fields_on_the_wire.keys() | {"v"}, message
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_a_message_of_the_next_version_with_a_new_field_is_read(kind: str) -> None:
-    told = msgpack.unpackb(pack(MESSAGES[kind]))
-    assert unpack(msgpack.packb({**told, "invented": [1, {"a": 2}]})) == MESSAGES[kind]
+    fields_on_the_wire = msgpack.unpackb(pack(MESSAGES[kind]))
+    assert unpack(msgpack.packb({**fields_on_the_wire, "invented": [1, {"a": 2}]})) == MESSAGES[kind]
 
 
 def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_else() -> None:
@@ -98,8 +98,8 @@ def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_
 
 
 def test_a_row_of_the_next_version_with_a_new_field_is_read() -> None:
-    told = msgpack.unpackb(codec.encode(Node(asn=7)))
-    assert codec.decode("node", "n1", msgpack.packb({**told, "colour": "blue"})) == Node(asn=7)
+    fields_on_the_wire = msgpack.unpackb(codec.encode(Node(asn=7)))
+    assert codec.decode("node", "n1", msgpack.packb({**fields_on_the_wire, "colour": "blue"})) == Node(asn=7)
 
 
 def test_a_row_of_a_kind_of_intent_that_is_not_known_yet_is_refused_by_name() -> None:
@@ -122,13 +122,13 @@ def test_a_process_of_the_version_before_reads_what_is_said_now() -> None:
 def test_a_word_that_the_broker_has_never_heard_of_is_carried_all_the_same() -> None:
     wire = Wire()
     assert wire.broker
-    for name in ("newer", "hearer"):
+    for name in ("newer", "subscriber"):
         wire.send(f"{name}:1".encode(), Hello(name=name, session=1))
-    wire.send(b"hearer:1", Subscribe(words=("weather",)))
+    wire.send(b"subscriber:1", Subscribe(words=("weather",)))
     wire.send(
         b"newer:1",
         CheckpointPart(sender="newer", word="weather", session=1, seq=1, full=True, rows=[Row("x", b"\x80")]),
     )
     wire.turn()
-    heard = [unpack(data) for data in wire.to_client[b"hearer:1"]]
-    assert [message.rows for message in heard if isinstance(message, CheckpointPart)] == [[Row("x", b"\x80")]]
+    received = [unpack(data) for data in wire.to_client[b"subscriber:1"]]
+    assert [message.rows for message in received if isinstance(message, CheckpointPart)] == [[Row("x", b"\x80")]]
