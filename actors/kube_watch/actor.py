@@ -49,7 +49,7 @@ class KubeWatch(Actor):
         self._watches: list[Watch] = []
         self._stopping = threading.Event()
 
-    def take(self, resource: Resource, report: Report) -> None:
+    def take_report(self, resource: Resource, report: Report) -> None:
         """One report of a watch, on the loop."""
         objects = self.objects[resource.plural]
         if isinstance(report, State):
@@ -57,7 +57,7 @@ class KubeWatch(Actor):
             self.context.log.info("api server", resource=resource.plural, state=report)
         else:
             if resource.plural == "nodes":
-                self._look_for_own(report.items if isinstance(report, Listed) else [report.object])
+                self._store_own_annotations(report.items if isinstance(report, Listed) else [report.object])
             for error in objects.take(report):
                 self.context.counters["malformed_objects"] += 1
                 self.context.log.warning("malformed object", why=error)
@@ -68,13 +68,13 @@ class KubeWatch(Actor):
         tables: dict[str, Mapping[str, Fact]] = {objects.word: objects.facts for objects in self.objects.values()}
         return Decision(facts=tables | {"node-annotations": self.annotations})
 
-    def _look_for_own(self, items: Sequence[Object]) -> None:
+    def _store_own_annotations(self, items: Sequence[Object]) -> None:
         """Our own node's annotations; what of it cannot be read is told with the node itself."""
         for item in items:
             with suppress(Malformed):
-                name, found = node_annotations(item)
+                name, annotations = node_annotations(item)
                 if name == self.context.config.node:
-                    self.annotations = {name: found}
+                    self.annotations = {name: annotations}
 
     def waits_for(self) -> Sequence[str]:
         """The resources that have not been listed yet, and why."""
@@ -84,12 +84,12 @@ class KubeWatch(Actor):
 
     def unwell(self) -> Sequence[str]:
         """Watches that have lost the server since, and objects that cannot be read."""
-        lost = [
+        disconnected = [
             f"kube-api {plural}: {state.reason}"
             for plural, state in self.states.items()
             if not state.connected and self.objects[plural].listed
         ]
-        return lost + [error for objects in self.objects.values() for error in objects.unreadable.values()]
+        return disconnected + [error for objects in self.objects.values() for error in objects.unreadable.values()]
 
     async def on_start(self) -> None:
         """Finds the server in a thread of its own: discovery blocks, and may have to wait long."""
@@ -127,7 +127,7 @@ class KubeWatch(Actor):
         loop = asyncio.get_running_loop()
 
         def hand_over(resource: Resource, report: Report) -> None:
-            _call(loop, self.take, resource, report)
+            _call(loop, self.take_report, resource, report)
 
         for plural in self.objects:
             resource = Resource(API_OF_PLURAL.get(plural, calico), plural)
@@ -142,8 +142,8 @@ class KubeWatch(Actor):
         await asyncio.gather(*(asyncio.to_thread(watch.stop) for watch in self._watches))
 
 
-def _call(loop: asyncio.AbstractEventLoop, what: object, *arguments: object) -> None:
+def _call(loop: asyncio.AbstractEventLoop, call: object, *arguments: object) -> None:
     try:
-        loop.call_soon_threadsafe(what, *arguments)  # type: ignore[arg-type]
+        loop.call_soon_threadsafe(call, *arguments)  # type: ignore[arg-type]
     except RuntimeError:
         return  # the loop has closed: the process is ending

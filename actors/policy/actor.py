@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 from actors.policy import desired
 from actors.policy.desired import Outcome, World
 from actors.policy.felix.install import install
-from actors.policy.felix.server import EndpointStatuses, FelixServer, Name
+from actors.policy.felix.server import EndpointName, EndpointStatuses, FelixServer
 from actors.policy.model import HostMetadata, Pool, Snapshot
 from actors.runtime.actor import Actor, hears, store
 from actors.runtime.context import Context
@@ -37,7 +37,7 @@ class Enforcement(NamedTuple):
 
 
 class PolicyManager(Actor):
-    """Remembers facts, and what Felix has told."""
+    """Stores facts, and what Felix has said."""
 
     name: ClassVar[str] = "policy"
     recalls: ClassVar[bool] = True
@@ -51,13 +51,13 @@ class PolicyManager(Actor):
         self.edges = {"felix": self.felix}
         self._enforcement: Enforcement | None = None  # of the facts as they are; None: to be worked out
         self._recalled: Mapping[str, Intent] = {}
-        self._came: set[str] = set()  # interfaces of pods that came in this life: nothing earlier is about them
+        self._new_interfaces: set[str] = set()  # of pods that came in this life: nothing earlier is about them
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
         store(self.world.pods, key, pod)
         if pod is not None and pod.coming:
-            self._came.add(pod.interface)
+            self._new_interfaces.add(pod.interface)
         self._enforcement = None
 
     @hears(Uplink)
@@ -90,12 +90,12 @@ class PolicyManager(Actor):
         outcome = desired.outcome(self.world)
         intents = by_key(outcome.intents())
         if self.world.snapshot is None:
-            intents |= self._kept()
+            intents |= self._still_valid()
         return Enforcement(outcome, intents, {key: fingerprint(intent) for key, intent in intents.items()})
 
-    def _kept(self) -> dict[str, Intent]:
+    def _still_valid(self) -> dict[str, Intent]:
         """What an earlier life said, as far as the interfaces are still there and are still those of then."""
-        present = {pod.interface for pod in self.world.pods.values()} - self._came
+        present = {pod.interface for pod in self.world.pods.values()} - self._new_interfaces
         present |= {name for uplink in self.world.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
         return {
             key: intent
@@ -122,7 +122,7 @@ class PolicyManager(Actor):
                 return "error"
             return "up" if all(self._is_applied(key, generations) for key in keys) else "down"
 
-        statuses: dict[Name, str] = {}
+        statuses: dict[EndpointName, str] = {}
         for name, key in outcome.workloads.items():
             statuses["workload", name] = state(f"workload/{name.workload}/{name.endpoint}", (key,))
         for host, keys in outcome.hosts.items():

@@ -22,29 +22,29 @@ from actors.runtime.context import Context
 
 READ_BYTES = 1 << 20
 PROCESS_STATUS_S = 30.0
-PROBLEMS_KEPT = 20
-Name = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
-Said = tuple[str, Workload]  # status, and the workload endpoint that it is about (empty for a host's)
+PROBLEMS_MAX = 20
+EndpointName = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
+SentStatus = tuple[str, Workload]  # status, and the workload endpoint that it is about (empty for a host's)
 
 
 class EndpointStatuses(NamedTuple):
-    """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that it told?"""
+    """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that Felix said?"""
 
-    statuses: Mapping[Name, str] = {}
+    statuses: Mapping[EndpointName, str] = {}
     programmed: bool = False
 
 
-class Connection:
-    """One life of Felix, as far as it can be told."""
+class FelixConnection:
+    """One life of Felix: what it has said, and what it has been sent."""
 
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
         self.writer = writer
         self.snapshot = Snapshot()
         self.decoder = Decoder(counters)
         self.problems: list[str] = []
-        self.said: dict[Name, Said] = {}
-        self.greeted = False
-        self.told_in_sync = False
+        self.sent_statuses: dict[EndpointName, SentStatus] = {}
+        self.sent_greeting = False
+        self.sent_in_sync = False
         self.sequence = 0
 
     async def send(self, message: Any) -> None:
@@ -55,16 +55,16 @@ class Connection:
 
 
 class FelixServer:
-    """Listens; keeps the connection of the present."""
+    """Listens; the newest connection counts."""
 
     def __init__(self, context: Context, complete: Callable[[Snapshot], None]) -> None:
-        """`complete` is called with what Felix has told, once that is everything, and then at every change of it."""
+        """`complete` is called with what Felix has said, once that is everything, and then at every change of it."""
         self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
-        self._wanted = EndpointStatuses()
+        self._desired = EndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
-        self.connection: Connection | None = None
+        self.connection: FelixConnection | None = None
 
     @property
     def state(self) -> str:
@@ -79,7 +79,7 @@ class FelixServer:
         socket.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._accept, socket, limit=READ_BYTES)
         socket.chmod(0o600)
-        self._context.spawn(self._tell())
+        self._context.spawn(self._send_forever())
         self._context.log.info("listening", socket=socket)
 
     async def stop(self) -> None:
@@ -90,32 +90,32 @@ class FelixServer:
 
     def apply(self, state: EndpointStatuses) -> None:
         """What Felix should know from now on."""
-        if state != self._wanted:
-            self._wanted = state
+        if state != self._desired:
+            self._desired = state
             self._changed.set()
 
-    # --- hearing
+    # --- reading
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.connection is not None:
             self._context.log.warning("Felix connects anew: the old connection is closed")
             self.connection.writer.close()
-        mine = self.connection = Connection(writer, self._context.counters)
+        connection = self.connection = FelixConnection(writer, self._context.counters)
         self._context.counters["felix_connections"] += 1
         self._context.log.info("Felix connected")
         self._changed.set()
         self._context.wake("felix/connected")
         try:
-            why = await self._hear(mine, reader)
+            why = await self._read(connection, reader)
         finally:
             writer.close()
-        if self.connection is mine:
+        if self.connection is connection:
             self.connection = None
             self._context.log.warning("Felix away", why=why)
             self._context.wake("felix/away")
 
-    async def _hear(self, mine: Connection, reader: asyncio.StreamReader) -> str:
-        """Until the connection ends. Returns why it does."""
+    async def _read(self, connection: FelixConnection, reader: asyncio.StreamReader) -> str:
+        """Reads until the connection ends. Returns why it does."""
         frames = Frames()
         while True:
             try:
@@ -124,52 +124,52 @@ class FelixServer:
                 return str(error)
             if not data:
                 return "it closed the connection"
-            if self.connection is not mine:
+            if self.connection is not connection:
                 return "replaced by a newer connection"
-            if end := self._take_all(mine, frames.feed(data)):
+            if end := self._apply_all(connection, frames.feed(data)):
                 return end
 
-    def _take_all(self, mine: Connection, messages: Iterator[bytes]) -> str:
-        """Takes what can be made sense of. Returns why the rest cannot; "" if there is no such rest."""
-        taken, end = False, ""
+    def _apply_all(self, connection: FelixConnection, messages: Iterator[bytes]) -> str:
+        """Applies all messages that can be read. Returns why the connection cannot go on; "" if it can."""
+        changed, end = False, ""
         try:
             for message in messages:
-                self._take(mine, message)
-                taken = True
+                self._apply_message(connection, message)
+                changed = True
         except TooLong as error:
-            self._wrong(mine, str(error))
+            self._add_problem(connection, str(error))
             end = str(error)
-        if taken:
-            if mine.snapshot.in_sync:
-                self._complete(mine.snapshot)
+        if changed:
+            if connection.snapshot.in_sync:
+                self._complete(connection.snapshot)
             self._changed.set()
         return end
 
-    def _take(self, mine: Connection, message: bytes) -> None:
-        """One message; whatever is wrong with it is counted, named, and loses nothing else."""
+    def _apply_message(self, connection: FelixConnection, message: bytes) -> None:
+        """Applies one message; what is wrong with it is counted, named, and loses nothing else."""
         self._context.counters["felix_messages"] += 1
         try:
-            event = mine.decoder.decode(message)
+            event = connection.decoder.decode(message)
         except Malformed as error:
-            self._wrong(mine, f"a message of {len(message)} bytes cannot be read: {error}")
+            self._add_problem(connection, f"a message of {len(message)} bytes cannot be read: {error}")
             return
-        problem = applied(mine.snapshot, event) if event is not None else None
+        problem = applied(connection.snapshot, event) if event is not None else None
         if problem:
-            self._wrong(mine, problem)
+            self._add_problem(connection, problem)
         if event is not None and event.table == "in_sync":
-            told = {table: len(getattr(mine.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
-            self._context.log.info("Felix in sync", version=mine.decoder.version, **told)
+            counts = {table: len(getattr(connection.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
+            self._context.log.info("Felix in sync", version=connection.decoder.version, **counts)
 
-    def _wrong(self, mine: Connection, problem: str) -> None:
+    def _add_problem(self, connection: FelixConnection, problem: str) -> None:
         self._context.counters["malformed_messages"] += 1
         self._context.log.warning("malformed", why=problem)
-        mine.problems = [*mine.problems[-PROBLEMS_KEPT + 1 :], problem]
+        connection.problems = [*connection.problems[-PROBLEMS_MAX + 1 :], problem]
         self._context.wake("felix/malformed")
 
-    # --- telling
+    # --- sending
 
-    async def _tell(self) -> None:
-        """For ever: says what has changed, and every half minute that we live."""
+    async def _send_forever(self) -> None:
+        """For ever: sends what has changed, and every half minute that we live."""
         due = 0.0
         while True:
             try:
@@ -177,50 +177,52 @@ class FelixServer:
                     await self._changed.wait()
             except TimeoutError:
                 due = time.monotonic() + PROCESS_STATUS_S
-                await self._try(self._process_status())
+                await self._send(self._process_status())
             self._changed.clear()
-            await self._try(*self._news())
+            await self._send(*self._unsent())
 
     def _process_status(self) -> Any:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         return encode.process_status(now, time.monotonic() - self._started_at)
 
-    def _news(self) -> list[Any]:
-        """Messages about what the present connection has not been told yet."""
-        mine = self.connection
-        if mine is None:
+    def _unsent(self) -> list[Any]:
+        """Messages about what has not been sent on the present connection yet."""
+        connection = self.connection
+        if connection is None:
             return []
-        greeting = [] if mine.greeted else [self._process_status()]
-        mine.greeted = True
-        if not mine.snapshot.in_sync:
+        greeting = [] if connection.sent_greeting else [self._process_status()]
+        connection.sent_greeting = True
+        if not connection.snapshot.in_sync:
             return greeting
-        told = mine.snapshot.workloads
-        wanted = {name: (status, told.get(name[1], Workload())) for name, status in self._wanted.statuses.items()}
-        news = greeting + [_status(name, said) for name, said in wanted.items() if mine.said.get(name) != said]
-        news += [_gone(name) for name in mine.said if name not in wanted]
-        mine.said = wanted
-        if self._wanted.programmed and not mine.told_in_sync:
-            mine.told_in_sync = True
-            news.append(encode.in_sync())
-        return news
+        workloads = connection.snapshot.workloads
+        desired = {
+            name: (status, workloads.get(name[1], Workload())) for name, status in self._desired.statuses.items()
+        }
+        before, connection.sent_statuses = connection.sent_statuses, desired
+        messages = greeting + [_update(name, status) for name, status in desired.items() if before.get(name) != status]
+        messages += [_removal(name) for name in before if name not in desired]
+        if self._desired.programmed and not connection.sent_in_sync:
+            connection.sent_in_sync = True
+            messages.append(encode.in_sync())
+        return messages
 
-    async def _try(self, *messages: Any) -> None:
-        mine = self.connection
-        if mine is None:
+    async def _send(self, *messages: Any) -> None:
+        connection = self.connection
+        if connection is None:
             return
         try:
             for message in messages:
-                await mine.send(message)
+                await connection.send(message)
         except OSError as error:
             self._context.log.warning("Felix cannot be told", why=error)
 
 
-def _status(name: Name, said: Said) -> Any:
+def _update(name: EndpointName, sent: SentStatus) -> Any:
     kind, key = name
-    status, workload = said
+    status, workload = sent
     return encode.workload_status(key, status, workload) if kind == "workload" else encode.host_status(key, status)
 
 
-def _gone(name: Name) -> Any:
+def _removal(name: EndpointName) -> Any:
     kind, key = name
     return encode.workload_gone(key) if kind == "workload" else encode.host_gone(key)
