@@ -9,5 +9,6 @@ kube       a client of the lab's API server
 apiserver  a small Kubernetes API server
 linux      namespaces, links and processes of the machine
 state      what a lab has, on disk
+objects    Kubernetes objects as JSON
 topology   names and addresses of a lab
 """

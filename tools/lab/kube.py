@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from tools.lab.apiserver.resources import RESOURCES, ApiResource, by_kind, collection
+from tools.lab.objects import Object
 from tools.lab.state import Lab
 from tools.lab.topology import DEFAULT_NAMESPACE
 
-Object = dict[str, Any]
 NOT_FOUND = 404
 TIMEOUT_S = 10.0
 MERGE = "application/merge-patch+json"

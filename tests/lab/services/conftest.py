@@ -80,7 +80,7 @@ class Shop:
         self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 100
     ) -> Counter[str]:
         """Who answered how often; what was not answered counts by its outcome."""
-        return Counter(answer.by or answer.outcome for answer in self.ask(client, address, port, protocol, times))
+        return Counter(answer.answerer_or_outcome for answer in self.ask(client, address, port, protocol, times))
 
     def backends_of(self, client: str, address: str, protocol: str) -> list[str]:
         """Those that answer a few flows to port 8080; empty if nobody does."""
@@ -99,7 +99,7 @@ class Shop:
         """Backend -> the addresses that it saw the client with."""
         sources: dict[str, set[str]] = {}
         for answer in self.ask(client, address, port, protocol, 60):
-            sources.setdefault(answer.by or answer.outcome, set()).add(answer.seen_address)
+            sources.setdefault(answer.answerer_or_outcome, set()).add(answer.seen_address)
         return sources
 
 

@@ -19,7 +19,7 @@ from schemas.facts import BlockAffinity, IpPool, Node
 from tests.waiting import until_heard
 from tools.lab import kube
 from tools.lab.apiserver.process import ApiServerProcess
-from tools.lab.cluster import objects
+from tools.lab.cluster import initial_objects
 
 CALICO = "/apis/crd.projectcalico.org/v1"
 
@@ -45,7 +45,7 @@ class World:
 
     def serve(self) -> None:
         self.api.start()
-        self.kubeconfig.write_text(objects.kubeconfig("test", self.api.url))
+        self.kubeconfig.write_text(initial_objects.kubeconfig("test", self.api.url))
 
     def put(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
         body = {"apiVersion": "crd.projectcalico.org/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}

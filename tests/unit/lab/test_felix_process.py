@@ -17,7 +17,7 @@ import pytest
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 from tests.waiting import until
 from tools.lab import kube, state
-from tools.lab.cluster import calico_node, objects
+from tools.lab.cluster import calico_node, initial_objects
 
 ApiServer = Any  # the fixture of conftest.py
 LENGTH = struct.Struct("<Q")
@@ -90,7 +90,7 @@ def dataplane(tmp_path: Path) -> Iterator[Dataplane]:
 def lab(server: ApiServer) -> state.Lab:
     """A cluster of two nodes with a pod on each and a policy for both, without the nodes."""
     lab = state.Lab(name="none", nodes=2, vpp="", real_vpp=False, api_url=server.url)
-    for body in objects.initial(lab):
+    for body in initial_objects.objects(lab):
         kube.create(lab, body)
     for number in (1, 2):
         kube.apply(lab, pod(number))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.lab import kube, state
-from tools.lab.cluster import objects
+from tools.lab.cluster import initial_objects
 
 ApiServer = Any  # the fixture of conftest.py
 Kubectl = Callable[..., str]
@@ -20,7 +20,7 @@ CALICO = "crd.projectcalico.org/v1"
 @pytest.fixture
 def kubectl(server: ApiServer, tmp_path: Path) -> Kubectl:
     """Runs kubectl to its end; `manifest` is its input."""
-    (tmp_path / "config").write_text(objects.kubeconfig("lab", server.url))
+    (tmp_path / "config").write_text(initial_objects.kubeconfig("lab", server.url))
     program = shutil.which("kubectl")
     assert program, "kubectl is installed by `make test`"
 

@@ -4,7 +4,7 @@ import argparse
 
 from tools.cli.lab.options import add_name
 from tools.lab import state
-from tools.lab.cluster import objects
+from tools.lab.cluster import initial_objects
 
 HELP = "print a kubeconfig for the cluster's API server"
 
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the kubeconfig."""
     lab = state.load(options.name)
-    print(objects.kubeconfig(lab.name, lab.api_url))
+    print(initial_objects.kubeconfig(lab.name, lab.api_url))
     return 0

@@ -6,8 +6,8 @@ and ports. Everything else is stored as it came.
 
 from tools.lab.apiserver import services
 from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
-from tools.lab.apiserver.status import Object
-from tools.lab.apiserver.store import ObjectStore, key_of
+from tools.lab.apiserver.store import ObjectStore
+from tools.lab.objects import Object, key_of
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 SERVICES = BY_ID["services"]

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from tools.lab.apiserver import slices
 from tools.lab.apiserver.resources import BY_ID, DISCOVERY
-from tools.lab.apiserver.status import ApiError, Object
-from tools.lab.apiserver.store import Key, ObjectChange, ObjectStore, key_of
+from tools.lab.apiserver.status import ApiError
+from tools.lab.apiserver.store import ObjectChange, ObjectStore
+from tools.lab.objects import Key, Object, key_of, part
 
 SERVICES, PODS, NODES = BY_ID["services"], BY_ID["pods"], BY_ID["nodes"]
 SLICES = BY_ID[f"endpointslices.{DISCOVERY}"]
@@ -60,7 +61,7 @@ class EndpointSliceController:
     def _reconcile(self, namespace: str, name: str, now: str) -> None:
         store = self._store
         service = store.get(SERVICES, namespace, name) if (SERVICES.id, (namespace, name)) in store else None
-        if service is not None and not slices.spec_of(service).get("selector"):
+        if service is not None and not part(service, "spec").get("selector"):
             service = None  # whoever made a service without selector makes its slices too
         managed = [piece for piece in store.listed(SLICES, namespace) if self._is_of(piece, name)]
         changes = slices.slice_changes(service, store.listed(PODS, namespace), self._zones(), managed)

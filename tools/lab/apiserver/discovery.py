@@ -6,7 +6,7 @@ names for each kind a PATCH with the parameter fieldValidation, which tells it t
 """
 
 from tools.lab.apiserver.resources import RESOURCES, ApiResource, group_versions
-from tools.lab.apiserver.status import Object
+from tools.lab.objects import Object
 
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 STATUS_ROW: Object = {"verbs": ["get", "patch", "update"], "shortNames": [], "categories": []}

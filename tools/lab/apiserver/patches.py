@@ -8,7 +8,8 @@ holds for the types this server serves. An apply patch is merged likewise: the l
 import copy
 from typing import Any
 
-from tools.lab.apiserver.status import Object, bad_request
+from tools.lab.apiserver.status import bad_request
+from tools.lab.objects import Object
 
 MERGE_KEYS = {
     "addresses": "type",

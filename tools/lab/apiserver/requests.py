@@ -8,8 +8,9 @@ from aiohttp import web
 
 from tools.lab.apiserver.routes import RequestTarget
 from tools.lab.apiserver.selectors import Matches, selector
-from tools.lab.apiserver.status import ApiError, Object, bad_request
+from tools.lab.apiserver.status import ApiError, bad_request
 from tools.lab.apiserver.tables import table
+from tools.lab.objects import Object
 
 WATCH_TIMEOUT_S_DEFAULT = 1800.0
 

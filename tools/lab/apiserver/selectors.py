@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 
 from tools.lab.apiserver.resources import ApiResource
-from tools.lab.apiserver.status import Object, bad_request
+from tools.lab.apiserver.status import bad_request
+from tools.lab.objects import Object
 
 Matches = Callable[[Object], bool]
 

@@ -21,10 +21,11 @@ from tools.lab.apiserver.requests import (
 from tools.lab.apiserver.resources import NAMESPACES
 from tools.lab.apiserver.routes import RequestTarget, parse_path
 from tools.lab.apiserver.selectors import Matches
-from tools.lab.apiserver.status import ApiError, Object, bad_request, success
+from tools.lab.apiserver.status import ApiError, bad_request, success
 from tools.lab.apiserver.store import Part
 from tools.lab.apiserver.store_file import StoreFile
 from tools.lab.apiserver.watches import Watches, WatchRequest
+from tools.lab.objects import Object
 
 FIRST_NAMESPACES = ("default", "kube-system")
 PATCHES: dict[str, Callable[[Any, Any], Any]] = {

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-from tools.lab.apiserver.status import Object, invalid
+from tools.lab.apiserver.status import invalid
+from tools.lab.objects import Object
 from tools.lab.topology import NODE_PORTS, SERVICES4, SERVICES6
 
 RANGES: dict[str, IPv4Network | IPv6Network] = {"IPv4": SERVICES4, "IPv6": SERVICES6}

@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object, dicts, part
 
 ENDPOINTS_MAX = 100
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -35,7 +35,7 @@ class SliceChanges:
 
 def selects(service: Object, pod: Object) -> bool:
     """Whether a service selects a pod: same namespace, and every label of the selector."""
-    selector = spec_of(service).get("selector")
+    selector = part(service, "spec").get("selector")
     labels = pod["metadata"].get("labels", {})
     same_namespace = service["metadata"].get("namespace") == pod["metadata"].get("namespace")
     if not same_namespace or not isinstance(selector, dict) or not selector:
@@ -128,20 +128,20 @@ def new_slice(service: Object, group: Group, endpoints: list[Object]) -> Object:
 def labels_of(service: Object) -> dict[str, str]:
     """The labels of a service's slices: its own, and the controller's."""
     labels = service["metadata"].get("labels", {})
-    headless = {HEADLESS_LABEL: ""} if spec_of(service).get("clusterIP") == "None" else {}
+    headless = {HEADLESS_LABEL: ""} if part(service, "spec").get("clusterIP") == "None" else {}
     return {**labels, **headless, SERVICE_LABEL: service["metadata"]["name"], MANAGED_LABEL: MANAGER}
 
 
 def grouped_endpoints(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> dict[Group, dict[str, Object]]:
     """The endpoints of a service by group, then by pod name."""
-    spec = spec_of(service)
+    spec = part(service, "spec")
     by_group: dict[Group, dict[str, Object]] = {}
     if spec.get("type") == "ExternalName":
         return by_group
     ip_families = spec.get("ipFamilies")
     families = (ip_families if isinstance(ip_families, list) else []) or ["IPv4"]
     for pod in sorted(pods, key=lambda body: str(body["metadata"]["name"])):
-        if not selects(service, pod) or status_of(pod).get("phase") in GONE_PHASES:
+        if not selects(service, pod) or part(pod, "status").get("phase") in GONE_PHASES:
             continue
         ports = json.dumps(list(slice_ports(spec, pod)))
         for family in map(str, families):
@@ -166,7 +166,7 @@ def port_number(target_port: object, protocol: str, pod: Object) -> int | None:
     """The number of a target port, which may be the name of a container's port."""
     if isinstance(target_port, int):
         return target_port
-    for container in dicts(spec_of(pod).get("containers")):
+    for container in dicts(part(pod, "spec").get("containers")):
         for port in dicts(container.get("ports")):
             if port.get("name") == target_port and port.get("protocol", "TCP") == protocol:
                 number = port.get("containerPort")
@@ -176,7 +176,7 @@ def port_number(target_port: object, protocol: str, pod: Object) -> int | None:
 
 def endpoint(spec: Object, pod: Object, addresses: list[str], zones: dict[str, str]) -> Object:
     """One endpoint, with the conditions of discovery/v1 EndpointConditions."""
-    meta, node = pod["metadata"], spec_of(pod).get("nodeName")
+    meta, node = pod["metadata"], part(pod, "spec").get("nodeName")
     terminating = bool(meta.get("deletionTimestamp"))
     serving = is_ready(pod)
     always = spec.get("publishNotReadyAddresses") is True
@@ -208,13 +208,13 @@ def topology_hints(distribution: object, node: object, zones: dict[str, str]) ->
 
 def is_ready(pod: Object) -> bool:
     """The pod's condition Ready."""
-    conditions = dicts(status_of(pod).get("conditions"))
+    conditions = dicts(part(pod, "status").get("conditions"))
     return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
 
 
 def ips_of(pod: Object) -> list[str]:
     """The pod's addresses."""
-    status = status_of(pod)
+    status = part(pod, "status")
     listed = [row.get("ip") for row in dicts(status.get("podIPs"))] or [status.get("podIP")]
     return [ip for ip in listed if isinstance(ip, str) and ip]
 
@@ -225,20 +225,3 @@ def family_of(ip: str) -> str:
         return f"IPv{ip_address(ip).version}"
     except ValueError:
         return ""
-
-
-def spec_of(body: Object) -> Object:
-    """The spec, an empty one if it has the wrong shape."""
-    spec = body.get("spec")
-    return spec if isinstance(spec, dict) else {}
-
-
-def status_of(body: Object) -> Object:
-    """The status, an empty one if it has the wrong shape."""
-    status = body.get("status")
-    return status if isinstance(status, dict) else {}
-
-
-def dicts(value: object) -> list[Object]:
-    """The objects in what should be a list of them."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

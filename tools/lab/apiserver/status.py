@@ -1,9 +1,6 @@
 """Errors of the Kubernetes API: an HTTP code with a `Status` object."""
 
-from typing import Any, TypeAlias
-
-Object: TypeAlias = dict[str, Any]
-"""A JSON object of the API, as it is on the wire."""
+from tools.lab.objects import Object
 
 
 class ApiError(Exception):

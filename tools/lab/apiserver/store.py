@@ -13,18 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
-from tools.lab.apiserver.status import (
-    Object,
-    already_exists,
-    bad_request,
-    conflict,
-    expired,
-    invalid,
-    not_found,
-)
+from tools.lab.apiserver.status import already_exists, bad_request, conflict, expired, invalid, not_found
+from tools.lab.objects import Key, Object, key_of
 
-Key = tuple[str, str]
-"""(namespace or "", name) within one resource."""
 Part = Literal["main", "status"]
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -164,12 +155,6 @@ class ObjectStore:
         change = ObjectChange(self.version, resource, before, after)
         self._history.append(change)
         return change.last
-
-
-def key_of(body: Object) -> Key:
-    """(namespace, name) of an object."""
-    meta = body["metadata"]
-    return meta.get("namespace", ""), meta["name"]
 
 
 def keep(after: Object, before: Object, field: str) -> None:

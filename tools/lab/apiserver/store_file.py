@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from tools.lab.apiserver.resources import BY_ID
-from tools.lab.apiserver.status import Object
-from tools.lab.apiserver.store import ObjectChange, ObjectStore, key_of
+from tools.lab.apiserver.store import ObjectChange, ObjectStore
+from tools.lab.objects import Object, key_of
 
 LINES_MIN_FOR_REWRITE = 10_000
 LINES_PER_OBJECT_MAX = 4

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from tools.lab.apiserver.resources import ApiResource
-from tools.lab.apiserver.status import Object
+from tools.lab.objects import Object, dicts, part
 
 Cell = Callable[[Object, datetime], str]
 
@@ -139,17 +139,6 @@ def pod_selector(body: Object, now: datetime) -> str:
     selector = part(body, "spec").get("podSelector")
     labels = selector.get("matchLabels") if isinstance(selector, dict) else None
     return ",".join(f"{key}={value}" for key, value in labels.items()) if isinstance(labels, dict) else "<none>"
-
-
-def part(body: Object, field: str) -> Object:
-    """spec or status; an object of the wrong shape has an empty one."""
-    value = body.get(field)
-    return value if isinstance(value, dict) else {}
-
-
-def dicts(value: object) -> list[Object]:
-    """The objects in what should be a list of them."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 DEFAULT_COLUMNS: tuple[tuple[str, Cell], ...] = (("Name", name), ("Age", age))

@@ -13,8 +13,9 @@ from aiohttp import web
 
 from tools.lab.apiserver.routes import RequestTarget
 from tools.lab.apiserver.selectors import Matches
-from tools.lab.apiserver.status import ApiError, Object
-from tools.lab.apiserver.store import ObjectChange, ObjectStore, key_of
+from tools.lab.apiserver.status import ApiError
+from tools.lab.apiserver.store import ObjectChange, ObjectStore
+from tools.lab.objects import Object, key_of
 
 BOOKMARK_PERIOD_S = 2.0
 

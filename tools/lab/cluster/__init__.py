@@ -2,7 +2,7 @@
 
 build           up and down: networks, API server, nodes
 networks        network namespaces and links
-objects         the Kubernetes objects that the cluster begins with, and its kubeconfig   (pure)
+initial_objects  the Kubernetes objects that the cluster begins with, and its kubeconfig  (pure)
 node_processes  a node's supervisord with the real configuration
 calico_node     a node's second container, with Felix's stand-in and its driver
 supervisor      the programs of a node's two supervisords

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tools.lab import kube, linux
-from tools.lab.cluster import calico_node, networks, node_processes, objects
+from tools.lab.cluster import calico_node, initial_objects, networks, node_processes
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.topology import API_PORT, LAN4, LAN6, check_name, lan_netns
 
@@ -90,7 +90,7 @@ def _api_server(lab: Lab) -> None:
         time.sleep(0.02)
     lab.api_url = ready.read_text().splitlines()[0]
     lab.save()
-    for body in objects.initial(lab):
+    for body in initial_objects.objects(lab):
         kube.create(lab, body)
 
 

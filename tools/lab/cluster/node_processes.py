@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tools.lab import linux
-from tools.lab.cluster import calico_node, objects
+from tools.lab.cluster import calico_node, initial_objects
 from tools.lab.state import Lab
 from tools.lab.topology import API_PORT, LAN4, SERVICES4, SERVICES6, LabNode
 
@@ -44,7 +44,7 @@ def start(lab: Lab, node: LabNode) -> None:
     run = lab.run(node)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     kubeconfig = lab.directory / node.name / "kubeconfig"
-    kubeconfig.write_text(objects.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
+    kubeconfig.write_text(initial_objects.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
     with (lab.directory / node.name / "supervisord.out").open("ab") as log:
         subprocess.Popen(
             linux.inside(node.netns, str(ENTRYPOINT)),

@@ -15,6 +15,7 @@ from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
 from tools.lab import kube, linux
 from tools.lab.cluster import calico_node
+from tools.lab.objects import Object
 from tools.lab.state import ContainerPort, Lab, LabPod, NoLab, changing
 from tools.lab.topology import (
     BLOCK4_LENGTH,
@@ -89,7 +90,7 @@ def _allocate(lab: Lab, key: str, name: str, node: LabNode, host_network: bool) 
     return LabPod(name, node.number, number, pod_netns(lab.name, key), *node.pod_addresses(number))
 
 
-def _pod_object(pod: LabPod) -> kube.Object:
+def _pod_object(pod: LabPod) -> Object:
     """The Pod as the scheduler leaves it."""
     ports = [
         {"containerPort": port.port, "protocol": port.protocol}

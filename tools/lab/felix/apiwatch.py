@@ -3,16 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import aiohttp
 
 from bus.log import Log
 from tools.lab.apiserver.resources import CALICO, NETWORKING, ApiResource, by_kind, collection
-from tools.lab.felix.calc import Key
 from tools.lab.felix.policies import KUBERNETES
-
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Key, Object, key_of
 
 WORDS = (
     "Node",
@@ -108,9 +105,3 @@ class ObjectCache:
                     objects[key_of(event["object"])] = event["object"]
                 self._changed()
         return version
-
-
-def key_of(body: Object) -> Key:
-    """(namespace, name) of an object."""
-    meta = body["metadata"]
-    return meta.get("namespace", ""), meta["name"]

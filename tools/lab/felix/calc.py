@@ -6,7 +6,7 @@ this node needs them; a tier is in an endpoint's list if it has a policy for it;
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from tools.lab.felix import endpoints as ep
 from tools.lab.felix.config import raw_config
@@ -22,9 +22,8 @@ from tools.lab.felix.policies import (
 )
 from tools.lab.felix.rules import BadRule, RuleMessage, parse_rule
 from tools.lab.felix.sets import AnySet, Labelled, ServicePorts, ServiceSet
+from tools.lab.objects import Key, Object
 
-Object: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[str, str]
 Objects: TypeAlias = Mapping[str, Mapping[Key, Object]]
 """kind -> (namespace, name) -> object. Kubernetes' NetworkPolicy is `KubernetesNetworkPolicy` here."""
 Parsed = TypeVar("Parsed")

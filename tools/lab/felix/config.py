@@ -4,9 +4,9 @@ Source: Calico's documentation "FelixConfiguration" and spec/policies.md section
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object
 
 # A change of these is sent to the dataplane; a change of any other ends Felix, which then starts anew.
 KEYS_WITHOUT_RESTART = ("CalicoVersion", "ClusterGUID", "ClusterType", "HealthTimeoutOverrides")

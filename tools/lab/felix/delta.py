@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from tools.lab.felix.calc import DataplaneState
 from tools.lab.felix.endpoints import bare
+from tools.lab.objects import Object
 
-Object: TypeAlias = dict[str, Any]
 Message: TypeAlias = tuple[str, Object]
 Name = TypeVar("Name", bound=Hashable)
 

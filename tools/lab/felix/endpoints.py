@@ -9,13 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
-from typing import Any, TypeAlias
 
 from tools.lab.felix.rules import ACCOUNT_LABEL, ACCOUNT_PREFIX, NAMESPACE_LABEL, NAMESPACE_PREFIX, BadRule, mapping
 from tools.lab.felix.sets import Labelled, NamedPort, ServicePorts
+from tools.lab.objects import Object
 from tools.lab.topology import veth_name
-
-Object: TypeAlias = dict[str, Any]
 
 ORCHESTRATOR_LABEL, NAME_LABEL = "projectcalico.org/orchestrator", "projectcalico.org/name"
 POD_IP, POD_IPS = "cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"

@@ -4,9 +4,7 @@ Source: networking/v1 NetworkPolicy, and Calico's documentation "Kubernetes poli
 1000, select pods alone, and each rule becomes one rule for each pair of peer and protocol.
 """
 
-from typing import Any, TypeAlias
-
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object
 
 ORDER = 1000.0
 PODS = "projectcalico.org/orchestrator == 'k8s'"

@@ -7,14 +7,13 @@ a policy has its own name and the kind says whose it is. Staged kinds are told t
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any
 
 from tools.lab.felix import kubernetes
 from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, RuleMessage, namespace_is, of_namespaces, parse_rule
 from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, prefixed, text_of
 from tools.lab.felix.sets import AnySet
-
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object
 
 KUBERNETES = "KubernetesNetworkPolicy"
 STAGED_KUBERNETES = "StagedKubernetesNetworkPolicy"

@@ -7,13 +7,11 @@ protobuf message Rule as JSON; selectors have become set ids.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any, TypeAlias
 
 from tools.lab.felix import selector as sel
 from tools.lab.felix.selector import Selector, all_of, parse
 from tools.lab.felix.sets import AnySet, PortSet, SelectorSet, ServiceSet, unique
-
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object
 
 NAMESPACE_LABEL = "projectcalico.org/namespace"
 ACCOUNT_LABEL = "projectcalico.org/serviceaccount"

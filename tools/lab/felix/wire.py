@@ -6,14 +6,13 @@ Source: spec/policies.md section 2. Payloads are found by their numbers in ToDat
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 from tools.lab.felix.policies import KUBERNETES, STAGED_KUBERNETES, PolicyKey
-
-Object: TypeAlias = dict[str, Any]
+from tools.lab.objects import Object
 
 NUMBERS = {
     "in_sync": 1,

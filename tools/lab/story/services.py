@@ -35,7 +35,7 @@ def shares(name: str, shop: Shop, counts: Counter[str]) -> CheckResult:
 def node_port(shop: Shop, port: int) -> CheckResult:
     """Local backends answer who is outside, and see his address."""
     answers = shop.ask(OUTSIDE, str(shop.lab.all_nodes[1].ip4), port, times=20)
-    views = {(answer.by or answer.outcome, answer.seen_address) for answer in answers}
+    views = {(answer.answerer_or_outcome, answer.seen_address) for answer in answers}
     figure = "; ".join(f"{by} sees {seen}" for by, seen in sorted(views))
     return CheckResult(
         "node port, policy Local: the client's own address", views == {("shop/web3", str(LAN4[1]))}, figure

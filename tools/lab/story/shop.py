@@ -96,7 +96,7 @@ class Shop:
         self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 90
     ) -> Counter[str]:
         """Who answered how often; what was not answered counts by its outcome."""
-        return Counter(answer.by or answer.outcome for answer in self.ask(client, address, port, protocol, times))
+        return Counter(answer.answerer_or_outcome for answer in self.ask(client, address, port, protocol, times))
 
 
 def seconds_until(condition: Callable[[], bool]) -> float | None:

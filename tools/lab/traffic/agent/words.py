@@ -44,6 +44,11 @@ class ProbeAnswer(Struct, frozen=True):
     def ok(self) -> bool:
         return self.outcome == ANSWERED
 
+    @property
+    def answerer_or_outcome(self) -> str:
+        """The agent that answered; if none did, the outcome."""
+        return self.by or self.outcome
+
 
 def encode_answer(name: str, address: str, port: int) -> bytes:
     """A serving agent's line: its name, and the prober's source as it sees it."""

@@ -1,16 +1,15 @@
 """The first objects of a lab's cluster, and its kubeconfig. Pure."""
 
 import json
-from typing import Any
 
+from tools.lab.objects import Object
 from tools.lab.state import Lab
 from tools.lab.topology import POOL4, POOL6, LabNode
 
 CALICO = "crd.projectcalico.org/v1"
-Object = dict[str, Any]
 
 
-def initial(lab: Lab) -> list[Object]:
+def objects(lab: Lab) -> list[Object]:
     """The cluster's first objects: Calico's configuration, pools, nodes with their address blocks."""
     objects = [
         _calico("BGPConfiguration", "default", asNumber=64512),
