@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import VPPApiClient
+from tests.processes.vppsim.process import VPPApiClient
 from tests.waiting import until
 
 REAL = os.environ.get("VPPD_VPP", "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.requests import INDEX_INVALID
+from tests.processes.vppsim.requests import INDEX_INVALID
 
 FLAGS = 6
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.requests import INDEX_INVALID, path, route
+from tests.processes.vppsim.requests import INDEX_INVALID, path, route
 
 NOBODY = 77
 BY_INDEX = [

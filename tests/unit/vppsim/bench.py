@@ -1,4 +1,4 @@
-"""A stand-in without devices: frames go in by hand, what comes out is kept."""
+"""vppsim without devices: tests put frames in, and read the frames that come out."""
 
 import io
 from ipaddress import ip_address
@@ -15,11 +15,11 @@ from tools.vppsim.state import addressing, lifecycle
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
 
-OURS, THEIRS, OTHERS = (bytes.fromhex(f"0200000000{end}") for end in ("01", "99", "77"))
+VPP_MAC, NEIGHBOUR_MAC, STRANGER_MAC = (bytes.fromhex(f"0200000000{end}") for end in ("01", "99", "77"))
 
 
 class Wire:
-    """A device that keeps what it is given."""
+    """A device that records the frames transmitted through it."""
 
     def __init__(self) -> None:
         self.frames: list[tuple[Offload | None, bytes]] = []
@@ -32,14 +32,14 @@ class Wire:
 
 
 class Bench(Vpp):
-    """A stand-in whose clock stands still unless moved."""
+    """VPP with a clock that tests move."""
 
     def __init__(self, answers_ping: bool = True, cnat: CnatSettings = DEFAULTS) -> None:
         self.time = 1000.0
         log = Log("test", stream=io.StringIO())
         super().__init__(cast(DeviceMaker, None), log, answers_ping, cnat, now=lambda: self.time)
 
-    def wire(self, *addresses: str, mac: bytes = OURS, **settings: Any) -> "Port":
+    def wire(self, *addresses: str, mac: bytes = VPP_MAC, **settings: Any) -> "Port":
         """An Ethernet interface that is up, with addresses."""
         return self._plug(Interface(f"eth{len(list(self.interfaces))}", "tap", mac, **settings), addresses)
 
@@ -69,12 +69,14 @@ class Bench(Vpp):
 
 
 class Port:
-    """An interface of a Bench and the wire behind it."""
+    """An interface of a Bench, and the wire behind it."""
 
     def __init__(self, bench: Bench, interface: Interface) -> None:
         self.bench, self.interface, self.index = bench, interface, interface.index
 
-    def hears(self, packet: bytes, offload: Offload | None = None, to: bytes = b"", source: bytes = THEIRS) -> None:
+    def receives(
+        self, packet: bytes, offload: Offload | None = None, to: bytes = b"", source: bytes = NEIGHBOUR_MAC
+    ) -> None:
         """An IP packet (with a link header put before it on Ethernet) comes in."""
         link = (to or self.interface.mac) + source + ETHERTYPES[packet[0] >> 4] if self.interface.ethernet else b""
         self.bench.device_input.receive(self.index, link + packet, offload)
@@ -83,18 +85,18 @@ class Port:
         self.bench.device_input.receive(self.index, frame)
 
     @property
-    def sent(self) -> list[bytes]:
-        """Frames that went out since last asked."""
-        return [frame for _, frame in self.sent_with_offloads]
+    def transmitted(self) -> list[bytes]:
+        """Frames transmitted since the last call."""
+        return [frame for _, frame in self.transmitted_with_offloads]
 
     @property
-    def sent_with_offloads(self) -> list[tuple[Offload | None, bytes]]:
+    def transmitted_with_offloads(self) -> list[tuple[Offload | None, bytes]]:
         device = cast(Wire, self.interface.device)
         frames, device.frames = device.frames, []
         return frames
 
-    def knows(self, address: str, mac: bytes = THEIRS) -> None:
-        """A static neighbour."""
+    def add_neighbour(self, address: str, mac: bytes = NEIGHBOUR_MAC) -> None:
+        """Add a static neighbour."""
         self.bench.neighbours.add((self.index, ip_address(address).packed), mac, self.bench.time, static=True)
 
 

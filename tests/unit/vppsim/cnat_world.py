@@ -2,7 +2,9 @@
 
 from ipaddress import ip_address
 
-from tests.unit.vppsim.bench import Bench, Port, packed
+import pytest
+
+from tests.unit.vppsim.bench import Bench, Port, packed, udp
 from tools.vppsim.cnat import snat
 from tools.vppsim.cnat.settings import parse
 from tools.vppsim.cnat.snat import SnatPolicy
@@ -10,13 +12,20 @@ from tools.vppsim.cnat.translations import CnatEndpoint, EndpointTuple
 from tools.vppsim.fib.paths import FibPath
 from tools.vppsim.packets.checksum import checksum, pseudo_header
 from tools.vppsim.packets.crc32c import crc32c
-from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, icmp4, icmp6, ip4_header, ip6_header
+from tools.vppsim.packets.headers import ICMP, ICMP6, TCP, UDP, icmp4, icmp6, ip4_header, ip6_header
 from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.startup import parse_stanzas
 
 SYN, SYN_ACK, ACK, FIN, RST = 0x02, 0x12, 0x10, 0x11, 0x04
 NO_SOURCE = CnatEndpoint(bytes(16), 0)
 SCTP = 132
+FAMILIES = pytest.mark.parametrize(
+    ("client", "vip", "backend", "outside", "node"),
+    [
+        ("10.0.0.9", "10.96.0.10", "10.0.1.9", "99.0.0.1", "10.0.2.1"),
+        ("fd00::9", "fd96::10", "fd01::9", "2001::1", "fd02::1"),
+    ],
+)
 
 
 class World(Bench):
@@ -31,8 +40,8 @@ class World(Bench):
 
     def _link(self, n: int) -> Port:
         link = self.wire(f"10.0.{n}.1/24", f"fd0{n}::1/64", mac=bytes([2, 0, 0, 0, 1, n]))
-        link.knows(f"10.0.{n}.9")
-        link.knows(f"fd0{n}::9")
+        link.add_neighbour(f"10.0.{n}.9")
+        link.add_neighbour(f"fd0{n}::9")
         self.cnat.enable(link.index, True)
         return link
 
@@ -57,13 +66,13 @@ class World(Bench):
         self.cnat.snat.set_interface(self.links[1].index, snat.POD, True)
 
     def carry(self, link: int, packet: bytes) -> dict[int, list[bytes]]:
-        """A packet comes in by a link; the IP packets that leave, by link."""
-        self.links[link].hears(packet)
-        sent = {n: [frame[14:] for frame in port.sent] for n, port in enumerate(self.links)}
-        return {n: packets for n, packets in sent.items() if packets}
+        """Let a packet come in by a link; returns the IP packets that leave, by link."""
+        self.links[link].receives(packet)
+        by_link = {n: [frame[14:] for frame in port.transmitted] for n, port in enumerate(self.links)}
+        return {n: packets for n, packets in by_link.items() if packets}
 
     def later(self, seconds: float) -> None:
-        """Time passes; the scanner runs at its end."""
+        """Let time pass; the scanner runs at its end."""
         self.time += seconds
         self.tick()
 
@@ -87,19 +96,30 @@ def sctp_init(source: str, to: str, ports: tuple[int, int]) -> bytes:
     return header(source, to, SCTP, body[:8] + crc32c(body).to_bytes(4, "little") + body[12:])
 
 
+def packet(protocol: int, source: str, to: str, ports: tuple[int, int], size: int = 8) -> bytes:
+    """The first packet of a UDP, SCTP or TCP flow; `size`: payload bytes of UDP and TCP."""
+    if protocol == UDP:
+        return udp(source, to, ports=ports, size=size)
+    return (
+        sctp_init(source, to, ports)
+        if protocol == SCTP
+        else tcp_segment(source, to, ports, payload=bytes(range(1, size + 1)))
+    )
+
+
 def echo(source: str, to: str, identifier: int, reply: bool = False) -> bytes:
-    rest = identifier.to_bytes(2) + b"\0\1pingping"
+    content = identifier.to_bytes(2) + b"\0\1pingping"
     if ip_address(source).version == 4:
-        return header(source, to, ICMP, icmp4(0 if reply else 8, 0, rest))
-    return header(source, to, ICMP6, icmp6(packed(source), packed(to), 129 if reply else 128, 0, rest))
+        return header(source, to, ICMP, icmp4(0 if reply else 8, 0, content))
+    return header(source, to, ICMP6, icmp6(packed(source), packed(to), 129 if reply else 128, 0, content))
 
 
 def unreachable(source: str, to: str, about: bytes, kind: int | None = None) -> bytes:
     """An ICMP error that quotes `about`."""
-    rest = bytes(4) + about
+    content = bytes(4) + about
     if ip_address(source).version == 4:
-        return header(source, to, ICMP, icmp4(3 if kind is None else kind, 3, rest))
-    return header(source, to, ICMP6, icmp6(packed(source), packed(to), 1 if kind is None else kind, 4, rest))
+        return header(source, to, ICMP, icmp4(3 if kind is None else kind, 3, content))
+    return header(source, to, ICMP6, icmp6(packed(source), packed(to), 1 if kind is None else kind, 4, content))
 
 
 def quoted(error: bytes) -> bytes:

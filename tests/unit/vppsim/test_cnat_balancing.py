@@ -41,7 +41,7 @@ def test_maglev_tables_are_vpps(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "vip", "prefix", "mask", "seen"),
+    ("client", "vip", "prefix", "mask", "positions"),
     [
         ("10.0.0.9", "10.96.0.10", "10.0.1.", 0, [2, 5, 5, 0, 4, 3, 2, 0, 2, 3, 3, 4]),
         ("10.0.0.9", "10.96.0.10", "10.0.1.", 1, [6] * 12),
@@ -51,17 +51,17 @@ def test_maglev_tables_are_vpps(prefix: str) -> None:
         ("fd00::9", "fd96::10", "fd01::", 0x5F, [0, 2, 5, 4, 3, 4, 6, 6, 5, 1, 0, 4]),
     ],
 )
-def test_flows_go_where_vpp_sends_them(client: str, vip: str, prefix: str, mask: int, seen: list[int]) -> None:
+def test_flows_go_where_vpp_sends_them(client: str, vip: str, prefix: str, mask: int, positions: list[int]) -> None:
     world = World()
     backends = [f"{prefix}{n}" for n in range(20, 27)]
     for backend in backends:
-        world.links[1].knows(backend)
+        world.links[1].add_neighbour(backend)
     world.serve(vip, 80, *[(backend, 80) for backend in backends], protocol=UDP, mask=mask)
     chosen = []
     for port in range(1000, 1012):
-        ((sent,),) = world.carry(0, udp(client, vip, ports=(port, 80))).values()
-        chosen.append(backends.index(ends(sent)[2]))
-    assert chosen == seen
+        ((forwarded,),) = world.carry(0, udp(client, vip, ports=(port, 80))).values()
+        chosen.append(backends.index(ends(forwarded)[2]))
+    assert chosen == positions
 
 
 @given(st.sets(st.integers(1, 2**32 - 1), min_size=1, max_size=10), st.integers(0, 65535))

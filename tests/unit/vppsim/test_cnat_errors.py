@@ -2,24 +2,20 @@
 
 import pytest
 
-from tests.unit.vppsim.bench import udp
-from tests.unit.vppsim.cnat_world import World, echo, ends, quoted, sums_are_right, tcp_segment, unreachable
+from tests.unit.vppsim.cnat_world import (
+    FAMILIES,
+    World,
+    echo,
+    ends,
+    packet,
+    quoted,
+    sums_are_right,
+    tcp_segment,
+    unreachable,
+)
 from tools.vppsim.packets.headers import TCP, UDP
 
-FAMILIES = pytest.mark.parametrize(
-    ("client", "vip", "backend", "outside", "node"),
-    [
-        ("10.0.0.9", "10.96.0.10", "10.0.1.9", "99.0.0.1", "10.0.2.1"),
-        ("fd00::9", "fd96::10", "fd01::9", "2001::1", "fd02::1"),
-    ],
-)
 PROTOCOLS = pytest.mark.parametrize("protocol", [TCP, UDP])
-
-
-def packet(protocol: int, source: str, to: str, ports: tuple[int, int], size: int = 8) -> bytes:
-    if protocol == UDP:
-        return udp(source, to, ports=ports, size=size)
-    return tcp_segment(source, to, ports, payload=bytes(size))
 
 
 @FAMILIES

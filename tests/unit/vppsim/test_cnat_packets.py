@@ -5,31 +5,19 @@ import pytest
 from tests.unit.vppsim.bench import tcp, transport_sum_is_right, udp
 from tests.unit.vppsim.cnat_world import (
     ACK,
+    FAMILIES,
     SCTP,
     SYN_ACK,
     World,
     echo,
     ends,
+    packet,
     sctp_init,
     sums_are_right,
     tcp_segment,
 )
 from tools.vppsim.packets.headers import TCP, UDP
 from tools.vppsim.packets.offload import GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, Offload
-
-FAMILIES = pytest.mark.parametrize(
-    ("client", "vip", "backend", "outside", "node"),
-    [
-        ("10.0.0.9", "10.96.0.10", "10.0.1.9", "99.0.0.1", "10.0.2.1"),
-        ("fd00::9", "fd96::10", "fd01::9", "2001::1", "fd02::1"),
-    ],
-)
-
-
-def packet(protocol: int, source: str, to: str, ports: tuple[int, int]) -> bytes:
-    if protocol == UDP:
-        return udp(source, to, ports=ports)
-    return sctp_init(source, to, ports) if protocol == SCTP else tcp_segment(source, to, ports)
 
 
 @FAMILIES
@@ -54,11 +42,11 @@ def test_sctp_is_translated_over_ipv4_only() -> None:
     world = World()
     world.serve("10.96.0.10", 80, ("10.0.1.9", 8080), protocol=SCTP)
     world.serve("fd01::9", 80, ("fd02::9", 8080), protocol=SCTP)
-    ((sent,),) = world.carry(0, sctp_init("10.0.0.9", "10.96.0.10", (1000, 80))).values()
-    assert ends(sent) == ("10.0.0.9", 1000, "10.0.1.9", 8080)
-    assert sums_are_right(sent)
-    ((same,),) = world.carry(0, sctp_init("fd00::9", "fd01::9", (1000, 80))).values()
-    assert ends(same) == ("fd00::9", 1000, "fd01::9", 80)
+    ((forwarded,),) = world.carry(0, sctp_init("10.0.0.9", "10.96.0.10", (1000, 80))).values()
+    assert ends(forwarded) == ("10.0.0.9", 1000, "10.0.1.9", 8080)
+    assert sums_are_right(forwarded)
+    ((untouched,),) = world.carry(0, sctp_init("fd00::9", "fd01::9", (1000, 80))).values()
+    assert ends(untouched) == ("fd00::9", 1000, "fd01::9", 80)
 
 
 def test_another_port_or_protocol_of_a_service_address_is_left_alone() -> None:
@@ -72,8 +60,8 @@ def test_an_interface_without_the_feature_translates_nothing() -> None:
     world = World()
     world.serve("99.0.0.7", 80, ("10.0.1.9", 8080))
     world.cnat.enable(world.links[0].index, False)
-    ((sent,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1000, 80))).values()
-    assert ends(sent) == ("10.0.0.9", 1000, "99.0.0.7", 80)
+    ((forwarded,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1000, 80))).values()
+    assert ends(forwarded) == ("10.0.0.9", 1000, "99.0.0.7", 80)
     assert len(world.cnat.sessions) == 0
 
 
@@ -81,11 +69,11 @@ def test_enabled_twice_nothing_is_decided_for_new_flows() -> None:
     world = World()
     world.serve("99.0.0.7", 80, ("10.0.1.9", 8080))
     world.cnat.enable(world.links[0].index, True)
-    ((sent,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1000, 80))).values()
-    assert ends(sent)[2:] == ("99.0.0.7", 80)
+    ((forwarded,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1000, 80))).values()
+    assert ends(forwarded)[2:] == ("99.0.0.7", 80)
     world.cnat.enable(world.links[0].index, False)
-    ((sent,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1001, 80))).values()
-    assert ends(sent)[2:] == ("10.0.1.9", 8080)
+    ((forwarded,),) = world.carry(0, tcp_segment("10.0.0.9", "99.0.0.7", (1001, 80))).values()
+    assert ends(forwarded)[2:] == ("10.0.1.9", 8080)
 
 
 @FAMILIES
@@ -108,15 +96,15 @@ def test_a_masqueraded_pod_is_itself_towards_excluded_prefixes() -> None:
     world = World()
     world.masquerade()
     for source, to in (("10.0.0.9", "10.0.1.9"), ("fd00::8", "fd01::9")):
-        ((sent,),) = world.carry(0, udp(source, to, ports=(1001, 53))).values()
-        assert ends(sent) == (source, 1001, to, 53)
+        ((forwarded,),) = world.carry(0, udp(source, to, ports=(1001, 53))).values()
+        assert ends(forwarded) == (source, 1001, to, 53)
 
 
 def test_ipv6_flows_between_equal_last_four_bytes_count_as_to_oneself_as_in_vpp() -> None:
     world = World()
     world.masquerade()
-    ((sent,),) = world.carry(0, udp("fd00::9", "fd01::9", ports=(1001, 53))).values()
-    assert ends(sent) == ("fd02::1", 49152, "fd01::9", 53)
+    ((forwarded,),) = world.carry(0, udp("fd00::9", "fd01::9", ports=(1001, 53))).values()
+    assert ends(forwarded) == ("fd02::1", 49152, "fd01::9", 53)
 
 
 def test_sctp_has_no_ports_for_source_nat_and_is_dropped() -> None:
@@ -186,7 +174,7 @@ def test_no_nat_carries_the_packet_as_it_is_to_the_backend() -> None:
     world.serve("10.96.0.10", 80, ("10.0.1.9", 8080), lb_type=1, path_flags=2)
     for flags in (2, ACK):
         out = world.carry(2, tcp_segment("88.0.0.1", "10.96.0.10", (1000, 80), flags))
-        assert {n: [ends(each) for each in sent] for n, sent in out.items()} == {
+        assert {n: [ends(packet) for packet in packets] for n, packets in out.items()} == {
             1: [("88.0.0.1", 1000, "10.96.0.10", 80)]
         }
 
@@ -195,8 +183,8 @@ def test_from_a_pod_no_nat_is_translated_at_once() -> None:
     world = World()
     world.masquerade()
     world.serve("10.96.0.10", 80, ("10.0.1.9", 8080), path_flags=2)
-    ((sent,),) = world.carry(0, tcp_segment("10.0.0.9", "10.96.0.10", (1000, 80))).values()
-    assert ends(sent)[2:] == ("10.0.1.9", 8080)
+    ((forwarded,),) = world.carry(0, tcp_segment("10.0.0.9", "10.96.0.10", (1000, 80))).values()
+    assert ends(forwarded)[2:] == ("10.0.1.9", 8080)
 
 
 def test_no_return_session_leaves_the_answers_as_they_are() -> None:
@@ -217,8 +205,8 @@ def test_unfinished_checksums_and_unsegmented_packets_are_translated_too(
     world = World()
     world.serve(vip, 2000, (backend, 8080))
     data, start = tcp(client, vip, bytes(range(200)) * 20)
-    world.links[0].hears(data, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
-    pieces = [frame[14:] for frame in world.links[1].sent]
+    world.links[0].receives(data, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
+    pieces = [frame[14:] for frame in world.links[1].transmitted]
     assert [ends(piece)[2:] for piece in pieces] == [(backend, 8080)] * 4
     assert all(transport_sum_is_right(piece) for piece in pieces)
 

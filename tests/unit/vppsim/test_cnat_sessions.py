@@ -70,16 +70,18 @@ def test_an_update_keeps_sessions_of_kept_backends_and_ends_the_others() -> None
     world.serve("10.96.0.10", 80, ("10.0.1.9", 8080), ("10.0.2.9", 8080))
 
     def all_flows(flags: int) -> dict[int, str]:
-        sent = {n: world.carry(0, tcp_segment("10.0.0.9", "10.96.0.10", (n, 80), flags)) for n in range(1000, 1012)}
-        return {n: ends(packet)[2] for n, out in sent.items() for (packet,) in out.values()}
+        packets = {n: world.carry(0, tcp_segment("10.0.0.9", "10.96.0.10", (n, 80), flags)) for n in range(1000, 1012)}
+        return {n: ends(packet)[2] for n, out in packets.items() for (packet,) in out.values()}
 
     before = all_flows(SYN)
     assert set(before.values()) == {"10.0.1.9", "10.0.2.9"}
     world.serve("10.96.0.10", 80, ("10.0.3.9", 8080), ("10.0.1.9", 8080), lb_type=1)
     assert all_flows(ACK) == before
     world.later(1)
-    known = {int.from_bytes(five.source_port) for (five, _), _, answers in world.cnat.sessions.listed() if not answers}
-    assert known == {n for n, backend in before.items() if backend == "10.0.1.9"}
+    client_ports = {
+        int.from_bytes(five.source_port) for (five, _), _, answers in world.cnat.sessions.listed() if not answers
+    }
+    assert client_ports == {n for n, backend in before.items() if backend == "10.0.1.9"}
 
 
 def test_deleting_a_translation_ends_its_sessions() -> None:
@@ -106,8 +108,8 @@ def test_a_purge_ends_sessions_and_translations() -> None:
     assert world.carry(0, tcp_segment(*REQUEST)) == {}
 
 
-def asked(world: World, where: str, verdicts: list[bool]) -> list[tuple[Flow, int]]:
-    """Answer the policy hook `where` with `verdicts` in turn; what it was asked."""
+def answer_hook(world: World, where: str, verdicts: list[bool]) -> list[tuple[Flow, int]]:
+    """Let the policy hook `where` return `verdicts` in turn; returns the calls that it gets."""
     questions: list[tuple[Flow, int]] = []
 
     def hook(flow: Flow, if_index: int) -> bool:
@@ -122,18 +124,18 @@ def test_policies_see_the_backend_coming_in_and_the_true_source_going_out() -> N
     world = World()
     world.masquerade()
     world.serve("10.96.0.10", 80, ("99.0.0.1", 8080))
-    coming_in, going_out = asked(world, "input", [True]), asked(world, "output", [True])
-    ((sent,),) = world.carry(0, tcp_segment(*REQUEST)).values()
-    seen = Flow(4, TCP, packed("10.0.0.9"), packed("99.0.0.1"), 1000, 8080)
-    assert coming_in == [(seen, world.links[0].index)]
-    assert going_out == [(seen, world.links[2].index)]
-    assert ends(sent) == ("10.0.2.1", 49152, "99.0.0.1", 8080)
+    coming_in, going_out = answer_hook(world, "input", [True]), answer_hook(world, "output", [True])
+    ((forwarded,),) = world.carry(0, tcp_segment(*REQUEST)).values()
+    translated = Flow(4, TCP, packed("10.0.0.9"), packed("99.0.0.1"), 1000, 8080)
+    assert coming_in == [(translated, world.links[0].index)]
+    assert going_out == [(translated, world.links[2].index)]
+    assert ends(forwarded) == ("10.0.2.1", 49152, "99.0.0.1", 8080)
 
 
 @pytest.mark.parametrize("where", ["input", "output"])
 def test_a_verdict_holds_for_the_life_of_the_session(where: str) -> None:
     world = World()
-    questions = asked(world, where, [False, True])
+    questions = answer_hook(world, where, [False, True])
     flow = udp("10.0.0.9", "10.0.1.9", ports=(1000, 53))
     for _ in range(3):
         assert world.carry(0, flow) == {}
@@ -146,7 +148,7 @@ def test_a_verdict_holds_for_the_life_of_the_session(where: str) -> None:
 
 def test_answers_pass_without_a_question() -> None:
     world = World()
-    coming_in, going_out = asked(world, "input", [True, False]), asked(world, "output", [True, False])
+    coming_in, going_out = answer_hook(world, "input", [True, False]), answer_hook(world, "output", [True, False])
     world.carry(0, udp("10.0.0.9", "10.0.1.9", ports=(1000, 53)))
     assert [*world.carry(1, udp("10.0.1.9", "10.0.0.9", ports=(53, 1000)))] == [0]
     assert len(coming_in) == len(going_out) == 1
@@ -154,13 +156,13 @@ def test_answers_pass_without_a_question() -> None:
 
 def test_a_denied_flow_has_no_session_for_answers() -> None:
     world = World()
-    asked(world, "output", [False])
+    answer_hook(world, "output", [False])
     world.carry(0, udp("10.0.0.9", "10.0.1.9", ports=(1000, 53)))
     assert [answers for *_, answers in world.cnat.sessions.listed()] == [False]
 
 
 def test_a_ping_is_asked_about_by_its_identifier() -> None:
     world = World()
-    questions = asked(world, "input", [True])
+    questions = answer_hook(world, "input", [True])
     world.carry(0, echo("10.0.0.9", "10.0.1.9", 7))
     assert questions == [(Flow(4, ICMP, packed("10.0.0.9"), packed("10.0.1.9"), 7, 7), world.links[0].index)]

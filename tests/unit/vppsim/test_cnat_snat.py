@@ -37,7 +37,7 @@ def kubernetes() -> Snat:
 
 
 @pytest.mark.parametrize(
-    ("source", "to", "rx", "tx", "wanted"),
+    ("source", "to", "rx", "tx", "translated"),
     [
         # 1. towards the host: never
         ("10.0.0.9", "99.0.0.1", MASQUERADED, HOST_TAP, False),
@@ -63,14 +63,14 @@ def kubernetes() -> Snat:
         ("2001::9", "fd00::9", UPLINK, PLAIN, True),
     ],
 )
-def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx: int, wanted: bool) -> None:
+def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx: int, translated: bool) -> None:
     settings = kubernetes().of(4 if "." in source else 6, 0)
     assert settings
-    assert settings.wants(flow(source, to), rx, tx) is wanted
+    assert settings.wants(flow(source, to), rx, tx) is translated
 
 
 @pytest.mark.parametrize(
-    ("policy", "rx", "to", "wanted"),
+    ("policy", "rx", "to", "translated"),
     [
         (SnatPolicy.NONE, PLAIN, "10.0.0.1", True),
         (SnatPolicy.IF_PFX, MASQUERADED, "99.0.0.1", True),
@@ -78,10 +78,10 @@ def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx:
         (SnatPolicy.IF_PFX, UPLINK, "99.0.0.1", False),
     ],
 )
-def test_the_other_policies(policy: SnatPolicy, rx: int, to: str, wanted: bool) -> None:
+def test_the_other_policies(policy: SnatPolicy, rx: int, to: str, translated: bool) -> None:
     snat = kubernetes()
     snat.set_policy(policy)
-    assert snat.current.wants(flow("10.0.0.9", to), rx, UPLINK) is wanted
+    assert snat.current.wants(flow("10.0.0.9", to), rx, UPLINK) is translated
 
 
 def test_before_the_addresses_everything_else_is_refused() -> None:
@@ -92,18 +92,18 @@ def test_before_the_addresses_everything_else_is_refused() -> None:
         lambda: snat.set_interface(1, POD, False),
         lambda: snat.set_addresses(bytes(4), bytes(16), INDEX_INVALID, USE_AS_DEFAULT),
     ]
-    for refused in calls:
+    for call in calls:
         with pytest.raises(VppRefused) as refusal:
-            refused()
+            call()
         assert refusal.value.error == VnetError.FEATURE_DISABLED
 
 
 def test_unknown_tables_and_policies_are_invalid() -> None:
     snat = kubernetes()
     calls: list[Callable[[], None]] = [lambda: snat.set_policy(5), lambda: snat.set_interface(1, 4, True)]
-    for refused in calls:
+    for call in calls:
         with pytest.raises(VppRefused) as refusal:
-            refused()
+            call()
         assert refusal.value.error == VnetError.INVALID_VALUE
 
 
@@ -149,9 +149,9 @@ def test_deleted_settings_go_on_without_ports() -> None:
 
 def test_ports_rise_from_49152_for_each_protocol_until_none_is_left() -> None:
     ports = PortPool()
-    taken = [ports.take(UDP) for _ in range(LAST - FIRST + 1)]
-    assert taken == list(range(FIRST, LAST + 1))
-    assert len(taken) == 16383
+    numbers = [ports.take(UDP) for _ in range(LAST - FIRST + 1)]
+    assert numbers == list(range(FIRST, LAST + 1))
+    assert len(numbers) == 16383
     assert ports.take(UDP) is None
     assert ports.take(ICMP) == FIRST
     assert ports.take(132) is None

@@ -1,10 +1,10 @@
 """What npol lets pass: rules, policies, profiles, defaults, and what becomes of what is deleted too early."""
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 
+from tests.unit.vppsim.bench import packed
 from tools.vppsim.cnat.hooks import PolicyHooks
 from tools.vppsim.npol.match import matches, passes
 from tools.vppsim.npol.objects import (
@@ -38,10 +38,6 @@ from tools.vppsim.npol.plugin import Npol
 from tools.vppsim.packets.flow import Flow
 
 
-def packed(address: str) -> bytes:
-    return ip_address(address).packed
-
-
 def prefix(text: str) -> Prefix:
     address, length = text.split("/")
     return Prefix(packed(address), int(length))
@@ -63,11 +59,11 @@ def entries(*, side: int = SRC, **lists: object) -> NpolRule:
     return rule
 
 
-def a_set(npol: Npol, kind: int, *members: object) -> int:
-    held = NpolIpSet(kind)
+def add_set(npol: Npol, kind: int, *members: object) -> int:
+    ip_set = NpolIpSet(kind)
     for member in members:
-        held.members.allocate(member)  # type: ignore[arg-type]
-    return npol.sets.allocate(held)
+        ip_set.members.allocate(member)  # type: ignore[arg-type]
+    return npol.sets.allocate(ip_set)
 
 
 def test_a_rule_without_conditions_matches_both_families(npol: Npol) -> None:
@@ -84,16 +80,16 @@ def test_prefixes_count_for_their_family_only_and_one_of_several_is_enough(npol:
 @pytest.mark.parametrize(("side", "expected"), [(SRC, True), (DST, False), (NOT_SRC, False), (NOT_DST, True)])
 def test_sides_and_signs(npol: Npol, side: int, expected: bool) -> None:
     assert matches(npol, entries(side=side, prefixes=[prefix("10.0.0.1/32")]), FLOW) is expected
-    ours = a_set(npol, IP, packed("10.0.0.1"))
-    assert matches(npol, entries(side=side, sets=[ours]), FLOW) is expected
-    net = a_set(npol, NET, prefix("10.0.0.0/31"))
+    clients = add_set(npol, IP, packed("10.0.0.1"))
+    assert matches(npol, entries(side=side, sets=[clients]), FLOW) is expected
+    net = add_set(npol, NET, prefix("10.0.0.0/31"))
     assert matches(npol, entries(side=side, sets=[net]), FLOW) is expected
     ports = entries(side=side, ports=[(1000, 1000)])
     assert matches(npol, ports, FLOW) is expected
 
 
 def test_a_range_or_a_set_of_ports_is_enough_whatever_the_protocol(npol: Npol) -> None:
-    ports = a_set(npol, IP_AND_PORT, ThreeTuple(packed("10.0.0.2"), 6, 80))
+    ports = add_set(npol, IP_AND_PORT, ThreeTuple(packed("10.0.0.2"), 6, 80))
     rule = entries(side=DST, ports=[(1, 10)], port_sets=[ports])
     assert matches(npol, rule, FLOW)
     assert not matches(npol, rule, replace(FLOW, protocol=17))
@@ -101,8 +97,8 @@ def test_a_range_or_a_set_of_ports_is_enough_whatever_the_protocol(npol: Npol) -
 
 
 def test_kinds_of_entries_must_all_hold(npol: Npol) -> None:
-    ours = a_set(npol, IP, packed("10.0.0.9"))
-    assert not matches(npol, entries(prefixes=[prefix("10.0.0.0/8")], sets=[ours]), FLOW)
+    strangers = add_set(npol, IP, packed("10.0.0.9"))
+    assert not matches(npol, entries(prefixes=[prefix("10.0.0.0/8")], sets=[strangers]), FLOW)
 
 
 def test_protocol_filters_and_icmp_types(npol: Npol) -> None:
@@ -115,13 +111,13 @@ def test_protocol_filters_and_icmp_types(npol: Npol) -> None:
     assert matches(npol, filtered(NpolFilter(ICMP_TYPE, 1000, True)), replace(FLOW, protocol=1))  # the identifier
 
 
-def policy(npol: Npol, *actions: int, way: int = RX) -> int:
-    held = NpolPolicy()
-    held.rules[way].extend(npol.rules.allocate(NpolRule(action)) for action in actions)
-    return npol.policies.allocate(held)
+def policy(npol: Npol, *actions: int, direction: int = RX) -> int:
+    npol_policy = NpolPolicy()
+    npol_policy.rules[direction].extend(npol.rules.allocate(NpolRule(action)) for action in actions)
+    return npol.policies.allocate(npol_policy)
 
 
-def holding(
+def configured(
     rx: list[int], profiles: list[int], default: int, profile_default: int = DEFAULT_DENY
 ) -> NpolInterfaceConfig:
     return NpolInterfaceConfig((rx, []), profiles, False, (default, DEFAULT_ALLOW), (profile_default, DEFAULT_ALLOW))
@@ -140,39 +136,41 @@ def holding(
 def test_the_first_rule_decides_and_else_the_default(
     npol: Npol, actions: list[int], default: int, expected: bool
 ) -> None:
-    held = holding([policy(npol, *actions)], [], default)
-    assert passes(npol, held, FLOW, inbound=True) is expected
+    config = configured([policy(npol, *actions)], [], default)
+    assert passes(npol, config, FLOW, inbound=True) is expected
 
 
 def test_a_rule_that_logs_ends_its_policy_and_the_next_goes_on(npol: Npol) -> None:
-    held = holding([policy(npol, LOG, DENY), policy(npol, ALLOW)], [], DEFAULT_DENY)
-    assert passes(npol, held, FLOW, inbound=True)
+    config = configured([policy(npol, LOG, DENY), policy(npol, ALLOW)], [], DEFAULT_DENY)
+    assert passes(npol, config, FLOW, inbound=True)
 
 
 def test_pass_goes_to_the_profiles_and_skips_the_other_policies(npol: Npol) -> None:
-    both = [policy(npol, PASS), policy(npol, DENY)]
-    assert passes(npol, holding(both, [policy(npol, ALLOW)], DEFAULT_DENY), FLOW, inbound=True)
-    assert not passes(npol, holding(both, [], DEFAULT_ALLOW), FLOW, inbound=True)
-    assert not passes(npol, holding(both, [policy(npol, PASS)], DEFAULT_ALLOW, DEFAULT_ALLOW), FLOW, inbound=True)
+    policies = [policy(npol, PASS), policy(npol, DENY)]
+    assert passes(npol, configured(policies, [policy(npol, ALLOW)], DEFAULT_DENY), FLOW, inbound=True)
+    assert not passes(npol, configured(policies, [], DEFAULT_ALLOW), FLOW, inbound=True)
+    assert not passes(
+        npol, configured(policies, [policy(npol, PASS)], DEFAULT_ALLOW, DEFAULT_ALLOW), FLOW, inbound=True
+    )
 
 
 def test_a_default_that_passes_asks_the_profiles(npol: Npol) -> None:
-    held = holding([], [policy(npol)], DEFAULT_PASS, DEFAULT_ALLOW)
-    assert passes(npol, held, FLOW, inbound=True)
-    assert not passes(npol, holding([], [], DEFAULT_PASS, DEFAULT_PASS), FLOW, inbound=True)
+    config = configured([], [policy(npol)], DEFAULT_PASS, DEFAULT_ALLOW)
+    assert passes(npol, config, FLOW, inbound=True)
+    assert not passes(npol, configured([], [], DEFAULT_PASS, DEFAULT_PASS), FLOW, inbound=True)
 
 
 def test_an_inverted_interface_swaps_the_directions(npol: Npol) -> None:
-    held = replace(holding([policy(npol, DENY)], [], DEFAULT_ALLOW), invert=True)
-    assert passes(npol, held, FLOW, inbound=True)
-    assert not passes(npol, held, FLOW, inbound=False)
+    config = replace(configured([policy(npol, DENY)], [], DEFAULT_ALLOW), invert=True)
+    assert passes(npol, config, FLOW, inbound=True)
+    assert not passes(npol, config, FLOW, inbound=False)
 
 
 def test_a_freed_rule_that_is_still_referenced_matches_everything(npol: Npol) -> None:
     rule = npol.rules.allocate(entries(prefixes=[prefix("192.0.2.0/24")]))
-    held = NpolPolicy()
-    held.rules[TX].append(rule)
-    index = npol.policies.allocate(held)
+    npol_policy = NpolPolicy()
+    npol_policy.rules[TX].append(rule)
+    index = npol.policies.allocate(npol_policy)
     configuration = NpolInterfaceConfig(
         ([], [index]), [], False, (DEFAULT_DENY, DEFAULT_DENY), (DEFAULT_DENY, DEFAULT_DENY)
     )
@@ -195,17 +193,17 @@ def test_removing_from_a_set_of_ports_takes_those_of_other_ports_with_it() -> No
         ThreeTuple(packed("10.0.0.2"), 6, 80),
         ThreeTuple(packed("10.0.0.1"), 17, 53),
     ]
-    held = NpolIpSet(IP_AND_PORT)
+    ip_set = NpolIpSet(IP_AND_PORT)
     for member in members:
-        held.members.allocate(member)
-    held.remove(members[0])
-    assert [member for _, member in held.members] == [members[1]]
+        ip_set.members.allocate(member)
+    ip_set.remove(members[0])
+    assert [member for _, member in ip_set.members] == [members[1]]
 
 
 def test_doubled_members_are_kept_and_all_removed() -> None:
-    held = NpolIpSet(IP)
+    ip_set = NpolIpSet(IP)
     for _ in range(2):
-        held.members.allocate(packed("10.0.0.1"))
-    assert len(list(held.members)) == 2
-    held.remove(packed("10.0.0.1"))
-    assert list(held.members) == []
+        ip_set.members.allocate(packed("10.0.0.1"))
+    assert len(list(ip_set.members)) == 2
+    ip_set.remove(packed("10.0.0.1"))
+    assert list(ip_set.members) == []

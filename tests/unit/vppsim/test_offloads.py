@@ -23,31 +23,31 @@ FAMILIES = pytest.mark.parametrize(
 def world(to: str, offload: bool) -> tuple[Port, Port]:
     """A tun for packets to come in by and one for them to leave by."""
     bench = Bench()
-    left = bench.tun("10.0.0.1/32", "fd00::1/128")
-    right = bench.tun(offload_checksum=offload, offload_segmentation=offload)
+    ingress = bench.tun("10.0.0.1/32", "fd00::1/128")
+    egress = bench.tun(offload_checksum=offload, offload_segmentation=offload)
     version = 6 if ":" in to else 4
-    bench.route(f"{to}/{128 if version == 6 else 32}", FibPath(if_index=right.index, proto=version))
-    return left, right
+    bench.route(f"{to}/{128 if version == 6 else 32}", FibPath(if_index=egress.index, proto=version))
+    return ingress, egress
 
 
 @FAMILIES
 def test_a_device_that_can_gets_the_packet_whole(source: str, to: str, gso: int) -> None:
-    left, right = world(to, offload=True)
+    ingress, egress = world(to, offload=True)
     packet, start = tcp(source, to, bytes(5000))
     offload = Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16)
-    left.hears(packet, offload)
-    ((kept, frame),) = right.sent_with_offloads
-    assert kept == offload
+    ingress.receives(packet, offload)
+    ((forwarded, frame),) = egress.transmitted_with_offloads
+    assert forwarded == offload
     assert len(frame) == len(packet)
 
 
 @FAMILIES
 def test_a_device_that_cannot_gets_segments_with_good_checksums(source: str, to: str, gso: int) -> None:
-    left, right = world(to, offload=False)
+    ingress, egress = world(to, offload=False)
     payload = bytes(range(250)) * 18
     packet, start = tcp(source, to, payload, flags=FIN | PSH | 0x10)
-    left.hears(packet, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
-    pieces = right.sent
+    ingress.receives(packet, Offload(NEEDS_CHECKSUM, gso, start + 20, 1000, start, 16))
+    pieces = egress.transmitted
     assert b"".join(piece[start + 20 :] for piece in pieces) == payload
     assert all(transport_sum_is_right(piece) for piece in pieces)
     assert all(piece[0] >> 4 == 6 or checksum(piece[:20]) == 0 for piece in pieces)
@@ -57,20 +57,20 @@ def test_a_device_that_cannot_gets_segments_with_good_checksums(source: str, to:
 
 @FAMILIES
 def test_an_unfinished_checksum_is_finished_for_a_device_that_cannot(source: str, to: str, gso: int) -> None:
-    left, right = world(to, offload=False)
+    ingress, egress = world(to, offload=False)
     packet, start = tcp(source, to, b"hello")
-    left.hears(packet, Offload(NEEDS_CHECKSUM, 0, 0, 0, start, 16))
-    (frame,) = right.sent
+    ingress.receives(packet, Offload(NEEDS_CHECKSUM, 0, 0, 0, start, 16))
+    (frame,) = egress.transmitted
     assert transport_sum_is_right(frame)
     assert gso
 
 
 def test_the_mtu_counts_segments_not_the_whole() -> None:
-    left, right = world("10.1.0.1", offload=True)
-    right.interface.mtu = [1400, 0, 0, 0]
+    ingress, egress = world("10.1.0.1", offload=True)
+    egress.interface.mtu = [1400, 0, 0, 0]
     packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(20000))
-    left.hears(packet, Offload(NEEDS_CHECKSUM, GSO_TCP4, start + 20, 1300, start, 16))
-    assert len(right.sent) == 1
+    ingress.receives(packet, Offload(NEEDS_CHECKSUM, GSO_TCP4, start + 20, 1300, start, 16))
+    assert len(egress.transmitted) == 1
 
 
 @pytest.mark.parametrize("link_header", [0, 14])
@@ -88,10 +88,10 @@ def test_a_header_with_nothing_to_do_is_none() -> None:
 
 
 def test_merged_packets_whose_checksum_was_checked_already_are_segmented_alike() -> None:
-    left, right = world("10.1.0.1", offload=False)
+    ingress, egress = world("10.1.0.1", offload=False)
     packet, start = tcp("10.9.9.9", "10.1.0.1", bytes(range(200)) * 20)
-    left.hears(packet, Offload(0, GSO_TCP4, start + 20, 1000, 0, 0))
-    pieces = right.sent
+    ingress.receives(packet, Offload(0, GSO_TCP4, start + 20, 1000, 0, 0))
+    pieces = egress.transmitted
     assert len(pieces) == 4
     assert all(transport_sum_is_right(piece) for piece in pieces)
 
@@ -106,8 +106,8 @@ def test_merged_packets_whose_checksum_was_checked_already_are_segmented_alike()
     ],
 )
 def test_offloads_that_do_not_fit_their_packet_are_dropped_and_counted(offload: Offload) -> None:
-    left, right = world("10.1.0.1", offload=True)
+    ingress, egress = world("10.1.0.1", offload=True)
     packet, _ = tcp("10.9.9.9", "10.1.0.1", bytes(3000))
-    left.hears(packet, offload)
-    assert right.sent == []
-    assert left.bench.counters["drop_offload_malformed"] == 1
+    ingress.receives(packet, offload)
+    assert egress.transmitted == []
+    assert ingress.bench.counters["drop_offload_malformed"] == 1

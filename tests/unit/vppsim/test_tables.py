@@ -23,12 +23,12 @@ def test_the_longest_matching_prefix_wins(prefixes: list, number: int) -> None: 
     table, address = FibTable(4, 0), ip_address(number)
     for prefix in prefixes:
         table.set_source(prefix.network_address.packed, prefix.prefixlen, FibSource.API, (FibPath(if_index=1),))
-    own = {(e.address, e.length) for e in table.entries() if e.best_source is FibSource.API}
+    api_prefixes = {(e.address, e.length) for e in table.entries() if e.best_source is FibSource.API}
     matching = [p.prefixlen for p in prefixes if address in p]
     entry = table.longest(address.packed)
     if matching and entry.best_source is FibSource.API:
         assert entry.length == max(matching)
-    assert own == {(p.network_address.packed, p.prefixlen) for p in prefixes if not _special(p)}
+    assert api_prefixes == {(p.network_address.packed, p.prefixlen) for p in prefixes if not _special(p)}
 
 
 def _special(prefix) -> bool:  # type: ignore[no-untyped-def]
@@ -58,9 +58,9 @@ def test_the_better_source_forwards_and_the_other_takes_over() -> None:
 def test_a_neighbours_route_needs_a_cover_on_its_interface() -> None:
     bench = Bench()
     near, far = bench.wire("10.0.0.1/24"), bench.wire()
-    far.knows("10.0.0.9")
+    far.add_neighbour("10.0.0.9")
     assert bench.lookup.result(4, 0, packed("10.0.0.9")).if_index == near.index
-    near.knows("10.0.0.9")
+    near.add_neighbour("10.0.0.9")
     assert bench.tables.unicast[4, 0].longest(packed("10.0.0.9")).length == 32
 
 
@@ -82,11 +82,11 @@ def test_a_next_hop_that_resolves_through_itself_is_a_drop() -> None:
 
 def test_shares_add_up_through_nested_choices() -> None:
     bench = Bench()
-    one, two, three = bench.tun(), bench.tun(), bench.tun()
-    bench.route("30.0.0.1/32", FibPath(if_index=one.index), FibPath(if_index=two.index))
-    bench.route("20.0.0.0/8", FibPath(next_hop=packed("30.0.0.1")), FibPath(if_index=three.index, weight=3))
+    first, second, third = bench.tun(), bench.tun(), bench.tun()
+    bench.route("30.0.0.1/32", FibPath(if_index=first.index), FibPath(if_index=second.index))
+    bench.route("20.0.0.0/8", FibPath(next_hop=packed("30.0.0.1")), FibPath(if_index=third.index, weight=3))
     choice = bench.lookup.load_balance(4, 0, packed("20.0.0.1"))
-    assert {v.if_index: share for share, v in choice} == {one.index: 0.125, two.index: 0.125, three.index: 0.75}
+    assert {v.if_index: share for share, v in choice} == {first.index: 0.125, second.index: 0.125, third.index: 0.75}
 
 
 def test_a_link_local_destination_means_the_link_it_was_asked_on() -> None:

@@ -1,6 +1,6 @@
 """The node's own traffic: VPP has the uplink and its addresses, the host has a tap with the same ones.
 
-The calls are those of the guard, in its order (spec of the guard, section 7).
+The calls are those of the guard, in its order.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, Simulator
-from tests.unit.vppsim.requests import GSO, INDEX_INVALID, path, route, tap
+from tests.processes.vppsim.process import Namespace, Simulator
+from tests.processes.vppsim.requests import GSO, INDEX_INVALID, path, route, tap
 from tests.waiting import until
 
 MAC = "02:00:00:00:00:aa"
@@ -41,8 +41,8 @@ def table(number: int, six: bool, name: str = "") -> dict[str, Any]:
 
 def default(api: Any, source: int, to: int, six: bool) -> None:
     """All of one table that nothing else matches goes to another."""
-    wanted = route("::/0" if six else "0.0.0.0/0", path(table=to, v6=six), table=source)
-    assert api.ip_route_add_del(is_add=True, route=wanted).retval == 0
+    default_route = route("::/0" if six else "0.0.0.0/0", path(table=to, v6=six), table=source)
+    assert api.ip_route_add_del(is_add=True, route=default_route).retval == 0
 
 
 class Node:
@@ -75,8 +75,8 @@ class Node:
                 assert self.api.set_punt(is_add=True, punt={"type": 0, "punt": {"l4": l4}}).retval == 0
 
     def make_uplink(self) -> int:
-        made = self.api.af_packet_create_v3(mode=1, hw_addr=MAC, host_if_name="up0", flags=2)
-        index: int = made.sw_if_index
+        reply = self.api.af_packet_create_v3(mode=1, hw_addr=MAC, host_if_name="up0", flags=2)
+        index: int = reply.sw_if_index
         assert self.api.sw_interface_ip6_enable_disable(sw_if_index=index, enable=True).retval == 0
         assert self.api.sw_interface_ip6nd_ra_config(sw_if_index=index, suppress=1).retval == 0
         assert self.api.sw_interface_set_flags(sw_if_index=index, flags=1).retval == 0
@@ -87,17 +87,17 @@ class Node:
 
     def make_tap(self) -> int:
         macs = {"use_random_mac": False, "mac_address": "02:ca:11:c0:fd:00", "host_mac_addr": MAC}
-        made = self.api.tap_create_v3(**tap(self.host.name, "up0", GSO, host_mac_addr_set=True, **macs))
-        index: int = made.sw_if_index
+        reply = self.api.tap_create_v3(**tap(self.host.name, "up0", GSO, host_mac_addr_set=True, **macs))
+        index: int = reply.sw_if_index
         tables = {family: self.tap_table(index, family) for family in (4, 6)}
         assert self.api.sw_interface_ip6_enable_disable(sw_if_index=index, enable=True).retval == 0
-        ours = {"sw_if_index": index, "is_add": True, "prefix": "169.254.0.1/32"}
-        assert self.api.sw_interface_add_del_address(**ours).retval == 0
+        tap_address = {"sw_if_index": index, "is_add": True, "prefix": "169.254.0.1/32"}
+        assert self.api.sw_interface_add_del_address(**tap_address).retval == 0
         assert self.api.ip6nd_proxy_enable_disable(sw_if_index=index, is_enable=True).retval == 0
         for address, mask, _ in HOST.values():
             self.route(f"{address}/{mask}", path(address, index), 1)
-        everyone = {"table_id": tables[4], "low": "0.0.0.0", "hi": "255.255.255.255"}
-        assert self.api.proxy_arp_add_del(is_add=True, proxy=everyone).retval == 0
+        all_addresses = {"table_id": tables[4], "low": "0.0.0.0", "hi": "255.255.255.255"}
+        assert self.api.proxy_arp_add_del(is_add=True, proxy=all_addresses).retval == 0
         assert self.api.proxy_arp_intfc_enable_disable(sw_if_index=index, enable=True).retval == 0
         assert self.api.sw_interface_set_flags(sw_if_index=index, flags=1).retval == 0
         return index
@@ -117,19 +117,19 @@ class Node:
     def multicast(self, number: int, group: str, length: int, index: int) -> None:
         ways = [(6, path(interface=self.uplink, v6=True)), (2, path(interface=index, v6=True))]
         prefix = {"af": 1, "grp_address_length": length, "grp_address": {"ip6": ip_address(group).packed}}
-        wanted = {
+        mroute = {
             "table_id": number,
             "prefix": prefix,
             "n_paths": len(ways),
             "paths": [{"itf_flags": flags, "path": way} for flags, way in ways],
         }
-        assert self.api.ip_mroute_add_del(is_add=True, route=wanted).retval == 0
+        assert self.api.ip_mroute_add_del(is_add=True, route=mroute).retval == 0
 
     def route(self, prefix: str, way: dict[str, Any], number: int) -> None:
         address, _, length = prefix.partition("/")
         network = {"address": address, "len": int(length)}
-        wanted = {"table_id": number, "prefix": network, "n_paths": 1, "paths": [way]}
-        assert self.api.ip_route_add_del(is_add=True, route=wanted).retval == 0
+        ip_route = {"table_id": number, "prefix": network, "n_paths": 1, "paths": [way]}
+        assert self.api.ip_route_add_del(is_add=True, route=ip_route).retval == 0
 
     def linux_side(self) -> None:
         for address, mask, _ in HOST.values():
@@ -144,11 +144,11 @@ class Node:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    made = Node(tmp_path_factory.mktemp("node"))
+    running = Node(tmp_path_factory.mktemp("node"))
     try:
-        yield made
+        yield running
     finally:
-        made.close()
+        running.close()
 
 
 @pytest.mark.parametrize("address", ["192.0.2.9", "2001:db8::9"])

@@ -2,28 +2,15 @@
 
 import socket
 import struct
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.unit.vppsim.process import Simulator
+from tests.processes.vppsim.process import Simulator
 from tests.waiting import until
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.client import HEADER
 
 CATALOGUE = Catalogue()
-
-
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    made = Simulator(tmp_path)
-    made.start()
-    try:
-        yield made
-    finally:
-        if made.alive:
-            made.terminate()
 
 
 class Raw:
@@ -109,12 +96,12 @@ def test_messages_may_come_in_any_pieces(simulator: Simulator) -> None:
 
 
 def test_answers_come_in_order_and_to_whom_asked(simulator: Simulator) -> None:
-    with Raw(simulator) as one, Raw(simulator) as two:
+    with Raw(simulator) as first, Raw(simulator) as second:
         for context in range(1, 300):
-            one.call("control_ping", context=context)
-        assert ping(two, 999) == 999
+            first.call("control_ping", context=context)
+        assert ping(second, 999) == 999
         for context in range(1, 300):
-            assert CATALOGUE.decode("control_ping_reply", one.receive()).context == context
+            assert CATALOGUE.decode("control_ping_reply", first.receive()).context == context
 
 
 def test_details_come_before_the_ping_that_follows_a_dump(simulator: Simulator) -> None:
@@ -139,15 +126,15 @@ def test_a_big_dump_reaches_a_client_that_reads_late(simulator: Simulator) -> No
 
 
 def test_events_tell_of_links_going_up_and_away(simulator: Simulator) -> None:
-    api, heard = simulator.api, []
-    simulator.listen(lambda name, event: heard.append((int(event.flags), event.deleted)))
+    api, events = simulator.api, []
+    simulator.listen(lambda name, event: events.append((int(event.flags), event.deleted)))
     loop = api.create_loopback().sw_if_index
     api.want_interface_events(enable_disable=1, pid=1)
     api.sw_interface_set_flags(sw_if_index=loop, flags=1)
-    until(lambda: heard == [(3, False)], "an event of the link going up")
+    until(lambda: events == [(3, False)], "an event of the link going up")
     api.sw_interface_set_flags(sw_if_index=loop, flags=0)
     api.delete_loopback(sw_if_index=loop)
-    until(lambda: heard[-1] == (0, True), "an event of the link being gone")
+    until(lambda: events[-1] == (0, True), "an event of the link being gone")
 
 
 def test_a_client_that_has_gone_is_forgotten(simulator: Simulator) -> None:

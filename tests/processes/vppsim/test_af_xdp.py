@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, Simulator
+from tests.processes.vppsim.process import Namespace, Simulator
 
 MAC = "02:00:00:00:00:aa"
 

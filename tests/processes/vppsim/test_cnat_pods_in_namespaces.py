@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace
-from tests.unit.vppsim.requests import INDEX_INVALID
-from tests.unit.vppsim.test_packets_cross_namespaces import CLIENT, World
+from tests.processes.vppsim.process import Namespace
+from tests.processes.vppsim.requests import INDEX_INVALID
+from tests.processes.vppsim.test_packets_cross_namespaces import CLIENT, World
 from tests.waiting import until
 
 MEGABYTES = 4
@@ -31,18 +31,18 @@ def endpoint(address: str, port: int) -> dict[str, Any]:
 
 
 def translate(api: Any, vip: str, backend: str) -> None:
-    """TCP port 7000 of `vip` leads to that of `backend`."""
+    """Translate TCP port 7000 of `vip` to that of `backend`."""
     paths = [{"dst_ep": endpoint(backend, 7000), "src_ep": endpoint("::", 0), "flags": 0}]
-    wanted = {"vip": endpoint(vip, 7000), "id": 0, "ip_proto": 6, "is_real_ip": 0, "flags": 9, "lb_type": 0}
-    reply = api.cnat_translation_update(translation={**wanted, "n_paths": 1, "flow_hash_config": 0, "paths": paths})
+    service = {"vip": endpoint(vip, 7000), "id": 0, "ip_proto": 6, "is_real_ip": 0, "flags": 9, "lb_type": 0}
+    reply = api.cnat_translation_update(translation={**service, "n_paths": 1, "flow_hash_config": 0, "paths": paths})
     assert reply.retval == 0
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("sim"))
+    pods = World(tmp_path_factory.mktemp("sim"))
     try:
-        api = made.simulator.api
+        api = pods.simulator.api
         addresses = {"snat_ip4": NODE[4], "snat_ip6": NODE[6], "sw_if_index": INDEX_INVALID}
         assert api.cnat_set_snat_addresses_v2(fwd_fib_index=0, ret_fib_index=0, flags=6, **addresses).retval == 0
         assert api.cnat_set_snat_policy(policy=POLICY_K8S).retval == 0
@@ -56,46 +56,46 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         translate(api, "10.96.0.10", "10.1.0.2")
         translate(api, "fd96::10", "fd00::2")
         translate(api, "10.96.0.11", "10.1.0.1")
-        yield made
+        yield pods
     finally:
-        made.close()
+        pods.close()
 
 
-def carried(server: Namespace, listening: str, client: Namespace, calling: str) -> str:
-    """Send some megabytes; whom the server took for the client."""
+def client_address_seen_by(server: Namespace, listening: str, client: Namespace, calling: str) -> str:
+    """Send MEGABYTES from a client to a server; returns the client's address as the server sees it."""
     family = "AF_INET6" if ":" in listening else "AF_INET"
     receiving = server.python(SERVER.format(family=family, address=listening))
     try:
         until(lambda: ":7000" in server.run("ss", "-ltn"), "the server listens")
         sending = client.python(CLIENT.format(address=calling, megabytes=MEGABYTES))
         try:
-            sent, _ = sending.communicate(timeout=20)
-            heard, _ = receiving.communicate(timeout=20)
+            client_report, _ = sending.communicate(timeout=20)
+            server_report, _ = receiving.communicate(timeout=20)
         finally:
             sending.kill()
             sending.communicate()
     finally:
         receiving.kill()
         receiving.communicate()
-    peer, *rest = heard.split()
-    assert rest == sent.split()
+    peer, *received = server_report.split()
+    assert received == client_report.split()
     return str(peer)
 
 
 @pytest.mark.parametrize(
-    ("vip", "backend", "seen"), [("10.96.0.10", "10.1.0.2", "10.1.0.1"), ("fd96::10", "fd00::2", "fd00::1")]
+    ("vip", "backend", "client"), [("10.96.0.10", "10.1.0.2", "10.1.0.1"), ("fd96::10", "fd00::2", "fd00::1")]
 )
-def test_a_pod_reaches_a_pod_through_a_service(world: World, vip: str, backend: str, seen: str) -> None:
-    assert carried(world.pods[1], backend, world.pods[0], vip) == seen
+def test_a_pod_reaches_a_pod_through_a_service(world: World, vip: str, backend: str, client: str) -> None:
+    assert client_address_seen_by(world.pods[1], backend, world.pods[0], vip) == client
 
 
 def test_a_pod_reaches_itself_through_its_service(world: World) -> None:
-    assert carried(world.pods[0], "10.1.0.1", world.pods[0], "10.96.0.11") == NODE[4]
+    assert client_address_seen_by(world.pods[0], "10.1.0.1", world.pods[0], "10.96.0.11") == NODE[4]
 
 
 @pytest.mark.parametrize(("family", "outside"), [(4, "192.0.2.9"), (6, "2001:db8::9")])
 def test_the_outside_sees_the_node_instead_of_the_pod(world: World, family: int, outside: str) -> None:
-    assert carried(world.outside, outside, world.pods[0], outside) == NODE[family]
+    assert client_address_seen_by(world.outside, outside, world.pods[0], outside) == NODE[family]
 
 
 def test_a_pod_pings_the_outside_as_the_node(world: World) -> None:

@@ -1,12 +1,12 @@
-"""Real packets: pods behind tuns, a neighbour behind an uplink, through one stand-in in its own namespace."""
+"""Real packets: pods behind tuns and a neighbour behind an uplink, through one vppsim in its own namespace."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.vppsim.process import Namespace, Simulator
-from tests.unit.vppsim.requests import POD, path, route, tap
+from tests.processes.vppsim.process import Namespace, Simulator
+from tests.processes.vppsim.requests import POD, path, route, tap
 from tests.waiting import until
 
 SERVER = """
@@ -54,7 +54,7 @@ class World:
         self.address_pods()
 
     def configure(self) -> None:
-        """Everything over the API; the same again in the next life."""
+        """Configure everything over the API; called again after each restart."""
         api = self.simulator.api
         mac = "02:00:00:00:00:aa"
         up = api.af_packet_create_v3(
@@ -98,11 +98,11 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("sim"))
+    pods = World(tmp_path_factory.mktemp("sim"))
     try:
-        yield made
+        yield pods
     finally:
-        made.close()
+        pods.close()
 
 
 @pytest.mark.parametrize("address", ["10.1.0.2", "fd00::2"])
@@ -150,9 +150,9 @@ def test_tcp_arrives_whole(
     ends = {0: world.pods[0], 1: world.pods[1], "outside": world.outside}
     server = ends[receiver].python(SERVER.format(address=address, family=family))
     client = ends[sender].python(CLIENT.format(address=address, megabytes=megabytes))
-    sent, _ = client.communicate(timeout=10)
-    received, _ = server.communicate(timeout=10)
-    assert sent == received != ""
+    client_report, _ = client.communicate(timeout=10)
+    server_report, _ = server.communicate(timeout=10)
+    assert client_report == server_report != ""
 
 
 def test_pods_answer_again_after_a_crash_on_the_devices_they_had(world: World) -> None:
@@ -168,8 +168,8 @@ def test_pods_answer_again_after_a_crash_on_the_devices_they_had(world: World) -
 
 def test_a_deleted_persistent_device_is_gone(world: World) -> None:
     api = world.simulator.api
-    made = api.tap_create_v3(**tap(world.pods[0].name, "extra", POD))
-    assert api.tap_delete_v2(sw_if_index=made.sw_if_index).retval == 0
+    reply = api.tap_create_v3(**tap(world.pods[0].name, "extra", POD))
+    assert api.tap_delete_v2(sw_if_index=reply.sw_if_index).retval == 0
     assert "extra" not in world.pods[0].ip("link", "show")
 
 
@@ -183,8 +183,8 @@ def test_a_device_without_persistence_goes_with_the_process(world: World) -> Non
 
 
 def test_a_namespace_that_is_not_there_is_system_call_error_2(world: World) -> None:
-    made = world.simulator.api.tap_create_v3(**tap("/nonexistent/ns", "eth9", POD))
-    assert (made.retval, made.sw_if_index) == (-12, 0xFFFFFFFF)
+    reply = world.simulator.api.tap_create_v3(**tap("/nonexistent/ns", "eth9", POD))
+    assert (reply.retval, reply.sw_if_index) == (-12, 0xFFFFFFFF)
 
 
 def test_a_pod_namespace_that_vanishes_harms_nobody(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in as a process, its API client, and network namespaces to put things into."""
+"""vppsim as a process, its API client, and network namespaces."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ class Simulator:
         self._client: Any = None
 
     def start(self) -> None:
-        """Start a life; does not wait."""
+        """Start the process; does not wait."""
         enter = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         command = [*enter, sys.executable, "-m", "tools.vppsim", "-c", str(self.config)]
         with (self.directory / "log").open("ab") as log:
@@ -41,7 +41,7 @@ class Simulator:
 
     @property
     def api(self) -> Any:
-        """vpp_papi's client, its definitions fetched from the stand-in itself."""
+        """vpp_papi's client, with the definitions that vppsim itself serves."""
         if self._client is None:
             self._client = until(self._connect, "the API answers")
         return self._client.api
@@ -58,14 +58,14 @@ class Simulator:
             return None
         return client
 
-    def listen(self, heard: Callable[[str, Any], None]) -> None:
-        """Call `heard(name, event)` for each event."""
+    def listen(self, callback: Callable[[str, Any], None]) -> None:
+        """Call `callback(name, event)` for each event."""
         assert self.api
         assert self._client
-        self._client.event_callback = heard
+        self._client.event_callback = callback
 
     def kill(self) -> int:
-        """End this life at once, as a crash would; returns how it ended, which may have been before."""
+        """End the process at once, as a crash would; returns its exit status, also if it had ended before."""
         return self._end(signal.SIGKILL)
 
     def terminate(self) -> int:
@@ -107,7 +107,7 @@ class Namespace:
         return run("ip", "netns", "exec", self.name, *command, check=check)
 
     def python(self, code: str) -> subprocess.Popen[str]:
-        """A small Python program in the namespace, its output to be read."""
+        """Start a small Python program in the namespace, to read its output."""
         command = ["ip", "netns", "exec", self.name, sys.executable, "-c", code]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -119,7 +119,7 @@ class Namespace:
 
 
 def run(*command: str, check: bool = True) -> str:
-    """Output of a command; its errors too when it may fail."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert not check or done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
+    """Run a command; returns its output. Raises AssertionError if it fails and `check` is set."""
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert not check or process.returncode == 0, f"{command}: {process.stderr}"
+    return process.stdout
