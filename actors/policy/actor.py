@@ -104,8 +104,8 @@ class PolicyManager(Actor):
         }
 
     def _facts(self, outcome: Outcome) -> dict[str, Mapping[str, Fact]]:
-        connection, snapshot = self.felix.connection, self.world.snapshot
-        problems = tuple(connection.problems) if connection else ()
+        session, snapshot = self.felix.session, self.world.snapshot
+        problems = tuple(session.problems) if session else ()
         statuses = {**outcome.statuses, "felix": PolicyStatus(self.felix.state, problems)}
         facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
         if self.context.config.node_source == "felix" and snapshot is not None:

@@ -148,6 +148,6 @@ class Context:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def offline(name: str, config: NodeConfig) -> Context:
+def offline_context(name: str, config: NodeConfig) -> Context:
     """A context without a bus, for replays and tests: nobody listens, and no status ever comes. Logs errors only."""
     return Context(config, Peer(name, config.bus), Log(name, "error"), asyncio.Event())

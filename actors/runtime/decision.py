@@ -37,10 +37,10 @@ def by_key(intents: Iterable[Intent]) -> dict[str, Intent]:
     return {intent.key: intent for intent in intents}
 
 
-def keep_objects(before: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
+def reuse_objects(before: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
     """The mapping `now`, with the very objects of `before` for equal values: the bus does not encode those again."""
-    return {key: _unchanged(before.get(key), value) for key, value in now.items()}
+    return {key: _reused(before.get(key), value) for key, value in now.items()}
 
 
-def _unchanged(before: V | None, now: V) -> V:
+def _reused(before: V | None, now: V) -> V:
     return before if before is not None and (before is now or before == now) else now

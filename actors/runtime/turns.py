@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from actors.runtime.actor import Actor
-from actors.runtime.decision import Decision, keep_objects
+from actors.runtime.decision import Decision, reuse_objects
 from bus.subscriptions import StreamEvent, StreamSynced
 from schemas.intents import Intent
 
@@ -56,7 +56,7 @@ class Turns:
             return None
         self.dirty = self._may_recall = False
         before, now = self._decision, self.actor.decide()
-        intents = None if now.intents is None else keep_objects(before.intents or {}, now.intents)
-        facts = {word: keep_objects(before.facts.get(word, {}), rows) for word, rows in now.facts.items()}
+        intents = None if now.intents is None else reuse_objects(before.intents or {}, now.intents)
+        facts = {word: reuse_objects(before.facts.get(word, {}), rows) for word, rows in now.facts.items()}
         self._decision = Decision(intents, facts, now.edges)
         return self._decision

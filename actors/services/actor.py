@@ -74,7 +74,7 @@ class ServicesManager(Actor):
 
     def decide(self) -> Decision:
         served = desired.combine(self.facts, self.cache.served(self.facts))
-        statuses = desired.with_trouble(served.statuses, served.checks, self.checks.trouble)
+        statuses = desired.with_unanswered_checks(served.statuses, served.checks, self.checks.errors)
         return Decision(
             intents=by_key(desired.intents(self.facts, served)),
             facts={"service-status": statuses, "service-address": served.addresses},

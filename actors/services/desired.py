@@ -140,11 +140,11 @@ def _add_reports(
     services.addresses = {prefix: ServiceAddress(tuple(sorted(keys))) for prefix, keys in services_of_prefix.items()}
 
 
-def with_trouble(
-    statuses: Mapping[str, ServiceStatus], checks: Mapping[int, tuple[str, int]], trouble: Mapping[int, str]
+def with_unanswered_checks(
+    statuses: Mapping[str, ServiceStatus], checks: Mapping[int, tuple[str, int]], errors: Mapping[int, str]
 ) -> dict[str, ServiceStatus]:
     """The statuses, with what is wrong with a Service's health check. `trouble`: port -> why it is not answered on."""
-    unanswered = {service: trouble[port] for port, (service, _) in checks.items() if port in trouble}
+    unanswered = {service: errors[port] for port, (service, _) in checks.items() if port in errors}
     return {
         key: replace(status, problems=(*status.problems, unanswered[key])) if key in unanswered else status
         for key, status in statuses.items()
@@ -164,11 +164,11 @@ def routes(facts: ServiceFacts) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not go round in circles."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
-    for prefix in sorted({*facts.prefixes, *advertised(facts.bgp.values())}):
+    for prefix in sorted({*facts.prefixes, *advertised_ranges(facts.bgp.values())}):
         yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
-def advertised(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
+def advertised_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
     """The ranges of service addresses that nodes advertise."""
     for configuration in configurations:
         yield from (

@@ -18,7 +18,7 @@ class HealthChecks:
     """A listener for each port."""
 
     def __init__(self, context: Context) -> None:
-        self.trouble: dict[int, str] = {}  # port -> why it is not answered on
+        self.errors: dict[int, str] = {}  # port -> why it is not answered on
         self._context = context
         self._checks: Mapping[int, tuple[str, int]] = {}
         self._listening: dict[int, asyncio.Server] = {}
@@ -32,8 +32,8 @@ class HealthChecks:
 
     def unwell(self) -> list[str]:
         """All ports that cannot be listened on, each with its Service."""
-        troubled = [port for port in sorted(self.trouble) if port in self._checks]
-        return [f"Service {self._checks[port][0]}: {self.trouble[port]}" for port in troubled]
+        troubled = [port for port in sorted(self.errors) if port in self._checks]
+        return [f"Service {self._checks[port][0]}: {self.errors[port]}" for port in troubled]
 
     async def run(self) -> None:
         """For ever: listens on the ports of all checks; a port that is taken is tried again."""
@@ -41,25 +41,25 @@ class HealthChecks:
             self._changed.clear()
             for port in self._listening.keys() - self._checks.keys():
                 self._listening.pop(port).close()
-            self.trouble = {port: why for port, why in self.trouble.items() if port in self._checks}
+            self.errors = {port: why for port, why in self.errors.items() if port in self._checks}
             for port in sorted(self._checks.keys() - self._listening.keys()):
                 await self._listen(port)
             try:
-                async with asyncio.timeout(TRY_AGAIN_S if self.trouble else None):
+                async with asyncio.timeout(TRY_AGAIN_S if self.errors else None):
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
     async def _listen(self, port: int) -> None:
-        before = self.trouble.pop(port, "")
+        before = self.errors.pop(port, "")
         address = self._context.config.health_check_address or None  # None: all
         try:
             self._listening[port] = await asyncio.start_server(
                 lambda reader, writer: self._answer(port, reader, writer), address, port
             )
         except OSError as error:
-            self.trouble[port] = f"healthCheckNodePort: {port}: {error.strerror or error}"
-        if self.trouble.get(port, "") != before:
+            self.errors[port] = f"healthCheckNodePort: {port}: {error.strerror or error}"
+        if self.errors.get(port, "") != before:
             self._context.wake(f"health-check/{port}")
 
     async def _answer(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.runtime.actor import Actor
-from actors.runtime.context import Context, offline
+from actors.runtime.context import Context, offline_context
 from actors.runtime.turns import Turns
 from actors.services.actor import ServicesManager
 from bus.subscriptions import StreamChange, StreamSynced
@@ -35,7 +35,7 @@ class Replay:
         if name not in MANAGERS:
             raise NotReplayable(f"{name}: cannot be replayed from the bus alone; these can: {', '.join(MANAGERS)}")
         self.name = name
-        self.actor = MANAGERS[name](offline(name, config))
+        self.actor = MANAGERS[name](offline_context(name, config))
         self.observer = Observer()
         self.intents: dict[str, Intent] = {}
         self.malformed: list[str] = []

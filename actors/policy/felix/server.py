@@ -34,7 +34,7 @@ class EndpointStatuses(NamedTuple):
     programmed: bool = False
 
 
-class FelixConnection:
+class FelixSession:
     """One life of Felix: what it has said, and what it has been sent."""
 
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
@@ -64,14 +64,14 @@ class FelixServer:
         self._desired = EndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
-        self.connection: FelixConnection | None = None
+        self.session: FelixSession | None = None
 
     @property
     def state(self) -> str:
         """away | syncing | in-sync."""
-        if self.connection is None:
+        if self.session is None:
             return "away"
-        return "in-sync" if self.connection.snapshot.in_sync else "syncing"
+        return "in-sync" if self.session.snapshot.in_sync else "syncing"
 
     async def start(self, socket: Path) -> None:
         """Listens. Raises OSError."""
@@ -85,8 +85,8 @@ class FelixServer:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        if self.connection is not None:
-            self.connection.writer.close()
+        if self.session is not None:
+            self.session.writer.close()
 
     def apply(self, state: EndpointStatuses) -> None:
         """What Felix should know from now on."""
@@ -97,24 +97,24 @@ class FelixServer:
     # --- reading
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.connection is not None:
+        if self.session is not None:
             self._context.log.warning("Felix connects anew: the old connection is closed")
-            self.connection.writer.close()
-        connection = self.connection = FelixConnection(writer, self._context.counters)
+            self.session.writer.close()
+        session = self.session = FelixSession(writer, self._context.counters)
         self._context.counters["felix_connections"] += 1
         self._context.log.info("Felix connected")
         self._changed.set()
         self._context.wake("felix/connected")
         try:
-            why = await self._read(connection, reader)
+            why = await self._read(session, reader)
         finally:
             writer.close()
-        if self.connection is connection:
-            self.connection = None
+        if self.session is session:
+            self.session = None
             self._context.log.warning("Felix away", why=why)
             self._context.wake("felix/away")
 
-    async def _read(self, connection: FelixConnection, reader: asyncio.StreamReader) -> str:
+    async def _read(self, session: FelixSession, reader: asyncio.StreamReader) -> str:
         """Reads until the connection ends. Returns why it does."""
         frames = Frames()
         while True:
@@ -124,46 +124,46 @@ class FelixServer:
                 return str(error)
             if not data:
                 return "it closed the connection"
-            if self.connection is not connection:
+            if self.session is not session:
                 return "replaced by a newer connection"
-            if end := self._apply_all(connection, frames.feed(data)):
+            if end := self._apply_all(session, frames.feed(data)):
                 return end
 
-    def _apply_all(self, connection: FelixConnection, messages: Iterator[bytes]) -> str:
+    def _apply_all(self, session: FelixSession, messages: Iterator[bytes]) -> str:
         """Applies all messages that can be read. Returns why the connection cannot go on; "" if it can."""
         changed, end = False, ""
         try:
             for message in messages:
-                self._apply_message(connection, message)
+                self._apply_message(session, message)
                 changed = True
         except TooLong as error:
-            self._add_problem(connection, str(error))
+            self._add_problem(session, str(error))
             end = str(error)
         if changed:
-            if connection.snapshot.in_sync:
-                self._complete(connection.snapshot)
+            if session.snapshot.in_sync:
+                self._complete(session.snapshot)
             self._changed.set()
         return end
 
-    def _apply_message(self, connection: FelixConnection, message: bytes) -> None:
+    def _apply_message(self, session: FelixSession, message: bytes) -> None:
         """Applies one message; what is wrong with it is counted, named, and loses nothing else."""
         self._context.counters["felix_messages"] += 1
         try:
-            event = connection.decoder.decode(message)
+            event = session.decoder.decode(message)
         except Malformed as error:
-            self._add_problem(connection, f"a message of {len(message)} bytes cannot be read: {error}")
+            self._add_problem(session, f"a message of {len(message)} bytes cannot be read: {error}")
             return
-        problem = applied(connection.snapshot, event) if event is not None else None
+        problem = applied(session.snapshot, event) if event is not None else None
         if problem:
-            self._add_problem(connection, problem)
+            self._add_problem(session, problem)
         if event is not None and event.table == "in_sync":
-            counts = {table: len(getattr(connection.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
-            self._context.log.info("Felix in sync", version=connection.decoder.version, **counts)
+            counts = {table: len(getattr(session.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
+            self._context.log.info("Felix in sync", version=session.decoder.version, **counts)
 
-    def _add_problem(self, connection: FelixConnection, problem: str) -> None:
+    def _add_problem(self, session: FelixSession, problem: str) -> None:
         self._context.counters["malformed_messages"] += 1
         self._context.log.warning("malformed", why=problem)
-        connection.problems = [*connection.problems[-PROBLEMS_MAX + 1 :], problem]
+        session.problems = [*session.problems[-PROBLEMS_MAX + 1 :], problem]
         self._context.wake("felix/malformed")
 
     # --- sending
@@ -187,32 +187,32 @@ class FelixServer:
 
     def _unsent(self) -> list[Any]:
         """Messages about what has not been sent on the present connection yet."""
-        connection = self.connection
-        if connection is None:
+        session = self.session
+        if session is None:
             return []
-        greeting = [] if connection.sent_greeting else [self._process_status()]
-        connection.sent_greeting = True
-        if not connection.snapshot.in_sync:
+        greeting = [] if session.sent_greeting else [self._process_status()]
+        session.sent_greeting = True
+        if not session.snapshot.in_sync:
             return greeting
-        workloads = connection.snapshot.workloads
+        workloads = session.snapshot.workloads
         desired = {
             name: (status, workloads.get(name[1], Workload())) for name, status in self._desired.statuses.items()
         }
-        before, connection.sent_statuses = connection.sent_statuses, desired
+        before, session.sent_statuses = session.sent_statuses, desired
         messages = greeting + [_update(name, status) for name, status in desired.items() if before.get(name) != status]
         messages += [_removal(name) for name in before if name not in desired]
-        if self._desired.programmed and not connection.sent_in_sync:
-            connection.sent_in_sync = True
+        if self._desired.programmed and not session.sent_in_sync:
+            session.sent_in_sync = True
             messages.append(encode.in_sync())
         return messages
 
     async def _send(self, *messages: Any) -> None:
-        connection = self.connection
-        if connection is None:
+        session = self.session
+        if session is None:
             return
         try:
             for message in messages:
-                await connection.send(message)
+                await session.send(message)
         except OSError as error:
             self._context.log.warning("Felix cannot be told", why=error)
 

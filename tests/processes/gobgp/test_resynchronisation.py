@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.routing.desired import RoutingFacts
 from actors.routing.reconciler import POLL_EVERY_S, SETTLE_S, GobgpReconciler
-from actors.runtime.context import offline
+from actors.runtime.context import offline_context
 from schemas.config import NodeConfig
 from schemas.facts import Node
 from tests.processes.gobgp.standin import Standin, standing_in
@@ -24,7 +24,7 @@ def play(story: Story, restart_s: int) -> None:
     async def tell() -> None:
         facts = RoutingFacts(me="n1", nodes={"n1": Node(ip4="192.0.2.1/24")}, stale=dict(STALE))
         with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-            context = offline("routing", NodeConfig(node="n1", run=Path(directory), bgp_restart_s=restart_s))
+            context = offline_context("routing", NodeConfig(node="n1", run=Path(directory), bgp_restart_s=restart_s))
             context.set_waiting((), heard_all=True)
             async with standing_in(context.config.gobgp_socket) as gobgpd:
                 reconciler = GobgpReconciler(context, facts)

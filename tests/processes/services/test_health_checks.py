@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from actors.runtime.context import Context, offline
+from actors.runtime.context import Context, offline_context
 from actors.services.healthchecks import HealthChecks
 from schemas.config import NodeConfig
 from tests.waiting import until_async
@@ -35,7 +35,7 @@ async def get(port: int) -> tuple[int, dict[str, str], Any]:
 
 def play(story: Callable[[HealthChecks, Context], Awaitable[None]]) -> None:
     async def tell() -> None:
-        context = offline("services", NodeConfig(health_check_address=LOOPBACK))
+        context = offline_context("services", NodeConfig(health_check_address=LOOPBACK))
         checks = HealthChecks(context)
         context.spawn(checks.run())
         try:
@@ -98,8 +98,8 @@ def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
             port, free = int(occupant.getsockname()[1]), free_port()
             checks.apply({port: ("d/taken", 1), free: ("d/web", 1)})
             await listening(free)
-            assert "healthCheckNodePort" in checks.trouble[port]
-            assert free not in checks.trouble
+            assert "healthCheckNodePort" in checks.errors[port]
+            assert free not in checks.errors
             assert any("d/taken" in text for text in checks.unwell())
             assert context.take_wakeup()
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from actors.runtime.actor import Actor, hears, store
-from actors.runtime.context import offline
+from actors.runtime.context import offline_context
 from actors.runtime.decision import Decision, by_key
 from actors.runtime.realised import NotRealised, Realisation
 from actors.runtime.turns import Turns
@@ -25,7 +25,7 @@ class Router(Actor):
     name: ClassVar[str] = "router"
 
     def __init__(self) -> None:
-        super().__init__(offline("router", NodeConfig()))
+        super().__init__(offline_context("router", NodeConfig()))
         self.nodes: dict[str, Node] = {}
         self.pools: dict[str, IpPool] = {}
         self.reasons: list[str] = []

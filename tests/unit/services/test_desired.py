@@ -293,5 +293,7 @@ def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, 
 def test_a_health_check_that_cannot_be_answered_is_a_problem_of_its_service_alone() -> None:
     statuses = {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd",))}
     checks = {32000: ("d/a", 1), 32001: ("d/b", 0)}
-    troubled = desired.with_trouble(statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"})
+    troubled = desired.with_unanswered_checks(
+        statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"}
+    )
     assert troubled == {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd", "in use"))}
