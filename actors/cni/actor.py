@@ -24,7 +24,7 @@ from schemas.facts import Uplink, VppEpoch
 
 
 class CniManager(Actor):
-    """All pods of this node."""
+    """Stores this node's pods; decides what they need in VPP."""
 
     name: ClassVar[str] = "cni"
 
@@ -55,7 +55,7 @@ class CniManager(Actor):
         return [f"pod {key}: {why}" for key, why in self.table.unrepaired.items()]
 
     async def on_start(self) -> None:
-        """Pods of before are known before anything is said; then calls are taken."""
+        """Restores the pods of an earlier life from disk, then listens."""
         pods, damaged = self.store.load()
         for name in damaged:
             self.context.counters["damaged_records"] += 1

@@ -1,4 +1,4 @@
-"""What VPP should hold for a pod. Pure.
+"""What VPP should hold for a pod, and what is said of it. Pure.
 
 A pod has a table of its own per family, whose default leads to the table `pods`: there, and not in the main
 table, its packets are looked up. A loopback in those tables carries the pod's addresses, and the tun that
@@ -51,7 +51,7 @@ class PodTable:
     uplinks: dict[str, Uplink] = field(default_factory=dict)
 
     def forget(self, pod: Pod) -> None:
-        """The pod is not wanted any more."""
+        """Removes the pod, and what is known of it, from all tables."""
         self.pods.pop(pod.key, None)
         self.coming.discard(pod.key)
         self.unrepaired.pop(pod.key, None)

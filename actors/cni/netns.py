@@ -29,7 +29,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NoNamespace(Exception):
-    """The pod's namespace is not there; the text names its path."""
+    """There is no namespace at the pod's path; the text names the path."""
 
 
 def is_namespace(path: str) -> bool:
@@ -40,7 +40,7 @@ def is_namespace(path: str) -> bool:
 
 
 def is_absent(path: str) -> bool:
-    """Is there nothing at that path? A file that is no namespace is not gone: its mount may not have reached us."""
+    """Is there nothing at that path? A plain file is something: its mount may not have reached us."""
     return not os.path.lexists(path)
 
 
@@ -55,7 +55,7 @@ def configure(pod: Pod) -> None:
         _enter(pod_namespace)
         try:
             _configure_device(pod)
-        except NetlinkError as error:  # not an OSError by birth
+        except NetlinkError as error:  # no subclass of OSError
             raise OSError(f"netns {pod.netns}: {pod.interface}: {error}") from None
         finally:
             _enter(own_namespace)

@@ -35,7 +35,7 @@ class PodStore:
         return pods, damaged
 
     def save(self, pod: Pod) -> None:
-        """Keeps a record; it is on disk when this returns."""
+        """Writes a pod's record; it is on disk when this returns. Raises OSError."""
         path = self._path(pod.key)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         body = msgspec.json.encode(pod)
@@ -50,7 +50,7 @@ class PodStore:
         self._sync()
 
     def remove(self, key: str) -> None:
-        """Forgets a record."""
+        """Deletes a pod's record, if there is one. Raises OSError."""
         self._path(key).unlink(missing_ok=True)
         self._sync()
 

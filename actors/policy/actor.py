@@ -49,7 +49,7 @@ class PolicyManager(Actor):
         self.world = World(node=context.config.node)
         self.felix = FelixServer(context, self.complete)
         self.edges = {"felix": self.felix}
-        self._enforcement: Enforcement | None = None  # of the facts as they are; None: to be worked out
+        self._enforcement: Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
         self._recalled: Mapping[str, Intent] = {}
         self._new_interfaces: set[str] = set()  # of pods that came in this life: nothing earlier is about them
 

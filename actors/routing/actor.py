@@ -6,7 +6,7 @@ Says      BgpPeer
 Intents   Route
 
 What gobgpd should hold and which routes follow is decided in `desired.py`; `reconciler.py` keeps one gobgpd in
-that state. When gobgpd or this process restarts, the routes known before stay until all peers have told theirs
+that state. When gobgpd or this process restarts, the routes known before stay until all peers have sent theirs
 again (End-of-RIB) or the graceful restart time is over.
 """
 
@@ -23,7 +23,7 @@ from schemas.intents import DEFAULT_TABLE, Intent, Route
 
 
 class RoutingManager(Actor):
-    """Remembers facts; what gobgpd has learnt is stored beside them by the reconciler."""
+    """Stores facts; the reconciler stores beside them what gobgpd has learnt."""
 
     name: ClassVar[str] = "routing"
     recalls: ClassVar[bool] = True
@@ -59,7 +59,7 @@ class RoutingManager(Actor):
         self.gobgp.facts_changed()
 
     def recall(self, intents: Mapping[str, Intent]) -> None:
-        """The routes that an earlier life had learnt stay, until the peers have told theirs again."""
+        """The routes that an earlier life had learnt stay, until the peers have sent theirs again."""
         for route in intents.values():
             if isinstance(route, Route) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
                 self.facts.stale.setdefault(route.prefix, route.paths[0].next_hop)

@@ -1,4 +1,4 @@
-"""What turns a manager's thinking into a process.
+"""What makes a process of a manager.
 
 decision   what an actor decides: intents, facts, the states of its edges   (pure)
 realised   waiting until VPP holds given intents                            (pure)

@@ -1,7 +1,7 @@
 """The shape of a manager: handlers store facts, `decide()` says all that follows from them.
 
-Facts that are the same in the end, in any order and any number of times: the same decision. Handlers are plain
-functions; they never wait, never send.
+A decision depends on the last value of each fact, not on their order or repetition. Handlers are plain functions;
+they never wait, never send.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ def hears(fact: type[F]) -> Callable[[Handler[F]], Handler[F]]:
 
 
 def store(table: dict[str, F], key: str, fact: F | None) -> None:
-    """Stores a fact as the table's last, or forgets it (None)."""
+    """Stores a fact in its table, as the newest row; None deletes the row."""
     table.pop(key, None)
     if fact is not None:
         table[key] = fact
@@ -69,12 +69,11 @@ class Actor:
         """Stores what an earlier life had said: called at most once, before the first decision."""
 
     def awaits_recall(self, waited_s: float) -> str:
-        """Why what an earlier life had said is still waited for, since a bus is there for at most `waited_s`;
-        "": it may decide without."""
+        """Why it does not decide before `recall`; "": it does. `waited_s`: how long a bus could have told it."""
         return ""
 
     def waits_for(self) -> Sequence[str]:
-        """Named reasons why nothing may be decided yet; empty: go."""
+        """Named reasons why nothing may be decided yet; none: it may."""
         return ()
 
     def unwell(self) -> Sequence[str]:

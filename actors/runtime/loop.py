@@ -81,12 +81,12 @@ class ActorLoop:
             self._turns.dirty |= self._actor.decides_by_statuses
 
     def _recall(self) -> None:
-        """Once the bus has told what an earlier life of this process had said."""
+        """Hands over what an earlier life of this process had said, once the bus has told it."""
         if self._actor.recalls and self._peer.in_sync(INTENT, self._actor.name):
             self._turns.recall(self._peer.rows(INTENT, self._actor.name))
 
     def _waited_s(self) -> float:
-        """How long an earlier life's words could have come; 0 while there is no bus to tell them."""
+        """For how long a bus could have told of an earlier life; 0 while there is none."""
         return 0.0 if self._peer.broker_session is None else time.monotonic() - self._started_at
 
     def _carry_out(self, decision: Decision, cause: str) -> str:

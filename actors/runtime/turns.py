@@ -33,7 +33,7 @@ class Turns:
         return changes
 
     def recall(self, intents: Mapping[str, Intent]) -> None:
-        """Hands over what an earlier life had said, the first time; after a decision that would be our own words."""
+        """Hands over what an earlier life had said, once; after the first decision it would be what this life said."""
         if self._may_recall:
             self._may_recall = False
             self.actor.recall(intents)
@@ -44,8 +44,7 @@ class Turns:
         return not self._missing
 
     def waiting(self, waited_s: float = 0.0) -> tuple[str, ...]:
-        """Named reasons why nothing may be decided yet. `waited_s`: for how long a bus could have told of an earlier
-        life."""
+        """Named reasons why nothing may be decided yet. `waited_s`: as of `Actor.awaits_recall`."""
         missing = (f"{owner}: {word}" for word, owner in sorted(self._missing))
         recall = self.actor.awaits_recall(waited_s) if self._may_recall else ""
         return (*missing, *([recall] if recall else []), *self.actor.waits_for())

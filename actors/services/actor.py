@@ -30,7 +30,7 @@ from schemas.facts import (
 
 
 class ServicesManager(Actor):
-    """Remembers facts."""
+    """Stores facts; keeps the health checks' listeners."""
 
     name: ClassVar[str] = "services"
 

@@ -143,7 +143,7 @@ def _add_reports(
 def with_unanswered_checks(
     statuses: Mapping[str, ServiceStatus], checks: Mapping[int, tuple[str, int]], errors: Mapping[int, str]
 ) -> dict[str, ServiceStatus]:
-    """The statuses, with what is wrong with a Service's health check. `trouble`: port -> why it is not answered on."""
+    """The statuses, with what is wrong with a Service's health check. `errors`: port -> why it is not answered on."""
     unanswered = {service: errors[port] for port, (service, _) in checks.items() if port in errors}
     return {
         key: replace(status, problems=(*status.problems, unanswered[key])) if key in unanswered else status
@@ -161,7 +161,7 @@ def intents(facts: ServiceFacts, services: ServedServices) -> Iterator[Intent]:
 
 
 def routes(facts: ServiceFacts) -> Iterator[Route]:
-    """What is sent to a service address that nothing serves ends here, and does not go round in circles."""
+    """What is sent to a service address that nothing serves ends here, and does not loop between nodes."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
     for prefix in sorted({*facts.prefixes, *advertised_ranges(facts.bgp.values())}):

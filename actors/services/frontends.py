@@ -104,7 +104,7 @@ def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) ->
 
 
 def _outside(service: Service) -> tuple[str, ...]:
-    """Addresses at which the world reaches it, beside those of nodes."""
+    """Addresses at which clients outside the cluster reach it, apart from those of nodes."""
     return (*service.external_ips, *(each.ip for each in service.ingress if each.mode == "VIP"))
 
 

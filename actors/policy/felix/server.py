@@ -1,8 +1,8 @@
 """Edge: the socket that Felix's driver connects to.
 
 Felix says everything anew on each connection; until it says InSync, what the last connection completed holds. A new
-connection replaces the one before. Statuses are kept as what is wanted and what was said: a reader that is slow is
-told the latest of each, and never holds up what is read.
+connection replaces the one before. Statuses are kept as what Felix should know and what it was sent: a slow reader is
+sent the latest of each, and never holds up what is read.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from actors.routing.gobgp.state import BgpGlobal, PeerConfig, PeerState, Timers
 from schemas.proto import gobgp_pb2 as pb
 
 EXPORT_POLICY = "vppd-export"
-DEFERRAL_S = 10  # after our restart: routes are told by then, although some peer is still silent
+DEFERRAL_S = 10  # after our restart: routes are sent by then, although some peer is still silent
 ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
 VERSIONS = (4, 6)
 
@@ -32,7 +32,7 @@ def start_request(bgp: BgpGlobal) -> pb.StartBgpRequest:
 
 
 def parse_global(reply: pb.GetBgpResponse) -> BgpGlobal | None:
-    """What GetBgp tells; None: not started."""
+    """BGP as GetBgp shows it; None: not started."""
     message: pb.Global = getattr(reply, "global")
     if not message.asn:
         return None

@@ -2,8 +2,8 @@
 
 IPv4 unicast carries its next hop in NextHop, IPv6 unicast in MpReachNLRI (RFC 4760). NLRI and attributes
 travel as `google.protobuf.Any`. A change of best path brings only the new path; the loss of the last one
-brings it with `is_withdraw`, its attributes still there. Events tell best paths only: while a path of our own
-is the best one, what peers say about its prefix is not told.
+brings it with `is_withdraw`, its attributes still there. Events carry best paths only: while a path of our
+own is the best one, those of peers for its prefix are not seen.
 """
 
 from collections.abc import Iterable
@@ -65,9 +65,9 @@ def is_unicast(path: pb.Path) -> bool:
 
 
 def best_of_peers(path: pb.Path) -> pb.Path:
-    """A best path as seen by who wants those of the peers: one of our own hides theirs, as a withdraw does.
+    """The best path of the peers: one of our own hides theirs, and so counts as a withdraw.
 
-    gobgpd tells no withdraw of a path that was hidden; once ours is gone, it tells the one then best anew.
+    gobgpd sends no withdraw of a path that was hidden; once ours is gone, it sends the one that is best then.
     """
     if is_local(path):
         path.is_withdraw = True
@@ -98,7 +98,7 @@ def next_hop_of(path: pb.Path) -> str:
 
 
 def raw_next_hop(path: pb.Path) -> str:
-    """The next hop as it is written, usable or not: of paths injected here, by whomever. Empty: there is none."""
+    """The next hop as it is written, usable or not, of a path that was injected here; "" if there is none."""
     return next(iter(_next_hops(path, prefix_of(path))), "")
 
 

@@ -92,7 +92,7 @@ def _is_same_instance(desired: BgpGlobal, observed: BgpGlobal | None) -> bool:
 
 
 def _to_be_rejudged(desired: DesiredBgp, observed: ObservedBgp) -> list[str]:
-    """Prefixes announced already, inside a block that comes (not for peers any more) or goes (for peers again)."""
+    """Announced prefixes inside a block that appears (peers lose them) or disappears (peers get them)."""
     changed = desired.blocks ^ (observed.blocks or frozenset())
     announced = sorted(observed.paths.keys() & desired.paths.keys() - changed)
     return [prefix for prefix in announced if any(_inside(prefix, block) for block in changed)]
