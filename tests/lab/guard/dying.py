@@ -37,8 +37,14 @@ def passed(point: str) -> None:
 
 def _vpps() -> list[int]:
     mark = str(CONF).encode()
-    entries = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [int(entry.name) for entry in entries if mark in (entry / "cmdline").read_bytes()]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and mark in _command(entry)]
+
+
+def _command(entry: Path) -> bytes:
+    try:
+        return (entry / "cmdline").read_bytes()
+    except OSError:  # any process of a busy machine may have ended meanwhile
+        return b""
 
 
 _enter, _note, _make, _start = loop.Guard._enter, UndoJournal.note, context.Scene.make, process.start
