@@ -30,7 +30,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
         return EXIT_MISCONFIGURED
     try:
         lock.hold(commands.lock_path(config))
-    except (lock.Held, OSError) as error:
+    except (lock.AnotherGuardRuns, OSError) as error:
         log.error("cannot start", why=error)
         return 1
     for warning in config.warnings:

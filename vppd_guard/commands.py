@@ -18,7 +18,7 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.host import lock
 from vppd_guard.host_services.host import Host
 from vppd_guard.linux.capture import capture
-from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import is_tap
 from vppd_guard.report import explain
 from vppd_guard.report.findings import (
@@ -31,12 +31,12 @@ from vppd_guard.report.findings import (
 )
 from vppd_guard.report.history import History
 from vppd_guard.states import checks, preflight, replay
-from vppd_guard.states.context import Scene
+from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import UplinkCaptured, uplinks_in, vpp_in
 from vppd_guard.uplink.desired import intents
 from vppd_guard.uplink.rendering import for_uplinks
-from vppd_guard.uplink.uplinks import Uplink, ordered
+from vppd_guard.uplink.uplinks import DrivenUplink, ordered
 from vppd_guard.vpp import process
 from vppd_guard.vpp.startup_conf import BadTemplate
 
@@ -61,15 +61,15 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
     return commands[command]()
 
 
-def _scene(config: NodeConfig, log: Log, peer: Peer) -> Scene:
+def _scene(config: NodeConfig, log: Log, peer: Peer) -> GuardContext:
     directory = config.state / "guard"
-    return Scene(config, peer, log, UndoJournal(directory), History(directory))
+    return GuardContext(config, peer, log, UndoJournal(directory), History(directory))
 
 
 def _plan(config: NodeConfig, log: Log) -> int:
     """Prints what would be captured and intended."""
 
-    async def look() -> tuple[list[Finding], list[Uplink]]:
+    async def look() -> tuple[list[Finding], list[DrivenUplink]]:
         return await preflight.captured(_scene(config, log, Peer("guard-plan", config.bus)))
 
     found, uplinks = asyncio.run(look())
@@ -129,7 +129,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     records = journal.read()
     left = vpp_in(records)
     vpp_pid = left.pid if left and process.started(left.pid) == left.started else 0
-    there = explain.Now(
+    there = explain.HostView(
         time=time.time(),
         guard_pid=lock.holder(lock_path(config)),
         vpp_pid=vpp_pid,
@@ -151,7 +151,7 @@ def _link(name: str) -> str:
         if is_tap(name):
             return f"{name} is the host's tap, VPP is behind it."
         captured = capture(name)
-    except NoLink:
+    except NoSuchLink:
         return f"{name}: there is no such link here."
     addresses = ", ".join(address.address for address in captured.addresses) or "no address"
     return f"{name} is Linux's own, {'up' if captured.up else 'down'}, with {addresses}."

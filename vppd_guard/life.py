@@ -14,7 +14,7 @@ RETRY_S = (0.1, 0.5, 2.0, 5.0, 10.0)  # before what could not be restored is tri
 STABLE_S = 60.0  # a VPP that has run for so long has not failed in a row
 
 
-class State(Enum):
+class GuardState(Enum):
     """Where the guard is."""
 
     START = "start"
@@ -31,7 +31,7 @@ class State(Enum):
     STOPPED = "stopped"
 
 
-class Event(Enum):
+class GuardEvent(Enum):
     """What may happen."""
 
     DONE = "done"  # the state's action has succeeded
@@ -46,110 +46,119 @@ class Event(Enum):
 
 
 ACTIONS = {
-    State.START: "reads the undo journal",
-    State.PREFLIGHT: "checks machine, VPP, bus and writer; reads the uplinks",
-    State.CAPTURED: "gives the uplinks to VPP",
-    State.TAKEN: "starts VPP",
-    State.UP: "has VPP configured, and Linux's side of the taps",
-    State.CONFIGURED: "brings the taps up; what answered before must answer through VPP",
-    State.RUNNING: "watches",
-    State.RESTORING: "ends VPP, undoes the journal",
-    State.RETRYING: "waits before the next try to restore",
-    State.LOST: "waits for the uplink to appear again",
-    State.RESTING: "rests on plain Linux, the longer the more often it has failed in a row",
-    State.STOPPED: "",
+    GuardState.START: "reads the undo journal",
+    GuardState.PREFLIGHT: "checks machine, VPP, bus and writer; reads the uplinks",
+    GuardState.CAPTURED: "gives the uplinks to VPP",
+    GuardState.TAKEN: "starts VPP",
+    GuardState.UP: "has VPP configured, and Linux's side of the taps",
+    GuardState.CONFIGURED: "brings the taps up; what answered before must answer through VPP",
+    GuardState.RUNNING: "watches",
+    GuardState.RESTORING: "ends VPP, undoes the journal",
+    GuardState.RETRYING: "waits before the next try to restore",
+    GuardState.LOST: "waits for the uplink to appear again",
+    GuardState.RESTING: "rests on plain Linux, the longer the more often it has failed in a row",
+    GuardState.STOPPED: "",
 }
 
 
-class Row(NamedTuple):
+class Transition(NamedTuple):
     """In `state`, on `event`: what follows, and whether that counts as a failure (in a row)."""
 
-    state: State
-    event: Event
-    to: State
+    state: GuardState
+    event: GuardEvent
+    to: GuardState
     failure: bool = False
 
 
-def _rows() -> list[Row]:
-    forward = (State.CAPTURED, State.TAKEN, State.UP, State.CONFIGURED, State.RUNNING)
+def _rows() -> list[Transition]:
+    forward = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
     rows = [
-        Row(State.START, Event.DONE, State.PREFLIGHT),
-        Row(State.START, Event.ADOPTS, State.UP),
-        Row(State.START, Event.LEFTOVERS, State.RESTORING),
-        Row(State.START, Event.FAILED, State.RESTING, failure=True),
-        Row(State.START, Event.STOP, State.RESTORING),
-        Row(State.PREFLIGHT, Event.DONE, State.CAPTURED),
-        Row(State.PREFLIGHT, Event.FAILED, State.RESTING, failure=True),
-        Row(State.PREFLIGHT, Event.LATE, State.RESTING, failure=True),
-        Row(State.PREFLIGHT, Event.STOP, State.STOPPED),
+        Transition(GuardState.START, GuardEvent.DONE, GuardState.PREFLIGHT),
+        Transition(GuardState.START, GuardEvent.ADOPTS, GuardState.UP),
+        Transition(GuardState.START, GuardEvent.LEFTOVERS, GuardState.RESTORING),
+        Transition(GuardState.START, GuardEvent.FAILED, GuardState.RESTING, failure=True),
+        Transition(GuardState.START, GuardEvent.STOP, GuardState.RESTORING),
+        Transition(GuardState.PREFLIGHT, GuardEvent.DONE, GuardState.CAPTURED),
+        Transition(GuardState.PREFLIGHT, GuardEvent.FAILED, GuardState.RESTING, failure=True),
+        Transition(GuardState.PREFLIGHT, GuardEvent.LATE, GuardState.RESTING, failure=True),
+        Transition(GuardState.PREFLIGHT, GuardEvent.STOP, GuardState.STOPPED),
     ]
-    rows += [Row(state, Event.DONE, forward[at + 1]) for at, state in enumerate(forward[:-1])]
+    rows += [Transition(state, GuardEvent.DONE, forward[at + 1]) for at, state in enumerate(forward[:-1])]
     for state in forward:
-        rows += [Row(state, event, State.RESTORING, failure=True) for event in (Event.FAILED, Event.LATE, Event.GONE)]
-        rows.append(Row(state, Event.STOP, State.RESTORING))
+        rows += [
+            Transition(state, event, GuardState.RESTORING, failure=True)
+            for event in (GuardEvent.FAILED, GuardEvent.LATE, GuardEvent.GONE)
+        ]
+        rows.append(Transition(state, GuardEvent.STOP, GuardState.RESTORING))
     # Before VPP runs it cannot end; before it carries packets nobody can miss them.
-    rows += [Row(state, Event.VPP_ENDED, State.RESTORING, failure=True) for state in forward[1:]]
+    rows += [Transition(state, GuardEvent.VPP_ENDED, GuardState.RESTORING, failure=True) for state in forward[1:]]
     rows += [
-        Row(State.RUNNING, Event.SILENT, State.RESTORING, failure=True),
-        Row(State.RESTORING, Event.DONE, State.RESTING),
-        Row(State.RESTORING, Event.FAILED, State.RETRYING, failure=True),
-        Row(State.RESTORING, Event.LATE, State.RETRYING, failure=True),
-        Row(State.RESTORING, Event.GONE, State.LOST),
-        Row(State.RETRYING, Event.DONE, State.RESTORING),
-        Row(State.RETRYING, Event.STOP, State.RESTORING),
-        Row(State.LOST, Event.DONE, State.RESTORING),
-        Row(State.LOST, Event.FAILED, State.RETRYING, failure=True),
-        Row(State.LOST, Event.STOP, State.RESTORING),
-        Row(State.RESTING, Event.DONE, State.PREFLIGHT),
-        Row(State.RESTING, Event.STOP, State.STOPPED),
+        Transition(GuardState.RUNNING, GuardEvent.SILENT, GuardState.RESTORING, failure=True),
+        Transition(GuardState.RESTORING, GuardEvent.DONE, GuardState.RESTING),
+        Transition(GuardState.RESTORING, GuardEvent.FAILED, GuardState.RETRYING, failure=True),
+        Transition(GuardState.RESTORING, GuardEvent.LATE, GuardState.RETRYING, failure=True),
+        Transition(GuardState.RESTORING, GuardEvent.GONE, GuardState.LOST),
+        Transition(GuardState.RETRYING, GuardEvent.DONE, GuardState.RESTORING),
+        Transition(GuardState.RETRYING, GuardEvent.STOP, GuardState.RESTORING),
+        Transition(GuardState.LOST, GuardEvent.DONE, GuardState.RESTORING),
+        Transition(GuardState.LOST, GuardEvent.FAILED, GuardState.RETRYING, failure=True),
+        Transition(GuardState.LOST, GuardEvent.STOP, GuardState.RESTORING),
+        Transition(GuardState.RESTING, GuardEvent.DONE, GuardState.PREFLIGHT),
+        Transition(GuardState.RESTING, GuardEvent.STOP, GuardState.STOPPED),
     ]
     return rows
 
 
 TABLE = {(row.state, row.event): row for row in _rows()}
-HOLDING = (State.CAPTURED, State.TAKEN, State.UP, State.CONFIGURED, State.RUNNING)  # something may need undoing
+HOLDING = (
+    GuardState.CAPTURED,
+    GuardState.TAKEN,
+    GuardState.UP,
+    GuardState.CONFIGURED,
+    GuardState.RUNNING,
+)  # something may need undoing
 
 
 @dataclass(frozen=True)
-class Life:
+class GuardLife:
     """The state, and what is remembered from one to the next."""
 
-    state: State = State.START
+    state: GuardState = GuardState.START
     failures: int = 0  # takeovers that failed in a row
     retries: int = 0  # tries to restore that failed in a row
     running_since: float | None = None
     stopping: bool = False
 
 
-def step(life: Life, event: Event, now: float) -> Life:
+def step(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
     """The life after an event. One that the table does not have for the state changes nothing."""
     row = TABLE.get((life.state, event))
     if row is None:
         return life
-    stopping = life.stopping or event is Event.STOP
+    stopping = life.stopping or event is GuardEvent.STOP
     failures = life.failures
-    if row.failure and life.state is not State.RESTORING:
+    if row.failure and life.state is not GuardState.RESTORING:
         failures = 1 if _stable(life, now) else life.failures + 1
-    retries = life.retries + 1 if row.to is State.RETRYING else life.retries
+    retries = life.retries + 1 if row.to is GuardState.RETRYING else life.retries
     to = row.to
-    if stopping and life.state is State.RESTORING:
-        to = State.STOPPED  # restored or not: the journal remembers what is not
-    if to in (State.RESTING, State.STOPPED):
+    if stopping and life.state is GuardState.RESTORING:
+        to = GuardState.STOPPED  # restored or not: the journal remembers what is not
+    if to in (GuardState.RESTING, GuardState.STOPPED):
         retries = 0
-    since = now if to is State.RUNNING else None
+    since = now if to is GuardState.RUNNING else None
     return replace(life, state=to, failures=failures, retries=retries, running_since=since, stopping=stopping)
 
 
-def _stable(life: Life, now: float) -> bool:
+def _stable(life: GuardLife, now: float) -> bool:
     """A long stable run starts the count of failures anew."""
     return life.running_since is not None and now - life.running_since >= STABLE_S
 
 
-def rest_s(life: Life) -> float:
+def rest_s(life: GuardLife) -> float:
     """How long to stay on plain Linux: nothing after the first failure, longer with each that follows."""
     return BACKOFF_S[min(max(life.failures - 1, 0), len(BACKOFF_S) - 1)]
 
 
-def retry_s(life: Life) -> float:
+def retry_s(life: GuardLife) -> float:
     """How long to wait before what could not be restored is tried again."""
     return RETRY_S[min(max(life.retries - 1, 0), len(RETRY_S) - 1)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vppd_guard.life import ACTIONS, TABLE, Event, Row, State
+from vppd_guard.life import ACTIONS, TABLE, GuardEvent, GuardState, Transition
 
 
 def diagram() -> str:
@@ -17,18 +17,18 @@ def diagram() -> str:
 def table() -> str:
     """A row for each state: what is done in it, and what follows."""
     lines = ["| state | what is done | what follows |", "|---|---|---|"]
-    for state in State:
+    for state in GuardState:
         ways = [f"{', '.join(e.value for e in events)}: {to.value}" for (_, to), events in _arrows(_of(state)).items()]
         lines.append(f"| {state.value} | {ACTIONS[state]} | {'; '.join(ways)} |")
     return "\n".join(lines)
 
 
-def _of(state: State) -> list[Row]:
+def _of(state: GuardState) -> list[Transition]:
     return [row for row in TABLE.values() if row.state is state]
 
 
-def _arrows(rows: Iterable[Row]) -> dict[tuple[State, State], list[Event]]:
-    arrows: dict[tuple[State, State], list[Event]] = {}
+def _arrows(rows: Iterable[Transition]) -> dict[tuple[GuardState, GuardState], list[GuardEvent]]:
+    arrows: dict[tuple[GuardState, GuardState], list[GuardEvent]] = {}
     for row in rows:
         arrows.setdefault((row.state, row.to), []).append(row.event)
     return arrows

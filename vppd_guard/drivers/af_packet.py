@@ -8,8 +8,8 @@ from schemas.intents import AfPacket, Intent
 from vppd_guard.drivers import links
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 
 class AfPacketDriver:
@@ -22,16 +22,16 @@ class AfPacketDriver:
     sees_wire = True
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         return links.unfit_to_move(link)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return (links.promiscuous_step(link), links.move_step(link, config.vpp_netns))
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfPacket(
             name=uplink_name(link.name),
             host_interface=link.name,

@@ -14,8 +14,8 @@ from vppd_guard.drivers.channels import Channels, channels
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 KERNEL_MIN = (5, 4)
 MTU_MAX = 3072
@@ -32,7 +32,7 @@ class AfXdpDriver:
     sees_wire = False
     mtu_max = MTU_MAX
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = links.unfit_to_move(link)
         if machine.kernel() < KERNEL_MIN:
             wrong.append(f"it needs Linux {'.'.join(map(str, KERNEL_MIN))}, this is {machine.kernel() or 'unknown'}")
@@ -42,7 +42,7 @@ class AfXdpDriver:
             wrong.append(f"the MTU of {link.mtu} would be lowered to {MTU_MAX}")
         return wrong + rings_wrong(spec, *RING)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         steps = [links.promiscuous_step(link)]
         if wants_queues(channels(link.name), spec):
             steps.append(links.queues_step(link, spec.rx_queues, must=spec.rx > 0))
@@ -50,10 +50,10 @@ class AfXdpDriver:
             steps.append(links.mtu_step(link, MTU_MAX))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfXdp(
             name=uplink_name(link.name),
             host_interface=link.name,

@@ -14,8 +14,8 @@ from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine, pci_path
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 KERNEL_DRIVER = "iavf"
 INTEL = "8086"
@@ -33,12 +33,12 @@ class AvfDriver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         if is_virtual_function(link, machine):
             return pci.unfit_for(machine, link.pci, pci.VFIO) + rings_wrong(spec, *RING)
         return links.unfit_to_move(link) + _unfit_to_split(link, machine) + rings_wrong(spec, *RING)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         if is_virtual_function(link, machine):
             return pci.vfio_steps(machine, link.pci, link.name)
         what = f"virtual function {OURS} of {link.name}"
@@ -48,10 +48,10 @@ class AvfDriver:
         steps.append(pci.bind_step(machine, lambda: function(link, machine), pci.VFIO, what))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return DevicePort(
             name=uplink_name(link.name),
             pci=function(link, machine),
@@ -68,13 +68,13 @@ class AvfDriver:
         return spec.rx_mode("adaptive")
 
 
-def is_virtual_function(link: Captured, machine: Machine) -> bool:
+def is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
     """Is the uplink itself one? It is if its driver says so: a virtual machine does not show the physical one."""
     device = machine.device(link.pci)
     return link.driver == KERNEL_DRIVER or bool(device and device.physical)
 
 
-def function(link: Captured, machine: Machine) -> str:
+def function(link: CapturedLink, machine: Machine) -> str:
     """The PCI address of the virtual function that VPP gets; "": it has not been made yet."""
     if is_virtual_function(link, machine):
         return link.pci
@@ -82,7 +82,7 @@ def function(link: Captured, machine: Machine) -> str:
     return device.vfs[OURS] if device and len(device.vfs) > OURS else ""
 
 
-def _unfit_to_split(link: Captured, machine: Machine) -> list[str]:
+def _unfit_to_split(link: CapturedLink, machine: Machine) -> list[str]:
     """Why no virtual function can be made of the link's device."""
     device = machine.device(link.pci)
     if device is None:
@@ -101,7 +101,7 @@ def _unfit_to_split(link: Captured, machine: Machine) -> list[str]:
     return wrong
 
 
-def settings_step(link: Captured) -> Step:
+def settings_step(link: CapturedLink) -> LinuxStep:
     """The function may use the uplink's MAC address, and others: VPP's pods have theirs behind it."""
 
     def change() -> None:
@@ -119,4 +119,4 @@ def settings_step(link: Captured) -> Step:
         now = macs.get(OURS, "none")
         return "" if now == link.mac else f"virtual function {OURS} has the MAC address {now}, not {link.mac}"
 
-    return Step(what=f"give virtual function {OURS} the MAC address {link.mac}", do=change, holds=holds)
+    return LinuxStep(what=f"give virtual function {OURS} the MAC address {link.mac}", do=change, holds=holds)

@@ -7,8 +7,8 @@ from schemas.intents import Intent, PreconfiguredInterface
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import NOIOMMU, Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 BESIDE_LINUX = ("mlx4_core", "mlx5_core")  # DPDK drives these without taking them from Linux
 
@@ -23,7 +23,7 @@ class DpdkDriver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         driver = kernel_driver(link, spec)
         wrong = pci.unfit_for(machine, link.pci, driver)
         if driver in BESIDE_LINUX:
@@ -33,7 +33,7 @@ class DpdkDriver:
             wrong.append("without an IOMMU and without hugepages DPDK has no memory that the device can reach")
         return wrong
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         driver, device = kernel_driver(link, spec), machine.device(link.pci)
         guarded = driver == pci.VFIO and device is not None and bool(device.iommu_group)
         steps = []
@@ -42,17 +42,17 @@ class DpdkDriver:
             steps.append(pci.kernel_step(machine, NOIOMMU, "N", "VFIO with the IOMMU"))
         return (*steps, *pci.vfio_steps(machine, link.pci, link.name, driver))
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")  # not all of DPDK's drivers can do without polling
 
 
-def kernel_driver(link: Captured, spec: UplinkSpec) -> str:
+def kernel_driver(link: CapturedLink, spec: UplinkSpec) -> str:
     """The kernel driver that the device has when VPP starts."""
     if spec.newDriver:
         return spec.newDriver

@@ -6,11 +6,11 @@ from typing import Protocol
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 
-class Driver(Protocol):
+class UplinkDriver(Protocol):
     """One way of giving a NIC to VPP."""
 
     name: str  # the configuration's `vppDriver`
@@ -20,16 +20,16 @@ class Driver(Protocol):
     plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
     mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         """Why this driver cannot take this link on this machine, in words; empty: it can."""
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         """The changes of Linux that give VPP the link, made before VPP starts."""
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         """Those made once VPP has the interface."""
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         """The interface in VPP."""
 
     def rx_mode(self, spec: UplinkSpec) -> str:

@@ -6,10 +6,10 @@ from pyroute2 import IPRoute
 
 from vppd_guard.drivers.channels import channels, set_channels
 from vppd_guard.linux import namespaces
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.moving import ensure_netns, move_away, promiscuous
 from vppd_guard.undo.records import LinkMoved
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
 # Kinds that cannot leave their namespace (Linux: dev->netns_immutable), and what to do instead.
 IMMOVABLE = {
@@ -22,7 +22,7 @@ IMMOVABLE = {
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 
 
-def unfit_to_move(link: Captured) -> list[str]:
+def unfit_to_move(link: CapturedLink) -> list[str]:
     """Why the link cannot go to VPP's namespace."""
     wrong = [why] if (why := immovable(link.kind)) else []
     if link.master:
@@ -35,16 +35,16 @@ def immovable(kind: str) -> str:
     return f"a {kind} cannot be moved to another network namespace: {IMMOVABLE[kind]}" if kind in IMMOVABLE else ""
 
 
-def promiscuous_step(link: Captured) -> Step:
+def promiscuous_step(link: CapturedLink) -> LinuxStep:
     """The link takes packets for any MAC address: VPP's may differ from its own."""
 
     def holds() -> str:
         return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
 
-    return Step(what=f"make {link.name} promiscuous", do=lambda: promiscuous(link.name, True), holds=holds)
+    return LinuxStep(what=f"make {link.name} promiscuous", do=lambda: promiscuous(link.name, True), holds=holds)
 
 
-def move_step(link: Captured, netns: str, *, must: bool = True) -> Step:
+def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep:
     """The link goes to VPP's namespace, and is up there. Not `must`: if it is here at all."""
     name = link.name
 
@@ -65,10 +65,10 @@ def move_step(link: Captured, netns: str, *, must: bool = True) -> Step:
     def record() -> LinkMoved | None:
         return LinkMoved(name, netns) if must or _flags(name) is not None else None
 
-    return Step(what=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
+    return LinuxStep(what=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
 
 
-def mtu_step(link: Captured, mtu: int) -> Step:
+def mtu_step(link: CapturedLink, mtu: int) -> LinuxStep:
     """The link's MTU is that, in bytes."""
 
     def change() -> None:
@@ -80,10 +80,10 @@ def mtu_step(link: Captured, mtu: int) -> Step:
             now = [x.get_attr("IFLA_MTU") for x in ip.get_links(ifname=link.name)]
         return "" if now == [mtu] else f"{link.name} has the MTU {now}, not {mtu}"
 
-    return Step(what=f"set the MTU of {link.name} to {mtu}", do=change, holds=holds)
+    return LinuxStep(what=f"set the MTU of {link.name} to {mtu}", do=change, holds=holds)
 
 
-def queues_step(link: Captured, count: int, *, must: bool) -> Step:
+def queues_step(link: CapturedLink, count: int, *, must: bool) -> LinuxStep:
     """The link has that many receive queues. Not `must`: it keeps those that it has if its driver refuses."""
 
     def change() -> None:
@@ -97,7 +97,7 @@ def queues_step(link: Captured, count: int, *, must: bool) -> Step:
         now = channels(link.name)
         return "" if not must or (now and now.count == count) else f"{link.name} has {now} queues, not {count}"
 
-    return Step(what=f"give {link.name} {count} receive queues", do=change, holds=holds)
+    return LinuxStep(what=f"give {link.name} {count} receive queues", do=change, holds=holds)
 
 
 def _flags(name: str) -> int | None:

@@ -7,11 +7,11 @@ from schemas.intents import Intent, PreconfiguredInterface
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 
-class NoDriver:
+class UserDefinedDriver:
     """The link goes to another kernel driver if one is named. What is left of it once VPP has run its startup.exec,
     which may look for it in the host, goes to VPP's namespace, out of the way of the host's tap.
     """
@@ -23,17 +23,17 @@ class NoDriver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         return pci.unfit_for(machine, link.pci, spec.newDriver) if spec.newDriver else links.unfit_to_move(link)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver) if spec.newDriver else ()
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")

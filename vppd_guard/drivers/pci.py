@@ -12,7 +12,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.drivers.machine import NOIOMMU, Machine, PciDevice, pci_path
 from vppd_guard.undo.records import DriverBound, KernelSet
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
 VFIO = "vfio-pci"
 USER_SPACE = (VFIO, "uio_pci_generic", "igb_uio")  # kernel drivers that leave the device to a program
@@ -72,7 +72,7 @@ def rename(link: str, name: str) -> None:
     _wait(renamed, f"{link}: the name {name} is taken")
 
 
-def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> list[Step]:
+def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> list[LinuxStep]:
     """The device goes to a kernel driver for programs in user space; VFIO without an IOMMU is allowed if it must be."""
     device = machine.device(pci)
     steps = vfio_mode_steps(machine, device) if driver == VFIO else []
@@ -81,14 +81,14 @@ def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> lis
     return steps
 
 
-def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[Step]:
+def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[LinuxStep]:
     """VFIO may drive the device, or the virtual functions that it will have, without an IOMMU if there is none."""
     if device is not None and not device.iommu_group and machine.noiommu() == "N":
         return [kernel_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
     return []
 
 
-def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str, link: str = "") -> Step:
+def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str, link: str = "") -> LinuxStep:
     """The device whose PCI address `find` returns gets a kernel driver. `link`: the network device that it gave."""
 
     def record() -> DriverBound:
@@ -99,7 +99,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str,
         driver_now = _device(machine, find()).driver
         return "" if driver_now == driver else f"{what} has the kernel driver {driver_now or 'none'}, not {driver}"
 
-    return Step(
+    return LinuxStep(
         what=f"bind {what} to {driver}",
         needs=lambda: "" if machine.has_kernel_driver(driver) else f"kernel driver {driver} is not loaded",
         do=lambda: bind(machine, find(), driver),
@@ -108,14 +108,14 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str,
     )
 
 
-def kernel_step(machine: Machine, path: str, value: str, what: str) -> Step:
+def kernel_step(machine: Machine, path: str, value: str, what: str) -> LinuxStep:
     """A file under /proc/sys or /sys says `value`."""
 
     def holds() -> str:
         now = machine.read(path)
         return "" if now == value else f"{path} says {now!r}, not {value!r}"
 
-    return Step(
+    return LinuxStep(
         what=f"{what}: {path} says {value}",
         do=lambda: machine.write(path, value),
         holds=holds,

@@ -12,8 +12,8 @@ from vppd_guard.drivers import links
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 KERNEL_DRIVER = "mlx5_core"
 RING = (256, 32768)  # descriptors; VPP: rdma_create_v4
@@ -29,7 +29,7 @@ class RdmaDriver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = links.unfit_to_move(link)
         if link.driver != KERNEL_DRIVER:
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
@@ -37,13 +37,13 @@ class RdmaDriver:
             wrong.append("RDMA devices are bound to network namespaces (rdma system set netns shared)")
         return wrong + rings_wrong(spec, *RING)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return (links.move_step(link, config.vpp_netns),)
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Rdma(
             name=uplink_name(link.name),
             host_interface=link.name,

@@ -7,15 +7,15 @@ from vppd_guard.drivers.af_packet import AfPacketDriver
 from vppd_guard.drivers.af_xdp import AfXdpDriver
 from vppd_guard.drivers.avf import AvfDriver
 from vppd_guard.drivers.dpdk import DpdkDriver
-from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.none import NoDriver
+from vppd_guard.drivers.none import UserDefinedDriver
 from vppd_guard.drivers.rdma import RdmaDriver
 from vppd_guard.drivers.virtio import VirtioDriver
 from vppd_guard.drivers.vmxnet3 import Vmxnet3Driver
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 
-DRIVERS: tuple[Driver, ...] = (
+DRIVERS: tuple[UplinkDriver, ...] = (
     VirtioDriver(),
     RdmaDriver(),
     Vmxnet3Driver(),
@@ -23,28 +23,28 @@ DRIVERS: tuple[Driver, ...] = (
     AfPacketDriver(),
     AvfDriver(),
     DpdkDriver(),
-    NoDriver(),
+    UserDefinedDriver(),
 )
 
 
 @dataclass(frozen=True)
-class Choice:
+class DriverChoice:
     """The drivers that can take a link, the best first; and why each other one that was looked at cannot."""
 
-    candidates: tuple[Driver, ...] = ()
+    candidates: tuple[UplinkDriver, ...] = ()
     passed_over: dict[str, str] = field(default_factory=dict)  # driver's name: reasons
 
 
-def driver_named(name: str) -> Driver:
+def driver_named(name: str) -> UplinkDriver:
     """The driver that the configuration calls so. Raises KeyError."""
     return {driver.name: driver for driver in DRIVERS}[name]
 
 
-def choose(link: Captured, spec: UplinkSpec, machine: Machine) -> Choice:
+def choose(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> DriverChoice:
     """The configured driver, or all that may be chosen automatically, as far as they can take the link."""
     looked_at = [d for d in DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
     wrong = {driver.name: driver.unfit(link, spec, machine) for driver in looked_at}
-    return Choice(
+    return DriverChoice(
         candidates=tuple(driver for driver in looked_at if not wrong[driver.name]),
         passed_over={name: "; ".join(reasons) for name, reasons in wrong.items() if reasons},
     )

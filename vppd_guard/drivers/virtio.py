@@ -7,8 +7,8 @@ from schemas.intents import Intent, VirtioPci
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 KERNEL_DRIVER = "virtio-pci"
 
@@ -23,7 +23,7 @@ class VirtioDriver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.unfit_for(machine, link.pci, spec.newDriver or pci.VFIO)
         if link.driver not in (KERNEL_DRIVER, *pci.USER_SPACE):
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
@@ -31,13 +31,13 @@ class VirtioDriver:
             wrong.append("no hugepage is free")
         return wrong
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver or pci.VFIO)
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return VirtioPci(
             name=uplink_name(link.name),
             pci=link.pci,

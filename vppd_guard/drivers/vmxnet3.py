@@ -8,8 +8,8 @@ from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import rings_wrong
-from vppd_guard.linux.captured import Captured
-from vppd_guard.undo.step import Step
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.undo.step import LinuxStep
 
 KERNEL_DRIVER = "vmxnet3"
 PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it
@@ -26,7 +26,7 @@ class Vmxnet3Driver:
     sees_wire = False
     mtu_max = 0
 
-    def unfit(self, link: Captured, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.unfit_for(machine, link.pci, pci.VFIO)
         if link.driver not in (KERNEL_DRIVER, pci.VFIO):
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
@@ -34,13 +34,13 @@ class Vmxnet3Driver:
             wrong.append(f"VPP cannot name the PCI domain of {link.pci}")
         return wrong + rings_wrong(spec, *RING)
 
-    def before(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name)
 
-    def after(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[Step]:
+    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: Captured, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Vmxnet3(
             name=uplink_name(link.name),
             pci=link.pci,

@@ -22,7 +22,7 @@ LINES_MAX = 200
 LINE_MAX = 500
 
 
-class Point(StrEnum):
+class HookPoint(StrEnum):
     """The moments; the variable of a script is `CALICOVPP_HOOK_<POINT>`."""
 
     BEFORE_IF_READ = "BEFORE_IF_READ"  # nothing is captured yet: a script may still make the interface
@@ -43,7 +43,13 @@ class HookResult:
 
 
 async def run(
-    point: Point, script: str, names: Sequence[str], log: Log, limit_s: float = LIMIT_S, *, render: Callable[[str], str]
+    point: HookPoint,
+    script: str,
+    names: Sequence[str],
+    log: Log,
+    limit_s: float = LIMIT_S,
+    *,
+    render: Callable[[str], str],
 ) -> HookResult:
     """Runs one script; "" runs nothing. `render` replaces the tokens of templates. Raises only CancelledError."""
     if not script.strip():
@@ -116,7 +122,7 @@ async def _reader(handle: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransp
     return reader, transport
 
 
-async def _read(output: asyncio.StreamReader, point: Point, log: Log) -> None:
+async def _read(output: asyncio.StreamReader, point: HookPoint, log: Log) -> None:
     """Logs the output line by line; what is too much is read and dropped, so that the script is not held up."""
     rest, lines = b"", 0
     while chunk := await output.read(4096):
@@ -133,5 +139,5 @@ async def _read(output: asyncio.StreamReader, point: Point, log: Log) -> None:
         _say(rest, point, log)
 
 
-def _say(line: bytes, point: Point, log: Log) -> None:
+def _say(line: bytes, point: HookPoint, log: Log) -> None:
     log.info("hook says", point=point.value, line=line[:LINE_MAX].decode(errors="replace").rstrip("\r"))

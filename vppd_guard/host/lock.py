@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class Held(Exception):
+class AnotherGuardRuns(Exception):
     """Another guard has the lock; the text says which."""
 
 
@@ -18,7 +18,7 @@ def hold(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise Held(f"{path}: held by process {_said(path) or 'unknown'}") from error
+        raise AnotherGuardRuns(f"{path}: held by process {_said(path) or 'unknown'}") from error
     os.ftruncate(handle, 0)
     os.write(handle, f"{os.getpid()}\n".encode())
     return handle

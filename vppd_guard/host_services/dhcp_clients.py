@@ -7,7 +7,7 @@ suggests, Debian's script does not heed.)
 """
 
 from vppd_guard.host_services.host import Host
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 
 HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
@@ -27,7 +27,7 @@ def hook_path(host: Host, name: str) -> str | None:
     return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None
 
 
-def hook(link: Captured) -> str:
+def hook(link: CapturedLink) -> str:
     """The hook: while the link is a tap its addresses stay."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"

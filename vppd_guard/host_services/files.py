@@ -6,13 +6,13 @@ from pathlib import Path
 
 from vppd_guard.host_services.host import Host
 from vppd_guard.undo.records import FileWritten
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
 
-def placed(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> Step:
+def placed(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
     """The step that writes `text` to the host's `path`. `then`: the services that are told, now and when undone."""
     wrote = text.encode()
-    return Step(
+    return LinuxStep(
         what=f"place {path}",
         do=partial(write, host.path(path), wrote),
         holds=partial(_differs, host.path(path), wrote),

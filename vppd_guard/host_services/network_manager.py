@@ -7,7 +7,7 @@ A snippet below /run, never the administrator's own file: what that says about `
 from collections.abc import Sequence
 
 from vppd_guard.host_services.host import Host, assignments
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "NetworkManager"
 PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"
@@ -30,7 +30,7 @@ def writes_resolv_conf(host: Host) -> bool:
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
 
 
-def conf(links: Sequence[Captured], keep_resolver: bool) -> str:
+def conf(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
     """The snippet. `except:`, because the NIC has the same name when it comes back; a tap's type is "tun".
 
     `keep_resolver`: without it NetworkManager takes the servers of a link that is gone out of /etc/resolv.conf.

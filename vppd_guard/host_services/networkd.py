@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from vppd_guard.host_services.host import Host, assignments
-from vppd_guard.linux.captured import LIFETIME_FOREVER, Captured
+from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 
 SERVICE = "systemd-networkd"
 PROGRAM, SIGN = "systemd-networkd", "/run/systemd/netif/state"
@@ -21,7 +21,7 @@ NOT_OURS = ("UseMTU",)  # the tap's MTU is the guard's
 
 
 @dataclass(frozen=True, kw_only=True)
-class Managed:
+class NetworkdLink:
     """The file by which networkd manages a link, and the lease that it has."""
 
     path: str
@@ -35,7 +35,7 @@ def runs(host: Host) -> bool:
     return host.runs(PROGRAM, SIGN)
 
 
-def managed(host: Host, name: str) -> Managed | None:
+def managed(host: Host, name: str) -> NetworkdLink | None:
     """How networkd manages the link; None: it does not.
 
     Source: its state files /run/systemd/netif/links/<index> and leases/<index>.
@@ -48,7 +48,7 @@ def managed(host: Host, name: str) -> Managed | None:
     parts = [path, *state.get("NETWORK_FILE_DROPINS", "").split()]
     lease = assignments(host.read(f"/run/systemd/netif/leases/{index}"))
     text = "\n".join(map(host.read, parts))
-    return Managed(path=path, text=text, lease="ADDRESS" in lease, iaid=iaid(lease.get("CLIENTID", "")))
+    return NetworkdLink(path=path, text=text, lease="ADDRESS" in lease, iaid=iaid(lease.get("CLIENTID", "")))
 
 
 def iaid(client_id: str) -> int | None:
@@ -64,7 +64,7 @@ def tap_path(name: str) -> str:
     return f"/run/systemd/network/0-vppd-{name}.network"
 
 
-def tap_file(link: Captured, found: Managed | None) -> str:
+def tap_file(link: CapturedLink, found: NetworkdLink | None) -> str:
     """The `.network` file of the host tap."""
     head = f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
     match = f"[Match]\nName={link.name}\nDriver=tun\n"
@@ -93,7 +93,7 @@ def tap_file(link: Captured, found: Managed | None) -> str:
     return text
 
 
-def leased6(link: Captured) -> bool:
+def leased6(link: CapturedLink) -> bool:
     """Has the link an IPv6 address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
     return any(
         a.valid_s != LIFETIME_FOREVER and ip_interface(a.address).version == 6 and a.address.endswith("/128")

@@ -11,16 +11,16 @@ from vppd_guard.host_services import dhcp_clients, network_manager, networkd, ud
 from vppd_guard.host_services.files import placed, undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.tell import tell
-from vppd_guard.linux.captured import LIFETIME_FOREVER, Captured
+from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 from vppd_guard.undo.records import FileWritten, Record
-from vppd_guard.undo.step import Step, fine
+from vppd_guard.undo.step import LinuxStep, fine
 
 Complain = Callable[[str], None]
 
 
 def plan(
-    links: Sequence[Captured], host: Host, complain: Complain, *, enabled: bool = True, net_names: bool = True
-) -> list[Step]:
+    links: Sequence[CapturedLink], host: Host, complain: Complain, *, enabled: bool = True, net_names: bool = True
+) -> list[LinuxStep]:
     """The steps for these uplinks, while they are still Linux's. Reads files below the host's root.
 
     `enabled`: `CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK`; without it there are no steps. `net_names`: `CALICOVPP_DEBUG`'s
@@ -28,7 +28,7 @@ def plan(
     """
     if not enabled or not links:
         return []
-    steps: list[Step] = []
+    steps: list[LinuxStep] = []
     if udev.runs(host):
         for link in links:
             steps.append(placed(host, udev.link_path(link.name), udev.link_file(link), (udev.SERVICE,)))
@@ -61,12 +61,12 @@ def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> Non
         complain(words)
 
 
-def findings(links: Sequence[Captured], host: Host) -> list[str]:
+def findings(links: Sequence[CapturedLink], host: Host) -> list[str]:
     """Who manages each uplink, and what the administrator has to know: words for the log."""
     return [words for link in links for words in _findings(link, host)]
 
 
-def _findings(link: Captured, host: Host) -> list[str]:
+def _findings(link: CapturedLink, host: Host) -> list[str]:
     name, words = link.name, []
     found = networkd.managed(host, name) if networkd.runs(host) else None
     if found:
@@ -84,7 +84,7 @@ def _findings(link: Captured, host: Host) -> list[str]:
     return words
 
 
-def _made_by(found: networkd.Managed) -> str:
+def _made_by(found: networkd.NetworkdLink) -> str:
     makers = {"netplan": "netplan" in found.path, "cloud-init": "cloud-init" in found.path + found.text}
     return next((f", made by {maker}" for maker, made in makers.items() if made), "")
 
@@ -95,9 +95,9 @@ def _services(records: Iterable[Record | None]) -> list[str]:
     return sorted(set(told), key=lambda name: (name != udev.SERVICE, name))
 
 
-def _told(services: Sequence[str], host: Host, complain: Complain) -> list[Step]:
+def _told(services: Sequence[str], host: Host, complain: Complain) -> list[LinuxStep]:
     def now(service: str) -> None:
         for words in tell([service], host):
             complain(words)
 
-    return [Step(what=f"tell {service}", do=partial(now, service), holds=fine) for service in services]
+    return [LinuxStep(what=f"tell {service}", do=partial(now, service), holds=fine) for service in services]

@@ -9,7 +9,7 @@
 import re
 
 from vppd_guard.host_services.host import Host
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "systemd-udevd"
 PROGRAM, SIGN = "systemd-udevd", "/run/udev/control"
@@ -27,7 +27,7 @@ def link_path(name: str) -> str:
     return f"/run/systemd/network/0-vppd-{name}.link"
 
 
-def link_file(link: Captured) -> str:
+def link_file(link: CapturedLink) -> str:
     """The `.link` file of the host tap."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
@@ -36,7 +36,7 @@ def link_file(link: Captured) -> str:
     )
 
 
-def names(host: Host, link: Captured) -> dict[str, str]:
+def names(host: Host, link: CapturedLink) -> dict[str, str]:
     """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
     lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
     pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
@@ -48,7 +48,7 @@ def rule_path(name: str) -> str:
     return f"/run/udev/rules.d/99-vppd-{name}.rules"
 
 
-def rule_file(link: Captured, found: dict[str, str]) -> str:
+def rule_file(link: CapturedLink, found: dict[str, str]) -> str:
     """The rule that gives the host tap the NIC's names (udev(7)).
 
     It does not ask for the MAC address: the tap gets it a moment after the event. Only a tap has `tun_flags`.

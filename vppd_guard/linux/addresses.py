@@ -26,7 +26,7 @@ from vppd_guard.linux.attributes import (
     u32,
 )
 from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO = 1, 2, 3, 4, 6
@@ -71,7 +71,7 @@ def _decoded(body: bytes) -> LinuxAddress | None:
 def put(netlink: Netlink, index: int, wanted: Sequence[LinuxAddress]) -> list[str]:
     """Gives the link these addresses, in this order, whatever others it has. Returns what could not be done."""
     present = read(netlink, index)
-    requests: list[tuple[str, Request]] = []
+    requests: list[tuple[str, NetlinkRequest]] = []
     four = [a for a in wanted if family_of(a.address) == AF_INET]
     six = [a for a in wanted if family_of(a.address) == AF_INET6]
     requests += _in_order(index, four, [a for a in present if family_of(a.address) == AF_INET])
@@ -83,7 +83,9 @@ def put(netlink: Netlink, index: int, wanted: Sequence[LinuxAddress]) -> list[st
     return [f"address {address}: {error.strerror}" for address, _, error in refused]
 
 
-def _in_order(index: int, wanted: Sequence[LinuxAddress], present: Sequence[LinuxAddress]) -> list[tuple[str, Request]]:
+def _in_order(
+    index: int, wanted: Sequence[LinuxAddress], present: Sequence[LinuxAddress]
+) -> list[tuple[str, NetlinkRequest]]:
     """Both lists in the order of adding. What stands at its place stays, the rest is taken away and added again."""
     keys = {key(address) for address in wanted}
     ours = [address for address in present if key(address) in keys]
@@ -133,7 +135,7 @@ def _near(one: int, other: int) -> bool:
     return abs(one - other) <= LIFETIME_TOLERANCE_S
 
 
-def _added(index: int, address: LinuxAddress) -> list[Request]:
+def _added(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
     """Added without asking whether it is a duplicate, as it was ours a moment ago; then with its own flags.
 
     One that was not proven to be ours alone, or was proven not to be, is asked for again.
@@ -143,14 +145,14 @@ def _added(index: int, address: LinuxAddress) -> list[Request]:
     return [add(index, replace(address, flags=address.flags | IFA_F_NODAD)), add(index, address)]
 
 
-def add(index: int, address: LinuxAddress) -> Request:
+def add(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Adds it, or gives what is there these lifetimes and flags."""
-    return Request(RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
+    return NetlinkRequest(RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
 
 
-def delete(index: int, address: LinuxAddress) -> Request:
+def delete(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Takes it away."""
-    return Request(RTM_DELADDR, _body(index, address))
+    return NetlinkRequest(RTM_DELADDR, _body(index, address))
 
 
 def _body(index: int, address: LinuxAddress) -> bytes:

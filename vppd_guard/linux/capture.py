@@ -16,7 +16,7 @@ from vppd_guard.linux import (
     sysctl,
 )
 from vppd_guard.linux.attributes import number
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.links import Link
 from vppd_guard.linux.netlink import Netlink
 
@@ -25,13 +25,13 @@ DEVICES = Path("/sys/bus/pci/devices")
 PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
-def capture(name: str) -> Captured:
+def capture(name: str) -> CapturedLink:
     """The link as it is. Raises NoLink, OSError."""
     with Netlink() as netlink:
         link = links.link(netlink, name)
         names = {one.index: one.name for one in links.links(netlink)}
         pci = _pci(link)
-        return Captured(
+        return CapturedLink(
             name=link.name,
             mac=link.mac,
             mtu=number(link.attributes[links.IFLA_MTU]),

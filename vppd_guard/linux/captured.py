@@ -14,18 +14,18 @@ LIFETIME_FOREVER = 0xFFFFFFFF
 MAIN_TABLE = 254
 PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
 TYPE_UNICAST = 1
-Version = int
-Raw = tuple[tuple[int, bytes], ...]  # netlink attributes that are kept as they are: type, payload
+IpVersion = int
+RawAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes that are kept as they are: type, payload
 
 
-class Moment(Struct, frozen=True):
+class Timestamp(Struct, frozen=True):
     """When something was seen."""
 
     boottime_s: float  # CLOCK_BOOTTIME: goes on while the machine sleeps
     wall_s: float  # seconds since 1970: for use after a reboot
     boot: str  # the kernel's id of this boot
 
-    def until(self, later: "Moment") -> float:
+    def until(self, later: "Timestamp") -> float:
         """Seconds from here to there, not below 0."""
         if self.boot == later.boot:
             return max(0.0, later.boottime_s - self.boottime_s)
@@ -54,7 +54,7 @@ class LinuxHop(Struct, frozen=True, omit_defaults=True):
     link: str = ""  # "": the captured link; else the name of another one
     weight: int = 1
     onlink: bool = False
-    other: Raw = ()
+    other: RawAttributes = ()
 
 
 class LinuxRoute(Struct, frozen=True, omit_defaults=True):
@@ -73,10 +73,10 @@ class LinuxRoute(Struct, frozen=True, omit_defaults=True):
     from_prefix: str | None = None  # IPv6: only for packets from there
     hops: tuple[LinuxHop, ...] = ()  # if there are several; not all need be on this link
     nexthop: int | None = None  # a next hop object; gateway and hops then only tell what it was
-    metrics: Raw = ()  # RTAX_...: mtu, advmss, lock...
+    metrics: RawAttributes = ()  # RTAX_...: mtu, advmss, lock...
     preference: int | None = None  # IPv6: RFC 4191
     expires_s: float | None = None  # left when it was captured
-    other: Raw = ()  # realm, encapsulation...
+    other: RawAttributes = ()  # realm, encapsulation...
 
 
 class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
@@ -84,7 +84,7 @@ class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
 
     id: int
     header: bytes
-    attributes: Raw  # without the link
+    attributes: RawAttributes  # without the link
     group: bool = False
 
 
@@ -94,7 +94,7 @@ class LinuxRule(Struct, frozen=True, omit_defaults=True):
     family: int
     priority: int
     header: bytes
-    attributes: Raw
+    attributes: RawAttributes
 
 
 class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
@@ -106,7 +106,7 @@ class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
     protocol: int | None = None
 
 
-class Captured(Struct, frozen=True, omit_defaults=True):
+class CapturedLink(Struct, frozen=True, omit_defaults=True):
     """One uplink before it was taken."""
 
     name: str
@@ -121,7 +121,7 @@ class Captured(Struct, frozen=True, omit_defaults=True):
     addresses: tuple[LinuxAddress, ...] = ()  # in the order of the kernel's list, which decides what is secondary
     routes: tuple[LinuxRoute, ...] = ()  # of all tables
     gateway_answers: bool = False  # did the gateway answer a ping before?
-    taken: Moment | None = None  # when this was read
+    taken: Timestamp | None = None  # when this was read
     parent: str = ""  # the link below, of a VLAN or macvlan
     permanent_mac: str = ""  # "": the device has none
     altnames: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class CannotCapture(Exception):
     """The link cannot be an uplink; the text names it and says why."""
 
 
-def check(captured: Captured, families: str) -> None:
+def check(captured: CapturedLink, families: str) -> None:
     """Raises CannotCapture if the link has no usable address, or lacks a family that is expected."""
     versions = {ip_interface(a.address).version for a in captured.addresses if not is_link_local(a.address)}
     if not captured.up:
@@ -161,12 +161,12 @@ def is_link_local(address: str) -> bool:
     return interface.version == 6 and interface.ip.is_link_local
 
 
-def addresses(captured: Captured) -> list[str]:
+def addresses(captured: CapturedLink) -> list[str]:
     """All addresses but IPv6 link-local ones, with the masks that Linux had."""
     return [a.address for a in captured.addresses if not is_link_local(a.address)]
 
 
-def translated(captured: Captured, to_64: bool) -> list[str]:
+def translated(captured: CapturedLink, to_64: bool) -> list[str]:
     """The addresses as VPP gets them: an IPv6 /128 as /64, so that neighbours are on the link."""
     return [_wide(address) if to_64 else address for address in addresses(captured)]
 
@@ -178,12 +178,12 @@ def _wide(address: str) -> str:
     return address
 
 
-def link_local(captured: Captured) -> str | None:
+def link_local(captured: CapturedLink) -> str | None:
     """The first IPv6 link-local address, without its mask."""
     return next((str(ip_interface(a.address).ip) for a in captured.addresses if is_link_local(a.address)), None)
 
 
-def routes(captured: Captured) -> list[LinuxRoute]:
+def routes(captured: CapturedLink) -> list[LinuxRoute]:
     """The unicast routes of the main table that were not made from addresses, but those to IPv6 link-local prefixes:
     on-link first, longest prefix first, default last. Of several next hops the heaviest one on this link. Those whose
     gateway is of the other family are left out: the writer's routes have next hops of the prefix's family."""
@@ -207,14 +207,14 @@ def _one_hop(route: LinuxRoute) -> LinuxRoute:
     return replace(route, gateway=best.gateway, onlink=best.onlink, hops=())
 
 
-def gateway(captured: Captured, version: Version) -> str | None:
+def gateway(captured: CapturedLink, version: IpVersion) -> str | None:
     """The gateway of the default route of that family."""
     found = [r for r in routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
     matching = [r for r in found if ip_network(r.prefix).version == version]
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
-def next_hop(captured: Captured, version: Version) -> str | None:
+def next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
     """An address that the host can use as the way into VPP: the gateway, else one inside a prefix of ours."""
     known = gateway(captured, version)
     if known and ip_address(known).version == version and not ip_address(known).is_link_local:

@@ -3,14 +3,14 @@
 import time
 from pathlib import Path
 
-from vppd_guard.linux.captured import Moment
+from vppd_guard.linux.captured import Timestamp
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def now() -> Moment:
+def now() -> Timestamp:
     """This moment."""
-    return Moment(
+    return Timestamp(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),
         boot=boot(),

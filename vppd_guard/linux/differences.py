@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
-    Captured,
+    CapturedLink,
     LinuxAddress,
     LinuxNeighbour,
     LinuxNexthop,
@@ -31,7 +31,7 @@ IF_KNOWN = ("permanent_mac", "alias", "token", "flags", "addr_gen_mode")
 TABLES = ("limits", "sysctls", "channels", "rings", "features")
 
 
-def differences(before: Captured, after: Captured) -> list[str]:
+def differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     """What of `before` is not so in `after`, one line each; empty: all of it is."""
     if after.taken is not None:
         before = aged(before, after.taken)
@@ -63,7 +63,7 @@ def _name(one: LinuxNeighbour | LinuxRule | LinuxNexthop) -> str:
             return str(number)
 
 
-def _fields(before: Captured, after: Captured, names: Iterable[str]) -> list[str]:
+def _fields(before: CapturedLink, after: CapturedLink, names: Iterable[str]) -> list[str]:
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
     return [f"{name}: was {_word(was)}, is {_word(is_)}" for name, was, is_ in pairs if was != is_]
 
@@ -77,7 +77,7 @@ def _word(value: object) -> object:
     return "none" if value in ("", None) else value
 
 
-def _addresses(before: Captured, after: Captured, known: bool) -> list[str]:
+def _addresses(before: CapturedLink, after: CapturedLink, known: bool) -> list[str]:
     present = {(a.address, a.peer): a for a in after.addresses}
     wanted = {(a.address, a.peer): a for a in before.addresses}
     found: list[str] = []
@@ -121,7 +121,7 @@ def _near(one: float, other: float) -> bool:
     return abs(one - other) <= LIFETIME_TOLERANCE_S
 
 
-def _routes(before: Captured, after: Captured, known: bool) -> list[str]:
+def _routes(before: CapturedLink, after: CapturedLink, known: bool) -> list[str]:
     present = {settled(route): route for route in after.routes}
     found = []
     for route in before.routes:

@@ -17,7 +17,7 @@ NAME_BYTES = 32  # ETH_GSTRING_LEN
 BLOCK_BITS = 32
 RING_FIELDS = ("rx", "rx-mini", "rx-jumbo", "tx")
 CHANNEL_FIELDS = ("rx", "tx", "other", "combined")
-Numbers = tuple[tuple[str, int], ...]
+NamedNumbers = tuple[tuple[str, int], ...]
 Features = tuple[tuple[str, bool], ...]
 
 
@@ -37,12 +37,12 @@ def _numbers(link: str, command: int) -> list[int]:
         return []
 
 
-def channels(link: str) -> Numbers:
+def channels(link: str) -> NamedNumbers:
     """Queues by kind."""
     return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[4:], strict=False))
 
 
-def rings(link: str) -> Numbers:
+def rings(link: str) -> NamedNumbers:
     """Descriptors of a queue by kind."""
     return tuple(zip(RING_FIELDS, _numbers(link, GRINGS)[4:], strict=False))
 
@@ -73,7 +73,7 @@ def features(link: str) -> Features:
     return tuple(found)
 
 
-def put(link: str, wanted_channels: Numbers, wanted_rings: Numbers, wanted_features: Features) -> list[str]:
+def put(link: str, wanted_channels: NamedNumbers, wanted_rings: NamedNumbers, wanted_features: Features) -> list[str]:
     """Sets what differs. Returns what was refused."""
     return [
         *_put_numbers(link, "queues", SCHANNELS, channels(link), wanted_channels),
@@ -82,7 +82,7 @@ def put(link: str, wanted_channels: Numbers, wanted_rings: Numbers, wanted_featu
     ]
 
 
-def _put_numbers(link: str, what: str, command: int, present: Numbers, wanted: Numbers) -> list[str]:
+def _put_numbers(link: str, what: str, command: int, present: NamedNumbers, wanted: NamedNumbers) -> list[str]:
     if present == wanted or not wanted:
         return []
     try:

@@ -8,16 +8,16 @@ from msgspec.structs import replace
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
-    Captured,
+    CapturedLink,
     LinuxAddress,
     LinuxRoute,
-    Moment,
+    Timestamp,
 )
 
 GRACE_S = 600  # of an address that would have ended while VPP had the link
 
 
-def aged(captured: Captured, now: Moment) -> Captured:
+def aged(captured: CapturedLink, now: Timestamp) -> CapturedLink:
     """The capture as if it were taken now.
 
     A route whose lifetime has ended meanwhile is not in it. An address neither, after a reboot; before one the host has

@@ -20,8 +20,8 @@ from vppd_guard.linux.attributes import (
     text,
     u32,
 )
-from vppd_guard.linux.captured import Captured
-from vppd_guard.linux.netlink import Netlink, Request
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.linux.netlink import Netlink, NetlinkRequest
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 RTM_NEWLINKPROP = 108
@@ -37,7 +37,7 @@ ADDR_GEN_MODE_NONE = 1
 HEAD = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 
 
-class NoLink(Exception):
+class NoSuchLink(Exception):
     """There is no link of that name; the text names it."""
 
 
@@ -99,7 +99,7 @@ def link(netlink: Netlink, name: str) -> Link:
     try:
         found = _link(netlink.ask(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, string(name))))
     except OSError as error:
-        raise NoLink(f"{name}: no such link") from error
+        raise NoSuchLink(f"{name}: no such link") from error
     return found
 
 
@@ -113,29 +113,29 @@ def _link(body: bytes) -> Link:
     return Link(index, flags, parse(body[HEAD.size :]))
 
 
-def change(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> Request:
+def change(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
     """Sets attributes, and those flags that are in `mask`."""
     body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
-    return Request(RTM_NEWLINK, body)
+    return NetlinkRequest(RTM_NEWLINK, body)
 
 
-def up(index: int, on: bool = True) -> Request:
+def up(index: int, on: bool = True) -> NetlinkRequest:
     """Sets the link up or down."""
     return change(index, flags=IFF_UP if on else 0, mask=IFF_UP)
 
 
-def change_ipv6(index: int, kind: int, payload: bytes) -> Request:
+def change_ipv6(index: int, kind: int, payload: bytes) -> NetlinkRequest:
     """Sets one IFLA_INET6_ attribute."""
     return change(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
 
 
-def move(index: int, namespace: int, name: str | None = None) -> Request:
+def move(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
     """Into the namespace that the file descriptor is open on, under another name if one is given."""
     renamed = [(IFLA_IFNAME, string(name))] if name else []
     return change(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
 
 
-def find(among: Iterable[Link], captured: Captured) -> Link | None:
+def find(among: Iterable[Link], captured: CapturedLink) -> Link | None:
     """The link that was captured. It may have another name: a returning link whose name is taken gets one.
 
     A tap of that name is VPP's, not the link. A MAC address alone tells only if no other link of that kind has it.

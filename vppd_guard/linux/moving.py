@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vppd_guard.linux import links, namespaces
 from vppd_guard.linux.attributes import NESTED, pack
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.netlink import Netlink
 
 LINK_WAIT_S_MAX = 1.0
@@ -53,7 +53,7 @@ def _up_for_vpp(name: str) -> None:
         netlink.order(links.up(links.link(netlink, name).index))
 
 
-def bring_back(captured: Captured, from_netns: str) -> bool:
+def bring_back(captured: CapturedLink, from_netns: str) -> bool:
     """Finds the link in the namespace and moves it here. False: it is not there (here already, or lost).
 
     If its name is taken here for long, it returns under another one, which `restore` knows to find it by.
@@ -64,7 +64,7 @@ def bring_back(captured: Captured, from_netns: str) -> bool:
         return namespaces.inside(from_netns, lambda: _send_to(captured, home.fileno()))
 
 
-def _send_to(captured: Captured, home: int) -> bool:
+def _send_to(captured: CapturedLink, home: int) -> bool:
     """From within VPP's namespace: the link goes home."""
     with Netlink() as netlink:
         link = links.find(links.links(netlink), captured)
@@ -90,7 +90,7 @@ def exists_in(netns: str, name: str) -> bool:
     return bool(namespaces.inside(netns, lambda: _has(name)))
 
 
-def is_here(captured: Captured) -> bool:
+def is_here(captured: CapturedLink) -> bool:
     """Is the link that was captured in our own namespace, under whatever name?"""
     with Netlink() as netlink:
         return links.find(links.links(netlink), captured) is not None
@@ -101,7 +101,7 @@ def _has(name: str) -> bool:
         return any(link.name == name for link in links.links(netlink))
 
 
-def detach_xdp(captured: Captured) -> None:
+def detach_xdp(captured: CapturedLink) -> None:
     """Takes the XDP program off the link: VPP leaves its own there, and it would go on limiting what the link carries.
 
     Raises NoLink, OSError.
@@ -109,6 +109,6 @@ def detach_xdp(captured: Captured) -> None:
     with Netlink() as netlink:
         link = links.find(links.links(netlink), captured)
         if link is None:
-            raise links.NoLink(f"{captured.name}: no such link")
+            raise links.NoSuchLink(f"{captured.name}: no such link")
         nothing = pack(links.IFLA_XDP_FD, struct.pack("=i", -1))
         netlink.order(links.change(link.index, (links.IFLA_XDP | NESTED, nothing)))

@@ -21,7 +21,7 @@ from vppd_guard.linux.attributes import (
     u32,
 )
 from vppd_guard.linux.captured import LinuxNeighbour
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
 
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
 NDA_DST, NDA_LLADDR, NDA_IFINDEX, NDA_PROTOCOL = 1, 2, 8, 12
@@ -64,7 +64,7 @@ def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNeighbour]) -> list[
     return [f"neighbour {n.address}: {e.strerror}" for n, e in zip(wanted, errors, strict=True) if e]
 
 
-def request(index: int, neighbour: LinuxNeighbour) -> Request:
+def request(index: int, neighbour: LinuxNeighbour) -> NetlinkRequest:
     """Sets the neighbour, whatever is known of it."""
     state = 0 if neighbour.flags & NTF_PROXY else NUD_PERMANENT
     pairs = [(NDA_DST, ip_bytes(neighbour.address))]
@@ -73,4 +73,4 @@ def request(index: int, neighbour: LinuxNeighbour) -> Request:
     if neighbour.protocol is not None:
         pairs.append((NDA_PROTOCOL, bytes([neighbour.protocol])))
     head = _HEAD.pack(family_of(neighbour.address), index, state, neighbour.flags, 0)
-    return Request(RTM_NEWNEIGH, head + pack_all(pairs), NLM_F_CREATE | NLM_F_REPLACE)
+    return NetlinkRequest(RTM_NEWNEIGH, head + pack_all(pairs), NLM_F_CREATE | NLM_F_REPLACE)

@@ -28,7 +28,7 @@ RECEIVE_BYTES = 1 << 18
 _HEAD = struct.Struct("=IHHII")
 
 
-class Request(NamedTuple):
+class NetlinkRequest(NamedTuple):
     """What the kernel is told."""
 
     kind: int  # RTM_...
@@ -36,7 +36,7 @@ class Request(NamedTuple):
     flags: int = 0
 
 
-class Interrupted(Exception):
+class DumpInterrupted(Exception):
     """What was listed changed meanwhile."""
 
 
@@ -63,10 +63,10 @@ class Netlink:
         """The bodies of all that is listed. Raises OSError."""
         while True:
             self._sequence += 1
-            self._socket.send(self._packed(Request(kind, body, NLM_F_DUMP)))
+            self._socket.send(self._packed(NetlinkRequest(kind, body, NLM_F_DUMP)))
             try:
                 return self._listed()
-            except Interrupted:
+            except DumpInterrupted:
                 continue
 
     def _listed(self) -> list[bytes]:
@@ -82,14 +82,14 @@ class Netlink:
                     if error is not None:
                         raise error
                     if interrupted:
-                        raise Interrupted
+                        raise DumpInterrupted
                     return bodies
                 bodies.append(body)
 
     def ask(self, kind: int, body: bytes) -> bytes:
         """The body of the one answer. Raises OSError."""
         self._sequence += 1
-        self._socket.send(self._packed(Request(kind, body)))
+        self._socket.send(self._packed(NetlinkRequest(kind, body)))
         while True:
             for answer, flags, sequence, content in self._received():
                 if sequence != self._sequence:
@@ -98,20 +98,20 @@ class Netlink:
                     return content
                 raise _error(content, flags) or OSError(errno.ENODATA, "no answer")
 
-    def order(self, request: Request) -> None:
+    def order(self, request: NetlinkRequest) -> None:
         """Raises OSError if the kernel refuses."""
         [error] = self.tell([request])
         if error is not None:
             raise error
 
-    def tell(self, requests: Sequence[Request]) -> list[OSError | None]:
+    def tell(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
         """All requests, in their order; what the kernel says to each, None: done."""
         results: list[OSError | None] = []
         for at in range(0, len(requests), BATCH):
             results += self._batch(requests[at : at + BATCH])
         return results
 
-    def _batch(self, requests: Sequence[Request]) -> list[OSError | None]:
+    def _batch(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
         first, packed = self._sequence + 1, []
         for request in requests:
             self._sequence += 1
@@ -124,7 +124,7 @@ class Netlink:
                     results[sequence] = _error(body, flags)
         return [results[sequence] for sequence in range(first, self._sequence + 1)]
 
-    def _packed(self, request: Request) -> bytes:
+    def _packed(self, request: NetlinkRequest) -> bytes:
         size = _HEAD.size + len(request.body)
         head = _HEAD.pack(size, request.kind, request.flags | NLM_F_REQUEST, self._sequence, 0)
         return head + request.body + bytes(-size % 4)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vppd_guard.linux.attributes import number, pack_all, parse, parse_all, u32
 from vppd_guard.linux.captured import LinuxNexthop
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
 
 RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
 NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_OIF, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
@@ -55,6 +55,6 @@ def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNexthop]) -> list[st
     return [f"next hop {one.id}: {e.strerror}" for one, e in zip(missing, errors, strict=True) if e]
 
 
-def _request(index: int, one: LinuxNexthop) -> Request:
+def _request(index: int, one: LinuxNexthop) -> NetlinkRequest:
     link = () if one.group else ((NHA_OIF, u32(index)),)
-    return Request(RTM_NEWNEXTHOP, one.header + pack_all((*one.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE)
+    return NetlinkRequest(RTM_NEWNEXTHOP, one.header + pack_all((*one.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE)

@@ -18,12 +18,12 @@ from vppd_guard.linux import (
     rules,
     sysctl,
 )
-from vppd_guard.linux.captured import Captured, is_link_local
+from vppd_guard.linux.captured import CapturedLink, is_link_local
 from vppd_guard.linux.differences import made_again
 from vppd_guard.linux.lifetimes import aged
-from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.netlink import Netlink
-from vppd_guard.linux.settings import Settings
+from vppd_guard.linux.settings import LinkSettings
 
 READY_S_MAX = 0.3  # a cable may take seconds; then what the kernel makes meanwhile is its own
 READY_PAUSE_S = 0.005
@@ -37,14 +37,14 @@ class CannotRestore(OSError):
         super().__init__(errno.EIO, f"{name}: {'; '.join(problems)}")
 
 
-def restore(captured: Captured) -> None:
+def restore(captured: CapturedLink) -> None:
     """Gives the link all of its state back, whatever its name is now. Raises NoLink, CannotRestore."""
     captured = aged(captured, clock.now())
     with Netlink() as netlink:
         link = links.find(links.links(netlink), captured)
         if link is None:
-            raise NoLink(f"{captured.name}: no such link")
-        settings = Settings(netlink, link.index, captured)
+            raise NoSuchLink(f"{captured.name}: no such link")
+        settings = LinkSettings(netlink, link.index, captured)
         _settings_that_come_first(settings)
         _reachability(settings)
         _the_rest(settings)
@@ -52,7 +52,7 @@ def restore(captured: Captured) -> None:
         raise CannotRestore(captured.name, settings.problems)
 
 
-def _settings_that_come_first(settings: Settings) -> None:
+def _settings_that_come_first(settings: LinkSettings) -> None:
     """Those on which the kernel decides what it makes of addresses, and the link up."""
     settings.name_and_mac()
     settings.sizes()
@@ -65,7 +65,7 @@ def _settings_that_come_first(settings: Settings) -> None:
     settings.up_or_down()
 
 
-def _reachability(settings: Settings) -> None:
+def _reachability(settings: LinkSettings) -> None:
     netlink, index, captured = settings.netlink, settings.index, settings.captured
     settings.problems += rules.put(netlink, captured.rules)
     settings.problems += addresses.put(netlink, index, captured.addresses)
@@ -78,7 +78,7 @@ def _reachability(settings: Settings) -> None:
         routes.remove(netlink, index, made_again(present, captured.routes, captured.addresses))
 
 
-def _the_rest(settings: Settings) -> None:
+def _the_rest(settings: LinkSettings) -> None:
     netlink, captured = settings.netlink, settings.captured
     settings.problems += neighbours.put(netlink, settings.index, captured.neighbours)
     settings.altnames()

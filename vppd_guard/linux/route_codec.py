@@ -20,7 +20,7 @@ from vppd_guard.linux.attributes import (
     parse_all,
     u32,
 )
-from vppd_guard.linux.captured import LinuxHop, LinuxRoute, Raw
+from vppd_guard.linux.captured import LinuxHop, LinuxRoute, RawAttributes
 
 RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS = 1, 2, 4, 5, 6, 7, 8
 RTA_MULTIPATH, RTA_FLOW, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_PREF = 9, 11, 12, 15, 18, 20
@@ -79,7 +79,7 @@ def _expires_s(cache: bytes) -> float | None:
     return ticks / TICKS_PER_S if ticks > 0 else None
 
 
-def _as_bytes(found: Mapping[int, bytes]) -> Raw:
+def _as_bytes(found: Mapping[int, bytes]) -> RawAttributes:
     return tuple((kind, found[kind]) for kind in AS_BYTES if kind in found)
 
 

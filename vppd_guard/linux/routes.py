@@ -14,7 +14,7 @@ from vppd_guard.linux.attributes import AF_INET, AF_INET6, pack, u32
 from vppd_guard.linux.captured import PROTOCOL_KERNEL, TYPE_UNICAST, LinuxRoute
 from vppd_guard.linux.differences import near, settled, words
 from vppd_guard.linux.links import links
-from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, NetlinkRequest
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 TYPE_MULTICAST = 5
@@ -54,7 +54,7 @@ def put(netlink: Netlink, index: int, wanted: Sequence[LinuxRoute]) -> list[str]
 def remove(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> None:
     """Takes these routes of the link away."""
     indexes = {link.name: link.index for link in links(netlink)} if routes else {}
-    netlink.tell([Request(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
+    netlink.tell([NetlinkRequest(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
 
 
 def _place(route: LinuxRoute) -> tuple[object, ...]:
@@ -73,7 +73,7 @@ def _add(netlink: Netlink, index: int, indexes: Mapping[str, int], routes: Seque
     for route in routes:
         try:
             body = route_codec.encode(route, index, indexes)
-            pending.append((route, Request(RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
+            pending.append((route, NetlinkRequest(RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
         except OSError as error:
             problems.append(f"route {words(route)}: {error.strerror}")
     while pending:

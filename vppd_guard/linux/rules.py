@@ -17,7 +17,7 @@ from vppd_guard.linux.attributes import (
     text,
 )
 from vppd_guard.linux.captured import LinuxRule
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, NetlinkRequest
 
 RTM_NEWRULE, RTM_GETRULE = 32, 34
 FRA_IIFNAME, FRA_PRIORITY, FRA_OIFNAME, FRA_PAD = 3, 6, 17, 18
@@ -52,7 +52,8 @@ def _decoded(body: bytes, name: str) -> LinuxRule | None:
 def put(netlink: Netlink, wanted: Sequence[LinuxRule]) -> list[str]:
     """Adds the rules that are missing. Returns what could not be done."""
     requests = [
-        Request(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL) for rule in wanted
+        NetlinkRequest(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
+        for rule in wanted
     ]
     errors = netlink.tell(requests)
     refused = [(r, e) for r, e in zip(wanted, errors, strict=True) if e and e.errno != errno.EEXIST]

@@ -19,9 +19,9 @@ from vppd_guard.linux.attributes import (
     text,
     u32,
 )
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.links import Link
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, Request
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, NetlinkRequest
 
 # Name of `ip -d link` : IFLA_...
 LIMITS = {
@@ -59,10 +59,10 @@ def alias(link: Link) -> str:
     return text(link.attributes.get(links.IFLA_IFALIAS, b""))
 
 
-class Settings:
+class LinkSettings:
     """Puts the settings of one link back, and remembers what could not be done."""
 
-    def __init__(self, netlink: Netlink, index: int, captured: Captured) -> None:
+    def __init__(self, netlink: Netlink, index: int, captured: CapturedLink) -> None:
         self.netlink, self.index, self.captured = netlink, index, captured
         self.problems: list[str] = []
 
@@ -87,7 +87,7 @@ class Settings:
             change_mac = links.change(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
             self.attempt(f"MAC {captured.mac}", lambda: self._down_if_need_be(change_mac))
 
-    def _down_if_need_be(self, change: Request) -> None:
+    def _down_if_need_be(self, change: NetlinkRequest) -> None:
         try:
             self.netlink.order(change)
         except OSError as error:
@@ -119,7 +119,7 @@ class Settings:
         def enslave() -> None:
             try:
                 master = links.link(self.netlink, self.captured.master).index
-            except links.NoLink as error:
+            except links.NoSuchLink as error:
                 raise OSError(errno.ENODEV, str(error)) from error
             if self.link().master != master:
                 self.netlink.order(links.change(self.index, (links.IFLA_MASTER, u32(master))))
@@ -183,5 +183,5 @@ class Settings:
         for name in missing:
             body = links.HEAD.pack(0, 0, self.index, 0, 0)
             body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, string(name)))
-            request = Request(links.RTM_NEWLINKPROP, body, NLM_F_CREATE | NLM_F_EXCL)
+            request = NetlinkRequest(links.RTM_NEWLINKPROP, body, NLM_F_CREATE | NLM_F_EXCL)
             self.attempt(f"altname {name}", lambda request=request: self.netlink.order(request))  # type: ignore[misc]

@@ -20,7 +20,7 @@ from vppd_guard.linux.attributes import u32
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
-    Captured,
+    CapturedLink,
     LinuxAddress,
     LinuxNeighbour,
     LinuxRoute,
@@ -39,12 +39,12 @@ def is_tap(name: str) -> bool:
     with Netlink() as netlink:
         try:
             return links.link(netlink, name).kind == "tun"
-        except links.NoLink:
+        except links.NoSuchLink:
             return False
 
 
 def dress_tap(
-    captured: Captured, mtu: int, next_hop6: str | None, vpp_mac: str, through: Mapping[str, str] | None = None
+    captured: CapturedLink, mtu: int, next_hop6: str | None, vpp_mac: str, through: Mapping[str, str] | None = None
 ) -> None:
     """Makes Linux's side of the host tap what the uplink was. Raises NoLink while there is no tap, CannotRestore.
 
@@ -91,19 +91,19 @@ def _worn(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
     return replace(address, flags=flags if wide else flags | IFA_F_NOPREFIXROUTE)
 
 
-def _on_link_prefixes(captured: Captured) -> list[str]:
+def _on_link_prefixes(captured: CapturedLink) -> list[str]:
     """The IPv6 prefixes of the link's addresses."""
     networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local(a.address)}
     return [str(n) for n in sorted(n for n in networks if isinstance(n, IPv6Network)) if n.prefixlen < 128]
 
 
-def _worn_routes(captured: Captured, next_hop6: str | None) -> list[LinuxRoute]:
+def _worn_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
     """The captured routes by the tap. Those that the kernel makes from addresses come with them."""
     kept = (r for r in captured.routes if not (r.protocol == PROTOCOL_KERNEL and _from_address(r, captured)))
     return [_through(route, next_hop6) for route in kept]
 
 
-def _from_address(route: LinuxRoute, captured: Captured) -> bool:
+def _from_address(route: LinuxRoute, captured: CapturedLink) -> bool:
     networks = {str(ip_interface(a.peer or a.address).network) for a in captured.addresses}
     networks |= {str(ip_interface(a.address).network) for a in captured.addresses}
     return route.gateway is None and route.prefix in networks

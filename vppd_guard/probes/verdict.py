@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
-class Verdict(Enum):
+class ForwardingVerdict(Enum):
     """What the silence means."""
 
     FORWARDS = "forwards"
@@ -19,7 +19,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Observation:
     """One look."""
 
     answered: frozenset[str]  # addresses that have just answered through VPP
@@ -28,7 +28,7 @@ class Seen:
 
 
 @dataclass
-class Watch:
+class ForwardingWatch:
     """The addresses that should answer, and since when none of them has."""
 
     asked: frozenset[str]
@@ -38,32 +38,32 @@ class Watch:
     answered_once: set[str] = field(default_factory=set)
 
     @classmethod
-    def begin(cls, asked: Iterable[str], patience_s: float, now: float) -> "Watch":
+    def begin(cls, asked: Iterable[str], patience_s: float, now: float) -> "ForwardingWatch":
         """A watch from now on."""
         return cls(frozenset(asked), patience_s, now, now)
 
-    def look(self, seen: Seen, now: float) -> Verdict:
+    def look(self, seen: Observation, now: float) -> ForwardingVerdict:
         """The verdict after one more look."""
         if seen.api_answers is not False:
             self.api_heard_at = now
         if seen.answered:
             self.heard_at = now
             self.answered_once |= seen.answered
-            return Verdict.FORWARDS
+            return ForwardingVerdict.FORWARDS
         api_silent = now - self.api_heard_at >= self.patience_s
         if not self.patience_s or (self.asked and now - self.heard_at < self.patience_s):
-            return Verdict.SUSPECT if self.asked else Verdict.FORWARDS
+            return ForwardingVerdict.SUSPECT if self.asked else ForwardingVerdict.FORWARDS
         if self.asked and seen.beside:
-            return Verdict.BLAMED
+            return ForwardingVerdict.BLAMED
         if api_silent:
-            return Verdict.BLAMED
-        return Verdict.SUSPECT if self.asked else Verdict.FORWARDS
+            return ForwardingVerdict.BLAMED
+        return ForwardingVerdict.SUSPECT if self.asked else ForwardingVerdict.FORWARDS
 
     def silent_s(self, now: float) -> float:
         """How long nothing has answered."""
         return now - self.heard_at
 
-    def why(self, seen: Seen, now: float) -> str:
+    def why(self, seen: Observation, now: float) -> str:
         """The verdict's reason, in words."""
         what = ", ".join(sorted(self.asked)) or "VPP's API"
         silence = f"{what}: no answer through VPP for {self.silent_s(now):.0f} s" if self.asked else "VPP is silent"

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vppd_guard.life import ACTIONS, State
-from vppd_guard.report.history import Line
+from vppd_guard.life import ACTIONS, GuardState
+from vppd_guard.report.history import HistoryLine
 from vppd_guard.undo.records import (
     DriverBound,
     FileWritten,
@@ -22,23 +22,23 @@ from vppd_guard.undo.records import (
 
 HAPPENED = re.compile(r" +\d+ \w+ ago  ")
 NEXT = {
-    State.START: "It will adopt the VPP that runs, or undo what is left, or look at the uplinks.",
-    State.PREFLIGHT: "If all checks pass it will take the uplinks; nothing has been touched so far.",
-    State.CAPTURED: "It will start VPP; if that fails it gives the uplinks back.",
-    State.TAKEN: "It will have VPP configured; if that fails it gives the uplinks back.",
-    State.UP: "It will bring the host's taps up; if that fails it gives the uplinks back.",
-    State.CONFIGURED: "What answered before must answer through VPP, else it gives the uplinks back.",
-    State.RUNNING: "If VPP ends or no longer forwards it will give the uplinks back and begin again.",
-    State.RESTORING: "It will rest, and then take the uplinks again.",
-    State.RETRYING: "It will try again to undo what is left.",
-    State.LOST: "It waits until the device is there again, gives it its addresses back and begins again.",
-    State.RESTING: "It will look at the uplinks and take them again.",
-    State.STOPPED: "Nothing, until it is started again.",
+    GuardState.START: "It will adopt the VPP that runs, or undo what is left, or look at the uplinks.",
+    GuardState.PREFLIGHT: "If all checks pass it will take the uplinks; nothing has been touched so far.",
+    GuardState.CAPTURED: "It will start VPP; if that fails it gives the uplinks back.",
+    GuardState.TAKEN: "It will have VPP configured; if that fails it gives the uplinks back.",
+    GuardState.UP: "It will bring the host's taps up; if that fails it gives the uplinks back.",
+    GuardState.CONFIGURED: "What answered before must answer through VPP, else it gives the uplinks back.",
+    GuardState.RUNNING: "If VPP ends or no longer forwards it will give the uplinks back and begin again.",
+    GuardState.RESTORING: "It will rest, and then take the uplinks again.",
+    GuardState.RETRYING: "It will try again to undo what is left.",
+    GuardState.LOST: "It waits until the device is there again, gives it its addresses back and begins again.",
+    GuardState.RESTING: "It will look at the uplinks and take them again.",
+    GuardState.STOPPED: "Nothing, until it is started again.",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Now:
+class HostView:
     """What can be seen of the host at this moment."""
 
     time: float  # seconds since 1970
@@ -58,30 +58,32 @@ def _folded(line: str, width: int) -> str:
     return textwrap.fill(line, max(width, 40), subsequent_indent=" " * indent, break_long_words=False) or line
 
 
-def explain(lines: Sequence[Line], records: Sequence[Record], now: Now, journal: str, last: int = 20) -> str:
+def explain(
+    lines: Sequence[HistoryLine], records: Sequence[Record], now: HostView, journal: str, last: int = 20
+) -> str:
     """The whole text. `last`: how many lines of the history it ends with."""
     parts = [_state(lines, now), _reason(lines, now), _left(records, now, journal), *now.links, "", "What happened:"]
     parts += [f"  {text}" for text in happened(lines[-last:], now.time)] or ["  nothing is recorded"]
     return "\n".join(part for part in parts if part is not None)
 
 
-def _current(lines: Sequence[Line]) -> tuple[State, Line | None]:
+def _current(lines: Sequence[HistoryLine]) -> tuple[GuardState, HistoryLine | None]:
     for line in reversed(lines):
         if line.to:
-            return State(line.to), line
+            return GuardState(line.to), line
         if line.what == "the guard starts":
-            return State.START, line
-    return State.START, None
+            return GuardState.START, line
+    return GuardState.START, None
 
 
-def _state(lines: Sequence[Line], now: Now) -> str:
+def _state(lines: Sequence[HistoryLine], now: HostView) -> str:
     state, line = _current(lines)
     if line is None:
         return "The guard has never run here."
     since = f"for {ago(now.time - line.at)}"
     vpp = f"VPP runs (process {now.vpp_pid})." if now.vpp_pid else "VPP does not run."
     if not now.guard_pid:
-        ended = state is State.STOPPED
+        ended = state is GuardState.STOPPED
         how = f"It has stopped, {ago(now.time - line.at)} ago." if ended else f"It was in state {state.value}: killed?"
         return f"The guard does not run. {how} {vpp}"
     action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
@@ -89,11 +91,11 @@ def _state(lines: Sequence[Line], now: Now) -> str:
     return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {NEXT[state]}"
 
 
-def _reason(lines: Sequence[Line], now: Now) -> str | None:
+def _reason(lines: Sequence[HistoryLine], now: HostView) -> str | None:
     """The last failure, unless all has been well since."""
     state, _ = _current(lines)
     for line in reversed(lines):
-        if state is State.RUNNING and line.to == State.RUNNING.value:
+        if state is GuardState.RUNNING and line.to == GuardState.RUNNING.value:
             return None
         if line.why:
             count = f" ({line.failures} failures in a row)" if line.failures > 1 else ""
@@ -101,7 +103,7 @@ def _reason(lines: Sequence[Line], now: Now) -> str | None:
     return None
 
 
-def _left(records: Sequence[Record], now: Now, journal: str) -> str | None:
+def _left(records: Sequence[Record], now: HostView, journal: str) -> str | None:
     if not records:
         return "Nothing of the host is changed now."
     state = "VPP has" if now.vpp_pid else "Still to be undone"
@@ -127,7 +129,7 @@ def _record(record: Record) -> str:
             return ""
 
 
-def happened(lines: Sequence[Line], now: float) -> list[str]:
+def happened(lines: Sequence[HistoryLine], now: float) -> list[str]:
     """One text a line, oldest first."""
     texts = []
     for line in lines:

@@ -12,7 +12,7 @@ from msgspec import Struct
 BYTES_MAX = 256 * 1024  # then the older half goes
 
 
-class Line(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that happened."""
 
     at: float  # seconds since 1970
@@ -28,7 +28,7 @@ class Line(Struct, frozen=True, omit_defaults=True, kw_only=True):
     failures: int = 0  # in a row
 
 
-_decoder = msgspec.json.Decoder(Line)
+_decoder = msgspec.json.Decoder(HistoryLine)
 
 
 class History:
@@ -37,7 +37,7 @@ class History:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "history.jsonl"
 
-    def add(self, line: Line) -> None:
+    def add(self, line: HistoryLine) -> None:
         """Appends a line; one that cannot be written is dropped: the log has it too."""
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ class History:
             if size > BYTES_MAX:
                 self._shorten()
 
-    def read(self) -> list[Line]:
+    def read(self) -> list[HistoryLine]:
         """All lines, oldest first; damaged ones are left out."""
         try:
             texts = self.path.read_bytes().splitlines()

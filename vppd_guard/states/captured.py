@@ -6,34 +6,34 @@ Before each change of Linux the undo journal is written (`undo/step.py`).
 import asyncio
 import time
 
-from vppd_guard.host.hooks import Point
+from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan
-from vppd_guard.life import Event
+from vppd_guard.life import GuardEvent
 from vppd_guard.linux.moving import ensure_netns
-from vppd_guard.states.context import Scene
-from vppd_guard.undo.step import Step, StepFailed
+from vppd_guard.states.context import GuardContext
+from vppd_guard.undo.step import LinuxStep, StepFailed
 from vppd_guard.vpp import cores
 
 
-async def take(scene: Scene) -> Event:
+async def take(scene: GuardContext) -> GuardEvent:
     """The uplinks leave Linux."""
     scene.taken_at = time.monotonic()
     for each in scene.uplinks:
         await scene.hands.do(10.0, scene.journal.note, each.record)
     for step in await asyncio.to_thread(_host_steps, scene):
         await _try(scene, step)
-    await scene.hook(Point.BEFORE_VPP_RUN)
+    await scene.hook(HookPoint.BEFORE_VPP_RUN)
     if core := cores.pattern_step(scene.config.initial.corePattern):
         await _try(scene, core)
     await scene.hands.do(5.0, ensure_netns, scene.config.vpp_netns)
     for each in scene.uplinks:
         for step in each.driver.before(each.captured, each.target.spec, scene.config, scene.machine):
             await scene.make(step)
-    return Event.DONE
+    return GuardEvent.DONE
 
 
-def _host_steps(scene: Scene) -> list[Step]:
+def _host_steps(scene: GuardContext) -> list[LinuxStep]:
     """What keeps the host's own network software off the uplinks."""
     config, host = scene.config, Host(scene.config.host_root)
     links = [each.captured for each in scene.uplinks]
@@ -48,7 +48,7 @@ def _host_steps(scene: Scene) -> list[Step]:
     )
 
 
-async def _try(scene: Scene, step: Step) -> None:
+async def _try(scene: GuardContext, step: LinuxStep) -> None:
     """A step that the takeover can do without."""
     try:
         await scene.make(step)

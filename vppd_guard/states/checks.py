@@ -16,10 +16,10 @@ from bus.requester import AskFailed
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.requests import Ping
 from vppd_guard.drivers import links
-from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import CannotCapture, Captured
+from vppd_guard.linux.captured import CannotCapture, CapturedLink
 from vppd_guard.report.findings import FAILED, OK, WARNING, Finding, judged
 from vppd_guard.vpp import conf_tree
 
@@ -82,7 +82,7 @@ def missing_capabilities(status: str, wanted: Mapping[str, int]) -> list[str]:
     return [name for name, bit in wanted.items() if not effective >> bit & 1]
 
 
-def locked_memory(machine: Machine, status: str, drivers: Sequence[Driver]) -> Finding:
+def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> Finding:
     """What VPP may lock. Devices that are VPP's own write into memory that must stay where it is (VFIO, verbs)."""
     limit = machine.locked_memory_max()
     if limit is None or not missing_capabilities(status, RAISES_LIMITS):
@@ -126,7 +126,7 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     )
 
 
-def link(captured: Captured, spec: UplinkSpec) -> Finding:
+def link(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
@@ -146,7 +146,7 @@ def link(captured: Captured, spec: UplinkSpec) -> Finding:
     return Finding(check, OK, ", ".join(shape.addresses(captured)))
 
 
-def driver(captured: Captured, chosen: Driver | None, passed_over: Mapping[str, str]) -> Finding:
+def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:
     """The driver, or why there is none."""
     check = f"driver {captured.name}"
     others = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
@@ -169,7 +169,7 @@ def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     )
 
 
-def vpp(there: frozenset[str], drivers: Sequence[Driver]) -> Finding:
+def vpp(there: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     """Has this VPP all the messages without which no uplink works?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - there)

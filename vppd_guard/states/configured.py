@@ -3,17 +3,17 @@
 import asyncio
 import time
 
-from schemas.words import INTENT
-from vppd_guard.life import Event
+from schemas.topics import INTENT
+from vppd_guard.life import GuardEvent
 from vppd_guard.probes import icmp
 from vppd_guard.states import info_file
-from vppd_guard.states.context import Scene
-from vppd_guard.states.failures import Trouble
+from vppd_guard.states.context import GuardContext
+from vppd_guard.states.failures import ActionFailed
 from vppd_guard.states.statuses import applied
 from vppd_guard.uplink.desired import intents
 
 
-async def give_host(scene: Scene) -> Event:
+async def give_host(scene: GuardContext) -> GuardEvent:
     """The taps are up and the host reaches through VPP what it reached before."""
     wanted = intents([each.target for each in scene.uplinks], scene.config, taps_up=True)
     scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/host"))
@@ -25,10 +25,10 @@ async def give_host(scene: Scene) -> Event:
     if demanded and wait_s and scene.taken_at:
         silent = sorted({address for address, _ in demanded} - await icmp.answering(demanded, wait_s))
         if silent:
-            raise Trouble(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
+            raise ActionFailed(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
     if scene.taken_at:
         scene.log.info("taken over", uplinks=scene.names, took_ms=(time.monotonic() - scene.taken_at) * 1000)
     scene.taken_at = 0.0
     await info_file.ready(scene)
     scene.failed_drivers.clear()
-    return Event.DONE
+    return GuardEvent.DONE

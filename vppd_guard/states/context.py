@@ -13,21 +13,21 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host import hooks
-from vppd_guard.host.hooks import Point
-from vppd_guard.report.history import History, Line
+from vppd_guard.host.hooks import HookPoint
+from vppd_guard.report.history import History, HistoryLine
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.step import Step, run
+from vppd_guard.undo.step import LinuxStep, run
 from vppd_guard.uplink.rendering import for_uplinks, hook_script
-from vppd_guard.uplink.uplinks import Uplink, ordered
-from vppd_guard.vpp.dry_run import Trials
-from vppd_guard.vpp.process import VppProcess
-from vppd_guard.vpp.startup_conf import Rendered
+from vppd_guard.uplink.uplinks import DrivenUplink, ordered
+from vppd_guard.vpp.dry_run import DryRuns
+from vppd_guard.vpp.process import VppInstance
+from vppd_guard.vpp.startup_conf import StartupFiles
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Hands:
+class StepExecutor:
     """One thread that makes all changes of Linux, one after another: what is cut short still ends before the next."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Hands:
 
 
 @dataclass
-class Scene:
+class GuardContext:
     """One node, its uplinks, its VPP."""
 
     config: NodeConfig
@@ -59,18 +59,18 @@ class Scene:
     journal: UndoJournal
     history: History
     machine: Machine = field(default_factory=Machine)
-    hands: Hands = field(default_factory=Hands)
-    trials: Trials = field(default_factory=Trials)
-    uplinks: list[Uplink] = field(default_factory=list)
+    hands: StepExecutor = field(default_factory=StepExecutor)
+    trials: DryRuns = field(default_factory=DryRuns)
+    uplinks: list[DrivenUplink] = field(default_factory=list)
     annotations: dict[str, str] = field(default_factory=dict)  # the Kubernetes node's, if templates ask for any
-    process: VppProcess | None = None
+    process: VppInstance | None = None
     ended: str = ""  # why the last VPP ended
     last_words: tuple[str, ...] = ()  # what it said last
     taken_at: float = 0.0  # monotonic; 0: not taken by us, or long since given to the host
     failed_drivers: dict[str, set[str]] = field(default_factory=dict)  # of links whose driver is chosen by itself
     warned: set[str] = field(default_factory=set)
 
-    async def make(self, step: Step) -> None:
+    async def make(self, step: LinuxStep) -> None:
         """Makes a change of Linux. Raises StepFailed, TimeoutError, OSError."""
         started = time.monotonic()
         try:
@@ -84,9 +84,9 @@ class Scene:
 
     def note(self, what: str, *, why: str = "", took_ms: float = 0.0) -> None:
         """A line of the history."""
-        self.history.add(Line(at=time.time(), what=what, why=why, took_ms=took_ms))
+        self.history.add(HistoryLine(at=time.time(), what=what, why=why, took_ms=took_ms))
 
-    async def hook(self, point: Point) -> None:
+    async def hook(self, point: HookPoint) -> None:
         """Runs the user's script for that moment, if there is one."""
         script = self.config.hooks.get(point.value, "")
         names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
@@ -106,7 +106,7 @@ class Scene:
             render=tokens,
         )
 
-    def rendered(self, uplinks: Sequence[Uplink]) -> Rendered:
+    def rendered(self, uplinks: Sequence[DrivenUplink]) -> StartupFiles:
         """startup.conf and startup.exec, whose warnings go into the log. Raises BadTemplate."""
         text = for_uplinks(self.config, uplinks, self.machine, self.annotations)
         for warning in text.warnings:

@@ -1,13 +1,13 @@
 """How the action of a state fails, apart from running out of time."""
 
 
-class Gone(Exception):
+class DeviceGone(Exception):
     """The device of an uplink has disappeared; the text names it."""
 
 
-class Silent(Exception):
+class NotForwarding(Exception):
     """VPP is up and does not forward; the text says what shows it."""
 
 
-class Trouble(Exception):
+class ActionFailed(Exception):
     """An action failed; the text says why."""

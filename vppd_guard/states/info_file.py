@@ -10,19 +10,19 @@ from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as shape
 from vppd_guard.report import info_file
 from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo
-from vppd_guard.states.context import Scene
+from vppd_guard.states.context import GuardContext
 from vppd_guard.uplink.desired import tap_name
-from vppd_guard.uplink.uplinks import Uplink
+from vppd_guard.uplink.uplinks import DrivenUplink
 
 FIXED = {"default": 0, "pods": 2}
 
 
-async def starting(scene: Scene) -> None:
+async def starting(scene: GuardContext) -> None:
     """VPP is on its way, or has gone."""
     await _write(scene, info_file.info("starting"))
 
 
-async def ready(scene: Scene) -> None:
+async def ready(scene: GuardContext) -> None:
     """VPP carries the uplinks."""
     networks = {
         each.target.spec.physicalNetworkName: PhysicalNetwork(
@@ -33,7 +33,7 @@ async def ready(scene: Scene) -> None:
     await _write(scene, info_file.info("ready", [_info(scene, each) for each in scene.uplinks], networks))
 
 
-async def _write(scene: Scene, content: bytes) -> None:
+async def _write(scene: GuardContext, content: bytes) -> None:
     path = scene.config.info_file
     if path is None:
         return
@@ -43,7 +43,7 @@ async def _write(scene: Scene, content: bytes) -> None:
         scene.warn_once(f"VPPD_INFO_FILE: {path}: {error.strerror}")
 
 
-def _info(scene: Scene, each: Uplink) -> UplinkInfo:
+def _info(scene: GuardContext, each: DrivenUplink) -> UplinkInfo:
     captured = each.captured
     return UplinkInfo(
         name=each.name,
@@ -59,11 +59,11 @@ def _info(scene: Scene, each: Uplink) -> UplinkInfo:
     )
 
 
-def _table(scene: Scene, name: str) -> int:
+def _table(scene: GuardContext, name: str) -> int:
     return FIXED[name] if name in FIXED else _detail(scene, table_key(name, 4), "table_id")
 
 
-def _detail(scene: Scene, key: str, name: str) -> int:
+def _detail(scene: GuardContext, key: str, name: str) -> int:
     """What VPP calls an object of ours, as the writer has learnt it."""
     status = scene.peer.rows(status_word("guard")).get(key)
     return int(status.details[name]) if isinstance(status, Applied) and name in status.details else 0

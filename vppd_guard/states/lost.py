@@ -2,19 +2,19 @@
 
 import asyncio
 
-from vppd_guard.life import Event, Life
+from vppd_guard.life import GuardEvent, GuardLife
 from vppd_guard.linux.moving import is_here
-from vppd_guard.states.context import Scene
+from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.records import uplinks_in
 
 LOOK_EVERY_S = 0.5
 
 
-async def await_return(scene: Scene, _: Life) -> Event:
+async def await_return(scene: GuardContext, _: GuardLife) -> GuardEvent:
     """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
     uplinks = [record.uplink for record in uplinks_in(scene.journal.read())]
     while True:
         found = [await asyncio.to_thread(is_here, uplink) for uplink in uplinks]
         if all(found):
-            return Event.DONE
+            return GuardEvent.DONE
         await asyncio.sleep(LOOK_EVERY_S)

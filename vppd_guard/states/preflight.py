@@ -5,41 +5,41 @@ from dataclasses import replace
 from pathlib import Path
 
 from vppd_guard.drivers import registry
-from vppd_guard.host.hooks import Point
-from vppd_guard.life import Event
+from vppd_guard.host.hooks import HookPoint
+from vppd_guard.life import GuardEvent
 from vppd_guard.linux.capture import capture
-from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.probes import icmp
 from vppd_guard.report.findings import FAILED, OK, Finding, failures, waive
 from vppd_guard.states import checks
-from vppd_guard.states.context import Scene
-from vppd_guard.states.failures import Trouble
+from vppd_guard.states.context import GuardContext
+from vppd_guard.states.failures import ActionFailed
 from vppd_guard.uplink.rendering import annotations_needed, for_trial
-from vppd_guard.uplink.uplinks import Uplink, ordered, to_ask, uplink
-from vppd_guard.vpp.dry_run import NoTrial
+from vppd_guard.uplink.uplinks import DrivenUplink, ordered, to_ask, uplink
+from vppd_guard.vpp.dry_run import DryRunFailed
 from vppd_guard.vpp.startup_conf import BadTemplate
 
 ANSWERS_BEFORE_S = 1.0
 PAUSE_S = 0.2
 
 
-async def check(scene: Scene) -> Event:
+async def check(scene: GuardContext) -> GuardEvent:
     """Nothing is taken before everything is there that the takeover and the way back will need."""
     scene.uplinks = []
     await _bus_answers(scene)
     await _annotations_known(scene)
-    await scene.hook(Point.BEFORE_IF_READ)
+    await scene.hook(HookPoint.BEFORE_IF_READ)
     found, uplinks = await findings(scene)
     for each in found:
         if each.state not in (FAILED, OK):
             scene.warn_once(f"preflight: {each.check}: {each.text}")
     if refused := failures(found):
-        raise Trouble("preflight: " + "; ".join(refused))
+        raise ActionFailed("preflight: " + "; ".join(refused))
     scene.uplinks = uplinks
-    return Event.DONE
+    return GuardEvent.DONE
 
 
-async def _bus_answers(scene: Scene) -> None:
+async def _bus_answers(scene: GuardContext) -> None:
     """Waits for bus and writer: they start beside the guard."""
     told = ""
     while (finding := await checks.bus(scene.peer)).state == FAILED:
@@ -50,7 +50,7 @@ async def _bus_answers(scene: Scene) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
-async def _annotations_known(scene: Scene) -> None:
+async def _annotations_known(scene: GuardContext) -> None:
     """Waits for the Kubernetes node's annotations, if a template asks for some: else no API server is needed."""
     if not (needed := annotations_needed(scene.config)):
         return
@@ -62,7 +62,7 @@ async def _annotations_known(scene: Scene) -> None:
     scene.annotations = dict(row.annotations)
 
 
-async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
+async def findings(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
     """All that a preflight looks at but bus and writer, and the uplinks as they are now."""
     status = Path("/proc/self/status").read_text()
     found = await asyncio.to_thread(lambda: list(checks.host(scene.config, scene.machine, status)))
@@ -72,17 +72,17 @@ async def findings(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
     return waive(found, scene.config.preflight_waive), uplinks
 
 
-async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
+async def captured(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
     """The uplinks as they are now, each with its driver, as far as they can be taken."""
     found: list[Finding] = []
-    uplinks: list[Uplink] = []
+    uplinks: list[DrivenUplink] = []
     specs = ordered(scene.config.interfaces.uplinkInterfaces)
     if not specs:
         found.append(Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces"))
     for number, spec in enumerate(specs):
         try:
             link = await asyncio.to_thread(capture, spec.interfaceName)
-        except NoLink as error:
+        except NoSuchLink as error:
             found.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
             continue
         found.append(checks.link(link, spec))
@@ -98,7 +98,7 @@ async def captured(scene: Scene) -> tuple[list[Finding], list[Uplink]]:
     return found, uplinks
 
 
-async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
+async def _vpp_finding(scene: GuardContext, uplinks: list[DrivenUplink]) -> Finding:
     try:
         conf = scene.rendered(uplinks).conf
         pages = checks.hugepages(conf, scene.machine)
@@ -110,12 +110,12 @@ async def _vpp_finding(scene: Scene, uplinks: list[Uplink]) -> Finding:
         trial = for_trial(scene.config, uplinks, scene.machine, scene.annotations)
         aside = replace(scene.config, run=scene.config.run / "trial")
         there = await scene.trials.messages(aside, trial.conf, trial.exec)
-    except (BadTemplate, NoTrial) as error:
+    except (BadTemplate, DryRunFailed) as error:
         return Finding("vpp", FAILED, str(error))
     return checks.vpp(there, [each.driver for each in uplinks])
 
 
-async def _answers(scene: Scene, uplinks: list[Uplink]) -> Finding:
+async def _answers(scene: GuardContext, uplinks: list[DrivenUplink]) -> Finding:
     """Notes what answers now: only that must answer through VPP."""
     asked = {each.name: to_ask(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
     pairs = [(address, name) for name, addresses in asked.items() for address in addresses]

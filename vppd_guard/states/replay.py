@@ -15,10 +15,10 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import undo_files
 from vppd_guard.linux.capture import capture
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.clock import boot
 from vppd_guard.linux.differences import differences
-from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import bring_back, detach_xdp
 from vppd_guard.linux.restore import CannotRestore, restore
 from vppd_guard.undo.records import (
@@ -33,7 +33,7 @@ from vppd_guard.undo.records import (
 
 
 @dataclass
-class Undone:
+class ReplayResult:
     """What came of it."""
 
     problems: list[str]  # what could not be undone, in words
@@ -41,12 +41,12 @@ class Undone:
     notes: list[str]  # what is left as it is and no harm, in words
 
 
-def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
+def undo(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResult:
     """Links first, so that the host is reached again as soon as can be; files of the host last.
 
     After a reboot only files are left of what was changed: links are as the host configures them by now.
     """
-    done = Undone([], [], [])
+    done = ReplayResult([], [], [])
     links = {record.uplink.name: record.uplink for record in uplinks_in(records)}
     if rebooted := _rebooted(links.values()):
         done.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
@@ -67,19 +67,19 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> Undone:
     return done
 
 
-def _rebooted(links: Iterable[Captured]) -> bool:
+def _rebooted(links: Iterable[CapturedLink]) -> bool:
     """Was all of it captured in an earlier life of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
     return bool(boots) and not boots & {boot(), ""}
 
 
-def _restore(record: UplinkCaptured, done: Undone) -> None:
+def _restore(record: UplinkCaptured, done: ReplayResult) -> None:
     try:
         if record.driver == "af_xdp":
             detach_xdp(record.uplink)
         restore(record.uplink)
         done.notes += [f"not as it was: {text}" for text in differences(record.uplink, capture(record.uplink.name))]
-    except NoLink:
+    except NoSuchLink:
         done.gone.append(record.uplink.name)
     except CannotRestore as error:
         done.problems += [f"{error.name}: {problem}" for problem in error.problems]

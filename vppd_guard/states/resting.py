@@ -2,11 +2,11 @@
 
 import asyncio
 
-from vppd_guard.life import Event, Life, rest_s
-from vppd_guard.states.context import Scene
+from vppd_guard.life import GuardEvent, GuardLife, rest_s
+from vppd_guard.states.context import GuardContext
 
 
-async def rest(_: Scene, life: Life) -> Event:
+async def rest(_: GuardContext, life: GuardLife) -> GuardEvent:
     """On plain Linux, the longer the more often VPP has failed in a row."""
     await asyncio.sleep(rest_s(life))
-    return Event.DONE
+    return GuardEvent.DONE

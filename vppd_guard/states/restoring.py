@@ -3,13 +3,13 @@
 import time
 
 from schemas.intents import Intent
-from schemas.words import INTENT
-from vppd_guard.host.hooks import Point
+from schemas.topics import INTENT
+from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
-from vppd_guard.life import Event, Life
+from vppd_guard.life import GuardEvent, GuardLife
 from vppd_guard.states import info_file, replay
-from vppd_guard.states.context import Scene
-from vppd_guard.states.failures import Gone, Trouble
+from vppd_guard.states.context import GuardContext
+from vppd_guard.states.failures import ActionFailed, DeviceGone
 from vppd_guard.undo.records import uplinks_in
 from vppd_guard.vpp import cores
 
@@ -17,7 +17,7 @@ RESTORE_S_MAX = 30.0
 TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
 
 
-async def restore(scene: Scene, life: Life) -> Event:
+async def restore(scene: GuardContext, life: GuardLife) -> GuardEvent:
     """Linux has its links back, as they were. VPP ends first: its taps hold their names."""
     started = time.monotonic()
     if scene.process is not None:
@@ -32,9 +32,9 @@ async def restore(scene: Scene, life: Life) -> Event:
     for problem in done.problems:
         scene.log.error("cannot restore", what=problem)
     if done.gone:
-        raise Gone(f"{', '.join(done.gone)}: no such device any more")
+        raise DeviceGone(f"{', '.join(done.gone)}: no such device any more")
     if done.problems and life.retries < TRIES_MAX:
-        raise Trouble("; ".join(done.problems))
+        raise ActionFailed("; ".join(done.problems))
     scene.journal.clear()
     await info_file.starting(scene)
     scene.peer.counters["restores"] += 1
@@ -42,5 +42,5 @@ async def restore(scene: Scene, life: Life) -> Event:
         scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
         nothing: dict[str, Intent] = {}
         scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))
-        await scene.hook(Point.VPP_ERRORED if life.failures else Point.VPP_DONE_OK)
-    return Event.DONE
+        await scene.hook(HookPoint.VPP_ERRORED if life.failures else HookPoint.VPP_DONE_OK)
+    return GuardEvent.DONE

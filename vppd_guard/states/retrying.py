@@ -2,11 +2,11 @@
 
 import asyncio
 
-from vppd_guard.life import Event, Life, retry_s
-from vppd_guard.states.context import Scene
+from vppd_guard.life import GuardEvent, GuardLife, retry_s
+from vppd_guard.states.context import GuardContext
 
 
-async def retry(_: Scene, life: Life) -> Event:
+async def retry(_: GuardContext, life: GuardLife) -> GuardEvent:
     """Waits before the next try."""
     await asyncio.sleep(retry_s(life))
-    return Event.DONE
+    return GuardEvent.DONE

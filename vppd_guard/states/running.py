@@ -7,16 +7,16 @@ from functools import partial
 
 from bus.requester import AskFailed
 from schemas.requests import VPP_SILENT, Ping
-from vppd_guard.life import Event
+from vppd_guard.life import GuardEvent
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.moving import exists_in
 from vppd_guard.probes import arp_nd, icmp
-from vppd_guard.probes.verdict import Seen, Verdict, Watch
-from vppd_guard.states.context import Scene
-from vppd_guard.states.failures import Gone, Silent
+from vppd_guard.probes.verdict import ForwardingVerdict, ForwardingWatch, Observation
+from vppd_guard.states.context import GuardContext
+from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.undo.records import LinkMoved
-from vppd_guard.uplink.uplinks import Uplink
+from vppd_guard.uplink.uplinks import DrivenUplink
 
 EVERY_S = 1.0
 ANSWER_S_MAX = 1.0
@@ -24,30 +24,30 @@ SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
 BESIDE_S_MAX = 0.6
 
 
-async def run(scene: Scene) -> Event:
+async def run(scene: GuardContext) -> GuardEvent:
     """Until VPP no longer forwards, or a device has gone. What the writer says is heard, so that nothing piles up."""
     scene.peer.counters["takeovers"] += 1
     asked = {address for each in scene.uplinks for address in each.answered}
-    watch = Watch.begin(asked, scene.config.forward_wait_s, time.monotonic())
+    watch = ForwardingWatch.begin(asked, scene.config.forward_wait_s, time.monotonic())
     moved = {record.name: record.netns for record in scene.journal.read() if isinstance(record, LinkMoved)}
     hearing = asyncio.create_task(_hear(scene))
     try:
         while True:
             await asyncio.sleep(EVERY_S)
             if gone := await asyncio.to_thread(_gone, moved):
-                raise Gone(f"{', '.join(gone)}: no such device any more")
+                raise DeviceGone(f"{', '.join(gone)}: no such device any more")
             seen = await look(scene, watch)
             verdict = watch.look(seen, time.monotonic())
-            why = "" if verdict is Verdict.FORWARDS else watch.why(seen, time.monotonic())
-            if verdict is Verdict.BLAMED:
-                raise Silent(f"{why}: the NIC is given back")
+            why = "" if verdict is ForwardingVerdict.FORWARDS else watch.why(seen, time.monotonic())
+            if verdict is ForwardingVerdict.BLAMED:
+                raise NotForwarding(f"{why}: the NIC is given back")
             suspicious = bool(why) and watch.silent_s(time.monotonic()) >= SUSPICIOUS_S
             _say(scene, why if suspicious else "")
     finally:
         hearing.cancel()
 
 
-def _say(scene: Scene, why: str) -> None:
+def _say(scene: GuardContext, why: str) -> None:
     """The suspicion is seen in our status all the time, and in log and history when it comes and goes."""
     before, scene.peer.waiting = scene.peer.waiting, (why,) if why else ()
     if bool(before) != bool(why):
@@ -55,21 +55,21 @@ def _say(scene: Scene, why: str) -> None:
         scene.note("VPP is suspected" if why else "VPP forwards", why=why)
 
 
-async def look(scene: Scene, watch: Watch) -> Seen:
+async def look(scene: GuardContext, watch: ForwardingWatch) -> Observation:
     """Pings; and only if nothing answers, asks further."""
     pairs = [(address, each.name) for each in scene.uplinks for address in each.answered]
     answered = await icmp.answering(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
-        return Seen(answered=answered)
+        return Observation(answered=answered)
     api = await _api_answers(scene)
     if not pairs or watch.silent_s(time.monotonic()) < scene.config.forward_wait_s / 2:
-        return Seen(answered=answered, api_answers=api)
+        return Observation(answered=answered, api_answers=api)
     checked = [await asyncio.to_thread(_beside, scene, each) for each in scene.uplinks if each.answered]
     known = [value for value in checked if value is not None]
-    return Seen(answered=answered, api_answers=api, beside=any(known) if known else None)
+    return Observation(answered=answered, api_answers=api, beside=any(known) if known else None)
 
 
-async def _api_answers(scene: Scene) -> bool | None:
+async def _api_answers(scene: GuardContext) -> bool | None:
     """What the writer says of VPP's API."""
     try:
         pong = await scene.peer.ask("vpp-writer", Ping(), timeout_s=EVERY_S)
@@ -78,7 +78,7 @@ async def _api_answers(scene: Scene) -> bool | None:
     return VPP_SILENT not in pong.waiting
 
 
-def _beside(scene: Scene, each: Uplink) -> bool | None:
+def _beside(scene: GuardContext, each: DrivenUplink) -> bool | None:
     """Does a gateway of the uplink answer on the wire, past VPP? None: nobody can tell."""
     if not each.driver.sees_wire:
         return None
@@ -94,7 +94,7 @@ def _beside(scene: Scene, each: Uplink) -> bool | None:
     return None
 
 
-def _source(each: Uplink, version: int) -> str | None:
+def _source(each: DrivenUplink, version: int) -> str | None:
     addresses = (address.partition("/")[0] for address in shape.addresses(each.captured))
     return next((address for address in addresses if (":" in address) == (version == 6)), None)
 
@@ -104,6 +104,6 @@ def _gone(moved: Mapping[str, str]) -> list[str]:
     return [name for name, netns in moved.items() if not exists_in(netns, name)]
 
 
-async def _hear(scene: Scene) -> None:
+async def _hear(scene: GuardContext) -> None:
     while True:
         await scene.peer.changes(EVERY_S)

@@ -1,20 +1,20 @@
 """The action of START: what an earlier guard has left."""
 
 from vppd_guard.drivers import registry
-from vppd_guard.life import Event
-from vppd_guard.states.context import Scene
+from vppd_guard.life import GuardEvent
+from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.records import UplinkCaptured, uplinks_in, vpp_in
-from vppd_guard.uplink.uplinks import Uplink, ordered, uplink
+from vppd_guard.uplink.uplinks import DrivenUplink, ordered, uplink
 from vppd_guard.vpp import process
 
 
-async def start(scene: Scene) -> Event:
+async def start(scene: GuardContext) -> GuardEvent:
     """What an earlier guard has left: a VPP to adopt, something to undo, or nothing."""
     await scene.hands.do(10.0, scene.journal.mend)
     records = scene.journal.read()
     known, left = uplinks_in(records), vpp_in(records)
     if not records:
-        return Event.DONE
+        return GuardEvent.DONE
     scene.process = process.adopt(left.pid, left.started) if left else None
     adopted = _adopted(scene, known) if scene.process else []
     # A guard that was killed right after starting VPP could not note it: such a VPP is ended, not adopted.
@@ -22,12 +22,12 @@ async def start(scene: Scene) -> Event:
     if scene.process is not None and adopted:
         scene.uplinks = adopted
         scene.log.info("adopted", pid=scene.process.pid, uplinks=scene.names)
-        return Event.ADOPTS
+        return GuardEvent.ADOPTS
     scene.log.warning("unfinished business", records=len(records), uplinks=[record.uplink.name for record in known])
-    return Event.LEFTOVERS
+    return GuardEvent.LEFTOVERS
 
 
-def _adopted(scene: Scene, known: list[UplinkCaptured]) -> list[Uplink]:
+def _adopted(scene: GuardContext, known: list[UplinkCaptured]) -> list[DrivenUplink]:
     """The uplinks as they were taken; none if the configuration names others by now."""
     specs = ordered(scene.config.interfaces.uplinkInterfaces)
     if [spec.interfaceName for spec in specs] != [record.uplink.name for record in known]:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from schemas.codec import fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Failed, Rejected, is_applied, reason_of
-from schemas.words import status_word
-from vppd_guard.states.context import Scene
-from vppd_guard.states.failures import Trouble
+from schemas.statuses import Applied, Failed, Pending, Rejected
+from schemas.topics import status_word
+from vppd_guard.states.context import GuardContext
+from vppd_guard.states.failures import ActionFailed
 
 HEARTBEAT_S = 0.5
 
 
-async def applied(scene: Scene, wanted: Mapping[str, Intent]) -> None:
+async def applied(scene: GuardContext, wanted: Mapping[str, Intent]) -> None:
     """Waits until VPP, in its present life, holds all of these."""
     word = status_word("guard")
     while True:
@@ -24,7 +24,7 @@ async def applied(scene: Scene, wanted: Mapping[str, Intent]) -> None:
             return
         refused = [key for key in missing if isinstance(statuses.get(key), Rejected)]
         if refused:
-            raise Trouble("; ".join(f"{key}: {reason_of(statuses.get(key))}" for key in refused))
+            raise ActionFailed("; ".join(f"{key}: {_why(statuses.get(key))}" for key in refused))
         # What has failed is why the others wait.
         key = min(missing, key=lambda key: not isinstance(statuses.get(key), Failed)) if missing else "VPP"
         scene.peer.waiting = (f"{key}: {reason_of(statuses.get(key))}",)

@@ -3,28 +3,28 @@
 import asyncio
 
 from schemas.intents import interface_key
-from schemas.words import INTENT
-from vppd_guard.host.hooks import Point
-from vppd_guard.life import Event
+from schemas.topics import INTENT
+from vppd_guard.host.hooks import HookPoint
+from vppd_guard.life import GuardEvent
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.tap import dress_tap, is_tap
-from vppd_guard.states.context import Scene
+from vppd_guard.states.context import GuardContext
 from vppd_guard.states.statuses import applied
 from vppd_guard.undo.records import LinkMoved
 from vppd_guard.uplink.desired import intents, tap_name, through_vpp
-from vppd_guard.uplink.uplinks import Uplink
+from vppd_guard.uplink.uplinks import DrivenUplink
 
 
-async def configure(scene: Scene) -> Event:
+async def configure(scene: GuardContext) -> GuardEvent:
     """Uplinks and host taps are in VPP; Linux's side of a tap is dressed as soon as there is one."""
     async with asyncio.timeout(scene.config.takeover_wait_s):
         await _configured(scene)
-    await scene.hook(Point.VPP_RUNNING)
-    return Event.DONE
+    await scene.hook(HookPoint.VPP_RUNNING)
+    return GuardEvent.DONE
 
 
-async def _configured(scene: Scene) -> None:
+async def _configured(scene: GuardContext) -> None:
     # An adopted VPP has taps that are up: they stay so.
     adopted = all([await asyncio.to_thread(is_tap, name) for name in scene.names])
     targets = [each.target for each in scene.uplinks]
@@ -44,8 +44,8 @@ async def _configured(scene: Scene) -> None:
     await applied(scene, wanted)
 
 
-async def _dress(scene: Scene, each: Uplink) -> None:
-    captured: Captured = each.captured
+async def _dress(scene: GuardContext, each: DrivenUplink) -> None:
+    captured: CapturedLink = each.captured
     hop = shape.next_hop(captured, 6)
     services = through_vpp(captured, scene.config) if each is scene.uplinks[0] else {}
     size, mac = each.target.mtu, each.target.tap_mac

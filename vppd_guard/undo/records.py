@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 
 
 class UplinkCaptured(Struct, frozen=True, tag="captured", omit_defaults=True):
     """The link is about to be changed; so it was."""
 
-    uplink: Captured
+    uplink: CapturedLink
     driver: str = "af_packet"  # the driver that takes it
     answered: tuple[str, ...] = ()  # addresses that answered by it in Linux, and so must by VPP
 

@@ -25,7 +25,7 @@ def fine() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class LinuxStep:
     """One change. `needs` and `holds` return "" or what is wrong, in words; all of them block."""
 
     what: str  # in words: "move eth0 to the namespace calico-vpp-ns"
@@ -36,7 +36,7 @@ class Step:
     timeout_s: float = 5.0
 
 
-async def run(step: Step, journal: UndoJournal, hands: Executor) -> None:
+async def run(step: LinuxStep, journal: UndoJournal, hands: Executor) -> None:
     """Makes the change in `hands`, whose one thread makes all changes: one that is cut short ends before the next.
 
     Raises StepFailed, TimeoutError, and OSError if the undo record could not be written: then nothing has been done.
@@ -46,7 +46,7 @@ async def run(step: Step, journal: UndoJournal, hands: Executor) -> None:
         await loop.run_in_executor(hands, _run, step, journal)
 
 
-def _run(step: Step, journal: UndoJournal) -> None:
+def _run(step: LinuxStep, journal: UndoJournal) -> None:
     if problem := step.needs():
         raise StepFailed(f"{step.what}: {problem}")
     record = step.undo()

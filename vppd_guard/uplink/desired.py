@@ -38,7 +38,7 @@ from schemas.intents import (
 )
 from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as linux
-from vppd_guard.linux.captured import Captured, Version
+from vppd_guard.linux.captured import CapturedLink, IpVersion
 
 DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 TAP_MAC_BASE = "02:ca:11:c0:fd"
@@ -54,10 +54,10 @@ def tap_name(interface: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class DesiredUplink:
     """An uplink that is to be VPP's: as Linux had it, as it was configured, and the interface that its driver makes."""
 
-    captured: Captured
+    captured: CapturedLink
     spec: UplinkSpec
     interface: Intent
     rx_mode: str  # how VPP reads its queues
@@ -87,7 +87,7 @@ class Target:
         return f"{TAP_MAC_BASE}:{self.number:02x}"
 
 
-def intents(targets: Sequence[Target], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
+def intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
     """All intents of the guard. The taps are up only once Linux's side of them is ready (`taps_up`)."""
     wanted: list[Intent] = [*global_intents(config), *networks(targets), *uplink_routes(targets, config)]
     for target in targets:
@@ -115,7 +115,7 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
         yield Punt(version, "udp")
 
 
-def networks(targets: Sequence[Target]) -> Iterator[Intent]:
+def networks(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
     """Tables of named physical networks, and of their pods (step 7)."""
     named = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
     for table, pods in named.items():
@@ -125,7 +125,7 @@ def networks(targets: Sequence[Target]) -> Iterator[Intent]:
             yield Route(pods, default, (RoutePath(table=table),))
 
 
-def uplink(target: Target, config: NodeConfig) -> Iterator[Intent]:
+def uplink(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The uplink as Linux had it (steps 6 to 14)."""
     captured, name = target.captured, uplink_name(target.name)
     yield target.interface
@@ -146,7 +146,7 @@ def uplink(target: Target, config: NodeConfig) -> Iterator[Intent]:
         yield Address(name, f"{local}/128", when_up=True)
 
 
-def uplink_routes(targets: Sequence[Target], config: NodeConfig) -> Iterator[Route]:
+def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
     """Captured routes, then the configured default gateways, which are the main uplink's (step 15).
 
     Linux has several routes for a prefix if their metrics differ: VPP gets the one that Linux would use.
@@ -166,7 +166,7 @@ def uplink_routes(targets: Sequence[Target], config: NodeConfig) -> Iterator[Rou
         yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
 
 
-def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
+def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The host's tap, its tables, and what leads to it (steps 16 to 27)."""
     captured = target.captured
     name, table = tap_name(target.name), f"host-tap-{target.name}"
@@ -206,7 +206,7 @@ def tap(target: Target, config: NodeConfig) -> Iterator[Intent]:
     yield ProxyArpInterface(name)
 
 
-def to_host(captured: Captured, table: str) -> Iterator[Intent]:
+def to_host(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """The host's own addresses are behind its tap: static neighbours, routes there and for punted packets."""
     name = tap_name(captured.name)
     for text in linux.addresses(captured):
@@ -223,11 +223,11 @@ def to_host(captured: Captured, table: str) -> Iterator[Intent]:
         yield Route(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
 
 
-def through_vpp(captured: Captured, config: NodeConfig) -> dict[str, str]:
+def through_vpp(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
     """The ranges of service addresses, and by which next hop the host reaches VPP for them (spec, section 7)."""
     hops = {prefix: linux.next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
     return {prefix: hop for prefix, hop in hops.items() if hop is not None}
 
 
-def _version(prefix: str) -> Version:
+def _version(prefix: str) -> IpVersion:
     return 4 if ip_network(prefix).version == 4 else 6

@@ -6,10 +6,10 @@ from dataclasses import replace
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.uplink.uplinks import Uplink
+from vppd_guard.uplink.uplinks import DrivenUplink
 from vppd_guard.vpp.startup_conf import (
-    Driven,
-    Rendered,
+    StartupFiles,
+    StartupUplink,
     annotation_keys,
     render,
     replace_tokens,
@@ -18,24 +18,26 @@ from vppd_guard.vpp.startup_conf import (
 
 
 def for_uplinks(
-    config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
-) -> Rendered:
+    config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
+) -> StartupFiles:
     """startup.conf and startup.exec. `annotations`: of the Kubernetes node. Raises BadTemplate."""
-    driven = [Driven(each.captured, each.target.spec, each.driver) for each in uplinks]
+    driven = [StartupUplink(each.captured, each.target.spec, each.driver) for each in uplinks]
     return _render(config, driven, machine, annotations)
 
 
 def for_trial(
-    config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
-) -> Rendered:
+    config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
+) -> StartupFiles:
     """The same without the drivers' parts, and with places of its own: the devices are still Linux's."""
     aside = replace(config, run=config.run / "trial", startup_exec="")
     nobody = driver_named("none")
-    driven = [Driven(each.captured, each.target.spec, nobody) for each in uplinks]
+    driven = [StartupUplink(each.captured, each.target.spec, nobody) for each in uplinks]
     return _render(aside, driven, machine, annotations)
 
 
-def _render(config: NodeConfig, driven: Sequence[Driven], machine: Machine, annotations: Mapping[str, str]) -> Rendered:
+def _render(
+    config: NodeConfig, driven: Sequence[StartupUplink], machine: Machine, annotations: Mapping[str, str]
+) -> StartupFiles:
     first_cpu, pages = machine.first_cpu(), machine.has_hugepages()
     return render(config, driven, annotations=annotations, first_cpu=first_cpu, has_hugepages=pages)
 
@@ -46,7 +48,7 @@ def annotations_needed(config: NodeConfig) -> set[str]:
 
 
 def hook_script(
-    script: str, config: NodeConfig, uplinks: Sequence[Uplink], machine: Machine, annotations: Mapping[str, str]
+    script: str, config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> str:
     """A hook's script with its tokens replaced; those of uplinks once these are known."""
     links = [each.captured for each in uplinks]

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.facts import Uplink as UplinkFact
-from vppd_guard.drivers.driver import Driver
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.records import UplinkCaptured
-from vppd_guard.uplink.desired import Target, tap_name
+from vppd_guard.uplink.desired import DesiredUplink, tap_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uplink:
+class DrivenUplink:
     """One uplink on its way to VPP or there."""
 
-    target: Target
-    driver: Driver
+    target: DesiredUplink
+    driver: UplinkDriver
     answered: tuple[str, ...] = ()  # addresses that answered by it in Linux
 
     @property
@@ -28,7 +28,7 @@ class Uplink:
         return self.target.name
 
     @property
-    def captured(self) -> Captured:
+    def captured(self) -> CapturedLink:
         """As Linux had it."""
         return self.target.captured
 
@@ -37,17 +37,17 @@ class Uplink:
         """For the undo journal."""
         return UplinkCaptured(self.captured, driver=self.driver.name, answered=self.answered)
 
-    def with_answers(self, answered: Iterable[str]) -> "Uplink":
+    def with_answers(self, answered: Iterable[str]) -> "DrivenUplink":
         """The same, with what answered."""
         return replace(self, answered=tuple(sorted(answered)))
 
 
 def uplink(
-    captured: Captured, spec: UplinkSpec, number: int, driver: Driver, config: NodeConfig, machine: Machine
-) -> Uplink:
+    captured: CapturedLink, spec: UplinkSpec, number: int, driver: UplinkDriver, config: NodeConfig, machine: Machine
+) -> DrivenUplink:
     """An uplink of the configuration. `number`: its place there."""
     size = spec.mtu or captured.mtu
-    target = Target(
+    target = DesiredUplink(
         captured=captured,
         spec=spec,
         interface=driver.intent(captured, spec, config, machine),
@@ -55,7 +55,7 @@ def uplink(
         mtu=min(size, driver.mtu_max) if driver.mtu_max else size,
         number=number,
     )
-    return Uplink(target=target, driver=driver)
+    return DrivenUplink(target=target, driver=driver)
 
 
 def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
@@ -63,14 +63,14 @@ def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
     return sorted(specs, key=lambda spec: not spec.isMain)
 
 
-def to_ask(captured: Captured, config: NodeConfig, *, main: bool) -> list[str]:
+def to_ask(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
     """Addresses whose answers show that this uplink forwards: its gateways, and the configured ones by the main."""
     gateways = [shape.gateway(captured, 4), shape.gateway(captured, 6)]
     more = config.probe_addresses if main else ()
     return list(dict.fromkeys(address for address in (*gateways, *more) if address))
 
 
-def fact(each: Uplink, state: str, reason: str, *, main: bool) -> UplinkFact:
+def fact(each: DrivenUplink, state: str, reason: str, *, main: bool) -> UplinkFact:
     """What the others need to know of it."""
     captured, target = each.captured, each.target
     return UplinkFact(

@@ -21,7 +21,7 @@ class BadTemplate(ValueError):
 
 
 @dataclass(frozen=True)
-class Word:
+class ConfWord:
     """A word and its place in the text."""
 
     text: str
@@ -30,48 +30,48 @@ class Word:
 
 
 @dataclass
-class Block:
+class ConfBlock:
     """What stands between braces, or the whole file. `start` and `end`: of what is inside."""
 
     start: int = 0
     end: int = 0
-    items: "list[Word | Block]" = field(default_factory=list)
+    items: "list[ConfWord | ConfBlock]" = field(default_factory=list)
 
-    def blocks(self, *name: str) -> "Iterator[Block]":
+    def blocks(self, *name: str) -> "Iterator[ConfBlock]":
         """The blocks that come after these words."""
         for at, item in enumerate(self.items):
             before = self.items[at - len(name) : at] if at >= len(name) else []
-            if isinstance(item, Block) and before and [_text(word) for word in before] == list(name):
+            if isinstance(item, ConfBlock) and before and [_text(word) for word in before] == list(name):
                 yield item
 
-    def values(self, name: str) -> Iterator[Word]:
+    def values(self, name: str) -> Iterator[ConfWord]:
         """The words after that word."""
         for one, other in zip(self.items, self.items[1:], strict=False):
-            if _text(one) == name and isinstance(other, Word):
+            if _text(one) == name and isinstance(other, ConfWord):
                 yield other
 
     def has(self, word: str) -> bool:
         """Does the word stand in this block itself?"""
         return any(_text(item) == word for item in self.items)
 
-    def words(self) -> Iterator[Word]:
+    def words(self) -> Iterator[ConfWord]:
         """All words, also those of the blocks in it."""
         for item in self.items:
-            if isinstance(item, Word):
+            if isinstance(item, ConfWord):
                 yield item
             else:
                 yield from item.words()
 
 
-def parse(text: str, source: str) -> Block:
+def parse(text: str, source: str) -> ConfBlock:
     """The tree of a text. Raises BadTemplate, which names the source and the line."""
-    root = Block(0, len(text))
+    root = ConfBlock(0, len(text))
     stack = [root]
     for found in _TOKEN.finditer(text):
         if found["word"]:
-            stack[-1].items.append(Word(found["word"], *found.span()))
+            stack[-1].items.append(ConfWord(found["word"], *found.span()))
         elif found["brace"] == "{":
-            block = Block(found.end())
+            block = ConfBlock(found.end())
             stack[-1].items.append(block)
             stack.append(block)
         elif found["brace"]:
@@ -89,18 +89,18 @@ def line(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-class Edits:
+class ConfEdits:
     """Changes of a text at places of its tree, made all at once."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: list[tuple[int, int, str]] = []
 
-    def replace(self, word: Word, by: str) -> None:
+    def replace(self, word: ConfWord, by: str) -> None:
         """Another word in its place."""
         self._changes.append((word.start, word.end, by))
 
-    def append(self, block: Block, what: str) -> None:
+    def append(self, block: ConfBlock, what: str) -> None:
         """More at the end of a block; on lines of its own if the block has several, or is the file."""
         inside = self._text[block.start : block.end]
         if block.end == len(self._text) and block.start == 0:
@@ -122,5 +122,5 @@ class Edits:
         return "".join([*made, self._text[at:]])
 
 
-def _text(item: "Word | Block") -> str | None:
-    return item.text if isinstance(item, Word) else None
+def _text(item: "ConfWord | ConfBlock") -> str | None:
+    return item.text if isinstance(item, ConfWord) else None

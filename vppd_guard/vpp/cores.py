@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from vppd_guard.undo.records import KernelSet
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 from vppd_guard.vpp.log_tail import COLOUR
 
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
@@ -25,16 +25,16 @@ FRAME = re.compile(r"(?:^|\s)#\d+\s+0x[0-9a-fA-F]+|^\s+from /")
 CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
 
 
-class BadPattern(ValueError):
+class BadCorePattern(ValueError):
     """`corePattern` cannot be one; the text says why."""
 
 
-def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> Step | None:
+def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | None:
     """The step that sets the machine's core pattern; None if none is configured. Raises BadPattern."""
     if not pattern:
         return None
     if "\n" in pattern or len(pattern.encode()) > PATTERN_MAX:
-        raise BadPattern(f"CALICOVPP_INITIAL_CONFIG: corePattern: longer than {PATTERN_MAX} bytes or several lines")
+        raise BadCorePattern(f"CALICOVPP_INITIAL_CONFIG: corePattern: longer than {PATTERN_MAX} bytes or several lines")
 
     def set_it() -> None:
         path.write_text(pattern + "\n")
@@ -43,7 +43,7 @@ def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> Step | None:
         now = path.read_text().strip()
         return "" if now == pattern.strip() else f"says {now!r}"
 
-    return Step(
+    return LinuxStep(
         what=f"set {path} to {pattern}",
         do=set_it,
         holds=holds,

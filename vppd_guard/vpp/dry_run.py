@@ -13,7 +13,7 @@ from pathlib import Path
 from schemas.config import NodeConfig
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.vpp import process
-from vppd_guard.vpp.process import Launch
+from vppd_guard.vpp.process import VppLaunch
 
 SOCKCLNT_CREATE = 15  # the one message whose number is fixed
 HEADER = struct.Struct(">QII")  # VPP's socket transport: unused, length of the message, unused
@@ -24,7 +24,7 @@ ANSWER_S_MAX = 15.0
 VPP_NAME = b"vppd-guard-trial"
 
 
-class NoTrial(Exception):
+class DryRunFailed(Exception):
     """VPP did not pass; the text says why."""
 
 
@@ -56,7 +56,9 @@ async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     """The messages of a VPP that was started with that configuration, and has ended again. Raises NoTrial."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    launch = Launch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload, survives=False)
+    launch = VppLaunch(
+        config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload, survives=False
+    )
     launch.conf.write_text(conf)
     (directory / "startup.exec").write_text(script)
     log = directory / "vpp.log"
@@ -66,11 +68,11 @@ async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     vpp = process.start(launch, log)
     try:
         if not await vpp.answers(config.vpp_api, ANSWER_S_MAX):
-            raise NoTrial(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
+            raise DryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
         async with asyncio.timeout(ANSWER_S_MAX):
             return await messages(config.vpp_api)
     except (OSError, ValueError, TimeoutError) as error:
-        raise NoTrial(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
+        raise DryRunFailed(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
     finally:
         await vpp.stop()
 
@@ -82,7 +84,7 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-class Trials:
+class DryRuns:
     """Trials that were passed: a VPP that has not changed is not tried again."""
 
     def __init__(self) -> None:
@@ -93,7 +95,7 @@ class Trials:
         try:
             binary = config.vpp_binary.stat()
         except OSError as error:
-            raise NoTrial(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
+            raise DryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
         key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
         if key not in self._passed:
             self._passed = {key: await run(config, conf, script)}

@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
-class Launch:
+class VppLaunch:
     """How a VPP is started."""
 
     binary: Path
@@ -30,7 +30,7 @@ class Launch:
     survives: bool = True  # the guard: who has a NIC of the host must; a trial must not
 
 
-class VppProcess:
+class VppInstance:
     """One VPP, started by us or adopted."""
 
     def __init__(self, pid: int, started: int, child: "subprocess.Popen[bytes] | None") -> None:
@@ -83,7 +83,7 @@ class VppProcess:
         return False
 
 
-def start(launch: Launch, log: Path) -> VppProcess:
+def start(launch: VppLaunch, log: Path) -> VppInstance:
     """Starts VPP in its namespace, in a session of its own: it outlives the guard, if it is to. Raises OSError.
 
     Its output goes to a file and not to a pipe for the same reason: a guard that is killed must not close it.
@@ -107,7 +107,7 @@ def start(launch: Launch, log: Path) -> VppProcess:
         raise OSError(f"{launch.binary}: {error}") from error
     finally:
         os.close(handle)
-    return VppProcess(child.pid, started(child.pid), child)
+    return VppInstance(child.pid, started(child.pid), child)
 
 
 def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
@@ -124,17 +124,17 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
     return enter
 
 
-def adopt(pid: int, since: int) -> VppProcess | None:
+def adopt(pid: int, since: int) -> VppInstance | None:
     """The VPP that an earlier guard has started, if it still runs."""
     if not since or started(pid) != since:
         return None
     try:
-        return VppProcess(pid, since, None)
+        return VppInstance(pid, since, None)
     except ProcessLookupError:
         return None
 
 
-def find(conf: Path) -> VppProcess | None:
+def find(conf: Path) -> VppInstance | None:
     """The VPP that was started with this startup.conf, whoever started it."""
     mark = f"\0-c\0{conf}\0".encode()
     for entry in Path("/proc").iterdir():

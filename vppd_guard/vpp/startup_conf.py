@@ -13,9 +13,9 @@ from typing import Protocol
 
 from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
 from vppd_guard.drivers.names import uplink_tag
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
-from vppd_guard.vpp.conf_tree import Edits, Word, parse
+from vppd_guard.vpp.conf_tree import ConfEdits, ConfWord, parse
 
 CONF, EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
 ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
@@ -34,16 +34,16 @@ class ConfiguredDriver(Protocol):
 
 
 @dataclass(frozen=True)
-class Driven:
+class StartupUplink:
     """An uplink and the driver by which VPP gets it."""
 
-    link: Captured
+    link: CapturedLink
     spec: UplinkSpec
     driver: ConfiguredDriver
 
 
 @dataclass(frozen=True)
-class Rendered:
+class StartupFiles:
     """The two files, and what was decided over the user's head, for the log."""
 
     conf: str
@@ -53,12 +53,12 @@ class Rendered:
 
 def render(
     config: NodeConfig,
-    uplinks: Sequence[Driven],
+    uplinks: Sequence[StartupUplink],
     *,
     annotations: Mapping[str, str] = MappingProxyType({}),
     first_cpu: str = "",
     has_hugepages: bool = True,
-) -> Rendered:
+) -> StartupFiles:
     """VPP's configuration for these uplinks, in the configured order.
 
     `annotations`: of the Kubernetes node; needed only if `annotation_keys` finds any. `first_cpu`: of the container's
@@ -67,18 +67,18 @@ def render(
     values = tokens(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
     text = fill(config.startup_conf, values, CONF)
     script = fill(config.startup_exec, values, EXEC)
-    template = _Template(text)
+    template = _ConfTemplate(text)
     template.complain_of_plugins(dict.fromkeys([*PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
     template.set_places(config, has_script=bool(script.strip()))
     dpdk = [uplink for uplink in uplinks if uplink.driver.name == "dpdk"]
     if dpdk:
         template.add_dpdk(dpdk, has_hugepages)
     template.add_cnat()
-    return Rendered(template.edits.text(), script, tuple(template.warnings))
+    return StartupFiles(template.edits.text(), script, tuple(template.warnings))
 
 
 def tokens(
-    config: NodeConfig, links: Sequence[Captured], annotations: Mapping[str, str], first_cpu: str
+    config: NodeConfig, links: Sequence[CapturedLink], annotations: Mapping[str, str], first_cpu: str
 ) -> dict[str, str]:
     """What each token stands for; one that stands for nothing is left out."""
     values = {"__VPPD_RUN__": str(config.run), "__CPUSET_CPUS_FIRST__": first_cpu}
@@ -112,13 +112,13 @@ def fill(template: str, values: Mapping[str, str], source: str) -> str:
     return text
 
 
-class _Template:
+class _ConfTemplate:
     """The template's tree, and what is changed of it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._root = parse(text, CONF)
-        self.edits = Edits(text)
+        self.edits = ConfEdits(text)
         self.warnings: list[str] = []
 
     def complain_of_plugins(self, needed: Collection[str]) -> None:
@@ -143,7 +143,7 @@ class _Template:
             self._add("unix", "nodaemon")
             self.warnings.append(f"{CONF}: unix: nodaemon added: VPP's life is watched")
 
-    def add_dpdk(self, uplinks: Sequence[Driven], has_hugepages: bool) -> None:
+    def add_dpdk(self, uplinks: Sequence[StartupUplink], has_hugepages: bool) -> None:
         """DPDK drives these uplinks; a stanza that the template has is taken as it is."""
         self._enable(DPDK_PLUGIN)
         stanzas = list(self._root.blocks("dpdk"))
@@ -185,7 +185,7 @@ class _Template:
         if not words:
             self._add("unix", f"exec {path}")
 
-    def _replace(self, stanza: str, name: str, word: Word, value: str) -> None:
+    def _replace(self, stanza: str, name: str, word: ConfWord, value: str) -> None:
         if word.text != value:
             self.edits.replace(word, value)
             self.warnings.append(f"{CONF}: {stanza}: {name} {word.text} is {value} here")
@@ -198,7 +198,7 @@ class _Template:
         else:
             self.edits.append(self._root, f"{stanza} {{ {what} }}")
 
-    def _settings(self, plugin: str) -> list[Word]:
+    def _settings(self, plugin: str) -> list[ConfWord]:
         """What the template says of a plugin, `enable` or `disable`; the last counts."""
         blocks = [block for plugins in self._root.blocks("plugins") for block in plugins.blocks("plugin", plugin)]
         return [word for block in blocks for word in block.words() if word.text in ("enable", "disable")]
@@ -216,7 +216,7 @@ class _Template:
             self._add("plugins", f"plugin {plugin} {{ enable }}")
 
 
-def _device(uplink: Driven) -> str:
+def _device(uplink: StartupUplink) -> str:
     """The line of one device in DPDK's stanza."""
     return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link.name)} }}"
 

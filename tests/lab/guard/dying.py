@@ -47,7 +47,7 @@ def _command(entry: Path) -> bytes:
         return b""
 
 
-_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.note, context.Scene.make, process.start
+_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.note, context.GuardContext.make, process.start
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -76,7 +76,7 @@ def start(*arguments: Any) -> Any:
 
 loop.Guard._enter = enter
 UndoJournal.note = note
-context.Scene.make = make
+context.GuardContext.make = make
 process.start = start
 
 if __name__ == "__main__":

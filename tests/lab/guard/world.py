@@ -18,7 +18,7 @@ from typing import Any
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import inside
-from vppd_guard.report.history import History, Line
+from vppd_guard.report.history import History, HistoryLine
 
 REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))
@@ -144,7 +144,7 @@ class World:
         mark = str(self.directory / "run" / "vpp" / "startup.conf").encode()
         return _with(mark)
 
-    def history(self) -> list[Line]:
+    def history(self) -> list[HistoryLine]:
         """What the guards of this node have done."""
         return History(self.directory / "state" / "guard").read()
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.waiting import until
 from vppd_guard.linux import links, namespaces
 from vppd_guard.linux.capture import capture
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.netlink import Netlink
@@ -409,7 +409,7 @@ def test_a_link_is_as_it_was(
     build(*configuration)
     before, at = state(), time.monotonic()
     captured = namespaces.inside(HOME, lambda: capture("e0"))
-    assert msgspec.json.decode(msgspec.json.encode(captured), type=Captured) == captured
+    assert msgspec.json.decode(msgspec.json.encode(captured), type=CapturedLink) == captured
     here, there = DISTURBANCES[disturbance]
     batch(HOME, here)
     batch(AWAY, there)

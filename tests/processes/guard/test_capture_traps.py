@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from vppd_guard.linux import clock, namespaces
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
 from vppd_guard.linux.capture import capture
-from vppd_guard.linux.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.differences import differences
-from vppd_guard.linux.links import NoLink
+from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.restore import CannotRestore, restore
 
@@ -24,10 +24,10 @@ T = TypeVar("T")
 BACK = """
 import sys
 from msgspec import json
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.moving import bring_back
 from vppd_guard.linux.restore import CannotRestore, restore
-captured = json.decode(sys.argv[1], type=Captured)
+captured = json.decode(sys.argv[1], type=CapturedLink)
 assert bring_back(captured, sys.argv[2])
 try:
     restore(captured)
@@ -51,10 +51,10 @@ class Pair:
     def inside(self, work: Callable[[], T]) -> T:
         return namespaces.inside(self.home, work)
 
-    def capture(self) -> Captured:
+    def capture(self) -> CapturedLink:
         return self.inside(lambda: capture("e0"))
 
-    def restore(self, captured: Captured) -> None:
+    def restore(self, captured: CapturedLink) -> None:
         self.inside(lambda: restore(captured))
 
     def addresses(self) -> list[str]:
@@ -160,7 +160,7 @@ def test_the_capture_of_an_older_guard_takes_nothing_away(pair: Pair) -> None:
     pair.ip("link set e0 alias words")
     mac = pair.capture().mac
     old = f'{{"name":"e0","mac":"{mac}","mtu":1400,"addresses":[{{"address":"192.0.2.7/24","label":"e0"}}]}}'
-    pair.restore(msgspec.json.decode(old, type=Captured))
+    pair.restore(msgspec.json.decode(old, type=CapturedLink))
     assert [r["dst"] for r in pair.ip("-4 route show dev e0")] == ["192.0.2.0/24"]
     after = pair.capture()
     assert (after.mtu, after.alias) == (1400, "words")
@@ -189,9 +189,9 @@ def test_offloads_are_as_they_were(pair: Pair) -> None:
 def test_a_link_that_is_not_there_is_named(pair: Pair) -> None:
     captured = pair.capture()
     pair.ip("link del e0")
-    with pytest.raises(NoLink, match="e0: no such link"):
+    with pytest.raises(NoSuchLink, match="e0: no such link"):
         pair.restore(captured)
-    with pytest.raises(NoLink, match="e0: no such link"):
+    with pytest.raises(NoSuchLink, match="e0: no such link"):
         pair.capture()
 
 

@@ -16,12 +16,12 @@ from pyroute2.netlink.exceptions import NetlinkError
 from vppd_guard.drivers import avf, links, pci
 from vppd_guard.drivers.channels import Channels, channels, set_channels
 from vppd_guard.linux import namespaces
-from vppd_guard.linux.captured import Captured
+from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
 from vppd_guard.undo.records import LinkMoved
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
-LINK = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500)
+LINK = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500)
 T = TypeVar("T")
 
 
@@ -47,7 +47,7 @@ class Host:
         """Runs `work` in the host's namespace."""
         return self._thread.submit(work).result(timeout=30)
 
-    def takes(self, step: Step) -> None:
+    def takes(self, step: LinuxStep) -> None:
         """The step is needed, taken, and has its effect."""
         assert self.does(step.needs) == ""
         assert self.does(step.holds) != ""

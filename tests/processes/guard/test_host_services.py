@@ -18,7 +18,7 @@ import pytest
 from tests.waiting import until
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
 from vppd_guard.host_services.host import Host, assignments
-from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 
 NETWORKD = "/lib/systemd/systemd-networkd"
 MAC = "02:90:00:00:00:07"
@@ -216,7 +216,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
 
 def place(network: Network, addresses: tuple[LinuxAddress, ...]) -> None:
     """The tap's file, made while the uplink is still Linux's."""
-    link = Captured(name="eth0", mac=MAC, mtu=1500, addresses=addresses)
+    link = CapturedLink(name="eth0", mac=MAC, mtu=1500, addresses=addresses)
     found = networkd.managed(network.networkd.host(), "eth0")
     assert found is not None
     assert found.path == "/run/systemd/network/10-netplan-eth0.network"
@@ -285,7 +285,7 @@ def test_dhclient_s_script_does_not_touch_a_tap_s_addresses(network: Network, re
     ip(f"-n {host} link del eth0")
     ip(f"-n {host} tuntap add eth0 mode tap")
     hook = network.networkd.directory / "hook"
-    hook.write_text(dhcp_clients.hook(Captured(name="eth0", mac=MAC, mtu=1500)))
+    hook.write_text(dhcp_clients.hook(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
     words = ["ip", "netns", "exec", host, "sh", "-c", f"run() {{ . {hook}; }}; run; echo went on"]
     environment = {**os.environ, "interface": "eth0", "reason": reason}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
@@ -307,7 +307,7 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: N
     host, directory = network.netns["host"], network.networkd.directory
     ip(f"-n {host} link del eth0")
     ip(f"-n {host} {kind}")
-    link = Captured(name="eth0", mac=MAC, mtu=1500)
+    link = CapturedLink(name="eth0", mac=MAC, mtu=1500)
     names = {"ID_NET_NAME_PATH": "enp0s5"}
     for path, text in (
         (udev.link_path("eth0"), udev.link_file(link)),
@@ -330,11 +330,11 @@ from pathlib import Path
 import msgspec
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan, undo_files
-from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.journal import UndoJournal
 root, state, verb = sys.argv[1:]
 host, journal, words = Host(Path(root)), UndoJournal(Path(state)), []
-link = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
+link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 if verb == "place":
     for step in plan([link], host, words.append):
         record = step.undo()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 DRESS = """
-from vppd_guard.linux.captured import Captured, LinuxAddress, LinuxRoute
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.tap import dress_tap
-captured = Captured(
+captured = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500,
     addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
                LinuxAddress(address="fe80::90ff:fe00:1/64", scope=253)),

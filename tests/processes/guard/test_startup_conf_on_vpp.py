@@ -20,8 +20,8 @@ import pytest
 from schemas.config import NodeConfig, UplinkSpec
 from tests.waiting import until
 from vppd_guard.drivers.registry import DRIVERS
-from vppd_guard.linux.captured import Captured
-from vppd_guard.vpp.startup_conf import Driven, render
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.vpp.startup_conf import StartupUplink, render
 
 REAL = os.environ.get("VPP", "")
 PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")
@@ -59,7 +59,7 @@ class Vpp:
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, uplink: Driven) -> None:
+    def start(self, uplink: StartupUplink) -> None:
         """Starts VPP with what is rendered for the uplink on a machine without hugepages."""
         rendered = render(self.config, [uplink], has_hugepages=False)
         conf = rendered.conf.replace("buffers-per-numa 16384 }", "buffers-per-numa 16384 page-size 4K }")
@@ -124,8 +124,8 @@ def knows_dpdk() -> bool:
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
 def test_vpp_takes_what_is_rendered_for_each_driver(vpp: Vpp, driver: object) -> None:
     [of_name] = [known for known in DRIVERS if known is driver]
-    link = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, pci="0000:ff:1f.7")
-    vpp.start(Driven(link, UplinkSpec(interfaceName="eth0", vppDriver=of_name.name), of_name))
+    link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, pci="0000:ff:1f.7")
+    vpp.start(StartupUplink(link, UplinkSpec(interfaceName="eth0", vppDriver=of_name.name), of_name))
     if of_name.name == "dpdk" and not knows_dpdk():
         assert not vpp.answers()
         assert "unknown input `dpdk" in vpp.log()

@@ -10,11 +10,11 @@ from vppd_guard.linux import captured as shape
 from vppd_guard.linux.attributes import pack, string
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
-    Captured,
+    CapturedLink,
     LinuxAddress,
     LinuxHop,
     LinuxRoute,
-    Moment,
+    Timestamp,
 )
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.lifetimes import GRACE_S, aged
@@ -29,8 +29,8 @@ from vppd_guard.linux.links import (
 )
 from vppd_guard.linux.route_codec import decode, encode
 
-NOW = Moment(boottime_s=1000.0, wall_s=50_000.0, boot="a")
-LINK = Captured(
+NOW = Timestamp(boottime_s=1000.0, wall_s=50_000.0, boot="a")
+LINK = CapturedLink(
     name="eth0",
     mac="02:90:00:00:00:01",
     mtu=1500,
@@ -48,8 +48,8 @@ LINK = Captured(
 )
 
 
-def later(s: float, boot: str = "a") -> Moment:
-    return Moment(boottime_s=NOW.boottime_s + s if boot == "a" else s, wall_s=NOW.wall_s + s, boot=boot)
+def later(s: float, boot: str = "a") -> Timestamp:
+    return Timestamp(boottime_s=NOW.boottime_s + s if boot == "a" else s, wall_s=NOW.wall_s + s, boot=boot)
 
 
 @pytest.mark.parametrize("boot", ["a", "b"])
@@ -80,7 +80,7 @@ def test_a_route_goes_with_its_source_and_a_prefix_to_the_next_address() -> None
 
 
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
-    assert aged(LINK, Moment(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
+    assert aged(LINK, Timestamp(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
 
 
 @given(st.integers(0, 49), st.integers(0, 49))
@@ -89,7 +89,7 @@ def test_to_age_twice_is_to_age_once(first: int, second: int) -> None:
 
 
 def test_what_is_captured_survives_the_journal() -> None:
-    assert msgspec.json.decode(msgspec.json.encode(LINK), type=Captured) == LINK
+    assert msgspec.json.decode(msgspec.json.encode(LINK), type=CapturedLink) == LINK
 
 
 def test_nothing_differs_but_by_the_time_that_went_by() -> None:

@@ -11,7 +11,7 @@ from vppd_guard.undo.records import KernelSet
 from vppd_guard.vpp.cores import (
     LINE_MAX,
     LINES_MAX,
-    BadPattern,
+    BadCorePattern,
     last_words,
     old_cores,
     pattern_step,
@@ -82,7 +82,7 @@ def test_without_a_pattern_nothing_is_set() -> None:
 
 @pytest.mark.parametrize("pattern", ["/" + "x" * 127, "/a\n/b"])
 def test_a_pattern_that_the_kernel_would_cut_is_refused(pattern: str) -> None:
-    with pytest.raises(BadPattern, match="corePattern"):
+    with pytest.raises(BadCorePattern, match="corePattern"):
         pattern_step(pattern)
 
 

@@ -8,22 +8,22 @@ from schemas.config import DRIVERS as NAMES
 from schemas.config import UplinkSpec
 from tests.unit.guard.sysfs import machine, nic, put
 from vppd_guard.drivers.machine import Hugepages
-from vppd_guard.drivers.registry import DRIVERS, Choice, choose, driver_named
-from vppd_guard.linux.captured import Captured
+from vppd_guard.drivers.registry import DRIVERS, DriverChoice, choose, driver_named
+from vppd_guard.linux.captured import CapturedLink
 
 PCI = "0000:3b:00.0"
 
 
-def link(driver: str = "", *, pci: str = PCI, kind: str = "", master: str = "", mtu: int = 1500) -> Captured:
+def link(driver: str = "", *, pci: str = PCI, kind: str = "", master: str = "", mtu: int = 1500) -> CapturedLink:
     """eth0, on that kernel driver."""
-    return Captured(name="eth0", mac="02:90:00:00:00:07", mtu=mtu, pci=pci, driver=driver, kind=kind, master=master)
+    return CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=mtu, pci=pci, driver=driver, kind=kind, master=master)
 
 
 def spec(driver: str = "", new: str = "", **fields: int) -> UplinkSpec:
     return UplinkSpec(interfaceName="eth0", vppDriver=driver, newDriver=new, **fields)  # type: ignore[arg-type]
 
 
-def names(choice: Choice) -> list[str]:
+def names(choice: DriverChoice) -> list[str]:
     return [driver.name for driver in choice.candidates]
 
 

@@ -14,17 +14,17 @@ from vppd_guard.drivers.channels import Channels
 from vppd_guard.drivers.machine import NOIOMMU
 from vppd_guard.drivers.registry import DRIVERS, driver_named
 from vppd_guard.undo.records import DriverBound, KernelSet, Record
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
 CONFIG = NodeConfig(vpp_netns="vpp")
 DEVICE = f"/sys/bus/pci/devices/{PCI}"
 
 
-def whats(steps: Sequence[Step]) -> list[str]:
+def whats(steps: Sequence[LinuxStep]) -> list[str]:
     return [step.what for step in steps]
 
 
-def take(steps: Sequence[Step]) -> list[Record]:
+def take(steps: Sequence[LinuxStep]) -> list[Record]:
     """Takes the steps as the guard does: what is needed, the record, the change, the effect."""
     records = []
     for step in steps:

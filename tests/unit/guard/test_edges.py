@@ -57,7 +57,7 @@ def lines(stream: io.StringIO) -> list[str]:
 def test_vpps_words_are_logged_line_by_line_without_their_colours(tmp_path: Path) -> None:
     path, stream = tmp_path / "vpp.log", io.StringIO()
     path.write_text("of an earlier life\n")
-    follower = log_tail.Tail(path, Log("guard", stream=stream))
+    follower = log_tail.LogTail(path, Log("guard", stream=stream))
     with path.open("ab") as log:
         log.write(b"\x1b[91mreceived signal\x1b[39m\nhalf a ")
         log.flush()
@@ -72,7 +72,7 @@ def test_vpps_words_are_logged_line_by_line_without_their_colours(tmp_path: Path
 def test_vpps_log_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_tail, "FILE_BYTES_MAX", 1000)
     path, stream = tmp_path / "vpp.log", io.StringIO()
-    follower = log_tail.Tail(path, Log("guard", stream=stream))
+    follower = log_tail.LogTail(path, Log("guard", stream=stream))
     with path.open("ab") as log:
         for _ in range(3):
             log.write(b"x" * 900 + b"\n" + b"y" * 900 + b"\n")
@@ -93,7 +93,7 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"1\n"
     assert lock.holder(path) == holder.pid
-    with pytest.raises(lock.Held, match=f"held by process {holder.pid}"):
+    with pytest.raises(lock.AnotherGuardRuns, match=f"held by process {holder.pid}"):
         lock.hold(path)
     holder.kill()
     holder.communicate()

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import LinkMoved, UplinkCaptured, VppStarted, uplinks_in, vpp_in
 
-CAPTURED = Captured(name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
+CAPTURED = CapturedLink(
+    name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)
+)
 RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
 
 

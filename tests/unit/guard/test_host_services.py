@@ -12,12 +12,12 @@ from vppd_guard.host_services.files import undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import findings, plan, undo_files
 from vppd_guard.host_services.tell import command, run_all
-from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.records import FileWritten
-from vppd_guard.undo.step import Step
+from vppd_guard.undo.step import LinuxStep
 
-LINK = Captured(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
-LEASED6 = Captured(
+LINK = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
+LEASED6 = CapturedLink(
     name="eth0",
     mac="02:90:00:00:00:07",
     mtu=1500,
@@ -79,13 +79,13 @@ class Tree:
         if lease:
             self.write(f"/run/systemd/netif/leases/{INDEX}", lease)
 
-    def plan(self, link: Captured = LINK, enabled: bool = True, net_names: bool = True) -> list[Step]:
+    def plan(self, link: CapturedLink = LINK, enabled: bool = True, net_names: bool = True) -> list[LinuxStep]:
         return plan([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
 
     def files(self) -> set[str]:
         return {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*") if path.is_file()}
 
-    def placed(self, link: Captured = LINK) -> tuple[dict[str, str], list[FileWritten]]:
+    def placed(self, link: CapturedLink = LINK) -> tuple[dict[str, str], list[FileWritten]]:
         """Runs the steps that write files."""
         records = []
         for step in self.plan(link):
@@ -189,7 +189,7 @@ def test_the_iaid_is_the_client_identifier_s(client_id: str, iaid: int | None) -
 
 @given(st.text(alphabet="[]=#;\\\n aDNS\t"))
 def test_whatever_the_administrator_wrote_the_tap_s_file_matches_only_the_tap(text: str) -> None:
-    found = networkd.Managed(path="/x", text=text, lease=True)
+    found = networkd.NetworkdLink(path="/x", text=text, lease=True)
     lines = networkd.tap_file(LINK, found).splitlines()
     assert lines.count("[Match]") == 1
     assert lines[lines.index("[Match]") + 1 :][:2] == ["Name=eth0", "Driver=tun"]
@@ -257,7 +257,7 @@ def test_dhclient_s_script_has_a_hook_only_where_dhclient_serves_the_uplink(tree
 @pytest.mark.parametrize("reason", ["EXPIRE", "BOUND"])
 def test_dhclient_s_script_goes_on_unless_the_link_is_a_tap(tree: Tree, reason: str) -> None:
     """`lo` is none; what it does for a tap is shown with a real one."""
-    link = Captured(name="lo", mac="", mtu=1500)
+    link = CapturedLink(name="lo", mac="", mtu=1500)
     (tree.root / "etc/dhcp/dhclient-enter-hooks.d").mkdir(parents=True)
     tree.process(15, "dhclient")
     tree.write("/proc/15/cmdline", "dhclient\0lo\0")

@@ -9,7 +9,7 @@ from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.linux.captured import Captured, LinuxAddress
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.report.findings import (
     FAILED,
     OK,
@@ -21,14 +21,14 @@ from vppd_guard.report.findings import (
     waive,
 )
 from vppd_guard.states import checks
-from vppd_guard.uplink.desired import Target, intents
+from vppd_guard.uplink.desired import DesiredUplink, intents
 
 ADDRESSES = (LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"))
 SPEC = UplinkSpec(interfaceName="eth0")
 
 
-def captured(kind: str = "", master: str = "", mtu: int = 1500) -> Captured:
-    return Captured(name="eth0", mac="02:90:00:00:00:01", mtu=mtu, kind=kind, master=master, addresses=ADDRESSES)
+def captured(kind: str = "", master: str = "", mtu: int = 1500) -> CapturedLink:
+    return CapturedLink(name="eth0", mac="02:90:00:00:00:01", mtu=mtu, kind=kind, master=master, addresses=ADDRESSES)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def captured(kind: str = "", master: str = "", mtu: int = 1500) -> Captured:
         (captured(mtu=65000), "MTU 65000 is outside"),
     ],
 )
-def test_what_could_not_be_given_back_is_refused_in_words(link: Captured, why: str) -> None:
+def test_what_could_not_be_given_back_is_refused_in_words(link: CapturedLink, why: str) -> None:
     finding = checks.link(link, SPEC)
     assert (finding.state, finding.check) == (FAILED, "uplink eth0")
     assert why in finding.text
@@ -113,7 +113,7 @@ def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
 
 def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need() -> None:
     made = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
-    target = Target(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
+    target = DesiredUplink(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
     kinds = {type(intent) for intent in intents([target], NodeConfig(node="n1"), taps_up=True).values()}
     writers = [kind for kind in ALL if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from schemas.config import DEFAULT_STARTUP_CONF, NodeConfig, UplinkSpec
 from vppd_guard.drivers.registry import driver_named
-from vppd_guard.linux.captured import Captured
-from vppd_guard.vpp.conf_tree import Edits, parse
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.vpp.conf_tree import ConfEdits, parse
 from vppd_guard.vpp.startup_conf import (
     BadTemplate,
-    Driven,
-    Rendered,
+    StartupFiles,
+    StartupUplink,
     annotation_keys,
     render,
     replace_tokens,
@@ -47,18 +47,22 @@ buffers {
 """
 
 
-def uplink(driver: str = "af_packet", name: str = "eth0", pci: str = "0000:3b:00.0", **fields: int) -> Driven:
+def uplink(driver: str = "af_packet", name: str = "eth0", pci: str = "0000:3b:00.0", **fields: int) -> StartupUplink:
     spec = UplinkSpec(interfaceName=name, vppDriver=driver, **fields)  # type: ignore[arg-type]
-    return Driven(Captured(name=name, mac="02:90:00:00:00:07", mtu=1500, pci=pci), spec, driver_named(driver))
+    return StartupUplink(
+        CapturedLink(name=name, mac="02:90:00:00:00:07", mtu=1500, pci=pci), spec, driver_named(driver)
+    )
 
 
-def rendered(template: str, *uplinks: Driven, script: str = "", hugepages: bool = True, cpu: str = "") -> Rendered:
+def rendered(
+    template: str, *uplinks: StartupUplink, script: str = "", hugepages: bool = True, cpu: str = ""
+) -> StartupFiles:
     config = NodeConfig(run=Path("/run/x"), startup_conf=template, startup_exec=script)
     annotations = {"example.org/nic": "0000:5e:00.0"}
     return render(config, uplinks or [uplink()], annotations=annotations, first_cpu=cpu, has_hugepages=hugepages)
 
 
-def added(template: str, *uplinks: Driven, hugepages: bool = True) -> list[str]:
+def added(template: str, *uplinks: StartupUplink, hugepages: bool = True) -> list[str]:
     """The lines of the result that the template has not."""
     before = template.splitlines()
     return [line for line in rendered(template, *uplinks, hugepages=hugepages).conf.splitlines() if line not in before]
@@ -298,7 +302,7 @@ def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: lis
     root = parse(text, "text")
     assert [word.text for word in root.words()] == [w for w in text.replace("# note { }", "").split() if w not in "{}"]
     assert all(text[word.start : word.end] == word.text for word in root.words())
-    assert Edits(text).text() == text
+    assert ConfEdits(text).text() == text
 
 
 @given(st.lists(TREES, max_size=5))
@@ -306,7 +310,7 @@ def test_an_edit_changes_its_own_word_alone(trees: list[object]) -> None:
     text = " ".join(map(written, trees))  # type: ignore[arg-type]
     words = [*parse(text, "text").words()]
     for number, word in enumerate(words):
-        edits = Edits(text)
+        edits = ConfEdits(text)
         edits.replace(word, "NEW")
         after = [w.text for w in parse(edits.text(), "text").words()]
         assert after == [*(w.text for w in words[:number]), "NEW", *(w.text for w in words[number + 1 :])]

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard.states.context import Hands
+from vppd_guard.states.context import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSet
-from vppd_guard.undo.step import Step, StepFailed, run
+from vppd_guard.undo.step import LinuxStep, StepFailed, run
 
 RECORD = KernelSet("/proc/sys/x", "1")
 
 
-def make(step: Step, journal: UndoJournal) -> None:
+def make(step: LinuxStep, journal: UndoJournal) -> None:
     with ThreadPoolExecutor(1) as hands:
         asyncio.run(run(step, journal, hands))
 
 
-def step(do: Callable[[], None], *, needs: str = "", wrong: str = "", timeout_s: float = 5.0) -> Step:
-    return Step(what="set x", do=do, needs=lambda: needs, holds=lambda: wrong, undo=lambda: RECORD, timeout_s=timeout_s)
+def step(do: Callable[[], None], *, needs: str = "", wrong: str = "", timeout_s: float = 5.0) -> LinuxStep:
+    return LinuxStep(
+        what="set x", do=do, needs=lambda: needs, holds=lambda: wrong, undo=lambda: RECORD, timeout_s=timeout_s
+    )
 
 
 def test_the_undo_record_is_on_disk_when_the_change_begins(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_a_change_that_is_cut_short_ends_before_the_next_begins() -> None:
         order.append("slow")
 
     async def main() -> None:
-        hands = Hands()
+        hands = StepExecutor()
         first = asyncio.create_task(hands.do(10.0, slow))
         await asyncio.sleep(0)
         first.cancel()
@@ -84,7 +86,7 @@ def test_hands_that_hang_in_the_kernel_are_given_up_so_that_linux_can_be_restore
     release = threading.Event()
 
     async def main() -> str:
-        hands = Hands()
+        hands = StepExecutor()
         with pytest.raises(TimeoutError):
             await hands.do(0.01, release.wait, 10)
         try:

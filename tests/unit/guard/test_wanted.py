@@ -15,12 +15,12 @@ from schemas.intents import (
     Tap,
 )
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import CannotCapture, Captured, LinuxAddress, LinuxRoute
-from vppd_guard.uplink.desired import Target, intents, through_vpp
+from vppd_guard.linux.captured import CannotCapture, CapturedLink, LinuxAddress, LinuxRoute
+from vppd_guard.uplink.desired import DesiredUplink, intents, through_vpp
 
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"
-CAPTURED = Captured(
+CAPTURED = CapturedLink(
     name="eth0",
     mac="02:90:00:00:00:01",
     mtu=1500,
@@ -38,15 +38,15 @@ CAPTURED = Captured(
 )
 
 
-def target(captured: Captured = CAPTURED, number: int = 0, network: str = "") -> Target:
+def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = "") -> DesiredUplink:
     made = AfPacket(
         name=f"uplink/{captured.name}", host_interface=captured.name, mac=captured.mac, tag=f"main-{captured.name}"
     )
     spec = UplinkSpec(interfaceName=captured.name, physicalNetworkName=network)
-    return Target(captured=captured, spec=spec, interface=made, rx_mode="interrupt", mtu=1500, number=number)
+    return DesiredUplink(captured=captured, spec=spec, interface=made, rx_mode="interrupt", mtu=1500, number=number)
 
 
-def wanted(captured: Captured = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
+def wanted(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
     return set(intents([target(captured)], config, taps_up=tap_up).values())
 
 
@@ -78,7 +78,7 @@ def test_the_same_capture_gives_the_same_intents() -> None:
     assert intents([target()], CONFIG, taps_up=True) == intents([target()], CONFIG, taps_up=True)
 
 
-SECOND = Captured(
+SECOND = CapturedLink(
     name="eth1",
     mac="02:90:00:00:00:02",
     mtu=9000,
@@ -118,7 +118,7 @@ def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
 
 
 def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> None:
-    both = Captured(
+    both = CapturedLink(
         name="eth0",
         mac=CAPTURED.mac,
         mtu=1500,
@@ -132,7 +132,7 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
 
 
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
-    alone = Captured(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
+    alone = CapturedLink(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
     found = wanted(alone)
     assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
     assert Route("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in found
@@ -150,7 +150,7 @@ def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
 def test_the_hosts_way_into_vpp_is_the_gateway_or_an_address_beside_ours(
     addresses: tuple[str, ...], routes: tuple[LinuxRoute, ...], hop: str | None
 ) -> None:
-    link = Captured(
+    link = CapturedLink(
         name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=a) for a in addresses), routes=routes
     )
     assert shape.next_hop(link, 4) == hop
@@ -164,13 +164,21 @@ def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
 @pytest.mark.parametrize(
     ("link", "families", "why"),
     [
-        (Captured(name="eth0", mac="", mtu=1500, up=False), "", "is down"),
-        (Captured(name="eth0", mac="", mtu=1500), "", "no address"),
-        (Captured(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="fe80::1/64"),)), "", "no address"),
-        (Captured(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)), "IPv6", "no IPv6"),
+        (CapturedLink(name="eth0", mac="", mtu=1500, up=False), "", "is down"),
+        (CapturedLink(name="eth0", mac="", mtu=1500), "", "no address"),
+        (
+            CapturedLink(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="fe80::1/64"),)),
+            "",
+            "no address",
+        ),
+        (
+            CapturedLink(name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)),
+            "IPv6",
+            "no IPv6",
+        ),
     ],
 )
-def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: Captured, families: str, why: str) -> None:
+def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: CapturedLink, families: str, why: str) -> None:
     with pytest.raises(CannotCapture, match=f"uplink eth0: .*{why}"):
         shape.check(link, families)
 
