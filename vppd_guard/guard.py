@@ -16,9 +16,9 @@ from vppd_guard.life import (
     GuardEvent,
     GuardLife,
     GuardState,
+    advance,
     rest_s,
     retry_s,
-    step,
 )
 from vppd_guard.report.history import History, HistoryLine
 from vppd_guard.states import (
@@ -80,7 +80,7 @@ class Guard:
         self._report()
         while self.life.state is not GuardState.STOPPED:
             event = await self._act(stop)
-            self._enter(step(self.life, event, time.monotonic()), event)
+            self._enter(advance(self.life, event, time.monotonic()), event)
         for task in beating:
             task.cancel()
         tail.rest()

@@ -130,7 +130,7 @@ class GuardLife:
     stopping: bool = False
 
 
-def step(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
+def advance(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
     """The life after an event. One that the table does not have for the state changes nothing."""
     row = TABLE.get((life.state, event))
     if row is None:

@@ -7,7 +7,7 @@ from pyroute2 import IPRoute
 from vppd_guard.drivers.channels import channels, set_channels
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.moving import ensure_netns, move_away, promiscuous
+from vppd_guard.linux.moving import ensure_netns, move_to_netns, set_promiscuous
 from vppd_guard.undo.records import LinkMoved
 from vppd_guard.undo.step import LinuxStep
 
@@ -41,7 +41,7 @@ def promiscuous_step(link: CapturedLink) -> LinuxStep:
     def holds() -> str:
         return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
 
-    return LinuxStep(what=f"make {link.name} promiscuous", do=lambda: promiscuous(link.name, True), holds=holds)
+    return LinuxStep(what=f"make {link.name} promiscuous", do=lambda: set_promiscuous(link.name, True), holds=holds)
 
 
 def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep:
@@ -51,7 +51,7 @@ def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep
     def move() -> None:
         ensure_netns(netns)
         if must or _flags(name) is not None:
-            move_away(name, netns)
+            move_to_netns(name, netns)
 
     def holds() -> str:
         flags = namespaces.inside(netns, lambda: _flags(name))

@@ -21,8 +21,8 @@ from vppd_guard.linux.attributes import (
     number,
     pack_all,
     parse,
-    string,
     text,
+    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
@@ -48,109 +48,111 @@ def read(netlink: Netlink, index: int) -> list[LinuxAddress]:
 
 def _decoded(body: bytes) -> LinuxAddress | None:
     family, length, short_flags, scope, _ = _HEAD.unpack_from(body)
-    found = parse(body[_HEAD.size :])
-    flags = number(found[IFA_FLAGS]) if IFA_FLAGS in found else short_flags
-    if len(found.get(IFA_ADDRESS, b"")) not in (4, 16) or (family == AF_INET6 and flags & IFA_F_TEMPORARY):
+    attributes = parse(body[_HEAD.size :])
+    flags = number(attributes[IFA_FLAGS]) if IFA_FLAGS in attributes else short_flags
+    if len(attributes.get(IFA_ADDRESS, b"")) not in (4, 16) or (family == AF_INET6 and flags & IFA_F_TEMPORARY):
         return None
-    ours, theirs = found.get(IFA_LOCAL, found[IFA_ADDRESS]), found[IFA_ADDRESS]
-    preferred, valid, _, _ = _CACHE.unpack(found[IFA_CACHEINFO])
+    local, remote = attributes.get(IFA_LOCAL, attributes[IFA_ADDRESS]), attributes[IFA_ADDRESS]
+    preferred, valid, _, _ = _CACHE.unpack(attributes[IFA_CACHEINFO])
     return LinuxAddress(
-        address=f"{ip_text(ours)}/{length}",
+        address=f"{ip_text(local)}/{length}",
         scope=scope,
         flags=flags & (SETTABLE | (UNPROVEN if family == AF_INET6 else 0)),
-        broadcast=ip_text(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
-        label=text(found[IFA_LABEL]) if IFA_LABEL in found else None,
+        broadcast=ip_text(attributes[IFA_BROADCAST]) if IFA_BROADCAST in attributes else None,
+        label=text(attributes[IFA_LABEL]) if IFA_LABEL in attributes else None,
         valid_s=valid,
         preferred_s=preferred,
-        peer=ip_text(theirs) if theirs != ours else None,
-        metric=number(found[IFA_RT_PRIORITY]) if IFA_RT_PRIORITY in found else None,
-        protocol=number(found[IFA_PROTO]) if IFA_PROTO in found else None,
+        peer=ip_text(remote) if remote != local else None,
+        metric=number(attributes[IFA_RT_PRIORITY]) if IFA_RT_PRIORITY in attributes else None,
+        protocol=number(attributes[IFA_PROTO]) if IFA_PROTO in attributes else None,
     )
 
 
-def put(netlink: Netlink, index: int, wanted: Sequence[LinuxAddress]) -> list[str]:
+def apply(netlink: Netlink, index: int, addresses: Sequence[LinuxAddress]) -> list[str]:
     """Gives the link these addresses, in this order, whatever others it has. Returns what could not be done."""
     present = read(netlink, index)
     requests: list[tuple[str, NetlinkRequest]] = []
-    four = [a for a in wanted if family_of(a.address) == AF_INET]
-    six = [a for a in wanted if family_of(a.address) == AF_INET6]
+    four = [a for a in addresses if family_of(a.address) == AF_INET]
+    six = [a for a in addresses if family_of(a.address) == AF_INET6]
     requests += _in_order(index, four, [a for a in present if family_of(a.address) == AF_INET])
     # In IPv6 what is added last stands first: the same with both lists turned round.
     requests += _in_order(index, six[::-1], [a for a in present if family_of(a.address) == AF_INET6][::-1])
-    errors = netlink.tell([request for _, request in requests])
-    gone = (errno.EADDRNOTAVAIL,)
-    refused = [(a, r, e) for (a, r), e in zip(requests, errors, strict=True) if e and e.errno not in gone]
+    errors = netlink.execute_all([request for _, request in requests])
+    already_removed = (errno.EADDRNOTAVAIL,)
+    refused = [(a, r, e) for (a, r), e in zip(requests, errors, strict=True) if e and e.errno not in already_removed]
     return [f"address {address}: {error.strerror}" for address, _, error in refused]
 
 
 def _in_order(
-    index: int, wanted: Sequence[LinuxAddress], present: Sequence[LinuxAddress]
+    index: int, addresses: Sequence[LinuxAddress], present: Sequence[LinuxAddress]
 ) -> list[tuple[str, NetlinkRequest]]:
     """Both lists in the order of adding. What stands at its place stays, the rest is taken away and added again."""
-    keys = {key(address) for address in wanted}
-    ours = [address for address in present if key(address) in keys]
-    kept = 0
-    while kept < min(len(ours), len(wanted)) and _stays(ours[kept], wanted[kept]):
-        kept += 1
-    requests = [(a.address, delete(index, a)) for a in reversed(ours[kept:])]
-    for is_, should in zip(ours[:kept], wanted[:kept], strict=True):
-        if not same(is_, should):
-            requests.append((should.address, add(index, should)))
-    for address in wanted[kept:]:
-        requests += [(address.address, request) for request in _added(index, address)]
+    keys = {address_key(address) for address in addresses}
+    matching = [address for address in present if address_key(address) in keys]
+    unchanged = 0
+    while unchanged < min(len(matching), len(addresses)) and _can_stay(matching[unchanged], addresses[unchanged]):
+        unchanged += 1
+    requests = [(a.address, delete_request(index, a)) for a in reversed(matching[unchanged:])]
+    for is_, should in zip(matching[:unchanged], addresses[:unchanged], strict=True):
+        if not same_address(is_, should):
+            requests.append((should.address, add_request(index, should)))
+    for address in addresses[unchanged:]:
+        requests += [(address.address, request) for request in _add_requests(index, address)]
     return requests
 
 
-def key(address: LinuxAddress) -> tuple[str, str | None]:
+def address_key(address: LinuxAddress) -> tuple[str, str | None]:
     """What the kernel knows an address by."""
     return address.address, address.peer
 
 
-def _stays(present: LinuxAddress, wanted: LinuxAddress) -> bool:
+def _can_stay(present: LinuxAddress, captured: LinuxAddress) -> bool:
     """Can what is there be made what is wanted? In IPv4 only lifetimes and metric can be changed."""
-    if key(present) != key(wanted):
+    if address_key(present) != address_key(captured):
         return False
-    if family_of(wanted.address) == AF_INET6:
+    if family_of(captured.address) == AF_INET6:
         return not present.flags & IFA_F_DADFAILED
-    return _changeable(present) == _changeable(wanted)
+    return _changeable(present) == _changeable(captured)
 
 
 def _changeable(address: LinuxAddress) -> LinuxAddress:
     return replace(address, valid_s=0, preferred_s=0, metric=None)
 
 
-def same(present: LinuxAddress, wanted: LinuxAddress) -> bool:
+def same_address(present: LinuxAddress, captured: LinuxAddress) -> bool:
     """Is what is there what is wanted, but for the seconds that have passed?"""
-    close = _near(present.valid_s, wanted.valid_s) and _near(present.preferred_s, wanted.preferred_s)
-    return close and _settled(present) == _settled(wanted)
+    close = _lifetimes_alike(present.valid_s, captured.valid_s) and _lifetimes_alike(
+        present.preferred_s, captured.preferred_s
+    )
+    return close and _comparable(present) == _comparable(captured)
 
 
-def _settled(address: LinuxAddress) -> LinuxAddress:
+def _comparable(address: LinuxAddress) -> LinuxAddress:
     return replace(address, valid_s=0, preferred_s=0, flags=address.flags & SETTABLE)
 
 
-def _near(one: int, other: int) -> bool:
-    if LIFETIME_FOREVER in (one, other):
-        return one == other
-    return abs(one - other) <= LIFETIME_TOLERANCE_S
+def _lifetimes_alike(lifetime_s: int, second_s: int) -> bool:
+    if LIFETIME_FOREVER in (lifetime_s, second_s):
+        return lifetime_s == second_s
+    return abs(lifetime_s - second_s) <= LIFETIME_TOLERANCE_S
 
 
-def _added(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
+def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
     """Added without asking whether it is a duplicate, as it was ours a moment ago; then with its own flags.
 
     One that was not proven to be ours alone, or was proven not to be, is asked for again.
     """
     if family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | UNPROVEN):
-        return [add(index, address)]
-    return [add(index, replace(address, flags=address.flags | IFA_F_NODAD)), add(index, address)]
+        return [add_request(index, address)]
+    return [add_request(index, replace(address, flags=address.flags | IFA_F_NODAD)), add_request(index, address)]
 
 
-def add(index: int, address: LinuxAddress) -> NetlinkRequest:
+def add_request(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Adds it, or gives what is there these lifetimes and flags."""
     return NetlinkRequest(RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
 
 
-def delete(index: int, address: LinuxAddress) -> NetlinkRequest:
+def delete_request(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Takes it away."""
     return NetlinkRequest(RTM_DELADDR, _body(index, address))
 
@@ -168,7 +170,7 @@ def _body(index: int, address: LinuxAddress) -> bytes:
     if address.broadcast and family == AF_INET:
         pairs.append((IFA_BROADCAST, ip_bytes(address.broadcast)))
     if address.label:
-        pairs.append((IFA_LABEL, string(address.label)))
+        pairs.append((IFA_LABEL, text_bytes(address.label)))
     if address.metric is not None:
         pairs.append((IFA_RT_PRIORITY, u32(address.metric)))
     if address.protocol is not None:
@@ -176,8 +178,8 @@ def _body(index: int, address: LinuxAddress) -> bytes:
     return head + pack_all(pairs)
 
 
-def drop_other_link_locals(netlink: Netlink, index: int, wanted: Sequence[LinuxAddress]) -> None:
+def drop_other_link_locals(netlink: Netlink, index: int, captured: Sequence[LinuxAddress]) -> None:
     """Takes away the link-local addresses that the kernel has made meanwhile."""
-    kept = {key(address) for address in wanted}
-    made = [a for a in read(netlink, index) if is_link_local(a.address) and key(a) not in kept]
-    netlink.tell([delete(index, address) for address in made])
+    captured_keys = {address_key(address) for address in captured}
+    kernel_made = [a for a in read(netlink, index) if is_link_local(a.address) and address_key(a) not in captured_keys]
+    netlink.execute_all([delete_request(index, address) for address in kernel_made])

@@ -23,14 +23,14 @@ def parse(data: bytes) -> Attributes:
 
 def parse_all(data: bytes) -> list[tuple[int, bytes]]:
     """Types and payloads in their order."""
-    found, at = [], 0
+    attributes, at = [], 0
     while at + 4 <= len(data):
         length, kind = _HEAD.unpack_from(data, at)
         if length < 4:
             break
-        found.append((kind & TYPE_MASK, data[at + 4 : at + length]))
+        attributes.append((kind & TYPE_MASK, data[at + 4 : at + length]))
         at += (length + 3) & ~3
-    return found
+    return attributes
 
 
 def pack(kind: int, payload: bytes) -> bytes:
@@ -57,7 +57,7 @@ def text(payload: bytes) -> str:
     return payload.rstrip(b"\0").decode(errors="surrogateescape")
 
 
-def string(value: str) -> bytes:
+def text_bytes(value: str) -> bytes:
     return value.encode(errors="surrogateescape") + b"\0"
 
 

@@ -28,8 +28,8 @@ PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 def capture(name: str) -> CapturedLink:
     """The link as it is. Raises NoLink, OSError."""
     with Netlink() as netlink:
-        link = links.link(netlink, name)
-        names = {one.index: one.name for one in links.links(netlink)}
+        link = links.link_named(netlink, name)
+        names = {one.index: one.name for one in links.all_links(netlink)}
         pci = _pci(link)
         return CapturedLink(
             name=link.name,
@@ -67,15 +67,15 @@ def _pci(link: Link) -> str:
 
     sysfs shows the namespace that it was mounted in: a link of that name there may be another one.
     """
-    place = SYSFS / link.name
+    directory = SYSFS / link.name
     try:
-        shown = (place / "ifindex").read_text().strip(), (place / "address").read_text().strip()
-        if shown != (str(link.index), link.mac):
+        sysfs_identity = (directory / "ifindex").read_text().strip(), (directory / "address").read_text().strip()
+        if sysfs_identity != (str(link.index), link.mac):
             return ""
-        found = PCI.findall(str((place / "device").resolve(strict=True)))
+        pci_addresses = PCI.findall(str((directory / "device").resolve(strict=True)))
     except OSError:
         return ""
-    return found[-1] if found else ""
+    return pci_addresses[-1] if pci_addresses else ""
 
 
 def _driver(pci: str) -> str:

@@ -143,7 +143,7 @@ class CannotCapture(Exception):
     """The link cannot be an uplink; the text names it and says why."""
 
 
-def check(captured: CapturedLink, families: str) -> None:
+def check_usable(captured: CapturedLink, families: str) -> None:
     """Raises CannotCapture if the link has no usable address, or lacks a family that is expected."""
     versions = {ip_interface(a.address).version for a in captured.addresses if not is_link_local(a.address)}
     if not captured.up:
@@ -161,43 +161,43 @@ def is_link_local(address: str) -> bool:
     return interface.version == 6 and interface.ip.is_link_local
 
 
-def addresses(captured: CapturedLink) -> list[str]:
+def host_addresses(captured: CapturedLink) -> list[str]:
     """All addresses but IPv6 link-local ones, with the masks that Linux had."""
     return [a.address for a in captured.addresses if not is_link_local(a.address)]
 
 
-def translated(captured: CapturedLink, to_64: bool) -> list[str]:
+def vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:
     """The addresses as VPP gets them: an IPv6 /128 as /64, so that neighbours are on the link."""
-    return [_wide(address) if to_64 else address for address in addresses(captured)]
+    return [_prefix_64(address) if to_64 else address for address in host_addresses(captured)]
 
 
-def _wide(address: str) -> str:
+def _prefix_64(address: str) -> str:
     interface = ip_interface(address)
     if interface.version == 6 and interface.network.prefixlen == 128:
         return f"{interface.ip}/64"
     return address
 
 
-def link_local(captured: CapturedLink) -> str | None:
+def link_local_address(captured: CapturedLink) -> str | None:
     """The first IPv6 link-local address, without its mask."""
     return next((str(ip_interface(a.address).ip) for a in captured.addresses if is_link_local(a.address)), None)
 
 
-def routes(captured: CapturedLink) -> list[LinuxRoute]:
+def vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
     """The unicast routes of the main table that were not made from addresses, but those to IPv6 link-local prefixes:
     on-link first, longest prefix first, default last. Of several next hops the heaviest one on this link. Those whose
     gateway is of the other family are left out: the writer's routes have next hops of the prefix's family."""
     single = [_one_hop(route) for route in captured.routes if _is_for_vpp(route)]
-    kept = [r for r in single if r.gateway is None or (":" in r.gateway) == (":" in r.prefix)]
-    return sorted(kept, key=lambda r: (r.gateway is not None, -ip_network(r.prefix).prefixlen, r.prefix))
+    same_family = [r for r in single if r.gateway is None or (":" in r.gateway) == (":" in r.prefix)]
+    return sorted(same_family, key=lambda r: (r.gateway is not None, -ip_network(r.prefix).prefixlen, r.prefix))
 
 
 def _is_for_vpp(route: LinuxRoute) -> bool:
     network = ip_network(route.prefix)
-    ours = not route.hops or any(not hop.link for hop in route.hops)
+    uses_link = not route.hops or any(not hop.link for hop in route.hops)
     plain = route.type == TYPE_UNICAST and route.table == MAIN_TABLE and not route.tos and route.from_prefix is None
     made_by_kernel = route.protocol == PROTOCOL_KERNEL and route.gateway is None and not route.hops
-    return ours and plain and not made_by_kernel and not (network.version == 6 and network.is_link_local)
+    return uses_link and plain and not made_by_kernel and not (network.version == 6 and network.is_link_local)
 
 
 def _one_hop(route: LinuxRoute) -> LinuxRoute:
@@ -207,19 +207,19 @@ def _one_hop(route: LinuxRoute) -> LinuxRoute:
     return replace(route, gateway=best.gateway, onlink=best.onlink, hops=())
 
 
-def gateway(captured: CapturedLink, version: IpVersion) -> str | None:
+def default_gateway(captured: CapturedLink, version: IpVersion) -> str | None:
     """The gateway of the default route of that family."""
-    found = [r for r in routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
-    matching = [r for r in found if ip_network(r.prefix).version == version]
+    defaults = [r for r in vpp_routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
+    matching = [r for r in defaults if ip_network(r.prefix).version == version]
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
-def next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
+def vpp_next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
     """An address that the host can use as the way into VPP: the gateway, else one inside a prefix of ours."""
-    known = gateway(captured, version)
-    if known and ip_address(known).version == version and not ip_address(known).is_link_local:
-        return known
-    for address in addresses(captured):
+    gateway = default_gateway(captured, version)
+    if gateway and ip_address(gateway).version == version and not ip_address(gateway).is_link_local:
+        return gateway
+    for address in host_addresses(captured):
         interface = ip_interface(address)
         if interface.version == version and interface.network.num_addresses > 2:
             last = interface.network.broadcast_address - 1

@@ -13,10 +13,10 @@ def now() -> Timestamp:
     return Timestamp(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),
-        boot=boot(),
+        boot=boot_id(),
     )
 
 
-def boot() -> str:
+def boot_id() -> str:
     """The kernel's id of this boot."""
     return BOOT_ID.read_text().strip()

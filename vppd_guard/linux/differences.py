@@ -35,26 +35,26 @@ def differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     """What of `before` is not so in `after`, one line each; empty: all of it is."""
     if after.taken is not None:
         before = aged(before, after.taken)
-    known = before.taken is not None
-    found = [*_fields(before, after, PLAIN if known else ("name", "mac", "mtu", "up", "promiscuity"))]
-    if known:
-        found += _fields(before, after, IF_KNOWN)
+    complete = before.taken is not None
+    lines = [*_fields(before, after, PLAIN if complete else ("name", "mac", "mtu", "up", "promiscuity"))]
+    if complete:
+        lines += _fields(before, after, IF_KNOWN)
     for table in TABLES:
-        found += _entries(table, dict(getattr(before, table)), dict(getattr(after, table)))
-    found += [f"altname {name}: is not there" for name in before.altnames if name not in after.altnames]
-    found += _addresses(before, after, known)
-    found += _routes(before, after, known)
-    for what, was, is_ in (
+        lines += _entries(table, dict(getattr(before, table)), dict(getattr(after, table)))
+    lines += [f"altname {name}: is not there" for name in before.altnames if name not in after.altnames]
+    lines += _addresses(before, after, complete)
+    lines += _routes(before, after, complete)
+    for kind, was, is_ in (
         ("neighbour", before.neighbours, after.neighbours),
         ("rule", before.rules, after.rules),
         ("next hop", before.nexthops, after.nexthops),
     ):
-        found += [f"{what} {_name(one)}: is not there as it was" for one in was if one not in is_]
-    return found
+        lines += [f"{kind} {_entry_name(one)}: is not there as it was" for one in was if one not in is_]
+    return lines
 
 
-def _name(one: LinuxNeighbour | LinuxRule | LinuxNexthop) -> str:
-    match one:
+def _entry_name(entry: LinuxNeighbour | LinuxRule | LinuxNexthop) -> str:
+    match entry:
         case LinuxNeighbour(address=address):
             return address
         case LinuxRule(priority=priority):
@@ -77,25 +77,25 @@ def _word(value: object) -> object:
     return "none" if value in ("", None) else value
 
 
-def _addresses(before: CapturedLink, after: CapturedLink, known: bool) -> list[str]:
+def _addresses(before: CapturedLink, after: CapturedLink, complete: bool) -> list[str]:
     present = {(a.address, a.peer): a for a in after.addresses}
-    wanted = {(a.address, a.peer): a for a in before.addresses}
-    found: list[str] = []
-    for key, address in wanted.items():
+    captured = {(a.address, a.peer): a for a in before.addresses}
+    lines: list[str] = []
+    for key, address in captured.items():
         if key not in present:
             # It may have ended in the very second of the restore.
             if address.valid_s > LIFETIME_TOLERANCE_S:
-                found.append(f"address {address.address}: is not there")
+                lines.append(f"address {address.address}: is not there")
         else:
-            found += _altered(f"address {address.address}", _of_address(address), _of_address(present[key]))
-            found += _lifetimes(address, present[key])
+            lines += _altered(f"address {address.address}", _of_address(address), _of_address(present[key]))
+            lines += _lifetimes(address, present[key])
     for version in (4, 6):
-        order_was = [key for key in wanted if key in present and ip_interface(key[0]).version == version]
-        order_is = [key for key in present if key in wanted and ip_interface(key[0]).version == version]
+        order_was = [key for key in captured if key in present and ip_interface(key[0]).version == version]
+        order_is = [key for key in present if key in captured and ip_interface(key[0]).version == version]
         if order_was != order_is:
-            found.append(f"addresses: were in the order {_listed(order_was)}, are in {_listed(order_is)}")
-    made = [a for a in after.addresses if is_link_local(a.address) and (a.address, a.peer) not in wanted]
-    return found + [f"address {a.address}: was not there" for a in made if known]
+            lines.append(f"addresses: were in the order {_listed(order_was)}, are in {_listed(order_is)}")
+    link_locals = [a for a in after.addresses if is_link_local(a.address) and (a.address, a.peer) not in captured]
+    return lines + [f"address {a.address}: was not there" for a in link_locals if complete]
 
 
 def _listed(keys: Iterable[tuple[str, str | None]]) -> str:
@@ -106,8 +106,8 @@ def _of_address(address: LinuxAddress) -> dict[str, object]:
     return asdict(replace(address, valid_s=0, preferred_s=0, flags=address.flags & ~IFA_F_PROGRESS))
 
 
-def _altered(what: str, was: Mapping[str, object], is_: Mapping[str, object]) -> list[str]:
-    return [f"{what}: {k} was {_word(was[k])}, is {_word(is_[k])}" for k in was if was[k] != is_[k]]
+def _altered(subject: str, was: Mapping[str, object], is_: Mapping[str, object]) -> list[str]:
+    return [f"{subject}: {k} was {_word(was[k])}, is {_word(is_[k])}" for k in was if was[k] != is_[k]]
 
 
 def _lifetimes(was: LinuxAddress, is_: LinuxAddress) -> list[str]:
@@ -115,47 +115,49 @@ def _lifetimes(was: LinuxAddress, is_: LinuxAddress) -> list[str]:
     return [f"address {was.address}: {name} was {a}, is {b}" for name, a, b in pairs if not _near(a, b)]
 
 
-def _near(one: float, other: float) -> bool:
-    if LIFETIME_FOREVER in (one, other):
-        return one == other
-    return abs(one - other) <= LIFETIME_TOLERANCE_S
+def _near(lifetime_s: float, second_s: float) -> bool:
+    if LIFETIME_FOREVER in (lifetime_s, second_s):
+        return lifetime_s == second_s
+    return abs(lifetime_s - second_s) <= LIFETIME_TOLERANCE_S
 
 
-def _routes(before: CapturedLink, after: CapturedLink, known: bool) -> list[str]:
-    present = {settled(route): route for route in after.routes}
-    found = []
+def _routes(before: CapturedLink, after: CapturedLink, complete: bool) -> list[str]:
+    present = {comparable(route): route for route in after.routes}
+    lines = []
     for route in before.routes:
-        is_ = present.get(settled(route))
+        is_ = present.get(comparable(route))
         if is_ is None:
-            found.append(f"route {words(route)}: is not there as it was")
-        elif not near(is_, route):
-            found.append(f"route {words(route)}: expires_s was {_word(route.expires_s)}, is {_word(is_.expires_s)}")
-    if known:
-        removed = made_again(after.routes, before.routes, before.addresses)
-        found += [f"route {words(route)}: was not there" for route in removed]
-    return found
+            lines.append(f"route {route_words(route)}: is not there as it was")
+        elif not expires_alike(is_, route):
+            lines.append(
+                f"route {route_words(route)}: expires_s was {_word(route.expires_s)}, is {_word(is_.expires_s)}"
+            )
+    if complete:
+        removed = recreated_by_kernel(after.routes, before.routes, before.addresses)
+        lines += [f"route {route_words(route)}: was not there" for route in removed]
+    return lines
 
 
-def words(route: LinuxRoute) -> str:
+def route_words(route: LinuxRoute) -> str:
     """The route's prefix and, if it is not the main one, its table."""
     return route.prefix if route.table == 254 else f"{route.prefix} table {route.table}"
 
 
-def same(present: LinuxRoute, wanted: LinuxRoute) -> bool:
+def same_route(present: LinuxRoute, captured: LinuxRoute) -> bool:
     """Is what is there what is wanted, but for the seconds that have passed?"""
-    return settled(present) == settled(wanted) and near(present, wanted)
+    return comparable(present) == comparable(captured) and expires_alike(present, captured)
 
 
-def near(present: LinuxRoute, wanted: LinuxRoute) -> bool:
+def expires_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
     """Do both expire at about the same time, or never? What the kernel makes of an address lives as long as that."""
-    if wanted.protocol == PROTOCOL_KERNEL:
+    if captured.protocol == PROTOCOL_KERNEL:
         return True
-    if present.expires_s is None or wanted.expires_s is None:
-        return present.expires_s == wanted.expires_s
-    return abs(present.expires_s - wanted.expires_s) <= LIFETIME_TOLERANCE_S
+    if present.expires_s is None or captured.expires_s is None:
+        return present.expires_s == captured.expires_s
+    return abs(present.expires_s - captured.expires_s) <= LIFETIME_TOLERANCE_S
 
 
-def settled(route: LinuxRoute) -> LinuxRoute:
+def comparable(route: LinuxRoute) -> LinuxRoute:
     """The route without what changes by itself or is derived: the time left, and the hops of a next hop object."""
     if route.nexthop is not None:
         route = replace(route, gateway=None, hops=(), onlink=False, scope=0, other=())
@@ -166,15 +168,15 @@ def settled(route: LinuxRoute) -> LinuxRoute:
     return replace(route, expires_s=None)
 
 
-def made_again(
-    present: Iterable[LinuxRoute], wanted: Iterable[LinuxRoute], addresses: Iterable[LinuxAddress]
+def recreated_by_kernel(
+    present: Iterable[LinuxRoute], captured: Iterable[LinuxRoute], addresses: Iterable[LinuxAddress]
 ) -> list[LinuxRoute]:
     """Routes that the kernel made from these addresses, but that were not there: they had been removed by hand."""
     texts = [text for address in addresses for text in (address.address, _peer_prefix(address)) if text]
     prefixes = {str(ip_interface(text).network) for text in texts}
-    known = {settled(route) for route in wanted}
-    made = (r for r in present if r.protocol == PROTOCOL_KERNEL and r.prefix in prefixes and not r.hops)
-    return [route for route in made if settled(route) not in known]
+    captured_keys = {comparable(route) for route in captured}
+    prefix_routes = (r for r in present if r.protocol == PROTOCOL_KERNEL and r.prefix in prefixes and not r.hops)
+    return [route for route in prefix_routes if comparable(route) not in captured_keys]
 
 
 def _peer_prefix(address: LinuxAddress) -> str:

@@ -21,7 +21,7 @@ NamedNumbers = tuple[tuple[str, int], ...]
 Features = tuple[tuple[str, bool], ...]
 
 
-def _call(link: str, request: bytes) -> bytes:
+def _ioctl(link: str, request: bytes) -> bytes:
     """Raises OSError: unknown link, or the driver does not support it."""
     buffer = ctypes.create_string_buffer(request, len(request))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
@@ -32,7 +32,7 @@ def _call(link: str, request: bytes) -> bytes:
 def _numbers(link: str, command: int) -> list[int]:
     """Four maxima, four values; empty if the driver has none."""
     try:
-        return list(struct.unpack("=9I", _call(link, struct.pack("=I", command) + bytes(32))))[1:]
+        return list(struct.unpack("=9I", _ioctl(link, struct.pack("=I", command) + bytes(32))))[1:]
     except OSError:
         return []
 
@@ -49,9 +49,9 @@ def rings(link: str) -> NamedNumbers:
 
 def _names(link: str) -> list[str]:
     """Of all offloads that this kernel knows; their place is their number."""
-    info = _call(link, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SET_OF_FEATURES, 0))
+    info = _ioctl(link, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SET_OF_FEATURES, 0))
     count = struct.unpack_from("=I", info, 16)[0]
-    data = _call(link, struct.pack("=III", GSTRINGS, SET_OF_FEATURES, count) + bytes(count * NAME_BYTES))
+    data = _ioctl(link, struct.pack("=III", GSTRINGS, SET_OF_FEATURES, count) + bytes(count * NAME_BYTES))
     raw = (data[12 + at * NAME_BYTES :][:NAME_BYTES] for at in range(count))
     return [name.partition(b"\0")[0].decode() for name in raw]
 
@@ -61,34 +61,36 @@ def features(link: str) -> Features:
     try:
         names = _names(link)
         blocks = -(-len(names) // BLOCK_BITS)
-        data = _call(link, struct.pack("=II", GFEATURES, blocks) + bytes(blocks * 16))
+        data = _ioctl(link, struct.pack("=II", GFEATURES, blocks) + bytes(blocks * 16))
     except OSError:
         return ()
-    found = []
+    values = []
     for at, name in enumerate(names):
         bit = 1 << at % BLOCK_BITS
         available, requested, _, never_changed = struct.unpack_from("=IIII", data, 8 + at // BLOCK_BITS * 16)
         if name and available & bit and not never_changed & bit:
-            found.append((name, bool(requested & bit)))
-    return tuple(found)
+            values.append((name, bool(requested & bit)))
+    return tuple(values)
 
 
-def put(link: str, wanted_channels: NamedNumbers, wanted_rings: NamedNumbers, wanted_features: Features) -> list[str]:
+def apply(
+    link: str, captured_channels: NamedNumbers, captured_rings: NamedNumbers, captured_features: Features
+) -> list[str]:
     """Sets what differs. Returns what was refused."""
     return [
-        *_put_numbers(link, "queues", SCHANNELS, channels(link), wanted_channels),
-        *_put_numbers(link, "rings", SRINGS, rings(link), wanted_rings),
-        *_put_features(link, dict(wanted_features)),
+        *_apply_numbers(link, "queues", SCHANNELS, channels(link), captured_channels),
+        *_apply_numbers(link, "rings", SRINGS, rings(link), captured_rings),
+        *_apply_features(link, dict(captured_features)),
     ]
 
 
-def _put_numbers(link: str, what: str, command: int, present: NamedNumbers, wanted: NamedNumbers) -> list[str]:
-    if present == wanted or not wanted:
+def _apply_numbers(link: str, quantity: str, command: int, present: NamedNumbers, numbers: NamedNumbers) -> list[str]:
+    if present == numbers or not numbers:
         return []
     try:
-        _call(link, struct.pack("=9I", command, 0, 0, 0, 0, *(number for _, number in wanted)))
+        _ioctl(link, struct.pack("=9I", command, 0, 0, 0, 0, *(number for _, number in numbers)))
     except OSError as error:
-        return [f"{what} {_words(wanted)}: {error.strerror}"]
+        return [f"{quantity} {_words(numbers)}: {error.strerror}"]
     return []
 
 
@@ -96,29 +98,29 @@ def _words(numbers: Sequence[tuple[str, int]]) -> str:
     return " ".join(f"{name} {number}" for name, number in numbers)
 
 
-def _put_features(link: str, wanted: Mapping[str, bool]) -> list[str]:
+def _apply_features(link: str, captured: Mapping[str, bool]) -> list[str]:
     present = dict(features(link))
-    changed = {name: on for name, on in wanted.items() if name in present and present[name] != on}
-    lost = [f"offload {name}: the device has it no more" for name in wanted if name not in present]
+    changed = {name: on for name, on in captured.items() if name in present and present[name] != on}
+    problems = [f"offload {name}: the device has it no more" for name in captured if name not in present]
     if not changed:
-        return lost
+        return problems
     try:
         names = _names(link)
-        _call(link, _feature_request(names, changed))
+        _ioctl(link, _feature_request(names, changed))
     except OSError as error:
-        return [*lost, *(f"offload {name}: {error.strerror}" for name in changed)]
-    return lost
+        return [*problems, *(f"offload {name}: {error.strerror}" for name in changed)]
+    return problems
 
 
 def _feature_request(names: Sequence[str], changed: Mapping[str, bool]) -> bytes:
     blocks = -(-len(names) // BLOCK_BITS)
-    valid, asked = [0] * blocks, [0] * blocks
-    for at, name in _places(names, changed):
+    valid, requested = [0] * blocks, [0] * blocks
+    for at, name in _bit_numbers(names, changed):
         valid[at // BLOCK_BITS] |= 1 << at % BLOCK_BITS
-        asked[at // BLOCK_BITS] |= changed[name] << at % BLOCK_BITS
-    pairs = b"".join(struct.pack("=II", *pair) for pair in zip(valid, asked, strict=True))
+        requested[at // BLOCK_BITS] |= changed[name] << at % BLOCK_BITS
+    pairs = b"".join(struct.pack("=II", *pair) for pair in zip(valid, requested, strict=True))
     return struct.pack("=II", SFEATURES, blocks) + pairs
 
 
-def _places(names: Iterable[str], changed: Mapping[str, bool]) -> list[tuple[int, str]]:
+def _bit_numbers(names: Iterable[str], changed: Mapping[str, bool]) -> list[tuple[int, str]]:
     return [(at, name) for at, name in enumerate(names) if name in changed]

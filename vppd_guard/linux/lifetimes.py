@@ -27,23 +27,23 @@ def aged(captured: CapturedLink, now: Timestamp) -> CapturedLink:
         return captured
     elapsed_s = captured.taken.until(now)
     grace_s = GRACE_S if captured.taken.boot == now.boot else 0
-    addresses = (_older(address, elapsed_s, grace_s) for address in captured.addresses)
-    left = tuple(a for a in addresses if a is not None)
-    routes = (_older_route(route, elapsed_s) for route in captured.routes)
-    sourced = (_with_source(route, captured.addresses, left) for route in routes if route is not None)
-    return replace(captured, addresses=left, routes=tuple(r for r in sourced if r is not None), taken=now)
+    older = (_older_address(address, elapsed_s, grace_s) for address in captured.addresses)
+    addresses = tuple(address for address in older if address is not None)
+    living = (_older_route(route, elapsed_s) for route in captured.routes)
+    routes = (_with_living_source(route, captured.addresses, addresses) for route in living if route is not None)
+    return replace(captured, addresses=addresses, routes=tuple(r for r in routes if r is not None), taken=now)
 
 
-def _older(address: LinuxAddress, elapsed_s: float, grace_s: int) -> LinuxAddress | None:
-    valid_s = _left(address.valid_s, elapsed_s)
+def _older_address(address: LinuxAddress, elapsed_s: float, grace_s: int) -> LinuxAddress | None:
+    valid_s = _remaining_s(address.valid_s, elapsed_s)
     if valid_s <= 0:
         valid_s = min(grace_s, address.valid_s)
     if valid_s <= 0:
         return None
-    return replace(address, valid_s=valid_s, preferred_s=max(0, _left(address.preferred_s, elapsed_s)))
+    return replace(address, valid_s=valid_s, preferred_s=max(0, _remaining_s(address.preferred_s, elapsed_s)))
 
 
-def _left(lifetime_s: int, elapsed_s: float) -> int:
+def _remaining_s(lifetime_s: int, elapsed_s: float) -> int:
     return lifetime_s if lifetime_s == LIFETIME_FOREVER else lifetime_s - round(elapsed_s)
 
 
@@ -54,13 +54,15 @@ def _older_route(route: LinuxRoute, elapsed_s: float) -> LinuxRoute | None:
     return replace(route, expires_s=left_s) if left_s > 0 else None
 
 
-def _with_source(route: LinuxRoute, before: Sequence[LinuxAddress], left: Sequence[LinuxAddress]) -> LinuxRoute | None:
+def _with_living_source(
+    route: LinuxRoute, before: Sequence[LinuxAddress], living: Sequence[LinuxAddress]
+) -> LinuxRoute | None:
     """A route goes with the address that it prefers as source; that of a prefix goes over to the next in it."""
-    known = {ip_interface(address.address).ip.compressed for address in before}
-    if route.source not in known - {ip_interface(address.address).ip.compressed for address in left}:
+    sources = {ip_interface(address.address).ip.compressed for address in before}
+    if route.source not in sources - {ip_interface(address.address).ip.compressed for address in living}:
         return route
     if route.protocol != PROTOCOL_KERNEL:
         return None
-    heirs = (ip_interface(a.address) for a in left)
+    heirs = (ip_interface(a.address) for a in living)
     heir = next((i.ip.compressed for i in heirs if str(i.network) == route.prefix), None)
     return replace(route, source=heir) if heir else None

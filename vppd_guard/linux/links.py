@@ -16,8 +16,8 @@ from vppd_guard.linux.attributes import (
     pack,
     parse,
     parse_all,
-    string,
     text,
+    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import CapturedLink
@@ -89,65 +89,65 @@ class Link:
         return parse(parse(self.attributes.get(IFLA_AF_SPEC, b"")).get(AF_INET6, b""))
 
 
-def links(netlink: Netlink) -> list[Link]:
+def all_links(netlink: Netlink) -> list[Link]:
     """All links of the namespace."""
-    return [_link(body) for body in netlink.dump(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
+    return [_decoded(body) for body in netlink.dump(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
 
 
-def link(netlink: Netlink, name: str) -> Link:
+def link_named(netlink: Netlink, name: str) -> Link:
     """The link of that name. Raises NoLink."""
     try:
-        found = _link(netlink.ask(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, string(name))))
+        link = _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, text_bytes(name))))
     except OSError as error:
         raise NoSuchLink(f"{name}: no such link") from error
-    return found
+    return link
 
 
 def link_at(netlink: Netlink, index: int) -> Link:
     """The link of that index. Raises OSError."""
-    return _link(netlink.ask(RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
+    return _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
 
 
-def _link(body: bytes) -> Link:
+def _decoded(body: bytes) -> Link:
     _, _, index, flags, _ = HEAD.unpack_from(body)
     return Link(index, flags, parse(body[HEAD.size :]))
 
 
-def change(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
+def change_request(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
     """Sets attributes, and those flags that are in `mask`."""
     body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
     return NetlinkRequest(RTM_NEWLINK, body)
 
 
-def up(index: int, on: bool = True) -> NetlinkRequest:
+def up_request(index: int, on: bool = True) -> NetlinkRequest:
     """Sets the link up or down."""
-    return change(index, flags=IFF_UP if on else 0, mask=IFF_UP)
+    return change_request(index, flags=IFF_UP if on else 0, mask=IFF_UP)
 
 
-def change_ipv6(index: int, kind: int, payload: bytes) -> NetlinkRequest:
+def ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
     """Sets one IFLA_INET6_ attribute."""
-    return change(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
+    return change_request(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
 
 
-def move(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
+def move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
     """Into the namespace that the file descriptor is open on, under another name if one is given."""
-    renamed = [(IFLA_IFNAME, string(name))] if name else []
-    return change(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
+    renamed = [(IFLA_IFNAME, text_bytes(name))] if name else []
+    return change_request(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
 
 
-def find(among: Iterable[Link], captured: CapturedLink) -> Link | None:
+def find_captured(links: Iterable[Link], captured: CapturedLink) -> Link | None:
     """The link that was captured. It may have another name: a returning link whose name is taken gets one.
 
     A tap of that name is VPP's, not the link. A MAC address alone tells only if no other link of that kind has it.
     """
-    fitting = [one for one in among if one.kind == captured.kind or (not captured.kind and one.kind != "tun")]
-    named = [one for one in fitting if one.name == captured.name]
+    of_kind = [one for one in links if one.kind == captured.kind or (not captured.kind and one.kind != "tun")]
+    same_name = [one for one in of_kind if one.name == captured.name]
     if captured.permanent_mac:
-        same = [one for one in fitting if one.permanent_mac == captured.permanent_mac]
-        if len(same) == 1:
-            return same[0]
-    if named:
-        return named[0]
-    of_its_own = [one for one in fitting if one.kind == captured.kind]
-    same = [one for one in of_its_own if one.mac == captured.mac]
-    return same[0] if len(same) == 1 else None
+        same_mac = [one for one in of_kind if one.permanent_mac == captured.permanent_mac]
+        if len(same_mac) == 1:
+            return same_mac[0]
+    if same_name:
+        return same_name[0]
+    of_its_own = [one for one in of_kind if one.kind == captured.kind]
+    same_mac = [one for one in of_its_own if one.mac == captured.mac]
+    return same_mac[0] if len(same_mac) == 1 else None

@@ -16,11 +16,11 @@ LOOPBACK = 1
 ANY_NAME = "dev%d"  # as the kernel names a link that returns from a namespace that ends
 
 
-def promiscuous(name: str, on: bool) -> None:
+def set_promiscuous(name: str, on: bool) -> None:
     """Sets or clears the link's own promiscuity. Raises NoLink, OSError."""
     with Netlink() as netlink:
-        index = links.link(netlink, name).index
-        netlink.order(links.change(index, flags=links.IFF_PROMISC if on else 0, mask=links.IFF_PROMISC))
+        index = links.link_named(netlink, name).index
+        netlink.execute(links.change_request(index, flags=links.IFF_PROMISC if on else 0, mask=links.IFF_PROMISC))
 
 
 def ensure_netns(name: str) -> None:
@@ -32,16 +32,16 @@ def ensure_netns(name: str) -> None:
 
 def _loopback_up() -> None:
     with Netlink() as netlink:
-        netlink.order(links.up(LOOPBACK))
+        netlink.execute(links.up_request(LOOPBACK))
 
 
-def move_away(name: str, into: str) -> None:
+def move_to_netns(name: str, into: str) -> None:
     """Moves the link into a named namespace and sets it up there. Its addresses and routes are lost by that.
 
     Raises NoLink, and OSError, as for a port of a bond.
     """
-    with (namespaces.DIRECTORY / into).open() as there, Netlink() as netlink:
-        netlink.order(links.move(links.link(netlink, name).index, there.fileno()))
+    with (namespaces.DIRECTORY / into).open() as netns_file, Netlink() as netlink:
+        netlink.execute(links.move_request(links.link_named(netlink, name).index, netns_file.fileno()))
     namespaces.inside(into, lambda: _up_for_vpp(name))
 
 
@@ -50,7 +50,7 @@ def _up_for_vpp(name: str) -> None:
     a neighbour's and no longer takes for itself. What is set here goes when the link moves again."""
     Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
     with Netlink() as netlink:
-        netlink.order(links.up(links.link(netlink, name).index))
+        netlink.execute(links.up_request(links.link_named(netlink, name).index))
 
 
 def bring_back(captured: CapturedLink, from_netns: str) -> bool:
@@ -61,44 +61,44 @@ def bring_back(captured: CapturedLink, from_netns: str) -> bool:
     if not namespaces.exists(from_netns):
         return False
     with Path("/proc/thread-self/ns/net").open() as home:
-        return namespaces.inside(from_netns, lambda: _send_to(captured, home.fileno()))
+        return namespaces.inside(from_netns, lambda: _send_home(captured, home.fileno()))
 
 
-def _send_to(captured: CapturedLink, home: int) -> bool:
+def _send_home(captured: CapturedLink, home: int) -> bool:
     """From within VPP's namespace: the link goes home."""
     with Netlink() as netlink:
-        link = links.find(links.links(netlink), captured)
+        link = links.find_captured(links.all_links(netlink), captured)
         if link is None:
             return False
         deadline = time.monotonic() + LINK_WAIT_S_MAX
         while True:
             try:
-                netlink.order(links.move(link.index, home))
+                netlink.execute(links.move_request(link.index, home))
                 return True
             except OSError as error:
                 # The tap that VPP leaves behind holds the name until the kernel has taken it away.
                 if error.errno != errno.EEXIST:
                     raise
             if time.monotonic() > deadline:
-                netlink.order(links.move(link.index, home, ANY_NAME))
+                netlink.execute(links.move_request(link.index, home, ANY_NAME))
                 return True
             time.sleep(LINK_WAIT_PAUSE_S)
 
 
 def exists_in(netns: str, name: str) -> bool:
     """Is there a link of that name in the named namespace?"""
-    return bool(namespaces.inside(netns, lambda: _has(name)))
+    return bool(namespaces.inside(netns, lambda: _has_link(name)))
 
 
 def is_here(captured: CapturedLink) -> bool:
     """Is the link that was captured in our own namespace, under whatever name?"""
     with Netlink() as netlink:
-        return links.find(links.links(netlink), captured) is not None
+        return links.find_captured(links.all_links(netlink), captured) is not None
 
 
-def _has(name: str) -> bool:
+def _has_link(name: str) -> bool:
     with Netlink() as netlink:
-        return any(link.name == name for link in links.links(netlink))
+        return any(link.name == name for link in links.all_links(netlink))
 
 
 def detach_xdp(captured: CapturedLink) -> None:
@@ -107,8 +107,8 @@ def detach_xdp(captured: CapturedLink) -> None:
     Raises NoLink, OSError.
     """
     with Netlink() as netlink:
-        link = links.find(links.links(netlink), captured)
+        link = links.find_captured(links.all_links(netlink), captured)
         if link is None:
             raise links.NoSuchLink(f"{captured.name}: no such link")
-        nothing = pack(links.IFLA_XDP_FD, struct.pack("=i", -1))
-        netlink.order(links.change(link.index, (links.IFLA_XDP | NESTED, nothing)))
+        no_program = pack(links.IFLA_XDP_FD, struct.pack("=i", -1))
+        netlink.execute(links.change_request(link.index, (links.IFLA_XDP | NESTED, no_program)))

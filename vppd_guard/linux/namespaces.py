@@ -66,15 +66,15 @@ def _create(name: str) -> None:
 
 def _inside(path: Path, work: Callable[[], T]) -> T:
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(path, os.O_RDONLY)
+    destination = os.open(path, os.O_RDONLY)
     try:
-        _check(_libc.setns(there, CLONE_NEWNET), f"setns {path}")
+        _check(_libc.setns(destination, CLONE_NEWNET), f"setns {path}")
         try:
             return work()
         finally:
             _check(_libc.setns(home, CLONE_NEWNET), "setns")
     finally:
-        os.close(there)
+        os.close(destination)
         os.close(home)
 
 
@@ -83,7 +83,7 @@ def _mount(source: str, target: str, flags: int) -> None:
     _check(code, f"mount {target}")
 
 
-def _check(code: int, what: str) -> None:
+def _check(code: int, operation: str) -> None:
     if code:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{operation}: {os.strerror(number)}")

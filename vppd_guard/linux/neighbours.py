@@ -33,13 +33,13 @@ _HEAD = struct.Struct("=BxxxiHBB")  # ndmsg: family, index, state, flags, type
 
 def read(netlink: Netlink, index: int) -> list[LinuxNeighbour]:
     """The permanent and the proxied neighbours of the link."""
-    found = []
+    neighbours = []
     for family in FAMILIES:
         for proxied in (0, NTF_PROXY):
-            asked = _HEAD.pack(family, 0, 0, proxied, 0)
-            asked += b"" if proxied else pack(NDA_IFINDEX, u32(index))
-            found += [_decoded(body) for body in netlink.dump(RTM_GETNEIGH, asked) if _is_set(body, index)]
-    return found
+            filters = _HEAD.pack(family, 0, 0, proxied, 0)
+            filters += b"" if proxied else pack(NDA_IFINDEX, u32(index))
+            neighbours += [_decoded(body) for body in netlink.dump(RTM_GETNEIGH, filters) if _is_set(body, index)]
+    return neighbours
 
 
 def _is_set(body: bytes, index: int) -> bool:
@@ -49,22 +49,22 @@ def _is_set(body: bytes, index: int) -> bool:
 
 def _decoded(body: bytes) -> LinuxNeighbour:
     _, _, _, flags, _ = _HEAD.unpack_from(body)
-    found = parse(body[_HEAD.size :])
+    attributes = parse(body[_HEAD.size :])
     return LinuxNeighbour(
-        address=ip_text(found[NDA_DST]),
-        mac=mac(found.get(NDA_LLADDR, b"")),
+        address=ip_text(attributes[NDA_DST]),
+        mac=mac(attributes.get(NDA_LLADDR, b"")),
         flags=flags & (NTF_PROXY | NTF_ROUTER),
-        protocol=number(found[NDA_PROTOCOL]) if NDA_PROTOCOL in found else None,
+        protocol=number(attributes[NDA_PROTOCOL]) if NDA_PROTOCOL in attributes else None,
     )
 
 
-def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNeighbour]) -> list[str]:
+def apply(netlink: Netlink, index: int, neighbours: Sequence[LinuxNeighbour]) -> list[str]:
     """Adds the neighbours. Returns what could not be done."""
-    errors = netlink.tell([request(index, neighbour) for neighbour in wanted])
-    return [f"neighbour {n.address}: {e.strerror}" for n, e in zip(wanted, errors, strict=True) if e]
+    errors = netlink.execute_all([add_request(index, neighbour) for neighbour in neighbours])
+    return [f"neighbour {n.address}: {e.strerror}" for n, e in zip(neighbours, errors, strict=True) if e]
 
 
-def request(index: int, neighbour: LinuxNeighbour) -> NetlinkRequest:
+def add_request(index: int, neighbour: LinuxNeighbour) -> NetlinkRequest:
     """Sets the neighbour, whatever is known of it."""
     state = 0 if neighbour.flags & NTF_PROXY else NUD_PERMANENT
     pairs = [(NDA_DST, ip_bytes(neighbour.address))]

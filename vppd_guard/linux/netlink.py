@@ -86,7 +86,7 @@ class Netlink:
                     return bodies
                 bodies.append(body)
 
-    def ask(self, kind: int, body: bytes) -> bytes:
+    def query(self, kind: int, body: bytes) -> bytes:
         """The body of the one answer. Raises OSError."""
         self._sequence += 1
         self._socket.send(self._packed(NetlinkRequest(kind, body)))
@@ -98,13 +98,13 @@ class Netlink:
                     return content
                 raise _error(content, flags) or OSError(errno.ENODATA, "no answer")
 
-    def order(self, request: NetlinkRequest) -> None:
+    def execute(self, request: NetlinkRequest) -> None:
         """Raises OSError if the kernel refuses."""
-        [error] = self.tell([request])
+        [error] = self.execute_all([request])
         if error is not None:
             raise error
 
-    def tell(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
+    def execute_all(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
         """All requests, in their order; what the kernel says to each, None: done."""
         results: list[OSError | None] = []
         for at in range(0, len(requests), BATCH):

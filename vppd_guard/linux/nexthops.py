@@ -12,7 +12,7 @@ from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, Netli
 
 RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
 NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_OIF, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
-KEPT = (NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP)
+RESTORED_ATTRIBUTES = (NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP)
 RTNH_F_ONLINK = 4
 _HEAD = struct.Struct("=BBBBI")  # nhmsg: family, scope, protocol, reserved, flags
 _MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, reserved
@@ -24,10 +24,10 @@ def read(netlink: Netlink, index: int) -> list[LinuxNexthop]:
         bodies = netlink.dump(RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
     except OSError:
         return []  # a kernel before 5.3
-    found = [(body, parse(body[_HEAD.size :])) for body in bodies]
-    single = [_decoded(body) for body, known in found if number(known.get(NHA_OIF, b"")) == index]
-    ours = {one.id for one in single}
-    groups = [_decoded(body) for body, known in found if ours & _members(known.get(NHA_GROUP, b""))]
+    objects = [(body, parse(body[_HEAD.size :])) for body in bodies]
+    single = [_decoded(body) for body, known in objects if number(known.get(NHA_OIF, b"")) == index]
+    ids = {one.id for one in single}
+    groups = [_decoded(body) for body, known in objects if ids & _members(known.get(NHA_GROUP, b""))]
     return single + groups
 
 
@@ -42,19 +42,21 @@ def _decoded(body: bytes) -> LinuxNexthop:
     return LinuxNexthop(
         id=number(dict(listed)[NHA_ID]),
         header=_HEAD.pack(family, 0, protocol, 0, flags & RTNH_F_ONLINK),
-        attributes=tuple((kind, payload) for kind, payload in listed if kind in KEPT),
+        attributes=tuple((kind, payload) for kind, payload in listed if kind in RESTORED_ATTRIBUTES),
         group=NHA_GROUP in dict(listed),
     )
 
 
-def put(netlink: Netlink, index: int, wanted: Sequence[LinuxNexthop]) -> list[str]:
+def apply(netlink: Netlink, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
     """Adds the objects that are missing or different. Returns what could not be done."""
-    present = set(read(netlink, index)) if wanted else set()
-    missing = [one for one in wanted if one not in present]
-    errors = netlink.tell([_request(index, one) for one in missing])
+    present = set(read(netlink, index)) if nexthops else set()
+    missing = [one for one in nexthops if one not in present]
+    errors = netlink.execute_all([_add_request(index, one) for one in missing])
     return [f"next hop {one.id}: {e.strerror}" for one, e in zip(missing, errors, strict=True) if e]
 
 
-def _request(index: int, one: LinuxNexthop) -> NetlinkRequest:
-    link = () if one.group else ((NHA_OIF, u32(index)),)
-    return NetlinkRequest(RTM_NEWNEXTHOP, one.header + pack_all((*one.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE)
+def _add_request(index: int, nexthop: LinuxNexthop) -> NetlinkRequest:
+    link = () if nexthop.group else ((NHA_OIF, u32(index)),)
+    return NetlinkRequest(
+        RTM_NEWNEXTHOP, nexthop.header + pack_all((*nexthop.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE
+    )

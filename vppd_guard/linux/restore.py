@@ -19,7 +19,7 @@ from vppd_guard.linux import (
     sysctl,
 )
 from vppd_guard.linux.captured import CapturedLink, is_link_local
-from vppd_guard.linux.differences import made_again
+from vppd_guard.linux.differences import recreated_by_kernel
 from vppd_guard.linux.lifetimes import aged
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.netlink import Netlink
@@ -41,7 +41,7 @@ def restore(captured: CapturedLink) -> None:
     """Gives the link all of its state back, whatever its name is now. Raises NoLink, CannotRestore."""
     captured = aged(captured, clock.now())
     with Netlink() as netlink:
-        link = links.find(links.links(netlink), captured)
+        link = links.find_captured(links.all_links(netlink), captured)
         if link is None:
             raise NoSuchLink(f"{captured.name}: no such link")
         settings = LinkSettings(netlink, link.index, captured)
@@ -54,39 +54,39 @@ def restore(captured: CapturedLink) -> None:
 
 def _settings_that_come_first(settings: LinkSettings) -> None:
     """Those on which the kernel decides what it makes of addresses, and the link up."""
-    settings.name_and_mac()
-    settings.sizes()
-    settings.master()
-    settings.ipv6_token()
-    settings.flags()
-    sysctl.put(settings.link().name, settings.captured.sysctls)  # what is refused is told in the end
+    settings.set_name_and_mac()
+    settings.set_sizes()
+    settings.set_master()
+    settings.set_ipv6_token()
+    settings.set_flags()
+    sysctl.apply(settings.link().name, settings.captured.sysctls)  # what is refused is told in the end
     if settings.captured.up:
-        settings.generate_no_address()
-    settings.up_or_down()
+        settings.stop_generating_addresses()
+    settings.set_up_or_down()
 
 
 def _reachability(settings: LinkSettings) -> None:
     netlink, index, captured = settings.netlink, settings.index, settings.captured
-    settings.problems += rules.put(netlink, captured.rules)
-    settings.problems += addresses.put(netlink, index, captured.addresses)
+    settings.problems += rules.apply(netlink, captured.rules)
+    settings.problems += addresses.apply(netlink, index, captured.addresses)
     if captured.taken or any(is_link_local(a.address) for a in captured.addresses):
         addresses.drop_other_link_locals(netlink, index, captured.addresses)
-    settings.problems += nexthops.put(netlink, index, captured.nexthops)
-    settings.problems += routes.put(netlink, index, captured.routes)
+    settings.problems += nexthops.apply(netlink, index, captured.nexthops)
+    settings.problems += routes.apply(netlink, index, captured.routes)
     if captured.taken:
         present = routes.read(netlink, index)
-        routes.remove(netlink, index, made_again(present, captured.routes, captured.addresses))
+        routes.remove(netlink, index, recreated_by_kernel(present, captured.routes, captured.addresses))
 
 
 def _the_rest(settings: LinkSettings) -> None:
     netlink, captured = settings.netlink, settings.captured
-    settings.problems += neighbours.put(netlink, settings.index, captured.neighbours)
-    settings.altnames()
+    settings.problems += neighbours.apply(netlink, settings.index, captured.neighbours)
+    settings.add_altnames()
     name = settings.link().name
-    settings.problems += ethtool.put(name, captured.channels, captured.rings, captured.features)
+    settings.problems += ethtool.apply(name, captured.channels, captured.rings, captured.features)
     deadline = time.monotonic() + READY_S_MAX
-    while captured.up and not settings.is_ready() and time.monotonic() < deadline:
+    while captured.up and not settings.ipv6_is_ready() and time.monotonic() < deadline:
         time.sleep(READY_PAUSE_S)
     # Once more: with the link up the kernel has set some anew, as IPv6's MTU to that of the link.
-    settings.problems += sysctl.put(name, captured.sysctls)
-    settings.generate_addresses()
+    settings.problems += sysctl.apply(name, captured.sysctls)
+    settings.generate_addresses_as_captured()

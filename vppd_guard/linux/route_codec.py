@@ -31,46 +31,46 @@ AS_BYTES = (RTA_FLOW, RTA_ENCAP_TYPE, RTA_ENCAP, RTA_TTL_PROPAGATE)
 TICKS_PER_S = 100  # USER_HZ, in which the kernel tells times
 HEAD = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst, src, tos, table, protocol, scope, type, flags
 _HOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, weight - 1, index
-ANY = {AF_INET: "0.0.0.0", AF_INET6: "::"}
+ANY_ADDRESS = {AF_INET: "0.0.0.0", AF_INET6: "::"}
 
 
 def decode(body: bytes, index: int, names: Mapping[int, str]) -> LinuxRoute | None:
     """A route of the link `index`; None if it leaves by others only, or is a learned exception."""
     family, to, source, tos, table, protocol, scope, kind, flags = HEAD.unpack_from(body)
-    found = parse(body[HEAD.size :])
-    hops = _hops(found.get(RTA_MULTIPATH, b""), index, names)
-    mine = number(found.get(RTA_OIF, b"")) == index or any(not hop.link for hop in hops)
-    if flags & RTM_F_CLONED or not mine or family not in ANY:
+    attributes = parse(body[HEAD.size :])
+    hops = _hops(attributes.get(RTA_MULTIPATH, b""), index, names)
+    uses_link = number(attributes.get(RTA_OIF, b"")) == index or any(not hop.link for hop in hops)
+    if flags & RTM_F_CLONED or not uses_link or family not in ANY_ADDRESS:
         return None
     return LinuxRoute(
-        prefix=_prefix(found.get(RTA_DST), to, family),
-        gateway=_gateway(found),
-        source=ip_text(found[RTA_PREFSRC]) if RTA_PREFSRC in found else None,
-        metric=number(found[RTA_PRIORITY]) if RTA_PRIORITY in found else None,
+        prefix=_prefix(attributes.get(RTA_DST), to, family),
+        gateway=_gateway(attributes),
+        source=ip_text(attributes[RTA_PREFSRC]) if RTA_PREFSRC in attributes else None,
+        metric=number(attributes[RTA_PRIORITY]) if RTA_PRIORITY in attributes else None,
         scope=scope,
         protocol=protocol,
         onlink=bool(flags & RTNH_F_ONLINK),
-        table=number(found[RTA_TABLE]) if RTA_TABLE in found else table,
+        table=number(attributes[RTA_TABLE]) if RTA_TABLE in attributes else table,
         type=kind,
         tos=tos,
-        from_prefix=_prefix(found.get(RTA_SRC), source, family) if source else None,
+        from_prefix=_prefix(attributes.get(RTA_SRC), source, family) if source else None,
         hops=hops,
-        nexthop=number(found[RTA_NH_ID]) if RTA_NH_ID in found else None,
-        metrics=tuple(parse_all(found.get(RTA_METRICS, b""))),
-        preference=number(found[RTA_PREF]) if RTA_PREF in found else None,
-        expires_s=_expires_s(found.get(RTA_CACHEINFO, b"")),
-        other=_as_bytes(found),
+        nexthop=number(attributes[RTA_NH_ID]) if RTA_NH_ID in attributes else None,
+        metrics=tuple(parse_all(attributes.get(RTA_METRICS, b""))),
+        preference=number(attributes[RTA_PREF]) if RTA_PREF in attributes else None,
+        expires_s=_expires_s(attributes.get(RTA_CACHEINFO, b"")),
+        other=_as_bytes(attributes),
     )
 
 
 def _prefix(address: bytes | None, length: int, family: int) -> str:
-    return str(ip_network(f"{ip_text(address) if address else ANY[family]}/{length}"))
+    return str(ip_network(f"{ip_text(address) if address else ANY_ADDRESS[family]}/{length}"))
 
 
-def _gateway(found: Mapping[int, bytes]) -> str | None:
-    if RTA_VIA in found:
-        return ip_text(found[RTA_VIA][2:])
-    return ip_text(found[RTA_GATEWAY]) if RTA_GATEWAY in found else None
+def _gateway(attributes: Mapping[int, bytes]) -> str | None:
+    if RTA_VIA in attributes:
+        return ip_text(attributes[RTA_VIA][2:])
+    return ip_text(attributes[RTA_GATEWAY]) if RTA_GATEWAY in attributes else None
 
 
 def _expires_s(cache: bytes) -> float | None:
@@ -79,17 +79,17 @@ def _expires_s(cache: bytes) -> float | None:
     return ticks / TICKS_PER_S if ticks > 0 else None
 
 
-def _as_bytes(found: Mapping[int, bytes]) -> RawAttributes:
-    return tuple((kind, found[kind]) for kind in AS_BYTES if kind in found)
+def _as_bytes(attributes: Mapping[int, bytes]) -> RawAttributes:
+    return tuple((kind, attributes[kind]) for kind in AS_BYTES if kind in attributes)
 
 
 def _hops(data: bytes, index: int, names: Mapping[int, str]) -> tuple[LinuxHop, ...]:
     hops, at = [], 0
     while at + _HOP.size <= len(data):
         length, flags, more, link = _HOP.unpack_from(data, at)
-        found = parse(data[at + _HOP.size : at + length])
+        attributes = parse(data[at + _HOP.size : at + length])
         name = "" if link == index else names.get(link, f"#{link}")
-        hops.append(LinuxHop(_gateway(found), name, more + 1, bool(flags & RTNH_F_ONLINK), _as_bytes(found)))
+        hops.append(LinuxHop(_gateway(attributes), name, more + 1, bool(flags & RTNH_F_ONLINK), _as_bytes(attributes)))
         at += max((length + 3) & ~3, _HOP.size)
     return tuple(hops)
 
@@ -111,7 +111,7 @@ def encode(route: LinuxRoute, index: int, indexes: Mapping[str, int]) -> bytes:
         pairs.append((RTA_PREF, bytes([route.preference])))
     if route.expires_s is not None:
         pairs.append((RTA_EXPIRES, u32(max(1, round(route.expires_s)))))
-    pairs += _way(route, index, indexes)
+    pairs += _next_hops(route, index, indexes)
     head = HEAD.pack(
         family_of(route.prefix),
         network.prefixlen,
@@ -126,15 +126,15 @@ def encode(route: LinuxRoute, index: int, indexes: Mapping[str, int]) -> bytes:
     return head + pack_all(pairs)
 
 
-def _way(route: LinuxRoute, index: int, indexes: Mapping[str, int]) -> list[tuple[int, bytes]]:
+def _next_hops(route: LinuxRoute, index: int, indexes: Mapping[str, int]) -> list[tuple[int, bytes]]:
     if route.nexthop is not None:
         return [(RTA_NH_ID, u32(route.nexthop))]
     if route.hops:
         return [(RTA_MULTIPATH, b"".join(_hop(hop, route.prefix, index, indexes) for hop in route.hops)), *route.other]
-    return [(RTA_OIF, u32(index)), *_to(route.gateway, route.prefix), *route.other]
+    return [(RTA_OIF, u32(index)), *_gateway_attribute(route.gateway, route.prefix), *route.other]
 
 
-def _to(gateway: str | None, prefix: str) -> list[tuple[int, bytes]]:
+def _gateway_attribute(gateway: str | None, prefix: str) -> list[tuple[int, bytes]]:
     if gateway is None:
         return []
     if family_of(gateway) == family_of(prefix):
@@ -145,7 +145,9 @@ def _to(gateway: str | None, prefix: str) -> list[tuple[int, bytes]]:
 def _hop(hop: LinuxHop, prefix: str, index: int, indexes: Mapping[str, int]) -> bytes:
     if hop.link and hop.link not in indexes:
         raise OSError(19, f"its other link {hop.link} is not there")
-    attributes = b"".join(pack(kind, payload) for kind, payload in (*_to(hop.gateway, prefix), *hop.other))
+    attributes = b"".join(
+        pack(kind, payload) for kind, payload in (*_gateway_attribute(hop.gateway, prefix), *hop.other)
+    )
     flags = RTNH_F_ONLINK if hop.onlink else 0
     link = indexes[hop.link] if hop.link else index
     return _HOP.pack(_HOP.size + len(attributes), flags, hop.weight - 1, link) + attributes

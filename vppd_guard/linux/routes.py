@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from vppd_guard.linux import route_codec
 from vppd_guard.linux.attributes import AF_INET, AF_INET6, pack, u32
 from vppd_guard.linux.captured import PROTOCOL_KERNEL, TYPE_UNICAST, LinuxRoute
-from vppd_guard.linux.differences import near, settled, words
-from vppd_guard.linux.links import links
+from vppd_guard.linux.differences import comparable, expires_alike, route_words
+from vppd_guard.linux.links import all_links
 from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, NetlinkRequest
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
@@ -25,41 +25,41 @@ FAMILIES = (AF_INET, AF_INET6)
 def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
     """The routes of all tables that leave by the link, but those of the kernel that come and go with addresses: local,
     broadcast, anycast. That of multicast comes with the link being up, once."""
-    names = {link.index: link.name for link in links(netlink)}
-    found = []
+    names = {link.index: link.name for link in all_links(netlink)}
+    routes = []
     for family in FAMILIES:
         body = route_codec.HEAD.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + pack(route_codec.RTA_OIF, u32(index))
-        found += [route_codec.decode(one, index, names) for one in netlink.dump(RTM_GETROUTE, body)]
-    return [route for route in found if route is not None and _is_noted(route)]
+        routes += [route_codec.decode(one, index, names) for one in netlink.dump(RTM_GETROUTE, body)]
+    return [route for route in routes if route is not None and _is_captured(route)]
 
 
-def _is_noted(route: LinuxRoute) -> bool:
+def _is_captured(route: LinuxRoute) -> bool:
     if route.protocol == PROTOCOL_KERNEL:
         return route.type in (TYPE_UNICAST, TYPE_MULTICAST)
     return route.protocol != PROTOCOL_REDIRECT
 
 
-def put(netlink: Netlink, index: int, wanted: Sequence[LinuxRoute]) -> list[str]:
+def apply(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> list[str]:
     """Gives the link these routes, whatever others it has. Returns what could not be done."""
-    present = {settled(route): route for route in read(netlink, index)}
-    missing = [r for r in wanted if settled(r) not in present or not near(present[settled(r)], r)]
-    known = {settled(route) for route in wanted if route not in missing}
-    places = {_place(route) for route in missing}
-    in_the_way = [r for key, r in present.items() if key not in known and _place(r) in places]
-    indexes = {link.name: link.index for link in links(netlink)}
+    present = {comparable(route): route for route in read(netlink, index)}
+    missing = [r for r in routes if comparable(r) not in present or not expires_alike(present[comparable(r)], r)]
+    unchanged = {comparable(route) for route in routes if route not in missing}
+    places = {_conflict_key(route) for route in missing}
+    in_the_way = [r for key, r in present.items() if key not in unchanged and _conflict_key(r) in places]
+    indexes = {link.name: link.index for link in all_links(netlink)}
     remove(netlink, index, in_the_way)
     return _add(netlink, index, indexes, sorted(missing, key=_direct_first))
 
 
 def remove(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> None:
     """Takes these routes of the link away."""
-    indexes = {link.name: link.index for link in links(netlink)} if routes else {}
-    netlink.tell([NetlinkRequest(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
+    indexes = {link.name: link.index for link in all_links(netlink)} if routes else {}
+    netlink.execute_all([NetlinkRequest(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
 
 
-def _place(route: LinuxRoute) -> tuple[object, ...]:
+def _conflict_key(route: LinuxRoute) -> tuple[object, ...]:
     """What two routes share that hinder one another."""
-    bare = settled(route)
+    bare = comparable(route)
     return bare.table, bare.prefix, bare.from_prefix, bare.tos, bare.metric
 
 
@@ -75,11 +75,11 @@ def _add(netlink: Netlink, index: int, indexes: Mapping[str, int], routes: Seque
             body = route_codec.encode(route, index, indexes)
             pending.append((route, NetlinkRequest(RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
         except OSError as error:
-            problems.append(f"route {words(route)}: {error.strerror}")
+            problems.append(f"route {route_words(route)}: {error.strerror}")
     while pending:
-        errors = netlink.tell([request for _, request in pending])
+        errors = netlink.execute_all([request for _, request in pending])
         refused = [(p, e) for p, e in zip(pending, errors, strict=True) if e and e.errno != errno.EEXIST]
         if len(refused) == len(pending):
-            return problems + [f"route {words(route)}: {error.strerror}" for (route, _), error in refused]
+            return problems + [f"route {route_words(route)}: {error.strerror}" for (route, _), error in refused]
         pending = [one for one, _ in refused]
     return problems

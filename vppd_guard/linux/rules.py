@@ -37,24 +37,24 @@ def read(netlink: Netlink, name: str) -> list[LinuxRule]:
 
 
 def _decoded(body: bytes, name: str) -> LinuxRule | None:
-    found = parse(body[_HEAD.size :])
-    if name not in (text(found.get(FRA_IIFNAME, b"")), text(found.get(FRA_OIFNAME, b""))):
+    attributes = parse(body[_HEAD.size :])
+    if name not in (text(attributes.get(FRA_IIFNAME, b"")), text(attributes.get(FRA_OIFNAME, b""))):
         return None
     family, to, source, tos, table, action, flags = _HEAD.unpack_from(body)
     return LinuxRule(
         family=family,
-        priority=number(found.get(FRA_PRIORITY, b"")),
+        priority=number(attributes.get(FRA_PRIORITY, b"")),
         header=_HEAD.pack(family, to, source, tos, table, action, flags & FIB_RULE_INVERT),
         attributes=tuple((kind, payload) for kind, payload in parse_all(body[_HEAD.size :]) if kind != FRA_PAD),
     )
 
 
-def put(netlink: Netlink, wanted: Sequence[LinuxRule]) -> list[str]:
+def apply(netlink: Netlink, rules: Sequence[LinuxRule]) -> list[str]:
     """Adds the rules that are missing. Returns what could not be done."""
     requests = [
         NetlinkRequest(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
-        for rule in wanted
+        for rule in rules
     ]
-    errors = netlink.tell(requests)
-    refused = [(r, e) for r, e in zip(wanted, errors, strict=True) if e and e.errno != errno.EEXIST]
+    errors = netlink.execute_all(requests)
+    refused = [(r, e) for r, e in zip(rules, errors, strict=True) if e and e.errno != errno.EEXIST]
     return [f"rule {rule.priority}: {error.strerror}" for rule, error in refused]

@@ -15,8 +15,8 @@ from vppd_guard.linux.attributes import (
     mac_bytes,
     number,
     pack,
-    string,
     text,
+    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import CapturedLink
@@ -44,14 +44,14 @@ def limits(link: Link) -> tuple[tuple[str, int], ...]:
 
 def token(link: Link) -> str:
     """The IPv6 token; "": none."""
-    found = link.ipv6.get(links.IFLA_INET6_TOKEN, b"")
-    return ip_text(found) if any(found) else ""
+    payload = link.ipv6.get(links.IFLA_INET6_TOKEN, b"")
+    return ip_text(payload) if any(payload) else ""
 
 
 def addr_gen_mode(link: Link) -> int | None:
     """How link-local addresses are made; None while IPv6 is off."""
-    found = link.ipv6.get(links.IFLA_INET6_ADDR_GEN_MODE)
-    return None if found is None else number(found)
+    payload = link.ipv6.get(links.IFLA_INET6_ADDR_GEN_MODE)
+    return None if payload is None else number(payload)
 
 
 def alias(link: Link) -> str:
@@ -70,33 +70,33 @@ class LinkSettings:
         """As it is now. Raises OSError."""
         return links.link_at(self.netlink, self.index)
 
-    def attempt(self, what: str, change: Callable[[], None]) -> None:
+    def attempt(self, setting: str, change: Callable[[], None]) -> None:
         """Does it, or notes why it could not be done."""
         try:
             change()
         except OSError as error:
-            self.problems.append(f"{what}: {error.strerror or error}")
+            self.problems.append(f"{setting}: {error.strerror or error}")
 
-    def name_and_mac(self) -> None:
+    def set_name_and_mac(self) -> None:
         """A device that is up may refuse either."""
         link, captured = self.link(), self.captured
         if link.name != captured.name:
-            change = links.change(self.index, (links.IFLA_IFNAME, string(captured.name)))
+            change = links.change_request(self.index, (links.IFLA_IFNAME, text_bytes(captured.name)))
             self.attempt(f"name {captured.name}", lambda: self._down_if_need_be(change))
         if link.mac != captured.mac and captured.mac:
-            change_mac = links.change(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
+            change_mac = links.change_request(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
             self.attempt(f"MAC {captured.mac}", lambda: self._down_if_need_be(change_mac))
 
     def _down_if_need_be(self, change: NetlinkRequest) -> None:
         try:
-            self.netlink.order(change)
+            self.netlink.execute(change)
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            self.netlink.order(links.up(self.index, False))
-            self.netlink.order(change)
+            self.netlink.execute(links.up_request(self.index, False))
+            self.netlink.execute(change)
 
-    def sizes(self) -> None:
+    def set_sizes(self) -> None:
         """MTU, lengths of queues and the like, the alias."""
         link, captured = self.link(), self.captured
         if number(link.attributes[links.IFLA_MTU]) != captured.mtu:
@@ -106,82 +106,82 @@ class LinkSettings:
             if present.get(name) != value:
                 self._set(f"{name} {value}", LIMITS[name], u32(value))
         if captured.taken and alias(link) != captured.alias:
-            self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, string(captured.alias))
+            self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, text_bytes(captured.alias))
 
-    def _set(self, what: str, kind: int, payload: bytes) -> None:
-        self.attempt(what, lambda: self.netlink.order(links.change(self.index, (kind, payload))))
+    def _set(self, setting: str, kind: int, payload: bytes) -> None:
+        self.attempt(setting, lambda: self.netlink.execute(links.change_request(self.index, (kind, payload))))
 
-    def master(self) -> None:
+    def set_master(self) -> None:
         """Back into its bridge or bond, if that is still there."""
         if not self.captured.master:
             return
 
         def enslave() -> None:
             try:
-                master = links.link(self.netlink, self.captured.master).index
+                master = links.link_named(self.netlink, self.captured.master).index
             except links.NoSuchLink as error:
                 raise OSError(errno.ENODEV, str(error)) from error
             if self.link().master != master:
-                self.netlink.order(links.change(self.index, (links.IFLA_MASTER, u32(master))))
+                self.netlink.execute(links.change_request(self.index, (links.IFLA_MASTER, u32(master))))
 
         self.attempt(f"master {self.captured.master}", enslave)
 
-    def ipv6_token(self) -> None:
+    def set_ipv6_token(self) -> None:
         """The kernel takes a token only while the link listens to routers; the settings of that come afterwards."""
-        link, wanted = self.link(), self.captured.token
-        if not self.captured.taken or token(link) == wanted or not link.ipv6:
+        link, captured_token = self.link(), self.captured.token
+        if not self.captured.taken or token(link) == captured_token or not link.ipv6:
             return
         settings = [("ipv6/conf/accept_ra", "2"), ("ipv6/conf/router_solicitations", "1")]
         before = [(name, sysctl.get(link.name, name) or "") for name, _ in settings]
-        sysctl.put(link.name, settings)
-        payload = ip_bytes(wanted or "::")
-        change = links.change_ipv6(self.index, links.IFLA_INET6_TOKEN, payload)
-        self.attempt(f"IPv6 token {wanted or 'none'}", lambda: self.netlink.order(change))
-        sysctl.put(link.name, before)
+        sysctl.apply(link.name, settings)
+        payload = ip_bytes(captured_token or "::")
+        change = links.ipv6_request(self.index, links.IFLA_INET6_TOKEN, payload)
+        self.attempt(f"IPv6 token {captured_token or 'none'}", lambda: self.netlink.execute(change))
+        sysctl.apply(link.name, before)
 
-    def flags(self) -> None:
+    def set_flags(self) -> None:
         """Promiscuity and the like; not whether it is up."""
         captured, mask = self.captured, links.IFF_PROMISC
-        wanted = links.IFF_PROMISC if captured.promiscuity else 0
+        captured_flags = links.IFF_PROMISC if captured.promiscuity else 0
         if captured.flags is not None:
-            wanted, mask = wanted | captured.flags, mask | FLAGS
-        if self.link().flags & mask != wanted:
-            change = links.change(self.index, flags=wanted, mask=mask)
-            self.attempt("flags", lambda: self.netlink.order(change))
+            captured_flags, mask = captured_flags | captured.flags, mask | FLAGS
+        if self.link().flags & mask != captured_flags:
+            change = links.change_request(self.index, flags=captured_flags, mask=mask)
+            self.attempt("flags", lambda: self.netlink.execute(change))
 
-    def generate_no_address(self) -> None:
+    def stop_generating_addresses(self) -> None:
         """While the link comes up the kernel makes no link-local address of its own: the captured ones are put."""
         link = self.link()
         mode, is_up = addr_gen_mode(link), link.flags & links.IFF_UP
         if not is_up and mode is not None and mode != links.ADDR_GEN_MODE_NONE and self.captured.taken:
             self._generate(links.ADDR_GEN_MODE_NONE)
 
-    def generate_addresses(self) -> None:
+    def generate_addresses_as_captured(self) -> None:
         """As it was."""
-        wanted = self.captured.addr_gen_mode
-        if wanted is not None and addr_gen_mode(self.link()) not in (wanted, None):
-            self._generate(wanted)
+        captured_mode = self.captured.addr_gen_mode
+        if captured_mode is not None and addr_gen_mode(self.link()) not in (captured_mode, None):
+            self._generate(captured_mode)
 
     def _generate(self, mode: int) -> None:
-        change = links.change_ipv6(self.index, links.IFLA_INET6_ADDR_GEN_MODE, struct.pack("=B", mode))
-        self.attempt(f"addrgenmode {mode}", lambda: self.netlink.order(change))
+        change = links.ipv6_request(self.index, links.IFLA_INET6_ADDR_GEN_MODE, struct.pack("=B", mode))
+        self.attempt(f"addrgenmode {mode}", lambda: self.netlink.execute(change))
 
-    def is_ready(self) -> bool:
+    def ipv6_is_ready(self) -> bool:
         """Has IPv6, if it is on, taken notice that the link is up? Only then it makes addresses."""
         flags = self.link().ipv6.get(links.IFLA_INET6_FLAGS)
         return flags is None or bool(number(flags) & IF_READY)
 
-    def up_or_down(self) -> None:
+    def set_up_or_down(self) -> None:
         """As it was."""
         if bool(self.link().flags & links.IFF_UP) != self.captured.up:
-            change = links.up(self.index, self.captured.up)
-            self.attempt("up" if self.captured.up else "down", lambda: self.netlink.order(change))
+            change = links.up_request(self.index, self.captured.up)
+            self.attempt("up" if self.captured.up else "down", lambda: self.netlink.execute(change))
 
-    def altnames(self) -> None:
+    def add_altnames(self) -> None:
         """Those that are missing."""
         missing = [name for name in self.captured.altnames if name not in self.link().altnames]
         for name in missing:
             body = links.HEAD.pack(0, 0, self.index, 0, 0)
-            body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, string(name)))
+            body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, text_bytes(name)))
             request = NetlinkRequest(links.RTM_NEWLINKPROP, body, NLM_F_CREATE | NLM_F_EXCL)
-            self.attempt(f"altname {name}", lambda request=request: self.netlink.order(request))  # type: ignore[misc]
+            self.attempt(f"altname {name}", lambda request=request: self.netlink.execute(request))  # type: ignore[misc]

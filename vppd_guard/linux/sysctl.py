@@ -18,15 +18,15 @@ Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
 
 def read(link: str) -> list[Sysctl]:
     """All that can be read and written."""
-    found = []
+    settings = []
     for directory in DIRECTORIES:
-        place = ROOT / directory / link
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
+        directory_of_link = ROOT / directory / link
+        for path in sorted(directory_of_link.iterdir()) if directory_of_link.is_dir() else ():
             name = f"{directory}/{path.name}"
             value = get(link, name) if path.stat().st_mode & WRITABLE and name not in NOT_BY_SYSCTL else None
             if value is not None:
-                found.append((name, value))
-    return found
+                settings.append((name, value))
+    return settings
 
 
 def get(link: str, name: str) -> str | None:
@@ -37,10 +37,10 @@ def get(link: str, name: str) -> str | None:
         return None
 
 
-def put(link: str, wanted: Iterable[Sysctl]) -> list[str]:
+def apply(link: str, settings: Iterable[Sysctl]) -> list[str]:
     """Writes those that differ. Returns what was refused; what nobody may write is left alone."""
     problems = []
-    for name, value in wanted:
+    for name, value in settings:
         if get(link, name) == value:
             continue
         try:

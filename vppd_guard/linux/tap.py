@@ -26,7 +26,7 @@ from vppd_guard.linux.captured import (
     LinuxRoute,
     is_link_local,
 )
-from vppd_guard.linux.differences import settled
+from vppd_guard.linux.differences import comparable
 from vppd_guard.linux.lifetimes import aged
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.restore import CannotRestore
@@ -38,13 +38,17 @@ def is_tap(name: str) -> bool:
     """Is the link of that name a tap or tun? Such a one is VPP's, not an uplink."""
     with Netlink() as netlink:
         try:
-            return links.link(netlink, name).kind == "tun"
+            return links.link_named(netlink, name).kind == "tun"
         except links.NoSuchLink:
             return False
 
 
-def dress_tap(
-    captured: CapturedLink, mtu: int, next_hop6: str | None, vpp_mac: str, through: Mapping[str, str] | None = None
+def configure_tap(
+    captured: CapturedLink,
+    mtu: int,
+    next_hop6: str | None,
+    vpp_mac: str,
+    service_next_hops: Mapping[str, str] | None = None,
 ) -> None:
     """Makes Linux's side of the host tap what the uplink was. Raises NoLink while there is no tap, CannotRestore.
 
@@ -59,25 +63,27 @@ def dress_tap(
         with suppress(OSError):
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")
     with Netlink() as netlink:
-        index = links.link(netlink, captured.name).index
-        netlink.order(links.change(index, (links.IFLA_MTU, u32(mtu)), flags=links.IFF_UP, mask=links.IFF_UP))
-        problems = addresses.put(netlink, index, [_worn(a, next_hop6) for a in captured.addresses])
+        index = links.link_named(netlink, captured.name).index
+        netlink.execute(links.change_request(index, (links.IFLA_MTU, u32(mtu)), flags=links.IFF_UP, mask=links.IFF_UP))
+        problems = addresses.apply(netlink, index, [_tap_address(a, next_hop6) for a in captured.addresses])
         if any(is_link_local(a.address) for a in captured.addresses):
             addresses.drop_other_link_locals(netlink, index, captured.addresses)
-        wanted = [*_worn_routes(captured, next_hop6), *_services(through or {})]
+        tap_routes = [*_captured_routes(captured, next_hop6), *_service_routes(service_next_hops or {})]
         if next_hop6:
-            problems += neighbours.put(netlink, index, [LinuxNeighbour(next_hop6, vpp_mac)])
+            problems += neighbours.apply(netlink, index, [LinuxNeighbour(next_hop6, vpp_mac)])
             on_link = _on_link_prefixes(captured)
-            wanted += [LinuxRoute(f"{next_hop6}/128"), *(LinuxRoute(p, gateway=next_hop6) for p in on_link)]
-            made = [r for r in routes.read(netlink, index) if r.prefix in on_link and r.protocol == PROTOCOL_KERNEL]
-            routes.remove(netlink, index, made)  # what the kernel made of an address that was there before
-        problems += nexthops.put(netlink, index, captured.nexthops)
-        problems += routes.put(netlink, index, list({settled(r): r for r in wanted}.values()))
+            tap_routes += [LinuxRoute(f"{next_hop6}/128"), *(LinuxRoute(p, gateway=next_hop6) for p in on_link)]
+            kernel_routes = [
+                r for r in routes.read(netlink, index) if r.prefix in on_link and r.protocol == PROTOCOL_KERNEL
+            ]
+            routes.remove(netlink, index, kernel_routes)  # what the kernel made of an address that was there before
+        problems += nexthops.apply(netlink, index, captured.nexthops)
+        problems += routes.apply(netlink, index, list({comparable(r): r for r in tap_routes}.values()))
     if problems:
         raise CannotRestore(captured.name, problems)
 
 
-def _worn(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
+def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
     """Ours a moment ago, so nobody need be asked; in IPv6 its prefix is not on the link.
 
     It has no end there: who prolongs it (a DHCP client, a router) may not know the tap, and the host must not lose its
@@ -97,10 +103,10 @@ def _on_link_prefixes(captured: CapturedLink) -> list[str]:
     return [str(n) for n in sorted(n for n in networks if isinstance(n, IPv6Network)) if n.prefixlen < 128]
 
 
-def _worn_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
+def _captured_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
     """The captured routes by the tap. Those that the kernel makes from addresses come with them."""
-    kept = (r for r in captured.routes if not (r.protocol == PROTOCOL_KERNEL and _from_address(r, captured)))
-    return [_through(route, next_hop6) for route in kept]
+    routes = (r for r in captured.routes if not (r.protocol == PROTOCOL_KERNEL and _from_address(r, captured)))
+    return [_via(route, next_hop6) for route in routes]
 
 
 def _from_address(route: LinuxRoute, captured: CapturedLink) -> bool:
@@ -109,7 +115,7 @@ def _from_address(route: LinuxRoute, captured: CapturedLink) -> bool:
     return route.gateway is None and route.prefix in networks
 
 
-def _through(route: LinuxRoute, hop: str | None) -> LinuxRoute:
+def _via(route: LinuxRoute, hop: str | None) -> LinuxRoute:
     """An IPv6 route goes by the one next hop; its lifetime is no more told by routers, so it has none."""
     route = replace(route, expires_s=None)
     network = ip_network(route.prefix)
@@ -118,5 +124,5 @@ def _through(route: LinuxRoute, hop: str | None) -> LinuxRoute:
     return replace(route, gateway=hop, hops=(), nexthop=None, onlink=False, other=())
 
 
-def _services(through: Mapping[str, str]) -> Iterable[LinuxRoute]:
-    return [LinuxRoute(prefix, gateway=hop, protocol=RTPROT_BOOT) for prefix, hop in through.items()]
+def _service_routes(next_hops: Mapping[str, str]) -> Iterable[LinuxRoute]:
+    return [LinuxRoute(prefix, gateway=hop, protocol=RTPROT_BOOT) for prefix, hop in next_hops.items()]

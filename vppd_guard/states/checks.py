@@ -136,14 +136,14 @@ def link(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     if captured.master:
         return Finding(check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on")
     try:
-        shape.check(captured, spec.ipFamilies)
+        shape.check_usable(captured, spec.ipFamilies)
     except CannotCapture as error:
         return Finding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
     size = spec.mtu or captured.mtu
-    low = MTU_MIN_IP6 if any(":" in address for address in shape.addresses(captured)) else MTU_MIN
+    low = MTU_MIN_IP6 if any(":" in address for address in shape.host_addresses(captured)) else MTU_MIN
     if not low <= size <= MTU_MAX:
         return Finding(check, FAILED, f"MTU {size} is outside {low} to {MTU_MAX}")
-    return Finding(check, OK, ", ".join(shape.addresses(captured)))
+    return Finding(check, OK, ", ".join(shape.host_addresses(captured)))
 
 
 def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:

@@ -53,9 +53,9 @@ def _info(scene: GuardContext, each: DrivenUplink) -> UplinkInfo:
         link_index=socket.if_nametoindex(each.name),
         mtu=each.target.mtu,
         physical_network=each.target.spec.physicalNetworkName,
-        next_hop4=shape.next_hop(captured, 4),
-        next_hop6=shape.next_hop(captured, 6),
-        addresses=tuple(shape.addresses(captured)),
+        next_hop4=shape.vpp_next_hop(captured, 4),
+        next_hop6=shape.vpp_next_hop(captured, 6),
+        addresses=tuple(shape.host_addresses(captured)),
     )
 
 

@@ -16,7 +16,7 @@ from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import undo_files
 from vppd_guard.linux.capture import capture
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.clock import boot
+from vppd_guard.linux.clock import boot_id
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import bring_back, detach_xdp
@@ -70,7 +70,7 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResul
 def _rebooted(links: Iterable[CapturedLink]) -> bool:
     """Was all of it captured in an earlier life of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
-    return bool(boots) and not boots & {boot(), ""}
+    return bool(boots) and not boots & {boot_id(), ""}
 
 
 def _restore(record: UplinkCaptured, done: ReplayResult) -> None:

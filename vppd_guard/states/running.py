@@ -84,7 +84,7 @@ def _beside(scene: GuardContext, each: DrivenUplink) -> bool | None:
         return None
     captured = each.captured
     for version in (4, 6):
-        gateway, source = shape.gateway(captured, version), _source(each, version)
+        gateway, source = shape.default_gateway(captured, version), _source(each, version)
         if gateway in each.answered and gateway and source:
             ask = partial(arp_nd.answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
             try:
@@ -95,7 +95,7 @@ def _beside(scene: GuardContext, each: DrivenUplink) -> bool | None:
 
 
 def _source(each: DrivenUplink, version: int) -> str | None:
-    addresses = (address.partition("/")[0] for address in shape.addresses(each.captured))
+    addresses = (address.partition("/")[0] for address in shape.host_addresses(each.captured))
     return next((address for address in addresses if (":" in address) == (version == 6)), None)
 
 

@@ -8,7 +8,7 @@ from vppd_guard.host.hooks import HookPoint
 from vppd_guard.life import GuardEvent
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.tap import dress_tap, is_tap
+from vppd_guard.linux.tap import configure_tap, is_tap
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.statuses import applied
 from vppd_guard.undo.records import LinkMoved
@@ -46,7 +46,7 @@ async def _configured(scene: GuardContext) -> None:
 
 async def _dress(scene: GuardContext, each: DrivenUplink) -> None:
     captured: CapturedLink = each.captured
-    hop = shape.next_hop(captured, 6)
+    hop = shape.vpp_next_hop(captured, 6)
     services = through_vpp(captured, scene.config) if each is scene.uplinks[0] else {}
     size, mac = each.target.mtu, each.target.tap_mac
-    await scene.hands.do(10.0, dress_tap, captured, size, hop, mac, services)
+    await scene.hands.do(10.0, configure_tap, captured, size, hop, mac, services)

@@ -139,9 +139,9 @@ def uplink(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
         for version in DEFAULT_PREFIX:
             yield InterfaceTable(name, version, target.table)
     yield AdminUp(name)
-    for address in linux.translated(captured, config.debug.translateUplinkAddrMaskTo64):
+    for address in linux.vpp_addresses(captured, config.debug.translateUplinkAddrMaskTo64):
         yield Address(name, address, when_up=True)
-    local = linux.link_local(captured)
+    local = linux.link_local_address(captured)
     if local:
         yield Address(name, f"{local}/128", when_up=True)
 
@@ -151,8 +151,8 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
 
     Linux has several routes for a prefix if their metrics differ: VPP gets the one that Linux would use.
     """
-    connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.addresses(t.captured)}
-    ways = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.routes(t.captured)]
+    connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.host_addresses(t.captured)}
+    ways = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.vpp_routes(t.captured)]
     ways.sort(key=lambda way: way[0])
     if targets:
         gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
@@ -200,7 +200,7 @@ def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     yield RxMode(name, ring.rxMode or "adaptive")
     if config.debug.gsoEnabled:
         yield Gso(name)
-    if any(ip_interface(address).version == 6 for address in linux.addresses(captured)):
+    if any(ip_interface(address).version == 6 for address in linux.host_addresses(captured)):
         yield NdProxy(name)
     yield ProxyArp(table, "0.0.0.0", "255.255.255.255")
     yield ProxyArpInterface(name)
@@ -209,14 +209,14 @@ def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
 def to_host(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """The host's own addresses are behind its tap: static neighbours, routes there and for punted packets."""
     name = tap_name(captured.name)
-    for text in linux.addresses(captured):
+    for text in linux.host_addresses(captured):
         interface = ip_interface(text)
         path = (RoutePath(next_hop=str(interface.ip), interface=name),)
         yield Route(table, str(ip_network(interface.ip)), path)
         yield Neighbour(name, str(interface.ip), captured.mac)
         # With the mask that Linux had: a punted packet to any address of the subnet finds the host.
         yield Route(PUNT_TABLE, str(interface.network), path)
-    local = linux.link_local(captured)
+    local = linux.link_local_address(captured)
     if local:
         # Else punted link-local packets match fe80::/10 and loop (step 27).
         yield Neighbour(name, local, captured.mac)
@@ -225,7 +225,7 @@ def to_host(captured: CapturedLink, table: str) -> Iterator[Intent]:
 
 def through_vpp(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
     """The ranges of service addresses, and by which next hop the host reaches VPP for them (spec, section 7)."""
-    hops = {prefix: linux.next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
+    hops = {prefix: linux.vpp_next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
     return {prefix: hop for prefix, hop in hops.items() if hop is not None}
 
 

@@ -65,7 +65,7 @@ def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
 
 def to_ask(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
     """Addresses whose answers show that this uplink forwards: its gateways, and the configured ones by the main."""
-    gateways = [shape.gateway(captured, 4), shape.gateway(captured, 6)]
+    gateways = [shape.default_gateway(captured, 4), shape.default_gateway(captured, 6)]
     more = config.probe_addresses if main else ()
     return list(dict.fromkeys(address for address in (*gateways, *more) if address))
 
@@ -79,9 +79,9 @@ def fact(each: DrivenUplink, state: str, reason: str, *, main: bool) -> UplinkFa
         mtu=target.mtu,
         interface=uplink_name(each.name),
         host_tap=tap_name(each.name),
-        addresses=tuple(shape.addresses(captured)),
-        next_hop4=shape.next_hop(captured, 4),
-        next_hop6=shape.next_hop(captured, 6),
+        addresses=tuple(shape.host_addresses(captured)),
+        next_hop4=shape.vpp_next_hop(captured, 4),
+        next_hop6=shape.vpp_next_hop(captured, 6),
         driver=each.driver.name,
         physical_network=target.spec.physicalNetworkName,
         table=target.table,

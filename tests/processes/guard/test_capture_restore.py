@@ -385,7 +385,7 @@ def settle() -> None:
 
 def is_ready() -> bool:
     with Netlink() as netlink:
-        link = links.link(netlink, "e0")
+        link = links.link_named(netlink, "e0")
     flags = int.from_bytes(link.ipv6.get(links.IFLA_INET6_FLAGS, b""), sys.byteorder)
     off = (Path("/proc/sys/net/ipv6/conf/e0/disable_ipv6")).read_text() == "1\n"
     return off or not link.flags & links.IFF_UP or bool(flags & IF_READY and addresses_are_routed())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.attributes import pack, string
+from vppd_guard.linux.attributes import pack, text_bytes
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     CapturedLink,
@@ -25,7 +25,7 @@ from vppd_guard.linux.links import (
     IFLA_LINKINFO,
     IFLA_PERM_ADDRESS,
     Link,
-    find,
+    find_captured,
 )
 from vppd_guard.linux.route_codec import decode, encode
 
@@ -131,12 +131,12 @@ def test_vpp_gets_the_plain_routes_of_the_main_table() -> None:
         LinuxRoute("10.5.0.0/16", hops=(LinuxHop("192.0.2.2", link="eth1"),)),
     )
     link = replace(LINK, routes=routes)
-    assert [(r.prefix, r.gateway, r.hops) for r in shape.routes(link)] == [
+    assert [(r.prefix, r.gateway, r.hops) for r in shape.vpp_routes(link)] == [
         ("10.4.0.0/16", "192.0.2.3", ()),
         ("0.0.0.0/0", "192.0.2.1", ()),
         ("::/0", "fe80::1", ()),
     ]
-    assert shape.gateway(link, 4) == "192.0.2.1"
+    assert shape.default_gateway(link, 4) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_route_by_another_link_that_is_gone_is_refused() -> None:
 
 
 def link(name: str, mac: str = LINK.mac, kind: str = "", permanent: str = "") -> Link:
-    found = {IFLA_IFNAME: string(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
-    found[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, string(kind)) if kind else b""
+    found = {IFLA_IFNAME: text_bytes(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
+    found[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, text_bytes(kind)) if kind else b""
     found[IFLA_PERM_ADDRESS] = bytes.fromhex(permanent.replace(":", ""))
     return Link(1, 0, found)
 
@@ -183,5 +183,5 @@ OTHER_MAC = "02:90:00:00:00:02"
 )
 def test_the_link_is_found_under_whatever_name(there: list[Link], found: str | None) -> None:
     captured = replace(LINK, permanent_mac=LINK.mac)
-    it = find(there, captured)
+    it = find_captured(there, captured)
     assert (it.name if it else None) == found

@@ -153,11 +153,11 @@ def test_the_hosts_way_into_vpp_is_the_gateway_or_an_address_beside_ours(
     link = CapturedLink(
         name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=a) for a in addresses), routes=routes
     )
-    assert shape.next_hop(link, 4) == hop
+    assert shape.vpp_next_hop(link, 4) == hop
 
 
 def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
-    ordered = [r.prefix for r in shape.routes(CAPTURED)]
+    ordered = [r.prefix for r in shape.vpp_routes(CAPTURED)]
     assert ordered == ["198.51.100.0/24", "0.0.0.0/0", "::/0"]
 
 
@@ -180,7 +180,7 @@ def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
 )
 def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: CapturedLink, families: str, why: str) -> None:
     with pytest.raises(CannotCapture, match=f"uplink eth0: .*{why}"):
-        shape.check(link, families)
+        shape.check_usable(link, families)
 
 
 def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
