@@ -25,18 +25,18 @@ from vppd_guard.report.findings import (
     FAILED,
     OK,
     Finding,
-    failures,
-    table,
-    waive,
+    failure_texts,
+    findings_table,
+    waive_failures,
 )
 from vppd_guard.report.history import History
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import UplinkCaptured, uplinks_in, vpp_in
-from vppd_guard.uplink.desired import intents
-from vppd_guard.uplink.rendering import for_uplinks
-from vppd_guard.uplink.uplinks import DrivenUplink, ordered
+from vppd_guard.undo.records import UplinkCaptured, captured_uplinks, last_vpp
+from vppd_guard.uplink.desired import desired_intents
+from vppd_guard.uplink.rendering import startup_files
+from vppd_guard.uplink.uplinks import DrivenUplink, main_first
 from vppd_guard.vpp import process
 from vppd_guard.vpp.startup_conf import BadTemplate
 
@@ -73,15 +73,15 @@ def _plan(config: NodeConfig, log: Log) -> int:
         return await preflight.captured(_scene(config, log, Peer("guard-plan", config.bus)))
 
     found, uplinks = asyncio.run(look())
-    if refused := failures(found):
+    if refused := failure_texts(found):
         log.error("cannot plan", why="; ".join(refused))
         return 1
     try:
-        conf = for_uplinks(config, uplinks, Machine(), {})
+        conf = startup_files(config, uplinks, Machine(), {})
     except BadTemplate as error:
         log.error("cannot plan", why=error)
         return 1
-    wanted = intents([each.target for each in uplinks], config, taps_up=True)
+    wanted = desired_intents([each.target for each in uplinks], config, taps_up=True)
     plan = {
         "captured": [each.captured for each in uplinks],
         "drivers": {each.name: each.driver.name for each in uplinks},
@@ -96,7 +96,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
 
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints what a takeover would find."""
-    taken = uplinks_in(UndoJournal(config.state / "guard").read())
+    taken = captured_uplinks(UndoJournal(config.state / "guard").read())
     if taken and (pid := lock.holder(lock_path(config))):
         found = [Finding("uplinks", OK, f"VPP has {names(taken)} already, by the guard that runs (process {pid})")]
         return _print_findings(found, as_json=as_json)
@@ -104,7 +104,7 @@ def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     async def look() -> list[Finding]:
         async with Peer("tool-preflight", config.bus) as peer:
             found, _ = await preflight.findings(_scene(config, log, peer))
-            return [*found, *waive([await checks.bus(peer)], config.preflight_waive)]
+            return [*found, *waive_failures([await checks.bus(peer)], config.preflight_waive)]
 
     return _print_findings(asyncio.run(look()), as_json=as_json)
 
@@ -113,7 +113,7 @@ def _print_findings(found: list[Finding], *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
     else:
-        sys.stdout.write(table(found, shutil.get_terminal_size().columns) + "\n")
+        sys.stdout.write(findings_table(found, shutil.get_terminal_size().columns) + "\n")
     return 1 if any(finding.state == FAILED for finding in found) else 0
 
 
@@ -127,21 +127,21 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     directory = config.state / "guard"
     lines, journal = History(directory).read(), UndoJournal(directory)
     records = journal.read()
-    left = vpp_in(records)
-    vpp_pid = left.pid if left and process.started(left.pid) == left.started else 0
+    left = last_vpp(records)
+    vpp_pid = left.pid if left and process.start_ticks(left.pid) == left.started else 0
     there = explain.HostView(
         time=time.time(),
         guard_pid=lock.holder(lock_path(config)),
         vpp_pid=vpp_pid,
-        links=tuple(_link(spec.interfaceName) for spec in ordered(config.interfaces.uplinkInterfaces)),
+        links=tuple(_link(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
     )
     if as_json:
         told = {"now": asdict(there), "history": lines, "to_undo": records}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
     else:
-        text = explain.explain(lines, records, there, str(journal.path))
+        text = explain.explanation(lines, records, there, str(journal.path))
         if sys.stdout.isatty():
-            text = explain.wrapped(text, shutil.get_terminal_size().columns)
+            text = explain.wrap_lines(text, shutil.get_terminal_size().columns)
         sys.stdout.write(text + "\n")
     return 0
 
@@ -168,8 +168,8 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if pid := lock.holder(lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
-    left = vpp_in(records)
-    if left and process.started(left.pid) == left.started:
+    left = last_vpp(records)
+    if left and process.start_ticks(left.pid) == left.started:
         log.error("VPP still runs", pid=left.pid, hint="end it first: its taps hold the links' names")
         return 1
     done = replay.undo(records, Machine(), Host(config.host_root))
@@ -180,5 +180,5 @@ def _restore(config: NodeConfig, log: Log) -> int:
         log.error("left as it is", hint=f"mend it and try again, or remove {journal.path} to forget it")
         return 1
     journal.clear()
-    log.info("restored", uplinks=[record.uplink.name for record in uplinks_in(records)])
+    log.info("restored", uplinks=[record.uplink.name for record in captured_uplinks(records)])
     return 0

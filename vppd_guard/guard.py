@@ -37,7 +37,7 @@ from vppd_guard.states import (
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.uplink.uplinks import fact
+from vppd_guard.uplink.uplinks import uplink_fact
 from vppd_guard.vpp.log_tail import LogTail
 
 HEARTBEAT_S = 0.5
@@ -83,7 +83,7 @@ class Guard:
             self._enter(advance(self.life, event, time.monotonic()), event)
         for task in beating:
             task.cancel()
-        tail.rest()
+        tail.read_new()
         return 1 if self.scene.journal.read() else 0
 
     def forward(self, number: int) -> None:
@@ -172,7 +172,9 @@ class Guard:
         )
         scene.peer.publish("vpp", {"vpp": process})
         word = "running" if running else "taking" if state in TAKING[1:] else "linux"
-        rows = {each.name: fact(each, word, self.reason, main=each is scene.uplinks[0]) for each in scene.uplinks}
+        rows = {
+            each.name: uplink_fact(each, word, self.reason, main=each is scene.uplinks[0]) for each in scene.uplinks
+        }
         if rows:
             scene.peer.publish("uplink", rows)
 

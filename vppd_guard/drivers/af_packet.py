@@ -19,19 +19,23 @@ class AfPacketDriver:
     automatic = True
     messages: tuple[str, ...] = ("af_packet_create_v3",)
     plugins: tuple[str, ...] = ("af_packet_plugin.so",)
-    sees_wire = True
+    linux_hears_wire = True
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        return links.unfit_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        return links.obstacles_to_move(link)
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return (links.promiscuous_step(link), links.move_step(link, config.vpp_netns))
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfPacket(
             name=uplink_name(link.name),
             host_interface=link.name,

@@ -13,7 +13,7 @@ from vppd_guard.drivers import links
 from vppd_guard.drivers.channels import Channels, channels
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -29,31 +29,37 @@ class AfXdpDriver:
     automatic = True
     messages: tuple[str, ...] = ("af_xdp_create_v3", "sw_interface_set_mac_address")
     plugins: tuple[str, ...] = ("af_xdp_plugin.so",)
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = MTU_MAX
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = links.unfit_to_move(link)
-        if machine.kernel() < KERNEL_MIN:
-            wrong.append(f"it needs Linux {'.'.join(map(str, KERNEL_MIN))}, this is {machine.kernel() or 'unknown'}")
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = links.obstacles_to_move(link)
+        if machine.kernel_version() < KERNEL_MIN:
+            wrong.append(
+                f"it needs Linux {'.'.join(map(str, KERNEL_MIN))}, this is {machine.kernel_version() or 'unknown'}"
+            )
         if not link.pci and not spec.vppDriver:
             wrong.append("a link without a device of its own is not faster by it")
         if link.mtu > MTU_MAX and not spec.vppDriver:
             wrong.append(f"the MTU of {link.mtu} would be lowered to {MTU_MAX}")
-        return wrong + rings_wrong(spec, *RING)
+        return wrong + ring_size_problems(spec, *RING)
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         steps = [links.promiscuous_step(link)]
-        if wants_queues(channels(link.name), spec):
+        if needs_queue_change(channels(link.name), spec):
             steps.append(links.queues_step(link, spec.rx_queues, must=spec.rx > 0))
         if link.mtu > MTU_MAX:
             steps.append(links.mtu_step(link, MTU_MAX))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfXdp(
             name=uplink_name(link.name),
             host_interface=link.name,
@@ -68,7 +74,7 @@ class AfXdpDriver:
         return spec.rx_mode("adaptive")
 
 
-def wants_queues(now: Channels | None, spec: UplinkSpec) -> bool:
+def needs_queue_change(now: Channels | None, spec: UplinkSpec) -> bool:
     """Must the number of queues be changed? A link that does not tell has one."""
-    has = now.count if now else 1
-    return spec.rx_queues != has and (now is not None or spec.rx > 0)
+    count = now.count if now else 1
+    return spec.rx_queues != count and (now is not None or spec.rx > 0)

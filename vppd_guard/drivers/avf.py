@@ -13,14 +13,14 @@ from schemas.intents import DevicePort, Intent
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.machine import Machine, pci_path
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
 KERNEL_DRIVER = "iavf"
 INTEL = "8086"
 RING = (32, 4096)  # descriptors; VPP: src/drivers/iavf/iavf.c
-OURS = 0  # the number of the virtual function that is made
+VF_NUMBER = 0  # the number of the virtual function that is made
 
 
 class AvfDriver:
@@ -30,31 +30,42 @@ class AvfDriver:
     automatic = False
     messages: tuple[str, ...] = ("dev_attach", "dev_create_port_if")
     plugins: tuple[str, ...] = ()
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         if is_virtual_function(link, machine):
-            return pci.unfit_for(machine, link.pci, pci.VFIO) + rings_wrong(spec, *RING)
-        return links.unfit_to_move(link) + _unfit_to_split(link, machine) + rings_wrong(spec, *RING)
+            return pci.obstacles_to_bind(machine, link.pci, pci.VFIO) + ring_size_problems(spec, *RING)
+        return (
+            links.obstacles_to_move(link)
+            + _obstacles_to_virtual_function(link, machine)
+            + ring_size_problems(spec, *RING)
+        )
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         if is_virtual_function(link, machine):
             return pci.vfio_steps(machine, link.pci, link.name)
-        what = f"virtual function {OURS} of {link.name}"
+        function_words = f"virtual function {VF_NUMBER} of {link.name}"
         number = f"{pci_path(link.pci)}/sriov_numvfs"
-        steps = [pci.kernel_step(machine, number, str(OURS + 1), f"make {what}"), settings_step(link)]
+        steps = [
+            pci.kernel_setting_step(machine, number, str(VF_NUMBER + 1), f"make {function_words}"),
+            vf_settings_step(link),
+        ]
         steps += pci.vfio_mode_steps(machine, machine.device(link.pci))
-        steps.append(pci.bind_step(machine, lambda: function(link, machine), pci.VFIO, what))
+        steps.append(pci.bind_step(machine, lambda: virtual_function(link, machine), pci.VFIO, function_words))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return DevicePort(
             name=uplink_name(link.name),
-            pci=function(link, machine),
+            pci=virtual_function(link, machine),
             driver="iavf",
             mac=link.mac,
             tag=uplink_tag(link.name),
@@ -74,15 +85,15 @@ def is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
     return link.driver == KERNEL_DRIVER or bool(device and device.physical)
 
 
-def function(link: CapturedLink, machine: Machine) -> str:
+def virtual_function(link: CapturedLink, machine: Machine) -> str:
     """The PCI address of the virtual function that VPP gets; "": it has not been made yet."""
     if is_virtual_function(link, machine):
         return link.pci
     device = machine.device(link.pci)
-    return device.vfs[OURS] if device and len(device.vfs) > OURS else ""
+    return device.vfs[VF_NUMBER] if device and len(device.vfs) > VF_NUMBER else ""
 
 
-def _unfit_to_split(link: CapturedLink, machine: Machine) -> list[str]:
+def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list[str]:
     """Why no virtual function can be made of the link's device."""
     device = machine.device(link.pci)
     if device is None:
@@ -101,14 +112,14 @@ def _unfit_to_split(link: CapturedLink, machine: Machine) -> list[str]:
     return wrong
 
 
-def settings_step(link: CapturedLink) -> LinuxStep:
+def vf_settings_step(link: CapturedLink) -> LinuxStep:
     """The function may use the uplink's MAC address, and others: VPP's pods have theirs behind it."""
 
     def change() -> None:
         with IPRoute() as ip:
             index = ip.link_lookup(ifname=link.name)[0]
             for setting in ({"mac": link.mac}, {"trust": 1}, {"spoofchk": 0}):
-                ip.link("set", index=index, vf={"vf": OURS, **setting})
+                ip.link("set", index=index, vf={"vf": VF_NUMBER, **setting})
 
     def holds() -> str:
         with IPRoute() as ip:
@@ -116,7 +127,7 @@ def settings_step(link: CapturedLink) -> LinuxStep:
         functions = message.get_attr("IFLA_VFINFO_LIST")
         settings = [info.get_attr("IFLA_VF_MAC") for info in functions.get_attrs("IFLA_VF_INFO")] if functions else []
         macs = {setting["vf"]: setting["mac"] for setting in settings}
-        now = macs.get(OURS, "none")
-        return "" if now == link.mac else f"virtual function {OURS} has the MAC address {now}, not {link.mac}"
+        now = macs.get(VF_NUMBER, "none")
+        return "" if now == link.mac else f"virtual function {VF_NUMBER} has the MAC address {now}, not {link.mac}"
 
-    return LinuxStep(what=f"give virtual function {OURS} the MAC address {link.mac}", do=change, holds=holds)
+    return LinuxStep(title=f"give virtual function {VF_NUMBER} the MAC address {link.mac}", do=change, holds=holds)

@@ -20,12 +20,12 @@ class DpdkDriver:
     automatic = False
     messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
     plugins: tuple[str, ...] = ("dpdk_plugin.so",)
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         driver = kernel_driver(link, spec)
-        wrong = pci.unfit_for(machine, link.pci, driver)
+        wrong = pci.obstacles_to_bind(machine, link.pci, driver)
         if driver in BESIDE_LINUX:
             wrong.append(f"its link would stay in the host, and in the way of the tap ({driver}): vppDriver rdma")
         device = machine.device(link.pci)
@@ -33,19 +33,23 @@ class DpdkDriver:
             wrong.append("without an IOMMU and without hugepages DPDK has no memory that the device can reach")
         return wrong
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         driver, device = kernel_driver(link, spec), machine.device(link.pci)
         guarded = driver == pci.VFIO and device is not None and bool(device.iommu_group)
         steps = []
         # Where VFIO may do without an IOMMU, DPDK insists on physical addresses, which need hugepages.
         if guarded and not machine.has_hugepages() and machine.noiommu() == "Y":
-            steps.append(pci.kernel_step(machine, NOIOMMU, "N", "VFIO with the IOMMU"))
+            steps.append(pci.kernel_setting_step(machine, NOIOMMU, "N", "VFIO with the IOMMU"))
         return (*steps, *pci.vfio_steps(machine, link.pci, link.name, driver))
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:

@@ -16,20 +16,24 @@ class UplinkDriver(Protocol):
     name: str  # the configuration's `vppDriver`
     automatic: bool  # may `auto` choose it?
     messages: tuple[str, ...]  # VPP API messages without which it is of no use
-    sees_wire: bool  # can Linux hear on the link what VPP hears?
+    linux_hears_wire: bool  # can Linux hear on the link what VPP hears?
     plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
     mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         """Why this driver cannot take this link on this machine, in words; empty: it can."""
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         """The changes of Linux that give VPP the link, made before VPP starts."""
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         """Those made once VPP has the interface."""
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         """The interface in VPP."""
 
     def rx_mode(self, spec: UplinkSpec) -> str:

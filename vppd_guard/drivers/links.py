@@ -22,15 +22,15 @@ IMMOVABLE = {
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 
 
-def unfit_to_move(link: CapturedLink) -> list[str]:
+def obstacles_to_move(link: CapturedLink) -> list[str]:
     """Why the link cannot go to VPP's namespace."""
-    wrong = [why] if (why := immovable(link.kind)) else []
+    wrong = [why] if (why := why_immovable(link.kind)) else []
     if link.master:
         wrong.append(f"it is a port of {link.master}")
     return wrong
 
 
-def immovable(kind: str) -> str:
+def why_immovable(kind: str) -> str:
     """Why a link of this kind stays in its namespace, and what to do instead; "": it does not."""
     return f"a {kind} cannot be moved to another network namespace: {IMMOVABLE[kind]}" if kind in IMMOVABLE else ""
 
@@ -41,7 +41,7 @@ def promiscuous_step(link: CapturedLink) -> LinuxStep:
     def holds() -> str:
         return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
 
-    return LinuxStep(what=f"make {link.name} promiscuous", do=lambda: set_promiscuous(link.name, True), holds=holds)
+    return LinuxStep(title=f"make {link.name} promiscuous", do=lambda: set_promiscuous(link.name, True), holds=holds)
 
 
 def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep:
@@ -65,7 +65,7 @@ def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep
     def record() -> LinkMoved | None:
         return LinkMoved(name, netns) if must or _flags(name) is not None else None
 
-    return LinuxStep(what=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
+    return LinuxStep(title=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
 
 
 def mtu_step(link: CapturedLink, mtu: int) -> LinuxStep:
@@ -80,7 +80,7 @@ def mtu_step(link: CapturedLink, mtu: int) -> LinuxStep:
             now = [x.get_attr("IFLA_MTU") for x in ip.get_links(ifname=link.name)]
         return "" if now == [mtu] else f"{link.name} has the MTU {now}, not {mtu}"
 
-    return LinuxStep(what=f"set the MTU of {link.name} to {mtu}", do=change, holds=holds)
+    return LinuxStep(title=f"set the MTU of {link.name} to {mtu}", do=change, holds=holds)
 
 
 def queues_step(link: CapturedLink, count: int, *, must: bool) -> LinuxStep:
@@ -97,11 +97,11 @@ def queues_step(link: CapturedLink, count: int, *, must: bool) -> LinuxStep:
         now = channels(link.name)
         return "" if not must or (now and now.count == count) else f"{link.name} has {now} queues, not {count}"
 
-    return LinuxStep(what=f"give {link.name} {count} receive queues", do=change, holds=holds)
+    return LinuxStep(title=f"give {link.name} {count} receive queues", do=change, holds=holds)
 
 
 def _flags(name: str) -> int | None:
     """The link's flags; None: there is no such link."""
     with IPRoute() as ip:
-        found = ip.link_lookup(ifname=name)
-        return int(ip.get_links(found[0])[0]["flags"]) if found else None
+        indexes = ip.link_lookup(ifname=name)
+        return int(ip.get_links(indexes[0])[0]["flags"]) if indexes else None

@@ -46,10 +46,10 @@ class Machine:
         """A path of the machine, "/sys/..."."""
         return self.root / text.lstrip("/")
 
-    def kernel(self) -> tuple[int, ...]:
+    def kernel_version(self) -> tuple[int, ...]:
         """The kernel's version, (6, 1, 0); () if it cannot be told."""
-        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.read("/proc/sys/kernel/osrelease"))
-        return tuple(int(part or 0) for part in found.groups()) if found else ()
+        match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.read("/proc/sys/kernel/osrelease"))
+        return tuple(int(part or 0) for part in match.groups()) if match else ()
 
     def hugepages(self) -> tuple[Hugepages, ...]:
         """All sizes that the kernel knows; the default size alone where it says no more (/proc/meminfo)."""
@@ -59,9 +59,9 @@ class Machine:
         lines = dict(re.findall(r"^(Huge\w+):\s+(\d+)", self.read("/proc/meminfo"), re.MULTILINE))
         if "Hugepagesize" not in lines:
             return ()
-        each = int(lines["Hugepagesize"]) * KIB
+        page_bytes = int(lines["Hugepagesize"]) * KIB
         total, free = (int(lines.get(f"HugePages_{word}", 0)) for word in ("Total", "Free"))
-        return (Hugepages(each, total, min(free, self._cgroup_allows(each))),)
+        return (Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes))),)
 
     def has_hugepages(self) -> bool:
         """Is there a free one of any size?"""
@@ -101,9 +101,11 @@ class Machine:
     def group_holders(self, device: PciDevice) -> tuple[str, ...]:
         """The devices that share its IOMMU group and that VFIO cannot have, each "PCI address (kernel driver)"."""
         members = self.path(f"/sys/kernel/iommu_groups/{device.iommu_group}/devices").glob("*")
-        others = {entry.name: _link_name(self.path(pci_path(entry.name)) / "driver") for entry in members}
-        others.pop(device.pci, None)
-        return tuple(f"{pci} ({name})" for pci, name in sorted(others.items()) if name and not _harmless(name))
+        drivers = {entry.name: _link_name(self.path(pci_path(entry.name)) / "driver") for entry in members}
+        drivers.pop(device.pci, None)
+        return tuple(
+            f"{pci} ({name})" for pci, name in sorted(drivers.items()) if name and not _may_share_vfio_group(name)
+        )
 
     def has_vhost_net(self) -> bool:
         """Can VPP make taps whose Linux side the kernel serves?"""
@@ -111,8 +113,8 @@ class Machine:
 
     def locked_memory_max(self) -> int | None:
         """Bytes that this process may lock in memory; None: no limit (RLIMIT_MEMLOCK)."""
-        found = re.search(r"^Max locked memory\s+(\S+)", self.read("/proc/self/limits"), re.MULTILINE)
-        return int(found[1]) if found and found[1].isdigit() else None
+        match = re.search(r"^Max locked memory\s+(\S+)", self.read("/proc/self/limits"), re.MULTILINE)
+        return int(match[1]) if match and match[1].isdigit() else None
 
     def first_cpu(self) -> str:
         """The first CPU that the container may use; "": it cannot be told (cgroup v2, cpuset controller)."""
@@ -131,22 +133,22 @@ class Machine:
         self.path(text).write_text(value)
 
     def _hugepages(self, directory: Path) -> Hugepages:
-        each = _number(directory) * KIB
+        page_bytes = _number(directory) * KIB
         total, free = (int((directory / f"{word}_hugepages").read_text()) for word in ("nr", "free"))
-        return Hugepages(each, total, min(free, self._cgroup_allows(each)))
+        return Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes)))
 
     def _is_noiommu(self, device: str) -> bool:
         """Is the group of a device one that VFIO has made up for want of an IOMMU?"""
         return self.read(f"{device}/iommu_group/name").startswith("vfio-noiommu")
 
-    def _cgroup_allows(self, each: int) -> int:
+    def _pages_left_by_cgroup(self, page_bytes: int) -> int:
         """How many more pages of that size the container may have (cgroup v2, hugetlb controller)."""
         for file in self.path("/sys/fs/cgroup").glob("hugetlb.*.max"):
             number, unit = file.name.split(".")[1][:-2], file.name.split(".")[1][-2:]
             text = file.read_text().strip()
-            if number.isdigit() and int(number) * SIZE.get(unit, 0) == each and text.isdigit():
-                used = self.read(f"/sys/fs/cgroup/{file.name.removesuffix('max')}current") or "0"
-                return max(0, int(text) - int(used)) // each
+            if number.isdigit() and int(number) * SIZE.get(unit, 0) == page_bytes and text.isdigit():
+                used_bytes = self.read(f"/sys/fs/cgroup/{file.name.removesuffix('max')}current") or "0"
+                return max(0, int(text) - int(used_bytes)) // page_bytes
         return 1 << 62
 
 
@@ -158,7 +160,7 @@ def pci_path(pci: str) -> str:
     return f"/sys/bus/pci/devices/{pci}"
 
 
-def _harmless(driver: str) -> bool:
+def _may_share_vfio_group(driver: str) -> bool:
     """May a device of that kernel driver share the group of one that VFIO has? (driver-api/vfio.rst)"""
     return driver.startswith("vfio") or driver in ("pci-stub", "pcieport")
 
@@ -173,5 +175,5 @@ def _link_name(link: Path) -> str:
 
 def _number(path: Path) -> int:
     """The number in a name: virtfn12, hugepages-2048kB."""
-    found = re.search(r"\d+", path.name)
-    return int(found[0]) if found else 0
+    match = re.search(r"\d+", path.name)
+    return int(match[0]) if match else 0

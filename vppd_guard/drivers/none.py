@@ -20,19 +20,27 @@ class UserDefinedDriver:
     automatic = False
     messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
     plugins: tuple[str, ...] = ()
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        return pci.unfit_for(machine, link.pci, spec.newDriver) if spec.newDriver else links.unfit_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        return (
+            pci.obstacles_to_bind(machine, link.pci, spec.newDriver)
+            if spec.newDriver
+            else links.obstacles_to_move(link)
+        )
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver) if spec.newDriver else ()
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:

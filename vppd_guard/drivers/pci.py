@@ -51,10 +51,10 @@ def restore(machine: Machine, record: DriverBound) -> None:
         _wait(lambda: bool(_device(machine, record.pci).links), f"{record.pci}: no network device by {record.before}")
         links = _device(machine, record.pci).links
         if record.link not in links:
-            rename(links[0], record.link)
+            rename_link(links[0], record.link)
 
 
-def rename(link: str, name: str) -> None:
+def rename_link(link: str, name: str) -> None:
     """Gives a link of this namespace another name. Raises OSError, NetlinkError."""
 
     def renamed() -> bool:
@@ -84,11 +84,11 @@ def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> lis
 def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[LinuxStep]:
     """VFIO may drive the device, or the virtual functions that it will have, without an IOMMU if there is none."""
     if device is not None and not device.iommu_group and machine.noiommu() == "N":
-        return [kernel_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
+        return [kernel_setting_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
     return []
 
 
-def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str, link: str = "") -> LinuxStep:
+def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_words: str, link: str = "") -> LinuxStep:
     """The device whose PCI address `find` returns gets a kernel driver. `link`: the network device that it gave."""
 
     def record() -> DriverBound:
@@ -97,10 +97,12 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str,
 
     def holds() -> str:
         driver_now = _device(machine, find()).driver
-        return "" if driver_now == driver else f"{what} has the kernel driver {driver_now or 'none'}, not {driver}"
+        return (
+            "" if driver_now == driver else f"{device_words} has the kernel driver {driver_now or 'none'}, not {driver}"
+        )
 
     return LinuxStep(
-        what=f"bind {what} to {driver}",
+        title=f"bind {device_words} to {driver}",
         needs=lambda: "" if machine.has_kernel_driver(driver) else f"kernel driver {driver} is not loaded",
         do=lambda: bind(machine, find(), driver),
         holds=holds,
@@ -108,7 +110,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, what: str,
     )
 
 
-def kernel_step(machine: Machine, path: str, value: str, what: str) -> LinuxStep:
+def kernel_setting_step(machine: Machine, path: str, value: str, purpose: str) -> LinuxStep:
     """A file under /proc/sys or /sys says `value`."""
 
     def holds() -> str:
@@ -116,14 +118,14 @@ def kernel_step(machine: Machine, path: str, value: str, what: str) -> LinuxStep
         return "" if now == value else f"{path} says {now!r}, not {value!r}"
 
     return LinuxStep(
-        what=f"{what}: {path} says {value}",
+        title=f"{purpose}: {path} says {value}",
         do=lambda: machine.write(path, value),
         holds=holds,
         undo=lambda: KernelSet(path, machine.read(path)),
     )
 
 
-def unfit_for(machine: Machine, pci: str, driver: str) -> list[str]:
+def obstacles_to_bind(machine: Machine, pci: str, driver: str) -> list[str]:
     """Why the device at that address cannot go to that kernel driver."""
     if not pci:
         return ["it is no PCI device"]
@@ -134,11 +136,11 @@ def unfit_for(machine: Machine, pci: str, driver: str) -> list[str]:
     if not machine.has_kernel_driver(driver):
         wrong.append(f"kernel driver {driver} is not loaded")
     elif driver == VFIO:
-        wrong += _unfit_for_vfio(machine, device)
+        wrong += _obstacles_to_vfio(machine, device)
     return wrong
 
 
-def _unfit_for_vfio(machine: Machine, device: PciDevice) -> Sequence[str]:
+def _obstacles_to_vfio(machine: Machine, device: PciDevice) -> Sequence[str]:
     if not device.iommu_group:
         return [] if machine.noiommu() else [NO_IOMMU]
     holders = machine.group_holders(device)

@@ -11,7 +11,7 @@ from schemas.intents import Intent, Rdma
 from vppd_guard.drivers import links
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -26,24 +26,28 @@ class RdmaDriver:
     automatic = True
     messages: tuple[str, ...] = ("rdma_create_v4",)
     plugins: tuple[str, ...] = ("rdma_plugin.so",)
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = links.unfit_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = links.obstacles_to_move(link)
         if link.driver != KERNEL_DRIVER:
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
         elif not machine.is_rdma_shared():
             wrong.append("RDMA devices are bound to network namespaces (rdma system set netns shared)")
-        return wrong + rings_wrong(spec, *RING)
+        return wrong + ring_size_problems(spec, *RING)
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return (links.move_step(link, config.vpp_netns),)
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Rdma(
             name=uplink_name(link.name),
             host_interface=link.name,

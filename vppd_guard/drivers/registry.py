@@ -40,10 +40,10 @@ def driver_named(name: str) -> UplinkDriver:
     return {driver.name: driver for driver in DRIVERS}[name]
 
 
-def choose(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> DriverChoice:
+def choose_drivers(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> DriverChoice:
     """The configured driver, or all that may be chosen automatically, as far as they can take the link."""
     looked_at = [d for d in DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
-    wrong = {driver.name: driver.unfit(link, spec, machine) for driver in looked_at}
+    wrong = {driver.name: driver.obstacles(link, spec, machine) for driver in looked_at}
     return DriverChoice(
         candidates=tuple(driver for driver in looked_at if not wrong[driver.name]),
         passed_over={name: "; ".join(reasons) for name, reasons in wrong.items() if reasons},

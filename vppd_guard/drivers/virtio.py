@@ -20,24 +20,28 @@ class VirtioDriver:
     automatic = True
     messages: tuple[str, ...] = ("virtio_pci_create_v2",)
     plugins: tuple[str, ...] = ()
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = pci.unfit_for(machine, link.pci, spec.newDriver or pci.VFIO)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = pci.obstacles_to_bind(machine, link.pci, spec.newDriver or pci.VFIO)
         if link.driver not in (KERNEL_DRIVER, *pci.USER_SPACE):
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
         if not spec.vppDriver and not machine.has_hugepages():
             wrong.append("no hugepage is free")
         return wrong
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver or pci.VFIO)
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return VirtioPci(
             name=uplink_name(link.name),
             pci=link.pci,

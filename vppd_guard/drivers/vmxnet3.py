@@ -7,7 +7,7 @@ from schemas.intents import Intent, Vmxnet3
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
-from vppd_guard.drivers.rings import rings_wrong
+from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -23,24 +23,28 @@ class Vmxnet3Driver:
     automatic = True
     messages: tuple[str, ...] = ("vmxnet3_create",)
     plugins: tuple[str, ...] = ("vmxnet3_plugin.so",)
-    sees_wire = False
+    linux_hears_wire = False
     mtu_max = 0
 
-    def unfit(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = pci.unfit_for(machine, link.pci, pci.VFIO)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+        wrong = pci.obstacles_to_bind(machine, link.pci, pci.VFIO)
         if link.driver not in (KERNEL_DRIVER, pci.VFIO):
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
         if link.pci and int(link.pci.partition(":")[0], 16) > PCI_DOMAIN_MAX:
             wrong.append(f"VPP cannot name the PCI domain of {link.pci}")
-        return wrong + rings_wrong(spec, *RING)
+        return wrong + ring_size_problems(spec, *RING)
 
-    def before(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_before_vpp(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name)
 
-    def after(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Sequence[LinuxStep]:
+    def steps_after_interface(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+    ) -> Sequence[LinuxStep]:
         return ()
 
-    def intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Vmxnet3(
             name=uplink_name(link.name),
             pci=link.pci,

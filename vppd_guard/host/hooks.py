@@ -42,7 +42,7 @@ class HookResult:
     took_s: float = 0.0
 
 
-async def run(
+async def run_hook(
     point: HookPoint,
     script: str,
     names: Sequence[str],
@@ -83,7 +83,7 @@ async def run(
                 await child.wait()
         except TimeoutError:
             late = True
-            await _end(child)
+            await _end_group(child)
         await asyncio.wait([reading], timeout=DRAIN_S)
     except asyncio.CancelledError:
         _signal(child.pid, signal.SIGKILL)
@@ -99,7 +99,7 @@ async def run(
     return result
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end_group(child: asyncio.subprocess.Process) -> None:
     """SIGTERM, then SIGKILL, to the script and all that it has started in its session's first group."""
     _signal(child.pid, signal.SIGTERM)
     with suppress(TimeoutError):
@@ -124,20 +124,20 @@ async def _reader(handle: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransp
 
 async def _read(output: asyncio.StreamReader, point: HookPoint, log: Log) -> None:
     """Logs the output line by line; what is too much is read and dropped, so that the script is not held up."""
-    rest, lines = b"", 0
+    partial, lines = b"", 0
     while chunk := await output.read(4096):
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > LINE_MAX:
-            whole, rest = [*whole, rest], b""
+        *whole, partial = (partial + chunk).split(b"\n")
+        if len(partial) > LINE_MAX:
+            whole, partial = [*whole, partial], b""
         for line in whole:
             lines += 1
             if lines <= LINES_MAX:
-                _say(line, point, log)
+                _log_line(line, point, log)
             elif lines == LINES_MAX + 1:
                 log.warning("hook says too much", point=point.value, lines_max=LINES_MAX)
-    if rest and lines < LINES_MAX:
-        _say(rest, point, log)
+    if partial and lines < LINES_MAX:
+        _log_line(partial, point, log)
 
 
-def _say(line: bytes, point: HookPoint, log: Log) -> None:
+def _log_line(line: bytes, point: HookPoint, log: Log) -> None:
     log.info("hook says", point=point.value, line=line[:LINE_MAX].decode(errors="replace").rstrip("\r"))

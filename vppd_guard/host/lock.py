@@ -10,7 +10,7 @@ class AnotherGuardRuns(Exception):
     """Another guard has the lock; the text says which."""
 
 
-def hold(path: Path) -> int:
+def acquire(path: Path) -> int:
     """Takes the lock until this process ends. Returns the file's descriptor. Raises Held, OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -18,7 +18,7 @@ def hold(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise AnotherGuardRuns(f"{path}: held by process {_said(path) or 'unknown'}") from error
+        raise AnotherGuardRuns(f"{path}: held by process {_recorded_pid(path) or 'unknown'}") from error
     os.ftruncate(handle, 0)
     os.write(handle, f"{os.getpid()}\n".encode())
     return handle
@@ -33,13 +33,13 @@ def holder(path: Path) -> int:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _said(path)
+        return _recorded_pid(path)
     finally:
         os.close(handle)
     return 0
 
 
-def _said(path: Path) -> int:
+def _recorded_pid(path: Path) -> int:
     with suppress(OSError, ValueError):
         return int(path.read_text())
     return 0

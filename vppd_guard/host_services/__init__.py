@@ -4,5 +4,5 @@ plan                                           what is placed, and how it is tak
 networkd, udev, network_manager, dhcp_clients  the file that each gets
 files                                          a file that is placed on the host, and undone
 host                                           the file system of the host and its processes
-tell                                           has services read their files again
+reload                                         has services read their files again
 """

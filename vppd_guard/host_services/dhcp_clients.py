@@ -12,7 +12,7 @@ from vppd_guard.linux.captured import CapturedLink
 HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
 
-def runs(host: Host, program: str, name: str) -> bool:
+def serves_link(host: Host, program: str, name: str) -> bool:
     """Does that client serve the link? dhcpcd serves all links if it is given none."""
     for _, *words in host.processes(program):
         links = [word for word in words if not word.startswith("-") and "/" not in word]

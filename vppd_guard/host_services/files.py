@@ -9,18 +9,18 @@ from vppd_guard.undo.records import FileWritten
 from vppd_guard.undo.step import LinuxStep
 
 
-def placed(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
+def place_step(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
     """The step that writes `text` to the host's `path`. `then`: the services that are told, now and when undone."""
     wrote = text.encode()
     return LinuxStep(
-        what=f"place {path}",
-        do=partial(write, host.path(path), wrote),
+        title=f"place {path}",
+        do=partial(replace_file, host.path(path), wrote),
         holds=partial(_differs, host.path(path), wrote),
         undo=lambda: FileWritten(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
     )
 
 
-def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replaces the file as a whole: a reader sees the old one or the new one. Raises OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.vppd-new")
@@ -51,7 +51,7 @@ def undo_file(record: FileWritten, host: Host) -> str:
             path.unlink()
             _sync(path.parent)
         else:
-            write(path, record.before, record.mode)
+            replace_file(path, record.before, record.mode)
     except OSError as error:
         return f"{record.path}: {error.strerror or error}"
     return ""

@@ -41,18 +41,18 @@ class Host:
 
     def processes(self, program: str) -> list[tuple[str, ...]]:
         """The command lines of the processes of that name in our network namespace."""
-        found = []
+        command_lines = []
         with suppress(OSError):
-            ours = SAME_NETWORK.stat()
+            guard_netns = SAME_NETWORK.stat()
             for entry in self.path("/proc").iterdir():
                 with suppress(OSError):
                     if not entry.name.isdigit() or (entry / "comm").read_text().strip() != program[:COMM_MAX]:
                         continue
-                    theirs = (entry / "ns" / "net").stat()
-                    if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+                    process_netns = (entry / "ns" / "net").stat()
+                    if (process_netns.st_dev, process_netns.st_ino) == (guard_netns.st_dev, guard_netns.st_ino):
                         words = (entry / "cmdline").read_bytes().decode(errors="replace").rstrip("\0")
-                        found.append(tuple(words.split("\0")))
-        return found
+                        command_lines.append(tuple(words.split("\0")))
+        return command_lines
 
     def runs(self, program: str, sign: str) -> bool:
         """Does the program run, and is its own sign of that, a path below /run, there?"""

@@ -14,7 +14,7 @@ PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"
 PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
 
 
-def runs(host: Host) -> bool:
+def is_running(host: Host) -> bool:
     """Does NetworkManager run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
@@ -30,7 +30,7 @@ def writes_resolv_conf(host: Host) -> bool:
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
 
 
-def conf(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
+def snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
     """The snippet. `except:`, because the NIC has the same name when it comes back; a tap's type is "tun".
 
     `keep_resolver`: without it NetworkManager takes the servers of a link that is gone out of /etc/resolv.conf.

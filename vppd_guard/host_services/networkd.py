@@ -30,12 +30,12 @@ class NetworkdLink:
     iaid: int | None = None  # RFC 4361: by it and the DUID a DHCP server knows the client again
 
 
-def runs(host: Host) -> bool:
+def is_running(host: Host) -> bool:
     """Does networkd run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
 
-def managed(host: Host, name: str) -> NetworkdLink | None:
+def managed_link(host: Host, name: str) -> NetworkdLink | None:
     """How networkd manages the link; None: it does not.
 
     Source: its state files /run/systemd/netif/links/<index> and leases/<index>.
@@ -64,36 +64,36 @@ def tap_path(name: str) -> str:
     return f"/run/systemd/network/0-vppd-{name}.network"
 
 
-def tap_file(link: CapturedLink, found: NetworkdLink | None) -> str:
+def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
     """The `.network` file of the host tap."""
     head = f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
     match = f"[Match]\nName={link.name}\nDriver=tun\n"
-    if found is None:
+    if nic is None:
         return f"{head}{match}\n[Link]\nUnmanaged=yes\n"
-    kept = _sections(found.text)
-    network = [line for section, line in kept if section == "Network" and _key(line) in KEPT_KEYS]
+    settings = _sections(nic.text)
+    network = [line for section, line in settings if section == "Network" and _key(line) in KEPT_KEYS]
     families = {(False, False): "no", (True, False): "ipv4", (False, True): "ipv6", (True, True): "yes"}
-    six = leased6(link)
+    six = has_dhcpv6_lease(link)
     network += [
-        f"DHCP={families[found.lease, six]}",
+        f"DHCP={families[nic.lease, six]}",
         "KeepConfiguration=yes",  # neither the guard's addresses nor a lease that has run out are removed
         "LinkLocalAddressing=ipv6",  # the guard's is kept: with "no" networkd would remove it
         "IPv6AcceptRA=no",  # VPP answers router advertisements; they do not reach the tap
     ]
-    text = f"{head}# After {found.path}\n{match}\n[Network]\n" + "\n".join(network) + "\n"
-    identity = [f"IAID={found.iaid}"] if found.iaid is not None else []
+    text = f"{head}# After {nic.path}\n{match}\n[Network]\n" + "\n".join(network) + "\n"
+    identity = [f"IAID={nic.iaid}"] if nic.iaid is not None else []
     added = {
-        "DHCPv4": ["UseMTU=no", *identity] if found.lease else [],
+        "DHCPv4": ["UseMTU=no", *identity] if nic.lease else [],
         "DHCPv6": ["WithoutRA=solicit", *identity] if six else [],
     }
-    for wanted in KEPT_SECTIONS:
-        lines = [line for section, line in kept if section == wanted and _key(line) not in NOT_OURS]
-        lines += added.get(wanted, [])
-        text += f"\n[{wanted}]\n" + "\n".join(lines) + "\n" if lines else ""
+    for title in KEPT_SECTIONS:
+        lines = [line for section, line in settings if section == title and _key(line) not in NOT_OURS]
+        lines += added.get(title, [])
+        text += f"\n[{title}]\n" + "\n".join(lines) + "\n" if lines else ""
     return text
 
 
-def leased6(link: CapturedLink) -> bool:
+def has_dhcpv6_lease(link: CapturedLink) -> bool:
     """Has the link an IPv6 address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
     return any(
         a.valid_s != LIFETIME_FOREVER and ip_interface(a.address).version == 6 and a.address.endswith("/128")
@@ -107,17 +107,17 @@ def _key(line: str) -> str:
 
 def _sections(text: str) -> list[tuple[str, str]]:
     """The settings with the sections that they stand in (systemd.syntax(7)): no comments, continued lines joined."""
-    found, section, begun = [], "", ""
+    settings, section, continued = [], "", ""
     for raw in text.splitlines():
         line = raw.strip()
         if line.startswith(("#", ";")):
             continue
         if line.endswith("\\"):
-            begun += line[:-1].rstrip() + " "
+            continued += line[:-1].rstrip() + " "
             continue
-        line, begun = (begun + line).strip(), ""
+        line, continued = (continued + line).strip(), ""
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif "=" in line:
-            found.append((section, line))
-    return found
+            settings.append((section, line))
+    return settings

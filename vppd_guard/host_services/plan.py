@@ -1,24 +1,24 @@
 """What is placed on the host before its uplinks are taken, and how it is taken away again.
 
 The steps write files; the last ones tell the services. The way back is `undo_files`: it belongs after the links are
-back, and takes no longer than `tell.TELL_S_MAX` and a moment, whatever the services do.
+back, and takes no longer than `reload.RELOAD_S_MAX` and a moment, whatever the services do.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from vppd_guard.host_services import dhcp_clients, network_manager, networkd, udev
-from vppd_guard.host_services.files import placed, undo_file
+from vppd_guard.host_services.files import place_step, undo_file
 from vppd_guard.host_services.host import Host
-from vppd_guard.host_services.tell import tell
+from vppd_guard.host_services.reload import reload_services
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 from vppd_guard.undo.records import FileWritten, Record
-from vppd_guard.undo.step import LinuxStep, fine
+from vppd_guard.undo.step import LinuxStep, no_objection
 
 Complain = Callable[[str], None]
 
 
-def plan(
+def file_steps(
     links: Sequence[CapturedLink], host: Host, complain: Complain, *, enabled: bool = True, net_names: bool = True
 ) -> list[LinuxStep]:
     """The steps for these uplinks, while they are still Linux's. Reads files below the host's root.
@@ -29,75 +29,78 @@ def plan(
     if not enabled or not links:
         return []
     steps: list[LinuxStep] = []
-    if udev.runs(host):
+    if udev.is_running(host):
         for link in links:
-            steps.append(placed(host, udev.link_path(link.name), udev.link_file(link), (udev.SERVICE,)))
-            found = udev.names(host, link) if net_names else {}
-            if found:
-                steps.append(placed(host, udev.rule_path(link.name), udev.rule_file(link, found), (udev.SERVICE,)))
-    if networkd.runs(host):
+            steps.append(place_step(host, udev.link_path(link.name), udev.link_file(link), (udev.SERVICE,)))
+            names = udev.nic_names(host, link) if net_names else {}
+            if names:
+                steps.append(place_step(host, udev.rule_path(link.name), udev.rule_file(link, names), (udev.SERVICE,)))
+    if networkd.is_running(host):
         for link in links:
-            text = networkd.tap_file(link, networkd.managed(host, link.name))
-            steps.append(placed(host, networkd.tap_path(link.name), text, (networkd.SERVICE,)))
-    if network_manager.runs(host):
+            text = networkd.tap_file(link, networkd.managed_link(host, link.name))
+            steps.append(place_step(host, networkd.tap_path(link.name), text, (networkd.SERVICE,)))
+    if network_manager.is_running(host):
         manages = any(network_manager.manages(host, link.name) for link in links)
-        text = network_manager.conf(links, manages and network_manager.writes_resolv_conf(host))
-        steps.append(placed(host, network_manager.PATH, text, (network_manager.SERVICE,)))
+        text = network_manager.snippet(links, manages and network_manager.writes_resolv_conf(host))
+        steps.append(place_step(host, network_manager.PATH, text, (network_manager.SERVICE,)))
     for link in links:
         path = dhcp_clients.hook_path(host, link.name)
-        if path and dhcp_clients.runs(host, "dhclient", link.name):
-            steps.append(placed(host, path, dhcp_clients.hook(link)))
-    return [*steps, *_told(_services(step.undo() for step in steps), host, complain)]
+        if path and dhcp_clients.serves_link(host, "dhclient", link.name):
+            steps.append(place_step(host, path, dhcp_clients.hook(link)))
+    return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
 def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> None:
     """Takes away what was placed, newest first, then tells the services. Blocking, bounded; raises nothing."""
-    written = [record for record in records if isinstance(record, FileWritten)]
-    for record in reversed(written):
-        left = undo_file(record, host)
-        if left:
-            complain(left)
-    for words in tell(_services(written), host):
+    records_of_files = [record for record in records if isinstance(record, FileWritten)]
+    for record in reversed(records_of_files):
+        complaint = undo_file(record, host)
+        if complaint:
+            complain(complaint)
+    for words in reload_services(_services_of(records_of_files), host):
         complain(words)
 
 
-def findings(links: Sequence[CapturedLink], host: Host) -> list[str]:
+def management_notes(links: Sequence[CapturedLink], host: Host) -> list[str]:
     """Who manages each uplink, and what the administrator has to know: words for the log."""
-    return [words for link in links for words in _findings(link, host)]
+    return [words for link in links for words in _notes_of_link(link, host)]
 
 
-def _findings(link: CapturedLink, host: Host) -> list[str]:
+def _notes_of_link(link: CapturedLink, host: Host) -> list[str]:
     name, words = link.name, []
-    found = networkd.managed(host, name) if networkd.runs(host) else None
-    if found:
-        words.append(f"{name}: systemd-networkd manages it by {found.path}{_made_by(found)}")
-    by_manager = network_manager.runs(host) and network_manager.manages(host, name)
+    networkd_link = networkd.managed_link(host, name) if networkd.is_running(host) else None
+    if networkd_link:
+        words.append(f"{name}: systemd-networkd manages it by {networkd_link.path}{_made_by(networkd_link)}")
+    by_manager = network_manager.is_running(host) and network_manager.manages(host, name)
     if by_manager:
         words.append(f"{name}: NetworkManager manages it")
     if by_manager and any(a.valid_s != LIFETIME_FOREVER for a in link.addresses):
         words.append(f"{name}: NetworkManager does not renew its DHCP lease while VPP has it: reserve the address")
     for client in ("dhclient", "dhcpcd"):
-        if dhcp_clients.runs(host, client, name):
+        if dhcp_clients.serves_link(host, client, name):
             words.append(f"{name}: {client} may not renew its DHCP lease while VPP has it: reserve the address")
     if any(a.valid_s != LIFETIME_FOREVER and ":" in a.address and "/128" not in a.address for a in link.addresses):
         words.append(f"{name}: has an IPv6 address by router advertisement; nobody prolongs it while VPP has it")
     return words
 
 
-def _made_by(found: networkd.NetworkdLink) -> str:
-    makers = {"netplan": "netplan" in found.path, "cloud-init": "cloud-init" in found.path + found.text}
+def _made_by(networkd_link: networkd.NetworkdLink) -> str:
+    makers = {
+        "netplan": "netplan" in networkd_link.path,
+        "cloud-init": "cloud-init" in networkd_link.path + networkd_link.text,
+    }
     return next((f", made by {maker}" for maker, made in makers.items() if made), "")
 
 
-def _services(records: Iterable[Record | None]) -> list[str]:
+def _services_of(records: Iterable[Record | None]) -> list[str]:
     """The services to tell, each once; udevd first, for the others wait for it."""
-    told = [name for record in records if isinstance(record, FileWritten) for name in record.then]
-    return sorted(set(told), key=lambda name: (name != udev.SERVICE, name))
+    services = [name for record in records if isinstance(record, FileWritten) for name in record.then]
+    return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
 
 
-def _told(services: Sequence[str], host: Host, complain: Complain) -> list[LinuxStep]:
+def _reload_steps(services: Sequence[str], host: Host, complain: Complain) -> list[LinuxStep]:
     def now(service: str) -> None:
-        for words in tell([service], host):
+        for words in reload_services([service], host):
             complain(words)
 
-    return [LinuxStep(what=f"tell {service}", do=partial(now, service), holds=fine) for service in services]
+    return [LinuxStep(title=f"tell {service}", do=partial(now, service), holds=no_objection) for service in services]

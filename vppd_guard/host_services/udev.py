@@ -17,7 +17,7 @@ PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID
 PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
-def runs(host: Host) -> bool:
+def is_running(host: Host) -> bool:
     """Does udevd run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
@@ -36,7 +36,7 @@ def link_file(link: CapturedLink) -> str:
     )
 
 
-def names(host: Host, link: CapturedLink) -> dict[str, str]:
+def nic_names(host: Host, link: CapturedLink) -> dict[str, str]:
     """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
     lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
     pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
@@ -48,11 +48,11 @@ def rule_path(name: str) -> str:
     return f"/run/udev/rules.d/99-vppd-{name}.rules"
 
 
-def rule_file(link: CapturedLink, found: dict[str, str]) -> str:
+def rule_file(link: CapturedLink, names: dict[str, str]) -> str:
     """The rule that gives the host tap the NIC's names (udev(7)).
 
     It does not ask for the MAC address: the tap gets it a moment after the event. Only a tap has `tun_flags`.
     """
     match = f'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="{link.name}", ATTR{{tun_flags}}=="?*"'
-    given = "".join(f', ENV{{{key}}}="{value}"' for key, value in sorted(found.items()))
-    return f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n{match}{given}\n"
+    assignments = "".join(f', ENV{{{key}}}="{value}"' for key, value in sorted(names.items()))
+    return f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n{match}{assignments}\n"

@@ -15,26 +15,26 @@ SOLICITATION, ADVERTISEMENT = 135, 136
 NO_CHECKSUM = 0
 
 
-def answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
+def gateway_answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
     """Does the gateway say its MAC to the uplink's own address? To be called in the namespace of the link.
 
     Raises OSError if the link cannot be spoken on.
     """
     version = ip_address(gateway).version
     ether = ETH_ARP if version == 4 else ETH_IP6
-    frame = _arp(mac, source, gateway) if version == 4 else _solicitation(mac, source, gateway)
+    frame = _arp_request(mac, source, gateway) if version == 4 else _solicitation(mac, source, gateway)
     deadline = time.monotonic() + within_s
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether)) as wire:
         wire.bind((link, ether))
         wire.settimeout(min(0.3, within_s))
         while time.monotonic() < deadline:
             wire.send(frame)
-            if _heard(wire, gateway, deadline):
+            if _is_answered(wire, gateway, deadline):
                 return True
     return False
 
 
-def _heard(wire: socket.socket, gateway: str, deadline: float) -> bool:
+def _is_answered(wire: socket.socket, gateway: str, deadline: float) -> bool:
     try:
         while time.monotonic() < deadline:
             if is_answer(wire.recv(2048), gateway):
@@ -52,21 +52,21 @@ def is_answer(frame: bytes, gateway: str) -> bool:
     return len(frame) >= 78 and frame[20] == 58 and frame[54] == ADVERTISEMENT and frame[62:78] == address.packed
 
 
-def _arp(mac: str, source: str, gateway: str) -> bytes:
-    own = bytes.fromhex(mac.replace(":", ""))
-    head = b"\xff" * 6 + own + struct.pack("!HHHBBH", ETH_ARP, 1, 0x0800, 6, 4, ARP_REQUEST)
-    return head + own + ip_address(source).packed + bytes(6) + ip_address(gateway).packed
+def _arp_request(mac: str, source: str, gateway: str) -> bytes:
+    mac_bytes = bytes.fromhex(mac.replace(":", ""))
+    head = b"\xff" * 6 + mac_bytes + struct.pack("!HHHBBH", ETH_ARP, 1, 0x0800, 6, 4, ARP_REQUEST)
+    return head + mac_bytes + ip_address(source).packed + bytes(6) + ip_address(gateway).packed
 
 
 def _solicitation(mac: str, source: str, gateway: str) -> bytes:
-    own, target = bytes.fromhex(mac.replace(":", "")), ip_address(gateway).packed
+    mac_bytes, target = bytes.fromhex(mac.replace(":", "")), ip_address(gateway).packed
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + target[13:]
-    body = struct.pack("!I", 0) + target + b"\x01\x01" + own
+    body = struct.pack("!I", 0) + target + b"\x01\x01" + mac_bytes
     packet = struct.pack("!BBH", SOLICITATION, 0, NO_CHECKSUM) + body
     pseudo = ip_address(source).packed + group + struct.pack("!II", len(packet), 58) + packet
     packet = struct.pack("!BBH", SOLICITATION, 0, checksum(pseudo)) + body
     head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + ip_address(source).packed + group
-    return b"\x33\x33" + group[12:] + own + struct.pack("!H", ETH_IP6) + head + packet
+    return b"\x33\x33" + group[12:] + mac_bytes + struct.pack("!H", ETH_IP6) + head + packet
 
 
 def checksum(data: bytes) -> int:

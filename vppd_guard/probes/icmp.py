@@ -13,23 +13,23 @@ ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
 TRY_EVERY_S = 0.1
 
 
-async def answering(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
+async def answering_addresses(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
     """Those of (address, interface) that answer within that time; all are asked at once."""
-    asked = list(addresses)
-    heard = await asyncio.gather(*(answers(address, interface, within_s) for address, interface in asked))
-    return frozenset(address for (address, _), yes in zip(asked, heard, strict=True) if yes)
+    targets = list(addresses)
+    replies = await asyncio.gather(*(address_answers(address, interface, within_s) for address, interface in targets))
+    return frozenset(address for (address, _), yes in zip(targets, replies, strict=True) if yes)
 
 
-async def answers(address: str, interface: str, within_s: float) -> bool:
+async def address_answers(address: str, interface: str, within_s: float) -> bool:
     """Does the address answer one of several pings sent out of `interface` within that time?"""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        if await asyncio.to_thread(_once, address, interface):
+        if await asyncio.to_thread(_ping, address, interface):
             return True
     return False
 
 
-def _once(address: str, interface: str) -> bool:
+def _ping(address: str, interface: str) -> bool:
     version = 6 if ":" in address else 4
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     protocol = socket.IPPROTO_ICMPV6 if version == 6 else socket.IPPROTO_ICMP
@@ -41,7 +41,7 @@ def _once(address: str, interface: str) -> bool:
             icmp.settimeout(TRY_EVERY_S)
             scope = socket.if_nametoindex(interface) if address.startswith("fe80:") else 0
             target = (address, 0, 0, scope) if version == 6 else (address, 0)
-            icmp.sendto(_echo(request, nonce, version), target)
+            icmp.sendto(_echo_message(request, nonce, version), target)
             until = time.monotonic() + TRY_EVERY_S
             while time.monotonic() < until:
                 data = icmp.recv(2048)
@@ -53,7 +53,7 @@ def _once(address: str, interface: str) -> bool:
     return False
 
 
-def _echo(kind: int, nonce: bytes, version: int) -> bytes:
+def _echo_message(kind: int, nonce: bytes, version: int) -> bytes:
     head = struct.pack("!BBHHH", kind, 0, 0, os.getpid() & 0xFFFF, 1)
     total = 0 if version == 6 else checksum(head + nonce)  # the kernel fills ICMPv6's in
     return struct.pack("!BBHHH", kind, 0, total, os.getpid() & 0xFFFF, 1) + nonce

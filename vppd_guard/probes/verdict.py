@@ -24,52 +24,54 @@ class Observation:
 
     answered: frozenset[str]  # addresses that have just answered through VPP
     api_answers: bool | None = None  # does VPP's API? None: not known
-    beside: bool | None = None  # does the gateway answer on the wire, past VPP? None: cannot be asked
+    wire_answers: bool | None = None  # does the gateway answer on the wire, past VPP? None: cannot be asked
 
 
 @dataclass
 class ForwardingWatch:
     """The addresses that should answer, and since when none of them has."""
 
-    asked: frozenset[str]
+    targets: frozenset[str]
     patience_s: float  # 0: never give up
-    heard_at: float  # when one answered last, or the watch began
-    api_heard_at: float
+    answered_at: float  # when one answered last, or the watch began
+    api_answered_at: float
     answered_once: set[str] = field(default_factory=set)
 
     @classmethod
-    def begin(cls, asked: Iterable[str], patience_s: float, now: float) -> "ForwardingWatch":
+    def begin(cls, targets: Iterable[str], patience_s: float, now: float) -> "ForwardingWatch":
         """A watch from now on."""
-        return cls(frozenset(asked), patience_s, now, now)
+        return cls(frozenset(targets), patience_s, now, now)
 
-    def look(self, seen: Observation, now: float) -> ForwardingVerdict:
+    def judge(self, observation: Observation, now: float) -> ForwardingVerdict:
         """The verdict after one more look."""
-        if seen.api_answers is not False:
-            self.api_heard_at = now
-        if seen.answered:
-            self.heard_at = now
-            self.answered_once |= seen.answered
+        if observation.api_answers is not False:
+            self.api_answered_at = now
+        if observation.answered:
+            self.answered_at = now
+            self.answered_once |= observation.answered
             return ForwardingVerdict.FORWARDS
-        api_silent = now - self.api_heard_at >= self.patience_s
-        if not self.patience_s or (self.asked and now - self.heard_at < self.patience_s):
-            return ForwardingVerdict.SUSPECT if self.asked else ForwardingVerdict.FORWARDS
-        if self.asked and seen.beside:
+        api_silent = now - self.api_answered_at >= self.patience_s
+        if not self.patience_s or (self.targets and now - self.answered_at < self.patience_s):
+            return ForwardingVerdict.SUSPECT if self.targets else ForwardingVerdict.FORWARDS
+        if self.targets and observation.wire_answers:
             return ForwardingVerdict.BLAMED
         if api_silent:
             return ForwardingVerdict.BLAMED
-        return ForwardingVerdict.SUSPECT if self.asked else ForwardingVerdict.FORWARDS
+        return ForwardingVerdict.SUSPECT if self.targets else ForwardingVerdict.FORWARDS
 
     def silent_s(self, now: float) -> float:
         """How long nothing has answered."""
-        return now - self.heard_at
+        return now - self.answered_at
 
-    def why(self, seen: Observation, now: float) -> str:
+    def why(self, observation: Observation, now: float) -> str:
         """The verdict's reason, in words."""
-        what = ", ".join(sorted(self.asked)) or "VPP's API"
-        silence = f"{what}: no answer through VPP for {self.silent_s(now):.0f} s" if self.asked else "VPP is silent"
-        if seen.beside is False and seen.api_answers is not False:
+        targets = ", ".join(sorted(self.targets)) or "VPP's API"
+        silence = (
+            f"{targets}: no answer through VPP for {self.silent_s(now):.0f} s" if self.targets else "VPP is silent"
+        )
+        if observation.wire_answers is False and observation.api_answers is not False:
             return f"{silence}, nor on the wire beside VPP: the network has failed, not VPP"
-        wire = ", though it answers on the wire beside VPP" if seen.beside else ""
-        if seen.api_answers is False:
-            return f"{silence}{wire}; VPP's API has not answered for {now - self.api_heard_at:.0f} s"
+        wire = ", though it answers on the wire beside VPP" if observation.wire_answers else ""
+        if observation.api_answers is False:
+            return f"{silence}{wire}; VPP's API has not answered for {now - self.api_answered_at:.0f} s"
         return f"{silence}{wire or ', while VPP answers by its API'}"

@@ -47,23 +47,23 @@ class HostView:
     links: tuple[str, ...] = ()  # of each uplink: what has its name
 
 
-def wrapped(text: str, width: int) -> str:
+def wrap_lines(text: str, width: int) -> str:
     """The text for a terminal so wide; what goes on below a line is indented like its own words."""
     return "\n".join(_folded(line, width) for line in text.splitlines())
 
 
 def _folded(line: str, width: int) -> str:
-    found = HAPPENED.match(line)
-    indent = found.end() if found else len(line) - len(line.lstrip()) + 2
+    match = HAPPENED.match(line)
+    indent = match.end() if match else len(line) - len(line.lstrip()) + 2
     return textwrap.fill(line, max(width, 40), subsequent_indent=" " * indent, break_long_words=False) or line
 
 
-def explain(
+def explanation(
     lines: Sequence[HistoryLine], records: Sequence[Record], now: HostView, journal: str, last: int = 20
 ) -> str:
     """The whole text. `last`: how many lines of the history it ends with."""
-    parts = [_state(lines, now), _reason(lines, now), _left(records, now, journal), *now.links, "", "What happened:"]
-    parts += [f"  {text}" for text in happened(lines[-last:], now.time)] or ["  nothing is recorded"]
+    parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
+    parts += [f"  {text}" for text in history_texts(lines[-last:], now.time)] or ["  nothing is recorded"]
     return "\n".join(part for part in parts if part is not None)
 
 
@@ -80,14 +80,18 @@ def _state(lines: Sequence[HistoryLine], now: HostView) -> str:
     state, line = _current(lines)
     if line is None:
         return "The guard has never run here."
-    since = f"for {ago(now.time - line.at)}"
+    since = f"for {duration(now.time - line.at)}"
     vpp = f"VPP runs (process {now.vpp_pid})." if now.vpp_pid else "VPP does not run."
     if not now.guard_pid:
-        ended = state is GuardState.STOPPED
-        how = f"It has stopped, {ago(now.time - line.at)} ago." if ended else f"It was in state {state.value}: killed?"
+        stopped = state is GuardState.STOPPED
+        how = (
+            f"It has stopped, {duration(now.time - line.at)} ago."
+            if stopped
+            else f"It was in state {state.value}: killed?"
+        )
         return f"The guard does not run. {how} {vpp}"
     action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
-    wait = f", until {ago(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
+    wait = f", until {duration(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
     return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {NEXT[state]}"
 
 
@@ -99,11 +103,11 @@ def _reason(lines: Sequence[HistoryLine], now: HostView) -> str | None:
             return None
         if line.why:
             count = f" ({line.failures} failures in a row)" if line.failures > 1 else ""
-            return f"Last trouble, {ago(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
+            return f"Last trouble, {duration(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
     return None
 
 
-def _left(records: Sequence[Record], now: HostView, journal: str) -> str | None:
+def _changes(records: Sequence[Record], now: HostView, journal: str) -> str | None:
     if not records:
         return "Nothing of the host is changed now."
     state = "VPP has" if now.vpp_pid else "Still to be undone"
@@ -129,18 +133,18 @@ def _record(record: Record) -> str:
             return ""
 
 
-def happened(lines: Sequence[HistoryLine], now: float) -> list[str]:
+def history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
     """One text a line, oldest first."""
     texts = []
     for line in lines:
         why = f": {line.why}" if line.why else ""
         took = f" after {line.took_ms / 1000:.1f} s" if line.state and line.took_ms >= 50 else ""
         text = f"{line.state} -> {line.to} ({line.event}{took}){why}" if line.state else f"{line.what}{why}"
-        texts.append(f"{ago(now - line.at):>6} ago  {text}")
+        texts.append(f"{duration(now - line.at):>6} ago  {text}")
     return texts
 
 
-def ago(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time span as people say it."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

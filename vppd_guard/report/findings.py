@@ -16,22 +16,22 @@ class Finding(Struct, frozen=True):
     text: str = ""  # what was found
 
 
-def judged(check: str, problem: str, good: str = "") -> Finding:
+def finding_of(check: str, problem: str, good: str = "") -> Finding:
     """Failed with that problem; without one, ok."""
     return Finding(check, FAILED, problem) if problem else Finding(check, OK, good)
 
 
-def waive(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
+def waive_failures(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
     """With the failures waived that the operator accepts."""
     return [Finding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings]
 
 
-def failures(findings: Iterable[Finding]) -> list[str]:
+def failure_texts(findings: Iterable[Finding]) -> list[str]:
     """What forbids a takeover, in words."""
     return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FAILED]
 
 
-def table(findings: Sequence[Finding], width: int = WIDTH) -> str:
+def findings_table(findings: Sequence[Finding], width: int = WIDTH) -> str:
     """Lines no longer than `width`; long texts go on below themselves."""
     checks = max((len(finding.check) for finding in findings), default=0)
     indent = checks + 2 + len(WARNING) + 2

@@ -41,7 +41,7 @@ class PhysicalNetwork:
     pod_vrf: int
 
 
-def info(
+def info_json(
     status: Status, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, PhysicalNetwork] | None = None
 ) -> bytes:
     """The file's content, JSON. The key of the default physical network is ""."""
@@ -54,9 +54,9 @@ def info(
     )
 
 
-def write(path: Path, content: bytes) -> None:
+def write_info(path: Path, content: bytes) -> None:
     """Replaces the file. Blocking. Raises OSError."""
-    files.write(path, content, 0o644)
+    files.replace_file(path, content, 0o644)
 
 
 def _uplink(uplink: UplinkInfo) -> dict[str, object]:

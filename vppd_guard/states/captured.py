@@ -8,7 +8,7 @@ import time
 
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
-from vppd_guard.host_services.plan import findings, plan
+from vppd_guard.host_services.plan import file_steps, management_notes
 from vppd_guard.life import GuardEvent
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.states.context import GuardContext
@@ -20,15 +20,15 @@ async def take(scene: GuardContext) -> GuardEvent:
     """The uplinks leave Linux."""
     scene.taken_at = time.monotonic()
     for each in scene.uplinks:
-        await scene.hands.do(10.0, scene.journal.note, each.record)
+        await scene.hands.do(10.0, scene.journal.append, each.record)
     for step in await asyncio.to_thread(_host_steps, scene):
         await _try(scene, step)
     await scene.hook(HookPoint.BEFORE_VPP_RUN)
-    if core := cores.pattern_step(scene.config.initial.corePattern):
+    if core := cores.core_pattern_step(scene.config.initial.corePattern):
         await _try(scene, core)
     await scene.hands.do(5.0, ensure_netns, scene.config.vpp_netns)
     for each in scene.uplinks:
-        for step in each.driver.before(each.captured, each.target.spec, scene.config, scene.machine):
+        for step in each.driver.steps_before_vpp(each.captured, each.target.spec, scene.config, scene.machine):
             await scene.make(step)
     return GuardEvent.DONE
 
@@ -37,9 +37,9 @@ def _host_steps(scene: GuardContext) -> list[LinuxStep]:
     """What keeps the host's own network software off the uplinks."""
     config, host = scene.config, Host(scene.config.host_root)
     links = [each.captured for each in scene.uplinks]
-    for words in findings(links, host) if config.network_manager_hook else ():
+    for words in management_notes(links, host) if config.network_manager_hook else ():
         scene.warn_once(words)
-    return plan(
+    return file_steps(
         links,
         host,
         scene.warn_once,
@@ -53,4 +53,4 @@ async def _try(scene: GuardContext, step: LinuxStep) -> None:
     try:
         await scene.make(step)
     except (StepFailed, TimeoutError, OSError) as error:
-        scene.log.warning("step failed", what=step.what, why=error)
+        scene.log.warning("step failed", what=step.title, why=error)

@@ -20,7 +20,7 @@ from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CannotCapture, CapturedLink
-from vppd_guard.report.findings import FAILED, OK, WARNING, Finding, judged
+from vppd_guard.report.findings import FAILED, OK, WARNING, Finding, finding_of
 from vppd_guard.vpp import conf_tree
 
 KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
@@ -62,17 +62,17 @@ MESSAGES = (
 
 def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
     """The machine and this container. `status`: text of /proc/self/status. Blocking."""
-    kernel = machine.kernel()
+    kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
     needed = ".".join(map(str, KERNEL_MIN))
-    yield judged("kernel", "" if not kernel or kernel >= KERNEL_MIN else f"{version}: {needed} is needed", version)
+    yield finding_of("kernel", "" if not kernel or kernel >= KERNEL_MIN else f"{version}: {needed} is needed", version)
     missing = missing_capabilities(status, CAPABILITIES)
-    yield judged("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
+    yield finding_of("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
     tun = machine.path("/dev/net/tun").exists()
-    yield judged("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
+    yield finding_of("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
     vhost = machine.has_vhost_net()
-    yield judged("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
-    yield judged("state", state_problem(config.state / "guard"), str(config.state / "guard"))
+    yield finding_of("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
+    yield finding_of("state", state_problem(config.state / "guard"), str(config.state / "guard"))
 
 
 def missing_capabilities(status: str, wanted: Mapping[str, int]) -> list[str]:
@@ -121,7 +121,7 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
     lacking = sorted(size for size in asked & HUGE.keys() if not there.get(HUGE[size]))
     free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(there.items())) or "none"
-    return judged(
+    return finding_of(
         "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", free
     )
 
@@ -131,7 +131,7 @@ def link(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
         return Finding(check, FAILED, "is a tap: another VPP holds it")
-    if stays := links.immovable(captured.kind):
+    if stays := links.why_immovable(captured.kind):
         return Finding(check, FAILED, stays)
     if captured.master:
         return Finding(check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on")
@@ -164,7 +164,7 @@ def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
     size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else DATA_SIZE_DEFAULT
     small = [f"{name}: MTU {mtu} needs {mtu + XDP_OVERHEAD}" for name, mtu in uplinks if mtu + XDP_OVERHEAD > size]
-    return judged(
+    return finding_of(
         "buffers", f"startup.conf: buffers: default data-size {size}: {', '.join(small)}" if small else "", ""
     )
 
@@ -175,7 +175,7 @@ def vpp(there: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     lacking = sorted(needed - there)
     plugins = sorted({plugin for each in drivers for plugin in each.plugins})
     why = f"lacks {', '.join(lacking)}; are the plugins there ({', '.join(plugins) or 'none of a driver'}, cnat)?"
-    return judged("vpp", why if lacking else "", f"{len(there)} API messages")
+    return finding_of("vpp", why if lacking else "", f"{len(there)} API messages")
 
 
 async def bus(peer: Peer) -> Finding:

@@ -10,12 +10,12 @@ from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
 from vppd_guard.states.statuses import applied
-from vppd_guard.uplink.desired import intents
+from vppd_guard.uplink.desired import desired_intents
 
 
 async def give_host(scene: GuardContext) -> GuardEvent:
     """The taps are up and the host reaches through VPP what it reached before."""
-    wanted = intents([each.target for each in scene.uplinks], scene.config, taps_up=True)
+    wanted = desired_intents([each.target for each in scene.uplinks], scene.config, taps_up=True)
     scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/host"))
     async with asyncio.timeout(scene.config.takeover_wait_s):
         await applied(scene, wanted)
@@ -23,7 +23,7 @@ async def give_host(scene: GuardContext) -> GuardEvent:
     wait_s = scene.config.gateway_wait_s
     # A VPP that was adopted has forwarded before: if nothing answers now, the watch finds out who is to blame.
     if demanded and wait_s and scene.taken_at:
-        silent = sorted({address for address, _ in demanded} - await icmp.answering(demanded, wait_s))
+        silent = sorted({address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s))
         if silent:
             raise ActionFailed(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
     if scene.taken_at:

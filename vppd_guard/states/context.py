@@ -16,9 +16,9 @@ from vppd_guard.host import hooks
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.report.history import History, HistoryLine
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.step import LinuxStep, run
-from vppd_guard.uplink.rendering import for_uplinks, hook_script
-from vppd_guard.uplink.uplinks import DrivenUplink, ordered
+from vppd_guard.undo.step import LinuxStep, run_step
+from vppd_guard.uplink.rendering import hook_script, startup_files
+from vppd_guard.uplink.uplinks import DrivenUplink, main_first
 from vppd_guard.vpp.dry_run import DryRuns
 from vppd_guard.vpp.process import VppInstance
 from vppd_guard.vpp.startup_conf import StartupFiles
@@ -74,13 +74,13 @@ class GuardContext:
         """Makes a change of Linux. Raises StepFailed, TimeoutError, OSError."""
         started = time.monotonic()
         try:
-            await run(step, self.journal, self.hands.pool)
+            await run_step(step, self.journal, self.hands.pool)
         except TimeoutError as error:
             self.hands.give_up()
-            raise TimeoutError(f"{step.what}: not done within {step.timeout_s:g} s") from error
+            raise TimeoutError(f"{step.title}: not done within {step.timeout_s:g} s") from error
         took_ms = (time.monotonic() - started) * 1000
-        self.log.info("step", what=step.what, took_ms=took_ms)
-        self.note(step.what, took_ms=took_ms)
+        self.log.info("step", what=step.title, took_ms=took_ms)
+        self.note(step.title, took_ms=took_ms)
 
     def note(self, what: str, *, why: str = "", took_ms: float = 0.0) -> None:
         """A line of the history."""
@@ -89,7 +89,7 @@ class GuardContext:
     async def hook(self, point: HookPoint) -> None:
         """Runs the user's script for that moment, if there is one."""
         script = self.config.hooks.get(point.value, "")
-        names = [spec.interfaceName for spec in ordered(self.config.interfaces.uplinkInterfaces)]
+        names = [spec.interfaceName for spec in main_first(self.config.interfaces.uplinkInterfaces)]
         tokens = partial(
             hook_script,
             config=self.config,
@@ -97,7 +97,7 @@ class GuardContext:
             machine=self.machine,
             annotations=self.annotations,
         )
-        await hooks.run(
+        await hooks.run_hook(
             point,
             script,
             names,
@@ -108,7 +108,7 @@ class GuardContext:
 
     def rendered(self, uplinks: Sequence[DrivenUplink]) -> StartupFiles:
         """startup.conf and startup.exec, whose warnings go into the log. Raises BadTemplate."""
-        text = for_uplinks(self.config, uplinks, self.machine, self.annotations)
+        text = startup_files(self.config, uplinks, self.machine, self.annotations)
         for warning in text.warnings:
             self.warn_once(warning)
         return text

@@ -19,7 +19,7 @@ FIXED = {"default": 0, "pods": 2}
 
 async def starting(scene: GuardContext) -> None:
     """VPP is on its way, or has gone."""
-    await _write(scene, info_file.info("starting"))
+    await _write(scene, info_file.info_json("starting"))
 
 
 async def ready(scene: GuardContext) -> None:
@@ -30,7 +30,7 @@ async def ready(scene: GuardContext) -> None:
         )
         for each in scene.uplinks
     }
-    await _write(scene, info_file.info("ready", [_info(scene, each) for each in scene.uplinks], networks))
+    await _write(scene, info_file.info_json("ready", [_info(scene, each) for each in scene.uplinks], networks))
 
 
 async def _write(scene: GuardContext, content: bytes) -> None:
@@ -38,7 +38,7 @@ async def _write(scene: GuardContext, content: bytes) -> None:
     if path is None:
         return
     try:
-        await asyncio.to_thread(info_file.write, path, content)
+        await asyncio.to_thread(info_file.write_info, path, content)
     except OSError as error:
         scene.warn_once(f"VPPD_INFO_FILE: {path}: {error.strerror}")
 

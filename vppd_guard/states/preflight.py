@@ -10,12 +10,12 @@ from vppd_guard.life import GuardEvent
 from vppd_guard.linux.capture import capture
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.probes import icmp
-from vppd_guard.report.findings import FAILED, OK, Finding, failures, waive
+from vppd_guard.report.findings import FAILED, OK, Finding, failure_texts, waive_failures
 from vppd_guard.states import checks
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
-from vppd_guard.uplink.rendering import annotations_needed, for_trial
-from vppd_guard.uplink.uplinks import DrivenUplink, ordered, to_ask, uplink
+from vppd_guard.uplink.rendering import annotations_needed, dry_run_files
+from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first, probe_targets
 from vppd_guard.vpp.dry_run import DryRunFailed
 from vppd_guard.vpp.startup_conf import BadTemplate
 
@@ -33,7 +33,7 @@ async def check(scene: GuardContext) -> GuardEvent:
     for each in found:
         if each.state not in (FAILED, OK):
             scene.warn_once(f"preflight: {each.check}: {each.text}")
-    if refused := failures(found):
+    if refused := failure_texts(found):
         raise ActionFailed("preflight: " + "; ".join(refused))
     scene.uplinks = uplinks
     return GuardEvent.DONE
@@ -69,14 +69,14 @@ async def findings(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplin
     more, uplinks = await captured(scene)
     found.append(checks.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
     found += [*more, await _vpp_finding(scene, uplinks), await _answers(scene, uplinks)]
-    return waive(found, scene.config.preflight_waive), uplinks
+    return waive_failures(found, scene.config.preflight_waive), uplinks
 
 
 async def captured(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
     """The uplinks as they are now, each with its driver, as far as they can be taken."""
     found: list[Finding] = []
     uplinks: list[DrivenUplink] = []
-    specs = ordered(scene.config.interfaces.uplinkInterfaces)
+    specs = main_first(scene.config.interfaces.uplinkInterfaces)
     if not specs:
         found.append(Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces"))
     for number, spec in enumerate(specs):
@@ -86,7 +86,7 @@ async def captured(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplin
             found.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
             continue
         found.append(checks.link(link, spec))
-        choice = await asyncio.to_thread(registry.choose, link, spec, scene.machine)
+        choice = await asyncio.to_thread(registry.choose_drivers, link, spec, scene.machine)
         failed = scene.failed_drivers.setdefault(link.name, set())
         # Once all have failed the first has its turn again.
         driver = next((d for d in choice.candidates if d.name not in failed), next(iter(choice.candidates), None))
@@ -94,7 +94,7 @@ async def captured(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplin
             failed.clear()
         found.append(checks.driver(link, driver, choice.passed_over))
         if driver is not None:
-            uplinks.append(uplink(link, spec, number, driver, scene.config, scene.machine))
+            uplinks.append(driven_uplink(link, spec, number, driver, scene.config, scene.machine))
     return found, uplinks
 
 
@@ -107,9 +107,9 @@ async def _vpp_finding(scene: GuardContext, uplinks: list[DrivenUplink]) -> Find
         by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
         if (room := checks.buffers(conf, by_xdp)).state == FAILED:
             return room
-        trial = for_trial(scene.config, uplinks, scene.machine, scene.annotations)
+        trial = dry_run_files(scene.config, uplinks, scene.machine, scene.annotations)
         aside = replace(scene.config, run=scene.config.run / "trial")
-        there = await scene.trials.messages(aside, trial.conf, trial.exec)
+        there = await scene.trials.api_messages(aside, trial.conf, trial.exec)
     except (BadTemplate, DryRunFailed) as error:
         return Finding("vpp", FAILED, str(error))
     return checks.vpp(there, [each.driver for each in uplinks])
@@ -117,8 +117,8 @@ async def _vpp_finding(scene: GuardContext, uplinks: list[DrivenUplink]) -> Find
 
 async def _answers(scene: GuardContext, uplinks: list[DrivenUplink]) -> Finding:
     """Notes what answers now: only that must answer through VPP."""
-    asked = {each.name: to_ask(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
+    asked = {each.name: probe_targets(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
     pairs = [(address, name) for name, addresses in asked.items() for address in addresses]
-    answered = await icmp.answering(pairs, ANSWERS_BEFORE_S)
+    answered = await icmp.answering_addresses(pairs, ANSWERS_BEFORE_S)
     uplinks[:] = [each.with_answers(answered & set(asked[each.name])) for each in uplinks]
     return checks.gateways([address for address, _ in pairs], sorted(answered))

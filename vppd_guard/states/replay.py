@@ -28,7 +28,7 @@ from vppd_guard.undo.records import (
     LinkMoved,
     Record,
     UplinkCaptured,
-    uplinks_in,
+    captured_uplinks,
 )
 
 
@@ -47,7 +47,7 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResul
     After a reboot only files are left of what was changed: links are as the host configures them by now.
     """
     done = ReplayResult([], [], [])
-    links = {record.uplink.name: record.uplink for record in uplinks_in(records)}
+    links = {record.uplink.name: record.uplink for record in captured_uplinks(records)}
     if rebooted := _rebooted(links.values()):
         done.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
     for record in () if rebooted else reversed(records):

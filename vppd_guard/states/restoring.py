@@ -10,7 +10,7 @@ from vppd_guard.life import GuardEvent, GuardLife
 from vppd_guard.states import info_file, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed, DeviceGone
-from vppd_guard.undo.records import uplinks_in
+from vppd_guard.undo.records import captured_uplinks
 from vppd_guard.vpp import cores
 
 RESTORE_S_MAX = 30.0
@@ -38,7 +38,7 @@ async def restore(scene: GuardContext, life: GuardLife) -> GuardEvent:
     scene.journal.clear()
     await info_file.starting(scene)
     scene.peer.counters["restores"] += 1
-    if names := [record.uplink.name for record in uplinks_in(records)]:
+    if names := [record.uplink.name for record in captured_uplinks(records)]:
         scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
         nothing: dict[str, Intent] = {}
         scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))

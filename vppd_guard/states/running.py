@@ -37,7 +37,7 @@ async def run(scene: GuardContext) -> GuardEvent:
             if gone := await asyncio.to_thread(_gone, moved):
                 raise DeviceGone(f"{', '.join(gone)}: no such device any more")
             seen = await look(scene, watch)
-            verdict = watch.look(seen, time.monotonic())
+            verdict = watch.judge(seen, time.monotonic())
             why = "" if verdict is ForwardingVerdict.FORWARDS else watch.why(seen, time.monotonic())
             if verdict is ForwardingVerdict.BLAMED:
                 raise NotForwarding(f"{why}: the NIC is given back")
@@ -58,7 +58,7 @@ def _say(scene: GuardContext, why: str) -> None:
 async def look(scene: GuardContext, watch: ForwardingWatch) -> Observation:
     """Pings; and only if nothing answers, asks further."""
     pairs = [(address, each.name) for each in scene.uplinks for address in each.answered]
-    answered = await icmp.answering(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
+    answered = await icmp.answering_addresses(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
         return Observation(answered=answered)
     api = await _api_answers(scene)
@@ -66,7 +66,7 @@ async def look(scene: GuardContext, watch: ForwardingWatch) -> Observation:
         return Observation(answered=answered, api_answers=api)
     checked = [await asyncio.to_thread(_beside, scene, each) for each in scene.uplinks if each.answered]
     known = [value for value in checked if value is not None]
-    return Observation(answered=answered, api_answers=api, beside=any(known) if known else None)
+    return Observation(answered=answered, api_answers=api, wire_answers=any(known) if known else None)
 
 
 async def _api_answers(scene: GuardContext) -> bool | None:
@@ -80,13 +80,13 @@ async def _api_answers(scene: GuardContext) -> bool | None:
 
 def _beside(scene: GuardContext, each: DrivenUplink) -> bool | None:
     """Does a gateway of the uplink answer on the wire, past VPP? None: nobody can tell."""
-    if not each.driver.sees_wire:
+    if not each.driver.linux_hears_wire:
         return None
     captured = each.captured
     for version in (4, 6):
         gateway, source = shape.default_gateway(captured, version), _source(each, version)
         if gateway in each.answered and gateway and source:
-            ask = partial(arp_nd.answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
+            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, BESIDE_S_MAX)
             try:
                 return namespaces.inside(scene.config.vpp_netns, ask)
             except OSError:

@@ -21,12 +21,12 @@ async def start_vpp(scene: GuardContext) -> GuardEvent:
     (run / "startup.conf").write_text(text.conf)
     (run / "startup.exec").write_text(text.exec)
     config.vpp_api.unlink(missing_ok=True)
-    await asyncio.to_thread(cores.prune, config.initial.corePattern, bytes_max=config.cores_bytes_max)
+    await asyncio.to_thread(cores.prune_cores, config.initial.corePattern, bytes_max=config.cores_bytes_max)
     await info_file.starting(scene)
     launch = VppLaunch(config.vpp_binary, run / "startup.conf", config.vpp_netns, config.vpp_preload)
     scene.process = process.start(launch, run / "vpp.log")
     started = VppStarted(scene.process.pid, scene.process.started)
-    await scene.hands.do(10.0, scene.journal.note, started)
+    await scene.hands.do(10.0, scene.journal.append, started)
     if not await scene.process.answers(config.vpp_api, VPP_ANSWERS_S_MAX):
         why = scene.process.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"
         raise ActionFailed(f"VPP {why}; see {run / 'vpp.log'}")

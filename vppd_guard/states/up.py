@@ -12,7 +12,7 @@ from vppd_guard.linux.tap import configure_tap, is_tap
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.statuses import applied
 from vppd_guard.undo.records import LinkMoved
-from vppd_guard.uplink.desired import intents, tap_name, through_vpp
+from vppd_guard.uplink.desired import desired_intents, service_next_hops, tap_name
 from vppd_guard.uplink.uplinks import DrivenUplink
 
 
@@ -28,14 +28,14 @@ async def _configured(scene: GuardContext) -> None:
     # An adopted VPP has taps that are up: they stay so.
     adopted = all([await asyncio.to_thread(is_tap, name) for name in scene.names])
     targets = [each.target for each in scene.uplinks]
-    wanted = intents(targets, scene.config, taps_up=adopted)
+    wanted = desired_intents(targets, scene.config, taps_up=adopted)
     scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/uplink"))
     moved = {record.name for record in scene.journal.read() if isinstance(record, LinkMoved)}
     for each in scene.uplinks:
         created = each.target.interface
         if each.name not in moved:
             await applied(scene, {created.key: created})
-        for step in each.driver.after(each.captured, each.target.spec, scene.config, scene.machine):
+        for step in each.driver.steps_after_interface(each.captured, each.target.spec, scene.config, scene.machine):
             if each.name not in moved:
                 await scene.make(step)
         tap = wanted[interface_key(tap_name(each.name))]
@@ -47,6 +47,6 @@ async def _configured(scene: GuardContext) -> None:
 async def _dress(scene: GuardContext, each: DrivenUplink) -> None:
     captured: CapturedLink = each.captured
     hop = shape.vpp_next_hop(captured, 6)
-    services = through_vpp(captured, scene.config) if each is scene.uplinks[0] else {}
+    services = service_next_hops(captured, scene.config) if each is scene.uplinks[0] else {}
     size, mac = each.target.mtu, each.target.tap_mac
     await scene.hands.do(10.0, configure_tap, captured, size, hop, mac, services)

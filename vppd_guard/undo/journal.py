@@ -21,7 +21,7 @@ class UndoJournal:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "undo.journal"
 
-    def note(self, record: Record) -> None:
+    def append(self, record: Record) -> None:
         """Appends a record and waits until the disk has it. Raises OSError, and then nothing has been noted."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         line = _line(record)
@@ -57,7 +57,7 @@ class UndoJournal:
                 break
         return records
 
-    def mend(self) -> None:
+    def cut_torn_end(self) -> None:
         """Cuts off a torn end, which a machine that lost its power has left: what is noted next must be readable."""
         if not self.path.exists():
             return

@@ -57,11 +57,11 @@ class VppStarted(Struct, frozen=True, tag="vpp-started"):
 Record = UplinkCaptured | LinkMoved | FileWritten | KernelSet | DriverBound | VppStarted
 
 
-def uplinks_in(records: Sequence[Record]) -> list[UplinkCaptured]:
+def captured_uplinks(records: Sequence[Record]) -> list[UplinkCaptured]:
     """The uplinks as they were before they were changed, in the order in which they were taken."""
     return list({r.uplink.name: r for r in records if isinstance(r, UplinkCaptured)}.values())
 
 
-def vpp_in(records: Sequence[Record]) -> VppStarted | None:
+def last_vpp(records: Sequence[Record]) -> VppStarted | None:
     """The VPP that was started last."""
     return next((r for r in reversed(records) if isinstance(r, VppStarted)), None)

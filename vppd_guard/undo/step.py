@@ -19,7 +19,7 @@ class StepFailed(Exception):
     """A step was not possible, or had not the effect that it should have; the text names both."""
 
 
-def fine() -> str:
+def no_objection() -> str:
     """Nothing to object to."""
     return ""
 
@@ -28,15 +28,15 @@ def fine() -> str:
 class LinuxStep:
     """One change. `needs` and `holds` return "" or what is wrong, in words; all of them block."""
 
-    what: str  # in words: "move eth0 to the namespace calico-vpp-ns"
+    title: str  # in words: "move eth0 to the namespace calico-vpp-ns"
     do: Callable[[], None]
     holds: Callable[[], str]
-    needs: Callable[[], str] = fine
+    needs: Callable[[], str] = no_objection
     undo: Callable[[], Record | None] = lambda: None  # read just before the change; None: nothing to undo
     timeout_s: float = 5.0
 
 
-async def run(step: LinuxStep, journal: UndoJournal, hands: Executor) -> None:
+async def run_step(step: LinuxStep, journal: UndoJournal, hands: Executor) -> None:
     """Makes the change in `hands`, whose one thread makes all changes: one that is cut short ends before the next.
 
     Raises StepFailed, TimeoutError, and OSError if the undo record could not be written: then nothing has been done.
@@ -48,13 +48,13 @@ async def run(step: LinuxStep, journal: UndoJournal, hands: Executor) -> None:
 
 def _run(step: LinuxStep, journal: UndoJournal) -> None:
     if problem := step.needs():
-        raise StepFailed(f"{step.what}: {problem}")
+        raise StepFailed(f"{step.title}: {problem}")
     record = step.undo()
     if record is not None:
-        journal.note(record)
+        journal.append(record)
     try:
         step.do()
     except (OSError, NetlinkError) as error:
-        raise StepFailed(f"{step.what}: {getattr(error, 'strerror', None) or error}") from error
+        raise StepFailed(f"{step.title}: {getattr(error, 'strerror', None) or error}") from error
     if problem := step.holds():
-        raise StepFailed(f"{step.what}: {problem}")
+        raise StepFailed(f"{step.title}: {problem}")

@@ -87,15 +87,19 @@ class DesiredUplink:
         return f"{TAP_MAC_BASE}:{self.number:02x}"
 
 
-def intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
+def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
     """All intents of the guard. The taps are up only once Linux's side of them is ready (`taps_up`)."""
-    wanted: list[Intent] = [*global_intents(config), *networks(targets), *uplink_routes(targets, config)]
+    intents: list[Intent] = [
+        *global_intents(config),
+        *physical_network_intents(targets),
+        *uplink_routes(targets, config),
+    ]
     for target in targets:
-        wanted += [*uplink(target, config), *tap(target, config)]
+        intents += [*uplink_intents(target, config), *tap_intents(target, config)]
         if taps_up:
-            wanted.append(AdminUp(tap_name(target.name)))
+            intents.append(AdminUp(tap_name(target.name)))
     # Of two that say the same of one thing (two uplinks in one subnet) the first counts.
-    return {intent.key: intent for intent in reversed(wanted)}
+    return {intent.key: intent for intent in reversed(intents)}
 
 
 def global_intents(config: NodeConfig) -> Iterator[Intent]:
@@ -115,17 +119,17 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
         yield Punt(version, "udp")
 
 
-def networks(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
+def physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
     """Tables of named physical networks, and of their pods (step 7)."""
-    named = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
-    for table, pods in named.items():
+    pods_tables = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
+    for table, pods in pods_tables.items():
         for version, default in DEFAULT_PREFIX.items():
             yield Table(table, version)
             yield Table(pods, version)
             yield Route(pods, default, (RoutePath(table=table),))
 
 
-def uplink(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
+def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The uplink as Linux had it (steps 6 to 14)."""
     captured, name = target.captured, uplink_name(target.name)
     yield target.interface
@@ -152,21 +156,21 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
     Linux has several routes for a prefix if their metrics differ: VPP gets the one that Linux would use.
     """
     connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.host_addresses(t.captured)}
-    ways = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.vpp_routes(t.captured)]
-    ways.sort(key=lambda way: way[0])
+    candidates = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.vpp_routes(t.captured)]
+    candidates.sort(key=lambda way: way[0])
     if targets:
         gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
-        ways += [(0, targets[0], DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
-    seen = set()
-    for _, target, prefix, hop in ways:
+        candidates += [(0, targets[0], DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
+    places = set()
+    for _, target, prefix, hop in candidates:
         place = (target.table, prefix)
-        if place in seen or (hop is None and place in connected):
+        if place in places or (hop is None and place in connected):
             continue
-        seen.add(place)
-        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
+        places.add(place)
+        yield Route(target.table, prefix, (Path(next_hop=hop, interface=uplink_name(target.name)),))
 
 
-def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
+def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The host's tap, its tables, and what leads to it (steps 16 to 27)."""
     captured = target.captured
     name, table = tap_name(target.name), f"host-tap-{target.name}"
@@ -189,7 +193,7 @@ def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
         yield Table(table, version)
         yield Route(table, default, (RoutePath(table=target.table),))
         yield InterfaceTable(name, version, table)
-    yield from to_host(captured, table)
+    yield from host_intents(captured, table)
     for group in MULTICAST_GROUPS:
         paths = (MulticastPath(uplink_name(target.name), accept=True, forward=True), MulticastPath(name, accept=True))
         yield MulticastRoute(table, group, paths)
@@ -206,7 +210,7 @@ def tap(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     yield ProxyArpInterface(name)
 
 
-def to_host(captured: CapturedLink, table: str) -> Iterator[Intent]:
+def host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """The host's own addresses are behind its tap: static neighbours, routes there and for punted packets."""
     name = tap_name(captured.name)
     for text in linux.host_addresses(captured):
@@ -223,7 +227,7 @@ def to_host(captured: CapturedLink, table: str) -> Iterator[Intent]:
         yield Route(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
 
 
-def through_vpp(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
+def service_next_hops(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
     """The ranges of service addresses, and by which next hop the host reaches VPP for them (spec, section 7)."""
     hops = {prefix: linux.vpp_next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
     return {prefix: hop for prefix, hop in hops.items() if hop is not None}

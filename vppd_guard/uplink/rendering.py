@@ -13,11 +13,11 @@ from vppd_guard.vpp.startup_conf import (
     annotation_keys,
     render,
     replace_tokens,
-    tokens,
+    token_values,
 )
 
 
-def for_uplinks(
+def startup_files(
     config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> StartupFiles:
     """startup.conf and startup.exec. `annotations`: of the Kubernetes node. Raises BadTemplate."""
@@ -25,13 +25,13 @@ def for_uplinks(
     return _render(config, driven, machine, annotations)
 
 
-def for_trial(
+def dry_run_files(
     config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> StartupFiles:
     """The same without the drivers' parts, and with places of its own: the devices are still Linux's."""
     aside = replace(config, run=config.run / "trial", startup_exec="")
-    nobody = driver_named("none")
-    driven = [StartupUplink(each.captured, each.target.spec, nobody) for each in uplinks]
+    no_driver = driver_named("none")
+    driven = [StartupUplink(each.captured, each.target.spec, no_driver) for each in uplinks]
     return _render(aside, driven, machine, annotations)
 
 
@@ -52,4 +52,4 @@ def hook_script(
 ) -> str:
     """A hook's script with its tokens replaced; those of uplinks once these are known."""
     links = [each.captured for each in uplinks]
-    return replace_tokens(script, tokens(config, links, annotations, machine.first_cpu()))
+    return replace_tokens(script, token_values(config, links, annotations, machine.first_cpu()))

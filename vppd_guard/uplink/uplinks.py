@@ -42,7 +42,7 @@ class DrivenUplink:
         return replace(self, answered=tuple(sorted(answered)))
 
 
-def uplink(
+def driven_uplink(
     captured: CapturedLink, spec: UplinkSpec, number: int, driver: UplinkDriver, config: NodeConfig, machine: Machine
 ) -> DrivenUplink:
     """An uplink of the configuration. `number`: its place there."""
@@ -50,7 +50,7 @@ def uplink(
     target = DesiredUplink(
         captured=captured,
         spec=spec,
-        interface=driver.intent(captured, spec, config, machine),
+        interface=driver.interface_intent(captured, spec, config, machine),
         rx_mode=driver.rx_mode(spec),
         mtu=min(size, driver.mtu_max) if driver.mtu_max else size,
         number=number,
@@ -58,31 +58,31 @@ def uplink(
     return DrivenUplink(target=target, driver=driver)
 
 
-def ordered(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
+def main_first(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
     """The main uplink first; without one that is said to be it, the first is."""
     return sorted(specs, key=lambda spec: not spec.isMain)
 
 
-def to_ask(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
+def probe_targets(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
     """Addresses whose answers show that this uplink forwards: its gateways, and the configured ones by the main."""
     gateways = [shape.default_gateway(captured, 4), shape.default_gateway(captured, 6)]
     more = config.probe_addresses if main else ()
     return list(dict.fromkeys(address for address in (*gateways, *more) if address))
 
 
-def fact(each: DrivenUplink, state: str, reason: str, *, main: bool) -> UplinkFact:
+def uplink_fact(uplink: DrivenUplink, state: str, reason: str, *, main: bool) -> UplinkFact:
     """What the others need to know of it."""
-    captured, target = each.captured, each.target
+    captured, target = uplink.captured, uplink.target
     return UplinkFact(
         state=state,
         is_main=main,
         mtu=target.mtu,
-        interface=uplink_name(each.name),
-        host_tap=tap_name(each.name),
+        interface=uplink_name(uplink.name),
+        host_tap=tap_name(uplink.name),
         addresses=tuple(shape.host_addresses(captured)),
         next_hop4=shape.vpp_next_hop(captured, 4),
         next_hop6=shape.vpp_next_hop(captured, 6),
-        driver=each.driver.name,
+        driver=uplink.driver.name,
         physical_network=target.spec.physicalNetworkName,
         table=target.table,
         pods_table=target.pods_table,

@@ -41,18 +41,18 @@ class ConfBlock:
         """The blocks that come after these words."""
         for at, item in enumerate(self.items):
             before = self.items[at - len(name) : at] if at >= len(name) else []
-            if isinstance(item, ConfBlock) and before and [_text(word) for word in before] == list(name):
+            if isinstance(item, ConfBlock) and before and [_word_text(word) for word in before] == list(name):
                 yield item
 
     def values(self, name: str) -> Iterator[ConfWord]:
         """The words after that word."""
-        for one, other in zip(self.items, self.items[1:], strict=False):
-            if _text(one) == name and isinstance(other, ConfWord):
-                yield other
+        for word, value in zip(self.items, self.items[1:], strict=False):
+            if _word_text(word) == name and isinstance(value, ConfWord):
+                yield value
 
-    def has(self, word: str) -> bool:
+    def contains(self, word: str) -> bool:
         """Does the word stand in this block itself?"""
-        return any(_text(item) == word for item in self.items)
+        return any(_word_text(item) == word for item in self.items)
 
     def words(self) -> Iterator[ConfWord]:
         """All words, also those of the blocks in it."""
@@ -67,24 +67,24 @@ def parse(text: str, source: str) -> ConfBlock:
     """The tree of a text. Raises BadTemplate, which names the source and the line."""
     root = ConfBlock(0, len(text))
     stack = [root]
-    for found in _TOKEN.finditer(text):
-        if found["word"]:
-            stack[-1].items.append(ConfWord(found["word"], *found.span()))
-        elif found["brace"] == "{":
-            block = ConfBlock(found.end())
+    for token in _TOKEN.finditer(text):
+        if token["word"]:
+            stack[-1].items.append(ConfWord(token["word"], *token.span()))
+        elif token["brace"] == "{":
+            block = ConfBlock(token.end())
             stack[-1].items.append(block)
             stack.append(block)
-        elif found["brace"]:
+        elif token["brace"]:
             if len(stack) == 1:
-                raise BadTemplate(f"{source}: line {line(text, found.start())}: '}}' without '{{'")
-            stack.pop().end = found.start()
+                raise BadTemplate(f"{source}: line {line_number(text, token.start())}: '}}' without '{{'")
+            stack.pop().end = token.start()
     if len(stack) > 1:
-        opened = line(text, stack[-1].start)
+        opened = line_number(text, stack[-1].start)
         raise BadTemplate(f"{source}: {len(stack) - 1} '{{' without '}}', the last one in line {opened}")
     return root
 
 
-def line(text: str, at: int) -> int:
+def line_number(text: str, at: int) -> int:
     """The number of the line at that place of the text, from 1."""
     return text.count("\n", 0, at) + 1
 
@@ -100,27 +100,27 @@ class ConfEdits:
         """Another word in its place."""
         self._changes.append((word.start, word.end, by))
 
-    def append(self, block: ConfBlock, what: str) -> None:
+    def append(self, block: ConfBlock, text: str) -> None:
         """More at the end of a block; on lines of its own if the block has several, or is the file."""
         inside = self._text[block.start : block.end]
         if block.end == len(self._text) and block.start == 0:
             before = "\n" if self._text and not self._text.endswith("\n") else ""
-            self._changes.append((block.end, block.end, f"{before}{what}\n"))
+            self._changes.append((block.end, block.end, f"{before}{text}\n"))
         elif "\n" in inside:
             at = block.start + len(inside.rstrip(" \t"))
-            self._changes.append((at, at, f"  {what}\n"))
+            self._changes.append((at, at, f"  {text}\n"))
         else:
             at = block.start + len(inside.rstrip())
-            self._changes.append((at, at, f" {what}"))
+            self._changes.append((at, at, f" {text}"))
 
     def text(self) -> str:
         """The text with all changes."""
-        made, at = [], 0
+        parts, at = [], 0
         for start, end, by in sorted(self._changes, key=lambda change: change[0]):
-            made += [self._text[at:start], by]
+            parts += [self._text[at:start], by]
             at = end
-        return "".join([*made, self._text[at:]])
+        return "".join([*parts, self._text[at:]])
 
 
-def _text(item: "ConfWord | ConfBlock") -> str | None:
+def _word_text(item: "ConfWord | ConfBlock") -> str | None:
     return item.text if isinstance(item, ConfWord) else None

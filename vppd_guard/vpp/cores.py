@@ -12,7 +12,7 @@ from vppd_guard.vpp.log_tail import COLOUR
 
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 PATTERN_MAX = 127  # core(5)
-KEPT = 2
+CORES_MAX = 2
 BYTES_MAX = 8 << 30
 LINES_MAX = 40
 LINE_MAX = 300
@@ -29,7 +29,7 @@ class BadCorePattern(ValueError):
     """`corePattern` cannot be one; the text says why."""
 
 
-def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | None:
+def core_pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | None:
     """The step that sets the machine's core pattern; None if none is configured. Raises BadPattern."""
     if not pattern:
         return None
@@ -44,14 +44,14 @@ def pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | N
         return "" if now == pattern.strip() else f"says {now!r}"
 
     return LinuxStep(
-        what=f"set {path} to {pattern}",
+        title=f"set {path} to {pattern}",
         do=set_it,
         holds=holds,
         undo=lambda: KernelSet(path=str(path), before=path.read_text().strip()),
     )
 
 
-def old_cores(pattern: str) -> list[Path]:
+def core_files(pattern: str) -> list[Path]:
     """The core files of that pattern, newest first: those whose name starts as the pattern's does before its first %.
 
     A pattern that pipes, is relative, or has no name before its first % has none: other files could be meant.
@@ -61,26 +61,26 @@ def old_cores(pattern: str) -> list[Path]:
     if not path.is_absolute() or not prefix or "%" in str(path.parent):
         return []
     try:
-        found = [(entry.stat(), entry) for entry in path.parent.iterdir() if _is_core(entry, prefix)]
+        cores = [(entry.stat(), entry) for entry in path.parent.iterdir() if _is_core(entry, prefix)]
     except OSError:
         return []
-    return [entry for _, entry in sorted(found, key=lambda pair: (-pair[0].st_mtime, pair[1].name))]
+    return [entry for _, entry in sorted(cores, key=lambda pair: (-pair[0].st_mtime, pair[1].name))]
 
 
 def _is_core(entry: Path, prefix: str) -> bool:
     return entry.name.startswith(prefix) and entry.is_file() and not entry.is_symlink()
 
 
-def prune(pattern: str, kept: int = KEPT, bytes_max: int = BYTES_MAX) -> list[Path]:
+def prune_cores(pattern: str, cores_max: int = CORES_MAX, bytes_max: int = BYTES_MAX) -> list[Path]:
     """Removes old cores: at most `kept` stay, and together no more than `bytes_max` (disk blocks; cores are sparse).
 
     The newest stays always. Returns what was removed. Blocking; raises nothing.
     """
     removed, size = [], 0
-    for number, path in enumerate(old_cores(pattern)):
+    for number, path in enumerate(core_files(pattern)):
         try:
             size += path.stat().st_blocks * 512
-            if number and (number >= kept or size > bytes_max):
+            if number and (number >= cores_max or size > bytes_max):
                 path.unlink()
                 removed.append(path)
         except OSError:
@@ -107,10 +107,10 @@ def post_mortem(text: str) -> list[str]:
     # An assertion, the signal that it raises and the backtrace belong together: start at the first of the last run.
     start = deaths[-1]
     for number in reversed(deaths[:-1]):
-        if all(_tells(line) for line in lines[number + 1 : start]):
+        if all(_is_post_mortem(line) for line in lines[number + 1 : start]):
             start = number
-    return [line.strip()[:LINE_MAX] for line in lines[start:] if _tells(line)][:LINES_MAX]
+    return [line.strip()[:LINE_MAX] for line in lines[start:] if _is_post_mortem(line)][:LINES_MAX]
 
 
-def _tells(line: str) -> bool:
+def _is_post_mortem(line: str) -> bool:
     return bool(DEATH.search(line) or FRAME.search(line) or CODE.search(line))

@@ -28,21 +28,21 @@ class DryRunFailed(Exception):
     """VPP did not pass; the text says why."""
 
 
-async def messages(socket: Path) -> frozenset[str]:
+async def api_messages(socket: Path) -> frozenset[str]:
     """The names of all API messages, without their CRCs. Raises OSError, ValueError for what is no VPP."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         body = CREATE.pack(SOCKCLNT_CREATE, 0, VPP_NAME)
         writer.write(HEADER.pack(0, len(body), 0) + body)
         _, size, _ = HEADER.unpack(await reader.readexactly(HEADER.size))
-        return names(await reader.readexactly(size))
+        return message_names(await reader.readexactly(size))
     except asyncio.IncompleteReadError as error:
         raise ValueError("VPP closed the connection") from error
     finally:
         writer.close()
 
 
-def names(reply: bytes) -> frozenset[str]:
+def message_names(reply: bytes) -> frozenset[str]:
     """The names in a sockclnt_create_reply. Raises ValueError."""
     try:
         count = CREATED.unpack_from(reply)[-1]
@@ -52,7 +52,7 @@ def names(reply: bytes) -> frozenset[str]:
     return frozenset(row.split(b"\0", 1)[0].decode("ascii", "replace").rpartition("_")[0] for row in rows)
 
 
-async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+async def dry_run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     """The messages of a VPP that was started with that configuration, and has ended again. Raises NoTrial."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ async def run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
         if not await vpp.answers(config.vpp_api, ANSWER_S_MAX):
             raise DryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
         async with asyncio.timeout(ANSWER_S_MAX):
-            return await messages(config.vpp_api)
+            return await api_messages(config.vpp_api)
     except (OSError, ValueError, TimeoutError) as error:
         raise DryRunFailed(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
     finally:
@@ -90,7 +90,7 @@ class DryRuns:
     def __init__(self) -> None:
         self._passed: dict[tuple[object, ...], frozenset[str]] = {}
 
-    async def messages(self, config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+    async def api_messages(self, config: NodeConfig, conf: str, script: str) -> frozenset[str]:
         """The API messages of this VPP with that configuration. Raises NoTrial."""
         try:
             binary = config.vpp_binary.stat()
@@ -98,5 +98,5 @@ class DryRuns:
             raise DryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
         key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
         if key not in self._passed:
-            self._passed = {key: await run(config, conf, script)}
+            self._passed = {key: await dry_run(config, conf, script)}
         return self._passed[key]

@@ -25,10 +25,10 @@ class LogTail:
     async def follow(self) -> None:
         """Until cancelled."""
         while True:
-            self.rest()
+            self.read_new()
             await asyncio.sleep(EVERY_S)
 
-    def rest(self) -> None:
+    def read_new(self) -> None:
         """What has been written since the last look."""
         with suppress(OSError):
             size = self.path.stat().st_size
@@ -45,9 +45,9 @@ class LogTail:
             if size > FILE_BYTES_MAX:
                 os.truncate(self.path, 0)  # VPP appends: it goes on at the start
                 self._at = 0
-            self._say(data)
+            self._log(data)
 
-    def _say(self, data: bytes) -> None:
+    def _log(self, data: bytes) -> None:
         *lines, self._part = (self._part + data).split(b"\n")
         for line in lines:
             if line.strip():

@@ -107,7 +107,7 @@ def start(launch: VppLaunch, log: Path) -> VppInstance:
         raise OSError(f"{launch.binary}: {error}") from error
     finally:
         os.close(handle)
-    return VppInstance(child.pid, started(child.pid), child)
+    return VppInstance(child.pid, start_ticks(child.pid), child)
 
 
 def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
@@ -126,7 +126,7 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
 
 def adopt(pid: int, since: int) -> VppInstance | None:
     """The VPP that an earlier guard has started, if it still runs."""
-    if not since or started(pid) != since:
+    if not since or start_ticks(pid) != since:
         return None
     try:
         return VppInstance(pid, since, None)
@@ -134,17 +134,17 @@ def adopt(pid: int, since: int) -> VppInstance | None:
         return None
 
 
-def find(conf: Path) -> VppInstance | None:
+def find_by_conf(conf: Path) -> VppInstance | None:
     """The VPP that was started with this startup.conf, whoever started it."""
     mark = f"\0-c\0{conf}\0".encode()
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
-                return adopt(int(entry.name), started(int(entry.name)))
+                return adopt(int(entry.name), start_ticks(int(entry.name)))
     return None
 
 
-def started(pid: int) -> int:
+def start_ticks(pid: int) -> int:
     """When the process started, clock ticks since boot; 0 if there is none, or it is a zombie (proc(5))."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -64,11 +64,11 @@ def render(
     `annotations`: of the Kubernetes node; needed only if `annotation_keys` finds any. `first_cpu`: of the container's
     CPUs. Raises BadTemplate, which names the template and the line or token.
     """
-    values = tokens(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
-    text = fill(config.startup_conf, values, CONF)
-    script = fill(config.startup_exec, values, EXEC)
+    values = token_values(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
+    text = fill_template(config.startup_conf, values, CONF)
+    script = fill_template(config.startup_exec, values, EXEC)
     template = _ConfTemplate(text)
-    template.complain_of_plugins(dict.fromkeys([*PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
+    template.check_plugins(dict.fromkeys([*PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
     template.set_places(config, has_script=bool(script.strip()))
     dpdk = [uplink for uplink in uplinks if uplink.driver.name == "dpdk"]
     if dpdk:
@@ -77,7 +77,7 @@ def render(
     return StartupFiles(template.edits.text(), script, tuple(template.warnings))
 
 
-def tokens(
+def token_values(
     config: NodeConfig, links: Sequence[CapturedLink], annotations: Mapping[str, str], first_cpu: str
 ) -> dict[str, str]:
     """What each token stands for; one that stands for nothing is left out."""
@@ -97,18 +97,18 @@ def annotation_keys(*templates: str) -> set[str]:
 
 def replace_tokens(template: str, values: Mapping[str, str]) -> str:
     """The template with the tokens replaced that are known; for hook scripts, in which others may mean something."""
-    known = {token: values[token] for token in sorted(values, key=len, reverse=True)}
-    pattern = "|".join(map(re.escape, known))
-    return re.sub(pattern, lambda found: known[found[0]], template) if known else template
+    known_values = {token: values[token] for token in sorted(values, key=len, reverse=True)}
+    pattern = "|".join(map(re.escape, known_values))
+    return re.sub(pattern, lambda found: known_values[found[0]], template) if known_values else template
 
 
-def fill(template: str, values: Mapping[str, str], source: str) -> str:
+def fill_template(template: str, values: Mapping[str, str], source: str) -> str:
     """The template with all its tokens replaced. Raises BadTemplate for one that has no value, unless in a comment."""
     text = replace_tokens(template, values)
     for number, whole in enumerate(text.splitlines(), 1):
-        left = TOKEN.search(whole.partition("#")[0])
-        if left:
-            raise BadTemplate(f"{source}: line {number}: {left[0]} has no value here")
+        token = TOKEN.search(whole.partition("#")[0])
+        if token:
+            raise BadTemplate(f"{source}: line {number}: {token[0]} has no value here")
     return text
 
 
@@ -121,7 +121,7 @@ class _ConfTemplate:
         self.edits = ConfEdits(text)
         self.warnings: list[str] = []
 
-    def complain_of_plugins(self, needed: Collection[str]) -> None:
+    def check_plugins(self, needed: Collection[str]) -> None:
         """Raises BadTemplate if a plugin that is needed is not loaded. DPDK's is enabled by `add_dpdk`."""
         for name in needed:
             if name != DPDK_PLUGIN and not self._is_enabled(name):
@@ -137,9 +137,9 @@ class _ConfTemplate:
         self._set("statseg", "socket-name", str(run / "stats.sock"))
         self._set_exec(str(run / "startup.exec"), has_script)
         # VPP says why it dies on its standard error only if it does not say it to syslog.
-        if not any(block.has("nosyslog") or block.has("interactive") for block in self._root.blocks("unix")):
+        if not any(block.contains("nosyslog") or block.contains("interactive") for block in self._root.blocks("unix")):
             self._add("unix", "nosyslog")
-        if not any(block.has("nodaemon") or block.has("interactive") for block in self._root.blocks("unix")):
+        if not any(block.contains("nodaemon") or block.contains("interactive") for block in self._root.blocks("unix")):
             self._add("unix", "nodaemon")
             self.warnings.append(f"{CONF}: unix: nodaemon added: VPP's life is watched")
 
@@ -148,9 +148,9 @@ class _ConfTemplate:
         self._enable(DPDK_PLUGIN)
         stanzas = list(self._root.blocks("dpdk"))
         if stanzas:
-            said = {word.text for stanza in stanzas for word in stanza.words()}
+            stanza_words = {word.text for stanza in stanzas for word in stanza.words()}
             for tag in (uplink_tag(uplink.link.name) for uplink in uplinks):
-                if tag not in said:
+                if tag not in stanza_words:
                     self.warnings.append(f"{CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
             return
         lines = [_device(uplink) for uplink in uplinks]
@@ -168,10 +168,10 @@ class _ConfTemplate:
 
     def _set(self, stanza: str, name: str, value: str) -> None:
         """A setting has that value."""
-        found = [word for block in self._root.blocks(stanza) for word in block.values(name)]
-        for word in found:
+        words = [word for block in self._root.blocks(stanza) for word in block.values(name)]
+        for word in words:
             self._replace(stanza, name, word, value)
-        if not found:
+        if not words:
             self._add(stanza, f"{name} {value}")
 
     def _set_exec(self, path: str, has_script: bool) -> None:
@@ -190,13 +190,13 @@ class _ConfTemplate:
             self.edits.replace(word, value)
             self.warnings.append(f"{CONF}: {stanza}: {name} {word.text} is {value} here")
 
-    def _add(self, stanza: str, what: str) -> None:
+    def _add(self, stanza: str, text: str) -> None:
         """More at the end of a stanza's last block, so that it has the last word; or a new stanza."""
         blocks = list(self._root.blocks(stanza))
         if blocks:
-            self.edits.append(blocks[-1], what)
+            self.edits.append(blocks[-1], text)
         else:
-            self.edits.append(self._root, f"{stanza} {{ {what} }}")
+            self.edits.append(self._root, f"{stanza} {{ {text} }}")
 
     def _settings(self, plugin: str) -> list[ConfWord]:
         """What the template says of a plugin, `enable` or `disable`; the last counts."""
@@ -204,15 +204,15 @@ class _ConfTemplate:
         return [word for block in blocks for word in block.words() if word.text in ("enable", "disable")]
 
     def _is_enabled(self, plugin: str) -> bool:
-        said = self._settings(plugin) or self._settings("default")
-        return not said or said[-1].text == "enable"
+        settings = self._settings(plugin) or self._settings("default")
+        return not settings or settings[-1].text == "enable"
 
     def _enable(self, plugin: str) -> None:
-        said = self._settings(plugin)
-        for word in said:
+        settings = self._settings(plugin)
+        for word in settings:
             if word.text == "disable":
                 self.edits.replace(word, "enable")
-        if not said and not self._is_enabled(plugin):
+        if not settings and not self._is_enabled(plugin):
             self._add("plugins", f"plugin {plugin} {{ enable }}")
 
 

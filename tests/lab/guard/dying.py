@@ -47,7 +47,7 @@ def _command(entry: Path) -> bytes:
         return b""
 
 
-_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.note, context.GuardContext.make, process.start
+_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.append, context.GuardContext.make, process.start
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -63,7 +63,7 @@ def note(self: Any, record: Any) -> None:
 async def make(self: Any, step: Any) -> None:
     def do() -> None:
         step.do()
-        passed(f"did {step.what.split(' the namespace')[0]}")
+        passed(f"did {step.title.split(' the namespace')[0]}")
 
     await _make(self, dataclasses.replace(step, do=do))
 
@@ -75,7 +75,7 @@ def start(*arguments: Any) -> Any:
 
 
 loop.Guard._enter = enter
-UndoJournal.note = note
+UndoJournal.append = note
 context.GuardContext.make = make
 process.start = start
 

@@ -225,7 +225,7 @@ def test_after_a_reboot_the_host_keeps_what_it_was_configured_with_then(world: W
     records = [_of_an_earlier_boot(record) for record in journal.read()]
     journal.clear()
     for record in records:
-        journal.note(record)
+        journal.append(record)
     ip(f"link set eth0 netns {world.host}", netns=world.vpp_netns)
     ip("link set eth0 up promisc off", netns=world.host)
     ip("addr add 192.0.2.77/24 dev eth0", netns=world.host)

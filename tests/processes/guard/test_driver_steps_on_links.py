@@ -139,7 +139,7 @@ def test_links_that_do_not_tell_their_queues(host: Host) -> None:
 
 
 def test_a_link_without_virtual_functions_refuses_settings_of_one(host: Host) -> None:
-    step = avf.settings_step(LINK)
+    step = avf.vf_settings_step(LINK)
     assert host.does(step.holds) == f"virtual function 0 has the MAC address none, not {LINK.mac}"
     with pytest.raises(NetlinkError, match="not supported"):
         host.does(step.do)
@@ -148,7 +148,7 @@ def test_a_link_without_virtual_functions_refuses_settings_of_one(host: Host) ->
 def test_a_link_is_renamed_once_its_name_is_free(host: Host) -> None:
     ip("-n", host.name, "link", "add", "dev5", "type", "bridge")
     with ThreadPoolExecutor(1) as aside:
-        renaming = aside.submit(lambda: host.does(lambda: pci.rename("dev5", "eth0")))
+        renaming = aside.submit(lambda: host.does(lambda: pci.rename_link("dev5", "eth0")))
         assert not renaming.done()
         ip("-n", host.name, "link", "del", "eth0")
         renaming.result(timeout=10)
@@ -159,7 +159,7 @@ def test_a_link_whose_name_stays_taken_is_named(host: Host, monkeypatch: pytest.
     monkeypatch.setattr(pci, "RESTORE_S_MAX", 0.1)
     ip("-n", host.name, "link", "add", "dev5", "type", "bridge")
     with pytest.raises(TimeoutError, match="dev5: the name eth0 is taken"):
-        host.does(lambda: pci.rename("dev5", "eth0"))
+        host.does(lambda: pci.rename_link("dev5", "eth0"))
 
 
 def test_making_a_namespace_stacks_no_mounts(host: Host) -> None:

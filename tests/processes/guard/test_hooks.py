@@ -11,7 +11,7 @@ import pytest
 
 from bus.log import Log
 from tests.waiting import until, until_async
-from vppd_guard.host.hooks import LINE_MAX, LINES_MAX, HookPoint, HookResult, run
+from vppd_guard.host.hooks import LINE_MAX, LINES_MAX, HookPoint, HookResult, run_hook
 
 SOON_S = 5.0
 
@@ -20,7 +20,7 @@ def hook(script: str, limit_s: float = SOON_S, names: tuple[str, ...] = ("eth0",
     """Runs a script; its result and the log."""
     stream = io.StringIO()
     log = Log("guard", stream=stream)
-    work = run(HookPoint.VPP_RUNNING, script, names, log, limit_s, render=lambda t: t.replace("__X__", "x"))
+    work = run_hook(HookPoint.VPP_RUNNING, script, names, log, limit_s, render=lambda t: t.replace("__X__", "x"))
     return asyncio.run(work), stream.getvalue()
 
 
@@ -90,7 +90,7 @@ def test_a_cancelled_hook_leaves_nothing(tmp_path: Path) -> None:
 
     async def cancel() -> None:
         log = Log("guard", stream=io.StringIO())
-        work = run(HookPoint.BEFORE_VPP_RUN, f"echo $$ > {pid}; sleep 1000", ("eth0",), log, 60.0, render=str)
+        work = run_hook(HookPoint.BEFORE_VPP_RUN, f"echo $$ > {pid}; sleep 1000", ("eth0",), log, 60.0, render=str)
         task = asyncio.create_task(work)
         await until_async(lambda: pid.exists() and pid.read_text().strip(), "the script has begun", SOON_S)
         task.cancel()

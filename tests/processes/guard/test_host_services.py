@@ -217,7 +217,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
 def place(network: Network, addresses: tuple[LinuxAddress, ...]) -> None:
     """The tap's file, made while the uplink is still Linux's."""
     link = CapturedLink(name="eth0", mac=MAC, mtu=1500, addresses=addresses)
-    found = networkd.managed(network.networkd.host(), "eth0")
+    found = networkd.managed_link(network.networkd.host(), "eth0")
     assert found is not None
     assert found.path == "/run/systemd/network/10-netplan-eth0.network"
     network.networkd.configure("0-vppd-eth0.network", networkd.tap_file(link, found))
@@ -313,7 +313,7 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: N
         (udev.link_path("eth0"), udev.link_file(link)),
         (udev.rule_path("eth0"), udev.rule_file(link, names)),
     ):
-        files.write(network.networkd.host().path(path), text.encode())
+        files.replace_file(network.networkd.host().path(path), text.encode())
     [before] = json.loads(ip(f"-n {host} -j link show eth0"))
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     done = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
@@ -329,20 +329,20 @@ import sys
 from pathlib import Path
 import msgspec
 from vppd_guard.host_services.host import Host
-from vppd_guard.host_services.plan import findings, plan, undo_files
+from vppd_guard.host_services.plan import file_steps, management_notes, undo_files
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.journal import UndoJournal
 root, state, verb = sys.argv[1:]
 host, journal, words = Host(Path(root)), UndoJournal(Path(state)), []
 link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 if verb == "place":
-    for step in plan([link], host, words.append):
+    for step in file_steps([link], host, words.append):
         record = step.undo()
         if record is not None:
-            journal.note(record)
+            journal.append(record)
         step.do()
         words += filter(None, [step.holds()])
-    print(findings([link], host)[0])
+    print(management_notes([link], host)[0])
 else:
     undo_files(journal.read(), host, words.append)
 assert words == [], words

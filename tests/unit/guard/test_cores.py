@@ -12,11 +12,11 @@ from vppd_guard.vpp.cores import (
     LINE_MAX,
     LINES_MAX,
     BadCorePattern,
+    core_files,
+    core_pattern_step,
     last_words,
-    old_cores,
-    pattern_step,
     post_mortem,
-    prune,
+    prune_cores,
 )
 
 CRASH = """\
@@ -41,33 +41,33 @@ def test_the_two_newest_cores_of_the_pattern_stay(tmp_path: Path) -> None:
     cores = [core(tmp_path, f"vppcore.vpp_main.{n}", age_s=n) for n in range(5)]
     foreign = core(tmp_path, "postgres.core", age_s=100)
     (tmp_path / "vppcore.directory").mkdir()
-    assert prune(f"{tmp_path}/vppcore.%e.%p") == cores[2:]
-    assert old_cores(f"{tmp_path}/vppcore.%e.%p") == cores[:2]
+    assert prune_cores(f"{tmp_path}/vppcore.%e.%p") == cores[2:]
+    assert core_files(f"{tmp_path}/vppcore.%e.%p") == cores[:2]
     assert foreign.exists()
-    assert prune(f"{tmp_path}/vppcore.%e.%p") == []
+    assert prune_cores(f"{tmp_path}/vppcore.%e.%p") == []
 
 
 def test_together_they_are_no_larger_than_the_bound_but_the_newest_stays(tmp_path: Path) -> None:
     cores = [core(tmp_path, f"vppcore.{n}", age_s=n, size=100_000) for n in range(2)]
-    assert prune(f"{tmp_path}/vppcore.%p", bytes_max=50_000) == cores[1:]
+    assert prune_cores(f"{tmp_path}/vppcore.%p", bytes_max=50_000) == cores[1:]
     assert cores[0].exists()
 
 
 @pytest.mark.parametrize("pattern", ["|/usr/lib/systemd/systemd-coredump %P", "core", "{}/%e.core", "{}/%h/core.%p"])
 def test_no_file_is_touched_if_the_pattern_does_not_say_which_are_ours(tmp_path: Path, pattern: str) -> None:
     file = core(tmp_path, "core.1", age_s=1)
-    assert old_cores(pattern.format(tmp_path)) == []
+    assert core_files(pattern.format(tmp_path)) == []
     assert file.exists()
 
 
 def test_a_directory_that_is_not_there_has_no_cores(tmp_path: Path) -> None:
-    assert prune(f"{tmp_path}/none/vppcore.%p") == []
+    assert prune_cores(f"{tmp_path}/none/vppcore.%p") == []
 
 
 def test_the_pattern_is_set_and_what_was_before_is_known(tmp_path: Path) -> None:
     path = tmp_path / "core_pattern"
     path.write_text("core\n")
-    step = pattern_step("/var/lib/vpp/vppcore.%e.%p", path)
+    step = core_pattern_step("/var/lib/vpp/vppcore.%e.%p", path)
     assert step is not None
     assert step.undo() == KernelSet(path=str(path), before="core")
     assert step.holds() == "says 'core'"
@@ -77,13 +77,13 @@ def test_the_pattern_is_set_and_what_was_before_is_known(tmp_path: Path) -> None
 
 
 def test_without_a_pattern_nothing_is_set() -> None:
-    assert pattern_step("") is None
+    assert core_pattern_step("") is None
 
 
 @pytest.mark.parametrize("pattern", ["/" + "x" * 127, "/a\n/b"])
 def test_a_pattern_that_the_kernel_would_cut_is_refused(pattern: str) -> None:
     with pytest.raises(BadCorePattern, match="corePattern"):
-        pattern_step(pattern)
+        core_pattern_step(pattern)
 
 
 def test_the_signal_and_the_backtrace_are_vpp_s_last_words(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from vppd_guard.drivers.machine import Machine, PciDevice
     [("6.1.0-13-amd64", (6, 1, 0)), ("5.10.16.3-microsoft", (5, 10, 16)), ("6.8", (6, 8, 0)), ("odd", ())],
 )
 def test_a_kernel_s_version_has_numbers(tmp_path: Path, text: str, version: tuple[int, ...]) -> None:
-    assert machine(tmp_path, kernel=text).kernel() == version
+    assert machine(tmp_path, kernel=text).kernel_version() == version
 
 
 def test_a_device_is_read_with_its_functions(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_whether_the_kernel_serves_taps(tmp_path: Path) -> None:
 
 def test_this_machine_can_be_read() -> None:
     here = Machine()
-    assert here.kernel() > (4,)
+    assert here.kernel_version() > (4,)
     assert all(pages.free <= pages.total for pages in here.hugepages())
     for entry in Path("/sys/bus/pci/devices").glob("*"):
         device = here.device(entry.name)

@@ -21,17 +21,17 @@ DEVICE = f"/sys/bus/pci/devices/{PCI}"
 
 
 def whats(steps: Sequence[LinuxStep]) -> list[str]:
-    return [step.what for step in steps]
+    return [step.title for step in steps]
 
 
 def take(steps: Sequence[LinuxStep]) -> list[Record]:
     """Takes the steps as the guard does: what is needed, the record, the change, the effect."""
     records = []
     for step in steps:
-        assert step.needs() == "", step.what
+        assert step.needs() == "", step.title
         record = step.undo()
         step.do()
-        assert step.holds() == "", step.what
+        assert step.holds() == "", step.title
         if record is not None:
             records.append(record)
     return records
@@ -55,7 +55,7 @@ def state(tree: Kernel) -> tuple[str, str, tuple[str, ...]]:
 
 def test_af_packet_makes_the_link_promiscuous_and_moves_it() -> None:
     driver = driver_named("af_packet")
-    steps = driver.before(link(), spec("af_packet"), CONFIG, Kernel())
+    steps = driver.steps_before_vpp(link(), spec("af_packet"), CONFIG, Kernel())
     assert whats(steps) == ["make eth0 promiscuous", "move eth0 to the namespace vpp"]
 
 
@@ -63,7 +63,7 @@ def test_af_packet_is_asked_for_as_configured() -> None:
     configured = UplinkSpec(
         interfaceName="eth0", rx=2, rxqsz=512, annotations={"AfPacketUseV3": "true", "AfPacketQdiscBypass": "1"}
     )
-    assert driver_named("af_packet").intent(link(), configured, CONFIG, Kernel()) == AfPacket(
+    assert driver_named("af_packet").interface_intent(link(), configured, CONFIG, Kernel()) == AfPacket(
         name="uplink/eth0",
         host_interface="eth0",
         mac="02:90:00:00:00:07",
@@ -92,20 +92,22 @@ def test_af_xdp_gives_the_link_as_many_queues_as_are_read(
     monkeypatch: pytest.MonkeyPatch, queues: Channels | None, rx: int, lines: list[str]
 ) -> None:
     monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: queues)
-    steps = driver_named("af_xdp").before(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+    steps = driver_named("af_xdp").steps_before_vpp(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
     assert whats(steps) == ["make eth0 promiscuous", *lines, "move eth0 to the namespace vpp"]
 
 
 def test_af_xdp_lowers_an_mtu_that_is_too_great(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: None)
     driver = driver_named("af_xdp")
-    assert "set the MTU of eth0 to 3072" in whats(driver.before(link(mtu=9000), spec("af_xdp"), CONFIG, Kernel()))
+    assert "set the MTU of eth0 to 3072" in whats(
+        driver.steps_before_vpp(link(mtu=9000), spec("af_xdp"), CONFIG, Kernel())
+    )
     assert driver.mtu_max == 3072
 
 
 def test_af_xdp_reads_all_queues_unless_a_number_is_asked_for() -> None:
     for rx, queues in [(0, 0), (3, 3)]:
-        intent = driver_named("af_xdp").intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+        intent = driver_named("af_xdp").interface_intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
         assert isinstance(intent, AfXdp)
         assert (intent.rx_queues, intent.rx_ring, intent.host_interface) == (queues, 1024, "eth0")
 
@@ -117,12 +119,12 @@ def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_
     tree = machine(tmp_path)
     nic(tree, PCI, kernel_driver, link="eth0")
     before = state(tree)
-    steps = driver_named(name).before(link(kernel_driver), spec(name), CONFIG, tree)
+    steps = driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)
     assert whats(steps) == [f"bind {PCI} (eth0) to vfio-pci"]
     records = take(steps)
     assert records == [DriverBound(PCI, kernel_driver, "eth0")]
     assert state(tree) == ("vfio-pci", "N", ())
-    assert whats(driver_named(name).before(link(kernel_driver), spec(name), CONFIG, tree)) == []
+    assert whats(driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)) == []
     undo(tree, records)
     assert state(tree) == before
     assert tree.read(f"{DEVICE}/driver_override") == ""
@@ -131,7 +133,7 @@ def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_
 def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "vmxnet3", link="eth0", group="")
-    records = take(driver_named("vmxnet3").before(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
+    records = take(driver_named("vmxnet3").steps_before_vpp(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
     assert records == [KernelSet(NOIOMMU, "N"), DriverBound(PCI, "vmxnet3", "eth0")]
     assert state(tree) == ("vfio-pci", "Y", ())
     undo(tree, records)
@@ -141,7 +143,7 @@ def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tm
 def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
     tree = machine(tmp_path, free=0, noiommu="Y")
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     assert records == [KernelSet(NOIOMMU, "Y"), DriverBound(PCI, "ixgbe", "eth0")]
     undo(tree, records)
     assert state(tree) == ("ixgbe", "Y", ("eth0",))
@@ -151,7 +153,7 @@ def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
 def test_the_kernel_driver_may_be_named(tmp_path: Path, name: str) -> None:
     tree = machine(tmp_path, drivers=("uio_pci_generic",))
     nic(tree, PCI, "virtio-pci", link="eth0", group="")
-    records = take(driver_named(name).before(link("virtio-pci"), spec(name, "uio_pci_generic"), CONFIG, tree))
+    records = take(driver_named(name).steps_before_vpp(link("virtio-pci"), spec(name, "uio_pci_generic"), CONFIG, tree))
     assert state(tree)[0] == "uio_pci_generic"
     undo(tree, records)
     assert state(tree) == ("virtio-pci", "N", ("eth0",))
@@ -161,7 +163,7 @@ def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
     nic(tree, "0000:3b:00.1", "ixgbe", link="eth1", group="18")
-    take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     twin = tree.device("0000:3b:00.1")
     assert twin is not None
     assert (twin.driver, twin.links) == ("ixgbe", ("eth1",))
@@ -171,21 +173,23 @@ def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["rdma", "none"])
 def test_a_link_that_vpp_looks_for_in_the_host_moves_once_vpp_has_it(name: str) -> None:
     driver = driver_named(name)
-    assert whats(driver.before(link("mlx5_core"), spec(name), CONFIG, Kernel())) == []
-    assert whats(driver.after(link("mlx5_core"), spec(name), CONFIG, Kernel())) == ["move eth0 to the namespace vpp"]
+    assert whats(driver.steps_before_vpp(link("mlx5_core"), spec(name), CONFIG, Kernel())) == []
+    assert whats(driver.steps_after_interface(link("mlx5_core"), spec(name), CONFIG, Kernel())) == [
+        "move eth0 to the namespace vpp"
+    ]
 
 
 def test_other_links_have_left_before() -> None:
     others = [driver for driver in DRIVERS if driver.name not in ("rdma", "none")]
-    assert all(driver.after(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in others)
-    assert driver_named("none").after(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
+    assert all(driver.steps_after_interface(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in others)
+    assert driver_named("none").steps_after_interface(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
 
 
 def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "i40e", link="eth0", vfs_max=32)
     driver = driver_named("avf")
-    steps = driver.before(link("i40e"), spec("avf"), CONFIG, tree)
+    steps = driver.steps_before_vpp(link("i40e"), spec("avf"), CONFIG, tree)
     assert whats(steps) == [
         f"make virtual function 0 of eth0: {DEVICE}/sriov_numvfs says 1",
         "give virtual function 0 the MAC address 02:90:00:00:00:07",
@@ -197,7 +201,7 @@ def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
     made = tree.device("0000:3b:00.1")
     assert made is not None
     assert made.driver == "vfio-pci"
-    assert driver.intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePort(
+    assert driver.interface_intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePort(
         name="uplink/eth0", pci="0000:3b:00.1", driver="iavf", mac="02:90:00:00:00:07", tag="main-eth0"
     )
 
@@ -206,8 +210,8 @@ def test_avf_binds_a_virtual_function_that_is_the_uplink(tmp_path: Path) -> None
     tree = machine(tmp_path)
     nic(tree, PCI, "iavf", link="eth0")
     driver = driver_named("avf")
-    assert whats(driver.before(link("iavf"), spec("avf"), CONFIG, tree)) == [f"bind {PCI} (eth0) to vfio-pci"]
-    intent = driver.intent(link("iavf"), spec("avf"), CONFIG, tree)
+    assert whats(driver.steps_before_vpp(link("iavf"), spec("avf"), CONFIG, tree)) == [f"bind {PCI} (eth0) to vfio-pci"]
+    intent = driver.interface_intent(link("iavf"), spec("avf"), CONFIG, tree)
     assert isinstance(intent, DevicePort)
     assert intent.pci == PCI
 
@@ -222,7 +226,7 @@ def test_each_driver_asks_vpp_for_its_own_interface(tmp_path: Path) -> None:
         "none": PreconfiguredInterface,
     }
     for name, kind in kinds.items():
-        intent = driver_named(name).intent(link(), spec(name), config, machine(tmp_path / name))
+        intent = driver_named(name).interface_intent(link(), spec(name), config, machine(tmp_path / name))
         assert isinstance(intent, kind)
         assert (intent.key, intent.mac, intent.tag) == ("interface/uplink/eth0", "02:90:00:00:00:07", "main-eth0")  # type: ignore[attr-defined]
         assert getattr(intent, "pci", PCI) == PCI
@@ -245,7 +249,7 @@ def test_restoring_a_device_that_is_gone_is_no_error(tmp_path: Path) -> None:
 def test_restoring_twice_changes_nothing_more(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     undo(tree, records)
     once = state(tree)
     undo(tree, records)
@@ -256,7 +260,7 @@ def test_a_network_device_that_does_not_come_back_is_named(tmp_path: Path, monke
     monkeypatch.setattr(pci, "RESTORE_S_MAX", 0.05)
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     put(tree, f"{DEVICE}/makes", "")
     with pytest.raises(TimeoutError, match=f"{PCI}: no network device by ixgbe"):
         undo(tree, records)
@@ -264,10 +268,10 @@ def test_a_network_device_that_does_not_come_back_is_named(tmp_path: Path, monke
 
 def test_a_device_comes_back_under_its_former_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     renamed: list[tuple[str, str]] = []
-    monkeypatch.setattr(pci, "rename", lambda old, new: renamed.append((old, new)))
+    monkeypatch.setattr(pci, "rename_link", lambda old, new: renamed.append((old, new)))
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").before(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     put(tree, f"{DEVICE}/makes", "enp59s0f0")
     undo(tree, records)
     assert renamed == [("enp59s0f0", "eth0")]

@@ -41,13 +41,13 @@ def created(*names: str) -> bytes:
 
 
 def test_the_names_of_messages_are_read_without_their_crcs() -> None:
-    assert dry_run.names(created("set_punt_47d0e347", "show_version_51077d14")) == {"set_punt", "show_version"}
+    assert dry_run.message_names(created("set_punt_47d0e347", "show_version_51077d14")) == {"set_punt", "show_version"}
 
 
 def test_what_is_no_list_of_messages_is_an_error_not_an_end() -> None:
     for torn in (b"", created("set_punt_47d0e347")[:-1]):
         with pytest.raises(ValueError, match="sockclnt_create_reply"):
-            dry_run.names(torn)
+            dry_run.message_names(torn)
 
 
 def lines(stream: io.StringIO) -> list[str]:
@@ -61,11 +61,11 @@ def test_vpps_words_are_logged_line_by_line_without_their_colours(tmp_path: Path
     with path.open("ab") as log:
         log.write(b"\x1b[91mreceived signal\x1b[39m\nhalf a ")
         log.flush()
-        follower.rest()
+        follower.read_new()
         assert lines(stream) == ['"received signal"']
         log.write(b"line\n")
         log.flush()
-    follower.rest()
+    follower.read_new()
     assert lines(stream) == ['"received signal"', '"half a line"']
 
 
@@ -77,7 +77,7 @@ def test_vpps_log_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for _ in range(3):
             log.write(b"x" * 900 + b"\n" + b"y" * 900 + b"\n")
             log.flush()
-            follower.rest()
+            follower.read_new()
     assert path.stat().st_size == 0
     assert len(lines(stream)) == 6
 
@@ -86,7 +86,7 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "run" / "guard.lock"
     assert lock.holder(path) == 0
     imports = "from pathlib import Path; from vppd_guard.host import lock"
-    code = f"{imports}; lock.hold(Path({str(path)!r})); print(1, flush=True)"
+    code = f"{imports}; lock.acquire(Path({str(path)!r})); print(1, flush=True)"
     holder = subprocess.Popen(
         [sys.executable, "-u", "-c", f"{code}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -94,8 +94,8 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     assert holder.stdout.readline() == b"1\n"
     assert lock.holder(path) == holder.pid
     with pytest.raises(lock.AnotherGuardRuns, match=f"held by process {holder.pid}"):
-        lock.hold(path)
+        lock.acquire(path)
     holder.kill()
     holder.communicate()
     assert lock.holder(path) == 0
-    os.close(lock.hold(path))
+    os.close(lock.acquire(path))

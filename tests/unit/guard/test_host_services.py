@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from vppd_guard.host_services import networkd
 from vppd_guard.host_services.files import undo_file
 from vppd_guard.host_services.host import Host
-from vppd_guard.host_services.plan import findings, plan, undo_files
-from vppd_guard.host_services.tell import command, run_all
+from vppd_guard.host_services.plan import file_steps, management_notes, undo_files
+from vppd_guard.host_services.reload import reload_command, run_side_by_side
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.records import FileWritten
 from vppd_guard.undo.step import LinuxStep
@@ -80,7 +80,7 @@ class Tree:
             self.write(f"/run/systemd/netif/leases/{INDEX}", lease)
 
     def plan(self, link: CapturedLink = LINK, enabled: bool = True, net_names: bool = True) -> list[LinuxStep]:
-        return plan([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
+        return file_steps([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
 
     def files(self) -> set[str]:
         return {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*") if path.is_file()}
@@ -117,7 +117,7 @@ def test_nothing_is_done_where_nothing_runs(tree: Tree) -> None:
     tree.write("/run/systemd/netif/state", "left by a networkd that has been stopped\n")
     tree.write("/etc/NetworkManager/NetworkManager.conf", "[main]\n")
     assert tree.plan() == []
-    assert findings([LINK], tree.host) == []
+    assert management_notes([LINK], tree.host) == []
 
 
 def test_a_service_in_another_network_namespace_is_left_alone(tree: Tree) -> None:
@@ -239,7 +239,7 @@ def test_the_administrator_is_told_who_renews_no_lease(tree: Tree) -> None:
     network_manager(tree)
     tree.networkd()
     tree.process(14, "/sbin/dhclient", "-4", "-pf", "/run/dhclient.eth0.pid", "eth0")
-    words = "\n".join(findings([LEASED6], tree.host))
+    words = "\n".join(management_notes([LEASED6], tree.host))
     assert "by /run/systemd/network/10-netplan-eth0.network, made by netplan" in words
     assert "NetworkManager does not renew its DHCP lease" in words
     assert "dhclient may not renew its DHCP lease" in words
@@ -312,8 +312,14 @@ def test_a_file_that_cannot_be_removed_is_words(tree: Tree) -> None:
 
 
 def test_services_are_told_in_the_host_s_own_root(tmp_path: Path) -> None:
-    assert command("systemd-networkd", Host()) == ("networkctl", "reload")
-    assert command("systemd-udevd", Host(tmp_path)) == ("chroot", str(tmp_path), "udevadm", "control", "--reload")
+    assert reload_command("systemd-networkd", Host()) == ("networkctl", "reload")
+    assert reload_command("systemd-udevd", Host(tmp_path)) == (
+        "chroot",
+        str(tmp_path),
+        "udevadm",
+        "control",
+        "--reload",
+    )
 
 
 def test_a_service_that_does_not_answer_is_words_within_the_limit() -> None:
@@ -324,7 +330,7 @@ def test_a_service_that_does_not_answer_is_words_within_the_limit() -> None:
         "gone": ("/nonexistent",),
         "fine": ("true",),
     }
-    words = run_all(commands, 0.5)
+    words = run_side_by_side(commands, 0.5)
     assert {line.partition(":")[0] for line in words} == {"slow", "sour", "gone"}
     assert any("not done within 0.5 s" in line for line in words)
     assert any("ended with 4: no bus" in line for line in words)
@@ -333,7 +339,7 @@ def test_a_service_that_does_not_answer_is_words_within_the_limit() -> None:
 def test_a_failing_service_does_not_fail_the_step(tree: Tree) -> None:
     tree.networkd()
     tell = tree.plan()[-1]
-    assert tell.what == "tell systemd-networkd"
+    assert tell.title == "tell systemd-networkd"
     tell.do()
     assert tell.holds() == ""
     assert tree.words, "there is no networkctl below this root"

@@ -4,7 +4,7 @@ import json
 import threading
 from pathlib import Path
 
-from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo, info, write
+from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo, info_json, write_info
 
 UPLINK = UplinkInfo(
     name="eth0",
@@ -19,7 +19,7 @@ UPLINK = UplinkInfo(
 
 
 def test_the_fields_are_the_reference_s() -> None:
-    assert json.loads(info("ready", [UPLINK], {"": PhysicalNetwork(vrf=0, pod_vrf=2)})) == {
+    assert json.loads(info_json("ready", [UPLINK], {"": PhysicalNetwork(vrf=0, pod_vrf=2)})) == {
         "Status": "ready",
         "UplinkStatuses": {
             "eth0": {
@@ -43,12 +43,12 @@ def test_the_fields_are_the_reference_s() -> None:
 
 
 def test_at_the_start_the_maps_are_empty() -> None:
-    assert json.loads(info("starting")) == {"Status": "starting", "UplinkStatuses": {}, "PhysicalNets": {}}
+    assert json.loads(info_json("starting")) == {"Status": "starting", "UplinkStatuses": {}, "PhysicalNets": {}}
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "run" / "vppmanagerinfofile"
-    write(path, info("starting"))
+    write_info(path, info_json("starting"))
     stop, seen = threading.Event(), set()
 
     def read() -> None:
@@ -58,8 +58,8 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(50):
-        write(path, info("ready", [UPLINK]))
-        write(path, info("starting"))
+        write_info(path, info_json("ready", [UPLINK]))
+        write_info(path, info_json("starting"))
     stop.set()
     reader.join()
     assert seen <= {"starting", "ready"}

@@ -16,12 +16,12 @@ from vppd_guard.report.findings import (
     WAIVED,
     WARNING,
     Finding,
-    failures,
-    table,
-    waive,
+    failure_texts,
+    findings_table,
+    waive_failures,
 )
 from vppd_guard.states import checks
-from vppd_guard.uplink.desired import DesiredUplink, intents
+from vppd_guard.uplink.desired import DesiredUplink, desired_intents
 
 ADDRESSES = (LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"))
 SPEC = UplinkSpec(interfaceName="eth0")
@@ -114,7 +114,7 @@ def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
 def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need() -> None:
     made = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
     target = DesiredUplink(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
-    kinds = {type(intent) for intent in intents([target], NodeConfig(node="n1"), taps_up=True).values()}
+    kinds = {type(intent) for intent in desired_intents([target], NodeConfig(node="n1"), taps_up=True).values()}
     writers = [kind for kind in ALL if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds
     needed = {message for kind in writers for message in kind.messages}
@@ -136,15 +136,15 @@ def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
 
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
     found = [Finding("vhost-net", FAILED, "x"), Finding("kernel", FAILED, "y"), Finding("tun", OK)]
-    waived = waive(found, ["vhost-net", "tun"])
+    waived = waive_failures(found, ["vhost-net", "tun"])
     assert [f.state for f in waived] == [WAIVED, FAILED, OK]
-    assert failures(waived) == ["kernel: y"]
+    assert failure_texts(waived) == ["kernel: y"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_the_table_fits_the_terminal(width: int) -> None:
     found = [Finding("vhost-net", FAILED, "word " * 40), Finding("kernel", OK, "6.1.0"), Finding("state", WARNING)]
-    lines = table(found, width).splitlines()
+    lines = findings_table(found, width).splitlines()
     assert max(map(len, lines)) <= max(width, 40)
     assert lines[0].startswith("vhost-net  failed")
 

@@ -11,19 +11,19 @@ import pytest
 from vppd_guard.states.context import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSet
-from vppd_guard.undo.step import LinuxStep, StepFailed, run
+from vppd_guard.undo.step import LinuxStep, StepFailed, run_step
 
 RECORD = KernelSet("/proc/sys/x", "1")
 
 
 def make(step: LinuxStep, journal: UndoJournal) -> None:
     with ThreadPoolExecutor(1) as hands:
-        asyncio.run(run(step, journal, hands))
+        asyncio.run(run_step(step, journal, hands))
 
 
 def step(do: Callable[[], None], *, needs: str = "", wrong: str = "", timeout_s: float = 5.0) -> LinuxStep:
     return LinuxStep(
-        what="set x", do=do, needs=lambda: needs, holds=lambda: wrong, undo=lambda: RECORD, timeout_s=timeout_s
+        title="set x", do=do, needs=lambda: needs, holds=lambda: wrong, undo=lambda: RECORD, timeout_s=timeout_s
     )
 
 

@@ -16,7 +16,7 @@ from schemas.intents import (
 )
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CannotCapture, CapturedLink, LinuxAddress, LinuxRoute
-from vppd_guard.uplink.desired import DesiredUplink, intents, through_vpp
+from vppd_guard.uplink.desired import DesiredUplink, desired_intents, service_next_hops
 
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"
@@ -47,7 +47,7 @@ def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = ""
 
 
 def wanted(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
-    return set(intents([target(captured)], config, taps_up=tap_up).values())
+    return set(desired_intents([target(captured)], config, taps_up=tap_up).values())
 
 
 def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
@@ -75,7 +75,7 @@ def test_the_tap_comes_up_last() -> None:
 
 
 def test_the_same_capture_gives_the_same_intents() -> None:
-    assert intents([target()], CONFIG, taps_up=True) == intents([target()], CONFIG, taps_up=True)
+    assert desired_intents([target()], CONFIG, taps_up=True) == desired_intents([target()], CONFIG, taps_up=True)
 
 
 SECOND = CapturedLink(
@@ -91,7 +91,7 @@ SECOND = CapturedLink(
 
 
 def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() -> None:
-    found = set(intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
+    found = set(desired_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
     taps = {i.name: i.mac for i in found if isinstance(i, Tap)}
     assert taps == {"host/eth0": "02:ca:11:c0:fd:00", "host/eth1": "02:ca:11:c0:fd:01"}
     assert {i.interface for i in found if isinstance(i, AdminUp)} == {
@@ -107,7 +107,7 @@ def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() ->
 
 
 def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
-    found = set(intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
+    found = set(desired_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
     routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
     assert routes["physical-net-storage", "0.0.0.0/0"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
@@ -189,4 +189,4 @@ def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
 
 def test_the_host_reaches_service_addresses_through_vpp() -> None:
     config = NodeConfig(node="n1", service_prefixes=("10.96.0.0/16", "fd96::/112"))
-    assert through_vpp(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
+    assert service_next_hops(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}

@@ -19,34 +19,34 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "systemd-networkd": ("networkctl", "reload"),
     "NetworkManager": ("nmcli", "general", "reload", "conf"),
 }
-TELL_S_MAX = 1.5  # for all of them together: they run side by side
+RELOAD_S_MAX = 1.5  # for all of them together: they run side by side
 WORDS_MAX = 200
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
-def command(service: str, host: Host) -> tuple[str, ...]:
+def reload_command(service: str, host: Host) -> tuple[str, ...]:
     """The command that tells a service, run in the host's own root directory. Raises KeyError."""
     inside = () if str(host.root) == "/" else ("chroot", str(host.root))
     return (*inside, *COMMANDS[service])
 
 
-def tell(services: Iterable[str], host: Host, limit_s: float = TELL_S_MAX) -> list[str]:
+def reload_services(services: Iterable[str], host: Host, limit_s: float = RELOAD_S_MAX) -> list[str]:
     """Tells each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
-    return run_all({name: command(name, host) for name in services if name in COMMANDS}, limit_s)
+    return run_side_by_side({name: reload_command(name, host) for name in services if name in COMMANDS}, limit_s)
 
 
-def run_all(commands: Mapping[str, Sequence[str]], limit_s: float) -> list[str]:
+def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> list[str]:
     """Runs the commands side by side; those that are late are killed with all their children."""
     deadline = time.monotonic() + limit_s
     complaints = []
-    with tempfile.TemporaryFile() as nothing:
+    with tempfile.TemporaryFile() as no_input:
         started: list[tuple[str, subprocess.Popen[bytes], int]] = []
         for name, words in commands.items():
             # A file, not a pipe: a child that lives on and holds a pipe would keep us waiting for its end.
             output = os.memfd_create("told")
             try:
                 child = subprocess.Popen(
-                    words, stdin=nothing, stdout=output, stderr=output, env=ENVIRONMENT, start_new_session=True
+                    words, stdin=no_input, stdout=output, stderr=output, env=ENVIRONMENT, start_new_session=True
                 )
                 started.append((name, child, output))
             except OSError as error:
@@ -55,9 +55,9 @@ def run_all(commands: Mapping[str, Sequence[str]], limit_s: float) -> list[str]:
         for name, child, output in started:
             try:
                 code = child.wait(max(0.0, deadline - time.monotonic()))
-                said = os.pread(output, WORDS_MAX, 0).decode(errors="replace").strip()
+                output_text = os.pread(output, WORDS_MAX, 0).decode(errors="replace").strip()
                 if code:
-                    complaints.append(f"{name}: {commands[name][-2:]} ended with {code}: {said or 'no words'}")
+                    complaints.append(f"{name}: {commands[name][-2:]} ended with {code}: {output_text or 'no words'}")
             except subprocess.TimeoutExpired:
                 with suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
