@@ -50,7 +50,7 @@ class DpdkDriver:
         return ()
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")  # not all of DPDK's drivers can do without polling

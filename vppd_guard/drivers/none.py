@@ -41,7 +41,7 @@ class UserDefinedDriver:
         return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return Existing(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         return spec.rx_mode("default")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from vppd_guard.life import GuardEvent
 from vppd_guard.probes import icmp
 from vppd_guard.states import info_file

@@ -3,7 +3,7 @@
 import time
 
 from schemas.intents import Intent
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
 from vppd_guard.life import GuardEvent, GuardLife

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from schemas.codec import fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Applied, Failed, Pending, Rejected
-from schemas.topics import status_word
+from schemas.statuses import Failed, Rejected, is_applied, reason_of
+from schemas.words import status_word
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
 
@@ -24,7 +24,7 @@ async def applied(scene: GuardContext, wanted: Mapping[str, Intent]) -> None:
             return
         refused = [key for key in missing if isinstance(statuses.get(key), Rejected)]
         if refused:
-            raise ActionFailed("; ".join(f"{key}: {_why(statuses.get(key))}" for key in refused))
+            raise ActionFailed("; ".join(f"{key}: {reason_of(statuses.get(key))}" for key in refused))
         # What has failed is why the others wait.
         key = min(missing, key=lambda key: not isinstance(statuses.get(key), Failed)) if missing else "VPP"
         scene.peer.waiting = (f"{key}: {reason_of(statuses.get(key))}",)

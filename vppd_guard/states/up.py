@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.intents import interface_key
-from schemas.topics import INTENT
+from schemas.words import INTENT
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.life import GuardEvent
 from vppd_guard.linux import captured as shape

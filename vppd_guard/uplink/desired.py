@@ -167,7 +167,7 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
         if place in places or (hop is None and place in connected):
             continue
         places.add(place)
-        yield Route(target.table, prefix, (Path(next_hop=hop, interface=uplink_name(target.name)),))
+        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
 
 
 def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
