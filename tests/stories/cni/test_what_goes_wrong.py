@@ -67,7 +67,7 @@ def test_a_late_delete_of_the_old_sandbox_spares_the_new_one(tmp_path: Path) -> 
         await node.add(request("web-0", old, V4))
         node.vpp.away = True
         adding = asyncio.create_task(node.add(request("web-0", new, V4)))
-        await until_async(lambda: not node.manager.table.pods)
+        await until_async(lambda: not node.interfaces())
         deleting = asyncio.create_task(node.delete(old))
         await comes_back(node)
         assert (await adding).successful
