@@ -16,7 +16,7 @@ from schemas.config import NodeConfig
 
 async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
     gc_tuning.tune()
-    return await WriterProcess(config, peer, log, stop).live()
+    return await WriterProcess(config, peer, log, stop).run()
 
 
 if __name__ == "__main__":

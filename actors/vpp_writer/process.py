@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actors.runtime import health
-from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents
+from actors.vpp_writer.apply.journal import Journal, JournalContents, read
+from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer, identify
-from actors.vpp_writer.kinds import ALL, requests
+from actors.vpp_writer.kinds import KINDS, requests
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
 from actors.vpp_writer.reconcile.objects import Objects
@@ -30,22 +30,22 @@ from schemas.words import INTENT, INTENT_OWNERS, status_word
 
 CONNECT_EVERY_S = 0.05
 IDLE_TURN_S = 0.5
-HEARD_MAX = 1000  # changes between two plans
+CHANGES_MAX = 1000  # changes between two plans
 RETRY_TURN_S = 0.1
 DRIFT_TURN_S = 0.05
 WATCH_EVERY_S = 0.25
 LOG_EVERY_S = 1.0
-SPEAK_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
+PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
 
 
 @dataclass
 class Burst:
     """Turns that follow one another, for the log."""
 
-    began: float = 0.0
+    started_at: float = 0.0
     turns: int = 0
-    written: int = 0
-    said: int = 0
+    writes: int = 0
+    statuses: int = 0
 
 
 class WriterProcess:
@@ -55,22 +55,23 @@ class WriterProcess:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
         self.messages = Definitions(requests(), directory)
-        self.ledger = Objects()
+        self.objects = Objects()
         self.journal = Journal(directory / "journal")
-        self.recalled = JournalContents()
+        self.contents = JournalContents()  # what an earlier life has left
         self.synced: set[str] = set()
-        self.joining: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
-        self.spoken = False
+        self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
+        self.has_published = False
         self.burst = Burst()
         self.livelock = LivelockGuard()
         self.why = "VPP: not reached yet"
-        self.fresh: set[str] | None = None  # keys of what was heard since all were said to wait; None: say it of all
+        # Keys of what was heard since all were said to wait; None: it is to be said of all.
+        self.unreported: set[str] | None = None
         self.api: VppClient | None = None
         self.started_at = time.monotonic()
 
-    async def live(self) -> int:
-        """Until told to stop."""
-        self._recall()
+    async def run(self) -> int:
+        """Until it is stopped."""
+        self._recall_journal()
         for owner in INTENT_OWNERS:
             self.peer.subscribe(INTENT, owner)
         stopping = asyncio.create_task(self._nudge_when(self.stop))
@@ -78,47 +79,49 @@ class WriterProcess:
             try:
                 api = await VppClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
             except (VppGone, Unfit, NoAnswer) as error:
-                self._away(str(error))
-                await self._hear(0 if self.joining else CONNECT_EVERY_S)
+                self._report_away(str(error))
+                await self._receive(0 if self.takeovers else CONNECT_EVERY_S)
                 continue
             await self._connected(api)
         stopping.cancel()
         self.journal.close()
         return 0
 
-    def _recall(self) -> None:
+    def _recall_journal(self) -> None:
         """What the journal tells is what its owners want, until they speak."""
-        self.recalled = journal.read(self.journal.path)
-        for key, held in self.recalled.held.items():
-            self.ledger.hold(key, held)
-            self.ledger.claims.put(held.owner, key, held.intent)
-        life = self.recalled.life
-        self.log.info("journal", objects=len(self.recalled.held), epoch=life.epoch if life else 0)
+        self.contents = read(self.journal.path)
+        for key, held_object in self.contents.objects.items():
+            self.objects.hold(key, held_object)
+            self.objects.claims.set(held_object.owner, key, held_object.intent)
+        life = self.contents.life
+        self.log.info("journal", objects=len(self.contents.objects), epoch=life.epoch if life else 0)
 
     async def _connected(self, api: VppClient) -> None:
         watching = asyncio.create_task(self._watch(api))
         drift = DriftCheck(self.config.readback_s, time.monotonic())
-        writer = Writer(api, self.ledger, self.journal, self.peer)
-        self.recalled.held = self.ledger.held
+        writer = Writer(api, self.objects, self.journal, self.peer)
+        self.contents.objects = self.objects.held
         try:
             life = await identify(api)
-            await writer.meet(life, self.recalled)
+            await writer.meet(life, self.contents)
             version = str((await api.request("show_version")).version)
-            self.recalled.life = journal.VppLife(writer.epoch, life.pid, life.started, self.ledger.suspects)
-            unavailable = tuple(sorted(kind.name for kind in ALL if not all(map(api.supports, kind.messages))))
-            told = VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable)
-            self._say_epoch(told)
-            for kind in unavailable:
-                self.log.warning("unavailable", kind=kind, why="VPP lacks messages of it")
+            self.contents.life = VppLife(writer.epoch, life.pid, life.started, self.objects.suspects)
+            unavailable = tuple(
+                sorted(kind.name for kind in KINDS.values() if not all(map(api.supports, kind.messages)))
+            )
+            fact = VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable)
+            self._publish_epoch(fact)
+            for name in unavailable:
+                self.log.warning("unavailable", kind=name, why="VPP lacks messages of it")
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
-            self.why, self.fresh, self.api = "", None, api
-            self.livelock.renew(self.ledger.dirty)
+            self.why, self.unreported, self.api = "", None, api
+            self.livelock.renew(len(self.objects.queue))
             while not self.stop.is_set() and not api.closed.is_set():
                 await self._turn(writer, drift)
         except (VppGone, NoAnswer) as error:
-            self._away(str(error))
+            self._report_away(str(error))
         finally:
-            self.recalled.unknown = dict(writer.unknown)
+            self.contents.unfinished = dict(writer.unfinished)
             self.api = None
             watching.cancel()
             await api.close()
@@ -127,134 +130,134 @@ class WriterProcess:
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         if not more:
-            self.livelock.renew(self.ledger.dirty)
-        self.recalled.life = self.recalled.life and journal.VppLife(
-            writer.epoch, self.recalled.life.pid, self.recalled.life.started, self.ledger.suspects
+            self.livelock.renew(len(self.objects.queue))
+        self.contents.life = self.contents.life and VppLife(
+            writer.epoch, self.contents.life.pid, self.contents.life.started, self.objects.suspects
         )
-        self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._speak(), more=more)
-        if not more and drift.due(time.monotonic()) and (lost := await writer.look(drift)):
-            self.log.warning("drift", lost=len(lost), first=min(lost))
-            self.livelock.renew(self.ledger.dirty)
+        self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._publish_statuses(), more=more)
+        if not more and drift.due(time.monotonic()) and (missing := await writer.check_drift(drift)):
+            self.log.warning("drift", lost=len(missing), first=min(missing))
+            self.livelock.renew(len(self.objects.queue))
             more = True
-        if self.joining or self.journal.compacting or (more and self._may_go_on()):
-            await self._hear(0)
+        if self.takeovers or self.journal.compacting or (more and self._may_go_on()):
+            await self._receive(0)
         elif drift.in_pass:
-            await self._hear(DRIFT_TURN_S)
+            await self._receive(DRIFT_TURN_S)
         else:
-            await self._hear(RETRY_TURN_S if more or self.ledger.failing else IDLE_TURN_S)
+            await self._receive(RETRY_TURN_S if more or self.objects.failing else IDLE_TURN_S)
 
     def _may_go_on(self) -> bool:
         """Another step at once? Not for ever without anything new: then some a second."""
-        spun = self.livelock.detected
-        if not self.livelock.may_follow() and not spun:
-            self.log.error("our bug", error="objects undo one another", first=next(self.ledger.waiting(), "-"))
+        detected_before = self.livelock.detected
+        if not self.livelock.may_follow() and not detected_before:
+            self.log.error("our bug", error="objects undo one another", first=next(iter(self.objects.queue), "-"))
         return not self.livelock.detected
 
-    def _log_turn(self, written: int, said: int, *, more: bool) -> None:
+    def _log_turn(self, writes: int, statuses: int, *, more: bool) -> None:
         """One line for all turns of a burst, or for each second of it."""
         now = time.monotonic()
         if not self.burst.turns:
-            self.burst.began = now
-        self.burst.turns += bool(written or said)
-        self.burst.written += written
-        self.burst.said += said
-        if self.burst.turns and (not more or now - self.burst.began > LOG_EVERY_S):
-            took_ms = (now - self.burst.began) * 1000
+            self.burst.started_at = now
+        self.burst.turns += bool(writes or statuses)
+        self.burst.writes += writes
+        self.burst.statuses += statuses
+        if self.burst.turns and (not more or now - self.burst.started_at > LOG_EVERY_S):
+            took_ms = (now - self.burst.started_at) * 1000
             self.log.info(
                 "turn",
                 turns=self.burst.turns,
-                writes=self.burst.written,
-                statuses=self.burst.said,
-                **self.ledger.count(),
+                writes=self.burst.writes,
+                statuses=self.burst.statuses,
+                **self.objects.count(),
                 took_ms=took_ms,
             )
             self.burst = Burst()
 
-    async def _hear(self, wait_s: float) -> None:
+    async def _receive(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
-        events = await self.peer.changes(wait_s, HEARD_MAX)
+        events = await self.peer.changes(wait_s, CHANGES_MAX)
         self.peer.progress += 1
-        heard = []
+        keys = []
         for event in events:
             if event.word != INTENT:
                 continue
             if isinstance(event, StreamSynced):
                 self.synced.add(event.owner)
                 rows = self.peer.view(INTENT, event.owner)
-                self.joining[event.owner] = self.ledger.claims.replacing(event.owner, rows)
-            elif event.owner in self.synced and self._take(event):
-                heard.append(event.key)
-        self._look_at(heard)
-        self._join()
+                self.takeovers[event.owner] = self.objects.claims.replacing(event.owner, rows)
+            elif event.owner in self.synced and self._accept(event):
+                keys.append(event.key)
+        self._enqueue(keys)
+        self._continue_takeovers()
         self._report_health()
 
-    def _join(self) -> None:
+    def _continue_takeovers(self) -> None:
         """A slice of each owner's first complete stream: what is urgent does not wait for a long one's end."""
-        for owner, slices in list(self.joining.items()):
+        for owner, slices in list(self.takeovers.items()):
             if (keys := next(slices, None)) is None:
-                del self.joining[owner]
+                del self.takeovers[owner]
                 continue
-            self._look_at(keys)
+            self._enqueue(keys)
 
-    def _look_at(self, keys: list[str]) -> None:
+    def _enqueue(self, keys: list[str]) -> None:
         """These are to be planned, because somebody says so."""
-        self.ledger.touch(keys)
+        self.objects.queue.add(keys)
         if keys:
-            self.livelock.renew(self.ledger.dirty)
-        if self.fresh is not None:
-            self.fresh.update(keys)
+            self.livelock.renew(len(self.objects.queue))
+        if self.unreported is not None:
+            self.unreported.update(keys)
 
-    def _take(self, change: StreamChange) -> bool:
+    def _accept(self, change: StreamChange) -> bool:
         """Takes in what an owner says; False: it is not what it says it is."""
         if change.value is not None and change.value.key != change.key:
             self.peer.counters["malformed_messages"] += 1
             self.log.warning("malformed", why=f"intent {change.key} of {change.owner}: key: is {change.value.key}")
             return False
-        self.ledger.claims.put(change.owner, change.key, change.value)
+        self.objects.claims.set(change.owner, change.key, change.value)
         if change.cause:
-            self.ledger.causes[change.key] = change.cause
-        elif self.ledger.causes:
-            self.ledger.causes.pop(change.key, None)
+            self.objects.causes[change.key] = change.cause
+        elif self.objects.causes:
+            self.objects.causes.pop(change.key, None)
         return True
 
-    def _away(self, why: str) -> None:
+    def _report_away(self, why: str) -> None:
         if why != self.why:
             self.log.info("no VPP", why=why)
         if not self.why:
-            self._say_epoch(VppEpoch(connected=False, epoch=self.recalled.life.epoch if self.recalled.life else 0))
+            self._publish_epoch(VppEpoch(connected=False, epoch=self.contents.life.epoch if self.contents.life else 0))
         self.why = why
-        if self.spoken or time.monotonic() - self.started_at > SPEAK_AFTER_S:
-            self.ledger.say_away("VPP", self.fresh)
-            self.ledger.forget_unwanted()
-            self.fresh = set()
-            self._speak()
+        if self.has_published or time.monotonic() - self.started_at > PUBLISH_AFTER_S:
+            self.objects.set_pending("VPP", self.unreported)
+            self.objects.forget_unwanted()
+            self.unreported = set()
+            self._publish_statuses()
 
-    def _say_epoch(self, fact: VppEpoch) -> None:
+    def _publish_epoch(self, fact: VppEpoch) -> None:
         self.peer.publish("epoch", {"vpp": fact})
         self.peer.counters["vpp_epoch"] = fact.epoch
 
-    def _speak(self) -> int:
+    def _publish_statuses(self) -> int:
         """Says the statuses that have changed; the first time all of them. Returns how many."""
-        said, causes = self.ledger.statuses, self.ledger.causes
-        changed = said.changed()
-        if not self.spoken:
-            self.spoken = True
+        statuses, causes = self.objects.statuses, self.objects.causes
+        changes = statuses.take_changes()
+        if not self.has_published:
+            self.has_published = True
             for owner in INTENT_OWNERS:
-                self.peer.publish(status_word(owner), said.statuses.get(owner, {}))
-            return len(said)
-        for owner, statuses in changed.items():
-            self.peer.update_rows(status_word(owner), statuses, causes)
-            for key in causes.keys() & statuses.keys():
-                if statuses[key] is None:
+                self.peer.publish(status_word(owner), statuses.current.get(owner, {}))
+            return len(statuses)
+        for owner, rows in changes.items():
+            self.peer.update_rows(status_word(owner), rows, causes)
+            for key in causes.keys() & rows.keys():
+                if rows[key] is None:
                     del causes[key]
-        return sum(map(len, changed.values()))
+        return sum(map(len, changes.values()))
 
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
             waiting = (VPP_SILENT,)
         health.report(self.peer, waiting)
-        for name, number in self.ledger.count().items():
+        for name, number in self.objects.count().items():
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0
 

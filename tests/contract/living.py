@@ -1,4 +1,4 @@
-"""A life of the writer without the bus: claims are put into its ledger, turns are made one by one."""
+"""A life of the writer without the bus: claims are put into its objects, turns are made one by one."""
 
 import asyncio
 from collections import Counter
@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents
+from actors.vpp_writer.apply.journal import Journal, JournalContents, read
+from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer, identify
 from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.reconcile.objects import Objects
@@ -32,7 +32,7 @@ class WriterLife:
 
     def __init__(self, socket: Path, directory: Path, runner: asyncio.Runner) -> None:
         self.socket, self.directory, self.runner = socket, directory, runner
-        self.ledger = Objects()
+        self.objects = Objects()
         self.journal = Journal(directory / "journal")
         self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None)
         self.recalled = JournalContents()
@@ -48,22 +48,22 @@ class WriterLife:
         return self
 
     def _recall(self) -> None:
-        self.recalled = journal.read(self.journal.path)
-        for key, held in self.recalled.held.items():
-            self.ledger.hold(key, held)
-            self.ledger.claims.put(held.owner, key, held.intent)
+        self.recalled = read(self.journal.path)
+        for key, held_object in self.recalled.objects.items():
+            self.objects.hold(key, held_object)
+            self.objects.claims.set(held_object.owner, key, held_object.intent)
 
     async def _meet(self) -> None:
         if self.writer is not None:
-            self.recalled.unknown = dict(self.writer.unknown)
+            self.recalled.unfinished = dict(self.writer.unfinished)
         if self.api is not None:
             await self.api.close()
         self.api = await VppClient.connect(self.socket, Definitions(requests(), self.directory))
-        self.writer = Writer(self.api, self.ledger, self.journal, self.peer)
+        self.writer = Writer(self.api, self.objects, self.journal, self.peer)
         life = await identify(self.api)
         await self.writer.meet(life, self.recalled)
         self.version = str((await self.api.request("show_version")).version)
-        self.recalled.life = journal.VppLife(self.writer.epoch, life.pid, life.started, self.ledger.suspects)
+        self.recalled.life = VppLife(self.writer.epoch, life.pid, life.started, self.objects.suspects)
 
     def die_at(self, call: int, *, answered: bool) -> None:
         """This life ends at its write call of that number: before it is sent, or when VPP has done it."""
@@ -71,14 +71,14 @@ class WriterLife:
         assert api is not None
         post, post_batch, numbers = api.post, api.post_batch, count()
 
-        def mortal(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
+        def mortal(message: str, fields: Any, take: Any) -> None:
             number = next(numbers)
             if number < call:
-                post(message, fields, done, prefix)
+                post(message, fields, take)
             elif number == call and answered:
-                post(message, fields, lambda _: done(Cut(message)), prefix)
+                post(message, fields, lambda _: take(Cut(message)))
             else:
-                done(Cut(message))
+                take(Cut(message))
 
         def mortal_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
             alive = [number for number, _ in zip(numbers, bodies, strict=False) if number < call + answered]
@@ -100,10 +100,10 @@ class WriterLife:
         assert api is not None
         post, post_batch = api.post, api.post_batch
 
-        def posting(message: str, fields: Any, done: Any, prefix: str | None = None) -> None:
-            if data in api.packed(message, fields, prefix):
+        def posting(message: str, fields: Any, take: Any) -> None:
+            if data in api.packed(message, fields):
                 kill()
-            post(message, fields, done, prefix)
+            post(message, fields, take)
 
         def posting_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
             if any(data in body for body in bodies):
@@ -119,9 +119,9 @@ class WriterLife:
 
         async def whole() -> set[str]:
             drift = DriftCheck(1.0, -1.0)
-            lost = await writer.look(drift)
+            lost = await writer.check_drift(drift)
             while drift.in_pass:
-                lost |= await writer.look(drift)
+                lost |= await writer.check_drift(drift)
             return lost
 
         lost = self.runner.run(whole())
@@ -132,7 +132,7 @@ class WriterLife:
         """This is all that the owner wants; one turn."""
         rows = {intent.key: intent for intent in intents}
         assert len(rows) == len(intents), "two intents share a key"
-        self.ledger.touch(self.ledger.claims.replace(owner, rows))
+        self.objects.queue.add(self.objects.claims.replace(owner, rows))
         return self.turn()
 
     def turn(self) -> "WriterLife":
@@ -141,7 +141,7 @@ class WriterLife:
         return self
 
     def status(self, intent: Intent, owner: str = "guard") -> Status | None:
-        return self.ledger.statuses.of(owner, intent.key)
+        return self.objects.statuses.get(owner, intent.key)
 
     def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
         """Those of the intents that VPP does not hold as said, with their statuses."""

@@ -35,7 +35,7 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
         assert writer.writer is not None
         vpp.tell(signal.SIGSTOP)
         await until_async(lambda api=writer.api: not api.answers, "it is noticed in an idle VPP", NOTICED_S_MAX)
-        writer.ledger.touch(writer.ledger.claims.replace("guard", {one.key: one for one in intents}))
+        writer.objects.queue.add(writer.objects.claims.replace("guard", {one.key: one for one in intents}))
         turn = asyncio.create_task(writer.writer.turn())
         await asyncio.sleep(6.0)  # longer than a call may take
         assert not turn.done()
@@ -58,7 +58,7 @@ def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Cal
     harmless = routes(OBJECTS)
     intents = [*harmless[: OBJECTS // 2], poison, *harmless[OBJECTS // 2 :]]
     writer, deaths = life(), 0
-    writer.ledger.touch(writer.ledger.claims.replace("guard", {one.key: one for one in intents}))
+    writer.objects.queue.add(writer.objects.claims.replace("guard", {one.key: one for one in intents}))
     while True:
         writer.deadly(bytes([10, 66, 77, 0]), vpp.kill)
         try:

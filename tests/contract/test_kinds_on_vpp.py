@@ -311,7 +311,7 @@ def test_vpp_holds_it_as_said_and_nothing_when_withdrawn(case: str, vpp: Vpp, li
     writer.want(*base)
     assert left_over(vpp) == empty
     writer.want()
-    assert writer.ledger.held == {}
+    assert writer.objects.held == {}
     assert set(vpp.interfaces()) == {"local0"}
     assert vpp.tables() == {}
 
@@ -381,4 +381,4 @@ def test_segmentation_offload_is_taken_without_a_word(vpp: Vpp, life: Callable[[
     writer = life().want(LOOP, offload)
     assert writer.unapplied([LOOP, offload]) == {}
     writer.want(LOOP)
-    assert set(writer.ledger.held) == {LOOP.key}
+    assert set(writer.objects.held) == {LOOP.key}

@@ -191,7 +191,7 @@ def test_a_nic_that_is_not_there_is_refused(
     assert reason(writer, intent) == told
     assert names(vpp) == []
     writer.want()
-    assert writer.ledger.held == {}
+    assert writer.objects.held == {}
     assert vpp.alive
 
 

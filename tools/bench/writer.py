@@ -45,23 +45,23 @@ DONE_S_MAX = 300.0
 
 
 class Local:
-    """The writer in this process: intents go straight into its ledger."""
+    """The writer in this process: intents go straight into its objects."""
 
     def __init__(self, api: VppClient, directory: Path) -> None:
-        self.api, self.ledger = api, Objects()
+        self.api, self.objects = api, Objects()
         self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
-        self.writer = Writer(api, self.ledger, Journal(directory / "journal"), self.peer)
+        self.writer = Writer(api, self.objects, Journal(directory / "journal"), self.peer)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
         """Makes these all that the owner wants. Returns s until every status is there. Raises BenchFailed."""
         rows = {intent.key: intent for intent in intents}
         began = time.monotonic()
-        self.ledger.touch(self.ledger.claims.replace(owner, rows))
-        while self.ledger.has_work(time.time()):
+        self.objects.queue.add(self.objects.claims.replace(owner, rows))
+        while self.objects.has_work(time.time()):
             await self.writer.step()
-            self.ledger.statuses.changed()
+            self.objects.statuses.take_changes()
         took = time.monotonic() - began
-        said = self.ledger.statuses.of
+        said = self.objects.statuses.get
         if wrong := [key for key in rows if not isinstance(said(owner, key), Applied)]:
             raise BenchFailed(f"{len(wrong)} not applied: {wrong[0]}: {said(owner, wrong[0])}")
         return took
@@ -69,8 +69,8 @@ class Local:
     async def change(self, intent: Intent, owner: str = "routing") -> float:
         """One change; s until VPP has answered and the status is there."""
         began = time.monotonic()
-        self.ledger.claims.put(owner, intent.key, intent)
-        self.ledger.touch((intent.key,))
+        self.objects.claims.set(owner, intent.key, intent)
+        self.objects.queue.add((intent.key,))
         await self.writer.turn()
         return time.monotonic() - began
 

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.kind import CallSequence
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
 from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Loopback, Route, RoutePath, Tap
 from schemas.npol import IpSet
 
+NO_INDICES = Indices({})
 TCP = 6
 PATHS = 10  # of a translation
 HOPS = 16  # next hops that the routes share
@@ -41,22 +44,16 @@ def route(number: int, change: int = 0) -> Route:
 def routes(count: int) -> Load:
     """IPv4 host routes through next hops."""
     intents = [route(number) for number in range(count)]
-    indices = Indices({})
     kind = kind_of(intents[0])
-    calls, undo = (
-        [_papi(call) for call in made]
-        for made in (
-            (kind.write_call(one, indices) for one in intents),
-            (kind.delete_call(one, indices, {}) for one in intents),
-        )
-    )
+    calls = [_papi(_creating(intent)) for intent in intents]
+    undo = [_papi(_first(kind.delete(intent, NO_INDICES, {}))) for intent in intents]
     return Load("routes", Route, count, list(intents), calls, undo)
 
 
 def translations(count: int) -> Load:
     """Translations with ten paths."""
     intents = [_translation(number) for number in range(count)]
-    calls = [_papi(kind_of(one).write_call(one, Indices({}))) for one in intents]
+    calls = [_papi(_creating(intent)) for intent in intents]
     return Load("translations of 10 paths", Translation, count, list(intents), calls, [])
 
 
@@ -90,7 +87,7 @@ def member_calls(sets: list[int], load: Load) -> Calls:
 def taps(count: int, namespace: Path) -> Load:
     """Tun interfaces in a namespace."""
     intents = [Tap(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
-    calls = [(call.message, dict(call.fields)) for one in intents for call in kind_of(one).create(one, Indices({}))]
+    calls = [_papi(_creating(intent)) for intent in intents]
     return Load("tun interfaces", Tap, count, list(intents), calls, [])
 
 
@@ -100,11 +97,21 @@ def loopbacks(count: int) -> Iterator[Loopback]:
         yield Loopback(f"bench/{number}", f"02:00:00:01:{number >> 8 & 255:02x}:{number & 255:02x}", f"bench-{number}")
 
 
-def _papi(call: Any) -> tuple[str, dict[str, Any]]:
+def _first(sequence: CallSequence) -> Call:
+    """The first call of a sequence."""
+    (call,) = next(sequence)
+    return call
+
+
+def _creating(intent: Intent) -> Call:
+    """The first call that makes an object which needs no other."""
+    return _first(kind_of(intent).create(intent, NO_INDICES, None))
+
+
+def _papi(call: Call) -> tuple[str, dict[str, Any]]:
     """With all that vpp_papi insists on."""
     fields = dict(call.fields)
     if "route" in fields:
-        fields = call.fields.with_prefix(call.prefix)
         paths = [{**path, "n_labels": 0, "label_stack": NO_LABELS} for path in fields["route"]["paths"]]
         fields["route"] = {**fields["route"], "paths": paths}
     return call.message, fields

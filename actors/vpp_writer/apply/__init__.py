@@ -1,11 +1,13 @@
 """Plans carried out: calls to VPP, the journal, statuses. The only user of `vpp/`.
 
 writer      the turn: plan, calls, statuses; and the meeting with a VPP after a start
-jobs        objects whose calls hang on one another, many at a time
-batches     objects of one call each, by the hundred
-templates   what the routes of one path list have in common, bytes included
+engine      many objects' calls at a time: packed, sent, settled
+run         one object's calls, which follow one another
+templates   what many objects have in common, as bytes
+outcomes    what becomes of objects: journal, what is held, statuses, in this order
 journal     what VPP holds, on tmpfs, for the next life of this process
+records     the journal's records and frames
 readback    which of the held objects VPP really has
-drift       the same again and again: what somebody changed by hand
+drift       read-back again and again: what somebody changed by hand
 orphans     what a life that ended in the middle left in VPP's npol plugin
 """

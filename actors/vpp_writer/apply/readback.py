@@ -1,4 +1,4 @@
-"""Reading VPP back: which objects of the journal are really there, which interfaces are ours by their tag.
+"""Reading VPP back: which held objects it really has, and what it has that is not held.
 
 Only reads. What is missing is written again by the next turn; what is not recognised is left alone.
 """
@@ -8,161 +8,162 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_interface
 from typing import Any
 
-from msgspec.structs import replace
-
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.call import Later
-from actors.vpp_writer.kinds.cnat import place_of
+from actors.vpp_writer.kinds.cnat import identity_of
 from actors.vpp_writer.kinds.indices import Indices
-from actors.vpp_writer.kinds.kind import Observed
-from actors.vpp_writer.kinds.routes import RouteKind
+from actors.vpp_writer.kinds.kind import Lookup, Observed, SharedPart
+from actors.vpp_writer.kinds.wire import ANY_PREFIX
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.vpp.client import VppClient
 from schemas.cnat import Translation
-from schemas.intents import Address, AdminUp, Mtu, Route, Table, interface_key
+from schemas.intents import Address, AdminUp, Mtu, Table, interface_key
 
 ADMIN_UP = 1  # if_status_flags
-ROUTES = RouteKind()
+Objects = Mapping[str, HeldObject]
 
 
-async def look(api: VppClient, held: Mapping[str, HeldObject]) -> Observed:
-    """Interfaces and tables that VPP has and that are not held."""
-    indices = {h.details.get("sw_if_index") for h in held.values()}
-    interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in indices]
+async def observe(api: VppClient, objects: Objects) -> Observed:
+    """What VPP has and is not held: interfaces, tables, translations."""
+    numbers = {held.details.get("sw_if_index") for held in objects.values()}
+    interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in numbers]
     translations = await api.dump("cnat_translation_dump") if api.supports("cnat_translation_dump") else []
-    ids = {h.details["id"] for h in held.values() if isinstance(h.intent, Translation)}
-    unknown = {place_of(row): row for row in translations if row.translation.id not in ids}
-    numbers = {(h.details["table_id"], h.intent.ip_version) for h in held.values() if isinstance(h.intent, Table)}
+    ids = {held.details["id"] for held in objects.values() if isinstance(held.intent, Translation)}
+    not_held = {identity_of(row): row for row in translations if row.translation.id not in ids}
+    table_ids = {(h.details["table_id"], h.intent.ip_version) for h in objects.values() if isinstance(h.intent, Table)}
     rows = await api.dump("ip_table_dump")
-    tables = [row for row in rows if (row.table.table_id, 6 if row.table.is_ip6 else 4) not in numbers]
-    return Observed(interfaces, tables, unknown)
+    tables = [row for row in rows if (row.table.table_id, 6 if row.table.is_ip6 else 4) not in table_ids]
+    return Observed(interfaces, tables, not_held)
 
 
-async def missing(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
+async def missing(api: VppClient, objects: Objects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
     """
-    lost = await missing_but_routes(api, held)
-    present = {key: h for key, h in held.items() if key not in lost}
-    return lost | await missing_routes(api, present, [key for key, h in present.items() if isinstance(h.intent, Route)])
+    keys = await missing_by_dump(api, objects)
+    present = {key: held for key, held in objects.items() if key not in keys}
+    return keys | await missing_by_lookup(api, present, looked_up(present))
 
 
-async def missing_but_routes(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
-    """The same without routes; a few dumps."""
-    held = {key: h for key, h in held.items() if not isinstance(h.intent, Route)}
+def looked_up(objects: Objects) -> list[str]:
+    """Keys of those that are read back one by one."""
+    return [key for key, held in objects.items() if kind_of(held.intent).looked_up]
+
+
+async def missing_by_dump(api: VppClient, objects: Objects) -> set[str]:
+    """`missing` of all but what is looked up; a few dumps."""
+    objects = {key: held for key, held in objects.items() if not kind_of(held.intent).looked_up}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
-    lost = {key for key, h in held.items() if not _has_interface(h, rows)}
-    lost |= await _tables(api, held)
-    present = {key: h for key, h in held.items() if key not in lost}
-    lost |= _attributes(present, rows)
-    return lost | await _addresses(api, present) | await _translations(api, present)
+    keys = {key for key, held in objects.items() if not _has_interface(held, rows)}
+    keys |= await _missing_tables(api, objects)
+    present = {key: held for key, held in objects.items() if key not in keys}
+    keys |= _wrong_attributes(present, rows)
+    return keys | await _missing_addresses(api, present) | await _missing_translations(api, present)
 
 
-async def missing_routes(api: VppClient, held: Mapping[str, HeldObject], keys: Iterable[str]) -> set[str]:
-    """Of these held routes those that VPP does not have, or through other paths.
+async def missing_by_lookup(api: VppClient, objects: Objects, keys: Iterable[str]) -> set[str]:
+    """Of these those that VPP does not have, or with another value.
 
-    Each is looked up by itself: a dump of a large table would keep VPP from its packets. VPP gives a path back as it
-    was given, byte by byte (tests/contract).
+    Each is looked up by itself: a dump of a large table would keep VPP from its packets.
     """
-    indices, wanted = Indices(held), dict[str, bytes]()
-    at = api.offset("ip_route_add_del", "route", "n_paths")
-    lost: set[str] = set()
-    lookups = []
+    indices = Indices(objects)
+    lookups: dict[str, Lookup] = {}
+    absent: set[str] = set()
     for key in keys:
-        route = held[key].intent
-        assert isinstance(route, Route)
+        intent = objects[key].intent
         try:
-            call = ROUTES.write_call(_as_shown(route), indices)
-            table = indices.table(route.table, 6 if ":" in route.prefix else 4)
+            lookup = kind_of(intent).lookup(intent, indices)
+            lookup.written.numbers(indices)
         except Later:  # what it leads to has gone
-            lost.add(key)
-            continue
-        wanted[key] = api.packed(call.message, call.fields, call.prefix)[at:]
-        lookups.append(api.packed("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": route.prefix}))
-    number_at = api.offset("ip_route_lookup_reply", "route", "n_paths")
-    for (key, paths), reply in zip(wanted.items(), await api.request_batch("ip_route_lookup", lookups), strict=True):
-        if _paths(reply[number_at:]) != _paths(paths):
-            lost.add(key)
-    return lost
+            absent.add(key)
+        else:
+            lookups[key] = lookup
+    by_message: defaultdict[str, dict[str, Lookup]] = defaultdict(dict)
+    for key, lookup in lookups.items():
+        by_message[lookup.request.message][key] = lookup
+    for message, message_lookups in by_message.items():
+        absent |= await _differing(api, message, message_lookups, indices)
+    return absent
 
 
-def _as_shown(route: Route) -> Route:
-    """The route to one address through an interface alone has that address as its next hop (VPP: fib_api.c)."""
-    host, _, length = route.prefix.partition("/")
-    if length != ("128" if ":" in host else "32"):
-        return route
-    paths = tuple(
-        replace(path, next_hop=host) if path.interface is not None and path.next_hop is None else path
-        for path in route.paths
-    )
-    return replace(route, paths=paths)
-
-
-def _paths(data: bytes) -> list[bytes]:
-    """A route's paths, in an order that does not matter; `data`: their number and all of them. Empty: no route."""
-    size = (len(data) - 1) // data[0] if data[0] else 1
-    return sorted(data[at : at + size] for at in range(1, len(data), size))
-
-
-def _attributes(held: Mapping[str, HeldObject], rows: Mapping[int, Any]) -> set[str]:
-    """Interfaces that are down or have another MTU than they should."""
-    indices, lost = Indices(held), set()
-    for key, h in held.items():
-        if isinstance(h.intent, AdminUp | Mtu) and interface_key(h.intent.interface) in held:
-            row = rows[indices.interface(h.intent.interface)]
-            right = row.mtu[0] == h.intent.mtu if isinstance(h.intent, Mtu) else row.flags & ADMIN_UP
-            if not right:
-                lost.add(key)
-    return lost
-
-
-def _has_interface(held: HeldObject, rows: Mapping[int, Any]) -> bool:
-    """Is an interface of that index there, and is it this one? True for what is no interface."""
-    if "sw_if_index" not in held.details:
-        return True
-    row = rows.get(int(held.details["sw_if_index"]))
-    return row is not None and kind_of(held.intent).recognise(held.intent, Observed([row])) is not None
-
-
-async def _tables(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
-    wanted = {key: h for key, h in held.items() if isinstance(h.intent, Table)}
-    if not wanted:
-        return set()
-    there = {(row.table.table_id, bool(row.table.is_ip6)) for row in await api.dump("ip_table_dump")}
+async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup], indices: Indices) -> set[str]:
+    """Keys of the lookups whose answers are not what was written."""
+    written: dict[SharedPart, bytes] = {}
+    for lookup in lookups.values():
+        if lookup.written not in written:
+            call = lookup.written.call(ANY_PREFIX, indices, add=True)
+            written[lookup.written] = api.packed(call.message, call.fields)[api.offset(call.message, *lookup.at) :]
+    requests = [api.packed(message, lookup.request.fields) for lookup in lookups.values()]
+    replies = await api.request_batch(message, requests)
     return {
         key
-        for key, h in wanted.items()
-        if isinstance(h.intent, Table) and (h.details["table_id"], h.intent.ip_version == 6) not in there
+        for (key, lookup), reply in zip(lookups.items(), replies, strict=True)
+        if not lookup.equal(written[lookup.written], reply[api.offset(lookup.reply, *lookup.at) :])
     }
 
 
-async def _addresses(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
-    indices, lost = Indices(held), set()
-    by_place: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
-    for key, h in held.items():
-        if isinstance(h.intent, Address):
-            address = ip_interface(h.intent.address)
+def _wrong_attributes(objects: Objects, rows: Mapping[int, Any]) -> set[str]:
+    """Interfaces that are down or have another MTU than they should."""
+    indices, keys = Indices(objects), set()
+    for key, held in objects.items():
+        if isinstance(held.intent, AdminUp | Mtu) and interface_key(held.intent.interface) in objects:
+            row = rows[indices.interface(held.intent.interface)]
+            right = row.mtu[0] == held.intent.mtu if isinstance(held.intent, Mtu) else row.flags & ADMIN_UP
+            if not right:
+                keys.add(key)
+    return keys
+
+
+def _has_interface(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
+    """Is an interface of that index there, and is it this one? True for what is no interface."""
+    if "sw_if_index" not in held_object.details:
+        return True
+    row = rows.get(int(held_object.details["sw_if_index"]))
+    intent = held_object.intent
+    return row is not None and kind_of(intent).recognise(intent, Observed([row])) is not None
+
+
+async def _missing_tables(api: VppClient, objects: Objects) -> set[str]:
+    tables = {
+        key: (held.details["table_id"], held.intent.ip_version == 6)
+        for key, held in objects.items()
+        if isinstance(held.intent, Table)
+    }
+    if not tables:
+        return set()
+    ids = {(row.table.table_id, bool(row.table.is_ip6)) for row in await api.dump("ip_table_dump")}
+    return {key for key, table_id in tables.items() if table_id not in ids}
+
+
+async def _missing_addresses(api: VppClient, objects: Objects) -> set[str]:
+    indices, keys = Indices(objects), set()
+    by_interface: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
+    for key, held in objects.items():
+        if isinstance(held.intent, Address):
+            address = ip_interface(held.intent.address)
             if address.ip.is_link_local and address.version == 6:
                 continue  # VPP keeps these apart and does not dump them
-            if interface_key(h.intent.interface) in held:
-                place = (indices.interface(h.intent.interface), address.version == 6)
-                by_place[place][key] = str(address)
-    for (number, is_ipv6), wanted in by_place.items():
+            if interface_key(held.intent.interface) in objects:
+                interface = (indices.interface(held.intent.interface), address.version == 6)
+                by_interface[interface][key] = str(address)
+    for (number, is_ipv6), addresses in by_interface.items():
         rows = await api.dump("ip_address_dump", {"sw_if_index": number, "is_ipv6": is_ipv6})
-        there = {str(row.prefix) for row in rows}
-        lost |= {key for key, address in wanted.items() if address not in there}
-    return lost
+        present = {str(row.prefix) for row in rows}
+        keys |= {key for key, address in addresses.items() if address not in present}
+    return keys
 
 
-async def _translations(api: VppClient, held: Mapping[str, HeldObject]) -> set[str]:
-    wanted = {key: h for key, h in held.items() if isinstance(h.intent, Translation)}
-    if not wanted:
+async def _missing_translations(api: VppClient, objects: Objects) -> set[str]:
+    translations = {key: held for key, held in objects.items() if isinstance(held.intent, Translation)}
+    if not translations:
         return set()
     rows = {int(row.translation.id): row for row in await api.dump("cnat_translation_dump")}
-    lost = set()
-    for key, h in wanted.items():
-        row = rows.get(int(h.details["id"]))
-        if row is None or kind_of(h.intent).recognise(h.intent, Observed(translations={place_of(row): row})) is None:
-            lost.add(key)
-    return lost
+    return {key for key, held in translations.items() if not _is_translation(held, rows)}
+
+
+def _is_translation(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
+    row, intent = rows.get(int(held_object.details["id"])), held_object.intent
+    if row is None:
+        return False
+    return kind_of(intent).recognise(intent, Observed(translations={identity_of(row): row})) is not None

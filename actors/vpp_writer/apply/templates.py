@@ -1,39 +1,42 @@
-"""The bytes that the routes of a way have in common, made once for a connection."""
-
-from collections.abc import Iterable
+"""The bytes that many objects have in common, made once for a connection."""
 
 from actors.vpp_writer.kinds.call import UNPACKABLE, Later
 from actors.vpp_writer.kinds.indices import Indices
-from actors.vpp_writer.kinds.routes import MESSAGE, PathList
+from actors.vpp_writer.kinds.kind import SharedPart
 from actors.vpp_writer.kinds.wire import Template
+from actors.vpp_writer.reconcile.bulk import Bulk
 from actors.vpp_writer.vpp.client import VppClient
 
 TEMPLATES_MAX = 10_000  # then all are made anew
 
 
 class Templates:
-    """The bytes that the routes of a way have in common, for one connection; they hang on the numbers that VPP gave."""
+    """Templates of shared parts. Their bytes hang on the numbers that VPP gave to what the part names."""
 
     def __init__(self, api: VppClient) -> None:
         self._api = api
-        self._made: dict[tuple[PathList, tuple[int, ...]], Template] = {}
+        self._templates: dict[tuple[SharedPart, bool, tuple[int, ...]], Template] = {}
 
-    def of(self, path_lists: Iterable[PathList], indices: Indices) -> dict[PathList, Template]:
-        """By way, of those whose routes can be written now; the writer of single objects says what keeps the others."""
-        found: dict[PathList, Template] = {}
-        if self._api.supports(MESSAGE):
-            for path_list in path_lists:
+    def of(self, bulk: Bulk, indices: Indices, *, add: bool) -> dict[SharedPart, Template]:
+        """By part, of those that can be packed now; the calls of single objects say what keeps the others."""
+        templates: dict[SharedPart, Template] = {}
+        if all(map(self._api.supports, bulk.kind.messages)):
+            for part in set(bulk.parts):
                 try:
-                    found[path_list] = self._of(path_list, indices)
+                    templates[part] = self._of(part, indices, add)
                 except (Later, *UNPACKABLE):
                     continue
-        return found
+        return templates
 
-    def _of(self, path_list: PathList, indices: Indices) -> Template:
-        what = path_list, path_list.numbers(indices)
-        template = self._made.get(what)
+    def _of(self, part: SharedPart, indices: Indices, add: bool) -> Template:
+        identity = part, add, part.numbers(indices)
+        template = self._templates.get(identity)
         if template is None:
-            if len(self._made) >= TEMPLATES_MAX:
-                self._made.clear()
-            template = self._made[what] = self._api.template(MESSAGE, path_list.shared(True, indices))
+            if len(self._templates) >= TEMPLATES_MAX:
+                self._templates.clear()
+            template = self._templates[identity] = Template(lambda prefix: self._packed(part, prefix, indices, add))
         return template
+
+    def _packed(self, part: SharedPart, prefix: str, indices: Indices, add: bool) -> bytes:
+        call = part.call(prefix, indices, add)
+        return self._api.packed(call.message, call.fields)

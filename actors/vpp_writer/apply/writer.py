@@ -1,97 +1,106 @@
-"""The writer's turn: intents in, calls to VPP, statuses out. Edge: the only user of `vpp/client.py`.
+"""The writer's turn: plan, calls to VPP, statuses. Edge: the only user of `vpp/client.py`.
 
 Objects of one rank are written together, ranks one after another. One object's failure never stops its
 neighbours; the end of VPP stops everything until there is a new one.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from actors.vpp_writer.apply import journal, orphans, readback
-from actors.vpp_writer.apply.batches import Batches, Holds, Note
+from actors.vpp_writer.apply import orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.jobs import Jobs
-from actors.vpp_writer.apply.journal import Journal, Record, Removed, SucceededBatch, VppLife
+from actors.vpp_writer.apply.engine import Engine, Observer
+from actors.vpp_writer.apply.journal import Journal, JournalContents
+from actors.vpp_writer.apply.outcomes import Outcomes
+from actors.vpp_writer.apply.records import VppLife
+from actors.vpp_writer.apply.run import Settled
 from actors.vpp_writer.apply.templates import Templates
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.kinds.call import Call, ExternalMissing, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Kind, Observed
-from actors.vpp_writer.kinds.routes import PathList
-from actors.vpp_writer.reconcile.bulk_routes import WRITE, BulkRoutes
+from actors.vpp_writer.reconcile.bulk import Bulk
 from actors.vpp_writer.reconcile.claims import Claim
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
-from actors.vpp_writer.reconcile.objects import Objects, applied
+from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.vpp.client import TOGETHER, VppClient, VppGone
 from bus.peer import Peer
-from schemas.codec import encode, fingerprint, fingerprint_of
-from schemas.intents import Intent
+from schemas.codec import fingerprint
 from schemas.statuses import Rejected
 
 T = TypeVar("T")
 
 
 class Writer:
-    """One connection's work, over a ledger that outlives it."""
+    """One connection's work, over objects that outlive it."""
 
-    def __init__(self, api: VppClient, ledger: Objects, book: Journal, peer: Peer) -> None:
-        self._api, self._ledger, self._journal, self._peer = api, ledger, book, peer
+    def __init__(self, api: VppClient, objects: Objects, journal: Journal, peer: Peer) -> None:
+        self._api, self._objects, self._journal, self._peer = api, objects, journal, peer
+        self._outcomes = Outcomes(objects, journal, peer.counters)
         self._observed = Observed()
-        self.epoch = 0
-        self.unknown: dict[str, HeldObject] = {}  # objects whose calls have begun and not ended
-        self._may_have_orphans = False  # may VPP hold objects that nobody knows of?
-        self._unanswered = False  # is there one whose calls' outcome is unknown?
-        self._ended: list[Record] = []  # to be noted
         self._available: set[Kind[Any]] = set()
         self._templates = Templates(api)
 
     @property
-    def _names(self) -> Indices:
-        return Indices(self._ledger.held)
+    def epoch(self) -> int:
+        """The life of VPP that is being written to."""
+        return self._outcomes.epoch
 
-    async def meet(self, life: VppLife, recalled: journal.JournalContents) -> None:
+    @property
+    def unfinished(self) -> Mapping[str, HeldObject]:
+        """Objects whose calls have begun and not ended."""
+        return self._outcomes.unfinished
+
+    @property
+    def _indices(self) -> Indices:
+        return Indices(self._objects.held)
+
+    # --- the begin
+
+    async def meet(self, life: VppLife, contents: JournalContents) -> None:
         """Decides whether this VPP is the one that the journal tells of, and reads back what it holds."""
-        before, ledger = recalled.life, self._ledger
+        before, objects, outcomes = contents.life, self._objects, self._outcomes
         if before is not None and (before.pid, before.started) == (life.pid, life.started):
-            await self._meet_again(before, recalled.unknown)
+            await self._meet_again(before, contents.unfinished)
         else:
-            self.epoch = (before.epoch if before else 0) + 1
-            times = before.suspects if before else {}
-            ledger.suspects = {key: _suspect(held, times.get(key)) for key, held in recalled.unknown.items()}
-            ledger.start_over()
-            self._observed = await readback.look(self._api, ledger.held)
-        self._journal.start(
-            VppLife(self.epoch, life.pid, life.started, ledger.suspects), ledger.held, ledger.unconfirmed
-        )
+            outcomes.epoch = (before.epoch if before else 0) + 1
+            suspects = before.suspects if before else {}
+            objects.suspects = {key: _suspect(held, suspects.get(key)) for key, held in contents.unfinished.items()}
+            objects.start_over()
+            self._observed = await readback.observe(self._api, objects.held)
+        life = VppLife(outcomes.epoch, life.pid, life.started, objects.suspects)
+        self._journal.start(life, objects.held, objects.inventory.unconfirmed)
         self._peer.counters["vpp_reads_total"] += 1
 
-    async def _meet_again(self, before: VppLife, unknown: Mapping[str, HeldObject]) -> None:
-        """The same VPP as before: what it turned out to have lost is written again, what is unsure too."""
-        ledger = self._ledger
-        self._may_have_orphans = True
-        self.epoch, ledger.suspects = before.epoch, dict(before.suspects)
-        sure = {key: held for key, held in ledger.held.items() if key not in unknown}
-        lost = ledger.lose(await readback.missing(self._api, sure))
-        self._peer.counters["drift_total"] += len(lost)
-        self._observed = await readback.look(self._api, sure)
-        for key, begun in sorted(unknown.items(), key=lambda item: kind_of(item[1].intent).rank):
+    async def _meet_again(self, before: VppLife, unfinished: Mapping[str, HeldObject]) -> None:
+        """The same VPP as before: what it turned out to have lost is written again, what is unfinished too."""
+        objects, outcomes = self._objects, self._outcomes
+        outcomes.may_have_orphans = True
+        outcomes.epoch, objects.suspects = before.epoch, dict(before.suspects)
+        confirmed = {key: held for key, held in objects.held.items() if key not in unfinished}
+        missing = objects.lose(await readback.missing(self._api, confirmed))
+        self._peer.counters["drift_total"] += len(missing)
+        self._observed = await readback.observe(self._api, confirmed)
+        for key, begun in sorted(unfinished.items(), key=lambda item: kind_of(item[1].intent).rank):
             kind = kind_of(begun.intent)
             details = kind.recognise(begun.intent, self._observed)
             if details is not None or not kind.has_indices:
-                ledger.hold_unconfirmed(key, HeldObject(begun.owner, begun.intent, details or {}))
+                objects.hold_unconfirmed(key, HeldObject(begun.owner, begun.intent, details or {}))
             else:
-                ledger.lose([key])
-                ledger.touch((key,))
+                objects.lose([key])
+                objects.queue.add((key,))
+
+    # --- the turn
 
     async def turn(self) -> None:
         """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
         livelock = LivelockGuard()
-        livelock.renew(self._ledger.dirty)
+        livelock.renew(len(self._objects.queue))
         while await self.step() and livelock.may_follow():
             pass
 
@@ -100,313 +109,215 @@ class Writer:
 
         A plan is bounded, so that what is urgent waits for no more than that.
         """
-        ledger = self._ledger
-        worked = ledger.has_work(time.time())
+        objects = self._objects
+        worked = objects.has_work(time.time())
         if worked:
-            await self._carry_out(ledger.plan(time.time(), self._in_place))
-        if not ledger.has_work(time.time()):
+            await self._carry_out(objects.plan(time.time()))
+        if not objects.has_work(time.time()):
             await self._remove_orphans()
-        ledger.say_all(self.epoch)
-        ledger.forget_unwanted()
-        if self._journal.wants_compaction(len(ledger.held)):
-            life = await identify(self._api)
-            life = VppLife(self.epoch, life.pid, life.started, ledger.suspects)
-            self._journal.compact(life, ledger.held, ledger.unconfirmed & ledger.held.keys())
-        self._journal.write_some()
+        objects.confirm_statuses(self.epoch)
+        objects.forget_unwanted()
+        await self._keep_journal_short()
         return worked
 
-    async def look(self, drift: DriftCheck) -> set[str]:
+    async def _keep_journal_short(self) -> None:
+        objects = self._objects
+        if self._journal.wants_compaction(len(objects.held)):
+            life = await identify(self._api)
+            life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
+            self._journal.compact(life, objects.held, objects.inventory.unconfirmed & objects.held.keys())
+        self._journal.write_some()
+
+    async def check_drift(self, drift: DriftCheck) -> set[str]:
         """Looks at some of what VPP should hold; what it does not is to be written again. Raises VppGone, NoAnswer."""
-        lost = await drift.step(self._api, self._ledger, time.monotonic())
+        missing = await drift.step(self._api, self._objects.held, time.monotonic())
         self._peer.counters["vpp_reads_total"] += 1
-        self._peer.counters["drift_total"] += len(lost)
-        return self._ledger.lose(lost)
+        self._peer.counters["drift_total"] += len(missing)
+        return self._objects.lose(missing)
 
     async def _carry_out(self, plan: Plan) -> None:
-        ledger = self._ledger
+        objects = self._objects
         for group in plan.deletes:
             await self._delete(group)
         suspects = []
         for group in plan.writes:
-            suspects += [key for key in group if key in ledger.suspects]
-            await self._write(self._claimed(key for key in group if key not in ledger.suspects))
-        await self._write(plan.leaves)
-        await self._write_routes(plan.routes)
+            suspects += [key for key in group if key in objects.suspects]
+            await self._write(self._claimed(key for key in group if key not in objects.suspects))
+        await self._write(plan.singles)
+        for bulk in plan.bulks:
+            await self._write_bulk(bulk)
         for key in suspects:  # alone: if VPP dies again, it is known of what
             await self._write(self._claimed([key]))
-        for group in plan.late:
-            await self._delete([key for key in group if not ledger.needed(key)])
+        for group in plan.final_deletes:
+            await self._delete([key for key in group if not objects.keep_if_needed(key)])
 
     async def _remove_orphans(self) -> None:
-        """Takes away what a life that ended in the middle has left in VPP, and no dump would find."""
-        if self._may_have_orphans and orphans.settled(self._ledger):
-            jobs = self._jobs(lambda *_: None)
-            for call in await orphans.calls(self._api, self._ledger.held):
-                jobs.start("", _only(call))
-            await jobs.end()
-            self._may_have_orphans = False
-
-    def _in_place(self, old: Intent, new: Intent) -> bool:
-        return type(old) is type(new) and kind_of(new).in_place(old, new, self._names)
-
-    def _batches(self, done: Holds) -> Batches:
-        return Batches(self._api, self._peer.counters, self._noting, done)
-
-    def _jobs(self, done: Holds) -> Jobs:
-        def noted(key: str, result: Details | Exception) -> None:
-            done(key, result)
-            self._note_ended()
-
-        return Jobs(self._api, self._peer.counters, self._noting, noted)
-
-    @property
-    def _noting(self) -> Note | None:
-        """What tells taps of calls; None: nobody listens."""
-        return self._note if self._peer.tapped else None
-
-    def _note(self, key: str, call: Call, took_s: float, value: int) -> None:
-        cause = self._ledger.causes.get(key, "")
-        self._peer.trace("vpp-call", key, cause, took_s, message=call.message, retval=value)
+        """Deletes what a life that ended in the middle has left in VPP, and no dump would find."""
+        if self._outcomes.may_have_orphans and orphans.is_settled(self._objects.claims, self._objects.held):
+            engine = self._engine(lambda *_: None)
+            for call in await orphans.deleting_calls(self._api, self._objects.held):
+                engine.start("", _only(call))
+            await engine.end()
+            self._outcomes.may_have_orphans = False
 
     # --- objects of one rank
 
     def _claimed(self, keys: Iterable[str]) -> list[tuple[str, Claim]]:
-        claims = self._ledger.claims.effective
+        claims = self._objects.claims.effective
         return [(key, claim) for key in keys if (claim := claims.get(key)) is not None]
 
     async def _write(self, claimed: Sequence[tuple[str, Claim]]) -> None:
         """Makes these objects, or changes them."""
-        objects: dict[str, HeldObject] = {}
-        generations: dict[str, int] = {}
-
-        def done(key: str, result: Details | Exception) -> None:
-            self._written(key, objects[key], generations[key], result)
-
-        def all_done(keys: Sequence[str]) -> None:
-            self._all_written({key: objects[key] for key in keys}, generations)
-
         if any(KINDS[type(claim.intent)].external for _, claim in claimed):
-            self._observed = await readback.look(self._api, self._ledger.held)
-        jobs, batches = self._jobs(done), self._batches(done)
-        async with self._ending(batches, jobs):
-            for some in _cut(claimed):
-                begun, work = self._prepared(some, batches)
-                objects |= begun
-                generations |= self._begin(begun)
-                for key, steps in work:
-                    jobs.start(key, steps)
-                await batches.send(all_done)
+            self._observed = await readback.observe(self._api, self._objects.held)
+        async with self._calling(self._outcomes.written) as engine:
+            for part in _slices(claimed):
+                writable = [(key, claim) for key, claim in part if self._can_write(key, claim)]
+                indices = self._indices
+                sequences = [self._writing(key, claim, indices) for key, claim in writable]
+                self._outcomes.begin({key: HeldObject(claim.owner, claim.intent) for key, claim in writable})
+                for (key, claim), sequence in zip(writable, sequences, strict=True):
+                    start = engine.add if KINDS[type(claim.intent)].single else engine.start
+                    start(key, sequence)
+                await engine.send()
 
-    async def _write_routes(self, routes: BulkRoutes) -> None:
-        """The same for routes, which are packed together."""
-        objects: dict[str, HeldObject] = {}
-        generations: dict[str, int] = {}
-
-        def done(key: str, result: Details | Exception) -> None:
-            self._written(key, objects[key], generations[key], result)
-
-        path_lists = set(routes.path_lists)
-        templates = self._templates.of(path_lists, self._names)
-        if len(templates) < len(path_lists):
-            await self._write(self._claimed(routes.through(path_lists - templates.keys()).keys))
-            routes = routes.through(templates)
-        batches = self._batches(done)
-        async with self._ending(batches):
-            for some in routes.cut(TOGETHER):
-                begun = dict(
-                    zip(some.keys, [HeldObject(claim.owner, claim.intent) for claim in some.claims], strict=True)
-                )
-                objects |= begun
-                generations |= self._begin(begun)
-                all_done = partial(self._all_written, begun, generations, some.path_lists)
-                await batches.send_packed(some.keys, some.packed(templates), WRITE, all_done)
-
-    def _prepared(
-        self, claimed: Sequence[tuple[str, Claim]], batches: Batches
-    ) -> tuple[dict[str, HeldObject], list[tuple[str, CallSequence]]]:
-        """The objects that can be written now, and the work of those that do not go into `batches`."""
-        ledger, indices, held_by = self._ledger, self._names, self._ledger.held
-        begun: dict[str, HeldObject] = {}
-        work: list[tuple[str, CallSequence]] = []
-        for key, claim in claimed:
-            owner, intent = claim.owner, claim.intent
-            kind, held = KINDS[type(intent)], held_by.get(key)
-            if (needs := kind.needs(intent)) and not all(map(held_by.__contains__, needs)):
-                ledger.missing(key, claim)
-                continue
-            if kind not in self._available and not self._becomes_available(kind, key, claim):
-                continue
-            known: Details | None = None
-            if kind.has_indices and (held is None or key in ledger.unconfirmed):
-                known = held.details if held is not None else None
-                known = known or kind.recognise(intent, self._observed)
-            call: Call | None = None
-            if known is None:
-                try:
-                    call = kind.write_call(intent, indices)
-                except Later as later:
-                    self._failed(key, claim, later)
-                    continue
-            begun[key] = HeldObject(owner, intent)
-            if call is not None:
-                batches.add(key, call, _learner(kind, intent) if kind.has_indices else None)
-            elif held is not None and key not in ledger.unconfirmed:
-                work.append((key, kind.change(held.intent, intent, indices, held.details)))
-            else:
-                work.append((key, kind.make(intent, indices, known)))
-        return begun, work
+    def _can_write(self, key: str, claim: Claim) -> bool:
+        """Is there all that the object needs, in VPP and of VPP?"""
+        kind = KINDS[type(claim.intent)]
+        needs = kind.needs(claim.intent)
+        if needs and not all(map(self._objects.held.__contains__, needs)):
+            self._objects.wait_for_needs(key, claim)
+            return False
+        return kind in self._available or self._becomes_available(kind, key, claim)
 
     def _becomes_available(self, kind: Kind[Any], key: str, claim: Claim) -> bool:
-        """Has this VPP all that the kind needs?"""
+        """Has this VPP all messages that the kind takes?"""
         lacking = [message for message in kind.messages if not self._api.supports(message)]
         if lacking:
             reason = f"VPP lacks {', '.join(lacking)}"
-            self._ledger.say(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
+            self._objects.set_status(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
             return False
         self._available.add(kind)
         return True
 
-    def _written(self, key: str, held: HeldObject, generation: int, result: Details | Exception) -> None:
-        ledger, owner = self._ledger, held.owner
-        if isinstance(result, Exception):
-            if isinstance(result, Never):
-                ledger.say(owner, key, Rejected(generation, str(result)))
-                before = ledger.held.get(key)
-                self._journal.note(Removed(key) if before is None else journal.holds_record(key, before))
-            else:
-                self._failed(key, Claim(owner, held.intent), result)
-        else:
-            if result is not NO_DETAILS:
-                held = HeldObject(owner, held.intent, result)
-            ledger.hold(key, held)
-            self._ended.append(journal.success_record(key, held))
-            if ledger.suspects:
-                ledger.suspects.pop(key, None)
-            ledger.say(owner, key, applied(generation, self.epoch, result))
-        del self.unknown[key]
+    def _writing(self, key: str, claim: Claim, indices: Indices) -> CallSequence:
+        """The calls that make the object, or change it, as it is known now."""
+        intent, present = claim.intent, self._objects.held.get(key)
+        kind = KINDS[type(intent)]
+        if present is not None and key not in self._objects.inventory.unconfirmed:
+            return kind.update(present.intent, intent, indices, present.details)
+        existing: Details | None = None
+        if kind.has_indices:
+            existing = (present.details if present is not None else None) or kind.recognise(intent, self._observed)
+        return kind.create(intent, indices, existing)
 
-    def _all_written(
-        self, objects: Mapping[str, HeldObject], generations: Mapping[str, int], path_lists: Collection[PathList] = ()
-    ) -> None:
-        """The same for many that have nothing to learn. `path_lists`: theirs, if they are routes."""
-        self._ledger.hold_all(objects, generations, self.epoch, path_lists)
-        self._ended.append(SucceededBatch(list(objects)))
-        for key in objects:
-            del self.unknown[key]
-        if self._ledger.suspects:
-            for key in self._ledger.suspects.keys() & objects.keys():
-                del self._ledger.suspects[key]
-        self._note_ended()
-
-    def _failed(self, key: str, claim: Claim, failure: Exception) -> None:
-        if isinstance(failure, ExternalMissing):
-            self._ledger.put_off(key, claim, str(failure), time.time())
-        else:
-            self._peer.counters["vpp_errors_total"] += 1
-            self._ledger.failed(key, claim, str(failure), time.time())
-        held = self._ledger.held.get(key)
-        if held is not None and (kind_of(held.intent).non_atomic_update or isinstance(failure, NoAnswer)):
-            self._ledger.lose([key])  # and made anew, with all that needs it; what is left of it is swept up
-            self._may_have_orphans = True
-            held = None
-        self._journal.note(Removed(key) if held is None else journal.holds_record(key, held))
-        if isinstance(failure, NoAnswer):
-            self._unanswered = True
+    async def _write_bulk(self, bulk: Bulk) -> None:
+        """Makes or changes objects that share everything but a prefix."""
+        templates = self._templates.of(bulk, self._indices, add=True)
+        if others := bulk.without(templates):
+            await self._write(self._claimed(others))
+            bulk = bulk.sharing(templates)
+        if not bulk.keys:
+            return
+        call = bulk.call(self._indices, add=True)
+        async with self._calling(self._outcomes.written) as engine:
+            for columns in bulk.slices(TOGETHER):
+                held_objects = [HeldObject(claim.owner, claim.intent) for claim in columns.claims]
+                objects = dict(zip(columns.keys, held_objects, strict=True))
+                self._outcomes.begin(objects)
+                all_written = partial(self._outcomes.all_written, objects, columns.parts)
+                await engine.send_packed(columns.keys, columns.packed(templates), call, all_written)
 
     async def _delete(self, keys: Sequence[str]) -> None:
         """Takes these objects away."""
-        ledger, indices = self._ledger, self._names
-        going = {key: ledger.held[key] for key in keys}
+        held, outcomes = self._objects.held, self._outcomes
+        async with self._calling(outcomes.deleted) as engine:
+            for part in _slices(keys):
+                outcomes.begin({key: held[key] for key in part})
+                bulks: dict[Kind[Any], Bulk] = {}
+                for key in part:
+                    held_object = held[key]
+                    kind = KINDS[type(held_object.intent)]
+                    if not all(map(held.__contains__, kind.needs(held_object.intent))):
+                        outcomes.deleted(key, NO_DETAILS)  # with what it needs
+                    elif not (kind.templated and _enter(bulks, kind, key, held_object)):
+                        self._start_deleting(key, engine)
+                for bulk in bulks.values():
+                    await self._delete_bulk(bulk, engine)
+                await engine.send()
 
-        def done(key: str, result: Details | Exception) -> None:
-            self._deleted(key, going[key], result)
+    def _start_deleting(self, key: str, engine: Engine) -> None:
+        held_object = self._objects.held[key]
+        kind = KINDS[type(held_object.intent)]
+        start = engine.add if kind.single else engine.start
+        start(key, kind.delete(held_object.intent, self._indices, held_object.details))
 
-        def all_done(keys: Sequence[str]) -> None:
-            for key in keys:
-                self._deleted(key, going[key], NO_DETAILS)
-            self._note_ended()
-
-        jobs, batches = self._jobs(done), self._batches(done)
-        async with self._ending(batches, jobs):
-            for some in _cut(keys):
-                self._begin({key: going[key] for key in some})
-                for key in some:
-                    held = going[key]
-                    kind = KINDS[type(held.intent)]
-                    if not all(map(ledger.held.__contains__, kind.needs(held.intent))):
-                        self._deleted(key, held, NO_DETAILS)  # with what it needs
-                        continue
-                    try:
-                        call = kind.delete_call(held.intent, indices, held.details)
-                    except Later as later:
-                        self._deleted(key, held, later)
-                        continue
-                    if call is not None:
-                        batches.add(key, call, None)
-                    else:
-                        jobs.start(key, kind.unmake(held.intent, indices, held.details))
-                await batches.send(all_done)
-
-    def _deleted(self, key: str, held: HeldObject, result: Details | Exception) -> None:
-        if isinstance(result, Exception):
-            self._peer.counters["vpp_errors_total"] += 1
-            self._ledger.failed(key, Claim(held.owner, held.intent), f"delete: {result}", time.time())
-        else:
-            self._ledger.drop(key)
-            self._ledger.retries.forget(key)
-            self._ended.append(Removed(key))
-        del self.unknown[key]
-
-    def _begin(self, objects: Mapping[str, HeldObject]) -> dict[str, int]:
-        """Notes that the objects' calls begin. Returns their intents' generations."""
-        self.unknown.update(objects)
-        encoded = [encode(held.intent) for held in objects.values()]
-        self._journal.note(*journal.begun(objects, encoded))
-        return dict(zip(objects, map(fingerprint_of, encoded), strict=True))
+    async def _delete_bulk(self, bulk: Bulk, engine: Engine) -> None:
+        templates = self._templates.of(bulk, self._indices, add=False)
+        if others := bulk.without(templates):
+            for key in others:
+                self._start_deleting(key, engine)
+            bulk = bulk.sharing(templates)
+        if bulk.keys:
+            all_deleted = partial(self._outcomes.all_deleted, bulk.keys)
+            call = bulk.call(self._indices, add=False)
+            await engine.send_packed(bulk.keys, bulk.packed(templates), call, all_deleted)
 
     @asynccontextmanager
-    async def _ending(self, batches: Batches, jobs: Jobs | None = None) -> AsyncIterator[None]:
+    async def _calling(self, settled: Settled) -> AsyncIterator[Engine]:
         """All that was begun ends, whatever becomes of each. Raises VppGone when all that was answered is noted."""
+        engine = self._engine(settled)
+        outcomes = self._outcomes
         try:
             try:
-                yield
+                yield engine
             finally:
-                if jobs is not None:
-                    await jobs.end()
-                await batches.end()
+                await engine.end()
         except BaseException:
-            self._may_have_orphans = True  # what the others have made may not be known to anybody
+            outcomes.may_have_orphans = True  # what the others have made may not be known to anybody
             raise
         finally:
-            self._note_ended()
-        if self._unanswered:  # it may have been made all the same: then it is recognised next time
-            self._unanswered = False
-            self._observed = await readback.look(self._api, self._ledger.held)
+            outcomes.end_group()
+        if outcomes.unanswered:  # it may have been made all the same: then it is recognised next time
+            outcomes.unanswered = False
+            self._observed = await readback.observe(self._api, self._objects.held)
 
-    def _note_ended(self) -> None:
-        ended, self._ended = self._ended, []
-        self._journal.note(*ended)
+    def _engine(self, settled: Settled) -> Engine:
+        observer: Observer | None = self._tell_taps if self._peer.tapped else None
+        return Engine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
+
+    def _tell_taps(self, key: str, call: Call, took_s: float, retval: int) -> None:
+        cause = self._objects.causes.get(key, "")
+        self._peer.trace("vpp-call", key, cause, took_s, message=call.message, retval=retval)
 
 
-def _learner(kind: Kind[Any], intent: Intent) -> Callable[[Any], Details]:
-    return lambda reply: kind.learn(intent, [reply])
-
-
-def _cut(objects: Sequence[T]) -> Iterator[Sequence[T]]:
+def _slices(objects: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as make a batch at a time: VPP begins while the next are prepared."""
-    for first in range(0, len(objects), TOGETHER):
-        yield objects[first : first + TOGETHER]
+    for start in range(0, len(objects), TOGETHER):
+        yield objects[start : start + TOGETHER]
+
+
+def _enter(bulks: dict[Kind[Any], Bulk], kind: Kind[Any], key: str, held_object: HeldObject) -> bool:
+    """Enters an object into the bulk of its kind; False: it is nothing that VPP could hold."""
+    bulk = bulks.get(kind)
+    if bulk is None:
+        bulk = bulks[kind] = Bulk(kind)
+    try:
+        bulk.add(key, Claim(held_object.owner, held_object.intent))
+    except Never:
+        return False
+    return True
 
 
 def _only(call: Call) -> CallSequence:
-    """A job of one call."""
+    """A sequence of one call."""
     yield [call]
-    return NO_DETAILS
+    return None
 
 
-def _suspect(held: HeldObject, before: Suspect | None) -> Suspect:
+def _suspect(held_object: HeldObject, before: Suspect | None) -> Suspect:
     """One more life of VPP has ended while this value was being written."""
-    generation = fingerprint(held.intent)
+    generation = fingerprint(held_object.intent)
     return Suspect(generation, before.lives + 1 if before and before.generation == generation else 1)
 
 

@@ -21,77 +21,36 @@ wire              addresses, prefixes and shared parts of calls as bytes
 
 from typing import Any
 
-from actors.vpp_writer.kinds.addresses import AddressKind, NeighbourKind, UnnumberedKind
-from actors.vpp_writer.kinds.attributes import (
-    AdminUpKind,
-    GsoKind,
-    InterfaceTableKind,
-    Ip6Kind,
-    MtuKind,
-    RxModeKind,
+from actors.vpp_writer.kinds import (  # each enters its kinds into KINDS
+    addresses,
+    attributes,
+    cnat,
+    hosting,
+    interfaces,
+    npol,
+    pci_uplinks,
+    routes,
+    tables,
+    uplinks,
 )
-from actors.vpp_writer.kinds.cnat import (
-    CnatFeatureKind,
-    SnatAddressesKind,
-    SnatExclusionKind,
-    SnatMemberKind,
-    TranslationKind,
-)
-from actors.vpp_writer.kinds.hosting import (
-    NdProxyKind,
-    NeighbourLimitsKind,
-    ProxyArpInterfaceKind,
-    ProxyArpKind,
-    PuntKind,
-    PuntRedirectKind,
-)
-from actors.vpp_writer.kinds.interfaces import AfPacketKind, LoopbackKind, TapKind
-from actors.vpp_writer.kinds.kind import Kind
-from actors.vpp_writer.kinds.npol import InterfacePoliciesKind, IpSetKind, PolicyKind
-from actors.vpp_writer.kinds.pci_uplinks import DevicePortKind, VirtioPciKind, Vmxnet3Kind
-from actors.vpp_writer.kinds.routes import MulticastRouteKind, RouteKind
-from actors.vpp_writer.kinds.tables import TableKind
-from actors.vpp_writer.kinds.uplinks import AfXdpKind, ExistingKind, RdmaKind
+from actors.vpp_writer.kinds.kind import KINDS, Kind
 from schemas.intents import Intent
 
-ALL: tuple[Kind[Any], ...] = (
-    NeighbourLimitsKind(),
-    PuntKind(),
-    TableKind(),
-    AfPacketKind(),
-    AfXdpKind(),
-    VirtioPciKind(),
-    Vmxnet3Kind(),
-    RdmaKind(),
-    DevicePortKind(),
-    ExistingKind(),
-    TapKind(),
-    LoopbackKind(),
-    MtuKind(),
-    RxModeKind(),
-    GsoKind(),
-    InterfaceTableKind(),
-    Ip6Kind(),
-    AdminUpKind(),
-    AddressKind(),
-    UnnumberedKind(),
-    NeighbourKind(),
-    RouteKind(),
-    MulticastRouteKind(),
-    PuntRedirectKind(),
-    ProxyArpKind(),
-    ProxyArpInterfaceKind(),
-    NdProxyKind(),
-    SnatAddressesKind(),
-    SnatExclusionKind(),
-    CnatFeatureKind(),
-    SnatMemberKind(),
-    TranslationKind(),
-    IpSetKind(),
-    PolicyKind(),
-    InterfacePoliciesKind(),
-)
-KINDS: dict[type[Intent], Kind[Any]] = {kind.intent: kind for kind in ALL}
+__all__ = [
+    "KINDS",
+    "addresses",
+    "attributes",
+    "cnat",
+    "hosting",
+    "interfaces",
+    "kind_of",
+    "npol",
+    "pci_uplinks",
+    "requests",
+    "routes",
+    "tables",
+    "uplinks",
+]
 
 
 def kind_of(intent: Intent) -> Kind[Any]:
@@ -101,4 +60,4 @@ def kind_of(intent: Intent) -> Kind[Any]:
 
 def requests() -> set[str]:
     """All messages that the kinds send to VPP."""
-    return {message for kind in ALL for message in kind.messages}
+    return {message for kind in KINDS.values() for message in kind.messages}

@@ -4,14 +4,16 @@ from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Confirm
 from actors.vpp_writer.kinds.checks import interface_address, mac, version_of_address
 from actors.vpp_writer.kinds.indices import Indices
-from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, Kind
+from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
 
 STATIC = 1  # ip_neighbor_flags
+# Which of these VPP answers does not tell whether the address is this interface's or another's.
+IN_USE = values("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
 
 
-class AddressKind(Kind[Address]):
+class AddressKind(AddDelKind[Address]):
     """An address of an interface (sw_interface_add_del_address)."""
 
     intent = Address
@@ -29,33 +31,20 @@ class AddressKind(Kind[Address]):
         version = interface_address("address", intent.address).version
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def create(self, intent: Address, indices: Indices) -> list[Call]:
-        # Which of these VPP answers does not tell whether the address is this interface's or another's.
-        taken = values("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
-        return [self._call(intent, indices, True, confirm_on=taken)]
-
-    def delete(self, intent: Address, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(
-        self,
-        intent: Address,
-        indices: Indices,
-        add: bool,
-        confirm_on: frozenset[int] = frozenset(),
-    ) -> Call:
+    def call(self, intent: Address, indices: Indices, add: bool) -> Call:
         address = interface_address("address", intent.address)
-        place = {"sw_if_index": indices.interface(intent.interface), "is_ipv6": address.version == 6}
-        here = Confirm("ip_address_dump", place, lambda row: str(row.prefix) == str(address))
-        fields = {
-            "sw_if_index": indices.interface(intent.interface),
-            "is_add": add,
-            "prefix": str(address),
-        }
-        return add_del("sw_interface_add_del_address", add, fields, confirm_on=confirm_on, confirm=here)
+        number = indices.interface(intent.interface)
+        on_it = {"sw_if_index": number, "is_ipv6": address.version == 6}
+        return add_del(
+            "sw_interface_add_del_address",
+            add,
+            {"sw_if_index": number, "is_add": add, "prefix": str(address)},
+            confirm_on=IN_USE if add else frozenset(),
+            confirm=Confirm("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
+        )
 
 
-class UnnumberedKind(Kind[Unnumbered]):
+class UnnumberedKind(AddDelKind[Unnumbered]):
     """Borrowing: the message's field names are the wrong way round, `sw_if_index` is the lender's."""
 
     intent = Unnumbered
@@ -69,13 +58,7 @@ class UnnumberedKind(Kind[Unnumbered]):
         pair = (intent.interface, intent.lender)
         return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
 
-    def create(self, intent: Unnumbered, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: Unnumbered, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: Unnumbered, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Unnumbered, indices: Indices, add: bool) -> Call:
         fields = {
             "sw_if_index": indices.interface(intent.lender),
             "unnumbered_sw_if_index": indices.interface(intent.interface),
@@ -84,7 +67,7 @@ class UnnumberedKind(Kind[Unnumbered]):
         return add_del("sw_interface_set_unnumbered", add, fields)
 
 
-class NeighbourKind(Kind[Neighbour]):
+class NeighbourKind(AddDelKind[Neighbour]):
     """A static neighbour (ip_neighbor_add_del)."""
 
     intent = Neighbour
@@ -102,13 +85,7 @@ class NeighbourKind(Kind[Neighbour]):
         version = version_of_address("address", intent.address)
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def create(self, intent: Neighbour, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: Neighbour, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: Neighbour, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Neighbour, indices: Indices, add: bool) -> Call:
         neighbour = {
             "sw_if_index": indices.interface(intent.interface),
             "flags": STATIC,

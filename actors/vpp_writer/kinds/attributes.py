@@ -1,10 +1,20 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
-from actors.vpp_writer.kinds.accepted_retvals import add_del
+from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
 from actors.vpp_writer.kinds.call import Call, Confirm, Never
 from actors.vpp_writer.kinds.checks import ip_version, within
-from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
-from actors.vpp_writer.kinds.kind import ATTRIBUTE, BINDING, FAMILY, UP, Kind
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.kind import (
+    ATTRIBUTE,
+    BINDING,
+    FAMILY,
+    UP,
+    AddDelKind,
+    CallSequence,
+    Details,
+    Kind,
+    SettingKind,
+)
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
 from schemas.npol import interface_policies_key
@@ -13,7 +23,7 @@ RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mod
 ADMIN_UP = 1  # if_status_flags
 
 
-class InterfaceTableKind(Kind[InterfaceTable]):
+class InterfaceTableKind(AddDelKind[InterfaceTable]):
     """VPP refuses to bind an interface that has addresses: they are made again after it."""
 
     intent = InterfaceTable
@@ -26,28 +36,21 @@ class InterfaceTableKind(Kind[InterfaceTable]):
     def needs(self, intent: InterfaceTable) -> set[str]:
         return {interface_key(intent.interface)} | table_needs(intent.table, intent.ip_version)
 
-    def create(self, intent: InterfaceTable, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, indices.table(intent.table, intent.ip_version))]
-
-    def delete(self, intent: InterfaceTable, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, 0)]
-
-    def _call(self, intent: InterfaceTable, indices: Indices, table: int) -> Call:
-        number = indices.interface(intent.interface)
-        place = {"sw_if_index": number, "is_ipv6": intent.ip_version == 6}
+    def call(self, intent: InterfaceTable, indices: Indices, add: bool) -> Call:
+        table = indices.table(intent.table, intent.ip_version) if add else 0
+        family = {"sw_if_index": indices.interface(intent.interface), "is_ipv6": intent.ip_version == 6}
         # VPP refuses while there are addresses, also where the binding is already the one that is asked for.
-        bound = Confirm("sw_interface_get_table", place, lambda reply: reply.vrf_id == table, many=False)
-        return add_del(
+        return Call(
             "sw_interface_set_table",
-            table != 0,
-            {**place, "vrf_id": table},
+            {**family, "vrf_id": table},
+            accepted_retvals("sw_interface_set_table", table != 0),
             confirm_on=values("ADDRESS_FOUND_FOR_INTERFACE"),
-            confirm=bound,
+            confirm=Confirm("sw_interface_get_table", family, lambda reply: reply.vrf_id == table, many=False),
         )
 
 
-class MtuKind(Kind[Mtu]):
-    """Layer 3 MTU; the per-family values follow it. Gone: left as it is."""
+class MtuKind(SettingKind[Mtu]):
+    """Layer 3 MTU; the per-family values follow it."""
 
     intent = Mtu
     rank = ATTRIBUTE
@@ -59,18 +62,12 @@ class MtuKind(Kind[Mtu]):
     def needs(self, intent: Mtu) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: Mtu, indices: Indices) -> list[Call]:
+    def call(self, intent: Mtu, indices: Indices) -> Call:
         fields = {"sw_if_index": indices.interface(intent.interface), "mtu": [intent.mtu, 0, 0, 0]}
-        return [Call("sw_interface_set_mtu", fields)]
-
-    def update(self, old: Mtu, new: Mtu, indices: Indices) -> list[Call]:
-        return self.create(new, indices)
-
-    def delete(self, intent: Mtu, indices: Indices) -> list[Call]:
-        return []
+        return Call("sw_interface_set_mtu", fields)
 
 
-class RxModeKind(Kind[RxMode]):
+class RxModeKind(SettingKind[RxMode]):
     """Receive mode of all queues. A driver may know only some: UNSUPPORTED is told, and nothing else depends on it."""
 
     intent = RxMode
@@ -84,23 +81,17 @@ class RxModeKind(Kind[RxMode]):
     def needs(self, intent: RxMode) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: RxMode, indices: Indices) -> list[Call]:
+    def call(self, intent: RxMode, indices: Indices) -> Call:
         fields = {
             "sw_if_index": indices.interface(intent.interface),
             "queue_id_valid": False,
-            "queue_id": NONE,
+            "queue_id": NO_INDEX,
             "mode": RX_MODES[intent.mode],
         }
-        return [Call("sw_interface_set_rx_mode", fields)]
-
-    def update(self, old: RxMode, new: RxMode, indices: Indices) -> list[Call]:
-        return self.create(new, indices)
-
-    def delete(self, intent: RxMode, indices: Indices) -> list[Call]:
-        return []
+        return Call("sw_interface_set_rx_mode", fields)
 
 
-class GsoKind(Kind[Gso]):
+class GsoKind(AddDelKind[Gso]):
     """Segmentation where the next interface cannot."""
 
     intent = Gso
@@ -110,15 +101,9 @@ class GsoKind(Kind[Gso]):
     def needs(self, intent: Gso) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: Gso, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: Gso, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: Gso, indices: Indices, enable: bool) -> Call:
-        fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": enable}
-        return add_del("feature_gso_enable_disable", enable, fields)
+    def call(self, intent: Gso, indices: Indices, add: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": add}
+        return add_del("feature_gso_enable_disable", add, fields)
 
 
 class Ip6Kind(Kind[Ip6]):
@@ -134,21 +119,19 @@ class Ip6Kind(Kind[Ip6]):
     def after(self, intent: Ip6) -> set[str]:
         return {f"interface-table/{intent.interface}/ip6"}
 
-    def create(self, intent: Ip6, indices: Indices) -> list[Call]:
+    def create(self, intent: Ip6, indices: Indices, existing: Details | None) -> CallSequence:
         number = indices.interface(intent.interface)
-        enable = {"sw_if_index": number, "enable": True}
-        # VALUE_EXIST: an address or an unnumbered binding has enabled it already.
-        return [
-            add_del("sw_interface_ip6_enable_disable", True, enable),
-            Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1}),
-        ]
+        yield [add_del("sw_interface_ip6_enable_disable", True, {"sw_if_index": number, "enable": True})]
+        yield [Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1})]
+        return None
 
-    def delete(self, intent: Ip6, indices: Indices) -> list[Call]:
+    def delete(self, intent: Ip6, indices: Indices, details: Details) -> CallSequence:
         fields = {"sw_if_index": indices.interface(intent.interface), "enable": False}
-        return [add_del("sw_interface_ip6_enable_disable", False, fields)]
+        yield [add_del("sw_interface_ip6_enable_disable", False, fields)]
+        return None
 
 
-class AdminUpKind(Kind[AdminUp]):
+class AdminUpKind(AddDelKind[AdminUp]):
     """Administratively up; gone: down."""
 
     intent = AdminUp
@@ -159,9 +142,6 @@ class AdminUpKind(Kind[AdminUp]):
         policed = {interface_policies_key(intent.interface)} if intent.when_policed else set()
         return {interface_key(intent.interface)} | policed
 
-    def create(self, intent: AdminUp, indices: Indices) -> list[Call]:
-        return [Call("sw_interface_set_flags", {"sw_if_index": indices.interface(intent.interface), "flags": ADMIN_UP})]
-
-    def delete(self, intent: AdminUp, indices: Indices) -> list[Call]:
-        fields = {"sw_if_index": indices.interface(intent.interface), "flags": 0}
-        return [add_del("sw_interface_set_flags", False, fields)]
+    def call(self, intent: AdminUp, indices: Indices, add: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "flags": ADMIN_UP if add else 0}
+        return add_del("sw_interface_set_flags", add, fields)

@@ -19,7 +19,6 @@ class Call(Struct, frozen=True, gc=False):
     instead: "Call | None" = None
     confirm_on: frozenset[int] = frozenset()
     confirm: "Confirm | None" = None
-    prefix: str | None = None  # in which it differs from others with the same fields (a packing.Shared)
 
 
 class Confirm(Struct, frozen=True):

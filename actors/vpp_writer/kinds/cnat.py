@@ -11,9 +11,9 @@ from typing import Any
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
-from actors.vpp_writer.kinds.indices import NONE, Indices
-from actors.vpp_writer.kinds.interfaces import LoopbackKind, index, tag_call
-from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, CallSequence, Details, Kind, Observed
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.interfaces import LoopbackKind, details_of, tag_call
+from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, AddDelKind, CallSequence, Details, Kind, Observed
 from schemas.cnat import (
     SNAT_KEY,
     Backend,
@@ -48,15 +48,15 @@ class CnatFeatureKind(Kind[CnatFeature]):
     def needs(self, intent: CnatFeature) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def make(self, intent: CnatFeature, indices: Indices, known: Details | None) -> CallSequence:
+    def create(self, intent: CnatFeature, indices: Indices, existing: Details | None) -> CallSequence:
         if not (yield from self._is_on(intent, indices)):
             yield [self._call(intent, indices, True)]
-        return {}
+        return None
 
-    def unmake(self, intent: CnatFeature, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: CnatFeature, indices: Indices, details: Details) -> CallSequence:
         if (yield from self._is_on(intent, indices)):
             yield [self._call(intent, indices, False)]
-        return {}
+        return None
 
     def _is_on(self, intent: CnatFeature, indices: Indices) -> Any:
         fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": indices.interface(intent.interface)}
@@ -97,11 +97,14 @@ class SnatAddressesKind(Kind[SnatAddresses]):
             if text is not None and version_of_address(name, text) != version:
                 raise Never(f"{name}: {text} is not IPv{version}")
 
-    def in_place(self, old: SnatAddresses, new: SnatAddresses, indices: Indices) -> bool:
+    def can_update(self, old: SnatAddresses, new: SnatAddresses) -> bool:
         return True
 
-    def make(self, intent: SnatAddresses, indices: Indices, known: Details | None) -> CallSequence:
-        details = known if known is not None else index((yield [Call("create_loopback", {"mac_address": KEEPER_MAC})]))
+    def create(self, intent: SnatAddresses, indices: Indices, existing: Details | None) -> CallSequence:
+        details = existing
+        if details is None:
+            (reply,) = yield [Call("create_loopback", {"mac_address": KEEPER_MAC})]
+            details = details_of(reply)
         keeper = int(details["sw_if_index"])
         try:
             yield [tag_call(keeper, KEEPER_TAG)]
@@ -112,24 +115,24 @@ class SnatAddressesKind(Kind[SnatAddresses]):
             raise
         return details
 
-    def change(self, old: SnatAddresses, new: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: SnatAddresses, new: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
         yield [_addresses(new)]
         return details
 
-    def unmake(self, intent: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
         keeper = int(details["sw_if_index"])
         yield [_member(keeper, "include-v4", False)]
         yield [_delete_loopback(keeper)]
         return details
 
     def recognise(self, intent: SnatAddresses, observed: Observed) -> dict[str, int | str] | None:
-        def is_it(row: Any) -> bool:
+        def matches(row: Any) -> bool:
             return not row.tag and str(row.l2_address).lower() == KEEPER_MAC
 
-        return observed.tagged(KEEPER_TAG) or observed.interface(is_it)
+        return observed.tagged(KEEPER_TAG) or observed.interface(matches)
 
 
-class SnatExclusionKind(Kind[SnatExclusion]):
+class SnatExclusionKind(AddDelKind[SnatExclusion]):
     """A destination prefix without source NAT."""
 
     intent = SnatExclusion
@@ -143,18 +146,12 @@ class SnatExclusionKind(Kind[SnatExclusion]):
     def needs(self, intent: SnatExclusion) -> set[str]:
         return {SNAT_KEY}
 
-    def create(self, intent: SnatExclusion, indices: Indices) -> list[Call]:
-        return [self._call(intent, 1)]
-
-    def delete(self, intent: SnatExclusion, indices: Indices) -> list[Call]:
-        return [self._call(intent, 0)]
-
-    def _call(self, intent: SnatExclusion, add: int) -> Call:
+    def call(self, intent: SnatExclusion, indices: Indices, add: bool) -> Call:
         fields = {"is_add": add, "prefix": intent.prefix}
         return add_del("cnat_snat_policy_add_del_exclude_pfx", bool(add), fields)
 
 
-class SnatMemberKind(Kind[SnatMember]):
+class SnatMemberKind(AddDelKind[SnatMember]):
     """An interface in one of the tables of source NAT. VPP keeps it by number: it goes before its interface."""
 
     intent = SnatMember
@@ -168,11 +165,8 @@ class SnatMemberKind(Kind[SnatMember]):
     def needs(self, intent: SnatMember) -> set[str]:
         return {SNAT_KEY, interface_key(intent.interface)}
 
-    def create(self, intent: SnatMember, indices: Indices) -> list[Call]:
-        return [_member(indices.interface(intent.interface), intent.table, True)]
-
-    def delete(self, intent: SnatMember, indices: Indices) -> list[Call]:
-        return [_member(indices.interface(intent.interface), intent.table, False)]
+    def call(self, intent: SnatMember, indices: Indices, add: bool) -> Call:
+        return _member(indices.interface(intent.interface), intent.table, add)
 
 
 class TranslationKind(Kind[Translation]):
@@ -184,6 +178,8 @@ class TranslationKind(Kind[Translation]):
     intent = Translation
     rank = ROUTE
     messages = ("cnat_translation_update", "cnat_translation_del", "cnat_translation_dump")
+    single = True
+    bulk_prefix = "translation/"
     has_indices = True
 
     def check(self, intent: Translation) -> None:
@@ -202,36 +198,27 @@ class TranslationKind(Kind[Translation]):
             if backend.source is not None and version_of_address("backends: source", backend.source) != version:
                 raise Never(f"backends: source {backend.source} is not of the family of {intent.vip}")
 
-    def in_place(self, old: Translation, new: Translation, indices: Indices) -> bool:
-        flags = {_identity(backend): backend.no_nat for backend in old.backends}
-        kept_differ = any(flags.get(_identity(b), b.no_nat) != b.no_nat for b in new.backends)
+    def can_update(self, old: Translation, new: Translation) -> bool:
+        flags = {_backend_identity(backend): backend.no_nat for backend in old.backends}
+        kept_differ = any(flags.get(_backend_identity(b), b.no_nat) != b.no_nat for b in new.backends)
         return _made_with(old) == _made_with(new) and not kept_differ
 
-    def write_call(self, intent: Translation, indices: Indices) -> Call:
-        return _update(intent)
-
-    def delete_call(self, intent: Translation, indices: Indices, details: Details) -> Call:
-        return _delete(details)
-
-    def learn(self, intent: Translation, replies: Sequence[Any]) -> dict[str, int | str]:
-        return _details(replies[0].id, intent)
-
-    def make(self, intent: Translation, indices: Indices, known: Details | None) -> CallSequence:
-        if known is not None and (known["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
-            yield [_delete(known)]  # what it was made with cannot be told, or differs
+    def create(self, intent: Translation, indices: Indices, existing: Details | None) -> CallSequence:
+        if existing is not None and (existing["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
+            yield [_delete(existing)]  # what it was made with cannot be told, or differs
         (reply,) = yield [_update(intent)]
         return _details(reply.id, intent)
 
-    def change(self, old: Translation, new: Translation, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: Translation, new: Translation, indices: Indices, details: Details) -> CallSequence:
         (reply,) = yield [_update(new)]
         return _details(reply.id, new)
 
-    def unmake(self, intent: Translation, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Translation, indices: Indices, details: Details) -> CallSequence:
         yield [_delete(details)]
         return details
 
     def recognise(self, intent: Translation, observed: Observed) -> dict[str, int | str] | None:
-        if not observed.translations or (row := observed.translations.pop(_place(intent), None)) is None:
+        if not observed.translations or (row := observed.translations.pop(_key_in_vpp(intent), None)) is None:
             return None
         return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 
@@ -242,7 +229,7 @@ def _addresses(intent: SnatAddresses) -> Call:
         "ret_fib_index": 0,
         "snat_ip4": intent.ip4 or "0.0.0.0",
         "snat_ip6": intent.ip6 or "::",
-        "sw_if_index": NONE,
+        "sw_if_index": NO_INDEX,
         "flags": NO_CLIENT_AND_DEFAULT,
     }
     return Call("cnat_set_snat_addresses_v2", fields)
@@ -257,13 +244,13 @@ def _delete_loopback(number: int) -> Call:
     return add_del("delete_loopback", False, {"sw_if_index": number})
 
 
-def place_of(row: Any) -> tuple[str, int, int]:
+def identity_of(row: Any) -> tuple[str, int, int]:
     """By what VPP knows a translation, in a row of cnat_translation_dump."""
     vip = row.translation.vip
     return str(vip.addr), int(vip.port), int(row.translation.ip_proto)
 
 
-def _place(intent: Translation) -> tuple[str, int, int]:
+def _key_in_vpp(intent: Translation) -> tuple[str, int, int]:
     return str(ip_address(intent.vip)), intent.port, intent.protocol
 
 
@@ -276,7 +263,7 @@ def _is_special(intent: Translation) -> bool:
     return bool(intent.hash_bits) or any(backend.no_nat for backend in intent.backends)
 
 
-def _identity(backend: Backend) -> tuple[str, int, str | None]:
+def _backend_identity(backend: Backend) -> tuple[str, int, str | None]:
     return backend.address, backend.port, backend.source
 
 
@@ -313,4 +300,4 @@ def _paths(backends: Sequence[Backend]) -> Iterator[dict[str, Any]]:
 
 
 def _endpoint(address: str, port: int) -> dict[str, Any]:
-    return {"addr": address, "sw_if_index": NONE, "port": port}
+    return {"addr": address, "sw_if_index": NO_INDEX, "port": port}

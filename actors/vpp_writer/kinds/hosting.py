@@ -5,9 +5,9 @@ from ipaddress import IPv4Address
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import family, ip_version, version_of_address, within
-from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
-from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, Kind
-from actors.vpp_writer.kinds.routes import path
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, AddDelKind, SettingKind
+from actors.vpp_writer.kinds.routes import fib_path
 from schemas.intents import (
     NdProxy,
     NeighbourLimits,
@@ -24,8 +24,8 @@ PROTOCOLS = {"tcp": 6, "udp": 17}
 ALL_PORTS = 0xFFFF
 
 
-class NeighbourLimitsKind(Kind[NeighbourLimits]):
-    """Limits of one family's neighbour table (ip_neighbor_config). Gone: left as they are."""
+class NeighbourLimitsKind(SettingKind[NeighbourLimits]):
+    """Limits of one family's neighbour table (ip_neighbor_config)."""
 
     intent = NeighbourLimits
     rank = SETTING
@@ -36,23 +36,17 @@ class NeighbourLimitsKind(Kind[NeighbourLimits]):
         within("number_max", intent.number_max, 1, 2**31)
         within("age_s_max", intent.age_s_max, 0, 2**31)
 
-    def create(self, intent: NeighbourLimits, indices: Indices) -> list[Call]:
+    def call(self, intent: NeighbourLimits, indices: Indices) -> Call:
         fields = {
             "af": family(intent.ip_version),
             "max_number": intent.number_max,
             "max_age": intent.age_s_max,
             "recycle": False,
         }
-        return [Call("ip_neighbor_config", fields)]
-
-    def update(self, old: NeighbourLimits, new: NeighbourLimits, indices: Indices) -> list[Call]:
-        return self.create(new, indices)
-
-    def delete(self, intent: NeighbourLimits, indices: Indices) -> list[Call]:
-        return []
+        return Call("ip_neighbor_config", fields)
 
 
-class PuntKind(Kind[Punt]):
+class PuntKind(AddDelKind[Punt]):
     """TCP or UDP for VPP's own addresses goes to the host (set_punt)."""
 
     intent = Punt
@@ -64,19 +58,13 @@ class PuntKind(Kind[Punt]):
         if intent.protocol not in PROTOCOLS:
             raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
 
-    def create(self, intent: Punt, indices: Indices) -> list[Call]:
-        return [self._call(intent, True)]
-
-    def delete(self, intent: Punt, indices: Indices) -> list[Call]:
-        return [self._call(intent, False)]
-
-    def _call(self, intent: Punt, add: bool) -> Call:
+    def call(self, intent: Punt, indices: Indices, add: bool) -> Call:
         l4 = {"af": family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
         punt = {"type": PUNT_L4, "punt": {"l4": l4}}
         return add_del("set_punt", add, {"is_add": add, "punt": punt})
 
 
-class PuntRedirectKind(Kind[PuntRedirect]):
+class PuntRedirectKind(AddDelKind[PuntRedirect]):
     """Punted packets are looked up in a table (add_del_ip_punt_redirect_v2, any receiving interface)."""
 
     intent = PuntRedirect
@@ -89,23 +77,17 @@ class PuntRedirectKind(Kind[PuntRedirect]):
     def needs(self, intent: PuntRedirect) -> set[str]:
         return table_needs(intent.table, intent.ip_version)
 
-    def create(self, intent: PuntRedirect, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: PuntRedirect, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: PuntRedirect, indices: Indices, add: bool) -> Call:
+    def call(self, intent: PuntRedirect, indices: Indices, add: bool) -> Call:
         punt = {
-            "rx_sw_if_index": NONE,
+            "rx_sw_if_index": NO_INDEX,
             "af": family(intent.ip_version),
             "n_paths": 1,
-            "paths": [path(RoutePath(table=intent.table), intent.ip_version, indices)],
+            "paths": [fib_path(RoutePath(table=intent.table), intent.ip_version, indices)],
         }
         return add_del("add_del_ip_punt_redirect_v2", add, {"is_add": add, "punt": punt})
 
 
-class ProxyArpKind(Kind[ProxyArp]):
+class ProxyArpKind(AddDelKind[ProxyArp]):
     """A range of IPv4 addresses that VPP answers ARP for (proxy_arp_add_del)."""
 
     intent = ProxyArp
@@ -122,18 +104,12 @@ class ProxyArpKind(Kind[ProxyArp]):
     def needs(self, intent: ProxyArp) -> set[str]:
         return table_needs(intent.table, 4)
 
-    def create(self, intent: ProxyArp, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: ProxyArp, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: ProxyArp, indices: Indices, add: bool) -> Call:
+    def call(self, intent: ProxyArp, indices: Indices, add: bool) -> Call:
         proxy = {"table_id": indices.table(intent.table, 4), "low": intent.low, "hi": intent.high}
         return add_del("proxy_arp_add_del", add, {"is_add": add, "proxy": proxy})
 
 
-class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
+class ProxyArpInterfaceKind(AddDelKind[ProxyArpInterface]):
     """An interface on which proxy ARP answers (proxy_arp_intfc_enable_disable)."""
 
     intent = ProxyArpInterface
@@ -143,18 +119,12 @@ class ProxyArpInterfaceKind(Kind[ProxyArpInterface]):
     def needs(self, intent: ProxyArpInterface) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: ProxyArpInterface, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: ProxyArpInterface, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: ProxyArpInterface, indices: Indices, enable: bool) -> Call:
-        fields = {"sw_if_index": indices.interface(intent.interface), "enable": enable}
-        return add_del("proxy_arp_intfc_enable_disable", enable, fields)
+    def call(self, intent: ProxyArpInterface, indices: Indices, add: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "enable": add}
+        return add_del("proxy_arp_intfc_enable_disable", add, fields)
 
 
-class NdProxyKind(Kind[NdProxy]):
+class NdProxyKind(AddDelKind[NdProxy]):
     """An interface on which neighbour solicitations are answered (ip6nd_proxy_enable_disable)."""
 
     intent = NdProxy
@@ -167,12 +137,6 @@ class NdProxyKind(Kind[NdProxy]):
     def after(self, intent: NdProxy) -> set[str]:
         return {f"ip6/{intent.interface}"}
 
-    def create(self, intent: NdProxy, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: NdProxy, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: NdProxy, indices: Indices, enable: bool) -> Call:
-        fields = {"sw_if_index": indices.interface(intent.interface), "is_enable": enable}
-        return add_del("ip6nd_proxy_enable_disable", enable, fields)
+    def call(self, intent: NdProxy, indices: Indices, add: bool) -> Call:
+        fields = {"sw_if_index": indices.interface(intent.interface), "is_enable": add}
+        return add_del("ip6nd_proxy_enable_disable", add, fields)

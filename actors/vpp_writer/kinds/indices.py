@@ -1,22 +1,18 @@
 """Our names -> VPP's indices. They never leave the writer.
 
-`details` of a held object are what was learnt when it was made: an interface's `sw_if_index`, a table's `table_id`.
+`details` of a held object are what VPP said when it was made: an interface's `sw_if_index`, a table's `table_id`.
 """
 
-from collections import ChainMap
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Protocol
 
 from actors.vpp_writer.kinds.call import Later
 from schemas.intents import FIXED_TABLES, interface_key, table_key
 from schemas.npol import ip_set_key, policy_key
 
-NONE = 0xFFFFFFFF  # VPP's "no index"
+NO_INDEX = 0xFFFFFFFF  # VPP's "no index"
 NO_DETAILS: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
-
-
-M = TypeVar("M")
 
 
 class HasDetails(Protocol):
@@ -26,18 +22,11 @@ class HasDetails(Protocol):
     def details(self) -> Mapping[str, Any]: ...
 
 
-class PartialObject(NamedTuple):
-    """What was learnt of an object of which only the first part is made."""
-
-    details: Mapping[str, Any]
-
-
 class Indices:
     """Looks indices up among the held objects."""
 
-    def __init__(self, held: Mapping[str, HasDetails]) -> None:
-        self._held = held
-        self._made: dict[Hashable, Any] = {}
+    def __init__(self, objects: Mapping[str, HasDetails]) -> None:
+        self._objects = objects
 
     def interface(self, name: str) -> int:
         """The sw_if_index of a held interface. Raises Later if it has gone meanwhile."""
@@ -57,22 +46,11 @@ class Indices:
         """The id of a held policy. Raises Later if it has gone meanwhile."""
         return int(self._detail(policy_key(name), "policy_id"))
 
-    def including(self, key: str, details: Mapping[str, Any]) -> "Indices":
-        """These indices, and those of an object that is not held yet."""
-        return Indices(ChainMap({key: PartialObject(details)}, self._held))  # type: ignore[arg-type]
-
-    def reused(self, what: Hashable, make: Callable[[], M]) -> M:
-        """What many calls have in common, made once for these indices."""
-        made = self._made.get(what)
-        if made is None:
-            made = self._made[what] = make()
-        return cast(M, made)
-
     def _detail(self, key: str, detail: str) -> Any:
-        held = self._held.get(key)
-        if held is None:
+        held_object = self._objects.get(key)
+        if held_object is None:
             raise Later(f"{key} is gone")
-        return held.details[detail]
+        return held_object.details[detail]
 
 
 def table_needs(name: str, *ip_versions: int) -> set[str]:

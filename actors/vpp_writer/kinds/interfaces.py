@@ -1,13 +1,13 @@
 """Interfaces: AF_PACKET uplinks, taps and tuns, loopbacks. Each is recognised again by its tag."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import mac, short, within
-from actors.vpp_writer.kinds.indices import NONE, Indices
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, Observed
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.kind import INTERFACE, CallSequence, Details, I, Kind, Observed
 from actors.vpp_writer.kinds.retvals import values
 from schemas.intents import AfPacket, Loopback, Tap
 
@@ -20,10 +20,10 @@ AF_PACKET_QDISC_BYPASS, AF_PACKET_CKSUM_GSO, AF_PACKET_VERSION_2 = 1, 2, 8  # af
 TAP_GSO, TAP_PERSIST, TAP_ATTACH, TAP_TUN, TAP_GRO_COALESCE = 1, 4, 8, 16, 32  # tap_flags
 
 
-def index(replies: Sequence[Any]) -> dict[str, int | str]:
-    """The new interface's sw_if_index, from the first reply."""
-    number = int(replies[0].sw_if_index)
-    if number == NONE:
+def details_of(reply: Any) -> dict[str, int | str]:
+    """The new interface's sw_if_index. Raises Never."""
+    number = int(reply.sw_if_index)
+    if number == NO_INDEX:
         raise Never("VPP says success and names no interface")
     return {"sw_if_index": number}
 
@@ -33,20 +33,51 @@ def tag_call(number: int, tag: str) -> Call:
     return Call("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": number, "tag": tag})
 
 
-class AfPacketKind(Kind[AfPacket]):
+class InterfaceKind(Kind[I]):
+    """An interface: one call makes it, further ones complete it, the last of which gives it its tag.
+
+    So what has its tag is complete; what cannot be completed is deleted again.
+    """
+
+    rank = INTERFACE
+    has_indices = True
+
+    def make(self, intent: I) -> Generator[Sequence[Call], Sequence[Any], Details]:
+        """The calls that make it. Returns its details."""
+        (reply,) = yield [self.making_call(intent)]
+        return details_of(reply)
+
+    def making_call(self, intent: I) -> Call:
+        """The call that makes it, if it takes one."""
+        raise NotImplementedError
+
+    def completing_calls(self, intent: I, number: int) -> list[Call]:
+        """The calls that complete the interface of that sw_if_index, in order."""
+        return []
+
+    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+        details = existing if existing is not None else (yield from self.make(intent))
+        try:
+            for call in self.completing_calls(intent, int(details["sw_if_index"])):
+                yield [call]
+        except (Later, NoAnswer):
+            yield from self.delete(intent, indices, details)
+            raise
+        return details
+
+
+class AfPacketKind(InterfaceKind[AfPacket]):
     """A host interface through an AF_PACKET socket (af_packet_create_v3)."""
 
     intent = AfPacket
-    rank = INTERFACE
     messages = ("af_packet_create_v3", "af_packet_delete", "sw_interface_tag_add_del")
-    has_indices = True
 
     def check(self, intent: AfPacket) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
         short("tag", intent.tag, TAG_BYTES_MAX)
         mac("mac", intent.mac)
 
-    def create(self, intent: AfPacket, indices: Indices) -> list[Call]:
+    def making_call(self, intent: AfPacket) -> Call:
         flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
         flags |= 0 if intent.v3 else AF_PACKET_VERSION_2
         fields = {
@@ -62,17 +93,15 @@ class AfPacketKind(Kind[AfPacket]):
             "num_rx_queues": intent.rx_queues,
             "num_tx_queues": intent.tx_queues,
         }
-        return [Call("af_packet_create_v3", fields)]
+        return Call("af_packet_create_v3", fields)
 
-    def delete(self, intent: AfPacket, indices: Indices) -> list[Call]:
+    def delete(self, intent: AfPacket, indices: Indices, details: Details) -> CallSequence:
         # The device may have left VPP's namespace before: then there is nothing left to delete.
-        return [add_del("af_packet_delete", False, {"host_if_name": intent.host_interface})]
+        yield [add_del("af_packet_delete", False, {"host_if_name": intent.host_interface})]
+        return details
 
-    def learn(self, intent: AfPacket, replies: Sequence[Any]) -> dict[str, int | str]:
-        return index(replies)
-
-    def follow(self, intent: AfPacket, details: Details) -> list[Call]:
-        return [tag_call(int(details["sw_if_index"]), intent.tag)]
+    def completing_calls(self, intent: AfPacket, number: int) -> list[Call]:
+        return [tag_call(number, intent.tag)]
 
     def recognise(self, intent: AfPacket, observed: Observed) -> dict[str, int | str] | None:
         # Without a tag: made by an earlier life that ended before it could tag it.
@@ -80,7 +109,7 @@ class AfPacketKind(Kind[AfPacket]):
         return observed.tagged(intent.tag) or observed.interface(lambda row: row.interface_name == name and not row.tag)
 
 
-class TapKind(Kind[Tap]):
+class TapKind(InterfaceKind[Tap]):
     """A tap or tun in a namespace (tap_create_v3).
 
     A persistent device is asked for with ATTACH, which also makes a missing one; on SYSCALL_ERROR_2 (the
@@ -88,9 +117,7 @@ class TapKind(Kind[Tap]):
     """
 
     intent = Tap
-    rank = INTERFACE
     messages = ("tap_create_v3", "tap_delete_v2")
-    has_indices = True
 
     def check(self, intent: Tap) -> None:
         short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
@@ -107,17 +134,17 @@ class TapKind(Kind[Tap]):
         if intent.tun and (intent.mac or intent.host_mac):
             raise Never("mac: a tun has none")
 
-    def create(self, intent: Tap, indices: Indices) -> list[Call]:
+    def making_call(self, intent: Tap) -> Call:
         flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
         if not intent.persist:
-            return [self._call(intent, flags)]
+            return self._call(intent, flags)
         again = self._call(intent, flags | TAP_PERSIST)
         first = self._call(intent, flags | TAP_PERSIST | TAP_ATTACH)
-        return [Call(first.message, first.fields, instead_on=values("SYSCALL_ERROR_2"), instead=again)]
+        return Call(first.message, first.fields, instead_on=values("SYSCALL_ERROR_2"), instead=again)
 
     def _call(self, intent: Tap, flags: int) -> Call:
         fields: dict[str, Any] = {
-            "id": NONE,
+            "id": NO_INDEX,
             "use_random_mac": intent.mac is None,
             "num_rx_queues": intent.rx_queues,
             "num_tx_queues": intent.tx_queues,
@@ -138,43 +165,37 @@ class TapKind(Kind[Tap]):
             fields |= {"host_mac_addr_set": True, "host_mac_addr": intent.host_mac}
         return Call("tap_create_v3", fields)
 
-    def delete(self, intent: Tap, indices: Indices) -> list[Call]:
-        return [add_del("tap_delete_v2", False, {"sw_if_index": indices.interface(intent.name)})]
-
-    def learn(self, intent: Tap, replies: Sequence[Any]) -> dict[str, int | str]:
-        return index(replies)
+    def delete(self, intent: Tap, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("tap_delete_v2", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
     def recognise(self, intent: Tap, observed: Observed) -> dict[str, int | str] | None:
         return observed.tagged(intent.tag)
 
 
-class LoopbackKind(Kind[Loopback]):
+class LoopbackKind(InterfaceKind[Loopback]):
     """A loopback (create_loopback)."""
 
     intent = Loopback
-    rank = INTERFACE
     messages = ("create_loopback", "delete_loopback", "sw_interface_tag_add_del")
-    has_indices = True
 
     def check(self, intent: Loopback) -> None:
         short("tag", intent.tag, TAG_BYTES_MAX)
         mac("mac", intent.mac)
 
-    def create(self, intent: Loopback, indices: Indices) -> list[Call]:
-        return [Call("create_loopback", {"mac_address": intent.mac})]
+    def making_call(self, intent: Loopback) -> Call:
+        return Call("create_loopback", {"mac_address": intent.mac})
 
-    def delete(self, intent: Loopback, indices: Indices) -> list[Call]:
-        return [add_del("delete_loopback", False, {"sw_if_index": indices.interface(intent.name)})]
+    def delete(self, intent: Loopback, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("delete_loopback", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
-    def learn(self, intent: Loopback, replies: Sequence[Any]) -> dict[str, int | str]:
-        return index(replies)
-
-    def follow(self, intent: Loopback, details: Details) -> list[Call]:
-        return [tag_call(int(details["sw_if_index"]), intent.tag)]
+    def completing_calls(self, intent: Loopback, number: int) -> list[Call]:
+        return [tag_call(number, intent.tag)]
 
     def recognise(self, intent: Loopback, observed: Observed) -> dict[str, int | str] | None:
-        def is_it(row: Any) -> bool:
+        def matches(row: Any) -> bool:
             mac_equal = str(row.l2_address).lower() == intent.mac.lower()
             return not row.tag and mac_equal and str(row.interface_name).startswith("loop")
 
-        return observed.tagged(intent.tag) or observed.interface(is_it)
+        return observed.tagged(intent.tag) or observed.interface(matches)

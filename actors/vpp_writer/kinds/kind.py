@@ -1,23 +1,23 @@
-"""What the writer must know of each kind of object: order, needs, calls as data, read-back. Pure."""
+"""What the writer must know of each kind of object: order, needs, calls, read-back. Pure."""
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from actors.vpp_writer.kinds.call import Call, Later, NoAnswer
+from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.indices import Indices
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 Details = Mapping[str, int | str]
-# What an object takes: batches of calls, each sent together, and their replies come back. A call that fails is
-# thrown in as Later or NoAnswer. Returns the object's details.
-CallSequence = Generator[Sequence[Call], Sequence[Any], Details]
+# The calls of one verb: what is yielded leaves together, and all the replies to it come back. A call that fails is
+# thrown in as Later or NoAnswer. Returns the object's details; None: there is nothing to know of it.
+CallSequence = Generator[Sequence[Call], Sequence[Any], Details | None]
 
 
 @dataclass
 class Observed:
-    """What VPP turned out to have when it was looked at, unless it is held: rows of the dumps of these objects."""
+    """What VPP has and no object is held of: rows of its dumps."""
 
     interfaces: list[Any] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -27,21 +27,51 @@ class Observed:
         """The interface with that tag."""
         return self.interface(lambda row: row.tag == tag)
 
-    def interface(self, is_it: Callable[[Any], bool]) -> dict[str, int | str] | None:
-        """The first interface that is it; it is not found twice."""
+    def interface(self, matches: Callable[[Any], bool]) -> dict[str, int | str] | None:
+        """The first interface of which this is true; it is not given twice."""
         for row in self.interfaces:
-            if is_it(row):
+            if matches(row):
                 self.interfaces.remove(row)
                 return {"sw_if_index": int(row.sw_if_index)}
         return None
 
-    def table(self, is_it: Callable[[Any], bool]) -> dict[str, int | str] | None:
-        """The first table that is it; it is not found twice."""
+    def table(self, matches: Callable[[Any], bool]) -> dict[str, int | str] | None:
+        """The first table of which this is true; it is not given twice."""
         for row in self.tables:
-            if is_it(row.table):
+            if matches(row.table):
                 self.tables.remove(row)
                 return {"table_id": int(row.table.table_id)}
         return None
+
+
+class SharedPart(Hashable, Protocol):
+    """What many objects of one kind have in common: everything but one prefix."""
+
+    @property
+    def needs(self) -> Collection[str]: ...
+
+    @property
+    def after(self) -> Collection[str]: ...
+
+    def numbers(self, indices: Indices) -> tuple[int, ...]:
+        """VPP's numbers on which the common bytes depend. Raises Later if one has gone meanwhile."""
+
+    def call(self, prefix: str, indices: Indices, add: bool) -> Call:
+        """The call that adds the object of that prefix or replaces it, or deletes it. Raises Later."""
+
+
+class Lookup(NamedTuple):
+    """A question whether VPP holds an object's value.
+
+    `reply` names the message of the answer. `equal` compares its bytes from `at` on, a path of fields, with those of
+    the call that has written the object.
+    """
+
+    request: Call
+    written: SharedPart
+    reply: str
+    at: tuple[str, ...]
+    equal: Callable[[bytes, bytes], bool]
 
 
 # Ranks: created in rising order, deleted in falling order.
@@ -49,23 +79,31 @@ SETTING, IP_SET, POLICY, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, POLICED, 
 ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(10, 15)
 
 
-class Kind(Generic[I]):
-    """One kind. `messages` are the API messages without which it is unavailable.
+KINDS: dict[type[Intent], "Kind[Any]"] = {}  # by the type of their intent; a class with an `intent` enters itself
 
-    Most kinds say `create`, `update` and `delete`, lists of calls that follow one another; those whose calls hang
-    on the replies to others say `make`, `change` and `unmake` instead.
+
+class Kind(Generic[I]):
+    """One kind. `messages`: the API messages without which it is unavailable.
+
+    Its verbs `create`, `update` and `delete` are the calls that they take, one verb one `CallSequence`.
     """
 
     intent: ClassVar[type[Intent]]
     rank: ClassVar[int]
     messages: ClassVar[tuple[str, ...]]
-    has_indices: ClassVar[bool] = False  # are details learnt, without which other calls cannot be made?
-    make_before_break: ClassVar[bool] = (
-        False  # unwanted, it stays until those that need it do without (make before break)
-    )
-    shared: ClassVar[bool] = False  # may several owners want the same one? It goes with the last of them
-    external: ClassVar[bool] = False  # do others make it, so that it is looked for whenever it is wanted?
+    single: ClassVar[bool] = False  # each verb is one call, which may leave in a batch with those of other objects
+    bulk_prefix: ClassVar[str] = ""  # how the keys begin of a kind of which there are many, and that nothing depends on
+    has_indices: ClassVar[bool] = False  # do its details have numbers without which other calls cannot be made?
+    make_before_break: ClassVar[bool] = False  # unwanted, it stays until nothing that is held needs it
+    shared: ClassVar[bool] = False  # may several owners want one of equal value? It goes with the last of them
+    templated: ClassVar[bool] = False  # has it much in common with many others, and has each a `template`?
+    looked_up: ClassVar[bool] = False  # is it read back by `lookup`, because a dump of all would take VPP too long?
+    external: ClassVar[bool] = False  # created outside the writer; found by dump whenever it is wanted
     non_atomic_update: ClassVar[bool] = False  # may a change that failed leave neither the old nor the new value?
+
+    def __init_subclass__(cls, *, registered: bool = True) -> None:
+        if registered and "intent" in cls.__dict__:
+            KINDS[cls.intent] = cls()
 
     @property
     def name(self) -> str:
@@ -84,79 +122,74 @@ class Kind(Generic[I]):
         return ()
 
     def ties(self, intent: I) -> tuple[Collection[str], Collection[str]]:
-        """What it needs, and what it comes after: for kinds of which there are many, at once."""
+        """`needs` and `after` together."""
         return self.needs(intent), self.after(intent)
 
-    def write_call(self, intent: I, indices: Indices) -> Call | None:
-        """The one call that makes it or changes it, if that is all it takes; None: see `make` and `change`.
+    def template(self, intent: I) -> tuple[SharedPart, bytes]:
+        """(what it has in common with many others, the bytes of the prefix in which they differ). Raises Never.
 
-        Such objects are written by the hundred.
+        For a kind that is `templated`: it has no details, and the call that adds it replaces the value that VPP holds.
         """
-        return None
-
-    def delete_call(self, intent: I, indices: Indices, details: Details) -> Call | None:
-        """The one call that takes it away, if that is all it takes; None: see `unmake`."""
-        return None
-
-    def create(self, intent: I, indices: Indices) -> list[Call]:
-        """The calls that make it, in order."""
         raise NotImplementedError
 
-    def update(self, old: I, new: I, indices: Indices) -> list[Call] | None:
-        """The calls that change it in place; None: delete and create."""
-        return None
-
-    def delete(self, intent: I, indices: Indices) -> list[Call]:
-        """The calls that take it away, in order."""
+    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+        """Makes it. `existing`: VPP has it, perhaps in part. Half of it is taken away again if the rest fails."""
         raise NotImplementedError
 
-    def learn(self, intent: I, replies: Sequence[Any]) -> dict[str, int | str]:
-        """What the replies to `create` tell that later calls need."""
-        return {}
-
-    def follow(self, intent: I, details: Details) -> list[Call]:
-        """Calls that complete `create` and need what was learnt from it."""
-        return []
-
-    def in_place(self, old: I, new: I, indices: Indices) -> bool:
+    def can_update(self, old: I, new: I) -> bool:
         """Can it be changed while it is held? If what the new value needs is not there yet, the old one stays."""
-        try:
-            return self.update(old, new, indices) is not None
-        except Later:
-            return True
+        return False
 
-    def make(self, intent: I, indices: Indices, known: Details | None) -> CallSequence:
-        """Makes it; `known`: it is there, perhaps in part. Half of it is taken away again if the rest fails."""
-        details = known
-        if details is None:
-            replies: list[Any] = []
-            for call in self.create(intent, indices):
-                replies += yield [call]
-            details = self.learn(intent, replies)
-        try:
-            for call in self.follow(intent, details):
-                yield [call]
-        except (Later, NoAnswer):
-            for call in self.delete(intent, indices.including(intent.key, details)):
-                yield [call]
-            raise
-        return details
+    def update(self, old: I, new: I, indices: Indices, details: Details) -> CallSequence:
+        """Changes it in place; by default the new value is written over the old one."""
+        return (yield from self.create(new, indices, None))
 
-    def change(self, old: I, new: I, indices: Indices, details: Details) -> CallSequence:
-        """Changes it in place."""
-        for call in self.update(old, new, indices) or ():
-            yield [call]
-        return details
-
-    def unmake(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
         """Takes it away."""
-        for call in self.delete(intent, indices):
-            yield [call]
-        return details
+        raise NotImplementedError
 
     def recognise(self, intent: I, observed: Observed) -> dict[str, int | str] | None:
         """The details of this very object, if VPP has it already: made by an earlier life of this process.
 
-        Only for kinds whose details later calls need; None for the others, which are simply made again.
+        Only for kinds with indices; None for the others, which are simply made again.
         """
+        return None
+
+    def lookup(self, intent: I, indices: Indices) -> Lookup:
+        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises Later."""
+        raise NotImplementedError
+
+
+class AddDelKind(Kind[I]):
+    """A kind whose one message adds it or deletes it."""
+
+    def call(self, intent: I, indices: Indices, add: bool) -> Call:
+        """The call that adds it, or deletes it. Raises Later."""
+        raise NotImplementedError
+
+    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+        yield [self.call(intent, indices, True)]
+        return None
+
+    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+        yield [self.call(intent, indices, False)]
+        return None
+
+
+class SettingKind(Kind[I]):
+    """A setting that VPP always has: written over, and left as it is when nobody wants it any more."""
+
+    def call(self, intent: I, indices: Indices) -> Call:
+        """The call that sets it. Raises Later."""
+        raise NotImplementedError
+
+    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+        yield [self.call(intent, indices)]
+        return None
+
+    def can_update(self, old: I, new: I) -> bool:
+        return True
+
+    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+        yield from ()
         return None

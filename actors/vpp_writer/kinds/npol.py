@@ -13,7 +13,7 @@ from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
 from actors.vpp_writer.kinds.indices import Indices
-from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, CallSequence, Details, Kind
+from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, AddDelKind, CallSequence, Details, Kind
 from schemas.cnat import cnat_key
 from schemas.intents import interface_key
 from schemas.npol import (
@@ -58,11 +58,11 @@ class IpSetKind(Kind[IpSet]):
         for member in intent.members:
             _check_member(intent.type, member)
 
-    def in_place(self, old: IpSet, new: IpSet, indices: Indices) -> bool:
+    def can_update(self, old: IpSet, new: IpSet) -> bool:
         shrinks = not set(old.members) <= set(new.members)
         return old.type == new.type and not (new.type == "ip-port" and shrinks)
 
-    def make(self, intent: IpSet, indices: Indices, known: Details | None) -> CallSequence:
+    def create(self, intent: IpSet, indices: Indices, existing: Details | None) -> CallSequence:
         (reply,) = yield [Call("npol_ipset_create", {"type": TYPE[intent.type]})]
         details = {"set_id": int(reply.set_id)}
         try:
@@ -73,14 +73,14 @@ class IpSetKind(Kind[IpSet]):
             raise
         return details
 
-    def change(self, old: IpSet, new: IpSet, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: IpSet, new: IpSet, indices: Indices, details: Details) -> CallSequence:
         before, after = set(old.members), set(new.members)
         for members, add in ((after - before, True), (before - after, False)):
             for call in _members(details, new.type, sorted(members), add=add):
                 yield [call]
         return details
 
-    def unmake(self, intent: IpSet, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: IpSet, indices: Indices, details: Details) -> CallSequence:
         yield [_delete_set(details)]
         return details
 
@@ -113,10 +113,10 @@ class PolicyKind(Kind[Policy]):
         matches = (match for rule in (*intent.rx, *intent.tx) for match in _matches(rule))
         return {ip_set_key(name) for match, _, _ in matches for name in (*match.sets, *match.port_sets)}
 
-    def in_place(self, old: Policy, new: Policy, indices: Indices) -> bool:
+    def can_update(self, old: Policy, new: Policy) -> bool:
         return True
 
-    def make(self, intent: Policy, indices: Indices, known: Details | None) -> CallSequence:
+    def create(self, intent: Policy, indices: Indices, existing: Details | None) -> CallSequence:
         ids = [int(r.rule_id) for r in (yield [_rule(rule, indices) for rule in (*intent.rx, *intent.tx)])]
         details = _details(intent, ids, 0)
         try:
@@ -126,7 +126,7 @@ class PolicyKind(Kind[Policy]):
             raise
         return _details(intent, ids, int(reply.policy_id))
 
-    def change(self, old: Policy, new: Policy, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: Policy, new: Policy, indices: Indices, details: Details) -> CallSequence:
         """New rules, the policy with them in one step, then the old rules go."""
         free = defaultdict[Rule, list[int]](list)
         for rule, number in zip((*old.rx, *old.tx), _ids(details, "rx") + _ids(details, "tx"), strict=True):
@@ -146,13 +146,13 @@ class PolicyKind(Kind[Policy]):
         yield [_delete_rule(number) for numbers in free.values() for number in numbers]
         return changed
 
-    def unmake(self, intent: Policy, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Policy, indices: Indices, details: Details) -> CallSequence:
         yield [add_del("npol_policy_delete", False, {"policy_id": details["policy_id"]})]
         yield [_delete_rule(number) for number in _ids(details, "rx") + _ids(details, "tx")]
         return details
 
 
-class InterfacePoliciesKind(Kind[InterfacePolicies]):
+class InterfacePoliciesKind(AddDelKind[InterfacePolicies]):
     """What holds on an interface; replaced whole, in one step. Gone: everything passes.
 
     Policies are enforced only where the cnat feature is on, so that must be there first.
@@ -171,19 +171,19 @@ class InterfacePoliciesKind(Kind[InterfacePolicies]):
         policies = {policy_key(name) for name in (*intent.rx, *intent.tx, *intent.profiles)}
         return policies | {interface_key(intent.interface), cnat_key(intent.interface)}
 
-    def create(self, intent: InterfacePolicies, indices: Indices) -> list[Call]:
-        return [_configure(intent, indices)]
+    def call(self, intent: InterfacePolicies, indices: Indices, add: bool) -> Call:
+        return _configure(intent if add else _unpoliced(intent.interface), indices, add=add)
 
-    def update(self, old: InterfacePolicies, new: InterfacePolicies, indices: Indices) -> list[Call]:
-        return self.create(new, indices)
-
-    def delete(self, intent: InterfacePolicies, indices: Indices) -> list[Call]:
-        nothing = InterfacePolicies(intent.interface, (), (), (), "allow", "allow", "allow", "allow")
-        return [_configure(nothing, indices, gone=True)]
+    def can_update(self, old: InterfacePolicies, new: InterfacePolicies) -> bool:
+        return True
 
 
-def _configure(intent: InterfacePolicies, indices: Indices, *, gone: bool = False) -> Call:
-    rx, tx, profiles = ([indices.policy(n) for n in each] for each in (intent.rx, intent.tx, intent.profiles))
+def _unpoliced(interface: str) -> InterfacePolicies:
+    return InterfacePolicies(interface, (), (), (), "allow", "allow", "allow", "allow")
+
+
+def _configure(intent: InterfacePolicies, indices: Indices, *, add: bool) -> Call:
+    rx, tx, profiles = ([indices.policy(name) for name in names] for names in (intent.rx, intent.tx, intent.profiles))
     fields = {
         "sw_if_index": indices.interface(intent.interface),
         "num_rx_policies": len(rx),
@@ -196,7 +196,7 @@ def _configure(intent: InterfacePolicies, indices: Indices, *, gone: bool = Fals
         "profile_default_tx": DEFAULT[intent.tx_profile_default],
         "policy_ids": [*rx, *tx, *profiles],
     }
-    return add_del("npol_configure_policies", not gone, fields)
+    return add_del("npol_configure_policies", add, fields)
 
 
 # --- IP sets

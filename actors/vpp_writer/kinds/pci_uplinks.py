@@ -1,14 +1,15 @@
 """Uplinks that VPP drives itself, by their PCI address: virtio, vmxnet3, ports of VPP's device framework."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import short, within
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import CallSequence, Details
-from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, made
+from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, uplink_details
 from schemas.intents import DevicePort, VirtioPci, Vmxnet3
 
 ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
@@ -59,18 +60,18 @@ class VirtioPciKind(UplinkKind[VirtioPci]):
         super().check(intent)
         PciAddress.of(intent.pci)
 
-    def create(self, intent: VirtioPci, indices: Indices) -> list[Call]:
+    def making_call(self, intent: VirtioPci) -> Call:
         fields = {
             "pci_addr": PciAddress.of(intent.pci)._asdict(),
             "use_random_mac": False,
             "mac_address": intent.mac,
             "virtio_flags": (VIRTIO_GSO | VIRTIO_CHECKSUM) * intent.gso,
         }
-        return [Call("virtio_pci_create_v2", fields)]
+        return Call("virtio_pci_create_v2", fields)
 
-    def delete(self, intent: VirtioPci, indices: Indices) -> list[Call]:
-        fields = {"sw_if_index": indices.interface(intent.name)}
-        return [add_del("virtio_pci_delete", False, fields)]
+    def delete(self, intent: VirtioPci, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("virtio_pci_delete", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
 
 class Vmxnet3Kind(UplinkKind[Vmxnet3]):
@@ -92,7 +93,7 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
             if ring % VMXNET3_RING_STEP:
                 raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
 
-    def create(self, intent: Vmxnet3, indices: Indices) -> list[Call]:
+    def making_call(self, intent: Vmxnet3) -> Call:
         fields = {
             "pci_addr": PciAddress.of(intent.pci).number,
             "rxq_size": intent.rx_ring,
@@ -101,11 +102,11 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
             "txq_num": intent.tx_queues,
             "enable_gso": intent.gso,
         }
-        return [Call("vmxnet3_create", fields)]
+        return Call("vmxnet3_create", fields)
 
-    def delete(self, intent: Vmxnet3, indices: Indices) -> list[Call]:
-        fields = {"sw_if_index": indices.interface(intent.name)}
-        return [add_del("vmxnet3_delete", False, fields)]
+    def delete(self, intent: Vmxnet3, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("vmxnet3_delete", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
 
 class DevicePortKind(UplinkKind[DevicePort]):
@@ -124,7 +125,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
         SET_MAC,
         "sw_interface_tag_add_del",
     )
-    told_mac = False
+    mac_at_creation = False
 
     def vpp_name(self, intent: DevicePort) -> str:
         return re.escape(_interface_name(intent))
@@ -138,26 +139,17 @@ class DevicePortKind(UplinkKind[DevicePort]):
         for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
             within(field, getattr(intent, field), 1, 0xFFFF)
 
-    def make(self, intent: DevicePort, indices: Indices, known: Details | None) -> CallSequence:
-        details = known
-        if details is None:
-            yield [_detach(intent)]
-            (attached,) = yield [_attach(intent)]
-            try:
-                (reply,) = yield [_create_port(intent, int(attached.dev_index))]
-                details = made("dev_create_port_if", reply)
-            except (Later, NoAnswer):
-                yield [_detach(intent)]
-                raise
+    def make(self, intent: DevicePort) -> Generator[Sequence[Call], Sequence[Any], Details]:
+        yield [_detach(intent)]
+        (attached,) = yield [_attach(intent)]
         try:
-            for call in self.follow(intent, details):
-                yield [call]
+            (reply,) = yield [_create_port(intent, int(attached.dev_index))]
+            return uplink_details("dev_create_port_if", reply)
         except (Later, NoAnswer):
-            yield from self.unmake(intent, indices, details)
+            yield [_detach(intent)]
             raise
-        return details
 
-    def unmake(self, intent: DevicePort, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: DevicePort, indices: Indices, details: Details) -> CallSequence:
         fields = {"sw_if_index": int(details["sw_if_index"])}
         yield [add_del("dev_remove_port_if", False, fields)]
         yield [_detach(intent)]

@@ -5,12 +5,13 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import family, packed_prefix, version_of_address, version_of_prefix, within
-from actors.vpp_writer.kinds.indices import NONE, Indices, table_needs
-from actors.vpp_writer.kinds.kind import ROUTE, Details, Kind
-from actors.vpp_writer.kinds.wire import Shared
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.kind import ROUTE, AddDelKind, Lookup
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Route, RoutePath, interface_key
 
 MESSAGE = "ip_route_add_del"
@@ -21,87 +22,87 @@ ADDING, DELETING = accepted_retvals(MESSAGE, True), accepted_retvals(MESSAGE, Fa
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 
 
-def path(one: RoutePath, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+def fib_path(path: RoutePath, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
-    hop_version = version_of_hop(one) or version
+    hop_version = version_of_hop(path) or version
     address = "ip4" if hop_version == 4 else "ip6"
-    looked_up_in = one.table if one.table is not None else table
-    direct = one.interface is not None
-    nothing = one.interface is None and one.next_hop is None and one.table is None
+    looked_up_in = path.table if path.table is not None else table
+    direct = path.interface is not None
+    is_drop = path.interface is None and path.next_hop is None and path.table is None
     return {
-        "sw_if_index": NONE if one.interface is None else indices.interface(one.interface),
-        "table_id": 0 if direct or nothing else indices.table(looked_up_in, version),
-        "weight": one.weight,
-        "type": UNREACHABLE if one.unreachable else DROP if nothing else NORMAL,
+        "sw_if_index": NO_INDEX if path.interface is None else indices.interface(path.interface),
+        "table_id": 0 if direct or is_drop else indices.table(looked_up_in, version),
+        "weight": path.weight,
+        "type": UNREACHABLE if path.unreachable else DROP if is_drop else NORMAL,
         "proto": PROTO[hop_version],
-        "nh": {"address": {address: one.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
+        "nh": {"address": {address: path.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
     }
 
 
-def version_of_hop(one: RoutePath) -> int | None:
+def version_of_hop(path: RoutePath) -> int | None:
     """4 or 6; None without a next hop. Raises Never."""
-    return None if one.next_hop is None else version_of_address("next_hop", one.next_hop)
+    return None if path.next_hop is None else version_of_address("next_hop", path.next_hop)
 
 
 def path_needs(paths: Iterable[RoutePath], version: int) -> set[str]:
     """Interfaces and tables that the paths lead to."""
     needs: set[str] = set()
-    for one in paths:
-        needs |= {interface_key(one.interface)} if one.interface is not None else set()
-        needs |= table_needs(one.table, version) if one.table is not None else set()
+    for path in paths:
+        needs |= {interface_key(path.interface)} if path.interface is not None else set()
+        needs |= table_needs(path.table, version) if path.table is not None else set()
     return needs
 
 
 class PathList:
-    """What all routes in one table through the same paths have in common, worked out once. Raises Never.
+    """What all routes in one table through the same paths have in common, worked out once (VPP: a path list).
 
-    `needs` and `after` as a kind tells them; `tied`: is there any of them?
+    Raises Never. `needs` and `after`: those of the routes.
     """
 
-    __slots__ = ("after", "needs", "paths", "table", "tied", "version")
+    __slots__ = ("after", "needs", "paths", "table", "version")
 
     def __init__(self, table: str, paths: tuple[RoutePath, ...], version: int) -> None:
         within("paths", len(paths), 1, PATHS_MAX)
-        for one in paths:
-            _check_path(one, version)
+        for path in paths:
+            _check_path(path, version)
         self.table, self.paths, self.version = table, paths, version
         self.needs = frozenset(table_needs(table, version) | path_needs(paths, version))
-        self.after = frozenset(bindings(one.interface for one in paths))
-        self.tied = bool(self.needs or self.after)
+        self.after = frozenset(bindings(path.interface for path in paths))
 
     def numbers(self, indices: Indices) -> tuple[int, ...]:
         """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
-        looked_up_in = [self.table, *(one.table for one in self.paths if one.table is not None)]
-        interfaces = [one.interface for one in self.paths if one.interface is not None]
+        looked_up_in = [self.table, *(path.table for path in self.paths if path.table is not None)]
+        interfaces = [path.interface for path in self.paths if path.interface is not None]
         return (*(indices.table(name, self.version) for name in looked_up_in), *map(indices.interface, interfaces))
 
-    def shared(self, add: bool, indices: Indices) -> Shared:
-        """The fields of the calls that write these routes, or delete them. Raises Later."""
-        table, paths, version = self.table, self.paths, self.version
+    def call(self, prefix: str, indices: Indices, add: bool) -> Call:
+        """The call that adds the route of that prefix through these paths, or deletes it. Raises Later."""
+        table, version = self.table, self.version
         route = {
             "table_id": indices.table(table, version),
-            "n_paths": len(paths),
-            "paths": [path(one, version, indices, table) for one in paths],
+            "n_paths": len(self.paths),
+            "paths": [fib_path(path, version, indices, table) for path in self.paths],
+            "prefix": prefix,
         }
-        return Shared("route", {"is_add": add, "route": route})
+        return Call(MESSAGE, {"is_add": add, "route": route}, ADDING if add else DELETING)
 
 
-def _check_path(one: RoutePath, version: int) -> None:
-    if version_of_hop(one) not in (None, version):
-        raise Never(f"next_hop: {one.next_hop} is not IPv{version}, as the prefix is")
-    within("weight", one.weight, 1, 255)
-    if one.unreachable and (one.table, one.interface, one.next_hop) != (None, None, None):
+def _check_path(path: RoutePath, version: int) -> None:
+    if version_of_hop(path) not in (None, version):
+        raise Never(f"next_hop: {path.next_hop} is not IPv{version}, as the prefix is")
+    within("weight", path.weight, 1, 255)
+    if path.unreachable and (path.table, path.interface, path.next_hop) != (None, None, None):
         raise Never("paths: an unreachable path leads nowhere")
-    if one.table is not None and (one.interface is not None or one.next_hop is not None):
+    if path.table is not None and (path.interface is not None or path.next_hop is not None):
         raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
 
 
 def path_list_of(route: Route) -> PathList:
-    """The way of this route, the same object for many. Raises Never."""
-    return _way(route.table, route.paths, 6 if ":" in route.prefix else 4)
+    """The path list of this route, the same object for many. Raises Never."""
+    return _path_list(route.table, route.paths, 6 if ":" in route.prefix else 4)
 
 
-_way = lru_cache(maxsize=10_000)(PathList)
+_path_list = lru_cache(maxsize=10_000)(PathList)
 
 
 def bindings(interfaces: Iterable[str | None]) -> set[str]:
@@ -109,12 +110,16 @@ def bindings(interfaces: Iterable[str | None]) -> set[str]:
     return {f"interface-table/{name}/ip{version}" for name in interfaces if name is not None for version in (4, 6)}
 
 
-class RouteKind(Kind[Route]):
+class RouteKind(AddDelKind[Route]):
     """A unicast route; an add replaces the whole set of paths (ip_route_add_del, is_multipath 0)."""
 
     intent = Route
     rank = ROUTE
     messages = (MESSAGE,)
+    single = True
+    bulk_prefix = "route/"
+    templated = True
+    looked_up = True
 
     def check(self, intent: Route) -> None:
         packed_prefix("prefix", intent.prefix)
@@ -131,28 +136,52 @@ class RouteKind(Kind[Route]):
         path_list = path_list_of(intent)
         return path_list.needs, path_list.after
 
-    def write_call(self, intent: Route, indices: Indices) -> Call:
-        return self._call(intent, indices, True)
+    def template(self, intent: Route) -> tuple[PathList, bytes]:
+        prefix = packed_prefix("prefix", intent.prefix)
+        return _path_list(intent.table, intent.paths, 6 if prefix[0] else 4), prefix
 
-    def delete_call(self, intent: Route, indices: Indices, details: Details) -> Call:
-        return self._call(intent, indices, False)
+    def call(self, intent: Route, indices: Indices, add: bool) -> Call:
+        return path_list_of(intent).call(intent.prefix, indices, add)
 
-    def create(self, intent: Route, indices: Indices) -> list[Call]:
-        return [self.write_call(intent, indices)]
+    def can_update(self, old: Route, new: Route) -> bool:
+        return True
 
-    def update(self, old: Route, new: Route, indices: Indices) -> list[Call]:
-        return self.create(new, indices)
+    def lookup(self, intent: Route, indices: Indices) -> Lookup:
+        """VPP gives a path back as it was given, byte by byte, but for what `_as_shown` says."""
+        table = indices.table(intent.table, 6 if ":" in intent.prefix else 4)
+        return Lookup(
+            Call("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": intent.prefix}),
+            path_list_of(_as_shown(intent)),
+            "ip_route_lookup_reply",
+            ("route", "n_paths"),
+            _equal_paths,
+        )
 
-    def delete(self, intent: Route, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
 
-    def _call(self, intent: Route, indices: Indices, add: bool) -> Call:
-        path_list = path_list_of(intent)
-        shared = indices.reused((add, path_list), lambda: path_list.shared(add, indices))
-        return Call(MESSAGE, shared, ADDING if add else DELETING, prefix=intent.prefix)
+def _as_shown(route: Route) -> Route:
+    """The route to one address through an interface alone has that address as its next hop (VPP: fib_api.c)."""
+    host, _, length = route.prefix.partition("/")
+    if length != ("128" if ":" in host else "32"):
+        return route
+    paths = tuple(
+        replace(path, next_hop=host) if path.interface is not None and path.next_hop is None else path
+        for path in route.paths
+    )
+    return replace(route, paths=paths)
 
 
-class MulticastRouteKind(Kind[MulticastRoute]):
+def _equal_paths(written: bytes, reply: bytes) -> bool:
+    """Are these the same paths? Their order does not matter."""
+    return _paths(written) == _paths(reply)
+
+
+def _paths(data: bytes) -> list[bytes]:
+    """A route's paths, sorted; `data`: their number and all of them. Empty: no route."""
+    size = (len(data) - 1) // data[0] if data[0] else 1
+    return sorted(data[at : at + size] for at in range(1, len(data), size))
+
+
+class MulticastRouteKind(AddDelKind[MulticastRoute]):
     """A (*, G) route: interfaces that packets are accepted from and forwarded to (ip_mroute_add_del)."""
 
     intent = MulticastRoute
@@ -172,19 +201,13 @@ class MulticastRouteKind(Kind[MulticastRoute]):
     def after(self, intent: MulticastRoute) -> set[str]:
         return bindings(one.interface for one in intent.paths)
 
-    def create(self, intent: MulticastRoute, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, True)]
-
-    def delete(self, intent: MulticastRoute, indices: Indices) -> list[Call]:
-        return [self._call(intent, indices, False)]
-
-    def _call(self, intent: MulticastRoute, indices: Indices, add: bool) -> Call:
+    def call(self, intent: MulticastRoute, indices: Indices, add: bool) -> Call:
         group = ip_network(intent.group)
         source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
         paths = [
             {
                 "itf_flags": ACCEPT * one.accept | FORWARD * one.forward,
-                "path": path(RoutePath(interface=one.interface), group.version, indices),
+                "path": fib_path(RoutePath(interface=one.interface), group.version, indices),
             }
             for one in intent.paths
         ]

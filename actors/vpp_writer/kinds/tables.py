@@ -1,12 +1,11 @@
 """Tables (VRFs): ip_table_add_del for fixed ids, ip_table_allocate for the others."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.checks import ip_version, short
-from actors.vpp_writer.kinds.indices import NONE, Indices
-from actors.vpp_writer.kinds.kind import TABLE, Kind, Observed
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.kind import TABLE, CallSequence, Details, Kind, Observed
 from schemas.intents import FIXED_TABLES, Table
 
 TABLE_NAME_BYTES_MAX = 63
@@ -27,28 +26,28 @@ class TableKind(Kind[Table]):
         if table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 
-    def create(self, intent: Table, indices: Indices) -> list[Call]:
+    def create(self, intent: Table, indices: Indices, existing: Details | None) -> CallSequence:
+        if existing is not None:
+            return existing
         table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
         number = table_id(intent)
         if number is None:
-            return [Call("ip_table_allocate", {"table": {**table, "table_id": NONE}})]
+            (reply,) = yield [Call("ip_table_allocate", {"table": {**table, "table_id": NO_INDEX}})]
+            return {"table_id": int(reply.table.table_id)}
         # Adding a table that is there is success in VPP.
-        return [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
+        yield [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
+        return {"table_id": number}
 
-    def delete(self, intent: Table, indices: Indices) -> list[Call]:
-        number = indices.table(intent.name, intent.ip_version)
-        table = {"is_ip6": intent.ip_version == 6, "table_id": number, "name": vpp_name(intent)}
-        return [Call("ip_table_add_del", {"is_add": False, "table": table})]
-
-    def learn(self, intent: Table, replies: Sequence[Any]) -> dict[str, int | str]:
-        number = table_id(intent)
-        return {"table_id": int(replies[0].table.table_id) if number is None else number}
+    def delete(self, intent: Table, indices: Indices, details: Details) -> CallSequence:
+        table = {"is_ip6": intent.ip_version == 6, "table_id": details["table_id"], "name": vpp_name(intent)}
+        yield [Call("ip_table_add_del", {"is_add": False, "table": table})]
+        return details
 
     def recognise(self, intent: Table, observed: Observed) -> dict[str, int | str] | None:
-        def is_it(table: Any) -> bool:
+        def matches(table: Any) -> bool:
             return bool(table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6))
 
-        return observed.table(is_it)
+        return observed.table(matches)
 
 
 def table_id(intent: Table) -> int | None:

@@ -5,7 +5,7 @@ made it and ended before it could tag it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, ExternalMissing, Later, Never
 from actors.vpp_writer.kinds.checks import mac, short, within
-from actors.vpp_writer.kinds.indices import NONE, Indices
-from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, tag_call
-from actors.vpp_writer.kinds.kind import INTERFACE, Details, Kind, Observed
+from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, InterfaceKind, tag_call
+from actors.vpp_writer.kinds.kind import CallSequence, Details, Observed
 from schemas.intents import AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
 U = TypeVar("U", bound=AfXdp | DevicePort | PreconfiguredInterface | Rdma | VirtioPci | Vmxnet3)
@@ -33,23 +33,21 @@ def power_of_two(field: str, value: int) -> None:
         raise Never(f"{field}: {value} is not a power of two")
 
 
-def made(message: str, reply: Any) -> dict[str, int | str]:
+def uplink_details(message: str, reply: Any) -> dict[str, int | str]:
     """The details of a new interface. Raises Later if the reply to that message names none.
 
     VPP's RDMA driver says success and leaves the index zero where the machine has no RDMA device at all.
     """
     number = int(reply.sw_if_index)
-    if number in (LOCAL0, NONE):
+    if number in (LOCAL0, NO_INDEX):
         raise Later(f"{message}: VPP says success and names no interface; its log says why (show logging)")
     return {"sw_if_index": number}
 
 
-class UplinkKind(Kind[U]):
-    """What they have in common. `told_mac`: does the call that makes it carry the MAC address, or the device itself?"""
+class UplinkKind(InterfaceKind[U]):
+    """An uplink. `mac_at_creation`: it has its MAC address from the call that makes it, or from the device."""
 
-    rank = INTERFACE
-    has_indices = True
-    told_mac: ClassVar[bool] = True
+    mac_at_creation: ClassVar[bool] = True
 
     def vpp_name(self, intent: U) -> str:
         """A regular expression for VPP's name of it."""
@@ -59,18 +57,20 @@ class UplinkKind(Kind[U]):
         short("tag", intent.tag, TAG_BYTES_MAX)
         mac("mac", intent.mac)
 
-    def learn(self, intent: U, replies: Sequence[Any]) -> dict[str, int | str]:
-        return made(self.messages[0], replies[0])
+    def make(self, intent: U) -> Generator[Sequence[Call], Sequence[Any], Details]:
+        (reply,) = yield [self.making_call(intent)]
+        return uplink_details(self.messages[0], reply)
 
-    def follow(self, intent: U, details: Details) -> list[Call]:
-        number = int(details["sw_if_index"])
-        macs = [] if self.told_mac else [mac_call(number, intent.mac)]
+    def completing_calls(self, intent: U, number: int) -> list[Call]:
+        macs = [] if self.mac_at_creation else [mac_call(number, intent.mac)]
         return [*macs, tag_call(number, intent.tag)]
 
-    def update(self, old: U, new: U, indices: Indices) -> list[Call] | None:
-        if self.told_mac or replace(old, mac=new.mac) != new:
-            return None
-        return [mac_call(indices.interface(new.name), new.mac)]
+    def can_update(self, old: U, new: U) -> bool:
+        return not self.mac_at_creation and replace(old, mac=new.mac) == new
+
+    def update(self, old: U, new: U, indices: Indices, details: Details) -> CallSequence:
+        yield [mac_call(int(details["sw_if_index"]), new.mac)]
+        return details
 
     def recognise(self, intent: U, observed: Observed) -> dict[str, int | str] | None:
         name = re.compile(self.vpp_name(intent))
@@ -94,7 +94,7 @@ class AfXdpKind(UplinkKind[AfXdp]):
 
     intent = AfXdp
     messages = ("af_xdp_create_v3", "af_xdp_delete", SET_MAC, "sw_interface_tag_add_del")
-    told_mac = False
+    mac_at_creation = False
 
     def vpp_name(self, intent: AfXdp) -> str:
         return rf"{re.escape(intent.host_interface)}/\d+"
@@ -108,7 +108,7 @@ class AfXdpKind(UplinkKind[AfXdp]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def create(self, intent: AfXdp, indices: Indices) -> list[Call]:
+    def making_call(self, intent: AfXdp) -> Call:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues or ALL_QUEUES,
@@ -116,11 +116,11 @@ class AfXdpKind(UplinkKind[AfXdp]):
             "txq_size": intent.tx_ring,
             "mode": MODES[intent.mode],
         }
-        return [Call("af_xdp_create_v3", fields)]
+        return Call("af_xdp_create_v3", fields)
 
-    def delete(self, intent: AfXdp, indices: Indices) -> list[Call]:
-        fields = {"sw_if_index": indices.interface(intent.name)}
-        return [add_del("af_xdp_delete", False, fields)]
+    def delete(self, intent: AfXdp, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("af_xdp_delete", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
 
 class RdmaKind(UplinkKind[Rdma]):
@@ -128,7 +128,7 @@ class RdmaKind(UplinkKind[Rdma]):
 
     intent = Rdma
     messages = ("rdma_create_v4", "rdma_delete", SET_MAC, "sw_interface_tag_add_del")
-    told_mac = False
+    mac_at_creation = False
 
     def vpp_name(self, intent: Rdma) -> str:
         return rf"{re.escape(intent.host_interface)}/\d+"
@@ -140,18 +140,18 @@ class RdmaKind(UplinkKind[Rdma]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def create(self, intent: Rdma, indices: Indices) -> list[Call]:
+    def making_call(self, intent: Rdma) -> Call:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues,
             "rxq_size": intent.rx_ring,
             "txq_size": intent.tx_ring,
         }
-        return [Call("rdma_create_v4", fields)]
+        return Call("rdma_create_v4", fields)
 
-    def delete(self, intent: Rdma, indices: Indices) -> list[Call]:
-        fields = {"sw_if_index": indices.interface(intent.name)}
-        return [add_del("rdma_delete", False, fields)]
+    def delete(self, intent: Rdma, indices: Indices, details: Details) -> CallSequence:
+        yield [add_del("rdma_delete", False, {"sw_if_index": details["sw_if_index"]})]
+        return details
 
 
 class ExistingKind(UplinkKind[PreconfiguredInterface]):
@@ -159,17 +159,18 @@ class ExistingKind(UplinkKind[PreconfiguredInterface]):
 
     intent = PreconfiguredInterface
     messages = (SET_MAC,)
-    told_mac = False
+    mac_at_creation = False
     external = True
 
-    def create(self, intent: PreconfiguredInterface, indices: Indices) -> list[Call]:
+    def making_call(self, intent: PreconfiguredInterface) -> Call:
         raise ExternalMissing(f"no interface with tag {intent.tag}: does startup.conf make it?")
 
-    def delete(self, intent: PreconfiguredInterface, indices: Indices) -> list[Call]:
-        return []
+    def delete(self, intent: PreconfiguredInterface, indices: Indices, details: Details) -> CallSequence:
+        yield from ()
+        return details
 
-    def follow(self, intent: PreconfiguredInterface, details: Details) -> list[Call]:
-        return [mac_call(int(details["sw_if_index"]), intent.mac)]
+    def completing_calls(self, intent: PreconfiguredInterface, number: int) -> list[Call]:
+        return [mac_call(number, intent.mac)]
 
     def recognise(self, intent: PreconfiguredInterface, observed: Observed) -> dict[str, int | str] | None:
         return observed.tagged(intent.tag)

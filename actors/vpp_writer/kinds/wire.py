@@ -1,48 +1,31 @@
-"""Addresses and prefixes as VPP's bytes (ip_types.api), and the bytes that many calls have in common. Pure."""
+"""Addresses and prefixes as VPP's bytes (ip_types.api), and the bytes that many requests have in common. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
-Packer = Callable[[Mapping[str, Any]], bytes]
-
 
 class Template:
-    """Bytes that many calls have in common, around the one prefix in which they differ."""
+    """Bytes that many requests have in common, around the one prefix in which they differ."""
 
     __slots__ = ("after", "before")
 
-    def __init__(self, packer: Packer, fields: "Shared") -> None:
-        """Finds where the prefix lies by packing two that differ in every byte."""
-        none, full = (packer(fields.with_prefix(text)) for text in (_NONE, _FULL))
-        at = next(number for number, (a, b) in enumerate(zip(none, full, strict=True)) if a != b)
-        zeros = prefix_bytes(_NONE)
-        if none[at : at + len(zeros)] != zeros or none[:at] != full[:at]:
+    def __init__(self, packed: Callable[[str], bytes]) -> None:
+        """`packed`: the request of a prefix. Where the prefix lies is where two that differ in every byte differ."""
+        zeros, ones = packed(ANY_PREFIX), packed(_ONES)
+        at = next(number for number, (a, b) in enumerate(zip(zeros, ones, strict=True)) if a != b)
+        prefix_zeros = prefix_bytes(ANY_PREFIX)
+        if zeros[at : at + len(prefix_zeros)] != prefix_zeros or zeros[:at] != ones[:at]:
             raise ValueError("no prefix to be found")
-        self.before, self.after = none[:at], none[at + len(zeros) :]
+        self.before, self.after = zeros[:at], zeros[at + len(prefix_zeros) :]
 
-    def packed(self, text: str) -> bytes:
-        """The whole request, without its head. Raises ValueError, OSError."""
-        return self.before + prefix_bytes(text) + self.after
-
-
-class Shared(dict[str, Any]):
-    """The fields that many calls have in common: all but the prefix in the structure called `within`."""
-
-    __slots__ = ("template", "within")
-
-    def __init__(self, within: str, fields: Mapping[str, Any]) -> None:
-        super().__init__(fields)
-        self.within = within
-        self.template: Template | None = None
-
-    def with_prefix(self, text: str) -> dict[str, Any]:
-        """All fields."""
-        return {**self, self.within: {**self[self.within], "prefix": text}}
+    def packed(self, prefix: bytes) -> bytes:
+        """The whole request of a packed prefix, without its head."""
+        return self.before + prefix + self.after
 
 
-_NONE, _FULL = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
+ANY_PREFIX, _ONES = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 
 def address(value: Any) -> tuple[int, bytes]:
@@ -53,10 +36,10 @@ def address(value: Any) -> tuple[int, bytes]:
         return 0, b""
     if isinstance(value, IPv4Address | IPv6Address):
         return int(value.version == 6), value.packed
-    ((arm, told),) = value["un"].items() if value.get("un") else (("ip4", b""),)
-    if type(told) is str:
-        told = inet_pton(AF_INET if arm == "ip4" else AF_INET6, told)
-    return value.get("af") or 0, getattr(told, "packed", told)
+    ((arm, octets),) = value["un"].items() if value.get("un") else (("ip4", b""),)
+    if type(octets) is str:
+        octets = inet_pton(AF_INET if arm == "ip4" else AF_INET6, octets)
+    return value.get("af") or 0, getattr(octets, "packed", octets)
 
 
 def prefix(value: Any) -> tuple[int, bytes, int]:

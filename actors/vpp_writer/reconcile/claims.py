@@ -25,45 +25,45 @@ class Claims:
 
     def __init__(self) -> None:
         self.effective: dict[str, Claim] = {}  # the claims that count, by key
-        self.others: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
+        self.refused_intents: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
-    def put(self, owner: str, key: str, intent: Intent | None) -> None:
-        """An owner says or withdraws an intent."""
-        counts = self.effective.get(key)
+    def set(self, owner: str, key: str, intent: Intent | None) -> None:
+        """An owner says an intent; None: it withdraws it."""
+        effective = self.effective.get(key)
         if intent is not None:
-            if counts is None or counts.owner == owner:
+            if effective is None or effective.owner == owner:
                 self.effective[key] = Claim(owner, intent)
             else:
-                self.others.setdefault(key, {})[owner] = intent
+                self.refused_intents.setdefault(key, {})[owner] = intent
             return
-        if counts is not None and counts.owner == owner:
+        if effective is not None and effective.owner == owner:
             del self.effective[key]
-            if others := self.others.get(key):
-                heir = min(others)
-                self.effective[key] = Claim(heir, others[heir])
+            if refused := self.refused_intents.get(key):
+                heir = min(refused)
+                self.effective[key] = Claim(heir, refused[heir])
                 owner = heir
-        if (others := self.others.get(key)) is not None:
-            others.pop(owner, None)
-            if not others:
-                del self.others[key]
+        if (refused := self.refused_intents.get(key)) is not None:
+            refused.pop(owner, None)
+            if not refused:
+                del self.refused_intents[key]
 
     def replace(self, owner: str, rows: Mapping[str, Intent]) -> list[str]:
         """An owner says everything anew. Returns the keys that may have changed."""
-        return [key for some in self.replacing(owner, rows) for key in some]
+        return [key for keys in self.replacing(owner, rows) for key in keys]
 
     def replacing(self, owner: str, rows: Mapping[str, Intent]) -> Iterator[list[str]]:
-        """The same, some at a time: yields the keys that may have changed, what is said no more before all others.
+        """`replace` a slice at a time: yields keys that may have changed, what is said no more before all others.
 
-        `rows` is looked at as it is then: it may change between two slices, if what changed is `put` as well.
+        `rows` is looked at as it is then: it may change between two slices, if what changed is `set` as well.
         """
-        gone = [key for key, claim in self.effective.items() if claim.owner == owner and key not in rows]
-        gone += [key for key, others in self.others.items() if owner in others and key not in rows]
-        keys = [*gone, *rows]
-        for first in range(0, len(keys), SLICE):
-            some = keys[first : first + SLICE]
-            for key in some:
-                self.put(owner, key, rows.get(key))
-            yield some
+        withdrawn = [key for key, claim in self.effective.items() if claim.owner == owner and key not in rows]
+        withdrawn += [key for key, refused in self.refused_intents.items() if owner in refused and key not in rows]
+        keys = [*withdrawn, *rows]
+        for start in range(0, len(keys), SLICE):
+            slice_keys = keys[start : start + SLICE]
+            for key in slice_keys:
+                self.set(owner, key, rows.get(key))
+            yield slice_keys
 
     def get(self, key: str) -> Claim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""
@@ -71,13 +71,13 @@ class Claims:
 
     def refused(self, key: str) -> Sequence[tuple[str, Intent, str]]:
         """(owner, intent, winner) of the claims that do not count."""
-        others = self.others.get(key)
-        if others is None:
+        refused = self.refused_intents.get(key)
+        if refused is None:
             return ()
         winner = self.effective[key].owner
-        return [(owner, intent, winner) for owner, intent in sorted(others.items())]
+        return [(owner, intent, winner) for owner, intent in sorted(refused.items())]
 
     @property
     def contested(self) -> bool:
         """Is any key claimed twice?"""
-        return bool(self.others)
+        return bool(self.refused_intents)

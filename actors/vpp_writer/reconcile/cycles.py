@@ -1,6 +1,6 @@
 """Objects that would wait for one another for ever. Pure.
 
-Needs lead to lower ranks, so that no kind of now can make a circle; this is for kinds whose needs are told by people.
+Needs lead to lower ranks, so that no kind of today can make a cycle; this is for kinds whose needs people say.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from actors.vpp_writer.kinds import kind_of
 from schemas.intents import Intent
 
 
-def find_cycle(key: str, intent: Intent, others: Callable[[str], Intent | None]) -> list[str]:
-    """The way on which the needs of `intent` lead back to its own `key`, which begins and ends it; empty: none.
+def find_cycle(key: str, intent: Intent, intent_of: Callable[[str], Intent | None]) -> list[str]:
+    """The keys by which the needs of `intent` lead back to its own `key`, which begins and ends them; empty: none.
 
-    `others` gives the intents that are wanted or held, by key.
+    `intent_of` gives the intents that are wanted or held, by key.
     """
     came_from: dict[str, str] = {}
     todo = [(key, intent)]
@@ -20,16 +20,16 @@ def find_cycle(key: str, intent: Intent, others: Callable[[str], Intent | None])
         at, value = todo.pop()
         for need in sorted(kind_of(value).needs(value)):
             if need == key:
-                return _way(key, at, came_from)
-            if need not in came_from and (other := others(need)) is not None:
+                return _cycle(key, at, came_from)
+            if need not in came_from and (needed := intent_of(need)) is not None:
                 came_from[need] = at
-                todo.append((need, other))
+                todo.append((need, needed))
     return []
 
 
-def _way(key: str, last: str, came_from: dict[str, str]) -> list[str]:
-    way = [key]
+def _cycle(key: str, last: str, came_from: dict[str, str]) -> list[str]:
+    backwards = [key]
     while last != key:
-        way.append(last)
+        backwards.append(last)
         last = came_from[last]
-    return [key, *reversed(way)]
+    return [key, *reversed(backwards)]

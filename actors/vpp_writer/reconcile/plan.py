@@ -1,19 +1,18 @@
 """What to delete and what to write, and in which order. Pure.
 
 Deletes go in falling rank, then writes in rising rank. An object goes with what it needs: before an object is
-deleted, those that need it are; if they are still wanted they are written again, or wait for it. Objects that linger
-go last, and only if nothing needs them any more: what needed them has been changed in place.
+deleted, those that need it are; if they are still wanted they are written again, or wait for it. What is made before
+it is broken goes last, and only if nothing needs it any more: what needed it has been changed in place.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.reconcile.bulk_routes import BulkRoutes
+from actors.vpp_writer.reconcile.bulk import Bulk
 from actors.vpp_writer.reconcile.claims import Claim
-from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.held import HeldObject, Inventory
 from schemas.intents import Intent
 
 
@@ -21,43 +20,24 @@ from schemas.intents import Intent
 class Plan:
     """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank.
 
-    `late`, in falling rank: to be deleted at the end, if nothing needs them then. `leaves`: new objects that no other
-    hangs on, with their claims; `routes`: those of them that are routes.
+    `final_deletes`, in falling rank: to be deleted at the end, if nothing needs them then. `singles`, `bulks`: objects
+    of bulk kinds, on which nothing depends, with their claims; `bulks`: those that share everything but a prefix.
     """
 
     deletes: list[list[str]]
     writes: list[list[str]]
-    late: list[list[str]] = field(default_factory=list)
-    leaves: list[tuple[str, Claim]] = field(default_factory=list)
-    routes: BulkRoutes = field(default_factory=BulkRoutes)
+    final_deletes: list[list[str]] = field(default_factory=list)
+    singles: list[tuple[str, Claim]] = field(default_factory=list)
+    bulks: list[Bulk] = field(default_factory=list)
 
 
-class State(Protocol):
-    """What the plan looks at: what VPP holds, what of that is unsure, and what depends on what."""
-
-    @property
-    def held(self) -> Mapping[str, HeldObject]: ...
-
-    @property
-    def unconfirmed(self) -> Collection[str]: ...
-
-    def dependants(self, going: Iterable[str], coming: Iterable[str]) -> set[str]: ...
-
-    def heard(self, keys: Iterable[str]) -> bool: ...
-
-
-def make_plan(
-    dirty: Iterable[str],
-    state: State,
-    wanted: Callable[[str], Intent | None],
-    in_place: Callable[[Intent, Intent], bool],
-) -> Plan:
-    """The plan for the keys in `dirty`. `wanted` gives what should be held now (None: nothing, or not yet)."""
-    held = state.held
+def make_plan(keys: Iterable[str], inventory: Inventory, target_of: Callable[[str], Intent | None]) -> Plan:
+    """The plan for the keys. `target_of` gives what should be held now (None: nothing, or not yet)."""
+    objects = inventory.objects
     targets: dict[str, Intent] = {}
     coming, going, late, again = list[str](), set[str](), set[str](), set[str]()
-    for key in dirty:
-        target, present = wanted(key), held.get(key)
+    for key in keys:
+        target, present = target_of(key), objects.get(key)
         if target is not None:
             targets[key] = target
         if present is None:
@@ -66,28 +46,36 @@ def make_plan(
         elif target is None:
             (late if kind_of(present.intent).make_before_break else going).add(key)
         elif target is not present.intent and target != present.intent:
-            (again if in_place(present.intent, target) else going).add(key)
-        elif key in state.unconfirmed:
+            (again if can_update(present.intent, target) else going).add(key)
+        elif key in inventory.unconfirmed:
             again.add(key)
-    if going or state.heard(coming):
-        going = {key for key in state.dependants(going, _able(coming, targets, held)) if key in held}
+    dependants = inventory.dependants
+    if going or dependants.must_follow(coming):
+        going = {key for key in dependants.closure(going, _writable(coming, targets, objects)) if key in objects}
         for key in going:
-            if key not in targets and (target := wanted(key)) is not None:
+            if key not in targets and (target := target_of(key)) is not None:
                 targets[key] = target
     writes = {key: targets[key] for key in (*coming, *again, *going) if key in targets}
     return Plan(
-        deletes=_groups({key: held[key].intent for key in going}, falling=True),
+        deletes=_groups({key: objects[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),
-        late=_groups({key: held[key].intent for key in late - going}, falling=True),
+        final_deletes=_groups({key: objects[key].intent for key in late - going}, falling=True),
     )
 
 
-def _able(coming: Iterable[str], targets: Mapping[str, Intent], held: Collection[str]) -> set[str]:
+def can_update(old: Intent, new: Intent) -> bool:
+    """Can the old value be changed to the new one while it is held?"""
+    return type(old) is type(new) and kind_of(new).can_update(old, new)
+
+
+def _writable(coming: Iterable[str], targets: Mapping[str, Intent], objects: Mapping[str, HeldObject]) -> set[str]:
     """Those of `coming` that can be written now; one that waits for a need disturbs nobody yet."""
-    able = set(coming)
-    while unable := {key for key in able if any(n not in able and n not in held for n in _needs(targets[key]))}:
-        able -= unable
-    return able
+    writable = set(coming)
+    while unmet := {
+        key for key in writable if any(n not in writable and n not in objects for n in _needs(targets[key]))
+    }:
+        writable -= unmet
+    return writable
 
 
 def _needs(intent: Intent) -> Collection[str]:

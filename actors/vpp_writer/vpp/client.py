@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.kinds.wire import Packer, Shared, Template
 from actors.vpp_writer.vpp import definitions
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
-from actors.vpp_writer.vpp.packing import compiled
+from actors.vpp_writer.vpp.packing import Packer, compiled
 from actors.vpp_writer.vpp.replies import CONTEXT_AT, Reader, context_at, offset, raw, reader
 
 FRAME = struct.Struct(">QII")
@@ -177,15 +176,10 @@ class VppClient(asyncio.Protocol):
 
     # --- calling
 
-    def post(
-        self, message: str, fields: Mapping[str, Any], done: Callable[[Any], None], prefix: str | None = None
-    ) -> None:
-        """Makes one call, packed by `packed`; `done` gets its reply, or VppGone or NoAnswer.
-
-        Raises VppGone, ValueError, OSError.
-        """
-        body = self.packed(message, fields, prefix)
-        self._enqueue(self._next_context(), message, body, PendingCall(message, done))
+    def post(self, message: str, fields: Mapping[str, Any], take: Callable[[Any], None]) -> None:
+        """Makes one call; `take` gets its reply, or VppGone or NoAnswer. Raises VppGone, ValueError, OSError."""
+        body = self.packed(message, fields)
+        self._enqueue(self._next_context(), message, body, PendingCall(message, take))
 
     def post_batch(
         self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None], *, plain: bool = False
@@ -209,21 +203,9 @@ class VppClient(asyncio.Protocol):
             self._queue.append((contexts, b"".join(pieces), many))
         self._flush()
 
-    def packed(self, message: str, fields: Mapping[str, Any], prefix: str | None = None) -> bytes:
-        """The bytes of a request, without its head; `prefix`: `fields` are a `Shared`, without it.
-
-        Raises ValueError, OSError, KeyError for a message that VPP lacks.
-        """
-        if prefix is None:
-            return self._packer(message)(fields)
-        assert type(fields) is Shared
-        if fields.template is None:
-            fields.template = self.template(message, fields)
-        return fields.template.packed(prefix)
-
-    def template(self, message: str, fields: Shared) -> Template:
-        """What requests with these fields have in common. Raises as `packed`."""
-        return Template(self._packer(message), fields)
+    def packed(self, message: str, fields: Mapping[str, Any]) -> bytes:
+        """The bytes of a request, without its head. Raises ValueError, OSError, KeyError for a message VPP lacks."""
+        return self._packer(message)(fields)
 
     def _packer(self, message: str) -> Packer:
         packer = self._packers.get(message)

@@ -16,11 +16,13 @@ from typing import Any
 from vpp_papi import vpp_serializer as papi
 from vpp_papi.vpp_format import conversion_table
 
-from actors.vpp_writer.kinds.wire import Packer, address, interface, prefix
+from actors.vpp_writer.kinds.wire import address, interface, prefix
 
 HEAD = ("_vl_msg_id", "client_index", "context")
 SCALARS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "bool": "?"}
 ADDRESS, PREFIX, ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "vl_api_address_with_prefix_t"
+
+Packer = Callable[[Mapping[str, Any]], bytes]
 
 
 def compiled(definition: Any) -> Packer:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.vpp_writer.kinds import ALL
+from actors.vpp_writer.kinds import KINDS
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket
 from vppd_guard.drivers.machine import Machine
@@ -115,7 +115,7 @@ def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need
     made = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
     target = DesiredUplink(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
     kinds = {type(intent) for intent in desired_intents([target], NodeConfig(node="n1"), taps_up=True).values()}
-    writers = [kind for kind in ALL if kind.intent in kinds]
+    writers = [kind for kind in KINDS.values() if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds
     needed = {message for kind in writers for message in kind.messages}
     assert set(checks.MESSAGES) | {"af_packet_create_v3"} >= needed - _undoing(needed)

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE, Claims
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
-from actors.vpp_writer.reconcile.objects import BULK_MAX, FEW, Objects
+from actors.vpp_writer.reconcile.objects import Objects
 from actors.vpp_writer.reconcile.plan import Plan
+from actors.vpp_writer.reconcile.work_queue import BULK_MAX, FEW
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Loopback, Route, RoutePath, Table
 from schemas.words import INTENT
+from tests.unit.vpp_writer.reconcile.test_planning import bulk_keys
 
 MANY = 10 * SLICE
 POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
@@ -35,75 +37,75 @@ def rows(*intents: Intent) -> dict[str, Intent]:
 
 def keys(plan: Plan) -> list[str]:
     grouped = [key for group in plan.writes for key in group]
-    return [*grouped, *(key for key, _ in plan.leaves), *plan.routes.keys]
+    return [*grouped, *bulk_keys(plan)]
 
 
 def loaded() -> Objects:
-    """A ledger that has just heard of many routes."""
-    ledger = Objects()
-    ledger.touch(ledger.claims.replace("routing", rows(*map(route, range(MANY)))))
-    return ledger
+    """A objects that has just heard of many routes."""
+    objects = Objects()
+    objects.queue.add(objects.claims.replace("routing", rows(*map(route, range(MANY)))))
+    return objects
 
 
-def planned(ledger: Objects) -> list[str]:
+def planned(objects: Objects) -> list[str]:
     """The next plan, carried out by a VPP that takes everything."""
-    done = keys(ledger.plan(0.0, lambda old, new: True))
+    done = keys(objects.plan(0.0))
     for key in done:
-        claim = ledger.claims.effective[key]
-        ledger.hold(key, HeldObject(claim.owner, claim.intent))
+        claim = objects.claims.effective[key]
+        objects.hold(key, HeldObject(claim.owner, claim.intent))
     return done
 
 
-def want(ledger: Objects, owner: str, intent: Intent) -> None:
-    ledger.claims.put(owner, intent.key, intent)
-    ledger.touch((intent.key,))
+def want(objects: Objects, owner: str, intent: Intent) -> None:
+    objects.claims.set(owner, intent.key, intent)
+    objects.queue.add((intent.key,))
 
 
 def test_an_interface_is_planned_next_and_alone_however_many_routes_wait() -> None:
-    ledger = loaded()
-    assert len(planned(ledger)) == BULK_MAX
-    want(ledger, "cni", POD)
-    assert planned(ledger) == [POD.key], "its status does not wait for routes"
-    assert len(planned(ledger)) == BULK_MAX
+    objects = loaded()
+    assert len(planned(objects)) == BULK_MAX
+    want(objects, "cni", POD)
+    assert planned(objects) == [POD.key], "its status does not wait for routes"
+    assert len(planned(objects)) == BULK_MAX
 
 
 def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> None:
-    ledger, routes, plans = loaded(), 0, 0
+    objects, routes, plans = loaded(), 0, 0
     while routes < MANY:
-        want(ledger, "cni", Loopback(f"pod/{plans}", "02:00:00:00:00:0a", f"pod-{plans}"))
-        routes += len(planned(ledger)) - 1
+        want(objects, "cni", Loopback(f"pod/{plans}", "02:00:00:00:00:0a", f"pod-{plans}"))
+        routes += len(planned(objects)) - 1
         plans += 1
     assert plans <= 2 * MANY // BULK_MAX + 1
 
 
 def test_a_pod_with_its_few_routes_is_one_plan() -> None:
-    ledger = Objects()
+    objects = Objects()
     wanted = [POD, *map(route, range(FEW))]
     for intent in wanted:
-        want(ledger, "cni", intent)
-    assert set(planned(ledger)) == {intent.key for intent in wanted}
+        want(objects, "cni", intent)
+    assert set(planned(objects)) == {intent.key for intent in wanted}
 
 
 def test_objects_that_are_shared_or_in_trouble_do_not_slow_the_routes_down() -> None:
-    ledger, table = loaded(), Table("pods", 4)
-    want(ledger, "guard", table)
-    want(ledger, "cni", table)
+    objects, table = loaded(), Table("pods", 4)
+    want(objects, "guard", table)
+    want(objects, "cni", table)
     contested, failed, deadly, *_ = map(route, range(MANY))
-    want(ledger, "services", contested)
-    ledger.retries.failed(failed.key, fingerprint(failed), 0.0)
-    ledger.suspects[deadly.key] = Suspect(fingerprint(deadly), 1)
-    planned(ledger)
-    plan = ledger.plan(100.0, lambda old, new: True)
+    want(objects, "services", contested)
+    objects.retries.failed(failed.key, fingerprint(failed), 0.0)
+    objects.suspects[deadly.key] = Suspect(fingerprint(deadly), 1)
+    planned(objects)
+    plan = objects.plan(100.0)
     special = {contested.key, failed.key, deadly.key}
     assert {key for group in plan.writes for key in group} == special
-    assert len(plan.routes.keys) == BULK_MAX - len(special)
-    assert special.isdisjoint(plan.routes.keys)
+    assert len(bulk_keys(plan)) == BULK_MAX - len(special)
+    assert special.isdisjoint(bulk_keys(plan))
 
 
 def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_comes_first() -> None:
     claims = Claims()
     claims.replace("routing", rows(*map(route, range(MANY))))
-    claims.put("cni", POD.key, POD)
+    claims.set("cni", POD.key, POD)
     after = rows(*map(route, range(MANY // 2, MANY + MANY // 2)))
     slices = list(claims.replacing("routing", after))
     assert max(map(len, slices)) <= SLICE
@@ -121,14 +123,14 @@ def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile
 ) -> None:
     claims = Claims()
     for number, owner in before.items():
-        claims.put(owner, route(number).key, route(number))
+        claims.set(owner, route(number).key, route(number))
     view = rows(*map(route, said))
     slices = claims.replacing("a", view)
     next(slices, None)
     for number in changed:  # as the process does: in the view, and put
         key = route(number).key
         view.pop(key) if key in view else view.update({key: route(number)})
-        claims.put("a", key, view.get(key))
+        claims.set("a", key, view.get(key))
     for _ in slices:
         pass
     claimed = {key for key, claim in claims.effective.items() if claim.owner == "a"}
@@ -169,16 +171,16 @@ def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_anothe
     heard = list[int]()
 
     async def turns() -> None:
-        while not heard or one.joining:
-            before = one.ledger.dirty
-            await one._hear(0)
-            heard.append(one.ledger.dirty - before)
+        while not heard or one.takeovers:
+            before = len(one.objects.queue)
+            await one._receive(0)
+            heard.append(len(one.objects.queue) - before)
             if len(heard) == 2:
-                assert planned(one.ledger) == [POD.key]
+                assert planned(one.objects) == [POD.key]
 
     asyncio.run(turns())
     assert max(heard) <= SLICE + 1, "no turn takes in more"
-    assert one.ledger.dirty == MANY
+    assert len(one.objects.queue) == MANY
 
 
 def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
@@ -187,12 +189,12 @@ def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
     one = process(peer)
     for number in range(2):
         key = route(number).key
-        one.ledger.claims.put("routing", key, route(number))
-        one.ledger.hold(key, HeldObject("routing", route(number)))
+        one.objects.claims.set("routing", key, route(number))
+        one.objects.hold(key, HeldObject("routing", route(number)))
     peer.batches = [[StreamChange(INTENT, "routing", route(1).key, route(1))], [StreamSynced(INTENT, "routing")]]
-    asyncio.run(one._hear(0))
-    assert not one.ledger.dirty
-    asyncio.run(one._hear(0))
-    plan = one.ledger.plan(0.0, lambda old, new: True)
+    asyncio.run(one._receive(0))
+    assert not len(one.objects.queue)
+    asyncio.run(one._receive(0))
+    plan = one.objects.plan(0.0)
     assert plan.deletes == [[route(0).key]]
     assert not keys(plan)

@@ -30,53 +30,53 @@ ROUTE = HeldObject("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Journal]:
-    made = Journal(tmp_path / "writer" / "journal")
-    made.start(LIFE, {})
-    yield made
-    made.close()
+    book = Journal(tmp_path / "writer" / "journal")
+    book.start(LIFE, {})
+    yield book
+    book.close()
 
 
 def test_what_was_done_is_recalled_with_its_details(book: Journal) -> None:
-    book.note(begin_record("a", LOOP), holds_record("a", LOOP))
+    book.append(begin_record("a", LOOP), holds_record("a", LOOP))
     assert read(book.path) == JournalContents(LIFE, {"a": LOOP}, {})
 
 
 def test_what_was_begun_and_not_done_is_unknown(book: Journal) -> None:
-    book.note(holds_record("a", LOOP), begin_record("b", ROUTE))
+    book.append(holds_record("a", LOOP), begin_record("b", ROUTE))
     recalled = read(book.path)
-    assert recalled.held == {"a": LOOP}
-    assert recalled.unknown == {"b": ROUTE}
+    assert recalled.objects == {"a": LOOP}
+    assert recalled.unfinished == {"b": ROUTE}
 
 
 def test_what_is_gone_is_neither(book: Journal) -> None:
-    book.note(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), Removed("a"))
+    book.append(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), Removed("a"))
     assert read(book.path) == JournalContents(LIFE, {}, {})
 
 
 def test_a_new_life_forgets_the_old_one_in_one_step(book: Journal) -> None:
-    book.note(holds_record("a", LOOP))
+    book.append(holds_record("a", LOOP))
     book.start(VppLife(4, 18, 4712), {"b": ROUTE})
     assert read(book.path) == JournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
-    book.note(holds_record("a", LOOP))
+    book.append(holds_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.note(holds_record("b", ROUTE))
+    book.append(holds_record("b", ROUTE))
     data = book.path.read_bytes()
     book.path.write_bytes(data[: max(whole, len(data) - cut)])
-    assert read(book.path).held == {"a": LOOP}
+    assert read(book.path).objects == {"a": LOOP}
 
 
 def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
-    book.note(holds_record("a", LOOP))
+    book.append(holds_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.note(holds_record("b", ROUTE), holds_record("c", LOOP))
+    book.append(holds_record("b", ROUTE), holds_record("c", LOOP))
     data = bytearray(book.path.read_bytes())
     data[whole + 12] ^= 0xFF
     book.path.write_bytes(data)
-    assert read(book.path).held == {"a": LOOP}
+    assert read(book.path).objects == {"a": LOOP}
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) ->
 def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> None:
     assert not book.wants_compaction(objects=1)
     for _ in range(600):
-        book.note(holds_record("a", LOOP), Removed("a"))
+        book.append(holds_record("a", LOOP), Removed("a"))
     assert book.wants_compaction(objects=1)
 
 
@@ -99,23 +99,23 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
     with TemporaryDirectory() as directory, patch.object(journal, "FRAME_RECORDS", 7):
         book = Journal(Path(directory, "journal"))
         expected = JournalContents(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
-        book.start(LIFE, expected.held, expected.unknown)
-        book.compact(LIFE, expected.held, expected.unknown)
-        for what, number in steps:
+        book.start(LIFE, expected.objects, expected.unfinished)
+        book.compact(LIFE, expected.objects, expected.unfinished)
+        for step, number in steps:
             key = str(number)
-            if what == "done":
-                book.note(holds_record(key, LOOP))
-                expected.held[key] = LOOP
-            elif what == "gone":
-                book.note(Removed(key))
-                expected.held.pop(key, None)
-            elif what == "begin":
-                book.note(begin_record(key, ROUTE))
-                expected.unknown[key] = ROUTE
+            if step == "done":
+                book.append(holds_record(key, LOOP))
+                expected.objects[key] = LOOP
+            elif step == "gone":
+                book.append(Removed(key))
+                expected.objects.pop(key, None)
+            elif step == "begin":
+                book.append(begin_record(key, ROUTE))
+                expected.unfinished[key] = ROUTE
             else:
                 book.write_some()
-            if what in ("done", "gone"):
-                expected.unknown.pop(key, None)
+            if step in ("done", "gone"):
+                expected.unfinished.pop(key, None)
             assert read(book.path) == expected
         while book.compacting:
             book.write_some()
@@ -125,15 +125,15 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
 
 
 def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: Journal) -> None:
-    held = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
-    book.start(LIFE, held)
-    book.compact(LIFE, held)
+    objects = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
+    book.start(LIFE, objects)
+    book.compact(LIFE, objects)
     book.write_some()
-    book.note(Removed("0"))
+    book.append(Removed("0"))
     book.close()
     recalled = read(book.path)
-    assert recalled.held.keys() == held.keys() - {"0"}
+    assert recalled.objects.keys() == objects.keys() - {"0"}
     again = Journal(book.path)
-    again.start(LIFE, recalled.held)
+    again.start(LIFE, recalled.objects)
     again.close()
-    assert read(book.path).held.keys() == held.keys() - {"0"}
+    assert read(book.path).objects.keys() == objects.keys() - {"0"}

@@ -8,13 +8,13 @@ import pytest
 
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.call import Call, Later, Never
-from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
+from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import Observed
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
 from schemas.intents import AfXdp, DevicePort, Intent, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
 MAC, TAG = "02:00:00:00:00:01", "main-eth0"
-NOBODY = Indices({})
+NOTHING_HELD = Indices({})
 XDP = AfXdp("uplink/eth0", "eth0", MAC, TAG)
 VIRTIO = VirtioPci("uplink/eth0", "0000:00:05.0", MAC, TAG)
 VMXNET3 = Vmxnet3("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
@@ -32,7 +32,7 @@ class Worked:
         self.details: Any = None
         self._refused, self._replies = refused, replies
         try:
-            self._walk(kind_of(intent).make(intent, NOBODY, known))
+            self._walk(kind_of(intent).create(intent, NOTHING_HELD, known))
         except Later as failure:
             self.failure = failure
 
@@ -97,7 +97,7 @@ def test_half_of_a_device_is_taken_away_again(refused: str, undone: list[str]) -
 def test_a_port_that_is_there_is_completed_and_taken_away_by_its_number() -> None:
     worked = Worked(PORT, known={"sw_if_index": 7})
     assert worked.messages == ["sw_interface_set_mac_address", "sw_interface_tag_add_del"]
-    calls = [call for batch in kind_of(PORT).unmake(PORT, NOBODY, {"sw_if_index": 7}) for call in batch]
+    calls = [call for batch in kind_of(PORT).delete(PORT, NOTHING_HELD, {"sw_if_index": 7}) for call in batch]
     assert [call.message for call in calls] == ["dev_remove_port_if", "cli_inband"]
     assert calls[0].fields == {"sw_if_index": 7}
 
@@ -111,7 +111,7 @@ def test_success_without_an_interface_is_a_failure() -> None:
 
 def test_a_pci_address_is_packed_as_vpp_keeps_it() -> None:
     assert PciAddress.of("0001:0b:1f.7").number == 0x0001 | 0x0B << 16 | 0x1F << 24 | 7 << 29
-    (call,) = kind_of(VIRTIO).create(VIRTIO, NOBODY)
+    ((call,),) = [next(kind_of(VIRTIO).create(VIRTIO, NOTHING_HELD, None))]
     assert call.fields["pci_addr"] == {"domain": 0, "bus": 0, "slot": 5, "function": 0}
 
 
@@ -138,7 +138,7 @@ def test_an_uplink_without_its_tag_is_recognised_by_name(intent: Intent, name: s
 def test_an_existing_interface_is_none_without_its_tag() -> None:
     rows = [SimpleNamespace(sw_if_index=1, interface_name="eth0", tag="")]
     assert kind_of(EXISTING).recognise(EXISTING, Observed(rows)) is None
-    assert kind_of(EXISTING).delete(EXISTING, NOBODY) == []
+    assert list(kind_of(EXISTING).delete(EXISTING, NOTHING_HELD, {"sw_if_index": 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,4 @@ def test_what_vpp_could_never_hold_is_refused_by_field(intent: Intent, field: st
 @pytest.mark.parametrize("intent", [XDP, VIRTIO, VMXNET3, RDMA, PORT, EXISTING])
 def test_what_the_guard_says_by_default_is_accepted(intent: Intent) -> None:
     kind_of(intent).check(intent)
-    assert kind_of(intent).write_call(intent, NOBODY) is None
-    assert kind_of(intent).delete_call(intent, NOBODY, NO_DETAILS) is None
+    assert not kind_of(intent).single

@@ -31,9 +31,10 @@ class Knot(Intent, frozen=True, tag="knot"):
         return f"knot/{self.name}"
 
 
-class KnotKind(Kind[Knot]):
+class KnotKind(Kind[Knot], registered=False):
     intent = Knot
     rank = POLICY
+    messages = ()
 
     def needs(self, intent: Knot) -> Collection[str]:
         return {name if "/" in name else f"knot/{name}" for name in intent.others}
@@ -49,9 +50,10 @@ class Bight(Intent, frozen=True, tag="bight"):
         return f"bight/{self.name}"
 
 
-class BightKind(Kind[Bight]):
+class BightKind(Kind[Bight], registered=False):
     intent = Bight
     rank = ATTRIBUTE
+    messages = ()
 
     def needs(self, intent: Bight) -> Collection[str]:
         return {"knot/a"}
@@ -64,7 +66,7 @@ def knots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def status(model: Model, knot: Knot) -> Status | None:
-    found = model.ledger.statuses.of("guard", knot.key)
+    found = model.objects.statuses.get("guard", knot.key)
     assert found is None or found.generation == fingerprint(knot)
     return found
 
@@ -72,8 +74,8 @@ def status(model: Model, knot: Knot) -> Status | None:
 def say(model: Model, *knots: Knot) -> None:
     """One after another."""
     for knot in knots:
-        model.ledger.claims.put("guard", knot.key, knot)
-        model.ledger.touch((knot.key,))
+        model.objects.claims.set("guard", knot.key, knot)
+        model.objects.queue.add((knot.key,))
         model.turn()
 
 
@@ -109,8 +111,8 @@ def test_what_needs_itself_alone_is_rejected() -> None:
 def test_a_circle_over_what_is_held_is_found_when_it_closes() -> None:
     model, bight = Model(), Bight("x")
     say(model, Knot("a"))
-    model.ledger.claims.put("guard", bight.key, bight)
-    model.ledger.touch((bight.key,))
+    model.objects.claims.set("guard", bight.key, bight)
+    model.objects.queue.add((bight.key,))
     model.turn()
     assert set(model.held()) == {"knot/a", "bight/x"}
     closing = Knot("a", ("b",))
@@ -207,11 +209,11 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another() ->
         epoch = 1
 
         async def step(self) -> bool:
-            return bool(planned(one.ledger))
+            return bool(planned(one.objects))
 
     async def turns() -> None:
-        await one._hear(0)
-        while one.joining or one.ledger.dirty:
+        await one._receive(0)
+        while one.takeovers or len(one.objects.queue):
             await one._turn(cast(Any, Planner()), DriftCheck(0.0, 0.0))
 
     asyncio.run(turns())

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.vpp_writer.kinds import ALL, KINDS, kind_of
+from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.call import Never
 from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, Retries
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.codec import fingerprint
@@ -102,47 +103,52 @@ EVERY_KIND: list[Intent] = [
 ]
 
 
+def bulk_keys(plan: Plan) -> list[str]:
+    """Keys of the objects that need no plan."""
+    return [*(key for key, _ in plan.singles), *(key for bulk in plan.bulks for key in bulk.keys)]
+
+
 class Model:
     """A VPP that holds keys, and refuses what lacks a need or would be left without one."""
 
     def __init__(self) -> None:
-        self.ledger = Objects()
+        self.objects = Objects()
 
     def turn(self, now: float = 0.0) -> int:
         """One turn of the writer. Returns how many objects were written or deleted."""
         done = 0
-        while self.ledger.has_work(now):
-            plan = self.ledger.plan(now, lambda old, new: isinstance(new, Mtu))
+        while self.objects.has_work(now):
+            plan = self.objects.plan(now)
             for group in plan.deletes:
                 for key in group:
                     self._delete(key)
                     done += 1
             for group in plan.writes:
                 done += sum(self._write(key) for key in group)
-            done += sum(self._write(key) for key in (*(key for key, _ in plan.leaves), *plan.routes.keys))
+            done += sum(self._write(key) for key in bulk_keys(plan))
         return done
 
     def _delete(self, key: str) -> None:
-        for other, held in self.ledger.held.items():
+        for other, held in self.objects.held.items():
             assert key not in kind_of(held.intent).needs(held.intent), f"{key} goes before {other}, which needs it"
-        self.ledger.drop(key)
+        self.objects.drop(key)
 
     def _write(self, key: str) -> bool:
-        claim = self.ledger.claims.get(key)
+        claim = self.objects.claims.get(key)
         assert claim
-        if self.ledger.missing(key, claim):
+        if self.objects.wait_for_needs(key, claim):
             return False
-        self.ledger.hold(key, HeldObject(claim.owner, claim.intent))
-        self.ledger.say(claim.owner, key, Applied(fingerprint(claim.intent), 1))
+        self.objects.hold(key, HeldObject(claim.owner, claim.intent))
+        self.objects.set_status(claim.owner, key, Applied(fingerprint(claim.intent), 1))
         return True
 
     def want(self, intents: Iterable[Intent], owner: str = "guard") -> int:
         rows = {intent.key: intent for intent in intents}
-        self.ledger.touch(self.ledger.claims.replace(owner, rows))
+        self.objects.queue.add(self.objects.claims.replace(owner, rows))
         return self.turn()
 
     def held(self) -> dict[str, Intent]:
-        return {key: held.intent for key, held in self.ledger.held.items()}
+        return {key: held.intent for key, held in self.objects.held.items()}
 
 
 def possible(intents: Iterable[Intent]) -> dict[str, Intent]:
@@ -181,7 +187,7 @@ def test_what_waits_names_what_it_needs() -> None:
     model = Model()
     model.want([AdminUp("pod/a")])
     key = AdminUp("pod/a").key
-    assert model.ledger.statuses.of("guard", key) == Pending(fingerprint(AdminUp("pod/a")), ("interface/pod/a",))
+    assert model.objects.statuses.get("guard", key) == Pending(fingerprint(AdminUp("pod/a")), ("interface/pod/a",))
 
 
 def test_a_change_that_vpp_can_make_in_place_touches_nothing_else() -> None:
@@ -214,11 +220,11 @@ def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
     model = Model()
     model.want([LOOP], owner="routing")
     model.want([LOOP], owner="cni")
-    assert model.ledger.held[LOOP.key].owner == "routing"
-    assert model.ledger.statuses.of("cni", LOOP.key) == Rejected(fingerprint(LOOP), "owned by routing")
+    assert model.objects.held[LOOP.key].owner == "routing"
+    assert model.objects.statuses.get("cni", LOOP.key) == Rejected(fingerprint(LOOP), "owned by routing")
     model.want([], owner="routing")
-    model.ledger.forget_unwanted()
-    claim = model.ledger.claims.get(LOOP.key)
+    model.objects.forget_unwanted()
+    claim = model.objects.claims.get(LOOP.key)
     assert claim is not None
     assert claim.owner == "cni"
     assert LOOP.key in model.held()
@@ -226,10 +232,10 @@ def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
 
 def test_of_two_that_claim_at_once_the_first_by_name_has_it() -> None:
     claims = Claims()
-    claims.put("routing", LOOP.key, LOOP)
-    claims.put("cni", LOOP.key, LOOP)
+    claims.set("routing", LOOP.key, LOOP)
+    claims.set("cni", LOOP.key, LOOP)
     assert claims.get(LOOP.key) == Claim("routing", LOOP), "who was first keeps it"
-    claims.put("routing", LOOP.key, None)
+    claims.set("routing", LOOP.key, None)
     assert claims.get(LOOP.key) == Claim("cni", LOOP)
 
 
@@ -237,12 +243,12 @@ def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
     model, applied = Model(), Applied(fingerprint(TABLE), 1)
     model.want([TABLE], owner="guard")
     assert model.want([TABLE], owner="cni") == 0
-    assert model.ledger.statuses.of("cni", TABLE.key) == applied
+    assert model.objects.statuses.get("cni", TABLE.key) == applied
     assert model.want([], owner="guard") == 0, "the other still needs it"
-    model.ledger.say_all(1)
-    model.ledger.forget_unwanted()
-    assert model.ledger.statuses.of("guard", TABLE.key) is None
-    assert model.ledger.statuses.of("cni", TABLE.key) == applied
+    model.objects.confirm_statuses(1)
+    model.objects.forget_unwanted()
+    assert model.objects.statuses.get("guard", TABLE.key) is None
+    assert model.objects.statuses.get("cni", TABLE.key) == applied
     model.want([], owner="cni")
     assert TABLE.key not in model.held()
 
@@ -252,7 +258,7 @@ def test_a_shared_object_that_two_want_differently_belongs_to_the_first() -> Non
     model.want([TABLE], owner="guard")
     other = Table("red", 4, table_id=99)
     model.want([other], owner="cni")
-    assert model.ledger.statuses.of("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
+    assert model.objects.statuses.get("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
 
 
 def test_needs_lead_to_lower_ranks_so_that_nothing_can_wait_for_itself() -> None:
@@ -290,7 +296,7 @@ def test_an_intent_that_can_never_be_is_rejected_by_field_and_the_others_live(in
         kind_of(intent).check(intent)
     model = Model()
     model.want([intent, NeighbourLimits(6)])
-    status = model.ledger.statuses.of("guard", intent.key)
+    status = model.objects.statuses.get("guard", intent.key)
     assert isinstance(status, Rejected)
     assert NeighbourLimits(6).key in model.held()
 
@@ -301,7 +307,7 @@ def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: 
     model.want([Route("default", "10.0.0.0/24", (RoutePath(),))])
     model.want([intent])
     assert model.held() == {}
-    status = model.ledger.statuses.of("guard", intent.key)
+    status = model.objects.statuses.get("guard", intent.key)
     assert isinstance(status, Rejected)
     assert status.reason.startswith(f"{field}: ")
 
@@ -321,16 +327,16 @@ def test_a_failed_object_is_tried_again_later_and_later_until_it_changes() -> No
 
 def test_a_failure_says_when_it_is_tried_again() -> None:
     model = Model()
-    model.ledger.claims.put("guard", LOOP.key, LOOP)
-    claim = model.ledger.claims.get(LOOP.key)
+    model.objects.claims.set("guard", LOOP.key, LOOP)
+    claim = model.objects.claims.get(LOOP.key)
     assert claim
-    model.ledger.failed(LOOP.key, claim, "create_loopback: UNSPECIFIED", 100.0)
-    status = model.ledger.statuses.of("guard", LOOP.key)
+    model.objects.fail(LOOP.key, claim, "create_loopback: UNSPECIFIED", 100.0)
+    status = model.objects.statuses.get("guard", LOOP.key)
     assert status == Failed(fingerprint(LOOP), "create_loopback: UNSPECIFIED", 100.0 + FIRST_S)
-    assert model.ledger.wanted(LOOP.key, 100.1) is None
-    assert model.ledger.wanted(LOOP.key, 100.0 + FIRST_S) == LOOP
+    assert model.objects.target(LOOP.key, 100.1) is None
+    assert model.objects.target(LOOP.key, 100.0 + FIRST_S) == LOOP
 
 
 def test_every_kind_of_intent_has_a_kind() -> None:
     assert set(KINDS) == set(AnyIntent.__args__)
-    assert len(ALL) == len(KINDS)
+    assert all(kind.intent is intent for intent, kind in KINDS.items())

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from actors.vpp_writer.apply.journal import Journal, VppLife
+from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.kinds.call import NoAnswer
@@ -307,20 +308,22 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         vpp.lacks, vpp.other = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
             api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
-            book, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
-            ledger = Objects()
-            book.start(VppLife(1, 1, 1), {})
-            writer = Writer(api, ledger, book, cast(Peer, peer))
+            journal, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
+            objects = Objects()
+            journal.start(VppLife(1, 1, 1), {})
+            writer = Writer(api, objects, journal, cast(Peer, peer))
             service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))
             members = IpSet("set", "ip", ("10.0.0.1",))
             route = Route("default", "10.0.0.0/8", (RoutePath(),))
-            ledger.touch(ledger.claims.replace("guard", {one.key: one for one in (service, members, route)}))
+            objects.queue.add(
+                objects.claims.replace("guard", {intent.key: intent for intent in (service, members, route)})
+            )
             await writer.turn()
-            (statuses,) = ledger.statuses.statuses.values()
+            (statuses,) = objects.statuses.current.values()
             assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
             assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
             assert isinstance(statuses[route.key], Applied)
-            book.close()
+            journal.close()
             await api.close()
 
     run(story())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.kinds.wire import Shared, Template, prefix_bytes
+from actors.vpp_writer.kinds.wire import Template, prefix_bytes
 from actors.vpp_writer.vpp.definitions import Definitions
 from actors.vpp_writer.vpp.packing import HEAD, compiled
 from tools.vppsim.api.catalogue import Catalogue
@@ -137,9 +137,11 @@ def test_a_missing_fixed_list_is_zeros() -> None:
 @given(PLACES["vl_api_prefix_t"].map(str))
 def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> None:
     paths = [{**PATH, "label_stack": NO_LABELS}]
-    shared = Shared("route", {"is_add": True, "route": {"table_id": 2, "n_paths": 1, "paths": paths}})
-    expected = by_papi(ROUTE, route(n_paths=1, paths=paths, prefix=prefix))
-    assert Template(compiled(ROUTE), shared).packed(prefix) == expected
+
+    def packed(text: str) -> bytes:
+        return compiled(ROUTE)(route(table_id=2, n_paths=1, paths=paths, prefix=text))
+
+    assert Template(packed).packed(prefix_bytes(prefix)) == by_papi(ROUTE, route(n_paths=1, paths=paths, prefix=prefix))
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "", "/", "a/24"])

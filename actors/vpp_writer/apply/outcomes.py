@@ -1,0 +1,130 @@
+"""What becomes of objects: in the journal, in what is held, in the statuses.
+
+The order is what a crash leaves behind: an object is in the journal before its first call, and its end is after its
+last reply. In between its outcome is unknown.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.records import (
+    Record,
+    Removed,
+    SucceededBatch,
+    begin_records,
+    holds_record,
+    success_record,
+)
+from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.call import ExternalMissing, Never, NoAnswer
+from actors.vpp_writer.kinds.indices import NO_DETAILS
+from actors.vpp_writer.kinds.kind import Details, SharedPart
+from actors.vpp_writer.reconcile.claims import Claim
+from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.statuses import applied_status
+from schemas.codec import encode, fingerprint_of
+from schemas.statuses import Rejected
+
+
+class Outcomes:
+    """The outcomes of one connection's calls. `unfinished`: objects whose calls have begun and not ended."""
+
+    def __init__(self, objects: Objects, journal: Journal, counters: Counter[str]) -> None:
+        self._objects, self._journal, self._counters = objects, journal, counters
+        self.epoch = 0
+        self.unfinished: dict[str, HeldObject] = {}
+        self.may_have_orphans = False  # may VPP hold objects that nobody knows of?
+        self.unanswered = False  # is there an object whose calls' outcome is unknown?
+        self._generations: dict[str, int] = {}  # of the objects of the group that is being written or deleted
+        self._records: list[Record] = []  # to be appended
+
+    def begin(self, objects: Mapping[str, HeldObject]) -> None:
+        """The objects' calls begin."""
+        self.unfinished.update(objects)
+        encoded = [encode(held_object.intent) for held_object in objects.values()]
+        self._journal.append(*begin_records(objects, encoded))
+        self._generations.update(zip(objects, map(fingerprint_of, encoded), strict=True))
+
+    def flush(self) -> None:
+        """What has ended is in the journal."""
+        records, self._records = self._records, []
+        self._journal.append(*records)
+
+    def end_group(self) -> None:
+        """All calls of the objects that were begun have ended, or never will."""
+        self.flush()
+        self._generations.clear()
+
+    # --- written
+
+    def written(self, key: str, result: Details | Exception) -> None:
+        """The calls that write an object have ended: its details, or why there are none."""
+        objects, generation = self._objects, self._generations[key]
+        held_object = self.unfinished[key]
+        if isinstance(result, Never):
+            objects.set_status(held_object.owner, key, Rejected(generation, str(result)))
+            self._append_present(key)
+        elif isinstance(result, Exception):
+            self.failed(key, Claim(held_object.owner, held_object.intent), result)
+        else:
+            if result is not NO_DETAILS:
+                held_object = HeldObject(held_object.owner, held_object.intent, result)
+            objects.hold(key, held_object)
+            self._records.append(success_record(key, held_object))
+            objects.suspects.pop(key, None)
+            objects.set_status(held_object.owner, key, applied_status(generation, self.epoch, result))
+        del self.unfinished[key]
+
+    def all_written(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> None:
+        """The calls that write many objects without details have ended well. `parts`: what each shares with others."""
+        self._objects.hold_all(objects, self._generations, self.epoch, parts)
+        self._records.append(SucceededBatch(list(objects)))
+        for key in objects:
+            del self.unfinished[key]
+        if self._objects.suspects:
+            for key in self._objects.suspects.keys() & objects.keys():
+                del self._objects.suspects[key]
+
+    def failed(self, key: str, claim: Claim, failure: Exception) -> None:
+        """The calls that write an object have failed, or cannot be made now."""
+        objects = self._objects
+        if isinstance(failure, ExternalMissing):
+            objects.postpone(key, claim, str(failure), time.time())
+        else:
+            self._counters["vpp_errors_total"] += 1
+            objects.fail(key, claim, str(failure), time.time())
+        present = objects.held.get(key)
+        if present is not None and (kind_of(present.intent).non_atomic_update or isinstance(failure, NoAnswer)):
+            objects.lose([key])  # and made anew, with all that needs it; what is left of it is an orphan
+            self.may_have_orphans = True
+        self._append_present(key)
+        if isinstance(failure, NoAnswer):
+            self.unanswered = True
+
+    def _append_present(self, key: str) -> None:
+        """The journal tells what VPP holds of this key, after calls that have not changed that."""
+        present = self._objects.held.get(key)
+        self._journal.append(Removed(key) if present is None else holds_record(key, present))
+
+    # --- deleted
+
+    def deleted(self, key: str, result: Details | Exception) -> None:
+        """The calls that delete an object have ended."""
+        held_object = self.unfinished[key]
+        if isinstance(result, Exception):
+            self._counters["vpp_errors_total"] += 1
+            claim = Claim(held_object.owner, held_object.intent)
+            self._objects.fail(key, claim, f"delete: {result}", time.time())
+        else:
+            self._objects.drop(key)
+            self._objects.retries.forget(key)
+            self._records.append(Removed(key))
+        del self.unfinished[key]
+
+    def all_deleted(self, keys: Collection[str]) -> None:
+        """The calls that delete many objects have ended well."""
+        for key in keys:
+            self.deleted(key, NO_DETAILS)
