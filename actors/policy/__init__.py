@@ -1,16 +1,16 @@
 """Policy manager: what Felix says becomes what VPP's npol plugin enforces.
 
-model       what Felix tells, in one form for all its versions   (pure)
-ipsets      its sets                                             (pure)
-rules       its rules                                            (pure)
-conjoin     two rules at once                                    (pure)
-compiled    its policies and profiles                            (pure)
-chains      several tiers as one list of rules                   (pure)
-tiers       tiers as VPP's two stages                            (pure)
-wellknown   what every node has: host, failsafe, pods            (pure)
-workloads   pods                                                 (pure)
-hosts       host endpoints                                       (pure)
-desired     all of it                                            (pure)
+model       Felix's policies and endpoints, in one form for all versions   (pure)
+ipsets      Felix's sets compiled to VPP's                                 (pure)
+rules       one rule compiled                                              (pure)
+intersect   one rule that matches what two rules both match                (pure)
+policies    policies and profiles compiled, and their cache                (pure)
+chains      several tiers expanded to one policy                           (pure)
+tiers       tiers as VPP's two stages: policies, profiles                  (pure)
+wellknown   policies that every node has: host, failsafe, pods             (pure)
+workloads   policies of pods' interfaces                                   (pure)
+hosts       policies of host endpoints                                     (pure)
+desired     what VPP should enforce, and statuses                          (pure)
 felix/      the wire: framing, decoding, applying, answering
 actor       remembers the facts
 """

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from actors.policy import desired
-from actors.policy.desired import Outcome, World
+from actors.policy.desired import EnforcedPolicies, PolicyFacts
 from actors.policy.felix.install import install
 from actors.policy.felix.server import EndpointName, EndpointStatuses, FelixServer
-from actors.policy.model import HostMetadata, Pool, Snapshot
+from actors.policy.model import FelixHost, FelixPool, FelixSnapshot
 from actors.runtime.actor import Actor, hears, store
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
@@ -31,7 +31,7 @@ RECALL_S = 2.0  # so long the bus is given to tell what an earlier life has said
 class Enforcement(NamedTuple):
     """What VPP should enforce: the outcome, its intents, and their fingerprints by key."""
 
-    outcome: Outcome
+    outcome: EnforcedPolicies
     intents: dict[str, Intent]
     generations: dict[str, int]
 
@@ -46,7 +46,7 @@ class PolicyManager(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.on = context.config.policy_source == "felix"
-        self.world = World(node=context.config.node)
+        self.world = PolicyFacts(node=context.config.node)
         self.felix = FelixServer(context, self.complete)
         self.edges = {"felix": self.felix}
         self._enforcement: Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
@@ -65,7 +65,7 @@ class PolicyManager(Actor):
         store(self.world.uplinks, key, uplink)
         self._enforcement = None
 
-    def complete(self, snapshot: Snapshot) -> None:
+    def complete(self, snapshot: FelixSnapshot) -> None:
         """Felix has told everything, or something more of it."""
         self.world.snapshot = snapshot
         self._enforcement = None
@@ -87,7 +87,7 @@ class PolicyManager(Actor):
         return Decision(intents, self._facts(outcome), {"felix": self._endpoint_statuses(self._enforcement)})
 
     def _enforced(self) -> Enforcement:
-        outcome = desired.outcome(self.world)
+        outcome = desired.enforced_policies(self.world)
         intents = by_key(outcome.intents())
         if self.world.snapshot is None:
             intents |= self._still_valid()
@@ -103,7 +103,7 @@ class PolicyManager(Actor):
             if not isinstance(intent, InterfacePolicies) or intent.interface in present
         }
 
-    def _facts(self, outcome: Outcome) -> dict[str, Mapping[str, Fact]]:
+    def _facts(self, outcome: EnforcedPolicies) -> dict[str, Mapping[str, Fact]]:
         session, snapshot = self.felix.session, self.world.snapshot
         problems = tuple(session.problems) if session else ()
         statuses = {**outcome.statuses, "felix": PolicyStatus(self.felix.state, problems)}
@@ -156,11 +156,11 @@ class PolicyManager(Actor):
         await self.felix.stop()
 
 
-def node(host: HostMetadata) -> Node:
+def node(host: FelixHost) -> Node:
     """A node as Felix tells it."""
     return Node(ip4=host.ip4, ip6=host.ip6, asn=host.asn, labels=host.labels)
 
 
-def ip_pool(pool: Pool) -> IpPool:
+def ip_pool(pool: FelixPool) -> IpPool:
     """A pool as Felix tells it; "" is Never."""
     return IpPool(pool.cidr, pool.ipip_mode or "Never", pool.vxlan_mode or "Never", pool.masquerade)

@@ -1,7 +1,7 @@
-"""Tiers of which several pass on, written out as one policy that decides everything. Pure.
+"""Several tiers that pass on, expanded to one policy that decides everything. Pure.
 
-Each rule that passes is replaced by what comes behind it, together with its own conditions. That multiplies, so it is
-bounded, and done again only when one of the policies has changed.
+Each rule that passes is replaced by the rules that follow its tier, each intersected with its conditions. That
+multiplies rules, so their number is bounded, and chains are expanded again only when one of the policies has changed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,82 +11,91 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from actors.policy import ipsets
-from actors.policy.compiled import Compiled, with_sets
-from actors.policy.conjoin import conjoined
-from actors.policy.rules import Never, Sets, Unsaid
+from actors.policy.intersect import intersect
+from actors.policy.policies import CompiledPolicy, with_sets
+from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import Policy, Rule
 
 RULES_MAX = 2000  # of a chain
 
 
-class Stage(NamedTuple):
-    """A tier that has a say in a direction."""
+class TierPolicies(NamedTuple):
+    """The policies of a tier for one direction."""
 
     name: str
-    policies: tuple[Compiled, ...]
+    policies: tuple[CompiledPolicy, ...]
     ends: bool  # what none of its policies decides is denied
 
 
 class Chains:
-    """Chains, each for as long as it is asked for, and the very policies that it is made of are there."""
+    """Cache of chains, by the identity of the policies that they are made of."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[object, ...], tuple[object, Compiled | Unsaid]] = {}
-        self._asked: dict[tuple[object, ...], tuple[object, Compiled | Unsaid]] = {}
+        self._previous: dict[tuple[object, ...], tuple[object, CompiledPolicy | Inexpressible]] = {}
+        self._current: dict[tuple[object, ...], tuple[object, CompiledPolicy | Inexpressible]] = {}
 
-    def chain(self, direction: str, steps: Sequence[Stage], profiles: Sequence[Compiled], last: str) -> Compiled:
-        """The tiers, then the profiles, then `last`. Raises Unsaid."""
-        shape = tuple((step.ends, *map(id, step.policies)) for step in steps)
+    def chain(
+        self, direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
+    ) -> CompiledPolicy:
+        """One policy for the tiers, then the profiles, then `last`. Raises Inexpressible."""
+        shape = tuple((tier.ends, *map(id, tier.policies)) for tier in tiers)
         key = (direction, last, shape, *map(id, profiles))
-        if key not in self._asked:
-            self._asked[key] = self._held.get(key) or ((steps, profiles), _tried(direction, steps, profiles, last))
-        found = self._asked[key][1]
-        if isinstance(found, Unsaid):
-            raise Unsaid(*found.args)
-        return found
+        if key not in self._current:
+            self._current[key] = self._previous.get(key) or (
+                (tiers, profiles),
+                _attempt(direction, tiers, profiles, last),
+            )
+        policy = self._current[key][1]
+        if isinstance(policy, Inexpressible):
+            raise Inexpressible(*policy.args)
+        return policy
 
     def forget(self) -> None:
-        """Keeps what was asked for since the last time."""
-        self._held, self._asked = self._asked, {}
+        """Drop chains that nobody has asked for since the last call."""
+        self._previous, self._current = self._current, {}
 
 
-def _tried(direction: str, steps: Sequence[Stage], profiles: Sequence[Compiled], last: str) -> Compiled | Unsaid:
+def _attempt(
+    direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
+) -> CompiledPolicy | Inexpressible:
     try:
-        return written_out(direction, steps, profiles, last)
-    except Unsaid as unsaid:
-        return unsaid
+        return expand(direction, tiers, profiles, last)
+    except Inexpressible as reason:
+        return reason
 
 
-def written_out(direction: str, steps: Sequence[Stage], profiles: Sequence[Compiled], last: str) -> Compiled:
-    """One policy that decides everything. Raises Unsaid."""
-    involved = [each for step in steps for each in step.policies] + list(profiles)
-    sets = Sets({})
-    sets.used = {name: found for each in involved for name, found in each.sets.items()}
-    chain = [*(rule for each in profiles for rule in _deciding(each, direction)), Rule(last)]
-    for step in reversed(steps):
-        chain = list(islice(_step_rules(direction, step, chain, sets), RULES_MAX + 1))
+def expand(
+    direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
+) -> CompiledPolicy:
+    """Expand the tiers, profiles and `last` to one policy. Raises Inexpressible."""
+    policies = [policy for tier in tiers for policy in tier.policies] + list(profiles)
+    sets = RuleSets({})
+    sets.referenced = {name: ip_set for policy in policies for name, ip_set in policy.sets.items()}
+    chain = [*(rule for policy in profiles for rule in _deciding(policy, direction)), Rule(last)]
+    for tier in reversed(tiers):
+        chain = list(islice(_tier_rules(direction, tier, chain, sets), RULES_MAX + 1))
         if len(chain) > RULES_MAX:
-            raise Unsaid(f"more than {RULES_MAX} rules")
+            raise Inexpressible(f"more than {RULES_MAX} rules")
     name = f"vppd/chain/{ipsets.digest(direction, repr(chain))}"
     policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
-    return with_sets(policy, sets.used)
+    return with_sets(policy, sets.referenced)
 
 
-def _deciding(profile: Compiled, direction: str) -> Iterator[Rule]:
-    """A profile's rules; one that passes on has nowhere to go and denies."""
+def _deciding(profile: CompiledPolicy, direction: str) -> Iterator[Rule]:
+    """The rules of a profile; those that pass on deny, for nothing follows."""
     for rule in getattr(profile.intent, direction):
         yield replace(rule, action="deny") if rule.action == "pass" else rule
 
 
-def _step_rules(direction: str, step: Stage, behind: list[Rule], sets: Sets) -> Iterator[Rule]:
-    for policy in step.policies:
+def _tier_rules(direction: str, tier: TierPolicies, following: list[Rule], sets: RuleSets) -> Iterator[Rule]:
+    for policy in tier.policies:
         for rule in getattr(policy.intent, direction):
             if rule.action != "pass":
                 yield rule
                 continue
-            for later in behind:
+            for next_rule in following:
                 try:
-                    yield conjoined(rule, later, sets)
-                except Never:
+                    yield intersect(rule, next_rule, sets)
+                except MatchesNothing:
                     continue
-    yield from [Rule("deny")] if step.ends else behind
+    yield from [Rule("deny")] if tier.ends else following

@@ -1,6 +1,6 @@
-"""What VPP should enforce, from what Felix has told and what this node has. Pure.
+"""What VPP should enforce, by Felix's snapshot and this node's interfaces. Pure.
 
-Before Felix has told everything once, pods are closed but to their host, and the host is left alone.
+Before the first complete snapshot pods are closed except to their host, and the host is not restricted.
 """
 
 from collections.abc import Iterator
@@ -8,171 +8,186 @@ from dataclasses import dataclass, field
 
 from actors.policy import hosts, wellknown, workloads
 from actors.policy.chains import Chains
-from actors.policy.compiled import Cache, Compiled
 from actors.policy.hosts import HostPolicies
-from actors.policy.model import FelixPolicy, PolicyId, Snapshot, WorkloadId
+from actors.policy.model import FelixPolicy, FelixSnapshot, PolicyId, WorkloadId
+from actors.policy.policies import CompiledPolicy, PolicyCache
 from actors.policy.tiers import DENY_ALL
-from actors.policy.wellknown import Config
-from actors.policy.workloads import Attached
+from actors.policy.wellknown import PolicyConfig
+from actors.policy.workloads import Attachment
 from schemas.facts import PodInterface, PolicyStatus, Uplink
 from schemas.intents import Intent
 
 
 @dataclass
-class World:
-    """All that the policy manager knows. `snapshot`: the last one that Felix completed."""
+class PolicyFacts:
+    """All that the policy manager knows. `snapshot`: the last complete one of Felix."""
 
     node: str = ""
-    snapshot: Snapshot | None = None
+    snapshot: FelixSnapshot | None = None
     pods: dict[str, PodInterface] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
-    cache: Cache = field(default_factory=Cache)
+    cache: PolicyCache = field(default_factory=PolicyCache)
     chains: Chains = field(default_factory=Chains)
 
 
 @dataclass
-class Outcome:
-    """What all of it comes to. `workloads`, `hosts`: whose interfaces are whose, by key of InterfacePolicies."""
+class EnforcedPolicies:
+    """Policies by interface, and statuses. `workloads`, `hosts`: keys of InterfacePolicies by endpoint of Felix."""
 
-    attached: dict[str, Attached] = field(default_factory=dict)
+    attached: dict[str, Attachment] = field(default_factory=dict)
     statuses: dict[str, PolicyStatus] = field(default_factory=dict)
     workloads: dict[WorkloadId, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def intents(self) -> Iterator[Intent]:
-        """Sets, policies and what holds on interfaces, each once."""
-        policies = {each.intent.name: each for held in self.attached.values() for each in held.policies}
-        sets = {name: found for each in policies.values() for name, found in each.sets.items()}
+        """Sets, policies and policies of interfaces, each once."""
+        policies = {
+            policy.intent.name: policy for attachment in self.attached.values() for policy in attachment.policies
+        }
+        sets = {name: ip_set for policy in policies.values() for name, ip_set in policy.sets.items()}
         yield from sets.values()
-        yield from (each.intent for each in policies.values())
-        yield from (held.intent for held in self.attached.values())
+        yield from (policy.intent for policy in policies.values())
+        yield from (attachment.intent for attachment in self.attached.values())
 
 
-def outcome(world: World) -> Outcome:
-    """Everything, for the world as it is."""
-    snapshot = world.snapshot or Snapshot()
-    known = wellknown.config(snapshot.config)
-    pods = wellknown.all_pods(address for pod in world.pods.values() for address in pod.addresses)
-    addresses = wellknown.host_prefixes(a for uplink in world.uplinks.values() for a in uplink.addresses)
+def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
+    """The policies and statuses that follow from the facts."""
+    snapshot = facts.snapshot or FelixSnapshot()
+    config = wellknown.config(snapshot.config)
+    pods = wellknown.all_pods(address for pod in facts.pods.values() for address in pod.addresses)
+    addresses = wellknown.host_prefixes(a for uplink in facts.uplinks.values() for a in uplink.addresses)
     from_host = wellknown.from_host(addresses, pods)
-    found = Outcome()
-    if world.snapshot is None:
-        for pod in world.pods.values():
-            _attach(found, workloads.closed(pod.interface, from_host))
-        return found
-    book = _Book(snapshot, world.cache, world.chains)
-    _workloads(found, world, snapshot, book, from_host, wellknown.no_tunnels(known))
-    own = HostPolicies(
-        wellknown.workloads_to_host(known.to_host, pods),
-        wellknown.failsafe(known),
+    enforced = EnforcedPolicies()
+    if facts.snapshot is None:
+        for pod in facts.pods.values():
+            _add(enforced, workloads.closed(pod.interface, from_host))
+        return enforced
+    book = _CompiledBook(snapshot, facts.cache, facts.chains)
+    _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels(config))
+    host_policies = HostPolicies(
+        wellknown.workloads_to_host(config.to_host, pods),
+        wellknown.failsafe(config),
         from_host,
         wellknown.to_host(addresses),
     )
-    _hosts(found, world, snapshot, book, own)
-    _tell(found, book, known)
-    return found
+    _hosts(enforced, facts, snapshot, book, host_policies)
+    _set_other_statuses(enforced, book, config)
+    return enforced
 
 
-class _Book:
-    """Felix's policies by name, compiled when they are asked for."""
+class _CompiledBook:
+    """Felix's policies by name, compiled on demand."""
 
-    def __init__(self, snapshot: Snapshot, cache: Cache, chains: Chains) -> None:
+    def __init__(self, snapshot: FelixSnapshot, cache: PolicyCache, chains: Chains) -> None:
         self._snapshot, self._cache, self.chains = snapshot, cache, chains
-        self.asked: dict[str, Compiled] = {}
+        self.compiled: dict[str, CompiledPolicy] = {}
         cache.learn(snapshot.ip_sets)
 
-    def policy(self, name: PolicyId) -> Compiled | None:
-        told = self._snapshot.policies.get(name)
-        return None if told is None else self._compiled(f"calico/{name.text}", told)
+    def policy(self, name: PolicyId) -> CompiledPolicy | None:
+        felix_policy = self._snapshot.policies.get(name)
+        return None if felix_policy is None else self._compiled(f"calico/{name.text}", felix_policy)
 
-    def profiles(self, names: tuple[str, ...], problems: list[str]) -> tuple[Compiled, ...]:
-        found = []
+    def profiles(self, names: tuple[str, ...], problems: list[str]) -> tuple[CompiledPolicy, ...]:
+        policies = []
         for name in names:
-            told = self._snapshot.profiles.get(name)
-            if told is None:
+            felix_policy = self._snapshot.profiles.get(name)
+            if felix_policy is None:
                 problems.append(f"profile {name} is not known: all is denied there")
-                found.append(DENY_ALL)
+                policies.append(DENY_ALL)
             else:
-                found.append(self._compiled(f"profile/{name}", told))
-        return tuple(found)
+                policies.append(self._compiled(f"profile/{name}", felix_policy))
+        return tuple(policies)
 
-    def _compiled(self, name: str, told: FelixPolicy) -> Compiled:
-        if name not in self.asked:
-            self.asked[name] = self._cache.policy(name, told)
-        return self.asked[name]
+    def _compiled(self, name: str, felix_policy: FelixPolicy) -> CompiledPolicy:
+        if name not in self.compiled:
+            self.compiled[name] = self._cache.policy(name, felix_policy)
+        return self.compiled[name]
 
     def damaged_sets(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        for name, made in self._cache.known.items():
-            if made.problems:
-                yield name, made.problems
+        for name, compiled in self._cache.compiled_sets.items():
+            if compiled.problems:
+                yield name, compiled.problems
 
     def close(self) -> None:
-        self._cache.forget(set(self.asked))
+        self._cache.forget(set(self.compiled))
         self.chains.forget()
 
 
-def _attach(found: Outcome, held: Attached) -> str:
-    found.attached[held.intent.key] = held
-    return held.intent.key
+def _add(enforced: EnforcedPolicies, attachment: Attachment) -> str:
+    enforced.attached[attachment.intent.key] = attachment
+    return attachment.intent.key
 
 
 def _workloads(
-    found: Outcome, world: World, snapshot: Snapshot, book: _Book, from_host: Compiled, no_tunnels: Compiled
+    enforced: EnforcedPolicies,
+    facts: PolicyFacts,
+    snapshot: FelixSnapshot,
+    book: _CompiledBook,
+    from_host: CompiledPolicy,
+    no_tunnels: CompiledPolicy,
 ) -> None:
-    told = {f"{key.workload}/{key.endpoint}": key for key in sorted(snapshot.workloads)}
-    for key, pod in sorted(world.pods.items()):
-        name = told.get(key)
+    names = {f"{key.workload}/{key.endpoint}": key for key in sorted(snapshot.workloads)}
+    for key, pod in sorted(facts.pods.items()):
+        name = names.get(key)
         if name is None:
-            _attach(found, workloads.closed(pod.interface, from_host))
+            _add(enforced, workloads.closed(pod.interface, from_host))
             continue
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
-        if not workloads.speaks_of(endpoint, pod.addresses):
-            _attach(found, workloads.closed(pod.interface, from_host))
-            found.statuses[f"workload/{key}"] = PolicyStatus("down", ("Felix speaks of an earlier pod of this name",))
+        if not workloads.is_about(endpoint, pod.addresses):
+            _add(enforced, workloads.closed(pod.interface, from_host))
+            enforced.statuses[f"workload/{key}"] = PolicyStatus(
+                "down", ("Felix speaks of an earlier pod of this name",)
+            )
             continue
         profiles = book.profiles(endpoint.profiles, problems)
-        held = workloads.workload(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
-        found.workloads[name] = _attach(found, held)
-        _say(found, f"workload/{key}", (*problems, *held.problems))
-    for key in told:
-        if key not in world.pods:
-            found.statuses[f"workload/{key}"] = PolicyStatus("down", ("the pod has no interface here",))
+        attachment = workloads.workload(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
+        enforced.workloads[name] = _add(enforced, attachment)
+        _set_status(enforced, f"workload/{key}", (*problems, *attachment.problems))
+    for key in names:
+        if key not in facts.pods:
+            enforced.statuses[f"workload/{key}"] = PolicyStatus("down", ("the pod has no interface here",))
 
 
-def _hosts(found: Outcome, world: World, snapshot: Snapshot, book: _Book, own: HostPolicies) -> None:
-    running = {name: uplink for name, uplink in world.uplinks.items() if uplink.state != "linux"}
+def _hosts(
+    enforced: EnforcedPolicies,
+    facts: PolicyFacts,
+    snapshot: FelixSnapshot,
+    book: _CompiledBook,
+    host_policies: HostPolicies,
+) -> None:
+    running = {name: uplink for name, uplink in facts.uplinks.items() if uplink.state != "linux"}
     for name, uplink in sorted(running.items()):
-        key = hosts.chosen(snapshot.host_endpoints, name, uplink)
+        key = hosts.endpoint_of(snapshot.host_endpoints, name, uplink)
         if key is None:
-            for held in hosts.unhosted(uplink, own):
-                _attach(found, held)
+            for attachment in hosts.without_endpoint(uplink, host_policies):
+                _add(enforced, attachment)
             continue
         problems: list[str] = []
         endpoint = snapshot.host_endpoints[key]
         profiles = book.profiles(endpoint.profiles, problems)
-        attached = list(hosts.hosted(uplink, endpoint, book, profiles, own))
-        found.hosts[key] = (*found.hosts.get(key, ()), *(_attach(found, held) for held in attached))
-        problems += [text for held in attached for text in held.problems]
-        before = found.statuses.get(f"host/{key}", PolicyStatus("up")).problems
-        _say(found, f"host/{key}", tuple(dict.fromkeys((*before, *problems))))
+        attached = list(hosts.with_endpoint(uplink, endpoint, book, profiles, host_policies))
+        enforced.hosts[key] = (*enforced.hosts.get(key, ()), *(_add(enforced, attachment) for attachment in attached))
+        problems += [text for attachment in attached for text in attachment.problems]
+        old_problems = enforced.statuses.get(f"host/{key}", PolicyStatus("up")).problems
+        _set_status(enforced, f"host/{key}", tuple(dict.fromkeys((*old_problems, *problems))))
     for key, endpoint in snapshot.host_endpoints.items():
-        if key not in found.hosts:
-            state = "error" if endpoint.name not in ("", hosts.ALL, *running) else "down"
-            found.statuses[f"host/{key}"] = PolicyStatus(state, ("no interface of this node is left for it",))
+        if key not in enforced.hosts:
+            state = "error" if endpoint.name not in ("", hosts.ALL_INTERFACES, *running) else "down"
+            enforced.statuses[f"host/{key}"] = PolicyStatus(state, ("no interface of this node is left for it",))
 
 
-def _say(found: Outcome, name: str, problems: tuple[str, ...]) -> None:
-    found.statuses[name] = PolicyStatus("error" if problems else "up", problems)
+def _set_status(enforced: EnforcedPolicies, name: str, problems: tuple[str, ...]) -> None:
+    enforced.statuses[name] = PolicyStatus("error" if problems else "up", problems)
 
 
-def _tell(found: Outcome, book: _Book, known: Config) -> None:
-    """What could not be said of policies and sets, each by its name."""
-    for name, each in book.asked.items():
-        state = "error" if each.problems else "ok"
-        found.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatus(state, each.problems)
+def _set_other_statuses(enforced: EnforcedPolicies, book: _CompiledBook, config: PolicyConfig) -> None:
+    """Statuses of policies, sets and configuration."""
+    for name, policy in book.compiled.items():
+        state = "error" if policy.problems else "ok"
+        enforced.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatus(state, policy.problems)
     for name, problems in book.damaged_sets():
-        found.statuses[f"ip-set/{name}"] = PolicyStatus("error", problems)
-    for problem in known.problems:
-        found.statuses[f"config/{problem.partition(':')[0]}"] = PolicyStatus("error", (problem,))
+        enforced.statuses[f"ip-set/{name}"] = PolicyStatus("error", problems)
+    for problem in config.problems:
+        enforced.statuses[f"config/{problem.partition(':')[0]}"] = PolicyStatus("error", (problem,))
     book.close()

@@ -1,81 +1,97 @@
-"""Host endpoints: what holds on the host's taps and on the uplinks. Pure. Source: spec/policies.md section 6.2."""
+"""Host endpoints: policies of the host's taps and of the uplinks. Pure."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_interface
 from typing import NamedTuple
 
-from actors.policy.compiled import Compiled
-from actors.policy.model import HostEndpoint, Tier
-from actors.policy.tiers import Book, Stages, stages
-from actors.policy.workloads import Attached, as_tiers, attached
+from actors.policy.model import FelixHostEndpoint, FelixTier
+from actors.policy.policies import CompiledPolicy
+from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policies
+from actors.policy.workloads import Attachment, as_tiers, attachment
 from schemas.facts import Uplink
 from schemas.npol import InterfacePolicies
 
-ALL = "*"
+ALL_INTERFACES = "*"
 
 
 class HostPolicies(NamedTuple):
-    """The node's own policies."""
+    """Policies that every node has."""
 
-    workloads_to_host: Compiled | None
-    failsafe: Compiled
-    from_host: Compiled
-    to_host: Compiled
+    workloads_to_host: CompiledPolicy | None
+    failsafe: CompiledPolicy
+    from_host: CompiledPolicy
+    to_host: CompiledPolicy
 
 
-def chosen(endpoints: Mapping[str, HostEndpoint], name: str, uplink: Uplink) -> str | None:
+def endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: Uplink) -> str | None:
     """The host endpoint of an uplink: one that names it, else by address, else one for all; then the lowest id."""
-    own = {str(ip_interface(address).ip) for address in uplink.addresses}
+    addresses = {str(ip_interface(address).ip) for address in uplink.addresses}
     ranked = [
         (rank, key)
-        for key, each in endpoints.items()
+        for key, endpoint in endpoints.items()
         for rank, fits in enumerate(
-            (each.name == name, not each.name and own & set(each.expected_ips), each.name == ALL)
+            (
+                endpoint.name == name,
+                not endpoint.name and addresses & set(endpoint.expected_ips),
+                endpoint.name == ALL_INTERFACES,
+            )
         )
         if fits
     ]
     return min(ranked)[1] if ranked else None
 
 
-def unhosted(uplink: Uplink, own: HostPolicies) -> Iterator[Attached]:
-    """Without a host endpoint: pods towards their host are judged, nothing else."""
-    if own.workloads_to_host is not None and uplink.host_tap:
+def without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[Attachment]:
+    """Policies without a host endpoint: only pods towards their host are restricted."""
+    if host_policies.workloads_to_host is not None and uplink.host_tap:
         allowing = InterfacePolicies(
             uplink.host_tap,
-            tx=(own.workloads_to_host.intent.name,),
+            tx=(host_policies.workloads_to_host.intent.name,),
             rx_default="allow",
             tx_default="allow",
             rx_profile_default="allow",
             tx_profile_default="allow",
         )
-        yield Attached(allowing, (own.workloads_to_host,))
+        yield Attachment(allowing, (host_policies.workloads_to_host,))
 
 
-def hosted(
-    uplink: Uplink, told: HostEndpoint, book: Book, profiles: tuple[Compiled, ...], own: HostPolicies
-) -> Iterator[Attached]:
-    """With a host endpoint: the tap carries what ends at the host, the uplink what is forwarded."""
-    problems = tuple(_unserved(told))
-    first = as_tiers(told.untracked_tiers, "Pass")
+def with_endpoint(
+    uplink: Uplink,
+    endpoint: FelixHostEndpoint,
+    book: PolicyBook,
+    profiles: tuple[CompiledPolicy, ...],
+    host_policies: HostPolicies,
+) -> Iterator[Attachment]:
+    """Policies with a host endpoint: the tap's for the host's own traffic, the uplink's for forwarding."""
+    problems = tuple(_unserved(endpoint))
+    first = as_tiers(endpoint.untracked_tiers, "Pass")
     if uplink.host_tap:
-        tx, rx = (stages(way, (*first, *told.tiers), profiles, book) for way in ("tx", "rx"))
-        to_host = (own.workloads_to_host,) if own.workloads_to_host is not None else ()
-        found = attached(
-            uplink.host_tap, rx, tx, before_rx=(own.from_host, own.failsafe), before_tx=(*to_host, own.failsafe)
+        tx, rx = (
+            direction_policies(direction, (*first, *endpoint.tiers), profiles, book) for direction in ("tx", "rx")
         )
-        yield Attached(found.intent, found.policies, (*found.problems, *problems))
-    tx, rx = (_forward(way, first, told.forward_tiers, book) for way in ("tx", "rx"))
+        to_host = (host_policies.workloads_to_host,) if host_policies.workloads_to_host is not None else ()
+        tap = attachment(
+            uplink.host_tap,
+            rx,
+            tx,
+            before_rx=(host_policies.from_host, host_policies.failsafe),
+            before_tx=(*to_host, host_policies.failsafe),
+        )
+        yield Attachment(tap.intent, tap.policies, (*tap.problems, *problems))
+    tx, rx = (_forward(direction, first, endpoint.forward_tiers, book) for direction in ("tx", "rx"))
     if uplink.interface and (tx.policies or rx.policies):
-        before_rx, before_tx = ((own.to_host,) if each.policies else () for each in (rx, tx))
-        yield attached(uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True)
+        before_rx, before_tx = ((host_policies.to_host,) if policies.policies else () for policies in (rx, tx))
+        yield attachment(uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True)
 
 
-def _forward(direction: str, first: tuple[Tier, ...], tiers: tuple[Tier, ...], book: Book) -> Stages:
-    """What is forwarded passes where no tier of its own has a say; profiles are not asked."""
-    silent = not stages(direction, tiers, (), book).policies
-    return stages(direction, (*first, *tiers), (), book, "allow" if silent else "deny")
+def _forward(
+    direction: str, first: tuple[FelixTier, ...], tiers: tuple[FelixTier, ...], book: PolicyBook
+) -> DirectionPolicies:
+    """Policies for forwarding: without a tier of its own all passes; profiles do not apply."""
+    silent = not direction_policies(direction, tiers, (), book).policies
+    return direction_policies(direction, (*first, *tiers), (), book, "allow" if silent else "deny")
 
 
-def _unserved(told: HostEndpoint) -> Iterator[str]:
-    if any(tier.ingress or tier.egress for tier in told.pre_dnat_tiers):
+def _unserved(endpoint: FelixHostEndpoint) -> Iterator[str]:
+    if any(tier.ingress or tier.egress for tier in endpoint.pre_dnat_tiers):
         yield "pre_dnat_tiers: not enforced: VPP translates before it asks policies"

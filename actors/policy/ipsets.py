@@ -1,7 +1,7 @@
-"""Felix's sets as VPP's. Pure.
+"""Felix's sets compiled to VPP's. Pure.
 
-Members that cannot be read are left out and named. Whether leaving one out opens anything depends on the rule that
-uses the set: a set that lacks members is *damaged*, and rules that would let more pass by it fail closed.
+Unreadable members are left out and reported. A set that lacks members is *damaged*: rules that would let more pass
+because of it fail closed.
 """
 
 import hashlib
@@ -14,31 +14,31 @@ from actors.policy.model import FelixIpSet
 from schemas.npol import IpSet
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
-MEMBERS_KNOWN = 200_000  # how many members' canonical forms are remembered
+MEMBERS_KNOWN = 200_000  # cached canonical forms of members
 HASH_CHARACTERS = 10
 Network = IPv4Network | IPv6Network
 
 
-class Made(NamedTuple):
-    """A set as VPP should hold it, and what could not be read of it."""
+class CompiledSet(NamedTuple):
+    """A set of VPP, and the members that could not be read."""
 
     intent: IpSet
     problems: tuple[str, ...] = ()
 
 
-def made(name: str, told: FelixIpSet) -> Made:
-    """The set called `name` by Felix."""
+def compile_set(name: str, felix_set: FelixIpSet) -> CompiledSet:
+    """Compile the set that Felix calls `name`."""
     members, problems = set(), []
-    for member in told.members:
+    for member in felix_set.members:
         try:
-            members.add(canonical(told.type, member))
+            members.add(canonical(felix_set.type, member))
         except ValueError as error:
             problems.append(f"members: {member!r}: {error}")
-    return Made(named(f"s:{name}", told.type, members), tuple(sorted(problems)))
+    return CompiledSet(vpp_set(f"s:{name}", felix_set.type, members), tuple(sorted(problems)))
 
 
-def named(name: str, kind: str, members: Iterable[str]) -> IpSet:
-    """VPP's set. One of addresses with ports can only grow, so its name tells its content."""
+def vpp_set(name: str, kind: str, members: Iterable[str]) -> IpSet:
+    """A set of VPP. Sets of addresses with ports can only grow in VPP, so the name of one depends on its members."""
     ordered = tuple(sorted(members))
     if kind == "net":
         return IpSet(name, kind, ordered)
@@ -47,13 +47,13 @@ def named(name: str, kind: str, members: Iterable[str]) -> IpSet:
 
 
 def digest(*parts: str) -> str:
-    """A short name of a content."""
+    """A short hash of texts, for names."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]
 
 
 @lru_cache(maxsize=MEMBERS_KNOWN)
 def canonical(kind: str, member: str) -> str:
-    """A member as VPP's sets have it. Raises ValueError."""
+    """A member in the form of VPP's sets. Raises ValueError."""
     if "%" in member:
         raise ValueError("an address with a scope means nothing to others")
     if kind == "net":
@@ -71,27 +71,27 @@ def canonical(kind: str, member: str) -> str:
 
 
 def intersection(sets: Iterable[IpSet]) -> IpSet:
-    """What is in all of them, as one set; VPP takes one of several as enough."""
-    several = sorted(sets, key=lambda each: each.name)
-    name = f"and:{digest(*(each.name for each in several))}"
-    if several[0].type == "ip-port":
-        common = set[str].intersection(*(set(each.members) for each in several))
-        return named(name, "ip-port", common)
-    networks = {ip_network(member) for member in several[0].members}
-    for each in several[1:]:
-        others = {ip_network(member) for member in each.members}
-        networks = _inside(networks, others) | _inside(others, networks)
-    return named(name, "net", map(str, networks))
+    """One set of what is in all of them: VPP's rules match if one of several sets does."""
+    ordered = sorted(sets, key=lambda ip_set: ip_set.name)
+    name = f"and:{digest(*(ip_set.name for ip_set in ordered))}"
+    if ordered[0].type == "ip-port":
+        common = set[str].intersection(*(set(ip_set.members) for ip_set in ordered))
+        return vpp_set(name, "ip-port", common)
+    networks = {ip_network(member) for member in ordered[0].members}
+    for ip_set in ordered[1:]:
+        second = {ip_network(member) for member in ip_set.members}
+        networks = _within(networks, second) | _within(second, networks)
+    return vpp_set(name, "net", map(str, networks))
 
 
-def _inside(some: set[Network], others: set[Network]) -> set[Network]:
-    """Those of `some` that one of `others` holds."""
-    lengths = sorted({(other.version, other.prefixlen) for other in others})
+def _within(networks: set[Network], covers: set[Network]) -> set[Network]:
+    """The networks that lie in one of `covers`."""
+    lengths = sorted({(cover.version, cover.prefixlen) for cover in covers})
     return {
         network
-        for network in some
+        for network in networks
         if any(
-            version == network.version and length <= network.prefixlen and network.supernet(new_prefix=length) in others
+            version == network.version and length <= network.prefixlen and network.supernet(new_prefix=length) in covers
             for version, length in lengths
         )
     }

@@ -1,6 +1,6 @@
-"""What Felix tells, in one form for all its versions. Pure data; decoded by the edge, read by `desired.py`.
+"""Felix's configuration, policies and endpoints in one form for all its versions. Pure data.
 
-Source: spec/policies.md sections 2 and 3 (felixbackend.proto). Text is as Felix says it unless a field says otherwise.
+Decoded by the edge, read by `desired.py`. Text is as in felixbackend.proto unless a field says otherwise.
 """
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ class Frozen(Struct, frozen=True, omit_defaults=True):
 
 
 class PolicyId(Frozen, frozen=True, order=True):
-    """A policy's name. Versions up to 3.31 tell tier and name; later ones name, namespace and kind.
+    """A policy's name: tier and name up to Calico 3.31, later name, namespace and kind.
 
     `tier` is "" from 3.32 on; `kind` and `namespace` are "" before.
     """
@@ -29,7 +29,7 @@ class PolicyId(Frozen, frozen=True, order=True):
 
 
 class FelixRule(Frozen, frozen=True):
-    """One rule: all that is present must hold (spec/policies.md section 2, Rule). `not_x` mirrors `x`."""
+    """A rule matches if all present conditions hold. `not_x` mirrors `x`."""
 
     action: str = ""  # lower case: allow | "" | deny | pass | next-tier | log
     ip_version: int | None = None  # 4 | 6
@@ -76,7 +76,7 @@ class FelixIpSet(Frozen, frozen=True):
     members: frozenset[str] = frozenset()
 
 
-class Tier(Frozen, frozen=True):
+class FelixTier(Frozen, frozen=True):
     """A tier with policies for an endpoint, in order of evaluation. `default_action`: "Deny" | "Pass"."""
 
     name: str
@@ -93,7 +93,7 @@ class WorkloadId(Frozen, frozen=True, order=True):
     endpoint: str
 
 
-class Workload(Frozen, frozen=True):
+class FelixWorkload(Frozen, frozen=True):
     """A workload endpoint."""
 
     state: str = "active"
@@ -101,23 +101,23 @@ class Workload(Frozen, frozen=True):
     profiles: tuple[str, ...] = ()
     ip4_nets: tuple[str, ...] = ()
     ip6_nets: tuple[str, ...] = ()
-    tiers: tuple[Tier, ...] = ()
+    tiers: tuple[FelixTier, ...] = ()
     annotations: dict[str, str] = {}
 
 
-class HostEndpoint(Frozen, frozen=True):
+class FelixHostEndpoint(Frozen, frozen=True):
     """A host endpoint (key: its endpoint id)."""
 
     name: str = ""  # interface; "*" all, "" by expected addresses
     profiles: tuple[str, ...] = ()
     expected_ips: tuple[str, ...] = ()
-    tiers: tuple[Tier, ...] = ()
-    untracked_tiers: tuple[Tier, ...] = ()
-    pre_dnat_tiers: tuple[Tier, ...] = ()
-    forward_tiers: tuple[Tier, ...] = ()
+    tiers: tuple[FelixTier, ...] = ()
+    untracked_tiers: tuple[FelixTier, ...] = ()
+    pre_dnat_tiers: tuple[FelixTier, ...] = ()
+    forward_tiers: tuple[FelixTier, ...] = ()
 
 
-class HostMetadata(Frozen, frozen=True):
+class FelixHost(Frozen, frozen=True):
     """A node (key: its name)."""
 
     ip4: str | None = None  # interface address; a bare address of Felix is /32
@@ -126,7 +126,7 @@ class HostMetadata(Frozen, frozen=True):
     labels: dict[str, str] = {}
 
 
-class Pool(Frozen, frozen=True):
+class FelixPool(Frozen, frozen=True):
     """An IP pool (key: Felix's id)."""
 
     cidr: str
@@ -135,15 +135,15 @@ class Pool(Frozen, frozen=True):
     vxlan_mode: str = ""
 
 
-class Snapshot(Struct):
-    """All that Felix has told on one connection. Mutable: the edge applies messages to it."""
+class FelixSnapshot(Struct):
+    """All that Felix has sent on one connection. Mutable: the edge applies messages to it."""
 
     config: dict[str, str] = {}
     ip_sets: dict[str, FelixIpSet] = {}
     policies: dict[PolicyId, FelixPolicy] = {}
     profiles: dict[str, FelixPolicy] = {}
-    workloads: dict[WorkloadId, Workload] = {}
-    host_endpoints: dict[str, HostEndpoint] = {}
-    hosts: dict[str, HostMetadata] = {}
-    pools: dict[str, Pool] = {}
+    workloads: dict[WorkloadId, FelixWorkload] = {}
+    host_endpoints: dict[str, FelixHostEndpoint] = {}
+    hosts: dict[str, FelixHost] = {}
+    pools: dict[str, FelixPool] = {}
     in_sync: bool = False

@@ -1,7 +1,7 @@
-"""One rule of Felix's as VPP's. Pure.
+"""One rule of Felix's compiled to VPP's. Pure.
 
-Source: spec/policies.md section 5.2. What cannot be said exactly is said so that nothing more passes: a rule that
-allows is left out, one that denies loses the condition that cannot be said, one that passes denies. All is reported.
+What VPP cannot express exactly is compiled so that nothing more passes: a rule that allows is left out, one that denies
+loses the inexpressible condition, one that passes on denies. All of it is reported.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,96 +15,100 @@ from schemas.npol import EntityMatch, IpSet, Rule
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
 ECHO_REQUEST = {1: 8, 58: 128}  # the only ICMP that begins a flow in VPP
 OF_ECHO = {echo: protocol for protocol, echo in ECHO_REQUEST.items()}
-WITH_PORTS = (6, 17, 132, 136)  # of others VPP compares what is no port
-ADDRESSES, SERVICES = ("ip", "net"), ("ip-port",)  # types of sets by what they are good for
-EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
+WITH_PORTS = (6, 17, 132, 136)  # of others VPP compares bytes that are no ports
+ADDRESSES, SERVICES = ("ip", "net"), ("ip-port",)  # types of sets, for addresses and for ports
+ALL_ADDRESSES = {4: "0.0.0.0/0", 6: "::/0"}
 ACTIONS = {"": "allow", "allow": "allow", "deny": "deny", "pass": "pass", "next-tier": "pass"}
 LOG = "log"
 T = TypeVar("T")
 
 
-class Unsaid(Exception):
-    """A condition that VPP has no word for."""
+class Inexpressible(Exception):
+    """VPP has no condition for it; the text says for what."""
 
 
-class Never(Exception):
-    """The rule matches no packet that VPP asks about."""
+class MatchesNothing(Exception):
+    """The rule matches no packet that VPP asks policies about."""
 
 
-class Sets:
-    """The sets that rules may refer to, and those made of them. `used` collects what they do refer to."""
+class RuleSets:
+    """Sets that rules may refer to, and intersections of them. `referenced`: those that a rule refers to, by name."""
 
-    def __init__(self, known: Mapping[str, ipsets.Made]) -> None:
-        self._known = known
-        self.used: dict[str, IpSet] = {}
-        self._both: dict[tuple[str, ...], str] = {}
+    def __init__(self, compiled_sets: Mapping[str, ipsets.CompiledSet]) -> None:
+        self._compiled_sets = compiled_sets
+        self.referenced: dict[str, IpSet] = {}
+        self._intersections: dict[tuple[str, ...], str] = {}
 
-    def use(self, names: Iterable[str], types: tuple[str, ...], *, needs_whole: bool) -> tuple[str, ...]:
-        """VPP's names of these sets. Raises Unsaid for one that is missing, of another type, or damaged where it
-        must be whole."""
-        found = []
+    def refer(self, names: Iterable[str], types: tuple[str, ...], *, needs_whole: bool) -> tuple[str, ...]:
+        """VPP's names of these sets.
+
+        Raises Inexpressible for a set that is missing, of another type, or damaged where it must be whole.
+        """
+        references = []
         for name in names:
-            made = self._known.get(name)
-            if made is None:
-                raise Unsaid(f"set {name} is not known")
-            if made.intent.type not in types:
-                raise Unsaid(f"set {name} is of type {made.intent.type!r}")
-            if needs_whole and made.problems:
-                raise Unsaid(f"set {name} lacks members that cannot be read")
-            found.append(self._keep(made.intent))
-        return tuple(found)
+            compiled = self._compiled_sets.get(name)
+            if compiled is None:
+                raise Inexpressible(f"set {name} is not known")
+            if compiled.intent.type not in types:
+                raise Inexpressible(f"set {name} is of type {compiled.intent.type!r}")
+            if needs_whole and compiled.problems:
+                raise Inexpressible(f"set {name} lacks members that cannot be read")
+            references.append(self._keep(compiled.intent))
+        return tuple(references)
 
-    def use_all(self, names: tuple[str, ...], types: tuple[str, ...], *, needs_whole: bool) -> tuple[str, ...]:
-        """One set that holds what all of these hold."""
-        own = self.use(names, types, needs_whole=needs_whole)
-        return own if len(own) < 2 else self.both(own)
+    def refer_to_intersection(
+        self, names: tuple[str, ...], types: tuple[str, ...], *, needs_whole: bool
+    ) -> tuple[str, ...]:
+        """VPP's name of the intersection of these sets."""
+        references = self.refer(names, types, needs_whole=needs_whole)
+        return references if len(references) < 2 else self.intersection(references)
 
-    def both(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The same, for names of VPP's sets."""
+    def intersection(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The name of the intersection of sets that are called `names` in VPP."""
         key = tuple(names)
-        if key not in self._both:
-            self._both[key] = self._keep(ipsets.intersection([self.used[name] for name in key]))
-        return (self._both[key],)
+        if key not in self._intersections:
+            self._intersections[key] = self._keep(ipsets.intersection([self.referenced[name] for name in key]))
+        return (self._intersections[key],)
 
     def _keep(self, intent: IpSet) -> str:
-        self.used[intent.name] = intent
+        self.referenced[intent.name] = intent
         return intent.name
 
 
-def compiled(told: FelixRule, sets: Sets) -> tuple[Rule | None, list[str]]:
-    """VPP's rule, None if there is none to be; and what could not be said."""
+def compile_rule(felix_rule: FelixRule, sets: RuleSets) -> tuple[Rule | None, list[str]]:
+    """VPP's rule, or None if there must be none; and problems for the status."""
     problems: list[str] = []
-    action = told.action.lower()
+    action = felix_rule.action.lower()
     if action == LOG:
         return None, problems
     if action not in ACTIONS:
-        problems.append(f"action: {told.action!r} is unknown: denied")
-    if told.http_match:
+        problems.append(f"action: {felix_rule.action!r} is unknown: denied")
+    if felix_rule.http_match:
         problems.append("http_match: is not enforced here")
     action = ACTIONS.get(action, "deny")
     try:
-        return _Compiler(told, sets, action, problems).rule(), problems
-    except Never:
+        return _Compiler(felix_rule, sets, action, problems).rule(), problems
+    except MatchesNothing:
         return None, problems
-    except Unsaid as unsaid:
+    except Inexpressible as reason:
         if action == "pass":
-            return _instead(told, sets), [*problems, f"{unsaid}: denied instead of passed on"]
-        return None, [*problems, f"{unsaid}: the rule is left out"]
+            return _as_denial(felix_rule, sets), [*problems, f"{reason}: denied instead of passed on"]
+        return None, [*problems, f"{reason}: the rule is left out"]
 
 
-def _instead(told: FelixRule, sets: Sets) -> Rule | None:
-    """A rule that should pass on, as one that denies: left out, the rest of its tier would be asked."""
+def _as_denial(felix_rule: FelixRule, sets: RuleSets) -> Rule | None:
+    """The rule as one that denies: if a rule that passes on were left out, the next rules of its tier would decide."""
     try:
-        return _Compiler(told, sets, "deny", []).rule()
-    except Never:
+        return _Compiler(felix_rule, sets, "deny", []).rule()
+    except MatchesNothing:
         return None
 
 
 class _Compiler:
-    """The work on one rule."""
+    """Compiles one rule."""
 
-    def __init__(self, told: FelixRule, sets: Sets, action: str, problems: list[str]) -> None:
-        self.told, self.sets, self.action, self.problems = told, sets, action, problems
+    def __init__(self, felix_rule: FelixRule, sets: RuleSets, action: str, problems: list[str]) -> None:
+        self.felix_rule, self.sets, self.action, self.problems = felix_rule, sets, action, problems
         self.has_ports = False
 
     @property
@@ -116,70 +120,84 @@ class _Compiler:
         return self.action == "allow"
 
     def rule(self) -> Rule:
-        told = self.told
-        protocol = self.icmp(self.said(lambda: _number(told.protocol)))
+        felix_rule = self.felix_rule
+        protocol = self.icmp(self.expressed(lambda: _number(felix_rule.protocol)))
         self.has_ports = protocol in WITH_PORTS
-        not_protocol = self.said(lambda: _number(told.not_protocol))
+        not_protocol = self.expressed(lambda: _number(felix_rule.not_protocol))
         src, dst = self.families()
         return Rule(
             action=self.action,
             protocol=protocol,
             not_protocol=not_protocol,
-            source=self.match(src, told.src_ip_set_ids, told.src_ports, told.src_named_port_ip_set_ids, ()),
+            source=self.match(
+                src, felix_rule.src_ip_set_ids, felix_rule.src_ports, felix_rule.src_named_port_ip_set_ids, ()
+            ),
             destination=self.match(
-                dst, told.dst_ip_set_ids, told.dst_ports, told.dst_named_port_ip_set_ids, told.dst_ip_port_set_ids
+                dst,
+                felix_rule.dst_ip_set_ids,
+                felix_rule.dst_ports,
+                felix_rule.dst_named_port_ip_set_ids,
+                felix_rule.dst_ip_port_set_ids,
             ),
             not_source=self.exception(
-                told.not_src_net, told.not_src_ip_set_ids, told.not_src_ports, told.not_src_named_port_ip_set_ids
+                felix_rule.not_src_net,
+                felix_rule.not_src_ip_set_ids,
+                felix_rule.not_src_ports,
+                felix_rule.not_src_named_port_ip_set_ids,
             ),
             not_destination=self.exception(
-                told.not_dst_net, told.not_dst_ip_set_ids, told.not_dst_ports, told.not_dst_named_port_ip_set_ids
+                felix_rule.not_dst_net,
+                felix_rule.not_dst_ip_set_ids,
+                felix_rule.not_dst_ports,
+                felix_rule.not_dst_named_port_ip_set_ids,
             ),
         )
 
-    def said(self, condition: Callable[[], T]) -> T | None:
-        """The condition; a rule that denies goes without one that cannot be said."""
+    def expressed(self, condition: Callable[[], T]) -> T | None:
+        """The condition; None if it is inexpressible and the rule denies, which then denies without it."""
         try:
             return condition()
-        except Unsaid as unsaid:
+        except Inexpressible as reason:
             if not self.denies:
                 raise
-            self.problems.append(f"{unsaid}: denied without it")
+            self.problems.append(f"{reason}: denied without it")
             return None
 
     def icmp(self, protocol: int | None) -> int | None:
-        """The protocol; of the type nothing is left to say: VPP asks about echo requests only. Raises Never."""
-        told = self.told
-        if protocol is None and told.icmp_type is not None:
-            protocol = OF_ECHO.get(told.icmp_type)
+        """The protocol that an ICMP type implies. Of ICMP, VPP asks about echo requests only. Raises MatchesNothing."""
+        felix_rule = self.felix_rule
+        if protocol is None and felix_rule.icmp_type is not None:
+            protocol = OF_ECHO.get(felix_rule.icmp_type)
         echo = ECHO_REQUEST.get(protocol or 0)
-        if told.icmp_type is not None and (told.icmp_type != echo or told.icmp_code not in (None, 0)):
+        if felix_rule.icmp_type is not None and (felix_rule.icmp_type != echo or felix_rule.icmp_code not in (None, 0)):
             if self.denies:
-                self.problems.append(f"icmp_type: {told.icmp_type}: VPP lets it pass unasked")
-            raise Never
-        if told.not_icmp_type is not None and echo is None:
-            self.said(lambda: _unsaid("not_icmp_type: of another protocol"))
-        elif told.not_icmp_type == echo is not None and told.not_icmp_code in (None, 0):
-            raise Never
+                self.problems.append(f"icmp_type: {felix_rule.icmp_type}: VPP lets it pass unasked")
+            raise MatchesNothing
+        if felix_rule.not_icmp_type is not None and echo is None:
+            self.expressed(lambda: _raise_inexpressible("not_icmp_type: of another protocol"))
+        elif felix_rule.not_icmp_type == echo is not None and felix_rule.not_icmp_code in (None, 0):
+            raise MatchesNothing
         return protocol
 
     def families(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Positive nets of both sides, of one family if the rule is of one."""
-        told, version = self.told, self.told.ip_version
-        src, dst = (self.nets(field, nets) for field, nets in (("src_net", told.src_net), ("dst_net", told.dst_net)))
+        """Source and destination nets, restricted to the family of the rule."""
+        felix_rule, version = self.felix_rule, self.felix_rule.ip_version
+        src, dst = (
+            self.nets(field, nets) for field, nets in (("src_net", felix_rule.src_net), ("dst_net", felix_rule.dst_net))
+        )
         if version is None:
             return src, dst
         if not src and not dst:
-            return (EVERYTHING[version],), ()
+            return (ALL_ADDRESSES[version],), ()
         src, dst = (_of_family(nets, version) for nets in (src, dst))
         return src, dst
 
     def nets(self, field: str, nets: tuple[str, ...]) -> tuple[str, ...]:
-        """One that cannot be read matches nothing; where that would open, the condition is not said."""
-        found = tuple(self.readable(field, nets))
-        if len(found) == len(nets) or (self.allows and found):
-            return found
-        return self.said(lambda: _unsaid(f"{field}: not all of it can be read")) or ()
+        """Readable nets. Raises Inexpressible if leaving the others out would let more pass."""
+        readable_nets = tuple(self.readable(field, nets))
+        if len(readable_nets) == len(nets) or (self.allows and readable_nets):
+            return readable_nets
+        return self.expressed(lambda: _raise_inexpressible(f"{field}: not all of it can be read")) or ()
 
     def readable(self, field: str, nets: tuple[str, ...]) -> Iterator[str]:
         for net in nets:
@@ -193,68 +211,70 @@ class _Compiler:
         nets: tuple[str, ...],
         sets: tuple[str, ...],
         ports: tuple[tuple[int, int], ...],
-        named: tuple[str, ...],
-        services: tuple[str, ...],
+        named_ports: tuple[str, ...],
+        service_sets: tuple[str, ...],
     ) -> EntityMatch:
-        """What a side must be like. `named` ports are beside the numbers; `services` restrict, by themselves."""
-        ours = self.said(lambda: self.sets.use_all(sets, ADDRESSES, needs_whole=not self.allows)) or ()
-        beside = self.said(lambda: self.sets.use(named, SERVICES, needs_whole=not self.allows))
-        ranges = self.said(lambda: self.ranges(ports))
-        if beside is None or ranges is None:
-            beside, ranges = (), ()  # without a condition on ports at all
-        if services:
-            port_sets = self.said(lambda: self.services(services, ports, named)) or ()
-            return EntityMatch(nets, ours, (), port_sets)
-        return EntityMatch(nets, ours, ranges, beside)
+        """What a side must match. `named_ports` add to the numbers; `service_sets` restrict by themselves."""
+        ip_sets = (
+            self.expressed(lambda: self.sets.refer_to_intersection(sets, ADDRESSES, needs_whole=not self.allows)) or ()
+        )
+        port_sets = self.expressed(lambda: self.sets.refer(named_ports, SERVICES, needs_whole=not self.allows))
+        ranges = self.expressed(lambda: self.ranges(ports))
+        if port_sets is None or ranges is None:
+            port_sets, ranges = (), ()  # without a condition on ports at all
+        if service_sets:
+            port_sets = self.expressed(lambda: self.services(service_sets, ports, named_ports)) or ()
+            return EntityMatch(nets, ip_sets, (), port_sets)
+        return EntityMatch(nets, ip_sets, ranges, port_sets)
 
     def services(
-        self, names: tuple[str, ...], ports: tuple[tuple[int, int], ...], named: tuple[str, ...]
+        self, names: tuple[str, ...], ports: tuple[tuple[int, int], ...], named_ports: tuple[str, ...]
     ) -> tuple[str, ...]:
-        if ports or named:
-            raise Unsaid("dst_ip_port_set_ids beside ports")
-        return self.sets.use_all(names, SERVICES, needs_whole=not self.allows)
+        if ports or named_ports:
+            raise Inexpressible("dst_ip_port_set_ids beside ports")
+        return self.sets.refer_to_intersection(names, SERVICES, needs_whole=not self.allows)
 
     def exception(
         self,
         nets: tuple[str, ...],
         sets: tuple[str, ...],
         ports: tuple[tuple[int, int], ...],
-        named: tuple[str, ...],
+        named_ports: tuple[str, ...],
     ) -> EntityMatch:
-        """What a side must not be like. An exception that is not said denies more, and must not allow more."""
-        found = tuple(self.readable("not_net", nets))
-        if len(found) < len(nets) and not self.denies:
-            raise Unsaid("not_net: not all of it can be read")
-        ours = self.said(lambda: self.sets.use(sets, ADDRESSES, needs_whole=not self.denies)) or ()
-        beside = self.said(lambda: self.sets.use(named, SERVICES, needs_whole=not self.denies)) or ()
-        return EntityMatch(found, ours, self.said(lambda: self.ranges(ports)) or (), beside)
+        """What a side must not match. An exception may be left out where that denies more, not where it allows more."""
+        readable_nets = tuple(self.readable("not_net", nets))
+        if len(readable_nets) < len(nets) and not self.denies:
+            raise Inexpressible("not_net: not all of it can be read")
+        ip_sets = self.expressed(lambda: self.sets.refer(sets, ADDRESSES, needs_whole=not self.denies)) or ()
+        port_sets = self.expressed(lambda: self.sets.refer(named_ports, SERVICES, needs_whole=not self.denies)) or ()
+        return EntityMatch(readable_nets, ip_sets, self.expressed(lambda: self.ranges(ports)) or (), port_sets)
 
     def ranges(self, ports: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
         if ports and not self.has_ports:
-            raise Unsaid("ports: of a protocol that has none")
+            raise Inexpressible("ports: of a protocol that has none")
         for first, last in ports:
             if not 0 <= first <= last <= 65535:
-                raise Unsaid(f"ports: {first} to {last}")
+                raise Inexpressible(f"ports: {first} to {last}")
         return ports
 
 
 def _of_family(nets: tuple[str, ...], version: int) -> tuple[str, ...]:
-    """Those of that family. Raises Never if there were only others."""
-    found = tuple(net for net in nets if ip_network(net).version == version)
-    if nets and not found:
-        raise Never
-    return found
+    """Nets of that family. Raises MatchesNothing if there are only others."""
+    matching = tuple(net for net in nets if ip_network(net).version == version)
+    if nets and not matching:
+        raise MatchesNothing
+    return matching
 
 
 def _number(protocol: int | str | None) -> int | None:
     if isinstance(protocol, str):
         if protocol.lower() not in PROTOCOLS:
-            raise Unsaid(f"protocol: {protocol!r} is unknown")
+            raise Inexpressible(f"protocol: {protocol!r} is unknown")
         return PROTOCOLS[protocol.lower()]
     if protocol is not None and not 0 <= protocol <= 255:
-        raise Unsaid(f"protocol: {protocol} outside 0 to 255")
+        raise Inexpressible(f"protocol: {protocol} outside 0 to 255")
     return protocol
 
 
-def _unsaid(text: str) -> NoReturn:
-    raise Unsaid(text)
+def _raise_inexpressible(text: str) -> NoReturn:
+    raise Inexpressible(text)

@@ -1,84 +1,95 @@
 """Tiers as VPP's two stages: policies, then profiles. Pure.
 
-VPP's "pass" goes from anywhere among the policies to the profiles. So one tier that passes can be kept: the tiers
-behind it become profiles. If several pass, all of it becomes one list of rules (chains.py; spec/policies.md
-section 5.4).
+VPP's "pass" jumps from any policy to the profiles. One tier that passes can be kept: the tiers behind it become
+profiles. If several pass, they become one list of rules (`chains.py`).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from actors.policy.chains import Chains, Stage
-from actors.policy.compiled import Compiled, with_sets
-from actors.policy.model import PolicyId, Tier
-from actors.policy.rules import Unsaid
+from actors.policy.chains import Chains, TierPolicies
+from actors.policy.model import FelixTier, PolicyId
+from actors.policy.policies import CompiledPolicy, with_sets
+from actors.policy.rules import Inexpressible
 from schemas.npol import Policy, Rule
 
-DENY_ALL = Compiled(Policy("vppd/deny-all", (Rule("deny"),), (Rule("deny"),)), {})
+DENY_ALL = CompiledPolicy(Policy("vppd/deny-all", (Rule("deny"),), (Rule("deny"),)), {})
 
 
-class Book(Protocol):
-    """Where policies and written out chains are found."""
+class PolicyBook(Protocol):
+    """Compiled policies and chains by name."""
 
     @property
     def chains(self) -> Chains: ...
 
-    def policy(self, name: PolicyId) -> Compiled | None:
-        """The policy; None: Felix has not told it."""
+    def policy(self, name: PolicyId) -> CompiledPolicy | None:
+        """The policy; None: Felix has not sent it."""
 
 
-class Stages(NamedTuple):
-    """One direction: policies, their default, profiles, their default, and what is wrong."""
+class DirectionPolicies(NamedTuple):
+    """One direction of an interface: policies and profiles with their defaults, and problems for the status."""
 
-    policies: tuple[Compiled, ...]
+    policies: tuple[CompiledPolicy, ...]
     default: str
-    profiles: tuple[Compiled, ...] = ()
+    profiles: tuple[CompiledPolicy, ...] = ()
     profile_default: str = "deny"
     problems: tuple[str, ...] = ()
 
 
-def stages(
-    direction: str, tiers: Sequence[Tier], profiles: tuple[Compiled, ...], book: Book, last: str = "deny"
-) -> Stages:
+def direction_policies(
+    direction: str,
+    tiers: Sequence[FelixTier],
+    profiles: tuple[CompiledPolicy, ...],
+    book: PolicyBook,
+    last: str = "deny",
+) -> DirectionPolicies:
     """The tiers of one direction ("rx": egress, "tx": ingress), then the profiles, then `last`."""
     problems: list[str] = []
-    steps = list(_steps(direction, tiers, book, problems))
-    if not steps:
-        return Stages((), "pass" if profiles else last, profiles, last, tuple(problems))
-    passing = [number for number, step in enumerate(steps) if any(each.passes(direction) for each in step.policies)]
-    if passing in ([], [len(steps) - 1]):
-        return Stages(_flat(steps), "pass", profiles, last, tuple(problems))
+    deciding = list(_deciding_tiers(direction, tiers, book, problems))
+    if not deciding:
+        return DirectionPolicies((), "pass" if profiles else last, profiles, last, tuple(problems))
+    passing = [
+        number for number, tier in enumerate(deciding) if any(policy.passes(direction) for policy in tier.policies)
+    ]
+    if passing in ([], [len(deciding) - 1]):
+        return DirectionPolicies(_flat(deciding), "pass", profiles, last, tuple(problems))
     if len(passing) == 1:
         cut = passing[0] + 1
-        return Stages(_flat(steps[:cut]), "pass", (*_flat(steps[cut:]), *profiles), last, tuple(problems))
+        return DirectionPolicies(
+            _flat(deciding[:cut]), "pass", (*_flat(deciding[cut:]), *profiles), last, tuple(problems)
+        )
     try:
-        return Stages((book.chains.chain(direction, steps, profiles, last),), "deny", problems=tuple(problems))
-    except Unsaid as unsaid:
-        return Stages((DENY_ALL,), "deny", problems=(*problems, f"tiers: {unsaid}: all is denied"))
+        return DirectionPolicies(
+            (book.chains.chain(direction, deciding, profiles, last),), "deny", problems=tuple(problems)
+        )
+    except Inexpressible as reason:
+        return DirectionPolicies((DENY_ALL,), "deny", problems=(*problems, f"tiers: {reason}: all is denied"))
 
 
-def _steps(direction: str, tiers: Sequence[Tier], book: Book, problems: list[str]) -> Iterator[Stage]:
+def _deciding_tiers(
+    direction: str, tiers: Sequence[FelixTier], book: PolicyBook, problems: list[str]
+) -> Iterator[TierPolicies]:
     for tier in tiers:
-        ids = [each for each in (tier.egress if direction == "rx" else tier.ingress) if not each.staged]
+        ids = [policy_id for policy_id in (tier.egress if direction == "rx" else tier.ingress) if not policy_id.staged]
         if not ids:
             continue
-        found = []
-        for each in ids:
-            policy = book.policy(each)
+        policies = []
+        for policy_id in ids:
+            policy = book.policy(policy_id)
             if policy is None:
-                problems.append(f"tier {tier.name}: policy {each.text} is not known: all is denied there")
-            found.append(policy or DENY_ALL)
-        yield Stage(tier.name, tuple(found), tier.default_action.lower() != "pass")
+                problems.append(f"tier {tier.name}: policy {policy_id.text} is not known: all is denied there")
+            policies.append(policy or DENY_ALL)
+        yield TierPolicies(tier.name, tuple(policies), tier.default_action.lower() != "pass")
 
 
-def _flat(steps: Sequence[Stage]) -> tuple[Compiled, ...]:
-    return tuple(each for step in steps for each in (*step.policies, *((DENY_ALL,) if step.ends else ())))
+def _flat(deciding: Sequence[TierPolicies]) -> tuple[CompiledPolicy, ...]:
+    return tuple(policy for tier in deciding for policy in (*tier.policies, *((DENY_ALL,) if tier.ends else ())))
 
 
-def directed(each: Compiled, direction: str) -> Compiled:
-    """The policy with its rules of one direction only, under a name of its own."""
-    intent = each.intent
-    only = Policy(
+def one_direction(policy: CompiledPolicy, direction: str) -> CompiledPolicy:
+    """The policy with the rules of one direction only, under its own name."""
+    intent = policy.intent
+    half = Policy(
         f"{intent.name}#{direction}", intent.rx if direction == "rx" else (), intent.tx if direction == "tx" else ()
     )
-    return with_sets(only, each.sets, each.problems)
+    return with_sets(half, policy.sets, policy.problems)

@@ -1,6 +1,6 @@
 """Policies that every node has: between host and pods, and the ports that are never closed. Pure.
 
-Source: spec/policies.md sections 3 and 6. Addresses of the host are those of all uplinks; without them there is no
+Addresses of the host are those of all uplinks; without them there is no
 rule, for a rule without addresses would match everything.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
 from actors.policy import ipsets
-from actors.policy.compiled import Compiled
+from actors.policy.policies import CompiledPolicy
 from schemas.npol import EntityMatch, IpSet, Policy, Rule
 
 COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
@@ -20,8 +20,8 @@ TRUE = ("true", "1", "yes", "y", "t")  # as Felix reads its configuration
 
 
 @dataclass(frozen=True)
-class Config:
-    """What Felix's configuration says of policies. `to_host`: "drop" | "accept" | "return"."""
+class PolicyConfig:
+    """Felix's configuration of policies. `to_host`: "drop" | "accept" | "return"."""
 
     to_host: str = "drop"
     inbound: tuple[Rule, ...] = ()
@@ -32,8 +32,8 @@ class Config:
     problems: tuple[str, ...] = ()
 
 
-def config(raw: Mapping[str, str]) -> Config:
-    """Felix's raw values; a wrong one is named and counts as its default."""
+def config(raw: Mapping[str, str]) -> PolicyConfig:
+    """Parse Felix's values; an invalid one is reported, and its default holds."""
     values = {key.lower(): text for key, text in raw.items()}
     problems: list[str] = []
     to_host = values.get("defaultendpointtohostaction", "drop").lower()
@@ -48,7 +48,7 @@ def config(raw: Mapping[str, str]) -> Config:
     if not port.isdigit() or not 0 < int(port) <= 65535:
         problems.append(f"VXLANPort: {port!r} is not a port: {VXLAN_PORT_DEFAULT} holds")
         port = str(VXLAN_PORT_DEFAULT)
-    return Config(
+    return PolicyConfig(
         to_host,
         inbound,
         outbound,
@@ -76,8 +76,8 @@ def _parts(text: str) -> list[str]:
 
 def _port_rule(direction: str, part: str) -> Rule:
     """`<port>` (TCP), `<protocol>:<port>` or `<protocol>:<net>:<port>`, IPv6 nets in brackets. Raises ValueError."""
-    protocol, _, rest = part.partition(":") if ":" in part else ("tcp", "", part)
-    net, _, port = rest.rpartition(":")
+    protocol, _, location = part.partition(":") if ":" in part else ("tcp", "", part)
+    net, _, port = location.rpartition(":")
     numbers = {"tcp": TCP, "udp": UDP}
     if protocol.lower() not in numbers:
         raise ValueError(f"{part!r}: the protocol is not tcp or udp")
@@ -92,48 +92,48 @@ def _port_rule(direction: str, part: str) -> Rule:
 
 def all_pods(addresses: Iterable[str]) -> IpSet:
     """The addresses of this node's pods."""
-    return ipsets.named("vppd/pods", "ip", set(addresses))
+    return ipsets.vpp_set("vppd/pods", "ip", set(addresses))
 
 
-def from_host(hosts: tuple[str, ...], pods: IpSet) -> Compiled:
-    """The host reaches its pods, whatever their policies say."""
+def from_host(hosts: tuple[str, ...], pods: IpSet) -> CompiledPolicy:
+    """The host reaches its pods, against all policies."""
     tx = (Rule("allow", source=EntityMatch(hosts)),) if hosts else ()
     rx = (Rule("allow", destination=EntityMatch(sets=(pods.name,))),)
-    return Compiled(Policy("vppd/from-host", rx, tx), {pods.name: pods})
+    return CompiledPolicy(Policy("vppd/from-host", rx, tx), {pods.name: pods})
 
 
-def to_host(hosts: tuple[str, ...]) -> Compiled:
-    """What the world and the host exchange is judged at the host's tap, not at the uplink."""
+def to_host(hosts: tuple[str, ...]) -> CompiledPolicy:
+    """Traffic of the host itself passes the uplink: the host's tap decides."""
     if not hosts:
-        return Compiled(Policy("vppd/to-host"), {})
+        return CompiledPolicy(Policy("vppd/to-host"), {})
     tx, rx = Rule("allow", destination=EntityMatch(hosts)), Rule("allow", source=EntityMatch(hosts))
-    return Compiled(Policy("vppd/to-host", (rx,), (tx,)), {})
+    return CompiledPolicy(Policy("vppd/to-host", (rx,), (tx,)), {})
 
 
-def workloads_to_host(action: str, pods: IpSet) -> Compiled | None:
+def workloads_to_host(action: str, pods: IpSet) -> CompiledPolicy | None:
     """Pods towards their own host; None: the host endpoint's own policies decide."""
     if action == "return":
         return None
     rule = Rule("allow" if action == "accept" else "deny", source=EntityMatch(sets=(pods.name,)))
-    return Compiled(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
+    return CompiledPolicy(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
 
 
-def failsafe(known: Config) -> Compiled:
+def failsafe(config: PolicyConfig) -> CompiledPolicy:
     """Ports of the host that no policy closes."""
-    return Compiled(Policy("vppd/failsafe", known.outbound, known.inbound), {})
+    return CompiledPolicy(Policy("vppd/failsafe", config.outbound, config.inbound), {})
 
 
-def no_tunnels(known: Config) -> Compiled:
-    """Pods do not speak the node's tunnels."""
+def no_tunnels(config: PolicyConfig) -> CompiledPolicy:
+    """Pods may not send the node's tunnel packets."""
     rules = []
-    if not known.allow_vxlan:
-        rules.append(Rule("deny", UDP, destination=EntityMatch(ports=((known.vxlan_port, known.vxlan_port),))))
-    if not known.allow_ipip:
+    if not config.allow_vxlan:
+        rules.append(Rule("deny", UDP, destination=EntityMatch(ports=((config.vxlan_port, config.vxlan_port),))))
+    if not config.allow_ipip:
         rules.append(Rule("deny", IPIP))
-    return Compiled(Policy("vppd/no-tunnels", tuple(rules), ()), {})
+    return CompiledPolicy(Policy("vppd/no-tunnels", tuple(rules), ()), {})
 
 
 def host_prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
-    """The host's addresses as prefixes, sorted, without link-local ones, which others may have too."""
-    own = {ip_interface(address).ip for address in addresses}
-    return tuple(sorted(str(ip_network(address)) for address in own if not address.is_link_local))
+    """The host's addresses as sorted prefixes, without link-local ones: other hosts may have the same."""
+    host_addresses = {ip_interface(address).ip for address in addresses}
+    return tuple(sorted(str(ip_network(address)) for address in host_addresses if not address.is_link_local))

@@ -45,7 +45,7 @@ def test_verdicts_are_the_model_s_for_random_policies_and_flows(vpp: Vpp, life: 
     for seed in range(SEEDS):
         dice = Dice(seed)
         snapshot = dice.snapshot()
-        found = desired.outcome(worlds.world(snapshot))
+        found = desired.enforced_policies(worlds.world(snapshot))
         intents = found.intents()
         writer.want(*intents, owner="policy")
         assert writer.unapplied(intents, "policy") == {}

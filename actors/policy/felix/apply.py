@@ -1,13 +1,13 @@
-"""Events of one connection become its snapshot. Pure. What cannot be so is named and disturbs nothing else."""
+"""Applies the events of a connection to its snapshot. Pure. An impossible event is reported and changes nothing."""
 
-from actors.policy.felix.decode import Delta, Event
-from actors.policy.model import FelixIpSet, Snapshot
+from actors.policy.felix.decode import FelixEvent, SetDelta
+from actors.policy.model import FelixIpSet, FelixSnapshot
 
 TABLES = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints", "hosts", "pools")
 
 
-def applied(snapshot: Snapshot, event: Event) -> str | None:
-    """Takes the event into the snapshot. Returns what is wrong with it, if something is."""
+def apply_event(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
+    """Apply an event to the snapshot. Returns what is wrong with it, or None."""
     if event.table == "config":
         snapshot.config = event.value
     elif event.table == "in_sync":
@@ -21,7 +21,7 @@ def applied(snapshot: Snapshot, event: Event) -> str | None:
     return None
 
 
-def _row(snapshot: Snapshot, event: Event) -> str | None:
+def _row(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
     table = getattr(snapshot, event.table)
     if event.value is not None:
         table[event.key] = event.value
@@ -32,12 +32,12 @@ def _row(snapshot: Snapshot, event: Event) -> str | None:
     return None
 
 
-def _delta(snapshot: Snapshot, name: str, delta: Delta) -> str | None:
-    """A set that is not known yet begins here: of what type is not told, so it cannot be kept."""
-    known = snapshot.ip_sets.get(name)
-    if known is None:
+def _delta(snapshot: FelixSnapshot, name: str, delta: SetDelta) -> str | None:
+    """Change the members of a set. An unknown one has no type, and is left out."""
+    ip_set = snapshot.ip_sets.get(name)
+    if ip_set is None:
         return f"ip_sets: {name}: changed, but it is not known"
-    snapshot.ip_sets[name] = FelixIpSet(known.type, (known.members | delta.added) - delta.removed)
+    snapshot.ip_sets[name] = FelixIpSet(ip_set.type, (ip_set.members | delta.added) - delta.removed)
     return None
 
 

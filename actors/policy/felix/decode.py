@@ -1,9 +1,9 @@
-"""Felix's messages as our model. Pure.
+"""Felix's messages become events on the model. Pure.
 
-Up to Calico 3.31 a policy is called by its tier and one name, later by name, namespace and kind, under the same
-field numbers. ConfigUpdate tells CalicoVersion first of all, but that is the cluster's: while it is upgraded, this
-Felix may be older or newer, so what a policy is really called like decides. Full host data came as message 37
-until 3.32, since then as 14, which before told bare addresses (spec/policies.md section 2, version traps).
+Up to Calico 3.31 a policy has a tier and one name, later a name, namespace and kind, under the same field numbers.
+ConfigUpdate comes first and has CalicoVersion, but the cluster's: during an upgrade this Felix may be older or newer,
+so the names in the first policy decide. Full host data is message 37 until 3.32, since then 14, which had bare
+addresses before.
 """
 
 import re
@@ -23,7 +23,7 @@ NEW_NAMES_SINCE = (3, 32)
 SET_TYPES = {0: "ip", 1: "ip-port", 2: "net"}
 STAGED = "staged:"
 ASN_MAX = 0xFFFFFFFF
-IGNORED = {  # told for dataplanes that route by themselves, or known from the Kubernetes API
+IGNORED = {  # for dataplanes that route by themselves, or known from the Kubernetes API
     "service_account_update",
     "service_account_remove",
     "namespace_update",
@@ -38,29 +38,29 @@ IGNORED = {  # told for dataplanes that route by themselves, or known from the K
 POLICY_KINDS = ("active_policy_update", "active_policy_remove")
 
 
-class Malformed(Exception):
-    """Bytes that are no message of Felix's."""
+class MalformedMessage(Exception):
+    """The bytes are no message of Felix's."""
 
 
-class Event(NamedTuple):
-    """One change: of which table of the snapshot, which key, what it is now (None: gone)."""
+class FelixEvent(NamedTuple):
+    """A change of the snapshot: the table, the key, the new value (None: removed)."""
 
     table: str
     key: Any = None
     value: Any = None
 
 
-class Delta(NamedTuple):
-    """Members of a set that come and go."""
+class SetDelta(NamedTuple):
+    """Members that are added to a set, and removed."""
 
     added: frozenset[str]
     removed: frozenset[str]
 
 
 class Decoder:
-    """The messages of one connection.
+    """Decodes the messages of one connection.
 
-    `counters`: felix_ignored, payloads that mean nothing here; felix_gaps, sequence numbers that were skipped.
+    `counters`: felix_ignored, payloads that are not used; felix_gaps, skipped sequence numbers.
     """
 
     def __init__(self, counters: Counter[str]) -> None:
@@ -70,8 +70,8 @@ class Decoder:
         self.old_names = False
         self._full_hosts = False  # has message 37 been heard?
 
-    def decode(self, data: bytes) -> Event | None:
-        """The event of a message; None for one that means nothing here. Raises Malformed."""
+    def decode(self, data: bytes) -> FelixEvent | None:
+        """The event of a message; None: it is not used. Raises MalformedMessage."""
         try:
             envelope = self._envelope(data)
             kind = envelope.WhichOneof("payload")
@@ -83,56 +83,58 @@ class Decoder:
                 return None
             return self._read(kind, getattr(envelope, kind))
         except (DecodeError, ValueError) as error:
-            raise Malformed(str(error) or type(error).__name__) from None
+            raise MalformedMessage(str(error) or type(error).__name__) from None
 
     def _envelope(self, data: bytes) -> Any:
-        """The message in the schema of this Felix. Every policy is told before an endpoint that names it."""
+        """The message in the schema of this Felix. Policies come before the endpoints that name them."""
         envelope = _schema(old=self.old_names).ToDataplane.FromString(data)
-        if (envelope.WhichOneof("payload") or "") not in POLICY_KINDS or _is_called(envelope, old=self.old_names):
+        if (envelope.WhichOneof("payload") or "") not in POLICY_KINDS or _has_names_of(envelope, old=self.old_names):
             return envelope
-        other = _schema(old=not self.old_names).ToDataplane.FromString(data)
-        if not _is_called(other, old=not self.old_names):
+        reread = _schema(old=not self.old_names).ToDataplane.FromString(data)
+        if not _has_names_of(reread, old=not self.old_names):
             return envelope
         self.old_names = not self.old_names
-        return other
+        return reread
 
-    def _read(self, kind: str, body: Any) -> Event | None:
+    def _read(self, kind: str, body: Any) -> FelixEvent | None:
         if kind == "config_update":
             return self._config(body)
         if kind.startswith("host_metadata"):
             return self._host(kind, body)
         return READERS[kind](self, body)
 
-    def _config(self, body: Any) -> Event:
-        found = VERSION.match(body.config.get("CalicoVersion", ""))
-        if found:
-            first = self.version == (0, 0)
-            self.version = (int(found[1]), int(found[2]))
-            if first:  # a program does not change its version while it runs; what it tells later is the cluster's
+    def _config(self, body: Any) -> FelixEvent:
+        match = VERSION.match(body.config.get("CalicoVersion", ""))
+        if match:
+            is_first = self.version == (0, 0)
+            self.version = (int(match[1]), int(match[2]))
+            if is_first:  # a program does not change its version while it runs; what it tells later is the cluster's
                 self.old_names = self.version < NEW_NAMES_SINCE
-        return Event("config", None, dict(body.config))
+        return FelixEvent("config", None, dict(body.config))
 
-    def _host(self, kind: str, body: Any) -> Event | None:
+    def _host(self, kind: str, body: Any) -> FelixEvent | None:
         if kind.endswith("_remove"):
             return (
-                Event("hosts", body.hostname) if kind == "host_metadata_v4v6_remove" or not self._full_hosts else None
+                FelixEvent("hosts", body.hostname)
+                if kind == "host_metadata_v4v6_remove" or not self._full_hosts
+                else None
             )
-        whole = kind == "host_metadata_v4v6_update"
-        self._full_hosts = self._full_hosts or whole
+        is_full = kind == "host_metadata_v4v6_update"
+        self._full_hosts = self._full_hosts or is_full
         says_more = body.ipv6_addr or body.asnumber or body.labels or "/" in body.ipv4_addr
-        if not whole and (self._full_hosts or not says_more):
+        if not is_full and (self._full_hosts or not says_more):
             self.counters["felix_ignored"] += 1
             return None
-        host = model.HostMetadata(
+        host = model.FelixHost(
             ip4=_interface(body.hostname, "ipv4_addr", body.ipv4_addr, 4),
             ip6=_interface(body.hostname, "ipv6_addr", body.ipv6_addr, 6),
             asn=_asn(body.hostname, body.asnumber),
             labels=dict(body.labels),
         )
-        return Event("hosts", body.hostname, host)
+        return FelixEvent("hosts", body.hostname, host)
 
     def policy_id(self, message: Any) -> PolicyId:
-        """A policy as ActivePolicyUpdate calls it."""
+        """The name of a policy in ActivePolicyUpdate."""
         if self.old_names:
             return self.old_policy_id(message.tier, message.name)
         staged = message.kind.startswith("Staged")
@@ -142,33 +144,33 @@ class Decoder:
         """`[<namespace>/][staged:]<name>` in a tier."""
         return PolicyId(name, tier=tier, staged=name.rpartition("/")[2].startswith(STAGED))
 
-    def tiers(self, told: Iterable[Any]) -> tuple[model.Tier, ...]:
+    def tiers(self, messages: Iterable[Any]) -> tuple[model.FelixTier, ...]:
         return tuple(
-            model.Tier(
-                each.name,
-                tuple(self._tier_policy(each.name, one) for one in each.ingress_policies),
-                tuple(self._tier_policy(each.name, one) for one in each.egress_policies),
-                each.default_action or "Deny",
+            model.FelixTier(
+                tier.name,
+                tuple(self._tier_policy(tier.name, policy) for policy in tier.ingress_policies),
+                tuple(self._tier_policy(tier.name, policy) for policy in tier.egress_policies),
+                tier.default_action or "Deny",
             )
-            for each in told
+            for tier in messages
         )
 
-    def _tier_policy(self, tier: str, told: Any) -> PolicyId:
-        return self.old_policy_id(tier, told) if isinstance(told, str) else self.policy_id(told)
+    def _tier_policy(self, tier: str, policy: Any) -> PolicyId:
+        return self.old_policy_id(tier, policy) if isinstance(policy, str) else self.policy_id(policy)
 
 
 def _schema(*, old: bool) -> Any:
     return felixbackend_v331_pb2 if old else felixbackend_pb2
 
 
-def _is_called(envelope: Any, *, old: bool) -> bool:
-    """Has the policy of this message what every policy of that schema has: a tier, later a kind?"""
+def _has_names_of(envelope: Any, *, old: bool) -> bool:
+    """Does the policy of this message have what that schema always has: a tier, later a kind?"""
     name = getattr(envelope, envelope.WhichOneof("payload")).id
     return bool(name.tier if old else name.kind)
 
 
 def _interface(host: str, field: str, text: str, version: int) -> str | None:
-    """An address with its mask; a bare one stands alone. Raises ValueError."""
+    """An address with its mask; a bare one is a host prefix. Raises ValueError."""
     if not text:
         return None
     try:
@@ -194,144 +196,150 @@ def _asn(host: str, text: str) -> int | None:
     return number
 
 
-def _ip_set(decoder: Decoder, body: Any) -> Event:
+def _ip_set(decoder: Decoder, body: Any) -> FelixEvent:
     if body.type not in SET_TYPES:
         raise ValueError(f"IPSetUpdate {body.id}: type {body.type} is unknown")
-    return Event("ip_sets", body.id, model.FelixIpSet(SET_TYPES[body.type], frozenset(body.members)))
+    return FelixEvent("ip_sets", body.id, model.FelixIpSet(SET_TYPES[body.type], frozenset(body.members)))
 
 
-def _delta(decoder: Decoder, body: Any) -> Event:
-    return Event("ip_set_deltas", body.id, Delta(frozenset(body.added_members), frozenset(body.removed_members)))
-
-
-def _policy(decoder: Decoder, body: Any) -> Event:
-    told = body.policy
-    rules = model.FelixPolicy(_rules(told.inbound_rules), _rules(told.outbound_rules), told.untracked, told.pre_dnat)
-    return Event("policies", decoder.policy_id(body.id), rules)
-
-
-def _profile(decoder: Decoder, body: Any) -> Event:
-    told = body.profile
-    return Event("profiles", body.id.name, model.FelixPolicy(_rules(told.inbound_rules), _rules(told.outbound_rules)))
-
-
-def _rules(told: Iterable[Any]) -> tuple[model.FelixRule, ...]:
-    return tuple(map(_rule, told))
-
-
-def _rule(told: Any) -> model.FelixRule:
-    icmp_type, icmp_code = _icmp(told, "icmp", "icmp_type")
-    not_icmp_type, not_icmp_code = _icmp(told, "not_icmp", "not_icmp_type")
-    return model.FelixRule(
-        action=told.action.lower(),
-        ip_version=told.ip_version or None,
-        protocol=_protocol(told, "protocol"),
-        src_net=tuple(told.src_net),
-        src_ports=_ports(told.src_ports),
-        dst_net=tuple(told.dst_net),
-        dst_ports=_ports(told.dst_ports),
-        icmp_type=icmp_type,
-        icmp_code=icmp_code,
-        src_ip_set_ids=tuple(told.src_ip_set_ids),
-        dst_ip_set_ids=tuple(told.dst_ip_set_ids),
-        src_named_port_ip_set_ids=tuple(told.src_named_port_ip_set_ids),
-        dst_named_port_ip_set_ids=tuple(told.dst_named_port_ip_set_ids),
-        dst_ip_port_set_ids=tuple(told.dst_ip_port_set_ids),
-        not_protocol=_protocol(told, "not_protocol"),
-        not_src_net=tuple(told.not_src_net),
-        not_src_ports=_ports(told.not_src_ports),
-        not_dst_net=tuple(told.not_dst_net),
-        not_dst_ports=_ports(told.not_dst_ports),
-        not_icmp_type=not_icmp_type,
-        not_icmp_code=not_icmp_code,
-        not_src_ip_set_ids=tuple(told.not_src_ip_set_ids),
-        not_dst_ip_set_ids=tuple(told.not_dst_ip_set_ids),
-        not_src_named_port_ip_set_ids=tuple(told.not_src_named_port_ip_set_ids),
-        not_dst_named_port_ip_set_ids=tuple(told.not_dst_named_port_ip_set_ids),
-        http_match=told.HasField("http_match"),
-        rule_id=told.rule_id,
+def _delta(decoder: Decoder, body: Any) -> FelixEvent:
+    return FelixEvent(
+        "ip_set_deltas", body.id, SetDelta(frozenset(body.added_members), frozenset(body.removed_members))
     )
 
 
-def _protocol(told: Any, field: str) -> int | str | None:
-    if not told.HasField(field):
+def _policy(decoder: Decoder, body: Any) -> FelixEvent:
+    policy = body.policy
+    rules = model.FelixPolicy(
+        _rules(policy.inbound_rules), _rules(policy.outbound_rules), policy.untracked, policy.pre_dnat
+    )
+    return FelixEvent("policies", decoder.policy_id(body.id), rules)
+
+
+def _profile(decoder: Decoder, body: Any) -> FelixEvent:
+    profile = body.profile
+    return FelixEvent(
+        "profiles", body.id.name, model.FelixPolicy(_rules(profile.inbound_rules), _rules(profile.outbound_rules))
+    )
+
+
+def _rules(rules: Iterable[Any]) -> tuple[model.FelixRule, ...]:
+    return tuple(map(_rule, rules))
+
+
+def _rule(rule: Any) -> model.FelixRule:
+    icmp_type, icmp_code = _icmp(rule, "icmp", "icmp_type")
+    not_icmp_type, not_icmp_code = _icmp(rule, "not_icmp", "not_icmp_type")
+    return model.FelixRule(
+        action=rule.action.lower(),
+        ip_version=rule.ip_version or None,
+        protocol=_protocol(rule, "protocol"),
+        src_net=tuple(rule.src_net),
+        src_ports=_ports(rule.src_ports),
+        dst_net=tuple(rule.dst_net),
+        dst_ports=_ports(rule.dst_ports),
+        icmp_type=icmp_type,
+        icmp_code=icmp_code,
+        src_ip_set_ids=tuple(rule.src_ip_set_ids),
+        dst_ip_set_ids=tuple(rule.dst_ip_set_ids),
+        src_named_port_ip_set_ids=tuple(rule.src_named_port_ip_set_ids),
+        dst_named_port_ip_set_ids=tuple(rule.dst_named_port_ip_set_ids),
+        dst_ip_port_set_ids=tuple(rule.dst_ip_port_set_ids),
+        not_protocol=_protocol(rule, "not_protocol"),
+        not_src_net=tuple(rule.not_src_net),
+        not_src_ports=_ports(rule.not_src_ports),
+        not_dst_net=tuple(rule.not_dst_net),
+        not_dst_ports=_ports(rule.not_dst_ports),
+        not_icmp_type=not_icmp_type,
+        not_icmp_code=not_icmp_code,
+        not_src_ip_set_ids=tuple(rule.not_src_ip_set_ids),
+        not_dst_ip_set_ids=tuple(rule.not_dst_ip_set_ids),
+        not_src_named_port_ip_set_ids=tuple(rule.not_src_named_port_ip_set_ids),
+        not_dst_named_port_ip_set_ids=tuple(rule.not_dst_named_port_ip_set_ids),
+        http_match=rule.HasField("http_match"),
+        rule_id=rule.rule_id,
+    )
+
+
+def _protocol(rule: Any, field: str) -> int | str | None:
+    if not rule.HasField(field):
         return None
-    protocol = getattr(told, field)
+    protocol = getattr(rule, field)
     return protocol.name if protocol.WhichOneof("number_or_name") == "name" else int(protocol.number)
 
 
-def _ports(told: Iterable[Any]) -> tuple[tuple[int, int], ...]:
-    return tuple((each.first, each.last) for each in told)
+def _ports(ranges: Iterable[Any]) -> tuple[tuple[int, int], ...]:
+    return tuple((port_range.first, port_range.last) for port_range in ranges)
 
 
-def _icmp(told: Any, group: str, field: str) -> tuple[int | None, int | None]:
-    which = told.WhichOneof(group)
+def _icmp(rule: Any, group: str, field: str) -> tuple[int | None, int | None]:
+    which = rule.WhichOneof(group)
     if which is None:
         return None, None
     if which == field:
-        return int(getattr(told, field)), None
-    both = getattr(told, f"{field}_code")
-    return int(both.type), int(both.code)
+        return int(getattr(rule, field)), None
+    type_and_code = getattr(rule, f"{field}_code")
+    return int(type_and_code.type), int(type_and_code.code)
 
 
-def workload_id(told: Any) -> WorkloadId:
+def workload_id(message: Any) -> WorkloadId:
     """A workload endpoint's name."""
-    return WorkloadId(told.orchestrator_id, told.workload_id, told.endpoint_id)
+    return WorkloadId(message.orchestrator_id, message.workload_id, message.endpoint_id)
 
 
-def _workload(decoder: Decoder, body: Any) -> Event:
-    told = body.endpoint
-    endpoint = model.Workload(
-        state=told.state or "active",
-        name=told.name,
-        profiles=tuple(told.profile_ids),
-        ip4_nets=tuple(told.ipv4_nets),
-        ip6_nets=tuple(told.ipv6_nets),
-        tiers=decoder.tiers(told.tiers),
-        annotations=dict(told.annotations),
+def _workload(decoder: Decoder, body: Any) -> FelixEvent:
+    workload = body.endpoint
+    endpoint = model.FelixWorkload(
+        state=workload.state or "active",
+        name=workload.name,
+        profiles=tuple(workload.profile_ids),
+        ip4_nets=tuple(workload.ipv4_nets),
+        ip6_nets=tuple(workload.ipv6_nets),
+        tiers=decoder.tiers(workload.tiers),
+        annotations=dict(workload.annotations),
     )
-    return Event("workloads", workload_id(body.id), endpoint)
+    return FelixEvent("workloads", workload_id(body.id), endpoint)
 
 
-def _host_endpoint(decoder: Decoder, body: Any) -> Event:
-    told = body.endpoint
-    endpoint = model.HostEndpoint(
-        name=told.name,
-        profiles=tuple(told.profile_ids),
-        expected_ips=(*told.expected_ipv4_addrs, *told.expected_ipv6_addrs),
-        tiers=decoder.tiers(told.tiers),
-        untracked_tiers=decoder.tiers(told.untracked_tiers),
-        pre_dnat_tiers=decoder.tiers(told.pre_dnat_tiers),
-        forward_tiers=decoder.tiers(told.forward_tiers),
+def _host_endpoint(decoder: Decoder, body: Any) -> FelixEvent:
+    host_endpoint = body.endpoint
+    endpoint = model.FelixHostEndpoint(
+        name=host_endpoint.name,
+        profiles=tuple(host_endpoint.profile_ids),
+        expected_ips=(*host_endpoint.expected_ipv4_addrs, *host_endpoint.expected_ipv6_addrs),
+        tiers=decoder.tiers(host_endpoint.tiers),
+        untracked_tiers=decoder.tiers(host_endpoint.untracked_tiers),
+        pre_dnat_tiers=decoder.tiers(host_endpoint.pre_dnat_tiers),
+        forward_tiers=decoder.tiers(host_endpoint.forward_tiers),
     )
-    return Event("host_endpoints", body.id.endpoint_id, endpoint)
+    return FelixEvent("host_endpoints", body.id.endpoint_id, endpoint)
 
 
-def _pool(decoder: Decoder, body: Any) -> Event | None:
+def _pool(decoder: Decoder, body: Any) -> FelixEvent | None:
     if not body.id:
         decoder.counters["felix_ignored"] += 1
         return None
-    told = body.pool
+    pool = body.pool
     try:
-        cidr = str(ip_network(told.cidr, strict=False))
+        cidr = str(ip_network(pool.cidr, strict=False))
     except ValueError:
-        raise ValueError(f"pool {body.id}: cidr: not a prefix: {told.cidr!r}") from None
-    return Event("pools", body.id, model.Pool(cidr, told.masquerade, told.ipip_mode, told.vxlan_mode))
+        raise ValueError(f"pool {body.id}: cidr: not a prefix: {pool.cidr!r}") from None
+    return FelixEvent("pools", body.id, model.FelixPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))
 
 
-READERS: dict[str, Callable[[Decoder, Any], Event | None]] = {
-    "in_sync": lambda decoder, body: Event("in_sync"),
+READERS: dict[str, Callable[[Decoder, Any], FelixEvent | None]] = {
+    "in_sync": lambda decoder, body: FelixEvent("in_sync"),
     "ipset_update": _ip_set,
     "ipset_delta_update": _delta,
-    "ipset_remove": lambda decoder, body: Event("ip_sets", body.id),
+    "ipset_remove": lambda decoder, body: FelixEvent("ip_sets", body.id),
     "active_profile_update": _profile,
-    "active_profile_remove": lambda decoder, body: Event("profiles", body.id.name),
+    "active_profile_remove": lambda decoder, body: FelixEvent("profiles", body.id.name),
     "active_policy_update": _policy,
-    "active_policy_remove": lambda decoder, body: Event("policies", decoder.policy_id(body.id)),
+    "active_policy_remove": lambda decoder, body: FelixEvent("policies", decoder.policy_id(body.id)),
     "host_endpoint_update": _host_endpoint,
-    "host_endpoint_remove": lambda decoder, body: Event("host_endpoints", body.id.endpoint_id),
+    "host_endpoint_remove": lambda decoder, body: FelixEvent("host_endpoints", body.id.endpoint_id),
     "workload_endpoint_update": _workload,
-    "workload_endpoint_remove": lambda decoder, body: Event("workloads", workload_id(body.id)),
+    "workload_endpoint_remove": lambda decoder, body: FelixEvent("workloads", workload_id(body.id)),
     "ipam_pool_update": _pool,
-    "ipam_pool_remove": lambda decoder, body: Event("pools", body.id),
+    "ipam_pool_remove": lambda decoder, body: FelixEvent("pools", body.id),
 }

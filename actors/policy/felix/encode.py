@@ -1,8 +1,8 @@
-"""What Felix is told: messages as bytes. Pure."""
+"""Messages to Felix as bytes. Pure."""
 
 from typing import Any
 
-from actors.policy.model import Workload, WorkloadId
+from actors.policy.model import FelixWorkload, WorkloadId
 from schemas.proto import felixbackend_pb2 as pb
 
 
@@ -12,19 +12,19 @@ def process_status(timestamp: str, uptime_s: float) -> pb.FromDataplane:
 
 
 def in_sync() -> pb.FromDataplane:
-    """Everything that was told has been programmed once."""
+    """All that Felix has sent has been programmed once."""
     return pb.FromDataplane(dataplane_in_sync=pb.DataplaneInSync())
 
 
-def workload_status(name: WorkloadId, status: str, told: Workload) -> pb.FromDataplane:
+def workload_status(name: WorkloadId, status: str, workload: FelixWorkload) -> pb.FromDataplane:
     """`status`: up | down | error; `told`: the endpoint that it is about, which Felix's readers want back."""
     endpoint = pb.WorkloadEndpoint(
-        state=told.state,
-        name=told.name,
-        profile_ids=told.profiles,
-        ipv4_nets=told.ip4_nets,
-        ipv6_nets=told.ip6_nets,
-        annotations=told.annotations,
+        state=workload.state,
+        name=workload.name,
+        profile_ids=workload.profiles,
+        ipv4_nets=workload.ip4_nets,
+        ipv6_nets=workload.ip6_nets,
+        annotations=workload.annotations,
     )
     update = pb.WorkloadEndpointStatusUpdate(
         id=_workload(name), status=pb.EndpointStatus(status=status), endpoint=endpoint
@@ -32,7 +32,7 @@ def workload_status(name: WorkloadId, status: str, told: Workload) -> pb.FromDat
     return pb.FromDataplane(workload_endpoint_status_update=update)
 
 
-def workload_gone(name: WorkloadId) -> pb.FromDataplane:
+def workload_removed(name: WorkloadId) -> pb.FromDataplane:
     return pb.FromDataplane(workload_endpoint_status_remove=pb.WorkloadEndpointStatusRemove(id=_workload(name)))
 
 
@@ -43,13 +43,13 @@ def host_status(name: str, status: str) -> pb.FromDataplane:
     return pb.FromDataplane(host_endpoint_status_update=update)
 
 
-def host_gone(name: str) -> pb.FromDataplane:
+def host_removed(name: str) -> pb.FromDataplane:
     identity = pb.HostEndpointID(endpoint_id=name)
     return pb.FromDataplane(host_endpoint_status_remove=pb.HostEndpointStatusRemove(id=identity))
 
 
 def numbered(message: Any, sequence: int) -> bytes:
-    """The bytes of a message with its number."""
+    """The bytes of a message with its sequence number."""
     message.sequence_number = sequence
     data: bytes = message.SerializeToString()
     return data

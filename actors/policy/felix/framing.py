@@ -7,25 +7,25 @@ LENGTH = struct.Struct("<Q")
 MESSAGE_BYTES_MAX = 256 << 20
 
 
-class TooLong(Exception):
-    """A length that no message has: what follows cannot be made sense of."""
+class MessageTooLong(Exception):
+    """No message is that long: the stream cannot be read any further."""
 
 
 class Frames:
-    """Takes bytes as they come, gives whole messages."""
+    """Cuts a stream of bytes into messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages that are complete now. Raises TooLong."""
+        """Take bytes; returns the messages that are complete now. Raises MessageTooLong."""
         self._buffer += data
         at = 0
         try:
             while len(self._buffer) - at >= LENGTH.size:
                 (length,) = LENGTH.unpack_from(self._buffer, at)
                 if length > MESSAGE_BYTES_MAX:
-                    raise TooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
+                    raise MessageTooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
                 end = at + LENGTH.size + length
                 if len(self._buffer) < end:
                     return

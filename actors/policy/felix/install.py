@@ -1,4 +1,4 @@
-"""Edge: puts the driver where Felix finds it, in one step: it is never missing and never half there."""
+"""Edge: installs the driver where Felix starts it, atomically: it is never missing and never incomplete."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,15 @@ MODE = 0o755
 
 
 def install(source: Path, target: Path) -> bool:
-    """Copies `source` to `target` unless it is there already. Returns whether it was copied. Raises OSError."""
-    wanted = source.read_bytes()
-    if target.is_file() and target.read_bytes() == wanted and os.access(target, os.X_OK):
+    """Copy `source` to `target` unless they are equal. Returns whether it was copied. Raises OSError."""
+    content = source.read_bytes()
+    if target.is_file() and target.read_bytes() == content and os.access(target, os.X_OK):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with fresh.open("wb") as file:
-            file.write(wanted)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         fresh.chmod(MODE)

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.policy.felix import encode
-from actors.policy.felix.apply import applied
-from actors.policy.felix.decode import Decoder, Malformed
-from actors.policy.felix.framing import Frames, TooLong, framed
-from actors.policy.model import Snapshot, Workload
+from actors.policy.felix.apply import apply_event
+from actors.policy.felix.decode import Decoder, MalformedMessage
+from actors.policy.felix.framing import Frames, MessageTooLong, framed
+from actors.policy.model import FelixSnapshot, FelixWorkload
 from actors.runtime.context import Context
 
 READ_BYTES = 1 << 20
 PROCESS_STATUS_S = 30.0
 PROBLEMS_MAX = 20
 EndpointName = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
-SentStatus = tuple[str, Workload]  # status, and the workload endpoint that it is about (empty for a host's)
+SentStatus = tuple[str, FelixWorkload]  # status, and the workload endpoint that it is about (empty for a host's)
 
 
 class EndpointStatuses(NamedTuple):
@@ -39,7 +39,7 @@ class FelixSession:
 
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
         self.writer = writer
-        self.snapshot = Snapshot()
+        self.snapshot = FelixSnapshot()
         self.decoder = Decoder(counters)
         self.problems: list[str] = []
         self.sent_statuses: dict[EndpointName, SentStatus] = {}
@@ -57,7 +57,7 @@ class FelixSession:
 class FelixServer:
     """Listens; the newest connection counts."""
 
-    def __init__(self, context: Context, complete: Callable[[Snapshot], None]) -> None:
+    def __init__(self, context: Context, complete: Callable[[FelixSnapshot], None]) -> None:
         """`complete` is called with what Felix has said, once that is everything, and then at every change of it."""
         self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
@@ -136,7 +136,7 @@ class FelixServer:
             for message in messages:
                 self._apply_message(session, message)
                 changed = True
-        except TooLong as error:
+        except MessageTooLong as error:
             self._add_problem(session, str(error))
             end = str(error)
         if changed:
@@ -150,10 +150,10 @@ class FelixServer:
         self._context.counters["felix_messages"] += 1
         try:
             event = session.decoder.decode(message)
-        except Malformed as error:
+        except MalformedMessage as error:
             self._add_problem(session, f"a message of {len(message)} bytes cannot be read: {error}")
             return
-        problem = applied(session.snapshot, event) if event is not None else None
+        problem = apply_event(session.snapshot, event) if event is not None else None
         if problem:
             self._add_problem(session, problem)
         if event is not None and event.table == "in_sync":
@@ -196,7 +196,7 @@ class FelixServer:
             return greeting
         workloads = session.snapshot.workloads
         desired = {
-            name: (status, workloads.get(name[1], Workload())) for name, status in self._desired.statuses.items()
+            name: (status, workloads.get(name[1], FelixWorkload())) for name, status in self._desired.statuses.items()
         }
         before, session.sent_statuses = session.sent_statuses, desired
         messages = greeting + [_update(name, status) for name, status in desired.items() if before.get(name) != status]
@@ -225,4 +225,4 @@ def _update(name: EndpointName, sent: SentStatus) -> Any:
 
 def _removal(name: EndpointName) -> Any:
     kind, key = name
-    return encode.workload_gone(key) if kind == "workload" else encode.host_gone(key)
+    return encode.workload_removed(key) if kind == "workload" else encode.host_removed(key)

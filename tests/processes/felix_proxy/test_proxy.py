@@ -56,7 +56,7 @@ class Felix:
         while data:
             data = data[os.write(self.to_driver, data) :]
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -83,11 +83,11 @@ def listener(place: Path) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def felix(binary: Path, place: Path, listener: socket.socket) -> Iterator[Felix]:
-    made = Felix(binary, place)
+    process = Felix(binary, place)
     try:
-        yield made
+        yield process
     finally:
-        made.close()
+        process.close()
 
 
 def test_bytes_pass_both_ways_unchanged(felix: Felix, listener: socket.socket) -> None:
@@ -100,11 +100,11 @@ def test_bytes_pass_both_ways_unchanged(felix: Felix, listener: socket.socket) -
         if not child:  # a pipe holds less than this
             felix.write(data)
             os._exit(0)
-        heard = b""
-        while len(heard) < len(data):
-            heard += manager.recv(1 << 16)
+        received = b""
+        while len(received) < len(data):
+            received += manager.recv(1 << 16)
         os.waitpid(child, 0)
-        assert heard == data
+        assert received == data
         manager.sendall(b"status")
         assert felix.read(6) == b"status"
 
@@ -141,7 +141,7 @@ def fill(fd: int) -> None:
 
 def test_it_ends_when_the_manager_closes(felix: Felix, listener: socket.socket) -> None:
     listener.accept()[0].close()
-    assert felix.ended() == 0
+    assert felix.wait_for_exit() == 0
     assert felix.read(1) == b""
 
 
@@ -152,7 +152,7 @@ def test_it_ends_when_felix_closes(binary: Path, place: Path, listener: socket.s
         with manager:
             os.close(felix.to_driver)
             felix.to_driver = os.open("/dev/null", os.O_RDONLY)
-            assert felix.ended() == 0
+            assert felix.wait_for_exit() == 0
             assert manager.recv(1) == b""
     finally:
         felix.close()
@@ -162,13 +162,13 @@ def test_it_ends_at_sigterm(felix: Felix, listener: socket.socket) -> None:
     manager, _ = listener.accept()
     with manager:
         felix.process.send_signal(signal.SIGTERM)
-        assert felix.ended() == -signal.SIGTERM
+        assert felix.wait_for_exit() == -signal.SIGTERM
 
 
 def test_without_a_manager_it_says_so_and_fails(binary: Path, place: Path) -> None:
     felix = Felix(binary, place)
     try:
-        assert felix.ended() == 1
+        assert felix.wait_for_exit() == 1
         assert felix.process.stderr is not None
         assert felix.process.stderr.read().decode() == f"felix-proxy: {place}: No such file or directory\n"
     finally:
@@ -176,9 +176,9 @@ def test_without_a_manager_it_says_so_and_fails(binary: Path, place: Path) -> No
 
 
 def test_it_tells_what_it_is(binary: Path) -> None:
-    shown = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
-    assert "FELIX_DATAPLANE_SOCKET" in shown
-    assert max(map(len, shown.splitlines())) <= 80
+    help_text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "FELIX_DATAPLANE_SOCKET" in help_text
+    assert max(map(len, help_text.splitlines())) <= 80
     assert subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout.startswith(
         "felix-proxy "
     )

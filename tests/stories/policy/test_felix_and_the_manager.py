@@ -48,7 +48,7 @@ class Felix:
         """A pod with one policy that opens one port."""
         await self.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
         await self.policy(port)
-        tier = pb.TierInfo(name="default", ingress_policies=[named()], default_action="Deny")
+        tier = pb.TierInfo(name="default", ingress_policies=[policy_id()], default_action="Deny")
         endpoint = pb.WorkloadEndpoint(state="active", tiers=[tier])
         await self.say(workload_endpoint_update=pb.WorkloadEndpointUpdate(id=ID, endpoint=endpoint))
         if sync:
@@ -58,20 +58,20 @@ class Felix:
         rule = pb.Rule(
             action="allow", protocol=pb.Protocol(name="tcp"), dst_ports=[pb.PortRange(first=port, last=port)]
         )
-        update = pb.ActivePolicyUpdate(id=named(), policy=pb.Policy(inbound_rules=[rule]))
+        update = pb.ActivePolicyUpdate(id=policy_id(), policy=pb.Policy(inbound_rules=[rule]))
         await self.say(active_policy_update=update)
 
-    async def hears(self, wanted: str) -> Any:
+    async def hears(self, kind: str) -> Any:
         """The next message of that kind."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 (length,) = LENGTH.unpack(await self.reader.readexactly(LENGTH.size))
                 message = pb.FromDataplane.FromString(await self.reader.readexactly(length))
-                if message.WhichOneof("payload") == wanted:
-                    return getattr(message, wanted)
+                if message.WhichOneof("payload") == kind:
+                    return getattr(message, kind)
 
 
-def named() -> pb.PolicyID:
+def policy_id() -> pb.PolicyID:
     return pb.PolicyID(name="open", namespace="d", kind="NetworkPolicy")
 
 
@@ -91,7 +91,7 @@ class Node:
             **environment,
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.heard = 0
+        self.intent_changes = 0
         self.connections: list[Felix] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -138,7 +138,7 @@ class Node:
 
     async def _apply(self) -> None:
         while True:
-            self.heard += len([e for e in await self.writer.changes(1.0) if e.word == INTENT])
+            self.intent_changes += len([e for e in await self.writer.changes(1.0) if e.word == INTENT])
             rows = self.intents()
             applied = {key: Applied(fingerprint(intent), 1) for key, intent in rows.items()}
             self.writer.publish(status_word("policy"), applied)
@@ -148,20 +148,26 @@ class Node:
 
     def ports(self) -> set[int]:
         """The ports that the pod's policy opens; none while it is closed."""
-        held = self.intents().get(f"interface-policies/{TUN}")
-        assert held is None or isinstance(held, InterfacePolicies)
-        found = [self.intents().get(f"policy/{name}") for name in (held.tx if held else ())]
-        rules = [rule for policy in found if isinstance(policy, Policy) for rule in policy.tx]
+        interface_policies = self.intents().get(f"interface-policies/{TUN}")
+        assert interface_policies is None or isinstance(interface_policies, InterfacePolicies)
+        policies = [
+            self.intents().get(f"policy/{name}") for name in (interface_policies.tx if interface_policies else ())
+        ]
+        rules = [rule for policy in policies if isinstance(policy, Policy) for rule in policy.tx]
         return {port for rule in rules for port, _ in rule.destination.ports}
 
     def closed(self) -> bool:
-        held = self.intents().get(f"interface-policies/{TUN}")
-        assert held is None or isinstance(held, InterfacePolicies)
-        return held is not None and held.tx == ("vppd/from-host",) and held.tx_default == "deny"
+        interface_policies = self.intents().get(f"interface-policies/{TUN}")
+        assert interface_policies is None or isinstance(interface_policies, InterfacePolicies)
+        return (
+            interface_policies is not None
+            and interface_policies.tx == ("vppd/from-host",)
+            and interface_policies.tx_default == "deny"
+        )
 
     def problems(self) -> str:
-        told = self.writer.rows("policy-status", "policy").get("felix")
-        return " ".join(told.problems) if told else ""
+        status = self.writer.rows("policy-status", "policy").get("felix")
+        return " ".join(status.problems) if status else ""
 
     async def felix(self) -> Felix:
         await until_async(self.socket.exists, "the manager listens")
@@ -195,9 +201,9 @@ def test_a_pod_is_closed_until_felix_is_in_sync_and_then_as_felix_says() -> None
         assert node.closed()
         await felix.say(in_sync=pb.InSync())
         await until_async(lambda: node.ports() == {80}, "the policy holds")
-        while (told := await felix.hears("workload_endpoint_status_update")).status.status != "up":
-            assert told.status.status == "down"  # VPP does not hold it yet
-        assert told.id.workload_id == "d/web"
+        while (update := await felix.hears("workload_endpoint_status_update")).status.status != "up":
+            assert update.status.status == "down"  # VPP does not hold it yet
+        assert update.id.workload_id == "d/web"
         await felix.hears("dataplane_in_sync")
 
     play(story)
@@ -209,12 +215,12 @@ def test_a_restarted_felix_that_says_the_same_changes_nothing() -> None:
         await felix.snapshot()
         await until_async(lambda: node.ports() == {80}, "the policy holds")
         await felix.hears("dataplane_in_sync")
-        before, heard = node.intents(), node.heard
+        before, changes_before = node.intents(), node.intent_changes
         felix.writer.close()
         again = await node.felix()
         await again.snapshot()
         await again.hears("dataplane_in_sync")
-        assert (node.intents(), node.heard) == (before, heard)
+        assert (node.intents(), node.intent_changes) == (before, changes_before)
 
     play(story)
 
@@ -240,7 +246,7 @@ def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> 
         await felix.snapshot()
         await until_async(lambda: node.ports() == {80}, "the policy holds")
         await felix.hears("dataplane_in_sync")
-        before, heard = node.intents(), node.heard
+        before, changes_before = node.intents(), node.intent_changes
         node.socket.unlink()
         node.kill("actors.policy")
         node.start("actors.policy")
@@ -249,7 +255,7 @@ def test_a_restarted_manager_keeps_what_it_had_said_until_felix_is_in_sync() -> 
         assert node.intents() == before
         await again.say(in_sync=pb.InSync())
         await again.hears("dataplane_in_sync")
-        assert (node.intents(), node.heard - heard) == (before, 0)
+        assert (node.intents(), node.intent_changes - changes_before) == (before, 0)
         await again.policy(81)
         await until_async(lambda: node.ports() == {81}, "the changed policy holds")
 
@@ -266,8 +272,8 @@ def test_a_pod_that_comes_again_while_felix_is_silent_gets_nothing_of_an_earlier
         pod = PodInterface(TUN, "", ("10.0.0.2",), coming=True)
         node.cni.publish("pod-interface", {"d/web/eth0": pod})
         await until_async(node.closed, "the pod that is coming is closed")
-        set_up, other = replace(pod, coming=False), PodInterface("pod/d/other/eth0", "", ("10.0.0.3",))
-        node.cni.publish("pod-interface", {"d/web/eth0": set_up, "d/other/eth0": other})
+        set_up, second_pod = replace(pod, coming=False), PodInterface("pod/d/other/eth0", "", ("10.0.0.3",))
+        node.cni.publish("pod-interface", {"d/web/eth0": set_up, "d/other/eth0": second_pod})
         await until_async(
             lambda: "interface-policies/pod/d/other/eth0" in node.intents(), "what CNI said last is heard"
         )
@@ -295,12 +301,12 @@ def test_an_endpoint_before_its_policy_is_closed_and_opens_when_that_comes() -> 
     async def story(node: Node) -> None:
         felix = await node.felix()
         await felix.say(config_update=pb.ConfigUpdate(config={"CalicoVersion": "v3.32.0"}))
-        tier = pb.TierInfo(name="default", ingress_policies=[named()], default_action="Deny")
+        tier = pb.TierInfo(name="default", ingress_policies=[policy_id()], default_action="Deny")
         endpoint = pb.WorkloadEndpoint(state="active", tiers=[tier])
         await felix.say(workload_endpoint_update=pb.WorkloadEndpointUpdate(id=ID, endpoint=endpoint))
         await felix.say(in_sync=pb.InSync())
-        told = await felix.hears("workload_endpoint_status_update")
-        assert told.status.status == "error"
+        update = await felix.hears("workload_endpoint_status_update")
+        assert update.status.status == "error"
         assert node.ports() == set()
         await felix.policy(80)
         await until_async(lambda: node.ports() == {80}, "the policy holds")
@@ -350,13 +356,13 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
         await felix.say(ipam_pool_update=pb.IPAMPoolUpdate(id="10.0.0.0-16", pool=pool))
         await felix.say(in_sync=pb.InSync())
 
-        def told(word: str) -> dict[str, Any]:
+        def rows(word: str) -> dict[str, Any]:
             return node.writer.rows(word, "policy")
 
-        wanted = {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}
-        await until_async(lambda: told("node") == wanted, "the node is told")
-        assert told("ip-pool") == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
+        nodes = {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}
+        await until_async(lambda: rows("node") == nodes, "the node is told")
+        assert rows("ip-pool") == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
         await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
-        await until_async(lambda: told("ip-pool") == {}, "the pool is gone")
+        await until_async(lambda: rows("ip-pool") == {}, "the pool is gone")
 
     play(story, VPPD_NODE_SOURCE="felix")

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.policy.model import FelixPolicy, FelixRule, Snapshot, Tier, Workload
+from actors.policy.model import FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
 from schemas.facts import PodInterface
 from schemas.npol import InterfacePolicies, Policy, Rule
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow
-from tests.unit.policy.worlds import KEY, POD, WEB, a_set, found, intents, policy, world
+from tests.unit.policy.worlds import KEY, POD, WEB, a_set, enforced, intents, policy, world
 
 IN = Flow("10.0.0.9", "10.0.0.1", 6, 40000, 80)
 OUT = Flow("10.0.0.1", "10.0.0.9", 6, 40000, 80)
@@ -17,32 +17,37 @@ OPEN = FelixPolicy((FelixRule("allow"),), (FelixRule("allow"),))
 SHUT = FelixPolicy((FelixRule("deny"),), (FelixRule("deny"),))
 
 
-def told(workload: Workload, **tables: object) -> Snapshot:
-    return Snapshot(workloads={WEB: workload}, in_sync=True, **tables)  # type: ignore[arg-type]
+def snapshot_of(workload: FelixWorkload, **tables: object) -> FelixSnapshot:
+    return FelixSnapshot(workloads={WEB: workload}, in_sync=True, **tables)  # type: ignore[arg-type]
 
 
-def passes(snapshot: Snapshot | None, flow: Flow) -> bool:
-    way = "tx" if flow.destination in POD.addresses else "rx"
-    return Npol(intents(world(snapshot)).values()).allows(POD.interface, flow, way)
+def passes(snapshot: FelixSnapshot | None, flow: Flow) -> bool:
+    direction = "tx" if flow.destination in POD.addresses else "rx"
+    return Npol(intents(world(snapshot)).values()).allows(POD.interface, flow, direction)
 
 
 @pytest.mark.parametrize(
     "snapshot",
     [
         pytest.param(None, id="felix has not spoken"),
-        pytest.param(Snapshot(in_sync=True), id="felix does not know the pod"),
-        pytest.param(told(Workload("disabled", profiles=("p",)), profiles={"p": OPEN}), id="not active"),
-        pytest.param(told(Workload()), id="neither policies nor profiles"),
-        pytest.param(told(Workload(profiles=("p",))), id="its profile is missing"),
-        pytest.param(told(Workload(tiers=(Tier("t", (policy("a"),), (policy("a"),)),))), id="its policy is missing"),
-        pytest.param(told(Workload(profiles=("p",)), profiles={"p": SHUT}), id="denied"),
+        pytest.param(FelixSnapshot(in_sync=True), id="felix does not know the pod"),
+        pytest.param(snapshot_of(FelixWorkload("disabled", profiles=("p",)), profiles={"p": OPEN}), id="not active"),
+        pytest.param(snapshot_of(FelixWorkload()), id="neither policies nor profiles"),
+        pytest.param(snapshot_of(FelixWorkload(profiles=("p",))), id="its profile is missing"),
         pytest.param(
-            told(Workload(profiles=("p",), ip4_nets=("10.0.0.8/32",), ip6_nets=("?",)), profiles={"p": OPEN}),
+            snapshot_of(FelixWorkload(tiers=(FelixTier("t", (policy("a"),), (policy("a"),)),))),
+            id="its policy is missing",
+        ),
+        pytest.param(snapshot_of(FelixWorkload(profiles=("p",)), profiles={"p": SHUT}), id="denied"),
+        pytest.param(
+            snapshot_of(
+                FelixWorkload(profiles=("p",), ip4_nets=("10.0.0.8/32",), ip6_nets=("?",)), profiles={"p": OPEN}
+            ),
             id="felix speaks of the pod that had its name before",
         ),
     ],
 )
-def test_a_closed_pod_is_reached_by_its_host_alone(snapshot: Snapshot | None) -> None:
+def test_a_closed_pod_is_reached_by_its_host_alone(snapshot: FelixSnapshot | None) -> None:
     assert not passes(snapshot, IN)
     assert not passes(snapshot, OUT)
     assert passes(snapshot, FROM_HOST)
@@ -50,16 +55,16 @@ def test_a_closed_pod_is_reached_by_its_host_alone(snapshot: Snapshot | None) ->
 
 def test_a_workload_is_the_pods_if_one_address_fits_or_none_is_told() -> None:
     for nets in ((), ("10.0.0.1/32",), ("10.0.0.8/32", "10.0.0.1/32")):
-        snapshot = told(Workload(profiles=("p",), ip4_nets=nets), profiles={"p": OPEN})
+        snapshot = snapshot_of(FelixWorkload(profiles=("p",), ip4_nets=nets), profiles={"p": OPEN})
         assert passes(snapshot, IN)
-        assert found(world(snapshot)).statuses[f"workload/{KEY}"].state == "up"
+        assert enforced(world(snapshot)).statuses[f"workload/{KEY}"].state == "up"
 
 
 def test_a_pod_that_is_coming_is_closed_already() -> None:
-    here = world(None)
-    here.pods = {"default/new/eth0": PodInterface("tun-new", "/ns", coming=True)}
-    held = intents(here)["interface-policies/tun-new"]
-    assert held == InterfacePolicies("tun-new", tx=("vppd/from-host",))
+    facts = world(None)
+    facts.pods = {"default/new/eth0": PodInterface("tun-new", "/ns", coming=True)}
+    interface_policies = intents(facts)["interface-policies/tun-new"]
+    assert interface_policies == InterfacePolicies("tun-new", tx=("vppd/from-host",))
 
 
 def test_before_felix_has_spoken_the_host_is_left_alone() -> None:
@@ -69,27 +74,29 @@ def test_before_felix_has_spoken_the_host_is_left_alone() -> None:
 
 
 def test_while_no_address_of_the_host_is_known_none_is_let_in() -> None:
-    here = world(None)
-    here.uplinks = {}
-    assert not Npol(intents(here).values()).allows(POD.interface, FROM_HOST, "tx")
+    facts = world(None)
+    facts.uplinks = {}
+    assert not Npol(intents(facts).values()).allows(POD.interface, FROM_HOST, "tx")
 
 
 def test_a_profile_alone_decides() -> None:
-    snapshot = told(Workload(profiles=("p",)), profiles={"p": OPEN})
+    snapshot = snapshot_of(FelixWorkload(profiles=("p",)), profiles={"p": OPEN})
     assert passes(snapshot, IN)
     assert passes(snapshot, OUT)
 
 
 def test_a_policy_of_one_direction_leaves_the_other_to_the_profiles() -> None:
-    tiers = (Tier("default", ingress=(policy("a"),)),)
-    snapshot = told(Workload(profiles=("p",), tiers=tiers), policies={policy("a"): FelixPolicy()}, profiles={"p": OPEN})
+    tiers = (FelixTier("default", ingress=(policy("a"),)),)
+    snapshot = snapshot_of(
+        FelixWorkload(profiles=("p",), tiers=tiers), policies={policy("a"): FelixPolicy()}, profiles={"p": OPEN}
+    )
     assert not passes(snapshot, IN)
     assert passes(snapshot, OUT)
 
 
 def test_pods_do_not_send_vxlan_unless_the_configuration_lets_them() -> None:
     vxlan = Flow("10.0.0.1", "10.0.0.9", 17, 40000, 4789)
-    snapshot = told(Workload(profiles=("p",)), profiles={"p": OPEN})
+    snapshot = snapshot_of(FelixWorkload(profiles=("p",)), profiles={"p": OPEN})
     assert not passes(snapshot, vxlan)
     snapshot.config = {"VXLANPort": "4790"}
     assert passes(snapshot, vxlan)
@@ -99,48 +106,52 @@ def test_pods_do_not_send_vxlan_unless_the_configuration_lets_them() -> None:
 
 def test_staged_policies_have_no_effect() -> None:
     staged = replace(policy("a"), staged=True)
-    tiers = (Tier("default", (staged,), (staged,)),)
-    snapshot = told(Workload(profiles=("p",), tiers=tiers), policies={staged: SHUT}, profiles={"p": OPEN})
+    tiers = (FelixTier("default", (staged,), (staged,)),)
+    snapshot = snapshot_of(FelixWorkload(profiles=("p",), tiers=tiers), policies={staged: SHUT}, profiles={"p": OPEN})
     assert passes(snapshot, IN)
     assert not any(name.startswith("policy/calico/") for name in intents(world(snapshot)))
 
 
 def test_the_ingress_of_calico_is_what_vpp_sends() -> None:
     inbound, outbound = FelixRule("allow", protocol="tcp"), FelixRule("deny", protocol=17)
-    tiers = (Tier("default", (policy("a"),), (policy("a"),)),)
-    snapshot = told(Workload(tiers=tiers), policies={policy("a"): FelixPolicy((inbound,), (outbound,))})
+    tiers = (FelixTier("default", (policy("a"),), (policy("a"),)),)
+    snapshot = snapshot_of(FelixWorkload(tiers=tiers), policies={policy("a"): FelixPolicy((inbound,), (outbound,))})
     name = "calico/NetworkPolicy/default/a"
     assert intents(world(snapshot))[f"policy/{name}"] == Policy(name, rx=(Rule("deny", 17),), tx=(Rule("allow", 6),))
 
 
 def test_a_change_of_a_set_touches_the_set_alone() -> None:
     rule = FelixRule("allow", src_ip_set_ids=("s",))
-    tiers = (Tier("default", (policy("a"),)),)
-    here = world(told(Workload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}))
-    assert here.snapshot is not None
-    here.snapshot.ip_sets["s"] = a_set("10.0.0.9/32")
-    before = intents(here)
-    here.snapshot.ip_sets["s"] = a_set("10.0.0.9/32", "10.0.0.10/32")
-    after = intents(here)
+    tiers = (FelixTier("default", (policy("a"),)),)
+    facts = world(snapshot_of(FelixWorkload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}))
+    assert facts.snapshot is not None
+    facts.snapshot.ip_sets["s"] = a_set("10.0.0.9/32")
+    before = intents(facts)
+    facts.snapshot.ip_sets["s"] = a_set("10.0.0.9/32", "10.0.0.10/32")
+    after = intents(facts)
     assert {key for key in before | after if before.get(key) != after.get(key)} == {"ip-set/s:s"}
 
 
 def test_an_exception_that_becomes_unreadable_closes_the_rule_and_one_made_whole_opens_it() -> None:
     rule = FelixRule("allow", not_src_ip_set_ids=("s",))
-    tiers = (Tier("default", (policy("a"),)),)
-    snapshot = told(Workload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}, ip_sets={"s": a_set()})
-    here = world(snapshot)
+    tiers = (FelixTier("default", (policy("a"),)),)
+    snapshot = snapshot_of(
+        FelixWorkload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}, ip_sets={"s": a_set()}
+    )
+    facts = world(snapshot)
     for members, open_ in (((), True), (("what?",), False), (("10.0.0.8/32",), True), (("10.0.0.9/32",), False)):
         snapshot.ip_sets["s"] = a_set(*members)
-        assert Npol(intents(here).values()).allows(POD.interface, IN, "tx") is open_, members
+        assert Npol(intents(facts).values()).allows(POD.interface, IN, "tx") is open_, members
 
 
 def test_statuses_name_what_is_wrong() -> None:
-    tiers = (Tier("default", (policy("a"), policy("gone"))),)
+    tiers = (FelixTier("default", (policy("a"), policy("gone"))),)
     rule = FelixRule("allow", src_ip_set_ids=("s", "t"))
-    snapshot = told(Workload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}, ip_sets={"s": a_set("what?")})
+    snapshot = snapshot_of(
+        FelixWorkload(tiers=tiers), policies={policy("a"): FelixPolicy((rule,))}, ip_sets={"s": a_set("what?")}
+    )
     snapshot.config["VXLANPort"] = "many"
-    statuses = found(world(snapshot)).statuses
+    statuses = enforced(world(snapshot)).statuses
     assert {key for key, status in statuses.items() if status.state == "error"} == {
         f"workload/{KEY}",
         "policy/NetworkPolicy/default/a",
@@ -152,6 +163,6 @@ def test_statuses_name_what_is_wrong() -> None:
 
 
 def test_attachments_tell_whose_interface_is_whose() -> None:
-    result = found(world(told(Workload())))
+    result = enforced(world(snapshot_of(FelixWorkload())))
     assert result.workloads == {WEB: f"interface-policies/{POD.interface}"}
     assert result.statuses[f"workload/{KEY}"].state == "up"

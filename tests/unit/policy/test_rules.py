@@ -6,7 +6,7 @@ import pytest
 
 from actors.policy import ipsets
 from actors.policy.model import FelixIpSet, FelixRule
-from actors.policy.rules import Sets, compiled
+from actors.policy.rules import RuleSets, compile_rule
 from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.worlds import a_set
 
@@ -19,11 +19,14 @@ SETS = {
 
 
 def rule(action: str, **fields: Any) -> tuple[Rule | None, list[str]]:
-    return compiled(FelixRule(action, **fields), Sets({name: ipsets.made(name, each) for name, each in SETS.items()}))
+    return compile_rule(
+        FelixRule(action, **fields),
+        RuleSets({name: ipsets.compile_set(name, felix_set) for name, felix_set in SETS.items()}),
+    )
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("fields", "expected"),
     [
         ({}, Rule("allow")),
         ({"protocol": "tcp"}, Rule("allow", 6)),
@@ -37,19 +40,19 @@ def rule(action: str, **fields: Any) -> tuple[Rule | None, list[str]]:
         ({"not_dst_ip_set_ids": ("net",)}, Rule("allow", not_destination=EntityMatch(sets=("s:net",)))),
     ],
 )
-def test_a_condition_becomes_its_word(told: dict[str, Any], meant: Rule) -> None:
-    assert rule("allow", **told) == (meant, [])
+def test_a_condition_becomes_its_word(fields: dict[str, Any], expected: Rule) -> None:
+    assert rule("allow", **fields) == (expected, [])
 
 
 def test_named_ports_are_beside_the_numbers() -> None:
-    made, problems = rule("allow", protocol=6, dst_ports=((80, 90),), dst_named_port_ip_set_ids=("ports",))
-    name = ipsets.made("ports", SETS["ports"]).intent.name
-    assert made == Rule("allow", 6, destination=EntityMatch(ports=((80, 90),), port_sets=(name,)))
+    compiled, problems = rule("allow", protocol=6, dst_ports=((80, 90),), dst_named_port_ip_set_ids=("ports",))
+    name = ipsets.compile_set("ports", SETS["ports"]).intent.name
+    assert compiled == Rule("allow", 6, destination=EntityMatch(ports=((80, 90),), port_sets=(name,)))
     assert problems == []
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"ip_version": 4, "src_net": ("fd00::/8",)},
         {"protocol": "icmp", "icmp_type": 3},
@@ -57,12 +60,12 @@ def test_named_ports_are_beside_the_numbers() -> None:
         {"protocol": "icmp", "not_icmp_type": 8},
     ],
 )
-def test_a_rule_that_can_never_match_is_left_out(told: dict[str, Any]) -> None:
-    assert rule("allow", **told) == (None, [])
+def test_a_rule_that_can_never_match_is_left_out(fields: dict[str, Any]) -> None:
+    assert rule("allow", **fields) == (None, [])
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"src_ip_set_ids": ("missing",)},
         {"src_ip_set_ids": ("ports",)},
@@ -77,8 +80,8 @@ def test_a_rule_that_can_never_match_is_left_out(told: dict[str, Any]) -> None:
         {"not_icmp_type": 8},
     ],
 )
-def test_what_cannot_be_said_is_reported_and_lets_nothing_pass(told: dict[str, Any]) -> None:
-    allowing, passing = rule("allow", **told), rule("pass", **told)
+def test_what_cannot_be_said_is_reported_and_lets_nothing_pass(fields: dict[str, Any]) -> None:
+    allowing, passing = rule("allow", **fields), rule("pass", **fields)
     assert allowing[0] is None
     assert allowing[1]
     assert passing[0] is not None
@@ -87,48 +90,50 @@ def test_what_cannot_be_said_is_reported_and_lets_nothing_pass(told: dict[str, A
 
 
 def test_a_rule_that_denies_does_so_without_what_cannot_be_said() -> None:
-    made, problems = rule("deny", protocol="tcp", src_ip_set_ids=("damaged",))
-    assert made == Rule("deny", 6)
+    compiled, problems = rule("deny", protocol="tcp", src_ip_set_ids=("damaged",))
+    assert compiled == Rule("deny", 6)
     assert len(problems) == 1
 
 
 def test_a_damaged_set_still_names_who_is_let_in() -> None:
-    made, problems = rule("allow", src_ip_set_ids=("damaged",))
-    assert made == Rule("allow", source=EntityMatch(sets=("s:damaged",)))
+    compiled, problems = rule("allow", src_ip_set_ids=("damaged",))
+    assert compiled == Rule("allow", source=EntityMatch(sets=("s:damaged",)))
     assert problems == []
 
 
 def test_logging_is_left_out_and_an_unknown_action_denies() -> None:
     assert rule("log") == (None, [])
-    made, problems = rule("shout")
-    assert made == Rule("deny")
+    compiled, problems = rule("shout")
+    assert compiled == Rule("deny")
     assert "shout" in problems[0]
 
 
 def test_several_sets_that_must_all_hold_become_their_intersection() -> None:
-    sets = Sets({name: ipsets.made(name, each) for name, each in SETS.items()})
-    made, _ = compiled(FelixRule("allow", src_ip_set_ids=("net", "small")), sets)
-    assert made is not None
-    (name,) = made.source.sets
-    assert sets.used[name].members == ("10.0.0.7/32",)
+    sets = RuleSets({name: ipsets.compile_set(name, felix_set) for name, felix_set in SETS.items()})
+    compiled, _ = compile_rule(FelixRule("allow", src_ip_set_ids=("net", "small")), sets)
+    assert compiled is not None
+    (name,) = compiled.source.sets
+    assert sets.referenced[name].members == ("10.0.0.7/32",)
 
 
 def test_members_are_canonical_sorted_and_each_once() -> None:
-    assert ipsets.made("x", a_set("10.0.0.9/24", "10.0.0.0/24", "FD00::1/128")).intent.members == (
+    assert ipsets.compile_set("x", a_set("10.0.0.9/24", "10.0.0.0/24", "FD00::1/128")).intent.members == (
         "10.0.0.0/24",
         "fd00::1/128",
     )
-    assert ipsets.made("x", a_set("10.0.0.1,tcp:80", kind="ip-port")).intent.members == ("10.0.0.1,6,80",)
+    assert ipsets.compile_set("x", a_set("10.0.0.1,tcp:80", kind="ip-port")).intent.members == ("10.0.0.1,6,80",)
 
 
 @pytest.mark.parametrize("member", ["10.0.0.1", "10.0.0.1,tcp", "10.0.0.1,gre:1", "10.0.0.1,tcp:70000", "x,tcp:1"])
 def test_a_member_that_cannot_be_read_is_named_and_left_out(member: str) -> None:
-    made = ipsets.made("x", a_set(member, "10.0.0.1,udp:1", kind="ip-port"))
-    assert made.intent.members == ("10.0.0.1,17,1",)
-    assert len(made.problems) == 1
-    assert repr(member) in made.problems[0]
+    compiled = ipsets.compile_set("x", a_set(member, "10.0.0.1,udp:1", kind="ip-port"))
+    assert compiled.intent.members == ("10.0.0.1,17,1",)
+    assert len(compiled.problems) == 1
+    assert repr(member) in compiled.problems[0]
 
 
 def test_a_set_of_addresses_with_ports_gets_another_name_when_it_changes() -> None:
-    one, other = (ipsets.made("x", FelixIpSet("ip-port", frozenset(m))).intent for m in (["10.0.0.1,tcp:1"], []))
-    assert one.name != other.name
+    first, second = (
+        ipsets.compile_set("x", FelixIpSet("ip-port", frozenset(m))).intent for m in (["10.0.0.1,tcp:1"], [])
+    )
+    assert first.name != second.name

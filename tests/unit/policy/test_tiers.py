@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from actors.policy.model import FelixPolicy, FelixRule, PolicyId, Snapshot, Tier, Workload
+from actors.policy.model import FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload, PolicyId
 from schemas.npol import InterfacePolicies, Policy
-from tests.unit.policy.worlds import KEY, POD, WEB, found, intents, policy, world
+from tests.unit.policy.worlds import KEY, POD, WEB, enforced, intents, policy, world
 
 ALLOW, PASS, DENY = (FelixPolicy((FelixRule(action, protocol=6),)) for action in ("allow", "pass", "deny"))
 PROFILE = {"p": FelixPolicy((FelixRule("allow"),), (FelixRule("allow"),))}
 
 
-def told(*policies: FelixPolicy, default: str = "Deny") -> Snapshot:
+def snapshot_with(*policies: FelixPolicy, default: str = "Deny") -> FelixSnapshot:
     """A tier of each policy, in order: a, b, c..., on ingress."""
     names = [policy(name) for name in "abcdef"[: len(policies)]]
-    tiers = tuple(Tier(name.name, ingress=(name,), default_action=default) for name in names)
+    tiers = tuple(FelixTier(name.name, ingress=(name,), default_action=default) for name in names)
     table: dict[PolicyId, FelixPolicy] = dict(zip(names, policies, strict=True))
-    workload = Workload(profiles=("p",), tiers=tiers)
-    return Snapshot(policies=table, profiles=PROFILE, workloads={WEB: workload}, in_sync=True)
+    workload = FelixWorkload(profiles=("p",), tiers=tiers)
+    return FelixSnapshot(policies=table, profiles=PROFILE, workloads={WEB: workload}, in_sync=True)
 
 
-def held(snapshot: Snapshot) -> InterfacePolicies:
+def pod_policies(snapshot: FelixSnapshot) -> InterfacePolicies:
     intent = intents(world(snapshot))[f"interface-policies/{POD.interface}"]
     assert isinstance(intent, InterfacePolicies)
     return intent
@@ -30,30 +30,30 @@ def short(names: Sequence[str]) -> list[str]:
 
 
 def test_tiers_that_never_pass_are_one_list() -> None:
-    intent = held(told(ALLOW, DENY))
+    intent = pod_policies(snapshot_with(ALLOW, DENY))
     assert short(intent.tx) == ["from-host", "a", "deny-all", "b", "deny-all"]
     assert (intent.tx_default, intent.profiles, intent.tx_profile_default) == ("pass", ("profile/p",), "deny")
 
 
 def test_a_tier_whose_default_is_pass_has_no_end() -> None:
-    assert short(held(told(ALLOW, DENY, default="Pass")).tx) == ["from-host", "a", "b"]
+    assert short(pod_policies(snapshot_with(ALLOW, DENY, default="Pass")).tx) == ["from-host", "a", "b"]
 
 
 def test_a_last_tier_that_passes_goes_on_to_the_profiles() -> None:
-    intent = held(told(ALLOW, PASS))
+    intent = pod_policies(snapshot_with(ALLOW, PASS))
     assert short(intent.tx) == ["from-host", "a", "deny-all", "b+pass-tx", "deny-all"]
     assert intent.profiles == ("profile/p",)
 
 
 def test_tiers_behind_one_that_passes_become_profiles_of_that_direction() -> None:
-    intent = held(told(PASS, ALLOW))
+    intent = pod_policies(snapshot_with(PASS, ALLOW))
     assert short(intent.tx) == ["from-host", "a+pass-tx", "deny-all"]
     assert short(intent.profiles) == ["profile/p#rx", "b#tx", "deny-all#tx", "profile/p#tx"]
 
 
 def test_where_several_tiers_pass_all_is_written_out_as_one_policy() -> None:
-    snapshot = told(PASS, PASS, ALLOW)
-    names = held(snapshot).tx
+    snapshot = snapshot_with(PASS, PASS, ALLOW)
+    names = pod_policies(snapshot).tx
     assert names[0] == "vppd/from-host"
     assert names[1].startswith("vppd/chain/")
     chain = intents(world(snapshot))[f"policy/{names[1]}"]
@@ -63,7 +63,7 @@ def test_where_several_tiers_pass_all_is_written_out_as_one_policy() -> None:
 
 def test_what_would_be_written_out_without_end_is_closed_and_reported() -> None:
     passing = FelixPolicy(tuple(FelixRule("pass", src_net=(f"10.0.{n}.0/24",)) for n in range(60)))
-    result = found(world(told(passing, passing, FelixPolicy((FelixRule("allow"),) * 60))))
+    result = enforced(world(snapshot_with(passing, passing, FelixPolicy((FelixRule("allow"),) * 60))))
     intent = result.attached[f"interface-policies/{POD.interface}"].intent
     assert short(intent.tx) == ["from-host", "deny-all"]
     assert intent.tx_default == "deny"

@@ -1,8 +1,8 @@
 """A node with one pod and one uplink, and short words for what Felix tells of it."""
 
 from actors.policy import desired
-from actors.policy.desired import Outcome, World
-from actors.policy.model import FelixIpSet, PolicyId, Snapshot, WorkloadId
+from actors.policy.desired import EnforcedPolicies, PolicyFacts
+from actors.policy.model import FelixIpSet, FelixSnapshot, PolicyId, WorkloadId
 from schemas.facts import PodInterface, Uplink
 from schemas.intents import Intent
 
@@ -12,19 +12,19 @@ POD = PodInterface("tun-web", "/var/run/netns/web", ("10.0.0.1", "fd00::1"))
 UPLINK = Uplink("running", interface="uplink-eth0", host_tap="tap-eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
 
 
-def world(snapshot: Snapshot | None) -> World:
+def world(snapshot: FelixSnapshot | None) -> PolicyFacts:
     """This node, of which Felix has told that."""
-    return World("node1", snapshot, {KEY: POD}, {"eth0": UPLINK})
+    return PolicyFacts("node1", snapshot, {KEY: POD}, {"eth0": UPLINK})
 
 
-def found(here: World) -> Outcome:
+def enforced(facts: PolicyFacts) -> EnforcedPolicies:
     """What it comes to."""
-    return desired.outcome(here)
+    return desired.enforced_policies(facts)
 
 
-def intents(here: World) -> dict[str, Intent]:
+def intents(facts: PolicyFacts) -> dict[str, Intent]:
     """All intents by key."""
-    return {each.key: each for each in found(here).intents()}
+    return {intent.key: intent for intent in enforced(facts).intents()}
 
 
 def policy(name: str) -> PolicyId:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.policy import model
-from actors.policy.felix.apply import applied
-from actors.policy.felix.decode import Decoder, Delta, Event, Malformed
-from actors.policy.model import FelixIpSet, HostMetadata, PolicyId, Snapshot, Tier, WorkloadId
+from actors.policy.felix.apply import apply_event
+from actors.policy.felix.decode import Decoder, FelixEvent, MalformedMessage, SetDelta
+from actors.policy.model import FelixHost, FelixIpSet, FelixSnapshot, FelixTier, PolicyId, WorkloadId
 from schemas.proto import felixbackend_pb2 as new
 from schemas.proto import felixbackend_v331_pb2 as old
 
@@ -19,12 +19,12 @@ WEB = WorkloadId("k8s", "d/web", "eth0")
 
 
 def decoder(version: str = "v3.32.0") -> Decoder:
-    made = Decoder(Counter())
-    made.decode(new.ToDataplane(config_update=new.ConfigUpdate(config={"CalicoVersion": version})).SerializeToString())
-    return made
+    fresh = Decoder(Counter())
+    fresh.decode(new.ToDataplane(config_update=new.ConfigUpdate(config={"CalicoVersion": version})).SerializeToString())
+    return fresh
 
 
-def read(message: Any, version: str = "v3.32.0") -> Event | None:
+def read(message: Any, version: str = "v3.32.0") -> FelixEvent | None:
     return decoder(version).decode(message.SerializeToString())
 
 
@@ -39,11 +39,11 @@ def test_up_to_3_31_policies_are_called_by_tier_and_one_name(version: str) -> No
     event = read(old.ToDataplane(workload_endpoint_update=update), version)
     assert event is not None
     ids = (PolicyId(names[0], tier="default"), PolicyId(names[1], tier="default", staged=True))
-    assert event.value.tiers == (Tier("default", ids),)
+    assert event.value.tiers == (FelixTier("default", ids),)
     policy = old.ActivePolicyUpdate(id=old.PolicyID(tier="default", name=names[0]))
-    told = read(old.ToDataplane(active_policy_update=policy), version)
-    assert told is not None
-    assert told.key == ids[0]
+    policy_event = read(old.ToDataplane(active_policy_update=policy), version)
+    assert policy_event is not None
+    assert policy_event.key == ids[0]
 
 
 @pytest.mark.parametrize("version", ["v3.32.0", "v3.33.1"])
@@ -54,37 +54,43 @@ def test_from_3_32_on_policies_are_called_by_name_namespace_and_kind(version: st
         id=new.HostEndpointID(endpoint_id="h"), endpoint=new.HostEndpoint(name="*", forward_tiers=[tier])
     )
     event = read(new.ToDataplane(host_endpoint_update=update), version)
-    named = (PolicyId("allow", "d", "NetworkPolicy"), PolicyId("allow", "d", "StagedNetworkPolicy", staged=True))
-    assert event == Event(
-        "host_endpoints", "h", model.HostEndpoint(name="*", forward_tiers=(Tier("default", (), named, "Pass"),))
+    policy_ids = (PolicyId("allow", "d", "NetworkPolicy"), PolicyId("allow", "d", "StagedNetworkPolicy", staged=True))
+    assert event == FelixEvent(
+        "host_endpoints",
+        "h",
+        model.FelixHostEndpoint(name="*", forward_tiers=(FelixTier("default", (), policy_ids, "Pass"),)),
     )
 
 
-def told_old(some: Decoder) -> Event | None:
+def decode_old_policy(felix: Decoder) -> FelixEvent | None:
     policy = old.ActivePolicyUpdate(id=old.PolicyID(tier="default", name="d/default.allow"))
-    return some.decode(old.ToDataplane(active_policy_update=policy).SerializeToString())
+    return felix.decode(old.ToDataplane(active_policy_update=policy).SerializeToString())
 
 
-def told_new(some: Decoder) -> Event | None:
+def decode_new_policy(felix: Decoder) -> FelixEvent | None:
     policy = new.ActivePolicyUpdate(id=new.PolicyID(name="allow", namespace="d", kind="NetworkPolicy"))
-    return some.decode(new.ToDataplane(active_policy_update=policy).SerializeToString())
+    return felix.decode(new.ToDataplane(active_policy_update=policy).SerializeToString())
 
 
 def test_while_a_cluster_is_upgraded_an_older_felix_is_still_understood() -> None:
-    some = decoder("v3.31.4")
+    felix = decoder("v3.31.4")
     upgraded = new.ConfigUpdate(config={"CalicoVersion": "v3.32.0"})
-    some.decode(new.ToDataplane(config_update=upgraded).SerializeToString())
+    felix.decode(new.ToDataplane(config_update=upgraded).SerializeToString())
     endpoint = old.WorkloadEndpoint(tiers=[old.TierInfo(name="default", ingress_policies=["d/default.allow"])])
     update = old.WorkloadEndpointUpdate(endpoint=endpoint)
-    event = some.decode(old.ToDataplane(workload_endpoint_update=update).SerializeToString())
+    event = felix.decode(old.ToDataplane(workload_endpoint_update=update).SerializeToString())
     assert event is not None
     assert event.value.tiers[0].ingress == (PolicyId("d/default.allow", tier="default"),)
 
 
 def test_what_policies_are_called_like_counts_for_more_than_the_version_of_the_cluster() -> None:
     behind, ahead = decoder("v3.32.0"), decoder("v3.31.4")
-    assert told_old(behind) == Event("policies", PolicyId("d/default.allow", tier="default"), model.FelixPolicy())
-    assert told_new(ahead) == Event("policies", PolicyId("allow", "d", "NetworkPolicy"), model.FelixPolicy())
+    assert decode_old_policy(behind) == FelixEvent(
+        "policies", PolicyId("d/default.allow", tier="default"), model.FelixPolicy()
+    )
+    assert decode_new_policy(ahead) == FelixEvent(
+        "policies", PolicyId("allow", "d", "NetworkPolicy"), model.FelixPolicy()
+    )
     assert (behind.old_names, ahead.old_names) == (True, False)
 
 
@@ -117,27 +123,27 @@ def test_a_rule_is_read_with_all_its_fields() -> None:
         http_match=True,
         rule_id="r",
     )
-    assert read(new.ToDataplane(active_profile_update=profile)) == Event(
+    assert read(new.ToDataplane(active_profile_update=profile)) == FelixEvent(
         "profiles", "p", model.FelixPolicy((expected,))
     )
 
 
 def test_full_host_data_is_taken_as_37_or_as_14_but_not_both() -> None:
     full: dict[str, Any] = {"hostname": "n", "ipv4_addr": "192.0.2.1/24", "asnumber": "1.1", "labels": {"a": "b"}}
-    expected = Event("hosts", "n", HostMetadata("192.0.2.1/24", asn=65537, labels={"a": "b"}))
-    both = decoder()
+    expected = FelixEvent("hosts", "n", FelixHost("192.0.2.1/24", asn=65537, labels={"a": "b"}))
+    felix = decoder()
     v37 = new.ToDataplane(host_metadata_v4v6_update=new.HostMetadataV4V6Update(**full))
     bare = new.ToDataplane(host_metadata_update=new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1"))
-    assert both.decode(v37.SerializeToString()) == expected
-    assert both.decode(bare.SerializeToString()) is None
+    assert felix.decode(v37.SerializeToString()) == expected
+    assert felix.decode(bare.SerializeToString()) is None
     assert read(new.ToDataplane(host_metadata_update=new.HostMetadataUpdate(**full)), "v3.33.0") == expected
     assert read(bare) is None
 
 
 def test_a_bare_address_of_full_data_stands_alone() -> None:
-    told = new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1", ipv6_addr="fd00::1")
-    event = read(new.ToDataplane(host_metadata_update=told), "v3.33.0")
-    assert event == Event("hosts", "n", HostMetadata("192.0.2.1/32", "fd00::1/128"))
+    update = new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1", ipv6_addr="fd00::1")
+    event = read(new.ToDataplane(host_metadata_update=update), "v3.33.0")
+    assert event == FelixEvent("hosts", "n", FelixHost("192.0.2.1/32", "fd00::1/128"))
 
 
 @pytest.mark.parametrize(
@@ -153,36 +159,36 @@ def test_a_bare_address_of_full_data_stands_alone() -> None:
     ],
 )
 def test_host_data_that_cannot_be_is_malformed_and_names_host_and_field(field: str, text: str) -> None:
-    told = new.HostMetadataV4V6Update(hostname="n", **{field: text})  # type: ignore[arg-type]
-    with pytest.raises(Malformed, match=f"host n: {field}: not an .*{text}"):
-        read(new.ToDataplane(host_metadata_v4v6_update=told))
+    update = new.HostMetadataV4V6Update(hostname="n", **{field: text})  # type: ignore[arg-type]
+    with pytest.raises(MalformedMessage, match=f"host n: {field}: not an .*{text}"):
+        read(new.ToDataplane(host_metadata_v4v6_update=update))
 
 
 @pytest.mark.parametrize("cidr", ["", "10.0.0.0/99", "pool"])
 def test_a_pool_without_a_prefix_is_malformed(cidr: str) -> None:
     update = new.IPAMPoolUpdate(id="p", pool=new.IPAMPool(cidr=cidr))
-    with pytest.raises(Malformed, match="pool p: cidr: not a prefix"):
+    with pytest.raises(MalformedMessage, match="pool p: cidr: not a prefix"):
         read(new.ToDataplane(ipam_pool_update=update))
 
 
 def test_what_means_nothing_here_is_counted_and_lost_messages_too() -> None:
-    some = decoder()
-    some.decode(new.ToDataplane(sequence_number=1, encapsulation=new.Encapsulation()).SerializeToString())
-    some.decode(b"\xa2\x06\x00")  # a payload of a later version
-    assert some.counters["felix_ignored"] == 2
-    some.decode(new.ToDataplane(sequence_number=9, in_sync=new.InSync()).SerializeToString())
-    assert some.counters["felix_gaps"] >= 1
+    felix = decoder()
+    felix.decode(new.ToDataplane(sequence_number=1, encapsulation=new.Encapsulation()).SerializeToString())
+    felix.decode(b"\xa2\x06\x00")  # a payload of a later version
+    assert felix.counters["felix_ignored"] == 2
+    felix.decode(new.ToDataplane(sequence_number=9, in_sync=new.InSync()).SerializeToString())
+    assert felix.counters["felix_gaps"] >= 1
 
 
 def test_a_set_of_an_unknown_type_is_malformed() -> None:
-    with pytest.raises(Malformed, match="type 9"):
+    with pytest.raises(MalformedMessage, match="type 9"):
         read(new.ToDataplane(ipset_update=new.IPSetUpdate(id="s", type=9)))  # type: ignore[arg-type]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["v3.28.0", "v3.32.0"]))
 def test_arbitrary_bytes_are_an_event_or_malformed(data: bytes, version: str) -> None:
-    with suppress(Malformed):
-        assert isinstance(decoder(version).decode(data), Event | None)
+    with suppress(MalformedMessage):
+        assert isinstance(decoder(version).decode(data), FelixEvent | None)
 
 
 WHOLE = new.ToDataplane(
@@ -198,23 +204,28 @@ WHOLE = new.ToDataplane(
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255), st.booleans(), st.sampled_from(["v3.31.0", "v3.32.0"]))
 def test_a_damaged_message_is_an_event_or_malformed(at: int, byte: int, cut: bool, version: str) -> None:
     damaged = WHOLE[:at] if cut else WHOLE[:at] + bytes([byte]) + WHOLE[at + 1 :]
-    snapshot = Snapshot()
-    with suppress(Malformed):
+    snapshot = FelixSnapshot()
+    with suppress(MalformedMessage):
         event = decoder(version).decode(damaged)
         if event is not None:
-            applied(snapshot, event)
+            apply_event(snapshot, event)
 
 
 def test_events_build_a_snapshot_and_what_cannot_be_is_named() -> None:
-    told = Snapshot()
-    assert applied(told, Event("ip_sets", "s", FelixIpSet("ip", frozenset({"10.0.0.1"})))) is None
-    assert applied(told, Event("ip_set_deltas", "s", Delta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})))) is None
-    assert told.ip_sets["s"].members == {"10.0.0.2"}
-    assert applied(told, Event("ip_set_deltas", "t", Delta(frozenset(), frozenset()))) == (
+    snapshot = FelixSnapshot()
+    assert apply_event(snapshot, FelixEvent("ip_sets", "s", FelixIpSet("ip", frozenset({"10.0.0.1"})))) is None
+    assert (
+        apply_event(
+            snapshot, FelixEvent("ip_set_deltas", "s", SetDelta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})))
+        )
+        is None
+    )
+    assert snapshot.ip_sets["s"].members == {"10.0.0.2"}
+    assert apply_event(snapshot, FelixEvent("ip_set_deltas", "t", SetDelta(frozenset(), frozenset()))) == (
         "ip_sets: t: changed, but it is not known"
     )
-    assert applied(told, Event("workloads", WEB)) is not None
-    assert applied(told, Event("in_sync")) is None
-    assert applied(told, Event("in_sync")) == "InSync: said twice"
-    assert applied(told, Event("config", None, {"a": "b"})) is None
-    assert told.config == {"a": "b"}
+    assert apply_event(snapshot, FelixEvent("workloads", WEB)) is not None
+    assert apply_event(snapshot, FelixEvent("in_sync")) is None
+    assert apply_event(snapshot, FelixEvent("in_sync")) == "InSync: said twice"
+    assert apply_event(snapshot, FelixEvent("config", None, {"a": "b"})) is None
+    assert snapshot.config == {"a": "b"}

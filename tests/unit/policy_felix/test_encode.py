@@ -1,15 +1,15 @@
 """What Felix is told of an endpoint."""
 
 from actors.policy.felix import encode
-from actors.policy.model import Workload, WorkloadId
+from actors.policy.model import FelixWorkload, WorkloadId
 from schemas.proto import felixbackend_pb2 as pb
 
 WEB = WorkloadId("k8s", "d/web", "eth0")
 
 
 def test_a_workloads_status_brings_the_endpoint_that_it_is_about() -> None:
-    told = Workload(name="cali1", profiles=("kns.d",), ip4_nets=("10.0.0.1/32",), ip6_nets=("fd00::1/128",))
-    data = encode.numbered(encode.workload_status(WEB, "up", told), 7)
+    workload = FelixWorkload(name="cali1", profiles=("kns.d",), ip4_nets=("10.0.0.1/32",), ip6_nets=("fd00::1/128",))
+    data = encode.numbered(encode.workload_status(WEB, "up", workload), 7)
     message = pb.FromDataplane.FromString(data)
     assert message.sequence_number == 7
     update = message.workload_endpoint_status_update

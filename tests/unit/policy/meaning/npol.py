@@ -1,4 +1,4 @@
-"""What VPP's npol would do with intents (spec/policies.md section 4), flow by flow."""
+"""What VPP's npol would do with intents, flow by flow."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -13,27 +13,27 @@ class Npol:
     """Holds intents. Whatever they name must be there."""
 
     def __init__(self, intents: Iterable[Intent]) -> None:
-        held = list(intents)
-        self.sets = {each.name: each for each in held if isinstance(each, IpSet)}
-        self.policies = {each.name: each for each in held if isinstance(each, Policy)}
-        self.interfaces = {each.interface: each for each in held if isinstance(each, InterfacePolicies)}
-        assert len(held) == len({each.key for each in held})
-        self._ready = {name: frozenset(each.members) for name, each in self.sets.items()}
+        all_intents = list(intents)
+        self.sets = {intent.name: intent for intent in all_intents if isinstance(intent, IpSet)}
+        self.policies = {intent.name: intent for intent in all_intents if isinstance(intent, Policy)}
+        self.interfaces = {intent.interface: intent for intent in all_intents if isinstance(intent, InterfacePolicies)}
+        assert len(all_intents) == len({intent.key for intent in all_intents})
+        self._ready = {name: frozenset(intent.members) for name, intent in self.sets.items()}
 
-    def allows(self, interface: str, flow: Flow, way: str) -> bool:
+    def allows(self, interface: str, flow: Flow, direction: str) -> bool:
         """`way` "rx": VPP receives it there, or, where the world is behind it, sends it there."""
         config = self.interfaces.get(interface)
         if config is None:
             return True
-        verdict = self.first(getattr(config, way), flow, way)
+        verdict = self.first(getattr(config, direction), flow, direction)
         if verdict is None:
-            verdict = getattr(config, f"{way}_default")
+            verdict = getattr(config, f"{direction}_default")
         if verdict == "pass":
-            verdict = self.first(config.profiles, flow, way) or getattr(config, f"{way}_profile_default")
+            verdict = self.first(config.profiles, flow, direction) or getattr(config, f"{direction}_profile_default")
         return bool(verdict == "allow")  # a pass among the profiles is a drop
 
-    def first(self, names: Iterable[str], flow: Flow, way: str) -> str | None:
-        rules: Iterable[Rule] = (rule for name in names for rule in getattr(self.policies[name], way))
+    def first(self, names: Iterable[str], flow: Flow, direction: str) -> str | None:
+        rules: Iterable[Rule] = (rule for name in names for rule in getattr(self.policies[name], direction))
         return next((rule.action for rule in rules if self.matches(rule, flow)), None)
 
     def matches(self, rule: Rule, flow: Flow) -> bool:

@@ -1,4 +1,4 @@
-"""Calico's semantics (spec/policies.md sections 3 and 6), evaluated straight from what Felix tells, flow by flow.
+"""Calico's semantics, evaluated straight from what Felix tells, flow by flow.
 
 Written for clearness and apart from the compiler: it shares no code with what it checks.
 """
@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_interface, ip_network
 
-from actors.policy.model import FelixPolicy, FelixRule, HostEndpoint, PolicyId, Snapshot, Tier, Workload
+from actors.policy.model import (
+    FelixHostEndpoint,
+    FelixPolicy,
+    FelixRule,
+    FelixSnapshot,
+    FelixTier,
+    FelixWorkload,
+    PolicyId,
+)
 from schemas.facts import PodInterface, Uplink
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132}
@@ -34,12 +42,12 @@ class Flow:
 class Reference:
     """Says what passes. `failsafe`: ((protocol, port) inbound, (protocol, port) outbound)."""
 
-    def __init__(self, told: Snapshot, pods: Sequence[PodInterface], uplinks: Sequence[Uplink]) -> None:
-        self.told = told
+    def __init__(self, snapshot: FelixSnapshot, pods: Sequence[PodInterface], uplinks: Sequence[Uplink]) -> None:
+        self.snapshot = snapshot
         self.pods = {str(ip_address(a)) for pod in pods for a in pod.addresses}
         self.host = {str(ip_interface(a).ip) for uplink in uplinks for a in uplink.addresses}
 
-    def pod(self, workload: Workload | None, flow: Flow, direction: str) -> bool:
+    def pod(self, workload: FelixWorkload | None, flow: Flow, direction: str) -> bool:
         """Ingress or egress of a pod."""
         if direction == "ingress" and flow.source in self.host:
             return True
@@ -49,9 +57,9 @@ class Reference:
             return False
         return self.normal(workload.tiers, workload.profiles, flow, direction)
 
-    def terminated(self, host: HostEndpoint | None, flow: Flow, direction: str) -> bool:
+    def terminated(self, host: FelixHostEndpoint | None, flow: Flow, direction: str) -> bool:
         """What the host itself receives (ingress) or sends (egress)."""
-        action = self.told.config.get("DefaultEndpointToHostAction", "DROP").upper()
+        action = self.snapshot.config.get("DefaultEndpointToHostAction", "DROP").upper()
         if direction == "ingress" and flow.source in self.pods and action != "RETURN":
             return action == "ACCEPT"
         if host is None:
@@ -62,7 +70,7 @@ class Reference:
             return True
         return self.normal((*with_pass(host.untracked_tiers), *host.tiers), host.profiles, flow, direction)
 
-    def forwarded(self, host: HostEndpoint | None, flow: Flow, direction: str) -> bool:
+    def forwarded(self, host: FelixHostEndpoint | None, flow: Flow, direction: str) -> bool:
         """What crosses the uplink from (ingress) or to (egress) the wire."""
         if host is None:
             return True
@@ -70,21 +78,21 @@ class Reference:
             return True
         verdict = self.tiers((*with_pass(host.untracked_tiers), *host.forward_tiers), flow, direction)
         if verdict is None:
-            return not any(own(tier, direction) for tier in host.forward_tiers)
+            return not any(enforced_policies(tier, direction) for tier in host.forward_tiers)
         return verdict
 
-    def normal(self, tiers: Iterable[Tier], profiles: Iterable[str], flow: Flow, direction: str) -> bool:
+    def normal(self, tiers: Iterable[FelixTier], profiles: Iterable[str], flow: Flow, direction: str) -> bool:
         verdict = self.tiers(tiers, flow, direction)
         if verdict is None:
-            action = self.first([self.told.profiles[name] for name in profiles], flow, direction)
+            action = self.first([self.snapshot.profiles[name] for name in profiles], flow, direction)
             return action == "allow"
         return verdict
 
-    def tiers(self, tiers: Iterable[Tier], flow: Flow, direction: str) -> bool | None:
+    def tiers(self, tiers: Iterable[FelixTier], flow: Flow, direction: str) -> bool | None:
         """None: no tier has decided."""
         for tier in tiers:
-            ids = own(tier, direction)
-            action = self.first([self.told.policies[each] for each in ids], flow, direction)
+            ids = enforced_policies(tier, direction)
+            action = self.first([self.snapshot.policies[each] for each in ids], flow, direction)
             if action in ("allow", "deny"):
                 return action == "allow"
             if action is None and ids and tier.default_action != "Pass":
@@ -121,11 +129,11 @@ class Reference:
         def in_sets(field: str) -> list[bool]:
             return [self.holds(str(each), flow, address, port) for each in of(field)]
 
-        nets, ports, named = of("x_net"), of("x_ports"), of("x_named_port_ip_set_ids")
+        nets, ports, named_ports = of("x_net"), of("x_ports"), of("x_named_port_ip_set_ids")
         return (
             (not nets or within(address, nets))
             and all(in_sets("x_ip_set_ids"))
-            and (not (ports or named) or in_range(ports) or any(in_sets("x_named_port_ip_set_ids")))
+            and (not (ports or named_ports) or in_range(ports) or any(in_sets("x_named_port_ip_set_ids")))
             and not within(address, of("not_x_net"))
             and not any(in_sets("not_x_ip_set_ids"))
             and not in_range(of("not_x_ports"))
@@ -133,10 +141,10 @@ class Reference:
         )
 
     def holds(self, name: str, flow: Flow, address: str, port: int) -> bool:
-        told = self.told.ip_sets[name]
-        if told.type != "ip-port":
-            return within(address, told.members)
-        for member in told.members:
+        ip_set = self.snapshot.ip_sets[name]
+        if ip_set.type != "ip-port":
+            return within(address, ip_set.members)
+        for member in ip_set.members:
             host, _, place = member.partition(",")
             protocol, _, number = place.partition(":")
             if ip_address(host) == ip_address(address) and (NUMBERS[protocol], int(number)) == (flow.protocol, port):
@@ -144,14 +152,16 @@ class Reference:
         return False
 
 
-def own(tier: Tier, direction: str) -> list[PolicyId]:
+def enforced_policies(tier: FelixTier, direction: str) -> list[PolicyId]:
     """The policies that count."""
-    return [each for each in (tier.ingress if direction == "ingress" else tier.egress) if not each.staged]
+    return [
+        policy_id for policy_id in (tier.ingress if direction == "ingress" else tier.egress) if not policy_id.staged
+    ]
 
 
-def with_pass(tiers: Iterable[Tier]) -> list[Tier]:
+def with_pass(tiers: Iterable[FelixTier]) -> list[FelixTier]:
     """Untracked tiers never end."""
-    return [Tier(tier.name, tier.ingress, tier.egress, "Pass") for tier in tiers]
+    return [FelixTier(tier.name, tier.ingress, tier.egress, "Pass") for tier in tiers]
 
 
 def names(protocol: int) -> list[str]:

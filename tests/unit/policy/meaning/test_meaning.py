@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.policy import desired
-from actors.policy.desired import Outcome
-from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule, Snapshot
+from actors.policy.desired import EnforcedPolicies
+from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule, FelixSnapshot
 from tests.unit.policy.meaning import worlds
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow, Reference
@@ -20,10 +20,10 @@ WAYS = {"ingress": "tx", "egress": "rx"}
 SEEDS = st.integers(0, 2**32)
 
 
-def verdicts(snapshot: Snapshot, found: Outcome, flow: Flow) -> list[tuple[str, bool, bool]]:
+def verdicts(snapshot: FelixSnapshot, enforced: EnforcedPolicies, flow: Flow) -> list[tuple[str, bool, bool]]:
     """(where, what Calico says, what VPP does), for every place and direction."""
     calico = Reference(snapshot, list(worlds.PODS.values()), list(worlds.UPLINKS.values()))
-    vpp = Npol(found.intents())
+    vpp = Npol(enforced.intents())
     host = next(iter(snapshot.host_endpoints.values()), None)
     workload = snapshot.workloads.get(worlds.POD_ID)
     places: list[tuple[str, Callable[[Flow, str], bool]]] = [
@@ -39,28 +39,28 @@ def verdicts(snapshot: Snapshot, found: Outcome, flow: Flow) -> list[tuple[str, 
     ]
 
 
-def reported(found: Outcome) -> bool:
-    return any(status.problems for status in found.statuses.values())
+def reported(enforced: EnforcedPolicies) -> bool:
+    return any(status.problems for status in enforced.statuses.values())
 
 
 @given(SEEDS)
 def test_vpp_allows_what_calico_allows_and_less_only_where_that_is_reported(seed: int) -> None:
     dice = Dice(seed)
     snapshot, flows = dice.snapshot(), dice.flows()
-    found = desired.outcome(worlds.world(snapshot))
+    enforced = desired.enforced_policies(worlds.world(snapshot))
     for flow in flows:
-        for where, calico, vpp in verdicts(snapshot, found, flow):
-            assert vpp == calico or (reported(found) and not vpp), (where, flow)
+        for where, calico, vpp in verdicts(snapshot, enforced, flow):
+            assert vpp == calico or (reported(enforced) and not vpp), (where, flow)
 
 
 @given(SEEDS)
 def test_what_is_damaged_or_missing_never_opens_anything(seed: int) -> None:
     dice = Dice(seed)
     snapshot, flows = dice.snapshot(), dice.flows()
-    told = damaged(snapshot, dice.random)
-    found = desired.outcome(worlds.world(told))
+    broken = damaged(snapshot, dice.random)
+    enforced = desired.enforced_policies(worlds.world(broken))
     for flow in flows:
-        for where, calico, vpp in verdicts(snapshot, found, flow):
+        for where, calico, vpp in verdicts(snapshot, enforced, flow):
             assert calico or not vpp, (where, flow)
 
 
@@ -69,13 +69,13 @@ def test_neither_order_nor_history_changes_the_intents(seed: int) -> None:
     dice = Dice(seed)
     before, after = dice.snapshot(), dice.snapshot()
     world = worlds.world(before)
-    desired.outcome(world)
+    desired.enforced_policies(world)
     for field in ("ip_sets", "policies", "profiles"):  # some rows stay the very same
         rows = getattr(after, field)
-        rows.update(dice.some(tuple(getattr(before, field).items()), 2, often=0.8))
+        rows.update(dice.sample(tuple(getattr(before, field).items()), 2, often=0.8))
     world.snapshot = shuffled(after, dice.random)
     world.pods = dict(reversed(list(world.pods.items())))
-    once, again, fresh = (desired.outcome(each) for each in (world, world, worlds.world(after)))
+    once, again, fresh = (desired.enforced_policies(each) for each in (world, world, worlds.world(after)))
     assert list(once.intents()) == list(again.intents())
     assert {each.key: each for each in once.intents()} == {each.key: each for each in fresh.intents()}
     assert once.statuses == fresh.statuses
@@ -83,7 +83,7 @@ def test_neither_order_nor_history_changes_the_intents(seed: int) -> None:
 
 @given(SEEDS)
 def test_only_sets_and_policies_are_said_that_an_interface_uses(seed: int) -> None:
-    vpp = Npol(desired.outcome(worlds.world(Dice(seed).snapshot())).intents())
+    vpp = Npol(desired.enforced_policies(worlds.world(Dice(seed).snapshot())).intents())
     attached = vpp.interfaces.values()
     assert set(vpp.policies) == {name for each in attached for name in (*each.rx, *each.tx, *each.profiles)}
     rules = [rule for policy in vpp.policies.values() for rule in (*policy.rx, *policy.tx)]
@@ -91,38 +91,38 @@ def test_only_sets_and_policies_are_said_that_an_interface_uses(seed: int) -> No
     assert set(vpp.sets) == {name for side in sides for name in (*side.sets, *side.port_sets)}
 
 
-def shuffled(snapshot: Snapshot, random: Random) -> Snapshot:
+def shuffled(snapshot: FelixSnapshot, random: Random) -> FelixSnapshot:
     """The same, told in another order."""
 
     def mixed(table: dict[Any, Any]) -> dict[Any, Any]:
         return dict(random.sample(list(table.items()), len(table)))
 
     fields = ("config", "ip_sets", "policies", "profiles", "workloads", "host_endpoints")
-    return Snapshot(**{field: mixed(getattr(snapshot, field)) for field in fields}, in_sync=True)
+    return FelixSnapshot(**{field: mixed(getattr(snapshot, field)) for field in fields}, in_sync=True)
 
 
-def damaged(snapshot: Snapshot, random: Random) -> Snapshot:
+def damaged(snapshot: FelixSnapshot, random: Random) -> FelixSnapshot:
     """The same with members and nets made unreadable, with sets, policies and profiles missing."""
 
     def spoilt(text: str) -> str:
         return f"?{text}" if random.random() < 0.2 else text
 
-    def rule(each: FelixRule) -> FelixRule:
+    def rule(intact: FelixRule) -> FelixRule:
         fields = [f"{no}{side}_net" for no in ("", "not_") for side in ("src", "dst")]
-        return replace(each, **{field: tuple(map(spoilt, getattr(each, field))) for field in fields})
+        return replace(intact, **{field: tuple(map(spoilt, getattr(intact, field))) for field in fields})
 
-    def policy(each: FelixPolicy) -> FelixPolicy:
-        return FelixPolicy(tuple(map(rule, each.inbound)), tuple(map(rule, each.outbound)))
+    def policy(intact: FelixPolicy) -> FelixPolicy:
+        return FelixPolicy(tuple(map(rule, intact.inbound)), tuple(map(rule, intact.outbound)))
 
-    def rest(table: dict[Any, Any]) -> dict[Any, Any]:
+    def most(table: dict[Any, Any]) -> dict[Any, Any]:
         return {key: value for key, value in table.items() if random.random() > 0.1}
 
     sets = {name: FelixIpSet(s.type, frozenset(map(spoilt, s.members))) for name, s in snapshot.ip_sets.items()}
-    return Snapshot(
+    return FelixSnapshot(
         config=snapshot.config,
-        ip_sets=rest(sets),
-        policies=rest({name: policy(each) for name, each in snapshot.policies.items()}),
-        profiles=rest({name: policy(each) for name, each in snapshot.profiles.items()}),
+        ip_sets=most(sets),
+        policies=most({name: policy(felix_policy) for name, felix_policy in snapshot.policies.items()}),
+        profiles=most({name: policy(felix_policy) for name, felix_policy in snapshot.profiles.items()}),
         workloads=snapshot.workloads,
         host_endpoints=snapshot.host_endpoints,
         in_sync=True,

@@ -1,6 +1,6 @@
 """While VPP goes from one state to the next, each interface has the old one or the new one, nothing between.
 
-VPP takes policies first and then what holds on interfaces (spec/policies.md section 7).
+VPP takes policies first and then what holds on interfaces.
 """
 
 from hypothesis import given
@@ -21,12 +21,12 @@ def test_while_a_policy_changes_each_interface_has_the_old_or_the_new(seed: int)
     dice = Dice(seed)
     snapshot = dice.snapshot()
     world = worlds.world(snapshot)
-    before = {each.key: each for each in desired.outcome(world).intents()}
+    before = {each.key: each for each in desired.enforced_policies(world).intents()}
     if dice.random.random() < 0.8:
         snapshot.policies[dice.one_of(POLICIES)] = dice.policy()
     else:
         snapshot.profiles[dice.one_of(("open", "shut"))] = dice.policy()
-    after = {each.key: each for each in desired.outcome(world).intents()}
+    after = {each.key: each for each in desired.enforced_policies(world).intents()}
     old, between, new = (Npol(told.values()) for told in (before, policies_first(before, after), after))
     for flow in dice.flows():
         for interface in INTERFACES:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, TypeVar
 
-from actors.policy.desired import World
+from actors.policy.desired import PolicyFacts
 from actors.policy.model import (
+    FelixHostEndpoint,
     FelixIpSet,
     FelixPolicy,
     FelixRule,
-    HostEndpoint,
+    FelixSnapshot,
+    FelixTier,
+    FelixWorkload,
     PolicyId,
-    Snapshot,
-    Tier,
-    Workload,
     WorkloadId,
 )
 from schemas.facts import PodInterface, Uplink
@@ -53,14 +53,14 @@ class Dice:
         self.random = Random(seed)
         self.one_of = self.random.choice
 
-    def some(self, values: Sequence[T], most: int = 2, often: float = 0.35) -> tuple[T, ...]:
+    def sample(self, values: Sequence[T], most: int = 2, often: float = 0.35) -> tuple[T, ...]:
         """Mostly nothing."""
         if self.random.random() > often:
             return ()
         return tuple(self.random.sample(list(values), self.random.randint(1, most)))
 
     def maybe(self, values: Sequence[T]) -> T | None:
-        return next(iter(self.some(values, 1)), None)
+        return next(iter(self.sample(values, 1)), None)
 
     def rule(self) -> FelixRule:
         """As Felix's validation lets rules be: ports only with protocols that have some, ICMP types with ICMP."""
@@ -74,25 +74,25 @@ class Dice:
             fields |= {field: self.maybe((0, 1)) for field in ("icmp_code", "not_icmp_code")}
         if shape == "ports":
             fields["protocol"] = self.one_of((6, 17, 132, "tcp", "udp", "sctp"))
-            fields |= {f"{side}_ports": self.some(RANGES) for side in ("src", "dst")}
-            fields |= {f"not_{side}_ports": self.some(RANGES[:2], 1) for side in ("src", "dst")}
+            fields |= {f"{side}_ports": self.sample(RANGES) for side in ("src", "dst")}
+            fields |= {f"not_{side}_ports": self.sample(RANGES[:2], 1) for side in ("src", "dst")}
             for side in ("src", "dst", "not_src", "not_dst"):
-                fields[f"{side}_named_port_ip_set_ids"] = self.some(SETS[3:], often=0.25)
+                fields[f"{side}_named_port_ip_set_ids"] = self.sample(SETS[3:], often=0.25)
         if shape == "service":
-            fields["dst_ip_port_set_ids"] = self.some(SETS[3:], often=0.9)
+            fields["dst_ip_port_set_ids"] = self.sample(SETS[3:], often=0.9)
         for side in ("src", "dst"):
-            fields |= {f"{side}_net": self.some(NETS), f"not_{side}_net": self.some(NETS[:3], 1)}
-            fields |= {f"{side}_ip_set_ids": self.some(SETS[:3]), f"not_{side}_ip_set_ids": self.some(SETS[:3], 1)}
+            fields |= {f"{side}_net": self.sample(NETS), f"not_{side}_net": self.sample(NETS[:3], 1)}
+            fields |= {f"{side}_ip_set_ids": self.sample(SETS[:3]), f"not_{side}_ip_set_ids": self.sample(SETS[:3], 1)}
         return FelixRule(**fields)
 
     def policy(self, most: int = 3) -> FelixPolicy:
         inbound, outbound = (tuple(self.rule() for _ in range(self.random.randint(0, most))) for _ in range(2))
         return FelixPolicy(inbound, outbound)
 
-    def tiers(self, most: int) -> tuple[Tier, ...]:
+    def tiers(self, most: int) -> tuple[FelixTier, ...]:
         ids = (*POLICIES, STAGED)
         return tuple(
-            Tier(name, self.some(ids, often=0.8), self.some(ids, often=0.8), self.one_of(("Deny", "Pass")))
+            FelixTier(name, self.sample(ids, often=0.8), self.sample(ids, often=0.8), self.one_of(("Deny", "Pass")))
             for name in "wxyz"[: self.random.randint(0, most)]
         )
 
@@ -100,30 +100,30 @@ class Dice:
         ports = [f"{a},{p}:{n}" for a in ("10.0.0.1", "10.0.0.2", "fd00::1") for p in ("tcp", "udp") for n in (80, 443)]
         pools = {"net": NETS[:3] + NETS[4:6], "ip": ADDRESSES4 + ADDRESSES6, "ip-port": ports}
         types = dict(zip(SETS, ("net", "net", "ip", "ip-port", "ip-port"), strict=True))
-        return {name: FelixIpSet(t, frozenset(self.some(pools[t], 4, often=0.9))) for name, t in types.items()}
+        return {name: FelixIpSet(t, frozenset(self.sample(pools[t], 4, often=0.9))) for name, t in types.items()}
 
     def profiles(self) -> tuple[str, ...]:
-        return self.some(("open", "shut"), often=0.6)
+        return self.sample(("open", "shut"), often=0.6)
 
-    def host_endpoints(self) -> dict[str, HostEndpoint]:
+    def host_endpoints(self) -> dict[str, FelixHostEndpoint]:
         name, addresses = self.one_of((("eth0", ()), ("*", ()), ("", ("192.0.2.1",))))
         tiers = {"tiers": self.tiers(2), "forward_tiers": self.tiers(2), "untracked_tiers": self.tiers(1)}
-        host = HostEndpoint(name, self.profiles(), addresses, **tiers)
+        host = FelixHostEndpoint(name, self.profiles(), addresses, **tiers)
         return self.one_of(({}, {"host": host}, {"host": host}))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> FelixSnapshot:
         config = {
             "DefaultEndpointToHostAction": self.one_of(("DROP", "ACCEPT", "Return")),
             "FailsafeInboundHostPorts": "tcp:22,tcp:179",
             "FailsafeOutboundHostPorts": "udp:53,179",
         }
         state = self.one_of(("active", "active", "active", "disabled"))
-        return Snapshot(
+        return FelixSnapshot(
             config=config,
             ip_sets=self.ip_sets(),
             policies={name: self.policy() for name in (*POLICIES, STAGED)},
             profiles={"open": self.policy(2), "shut": self.policy(1)},
-            workloads={POD_ID: Workload(state, profiles=self.profiles(), tiers=self.tiers(4))},
+            workloads={POD_ID: FelixWorkload(state, profiles=self.profiles(), tiers=self.tiers(4))},
             host_endpoints=self.host_endpoints(),
             in_sync=True,
         )
@@ -137,6 +137,6 @@ class Dice:
         return [self.flow() for _ in range(number)]
 
 
-def world(snapshot: Snapshot | None) -> World:
+def world(snapshot: FelixSnapshot | None) -> PolicyFacts:
     """A fresh world of this node, with nothing remembered."""
-    return World("node1", snapshot, dict(PODS), dict(UPLINKS))
+    return PolicyFacts("node1", snapshot, dict(PODS), dict(UPLINKS))

@@ -3,8 +3,8 @@
 import pytest
 
 from actors.policy import ipsets
-from actors.policy.conjoin import conjoined
-from actors.policy.rules import Never, Sets, Unsaid
+from actors.policy.intersect import intersect
+from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.worlds import a_set
 
@@ -12,7 +12,7 @@ PORT_SET = EntityMatch(port_sets=("p",))
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "both"),
+    ("first", "second", "intersection"),
     [
         (Rule("pass"), Rule("allow"), Rule("allow")),
         (Rule("pass", 6), Rule("deny", None, 17), Rule("deny", 6)),
@@ -34,12 +34,12 @@ PORT_SET = EntityMatch(port_sets=("p",))
         ),
     ],
 )
-def test_what_both_match(one: Rule, other: Rule, both: Rule) -> None:
-    assert conjoined(one, other, Sets({})) == both
+def test_what_both_match(first: Rule, second: Rule, intersection: Rule) -> None:
+    assert intersect(first, second, RuleSets({})) == intersection
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (Rule("pass", 6), Rule("allow", 17)),
         (Rule("pass", 6), Rule("allow", None, 6)),
@@ -48,29 +48,31 @@ def test_what_both_match(one: Rule, other: Rule, both: Rule) -> None:
         (Rule("pass", source=EntityMatch(ports=((1, 2),))), Rule("allow", source=EntityMatch(ports=((3, 4),)))),
     ],
 )
-def test_what_no_packet_matches(one: Rule, other: Rule) -> None:
-    with pytest.raises(Never):
-        conjoined(one, other, Sets({}))
+def test_what_no_packet_matches(first: Rule, second: Rule) -> None:
+    with pytest.raises(MatchesNothing):
+        intersect(first, second, RuleSets({}))
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (Rule("pass", None, 6), Rule("allow", None, 17)),
         (Rule("pass", 6, destination=PORT_SET), Rule("allow", 6, destination=EntityMatch(ports=((1, 2),)))),
     ],
 )
-def test_what_vpp_has_no_words_for(one: Rule, other: Rule) -> None:
-    with pytest.raises(Unsaid):
-        conjoined(one, other, Sets({}))
+def test_what_vpp_has_no_words_for(first: Rule, second: Rule) -> None:
+    with pytest.raises(Inexpressible):
+        intersect(first, second, RuleSets({}))
 
 
 def test_sets_of_both_rules_become_their_intersection() -> None:
-    sets = Sets({})
-    told = {"a": ("10.0.0.0/8", "fd00::/8"), "b": ("10.1.0.0/16",)}
-    sets.used = {name: ipsets.made(name, a_set(*members)).intent for name, members in told.items()}
-    made = conjoined(
+    sets = RuleSets({})
+    members_by_name = {"a": ("10.0.0.0/8", "fd00::/8"), "b": ("10.1.0.0/16",)}
+    sets.referenced = {
+        name: ipsets.compile_set(name, a_set(*members)).intent for name, members in members_by_name.items()
+    }
+    rule = intersect(
         Rule("pass", source=EntityMatch(sets=("a",))), Rule("allow", source=EntityMatch(sets=("b",))), sets
     )
-    (name,) = made.source.sets
-    assert sets.used[name].members == ("10.1.0.0/16",)
+    (name,) = rule.source.sets
+    assert sets.referenced[name].members == ("10.1.0.0/16",)
