@@ -64,7 +64,7 @@ def test_several_die_at_once(lab: Lab, shop: Shop) -> None:
             linux.send_signal(pid, signal.SIGKILL)
         until(lambda: all(deaths.pid_of(lab, node, n) not in (0, p) for n, p in pids.items()), "all are back", 60.0)
         assert convergence.wait_until_converged(lab, 60.0)
-    assert not traffic.bad, traffic.figure
+    assert not traffic.losses, traffic.summary
     assert observer.objects(lab, node) == before
 
 

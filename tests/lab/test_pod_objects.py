@@ -24,7 +24,7 @@ def ready(body: dict[str, Any]) -> str:
 
 
 def test_a_pod_s_object_has_its_labels_node_ports_addresses_and_readiness(lab: Lab) -> None:
-    kube.namespace(lab, "shop", team="a")
+    kube.create_namespace(lab, "shop", team="a")
     port = parse_port("http=8080/TCP")
     pod = pods.add(lab, "front", "node1", namespace="shop", labels={"app": "front"}, ports=[port], ready=False)
     try:
@@ -42,7 +42,7 @@ def test_a_pod_s_object_has_its_labels_node_ports_addresses_and_readiness(lab: L
 
 
 def test_pods_of_one_name_in_two_namespaces_are_two_pods(lab: Lab) -> None:
-    kube.namespace(lab, "shop")
+    kube.create_namespace(lab, "shop")
     first, second = pods.add(lab, "same", "node1"), pods.add(lab, "same", "node2", namespace="shop")
     try:
         assert (first.key, second.key) == ("same", "shop/same")
@@ -91,7 +91,7 @@ def test_the_slices_of_a_service_follow_its_pods(lab: Lab) -> None:
 
 
 def test_the_console_command_makes_a_pod_with_namespace_labels_and_ports(lab: Lab) -> None:
-    kube.namespace(lab, "shop")
+    kube.create_namespace(lab, "shop")
     words = [
         "--node",
         "node1",

@@ -77,7 +77,9 @@ def test_bytes_over_tcp_arrive_over_ipv6_and_within_a_node(lab: Lab) -> None:
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
 def test_large_packets_arrive_in_fragments(lab: Lab, family: str) -> None:
     a, far = lab.pods["a1"], lab.pods["b2"]
-    output = linux.run(*linux.inside(a.netns, "ping", "-n", "-c", "2", "-W", "2", "-s", "4000", getattr(far, family)))
+    output = linux.run(
+        *linux.netns_command(a.netns, "ping", "-n", "-c", "2", "-W", "2", "-s", "4000", getattr(far, family))
+    )
     assert "2 received" in output
 
 
@@ -86,7 +88,7 @@ def test_a_lost_packet_is_seen_as_lost(lab: Lab) -> None:
     a, far = lab.pods["a1"], lab.pods["b2"]
     silent = f"{far.ip4.rpartition('.')[0]}.126"
     with pings.BackgroundPing(a.netns, silent) as unanswered, pings.BackgroundPing(a.netns, far.ip4) as answered:
-        output = linux.run(*linux.inside(a.netns, "ping", "-q", "-n", "-c", str(PACKETS), "-i", "0.02", far.ip4))
+        output = linux.run(*linux.netns_command(a.netns, "ping", "-q", "-n", "-c", str(PACKETS), "-i", "0.02", far.ip4))
     assert f"{PACKETS} received" in output
     assert unanswered.report is not None
     assert unanswered.report.received == 0

@@ -43,7 +43,7 @@ class Worker:
         except (TimeoutError, ValueError):
             raise BenchFailed(f"{self.role}: says nothing within {WAIT_S_MAX:.0f} s") from None
 
-    def go(self) -> None:
+    def trigger(self) -> None:
         """Begins its work, or ends it."""
         assert self.process.stdin
         self.process.stdin.write(b"\n")
@@ -124,7 +124,7 @@ async def _through(rows: int, hearers: int, taps: int = 0) -> int:
             await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), name) for name in HEARERS[:hearers]
         ]
         says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
-        says.go()
+        says.trigger()
         began: float = (await says.report())["began"]
         finished: float = max([(await each.report())["ended"] for each in listeners])
         return round(rows / (finished - began))
@@ -138,7 +138,7 @@ async def _bare(rows: int, rows_each: int, role: str = "bare-hears") -> int:
             listener = await _start(stack, "tools.bench.buswork", role, directory, str(rows), str(rows_each))
             says = await _start(stack, "tools.bench.buswork", "bare-says", directory, str(rows), str(rows_each))
             await asyncio.sleep(0.5)  # SUB says nothing when its subscription has arrived
-            says.go()
+            says.trigger()
             began: float = (await says.report())["began"]
             finished: float = (await listener.report())["ended"]
             return round(rows / (finished - began))
@@ -150,7 +150,7 @@ async def _requests(*, flood: bool = False) -> dict[str, float]:
         asks = await _start(stack, "tools.bench.buswork", "asks", bus, str(REQUESTS))
         if flood:
             await _start(stack, "tools.bench.buswork", "floods", bus)
-        asks.go()
+        asks.trigger()
         took = sorted((await asks.report())["took"])
         return {"p50_ms": _ms(statistics.median(took)), "p99_ms": _ms(took[int(len(took) * 0.99)])}
 
@@ -160,7 +160,7 @@ async def _newcomer(rows: int) -> dict[str, float]:
     async with _broker() as (stack, broker, bus):
         before = broker.memory_mb
         says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
-        says.go()
+        says.trigger()
         await says.report()
         growth_mb = broker.memory_mb - before
         report = await (await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), "routing")).report()

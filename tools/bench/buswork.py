@@ -18,7 +18,7 @@ from bus.peer import Peer
 from schemas import codec
 from schemas.facts import Endpoint, EndpointSlice, SlicePort
 from schemas.requests import Ping, Pong
-from tools.tap.listener import Listener, step_back
+from tools.tap.listener import Listener, lower_priority
 
 WORD, OWNER = "endpoint-slice", "kube-watch"
 BATCH = 5000  # rows said before others have a turn
@@ -46,7 +46,7 @@ async def _welcome(peer: Peer) -> None:
         await peer.changes(0.01)
 
 
-async def says(bus: Path, rows: int) -> None:
+async def publish_rows(bus: Path, rows: int) -> None:
     """All rows, in batches, and waits until the broker holds them; then stays until the input ends."""
     async with Peer(OWNER, bus) as peer:
         await _welcome(peer)
@@ -63,7 +63,7 @@ async def says(bus: Path, rows: int) -> None:
         await asyncio.to_thread(sys.stdin.readline)
 
 
-async def hears(bus: Path, rows: int, name: str) -> None:
+async def hear_rows(bus: Path, rows: int, name: str) -> None:
     """Hears until it knows all rows."""
     async with Peer(name, bus) as peer:
         await _welcome(peer)
@@ -77,7 +77,7 @@ async def hears(bus: Path, rows: int, name: str) -> None:
         await asyncio.to_thread(sys.stdin.readline)
 
 
-async def asks(bus: Path, requests: int) -> None:
+async def ask_requests(bus: Path, requests: int) -> None:
     """Requests one after another, 5 ms apart; s each."""
     async with Peer("cni", bus) as service, Peer("tool-bench", bus) as peer:
         service.serve(Ping, lambda _: Pong("cni", 0, True))
@@ -93,16 +93,16 @@ async def asks(bus: Path, requests: int) -> None:
         print_json(took=took)
 
 
-async def taps(bus: Path) -> None:
+async def tap_bus(bus: Path) -> None:
     """A tap that hears and makes sense of everything, until it is killed."""
-    step_back()
+    lower_priority()
     async with Listener(bus.parent) as listener:
         print_json(ready=True)
         async for now, data in listener.frames():
             listener.observer.feed(data, now)
 
 
-def floods(bus: Path) -> None:
+def flood_bus(bus: Path) -> None:
     """Nonsense as fast as it goes, until it is killed."""
     context = zmq.Context()
     socket = context.socket(zmq.DEALER)
@@ -132,7 +132,7 @@ def bare_proxy(directory: Path) -> None:
     zmq.proxy(front, back)
 
 
-def bare_says(directory: Path, rows: int, rows_each: int) -> None:
+def publish_bare(directory: Path, rows: int, rows_each: int) -> None:
     """The payload over PUB."""
     context = zmq.Context()
     socket = context.socket(zmq.PUB)
@@ -148,7 +148,7 @@ def bare_says(directory: Path, rows: int, rows_each: int) -> None:
     sys.stdin.readline()
 
 
-def bare_hears(directory: Path, rows: int, rows_each: int) -> None:
+def hear_bare(directory: Path, rows: int, rows_each: int) -> None:
     """Counts messages of SUB."""
     socket = _bare_subscriber(directory)
     for _ in range(-(-rows // rows_each)):
@@ -156,7 +156,7 @@ def bare_hears(directory: Path, rows: int, rows_each: int) -> None:
     print_json(began=0.0, ended=time.monotonic())
 
 
-def bare_holds(directory: Path, rows: int) -> None:
+def store_bare(directory: Path, rows: int) -> None:
     """One row a message; each is held as a struct by its key, as every hearer of the bus has it."""
     socket = _bare_subscriber(directory)
     by_key: dict[str, EndpointSlice] = {}
@@ -182,23 +182,23 @@ def main(words: list[str]) -> None:
     where = Path(directory)
     match role:
         case "says":
-            asyncio.run(says(where, int(arguments[0])))
+            asyncio.run(publish_rows(where, int(arguments[0])))
         case "hears":
-            asyncio.run(hears(where, int(arguments[0]), arguments[1]))
+            asyncio.run(hear_rows(where, int(arguments[0]), arguments[1]))
         case "asks":
-            asyncio.run(asks(where, int(arguments[0])))
+            asyncio.run(ask_requests(where, int(arguments[0])))
         case "taps":
-            asyncio.run(taps(where))
+            asyncio.run(tap_bus(where))
         case "floods":
-            floods(where)
+            flood_bus(where)
         case "bare-proxy":
             bare_proxy(where)
         case "bare-says":
-            bare_says(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
+            publish_bare(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
         case "bare-hears":
-            bare_hears(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
+            hear_bare(where, int(arguments[0]), int(arguments[1]) or PART_ROWS_MAX)
         case "bare-holds":
-            bare_holds(where, int(arguments[0]))
+            store_bare(where, int(arguments[0]))
         case _:
             sys.exit(f"no role {role}")
 

@@ -29,7 +29,7 @@ async def run(policies: int, members: int, vpp: str) -> dict[str, Any]:
         felix = await _connect(rig)
         began = time.monotonic()
         for message in _snapshot(policies, members):
-            felix.say(message)
+            felix.send(message)
         keys = {policy_key(f"calico/{_name(number)}") for number in range(policies)}
         keys |= {interface_policies_key(TUN), ip_set_key(f"s:{SET}")}
         before = rig.applied.get(interface_policies_key(TUN), 0)
@@ -66,7 +66,7 @@ class FelixConnection:
         while await reader.read(1 << 16):
             continue
 
-    def say(self, message: pb.ToDataplane) -> None:
+    def send(self, message: pb.ToDataplane) -> None:
         message.sequence_number = self._sequence
         self._sequence += 1
         data = message.SerializeToString()
@@ -139,6 +139,6 @@ async def _changed(rig: Rig, felix: FelixConnection, message: pb.ToDataplane, ke
     """Seconds until VPP holds what the message changes."""
     before = rig.applied[key]
     began = time.monotonic()
-    felix.say(message)
+    felix.send(message)
     await rig.wait_until(lambda: rig.applied.get(key, before) != before, f"the change of {key}")
     return time.monotonic() - began

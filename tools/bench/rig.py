@@ -111,10 +111,10 @@ class Rig:
         while not condition():
             if time.monotonic() - began > within_s:
                 raise BenchFailed(f"not within {within_s:.0f} s: {goal}; logs in {self.directory}")
-            self.take(await self.peer.changes(0.5))
+            self.apply_events(await self.peer.changes(0.5))
         return time.monotonic() - began
 
-    def take(self, events: list[Any]) -> None:
+    def apply_events(self, events: list[Any]) -> None:
         """Keeps statuses up to date."""
         for event in events:
             if isinstance(event, StreamChange) and event.word == status_word(self.manager):
@@ -131,7 +131,7 @@ class Rig:
     async def counter(self, process: str, name: str) -> int:
         """A counter as the process reports it now (heartbeats come twice a second)."""
         await asyncio.sleep(1.2)
-        self.take(await self.peer.changes(0.1))
+        self.apply_events(await self.peer.changes(0.1))
         row = self.peer.rows("process", "bus").get(process)
         return int(row.counters.get(name, 0)) if row else 0
 
@@ -169,12 +169,12 @@ def quantiles_ms(seconds: list[float]) -> dict[str, float]:
     return {name: round(ordered[min(last, int(share * len(ordered)))] * 1000, 1) for name, share in shares.items()}
 
 
-def table(result: Mapping[str, Any], indent: str = "") -> str:
+def format_result(result: Mapping[str, Any], indent: str = "") -> str:
     """A result for people."""
     lines = []
     for key, value in result.items():
         if isinstance(value, Mapping):
-            lines += [f"{indent}{key}", table(value, indent + "  ")]
+            lines += [f"{indent}{key}", format_result(value, indent + "  ")]
         else:
             lines.append(f"{indent}{key:<{28 - len(indent)}}{value}")
     return "\n".join(lines)

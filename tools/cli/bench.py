@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.bench import bus, policy, services, writer
-from tools.bench.rig import BenchFailed, table
+from tools.bench.rig import BenchFailed, format_result
 from tools.cli.command import UserError
 
 if TYPE_CHECKING:
@@ -56,5 +56,5 @@ def run(options: argparse.Namespace) -> int:
         result = asyncio.run(options.measure(options, vpp))
     except BenchFailed as failed:
         raise UserError(str(failed)) from None
-    sys.stdout.write((json.dumps(result, indent=1) if options.json else table(result)) + "\n")
+    sys.stdout.write((json.dumps(result, indent=1) if options.json else format_result(result)) + "\n")
     return 0

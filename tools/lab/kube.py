@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tools.lab.apiserver.resources import RESOURCES, ApiResource, by_kind, collection
+from tools.lab.apiserver.resources import RESOURCES, ApiResource, collection_path, resource_by_kind
 from tools.lab.objects import Object
 from tools.lab.state import Lab
 from tools.lab.topology import DEFAULT_NAMESPACE
@@ -54,7 +54,7 @@ def error_text(raw: bytes) -> str:
 
 def resource_of(kind: str, api_version: str = "") -> ApiResource:
     """The resource of a kind, of this apiVersion if one is given."""
-    resource = by_kind(kind)
+    resource = resource_by_kind(kind)
     if api_version:
         resource = next((r for r in RESOURCES if (r.kind, r.api_version) == (kind, api_version)), None)
     if resource is None:
@@ -64,7 +64,7 @@ def resource_of(kind: str, api_version: str = "") -> ApiResource:
 
 def path_of(resource: ApiResource, namespace: str, name: str) -> str:
     """The path of one object."""
-    return f"{collection(resource, (namespace or DEFAULT_NAMESPACE) if resource.namespaced else '')}/{name}"
+    return f"{collection_path(resource, (namespace or DEFAULT_NAMESPACE) if resource.namespaced else '')}/{name}"
 
 
 def apply(lab: Lab, manifest: Object | str) -> list[Object]:
@@ -73,15 +73,15 @@ def apply(lab: Lab, manifest: Object | str) -> list[Object]:
     `manifest` is an object, a List, or YAML text of several documents. Fields that are not given are gone afterwards,
     but for what the server allocates (a Service's addresses and node ports) and for the status.
     """
-    return [_apply_one(lab, body) for body in documents(manifest)]
+    return [_apply_one(lab, body) for body in parse_manifest(manifest)]
 
 
-def documents(manifest: Object | str) -> list[Object]:
+def parse_manifest(manifest: Object | str) -> list[Object]:
     """The objects of a manifest."""
     if isinstance(manifest, str):
         parts = [msgspec.yaml.decode(part) for part in f"\n{manifest}".split("\n---")]
-        return [body for part in parts if part for body in documents(part)]
-    return [body for item in manifest["items"] for body in documents(item)] if "items" in manifest else [manifest]
+        return [body for part in parts if part for body in parse_manifest(part)]
+    return [body for item in manifest["items"] for body in parse_manifest(item)] if "items" in manifest else [manifest]
 
 
 def _apply_one(lab: Lab, body: Object) -> Object:
@@ -94,7 +94,7 @@ def _apply_one(lab: Lab, body: Object) -> Object:
     except ApiFailed as failed:
         if failed.code != NOT_FOUND:
             raise
-        applied = request(lab.api_url, "POST", collection(resource, namespace), body)
+        applied = request(lab.api_url, "POST", collection_path(resource, namespace), body)
     return applied
 
 
@@ -102,7 +102,7 @@ def create(lab: Lab, body: Object) -> Object:
     """Creates an object; one of that name must not be there."""
     resource = resource_of(str(body.get("kind")), str(body.get("apiVersion")))
     namespace = body["metadata"].get("namespace", DEFAULT_NAMESPACE) if resource.namespaced else ""
-    created: Object = request(lab.api_url, "POST", collection(resource, namespace), body)
+    created: Object = request(lab.api_url, "POST", collection_path(resource, namespace), body)
     return created
 
 
@@ -131,7 +131,7 @@ def get(lab: Lab, kind: str, namespace: str, name: str) -> Object | None:
 def list_objects(lab: Lab, kind: str, namespace: str = "", labels: str = "") -> list[Object]:
     """Objects of a kind, of all namespaces or of one; `labels` is a selector such as `a=b,c`."""
     query = f"?labelSelector={urllib.parse.quote(labels)}" if labels else ""
-    items: list[Object] = request(lab.api_url, "GET", collection(resource_of(kind), namespace) + query)["items"]
+    items: list[Object] = request(lab.api_url, "GET", collection_path(resource_of(kind), namespace) + query)["items"]
     return items
 
 
@@ -158,12 +158,12 @@ def set_ingress(lab: Lab, namespace: str, service: str, *addresses: str, mode: s
     return patch(lab, "services", namespace, service, {"status": {"loadBalancer": {"ingress": ingress}}}, status=True)
 
 
-def namespace(lab: Lab, name: str, **labels: str) -> Object:
+def create_namespace(lab: Lab, name: str, **labels: str) -> Object:
     """Makes a Namespace, or gives it these labels."""
     return apply(lab, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})[0]
 
 
-def pod_name(key: str) -> tuple[str, str]:
+def split_pod_key(key: str) -> tuple[str, str]:
     """(namespace, name) of a pod's key: `web`, or `shop/web`."""
     space, _, name = key.rpartition("/")
     return space or DEFAULT_NAMESPACE, name
@@ -171,10 +171,10 @@ def pod_name(key: str) -> tuple[str, str]:
 
 def set_ready(lab: Lab, pod: str, ready: bool) -> Object:
     """Says a pod's readiness, as its kubelet does; `pod` is its key."""
-    return patch(lab, "pods", *pod_name(pod), {"status": {"conditions": conditions(ready)}}, status=True)
+    return patch(lab, "pods", *split_pod_key(pod), {"status": {"conditions": ready_conditions(ready)}}, status=True)
 
 
-def conditions(ready: bool) -> list[Object]:
+def ready_conditions(ready: bool) -> list[Object]:
     """A pod's conditions."""
     word = str(ready)
     return [{"type": "Ready", "status": word}, {"type": "ContainersReady", "status": word}]
@@ -182,4 +182,4 @@ def conditions(ready: bool) -> list[Object]:
 
 def set_terminating(lab: Lab, pod: str) -> Object:
     """Begins a pod's end, as `kubectl delete` does: it goes on running, and is an endpoint for no new flow."""
-    return patch(lab, "pods", *pod_name(pod), {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    return patch(lab, "pods", *split_pod_key(pod), {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})

@@ -31,7 +31,7 @@ def ip(line: str, netns: str | None = None) -> str:
     return run("ip", *(("-n", netns) if netns else ()), *line.split())
 
 
-def inside(netns: str, *command: str) -> list[str]:
+def netns_command(netns: str, *command: str) -> list[str]:
     """The command line that runs `command` in a namespace."""
     return ["ip", "netns", "exec", netns, *command]
 

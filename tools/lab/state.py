@@ -94,7 +94,7 @@ class Lab(Struct):
 
 
 @contextmanager
-def changing(lab: Lab) -> Iterator[None]:
+def transaction(lab: Lab) -> Iterator[None]:
     """Commands may run beside one another: here `lab` is as the last of them left it, and is saved at the end."""
     with (lab.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

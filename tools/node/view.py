@@ -48,7 +48,7 @@ class NodeView:
     def unapplied(self) -> list[str]:
         """Intents that VPP does not hold, with the reason."""
         return [
-            f"{key}: {why(self.statuses.get(key))}"
+            f"{key}: {status_text(self.statuses.get(key))}"
             for key in sorted(self.intents)
             if not isinstance(self.statuses.get(key), Applied)
         ]
@@ -65,7 +65,7 @@ class NodeView:
         return row.counters.get(name, 0) if row else 0
 
 
-def why(status: Status | None) -> str:
+def status_text(status: Status | None) -> str:
     """A status in words."""
     match status:
         case Failed(reason=reason):

@@ -21,7 +21,7 @@ NICE = 19
 ANSWERS_WITHIN_S = 3.0
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Lowers this process' priority: the observed processes come first."""
     os.nice(NICE)
 

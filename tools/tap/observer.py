@@ -89,7 +89,7 @@ class Observer:
         for (stream_word, owner), mirror in sorted(self.mirrors.items()):
             if stream_word == word:
                 for key, row in sorted(mirror.stream.rows.items()):
-                    yield owner, key, plain(row.value), row.cause
+                    yield owner, key, decode_value(row.value), row.cause
 
     def snapshots(self) -> Iterator[SnapshotPart]:
         """All streams as they are now, in the form of the broker's answers to a newcomer."""
@@ -120,7 +120,7 @@ class Observer:
 
 def _row_events(name: StreamName, changes: Mapping[str, RowChange], time: float, *, load: bool) -> Iterator[TapEvent]:
     for change in changes.values():
-        old, new = plain(change.before), plain(change.value)
+        old, new = decode_value(change.before), decode_value(change.value)
         yield TapEvent(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
 
 
@@ -130,15 +130,15 @@ def _trace_event(trace: TraceEvent) -> TapEvent:
     )
 
 
-def plain(data: bytes | None) -> Any:
+def decode_value(data: bytes | None) -> Any:
     """A row's value without its schema; None if there is none."""
     return None if data is None else msgpack.unpackb(data, strict_map_key=False)
 
 
-def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+def field_differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """(field, old, new) where two values differ, field by field; a field that is missing is None."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*new, *(key for key in old if key not in new)]:
-            yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            yield from field_differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     elif old != new:
         yield path, old, new

@@ -17,7 +17,7 @@ from schemas.codec import Malformed
 from schemas.config import NodeConfig
 from schemas.intents import Intent
 from schemas.words import INTENT
-from tools.tap.observer import NOTE, Observer, TapEvent, plain
+from tools.tap.observer import NOTE, Observer, TapEvent, decode_value
 from tools.tap.recording import Frame
 
 MANAGERS: dict[str, Callable[[Context], Actor]] = {"services": ServicesManager}
@@ -94,4 +94,4 @@ class Replay:
 
 
 def _plain(intent: Intent | None) -> Any:
-    return None if intent is None else plain(codec.encode(intent))
+    return None if intent is None else decode_value(codec.encode(intent))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tools.tap.observer import NOTE, TapEvent, differences
+from tools.tap.observer import NOTE, TapEvent, field_differences
 
 VALUE_MAX = 40
 SHORT = {"vpp-writer": "writer", "kube-watch": "kube", "endpoint-slice": "slice", "interface-policies": "if-policies"}
@@ -37,29 +37,29 @@ def clock(time: float) -> str:
     return datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
-def lines(event: TapEvent, width: int, paint: Painter, cause: str = "") -> Iterator[str]:
+def event_lines(event: TapEvent, width: int, paint: Painter, cause: str = "") -> Iterator[str]:
     """A head, and below it what does not fit beside it. `cause`: of the event before; it is not repeated."""
     when, process, word = clock(event.time), SHORT.get(event.process, event.process), SHORT.get(event.word, event.word)
     word = "·" if event.word == NOTE else word
     sign = {(True, False): "+", (False, True): "-"}.get((event.old is None, event.new is None), "~")
-    title = clean(f"{event.what} {event.key}".strip() if event.word == NOTE else f"{sign} {event.key}")
+    title = printable(f"{event.what} {event.key}".strip() if event.word == NOTE else f"{sign} {event.key}")
     title += f" {duration(event.took_s)}" if event.took_s else ""
-    process, word = clean(process), clean(word)
+    process, word = printable(process), printable(word)
     lead = f"{when} {process:<8} {word:<9} "
     indent = " " * (INDENT if width >= NARROW else 2)
     beside = width - len(lead) >= ROOM_MIN
-    head, *more_lines = wrapped(title, width - len(lead)) if beside else ("", *wrapped(title, width - len(indent)))
+    head, *more_lines = wrap(title, width - len(lead)) if beside else ("", *wrap(title, width - len(indent)))
     sender = paint(f"{process:<8}", COLOURS.get(event.process, PLAIN))
     yield f"{paint(when, DIM)} {sender} {word:<9} {head}".rstrip()
-    for text in (piece for each in more_lines for piece in wrapped(each, width - len(indent))):
+    for text in (piece for each in more_lines for piece in wrap(each, width - len(indent))):
         yield indent + text
-    about = [clean(text) for text in changes(event)]
+    about = [printable(text) for text in field_changes(event)]
     if event.cause not in ("", cause):
-        about.append(paint(clean(f"({event.cause})")[: width - len(indent)], DIM))
-    yield from packed(about, indent, width)
+        about.append(paint(printable(f"({event.cause})")[: width - len(indent)], DIM))
+    yield from pack_lines(about, indent, width)
 
 
-def changes(event: TapEvent) -> Iterator[str]:
+def field_changes(event: TapEvent) -> Iterator[str]:
     """The fields that differ, or, of a note, all."""
     if event.word == NOTE:
         yield from (
@@ -68,7 +68,7 @@ def changes(event: TapEvent) -> Iterator[str]:
         return
     if event.new is None:
         return
-    for field, old, new in differences(event.old or {}, event.new):
+    for field, old, new in field_differences(event.old or {}, event.new):
         yield _change(field or "value", old, new)
 
 
@@ -104,21 +104,21 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.0f} us"
 
 
-def clean(text: str) -> str:
+def printable(text: str) -> str:
     """The text with unprintable characters replaced: a terminal would obey some of them."""
     return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def wrapped(text: str, room: int) -> list[str]:
+def wrap(text: str, room: int) -> list[str]:
     """A text in pieces of at most so many characters."""
     return [text[at : at + room] for at in range(0, len(text), room)] or [""]
 
 
-def packed(texts: list[str], indent: str, width: int) -> Iterator[str]:
+def pack_lines(texts: list[str], indent: str, width: int) -> Iterator[str]:
     """Texts packed into lines of the given width."""
     line, column = "", len(indent)
     for text in (piece for each in texts for piece in _fitting(each, width - len(indent))):
-        length = len(bare(text))
+        length = len(without_colours(text))
         if line and column + GAP + length > width:
             yield indent + line
             line, column = "", len(indent)
@@ -129,10 +129,10 @@ def packed(texts: list[str], indent: str, width: int) -> Iterator[str]:
 
 
 def _fitting(text: str, room: int) -> list[str]:
-    return wrapped(text, room) if "\033" not in text else [text]
+    return wrap(text, room) if "\033" not in text else [text]
 
 
-def bare(text: str) -> str:
+def without_colours(text: str) -> str:
     """The text without colours."""
     if "\033" not in text:
         return text

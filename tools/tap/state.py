@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tools.tap.observer import Observer, TapEvent, plain
-from tools.tap.show import Painter, abbreviated, changes, packed
+from tools.tap.observer import Observer, TapEvent, decode_value
+from tools.tap.show import Painter, abbreviated, field_changes, pack_lines
 
 INTENT, STATUS = "intent", "status."
 APPLIED = "applied"
@@ -28,8 +28,11 @@ def rows(observer: Observer, word: str, key: str, width: int, paint: Painter) ->
                 yield f"{paint(name, 2)} {paint(owner, 36)} {row_key}" + (
                     f"  {_status_text(status, paint)}" if status else ""
                 )
-                about = [*changes(TapEvent(0, owner, name, row_key, new=value)), *([f"({cause})"] if cause else [])]
-                yield from packed(about, "    ", width)
+                about = [
+                    *field_changes(TapEvent(0, owner, name, row_key, new=value)),
+                    *([f"({cause})"] if cause else []),
+                ]
+                yield from pack_lines(about, "    ", width)
 
 
 def unapplied(observer: Observer, paint: Painter) -> Iterator[str]:
@@ -43,7 +46,7 @@ def unapplied(observer: Observer, paint: Painter) -> Iterator[str]:
 def _status(observer: Observer, owner: str, key: str) -> dict[str, Any] | None:
     mirror = observer.mirrors.get((f"{STATUS}{owner}", "vpp-writer"))
     row = mirror.stream.rows.get(key) if mirror else None
-    return plain(row.value) if row else None
+    return decode_value(row.value) if row else None
 
 
 def _status_text(status: dict[str, Any] | None, paint: Painter) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
-from tools.lab.linux import inside
+from tools.lab.linux import netns_command
 from vppd_guard.report.history import History, HistoryLine
 
 REAL = os.environ.get("VPP", "")
@@ -199,7 +199,7 @@ class World:
         """The host outside pings the host meanwhile; afterwards the result has `lost` and `longest_gap_ms`."""
         result: dict[str, float] = {}
         sender = [sys.executable, "-m", "tools.lab.traffic.ping_sender", "--tell", address]
-        process = subprocess.Popen(inside(self.lan, *sender), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen(netns_command(self.lan, *sender), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"pinging\n"
         try:

@@ -37,7 +37,7 @@ class World:
     def make(self) -> None:
         """Namespaces, service accounts, pods and agents."""
         for space in NAMESPACES:
-            kube.namespace(self.lab, space, ns=space)
+            kube.create_namespace(self.lab, space, ns=space)
             kube.apply(self.lab, _account(space))
         for number, key in enumerate(self.pods):
             self.add(key, f"node{1 + number % 2}")
@@ -87,7 +87,7 @@ class World:
         for deletion in step.delete:
             kube.delete(self.lab, *deletion)
         for key, labels in step.pod_labels:
-            self.label("pods", *kube.pod_name(key), labels)
+            self.label("pods", *kube.split_pod_key(key), labels)
         for space, labels in step.namespace_labels:
             self.label("namespaces", "", space, labels)
 

@@ -31,7 +31,7 @@ def forgetful(new_name: Callable[[], str]) -> Iterator[Lab]:
     completed = vppd("lab", "up", "--nodes", "1", "--name", name, "--set", f"CALICOVPP_CONFIG_TEMPLATE={conf}", *ON_VPP)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     lab = state.load(name)
-    kube.namespace(lab, "x")
+    kube.create_namespace(lab, "x")
     for pod in ("client", "server"):
         pods.add(lab, pod, "node1", namespace="x", labels={"app": pod})
     with Agents(lab.directory / "agents") as agents:
@@ -66,7 +66,7 @@ def server(lab: Lab) -> list[tuple[str, int]]:
 
 def established(netns: str) -> list[str]:
     """The connections that stand there."""
-    return linux.run(*linux.inside(netns, "ss", "-Htn", "state", "established")).splitlines()
+    return linux.run(*linux.netns_command(netns, "ss", "-Htn", "state", "established")).splitlines()
 
 
 def test_one_that_policies_on_both_sides_deny_by_now_does_not_live_on(forgetful: Lab) -> None:

@@ -130,7 +130,7 @@ def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world
 
 def established(world: World) -> list[str]:
     """Connections of y/a that stand."""
-    line = linux.run(*linux.inside(world.lab.pods["y/a"].netns, "ss", "-Htn", "state", "established"))
+    line = linux.run(*linux.netns_command(world.lab.pods["y/a"].netns, "ss", "-Htn", "state", "established"))
     return line.splitlines()
 
 

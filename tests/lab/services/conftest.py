@@ -35,7 +35,7 @@ class Shop:
 
     def make(self) -> None:
         """Namespace, pods, agents, routes of the host outside."""
-        kube.namespace(self.lab, SPACE)
+        kube.create_namespace(self.lab, SPACE)
         for name, node in (BACKENDS | CLIENTS).items():
             labels = {"app": "web"} if name in BACKENDS else {}
             pods.add(self.lab, name, node, namespace=SPACE, labels=labels)

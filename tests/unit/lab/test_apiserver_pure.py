@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.lab.apiserver.patches import json_patch, merge, strategic
+from tools.lab.apiserver.patches import json_patch, merge_patch, strategic_merge_patch
 from tools.lab.apiserver.resources import BY_ID
 from tools.lab.apiserver.routes import RequestTarget, parse_path
-from tools.lab.apiserver.selectors import selector
+from tools.lab.apiserver.selectors import parse_selectors
 from tools.lab.apiserver.sockets import ListenAddress, parse_listen, parse_listen_netns
 from tools.lab.apiserver.status import ApiError
 from tools.lab.apiserver.store import ObjectStore
@@ -44,14 +44,14 @@ def labelled(**labels: str) -> dict[str, object]:
     ],
 )
 def test_label_selectors_select_as_kubernetes_does(labels: str, expected: bool) -> None:
-    assert selector(PODS, labels, "")(labelled(a="1", b="2")) is expected
+    assert parse_selectors(PODS, labels, "")(labelled(a="1", b="2")) is expected
 
 
 def test_field_selectors_know_names_and_the_fields_of_the_registry() -> None:
-    assert selector(PODS, "", "metadata.name=n,spec.nodeName==n1")(labelled())
-    assert not selector(PODS, "", "spec.nodeName!=n1")(labelled())
+    assert parse_selectors(PODS, "", "metadata.name=n,spec.nodeName==n1")(labelled())
+    assert not parse_selectors(PODS, "", "spec.nodeName!=n1")(labelled())
     with pytest.raises(ApiError, match=r"not supported: spec\.nodeName"):
-        selector(NODES, "", "spec.nodeName=n1")
+        parse_selectors(NODES, "", "spec.nodeName=n1")
 
 
 def test_paths_name_resources_namespaces_and_status() -> None:
@@ -71,8 +71,8 @@ def test_strategic_merge_joins_lists_of_objects_by_their_key_in_the_wanted_order
         "$setElementOrder/ports": [{"port": 82}, {"port": 80}],
         "ports": [{"port": 82}, {"port": 80, "name": "b"}, {"$patch": "delete", "port": 81}],
     }
-    assert strategic(before, patch) == {"ports": [{"port": 82}, {"port": 80, "name": "b"}]}
-    assert strategic({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
+    assert strategic_merge_patch(before, patch) == {"ports": [{"port": 82}, {"port": 80, "name": "b"}]}
+    assert strategic_merge_patch({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
 
 
 def test_json_patch_follows_the_examples_of_rfc_6902() -> None:
@@ -91,8 +91,8 @@ def test_json_patch_follows_the_examples_of_rfc_6902() -> None:
 @given(JSON, JSON)
 def test_patches_change_nothing_in_place_and_refuse_only_with_api_errors(before: object, patch: object) -> None:
     unharmed = copy.deepcopy(before), copy.deepcopy(patch)
-    merge(before, patch)
-    strategic(before, patch)
+    merge_patch(before, patch)
+    strategic_merge_patch(before, patch)
     for operations in (patch, [{"op": "add", "path": "/a", "value": patch}]):
         with contextlib.suppress(ApiError):
             json_patch(before, operations)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_patches_change_nothing_in_place_and_refuse_only_with_api_errors(before:
 
 @given(JSON)
 def test_merging_a_document_into_itself_gives_what_rfc_7386_says(document: object) -> None:
-    assert merge(merge({}, document), document) == merge({}, document)
+    assert merge_patch(merge_patch({}, document), document) == merge_patch({}, document)
 
 
 def test_a_namespace_takes_its_objects_along_and_each_removal_has_its_version() -> None:
@@ -109,9 +109,9 @@ def test_a_namespace_takes_its_objects_along_and_each_removal_has_its_version() 
     store.create(SPACES, "", {"metadata": {"name": "web"}}, NOW)
     store.create(PODS, "web", {"metadata": {"name": "p"}}, NOW)
     store.delete(SPACES, "", "web")
-    assert store.listed(PODS) == []
-    assert [change.version for change in store.since(0)] == [1, 2, 3, 4]
-    assert [change.resource.plural for change in store.since(2)] == ["pods", "namespaces"]
+    assert store.list_objects(PODS) == []
+    assert [change.version for change in store.changes_since(0)] == [1, 2, 3, 4]
+    assert [change.resource.plural for change in store.changes_since(2)] == ["pods", "namespaces"]
 
 
 def test_an_update_that_changes_nothing_makes_no_version() -> None:
@@ -128,10 +128,10 @@ def test_history_that_was_trimmed_or_lies_ahead_is_expired() -> None:
     for number in range(4):
         store.create(NODES, "", {"metadata": {"name": f"n{number}"}}, NOW)
     store.trim(2)
-    assert [change.version for change in store.since(2)] == [3, 4]
+    assert [change.version for change in store.changes_since(2)] == [3, 4]
     for version in (1, 5):
         with pytest.raises(ApiError) as refused:
-            store.since(version)
+            store.changes_since(version)
         assert refused.value.code == 410
 
 

@@ -13,11 +13,11 @@ from tools.lab.felix.selector import (
     Not,
     Selector,
     all_of,
-    instead_of_all,
     matcher,
     parse,
-    prefixed,
-    text_of,
+    replace_all,
+    to_text,
+    with_prefix,
 )
 
 LABELS = {"app": "web", "tier": "front-end", "projectcalico.org/namespace": "shop"}
@@ -90,19 +90,19 @@ def test_what_is_no_selector_is_refused_with_its_text(text: str) -> None:
 
 @given(TREES, st.dictionaries(WORDS, WORDS, max_size=4))
 def test_the_text_of_a_tree_reads_back_to_the_same_choice(tree: Selector, labels: dict[str, str]) -> None:
-    again = parse(text_of(tree))
+    again = parse(to_text(tree))
     assert matcher(again)(labels) is matcher(tree)(labels)
-    assert text_of(again) == text_of(parse(text_of(again)))
+    assert to_text(again) == to_text(parse(to_text(again)))
 
 
 def test_a_namespace_selector_is_about_the_namespace_s_labels() -> None:
     in_namespace = Compare("ns", "has")
-    tree = instead_of_all(prefixed(parse("team == 'a' && all()"), "pcns."), in_namespace, Not(in_namespace))
-    assert text_of(tree) == '(pcns.team == "a" && has(ns))'
+    tree = replace_all(with_prefix(parse("team == 'a' && all()"), "pcns."), in_namespace, Not(in_namespace))
+    assert to_text(tree) == '(pcns.team == "a" && has(ns))'
 
 
 def test_joining_leaves_out_what_says_nothing() -> None:
     first = parse("has(a)")
     assert all_of(None, SELECT_ALL) == SELECT_ALL
     assert all_of(SELECT_ALL, first, None) == first
-    assert text_of(all_of(first, parse("has(b)"))) == "(has(a) && has(b))"
+    assert to_text(all_of(first, parse("has(b)"))) == "(has(a) && has(b))"

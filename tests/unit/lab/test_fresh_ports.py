@@ -18,5 +18,8 @@ def test_processes_side_by_side_share_no_port() -> None:
 
 def test_a_port_that_is_taken_is_passed_over() -> None:
     ports, twin = FreshPorts(AGENT_LANE), FreshPorts(AGENT_LANE)
-    with ports.bound(socket.SOCK_STREAM, "127.0.0.1") as first, twin.bound(socket.SOCK_STREAM, "127.0.0.1") as second:
+    with (
+        ports.bind_socket(socket.SOCK_STREAM, "127.0.0.1") as first,
+        twin.bind_socket(socket.SOCK_STREAM, "127.0.0.1") as second,
+    ):
         assert first.getsockname()[1] != second.getsockname()[1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tools.lab.apiserver.admission import admit
 from tools.lab.apiserver.controller import EndpointSliceController
-from tools.lab.apiserver.resources import BY_ID, NAMESPACES, by_kind
+from tools.lab.apiserver.resources import BY_ID, NAMESPACES, resource_by_kind
 from tools.lab.apiserver.status import ApiError
 from tools.lab.apiserver.store import ObjectStore
 
@@ -149,13 +149,13 @@ def test_services_and_slices_of_any_shape_are_kept_or_refused_and_break_nothing(
     for body in bodies:
         with contextlib.suppress(ApiError):
             world.store.create(SERVICES, "default", admit(world.store, SERVICES, None, body), NOW)  # type: ignore[arg-type]
-        controller.step(NOW)
+        controller.update_slices(NOW)
     labels = {
         "kubernetes.io/service-name": "s0",
         "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
     }
     world.store.create(SLICES, "default", {"metadata": {"name": "x", "labels": labels}, "endpoints": odd}, NOW)
-    controller.step(NOW)
+    controller.update_slices(NOW)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,6 @@ def test_services_and_slices_of_any_shape_are_kept_or_refused_and_break_nothing(
     ],
 )
 def test_kinds_are_found_by_the_words_of_kubectl(word: str, expected: str) -> None:
-    resource = by_kind(word)
+    resource = resource_by_kind(word)
     assert resource is not None
     assert resource.id == expected

@@ -10,7 +10,7 @@ from bus.envelope import Fetch
 from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents
 from tools.tap import chain, export, show, state, top
 from tools.tap.filter import BadExpression, EventFilter, FieldMatch
-from tools.tap.observer import NOTE, Observer, TapEvent, differences
+from tools.tap.observer import NOTE, Observer, TapEvent, field_differences
 from tools.tap.show import Painter
 
 WIDTH = 80
@@ -58,14 +58,14 @@ def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None
 def test_no_bytes_end_a_tap(data: bytes) -> None:
     observer = Observer()
     for event in observer.feed(data, 1.0):
-        assert list(show.lines(event, WIDTH, COLOURED))
+        assert list(show.event_lines(event, WIDTH, COLOURED))
 
 
 def test_only_fields_that_differ_are_shown_and_lists_by_what_came_and_went() -> None:
     _, events = story()
     changed = next(event for event in events if event.old and event.new)
-    assert [field for field, _, _ in differences(changed.old, changed.new)] == ["backends"]
-    text = "\n".join(show.lines(changed, WIDTH, COLOURLESS))
+    assert [field for field, _, _ in field_differences(changed.old, changed.new)] == ["backends"]
+    text = "\n".join(show.event_lines(changed, WIDTH, COLOURLESS))
     assert "backends: +{address=10.48.0.2 port=8080}" in text
     assert "10.48.0.1 " not in text
     assert CAUSE in text
@@ -81,14 +81,14 @@ values = st.recursive(
 @given(values, values, st.text(max_size=200), st.integers(40, 120))
 def test_no_line_is_wider_than_the_terminal(old: object, new: object, key: str, width: int) -> None:
     event = TapEvent(1.0, "vpp-writer", "endpoint-slice", key.replace("\n", " "), CAUSE, {"a": old}, {"a": new})
-    assert max(map(len, show.lines(event, width, COLOURLESS))) <= width
+    assert max(map(len, show.event_lines(event, width, COLOURLESS))) <= width
 
 
 def test_colours_change_no_letter() -> None:
     _, events = story()
     for event in events:
-        plain = list(show.lines(event, WIDTH, COLOURLESS))
-        assert [show.bare(line) for line in show.lines(event, WIDTH, COLOURED)] == plain
+        plain = list(show.event_lines(event, WIDTH, COLOURLESS))
+        assert [show.without_colours(line) for line in show.event_lines(event, WIDTH, COLOURED)] == plain
 
 
 @pytest.mark.parametrize(

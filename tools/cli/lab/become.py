@@ -15,5 +15,5 @@ def become(netns: str, command: list[str], environment: Mapping[str, str]) -> No
     if not command:
         raise UserError("no command; write it after --")
     sys.stdout.flush()
-    line = linux.inside(netns, *command)
+    line = linux.netns_command(netns, *command)
     os.execvpe(line[0], line, {**os.environ, **environment})

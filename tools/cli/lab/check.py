@@ -5,7 +5,7 @@ import json
 
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
-from tools.lab.checks.properties import as_line, check
+from tools.lab.checks.properties import as_line, check_lab
 
 HELP = "assert everything that must hold; exit status 1 if something does not"
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints each property with its figure; 1 if one does not hold."""
-    results = check(state.load(options.name))
+    results = check_lab(state.load(options.name))
     if options.json:
         print(json.dumps([vars(r) for r in results], indent=1))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bus.remote_tap import client_keys
 from tools.cli.command import UserError
-from tools.tap.listener import Listener, step_back
+from tools.tap.listener import Listener, lower_priority
 from tools.tap.observer import Observer, TapEvent
 
 WHOLE_S_MAX = 3.0
@@ -15,11 +15,11 @@ Take = Callable[[float, bytes, list[TapEvent], Observer], bool]
 """Takes a frame: its time, its bytes, what it says, and all that is known after it. True: it was the last one."""
 
 
-def listener(options: argparse.Namespace) -> Listener:
+def tap_on_node(options: argparse.Namespace) -> Listener:
     """The tap on the node that the options name. Raises UserError, BadKeys."""
     if bool(options.connect) != bool(options.keys):
         raise UserError("--connect and --keys go together")
-    step_back()
+    lower_priority()
     return Listener(options.directory, options.connect, client_keys(options.keys) if options.connect else None)
 
 
@@ -32,7 +32,7 @@ async def hear(tap: Listener, take: Take) -> None:
 
 async def hear_until_ended(options: argparse.Namespace, take: Take) -> Observer:
     """Hears until `options.seconds` are over, the last frame, or a signal. Raises NoBus."""
-    async with listener(options) as tap:
+    async with tap_on_node(options) as tap:
         hearing = asyncio.create_task(hear(tap, take))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, hearing.cancel)
@@ -46,7 +46,7 @@ async def hear_until_ended(options: argparse.Namespace, take: Take) -> Observer:
 
 async def hear_whole(options: argparse.Namespace) -> Observer:
     """Everything as it is now. Raises NoBus."""
-    async with listener(options) as tap:
+    async with tap_on_node(options) as tap:
         hearing = asyncio.create_task(hear(tap, lambda *_: tap.observer.complete))
         await asyncio.wait([hearing], timeout=WHOLE_S_MAX)
         hearing.cancel()

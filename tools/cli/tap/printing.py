@@ -42,7 +42,7 @@ class Printer:
             if self._chain:
                 hop = self._chain.hop(event)
                 print(self._paint(f"+{show.duration(hop.after_s)} (+{show.duration(hop.hop_s)})", show.BOLD))
-            for line in show.lines(event, self._columns, self._paint, self._cause):
+            for line in show.event_lines(event, self._columns, self._paint, self._cause):
                 print(line)
             self._cause = event.cause
         if fitting:

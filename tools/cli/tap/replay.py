@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     changed = list(replay.feed(recording.read(options.file)))
     events = list(replay.differences()) if options.diff else changed
     for event in events:
-        for line in [show.as_json(event)] if options.json else show.lines(event, width, paint):
+        for line in [show.as_json(event)] if options.json else show.event_lines(event, width, paint):
             print(line)
     if replay.waits_for:
         raise UserError(f"{options.into} says nothing: the recording lacks {', '.join(replay.waits_for)}")

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.cli.tap.listening import hear, listener
+from tools.cli.tap.listening import hear, tap_on_node
 from tools.cli.tap.options import add_node
 from tools.tap import top
 from tools.tap.observer import Observer, TapEvent
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     printed_at = time.monotonic() + (2 if options.once else 0)
 
     async def hearing() -> None:
-        async with listener(options) as tap:
+        async with tap_on_node(options) as tap:
 
             def take(now: float, _data: bytes, events: list[TapEvent], observer: Observer) -> bool:
                 nonlocal printed_at

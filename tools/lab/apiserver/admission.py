@@ -18,16 +18,16 @@ def admit(store: ObjectStore, resource: ApiResource, before: Object | None, afte
     if not isinstance(after, dict) or not isinstance(after.get("metadata"), dict):
         return after
     if resource is NAMESPACES:
-        return namespace(after)
+        return admit_namespace(after)
     if resource is SERVICES:
         # Read as JSON is: a change of one is not seen in another.
         own_key = key_of(before) if before else None
-        other_services = [service for service in store.listed(SERVICES) if key_of(service) != own_key]
+        other_services = [service for service in store.list_objects(SERVICES) if key_of(service) != own_key]
         return services.admit_service(before, after, other_services, store.version)
     return after
 
 
-def namespace(body: Object) -> Object:
+def admit_namespace(body: Object) -> Object:
     """A Namespace with its name as a label."""
     meta = body["metadata"]
     labels = meta.get("labels") or {}

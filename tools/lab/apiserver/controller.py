@@ -22,7 +22,7 @@ class EndpointSliceController:
         self._store = store
         self._version = -1
 
-    def step(self, now: str) -> None:
+    def update_slices(self, now: str) -> None:
         """Brings the slices up to date with everything that changed since the last step."""
         if self._version == self._store.version:
             return
@@ -33,16 +33,16 @@ class EndpointSliceController:
     def _dirty(self) -> set[Key]:
         """The services whose slices may have to change; all of them when it is not known what changed."""
         try:
-            changed = self._store.since(self._version)
+            changed = self._store.changes_since(self._version)
         except ApiError:
             return self._all_services() | set(self._owners())
         return {key for change in changed for key in self._touched(change)}
 
     def _all_services(self) -> set[Key]:
-        return {key_of(service) for service in self._store.listed(SERVICES)}
+        return {key_of(service) for service in self._store.list_objects(SERVICES)}
 
     def _owners(self) -> Iterable[Key]:
-        for piece in filter(slices.is_managed, self._store.listed(SLICES)):
+        for piece in filter(slices.is_managed, self._store.list_objects(SLICES)):
             yield piece["metadata"]["namespace"], piece["metadata"]["labels"].get(slices.SERVICE_LABEL, "")
 
     def _touched(self, change: ObjectChange) -> Iterable[Key]:
@@ -50,7 +50,7 @@ class EndpointSliceController:
             yield key_of(change.last)
         elif change.resource is PODS:
             states = [body for body in (change.before, change.after) if body is not None]
-            for service in self._store.listed(SERVICES, key_of(change.last)[0]):
+            for service in self._store.list_objects(SERVICES, key_of(change.last)[0]):
                 if any(slices.selects(service, pod) for pod in states):
                     yield key_of(service)
         elif change.resource is NODES and zone_of(change.before) != zone_of(change.after):
@@ -63,8 +63,8 @@ class EndpointSliceController:
         service = store.get(SERVICES, namespace, name) if (SERVICES.id, (namespace, name)) in store else None
         if service is not None and not part(service, "spec").get("selector"):
             service = None  # whoever made a service without selector makes its slices too
-        managed = [piece for piece in store.listed(SLICES, namespace) if self._is_of(piece, name)]
-        changes = slices.slice_changes(service, store.listed(PODS, namespace), self._zones(), managed)
+        managed = [piece for piece in store.list_objects(SLICES, namespace) if self._is_of(piece, name)]
+        changes = slices.slice_changes(service, store.list_objects(PODS, namespace), self._zones(), managed)
         for obsolete in changes.delete:
             store.delete(SLICES, namespace, obsolete)
         for piece in changes.update:
@@ -76,7 +76,7 @@ class EndpointSliceController:
         return slices.is_managed(piece) and piece["metadata"]["labels"].get(slices.SERVICE_LABEL) == service
 
     def _zones(self) -> dict[str, str]:
-        zones = {node["metadata"]["name"]: zone_of(node) for node in self._store.listed(NODES)}
+        zones = {node["metadata"]["name"]: zone_of(node) for node in self._store.list_objects(NODES)}
         return {name: zone for name, zone in zones.items() if zone}
 
 

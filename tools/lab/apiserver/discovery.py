@@ -24,7 +24,7 @@ VERSION: Object = {
 OPENAPI_V2 = b""
 
 
-def documents() -> dict[str, Object]:
+def discovery_documents() -> dict[str, Object]:
     """Path to JSON document, for every discovery path but /openapi/v2, which is protobuf."""
     pages: dict[str, Object] = {
         "/version": VERSION,
@@ -58,14 +58,14 @@ def resource_list(group: str, version: str) -> Object:
     rows: list[Object] = []
     for resource in RESOURCES:
         if (resource.group, resource.version) == (group, version):
-            rows.append(row(resource))
+            rows.append(resource_row(resource))
             if resource.has_status:
-                rows.append(row(resource) | STATUS_ROW | {"name": f"{resource.plural}/status"})
+                rows.append(resource_row(resource) | STATUS_ROW | {"name": f"{resource.plural}/status"})
     name = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": rows}
 
 
-def row(resource: ApiResource) -> Object:
+def resource_row(resource: ApiResource) -> Object:
     """One line of a resource list."""
     return {
         "name": resource.plural,
@@ -87,11 +87,11 @@ def openapi(group: str, version: str) -> Object:
             parameter = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
             answer = {"200": {"description": "OK"}}
             patch = {"parameters": [parameter], "responses": answer, "x-kubernetes-group-version-kind": kind}
-            paths[url(resource)] = {"patch": patch}
+            paths[path_template(resource)] = {"patch": patch}
     return {"openapi": "3.0.0", "info": {"title": "vppd lab", "version": "v1"}, "paths": paths}
 
 
-def url(resource: ApiResource) -> str:
+def path_template(resource: ApiResource) -> str:
     """The path template of one object."""
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
     space = "/namespaces/{namespace}" if resource.namespaced else ""

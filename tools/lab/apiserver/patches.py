@@ -26,7 +26,7 @@ MERGE_KEYS = {
 }
 
 
-def merge(before: Any, patch: Any) -> Any:
+def merge_patch(before: Any, patch: Any) -> Any:
     """RFC 7386: null removes, objects merge, anything else replaces."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
@@ -35,11 +35,11 @@ def merge(before: Any, patch: Any) -> Any:
         if value is None:
             after.pop(field, None)
         else:
-            after[field] = merge(after.get(field), value)
+            after[field] = merge_patch(after.get(field), value)
     return after
 
 
-def strategic(before: Any, patch: Any) -> Any:
+def strategic_merge_patch(before: Any, patch: Any) -> Any:
     """Merge patch with lists joined by key and with the directives `$patch` and `$setElementOrder`."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
@@ -52,13 +52,13 @@ def strategic(before: Any, patch: Any) -> Any:
         if value is None:
             after.pop(field, None)
         elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            after[field] = join(field, after.get(field), value, patch.get(f"$setElementOrder/{field}"))
+            after[field] = merge_lists(field, after.get(field), value, patch.get(f"$setElementOrder/{field}"))
         else:
-            after[field] = strategic(after.get(field), value)
+            after[field] = strategic_merge_patch(after.get(field), value)
     return after
 
 
-def join(field: str, before: Any, patch: list[Object], order: Any) -> list[Any]:
+def merge_lists(field: str, before: Any, patch: list[Object], order: Any) -> list[Any]:
     """A list of objects with the items of `patch` added, merged or (`$patch: delete`) removed."""
     key = merge_key(field, before, patch)
     if key is None or not isinstance(before, list) or any(item.get("$patch") == "replace" for item in patch):
@@ -69,7 +69,7 @@ def join(field: str, before: Any, patch: list[Object], order: Any) -> list[Any]:
         if change.get("$patch") == "delete":
             items.pop(name, None)
         else:
-            items[name] = strategic(items.get(name), change)
+            items[name] = strategic_merge_patch(items.get(name), change)
     if not isinstance(order, list):
         return list(items.values())
     ordered_keys = [item.get(key) for item in order if isinstance(item, dict)]
@@ -100,15 +100,15 @@ def json_patch(before: Object, operations: Any) -> Any:
     document = copy.deepcopy(before)
     for operation in operations:
         try:
-            document = one_operation(document, operation)
+            document = apply_operation(document, operation)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             raise bad_request(f"JSON patch operation {operation!r} does not apply: {error!r}") from None
     return document
 
 
-def one_operation(document: Any, operation: Object) -> Any:
+def apply_operation(document: Any, operation: Object) -> Any:
     """The document after add, remove, replace, move, copy or test."""
-    kind, path = operation["op"], steps(operation["path"])
+    kind, path = operation["op"], pointer_tokens(operation["path"])
     match kind:
         case "add":
             return set_value(document, path, operation["value"], insert=True)
@@ -118,10 +118,10 @@ def one_operation(document: Any, operation: Object) -> Any:
             value_at(document, path)
             return set_value(document, path, operation["value"], insert=False)
         case "move":
-            value = value_at(document, steps(operation["from"]))
-            return set_value(remove_value(document, steps(operation["from"])), path, value, insert=True)
+            value = value_at(document, pointer_tokens(operation["from"]))
+            return set_value(remove_value(document, pointer_tokens(operation["from"])), path, value, insert=True)
         case "copy":
-            value = copy.deepcopy(value_at(document, steps(operation["from"])))
+            value = copy.deepcopy(value_at(document, pointer_tokens(operation["from"])))
             return set_value(document, path, value, insert=True)
         case "test":
             if value_at(document, path) != operation["value"]:
@@ -130,7 +130,7 @@ def one_operation(document: Any, operation: Object) -> Any:
     raise ValueError(f"unknown operation {kind!r}")
 
 
-def steps(pointer: str) -> list[str]:
+def pointer_tokens(pointer: str) -> list[str]:
     """RFC 6901: the reference tokens of a JSON pointer."""
     if pointer and not pointer.startswith("/"):
         raise ValueError("a path starts with /")

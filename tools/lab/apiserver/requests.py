@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tools.lab.apiserver.routes import RequestTarget
-from tools.lab.apiserver.selectors import Matches, selector
+from tools.lab.apiserver.selectors import Matches, parse_selectors
 from tools.lab.apiserver.status import ApiError, bad_request
 from tools.lab.apiserver.tables import table
 from tools.lab.objects import Object
@@ -15,7 +15,7 @@ from tools.lab.objects import Object
 WATCH_TIMEOUT_S_DEFAULT = 1800.0
 
 
-def now() -> str:
+def kubernetes_time() -> str:
     """The time as Kubernetes writes it: UTC, whole seconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -40,7 +40,7 @@ async def read_body(request: web.Request) -> Any:
 def query_selector(request: web.Request, target: RequestTarget) -> Matches:
     """The predicate of labelSelector and fieldSelector; raises ApiError 400."""
     query = request.query
-    return selector(target.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    return parse_selectors(target.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
 
 
 def query_version(request: web.Request) -> int:

@@ -71,7 +71,7 @@ BY_ID = {resource.id: resource for resource in RESOURCES}
 NAMESPACES = BY_ID["namespaces"]
 
 
-def find(group: str, version: str, plural: str) -> ApiResource | None:
+def resource_at(group: str, version: str, plural: str) -> ApiResource | None:
     """The resource of that URL, or None."""
     for resource in RESOURCES:
         if (resource.group, resource.version, resource.plural) == (group, version, plural):
@@ -79,7 +79,7 @@ def find(group: str, version: str, plural: str) -> ApiResource | None:
     return None
 
 
-def by_kind(word: str) -> ApiResource | None:
+def resource_by_kind(word: str) -> ApiResource | None:
     """The resource by kind or plural, perhaps with its group (`NetworkPolicy.crd.projectcalico.org`), in any case.
 
     Of several the first one, as kubectl chooses.
@@ -92,7 +92,7 @@ def by_kind(word: str) -> ApiResource | None:
     return None
 
 
-def collection(resource: ApiResource, namespace: str) -> str:
+def collection_path(resource: ApiResource, namespace: str) -> str:
     """The URL path of a collection; `namespace` is "" for a cluster-scoped resource or for all namespaces."""
     root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
     space = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.lab.apiserver.resources import ApiResource, find
+from tools.lab.apiserver.resources import ApiResource, resource_at
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def parse_resource(group: str, version: str, segments: list[str]) -> RequestTarg
     """
     match segments:
         case ["namespaces", namespace, plural, *names] if plural != "status":
-            return target_of(find(group, version, plural), namespace, names)
+            return target_of(resource_at(group, version, plural), namespace, names)
         case [plural, *names]:
-            return target_of(find(group, version, plural), "", names)
+            return target_of(resource_at(group, version, plural), "", names)
     return None
 
 

@@ -16,14 +16,14 @@ PRESENCE_TERM = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
 BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
 
 
-def selector(resource: ApiResource, labels: str, fields: str) -> Matches:
+def parse_selectors(resource: ApiResource, labels: str, fields: str) -> Matches:
     """One predicate of both query parameters ("" selects all); raises ApiError 400."""
-    terms = [label_term(text) for text in split(labels)]
-    terms += [field_term(resource, text) for text in split(fields)]
+    terms = [label_term(text) for text in split_terms(labels)]
+    terms += [field_term(resource, text) for text in split_terms(fields)]
     return lambda body: all(term(body) for term in terms)
 
 
-def split(text: str) -> list[str]:
+def split_terms(text: str) -> list[str]:
     """The terms of a selector: commas separate, but not those within parentheses."""
     return BETWEEN_TERMS.split(text) if text.strip() else []
 
@@ -32,17 +32,17 @@ def label_term(text: str) -> Matches:
     """`k in (a,b)`, `k notin (a,b)`, `k=v`, `k==v`, `k!=v`, `k`, `!k`."""
     if term := SET_TERM.fullmatch(text):
         key, operator, listed = term.groups()
-        return one_of(key, {value.strip() for value in listed.split(",")}, operator == "in")
+        return label_among(key, {value.strip() for value in listed.split(",")}, operator == "in")
     if term := EQUALITY_TERM.fullmatch(text):
         key, operator, value = term.groups()
-        return one_of(key, {value}, operator != "!=")
+        return label_among(key, {value}, operator != "!=")
     if term := PRESENCE_TERM.fullmatch(text):
         absent, key = term.groups()
         return lambda body: (key in labels_of(body)) is not bool(absent)
     raise bad_request(f"unable to parse requirement {text!r} of the label selector")
 
 
-def one_of(key: str, values: set[str], inside: bool) -> Matches:
+def label_among(key: str, values: set[str], inside: bool) -> Matches:
     """Matches if the label's value is among `values`, or, unless `inside`, is not. An absent label is among none."""
     return lambda body: (labels_of(body).get(key) in values) is inside
 

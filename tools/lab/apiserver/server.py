@@ -10,7 +10,7 @@ from tools.lab.apiserver import discovery, patches
 from tools.lab.apiserver.admission import admit
 from tools.lab.apiserver.controller import EndpointSliceController
 from tools.lab.apiserver.requests import (
-    now,
+    kubernetes_time,
     query_seconds,
     query_selector,
     query_version,
@@ -30,9 +30,9 @@ from tools.lab.objects import Object
 FIRST_NAMESPACES = ("default", "kube-system")
 PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/json-patch+json": patches.json_patch,
-    "application/merge-patch+json": patches.merge,
-    "application/strategic-merge-patch+json": patches.strategic,
-    "application/apply-patch+yaml": patches.strategic,
+    "application/merge-patch+json": patches.merge_patch,
+    "application/strategic-merge-patch+json": patches.strategic_merge_patch,
+    "application/apply-patch+yaml": patches.strategic_merge_patch,
 }
 
 
@@ -43,7 +43,7 @@ class ApiServer:
         self._file = file
         self._store = file.store
         self._history_max = history_max
-        self._pages = discovery.documents()
+        self._pages = discovery.discovery_documents()
         self._controller = EndpointSliceController(self._store)
         self.watches = Watches(self._store)
         for name in FIRST_NAMESPACES:
@@ -102,11 +102,11 @@ class ApiServer:
         return web.json_response(render_list(request, target, bodies, str(self._store.version)))
 
     def _selected(self, target: RequestTarget, matches: Matches) -> list[Object]:
-        return [body for body in self._store.listed(target.resource, target.namespace) if matches(body)]
+        return [body for body in self._store.list_objects(target.resource, target.namespace) if matches(body)]
 
     def _create(self, target: RequestTarget, body: Any) -> Object:
         body = admit(self._store, target.resource, None, body)
-        return self._store.create(target.resource, target.namespace, body, now())
+        return self._store.create(target.resource, target.namespace, body, kubernetes_time())
 
     def _replace(self, target: RequestTarget, body: Any) -> Object:
         part: Part = "status" if target.part == "status" else "main"
@@ -121,10 +121,10 @@ class ApiServer:
             why = f"the body of a patch is one of {', '.join(PATCHES)}"
             raise ApiError(415, "UnsupportedMediaType", why)
         resource, key = target.resource, (target.namespace, target.name)
-        if resource.atomic and apply is patches.strategic:
-            apply = patches.merge
+        if resource.atomic and apply is patches.strategic_merge_patch:
+            apply = patches.merge_patch
         if request.content_type == "application/apply-patch+yaml" and (resource.id, key) not in self._store:
-            fresh = patches.strategic({"metadata": {"name": target.name}}, patch)
+            fresh = patches.strategic_merge_patch({"metadata": {"name": target.name}}, patch)
             return web.json_response(self._create(target, fresh), status=201)
         return web.json_response(self._replace(target, apply(self._store.get(resource, *key), patch)))
 
@@ -155,7 +155,7 @@ class ApiServer:
         return response
 
     def _changed(self) -> None:
-        self._controller.step(now())
+        self._controller.update_slices(kubernetes_time())
         self._file.save()
         self._store.trim(self._history_max)
         self.watches.wake()

@@ -31,12 +31,12 @@ def admit_service(before: Object | None, after: Object, other_services: Iterable
     ]
     old = before.get("spec") if before else None
     old = old if isinstance(old, dict) and well_formed(old) else {}
-    spec = defaults(spec)
+    spec = with_defaults(spec)
     if spec["type"] != "ExternalName":
-        spec |= addresses(spec, old, {ip for other in other_specs for ip in other.get("clusterIPs", [])}, start)
+        spec |= address_fields(spec, old, {ip for other in other_specs for ip in other.get("clusterIPs", [])}, start)
     fresh = {
         **after,
-        "spec": node_ports(spec, old, {port for other in other_specs for port in allocated_ports(other)}, start),
+        "spec": with_node_ports(spec, old, {port for other in other_specs for port in allocated_ports(other)}, start),
     }
     refuse_conflicts(fresh, other_specs)
     return fresh
@@ -72,7 +72,7 @@ def is_cluster_ip(text: Any) -> bool:
     return True
 
 
-def defaults(spec: Object) -> Object:
+def with_defaults(spec: Object) -> Object:
     """The spec with the API server's defaults."""
     full = {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster", **spec}
     if full["sessionAffinity"] == "ClientIP":
@@ -86,12 +86,12 @@ def defaults(spec: Object) -> Object:
     return full
 
 
-def addresses(spec: Object, old: Object, allocated: set[str], start: int) -> Object:
+def address_fields(spec: Object, old: Object, allocated: set[str], start: int) -> Object:
     """clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy: as requested, else as before, else new."""
     requested = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP", "")] if ip]
     requested = requested or [ip for ip in old.get("clusterIPs", []) if ip]
     families = families_of(spec, requested)
-    fields = {"ipFamilies": families, "ipFamilyPolicy": policy(spec, families)}
+    fields = {"ipFamilies": families, "ipFamilyPolicy": family_policy(spec, families)}
     if requested == ["None"]:
         return {**fields, "clusterIP": "None", "clusterIPs": requested}
     by_family = {family_of(ip): ip for ip in requested}
@@ -111,7 +111,7 @@ def families_of(spec: Object, requested: list[str]) -> list[str]:
     return families
 
 
-def policy(spec: Object, families: list[str]) -> str:
+def family_policy(spec: Object, families: list[str]) -> str:
     """The ipFamilyPolicy of the spec, or else the one that follows from the families."""
     return str(spec.get("ipFamilyPolicy") or ("SingleStack" if len(families) == 1 else "RequireDualStack"))
 
@@ -132,7 +132,7 @@ def free_address(family: str, allocated: set[str], start: int) -> str:
     return address
 
 
-def node_ports(spec: Object, old: Object, allocated: set[int], start: int) -> Object:
+def with_node_ports(spec: Object, old: Object, allocated: set[int], start: int) -> Object:
     """The spec with its node ports: as requested, else as before, else new. A type without node ports has none."""
     if "ports" not in spec:
         return spec
@@ -141,7 +141,7 @@ def node_ports(spec: Object, old: Object, allocated: set[int], start: int) -> Ob
         return {**spec, "ports": stripped}
     previous = {port_key(port): port["nodePort"] for port in old.get("ports", []) if port.get("nodePort")}
     allocated = allocated | {port["nodePort"] for port in spec["ports"] if port.get("nodePort")}
-    free = (port for port in rotated(start) if port not in allocated)
+    free = (port for port in node_ports_from(start) if port not in allocated)
     ports = [
         {**port, "nodePort": port.get("nodePort") or previous.get(port_key(port)) or next(free)}
         for port in spec["ports"]
@@ -159,7 +159,7 @@ def has_node_ports(spec: Object) -> bool:
     return load_balanced or spec["type"] == "NodePort"
 
 
-def rotated(start: int) -> Iterator[int]:
+def node_ports_from(start: int) -> Iterator[int]:
     """All node ports, from the one that `start` points at."""
     for step in range(len(NODE_PORTS)):
         yield NODE_PORTS[(start + step) % len(NODE_PORTS)]

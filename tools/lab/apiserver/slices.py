@@ -67,7 +67,7 @@ def slice_changes(
             meta = {**piece["metadata"], "labels": labels_of(service)}
             changes.update.append({**piece, "metadata": meta, "endpoints": remaining})
     if service:
-        place(service, by_group, slices, changes)
+        place_endpoints(service, by_group, slices, changes)
     return changes
 
 
@@ -83,7 +83,7 @@ def take_remaining(piece: Object, endpoints: dict[str, Object]) -> list[Object]:
     return [endpoints.pop(name) for name in names if name in endpoints]
 
 
-def place(
+def place_endpoints(
     service: Object, by_group: dict[Group, dict[str, Object]], slices: list[Object], changes: SliceChanges
 ) -> None:
     """Puts endpoints that are in no slice where there is room, and into new slices."""

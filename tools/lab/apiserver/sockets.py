@@ -46,18 +46,18 @@ def address_and_port(text: str) -> ListenAddress:
 def open_socket(listen: ListenAddress) -> socket.socket:
     """A listening socket. Call it on the main thread: the namespace of the thread changes meanwhile."""
     if not listen.netns:
-        return listening(listen)
+        return listening_socket(listen)
     from pyroute2 import netns  # only a server with namespaces pays for this import
 
     with open("/proc/self/ns/net") as home:
         netns.setns(listen.netns)
         try:
-            return listening(listen)
+            return listening_socket(listen)
         finally:
             netns.setns(home.fileno())
 
 
-def listening(listen: ListenAddress) -> socket.socket:
+def listening_socket(listen: ListenAddress) -> socket.socket:
     """A listening socket in the current namespace."""
     family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
     return socket.create_server((listen.address, listen.port), family=family, backlog=512)

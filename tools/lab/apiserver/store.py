@@ -51,7 +51,7 @@ class ObjectStore:
         for resource, body in objects:
             self._table(resource)[key_of(body)] = body
 
-    def listed(self, resource: ApiResource, namespace: str = "") -> list[Object]:
+    def list_objects(self, resource: ApiResource, namespace: str = "") -> list[Object]:
         """Objects of one resource, of one namespace or of all (""), in the order of their keys."""
         rows = sorted(self._table(resource).items())
         return [body for (space, _), body in rows if namespace in ("", space)]
@@ -65,7 +65,7 @@ class ObjectStore:
 
     def create(self, resource: ApiResource, namespace: str, body: Object, now: str) -> Object:
         """Add an object. `now` is RFC 3339 text. Raises ApiError 400, 404 (namespace), 409, 422."""
-        fresh = checked(resource, namespace, body)
+        fresh = checked_copy(resource, namespace, body)
         meta = fresh["metadata"]
         if "name" not in meta and meta.get("generateName"):
             meta["name"] = f"{meta['generateName']}{self.version + 1:05x}"
@@ -87,7 +87,7 @@ class ObjectStore:
         update that changes nothing leaves version and history alone.
         """
         before = self.get(resource, namespace, name)
-        after = checked(resource, namespace, body)
+        after = checked_copy(resource, namespace, body)
         meta, old = after["metadata"], before["metadata"]
         if meta.setdefault("name", name) != name:
             raise bad_request(f"metadata.name {meta['name']!r} is not the {name!r} of the URL")
@@ -98,7 +98,7 @@ class ObjectStore:
         meta.update({field: old[field] for field in KEPT_FROM_BEFORE})
         meta["resourceVersion"] = old["resourceVersion"]
         if resource.has_status:
-            keep(after, before, "spec" if part == "status" else "status")
+            copy_field(after, before, "spec" if part == "status" else "status")
         if after == before:
             return before
         if after.get("spec") != before.get("spec"):
@@ -113,7 +113,7 @@ class ObjectStore:
         self._record(resource, before, None)
         return before
 
-    def since(self, version: int) -> list[ObjectChange]:
+    def changes_since(self, version: int) -> list[ObjectChange]:
         """Changes after `version`, oldest first; raises ApiError 410 when the history does not reach it."""
         if not self._oldest <= version <= self.version:
             raise expired(version, self._oldest)
@@ -157,14 +157,14 @@ class ObjectStore:
         return change.last
 
 
-def keep(after: Object, before: Object, field: str) -> None:
+def copy_field(after: Object, before: Object, field: str) -> None:
     """Give `after` the `field` that `before` has, or has not."""
     after.pop(field, None)
     if field in before:
         after[field] = before[field]
 
 
-def checked(resource: ApiResource, namespace: str, body: object) -> Object:
+def checked_copy(resource: ApiResource, namespace: str, body: object) -> Object:
     """A copy of `body` whose kind and metadata are sound; raises ApiError 400.
 
     Spec and status are nobody's business here: the real server checks them against schemas that the lab

@@ -24,16 +24,16 @@ class StoreFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.store = load(path)
+        self.store = load_store(path)
         self._saved = self.store.version
         self._file = self._rewrite()
 
     def save(self) -> None:
         """Append what changed since the last save."""
-        changes = self.store.since(self._saved)
+        changes = self.store.changes_since(self._saved)
         if not changes:
             return
-        self._file.write("".join(json.dumps(line(change)) + "\n" for change in changes))
+        self._file.write("".join(json.dumps(change_line(change)) + "\n" for change in changes))
         self._file.flush()
         self._saved = self.store.version
         self._lines += len(changes)
@@ -58,18 +58,18 @@ class StoreFile:
         return file
 
 
-def line(change: ObjectChange) -> Object:
+def change_line(change: ObjectChange) -> Object:
     """One change as a line."""
     if change.after is not None:
         return {"resource": change.resource.id, "object": change.after}
     return {"resource": change.resource.id, "key": key_of(change.last), "version": change.version}
 
 
-def load(path: Path) -> ObjectStore:
+def load_store(path: Path) -> ObjectStore:
     """The store that the file describes; an absent file is an empty store. Raises ValueError."""
     objects: dict[tuple[str, str, str], Object] = {}
     version = 0
-    for row in rows(path):
+    for row in read_lines(path):
         if "object" in row:
             namespace, name = key_of(row["object"])
             objects[row["resource"], namespace, name] = row["object"]
@@ -83,7 +83,7 @@ def load(path: Path) -> ObjectStore:
     return ObjectStore(version, served)
 
 
-def rows(path: Path) -> list[Object]:
+def read_lines(path: Path) -> list[Object]:
     """The lines of the file but for one cut off at its end; raises ValueError when it is another file."""
     if not path.exists():
         return []

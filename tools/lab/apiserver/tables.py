@@ -15,23 +15,23 @@ AGE_STEPS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 def table(resource: ApiResource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
     """A Table of `bodies`; `include` is None, Metadata or Object, which each row carries besides its cells."""
     columns = COLUMNS.get(resource.id, DEFAULT_COLUMNS)
-    rows = [{"cells": [cell(body, now) for _, cell in columns], "object": carried(body, include)} for body in bodies]
+    rows = [{"cells": [cell(body, now) for _, cell in columns], "object": row_object(body, include)} for body in bodies]
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {"resourceVersion": version},
-        "columnDefinitions": [column(title) for title, _ in columns],
+        "columnDefinitions": [column_definition(title) for title, _ in columns],
         "rows": rows,
     }
 
 
-def column(title: str) -> Object:
+def column_definition(title: str) -> Object:
     """A column definition; the format "name" marks the column that -o name and completion use."""
     form = "name" if title == "Name" else ""
     return {"name": title, "type": "string", "format": form, "description": title, "priority": 0}
 
 
-def carried(body: Object, include: str) -> Object | None:
+def row_object(body: Object, include: str) -> Object | None:
     """The object of a row."""
     if include == "Object":
         return body

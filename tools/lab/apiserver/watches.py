@@ -31,13 +31,13 @@ class WatchRequest:
     render: Callable[[Object], Object]
 
 
-def event(change: ObjectChange, interest: WatchRequest) -> tuple[str, Object] | None:
+def watch_event(change: ObjectChange, interest: WatchRequest) -> tuple[str, Object] | None:
     """A change as this watcher sees it.
 
     An object that begins to match a selector is ADDED, one that ceases to match is DELETED.
     """
     target = interest.target
-    if change.resource is not target.resource or not within(change.last, target):
+    if change.resource is not target.resource or not is_watched(change.last, target):
         return None
     was = change.before is not None and interest.matches(change.before)
     if change.after is not None and interest.matches(change.after):
@@ -49,7 +49,7 @@ def event(change: ObjectChange, interest: WatchRequest) -> tuple[str, Object] | 
     return "DELETED", {**(change.before or {}), "metadata": meta}
 
 
-def within(body: Object, target: RequestTarget) -> bool:
+def is_watched(body: Object, target: RequestTarget) -> bool:
     """Whether an object is in the watched namespace and has the watched name, where these are given."""
     namespace, name = key_of(body)
     return target.namespace in ("", namespace) and target.name in ("", name)
@@ -62,7 +62,7 @@ def bookmark(target: RequestTarget, version: int) -> Object:
     return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
 
 
-def encoded(kind: str, body: Object) -> bytes:
+def encode_event(kind: str, body: Object) -> bytes:
     """One event on the wire."""
     return json.dumps({"type": kind, "object": body}).encode() + b"\n"
 
@@ -92,32 +92,32 @@ class Watches:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + interest.timeout_s
         for body in first:
-            await response.write(encoded("ADDED", interest.render(body)))
+            await response.write(encode_event("ADDED", interest.render(body)))
         while not self._ending:
             changed = self._changed
             try:
                 version = await self._send_since(response, interest, version)
             except ApiError as error:
-                await response.write(encoded("ERROR", error.as_status()))
+                await response.write(encode_event("ERROR", error.as_status()))
                 return
             left_s = ends_at - loop.time()
             if left_s <= 0:
                 return
             if not await is_set_within(changed, min(left_s, BOOKMARK_PERIOD_S)) and interest.bookmarks:
-                await response.write(encoded("BOOKMARK", bookmark(interest.target, version)))
+                await response.write(encode_event("BOOKMARK", bookmark(interest.target, version)))
 
     async def _send_since(self, response: web.StreamResponse, interest: WatchRequest, version: int) -> int:
-        changes = self._store.since(version)
-        lines = b"".join(encoded(kind, interest.render(body)) for kind, body in events(changes, interest))
+        changes = self._store.changes_since(version)
+        lines = b"".join(encode_event(kind, interest.render(body)) for kind, body in watch_events(changes, interest))
         if lines:
             await response.write(lines)
         return changes[-1].version if changes else version
 
 
-def events(changes: list[ObjectChange], interest: WatchRequest) -> Iterator[tuple[str, Object]]:
+def watch_events(changes: list[ObjectChange], interest: WatchRequest) -> Iterator[tuple[str, Object]]:
     """The events of several changes."""
     for change in changes:
-        visible = event(change, interest)
+        visible = watch_event(change, interest)
         if visible is not None:
             yield visible
 

@@ -24,7 +24,7 @@ class CheckResult:
     figure: str
 
 
-def check(lab: Lab) -> list[CheckResult]:
+def check_lab(lab: Lab) -> list[CheckResult]:
     """All properties."""
     views = asyncio.run(look_at_nodes(lab))
     results = [r for node in lab.all_nodes for r in node_results(lab, node.name, views[node.name])]

@@ -65,7 +65,7 @@ def start(lab: Lab, node: LabNode, node_environment: dict[str, str]) -> None:
     (files / "log").mkdir(parents=True, exist_ok=True)
     with (files / "log" / "out").open("ab") as log:
         subprocess.Popen(
-            linux.inside(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
+            linux.netns_command(node.netns, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CONF)),
             env={**node_environment, **environment(lab, node)},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -47,7 +47,7 @@ def start(lab: Lab, node: LabNode) -> None:
     kubeconfig.write_text(initial_objects.kubeconfig(lab.name, f"http://{LAN4[1]}:{API_PORT}"))
     with (lab.directory / node.name / "supervisord.out").open("ab") as log:
         subprocess.Popen(
-            linux.inside(node.netns, str(ENTRYPOINT)),
+            linux.netns_command(node.netns, str(ENTRYPOINT)),
             env=environment(lab, node),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -16,7 +16,7 @@ from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
 from tools.lab import kube, linux
 from tools.lab.cluster import calico_node
 from tools.lab.objects import Object
-from tools.lab.state import ContainerPort, Lab, LabPod, NoLab, changing
+from tools.lab.state import ContainerPort, Lab, LabPod, NoLab, transaction
 from tools.lab.topology import (
     BLOCK4_LENGTH,
     DEFAULT_NAMESPACE,
@@ -60,7 +60,7 @@ def add(
     kube.ApiFailed, BadName; a pod that failed is gone.
     """
     key = pod_key(check_namespace(namespace), check_pod_name(name))
-    with changing(lab):
+    with transaction(lab):
         pod = _allocate(lab, key, name, lab.node(node_name), host_network)
         pod.namespace, pod.service_account = namespace, service_account
         pod.labels, pod.ports = dict(labels or {}), tuple(ports)
@@ -138,7 +138,7 @@ def _report_running(lab: Lab, pod: LabPod, ready: bool) -> None:
         "podIP": pod.ip4,
         "podIPs": [{"ip": pod.ip4}, {"ip": pod.ip6}],
         "hostIP": str(lab.node(f"node{pod.node}").ip4),
-        "conditions": kube.conditions(ready),
+        "conditions": kube.ready_conditions(ready),
     }
     kube.patch(lab, "pods", pod.namespace, pod.name, {"status": status}, status=True)
 
@@ -148,7 +148,7 @@ def _forget(lab: Lab, pod: LabPod) -> None:
     if not pod.host_network and pod.netns in linux.namespaces(pod.netns):
         linux.end_processes(linux.pids_in(pod.netns), 0.5)
         linux.ip(f"netns del {pod.netns}")
-    with changing(lab):
+    with transaction(lab):
         lab.pods.pop(pod.key, None)
     kube.delete(lab, "pods", pod.namespace, pod.name)
 

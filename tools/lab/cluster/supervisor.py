@@ -20,7 +20,7 @@ def control(lab: Lab, node: LabNode, action: str, program: str) -> str:
     """What supervisorctl says to `start`, `stop`, `restart`, `status`, `pid`. Raises linux.CommandFailed."""
     server = f"unix://{socket_of(lab, node, program)}"
     line = (sys.executable, "-m", "supervisor.supervisorctl", "-s", server, action, program)
-    return linux.run(*linux.inside(node.netns, *line))
+    return linux.run(*linux.netns_command(node.netns, *line))
 
 
 def pid_of(lab: Lab, node: LabNode, program: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import aiohttp
 
 from bus.log import Log
-from tools.lab.apiserver.resources import CALICO, NETWORKING, ApiResource, by_kind, collection
+from tools.lab.apiserver.resources import CALICO, NETWORKING, ApiResource, collection_path, resource_by_kind
 from tools.lab.felix.policies import KUBERNETES
 from tools.lab.objects import Key, Object, key_of
 
@@ -48,7 +48,7 @@ class ObjectCache:
         self.objects: dict[str, dict[Key, Object]] = {}
         self.reached = False  # the last request was answered
         self._url, self._changed, self._log = url, changed, log
-        self._resources = [resource for word in WORDS if (resource := by_kind(word)) is not None]
+        self._resources = [resource for word in WORDS if (resource := resource_by_kind(word)) is not None]
 
     @property
     def in_sync(self) -> bool:
@@ -79,7 +79,7 @@ class ObjectCache:
                 await asyncio.sleep(PAUSE_S)
 
     async def _list(self, session: aiohttp.ClientSession, resource: ApiResource) -> str:
-        async with session.get(self._url + collection(resource, ""), raise_for_status=True) as answer:
+        async with session.get(self._url + collection_path(resource, ""), raise_for_status=True) as answer:
             body = await answer.json()
         self.objects[name_of(resource)] = {key_of(item): item for item in body["items"]}
         self.reached = True
@@ -90,7 +90,9 @@ class ObjectCache:
         """Follows changes until the server ends the watch. Returns where to go on, "" to list anew."""
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
         objects = self.objects[name_of(resource)]
-        async with session.get(self._url + collection(resource, ""), params=query, raise_for_status=True) as answer:
+        async with session.get(
+            self._url + collection_path(resource, ""), params=query, raise_for_status=True
+        ) as answer:
             self.reached = True
             async for line in answer.content:
                 event = json.loads(line)

@@ -90,13 +90,13 @@ def calculate(objects: Objects, node: str, version: str, overrides: Mapping[str,
         if workload.node == node:
             tiers, policies = workload_tiers(world, workload.thing)
             desired.workloads[workload.id] = {**workload.message(), "tiers": tiers}
-            activate(world, desired, needed, policies, workload.profiles)
+            require_policies(world, desired, needed, policies, workload.profiles)
     for endpoint in world.host_endpoints:
         if endpoint.node == node:
             lists, policies = host_tiers(world, endpoint.thing)
             desired.host_endpoints[endpoint.name] = {**endpoint.message(), **lists}
-            activate(world, desired, needed, policies, endpoint.profiles)
-    desired.ip_sets = {ip_set.id: (ip_set.type, members(world, ip_set)) for ip_set in needed}
+            require_policies(world, desired, needed, policies, endpoint.profiles)
+    desired.ip_sets = {ip_set.id: (ip_set.type, set_members(world, ip_set)) for ip_set in needed}
     add_cluster_wide(reader, desired)
     desired.config = raw_config(objects.get("FelixConfiguration", {}), node, version) | dict(overrides)
     return desired
@@ -108,12 +108,12 @@ def parse_cluster(reader: ObjectParser, objects: Objects) -> ParsedCluster:
         reader.parse_all("Namespace", lambda body: (f"kns.{body['metadata']['name']}", ep.namespace_labels(body)))
     )
     inherited |= dict(reader.parse_all("ServiceAccount", lambda body: (account_profile(body), ep.account_labels(body))))
-    workloads = [one for one in reader.parse_all("Pod", lambda body: ep.workload(body, inherited)) if one]
-    hosts = reader.parse_all("HostEndpoint", ep.host_endpoint)
+    workloads = [one for one in reader.parse_all("Pod", lambda body: ep.parse_pod(body, inherited)) if one]
+    hosts = reader.parse_all("HostEndpoint", ep.parse_host_endpoint)
     sets = [
         thing
         for kind in ("GlobalNetworkSet", "NetworkSet")
-        for thing in reader.parse_all(kind, lambda body: ep.network_set(body, inherited))
+        for thing in reader.parse_all(kind, lambda body: ep.parse_network_set(body, inherited))
     ]
     things = [*(one.thing for one in workloads), *(one.thing for one in hosts), *sets]
     services: dict[str, list[ServicePorts]] = {}
@@ -204,7 +204,7 @@ def host_tiers(world: ParsedCluster, thing: Labelled) -> tuple[Object, list[Cali
     return lists, selected
 
 
-def activate(
+def require_policies(
     world: ParsedCluster,
     desired: DataplaneState,
     needed: set[AnySet],
@@ -224,7 +224,7 @@ def activate(
         needed.update(sets)
 
 
-def members(world: ParsedCluster, ip_set: AnySet) -> frozenset[str]:
+def set_members(world: ParsedCluster, ip_set: AnySet) -> frozenset[str]:
     """The members of a set."""
     if isinstance(ip_set, ServiceSet):
         return frozenset(ip_set.members(world.services.get(ip_set.service, [])))
@@ -259,7 +259,7 @@ def pool_message(body: Object) -> tuple[str, Object] | None:
     if spec.get("disabled") is True:
         return None
     modes = {"ipip_mode": spec.get("ipipMode") or "", "vxlan_mode": spec.get("vxlanMode") or ""}
-    cidr = ep.prefix(spec["cidr"], "cidr")
+    cidr = ep.to_prefix(spec["cidr"], "cidr")
     return cidr.replace("/", "-"), {"cidr": cidr, "masquerade": spec.get("natOutgoing") is True, **modes}
 
 

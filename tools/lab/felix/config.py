@@ -20,11 +20,11 @@ def raw_config(objects: Mapping[tuple[str, str], Object], node: str, version: st
     for name in ("default", f"node.{node}"):
         spec = objects.get(("", name), {}).get("spec")
         for key, value in (spec if isinstance(spec, dict) else {}).items():
-            values[SPECIAL.get(key, key[:1].upper() + key[1:])] = raw(value)
+            values[SPECIAL.get(key, key[:1].upper() + key[1:])] = raw_value(value)
     return values
 
 
-def raw(value: Any) -> str:
+def raw_value(value: Any) -> str:
     """One value as text; ports as `tcp:10.0.0.0/8:22,udp:68`, an empty list as `none`."""
     if isinstance(value, bool):
         return str(value).lower()

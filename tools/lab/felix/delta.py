@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from tools.lab.felix.calc import DataplaneState
-from tools.lab.felix.endpoints import bare
+from tools.lab.felix.endpoints import without_length
 from tools.lab.objects import Object
 
 Message: TypeAlias = tuple[str, Object]
@@ -91,7 +91,7 @@ def cluster_wide_updates(before: DataplaneState, after: DataplaneState) -> Itera
         yield "namespace_remove", {"id": {"name": name}}
     for name, labels in changed(before.namespaces, after.namespaces):
         yield "namespace_update", {"id": {"name": name}, "labels": labels}
-    yield from hosts(before, after)
+    yield from host_updates(before, after)
     for name in removed(before.pools, after.pools):
         yield "ipam_pool_remove", {"id": name}
     for name, pool in changed(before.pools, after.pools):
@@ -107,16 +107,19 @@ def account_id(account: tuple[str, str]) -> Object:
     return {"namespace": account[0], "name": account[1]}
 
 
-def hosts(before: DataplaneState, after: DataplaneState) -> Iterator[Message]:
+def host_updates(before: DataplaneState, after: DataplaneState) -> Iterator[Message]:
     """Nodes, in both forms that Calico 3.29 to 3.32 sends: whole, and bare addresses by family."""
     for name in removed(before.hosts, after.hosts):
-        yield "host_metadata_v4v6_remove", {"hostname": name, "ipv4_addr": bare(before.hosts[name]["ipv4_addr"])}
+        yield (
+            "host_metadata_v4v6_remove",
+            {"hostname": name, "ipv4_addr": without_length(before.hosts[name]["ipv4_addr"])},
+        )
         yield "host_metadata_remove", {"hostname": name}
         if before.hosts[name]["ipv6_addr"]:
             yield "host_metadata_v6_remove", {"hostname": name}
     for name, host in changed(before.hosts, after.hosts):
         yield "host_metadata_v4v6_update", host
         if host["ipv4_addr"]:
-            yield "host_metadata_update", {"hostname": name, "ipv4_addr": bare(host["ipv4_addr"])}
+            yield "host_metadata_update", {"hostname": name, "ipv4_addr": without_length(host["ipv4_addr"])}
         if host["ipv6_addr"]:
-            yield "host_metadata_v6_update", {"hostname": name, "ipv6_addr": bare(host["ipv6_addr"])}
+            yield "host_metadata_v6_update", {"hostname": name, "ipv6_addr": without_length(host["ipv6_addr"])}

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
-from tools.lab.felix.rules import ACCOUNT_LABEL, ACCOUNT_PREFIX, NAMESPACE_LABEL, NAMESPACE_PREFIX, BadRule, mapping
+from tools.lab.felix.rules import (
+    ACCOUNT_LABEL,
+    ACCOUNT_PREFIX,
+    NAMESPACE_LABEL,
+    NAMESPACE_PREFIX,
+    BadRule,
+    object_field,
+)
 from tools.lab.felix.sets import Labelled, NamedPort, ServicePorts
 from tools.lab.objects import Object
 from tools.lab.topology import veth_name
@@ -73,9 +80,9 @@ class CalicoHostEndpoint:
         }
 
 
-def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> WorkloadEndpoint | None:
+def parse_pod(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> WorkloadEndpoint | None:
     """The workload of a pod, if it is one; `inherited` has the labels that each profile gives. Raises BadRule."""
-    meta, spec = pod["metadata"], mapping(pod, "spec")
+    meta, spec = pod["metadata"], object_field(pod, "spec")
     if spec.get("hostNetwork") or not spec.get("nodeName") or is_finished(pod):
         return None
     nets = pod_nets(pod)
@@ -90,7 +97,7 @@ def workload(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> Workloa
     thing = Labelled(labels, nets, tuple(container_ports(spec)))
     notes = meta.get("annotations", {})
     passed_on = {NETWORK_STATUS: notes[NETWORK_STATUS]} if NETWORK_STATUS in notes else {}
-    spoofed = tuple(prefix(net, SPOOFED) for net in json.loads(notes.get(SPOOFED) or "[]"))
+    spoofed = tuple(to_prefix(net, SPOOFED) for net in json.loads(notes.get(SPOOFED) or "[]"))
     return WorkloadEndpoint(namespace, meta["name"], spec["nodeName"], profiles, thing, passed_on, spoofed)
 
 
@@ -98,17 +105,17 @@ def is_finished(pod: Object) -> bool:
     """Whether its network is gone: it ended, or it is ending and the plugin has emptied its annotation."""
     meta = pod["metadata"]
     unwired = meta.get("deletionTimestamp") and meta.get("annotations", {}).get(POD_IP) == ""
-    return bool(unwired) or mapping(pod, "status").get("phase") in GONE_PHASES
+    return bool(unwired) or object_field(pod, "status").get("phase") in GONE_PHASES
 
 
 def pod_nets(pod: Object) -> tuple[str, ...]:
     """The pod's addresses as prefixes: of its status, or of Calico's annotation while there is no status yet."""
-    listed = [row.get("ip") for row in mapping(pod, "status").get("podIPs") or []]
+    listed = [row.get("ip") for row in object_field(pod, "status").get("podIPs") or []]
     annotated = pod["metadata"].get("annotations", {}).get(POD_IPS, "").split(",")
-    return tuple(prefix(ip, "status.podIPs") for ip in listed or annotated if ip)
+    return tuple(to_prefix(ip, "status.podIPs") for ip in listed or annotated if ip)
 
 
-def prefix(text: object, field: str) -> str:
+def to_prefix(text: object, field: str) -> str:
     """An address as a prefix of its full length, a prefix with its host bits cut off. Raises BadRule."""
     try:
         return str(ip_network(str(text), strict=False))
@@ -126,10 +133,10 @@ def container_ports(spec: Object) -> list[NamedPort]:
     ]
 
 
-def host_endpoint(body: Object) -> CalicoHostEndpoint:
+def parse_host_endpoint(body: Object) -> CalicoHostEndpoint:
     """A HostEndpoint object. Raises BadRule."""
-    meta, spec = body["metadata"], mapping(body, "spec")
-    nets = tuple(prefix(ip, "expectedIPs") for ip in spec.get("expectedIPs") or [])
+    meta, spec = body["metadata"], object_field(body, "spec")
+    nets = tuple(to_prefix(ip, "expectedIPs") for ip in spec.get("expectedIPs") or [])
     ports = tuple(
         NamedPort(str(row["name"]), str(row.get("protocol") or "TCP").lower(), int(row["port"]))
         for row in spec.get("ports") or []
@@ -141,13 +148,13 @@ def host_endpoint(body: Object) -> CalicoHostEndpoint:
     )
 
 
-def network_set(body: Object, inherited: Mapping[str, Mapping[str, str]]) -> Labelled:
+def parse_network_set(body: Object, inherited: Mapping[str, Mapping[str, str]]) -> Labelled:
     """A NetworkSet or GlobalNetworkSet object; a set in a namespace has the namespace's labels too. Raises BadRule."""
-    meta, spec = body["metadata"], mapping(body, "spec")
+    meta, spec = body["metadata"], object_field(body, "spec")
     labels = dict(meta.get("labels", {}))
     if namespace := meta.get("namespace", ""):
         labels = {**inherited.get(f"kns.{namespace}", {}), **labels, NAMESPACE_LABEL: namespace}
-    return Labelled(labels, tuple(prefix(net, "nets") for net in spec.get("nets") or []))
+    return Labelled(labels, tuple(to_prefix(net, "nets") for net in spec.get("nets") or []))
 
 
 def namespace_labels(body: Object) -> dict[str, str]:
@@ -181,6 +188,6 @@ def node_message(body: Object) -> Object:
     return {"hostname": meta["name"], **addresses, "labels": dict(meta.get("labels", {}))}
 
 
-def bare(address: str) -> str:
+def without_length(address: str) -> str:
     """The address without its length; "" stays as it is. Raises ValueError."""
     return str(ip_interface(address).ip) if address else ""

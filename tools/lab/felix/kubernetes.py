@@ -16,20 +16,20 @@ OPERATORS = {
 }
 
 
-def converted(spec: Object) -> Object:
+def to_calico_spec(spec: Object) -> Object:
     """The spec of a Calico policy. Raises ValueError, KeyError, TypeError or AttributeError for what is malformed."""
     types = [kind for kind in spec.get("policyTypes") or ["Ingress"] if kind in ("Ingress", "Egress")]
     return {
         "order": ORDER,
         "tier": "default",
-        "selector": selector(spec.get("podSelector") or {}, PODS),
+        "selector": to_calico_selector(spec.get("podSelector") or {}, PODS),
         "types": types or ["Ingress"],
-        "ingress": [rule for body in spec.get("ingress") or [] for rule in rules(body, "from")],
-        "egress": [rule for body in spec.get("egress") or [] for rule in rules(body, "to")],
+        "ingress": [rule for body in spec.get("ingress") or [] for rule in to_calico_rules(body, "from")],
+        "egress": [rule for body in spec.get("egress") or [] for rule in to_calico_rules(body, "to")],
     }
 
 
-def selector(body: Object, first: str = "") -> str:
+def to_calico_selector(body: Object, first: str = "") -> str:
     """A label selector in Calico's syntax; of nothing at all, without `first`: `all()`."""
     terms = [first] if first else []
     terms += [f"{key} == '{value}'" for key, value in sorted((body.get("matchLabels") or {}).items())]
@@ -39,11 +39,11 @@ def selector(body: Object, first: str = "") -> str:
     return " && ".join(terms) or "all()"
 
 
-def rules(body: Object, side: str) -> list[Object]:
+def to_calico_rules(body: Object, side: str) -> list[Object]:
     """One rule of Kubernetes as rules of Calico; `side` is `from` or `to`."""
-    peers = [entity(peer) for peer in body.get(side) or []] or [{}]
+    peers = [to_entity_rule(peer) for peer in body.get(side) or []] or [{}]
     matches = []
-    for protocol, ports in sorted(by_protocol(body.get("ports") or []).items()):
+    for protocol, ports in sorted(ports_by_protocol(body.get("ports") or []).items()):
         for peer in peers:
             match: Object = {"action": "Allow"} | ({"protocol": protocol} if protocol else {})
             destination = {"ports": ports} if ports else {}
@@ -55,18 +55,18 @@ def rules(body: Object, side: str) -> list[Object]:
     return matches
 
 
-def entity(peer: Object) -> Object:
+def to_entity_rule(peer: Object) -> Object:
     """A peer: an address block, or selectors."""
     if peer.get("ipBlock"):
         block = peer["ipBlock"]
         return {"nets": [block["cidr"]], "notNets": list(block.get("except") or [])}
-    selectors = {"selector": selector(peer.get("podSelector") or {}, PODS)}
+    selectors = {"selector": to_calico_selector(peer.get("podSelector") or {}, PODS)}
     if peer.get("namespaceSelector") is not None:
-        selectors["namespaceSelector"] = selector(peer["namespaceSelector"])
+        selectors["namespaceSelector"] = to_calico_selector(peer["namespaceSelector"])
     return selectors
 
 
-def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
+def ports_by_protocol(ports: list[Object]) -> dict[str, list[str]]:
     """protocol -> ports; no ports of a protocol: all of them. Without any port at all: any protocol ("")."""
     if not ports:
         return {"": []}
@@ -80,14 +80,14 @@ def by_protocol(ports: list[Object]) -> dict[str, list[str]]:
         else:
             last = f":{port['endPort']}" if port.get("endPort") else ""
             ports_of[protocol].append(f"{port['port']}{last}")
-    return {protocol: [] if protocol in whole else joined(listed) for protocol, listed in ports_of.items()}
+    return {protocol: [] if protocol in whole else merge_ranges(listed) for protocol, listed in ports_of.items()}
 
 
-def joined(ports: list[str]) -> list[str]:
+def merge_ranges(ports: list[str]) -> list[str]:
     """Names as they are, then the fewest ranges that have all numbers; one port alone is left as it is."""
     names = [port for port in ports if not is_number(port)]
     ranges: list[list[int]] = []
-    for first, last in sorted(bounds(port) for port in ports if is_number(port)):
+    for first, last in sorted(range_bounds(port) for port in ports if is_number(port)):
         if ranges and first <= ranges[-1][1] + 1:
             ranges[-1][1] = max(last, ranges[-1][1])
         else:
@@ -100,7 +100,7 @@ def is_number(port: str) -> bool:
     return port.partition(":")[0].isdigit()
 
 
-def bounds(port: str) -> tuple[int, int]:
+def range_bounds(port: str) -> tuple[int, int]:
     """First and last of `80` or `80:90`."""
     first, _, last = port.partition(":")
     return int(first), int(last or first)

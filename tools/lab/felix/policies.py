@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.lab.felix import kubernetes
 from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, RuleMessage, namespace_is, of_namespaces, parse_rule
-from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, prefixed, text_of
+from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, to_text, with_prefix
 from tools.lab.felix.sets import AnySet
 from tools.lab.objects import Object
 
@@ -73,7 +73,7 @@ class CalicoPolicy:
             "outbound_rules": [rule.fields for rule in self.outbound],
             "untracked": self.untracked,
             "pre_dnat": self.pre_dnat,
-            "original_selector": text_of(self.selector),
+            "original_selector": to_text(self.selector),
         }
 
 
@@ -111,12 +111,12 @@ def parse_policy(kind: str, body: Object) -> CalicoPolicy:
         raise BadRule(f"spec {spec!r} is not an object")
     if kind in (KUBERNETES, STAGED_KUBERNETES):
         try:
-            spec = kubernetes.converted(spec)
+            spec = kubernetes.to_calico_spec(spec)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRule(f"spec: {error!r}") from None
-    inbound = tuple(parse_rule(rule, namespace) for rule in listed(spec, "ingress"))
-    outbound = tuple(parse_rule(rule, namespace) for rule in listed(spec, "egress"))
-    types = listed(spec, "types") or default_types(inbound, outbound)
+    inbound = tuple(parse_rule(rule, namespace) for rule in list_field(spec, "ingress"))
+    outbound = tuple(parse_rule(rule, namespace) for rule in list_field(spec, "egress"))
+    types = list_field(spec, "types") or default_types(inbound, outbound)
     return CalicoPolicy(
         key=PolicyKey(meta["name"], namespace, kind, str(spec.get("tier") or "default")),
         order=order_of(spec),
@@ -131,7 +131,7 @@ def parse_policy(kind: str, body: Object) -> CalicoPolicy:
     )
 
 
-def listed(spec: Object, field: str) -> list[Any]:
+def list_field(spec: Object, field: str) -> list[Any]:
     """A field that is a list, or absent. Raises BadRule."""
     value = spec.get(field)
     if value is not None and not isinstance(value, list):
@@ -150,7 +150,7 @@ def applies_to(spec: Object, namespace: str) -> Selector:
     """The endpoints that a policy applies to."""
     by_label = parse(spec.get("selector") or "")
     accounts = spec.get("serviceAccountSelector")
-    by_account = prefixed(parse(accounts), ACCOUNT_PREFIX) if accounts else None
+    by_account = with_prefix(parse(accounts), ACCOUNT_PREFIX) if accounts else None
     if namespace:
         return all_of(by_label, namespace_is(namespace), by_account)
     spaces = spec.get("namespaceSelector")

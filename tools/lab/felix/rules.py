@@ -10,7 +10,7 @@ from ipaddress import ip_network
 
 from tools.lab.felix import selector as sel
 from tools.lab.felix.selector import Selector, all_of, parse
-from tools.lab.felix.sets import AnySet, PortSet, SelectorSet, ServiceSet, unique
+from tools.lab.felix.sets import AnySet, PortSet, SelectorSet, ServiceSet, hashed_id
 from tools.lab.objects import Object
 
 NAMESPACE_LABEL = "projectcalico.org/namespace"
@@ -52,14 +52,14 @@ def namespace_is(namespace: str) -> Selector:
 def of_namespaces(text: str) -> Selector:
     """A namespaceSelector as a selector of endpoints: `all()` is any namespace, `global()` is none."""
     in_namespace = sel.Compare(NAMESPACE_LABEL, "has")
-    return sel.instead_of_all(sel.prefixed(parse(text), NAMESPACE_PREFIX), in_namespace, sel.Not(in_namespace))
+    return sel.replace_all(sel.with_prefix(parse(text), NAMESPACE_PREFIX), in_namespace, sel.Not(in_namespace))
 
 
 def of_accounts(match: Object) -> Selector | None:
     """A serviceAccounts match as a selector of endpoints."""
     names, text = match.get("names") or [], match.get("selector") or ""
     by_name = sel.Among(ACCOUNT_LABEL, tuple(sorted(map(str, names)))) if names else None
-    by_label = sel.prefixed(parse(text), ACCOUNT_PREFIX) if text else None
+    by_label = sel.with_prefix(parse(text), ACCOUNT_PREFIX) if text else None
     return all_of(by_label, by_name) if by_name or by_label else None
 
 
@@ -69,7 +69,7 @@ def parse_rule(body: object, namespace: str) -> RuleMessage:
         raise BadRule(f"{body!r} is not an object")
     if body.get("action") not in ACTIONS:
         raise BadRule(f"action {body.get('action')!r} is not one of {', '.join(ACTIONS)}")
-    source, destination = mapping(body, "source"), mapping(body, "destination")
+    source, destination = object_field(body, "source"), object_field(body, "destination")
     fields: Object = {"action": ACTIONS[body["action"]]}
     fields |= ip_version(body) | protocols(body) | icmp(body)
     protocol = port_protocol(body.get("protocol"))
@@ -79,11 +79,11 @@ def parse_rule(body: object, namespace: str) -> RuleMessage:
         fields |= entity_sets(name, read_side(entity, namespace), protocol, sets)
         fields |= originals(name, entity)
     fields |= services(source, destination, namespace, fields, sets)
-    fields["rule_id"] = unique("r", repr(sorted(fields.items())))[2:18]
+    fields["rule_id"] = hashed_id("r", repr(sorted(fields.items())))[2:18]
     return RuleMessage({key: value for key, value in fields.items() if value not in ([], None)}, tuple(sets))
 
 
-def mapping(body: Object, field: str) -> Object:
+def object_field(body: Object, field: str) -> Object:
     """A field that is an object, or absent. Raises BadRule."""
     value = body.get(field)
     if value is not None and not isinstance(value, dict):
@@ -124,7 +124,7 @@ def icmp(body: Object) -> Object:
     """icmp_type or icmp_type_code, and their negations."""
     fields: Object = {}
     for field, name in (("icmp", "icmp"), ("notICMP", "not_icmp")):
-        match = mapping(body, field)
+        match = object_field(body, field)
         if match.get("type") is None:
             continue
         if match.get("code") is None:
@@ -165,7 +165,7 @@ def entity_selector(entity: Object, namespace: str) -> Selector | None:
     unless it selects namespaces itself.
     """
     text, spaces = entity.get("selector") or "", entity.get("namespaceSelector") or ""
-    accounts = of_accounts(mapping(entity, "serviceAccounts"))
+    accounts = of_accounts(object_field(entity, "serviceAccounts"))
     by_label = parse(text) if text else None
     if spaces:
         return all_of(of_namespaces(spaces), accounts, by_label)
@@ -230,7 +230,7 @@ def services(source: Object, destination: Object, namespace: str, fields: Object
     """Set ids of services: a source's without ports, a destination's with them."""
     service_fields: Object = {}
     for name, entity in (("src", source), ("dst", destination)):
-        service = mapping(entity, "services")
+        service = object_field(entity, "services")
         if not service:
             continue
         space, service_name = service.get("namespace") or namespace, service.get("name", "")

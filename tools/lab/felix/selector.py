@@ -95,7 +95,7 @@ def all_of(*parts: Selector | None) -> Selector:
     return restricting[0] if len(restricting) == 1 else Join("&&", restricting)
 
 
-def text_of(node: Selector) -> str:
+def to_text(node: Selector) -> str:
     """One text for every way to write a tree."""
     match node:
         case Compare(label, "has"):
@@ -108,32 +108,32 @@ def text_of(node: Selector) -> str:
         case AllSelector(word):
             return word
         case Not(operand):
-            return f"!{text_of(operand)}"
+            return f"!{to_text(operand)}"
         case Join(operator, operands):
-            return f"({f' {operator} '.join(text_of(part) for part in operands)})"
+            return f"({f' {operator} '.join(to_text(part) for part in operands)})"
 
 
-def prefixed(node: Selector, prefix: str) -> Selector:
+def with_prefix(node: Selector, prefix: str) -> Selector:
     """The tree with every label renamed: how namespace and service account selectors become label selectors."""
     match node:
         case Compare() | Among():
             return replace(node, label=prefix + node.label)
         case Not(operand):
-            return Not(prefixed(operand, prefix))
+            return Not(with_prefix(operand, prefix))
         case Join(operator, operands):
-            return Join(operator, tuple(prefixed(part, prefix) for part in operands))
+            return Join(operator, tuple(with_prefix(part, prefix) for part in operands))
     return node
 
 
-def instead_of_all(node: Selector, for_all: Selector, for_global: Selector) -> Selector:
+def replace_all(node: Selector, for_all: Selector, for_global: Selector) -> Selector:
     """The tree with `all()` and `global()` replaced."""
     match node:
         case AllSelector(word):
             return for_all if word == "all()" else for_global
         case Not(operand):
-            return Not(instead_of_all(operand, for_all, for_global))
+            return Not(replace_all(operand, for_all, for_global))
         case Join(operator, operands):
-            return Join(operator, tuple(instead_of_all(part, for_all, for_global) for part in operands))
+            return Join(operator, tuple(replace_all(part, for_all, for_global) for part in operands))
     return node
 
 

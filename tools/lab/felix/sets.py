@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tools.lab.felix.selector import Selector, matcher, text_of
+from tools.lab.felix.selector import Selector, matcher, to_text
 
 NET, IP_AND_PORT = "NET", "IP_AND_PORT"
 ID_CHARACTERS_MAX = 40
@@ -51,7 +51,7 @@ class SelectorSet:
 
     @property
     def id(self) -> str:
-        return unique("s", text_of(self.selector))
+        return hashed_id("s", to_text(self.selector))
 
     def members(self, world: Iterable[Labelled]) -> Iterator[str]:
         """Prefixes."""
@@ -72,7 +72,7 @@ class PortSet:
 
     @property
     def id(self) -> str:
-        return unique("n", f"{text_of(self.selector)},{self.protocol},{self.port}")
+        return hashed_id("n", f"{to_text(self.selector)},{self.protocol},{self.port}")
 
     def members(self, world: Iterable[Labelled]) -> Iterator[str]:
         """Addresses with the number that the port has there."""
@@ -97,7 +97,7 @@ class ServiceSet:
 
     @property
     def id(self) -> str:
-        return unique("svc" if self.with_ports else "svcnoport", self.service)
+        return hashed_id("svc" if self.with_ports else "svcnoport", self.service)
 
     def members(self, slices: Iterable[ServicePorts]) -> Iterator[str]:
         """Addresses with ports, or prefixes; `slices` are those of the service."""
@@ -112,7 +112,7 @@ class ServiceSet:
 AnySet = SelectorSet | PortSet | ServiceSet
 
 
-def unique(prefix: str, text: str) -> str:
+def hashed_id(prefix: str, text: str) -> str:
     """`<prefix>:<hash>`."""
     digest = base64.urlsafe_b64encode(hashlib.sha224(text.encode()).digest()).decode().rstrip("=")
     return f"{prefix}:{digest}"[:ID_CHARACTERS_MAX]

@@ -46,9 +46,9 @@ def kill(lab: Lab, program: str, shop: Shop | None = None) -> CheckResult:
         took = asyncio.run(_kill_and_wait(lab, node, program))
     after = asyncio.run(look_at_nodes(lab))[node.name].intents
     unchanged = before == after
-    figure = f"{traffic.figure}, " + ("not back" if took is None else f"back in {took:.1f} s")
+    figure = f"{traffic.summary}, " + ("not back" if took is None else f"back in {took:.1f} s")
     figure += "" if unchanged else f", {len(before.items() ^ after.items())} intents differ"
-    return CheckResult(f"kill -9 {program}", not traffic.bad and took is not None and unchanged, figure)
+    return CheckResult(f"kill -9 {program}", not traffic.losses and took is not None and unchanged, figure)
 
 
 async def _kill_and_wait(lab: Lab, node: LabNode, program: str) -> float | None:

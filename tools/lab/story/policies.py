@@ -32,7 +32,7 @@ def policies(shop: Shop) -> Iterator[CheckResult]:
         "the other port, and a stranger, are not", denied == {words.SILENT}, f"{2 * len(direct)} probes silent"
     )
     yield through_the_service(shop)
-    yield from labels(shop, direct)
+    yield from label_changes(shop, direct)
 
 
 def outcomes(shop: Shop, client: str, addresses: list[str], port: int) -> set[str]:
@@ -51,7 +51,7 @@ def through_the_service(shop: Shop) -> CheckResult:
     return CheckResult("so it is through the service", ok, f"client {sum(client.values())} answered, stranger none")
 
 
-def labels(shop: Shop, direct: list[str]) -> Iterator[CheckResult]:
+def label_changes(shop: Shop, direct: list[str]) -> Iterator[CheckResult]:
     """The stranger gets the client's label for a while."""
     kube.label(shop.lab, "pods", SPACE, "stranger", role="client")
     took = seconds_until(lambda: outcomes(shop, "stranger", direct, OPEN) == {words.ANSWERED})

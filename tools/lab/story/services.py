@@ -19,14 +19,14 @@ def services(shop: Shop) -> Iterator[CheckResult]:
     yield CheckResult("a new service answers a pod", took is not None, f"{addresses[0]}, {in_ms(took)}")
     for address in addresses:
         for protocol in ("TCP", "UDP"):
-            yield shares(
+            yield all_backends_answer(
                 f"{FLOWS} flows to {address} {protocol}", shop, shop.count_answers("client", address, PORT, protocol)
             )
     yield node_port(shop, spec["ports"][0]["nodePort"])
     yield from backend_goes(shop, addresses[0])
 
 
-def shares(name: str, shop: Shop, counts: Counter[str]) -> CheckResult:
+def all_backends_answer(name: str, shop: Shop, counts: Counter[str]) -> CheckResult:
     """All backends and nobody else answered."""
     figure = ", ".join(f"{who.rpartition('/')[2]} {count}" for who, count in sorted(counts.items()))
     return CheckResult(name, set(counts) == set(shop.backends), figure)

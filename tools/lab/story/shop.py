@@ -40,7 +40,7 @@ class Shop:
         return self
 
     def _make(self) -> None:
-        kube.namespace(self.lab, SPACE)
+        kube.create_namespace(self.lab, SPACE)
         for name, node in (BACKENDS | CLIENTS).items():
             labels = {"app": "web"} if name in BACKENDS else {"role": name}
             pods.add(self.lab, name, node, namespace=SPACE, labels=labels)

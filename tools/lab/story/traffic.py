@@ -29,7 +29,7 @@ class Traffic:
         self._stack.close()
 
     @property
-    def bad(self) -> int:
+    def losses(self) -> int:
         """Pings lost, connections failed or broken, and denied ones that got through."""
         lost_pings = sum(ping.report.lost for ping in self._pings if ping.report)
         if self._load is None:
@@ -38,7 +38,7 @@ class Traffic:
         return lost_pings + len(report.failed) + len(report.broken) + len(report.wrongly_allowed)
 
     @property
-    def figure(self) -> str:
+    def summary(self) -> str:
         """The account in words."""
         reports = [ping.report for ping in self._pings if ping.report]
         text = f"{sum(entry.lost for entry in reports)} of {sum(entry.sent for entry in reports)} lost"

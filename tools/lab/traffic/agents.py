@@ -50,7 +50,7 @@ class Agents:
         for name, netns in where.items():
             command = [sys.executable, "-m", "tools.lab.traffic.agent", name, "--socket", str(self._socket(name))]
             self._running[name] = subprocess.Popen(
-                linux.inside(netns, *command, "--ports", listed),
+                linux.netns_command(netns, *command, "--ports", listed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

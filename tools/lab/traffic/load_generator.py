@@ -69,7 +69,7 @@ class LoadGenerator:
         self._ending = asyncio.Event()
         self._stand = asyncio.Semaphore(0)
 
-    async def steady(self, targets: list[Target], rate: float, wrong: bool) -> None:
+    async def open_connections(self, targets: list[Target], rate: float, wrong: bool) -> None:
         """Begins connections at `rate` a second until the end; a busy machine's late ones are made up for."""
         next_at, turns = time.monotonic(), cycle(targets)
         while targets and rate and not self._ending.is_set():
@@ -97,7 +97,7 @@ class LoadGenerator:
         self.report.slowest_ms = max(self.report.slowest_ms, round((time.monotonic() - started) * 1000, 1))
 
     async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
-        sock = self._ports.bound(socket.SOCK_STREAM, target[0])
+        sock = self._ports.bind_socket(socket.SOCK_STREAM, target[0])
         try:
             await asyncio.get_running_loop().sock_connect(sock, target)
         except BaseException:
@@ -115,7 +115,7 @@ class LoadGenerator:
 
     async def _denied(self, target: Target) -> None:
         self.report.denied += 1
-        sock = self._ports.bound(socket.SOCK_STREAM, target[0])
+        sock = self._ports.bind_socket(socket.SOCK_STREAM, target[0])
         try:
             async with asyncio.timeout(DENIED_S):
                 await asyncio.get_running_loop().sock_connect(sock, target)
@@ -127,7 +127,7 @@ class LoadGenerator:
         finally:
             sock.close()
 
-    async def hold(self, target: Target, after_s: float, every_s: float) -> None:
+    async def hold_connection(self, target: Target, after_s: float, every_s: float) -> None:
         """One connection that begins after a time, and is used until the end."""
         await asyncio.sleep(after_s)
         self.report.standing += 1
@@ -153,7 +153,7 @@ class LoadGenerator:
         after_s = round(time.monotonic() - self._began, 2)
         failures.append(Failure(after_s, f"{target[0]} port {target[1]}", reason, by))
 
-    async def stands(self, standing: int) -> None:
+    async def wait_for_standing(self, standing: int) -> None:
         """Waits until so many held connections are made, or have failed."""
         for _ in range(standing):
             await self._stand.acquire()
@@ -183,7 +183,7 @@ def _why(error: Exception) -> str:
     return "timeout" if isinstance(error, TimeoutError) else error.__class__.__name__ + f": {error}"
 
 
-def target(text: str) -> Target:
+def parse_target(text: str) -> Target:
     """`192.0.2.1:80` or `[2001:db8::1]:80`. Raises ValueError."""
     address, _, port = text.rpartition(":")
     return address.strip("[]"), int(port)
@@ -194,14 +194,14 @@ async def run(options: argparse.Namespace) -> LoadReport:
     generator = LoadGenerator()
     asyncio.get_running_loop().add_reader(0, lambda: None if os.read(0, 4096) else generator.end())
     standing = zip(range(options.held), cycle(options.to), strict=False)
-    holds = [generator.hold(to, number / HELD_PER_S, options.held_every) for number, to in standing]
+    holds = [generator.hold_connection(to, number / HELD_PER_S, options.held_every) for number, to in standing]
     holding = asyncio.gather(*holds)
-    await generator.stands(len(holds))
+    await generator.wait_for_standing(len(holds))
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     works = [
-        generator.steady(options.to, options.rate, False),
-        generator.steady(options.denied, options.denied_rate, True),
+        generator.open_connections(options.to, options.rate, False),
+        generator.open_connections(options.denied, options.denied_rate, True),
     ]
     await asyncio.gather(*works, holding)
     await generator.wait_for_open()
@@ -215,11 +215,11 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--to", action="append", default=[], type=target, metavar="TARGET")
+    parser.add_argument("--to", action="append", default=[], type=parse_target, metavar="TARGET")
     parser.add_argument("--rate", type=float, default=50.0, help="connections a second, 0: none (default: 50)")
     parser.add_argument("--held", type=int, default=0, help="connections that stay (default: 0)")
     parser.add_argument("--held-every", type=float, default=0.5, help="seconds between uses (default: 0.5)")
-    parser.add_argument("--denied", action="append", default=[], type=target, metavar="TARGET")
+    parser.add_argument("--denied", action="append", default=[], type=parse_target, metavar="TARGET")
     parser.add_argument("--denied-rate", type=float, default=10.0, help="a second (default: 10)")
     report = asyncio.run(run(parser.parse_args()))
     for failures in (report.failed, report.wrongly_allowed, report.broken):

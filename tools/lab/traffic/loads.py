@@ -14,7 +14,7 @@ from tools.lab.traffic.load_generator import LoadReport
 END_S_MAX = 30.0
 
 
-def target(address: str, port: int) -> str:
+def format_target(address: str, port: int) -> str:
     """The target as the load's command line takes it."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
@@ -33,11 +33,11 @@ class BackgroundLoad:
         standing: int = 0,
         exchange_every_s: float = 0.5,
     ) -> None:
-        words = [word for one in to for word in ("--to", target(*one))]
-        words += [word for one in denied for word in ("--denied", target(*one))]
+        words = [word for one in to for word in ("--to", format_target(*one))]
+        words += [word for one in denied for word in ("--denied", format_target(*one))]
         words += ["--rate", str(rate), "--denied-rate", str(denied_rate), "--held", str(standing)]
         words += ["--held-every", str(exchange_every_s)]
-        self._command = linux.inside(netns, sys.executable, "-m", "tools.lab.traffic.load_generator", *words)
+        self._command = linux.netns_command(netns, sys.executable, "-m", "tools.lab.traffic.load_generator", *words)
         self.report = LoadReport()
         self._began = 0.0
         self._process: subprocess.Popen[str] | None = None

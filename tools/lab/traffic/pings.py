@@ -33,7 +33,7 @@ class BackgroundPing:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            linux.inside(self.netns, *SENDER, self.address, "--every", str(self._every_s)),
+            linux.netns_command(self.netns, *SENDER, self.address, "--every", str(self._every_s)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -54,7 +54,9 @@ def ping(netns: str, address: str, within_s: float) -> float | None:
     started = time.monotonic()
     while time.monotonic() - started < within_s:
         words = ("-n", "-q", "-c", "1", "-i", "0.05", "-W", "0.2", "-w", "1")
-        completed = subprocess.run(linux.inside(netns, "ping", *words, address), capture_output=True, check=False)
+        completed = subprocess.run(
+            linux.netns_command(netns, "ping", *words, address), capture_output=True, check=False
+        )
         if completed.returncode == 0:
             return time.monotonic() - started
     return None

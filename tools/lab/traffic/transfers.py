@@ -27,12 +27,12 @@ class Transfer:
 
 def transfer(from_netns: str, to_netns: str, address: str, count: int) -> Transfer:
     """Sends `count` bytes over TCP. Raises linux.CommandFailed."""
-    command = linux.inside(to_netns, *PEER, "receive", str(PORT))
+    command = linux.netns_command(to_netns, *PEER, "receive", str(PORT))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
         try:
             assert receiver.stdout
             receiver.stdout.readline()
-            sender = linux.inside(from_netns, *PEER, "send", address, str(PORT), str(count))
+            sender = linux.netns_command(from_netns, *PEER, "send", address, str(PORT), str(count))
             sender_report: dict[str, Any] = json.loads(linux.run(*sender, timeout_s=90))
             receiver_report: dict[str, Any] = json.loads(receiver.stdout.readline() or "{}")
         finally:

@@ -28,7 +28,7 @@ class FreshPorts:
         self._number = max(self._number + 1, int(time.time() * PORTS_PER_S))
         return PORTS[(self._number * LANES + self._lane) % len(PORTS)]
 
-    def bound(self, kind: int, target: str, port: int = 0) -> socket.socket:
+    def bind_socket(self, kind: int, target: str, port: int = 0) -> socket.socket:
         """A socket that does not block, of the target's family, with this source port or a fresh one.
 
         Raises OSError.

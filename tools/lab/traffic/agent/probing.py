@@ -69,7 +69,7 @@ class Prober:
 
     async def _over(self, kind: int, probe: Probe) -> bytes:
         loop = asyncio.get_running_loop()
-        with self._ports.bound(kind, probe.address, probe.source_port) as sock:
+        with self._ports.bind_socket(kind, probe.address, probe.source_port) as sock:
             await loop.sock_connect(sock, (probe.address, probe.port))
             if kind == socket.SOCK_DGRAM:
                 await loop.sock_sendall(sock, b"?")

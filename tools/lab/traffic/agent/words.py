@@ -52,7 +52,7 @@ class ProbeAnswer(Struct, frozen=True):
 
 def encode_answer(name: str, address: str, port: int) -> bytes:
     """A serving agent's line: its name, and the prober's source as it sees it."""
-    return f"{name} {plain(address)} {port}\n".encode()
+    return f"{name} {plain_address(address)} {port}\n".encode()
 
 
 def decode_answer(line: bytes, ms: float) -> ProbeAnswer:
@@ -61,6 +61,6 @@ def decode_answer(line: bytes, ms: float) -> ProbeAnswer:
     return ProbeAnswer(ANSWERED, name, address, int(port), ms)
 
 
-def plain(address: str) -> str:
+def plain_address(address: str) -> str:
     """An IPv4 address that was mapped into IPv6 as itself; a scope is cut off."""
     return address.removeprefix("::ffff:").partition("%")[0]
