@@ -38,7 +38,7 @@ class EventLoop:
         del self._readers[fd]
         self._writers.pop(fd, None)
 
-    def after(self, delay_s: float, callback: Callback) -> None:
+    def call_after(self, delay_s: float, callback: Callback) -> None:
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), callback))
 
     def stop_on(self, *signals: signal.Signals) -> None:

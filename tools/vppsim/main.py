@@ -50,9 +50,9 @@ def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
 
     def tick() -> None:
         vpp.tick()
-        loop.after(TICK_S, tick)
+        loop.call_after(TICK_S, tick)
 
-    loop.after(TICK_S, tick)
+    loop.call_after(TICK_S, tick)
     log.info("ready", api=startup.api_socket, pid=os.getpid(), notice=NOT_FOR_PRODUCTION)
     loop.run()
     server.close()

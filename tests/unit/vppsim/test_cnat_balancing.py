@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.unit.vppsim.bench import packed, udp
 from tests.unit.vppsim.cnat_world import World, ends
-from tools.vppsim.cnat.maglev import buckets
+from tools.vppsim.cnat.maglev import fill_buckets
 from tools.vppsim.packets.headers import UDP
 
 LENGTH = 101
@@ -35,7 +35,7 @@ MAPS = {
 
 @pytest.mark.parametrize("prefix", MAPS)
 def test_maglev_tables_are_vpps(prefix: str) -> None:
-    table = buckets([(packed(f"{prefix}{n}"), 80 + n % 2) for n in range(20, 27)], LENGTH)
+    table = fill_buckets([(packed(f"{prefix}{n}"), 80 + n % 2) for n in range(20, 27)], LENGTH)
     maps = [sum(1 << bucket for bucket, backend in enumerate(table) if backend == n) for n in range(7)]
     assert maps == MAPS[prefix]
 
@@ -67,16 +67,16 @@ def test_flows_go_where_vpp_sends_them(client: str, vip: str, prefix: str, mask:
 @given(st.sets(st.integers(1, 2**32 - 1), min_size=1, max_size=10), st.integers(0, 65535))
 def test_every_bucket_has_a_backend_and_shares_are_even(addresses: set[int], port: int) -> None:
     backends = [(address.to_bytes(4), port) for address in addresses]
-    table = buckets(backends, 1009)
+    table = fill_buckets(backends, 1009)
     counts = [table.count(n) for n in range(len(backends))]
     assert sum(counts) == 1009
     assert max(counts) - min(counts) <= 1009 / len(backends) * 0.5 + 1
 
 
 def test_a_backend_that_is_passed_over_gets_no_bucket_and_the_others_keep_their_place() -> None:
-    table = buckets([(b"\x0a\0\0\1", 80), None, (b"\x0a\0\0\3", 80)], LENGTH)
+    table = fill_buckets([(b"\x0a\0\0\1", 80), None, (b"\x0a\0\0\3", 80)], LENGTH)
     assert set(table) == {0, 2}
 
 
 def test_without_backends_there_is_nothing_to_choose() -> None:
-    assert set(buckets([], LENGTH)) == {-1}
+    assert set(fill_buckets([], LENGTH)) == {-1}

@@ -215,4 +215,4 @@ def test_vpps_own_answers_to_pings_belong_to_the_session_of_the_ping() -> None:
     world = World()
     ((answer,),) = world.carry(0, echo("10.0.0.9", "10.0.0.1", 7)).values()
     assert ends(answer)[0] == "10.0.0.1"
-    assert sorted(is_return for *_, is_return in world.cnat.sessions.listed()) == [False, True]
+    assert sorted(is_return for *_, is_return in world.cnat.sessions.entries()) == [False, True]

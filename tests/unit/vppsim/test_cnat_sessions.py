@@ -79,7 +79,7 @@ def test_an_update_keeps_sessions_of_kept_backends_and_ends_the_others() -> None
     assert all_flows(ACK) == before
     world.later(1)
     client_ports = {
-        int.from_bytes(five.source_port) for (five, _), _, answers in world.cnat.sessions.listed() if not answers
+        int.from_bytes(five.source_port) for (five, _), _, answers in world.cnat.sessions.entries() if not answers
     }
     assert client_ports == {n for n, backend in before.items() if backend == "10.0.1.9"}
 
@@ -158,7 +158,7 @@ def test_a_denied_flow_has_no_session_for_answers() -> None:
     world = World()
     answer_hook(world, "output", [False])
     world.carry(0, udp("10.0.0.9", "10.0.1.9", ports=(1000, 53)))
-    assert [answers for *_, answers in world.cnat.sessions.listed()] == [False]
+    assert [answers for *_, answers in world.cnat.sessions.entries()] == [False]
 
 
 def test_a_ping_is_asked_about_by_its_identifier() -> None:

@@ -64,9 +64,9 @@ def kubernetes() -> Snat:
     ],
 )
 def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx: int, translated: bool) -> None:
-    settings = kubernetes().of(4 if "." in source else 6, 0)
+    settings = kubernetes().settings_for(4 if "." in source else 6, 0)
     assert settings
-    assert settings.wants(flow(source, to), rx, tx) is translated
+    assert settings.translates(flow(source, to), rx, tx) is translated
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_kubernetes_policy_decides_row_by_row(source: str, to: str, rx: int, tx:
 def test_the_other_policies(policy: SnatPolicy, rx: int, to: str, translated: bool) -> None:
     snat = kubernetes()
     snat.set_policy(policy)
-    assert snat.current.wants(flow("10.0.0.9", to), rx, UPLINK) is translated
+    assert snat.current.translates(flow("10.0.0.9", to), rx, UPLINK) is translated
 
 
 def test_before_the_addresses_everything_else_is_refused() -> None:
@@ -118,10 +118,10 @@ def test_a_prefix_added_twice_is_gone_when_deleted_once() -> None:
 def test_prefixes_are_forgotten_when_the_last_interface_leaves_include_v4() -> None:
     snat = kubernetes()
     snat.set_interface(MASQUERADED, INCLUDE_V4, False)
-    assert not snat.current.wants(flow("fd00::9", "2001::1"), MASQUERADED, UPLINK)
+    assert not snat.current.translates(flow("fd00::9", "2001::1"), MASQUERADED, UPLINK)
     snat.set_interface(MASQUERADED, INCLUDE_V4, True)
     assert not snat.current.excluded
-    assert snat.current.wants(flow("10.0.0.9", "10.7.0.1"), MASQUERADED, UPLINK)
+    assert snat.current.translates(flow("10.0.0.9", "10.7.0.1"), MASQUERADED, UPLINK)
 
 
 def test_a_family_without_address_keeps_the_other_ones_settings() -> None:
@@ -129,14 +129,14 @@ def test_a_family_without_address_keeps_the_other_ones_settings() -> None:
     snat.set_addresses(packed(NODE[4]), bytes(16), INDEX_INVALID, USE_AS_DEFAULT)
     snat.set_addresses(bytes(4), packed(NODE[6]), INDEX_INVALID, 0)
     assert snat.current.addresses == {4: packed(NODE[4]), 6: packed(NODE[6])}
-    assert snat.of(6, 7) is snat.of(4, 0)
+    assert snat.settings_for(6, 7) is snat.settings_for(4, 0)
 
 
 def test_without_use_as_default_other_tables_have_no_source_nat() -> None:
     snat = Snat()
     snat.set_addresses(packed(NODE[4]), bytes(16), INDEX_INVALID, 0)
-    assert snat.of(4, 0)
-    assert snat.of(4, 7) is snat.of(6, 0) is None
+    assert snat.settings_for(4, 0)
+    assert snat.settings_for(4, 7) is snat.settings_for(6, 0) is None
 
 
 def test_deleted_settings_go_on_without_ports() -> None:

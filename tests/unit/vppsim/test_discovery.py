@@ -46,7 +46,7 @@ def test_other_questions_are_neither_answered_nor_believed(frame: bytes) -> None
     port = bench.wire("10.0.0.1/24")
     port.frame(frame)
     assert port.transmitted == []
-    assert bench.neighbours.listed(4) == []
+    assert bench.neighbours.entries(4) == []
 
 
 def test_an_answer_to_us_is_learnt() -> None:
@@ -60,7 +60,7 @@ def test_a_gratuitous_announcement_updates_only_whom_we_know() -> None:
     bench = Bench()
     port = bench.wire("10.0.0.1/24")
     port.frame(arp(ARP_REQUEST, "10.0.0.9", "10.0.0.9"))
-    assert bench.neighbours.listed(4) == []
+    assert bench.neighbours.entries(4) == []
     bench.output.learn(port.interface, packed("10.0.0.9"), STRANGER_MAC)
     port.frame(arp(ARP_REQUEST, "10.0.0.9", "10.0.0.9"))
     assert bench.neighbours.mac(port.index, packed("10.0.0.9")) == NEIGHBOUR_MAC
@@ -108,7 +108,7 @@ def test_old_neighbours_are_asked_and_those_who_are_silent_forgotten() -> None:
         bench.time += 31
         bench.tick()
     assert len(port.transmitted) == 3
-    assert [key[1] for key, _ in bench.neighbours.listed(4)] == [packed("10.0.0.10")]
+    assert [key[1] for key, _ in bench.neighbours.entries(4)] == [packed("10.0.0.10")]
 
 
 def nd(kind: int, source: str, to: str, target: str, mac: bytes = NEIGHBOUR_MAC) -> bytes:

@@ -25,7 +25,7 @@ def test_the_longest_matching_prefix_wins(prefixes: list, number: int) -> None: 
         table.set_source(prefix.network_address.packed, prefix.prefixlen, FibSource.API, (FibPath(if_index=1),))
     api_prefixes = {(e.address, e.length) for e in table.entries() if e.best_source is FibSource.API}
     matching = [p.prefixlen for p in prefixes if address in p]
-    entry = table.longest(address.packed)
+    entry = table.longest_match(address.packed)
     if matching and entry.best_source is FibSource.API:
         assert entry.length == max(matching)
     assert api_prefixes == {(p.network_address.packed, p.prefixlen) for p in prefixes if not _special(p)}
@@ -50,9 +50,9 @@ def test_the_better_source_forwards_and_the_other_takes_over() -> None:
     table = FibTable(4, 0)
     table.set_source(packed("10.0.0.1"), 32, FibSource.API, (FibPath(if_index=1),))
     table.set_source(packed("10.0.0.1"), 32, FibSource.INTERFACE, (FibPath(if_index=2),), FibEntryFlag.CONNECTED)
-    assert table.longest(packed("10.0.0.1")).best.paths[0].if_index == 2
+    assert table.longest_match(packed("10.0.0.1")).best.paths[0].if_index == 2
     table.clear_source(packed("10.0.0.1"), 32, FibSource.INTERFACE)
-    assert table.longest(packed("10.0.0.1")).best.paths[0].if_index == 1
+    assert table.longest_match(packed("10.0.0.1")).best.paths[0].if_index == 1
 
 
 def test_a_neighbours_route_needs_a_cover_on_its_interface() -> None:
@@ -61,7 +61,7 @@ def test_a_neighbours_route_needs_a_cover_on_its_interface() -> None:
     far.add_neighbour("10.0.0.9")
     assert bench.lookup.result(4, 0, packed("10.0.0.9")).if_index == near.index
     near.add_neighbour("10.0.0.9")
-    assert bench.tables.unicast[4, 0].longest(packed("10.0.0.9")).length == 32
+    assert bench.tables.unicast[4, 0].longest_match(packed("10.0.0.9")).length == 32
 
 
 def test_a_next_hop_is_resolved_through_other_routes() -> None:

@@ -14,7 +14,7 @@ from vpp_papi.vpp_papi import VPPApiJSONFiles
 
 from tools.vppsim.api import messages as subjects
 from tools.vppsim.api.notation import BASE_TYPES, MessageDefinitions, parse, short_name
-from tools.vppsim.api.unions import forgive
+from tools.vppsim.api.unions import make_readable
 
 FIXED_IDS = {"sockclnt_create": 15, "sockclnt_create_reply": 16, "sockclnt_delete": 17, "sockclnt_delete_reply": 18}
 """A client must know these before it has seen the message table, so VPP never moves them."""
@@ -39,7 +39,7 @@ class Catalogue:
         self._packers, _ = VPPApiJSONFiles.process_json_array_str(self.json)  # type: ignore[no-untyped-call]
         for subject in self.subjects.values():
             for union in subject.unions:
-                forgive(union)
+                make_readable(union)
 
     @cached_property
     def json(self) -> str:

@@ -23,7 +23,7 @@ class UnionMember:
         return value, size
 
 
-def forgive(name: str) -> None:
+def make_readable(name: str) -> None:
     """Make the union `name` readable whatever its members make of the bytes."""
     union = vpp_get_type(f"vl_api_{name}_t")  # type: ignore[no-untyped-call]
     if isinstance(union, VPPUnionType):

@@ -28,7 +28,7 @@ def translations(cnat: Cnat) -> Iterator[str]:
 
 def sessions(cnat: Cnat, now: float) -> Iterator[str]:
     yield f"CNat Sessions: now:{now:f}"
-    for (five, table), session, answers in cnat.sessions.listed():
+    for (five, table), session, answers in cnat.sessions.entries():
         flow = five.flow()
         ends = f"{ip_address(flow.source)};{flow.source_port} -> {ip_address(flow.destination)};{flow.destination_port}"
         yield f"{PROTOCOLS.get(flow.protocol, flow.protocol)} [{ends}] => [{'return' if answers else ''}]"

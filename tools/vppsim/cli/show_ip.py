@@ -46,7 +46,7 @@ def _path(state: VppState, path: FibPath) -> str:
 
 def neighbours(state: VppState) -> Iterator[str]:
     for family in (4, 6):
-        for (if_index, address), neighbour in state.neighbours.listed(family):
+        for (if_index, address), neighbour in state.neighbours.entries(family):
             flag = "S" if neighbour.static else "D"
             yield f"{ip_address(address)!s:<40} {flag} {neighbour.mac.hex(':')} {state.interfaces.find(if_index).name}"
 

@@ -29,6 +29,10 @@ class FiveTuple(NamedTuple):
     protocol: int
 
     @property
+    def family(self) -> int:
+        return 4 if len(self.ends) == 12 else 6
+
+    @property
     def addresses(self) -> bytes:
         return self.ends[:-4]
 
@@ -65,7 +69,7 @@ class FiveTuple(NamedTuple):
     def flow(self) -> Flow:
         """The flow as policies see it."""
         ports = int.from_bytes(self.source_port), int.from_bytes(self.destination_port)
-        return Flow(4 if len(self.ends) == 12 else 6, self.protocol, self.source, self.destination, *ports)
+        return Flow(self.family, self.protocol, self.source, self.destination, *ports)
 
 
 def five_tuple_of(data: bytearray) -> FiveTuple | None:

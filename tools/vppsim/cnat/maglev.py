@@ -12,7 +12,7 @@ LENGTH_DEFAULT = 1009
 """Buckets; a prime of at least a hundred times the backends."""
 
 
-def buckets(backends: Sequence[tuple[bytes, int] | None], length: int) -> list[int]:
+def fill_buckets(backends: Sequence[tuple[bytes, int] | None], length: int) -> list[int]:
     """For each bucket the position of its backend (address, port); None is passed over but keeps its position."""
     hashed = [(_hashes(*backend), position) for position, backend in enumerate(backends) if backend is not None]
     ways = [(hash1 % length, hash2 % (length - 1) + 1, position) for (hash1, hash2), position in hashed]

@@ -48,7 +48,7 @@ class CnatSession:
         return now > self.last_seen + self.lifetime or (self.tracker is not None and self.tracker.doomed)
 
     @property
-    def answer(self) -> FiveTuple:
+    def answer_flow(self) -> FiveTuple:
         """The flow of the answers, as they come in."""
         return (self.output or self.input or self.first).reversed()
 
@@ -78,7 +78,7 @@ class CnatSessions:
             match[0].last_seen = now
         return match
 
-    def open(self, key: SessionKey, now: int) -> CnatSession | None:
+    def begin(self, key: SessionKey, now: int) -> CnatSession | None:
         """Begin a session for the first packet of a flow; None: there are too many."""
         budget = _budget(key)
         if self.count >= self._limits.total or self._by_table[budget] >= self._limits.per_table:
@@ -89,14 +89,14 @@ class CnatSessions:
         self._entries[key] = session, False
         return session
 
-    def answer(self, session: CnatSession, table_id: int) -> bool:
+    def expect_answers(self, session: CnatSession, table_id: int) -> bool:
         """Expect answers in table `table_id`. An older session of that flow is no longer found, as in VPP.
 
         False: the session has ended meanwhile.
         """
         if not session.keys:
             return False
-        key = (session.answer, table_id)
+        key = (session.answer_flow, table_id)
         session.keys.append(key)
         self._entries[key] = session, True
         return True
@@ -111,7 +111,7 @@ class CnatSessions:
         for session in {id(session): session for session, _ in self._entries.values()}.values():
             self._end(session)
 
-    def listed(self) -> Iterator[tuple[SessionKey, CnatSession, bool]]:
+    def entries(self) -> Iterator[tuple[SessionKey, CnatSession, bool]]:
         """Every entry: its key, the session, whether the key is that of answers."""
         return ((key, session, answers) for key, (session, answers) in list(self._entries.items()))
 
@@ -139,4 +139,4 @@ class CnatSessions:
 def _budget(key: SessionKey) -> tuple[int, int]:
     """Family and table: VPP bounds sessions by these."""
     five, table_id = key
-    return 4 if len(five.ends) == 12 else 6, table_id
+    return five.family, table_id

@@ -47,7 +47,7 @@ class SnatSettings:
     ports: PortPool | None = field(default_factory=PortPool)
     listed: bool = True
 
-    def wants(self, flow: FiveTuple, rx: int, tx: int) -> bool:
+    def translates(self, flow: FiveTuple, rx: int, tx: int) -> bool:
         """Does a new flow that came in by `rx` and leaves by `tx`, its destination translated, get a new source?"""
         if self.policy is SnatPolicy.K8S:
             return self._k8s(flow, rx, tx)
@@ -61,12 +61,12 @@ class SnatSettings:
         if self._from_included(flow, rx):
             return True
         if rx not in self.tables[POD] and tx not in self.tables[POD]:
-            return flow.source != self.addresses[_family(flow)]
+            return flow.source != self.addresses[flow.family]
         # VPP compares IPv4 addresses, for IPv6 that is the last four bytes of each
         return flow.source[-4:] == flow.destination[-4:]
 
     def _from_included(self, flow: FiveTuple, rx: int) -> bool:
-        included = self.ready and rx in self.tables[INCLUDED[_family(flow)]]
+        included = self.ready and rx in self.tables[INCLUDED[flow.family]]
         return included and not self._excludes(flow.destination)
 
     def _excludes(self, address: bytes) -> bool:
@@ -79,10 +79,6 @@ class SnatSettings:
             self.ready = True
 
 
-def _family(flow: FiveTuple) -> int:
-    return 4 if len(flow.ends) == 12 else 6
-
-
 class Snat:
     """The settings. All but `set_addresses` raises VppRefused(FEATURE_DISABLED) while there are none."""
 
@@ -91,7 +87,7 @@ class Snat:
         self._default = False
         self._families: set[int] = set()
 
-    def of(self, family: int, table_id: int) -> SnatSettings | None:
+    def settings_for(self, family: int, table_id: int) -> SnatSettings | None:
         """The settings for flows of a family in a table."""
         in_fib_0 = table_id == 0 and family in self._families
         return self.settings if in_fib_0 or self._default else None
@@ -99,7 +95,7 @@ class Snat:
     @property
     def current(self) -> SnatSettings:
         """The settings that API calls change."""
-        settings = self.of(4, 0) or self.of(6, 0)
+        settings = self.settings_for(4, 0) or self.settings_for(6, 0)
         if settings is None:
             raise VppRefused(VnetError.FEATURE_DISABLED)
         return settings
@@ -110,7 +106,7 @@ class Snat:
         if not any(ip4) and not any(ip6):
             self._delete()
             return
-        settings = self.of(4, 0) or self.of(6, 0)
+        settings = self.settings_for(4, 0) or self.settings_for(6, 0)
         if settings is None:
             settings = self.settings = SnatSettings()
             self._default = bool(flags & USE_AS_DEFAULT)

@@ -104,7 +104,7 @@ class CnatTranslations:
         translation.flags = flags
         translation.trackers = _tracked(translation.trackers, paths)
         if translation.lb_type == LB_MAGLEV and translation.trackers:
-            translation.buckets = maglev.buckets(_in_maglev(translation.trackers), self._maglev_length)
+            translation.buckets = maglev.fill_buckets(_in_maglev(translation.trackers), self._maglev_length)
         return translation
 
     def delete(self, index: int) -> None:

@@ -67,7 +67,7 @@ class Arp:
         attached = self._sender_attached(table, arp.sender)
         if attached is None:
             return True
-        entry = table.longest(arp.target)
+        entry = table.longest_match(arp.target)
         owner = entry.best.paths[0].if_index
         if not attached and not self._borrows(interface, owner):
             return False

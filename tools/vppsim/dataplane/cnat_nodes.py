@@ -70,7 +70,7 @@ class CnatNodes:
             if self._dropped(session.drop_output, "drop_cnat_output"):
                 return False
         metadata.is_new = False
-        session_ended = not metadata.no_return and not self._cnat.sessions.answer(
+        session_ended = not metadata.no_return and not self._cnat.sessions.expect_answers(
             session, interface.tables[packet.family]
         )
         return not self._dropped(session_ended, "drop_cnat_session_gone")
@@ -80,7 +80,7 @@ class CnatNodes:
         match = self._cnat.sessions.find(key, now)
         if match is not None:
             return CnatMetadata(match[0], rx, is_return=match[1])
-        session = self._cnat.sessions.open(key, now)
+        session = self._cnat.sessions.begin(key, now)
         return CnatMetadata(session, rx, is_new=True) if session else None
 
     def _decide_input(self, packet: IpPacket, session: CnatSession, rx: int) -> None:
@@ -134,8 +134,8 @@ class CnatNodes:
             return
         flow = five_tuple_of(packet.data)
         interface = self._state.interfaces.get(metadata.rx)
-        settings = self._cnat.snat.of(packet.family, interface.tables[packet.family] if interface else 0)
-        if flow is None or settings is None or not settings.wants(flow, metadata.rx, tx):
+        settings = self._cnat.snat.settings_for(packet.family, interface.tables[packet.family] if interface else 0)
+        if flow is None or settings is None or not settings.translates(flow, metadata.rx, tx):
             return
         source = settings.addresses[packet.family]
         port = settings.ports.take(flow.protocol) if settings.ports and any(source) else None

@@ -9,7 +9,7 @@ from tools.vppsim.dataplane.output import InterfaceOutput
 from tools.vppsim.fib.lookup import LookupAction, LookupResult
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.packets.headers import is_multicast
-from tools.vppsim.packets.offload import validated
+from tools.vppsim.packets.offload import validated_offload
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.state.packet import IpPacket
 from tools.vppsim.state.state import VppState
@@ -49,7 +49,7 @@ class IpForward:
             self.route(packet, interface.tables[packet.family])
 
     def _offload_is_valid(self, packet: IpPacket) -> bool:
-        packet.offload = validated(packet.data, packet.offload) if packet.offload else None
+        packet.offload = validated_offload(packet.data, packet.offload) if packet.offload else None
         return packet.offload is not None
 
     def route(self, packet: IpPacket, table_id: int) -> None:

@@ -65,7 +65,7 @@ class IpLocal:
             return True
         if packet.destination == LIMITED_BROADCAST:
             return True
-        entry = self._state.tables.unicast[packet.family, table_id].longest(source)
+        entry = self._state.tables.unicast[packet.family, table_id].longest_match(source)
         if any(
             result.action is LookupAction.LOCAL
             for _, result in self._state.lookup.load_balance(packet.family, table_id, source)

@@ -22,7 +22,7 @@ class MulticastForward:
     def input(self, packet: IpPacket, table_id: int, depth: int = 0) -> None:
         """Take a packet to a group, looked up in a table."""
         table = self._state.tables.multicast.get((packet.family, table_id))
-        entry = table.longest(packet.destination, packet.source) if table else None
+        entry = table.longest_match(packet.destination, packet.source) if table else None
         if entry is None or not entry.accepts(packet.rx) or depth > TABLES_MAX:
             self._state.count("drop_multicast")
             return

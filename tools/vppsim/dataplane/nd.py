@@ -53,7 +53,7 @@ class NeighbourDiscovery:
             return False
         if is_multicast(packet.destination):
             return self._proxied_multicast(packet, interface)
-        entry = self._state.tables.unicast[6, interface.tables[6]].exact(packet.destination, 128)
+        entry = self._state.tables.unicast[6, interface.tables[6]].exact_match(packet.destination, 128)
         if entry is None and packet.destination != interface.link_local:
             return False
         self._advertise(interface, packet)
@@ -96,7 +96,7 @@ class NeighbourDiscovery:
     def _is_own_address(self, interface: Interface, target: bytes) -> bool:
         if target == interface.link_local:
             return True
-        entry = self._state.tables.unicast[6, interface.tables[6]].exact(target, 128)
+        entry = self._state.tables.unicast[6, interface.tables[6]].exact_match(target, 128)
         if entry is None:
             return False
         connected = entry.sources.get(FibSource.INTERFACE)

@@ -2,7 +2,7 @@
 
 from tools.vppsim.dataplane.cnat_nodes import CnatNodes
 from tools.vppsim.dataplane.icmp import Icmp
-from tools.vppsim.packets.checksum import updated
+from tools.vppsim.packets.checksum import checksum_after_word
 from tools.vppsim.packets.fragments import fragments
 from tools.vppsim.packets.headers import BROADCAST_MAC, ETHERTYPES
 from tools.vppsim.packets.offload import fill_checksum, largest_packet, segments
@@ -50,7 +50,7 @@ class InterfaceOutput:
             return False
         if packet.family == 4:
             word = int.from_bytes(data[8:10])
-            data[10:12] = updated(int.from_bytes(data[10:12]), word, word - 0x100).to_bytes(2)
+            data[10:12] = checksum_after_word(int.from_bytes(data[10:12]), word, word - 0x100).to_bytes(2)
         data[at] -= 1
         return True
 

@@ -6,7 +6,7 @@ not translate SCTP over IPv6, and takes a UDP checksum of zero for a sum like an
 
 from tools.vppsim.cnat.five_tuple import ADDRESSES, ECHOES, ERRORS, HEADER, ICMPS, SCTP, FiveTuple
 from tools.vppsim.dataplane import rewrite_error
-from tools.vppsim.packets.checksum import adjusted, difference
+from tools.vppsim.packets.checksum import checksum_after_gain, sum_gain
 from tools.vppsim.packets.crc32c import crc32c
 from tools.vppsim.packets.headers import TCP, UDP
 from tools.vppsim.packets.offload import CHECKSUM_AT, NEEDS_CHECKSUM
@@ -34,22 +34,22 @@ def rewrite(packet: IpPacket, to: FiveTuple) -> None:
 def addresses(data: bytearray, family: int, to: bytes) -> int:
     """Write source and destination, with IPv4's header checksum; returns their difference for other checksums."""
     at = slice(ADDRESSES[family], HEADER[family])
-    change = difference(data[at], to)
+    change = sum_gain(data[at], to)
     data[at] = to
     if family == 4:
-        data[10:12] = adjusted(int.from_bytes(data[10:12]), change).to_bytes(2)
+        data[10:12] = checksum_after_gain(int.from_bytes(data[10:12]), change).to_bytes(2)
     return change
 
 
 def _ports(data: bytearray, family: int, protocol: int, to: FiveTuple, unfinished: bool) -> None:
     header = HEADER[family]
     at, ports = header + CHECKSUM_AT[protocol], to.ends[-4:]
-    change = difference(data[header : header + 4], ports)
+    change = sum_gain(data[header : header + 4], ports)
     data[header : header + 4] = ports
     moved = addresses(data, family, to.addresses)
     old = int.from_bytes(data[at : at + 2])
     # an unfinished sum is not complemented: it grows with the addresses
-    new = adjusted(old, -moved) if unfinished else adjusted(old, change + moved)
+    new = checksum_after_gain(old, -moved) if unfinished else checksum_after_gain(old, change + moved)
     data[at : at + 2] = (new or 0xFFFF).to_bytes(2)
 
 
@@ -64,7 +64,9 @@ def _sctp(data: bytearray, to: FiveTuple) -> None:
 def _echo(data: bytearray, family: int, to: FiveTuple) -> None:
     header = HEADER[family]
     moved = addresses(data, family, to.addresses)
-    change = difference(data[header + 4 : header + 6], to.source_port)
+    change = sum_gain(data[header + 4 : header + 6], to.source_port)
     data[header + 4 : header + 6] = to.source_port
     change += moved if family == 6 else 0
-    data[header + 2 : header + 4] = adjusted(int.from_bytes(data[header + 2 : header + 4]), change).to_bytes(2)
+    data[header + 2 : header + 4] = checksum_after_gain(int.from_bytes(data[header + 2 : header + 4]), change).to_bytes(
+        2
+    )

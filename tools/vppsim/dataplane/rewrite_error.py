@@ -7,7 +7,7 @@ packet's destination.
 """
 
 from tools.vppsim.cnat.five_tuple import ADDRESSES, ECHOES, HEADER, ICMPS, QUOTE, FiveTuple
-from tools.vppsim.packets.checksum import adjusted, difference
+from tools.vppsim.packets.checksum import checksum_after_gain, sum_gain
 from tools.vppsim.packets.headers import TCP, UDP
 from tools.vppsim.packets.offload import CHECKSUM_AT
 
@@ -22,13 +22,15 @@ def rewrite(data: bytearray, family: int, to: FiveTuple) -> None:
     source = to.source if data[start : start + size] == quoted_destination else bytes(data[start : start + size])
     moved = _addresses(data, 0, family, source + to.destination)
     _quoted(data, inner, family, to.reversed())
-    change = difference(before, data[body]) + (moved if family == 6 else 0)
-    data[header + 2 : header + 4] = adjusted(int.from_bytes(data[header + 2 : header + 4]), change).to_bytes(2)
+    change = sum_gain(before, data[body]) + (moved if family == 6 else 0)
+    data[header + 2 : header + 4] = checksum_after_gain(int.from_bytes(data[header + 2 : header + 4]), change).to_bytes(
+        2
+    )
 
 
 def _addresses(data: bytearray, at: int, family: int, to: bytes) -> int:
     place = slice(at + ADDRESSES[family], at + HEADER[family])
-    change = difference(data[place], to)
+    change = sum_gain(data[place], to)
     data[place] = to
     if family == 4:
         _adjust(data, at + 10, change)
@@ -46,7 +48,7 @@ def _quoted(data: bytearray, at: int, family: int, to: FiveTuple) -> None:
     place = slice(transport + 4, transport + 6) if echo else slice(transport, transport + 4)
     new = to.source_port if echo else to.ends[-4:]
     if echo or protocol in CHECKSUM_AT:
-        change += difference(data[place], new)
+        change += sum_gain(data[place], new)
         data[place] = new
     field = transport + CHECKSUM_AT.get(protocol, 2)
     if field + 2 <= len(data):
@@ -54,4 +56,4 @@ def _quoted(data: bytearray, at: int, family: int, to: FiveTuple) -> None:
 
 
 def _adjust(data: bytearray, at: int, change: int) -> None:
-    data[at : at + 2] = adjusted(int.from_bytes(data[at : at + 2]), change).to_bytes(2)
+    data[at : at + 2] = checksum_after_gain(int.from_bytes(data[at : at + 2]), change).to_bytes(2)

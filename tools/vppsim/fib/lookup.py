@@ -78,17 +78,17 @@ class FibLookup:
 
     def result(self, family: int, table_id: int, destination: bytes, flow: int = 0) -> LookupResult:
         """The result for a packet of flow hash `flow`."""
-        return pick(self.load_balance(family, table_id, destination), flow)
+        return pick_by_flow(self.load_balance(family, table_id, destination), flow)
 
     def through_paths(self, family: int, paths: tuple[FibPath, ...], destination: bytes, flow: int = 0) -> LookupResult:
         """The result of a bare list of paths, such as a punt redirection."""
-        return pick(self._of_paths(family, paths, destination, 0, 0), flow)
+        return pick_by_flow(self._of_paths(family, paths, destination, 0, 0), flow)
 
     def _resolve(self, family: int, table_id: int, destination: bytes, depth: int) -> LoadBalance:
         table = self._tables.get((family, table_id))
         if table is None or depth > DEPTH_MAX:
             return ((1.0, DROPPED),)
-        return self._of_paths(family, table.longest(destination).best.paths, destination, table_id, depth)
+        return self._of_paths(family, table.longest_match(destination).best.paths, destination, table_id, depth)
 
     def _of_paths(
         self, family: int, paths: tuple[FibPath, ...], destination: bytes, table_id: int, depth: int
@@ -126,7 +126,7 @@ def _weighted(alternatives: list[tuple[int, LoadBalance]]) -> LoadBalance:
     return tuple((share * weight / total, result) for weight, shares in alternatives for share, result in shares)
 
 
-def pick(shares: LoadBalance, flow: int) -> LookupResult:
+def pick_by_flow(shares: LoadBalance, flow: int) -> LookupResult:
     """The result on which flow hash `flow` (any integer) falls."""
     if len(shares) == 1:
         return shares[0][1]

@@ -110,7 +110,7 @@ class MfibTable:
                 if paths:
                     self.remove(entry.group, source, paths)
 
-    def longest(self, group: bytes, source: bytes) -> MfibEntry | None:
+    def longest_match(self, group: bytes, source: bytes) -> MfibEntry | None:
         """The entry for a packet from `source` to `group`: (S,G) first, then the longest (*,G/m)."""
         exact = self._entries.get((group, len(group) * 8, source))
         if exact is not None:

@@ -63,13 +63,13 @@ class FibTable:
         flags: FibEntryFlag = FibEntryFlag.NONE,
     ) -> FibEntry:
         """Set the paths that `source` contributes to a prefix."""
-        entry = self.exact(address, length) or self._new(address, length)
+        entry = self.exact_match(address, length) or self._new(address, length)
         entry.sources[source] = FibContribution(tuple(paths), flags)
         return entry
 
     def clear_source(self, address: bytes, length: int, source: FibSource) -> None:
         """Remove the paths that `source` contributed to a prefix; unknown ones are ignored, as VPP does."""
-        entry = self.exact(address, length)
+        entry = self.exact_match(address, length)
         if entry is None or entry.sources.pop(source, None) is None or entry.sources:
             return
         level = self._by_length[length]
@@ -78,10 +78,10 @@ class FibTable:
             del self._by_length[length]
             self._lengths.remove(length)
 
-    def exact(self, address: bytes, length: int) -> FibEntry | None:
+    def exact_match(self, address: bytes, length: int) -> FibEntry | None:
         return self._by_length.get(length, {}).get(self._key(address, length))
 
-    def longest(self, address: bytes) -> FibEntry:
+    def longest_match(self, address: bytes) -> FibEntry:
         """The entry that forwards `address`: at least the default route."""
         entry = next(self._matches(address, BITS[self.family]), None)
         assert entry is not None  # the default route is never removed

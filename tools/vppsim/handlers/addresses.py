@@ -6,6 +6,7 @@ from typing import Any
 from tools.vppsim.api.client import ApiClient
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.packets.headers import family_of
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state import addressing
 from tools.vppsim.vpp import Vpp
@@ -19,7 +20,7 @@ def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiClient) -> N
         return
     address, length = convert.address(message.prefix.address), message.prefix.len
     change = addressing.add if message.is_add else addressing.remove
-    change(vpp, interface, 4 if len(address) == 4 else 6, address, length)
+    change(vpp, interface, family_of(address), address, length)
 
 
 @call("sw_interface_ip6_enable_disable")

@@ -16,6 +16,7 @@ from tools.vppsim.cnat.translations import CnatEndpoint, EndpointTuple
 from tools.vppsim.fib.table import BITS
 from tools.vppsim.handlers.convert import address, address_fields
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.packets.headers import family_of
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
@@ -81,7 +82,7 @@ def cnat_session_purge(vpp: Vpp, message: Any, client: ApiClient) -> None:
 @dump("cnat_session_dump")
 def cnat_session_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """Ports are dumped with their bytes swapped, as in VPP."""
-    for (five, _), session, answers in vpp.cnat.sessions.listed():
+    for (five, _), session, answers in vpp.cnat.sessions.entries():
         flow = five.flow()
         five_tuple = {
             "addr": [address_fields(flow.source), address_fields(flow.destination)],
@@ -144,4 +145,4 @@ def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: ApiClient) -> No
 @call("cnat_snat_policy_add_del_exclude_pfx")
 def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: ApiClient) -> None:
     prefix, length = address(message.prefix.address), message.prefix.len
-    vpp.cnat.snat.set_excluded(prefix, min(length, BITS[4 if len(prefix) == 4 else 6]), bool(message.is_add))
+    vpp.cnat.snat.set_excluded(prefix, min(length, BITS[family_of(prefix)]), bool(message.is_add))

@@ -14,7 +14,7 @@ RESOLVE_FLAGS = 0x7
 LABELS_MAX = 16
 
 
-def family_of(af: int) -> int:
+def decode_family(af: int) -> int:
     """4 or 6 from an address_family; raises VppRefused."""
     if af not in FAMILIES:
         raise VppRefused(VnetError.INVALID_ADDRESS_FAMILY)
@@ -23,7 +23,7 @@ def family_of(af: int) -> int:
 
 def address(message: Any) -> bytes:
     """4 or 16 bytes from an `address`."""
-    return of_union(family_of(message.af), message.un)
+    return of_union(decode_family(message.af), message.un)
 
 
 def of_union(family: int, union: Any) -> bytes:

@@ -32,7 +32,7 @@ def ip_neighbor_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields | N
 
 @dump("ip_neighbor_dump")
 def ip_neighbor_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
-    for (if_index, address), entry in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
+    for (if_index, address), entry in vpp.neighbours.entries(convert.decode_family(message.af), message.sw_if_index):
         yield {
             "age": vpp.now() - entry.heard_at,
             "neighbor": {
@@ -47,18 +47,18 @@ def ip_neighbor_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 @call("ip_neighbor_config")
 def ip_neighbor_config(vpp: Vpp, message: Any, client: ApiClient) -> None:
     config = NeighbourConfig(message.max_number, message.max_age, message.recycle)
-    vpp.neighbours.config[convert.family_of(message.af)] = config
+    vpp.neighbours.config[convert.decode_family(message.af)] = config
 
 
 @call("ip_neighbor_config_get")
 def ip_neighbor_config_get(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
-    config = vpp.neighbours.config[convert.family_of(message.af)]
+    config = vpp.neighbours.config[convert.decode_family(message.af)]
     return {"af": message.af, "max_number": config.number, "max_age": config.age_s, "recycle": config.recycle}
 
 
 @call("ip_neighbor_flush")
 def ip_neighbor_flush(vpp: Vpp, message: Any, client: ApiClient) -> None:
-    for key, _ in vpp.neighbours.listed(convert.family_of(message.af), message.sw_if_index):
+    for key, _ in vpp.neighbours.entries(convert.decode_family(message.af), message.sw_if_index):
         vpp.neighbours.remove(key)
 
 

@@ -26,7 +26,7 @@ def set_punt(vpp: Vpp, message: Any, client: ApiClient) -> None:
     if kind != L4 or int(l4.protocol) not in (TCP, UDP) or (int(l4.protocol) == TCP and l4.port != ALL_PORTS):
         raise VppRefused(VnetError.UNSPECIFIED)
     if int(l4.protocol) == UDP:
-        _punt_udp(vpp, convert.family_of(l4.af), l4.port, message.is_add)
+        _punt_udp(vpp, convert.decode_family(l4.af), l4.port, message.is_add)
 
 
 def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
@@ -47,7 +47,7 @@ def punt_reason_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 @call("add_del_ip_punt_redirect_v2")
 def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
     punt = message.punt
-    key = (convert.family_of(punt.af), 0 if punt.rx_sw_if_index == INDEX_INVALID else punt.rx_sw_if_index)
+    key = (convert.decode_family(punt.af), 0 if punt.rx_sw_if_index == INDEX_INVALID else punt.rx_sw_if_index)
     paths = tuple(convert.path(vpp, path) for path in punt.paths)
     if message.is_add:
         vpp.punts.redirects[key] = paths
@@ -58,7 +58,7 @@ def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> No
 @dump("ip_punt_redirect_v2_dump")
 def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
     """Dumps redirections of one receiving interface, or all."""
-    family = convert.family_of(message.af)
+    family = convert.decode_family(message.af)
     for (redirect_family, rx), paths in sorted(vpp.punts.redirects.items()):
         if redirect_family == family and message.sw_if_index in (INDEX_INVALID, rx):
             fields = [convert.path_fields(path) for path in paths]

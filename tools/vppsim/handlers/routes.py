@@ -14,6 +14,7 @@ from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathT
 from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
+from tools.vppsim.packets.headers import family_of
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
@@ -32,7 +33,7 @@ def ip_route_add_del_v2(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 def _change(vpp: Vpp, message: Any, source: FibSource) -> Fields:
     route = message.route
     address, length = convert.address(route.prefix.address), route.prefix.len
-    table = vpp.tables.find(4 if len(address) == 4 else 6, route.table_id)
+    table = vpp.tables.find(family_of(address), route.table_id)
     paths = [convert.path(vpp, path) for path in route.paths]
     if length > BITS[table.family]:
         raise VppRefused(VnetError.INVALID_PREFIX_LENGTH)
@@ -45,7 +46,7 @@ def _change(vpp: Vpp, message: Any, source: FibSource) -> Fields:
     vpp.invalidate_forwarding()
     if not message.is_add:
         vpp.tables.collect()
-    entry = table.exact(address, length)
+    entry = table.exact_match(address, length)
     return {"stats_index": entry.stats_index if entry and message.is_add else INDEX_INVALID}
 
 
@@ -56,7 +57,7 @@ def _to_host(path: FibPath, address: bytes) -> FibPath:
 
 
 def _present(table: FibTable, address: bytes, length: int, source: FibSource) -> tuple[FibPath, ...]:
-    entry = table.exact(address, length)
+    entry = table.exact_match(address, length)
     return entry.sources[source].paths if entry is not None and source in entry.sources else ()
 
 
@@ -106,9 +107,9 @@ def _table_of(vpp: Vpp, message: Any) -> FibTable:
 def _listed(vpp: Vpp, table: FibTable) -> Iterator[FibEntry]:
     """All entries, and host routes that VPP makes for next hops to resolve, with the paths of their cover."""
     yield from table.entries()
-    for next_hop in sorted(vpp.next_hops(table)):
-        if table.exact(next_hop, BITS[table.family]) is None:
-            cover = table.longest(next_hop).best
+    for next_hop in sorted(vpp.recursive_next_hops(table)):
+        if table.exact_match(next_hop, BITS[table.family]) is None:
+            cover = table.longest_match(next_hop).best
             loops = any(path.leads_to_table and path.next_hop == next_hop for path in cover.paths)
             yield FibEntry(
                 next_hop, BITS[table.family], 0, {FibSource.RR: FibContribution((DROP,)) if loops else cover}
@@ -133,8 +134,8 @@ def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 @call("ip_route_lookup")
 def ip_route_lookup(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     address, length = convert.address(message.prefix.address), message.prefix.len
-    table = vpp.tables.find(4 if len(address) == 4 else 6, message.table_id)
-    entry = table.exact(address, length) if message.exact else next(table.covering(address, length), None)
+    table = vpp.tables.find(family_of(address), message.table_id)
+    entry = table.exact_match(address, length) if message.exact else next(table.covering(address, length), None)
     if entry is None:
         raise VppRefused(VnetError.NO_SUCH_ENTRY)
     return {"route": _route_fields(table, entry)}
@@ -143,7 +144,7 @@ def ip_route_lookup(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 @call("ip_mroute_add_del")
 def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
     route = message.route
-    family = convert.family_of(route.prefix.af)
+    family = convert.decode_family(route.prefix.af)
     table = vpp.tables.find_multicast(family, route.table_id)
     group = _group(family, route.prefix)
     branches = [MfibBranch(convert.path(vpp, p.path), MfibItfFlag(int(p.itf_flags) & 6)) for p in route.paths]

@@ -18,18 +18,18 @@ def pseudo_header(family: int, source: bytes, destination: bytes, protocol: int,
     return source + destination + length.to_bytes(4) + bytes([0, 0, 0, protocol])
 
 
-def updated(old_sum: int, old_word: int, new_word: int) -> int:
+def checksum_after_word(old_sum: int, old_word: int, new_word: int) -> int:
     """A checksum after one 16-bit word has changed (RFC 1624)."""
     total = (~old_sum & 0xFFFF) + (~old_word & 0xFFFF) + new_word
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 
 
-def difference(old: bytes | bytearray, new: bytes | bytearray) -> int:
+def sum_gain(old: bytes | bytearray, new: bytes | bytearray) -> int:
     """What a sum of words gains when `new` replaces `old`, both of the same even length."""
     return (int.from_bytes(new) - int.from_bytes(old)) % 0xFFFF
 
 
-def adjusted(old_sum: int, gain: int) -> int:
+def checksum_after_gain(old_sum: int, gain: int) -> int:
     """A checksum after the sum of what it covers has grown by `gain` (RFC 1624)."""
     return (old_sum - gain) % 0xFFFF

@@ -43,6 +43,11 @@ def arp_packet(operation: int, sender: tuple[bytes, bytes], target: tuple[bytes,
     return ARP_LAYOUT.pack(1, 0x0800, 6, 4, operation, *sender, *target)
 
 
+def family_of(address: bytes) -> int:
+    """4 or 6, by the length of an address."""
+    return 4 if len(address) == 4 else 6
+
+
 def is_link_local6(address: bytes) -> bool:
     return address[0] == 0xFE and address[1] & 0xC0 == 0x80
 

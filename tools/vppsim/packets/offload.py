@@ -54,7 +54,7 @@ def pack_virtio_header(offload: Offload | None, link_header: int, size: int) -> 
     return (LAYOUT.pack(*offload.shifted(link_header)) if offload else bytes(VIRTIO_HEADER_BYTES)).ljust(size, b"\0")
 
 
-def validated(data: bytearray, offload: Offload) -> Offload | None:
+def validated_offload(data: bytearray, offload: Offload) -> Offload | None:
     """`offload` corrected for its packet; None: they cannot belong together.
 
     A receiver that merged packets may leave the checksum unmentioned; it is then set to what a sender would have left:

@@ -38,7 +38,7 @@ def routes_of(interface: Interface, family: int, address: bytes, length: int) ->
         yield peer, 32, FibPath(if_index=interface.index, next_hop=peer), FibEntryFlag.ATTACHED
 
 
-def refresh(state: VppState, interface: Interface) -> None:
+def refresh_routes(state: VppState, interface: Interface) -> None:
     """Make the tables agree with an interface's addresses, state and tables."""
     for family, table_id, address, length in interface.routes:
         table = state.tables.unicast.get((family, table_id))
@@ -73,7 +73,7 @@ def add(state: VppState, interface: Interface, family: int, address: bytes, leng
         enable_ip6(state, interface)
     elif not was_enabled:
         listen_to_groups(state, interface, 4, True)
-    refresh(state, interface)
+    refresh_routes(state, interface)
 
 
 def remove(state: VppState, interface: Interface, family: int, address: bytes, length: int) -> None:
@@ -88,7 +88,7 @@ def remove(state: VppState, interface: Interface, family: int, address: bytes, l
         disable_ip6(state, interface)
     elif not interface.ip_enabled(4):
         listen_to_groups(state, interface, 4, False)
-    refresh(state, interface)
+    refresh_routes(state, interface)
 
 
 def remove_all(state: VppState, interface: Interface) -> None:

@@ -43,7 +43,7 @@ def set_admin(state: VppState, interface: Interface, up: bool) -> None:
         interface.link_up = up
     if not up:
         state.neighbours.flush(interface.index, keep_static=True)
-    addressing.refresh(state, interface)
+    addressing.refresh_routes(state, interface)
     _announce(state, interface)
 
 

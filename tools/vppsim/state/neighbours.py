@@ -8,6 +8,7 @@ most WAITING_MAX of them for WAIT_S_MAX seconds.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tools.vppsim.packets.headers import family_of
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.state.packet import IpPacket
 
@@ -66,7 +67,7 @@ class NeighbourTable:
         neighbour = self._entries.get((if_index, address))
         return neighbour.mac if neighbour else None
 
-    def listed(self, family: int, if_index: int = INDEX_INVALID) -> list[tuple[NeighbourKey, NeighbourEntry]]:
+    def entries(self, family: int, if_index: int = INDEX_INVALID) -> list[tuple[NeighbourKey, NeighbourEntry]]:
         """All of a family, on one interface or all."""
         size = 4 if family == 4 else 16
         return [
@@ -133,7 +134,7 @@ class NeighbourTable:
             self._age(key, neighbour, now)
 
     def _age(self, key: NeighbourKey, neighbour: NeighbourEntry, now: float) -> None:
-        age_max = self.config[4 if len(key[1]) == 4 else 6].age_s
+        age_max = self.config[family_of(key[1])].age_s
         if neighbour.static or not age_max or now - neighbour.heard_at < age_max:
             return
         if neighbour.probes >= PROBES_MAX:
@@ -143,8 +144,8 @@ class NeighbourTable:
             self._solicit(*key)
 
     def _full(self, key: NeighbourKey) -> bool:
-        family = 4 if len(key[1]) == 4 else 6
-        config, entries = self.config[family], self.listed(family) if len(self._entries) >= 1000 else []
+        family = family_of(key[1])
+        config, entries = self.config[family], self.entries(family) if len(self._entries) >= 1000 else []
         if config.number == 0 or len(entries) < config.number:
             return False
         learnt = [(entry.heard_at, k) for k, entry in entries if not entry.static]

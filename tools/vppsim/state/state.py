@@ -14,7 +14,7 @@ from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.fib.table import BITS, FibTable, masked
 from tools.vppsim.fib.tables import FibTables
 from tools.vppsim.npol.plugin import Npol
-from tools.vppsim.packets.headers import is_link_local6
+from tools.vppsim.packets.headers import family_of, is_link_local6
 from tools.vppsim.state.interfaces import Interface, InterfacePool
 from tools.vppsim.state.neighbours import NeighbourKey, NeighbourTable
 from tools.vppsim.state.punts import Punts
@@ -68,7 +68,7 @@ class VppState:
         """An API client has gone."""
         self.subscribers.pop(index, None)
 
-    def next_hops(self, table: FibTable) -> set[bytes]:
+    def recursive_next_hops(self, table: FibTable) -> set[bytes]:
         """Next hops that recursive routes of any table resolve in `table`."""
         if self._next_hops is None:
             self._next_hops = {}
@@ -83,7 +83,7 @@ class VppState:
 
         Unnumbered interfaces borrow. Link-local destinations, and IPv6 without another address, get the link-local.
         """
-        family = 4 if len(towards) == 4 else 6
+        family = family_of(towards)
         lender = self.interfaces.get(interface.unnumbered) if interface.unnumbered is not None else None
         addresses = (lender or interface).addresses[family]
         if (family == 6 and is_link_local6(towards)) or not addresses:
@@ -103,7 +103,7 @@ class VppState:
         """Each neighbour gets a host route of its own."""
         if_index, address = key
         interface = self.interfaces.get(if_index)
-        family = 4 if len(address) == 4 else 6
+        family = family_of(address)
         if interface is not None and not (family == 6 and is_link_local6(address)):
             table = self.tables.unicast[family, interface.tables[family]]
             path = FibPath(if_index=if_index, next_hop=address, proto=family)
@@ -112,7 +112,7 @@ class VppState:
 
     def _remove_host_route(self, key: NeighbourKey) -> None:
         interface = self.interfaces.get(key[0])
-        family = 4 if len(key[1]) == 4 else 6
+        family = family_of(key[1])
         if interface is not None:
             table = self.tables.unicast.get((family, interface.tables[family]))
             if table is not None:
