@@ -79,8 +79,8 @@ class Connection:
     async def tick(self, hello: Callable[[], Hello], fetches: Callable[[float], Iterable[Fetch]]) -> None:
         """What time itself brings, to be called every `TICK_S`: a Hello if it is due, what to fetch now, credit."""
         now = time.monotonic()
-        if self._handshake.hello_due(now):
-            await self.send(hello())
+        if self._handshake.hello_due(now) and await self.send(hello()):
+            self._handshake.hello_sent(now)
         if self.broker_session is not None:
             for fetch in fetches(now):
                 await self.send(fetch)

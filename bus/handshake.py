@@ -29,12 +29,13 @@ class Handshake:
         self._hello_at = float("-inf")
 
     def hello_due(self, now: float) -> bool:
-        """Must a Hello be sent now? True once for each time that it is due."""
+        """Must a Hello be sent now? If it left, `hello_sent` must follow; else it stays due."""
         every_s = HELLO_UNWELCOMED_S if self.broker_session is None else HELLO_EVERY_S
-        if now - self._hello_at < every_s:
-            return False
+        return now - self._hello_at >= every_s
+
+    def hello_sent(self, now: float) -> None:
+        """A Hello has left."""
         self._hello_at = now
-        return True
 
     def count(self, data: bytes) -> None:
         """A message of the broker has been read."""

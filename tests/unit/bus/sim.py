@@ -99,8 +99,9 @@ class Client:
         return self.wire.send(self.identity, message)
 
     def tick(self) -> None:
-        if self.handshake.hello_due(self.wire.now):
-            self.send(Hello(name=self.name, session=self.session, progress=1))
+        hello = Hello(name=self.name, session=self.session, progress=1)
+        if self.handshake.hello_due(self.wire.now) and self.send(hello):
+            self.handshake.hello_sent(self.wire.now)
         if (credit := self.handshake.credit_due()) and self.send(credit):
             self.handshake.credited(credit)
 
