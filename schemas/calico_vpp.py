@@ -1,7 +1,7 @@
 """The JSON of calico-vpp-config, as users of Calico/VPP know it: names, types, defaults, units.
 
-Source: spec/guard.md section 11. What is accepted so that an existing ConfigMap works unchanged, and is not acted on,
-is listed in `ACCEPTED_ONLY`.
+Source: spec/guard.md section 11. `ACCEPTED_ONLY` lists what is accepted so that an existing ConfigMap works unchanged,
+and is not acted on.
 """
 
 from typing import Annotated
@@ -49,7 +49,7 @@ class InterfaceSpec(Struct, frozen=True, kw_only=True):
         return self.txqsz or RING_DEFAULT
 
     def rx_mode(self, default: str) -> str:
-        """How queues are read; what is no mode means the default."""
+        """How queues are read; text that names no mode means the default."""
         return self.rxMode if self.rxMode in RX_MODES else default
 
 
@@ -138,7 +138,7 @@ class Srv6Config(Struct, frozen=True, kw_only=True):
     policyPool: str = ""  # noqa: N815
 
 
-# What is accepted and not acted on: the field or variable, and why. `[]`: of each entry.
+# Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
 NOT_SUPPORTED = "vppd does not have this"
 ACCEPTED_ONLY = {
     "CALICOVPP_INTERFACES.maxPodIfSpec": NOT_SUPPORTED,
@@ -173,7 +173,7 @@ ACCEPTED_ONLY = {
     "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": NOT_SUPPORTED,
     "CALICOVPP_STATS_SOCKET": NOT_SUPPORTED,
 }
-# What some of them say, beside their default, if they say no more than what is so anyway.
+# Values of some of them that, like their default, ask for nothing that is not so anyway.
 ACCEPTED_SILENTLY: dict[str, str | int] = {
     "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": True,
     "CALICOVPP_INTERFACES.vppHostTapSpec.rx": 1,
@@ -186,14 +186,14 @@ ACCEPTED_SILENTLY: dict[str, str | int] = {
 
 
 def parse_bool(text: str) -> bool:
-    """What an annotation says; nothing counts as false. Raises ValueError if it is no truth value."""
+    """A truth value as Go reads it; "" counts as false. Raises ValueError."""
     if text and text not in TRUE + FALSE:
         raise ValueError(f"{text!r} is not true or false")
     return text in TRUE
 
 
 def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
-    """What is well formed and cannot be; each begins with the field's path."""
+    """Errors in well-formed uplinks, e.g. a name twice; each begins with the field's path."""
     wrong = []
     if sum(uplink.isMain for uplink in uplinks) > 1:
         wrong.append("uplinkInterfaces: more than one isMain")

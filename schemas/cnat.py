@@ -32,7 +32,7 @@ class CnatFeature(Intent, frozen=True, tag="cnat-feature"):
 class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
     """The addresses that source NAT gives, at most one a family, to the flows that Kubernetes' rules name.
 
-    VPP: cnat_set_snat_addresses_v2, cnat_set_snat_policy. Gone: VPP keeps them for its life.
+    VPP: cnat_set_snat_addresses_v2, cnat_set_snat_policy. Once set, VPP keeps them for its life.
     """
 
     ip4: str | None = None  # address; None: IPv4 keeps its source

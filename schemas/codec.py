@@ -1,7 +1,7 @@
 """Bytes <-> structs, MessagePack, with errors that name the object and the field.
 
-Field order is fixed by the structs, so equal values have equal bytes: `fingerprint` relies on it,
-and the golden samples in `schemas/samples/` pin it.
+Field order is fixed by the structs, so equal values have equal bytes. `fingerprint` relies on it; the golden samples in
+`schemas/samples/` pin it.
 """
 
 import zlib
@@ -17,9 +17,9 @@ from schemas.words import WORDS
 class Malformed(ValueError):
     """A message or object that cannot be read. The text names the object and the field."""
 
-    def __init__(self, what: str, field: str, why: str) -> None:
-        super().__init__(f"{what}: {field or 'value'}: {why}")
-        self.what, self.field, self.why = what, field, why
+    def __init__(self, subject: str, field: str, why: str) -> None:
+        super().__init__(f"{subject}: {field or 'value'}: {why}")
+        self.subject, self.field, self.why = subject, field, why
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -47,7 +47,7 @@ def decode(word: str, key: str, data: bytes | msgspec.Raw) -> Any:
 
 
 def fingerprint(value: Struct) -> int:
-    """32 bits that change when the value does: the `generation` of an intent's status."""
+    """32 bits that change when the value does. Of an intent: the `generation` of its status."""
     return fingerprint_of(encode(value))
 
 

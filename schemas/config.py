@@ -1,7 +1,7 @@
 """A node's configuration: environment variables, their defaults, units and limits.
 
 Variables are named as Calico/VPP's users know them where they mean the same
-(spec/guard.md section 11); what is ours alone starts with `VPPD_`. `from_env` reports every
+(spec/guard.md section 11); variables of vppd alone start with `VPPD_`. `from_env` reports every
 mistake at once, each by the variable's name, so that an operator mends them in one go.
 """
 
@@ -67,7 +67,7 @@ buffers { buffers-per-numa 131072 }
 
 @dataclass(frozen=True, kw_only=True)
 class NodeConfig:
-    """What every process of a node is told. Made by `from_env`."""
+    """The configuration of every process of a node. Made by `from_env`."""
 
     node: str = ""
     run: Path = Path("/run/vppd")
@@ -250,7 +250,7 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
             wrong.append(str(error))
     values["interfaces"] = _with_legacy(values.get("interfaces", InterfacesConfig()), environ, warnings)
     config = NodeConfig(**values)
-    wrong += _impossible(config)
+    wrong += _contradictions(config)
     if wrong:
         raise ConfigError("\n".join(wrong))
     warnings += [*_not_acted_on(config, environ), *_unknown(environ)]
@@ -261,8 +261,8 @@ def _read(variable: Variable, text: str, warnings: list[str]) -> Any:
     """The variable's value. Raises ValueError, which names it."""
     read = variable.read
     if isinstance(read, type) and issubclass(read, Struct):
-        value, told = decode(variable.name, text, read)
-        warnings += told
+        value, unknown_keys = decode(variable.name, text, read)
+        warnings += unknown_keys
         return value
     try:
         return cast(Callable[[str], Any], read)(text)
@@ -283,7 +283,7 @@ def _with_legacy(interfaces: InterfacesConfig, environ: Mapping[str, str], warni
     return msgspec.structs.replace(interfaces, uplinkInterfaces=[first, *uplinks])
 
 
-def _impossible(config: NodeConfig) -> list[str]:
+def _contradictions(config: NodeConfig) -> list[str]:
     """Values that are well formed one by one and cannot be true together."""
     wrong = [f"CALICOVPP_INTERFACES.{why}" for why in uplink_errors(config.interfaces.uplinkInterfaces)]
     if config.node_source == "felix" and config.policy_source != "felix":
@@ -292,9 +292,9 @@ def _impossible(config: NodeConfig) -> list[str]:
 
 
 def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
-    """A warning for each thing that is set, is accepted, and changes nothing."""
+    """A warning for each setting that is accepted and changes nothing."""
     attributes = {variable.name: variable.attribute for variable in VARIABLES}
-    told = []
+    notices = []
     for path, why in ACCEPTED_ONLY.items():
         name, _, inner = path.partition(".")
         if inner:
@@ -303,15 +303,15 @@ def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
         else:
             text = environ.get(name, "").strip()
             places = [name] if text and text != ACCEPTED_SILENTLY.get(name) else []
-        told += [f"{place}: accepted, not acted on: {why}" for place in places]
-    return told
+        notices += [f"{place}: accepted, not acted on: {why}" for place in places]
+    return notices
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    """A warning for each variable that has Calico/VPP's prefix and that nobody knows."""
-    known = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(LEGACY)
+    """A warning for each unknown variable with Calico/VPP's prefix."""
+    names = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(LEGACY)
     return [
-        f"{name}: unknown, ignored" for name in sorted(environ) if name.startswith("CALICOVPP_") and name not in known
+        f"{name}: unknown, ignored" for name in sorted(environ) if name.startswith("CALICOVPP_") and name not in names
     ]
 
 

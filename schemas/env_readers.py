@@ -1,4 +1,4 @@
-"""How the text of a variable is read. Each raises ValueError, which says what is wrong with it."""
+"""How the text of an environment variable is read. Each function raises ValueError, which says what is wrong."""
 
 import ipaddress
 import re
@@ -34,7 +34,7 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
 
 
 def count(low: int, high: int) -> Callable[[str], int]:
-    """A whole number between the two, which it may be."""
+    """A whole number, `low` to `high`."""
 
     def read(text: str) -> int:
         value = int(text)

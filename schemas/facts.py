@@ -1,4 +1,4 @@
-"""Facts: what is so, said by the process that observes it.
+"""Facts: what is so, published by the process that observes it.
 
 Addresses are text: an *address* is "192.0.2.7", a *prefix* is "10.1.0.0/26", an *interface
 address* keeps its host bits and its mask: "192.0.2.7/24".
@@ -18,7 +18,7 @@ class Node(Fact, frozen=True):
     """
 
     ip4: str | None = None  # interface address with its real mask, e.g. "192.0.2.7/24"
-    ip6: str | None = None  # the same for IPv6
+    ip6: str | None = None  # likewise for IPv6
     asn: int | None = None  # None: the cluster's AS number holds
     labels: dict[str, str] = {}  # the object's labels
 
@@ -50,7 +50,7 @@ class IpPool(Fact, frozen=True):
     cidr: str  # prefix
     ipip_mode: str = "Never"  # Never | Always | CrossSubnet
     vxlan_mode: str = "Never"  # Never | Always | CrossSubnet
-    nat_outgoing: bool = False  # what its pods send out of all pools gets the node's address
+    nat_outgoing: bool = False  # packets of its pods to addresses outside all pools get the node's address
     disabled: bool = False  # Calico gives out no new addresses of it
     disable_bgp_export: bool = False  # its blocks are not advertised
 
@@ -65,12 +65,12 @@ class BlockAffinity(Fact, frozen=True):
 
 
 class VppProcess(Fact, frozen=True):
-    """The life of the VPP process as its parent sees it (key: "vpp"; owner: guard)."""
+    """The VPP process as its parent sees it (key: "vpp"; owner: guard)."""
 
     state: str  # starting | up | down
     pid: int = 0  # process id; 0: none
     reason: str = ""  # why it is down, e.g. "killed by SIGKILL"
-    last_words: tuple[str, ...] = ()  # of the one that ended last: its own account of the signal
+    last_words: tuple[str, ...] = ()  # of the process that ended last: its log of the signal
 
 
 class VppEpoch(Fact, frozen=True):
@@ -93,7 +93,7 @@ class Uplink(Fact, frozen=True):
     host_tap: str = ""  # intent name of the host tap in VPP
     addresses: tuple[str, ...] = ()  # interface addresses as Linux had them
     next_hop4: str | None = None  # what the host uses to reach things through VPP
-    next_hop6: str | None = None  # the same for IPv6
+    next_hop6: str | None = None  # likewise for IPv6
     driver: str = "af_packet"  # by which VPP has it
     physical_network: str = ""  # its name; "": the default one
     table: str = "default"  # table of its addresses and routes
@@ -120,7 +120,7 @@ class PodInterface(Fact, frozen=True):
 
 
 class ServicePort(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One port of a Service. Where packets go is said by the slices' port of the same name."""
+    """One port of a Service. Packets go to the slices' port of that name."""
 
     port: int  # port number of the Service's addresses
     protocol: str = "TCP"  # TCP | UDP | SCTP
@@ -168,13 +168,13 @@ class SlicePort(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Endpoint(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One endpoint of a slice, with what Kubernetes calls its conditions (unset: as the API defines it)."""
+    """One endpoint of a slice with its conditions; what is unset in the object counts as the API defines."""
 
     addresses: tuple[str, ...]  # addresses of one pod; the first is used
     ready: bool = True  # takes new connections
     serving: bool = True  # answers, be it on its way out
     terminating: bool = False  # is on its way out
-    node: str | None = None  # node name; None: not said
+    node: str | None = None  # node name; None: unknown
     zone_hints: tuple[str, ...] = ()  # zones that should use it; empty: all
     node_hints: tuple[str, ...] = ()  # node names that should use it; empty: all
 
@@ -210,7 +210,7 @@ class ServiceAddress(Fact, frozen=True):
 
 
 class PolicyStatus(Fact, frozen=True):
-    """What became of an object that Felix told of (owner: policy).
+    """What became of an object of Felix (owner: policy).
 
     Key: "felix" (the connection), "workload/<namespace>/<pod>/<endpoint>", "host/<name>", "policy/<name>",
     "profile/<name>", "ip-set/<id>", "pool/<id>", "config/<key>". `state`: "up" | "down" | "error" for endpoints,
@@ -218,7 +218,7 @@ class PolicyStatus(Fact, frozen=True):
     """
 
     state: str
-    problems: tuple[str, ...] = ()  # why it does not hold as it was told, in words
+    problems: tuple[str, ...] = ()  # why it is not in force as Felix sent it, in words
 
 
 class Process(Fact, frozen=True):
@@ -228,8 +228,8 @@ class Process(Fact, frozen=True):
     pid: int  # process id
     progress: int = 0  # turns of the working loop since it started
     ready: bool = False  # does it do its work?
-    alive: bool = True  # has the broker heard it within the last seconds?
+    alive: bool = True  # has it sent the broker a Hello within the last seconds?
     waiting: tuple[str, ...] = ()  # named reasons for not being ready
     counters: dict[str, int] = {}  # by name, since its start
-    stalled_s: float = 0.0  # s since the working loop turned last, if that is too long: alive but stuck
+    stalled_s: float = 0.0  # s since the working loop turned last, if the process is alive but stuck; else 0
     cut_off: str = ""  # why the broker sends it no rows any more; empty: it does

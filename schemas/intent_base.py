@@ -4,7 +4,7 @@ from msgspec import Struct
 
 
 class Intent(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="kind"):
-    """What VPP should hold of one object. `key` is unique over all owners."""
+    """One object that VPP should hold. `key` is unique over all owners."""
 
     @property
     def key(self) -> str:

@@ -1,11 +1,10 @@
-"""Intents: what VPP should hold, said by the manager that owns it.
+"""Intents: what VPP should hold, published by the manager that owns it.
 
-An intent names an object and its whole wanted value; it is never an order. Objects are named by
-*key*; VPP's own numbers (sw_if_index, table ids beyond the fixed ones) never appear. Interfaces are
-named by their intent name, e.g. `uplink/eth0`, `host/eth0`, `pod/default/web-0/eth0`; tables
-(VRFs) by name, e.g. `default`, `punt`, `pods`. One file in `actors/vpp_writer/kinds/` says how
-each of these is told to VPP. Translation and source NAT are in `cnat.py`, policies in `npol.py`,
-uplinks by other drivers than AF_PACKET in `uplinks.py`.
+An intent names an object and its whole value; it is never an order. Objects are named by *key*; VPP's own numbers
+(sw_if_index, table ids beyond the fixed ones) never appear. Interfaces go by their intent name, e.g. `uplink/eth0`,
+`host/eth0`, `pod/default/web-0/eth0`; tables (VRFs) by name, e.g. `default`, `punt`, `pods`. One file in
+`actors/vpp_writer/kinds/` configures each kind in VPP. Translation and source NAT are in `cnat.py`, policies in
+`npol.py`, uplinks by other drivers than AF_PACKET in `uplinks.py`.
 """
 
 from msgspec import Struct
@@ -101,7 +100,7 @@ class Loopback(Intent, frozen=True, tag="loopback"):
 
 
 class InterfaceTable(Intent, frozen=True, tag="interface-table"):
-    """Binds an interface to a table, one family (VPP: sw_interface_set_table). Gone: table 0."""
+    """Binds an interface to a table, one family (VPP: sw_interface_set_table). Without it: table 0."""
 
     interface: str
     ip_version: int
@@ -155,7 +154,7 @@ class Ip6(Intent, frozen=True, tag="ip6"):
 
 
 class AdminUp(Intent, frozen=True, tag="admin-up"):
-    """An interface that is administratively up. Gone: down.
+    """An interface that is administratively up. Without it: down.
 
     `when_policed` waits for `InterfacePolicies`: no packet passes before what filters it is in place.
     """

@@ -1,6 +1,6 @@
-"""JSON of others into our structs: unknown keys are told and ignored, wrong types are told with the field's path.
+"""JSON of others into our structs: an unknown key is a warning, a wrong type an error with the field's path.
 
-Keys are found whatever their case and `null` means the default, as in Go, in which the JSON's first reader is written.
+Keys are found whatever their case and `null` means the default, as in Go: the JSON's first reader is written in it.
 """
 
 import re
@@ -11,44 +11,44 @@ import msgspec
 from msgspec import Struct
 
 T = TypeVar("T", bound=Struct)
-_ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_ERROR = re.compile(r"(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 
 
 def decode(name: str, text: str, kind: type[T]) -> tuple[T, list[str]]:
-    """The value, and a warning for each key that nobody knows.
+    """The value, and a warning for each unknown key.
 
     Raises ValueError: what is wrong, after the path of the field: "NAME.list[0].field: expected int, got str".
     """
     warnings: list[str] = []
     try:
-        value = _known(msgspec.json.decode(text), kind, name, warnings)
+        value = _with_our_keys(msgspec.json.decode(text), kind, name, warnings)
         return msgspec.convert(value, kind), warnings
     except msgspec.ValidationError as error:
-        found = _ERROR.fullmatch(str(error))
-        path, what = (found["path"] or "", found["what"]) if found else ("", str(error))
-        what = what.replace("`", "")
-        raise ValueError(f"{name}{path}: {what[:1].lower()}{what[1:]}") from None
+        match = _ERROR.fullmatch(str(error))
+        path, message = (match["path"] or "", match["message"]) if match else ("", str(error))
+        message = message.replace("`", "")
+        raise ValueError(f"{name}{path}: {message[:1].lower()}{message[1:]}") from None
     except msgspec.DecodeError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _known(value: Any, kind: Any, path: str, warnings: list[str]) -> Any:
-    """The value with its keys spelt as ours; those that are not ours are left out."""
+def _with_our_keys(value: Any, kind: Any, path: str, warnings: list[str]) -> Any:
+    """The value with its keys spelt as the struct's fields; unknown keys are left out."""
     if isinstance(value, list):
         [entry, *_] = get_args(kind) or (None,)
-        return [_known(x, entry, f"{path}[{number}]", warnings) for number, x in enumerate(value)]
+        return [_with_our_keys(x, entry, f"{path}[{number}]", warnings) for number, x in enumerate(value)]
     struct = _struct(kind)
     if not isinstance(value, dict) or struct is None:
         return value
     fields = {field.name.lower(): field for field in msgspec.structs.fields(struct)}
-    kept = {}
+    fields_set = {}
     for key, inner in value.items():
         field = fields.get(key.lower())
         if field is None:
             warnings.append(f"{path}.{key}: unknown, ignored")
         elif inner is not None:
-            kept[field.name] = _known(inner, field.type, f"{path}.{field.name}", warnings)
-    return kept
+            fields_set[field.name] = _with_our_keys(inner, field.type, f"{path}.{field.name}", warnings)
+    return fields_set
 
 
 def _struct(kind: Any) -> type[Struct] | None:
@@ -60,19 +60,21 @@ def _struct(kind: Any) -> type[Struct] | None:
 
 
 def non_default_fields(path: str, value: Struct, silent: Any = None) -> list[str]:
-    """The places at which a field says something else than its default, or than `silent`.
+    """Paths of the fields whose value is neither their default nor `silent`.
 
     `path`: "list[].field" or "field", of `value`.
     """
-    head, _, rest = path.partition(".")
+    head, _, inner_path = path.partition(".")
     name = head.removesuffix("[]")
     inner = getattr(value, name)
     if head.endswith("[]"):
         return [
-            f"{name}[{i}].{found}" for i, entry in enumerate(inner) for found in non_default_fields(rest, entry, silent)
+            f"{name}[{i}].{found}"
+            for i, entry in enumerate(inner)
+            for found in non_default_fields(inner_path, entry, silent)
         ]
-    if rest:
-        return [f"{name}.{found}" for found in non_default_fields(rest, inner, silent)]
+    if inner_path:
+        return [f"{name}.{found}" for found in non_default_fields(inner_path, inner, silent)]
     return [] if inner in (_default(type(value), name), silent) else [name]
 
 

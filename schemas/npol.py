@@ -1,4 +1,4 @@
-"""Intents for VPP's npol plugin: IP sets, policies of rules, and which interface they hold on.
+"""Intents for VPP's npol plugin: IP sets, policies of rules, and the policies of each interface.
 
 "rx" is what VPP receives on the interface, "tx" what it sends there: a pod's egress is rx, its ingress tx.
 Facts and traps: spec/policies.md section 4; VPP: npol.api.
@@ -49,7 +49,7 @@ NO_CRITERIA = EntityMatch()
 class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
     """One rule: all that is given must hold; of the `not_` matches no single entry may.
 
-    VPP matches everything, both families, where nothing is given.
+    Without any criterion it matches everything, of both families.
     """
 
     action: str  # allow | deny | pass
@@ -65,8 +65,8 @@ class Policy(Intent, frozen=True, tag="policy"):
     """Rules in order, of each direction (VPP: npol_rule_create, npol_policy_create)."""
 
     name: str  # name of the policy
-    rx: tuple[Rule, ...] = ()  # asked of what VPP receives
-    tx: tuple[Rule, ...] = ()  # asked of what VPP sends
+    rx: tuple[Rule, ...] = ()  # for packets that VPP receives
+    tx: tuple[Rule, ...] = ()  # for packets that VPP sends
 
     @property
     def key(self) -> str:
@@ -74,9 +74,9 @@ class Policy(Intent, frozen=True, tag="policy"):
 
 
 class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
-    """What holds on an interface (VPP: npol_configure_policies). Gone: everything passes.
+    """The policies of an interface (VPP: npol_configure_policies). Without it everything passes.
 
-    Policies (by name) are asked in order; what none decides gets the default: "allow", "deny", or "pass": the
+    Policies (by name) are asked in order; a packet that none decides gets the default: "allow", "deny", or "pass": the
     profiles are asked, then their default. `invert`: the world is behind the interface, not a workload.
     """
 
@@ -106,5 +106,5 @@ def policy_key(name: str) -> str:
 
 
 def interface_policies_key(interface: str) -> str:
-    """Key of what holds on the interface."""
+    """Key of the interface's policies."""
     return f"interface-policies/{interface}"

@@ -1,6 +1,6 @@
 """Requests: the few questions that need an answer now. Each has a deadline and one reply.
 
-Everything else is a stream; a request never changes what a stream says.
+Everything else is a stream; a request never changes a stream.
 """
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ class SetLogLevel(Request, frozen=True, tag="set-log-level"):
 AnyRequest = Ping | SetLogLevel
 
 
-VPP_SILENT = "VPP: does not answer"  # what the writer waits for then (Pong.waiting)
+VPP_SILENT = "VPP: does not answer"  # what the writer waits for then (`Pong.waiting`)
 
 
 class Pong(Struct, frozen=True, omit_defaults=True):
@@ -36,7 +36,7 @@ class Pong(Struct, frozen=True, omit_defaults=True):
 
 
 class EmptyReply(Struct, frozen=True):
-    """Reply to a request that has nothing to say but that it is done."""
+    """Reply to a request whose only answer is that it was carried out."""
 
 
 REPLY_OF: dict[type[Request], type[Struct]] = {Ping: Pong, SetLogLevel: EmptyReply}

@@ -1,7 +1,7 @@
-"""Statuses: what became of an intent, said by the VPP writer.
+"""Statuses: what became of an intent, published by the VPP writer.
 
-A status speaks of one value of its intent: `generation` is that value's fingerprint
-(`codec.fingerprint`), so a manager can tell whether its latest wish is the one applied.
+A status is of one value of its intent: `generation` is that value's fingerprint (`codec.fingerprint`). By it a manager
+can tell whether its latest value is the one applied.
 """
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 class Status(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="state"):
     """Base of all statuses."""
 
-    generation: int  # fingerprint of the value that it speaks of
+    generation: int  # fingerprint of the intent's value that it is of
 
 
 class Pending(Status, frozen=True, tag="pending"):

@@ -1,6 +1,6 @@
-"""Intents that make an uplink's interface in VPP, one for each driver but AF_PACKET's (that one is in `intents.py`).
+"""Intents of an uplink's interface in VPP, one for each driver but AF_PACKET's (that one is in `intents.py`).
 
-All of them carry the MAC address that the uplink had in Linux, and a tag by which a read-back recognises them.
+All carry the MAC address that the uplink had in Linux, and a tag by which a read-back recognises them.
 """
 
 from schemas.intent_base import Intent
@@ -74,7 +74,7 @@ class Rdma(Intent, frozen=True, tag="rdma"):
 class DevicePort(Intent, frozen=True, tag="device-port"):
     """Port 0 of a PCI device by a driver of VPP's device framework (VPP: dev_attach, dev_create_port_if).
 
-    VPP 26.10 drives Intel's virtual functions so (driver "iavf"); the older `avf_create` is gone from it.
+    VPP 26.10 drives Intel's virtual functions so (driver "iavf"); it no longer has `avf_create`.
     """
 
     name: str  # intent name that it gets
@@ -93,7 +93,7 @@ class DevicePort(Intent, frozen=True, tag="device-port"):
 
 
 class PreconfiguredInterface(Intent, frozen=True, tag="existing"):
-    """An interface that startup.conf has made, with this tag: DPDK's devices, and what the user's own template makes.
+    """An interface that startup.conf configures, with this tag: DPDK's devices, and those of the user's own template.
 
     It is found by its tag and never deleted.
     """

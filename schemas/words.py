@@ -1,7 +1,6 @@
 """Which word carries which struct, and which process owns it.
 
-A *stream* is one word said by one owner. Words with owner None (`intent`) are said by several
-owners, one stream each.
+A *stream* is one word published by one owner. Words with owner None (`intent`) have several owners, one stream each.
 """
 
 from typing import Any, NamedTuple
@@ -21,16 +20,16 @@ INTENT = "intent"
 INTENT_OWNERS = ("guard", "cni", "routing", "services", "policy")
 
 
-FELIX_WORDS = ("node", "ip-pool")  # said by kube-watch, or by policy where Felix is the source of truth
+FELIX_WORDS = ("node", "ip-pool")  # of kube-watch, or of policy where Felix is the source of truth
 
 
 def owner_of(word: str, source: str) -> str | None:
-    """Who says `word` to the managers; `source` is `kubernetes` or `felix` (VPPD_NODE_SOURCE)."""
+    """The process that publishes `word`; `source` is `kubernetes` or `felix` (VPPD_NODE_SOURCE)."""
     return "policy" if source == "felix" and word in FELIX_WORDS else WORDS[word].owner
 
 
 def status_word(owner: str) -> str:
-    """The word under which the writer answers for the intents of `owner`."""
+    """The word of the statuses of the intents of `owner`."""
     return f"status.{owner}"
 
 

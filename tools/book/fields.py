@@ -66,8 +66,8 @@ COMMON: dict[str, dict[str, str]] = {
 }
 
 
-class Field(NamedTuple):
-    """One field as the book shows it; `default` None: it must be given; `meaning` empty: nobody says it."""
+class FieldEntry(NamedTuple):
+    """One field as the book shows it; `default` None: it is required; `meaning` empty: the code does not say it."""
 
     name: str
     type: str
@@ -75,18 +75,18 @@ class Field(NamedTuple):
     meaning: str
 
 
-def fields_of(struct: type[Struct]) -> list[Field]:
+def fields_of(struct: type[Struct]) -> list[FieldEntry]:
     """The fields that the struct declares itself, in order."""
     source = inspect.getsource(struct)
     comments = _comments(source)
     declared = ast.parse(source).body[0]
     assert isinstance(declared, ast.ClassDef)
     return [
-        Field(
+        FieldEntry(
             each.target.id,
             ast.unparse(each.annotation),
             None if each.value is None else ast.unparse(each.value),
-            comments.get(each.lineno) or _said_elsewhere(struct, each.target.id),
+            comments.get(each.lineno) or _meaning_elsewhere(struct, each.target.id),
         )
         for each in declared.body
         if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
@@ -95,11 +95,11 @@ def fields_of(struct: type[Struct]) -> list[Field]:
 
 def parts_of(struct: type[Struct]) -> list[type[Struct]]:
     """Structs that stand in the fields of this one, and in theirs; each once, in order."""
-    found: dict[type[Struct], None] = {}
+    parts: dict[type[Struct], None] = {}
     for hint in get_type_hints(struct).values():
         for part in _structs_in(hint):
-            found |= dict.fromkeys((part, *parts_of(part)))
-    return list(found)
+            parts |= dict.fromkeys((part, *parts_of(part)))
+    return list(parts)
 
 
 def _structs_in(hint: Any) -> list[type[Struct]]:
@@ -114,21 +114,21 @@ def _comments(source: str) -> dict[int, str]:
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
-def _said_elsewhere(struct: type[Struct], field: str) -> str:
+def _meaning_elsewhere(struct: type[Struct], field: str) -> str:
     if common := COMMON.get(struct.__module__, {}).get(field):
         return common
     sentences = re.split(r"(?<=[.:]) (?=[A-Z`])|\n\n", inspect.getdoc(struct) or "")
-    named = f"`{field}`"
-    about = [" ".join(each.split()).rstrip(".") for each in _joined(sentences) if named in each]
-    return "; ".join(each.removeprefix(f"{named}: ") for each in about)
+    quoted = f"`{field}`"
+    about = [" ".join(each.split()).rstrip(".") for each in _joined(sentences) if quoted in each]
+    return "; ".join(each.removeprefix(f"{quoted}: ") for each in about)
 
 
 def _joined(sentences: list[str]) -> list[str]:
-    """What ends with a colon goes with what follows it."""
+    """A sentence that ends with a colon goes with the next."""
     joined: list[str] = []
-    for each in sentences:
+    for sentence in sentences:
         if joined and joined[-1].endswith(":"):
-            joined[-1] += f" {each}"
+            joined[-1] += f" {sentence}"
         else:
-            joined.append(each)
+            joined.append(sentence)
     return joined

@@ -6,7 +6,7 @@ from vppd_guard.life import ACTIONS, TABLE, GuardEvent, GuardState, Transition
 
 
 def diagram() -> str:
-    """A Mermaid state diagram; what leads from one state to the same next one is one arrow."""
+    """A Mermaid state diagram; events that lead from one state to one other share an arrow."""
     lines = ["```mermaid", "stateDiagram-v2", "  [*] --> start"]
     for (state, to), events in _arrows(TABLE.values()).items():
         lines.append(f"  {state.value} --> {to.value}: {', '.join(event.value for event in events)}")

@@ -1,4 +1,4 @@
-"""The files: what stands between its markers is replaced, the rest is left as it was written."""
+"""The files: text between markers is replaced, the rest stays as it was written."""
 
 import re
 from collections.abc import Mapping

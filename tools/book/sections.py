@@ -12,11 +12,11 @@ from schemas import facts, intents, requests, statuses
 from schemas.intents import Intent
 from schemas.words import FELIX_WORDS, INTENT, INTENT_OWNERS, WORDS, Word
 from tools.book.fields import fields_of, parts_of
-from tools.book.hearers import hearers_of
+from tools.book.subscribers import subscribers_of
 
 
 def sections() -> dict[str, str]:
-    """Name of the markers -> what belongs between them."""
+    """Name of the markers -> the text between them."""
     kinds = [kind for kind in get_args(intents.AnyIntent) if issubclass(kind, Intent)]
     return {
         "words": _words(),
@@ -43,7 +43,7 @@ def _is_fact(word: Word) -> bool:
 
 def _words() -> str:
     rows = [
-        (f"`{name}`", _owner(name, word), f"`{word.key_form}`", "yes", ", ".join(hearers_of(name)) or "nobody yet")
+        (f"`{name}`", _owner(name, word), f"`{word.key_form}`", "yes", ", ".join(subscribers_of(name)) or "nobody yet")
         for name, word in WORDS.items()
     ]
     return _table(("word", "said by", "key", "retained", "heard by"), rows)
@@ -69,14 +69,14 @@ def _key_form(kind: type[Intent]) -> str:
 
 
 def _request(kind: type[requests.Request]) -> str:
-    asked = _struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}")
-    return f"{asked}\n\n{_described(requests.REPLY_OF[kind])}"
+    section = _struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}")
+    return f"{section}\n\n{_described(requests.REPLY_OF[kind])}"
 
 
 def _messages() -> str:
     kinds = get_args(envelope.AnyMessage)
-    shown = (_struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}") for kind in kinds)
-    return "\n\n".join((_struct(envelope.Message), *shown))
+    kind_sections = (_struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}") for kind in kinds)
+    return "\n\n".join((_struct(envelope.Message), *kind_sections))
 
 
 def _struct(struct: type[Struct], title: str = "", more: str = "") -> str:

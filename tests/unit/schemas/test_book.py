@@ -8,9 +8,9 @@ import pytest
 
 from schemas.words import WORDS
 from tools.book.fields import COMMON, fields_of
-from tools.book.hearers import DECLARED
 from tools.book.page import BOOK, Unmarked, filled
 from tools.book.sections import sections, structs
+from tools.book.subscribers import DECLARED_SUBSCRIBERS
 
 PROJECT = Path(__file__).resolve().parents[3]
 ANY_ACTOR = "actors/runtime/loop.py"  # subscribes to what an actor's handlers name
@@ -23,8 +23,8 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("struct", structs(), ids=lambda struct: struct.__name__)
 def test_every_field_has_a_meaning(struct: type[msgspec.Struct]) -> None:
-    ours = struct.__mro__[: struct.__mro__.index(msgspec.Struct)]
-    silent = [field.name for declarer in ours for field in fields_of(declarer) if not field.meaning]
+    declarers = struct.__mro__[: struct.__mro__.index(msgspec.Struct)]
+    silent = [field.name for declarer in declarers for field in fields_of(declarer) if not field.meaning]
     assert not silent, f"{struct.__name__}: say beside {', '.join(silent)} what it means, with its unit"
 
 
@@ -40,8 +40,10 @@ def test_every_word_has_its_row() -> None:
 
 def test_every_file_that_subscribes_by_itself_is_declared() -> None:
     places = (path for top in ("actors", "vppd_guard", "tools") for path in (PROJECT / top).rglob("*.py"))
-    found = {str(path.relative_to(PROJECT)) for path in places if ".subscribe(" in path.read_text()}
-    assert {file for file in found - {ANY_ACTOR} if not file.startswith(MEASURES)} == {each.file for each in DECLARED}
+    subscribing = {str(path.relative_to(PROJECT)) for path in places if ".subscribe(" in path.read_text()}
+    assert {file for file in subscribing - {ANY_ACTOR} if not file.startswith(MEASURES)} == {
+        each.file for each in DECLARED_SUBSCRIBERS
+    }
 
 
 def test_a_section_without_a_place_is_named() -> None:

@@ -119,8 +119,8 @@ def test_the_configmap_of_the_reference_is_accepted_unchanged() -> None:
     assert (uplink.interfaceName, uplink.vppDriver, uplink.rx_queues, uplink.rx_ring) == ("eth1", "af_packet", 1, 1024)
     assert config.initial.corePattern == "/var/lib/vpp/vppcore.%e.%p"
     assert config.service_prefixes == ("10.96.0.0/12",)
-    told = {warning.partition(":")[0] for warning in config.warnings}
-    assert told == {
+    warned = {warning.partition(":")[0] for warning in config.warnings}
+    assert warned == {
         "CALICOVPP_INTERFACES.maxPodIfSpec",
         "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds",
     }
@@ -168,8 +168,8 @@ def test_a_secret_that_changes_nothing_is_not_repeated() -> None:
 
 
 def test_variables_that_repeat_their_default_are_no_news() -> None:
-    said = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}
-    assert from_env({"NODENAME": "n1"} | said).warnings == ()
+    environ = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}
+    assert from_env({"NODENAME": "n1"} | environ).warnings == ()
 
 
 def test_the_older_variables_name_the_first_uplink() -> None:
@@ -181,10 +181,10 @@ def test_the_older_variables_name_the_first_uplink() -> None:
     }
     [uplink] = from_env(legacy).interfaces.uplinkInterfaces
     assert (uplink.interfaceName, uplink.vppDriver, uplink.newDriver) == ("eth7", "dpdk", "uio_pci_generic")
-    both = from_env(legacy | {"CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth7","mtu":1400}]}'})
-    [uplink] = both.interfaces.uplinkInterfaces
+    config = from_env(legacy | {"CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth7","mtu":1400}]}'})
+    [uplink] = config.interfaces.uplinkInterfaces
     assert uplink.mtu == 1400
-    assert both.warnings == ("CALICOVPP_INTERFACE: ignored, CALICOVPP_INTERFACES names the same uplink",)
+    assert config.warnings == ("CALICOVPP_INTERFACE: ignored, CALICOVPP_INTERFACES names the same uplink",)
 
 
 def test_the_guard_s_own_variables() -> None:
@@ -218,9 +218,9 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(["INTERFACES", "INITIAL_CONFIG", "DEBUG", "FEATURE_GATES", "IPSEC", "SRV6"]), JSON)
-def test_whatever_the_json_says_the_answer_is_a_configuration_or_what_is_wrong_with_it(name: str, said: Any) -> None:
+def test_whatever_the_json_says_the_answer_is_a_configuration_or_what_is_wrong_with_it(name: str, value: Any) -> None:
     variable = f"CALICOVPP_{name}"
-    assert all(line.startswith(variable) for line in wrong_with({variable: json.dumps(said)}))
+    assert all(line.startswith(variable) for line in wrong_with({variable: json.dumps(value)}))
 
 
 @given(st.text())

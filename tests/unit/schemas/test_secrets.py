@@ -12,46 +12,46 @@ from schemas.words import WORDS
 
 SECRET = re.compile(r"password|passwd|secret|private|token|credential|psk|_key$|^key$", re.IGNORECASE)
 NAMED_PLACE = re.compile(r"_(name|file|ref)$")
-KNOWN = {"Row.key", "TraceEvent.key"}  # keys of rows
+ROW_KEYS = {"Row.key", "TraceEvent.key"}  # keys of rows
 
 
-def structs(kind: Any, seen: set[type]) -> None:
+def add_structs(kind: Any, structs: set[type]) -> None:
     """All structs that can be in a value of that type."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        if kind not in seen:
-            seen.add(kind)
+        if kind not in structs:
+            structs.add(kind)
             for hint in get_type_hints(kind).values():
-                structs(hint, seen)
+                add_structs(hint, structs)
         return
     for part in get_args(kind):
-        structs(part, seen)
+        add_structs(part, structs)
 
 
-def said() -> set[type]:
-    found: set[type] = set()
+def structs_on_the_bus() -> set[type]:
+    structs: set[type] = set()
     for kind in (*(word.type for word in WORDS.values()), AnyRequest, AnyMessage):
-        structs(kind, found)
-    return found
+        add_structs(kind, structs)
+    return structs
 
 
-def suspicious(found: set[type]) -> list[str]:
-    fields = [f"{kind.__name__}.{name}" for kind in found for name in kind.__struct_fields__]  # type: ignore[attr-defined]
+def suspicious(structs: set[type]) -> list[str]:
+    fields = [f"{kind.__name__}.{name}" for kind in structs for name in kind.__struct_fields__]  # type: ignore[attr-defined]
     return sorted(
         name
         for name in fields
-        if SECRET.search(name.partition(".")[2]) and not NAMED_PLACE.search(name) and name not in KNOWN
+        if SECRET.search(name.partition(".")[2]) and not NAMED_PLACE.search(name) and name not in ROW_KEYS
     )
 
 
 def test_no_field_can_hold_a_secret() -> None:
-    found = said()
-    assert len(found) > 50
-    assert suspicious(found) == []
+    structs = structs_on_the_bus()
+    assert len(structs) > 50
+    assert suspicious(structs) == []
 
 
 @pytest.mark.parametrize("field", ["password", "private_key", "auth_token", "psk"])
 def test_one_that_could_is_found(field: str) -> None:
     inner = msgspec.defstruct("Inner", [(field, str)])
-    found: set[type] = set()
-    structs(tuple[inner, ...], found)
-    assert suspicious(found) == [f"Inner.{field}"]
+    structs: set[type] = set()
+    add_structs(tuple[inner, ...], structs)
+    assert suspicious(structs) == [f"Inner.{field}"]
