@@ -5,6 +5,7 @@ neighbours; the end of VPP stops everything until there is a new one.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,7 +20,7 @@ from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.run import Settled
 from actors.vpp_writer.apply.templates import Templates
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Kind, Observed
 from actors.vpp_writer.reconcile.bulk import Bulk
@@ -168,6 +169,8 @@ class Writer:
 
     async def _write(self, claimed: Sequence[tuple[str, Claim]]) -> None:
         """Makes these objects, or changes them."""
+        if not claimed:
+            return
         if any(KINDS[type(claim.intent)].external for _, claim in claimed):
             self._observed = await readback.observe(self._api, self._objects.held)
         async with self._calling(self._outcomes.written) as engine:
@@ -230,20 +233,24 @@ class Writer:
 
     async def _delete(self, keys: Sequence[str]) -> None:
         """Takes these objects away."""
+        if not keys:
+            return
         held, outcomes = self._objects.held, self._outcomes
         async with self._calling(outcomes.deleted) as engine:
             for part in _slices(keys):
                 outcomes.begin({key: held[key] for key in part})
-                bulks: dict[Kind[Any], Bulk] = {}
+                templated: defaultdict[Kind[Any], dict[str, Claim]] = defaultdict(dict)
                 for key in part:
                     held_object = held[key]
                     kind = KINDS[type(held_object.intent)]
                     if not all(map(held.__contains__, kind.needs(held_object.intent))):
                         outcomes.deleted(key, NO_DETAILS)  # with what it needs
-                    elif not (kind.templated and _enter(bulks, kind, key, held_object)):
+                    elif kind.templated:
+                        templated[kind][key] = Claim(held_object.owner, held_object.intent)
+                    else:
                         self._start_deleting(key, engine)
-                for bulk in bulks.values():
-                    await self._delete_bulk(bulk, engine)
+                for kind, claims in templated.items():
+                    await self._delete_bulk(kind, claims, engine)
                 await engine.send()
 
     def _start_deleting(self, key: str, engine: Engine) -> None:
@@ -252,12 +259,14 @@ class Writer:
         start = engine.add if kind.single else engine.start
         start(key, kind.delete(held_object.intent, self._indices, held_object.details))
 
-    async def _delete_bulk(self, bulk: Bulk, engine: Engine) -> None:
+    async def _delete_bulk(self, kind: Kind[Any], claims: Mapping[str, Claim], engine: Engine) -> None:
+        bulk, singly = Bulk.of(kind, claims)
         templates = self._templates.of(bulk, self._indices, add=False)
-        if others := bulk.without(templates):
-            for key in others:
-                self._start_deleting(key, engine)
+        if without := bulk.without(templates):
+            singly += without
             bulk = bulk.sharing(templates)
+        for key in singly:
+            self._start_deleting(key, engine)
         if bulk.keys:
             all_deleted = partial(self._outcomes.all_deleted, bulk.keys)
             call = bulk.call(self._indices, add=False)
@@ -295,18 +304,6 @@ def _slices(objects: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as make a batch at a time: VPP begins while the next are prepared."""
     for start in range(0, len(objects), TOGETHER):
         yield objects[start : start + TOGETHER]
-
-
-def _enter(bulks: dict[Kind[Any], Bulk], kind: Kind[Any], key: str, held_object: HeldObject) -> bool:
-    """Enters an object into the bulk of its kind; False: it is nothing that VPP could hold."""
-    bulk = bulks.get(kind)
-    if bulk is None:
-        bulk = bulks[kind] = Bulk(kind)
-    try:
-        bulk.add(key, Claim(held_object.owner, held_object.intent))
-    except Never:
-        return False
-    return True
 
 
 def _only(call: Call) -> CallSequence:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Call
+from actors.vpp_writer.kinds.call import Call, Never
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import Kind, SharedPart
 from actors.vpp_writer.kinds.wire import ANY_PREFIX, Template
@@ -21,13 +21,18 @@ class Bulk:
     parts: list[SharedPart] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
 
-    def add(self, key: str, claim: Claim) -> None:
-        """One more. Raises Never if VPP could never hold it."""
-        part, prefix = self.kind.template(claim.intent)
-        self.keys.append(key)
-        self.claims.append(claim)
-        self.parts.append(part)
-        self.prefixes.append(prefix)
+    @classmethod
+    def of(cls, kind: Kind[Any], claims: Mapping[str, Claim]) -> "tuple[Bulk, list[str]]":
+        """The objects of these claims, and the keys of those that VPP could never hold, which are left out."""
+        template, refused = kind.template, list[str]()
+        try:
+            templates = [template(claim.intent) for claim in claims.values()]
+        except Never:
+            refused = [key for key, claim in claims.items() if not _is_possible(kind, claim)]
+            claims = {key: claim for key, claim in claims.items() if key not in refused}
+            templates = [template(claim.intent) for claim in claims.values()]
+        parts, prefixes = zip(*templates, strict=True) if templates else ((), ())
+        return cls(kind, list(claims), list(claims.values()), list(parts), list(prefixes)), refused
 
     def slices(self, size: int) -> "Iterator[Bulk]":
         """So many at a time."""
@@ -56,3 +61,11 @@ class Bulk:
         """The requests, without their heads."""
         common = zip(map(templates.__getitem__, self.parts), self.prefixes, strict=True)
         return [template.before + prefix + template.after for template, prefix in common]
+
+
+def _is_possible(kind: Kind[Any], claim: Claim) -> bool:
+    try:
+        kind.template(claim.intent)
+    except Never:
+        return False
+    return True

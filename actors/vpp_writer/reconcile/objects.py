@@ -24,6 +24,7 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
+TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -179,45 +180,38 @@ class Objects:
             for key in (*keys, *backlog):
                 if key not in self.held and key not in self.claims.effective:
                     self.retries.forget(key)
-        singles = list[tuple[str, Claim]]()
-        bulks = {kind.intent: Bulk(kind) for kind in KINDS.values() if kind.templated}
+        singles, bulks = list[tuple[str, Claim]](), list[Bulk]()
         keys += self._plan_bulk(backlog, singles, bulks, alone=not keys)
         plan = make_plan(keys, self.inventory, partial(self.target, now=now))
-        return replace(plan, singles=singles, bulks=[bulk for bulk in bulks.values() if bulk.keys])
+        return replace(plan, singles=singles, bulks=bulks)
 
     def _plan_bulk(
-        self,
-        keys: Collection[str],
-        singles: list[tuple[str, Claim]],
-        bulks: Mapping[type[Intent], Bulk],
-        *,
-        alone: bool,
+        self, keys: Collection[str], singles: list[tuple[str, Claim]], bulks: list[Bulk], *, alone: bool
     ) -> list[str]:
         """Of these keys the new objects, and those that the call which makes them also changes; returns the others.
 
         They need no plan: no other object hangs on them, and what they need stays (`alone`: nothing else is planned).
         """
         remaining, held, claims, special = list[str](), self.held, self.claims.effective, self._special(keys)
+        templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in TEMPLATED}
         for key in keys:
             claim, present = claims.get(key), held.get(key)
             if claim is None or key in special or (present is not None and not alone):
                 remaining.append(key)
-                continue
-            intent = claim.intent
-            bulk = bulks.get(type(intent))
-            try:
-                if bulk is not None:
-                    if present is None or self._is_change(key, present, claim):
-                        bulk.add(key, claim)
-                    else:
-                        remaining.append(key)
-                elif present is not None:
-                    remaining.append(key)
+            elif (claimed := templated.get(type(claim.intent))) is not None:
+                if present is None or self._is_change(key, present, claim):
+                    claimed[key] = claim
                 else:
-                    KINDS[type(intent)].check(intent)
-                    singles.append((key, claim))
-            except Never:
-                remaining.append(key)  # and is rejected there
+                    remaining.append(key)
+            elif present is None and _is_possible(claim.intent):
+                singles.append((key, claim))
+            else:
+                remaining.append(key)  # and is rejected there, if it is not possible
+        for kind in TEMPLATED:
+            bulk, refused = Bulk.of(kind, templated[kind.intent])
+            remaining += refused
+            if bulk.keys:
+                bulks.append(bulk)
         return remaining
 
     def _special(self, keys: Collection[str]) -> Collection[str]:
@@ -320,3 +314,12 @@ class Objects:
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
         return {**self.statuses.count(), "objects_held": len(self.held)}
+
+
+def _is_possible(intent: Intent) -> bool:
+    """Could VPP ever hold this?"""
+    try:
+        KINDS[type(intent)].check(intent)
+    except Never:
+        return False
+    return True
