@@ -29,7 +29,7 @@ def vppd(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def traces_of(name: str) -> list[str]:
-    """What the machine still has of a lab: namespaces, files, and processes that were told of its directory."""
+    """Traces of a lab on the machine: namespaces, files, processes with its directory in their environment."""
     traces = [f"namespace {path.name}" for path in Path("/var/run/netns").glob(f"{name}-*")]
     traces += [f"directory {path}" for path in (LABS / name,) if path.exists()]
     mark = os.fsencode(f"{LABS / name}/")

@@ -1,4 +1,4 @@
-"""What VPP itself says that it holds: a client of its API that only reads, beside the writer."""
+"""VPP's own objects, read by a client of its API beside the writer."""
 
 import re
 import warnings

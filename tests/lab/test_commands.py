@@ -1,4 +1,4 @@
-"""What commands promise beyond their output: whole looks, no rest, no races."""
+"""Commands beyond their output: whole views, nothing left behind, no races."""
 
 import asyncio
 import subprocess

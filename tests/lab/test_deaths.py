@@ -19,7 +19,7 @@ PODS_SILENT_MS_MAX = 15_000
 
 
 def view_of_node1(lab: Lab) -> NodeView:
-    """What the first node's bus says."""
+    """A look at the first node's bus."""
     return asyncio.run(look_at_nodes(lab))["node1"]
 
 

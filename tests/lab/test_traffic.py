@@ -22,7 +22,7 @@ def established(lab: Lab, name: str) -> bool:
 
 
 def bad(results: list[CheckResult]) -> list[CheckResult]:
-    """Those that do not hold."""
+    """The results that are not ok."""
     return [result for result in results if not result.ok]
 
 

@@ -44,13 +44,13 @@ class Worker:
             raise BenchFailed(f"{self.role}: says nothing within {WAIT_S_MAX:.0f} s") from None
 
     def trigger(self) -> None:
-        """Begins its work, or ends it."""
+        """Lets it begin its work, or end."""
         assert self.process.stdin
         self.process.stdin.write(b"\n")
 
     @property
     def memory_mb(self) -> float:
-        """Resident."""
+        """Resident memory, MB."""
         return memory_mb(self.process.pid)
 
 

@@ -42,7 +42,7 @@ class BenchFailed(Exception):
 
 
 class Rig:
-    """The processes, and what the manager under test has had applied."""
+    """The processes, and the applied intents of the manager under test."""
 
     def __init__(self, directory: Path, manager: str, vpp: str) -> None:
         self.directory, self.manager, self.vpp = directory, manager, vpp
@@ -106,7 +106,7 @@ class Rig:
         self.peer.subscribe("process", "bus")
 
     async def wait_until(self, condition: Callable[[], bool], goal: str, within_s: float = DONE_S_MAX) -> float:
-        """Waits. Returns seconds. Raises BenchFailed."""
+        """Waits for a condition; `goal` names it. Returns seconds. Raises BenchFailed."""
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > within_s:
@@ -124,7 +124,7 @@ class Rig:
                     self.applied.pop(event.key, None)
 
     def ready(self, *names: str) -> bool:
-        """Do these processes say that they are ready?"""
+        """Are these processes ready?"""
         rows = self.peer.rows("process", "bus")
         return all(name in rows and rows[name].ready for name in names)
 

@@ -66,7 +66,7 @@ def _slice(number: int, endpoints: int, change: int) -> EndpointSlice:
 
 
 async def _change(rig: Rig, watch: Peer, number: int, endpoints: int) -> float:
-    """One endpoint of one Service; seconds until VPP holds it."""
+    """Changes one endpoint of one Service. Returns seconds until VPP holds it."""
     key = translation_key(TCP, _vip(number), 80)
     before = rig.applied[key]
     began = time.monotonic()

@@ -170,7 +170,7 @@ def split_pod_key(key: str) -> tuple[str, str]:
 
 
 def set_ready(lab: Lab, pod: str, ready: bool) -> Object:
-    """Says a pod's readiness, as its kubelet does; `pod` is its key."""
+    """Sets a pod's readiness, as its kubelet does; `pod` is its key."""
     return patch(lab, "pods", *split_pod_key(pod), {"status": {"conditions": ready_conditions(ready)}}, status=True)
 
 

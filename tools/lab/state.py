@@ -95,7 +95,7 @@ class Lab(Struct):
 
 @contextmanager
 def transaction(lab: Lab) -> Iterator[None]:
-    """Commands may run beside one another: here `lab` is as the last of them left it, and is saved at the end."""
+    """Locks the lab's state, reads `lab.pods` anew, and saves all at the end, for commands that run concurrently."""
     with (lab.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lab.pods = load(lab.name).pods

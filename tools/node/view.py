@@ -54,7 +54,7 @@ class NodeView:
         ]
 
     def problems(self) -> list[str]:
-        """What of services and policies is not as it was asked for, with the reasons."""
+        """Services and policies that are not in effect as requested, with the reasons."""
         rows: dict[str, ServiceStatus | PolicyStatus] = {f"service {key}": row for key, row in self.services.items()}
         rows |= self.policies
         return [f"{key}: {'; '.join(row.problems)}" for key, row in sorted(rows.items()) if row.problems]

@@ -1,4 +1,4 @@
-"""What Calico's policies can say beyond Kubernetes', as data.
+"""Cases of Calico's policies beyond Kubernetes', as data.
 
 Source: Calico's API reference (NetworkPolicy, GlobalNetworkPolicy, Tier, StagedNetworkPolicy, GlobalNetworkSet) and
 spec/policies.md sections 3, 5 and 12. Rules are read in order within a policy, policies by `order` within a tier.

@@ -41,7 +41,7 @@ def forgetful(new_name: Callable[[], str]) -> Iterator[Lab]:
 
 
 def idle_under(lab: Lab, to: list[tuple[str, int]], *bodies: dict[str, object]) -> LoadReport:
-    """What becomes of connections that stand before these policies, and then speak only after a long silence."""
+    """The report of connections that stand before these policies, and exchange data only after a long silence."""
     client = lab.pods["x/client"].netns
     try:
         with BackgroundLoad(client, to, rate=0.0, standing=STANDING, exchange_every_s=IDLE_S) as load:

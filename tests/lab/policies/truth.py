@@ -1,4 +1,4 @@
-"""Who reaches whom, tried between all pods at the same time and compared with what is expected."""
+"""Reachability between all pods, probed at the same time and compared with the expected one."""
 
 import time
 from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _as_expected(flow: Flow, allowed: bool, answer: ProbeAnswer) -> bool:
 
 
 def comes_true(lab: Lab, agents: Agents, probed: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
-    """What is still not as expected when it has had time; empty as soon as all is."""
+    """The flows that are still wrong at the deadline; empty as soon as all are right."""
     listed = tuple(expected)
     deadline = time.monotonic() + HOLDS_S_MAX
     while (failures := wrong(lab, agents, probed, listed)) and time.monotonic() < deadline:

@@ -16,7 +16,7 @@ CALICO = "crd.projectcalico.org/v1"
 
 @dataclass(frozen=True)
 class Flow:
-    """What may be tried: from a pod to a pod, a protocol, a port, a family."""
+    """A flow: from a pod to a pod, a protocol, a port, a family."""
 
     source: str
     to: str

@@ -34,7 +34,7 @@ class Shop:
         self._services: list[str] = []
 
     def make(self) -> None:
-        """Namespace, pods, agents, routes of the host outside."""
+        """Makes namespace, pods, agents, routes of the host outside."""
         kube.create_namespace(self.lab, SPACE)
         for name, node in (BACKENDS | CLIENTS).items():
             labels = {"app": "web"} if name in BACKENDS else {}
@@ -47,7 +47,7 @@ class Shop:
             linux.ip(f"route replace {prefix} via {via}", lan_netns(self.lab.name))
 
     def remove(self) -> None:
-        """All of that."""
+        """Removes all that `make` made."""
         for prefix in RANGES:
             linux.run("ip", "-n", lan_netns(self.lab.name), "route", "flush", "root", prefix)
         for name in BACKENDS | CLIENTS:
@@ -79,11 +79,11 @@ class Shop:
     def count_answers(
         self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 100
     ) -> Counter[str]:
-        """Who answered how often; what was not answered counts by its outcome."""
+        """Answers by backend; flows without an answer by their outcome."""
         return Counter(answer.answerer_or_outcome for answer in self.ask(client, address, port, protocol, times))
 
     def backends_of(self, client: str, address: str, protocol: str) -> list[str]:
-        """Those that answer a few flows to port 8080; empty if nobody does."""
+        """The backends that answer a few flows to port 8080."""
         return [answer.by for answer in self.ask(client, address, 8080, protocol, 10) if answer.ok]
 
     def answers(self, client: str, address: str, port: int, protocol: str = "TCP") -> None:

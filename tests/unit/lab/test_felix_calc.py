@@ -1,4 +1,4 @@
-"""What the stand-in for Felix tells a node: policies, sets and endpoints, as Calico computes them."""
+"""The stand-in for Felix computes a node's policies, sets and endpoints as Calico does."""
 
 from typing import Any
 

@@ -130,7 +130,7 @@ def felix(lab: state.Lab, driver: Path, tmp_path: Path) -> Iterator[Callable[...
 
 
 def status(path: Path) -> dict[str, Any]:
-    """What the stand-in says of itself."""
+    """The stand-in's status file."""
     content: dict[str, Any] = json.loads((path / "felix.json").read_text())
     return content
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 from tools.lab.felix.policies import PolicyKey
-from tools.lab.felix.wire import Wire, old_name, version_of
+from tools.lab.felix.wire import FelixEncoding, old_name, version_of
 
 HOST = {
     "hostname": "node1",
@@ -28,7 +28,7 @@ BARE = {"hostname": "node1", "ipv4_addr": "10.90.0.11"}
 )
 def test_up_to_3_31_a_policy_has_one_name_with_tier_namespace_and_staged(key: PolicyKey, expected: str) -> None:
     assert old_name(key) == expected
-    data = Wire("v3.31.2").encode("active_policy_remove", {"id": key}, 0)
+    data = FelixEncoding("v3.31.2").encode("active_policy_remove", {"id": key}, 0)
     assert data is not None
     policy_id = felixbackend_v331_pb2.ToDataplane.FromString(data).active_policy_remove.id
     assert (policy_id.tier, policy_id.name) == (key.tier, expected)
@@ -37,7 +37,7 @@ def test_up_to_3_31_a_policy_has_one_name_with_tier_namespace_and_staged(key: Po
 def test_from_3_32_on_a_policy_has_name_namespace_and_kind() -> None:
     key = PolicyKey("p", "x", "NetworkPolicy", "secure")
     tier = {"name": "secure", "ingress_policies": [key], "default_action": "Deny"}
-    data = Wire("v3.32.0").encode("workload_endpoint_update", {"endpoint": {"tiers": [tier]}}, 7)
+    data = FelixEncoding("v3.32.0").encode("workload_endpoint_update", {"endpoint": {"tiers": [tier]}}, 7)
     assert data is not None
     message = felixbackend_pb2.ToDataplane.FromString(data)
     (policy_id,) = message.workload_endpoint_update.endpoint.tiers[0].ingress_policies
@@ -46,7 +46,7 @@ def test_from_3_32_on_a_policy_has_name_namespace_and_kind() -> None:
 
 
 def test_up_to_3_32_nodes_are_told_twice_and_later_once_and_whole() -> None:
-    now, later = Wire("v3.32.0"), Wire("v3.33.0")
+    now, later = FelixEncoding("v3.32.0"), FelixEncoding("v3.33.0")
     whole = now.encode("host_metadata_v4v6_update", HOST, 0)
     bare = now.encode("host_metadata_update", BARE, 0)
     assert whole is not None

@@ -1,4 +1,4 @@
-"""What the API server adds to Services and Namespaces before it keeps them."""
+"""Services and Namespaces as the API server stores them: defaults, addresses, ports."""
 
 import contextlib
 from typing import Any

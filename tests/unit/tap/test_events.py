@@ -1,4 +1,4 @@
-"""What a tap makes of frames: rows with old and new, notes, gaps; what is asked for; how it is shown."""
+"""Events of frames: rows with old and new, notes, gaps; their filters and their forms."""
 
 import json
 

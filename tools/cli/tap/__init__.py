@@ -1,6 +1,6 @@
 """`vppd tap`: what the processes of a node say to one another.
 
-watch      `vppd tap` itself: what is said, as it is said
+watch      `vppd tap` itself: events as they happen
 record     `vppd tap record`
 play       `vppd tap play`
 replay     `vppd tap replay`
@@ -11,7 +11,7 @@ keys       `vppd tap keys`
 names      `vppd tap names`
 options    options that several of them take
 listening  hears a node's bus for them
-printing   prints what they saw
+printing   prints events and rows
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`vppd tap play`: a recording as if it were said now."""
+"""`vppd tap play`: the events of a recording."""
 
 import argparse
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what was said then."""
+    """Prints the recorded events."""
     observer, printer = Observer(), Printer(options)
     began: float | None = None
     for now, data in _frames(options):

@@ -1,4 +1,4 @@
-"""Prints what was seen: in colour on a terminal, no wider than it."""
+"""Prints events: in colour on a terminal, no wider than it."""
 
 import argparse
 import os

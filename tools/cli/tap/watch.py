@@ -1,4 +1,4 @@
-"""`vppd tap`: what is said, as it is said."""
+"""`vppd tap`: events as they happen."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what is said until the time is over or a signal comes."""
+    """Prints events until the time is over or a signal comes."""
     printer = Printer(options)
 
     def take(_now: float, _data: bytes, events: list[TapEvent], _observer: Observer) -> bool:

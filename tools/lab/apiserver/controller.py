@@ -16,14 +16,14 @@ SLICES = BY_ID[f"endpointslices.{DISCOVERY}"]
 
 
 class EndpointSliceController:
-    """Keeps the slices of a store. `step` after every change."""
+    """Keeps the slices of a store; `update_slices` is called after every change."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._version = -1
 
     def update_slices(self, now: str) -> None:
-        """Brings the slices up to date with everything that changed since the last step."""
+        """Brings the slices up to date with everything that changed since the last call."""
         if self._version == self._store.version:
             return
         for namespace, name in self._dirty():

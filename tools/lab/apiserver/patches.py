@@ -27,7 +27,7 @@ MERGE_KEYS = {
 
 
 def merge_patch(before: Any, patch: Any) -> Any:
-    """RFC 7386: null removes, objects merge, anything else replaces."""
+    """The object after a merge patch (RFC 7386): null removes, objects merge, anything else replaces."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
     after = dict(before) if isinstance(before, dict) else {}
@@ -78,7 +78,7 @@ def merge_lists(field: str, before: Any, patch: list[Object], order: Any) -> lis
 
 
 def merge_key(field: str, before: Any, patch: list[Object]) -> str | None:
-    """The field by which items of this list are the same item. Ports of a container have another one."""
+    """The field that identifies the items of a list; a container's ports have another one than a Service's."""
     key = MERGE_KEYS.get(field)
     if key is None:
         return None
@@ -94,7 +94,7 @@ def hashable(value: object) -> bool:
 
 
 def json_patch(before: Object, operations: Any) -> Any:
-    """RFC 6902; raises ApiError 400 for a patch that is not one or does not fit the object."""
+    """The object after a JSON patch (RFC 6902). Raises ApiError 400 if it is malformed or does not fit the object."""
     if not isinstance(operations, list):
         raise bad_request("a JSON patch is a list of operations")
     document = copy.deepcopy(before)

@@ -44,7 +44,7 @@ def query_selector(request: web.Request, target: RequestTarget) -> Matches:
 
 
 def query_version(request: web.Request) -> int:
-    """resourceVersion; 0 stands for none given. Raises ApiError 400."""
+    """The parameter resourceVersion, 0 without one. Raises ApiError 400."""
     text = request.query.get("resourceVersion", "") or "0"
     if not text.isascii() or not text.isdigit():
         raise bad_request(f"invalid resource version: {text!r}")
@@ -52,7 +52,7 @@ def query_version(request: web.Request) -> int:
 
 
 def query_seconds(request: web.Request) -> float:
-    """timeoutSeconds; raises ApiError 400."""
+    """The parameter timeoutSeconds, s; raises ApiError 400."""
     text = request.query.get("timeoutSeconds", "")
     if not text:
         return WATCH_TIMEOUT_S_DEFAULT

@@ -16,7 +16,7 @@ class RequestTarget:
 
 
 def parse_path(path: str) -> RequestTarget | None:
-    """`/api/v1/namespaces/default/pods/web/status` ; None for a path that is not served."""
+    """The target of a path such as `/api/v1/namespaces/default/pods/web/status`; None if it is not served."""
     match path.strip("/").split("/"):
         case ["api", version, *segments]:
             return parse_resource("", version, segments)

@@ -142,7 +142,7 @@ class ApiServer:
             raise ApiError(422, "Invalid", "sendInitialEvents is not supported: list, then watch")
         matches = query_selector(request, target)
         bookmarks = request.query.get("allowWatchBookmarks") in ("1", "true")
-        interest = WatchRequest(
+        watch = WatchRequest(
             target, matches, bookmarks, query_seconds(request), partial(render_object, request, target)
         )
         version = query_version(request)
@@ -151,7 +151,7 @@ class ApiServer:
             version, first = self._store.version, self._selected(target, matches)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
-        await self.watches.stream(response, interest, version, first)
+        await self.watches.stream(response, watch, version, first)
         return response
 
     def _changed(self) -> None:

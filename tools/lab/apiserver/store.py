@@ -158,7 +158,7 @@ class ObjectStore:
 
 
 def copy_field(after: Object, before: Object, field: str) -> None:
-    """Give `after` the `field` that `before` has, or has not."""
+    """Makes `field` of `after` what it is in `before`, also if absent there."""
     after.pop(field, None)
     if field in before:
         after[field] = before[field]
@@ -167,7 +167,7 @@ def copy_field(after: Object, before: Object, field: str) -> None:
 def checked_copy(resource: ApiResource, namespace: str, body: object) -> Object:
     """A copy of `body` whose kind and metadata are sound; raises ApiError 400.
 
-    Spec and status are nobody's business here: the real server checks them against schemas that the lab
+    Spec and status are not checked: the real server checks them against schemas that the lab
     does not have, and tests of malformed objects need them stored as they are.
     """
     if not isinstance(body, dict):

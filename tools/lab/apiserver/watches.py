@@ -31,16 +31,16 @@ class WatchRequest:
     render: Callable[[Object], Object]
 
 
-def watch_event(change: ObjectChange, interest: WatchRequest) -> tuple[str, Object] | None:
+def watch_event(change: ObjectChange, watch: WatchRequest) -> tuple[str, Object] | None:
     """A change as this watcher sees it.
 
     An object that begins to match a selector is ADDED, one that ceases to match is DELETED.
     """
-    target = interest.target
+    target = watch.target
     if change.resource is not target.resource or not is_watched(change.last, target):
         return None
-    was = change.before is not None and interest.matches(change.before)
-    if change.after is not None and interest.matches(change.after):
+    was = change.before is not None and watch.matches(change.before)
+    if change.after is not None and watch.matches(change.after):
         return ("MODIFIED" if was else "ADDED"), change.after
     if not was:
         return None
@@ -86,38 +86,38 @@ class Watches:
         self.wake()
 
     async def stream(
-        self, response: web.StreamResponse, interest: WatchRequest, version: int, first: list[Object]
+        self, response: web.StreamResponse, watch: WatchRequest, version: int, first: list[Object]
     ) -> None:
         """Send `first` as ADDED, then what comes after `version`, until the timeout or the end."""
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + interest.timeout_s
+        ends_at = loop.time() + watch.timeout_s
         for body in first:
-            await response.write(encode_event("ADDED", interest.render(body)))
+            await response.write(encode_event("ADDED", watch.render(body)))
         while not self._ending:
             changed = self._changed
             try:
-                version = await self._send_since(response, interest, version)
+                version = await self._send_since(response, watch, version)
             except ApiError as error:
                 await response.write(encode_event("ERROR", error.as_status()))
                 return
             left_s = ends_at - loop.time()
             if left_s <= 0:
                 return
-            if not await is_set_within(changed, min(left_s, BOOKMARK_PERIOD_S)) and interest.bookmarks:
-                await response.write(encode_event("BOOKMARK", bookmark(interest.target, version)))
+            if not await is_set_within(changed, min(left_s, BOOKMARK_PERIOD_S)) and watch.bookmarks:
+                await response.write(encode_event("BOOKMARK", bookmark(watch.target, version)))
 
-    async def _send_since(self, response: web.StreamResponse, interest: WatchRequest, version: int) -> int:
+    async def _send_since(self, response: web.StreamResponse, watch: WatchRequest, version: int) -> int:
         changes = self._store.changes_since(version)
-        lines = b"".join(encode_event(kind, interest.render(body)) for kind, body in watch_events(changes, interest))
+        lines = b"".join(encode_event(kind, watch.render(body)) for kind, body in watch_events(changes, watch))
         if lines:
             await response.write(lines)
         return changes[-1].version if changes else version
 
 
-def watch_events(changes: list[ObjectChange], interest: WatchRequest) -> Iterator[tuple[str, Object]]:
+def watch_events(changes: list[ObjectChange], watch: WatchRequest) -> Iterator[tuple[str, Object]]:
     """The events of several changes."""
     for change in changes:
-        visible = watch_event(change, interest)
+        visible = watch_event(change, watch)
         if visible is not None:
             yield visible
 

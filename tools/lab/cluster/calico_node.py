@@ -38,7 +38,7 @@ def driver_path(lab: Lab, node: LabNode) -> Path:
 
 
 def build_driver() -> None:
-    """Builds the driver unless it is there and newer than its sources. Raises NoDriver."""
+    """Builds the driver unless it is there and newer than its sources. Raises DriverNotBuilt."""
     try:
         linux.run("make", "-C", str(DRIVER_SOURCES), timeout_s=120.0)
     except linux.CommandFailed as error:

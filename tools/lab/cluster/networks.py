@@ -6,7 +6,7 @@ from tools.lab.topology import LAN4, LAN6, OUTSIDE6, LabNode, lan_netns
 
 
 def create(lab: Lab) -> None:
-    """Makes them. Raises linux.CommandFailed."""
+    """Makes all namespaces and links of a lab. Raises linux.CommandFailed."""
     lan = lan_netns(lab.name)
     linux.ip(f"netns add {lan}")
     linux.ip("link set lo up", lan)

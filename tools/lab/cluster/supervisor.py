@@ -17,7 +17,7 @@ def socket_of(lab: Lab, node: LabNode, program: str) -> Path:
 
 
 def control(lab: Lab, node: LabNode, action: str, program: str) -> str:
-    """What supervisorctl says to `start`, `stop`, `restart`, `status`, `pid`. Raises linux.CommandFailed."""
+    """The output of supervisorctl for `start`, `stop`, `restart`, `status`, `pid`. Raises linux.CommandFailed."""
     server = f"unix://{socket_of(lab, node, program)}"
     line = (sys.executable, "-m", "supervisor.supervisorctl", "-s", server, action, program)
     return linux.run(*linux.netns_command(node.netns, *line))

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 from bus.log import Log
-from tools.lab.felix.standin import FelixOptions, FelixStandIn
+from tools.lab.felix.standin import FelixStandIn, StandInOptions
 from tools.lab.felix.wire import version_of
 
 DEFAULT_VERSION = "v3.32.0"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs until a signal, or until Felix would end."""
+    """Runs until a signal, or until an event at which Felix ends."""
     parser = argparse.ArgumentParser(prog="tools.lab.felix", description="Stands in for Calico's Felix")
     parser.add_argument("--node", required=True, help="name of this node")
     parser.add_argument("--api", required=True, metavar="URL", help="the lab's API server")
@@ -35,14 +35,14 @@ def main(argv: list[str] | None = None) -> int:
     if not os.access(options.driver, os.X_OK):
         log.error("no driver", path=options.driver, why="not an executable file")
         return 2
-    felix_options = FelixOptions(
+    felix_options = StandInOptions(
         options.node, options.api, options.driver, options.calico_version, options.status, config
     )
     return asyncio.run(run(felix_options, log))
 
 
-async def run(options: FelixOptions, log: Log) -> int:
-    """One life."""
+async def run(options: StandInOptions, log: Log) -> int:
+    """Runs the stand-in. Returns the exit status."""
     return await FelixStandIn(options, log).run()
 
 

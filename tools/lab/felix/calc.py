@@ -211,7 +211,7 @@ def require_policies(
     policies: Iterable[CalicoPolicy],
     names: Iterable[str],
 ) -> None:
-    """An endpoint needs these policies and profiles, and the sets they name. A profile that is missing denies."""
+    """Adds an endpoint's policies and profiles to the state, and their sets to `needed`. A missing profile denies."""
     for policy in policies:
         if policy.key not in desired.policies:
             desired.policies[policy.key] = policy.message()

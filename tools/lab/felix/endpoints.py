@@ -102,7 +102,7 @@ def parse_pod(pod: Object, inherited: Mapping[str, Mapping[str, str]]) -> Worklo
 
 
 def is_finished(pod: Object) -> bool:
-    """Whether its network is gone: it ended, or it is ending and the plugin has emptied its annotation."""
+    """Whether the pod has no network any more: it ended, or it is ending and the plugin has emptied its annotation."""
     meta = pod["metadata"]
     unwired = meta.get("deletionTimestamp") and meta.get("annotations", {}).get(POD_IP) == ""
     return bool(unwired) or object_field(pod, "status").get("phase") in GONE_PHASES
@@ -158,13 +158,13 @@ def parse_network_set(body: Object, inherited: Mapping[str, Mapping[str, str]]) 
 
 
 def namespace_labels(body: Object) -> dict[str, str]:
-    """What pods of a Namespace inherit."""
+    """Labels that the pods of a Namespace inherit."""
     labels = {f"{NAMESPACE_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
     return {**labels, f"{NAMESPACE_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
 
 
 def account_labels(body: Object) -> dict[str, str]:
-    """What pods of a ServiceAccount inherit."""
+    """Labels that the pods of a ServiceAccount inherit."""
     labels = {f"{ACCOUNT_PREFIX}{key}": value for key, value in body["metadata"].get("labels", {}).items()}
     return {**labels, f"{ACCOUNT_PREFIX}{NAME_LABEL}": body["metadata"]["name"]}
 

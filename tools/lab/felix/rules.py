@@ -34,7 +34,7 @@ class RuleMessage:
 
 @dataclass
 class Side:
-    """What a rule says of its source or its destination."""
+    """The source or the destination of a rule."""
 
     selector: Selector | None
     not_selector: Selector | None
@@ -114,7 +114,7 @@ def protocols(body: Object) -> Object:
 
 
 def port_protocol(value: object) -> str:
-    """The protocol whose named ports a rule means: TCP unless it says another one that has ports."""
+    """The protocol of a rule's named ports: TCP unless the rule names another one with ports."""
     numbers = {6: "tcp", 17: "udp", 132: "sctp"}
     word = numbers.get(value, "") if isinstance(value, int) else str(value or "").lower()
     return word if word in PORT_PROTOCOLS else "tcp"
@@ -217,7 +217,7 @@ def ids(sets: Iterable[AnySet]) -> list[str]:
 
 
 def originals(name: str, entity: Object) -> Object:
-    """The selectors as they were written, which Felix passes on for others to read."""
+    """The selectors as they were written, which Felix passes on as information."""
     selectors = {
         f"original_{name}_selector": entity.get("selector"),
         f"original_{name}_namespace_selector": entity.get("namespaceSelector"),

@@ -16,7 +16,7 @@ from tools.lab.felix.config import KEYS_WITHOUT_RESTART
 from tools.lab.felix.delta import Message, messages
 from tools.lab.felix.driver import DriverGone, DriverProcess
 from tools.lab.felix.status_file import StatusFile
-from tools.lab.felix.wire import Wire
+from tools.lab.felix.wire import FelixEncoding
 
 COALESCE_S = 0.02
 DRIVER_GONE_PAUSE_S = 2.0
@@ -25,7 +25,7 @@ EXIT_DRIVER_GONE, EXIT_CONFIG_CHANGED = 1, 129
 
 
 @dataclass(frozen=True)
-class FelixOptions:
+class StandInOptions:
     """The options of the command line."""
 
     node: str
@@ -43,9 +43,9 @@ class ConfigChanged(Exception):
 class FelixStandIn:
     """One life of the stand-in."""
 
-    def __init__(self, options: FelixOptions, log: Log) -> None:
+    def __init__(self, options: StandInOptions, log: Log) -> None:
         self._options, self._log = options, log
-        self._wire = Wire(options.version)
+        self._encoding = FelixEncoding(options.version)
         self._changed = asyncio.Event()
         self._cache = ObjectCache(options.api, self._changed.set, log)
         self._status = StatusFile(options.status, options.node, options.version)
@@ -135,7 +135,7 @@ class FelixStandIn:
         batch: list[bytes] = []
         size = 0
         for kind, body in updates:
-            data = self._wire.encode(kind, body, self._sequence)
+            data = self._encoding.encode(kind, body, self._sequence)
             if data is None:
                 continue
             self._sequence += 1
@@ -152,7 +152,7 @@ class FelixStandIn:
         while True:
             data = await driver.receive()
             try:
-                kind, body = self._wire.decode(data)
+                kind, body = self._encoding.decode(data)
             except DecodeError as error:
                 raise DriverGone(f"the driver sent malformed data: {error}") from None
             self._status.record_received(kind, body)

@@ -51,7 +51,7 @@ GONE_LATER = ("host_metadata_update", "host_metadata_v6_update", "host_metadata_
 LATER = {"host_metadata_v4v6_update": "host_metadata_update"}
 
 
-class Wire:
+class FelixEncoding:
     """The encoding of one version of Calico, e.g. "v3.32.0"."""
 
     def __init__(self, version: str) -> None:
@@ -62,7 +62,7 @@ class Wire:
         self._names = {kind: fields[number].name for kind, number in NUMBERS.items() if number in fields}
 
     def encode(self, kind: str, body: Object, sequence: int) -> bytes | None:
-        """One ToDataplane; None for what this version does not have."""
+        """One ToDataplane; None for a message that this version does not have."""
         payload = self._in_version(kind, body)
         if payload is None or payload[0] not in self._names:
             return None
@@ -81,7 +81,7 @@ class Wire:
         return kind, MessageToDict(getattr(message, kind), preserving_proto_field_name=True)
 
     def _in_version(self, kind: str, body: Object) -> tuple[str, Object] | None:
-        """A message about nodes as this version says it."""
+        """A message about nodes in this version's form."""
         if self.version < WHOLE_HOSTS_BEFORE:
             return kind, body
         if kind in GONE_LATER:

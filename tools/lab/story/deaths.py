@@ -2,14 +2,13 @@
 
 import asyncio
 import signal
-import sys
 import time
 from pathlib import Path
 
 from tools.lab import linux
 from tools.lab.checks.health import is_healthy
 from tools.lab.checks.properties import CheckResult, look_at_nodes
-from tools.lab.cluster import calico_node
+from tools.lab.cluster import calico_node, supervisor
 from tools.lab.state import Lab
 from tools.lab.story.shop import Shop
 from tools.lab.story.traffic import Traffic
@@ -31,11 +30,7 @@ def pid_of(lab: Lab, node: LabNode, program: str) -> int:
     run = lab.run(node)
     if program in (FELIX, DRIVER):
         return int(calico_node.felix_status(run).get("pid" if program == FELIX else "driver_pid", 0))
-    line = linux.run(
-        "ip", "netns", "exec", node.netns, sys.executable, "-m", "supervisor.supervisorctl",
-        "-s", f"unix://{run}/supervisor.sock", "pid", program,
-    )  # fmt: skip
-    return int(line) if line.strip().isdigit() else 0
+    return supervisor.pid_of(lab, node, program)
 
 
 def kill(lab: Lab, program: str, shop: Shop | None = None) -> CheckResult:
@@ -81,12 +76,9 @@ async def _kill_and_wait(lab: Lab, node: LabNode, program: str) -> float | None:
 
 
 async def _is_back(lab: Lab, node: LabNode, program: str, before: int) -> bool:
-    try:
-        pid = await asyncio.to_thread(pid_of, lab, node, program)
-    except linux.CommandFailed:
-        return False
-    told_all = program not in (FELIX, DRIVER) or bool(calico_node.felix_status(lab.run(node)).get("in_sync"))
-    return pid not in (0, before) and told_all
+    pid = await asyncio.to_thread(pid_of, lab, node, program)
+    in_sync = program not in (FELIX, DRIVER) or bool(calico_node.felix_status(lab.run(node)).get("in_sync"))
+    return pid not in (0, before) and in_sync
 
 
 def writer_wrote_nothing(lab: Lab) -> CheckResult:

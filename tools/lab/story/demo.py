@@ -14,8 +14,8 @@ from tools.lab.cluster import build, calico_node, pods
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.story.deaths import NETWORK, PLATFORM, kill, kill_vpp, writer_wrote_nothing
 from tools.lab.story.pods import delete_pods, four_pods, tcp_transfer
-from tools.lab.story.policies import policies, through_the_service
-from tools.lab.story.services import services
+from tools.lab.story.policies import policy_steps, through_the_service
+from tools.lab.story.services import service_steps
 from tools.lab.story.shop import Shop
 from tools.lab.topology import lan_netns
 from tools.lab.traffic.agents import AgentFailed
@@ -33,7 +33,7 @@ FAILURES = (
 
 
 def run(name: str, vpp: str | None, say: Say) -> bool:
-    """The whole story. Returns whether every step was as it should be."""
+    """Tells the whole story. Returns whether every step was as it should be."""
     before = linux.traces(name, LABS / name)
     results: list[CheckResult] = []
 
@@ -75,11 +75,11 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[CheckResult]]:
     yield [tcp_transfer(lab)]
     with Shop(lab) as shop:
         say("\n== a service with three backends over both nodes")
-        yield services(shop)
+        yield service_steps(shop)
         say("\n== a policy on the backends")
-        yield policies(shop)
+        yield policy_steps(shop)
         say("\n== processes are killed under 100 pings and 50 connections a second")
-        yield deaths(lab, shop)
+        yield kill_each_process(lab, shop)
         say("\n== VPP is killed")
         yield kill_vpp(lab)
         node1 = lab.all_nodes[0]
@@ -90,8 +90,8 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[CheckResult]]:
     yield [delete_pods(lab)]
 
 
-def deaths(lab: Lab, shop: Shop) -> Iterator[CheckResult]:
-    """Every process of node1 but VPP."""
+def kill_each_process(lab: Lab, shop: Shop) -> Iterator[CheckResult]:
+    """Kills every process of node1 but VPP, one after another."""
     for program in (*NETWORK, *PLATFORM):
         yield kill(lab, program, shop)
         if program == "vpp-writer":

@@ -12,7 +12,7 @@ CLIENT = {"podSelector": {"matchLabels": {"role": "client"}}}
 STANDING = 20
 
 
-def policies(shop: Shop) -> Iterator[CheckResult]:
+def policy_steps(shop: Shop) -> Iterator[CheckResult]:
     """The steps; afterwards the client alone is allowed, on the open port alone."""
     webs = [shop.pod(name.rpartition("/")[2]) for name in shop.backends]
     direct = [address for web in webs for address in (web.ip4, web.ip6)]

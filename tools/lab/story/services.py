@@ -11,7 +11,7 @@ from tools.lab.topology import LAN4
 FLOWS = 90
 
 
-def services(shop: Shop) -> Iterator[CheckResult]:
+def service_steps(shop: Shop) -> Iterator[CheckResult]:
     """The steps; the service is there afterwards."""
     spec = shop.serve()
     addresses = spec["clusterIPs"]
@@ -23,7 +23,7 @@ def services(shop: Shop) -> Iterator[CheckResult]:
                 f"{FLOWS} flows to {address} {protocol}", shop, shop.count_answers("client", address, PORT, protocol)
             )
     yield node_port(shop, spec["ports"][0]["nodePort"])
-    yield from backend_goes(shop, addresses[0])
+    yield from backend_not_ready(shop, addresses[0])
 
 
 def all_backends_answer(name: str, shop: Shop, counts: Counter[str]) -> CheckResult:
@@ -42,7 +42,7 @@ def node_port(shop: Shop, port: int) -> CheckResult:
     )
 
 
-def backend_goes(shop: Shop, address: str) -> Iterator[CheckResult]:
+def backend_not_ready(shop: Shop, address: str) -> Iterator[CheckResult]:
     """One backend is not ready for a while."""
     stay = set(shop.backends[:-1])
     kube.set_ready(shop.lab, shop.backends[-1], False)

@@ -62,7 +62,7 @@ class Shop:
         return self.lab.pods[f"{SPACE}/{name}"]
 
     def serve(self) -> dict[str, Any]:
-        """The service, dual-stack, TCP and UDP, with node ports for local backends; returns its spec as stored."""
+        """Applies the service: dual-stack, TCP and UDP, node ports for local backends. Returns its spec as stored."""
         ports = [{"name": p.lower(), "protocol": p, "port": PORT, "targetPort": OPEN} for p in ("TCP", "UDP")]
         spec: dict[str, Any] = {
             "type": "NodePort",
@@ -74,7 +74,7 @@ class Shop:
         return dict(kube.apply(self.lab, body)[0]["spec"])
 
     def protect(self, *peers: dict[str, Any]) -> None:
-        """The policy: the backends' open port, for these peers; none: for nobody."""
+        """Applies the policy: the backends' open port for these peers alone."""
         ingress = [{"from": list(peers), "ports": [{"protocol": "TCP", "port": OPEN}]}] if peers else []
         spec = {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"], "ingress": ingress}
         meta = {"name": "web", "namespace": SPACE}
@@ -95,7 +95,7 @@ class Shop:
     def count_answers(
         self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 90
     ) -> Counter[str]:
-        """Who answered how often; what was not answered counts by its outcome."""
+        """Answers by agent; flows without an answer by their outcome."""
         return Counter(answer.answerer_or_outcome for answer in self.ask(client, address, port, protocol, times))
 
 

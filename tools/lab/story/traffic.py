@@ -12,7 +12,7 @@ RATE, DENIED_RATE, STANDING = 50.0, 10.0, 10
 
 
 class Traffic:
-    """A context manager; `bad` and `figure` after its end. Without a shop: pings alone."""
+    """Background traffic, a context manager; `losses` and `summary` after its end. Without a shop: pings alone."""
 
     def __init__(self, lab: Lab, shop: Shop | None = None) -> None:
         a1, b1, a2 = lab.pods["a1"], lab.pods["b1"], lab.pods["a2"]
@@ -39,7 +39,7 @@ class Traffic:
 
     @property
     def summary(self) -> str:
-        """The account in words."""
+        """The reports in words."""
         reports = [ping.report for ping in self._pings if ping.report]
         text = f"{sum(entry.lost for entry in reports)} of {sum(entry.sent for entry in reports)} lost"
         if self._load is None:

@@ -15,12 +15,12 @@ END_S_MAX = 30.0
 
 
 def format_target(address: str, port: int) -> str:
-    """The target as the load's command line takes it."""
+    """A target in the form of the load generator's command line."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class BackgroundLoad:
-    """A load from a namespace: a context manager; `account` after its end. Targets are (address, port)."""
+    """A load from a namespace: a context manager; `report` after its end. Targets are (address, port)."""
 
     def __init__(
         self,

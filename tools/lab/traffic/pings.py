@@ -24,7 +24,7 @@ class PingReport:
 
 
 class BackgroundPing:
-    """A steady ping in the background: a context manager; `account` after its end."""
+    """A steady ping in the background: a context manager; `report` after its end."""
 
     def __init__(self, netns: str, address: str, every_s: float = 0.02) -> None:
         self.netns, self.address, self._every_s = netns, address, every_s

@@ -18,7 +18,7 @@ AGENT_LANE, LOAD_LANE = range(LANES)
 
 
 class FreshPorts:
-    """The ports of one process; `lane`: no two of a namespace share one."""
+    """Source ports for one process; `lane`: another one for each process of a namespace."""
 
     def __init__(self, lane: int) -> None:
         self._lane, self._number = lane, 0

@@ -20,7 +20,7 @@ KERNEL = {
 
 
 class Prober:
-    """All that one namespace asks with."""
+    """Makes the probes of one namespace."""
 
     def __init__(self, served: Sctp) -> None:
         self._sctp, self._echo = served, Echo()

@@ -29,7 +29,7 @@ def open_raw(version: int, protocol: int) -> socket.socket:
 
 
 def _payload(version: int, data: bytes) -> bytes:
-    """What is behind the IP header, which only IPv4's raw sockets show."""
+    """The data behind the IP header, which IPv4's raw sockets show and IPv6's do not."""
     return data[(data[0] & 0xF) * 4 :] if version == 4 else data
 
 
@@ -70,7 +70,7 @@ class Sctp:
         self._sockets[version].sendto(sctp.encode(packet), target)
 
     async def ask(self, address: str, port: int, source_port: int) -> bytes | None:
-        """What the server's cookie says; None: it aborted. Does not end while there is no answer. Raises OSError."""
+        """The text in the server's cookie; None if it aborted. Waits for ever for an answer. Raises OSError."""
         tag = _tag()
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting[source_port, tag] = future
