@@ -15,6 +15,7 @@ from tests.waiting import until
 
 VPPApiClient: Any = vpp_papi.vpp_papi.VPPApiClient
 PROJECT = Path(__file__).parents[3]
+UPLINK_MAC = "02:00:00:00:00:aa"
 
 
 class Simulator:
@@ -116,6 +117,15 @@ class Namespace:
 
     def delete(self) -> None:
         run("ip", "netns", "del", self.name)
+
+
+def wire(vpp: Namespace, outside: Namespace) -> None:
+    """Connect an outside host, 192.0.2.9 and 2001:db8::9 on its eth0, to the link up0 that VPP can take."""
+    link = ("link", "add", "up0", "address", UPLINK_MAC, "type", "veth", "peer", "name", "eth0")
+    vpp.ip(*link, "netns", outside.name)
+    outside.ip("link", "set", "eth0", "up")
+    for address in ("192.0.2.9/24", "2001:db8::9/64"):
+        outside.ip("addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
 
 
 def run(*command: str, check: bool = True) -> str:

@@ -8,19 +8,10 @@ import pytest
 
 from tests.processes.vppsim.process import Namespace
 from tests.processes.vppsim.requests import INDEX_INVALID
-from tests.processes.vppsim.test_packets_cross_namespaces import CLIENT, World
-from tests.waiting import until
+from tests.processes.vppsim.test_packets_cross_namespaces import World
+from tests.processes.vppsim.transfer import transfer
 
 MEGABYTES = 4
-SERVER = """
-import hashlib, socket
-with socket.create_server(("{address}", 7000), family=socket.{family}) as listener:
-    connection, peer = listener.accept()
-    digest, size = hashlib.sha256(), 0
-    while chunk := connection.recv(1 << 16):
-        digest.update(chunk); size += len(chunk)
-    print(peer[0], size, digest.hexdigest())
-"""
 POLICY_K8S, POD_TABLE = 2, 2
 NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
 EXCLUDED = ("10.1.0.0/16", "fd00::/64")
@@ -62,24 +53,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def client_address_seen_by(server: Namespace, listening: str, client: Namespace, calling: str) -> str:
-    """Send MEGABYTES from a client to a server; returns the client's address as the server sees it."""
-    family = "AF_INET6" if ":" in listening else "AF_INET"
-    receiving = server.python(SERVER.format(family=family, address=listening))
-    try:
-        until(lambda: ":7000" in server.run("ss", "-ltn"), "the server listens")
-        sending = client.python(CLIENT.format(address=calling, megabytes=MEGABYTES))
-        try:
-            client_report, _ = sending.communicate(timeout=20)
-            server_report, _ = receiving.communicate(timeout=20)
-        finally:
-            sending.kill()
-            sending.communicate()
-    finally:
-        receiving.kill()
-        receiving.communicate()
-    peer, *received = server_report.split()
-    assert received == client_report.split()
-    return str(peer)
+    """The client's address as the server sees it, after MEGABYTES have arrived."""
+    tcp = transfer(server, listening, client, calling, MEGABYTES)
+    assert tcp.sent == tcp.received
+    return tcp.client
 
 
 @pytest.mark.parametrize(

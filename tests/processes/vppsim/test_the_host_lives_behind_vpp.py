@@ -10,29 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.processes.vppsim.process import Namespace, Simulator
+from tests.processes.vppsim.process import UPLINK_MAC, Namespace, Simulator, wire
 from tests.processes.vppsim.requests import GSO, INDEX_INVALID, path, route, tap
+from tests.processes.vppsim.transfer import transfer
 from tests.waiting import until
 
-MAC = "02:00:00:00:00:aa"
 HOST = {4: ("192.0.2.1", 24, 32), 6: ("2001:db8::1", 64, 128)}
 ND_GROUPS = [("ff02::1:ff00:0", 104), ("ff02::1", 128), ("ff02::2", 128), ("ff02::16", 128), ("ff02::1:2", 128)]
-SERVER = """
-import socket
-with socket.create_server(("{bind}", 7000), family=socket.{family}) as listener:
-    connection, peer = listener.accept()
-    print(peer[0], connection.recv(100).decode())
-"""
-CLIENT = """
-import socket, time
-for attempt in range(200):
-    try:
-        with socket.create_connection(("{address}", 7000), timeout=2) as connection:
-            connection.sendall(b"hello")
-        break
-    except ConnectionRefusedError:
-        time.sleep(0.02)
-"""
 
 
 def table(number: int, six: bool, name: str = "") -> dict[str, Any]:
@@ -50,11 +34,7 @@ class Node:
 
     def __init__(self, directory: Path) -> None:
         self.vpp, self.host, self.outside = Namespace("vpp"), Namespace("host"), Namespace("wire")
-        link = ("link", "add", "up0", "address", MAC, "type", "veth", "peer", "name", "eth0")
-        self.vpp.ip(*link, "netns", self.outside.name)
-        self.outside.ip("link", "set", "eth0", "up")
-        for address in ("192.0.2.9/24", "2001:db8::9/64"):
-            self.outside.ip("addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+        wire(self.vpp, self.outside)
         self.simulator = Simulator(directory, self.vpp.name, "plugin ping_plugin.so { disable }")
         self.simulator.start()
         self.api = self.simulator.api
@@ -75,7 +55,7 @@ class Node:
                 assert self.api.set_punt(is_add=True, punt={"type": 0, "punt": {"l4": l4}}).retval == 0
 
     def make_uplink(self) -> int:
-        reply = self.api.af_packet_create_v3(mode=1, hw_addr=MAC, host_if_name="up0", flags=2)
+        reply = self.api.af_packet_create_v3(mode=1, hw_addr=UPLINK_MAC, host_if_name="up0", flags=2)
         index: int = reply.sw_if_index
         assert self.api.sw_interface_ip6_enable_disable(sw_if_index=index, enable=True).retval == 0
         assert self.api.sw_interface_ip6nd_ra_config(sw_if_index=index, suppress=1).retval == 0
@@ -86,7 +66,7 @@ class Node:
         return index
 
     def make_tap(self) -> int:
-        macs = {"use_random_mac": False, "mac_address": "02:ca:11:c0:fd:00", "host_mac_addr": MAC}
+        macs = {"use_random_mac": False, "mac_address": "02:ca:11:c0:fd:00", "host_mac_addr": UPLINK_MAC}
         reply = self.api.tap_create_v3(**tap(self.host.name, "up0", GSO, host_mac_addr_set=True, **macs))
         index: int = reply.sw_if_index
         tables = {family: self.tap_table(index, family) for family in (4, 6)}
@@ -110,7 +90,7 @@ class Node:
         default(self.api, number, 0, six)
         assert self.api.sw_interface_set_table(sw_if_index=index, is_ipv6=six, vrf_id=number).retval == 0
         self.route(f"{address}/{bits}", path(address, index), number)
-        entry = {"sw_if_index": index, "mac_address": MAC, "ip_address": address, "flags": 1}
+        entry = {"sw_if_index": index, "mac_address": UPLINK_MAC, "ip_address": address, "flags": 1}
         assert self.api.ip_neighbor_add_del(is_add=True, neighbor=entry).retval == 0
         return number
 
@@ -168,24 +148,18 @@ def test_the_hop_through_vpp_can_be_made_free(node: Node) -> None:
     assert node.api.ip_ttl_fixup_configure(**pair, enable=False).retval == 0
 
 
-@pytest.mark.parametrize(
-    ("family", "address", "peer"), [("AF_INET", "192.0.2.1", "192.0.2.9"), ("AF_INET6", "2001:db8::1", "2001:db8::9")]
-)
-def test_connections_to_the_node_are_the_hosts(node: Node, family: str, address: str, peer: str) -> None:
-    server = node.host.python(SERVER.format(bind=address, family=family))
-    client = node.outside.python(CLIENT.format(address=address))
-    client.communicate(timeout=10)
-    out, _ = server.communicate(timeout=10)
-    assert out == f"{peer} hello\n"
+@pytest.mark.parametrize(("address", "peer"), [("192.0.2.1", "192.0.2.9"), ("2001:db8::1", "2001:db8::9")])
+def test_connections_to_the_node_are_the_hosts(node: Node, address: str, peer: str) -> None:
+    tcp = transfer(node.host, address, node.outside, address)
+    assert tcp.client == peer
+    assert tcp.sent == tcp.received != []
 
 
-@pytest.mark.parametrize(("family", "address"), [("AF_INET", "192.0.2.9"), ("AF_INET6", "2001:db8::9")])
-def test_the_host_connects_out(node: Node, family: str, address: str) -> None:
-    server = node.outside.python(SERVER.format(bind=address, family=family))
-    client = node.host.python(CLIENT.format(address=address))
-    client.communicate(timeout=10)
-    out, _ = server.communicate(timeout=10)
-    assert out == f"{HOST[6 if ':' in address else 4][0]} hello\n"
+@pytest.mark.parametrize("address", ["192.0.2.9", "2001:db8::9"])
+def test_the_host_connects_out(node: Node, address: str) -> None:
+    tcp = transfer(node.outside, address, node.host, address)
+    assert tcp.client == HOST[6 if ":" in address else 4][0]
+    assert tcp.sent == tcp.received != []
 
 
 def test_the_host_may_ask_for_any_address_and_gets_vpps_mac(node: Node) -> None:
