@@ -4,8 +4,8 @@ Hears    PodInterface, Uplink; Felix, on its socket
 Says      PolicyStatus; Node and IpPool where Felix is their source (VPPD_NODE_SOURCE)
 Intents   IpSet, Policy, InterfacePolicies
 
-Everything is decided in `desired.py`. Until Felix has said everything once in this process's life, what an earlier
-life had VPP enforce stays, and a pod of which nothing was said is closed.
+`desired.py` decides. Until Felix is in sync for the first time in this process's life, the policies of an earlier life
+stay, and pods without such policies are closed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,49 +25,49 @@ from schemas.intents import Intent
 from schemas.npol import InterfacePolicies
 from schemas.statuses import is_applied
 
-RECALL_S = 2.0  # so long the bus is given to tell what an earlier life has said
+RECALL_S = 2.0  # how long the bus may take to send the intents of an earlier life
 
 
 class Enforcement(NamedTuple):
-    """What VPP should enforce: the outcome, its intents, and their fingerprints by key."""
+    """The enforced policies, their intents, and the fingerprints of these by key."""
 
-    outcome: EnforcedPolicies
+    enforced: EnforcedPolicies
     intents: dict[str, Intent]
     generations: dict[str, int]
 
 
 class PolicyManager(Actor):
-    """Stores facts, and what Felix has said."""
+    """Stores facts and Felix's snapshot."""
 
     name: ClassVar[str] = "policy"
     recalls: ClassVar[bool] = True
-    decides_by_statuses: ClassVar[bool] = True  # Felix learns what became of its endpoints
+    decides_by_statuses: ClassVar[bool] = True  # Felix is sent the statuses of its endpoints
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.on = context.config.policy_source == "felix"
-        self.world = PolicyFacts(node=context.config.node)
+        self.facts = PolicyFacts(node=context.config.node)
         self.felix = FelixServer(context, self.complete)
         self.edges = {"felix": self.felix}
         self._enforcement: Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
         self._recalled: Mapping[str, Intent] = {}
-        self._new_interfaces: set[str] = set()  # of pods that came in this life: nothing earlier is about them
+        self._new_interfaces: set[str] = set()  # of pods created in this life: recalled intents are not about them
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
-        store(self.world.pods, key, pod)
+        store(self.facts.pods, key, pod)
         if pod is not None and pod.coming:
             self._new_interfaces.add(pod.interface)
         self._enforcement = None
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        store(self.world.uplinks, key, uplink)
+        store(self.facts.uplinks, key, uplink)
         self._enforcement = None
 
     def complete(self, snapshot: FelixSnapshot) -> None:
-        """Felix has told everything, or something more of it."""
-        self.world.snapshot = snapshot
+        """Felix is in sync, or has changed something since."""
+        self.facts.snapshot = snapshot
         self._enforcement = None
         self.context.wake("felix/told")
 
@@ -76,37 +76,37 @@ class PolicyManager(Actor):
         self._enforcement = None
 
     def awaits_recall(self, waited_s: float) -> str:
-        """What an earlier life had said and nobody says again would be taken away."""
+        """Intents of an earlier life would be withdrawn if they were not recalled first."""
         return "what an earlier life of this process has said" if self.on and waited_s <= RECALL_S else ""
 
     def decide(self) -> Decision:
         if not self.on:
             return Decision(intents={}, facts={"policy-status": {}})
-        self._enforcement = self._enforcement or self._enforced()
-        outcome, intents, _ = self._enforcement
-        return Decision(intents, self._facts(outcome), {"felix": self._endpoint_statuses(self._enforcement)})
+        self._enforcement = self._enforcement or self._enforce()
+        enforced, intents, _ = self._enforcement
+        return Decision(intents, self._published_facts(enforced), {"felix": self._endpoint_statuses(self._enforcement)})
 
-    def _enforced(self) -> Enforcement:
-        outcome = desired.enforced_policies(self.world)
-        intents = by_key(outcome.intents())
-        if self.world.snapshot is None:
-            intents |= self._still_valid()
-        return Enforcement(outcome, intents, {key: fingerprint(intent) for key, intent in intents.items()})
+    def _enforce(self) -> Enforcement:
+        enforced = desired.enforced_policies(self.facts)
+        intents = by_key(enforced.intents())
+        if self.facts.snapshot is None:
+            intents |= self._valid_recalled()
+        return Enforcement(enforced, intents, {key: fingerprint(intent) for key, intent in intents.items()})
 
-    def _still_valid(self) -> dict[str, Intent]:
-        """What an earlier life said, as far as the interfaces are still there and are still those of then."""
-        present = {pod.interface for pod in self.world.pods.values()} - self._new_interfaces
-        present |= {name for uplink in self.world.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
+    def _valid_recalled(self) -> dict[str, Intent]:
+        """Intents of an earlier life, without those of interfaces that are gone or were made again."""
+        present = {pod.interface for pod in self.facts.pods.values()} - self._new_interfaces
+        present |= {name for uplink in self.facts.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
         return {
             key: intent
             for key, intent in self._recalled.items()
             if not isinstance(intent, InterfacePolicies) or intent.interface in present
         }
 
-    def _facts(self, outcome: EnforcedPolicies) -> dict[str, Mapping[str, Fact]]:
-        session, snapshot = self.felix.session, self.world.snapshot
+    def _published_facts(self, enforced: EnforcedPolicies) -> dict[str, Mapping[str, Fact]]:
+        session, snapshot = self.felix.session, self.facts.snapshot
         problems = tuple(session.problems) if session else ()
-        statuses = {**outcome.statuses, "felix": PolicyStatus(self.felix.state, problems)}
+        statuses = {**enforced.statuses, "felix": PolicyStatus(self.felix.state, problems)}
         facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
         if self.context.config.node_source == "felix" and snapshot is not None:
             facts["node"] = {name: node(host) for name, host in snapshot.hosts.items()}
@@ -114,21 +114,21 @@ class PolicyManager(Actor):
         return facts
 
     def _endpoint_statuses(self, enforcement: Enforcement) -> EndpointStatuses:
-        """What became of Felix's endpoints."""
-        outcome, generations = enforcement.outcome, enforcement.generations
+        """The statuses of Felix's endpoints."""
+        enforced, generations = enforcement.enforced, enforcement.generations
 
         def state(name: str, keys: Iterable[str]) -> str:
-            if outcome.statuses.get(name, PolicyStatus("up")).state == "error":
+            if enforced.statuses.get(name, PolicyStatus("up")).state == "error":
                 return "error"
             return "up" if all(self._is_applied(key, generations) for key in keys) else "down"
 
         statuses: dict[EndpointName, str] = {}
-        for name, key in outcome.workloads.items():
+        for name, key in enforced.workloads.items():
             statuses["workload", name] = state(f"workload/{name.workload}/{name.endpoint}", (key,))
-        for host, keys in outcome.hosts.items():
+        for host, keys in enforced.hosts.items():
             statuses["host", host] = state(f"host/{host}", keys)
         all_applied = all(self._is_applied(key, generations) for key in generations)
-        return EndpointStatuses(statuses, programmed=self.world.snapshot is not None and all_applied)
+        return EndpointStatuses(statuses, programmed=self.facts.snapshot is not None and all_applied)
 
     def _is_applied(self, key: str, generations: Mapping[str, int]) -> bool:
         return key in generations and is_applied(self.context.status_of(key), generations[key])
@@ -157,10 +157,10 @@ class PolicyManager(Actor):
 
 
 def node(host: FelixHost) -> Node:
-    """A node as Felix tells it."""
+    """The fact of a node in Felix's snapshot."""
     return Node(ip4=host.ip4, ip6=host.ip6, asn=host.asn, labels=host.labels)
 
 
 def ip_pool(pool: FelixPool) -> IpPool:
-    """A pool as Felix tells it; "" is Never."""
+    """The fact of a pool in Felix's snapshot; an empty mode is Never."""
     return IpPool(pool.cidr, pool.ipip_mode or "Never", pool.vxlan_mode or "Never", pool.masquerade)

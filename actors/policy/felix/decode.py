@@ -273,10 +273,10 @@ def _ports(ranges: Iterable[Any]) -> tuple[tuple[int, int], ...]:
 
 
 def _icmp(rule: Any, group: str, field: str) -> tuple[int | None, int | None]:
-    which = rule.WhichOneof(group)
-    if which is None:
+    group_field = rule.WhichOneof(group)
+    if group_field is None:
         return None, None
-    if which == field:
+    if group_field == field:
         return int(getattr(rule, field)), None
     type_and_code = getattr(rule, f"{field}_code")
     return int(type_and_code.type), int(type_and_code.code)

@@ -1,8 +1,8 @@
 """Edge: the socket that Felix's driver connects to.
 
-Felix says everything anew on each connection; until it says InSync, what the last connection completed holds. A new
-connection replaces the one before. Statuses are kept as what Felix should know and what it was sent: a slow reader is
-sent the latest of each, and never holds up what is read.
+Felix sends everything on each connection; until it sends InSync, the last complete snapshot holds. A new connection
+replaces the one before. Statuses are kept as desired and as sent: a slow reader is sent the latest of each, and never
+delays reading.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ SentStatus = tuple[str, FelixWorkload]  # status, and the workload endpoint that
 
 
 class EndpointStatuses(NamedTuple):
-    """What Felix should know: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that Felix said?"""
+    """Statuses for Felix: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that Felix has sent?"""
 
     statuses: Mapping[EndpointName, str] = {}
     programmed: bool = False
 
 
 class FelixSession:
-    """One life of Felix: what it has said, and what it has been sent."""
+    """One connection of Felix: its snapshot, and what it has been sent."""
 
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
         self.writer = writer
@@ -55,10 +55,10 @@ class FelixSession:
 
 
 class FelixServer:
-    """Listens; the newest connection counts."""
+    """Listens for Felix; the newest connection replaces the others."""
 
     def __init__(self, context: Context, complete: Callable[[FelixSnapshot], None]) -> None:
-        """`complete` is called with what Felix has said, once that is everything, and then at every change of it."""
+        """`complete` is called with the snapshot once Felix is in sync, and then at every change."""
         self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
         self._desired = EndpointStatuses()
@@ -89,7 +89,7 @@ class FelixServer:
             self.session.writer.close()
 
     def apply(self, state: EndpointStatuses) -> None:
-        """What Felix should know from now on."""
+        """Take the statuses to send from now on."""
         if state != self._desired:
             self._desired = state
             self._changed.set()
@@ -115,7 +115,7 @@ class FelixServer:
             self._context.wake("felix/away")
 
     async def _read(self, session: FelixSession, reader: asyncio.StreamReader) -> str:
-        """Reads until the connection ends. Returns why it does."""
+        """Read until the connection ends. Returns why."""
         frames = Frames()
         while True:
             try:
@@ -130,7 +130,7 @@ class FelixServer:
                 return end
 
     def _apply_all(self, session: FelixSession, messages: Iterator[bytes]) -> str:
-        """Applies all messages that can be read. Returns why the connection cannot go on; "" if it can."""
+        """Apply all readable messages. Returns why the connection must end; "" if it need not."""
         changed, end = False, ""
         try:
             for message in messages:
@@ -146,7 +146,7 @@ class FelixServer:
         return end
 
     def _apply_message(self, session: FelixSession, message: bytes) -> None:
-        """Applies one message; what is wrong with it is counted, named, and loses nothing else."""
+        """Apply one message; a wrong one is counted and reported, and nothing else is lost."""
         self._context.counters["felix_messages"] += 1
         try:
             event = session.decoder.decode(message)
@@ -169,7 +169,7 @@ class FelixServer:
     # --- sending
 
     async def _send_forever(self) -> None:
-        """For ever: sends what has changed, and every half minute that we live."""
+        """For ever: send what has changed, and the process's status every PROCESS_STATUS_S."""
         due = 0.0
         while True:
             try:
@@ -186,7 +186,7 @@ class FelixServer:
         return encode.process_status(now, time.monotonic() - self._started_at)
 
     def _unsent(self) -> list[Any]:
-        """Messages about what has not been sent on the present connection yet."""
+        """Messages that the present connection lacks."""
         session = self.session
         if session is None:
             return []
@@ -217,9 +217,9 @@ class FelixServer:
             self._context.log.warning("Felix cannot be told", why=error)
 
 
-def _update(name: EndpointName, sent: SentStatus) -> Any:
+def _update(name: EndpointName, latest: SentStatus) -> Any:
     kind, key = name
-    status, workload = sent
+    status, workload = latest
     return encode.workload_status(key, status, workload) if kind == "workload" else encode.host_status(key, status)
 
 
