@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import Journal, JournalContents, read
+from actors.vpp_writer.apply.meeting import identify
 from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.writer import Writer, identify
+from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import KINDS, requests
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.log import Log
@@ -55,7 +56,7 @@ class WriterProcess:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
         self.messages = Definitions(requests(), directory)
-        self.objects = Objects()
+        self.objects = ManagedObjects()
         self.journal = Journal(directory / "journal")
         self.contents = JournalContents()  # what an earlier life has left
         self.synced: set[str] = set()

@@ -10,10 +10,11 @@ from typing import Any
 
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import Journal, JournalContents, read
+from actors.vpp_writer.apply.meeting import identify
 from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.writer import Writer, identify
+from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions
 from schemas.codec import fingerprint
@@ -32,7 +33,7 @@ class WriterLife:
 
     def __init__(self, socket: Path, directory: Path, runner: asyncio.Runner) -> None:
         self.socket, self.directory, self.runner = socket, directory, runner
-        self.objects = Objects()
+        self.objects = ManagedObjects()
         self.journal = Journal(directory / "journal")
         self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None)
         self.recalled = JournalContents()

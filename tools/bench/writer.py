@@ -20,9 +20,10 @@ from typing import Any, cast
 
 from actors.vpp_writer import gc_tuning
 from actors.vpp_writer.apply.journal import Journal, JournalContents
-from actors.vpp_writer.apply.writer import Writer, identify
+from actors.vpp_writer.apply.meeting import identify
+from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import Definitions
 from bus.peer import Peer
@@ -48,7 +49,7 @@ class Local:
     """The writer in this process: intents go straight into its objects."""
 
     def __init__(self, api: VppClient, directory: Path) -> None:
-        self.api, self.objects = api, Objects()
+        self.api, self.objects = api, ManagedObjects()
         self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
         self.writer = Writer(api, self.objects, Journal(directory / "journal"), self.peer)
 

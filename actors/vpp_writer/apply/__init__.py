@@ -1,6 +1,7 @@
 """Plans carried out: calls to VPP, the journal, statuses. The only user of `vpp/`.
 
-writer      the turn: plan, calls, statuses; and the meeting with a VPP after a start
+writer      the turn: plan, calls, statuses
+meeting     after connecting: which VPP is this, and what does it hold of what the journal tells?
 engine      many objects' calls at a time: packed, sent, settled
 run         one object's calls, which follow one another
 templates   what many objects have in common, as bytes

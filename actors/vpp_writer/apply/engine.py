@@ -25,7 +25,7 @@ Observer = Callable[[str, Call, float, int], None]  # (key, call, s, return valu
 Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
 
 
-class Batch(NamedTuple):
+class SentBatch(NamedTuple):
     """Calls on their way together. `settle` is given their replies and when they were sent (s, monotonic)."""
 
     replies: "asyncio.Future[list[Any]]"
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 class Engine:
     """The calls of one group of objects.
 
-    `settled` is told what became of each, `flush` that what it was told is to be kept. `observer` sees every call.
+    `settled` gets what became of each; `flush` is called when that is to be kept. `observer` sees every call.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Engine:
         self._api, self._counters, self._observer = api, counters, observer
         self._settled, self._flush = settled, flush
         self._singles: defaultdict[str, list[tuple[Run, Call]]] = defaultdict(list)  # for the next batches, by message
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[SentBatch] = deque()
         self._settling_batch = False
         self._open = 0  # runs that have been sent and not settled
         self._idle: asyncio.Future[None] | None = None  # there are none, for who waits for that
@@ -136,7 +136,7 @@ class Engine:
                 replies.set_result([])
         except Exception as error:
             replies.set_result([error] * len(bodies))
-        self._batches.append(Batch(replies, settle, time.monotonic()))
+        self._batches.append(SentBatch(replies, settle, time.monotonic()))
 
     def _post_each(self, run: Run, calls: Sequence[Call]) -> None:
         for number, call in enumerate(calls):
@@ -157,7 +157,7 @@ class Engine:
 
     # --- settling
 
-    async def _finish(self, batch: Batch) -> None:
+    async def _finish(self, batch: SentBatch) -> None:
         replies = await batch.replies
         self._settling_batch = True
         try:

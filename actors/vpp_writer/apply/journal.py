@@ -40,8 +40,8 @@ class JournalContents:
 
     def succeed(self, key: str, details: Mapping[str, int | str] | None = None) -> None:
         """The calls of an object ended well."""
-        if (begun := self.unfinished.pop(key, None)) is not None:
-            self.objects[key] = begun if details is None else HeldObject(begun.owner, begun.intent, dict(details))
+        if (attempt := self.unfinished.pop(key, None)) is not None:
+            self.objects[key] = attempt if details is None else HeldObject(attempt.owner, attempt.intent, dict(details))
 
 
 def read(path: Path) -> JournalContents:

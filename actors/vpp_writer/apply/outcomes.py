@@ -23,7 +23,7 @@ from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import Details, SharedPart
 from actors.vpp_writer.reconcile.claims import Claim
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.statuses import applied_status
 from schemas.codec import encode, fingerprint_of
 from schemas.statuses import Rejected
@@ -32,7 +32,7 @@ from schemas.statuses import Rejected
 class Outcomes:
     """The outcomes of one connection's calls. `unfinished`: objects whose calls have begun and not ended."""
 
-    def __init__(self, objects: Objects, journal: Journal, counters: Counter[str]) -> None:
+    def __init__(self, objects: ManagedObjects, journal: Journal, counters: Counter[str]) -> None:
         self._objects, self._journal, self._counters = objects, journal, counters
         self.epoch = 0
         self.unfinished: dict[str, HeldObject] = {}
@@ -58,9 +58,13 @@ class Outcomes:
         self.flush()
         self._generations.clear()
 
+    def count_drift(self, keys: Collection[str]) -> None:
+        """VPP turned out not to hold these as they were written."""
+        self._counters["drift_total"] += len(keys)
+
     # --- written
 
-    def written(self, key: str, result: Details | Exception) -> None:
+    def write_ended(self, key: str, result: Details | Exception) -> None:
         """The calls that write an object have ended: its details, or why there are none."""
         objects, generation = self._objects, self._generations[key]
         held_object = self.unfinished[key]
@@ -68,7 +72,7 @@ class Outcomes:
             objects.set_status(held_object.owner, key, Rejected(generation, str(result)))
             self._append_present(key)
         elif isinstance(result, Exception):
-            self.failed(key, Claim(held_object.owner, held_object.intent), result)
+            self.write_failed(key, Claim(held_object.owner, held_object.intent), result)
         else:
             if result is not NO_DETAILS:
                 held_object = HeldObject(held_object.owner, held_object.intent, result)
@@ -78,7 +82,7 @@ class Outcomes:
             objects.set_status(held_object.owner, key, applied_status(generation, self.epoch, result))
         del self.unfinished[key]
 
-    def all_written(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> None:
+    def all_writes_succeeded(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> None:
         """The calls that write many objects without details have ended well. `parts`: what each shares with others."""
         self._objects.hold_all(objects, self._generations, self.epoch, parts)
         self._records.append(SucceededBatch(list(objects)))
@@ -88,7 +92,7 @@ class Outcomes:
             for key in self._objects.suspects.keys() & objects.keys():
                 del self._objects.suspects[key]
 
-    def failed(self, key: str, claim: Claim, failure: Exception) -> None:
+    def write_failed(self, key: str, claim: Claim, failure: Exception) -> None:
         """The calls that write an object have failed, or cannot be made now."""
         objects = self._objects
         if isinstance(failure, ExternalMissing):
@@ -111,7 +115,7 @@ class Outcomes:
 
     # --- deleted
 
-    def deleted(self, key: str, result: Details | Exception) -> None:
+    def delete_ended(self, key: str, result: Details | Exception) -> None:
         """The calls that delete an object have ended."""
         held_object = self.unfinished[key]
         if isinstance(result, Exception):
@@ -124,7 +128,7 @@ class Outcomes:
             self._records.append(Removed(key))
         del self.unfinished[key]
 
-    def all_deleted(self, keys: Collection[str]) -> None:
+    def all_deletes_succeeded(self, keys: Collection[str]) -> None:
         """The calls that delete many objects have ended well."""
         for key in keys:
-            self.deleted(key, NO_DETAILS)
+            self.delete_ended(key, NO_DETAILS)

@@ -20,15 +20,15 @@ from schemas.cnat import Translation
 from schemas.intents import Address, AdminUp, Mtu, Table, interface_key
 
 ADMIN_UP = 1  # if_status_flags
-Objects = Mapping[str, HeldObject]
+HeldObjects = Mapping[str, HeldObject]
 
 
-async def observe(api: VppClient, objects: Objects) -> Observed:
+async def observe(api: VppClient, objects: HeldObjects) -> Observed:
     """What VPP has and is not held: interfaces, tables, translations."""
-    numbers = {held.details.get("sw_if_index") for held in objects.values()}
+    numbers = {held_object.details.get("sw_if_index") for held_object in objects.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in numbers]
     translations = await api.dump("cnat_translation_dump") if api.supports("cnat_translation_dump") else []
-    ids = {held.details["id"] for held in objects.values() if isinstance(held.intent, Translation)}
+    ids = {held_object.details["id"] for held_object in objects.values() if isinstance(held_object.intent, Translation)}
     not_held = {identity_of(row): row for row in translations if row.translation.id not in ids}
     table_ids = {(h.details["table_id"], h.intent.ip_version) for h in objects.values() if isinstance(h.intent, Table)}
     rows = await api.dump("ip_table_dump")
@@ -36,33 +36,33 @@ async def observe(api: VppClient, objects: Objects) -> Observed:
     return Observed(interfaces, tables, not_held)
 
 
-async def missing(api: VppClient, objects: Objects) -> set[str]:
+async def missing(api: VppClient, objects: HeldObjects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
     """
     keys = await missing_by_dump(api, objects)
-    present = {key: held for key, held in objects.items() if key not in keys}
+    present = {key: held_object for key, held_object in objects.items() if key not in keys}
     return keys | await missing_by_lookup(api, present, looked_up(present))
 
 
-def looked_up(objects: Objects) -> list[str]:
+def looked_up(objects: HeldObjects) -> list[str]:
     """Keys of those that are read back one by one."""
-    return [key for key, held in objects.items() if kind_of(held.intent).looked_up]
+    return [key for key, held_object in objects.items() if kind_of(held_object.intent).looked_up]
 
 
-async def missing_by_dump(api: VppClient, objects: Objects) -> set[str]:
+async def missing_by_dump(api: VppClient, objects: HeldObjects) -> set[str]:
     """`missing` of all but what is looked up; a few dumps."""
-    objects = {key: held for key, held in objects.items() if not kind_of(held.intent).looked_up}
+    objects = {key: held_object for key, held_object in objects.items() if not kind_of(held_object.intent).looked_up}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
-    keys = {key for key, held in objects.items() if not _has_interface(held, rows)}
+    keys = {key for key, held_object in objects.items() if not _has_interface(held_object, rows)}
     keys |= await _missing_tables(api, objects)
-    present = {key: held for key, held in objects.items() if key not in keys}
+    present = {key: held_object for key, held_object in objects.items() if key not in keys}
     keys |= _wrong_attributes(present, rows)
     return keys | await _missing_addresses(api, present) | await _missing_translations(api, present)
 
 
-async def missing_by_lookup(api: VppClient, objects: Objects, keys: Iterable[str]) -> set[str]:
+async def missing_by_lookup(api: VppClient, objects: HeldObjects, keys: Iterable[str]) -> set[str]:
     """Of these those that VPP does not have, or with another value.
 
     Each is looked up by itself: a dump of a large table would keep VPP from its packets.
@@ -74,7 +74,7 @@ async def missing_by_lookup(api: VppClient, objects: Objects, keys: Iterable[str
         intent = objects[key].intent
         try:
             lookup = kind_of(intent).lookup(intent, indices)
-            lookup.written.numbers(indices)
+            lookup.part.numbers(indices)
         except Later:  # what it leads to has gone
             absent.add(key)
         else:
@@ -89,28 +89,29 @@ async def missing_by_lookup(api: VppClient, objects: Objects, keys: Iterable[str
 
 async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup], indices: Indices) -> set[str]:
     """Keys of the lookups whose answers are not what was written."""
-    written: dict[SharedPart, bytes] = {}
+    expected: dict[SharedPart, bytes] = {}
     for lookup in lookups.values():
-        if lookup.written not in written:
-            call = lookup.written.call(ANY_PREFIX, indices, add=True)
-            written[lookup.written] = api.packed(call.message, call.fields)[api.offset(call.message, *lookup.at) :]
+        if lookup.part not in expected:
+            call = lookup.part.call(ANY_PREFIX, indices, add=True)
+            expected[lookup.part] = api.packed(call.message, call.fields)[api.offset(call.message, *lookup.at) :]
     requests = [api.packed(message, lookup.request.fields) for lookup in lookups.values()]
     replies = await api.request_batch(message, requests)
     return {
         key
         for (key, lookup), reply in zip(lookups.items(), replies, strict=True)
-        if not lookup.equal(written[lookup.written], reply[api.offset(lookup.reply, *lookup.at) :])
+        if not lookup.equal(expected[lookup.part], reply[api.offset(lookup.reply, *lookup.at) :])
     }
 
 
-def _wrong_attributes(objects: Objects, rows: Mapping[int, Any]) -> set[str]:
+def _wrong_attributes(objects: HeldObjects, rows: Mapping[int, Any]) -> set[str]:
     """Interfaces that are down or have another MTU than they should."""
     indices, keys = Indices(objects), set()
-    for key, held in objects.items():
-        if isinstance(held.intent, AdminUp | Mtu) and interface_key(held.intent.interface) in objects:
-            row = rows[indices.interface(held.intent.interface)]
-            right = row.mtu[0] == held.intent.mtu if isinstance(held.intent, Mtu) else row.flags & ADMIN_UP
-            if not right:
+    for key, held_object in objects.items():
+        if isinstance(held_object.intent, AdminUp | Mtu) and interface_key(held_object.intent.interface) in objects:
+            row = rows[indices.interface(held_object.intent.interface)]
+            intent = held_object.intent
+            is_right = row.mtu[0] == intent.mtu if isinstance(intent, Mtu) else row.flags & ADMIN_UP
+            if not is_right:
                 keys.add(key)
     return keys
 
@@ -124,11 +125,11 @@ def _has_interface(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
     return row is not None and kind_of(intent).recognise(intent, Observed([row])) is not None
 
 
-async def _missing_tables(api: VppClient, objects: Objects) -> set[str]:
+async def _missing_tables(api: VppClient, objects: HeldObjects) -> set[str]:
     tables = {
-        key: (held.details["table_id"], held.intent.ip_version == 6)
-        for key, held in objects.items()
-        if isinstance(held.intent, Table)
+        key: (held_object.details["table_id"], held_object.intent.ip_version == 6)
+        for key, held_object in objects.items()
+        if isinstance(held_object.intent, Table)
     }
     if not tables:
         return set()
@@ -136,16 +137,16 @@ async def _missing_tables(api: VppClient, objects: Objects) -> set[str]:
     return {key for key, table_id in tables.items() if table_id not in ids}
 
 
-async def _missing_addresses(api: VppClient, objects: Objects) -> set[str]:
+async def _missing_addresses(api: VppClient, objects: HeldObjects) -> set[str]:
     indices, keys = Indices(objects), set()
     by_interface: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
-    for key, held in objects.items():
-        if isinstance(held.intent, Address):
-            address = ip_interface(held.intent.address)
+    for key, held_object in objects.items():
+        if isinstance(held_object.intent, Address):
+            address = ip_interface(held_object.intent.address)
             if address.ip.is_link_local and address.version == 6:
                 continue  # VPP keeps these apart and does not dump them
-            if interface_key(held.intent.interface) in objects:
-                interface = (indices.interface(held.intent.interface), address.version == 6)
+            if interface_key(held_object.intent.interface) in objects:
+                interface = (indices.interface(held_object.intent.interface), address.version == 6)
                 by_interface[interface][key] = str(address)
     for (number, is_ipv6), addresses in by_interface.items():
         rows = await api.dump("ip_address_dump", {"sw_if_index": number, "is_ipv6": is_ipv6})
@@ -154,12 +155,14 @@ async def _missing_addresses(api: VppClient, objects: Objects) -> set[str]:
     return keys
 
 
-async def _missing_translations(api: VppClient, objects: Objects) -> set[str]:
-    translations = {key: held for key, held in objects.items() if isinstance(held.intent, Translation)}
+async def _missing_translations(api: VppClient, objects: HeldObjects) -> set[str]:
+    translations = {
+        key: held_object for key, held_object in objects.items() if isinstance(held_object.intent, Translation)
+    }
     if not translations:
         return set()
     rows = {int(row.translation.id): row for row in await api.dump("cnat_translation_dump")}
-    return {key for key, held in translations.items() if not _is_translation(held, rows)}
+    return {key for key, held_object in translations.items() if not _is_translation(held_object, rows)}
 
 
 def _is_translation(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:

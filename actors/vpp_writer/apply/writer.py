@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from actors.vpp_writer.apply import orphans, readback
+from actors.vpp_writer.apply import meeting, orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.engine import Engine, Observer
 from actors.vpp_writer.apply.journal import Journal, JournalContents
@@ -19,17 +19,17 @@ from actors.vpp_writer.apply.outcomes import Outcomes
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.run import Settled
 from actors.vpp_writer.apply.templates import Templates
-from actors.vpp_writer.kinds import KINDS, kind_of
+from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.call import Call
 from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Kind, Observed
 from actors.vpp_writer.reconcile.bulk import Bulk
 from actors.vpp_writer.reconcile.claims import Claim
-from actors.vpp_writer.reconcile.held import HeldObject, Suspect
+from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
-from actors.vpp_writer.vpp.client import TOGETHER, VppClient, VppGone
+from actors.vpp_writer.vpp.client import TOGETHER, VppClient
 from bus.peer import Peer
 from schemas.codec import fingerprint
 from schemas.statuses import Rejected
@@ -40,7 +40,7 @@ T = TypeVar("T")
 class Writer:
     """One connection's work, over objects that outlive it."""
 
-    def __init__(self, api: VppClient, objects: Objects, journal: Journal, peer: Peer) -> None:
+    def __init__(self, api: VppClient, objects: ManagedObjects, journal: Journal, peer: Peer) -> None:
         self._api, self._objects, self._journal, self._peer = api, objects, journal, peer
         self._outcomes = Outcomes(objects, journal, peer.counters)
         self._observed = Observed()
@@ -61,40 +61,13 @@ class Writer:
     def _indices(self) -> Indices:
         return Indices(self._objects.held)
 
-    # --- the begin
-
     async def meet(self, life: VppLife, contents: JournalContents) -> None:
-        """Decides whether this VPP is the one that the journal tells of, and reads back what it holds."""
-        before, objects, outcomes = contents.life, self._objects, self._outcomes
-        if before is not None and (before.pid, before.started) == (life.pid, life.started):
-            await self._meet_again(before, contents.unfinished)
-        else:
-            outcomes.epoch = (before.epoch if before else 0) + 1
-            suspects = before.suspects if before else {}
-            objects.suspects = {key: _suspect(held, suspects.get(key)) for key, held in contents.unfinished.items()}
-            objects.start_over()
-            self._observed = await readback.observe(self._api, objects.held)
-        life = VppLife(outcomes.epoch, life.pid, life.started, objects.suspects)
+        """Begins with what VPP and the journal tell. Raises VppGone, NoAnswer."""
+        self._observed = await meeting.meet(self._api, self._objects, self._outcomes, life, contents)
+        objects = self._objects
+        life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
         self._journal.start(life, objects.held, objects.inventory.unconfirmed)
         self._peer.counters["vpp_reads_total"] += 1
-
-    async def _meet_again(self, before: VppLife, unfinished: Mapping[str, HeldObject]) -> None:
-        """The same VPP as before: what it turned out to have lost is written again, what is unfinished too."""
-        objects, outcomes = self._objects, self._outcomes
-        outcomes.may_have_orphans = True
-        outcomes.epoch, objects.suspects = before.epoch, dict(before.suspects)
-        confirmed = {key: held for key, held in objects.held.items() if key not in unfinished}
-        missing = objects.lose(await readback.missing(self._api, confirmed))
-        self._peer.counters["drift_total"] += len(missing)
-        self._observed = await readback.observe(self._api, confirmed)
-        for key, begun in sorted(unfinished.items(), key=lambda item: kind_of(item[1].intent).rank):
-            kind = kind_of(begun.intent)
-            details = kind.recognise(begun.intent, self._observed)
-            if details is not None or not kind.has_indices:
-                objects.hold_unconfirmed(key, HeldObject(begun.owner, begun.intent, details or {}))
-            else:
-                objects.lose([key])
-                objects.queue.add((key,))
 
     # --- the turn
 
@@ -124,7 +97,7 @@ class Writer:
     async def _keep_journal_short(self) -> None:
         objects = self._objects
         if self._journal.wants_compaction(len(objects.held)):
-            life = await identify(self._api)
+            life = await meeting.identify(self._api)
             life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
             self._journal.compact(life, objects.held, objects.inventory.unconfirmed & objects.held.keys())
         self._journal.write_some()
@@ -133,7 +106,7 @@ class Writer:
         """Looks at some of what VPP should hold; what it does not is to be written again. Raises VppGone, NoAnswer."""
         missing = await drift.step(self._api, self._objects.held, time.monotonic())
         self._peer.counters["vpp_reads_total"] += 1
-        self._peer.counters["drift_total"] += len(missing)
+        self._outcomes.count_drift(missing)
         return self._objects.lose(missing)
 
     async def _carry_out(self, plan: Plan) -> None:
@@ -173,7 +146,7 @@ class Writer:
             return
         if any(KINDS[type(claim.intent)].external for _, claim in claimed):
             self._observed = await readback.observe(self._api, self._objects.held)
-        async with self._calling(self._outcomes.written) as engine:
+        async with self._calling(self._outcomes.write_ended) as engine:
             for part in _slices(claimed):
                 writable = [(key, claim) for key, claim in part if self._can_write(key, claim)]
                 indices = self._indices
@@ -217,26 +190,26 @@ class Writer:
     async def _write_bulk(self, bulk: Bulk) -> None:
         """Makes or changes objects that share everything but a prefix."""
         templates = self._templates.of(bulk, self._indices, add=True)
-        if others := bulk.without(templates):
-            await self._write(self._claimed(others))
+        if unpackable := bulk.without(templates):
+            await self._write(self._claimed(unpackable))
             bulk = bulk.sharing(templates)
         if not bulk.keys:
             return
         call = bulk.call(self._indices, add=True)
-        async with self._calling(self._outcomes.written) as engine:
+        async with self._calling(self._outcomes.write_ended) as engine:
             for columns in bulk.slices(TOGETHER):
                 held_objects = [HeldObject(claim.owner, claim.intent) for claim in columns.claims]
                 objects = dict(zip(columns.keys, held_objects, strict=True))
                 self._outcomes.begin(objects)
-                all_written = partial(self._outcomes.all_written, objects, columns.parts)
-                await engine.send_packed(columns.keys, columns.packed(templates), call, all_written)
+                all_accepted = partial(self._outcomes.all_writes_succeeded, objects, columns.parts)
+                await engine.send_packed(columns.keys, columns.packed(templates), call, all_accepted)
 
     async def _delete(self, keys: Sequence[str]) -> None:
         """Takes these objects away."""
         if not keys:
             return
         held, outcomes = self._objects.held, self._outcomes
-        async with self._calling(outcomes.deleted) as engine:
+        async with self._calling(outcomes.delete_ended) as engine:
             for part in _slices(keys):
                 outcomes.begin({key: held[key] for key in part})
                 templated: defaultdict[Kind[Any], dict[str, Claim]] = defaultdict(dict)
@@ -244,7 +217,7 @@ class Writer:
                     held_object = held[key]
                     kind = KINDS[type(held_object.intent)]
                     if not all(map(held.__contains__, kind.needs(held_object.intent))):
-                        outcomes.deleted(key, NO_DETAILS)  # with what it needs
+                        outcomes.delete_ended(key, NO_DETAILS)  # with what it needs
                     elif kind.templated:
                         templated[kind][key] = Claim(held_object.owner, held_object.intent)
                     else:
@@ -262,15 +235,15 @@ class Writer:
     async def _delete_bulk(self, kind: Kind[Any], claims: Mapping[str, Claim], engine: Engine) -> None:
         bulk, singly = Bulk.of(kind, claims)
         templates = self._templates.of(bulk, self._indices, add=False)
-        if without := bulk.without(templates):
-            singly += without
+        if unpackable := bulk.without(templates):
+            singly += unpackable
             bulk = bulk.sharing(templates)
         for key in singly:
             self._start_deleting(key, engine)
         if bulk.keys:
-            all_deleted = partial(self._outcomes.all_deleted, bulk.keys)
+            all_accepted = partial(self._outcomes.all_deletes_succeeded, bulk.keys)
             call = bulk.call(self._indices, add=False)
-            await engine.send_packed(bulk.keys, bulk.packed(templates), call, all_deleted)
+            await engine.send_packed(bulk.keys, bulk.packed(templates), call, all_accepted)
 
     @asynccontextmanager
     async def _calling(self, settled: Settled) -> AsyncIterator[Engine]:
@@ -310,27 +283,3 @@ def _only(call: Call) -> CallSequence:
     """A sequence of one call."""
     yield [call]
     return None
-
-
-def _suspect(held_object: HeldObject, before: Suspect | None) -> Suspect:
-    """One more life of VPP has ended while this value was being written."""
-    generation = fingerprint(held_object.intent)
-    return Suspect(generation, before.lives + 1 if before and before.generation == generation else 1)
-
-
-async def identify(api: VppClient) -> VppLife:
-    """Which VPP is this: its pid, and when that process started."""
-    pid = int((await api.request("control_ping")).vpe_pid)
-    return VppLife(epoch=0, pid=pid, started=_started(pid))
-
-
-def _started(pid: int) -> int:
-    """Clock ticks since boot; 0 if the process cannot be seen from here (proc(5), field 22)."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-__all__ = ["VppGone", "Writer", "identify"]

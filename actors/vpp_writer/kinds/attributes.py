@@ -68,7 +68,7 @@ class MtuKind(SettingKind[Mtu]):
 
 
 class RxModeKind(SettingKind[RxMode]):
-    """Receive mode of all queues. A driver may know only some: UNSUPPORTED is told, and nothing else depends on it."""
+    """Receive mode of all queues. A driver may know only some; nothing depends on whether it takes this one."""
 
     intent = RxMode
     rank = ATTRIBUTE

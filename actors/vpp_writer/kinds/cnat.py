@@ -1,7 +1,7 @@
 """VPP's cnat plugin: the feature on interfaces, source NAT, translations of service addresses.
 
 Traps: a translation without paths ends VPP; source NAT's other settings are refused before its addresses; an
-interface takes the feature twice if told twice (spec/services.md section 2); and what SnatAddressesKind tells.
+interface takes the feature twice if it is enabled twice (spec/services.md section 2); and what SnatAddressesKind says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -205,7 +205,7 @@ class TranslationKind(Kind[Translation]):
 
     def create(self, intent: Translation, indices: Indices, existing: Details | None) -> CallSequence:
         if existing is not None and (existing["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
-            yield [_delete(existing)]  # what it was made with cannot be told, or differs
+            yield [_delete(existing)]  # what it was made with is unknown, or differs
         (reply,) = yield [_update(intent)]
         return _details(reply.id, intent)
 

@@ -64,11 +64,11 @@ class Lookup(NamedTuple):
     """A question whether VPP holds an object's value.
 
     `reply` names the message of the answer. `equal` compares its bytes from `at` on, a path of fields, with those of
-    the call that has written the object.
+    the call that adds an object of this `part`.
     """
 
     request: Call
-    written: SharedPart
+    part: SharedPart
     reply: str
     at: tuple[str, ...]
     equal: Callable[[bytes, bytes], bool]

@@ -132,16 +132,16 @@ class PolicyKind(Kind[Policy]):
         for rule, number in zip((*old.rx, *old.tx), _ids(details, "rx") + _ids(details, "tx"), strict=True):
             free[rule].append(number)
         rules = (*new.rx, *new.tx)
-        kept = [free[rule].pop(0) if free[rule] else None for rule in rules]
-        fresh = [rule for rule, number in zip(rules, kept, strict=True) if number is None]
-        made = [int(reply.rule_id) for reply in (yield [_rule(rule, indices) for rule in fresh])]
-        coming = iter(made)
-        ids = [next(coming) if number is None else number for number in kept]
+        kept_ids = [free[rule].pop(0) if free[rule] else None for rule in rules]
+        fresh = [rule for rule, number in zip(rules, kept_ids, strict=True) if number is None]
+        new_ids = [int(reply.rule_id) for reply in (yield [_rule(rule, indices) for rule in fresh])]
+        coming = iter(new_ids)
+        ids = [next(coming) if number is None else number for number in kept_ids]
         changed = _details(new, ids, int(details["policy_id"]))
         try:
             yield [Call("npol_policy_update", {"policy_id": changed["policy_id"], **_items(changed)})]
         except (Later, NoAnswer):
-            yield [_delete_rule(number) for number in made]
+            yield [_delete_rule(number) for number in new_ids]
             raise
         yield [_delete_rule(number) for numbers in free.values() for number in numbers]
         return changed
@@ -221,8 +221,8 @@ def _check_member(kind: str, member: str) -> None:
 
 def _members(details: Details, kind: str, members: Sequence[str], *, add: bool) -> Iterator[Call]:
     for first in range(0, len(members), MEMBERS_MAX):
-        some = member_rows(kind, members[first : first + MEMBERS_MAX])
-        fields = {"set_id": details["set_id"], "is_add": add, "len": len(some), "members": some}
+        rows = member_rows(kind, members[first : first + MEMBERS_MAX])
+        fields = {"set_id": details["set_id"], "is_add": add, "len": len(rows), "members": rows}
         yield Call("npol_ipset_add_del_members", fields)
 
 

@@ -170,9 +170,9 @@ def _as_shown(route: Route) -> Route:
     return replace(route, paths=paths)
 
 
-def _equal_paths(written: bytes, reply: bytes) -> bool:
+def _equal_paths(request: bytes, reply: bytes) -> bool:
     """Are these the same paths? Their order does not matter."""
-    return _paths(written) == _paths(reply)
+    return _paths(request) == _paths(reply)
 
 
 def _paths(data: bytes) -> list[bytes]:

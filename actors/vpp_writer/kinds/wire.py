@@ -13,10 +13,10 @@ class Template:
 
     def __init__(self, packed: Callable[[str], bytes]) -> None:
         """`packed`: the request of a prefix. Where the prefix lies is where two that differ in every byte differ."""
-        zeros, ones = packed(ANY_PREFIX), packed(_ONES)
-        at = next(number for number, (a, b) in enumerate(zip(zeros, ones, strict=True)) if a != b)
+        zeros, full = packed(ANY_PREFIX), packed(_FULL_PREFIX)
+        at = next(number for number, (a, b) in enumerate(zip(zeros, full, strict=True)) if a != b)
         prefix_zeros = prefix_bytes(ANY_PREFIX)
-        if zeros[at : at + len(prefix_zeros)] != prefix_zeros or zeros[:at] != ones[:at]:
+        if zeros[at : at + len(prefix_zeros)] != prefix_zeros or zeros[:at] != full[:at]:
             raise ValueError("no prefix to be found")
         self.before, self.after = zeros[:at], zeros[at + len(prefix_zeros) :]
 
@@ -25,7 +25,7 @@ class Template:
         return self.before + prefix + self.after
 
 
-ANY_PREFIX, _ONES = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
+ANY_PREFIX, _FULL_PREFIX = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 
 def address(value: Any) -> tuple[int, bytes]:

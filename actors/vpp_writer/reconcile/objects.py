@@ -1,7 +1,7 @@
 """Every object: what is claimed, what VPP holds, what is to be done next, and what is said of it. Pure.
 
-`target` says what should be held now, `plan` how to come there; what became of it is told to `hold`, `drop`,
-`fail` and their like.
+`target` says what should be held now, `plan` how to come there; `hold`, `drop`, `fail` and their like take what became
+of it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -28,7 +28,7 @@ TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
-class Objects:
+class ManagedObjects:
     """The state of all objects."""
 
     def __init__(self) -> None:
@@ -192,10 +192,10 @@ class Objects:
 
         They need no plan: no other object hangs on them, and what they need stays (`alone`: nothing else is planned).
         """
-        remaining, held, claims, special = list[str](), self.held, self.claims.effective, self._special(keys)
+        remaining, objects, claims, special = list[str](), self.held, self.claims.effective, self._special(keys)
         templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in TEMPLATED}
         for key in keys:
-            claim, present = claims.get(key), held.get(key)
+            claim, present = claims.get(key), objects.get(key)
             if claim is None or key in special or (present is not None and not alone):
                 remaining.append(key)
             elif (claimed := templated.get(type(claim.intent))) is not None:

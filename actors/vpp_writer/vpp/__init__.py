@@ -1,7 +1,10 @@
 """VPP's binary API: one connection, its messages as bytes.
 
-client        the socket: calls, batches of calls, dumps, signs of life
-definitions   VPP's messages, from the description that VPP itself gives
-packing       packers of requests, compiled from the definitions
-replies       readers of replies
+client         the socket: calls, batches of calls, dumps, signs of life
+liveness       does VPP answer?
+pending        calls that wait for their replies
+message_table  the messages in use as this VPP has them: numbers, packers, readers
+definitions    VPP's messages, from the description that VPP itself gives
+packing        packers of requests, compiled from the definitions
+replies        readers of replies
 """

@@ -23,12 +23,13 @@ from typing import Any, cast
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.vpp import definitions
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
-from actors.vpp_writer.vpp.packing import Packer, compiled
-from actors.vpp_writer.vpp.replies import CONTEXT_AT, Reader, context_at, offset, raw, reader
+from actors.vpp_writer.vpp.liveness import Liveness
+from actors.vpp_writer.vpp.message_table import REQUEST_HEAD_BYTES, MessageTable
+from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
+from actors.vpp_writer.vpp.replies import CONTEXT_AT, context_at, reader
 
 FRAME = struct.Struct(">QII")
 REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
-HEAD_BYTES = REQUEST.size - FRAME.size
 REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
 REPLY_CONTEXT = struct.Struct(">I")
 RETVAL = struct.Struct(">6xi")  # after message number and context
@@ -38,8 +39,6 @@ TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
-PROBE_AFTER_S = 0.5  # of silence
-SILENT_S_MAX = 1.0  # after the first question without an answer: "not answering"
 MESSAGE_BYTES_MAX = 64 << 20
 SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
 CLIENT_NAME = "vppd-writer"
@@ -49,70 +48,21 @@ class VppGone(Exception):
     """VPP has closed the socket, or is not there."""
 
 
-class PendingCall:
-    """One call that waits for its reply. `since`: when it was sent, or VPP last told something of it."""
-
-    __slots__ = ("done", "message", "since")
-    plain = False
-
-    def __init__(self, message: str, done: Callable[[Any], None]) -> None:
-        self.message, self.done, self.since = message, done, 0.0
-
-    def take(self, _context: int, reply: Any) -> None:
-        """The reply, or the exception that stands for it."""
-        self.done(reply)
-
-
-class PendingBatch(PendingCall):
-    """Calls of one message that are sent together, and their replies, in order."""
-
-    __slots__ = ("first", "left", "replies")
-
-    def __init__(self, message: str, number: int, done: Callable[[list[Any]], None]) -> None:
-        super().__init__(message, done)
-        self.replies: list[Any] = [None] * number
-        self.left, self.first = number, 0
-
-    def take(self, context: int, reply: Any) -> None:
-        self.replies[context - self.first] = reply
-        self.left -= 1
-        if not self.left:
-            self.done(self.replies)
-
-
-class RetvalBatch(PendingBatch):
-    """The same; of a reply only its return value matters, and stands for it."""
-
-    __slots__ = ()
-    plain = True
-
-    def take_all(self, context: int, values: Sequence[int]) -> None:
-        """Return values of calls that follow one another, the first of them that of `context`."""
-        at = context - self.first
-        self.replies[at : at + len(values)] = values
-        self.left -= len(values)
-        if not self.left:
-            self.done(self.replies)
-
-
 class VppClient(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
     def __init__(self, window: int = WINDOW) -> None:
         self.window = window
         self.closed = asyncio.Event()
-        self._messages: dict[str, Any] = {}
-        self._numbers: dict[str, int] = {}
-        self._packers: dict[str, Packer] = {}
-        self._readers: dict[int, tuple[int, Reader]] = {}
+        self._table = MessageTable()
         self._client = 0
         self._context = 0
         self._queue: deque[tuple[range, bytes, PendingCall | None]] = deque()  # contexts, frames, who waits
         self._waiting: dict[int, PendingCall] = {}
         self._details: dict[int, tuple[list[Any], PendingCall]] = {}
-        self._rest = b""
+        self._unread = b""
         self._flushing = False
-        self._asked_at = self._heard_at = 0.0  # the oldest question that has no answer; 0: there is none
+        self._liveness = Liveness()
         self._probing = False
         self._transport: asyncio.Transport | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -134,10 +84,9 @@ class VppClient(asyncio.Protocol):
             raise VppGone(f"{path}: {error or type(error).__name__}") from None
 
     async def _handshake(self, messages: Definitions) -> None:
-        self._messages = definitions.handshake()
-        create, created = self._messages["sockclnt_create"], self._messages["sockclnt_create_reply"]
-        self._readers[SOCKCLNT_CREATE_REPLY] = (context_at(created), reader(created))
-        self._numbers["sockclnt_create"] = SOCKCLNT_CREATE
+        handshake = definitions.handshake()
+        create, created = handshake["sockclnt_create"], handshake["sockclnt_create_reply"]
+        self._table.readers[SOCKCLNT_CREATE_REPLY] = (context_at(created), reader(created))
         context, future = self._expect("sockclnt_create")
         body = create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": context, "name": CLIENT_NAME})
         self._write([FRAME.pack(0, len(body), 0) + body])
@@ -146,33 +95,32 @@ class VppClient(asyncio.Protocol):
             raise Unfit(f"VPP refuses clients: {reply.response}")
         self._client = reply.index
         table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
-        self._use(self._messages, table)
-        self._use(messages.parse(await self._description(messages, table)), table)
-        definitions.check_vital(self._numbers)
+        self._table.add(handshake, table)
+        self._table.add(messages.parse(await self._description(messages, table)), table)
+        definitions.check_vital(self._table.numbers)
         self._looking = asyncio.create_task(self._look())
 
     async def _description(self, messages: Definitions, table: Mapping[str, int]) -> str:
         remembered = messages.recall(table)
         if remembered is not None:
             return remembered
-        if "get_api_json" not in self._numbers:
+        if not self.supports("get_api_json"):
             raise Unfit("VPP lacks get_api_json")
         description = messages.select((await self.request("get_api_json")).json)
         messages.remember(table, description)
         return description
 
-    def _use(self, messages: dict[str, Any], table: Mapping[str, int]) -> None:
-        self._messages |= messages
-        numbers = definitions.numbers(messages, table)
-        self._numbers |= numbers
-        self._readers |= {
-            number: (context_at(messages[n]), raw if n in definitions.RAW else reader(messages[n]))
-            for n, number in numbers.items()
-        }
-
     def supports(self, message: str) -> bool:
         """Does this VPP have the message, with the layout that we know?"""
-        return message in self._numbers
+        return self._table.supports(message)
+
+    def packed(self, message: str, fields: Mapping[str, Any]) -> bytes:
+        """The bytes of a request, without its head. Raises ValueError, OSError, KeyError for a message VPP lacks."""
+        return self._table.packed(message, fields)
+
+    def offset(self, message: str, *path: str) -> int:
+        """Where a field of a message begins, bytes; in a request after the head."""
+        return self._table.offset(message, *path)
 
     # --- calling
 
@@ -182,42 +130,26 @@ class VppClient(asyncio.Protocol):
         self._enqueue(self._next_context(), message, body, PendingCall(message, take))
 
     def post_batch(
-        self, message: str, bodies: Sequence[bytes], done: Callable[[list[Any]], None], *, plain: bool = False
+        self, message: str, bodies: Sequence[bytes], on_replies: Callable[[list[Any]], None], *, plain: bool = False
     ) -> None:
-        """Makes calls of one message, packed by `packed`; `done` gets for each what `post` gives. Raises VppGone.
+        """Makes calls of one message, packed by `packed`; `on_replies` gets for each what `post` gives. Raises VppGone.
 
         `plain`: instead of the reply the number in its field `retval`, which must be the first one.
         """
         if self._context + len(bodies) > 0xFFFFFFFF:
             self._context = 0
-        many = (RetvalBatch if plain else PendingBatch)(message, len(bodies), done)
+        many = (RetvalBatch if plain else PendingBatch)(message, len(bodies), on_replies)
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
-        number, client, pack = self._numbers[message], self._client, REQUEST.pack
+        number, client, pack = self._table.numbers[message], self._client, REQUEST.pack
         half = max(self.window // 2, 1)  # VPP works at one while the next is on its way
         for at in range(0, len(bodies), half):
             pieces: list[bytes] = []
             for context, body in enumerate(bodies[at : at + half], first + at):
-                pieces += (pack(0, HEAD_BYTES + len(body), 0, number, client, context), body)
+                pieces += (pack(0, REQUEST_HEAD_BYTES + len(body), 0, number, client, context), body)
             contexts = range(first + at, first + at + len(pieces) // 2)
             self._queue.append((contexts, b"".join(pieces), many))
         self._flush()
-
-    def packed(self, message: str, fields: Mapping[str, Any]) -> bytes:
-        """The bytes of a request, without its head. Raises ValueError, OSError, KeyError for a message VPP lacks."""
-        return self._packer(message)(fields)
-
-    def _packer(self, message: str) -> Packer:
-        packer = self._packers.get(message)
-        if packer is None:
-            packer = self._packers[message] = compiled(self._messages[message])
-        return packer
-
-    def offset(self, message: str, *path: str) -> int:
-        """Where a field of a message begins, bytes; in a request after the head."""
-        definition = self._messages[message]
-        at = offset(definition, *path)
-        return at - HEAD_BYTES if "client_index" in definition.fields else at
 
     async def request_batch(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
         """Calls of one message, packed by `packed`, in batches. Returns their replies. Raises VppGone, NoAnswer."""
@@ -269,7 +201,8 @@ class VppClient(asyncio.Protocol):
         self._flush_soon()
 
     def _framed(self, message: str, context: int, body: bytes) -> bytes:
-        return REQUEST.pack(0, HEAD_BYTES + len(body), 0, self._numbers[message], self._client, context) + body
+        length, number = REQUEST_HEAD_BYTES + len(body), self._table.numbers[message]
+        return REQUEST.pack(0, length, 0, number, self._client, context) + body
 
     def _flush_soon(self) -> None:
         """What is posted in one turn of the loop leaves in one piece."""
@@ -291,7 +224,7 @@ class VppClient(asyncio.Protocol):
                 waiter.since = now
                 waiting.update(dict.fromkeys(contexts, waiter))
         if frames:
-            self._asked_at = self._asked_at or now
+            self._liveness.ask(now)
             self._write(frames)
 
     def _write(self, frames: Iterable[bytes]) -> None:
@@ -304,10 +237,11 @@ class VppClient(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        now = self._heard_at = time.monotonic()
-        data = self._rest + data if self._rest else data
+        now = time.monotonic()
+        self._liveness.hear(now)
+        data = self._unread + data if self._unread else data
         at, end, frame = 0, len(data), FRAME.size
-        waiting, readers = self._waiting, self._readers
+        waiting, readers = self._waiting, self._table.readers
         while end - at >= REPLY.size:
             length, number, context = REPLY.unpack_from(data, at)
             if length > MESSAGE_BYTES_MAX:
@@ -317,10 +251,10 @@ class VppClient(asyncio.Protocol):
             if at_next > end:
                 break
             at = at_next
-            known = readers.get(number)
-            if known is None:
+            reply_reader = readers.get(number)
+            if reply_reader is None:
                 continue
-            context_is_at, read = known
+            context_is_at, read = reply_reader
             if context_is_at != CONTEXT_AT:
                 (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
             waiter = waiting.get(context)
@@ -345,8 +279,8 @@ class VppClient(asyncio.Protocol):
                 return
             waiter.since = now
             waiter.take(context, reply)
-        self._rest = data[at:]
-        self._asked_at = now if self._waiting else 0.0
+        self._unread = data[at:]
+        self._liveness.expect(now, bool(self._waiting))
         if self._queue:
             self._flush()
 
@@ -363,8 +297,8 @@ class VppClient(asyncio.Protocol):
             return 0
         if not all(map(waiting.__contains__, expected)):  # one has been given up
             return 0
-        for one in expected:
-            del waiting[one]
+        for answered in expected:
+            del waiting[answered]
         waiter.take_all(context, values)
         return count
 
@@ -378,7 +312,7 @@ class VppClient(asyncio.Protocol):
 
     def _fail(self, why: str = "VPP has closed the API socket") -> None:
         self.closed.set()
-        self._asked_at = 0.0
+        self._liveness.asked_at = 0.0
         waiting, self._waiting = self._waiting, {}
         queue, self._queue = self._queue, deque()
         queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
@@ -388,24 +322,19 @@ class VppClient(asyncio.Protocol):
     # --- watching
 
     @property
-    def silent_s(self) -> float:
-        """For so long VPP has not answered; 0: it answers, or has not been asked."""
-        return time.monotonic() - self._asked_at if self._asked_at and not self.closed.is_set() else 0.0
-
-    @property
     def answers(self) -> bool:
         """Has VPP answered lately?"""
-        return self.silent_s <= SILENT_S_MAX
+        return self._liveness.answers(time.monotonic())
 
     async def _look(self) -> None:
         """Asks a VPP that says nothing for a sign of life; fails calls that it has passed over."""
         while not self.closed.is_set():
             await asyncio.sleep(LOOK_EVERY_S)
             now = time.monotonic()
-            if now - self._heard_at > PROBE_AFTER_S and not self._probing:
+            if self._liveness.must_probe(now) and not self._probing:
                 self._probe()
             for context, waiter in list(itertools.islice(self._waiting.items(), self.window)):
-                if now - waiter.since > CALL_S_MAX and self._heard_at > waiter.since:
+                if now - waiter.since > CALL_S_MAX and self._liveness.heard_at > waiter.since:
                     del self._waiting[context]
                     waiter.take(context, NoAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
             if self._queue:
@@ -420,7 +349,7 @@ class VppClient(asyncio.Protocol):
         future.add_done_callback(self._probed)
         now = time.monotonic()
         self._waiting[context].since = now
-        self._asked_at = self._asked_at or now
+        self._liveness.ask(now)
         self._write([self._framed("control_ping", context, b"")])
 
     def _probed(self, future: "asyncio.Future[Any]") -> None:
@@ -435,7 +364,7 @@ class VppClient(asyncio.Protocol):
             await asyncio.gather(self._looking, return_exceptions=True)
         if self._transport is None:
             return
-        if self._client and not self.closed.is_set() and "sockclnt_delete" in self._numbers:
+        if self._client and not self.closed.is_set() and self.supports("sockclnt_delete"):
             with contextlib.suppress(OSError):
                 body = self.packed("sockclnt_delete", {"index": self._client})
                 self._write([self._framed("sockclnt_delete", 1, body)])
@@ -451,7 +380,7 @@ def _runs(size: int) -> struct.Struct:
 
 
 def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
-    def done(reply: Any) -> None:
+    def settle(reply: Any) -> None:
         if future.done():
             return
         if isinstance(reply, Exception):
@@ -459,4 +388,4 @@ def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
         else:
             future.set_result(reply)
 
-    return done
+    return settle

@@ -56,13 +56,13 @@ class _Compiler:
 
     def function(self, definition: Any, fields: list[str]) -> Packer:
         """The function for these fields of a structure or message."""
-        return self._made(definition.name, self._structure(definition, "m", fields))
+        return self._function(definition.name, self._structure(definition, "m", fields))
 
     def place(self, packer: Any) -> Packer:
         """The function for an address or a prefix."""
-        return self._made(packer.name, self._place(packer, "m"))
+        return self._function(packer.name, self._place(packer, "m"))
 
-    def _made(self, name: str, pieces: list[tuple[str, str]]) -> Packer:
+    def _function(self, name: str, pieces: list[tuple[str, str]]) -> Packer:
         self.lines.append(f"return {self._joined(pieces)}")
         source = "def pack(m):\n" + "".join(f"    {line}\n" for line in self.lines)
         exec(compile(source, f"<{name}>", "exec"), self.world)
@@ -139,7 +139,7 @@ class _Compiler:
         return f"({default!r} if {local} is None else {local})"
 
     def _place(self, packer: Any, value: str) -> list[tuple[str, str]]:
-        """An address or a prefix, told as text, address object or structure."""
+        """An address or a prefix, given as text, address object or structure."""
         if packer.name == ADDRESS:
             local = self._local(f"address({value})")
             return [("B", f"{local}[0]"), ("16s", f"{local}[1]")]
@@ -181,13 +181,13 @@ def _list(packer: papi.VLAList) -> Callable[[Any, Any], bytes]:
     """A list as long as another field says."""
     if packer.field_type == "u8":
         return _octets
-    one = _element(packer.packer)
+    pack_element = _element(packer.packer)
 
     def pack(elements: Any, length: Any) -> bytes:
         elements = elements or ()
         if len(elements) != (length or 0):
             raise ValueError(f"{len(elements)} elements, said to be {length}")
-        return b"".join([one(element) for element in elements])
+        return b"".join([pack_element(element) for element in elements])
 
     return pack
 
@@ -239,8 +239,8 @@ def _union(packer: papi.VPPUnionType) -> Callable[[Any], bytes]:
     size = packer.size
 
     def pack(value: Any) -> bytes:
-        for name, told in (value or {}).items():
-            return arms[name](told).ljust(size, b"\0")
+        for name, arm_value in (value or {}).items():
+            return arms[name](arm_value).ljust(size, b"\0")
         return bytes(size)
 
     return pack
@@ -248,13 +248,13 @@ def _union(packer: papi.VPPUnionType) -> Callable[[Any], bytes]:
 
 def _fixed(packer: papi.FixedList) -> Callable[[Any], bytes]:
     """A list of a fixed number of elements; missing, it is zeros."""
-    one, number, size = _element(packer.packer), packer.num, packer.size
+    pack_element, number, size = _element(packer.packer), packer.num, packer.size
 
     def pack(value: Any) -> bytes:
         if value is None:
             return bytes(size)
         if len(value) != number:
             raise ValueError(f"{len(value)} elements for {number}")
-        return b"".join([one(element) for element in value])
+        return b"".join([pack_element(element) for element in value])
 
     return pack

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE, Claims
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.reconcile.work_queue import BULK_MAX, FEW
 from bus.subscriptions import StreamChange, StreamSynced
@@ -40,14 +40,14 @@ def keys(plan: Plan) -> list[str]:
     return [*grouped, *bulk_keys(plan)]
 
 
-def loaded() -> Objects:
+def loaded() -> ManagedObjects:
     """A objects that has just heard of many routes."""
-    objects = Objects()
+    objects = ManagedObjects()
     objects.queue.add(objects.claims.replace("routing", rows(*map(route, range(MANY)))))
     return objects
 
 
-def planned(objects: Objects) -> list[str]:
+def planned(objects: ManagedObjects) -> list[str]:
     """The next plan, carried out by a VPP that takes everything."""
     done = keys(objects.plan(0.0))
     for key in done:
@@ -56,7 +56,7 @@ def planned(objects: Objects) -> list[str]:
     return done
 
 
-def want(objects: Objects, owner: str, intent: Intent) -> None:
+def want(objects: ManagedObjects, owner: str, intent: Intent) -> None:
     objects.claims.set(owner, intent.key, intent)
     objects.queue.add((intent.key,))
 
@@ -79,7 +79,7 @@ def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> N
 
 
 def test_a_pod_with_its_few_routes_is_one_plan() -> None:
-    objects = Objects()
+    objects = ManagedObjects()
     wanted = [POD, *map(route, range(FEW))]
     for intent in wanted:
         want(objects, "cni", intent)

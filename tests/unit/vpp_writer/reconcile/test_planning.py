@@ -10,7 +10,7 @@ from actors.vpp_writer.kinds import KINDS, kind_of
 from actors.vpp_writer.kinds.call import Never
 from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.reconcile.objects import Objects
+from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, Retries
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
@@ -112,7 +112,7 @@ class Model:
     """A VPP that holds keys, and refuses what lacks a need or would be left without one."""
 
     def __init__(self) -> None:
-        self.objects = Objects()
+        self.objects = ManagedObjects()
 
     def turn(self, now: float = 0.0) -> int:
         """One turn of the writer. Returns how many objects were written or deleted."""

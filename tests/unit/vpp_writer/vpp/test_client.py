@@ -16,8 +16,8 @@ from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.reconcile.objects import Objects
-from actors.vpp_writer.vpp import client
+from actors.vpp_writer.reconcile.objects import ManagedObjects
+from actors.vpp_writer.vpp import client, liveness
 from actors.vpp_writer.vpp.client import FRAME, VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions, Unfit
 from bus.peer import Peer
@@ -121,8 +121,8 @@ async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp,
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "CALL_S_MAX", 0.5)
     monkeypatch.setattr(client, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(client, "PROBE_AFTER_S", 0.1)
-    monkeypatch.setattr(client, "SILENT_S_MAX", 0.3)
+    monkeypatch.setattr(liveness, "PROBE_AFTER_S", 0.1)
+    monkeypatch.setattr(liveness, "SILENT_S_MAX", 0.3)
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -309,7 +309,7 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         async with serving(tmp_path, vpp) as path:
             api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
             journal, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
-            objects = Objects()
+            objects = ManagedObjects()
             journal.start(VppLife(1, 1, 1), {})
             writer = Writer(api, objects, journal, cast(Peer, peer))
             service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))

@@ -1,0 +1,69 @@
+"""Which VPP is this, and what does it hold of what the journal tells? Asked once, after connecting."""
+
+from collections.abc import Mapping
+
+from actors.vpp_writer.apply import readback
+from actors.vpp_writer.apply.journal import JournalContents
+from actors.vpp_writer.apply.outcomes import Outcomes
+from actors.vpp_writer.apply.records import VppLife
+from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds.kind import Observed
+from actors.vpp_writer.reconcile.held import HeldObject, Suspect
+from actors.vpp_writer.reconcile.objects import ManagedObjects
+from actors.vpp_writer.vpp.client import VppClient
+from schemas.codec import fingerprint
+
+
+async def meet(
+    api: VppClient, objects: ManagedObjects, outcomes: Outcomes, life: VppLife, contents: JournalContents
+) -> Observed:
+    """Decides whether this VPP is the one that the journal tells of. Returns what it has that is not held."""
+    before = contents.life
+    if before is not None and (before.pid, before.started) == (life.pid, life.started):
+        return await _meet_again(api, objects, outcomes, before, contents.unfinished)
+    outcomes.epoch = (before.epoch if before else 0) + 1
+    suspects = before.suspects if before else {}
+    objects.suspects = {key: _suspect(attempt, suspects.get(key)) for key, attempt in contents.unfinished.items()}
+    objects.start_over()
+    return await readback.observe(api, objects.held)
+
+
+async def _meet_again(
+    api: VppClient, objects: ManagedObjects, outcomes: Outcomes, before: VppLife, unfinished: Mapping[str, HeldObject]
+) -> Observed:
+    """VPP is that of the journal: what it has lost and what is unfinished is to be written again."""
+    outcomes.may_have_orphans = True
+    outcomes.epoch, objects.suspects = before.epoch, dict(before.suspects)
+    confirmed = {key: present for key, present in objects.held.items() if key not in unfinished}
+    outcomes.count_drift(objects.lose(await readback.missing(api, confirmed)))
+    observed = await readback.observe(api, confirmed)
+    for key, attempt in sorted(unfinished.items(), key=lambda item: kind_of(item[1].intent).rank):
+        kind = kind_of(attempt.intent)
+        details = kind.recognise(attempt.intent, observed)
+        if details is not None or not kind.has_indices:
+            objects.hold_unconfirmed(key, HeldObject(attempt.owner, attempt.intent, details or {}))
+        else:
+            objects.lose([key])
+            objects.queue.add((key,))
+    return observed
+
+
+def _suspect(attempt: HeldObject, before: Suspect | None) -> Suspect:
+    """One more life of VPP has ended while this value was being written."""
+    generation = fingerprint(attempt.intent)
+    return Suspect(generation, before.lives + 1 if before and before.generation == generation else 1)
+
+
+async def identify(api: VppClient) -> VppLife:
+    """Which VPP is this: its pid, and when that process started."""
+    pid = int((await api.request("control_ping")).vpe_pid)
+    return VppLife(epoch=0, pid=pid, started=_started(pid))
+
+
+def _started(pid: int) -> int:
+    """Clock ticks since boot; 0 if the process cannot be seen from here (proc(5), field 22)."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
