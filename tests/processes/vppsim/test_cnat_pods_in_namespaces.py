@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.processes.vppsim.pods import PodsAndOutside
 from tests.processes.vppsim.process import Namespace
 from tests.processes.vppsim.requests import INDEX_INVALID
-from tests.processes.vppsim.test_packets_cross_namespaces import World
 from tests.processes.vppsim.transfer import transfer
 
 MEGABYTES = 4
@@ -30,8 +30,8 @@ def translate(api: Any, vip: str, backend: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    pods = World(tmp_path_factory.mktemp("sim"))
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodsAndOutside]:
+    pods = PodsAndOutside(tmp_path_factory.mktemp("sim"))
     try:
         api = pods.simulator.api
         addresses = {"snat_ip4": NODE[4], "snat_ip6": NODE[6], "sw_if_index": INDEX_INVALID}
@@ -62,19 +62,19 @@ def client_address_seen_by(server: Namespace, listening: str, client: Namespace,
 @pytest.mark.parametrize(
     ("vip", "backend", "client"), [("10.96.0.10", "10.1.0.2", "10.1.0.1"), ("fd96::10", "fd00::2", "fd00::1")]
 )
-def test_a_pod_reaches_a_pod_through_a_service(world: World, vip: str, backend: str, client: str) -> None:
+def test_a_pod_reaches_a_pod_through_a_service(world: PodsAndOutside, vip: str, backend: str, client: str) -> None:
     assert client_address_seen_by(world.pods[1], backend, world.pods[0], vip) == client
 
 
-def test_a_pod_reaches_itself_through_its_service(world: World) -> None:
+def test_a_pod_reaches_itself_through_its_service(world: PodsAndOutside) -> None:
     assert client_address_seen_by(world.pods[0], "10.1.0.1", world.pods[0], "10.96.0.11") == NODE[4]
 
 
 @pytest.mark.parametrize(("family", "outside"), [(4, "192.0.2.9"), (6, "2001:db8::9")])
-def test_the_outside_sees_the_node_instead_of_the_pod(world: World, family: int, outside: str) -> None:
+def test_the_outside_sees_the_node_instead_of_the_pod(world: PodsAndOutside, family: int, outside: str) -> None:
     assert client_address_seen_by(world.outside, outside, world.pods[0], outside) == NODE[family]
 
 
-def test_a_pod_pings_the_outside_as_the_node(world: World) -> None:
+def test_a_pod_pings_the_outside_as_the_node(world: PodsAndOutside) -> None:
     assert world.pods[0].pings("192.0.2.9")
     assert "ICMP [192.0.2.9;" in world.simulator.api.cli_inband(cmd="show cnat session").reply

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tools.vppsim.devices.packet_socket import PacketSocket
-from tools.vppsim.devices.tuntap import TapRequest, TunTap
+from tools.vppsim.devices.tuntap import Receive, TapRequest, TunTap
 from tools.vppsim.loop import EventLoop
 from tools.vppsim.packets.offload import Offload
-
-Receive = Callable[[bytes, Offload | None], None]
 
 
 class ReadableDevice(Protocol):

@@ -5,10 +5,10 @@ Each frame travels with a virtio header, so that unsegmented packets and unfinis
 
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 
 from tools.vppsim.devices import link
+from tools.vppsim.devices.tuntap import READS_AT_ONCE, Receive
 from tools.vppsim.packets.headers import ETHERNET_LENGTH
 from tools.vppsim.packets.offload import VIRTIO_HEADER_BYTES, Offload, pack_virtio_header, parse_virtio_header
 from tools.vppsim.retvals import VnetError, VppRefused
@@ -20,7 +20,6 @@ PACKET_MR_PROMISC = 1
 BUFFER_BYTES = 8 * 1024 * 1024
 SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
 READ_BYTES = VIRTIO_HEADER_BYTES + ETHERNET_LENGTH + 65536
-READS_AT_ONCE = 64
 
 
 class PacketSocket:
@@ -39,7 +38,7 @@ class PacketSocket:
             raise VppRefused(VnetError.SYSCALL_ERROR_1) from error
         self.fd = self._socket.fileno()
 
-    def read(self, receive: Callable[[bytes, Offload | None], None]) -> bool:
+    def read(self, receive: Receive) -> bool:
         """Hand over all frames that wait. False: the link is gone for good."""
         for _ in range(READS_AT_ONCE):
             try:
