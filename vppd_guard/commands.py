@@ -33,7 +33,7 @@ from vppd_guard.report.history import History
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import UplinkCaptured, captured_uplinks, last_vpp
+from vppd_guard.undo.records import Record, captured_uplinks, last_vpp
 from vppd_guard.uplink.desired import desired_intents
 from vppd_guard.uplink.rendering import startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, main_first
@@ -61,65 +61,60 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
     return commands[command]()
 
 
-def _scene(config: NodeConfig, log: Log, peer: Peer) -> GuardContext:
-    directory = config.state / "guard"
-    return GuardContext(config, peer, log, UndoJournal(directory), History(directory))
-
-
 def _plan(config: NodeConfig, log: Log) -> int:
     """Prints what would be captured and intended."""
 
     async def look() -> tuple[list[Finding], list[DrivenUplink]]:
-        return await preflight.captured(_scene(config, log, Peer("guard-plan", config.bus)))
+        return await preflight.capture_uplinks(GuardContext(config, Peer("guard-plan", config.bus), log))
 
-    found, uplinks = asyncio.run(look())
-    if refused := failure_texts(found):
+    findings, uplinks = asyncio.run(look())
+    if refused := failure_texts(findings):
         log.error("cannot plan", why="; ".join(refused))
         return 1
     try:
-        conf = startup_files(config, uplinks, Machine(), {})
+        files = startup_files(config, uplinks, Machine(), {})
     except BadTemplate as error:
         log.error("cannot plan", why=error)
         return 1
-    wanted = desired_intents([each.target for each in uplinks], config, taps_up=True)
+    intents = desired_intents([uplink.target for uplink in uplinks], config, taps_up=True)
     plan = {
-        "captured": [each.captured for each in uplinks],
-        "drivers": {each.name: each.driver.name for each in uplinks},
-        "startup_conf": conf.conf,
-        "startup_exec": conf.exec,
-        "warnings": conf.warnings,
-        "intents": list(wanted.values()),
+        "captured": [uplink.captured for uplink in uplinks],
+        "drivers": {uplink.name: uplink.driver.name for uplink in uplinks},
+        "startup_conf": files.conf,
+        "startup_exec": files.exec,
+        "warnings": files.warnings,
+        "intents": list(intents.values()),
     }
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(plan)).decode() + "\n")
+    _print_json(plan)
     return 0
 
 
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints what a takeover would find."""
-    taken = captured_uplinks(UndoJournal(config.state / "guard").read())
-    if taken and (pid := lock.holder(lock_path(config))):
-        found = [Finding("uplinks", OK, f"VPP has {names(taken)} already, by the guard that runs (process {pid})")]
-        return _print_findings(found, as_json=as_json)
+    records = captured_uplinks(UndoJournal(config.state / "guard").read())
+    if records and (pid := lock.holder(lock_path(config))):
+        names = ", ".join(record.uplink.name for record in records)
+        finding = Finding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
+        return _print_findings([finding], as_json=as_json)
 
     async def look() -> list[Finding]:
         async with Peer("tool-preflight", config.bus) as peer:
-            found, _ = await preflight.findings(_scene(config, log, peer))
-            return [*found, *waive_failures([await checks.bus(peer)], config.preflight_waive)]
+            findings, _ = await preflight.run_checks(GuardContext(config, peer, log), annotations={})
+            return [*findings, *waive_failures([await checks.writer(peer)], config.preflight_waive)]
 
     return _print_findings(asyncio.run(look()), as_json=as_json)
 
 
-def _print_findings(found: list[Finding], *, as_json: bool) -> int:
+def _print_findings(findings: list[Finding], *, as_json: bool) -> int:
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+        _print_json(findings)
     else:
-        sys.stdout.write(findings_table(found, shutil.get_terminal_size().columns) + "\n")
-    return 1 if any(finding.state == FAILED for finding in found) else 0
+        sys.stdout.write(findings_table(findings, shutil.get_terminal_size().columns) + "\n")
+    return 1 if any(finding.state == FAILED for finding in findings) else 0
 
 
-def names(taken: Sequence[UplinkCaptured]) -> str:
-    """The uplinks in words."""
-    return ", ".join(record.uplink.name for record in taken)
+def _print_json(content: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(content)).decode() + "\n")
 
 
 def _explain(config: NodeConfig, *, as_json: bool) -> int:
@@ -127,26 +122,29 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     directory = config.state / "guard"
     lines, journal = History(directory).read(), UndoJournal(directory)
     records = journal.read()
-    left = last_vpp(records)
-    vpp_pid = left.pid if left and process.start_ticks(left.pid) == left.started else 0
-    there = explain.HostView(
+    host = explain.HostView(
         time=time.time(),
         guard_pid=lock.holder(lock_path(config)),
-        vpp_pid=vpp_pid,
-        links=tuple(_link(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
+        vpp_pid=_running_vpp(records),
+        links=tuple(_link_words(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
     )
     if as_json:
-        told = {"now": asdict(there), "history": lines, "to_undo": records}
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
+        _print_json({"now": asdict(host), "history": lines, "to_undo": records})
     else:
-        text = explain.explanation(lines, records, there, str(journal.path))
+        text = explain.explanation(lines, records, host, str(journal.path))
         if sys.stdout.isatty():
             text = explain.wrap_lines(text, shutil.get_terminal_size().columns)
         sys.stdout.write(text + "\n")
     return 0
 
 
-def _link(name: str) -> str:
+def _running_vpp(records: Sequence[Record]) -> int:
+    """The process id of the VPP that a guard has started, if it still runs; else 0."""
+    vpp = last_vpp(records)
+    return vpp.pid if vpp and process.start_ticks(vpp.pid) == vpp.started else 0
+
+
+def _link_words(name: str) -> str:
     try:
         if is_tap(name):
             return f"{name} is the host's tap, VPP is behind it."
@@ -168,12 +166,11 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if pid := lock.holder(lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
-    left = last_vpp(records)
-    if left and process.start_ticks(left.pid) == left.started:
-        log.error("VPP still runs", pid=left.pid, hint="end it first: its taps hold the links' names")
+    if pid := _running_vpp(records):
+        log.error("VPP still runs", pid=pid, hint="end it first: its taps hold the links' names")
         return 1
-    done = replay.undo(records, Machine(), Host(config.host_root))
-    problems = [*done.problems, *(f"{name}: no such device" for name in done.gone)]
+    result = replay.undo_records(records, Machine(), Host(config.host_root))
+    problems = [*result.problems, *(f"{name}: no such device" for name in result.lost_devices)]
     for problem in problems:
         log.error("cannot restore", what=problem)
     if problems:

@@ -1,5 +1,7 @@
 """All drivers, in the order in which the automatic choice tries them (spec of the guard, section 5)."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.config import UplinkSpec
@@ -48,3 +50,25 @@ def choose_drivers(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> Dr
         candidates=tuple(driver for driver in looked_at if not wrong[driver.name]),
         passed_over={name: "; ".join(reasons) for name, reasons in wrong.items() if reasons},
     )
+
+
+class FailedDrivers:
+    """Drivers that were chosen automatically and did not get the host connected: each makes way for the next."""
+
+    def __init__(self) -> None:
+        self._names: defaultdict[str, set[str]] = defaultdict(set)  # link -> drivers
+
+    def add(self, link: str, driver: str) -> None:
+        """That driver has not got that link connected."""
+        self._names[link].add(driver)
+
+    def next_candidate(self, link: str, candidates: Sequence[UplinkDriver]) -> UplinkDriver | None:
+        """The first candidate that has not failed. Once all have failed the first has its turn again."""
+        failed = self._names[link]
+        if candidates and all(driver.name in failed for driver in candidates):
+            failed.clear()
+        return next((driver for driver in candidates if driver.name not in failed), None)
+
+    def clear(self) -> None:
+        """The host is connected."""
+        self._names.clear()

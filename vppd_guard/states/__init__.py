@@ -13,6 +13,7 @@ lost        waits for the uplink to appear again
 resting     rests on plain Linux
 
 context     what all actions are given
+holding     what the guard holds from one state to the next
 failures    how an action fails
 checks      the single checks of a preflight
 statuses    waits until VPP holds intents

@@ -9,48 +9,51 @@ import time
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import file_steps, management_notes
-from vppd_guard.life import GuardEvent
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.states.context import GuardContext
+from vppd_guard.states.holding import Captured, Taken
 from vppd_guard.undo.step import LinuxStep, StepFailed
 from vppd_guard.vpp import cores
 
-
-async def take(scene: GuardContext) -> GuardEvent:
-    """The uplinks leave Linux."""
-    scene.taken_at = time.monotonic()
-    for each in scene.uplinks:
-        await scene.hands.do(10.0, scene.journal.append, each.record)
-    for step in await asyncio.to_thread(_host_steps, scene):
-        await _try(scene, step)
-    await scene.hook(HookPoint.BEFORE_VPP_RUN)
-    if core := cores.core_pattern_step(scene.config.initial.corePattern):
-        await _try(scene, core)
-    await scene.hands.do(5.0, ensure_netns, scene.config.vpp_netns)
-    for each in scene.uplinks:
-        for step in each.driver.steps_before_vpp(each.captured, each.target.spec, scene.config, scene.machine):
-            await scene.make(step)
-    return GuardEvent.DONE
+JOURNAL_S_MAX = 10.0
+NETNS_S_MAX = 5.0
 
 
-def _host_steps(scene: GuardContext) -> list[LinuxStep]:
+async def act(context: GuardContext, holding: Captured) -> Taken:
+    """Gives the uplinks to VPP."""
+    config, began_at = context.config, time.monotonic()
+    for uplink in holding.uplinks:
+        await context.executor.run(JOURNAL_S_MAX, context.journal.append, uplink.record)
+    for step in await asyncio.to_thread(_host_steps, context, holding):
+        await _try_step(context, step)
+    await context.run_hook(HookPoint.BEFORE_VPP_RUN, holding)
+    if step_for_cores := cores.core_pattern_step(config.initial.corePattern):
+        await _try_step(context, step_for_cores)
+    await context.executor.run(NETNS_S_MAX, ensure_netns, config.vpp_netns)
+    for uplink in holding.uplinks:
+        for step in uplink.driver.steps_before_vpp(uplink.captured, uplink.target.spec, config, context.machine):
+            await context.run_step(step)
+    return Taken(uplinks=holding.uplinks, annotations=holding.annotations, taken_at=began_at)
+
+
+def _host_steps(context: GuardContext, holding: Captured) -> list[LinuxStep]:
     """What keeps the host's own network software off the uplinks."""
-    config, host = scene.config, Host(scene.config.host_root)
-    links = [each.captured for each in scene.uplinks]
-    for words in management_notes(links, host) if config.network_manager_hook else ():
-        scene.warn_once(words)
+    config, host = context.config, Host(context.config.host_root)
+    links = [uplink.captured for uplink in holding.uplinks]
+    for text in management_notes(links, host) if config.network_manager_hook else ():
+        context.warn_once(text)
     return file_steps(
         links,
         host,
-        scene.warn_once,
+        context.warn_once,
         enabled=config.network_manager_hook,
         net_names=config.debug.enableUdevNetNameRules,
     )
 
 
-async def _try(scene: GuardContext, step: LinuxStep) -> None:
+async def _try_step(context: GuardContext, step: LinuxStep) -> None:
     """A step that the takeover can do without."""
     try:
-        await scene.make(step)
+        await context.run_step(step)
     except (StepFailed, TimeoutError, OSError) as error:
-        scene.log.warning("step failed", what=step.title, why=error)
+        context.log.warning("step failed", what=step.title, why=error)

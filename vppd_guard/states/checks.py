@@ -178,7 +178,7 @@ def vpp(there: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     return finding_of("vpp", why if lacking else "", f"{len(there)} API messages")
 
 
-async def bus(peer: Peer) -> Finding:
+async def writer(peer: Peer) -> Finding:
     """Do the bus and the writer answer?"""
     try:
         await peer.ask("vpp-writer", Ping(), timeout_s=1.0)

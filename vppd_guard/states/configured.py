@@ -4,31 +4,35 @@ import asyncio
 import time
 
 from schemas.words import INTENT
-from vppd_guard.life import GuardEvent
 from vppd_guard.probes import icmp
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
-from vppd_guard.states.statuses import applied
+from vppd_guard.states.holding import Up
+from vppd_guard.states.statuses import wait_until_applied
 from vppd_guard.uplink.desired import desired_intents
 
 
-async def give_host(scene: GuardContext) -> GuardEvent:
+async def act(context: GuardContext, holding: Up) -> None:
     """The taps are up and the host reaches through VPP what it reached before."""
-    wanted = desired_intents([each.target for each in scene.uplinks], scene.config, taps_up=True)
-    scene.peer.publish(INTENT, wanted, cause=scene.peer.new_cause("guard/host"))
-    async with asyncio.timeout(scene.config.takeover_wait_s):
-        await applied(scene, wanted)
-    demanded = [(address, each.name) for each in scene.uplinks for address in each.answered]
-    wait_s = scene.config.gateway_wait_s
+    intents = desired_intents([uplink.target for uplink in holding.uplinks], context.config, taps_up=True)
+    context.peer.publish(INTENT, intents, cause=context.peer.new_cause("guard/host"))
+    async with asyncio.timeout(context.config.takeover_wait_s):
+        await wait_until_applied(context, holding.vpp, intents)
     # A VPP that was adopted has forwarded before: if nothing answers now, the watch finds out who is to blame.
-    if demanded and wait_s and scene.taken_at:
-        silent = sorted({address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s))
-        if silent:
-            raise ActionFailed(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
-    if scene.taken_at:
-        scene.log.info("taken over", uplinks=scene.names, took_ms=(time.monotonic() - scene.taken_at) * 1000)
-    scene.taken_at = 0.0
-    await info_file.ready(scene)
-    scene.failed_drivers.clear()
-    return GuardEvent.DONE
+    if holding.taken_at is not None:
+        await _demand_answers(context, holding)
+        took_ms = (time.monotonic() - holding.taken_at) * 1000
+        context.log.info("taken over", uplinks=holding.names, took_ms=took_ms)
+    await info_file.write_ready(context, holding)
+    context.failed_drivers.clear()
+
+
+async def _demand_answers(context: GuardContext, holding: Up) -> None:
+    wait_s = context.config.gateway_wait_s
+    demanded = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
+    if not demanded or not wait_s:
+        return
+    silent = sorted({address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s))
+    if silent:
+        raise ActionFailed(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")

@@ -1,4 +1,8 @@
-"""How the action of a state fails, apart from running out of time."""
+"""How the action of a state fails, apart from running out of time. The texts are for people."""
+
+
+class ActionFailed(Exception):
+    """The action failed; the text says why."""
 
 
 class DeviceGone(Exception):
@@ -7,7 +11,3 @@ class DeviceGone(Exception):
 
 class NotForwarding(Exception):
     """VPP is up and does not forward; the text says what shows it."""
-
-
-class ActionFailed(Exception):
-    """An action failed; the text says why."""

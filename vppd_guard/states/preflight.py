@@ -1,12 +1,13 @@
 """The action of PREFLIGHT: looks at the host, the uplinks and VPP before anything is touched (`checks.py`)."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from schemas.config import UplinkSpec
 from vppd_guard.drivers import registry
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.life import GuardEvent
 from vppd_guard.linux.capture import capture
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.probes import icmp
@@ -14,6 +15,7 @@ from vppd_guard.report.findings import FAILED, OK, Finding, failure_texts, waive
 from vppd_guard.states import checks
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.holding import Captured, Holding
 from vppd_guard.uplink.rendering import annotations_needed, dry_run_files
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first, probe_targets
 from vppd_guard.vpp.dry_run import DryRunFailed
@@ -23,102 +25,110 @@ ANSWERS_BEFORE_S = 1.0
 PAUSE_S = 0.2
 
 
-async def check(scene: GuardContext) -> GuardEvent:
+async def act(context: GuardContext) -> Captured:
     """Nothing is taken before everything is there that the takeover and the way back will need."""
-    scene.uplinks = []
-    await _bus_answers(scene)
-    await _annotations_known(scene)
-    await scene.hook(HookPoint.BEFORE_IF_READ)
-    found, uplinks = await findings(scene)
-    for each in found:
-        if each.state not in (FAILED, OK):
-            scene.warn_once(f"preflight: {each.check}: {each.text}")
-    if refused := failure_texts(found):
+    await _wait_for_writer(context)
+    annotations = await _wait_for_annotations(context)
+    await context.run_hook(HookPoint.BEFORE_IF_READ, Holding(annotations=annotations))
+    findings, uplinks = await run_checks(context, annotations)
+    for finding in findings:
+        if finding.state not in (FAILED, OK):
+            context.warn_once(f"preflight: {finding.check}: {finding.text}")
+    if refused := failure_texts(findings):
         raise ActionFailed("preflight: " + "; ".join(refused))
-    scene.uplinks = uplinks
-    return GuardEvent.DONE
+    return Captured(uplinks=tuple(uplinks), annotations=annotations)
 
 
-async def _bus_answers(scene: GuardContext) -> None:
-    """Waits for bus and writer: they start beside the guard."""
-    told = ""
-    while (finding := await checks.bus(scene.peer)).state == FAILED:
-        scene.peer.waiting = (f"preflight: {finding.text}",)
-        if finding.text != told:
-            told = finding.text
-            scene.note("waits for bus and writer", why=told)
+async def _wait_for_writer(context: GuardContext) -> None:
+    """Bus and writer start beside the guard."""
+    noted_text = ""
+    while (finding := await checks.writer(context.peer)).state == FAILED:
+        context.peer.waiting = (f"preflight: {finding.text}",)
+        if finding.text != noted_text:
+            noted_text = finding.text
+            context.note("waits for bus and writer", why=noted_text)
         await asyncio.sleep(PAUSE_S)
 
 
-async def _annotations_known(scene: GuardContext) -> None:
-    """Waits for the Kubernetes node's annotations, if a template asks for some: else no API server is needed."""
-    if not (needed := annotations_needed(scene.config)):
-        return
-    scene.peer.subscribe("node-annotations")
-    waits = f"preflight: node {scene.config.node}: annotations {', '.join(sorted(needed))}"
-    while (row := scene.peer.rows("node-annotations").get(scene.config.node)) is None:
-        scene.peer.waiting = (waits,)
-        await scene.peer.changes(PAUSE_S)
-    scene.annotations = dict(row.annotations)
+async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
+    """The Kubernetes node's annotations, if a template asks for some: else no API server is needed."""
+    if not (needed := annotations_needed(context.config)):
+        return {}
+    node = context.config.node
+    context.peer.subscribe("node-annotations")
+    waits = f"preflight: node {node}: annotations {', '.join(sorted(needed))}"
+    while (row := context.peer.rows("node-annotations").get(node)) is None:
+        context.peer.waiting = (waits,)
+        await context.peer.changes(PAUSE_S)
+    return dict(row.annotations)
 
 
-async def findings(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
-    """All that a preflight looks at but bus and writer, and the uplinks as they are now."""
+async def run_checks(
+    context: GuardContext, annotations: Mapping[str, str]
+) -> tuple[list[Finding], Sequence[DrivenUplink]]:
+    """All checks but that of bus and writer, and the uplinks as they are now."""
     status = Path("/proc/self/status").read_text()
-    found = await asyncio.to_thread(lambda: list(checks.host(scene.config, scene.machine, status)))
-    more, uplinks = await captured(scene)
-    found.append(checks.locked_memory(scene.machine, status, [each.driver for each in uplinks]))
-    found += [*more, await _vpp_finding(scene, uplinks), await _answers(scene, uplinks)]
-    return waive_failures(found, scene.config.preflight_waive), uplinks
+    findings = await asyncio.to_thread(lambda: list(checks.host(context.config, context.machine, status)))
+    uplink_findings, uplinks = await capture_uplinks(context)
+    findings.append(checks.locked_memory(context.machine, status, [uplink.driver for uplink in uplinks]))
+    findings += [*uplink_findings, await _check_vpp(context, uplinks, annotations)]
+    gateways, uplinks = await _check_gateways(context, uplinks)
+    return waive_failures([*findings, gateways], context.config.preflight_waive), uplinks
 
 
-async def captured(scene: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
+async def capture_uplinks(context: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
     """The uplinks as they are now, each with its driver, as far as they can be taken."""
-    found: list[Finding] = []
-    uplinks: list[DrivenUplink] = []
-    specs = main_first(scene.config.interfaces.uplinkInterfaces)
+    specs = main_first(context.config.interfaces.uplinkInterfaces)
     if not specs:
-        found.append(Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces"))
+        return [Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces")], []
+    findings: list[Finding] = []
+    uplinks: list[DrivenUplink] = []
     for number, spec in enumerate(specs):
         try:
-            link = await asyncio.to_thread(capture, spec.interfaceName)
+            uplink = await _capture_uplink(context, spec, number, findings)
         except NoSuchLink as error:
-            found.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
+            findings.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
             continue
-        found.append(checks.link(link, spec))
-        choice = await asyncio.to_thread(registry.choose_drivers, link, spec, scene.machine)
-        failed = scene.failed_drivers.setdefault(link.name, set())
-        # Once all have failed the first has its turn again.
-        driver = next((d for d in choice.candidates if d.name not in failed), next(iter(choice.candidates), None))
-        if driver is not None and driver.name in failed:
-            failed.clear()
-        found.append(checks.driver(link, driver, choice.passed_over))
-        if driver is not None:
-            uplinks.append(driven_uplink(link, spec, number, driver, scene.config, scene.machine))
-    return found, uplinks
+        if uplink is not None:
+            uplinks.append(uplink)
+    return findings, uplinks
 
 
-async def _vpp_finding(scene: GuardContext, uplinks: list[DrivenUplink]) -> Finding:
+async def _capture_uplink(
+    context: GuardContext, spec: UplinkSpec, number: int, findings: list[Finding]
+) -> DrivenUplink | None:
+    """None: no driver can take the link. Adds to the findings. Raises NoSuchLink."""
+    link = await asyncio.to_thread(capture, spec.interfaceName)
+    findings.append(checks.link(link, spec))
+    choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
+    driver = context.failed_drivers.next_candidate(link.name, choice.candidates)
+    findings.append(checks.driver(link, driver, choice.passed_over))
+    return driven_uplink(link, spec, number, driver, context.config, context.machine) if driver is not None else None
+
+
+async def _check_vpp(context: GuardContext, uplinks: Sequence[DrivenUplink], annotations: Mapping[str, str]) -> Finding:
     try:
-        conf = scene.rendered(uplinks).conf
-        pages = checks.hugepages(conf, scene.machine)
+        conf = context.startup_files(uplinks, annotations).conf
+        pages = checks.hugepages(conf, context.machine)
         if pages.state == FAILED:
             return pages
-        by_xdp = [(each.name, each.target.mtu) for each in uplinks if each.driver.name == "af_xdp"]
+        by_xdp = [(uplink.name, uplink.target.mtu) for uplink in uplinks if uplink.driver.name == "af_xdp"]
         if (room := checks.buffers(conf, by_xdp)).state == FAILED:
             return room
-        trial = dry_run_files(scene.config, uplinks, scene.machine, scene.annotations)
-        aside = replace(scene.config, run=scene.config.run / "trial")
-        there = await scene.trials.api_messages(aside, trial.conf, trial.exec)
+        files = dry_run_files(context.config, uplinks, context.machine, annotations)
+        aside = replace(context.config, run=context.config.run / "trial")
+        messages = await context.dry_runs.api_messages(aside, files.conf, files.exec)
     except (BadTemplate, DryRunFailed) as error:
         return Finding("vpp", FAILED, str(error))
-    return checks.vpp(there, [each.driver for each in uplinks])
+    return checks.vpp(messages, [uplink.driver for uplink in uplinks])
 
 
-async def _answers(scene: GuardContext, uplinks: list[DrivenUplink]) -> Finding:
-    """Notes what answers now: only that must answer through VPP."""
-    asked = {each.name: probe_targets(each.captured, scene.config, main=each is uplinks[0]) for each in uplinks}
-    pairs = [(address, name) for name, addresses in asked.items() for address in addresses]
+async def _check_gateways(context: GuardContext, uplinks: Sequence[DrivenUplink]) -> tuple[Finding, list[DrivenUplink]]:
+    """The uplinks with the addresses that answer now: only those must answer through VPP."""
+    targets = {
+        uplink.name: probe_targets(uplink.captured, context.config, main=uplink is uplinks[0]) for uplink in uplinks
+    }
+    pairs = [(address, name) for name, addresses in targets.items() for address in addresses]
     answered = await icmp.answering_addresses(pairs, ANSWERS_BEFORE_S)
-    uplinks[:] = [each.with_answers(answered & set(asked[each.name])) for each in uplinks]
-    return checks.gateways([address for address, _ in pairs], sorted(answered))
+    finding = checks.gateways([address for address, _ in pairs], sorted(answered))
+    return finding, [uplink.with_answers(answered & set(targets[uplink.name])) for uplink in uplinks]

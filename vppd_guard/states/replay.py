@@ -5,7 +5,7 @@ undone does not keep the others.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
@@ -34,22 +34,22 @@ from vppd_guard.undo.records import (
 
 @dataclass
 class ReplayResult:
-    """What came of it."""
+    """What could not be undone, and what is not as it was. Texts for people."""
 
-    problems: list[str]  # what could not be undone, in words
-    gone: list[str]  # uplinks whose device there is no more
-    notes: list[str]  # what is left as it is and no harm, in words
+    problems: list[str] = field(default_factory=list)  # what could not be undone
+    lost_devices: list[str] = field(default_factory=list)  # uplinks whose device has disappeared
+    notes: list[str] = field(default_factory=list)  # what is left as it is, and no harm
 
 
-def undo(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResult:
+def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResult:
     """Links first, so that the host is reached again as soon as can be; files of the host last.
 
     After a reboot only files are left of what was changed: links are as the host configures them by now.
     """
-    done = ReplayResult([], [], [])
+    result = ReplayResult()
     links = {record.uplink.name: record.uplink for record in captured_uplinks(records)}
-    if rebooted := _rebooted(links.values()):
-        done.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
+    if rebooted := _captured_before_boot(links.values()):
+        result.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
     for record in () if rebooted else reversed(records):
         try:
             match record:
@@ -60,32 +60,32 @@ def undo(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResul
                 case DriverBound():
                     pci.restore(machine, record)
                 case UplinkCaptured():
-                    _restore(record, done)
+                    _restore_uplink(record, result)
         except (OSError, NetlinkError) as error:
-            done.problems.append(f"{_named(record)}: {error}")
-    undo_files(records, host, done.notes.append)
-    return done
+            result.problems.append(f"{_in_words(record)}: {error}")
+    undo_files(records, host, result.notes.append)
+    return result
 
 
-def _rebooted(links: Iterable[CapturedLink]) -> bool:
+def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
     """Was all of it captured in an earlier life of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
     return bool(boots) and not boots & {boot_id(), ""}
 
 
-def _restore(record: UplinkCaptured, done: ReplayResult) -> None:
+def _restore_uplink(record: UplinkCaptured, result: ReplayResult) -> None:
     try:
         if record.driver == "af_xdp":
             detach_xdp(record.uplink)
         restore(record.uplink)
-        done.notes += [f"not as it was: {text}" for text in differences(record.uplink, capture(record.uplink.name))]
+        result.notes += [f"not as it was: {text}" for text in differences(record.uplink, capture(record.uplink.name))]
     except NoSuchLink:
-        done.gone.append(record.uplink.name)
+        result.lost_devices.append(record.uplink.name)
     except CannotRestore as error:
-        done.problems += [f"{error.name}: {problem}" for problem in error.problems]
+        result.problems += [f"{error.name}: {problem}" for problem in error.problems]
 
 
-def _named(record: Record) -> str:
+def _in_words(record: Record) -> str:
     match record:
         case LinkMoved(name=name, netns=netns):
             return f"link {name} from namespace {netns}"

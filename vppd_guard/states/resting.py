@@ -2,11 +2,9 @@
 
 import asyncio
 
-from vppd_guard.life import GuardEvent, GuardLife, rest_s
-from vppd_guard.states.context import GuardContext
+from vppd_guard.life import GuardLife, rest_s
 
 
-async def rest(_: GuardContext, life: GuardLife) -> GuardEvent:
+async def act(life: GuardLife) -> None:
     """On plain Linux, the longer the more often VPP has failed in a row."""
     await asyncio.sleep(rest_s(life))
-    return GuardEvent.DONE

@@ -1,4 +1,4 @@
-"""The action of RESTORING: VPP ends, and Linux has its links back."""
+"""The action of RESTORING: VPP ends, and Linux has its links back. Needs neither the bus nor VPP."""
 
 import time
 
@@ -6,41 +6,43 @@ from schemas.intents import Intent
 from schemas.words import INTENT
 from vppd_guard.host.hooks import HookPoint
 from vppd_guard.host_services.host import Host
-from vppd_guard.life import GuardEvent, GuardLife
-from vppd_guard.states import info_file, replay
+from vppd_guard.life import GuardLife
+from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed, DeviceGone
+from vppd_guard.states.holding import Holding
+from vppd_guard.states.replay import ReplayResult, undo_records
 from vppd_guard.undo.records import captured_uplinks
-from vppd_guard.vpp import cores
 
 RESTORE_S_MAX = 30.0
 TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
 
 
-async def restore(scene: GuardContext, life: GuardLife) -> GuardEvent:
+async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
     """Linux has its links back, as they were. VPP ends first: its taps hold their names."""
-    started = time.monotonic()
-    if scene.process is not None:
-        await scene.process.stop()
-        scene.ended, scene.process = scene.process.reason, None
-        scene.last_words = tuple(cores.last_words(scene.config.vpp_run / "vpp.log"))
-    records = scene.journal.read()
-    done = await scene.hands.do(RESTORE_S_MAX, replay.undo, records, scene.machine, Host(scene.config.host_root))
-    for note in done.notes:
-        scene.log.warning("restored with a difference", what=note)
-        scene.note(note)
-    for problem in done.problems:
-        scene.log.error("cannot restore", what=problem)
-    if done.gone:
-        raise DeviceGone(f"{', '.join(done.gone)}: no such device any more")
-    if done.problems and life.retries < TRIES_MAX:
-        raise ActionFailed("; ".join(done.problems))
-    scene.journal.clear()
-    await info_file.starting(scene)
-    scene.peer.counters["restores"] += 1
+    began_at = time.monotonic()
+    await context.vpp.stop()
+    records = context.journal.read()
+    host = Host(context.config.host_root)
+    result = await context.executor.run(RESTORE_S_MAX, undo_records, records, context.machine, host)
+    _report(context, result)
+    if result.lost_devices:
+        raise DeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
+    if result.problems and life.retries < TRIES_MAX:
+        raise ActionFailed("; ".join(result.problems))
+    context.journal.clear()
+    await info_file.write_starting(context)
+    context.peer.counters["restores"] += 1
     if names := [record.uplink.name for record in captured_uplinks(records)]:
-        scene.log.info("restored", uplinks=names, took_ms=(time.monotonic() - started) * 1000)
-        nothing: dict[str, Intent] = {}
-        scene.peer.publish(INTENT, nothing, cause=scene.peer.new_cause("guard/restored"))
-        await scene.hook(HookPoint.VPP_ERRORED if life.failures else HookPoint.VPP_DONE_OK)
-    return GuardEvent.DONE
+        context.log.info("restored", uplinks=names, took_ms=(time.monotonic() - began_at) * 1000)
+        no_intents: dict[str, Intent] = {}
+        context.peer.publish(INTENT, no_intents, cause=context.peer.new_cause("guard/restored"))
+        await context.run_hook(HookPoint.VPP_ERRORED if life.failures else HookPoint.VPP_DONE_OK, holding)
+
+
+def _report(context: GuardContext, result: ReplayResult) -> None:
+    for difference in result.notes:
+        context.log.warning("restored with a difference", what=difference)
+        context.note(difference)
+    for problem in result.problems:
+        context.log.error("cannot restore", what=problem)

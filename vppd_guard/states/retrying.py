@@ -2,11 +2,9 @@
 
 import asyncio
 
-from vppd_guard.life import GuardEvent, GuardLife, retry_s
-from vppd_guard.states.context import GuardContext
+from vppd_guard.life import GuardLife, retry_s
 
 
-async def retry(_: GuardContext, life: GuardLife) -> GuardEvent:
+async def act(life: GuardLife) -> None:
     """Waits before the next try."""
     await asyncio.sleep(retry_s(life))
-    return GuardEvent.DONE

@@ -1,42 +1,48 @@
-"""The action of START: what an earlier guard has left."""
+"""The action of START: what an earlier guard has left, a VPP to adopt, changes to undo, or nothing."""
+
+from collections.abc import Sequence
 
 from vppd_guard.drivers import registry
-from vppd_guard.life import GuardEvent
 from vppd_guard.states.context import GuardContext
+from vppd_guard.states.holding import Adopted, Holding, Leftovers
 from vppd_guard.undo.records import UplinkCaptured, captured_uplinks, last_vpp
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first
 from vppd_guard.vpp import process
 
+MEND_S_MAX = 10.0
 
-async def start(scene: GuardContext) -> GuardEvent:
-    """What an earlier guard has left: a VPP to adopt, something to undo, or nothing."""
-    await scene.hands.do(10.0, scene.journal.cut_torn_end)
-    records = scene.journal.read()
-    known, left = captured_uplinks(records), last_vpp(records)
+
+async def act(context: GuardContext) -> Holding:
+    """Reads the undo journal. Only the configured uplinks, with the drivers that took them, are adopted."""
+    await context.executor.run(MEND_S_MAX, context.journal.cut_torn_end)
+    records = context.journal.read()
     if not records:
-        return GuardEvent.DONE
-    scene.process = process.adopt(left.pid, left.started) if left else None
-    adopted = _adopted(scene, known) if scene.process else []
+        return Holding()
+    captures, vpp = captured_uplinks(records), last_vpp(records)
+    instance = process.adopt(vpp.pid, vpp.started) if vpp else None
+    uplinks = _adoptable(context, captures) if instance else ()
+    if instance is not None and uplinks:
+        context.vpp.instance = instance
+        adopted = Adopted(uplinks=uplinks, taken_at=None, vpp=instance)
+        context.log.info("adopted", pid=instance.pid, uplinks=adopted.names)
+        return adopted
     # A guard that was killed right after starting VPP could not note it: such a VPP is ended, not adopted.
-    scene.process = scene.process or process.find_by_conf(scene.config.vpp_run / "startup.conf")
-    if scene.process is not None and adopted:
-        scene.uplinks = adopted
-        scene.log.info("adopted", pid=scene.process.pid, uplinks=scene.names)
-        return GuardEvent.ADOPTS
-    scene.log.warning("unfinished business", records=len(records), uplinks=[record.uplink.name for record in known])
-    return GuardEvent.LEFTOVERS
+    context.vpp.instance = instance or process.find_by_conf(context.config.vpp_run / "startup.conf")
+    names = [record.uplink.name for record in captures]
+    context.log.warning("unfinished business", records=len(records), uplinks=names)
+    return Leftovers()
 
 
-def _adopted(scene: GuardContext, known: list[UplinkCaptured]) -> list[DrivenUplink]:
+def _adoptable(context: GuardContext, captures: Sequence[UplinkCaptured]) -> tuple[DrivenUplink, ...]:
     """The uplinks as they were taken; none if the configuration names others by now."""
-    specs = main_first(scene.config.interfaces.uplinkInterfaces)
-    if [spec.interfaceName for spec in specs] != [record.uplink.name for record in known]:
-        return []
-    made = []
-    for number, (spec, record) in enumerate(zip(specs, known, strict=True)):
+    specs = main_first(context.config.interfaces.uplinkInterfaces)
+    if [spec.interfaceName for spec in specs] != [record.uplink.name for record in captures]:
+        return ()
+    uplinks = []
+    for number, (spec, record) in enumerate(zip(specs, captures, strict=True)):
         if spec.vppDriver not in ("", record.driver):
-            return []
+            return ()
         driver = registry.driver_named(record.driver)
-        each = driven_uplink(record.uplink, spec, number, driver, scene.config, scene.machine)
-        made.append(each.with_answers(record.answered))
-    return made
+        uplink = driven_uplink(record.uplink, spec, number, driver, context.config, context.machine)
+        uplinks.append(uplink.with_answers(record.answered))
+    return tuple(uplinks)

@@ -2,32 +2,41 @@
 
 import asyncio
 
-from vppd_guard.life import GuardEvent
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.holding import Taken, Up
 from vppd_guard.undo.records import VppStarted
-from vppd_guard.vpp import cores, process
-from vppd_guard.vpp.process import VppLaunch
+from vppd_guard.vpp import cores
+from vppd_guard.vpp.process import VppInstance, VppLaunch
 
+JOURNAL_S_MAX = 10.0
 VPP_ANSWERS_S_MAX = 10.0
 
 
-async def start_vpp(scene: GuardContext) -> GuardEvent:
+async def act(context: GuardContext, holding: Taken) -> Up:
     """VPP runs and accepts API clients."""
-    config, run = scene.config, scene.config.vpp_run
-    text = scene.rendered(scene.uplinks)
-    run.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (run / "startup.conf").write_text(text.conf)
-    (run / "startup.exec").write_text(text.exec)
+    config = context.config
+    launch = _write_startup_files(context, holding)
     config.vpp_api.unlink(missing_ok=True)
     await asyncio.to_thread(cores.prune_cores, config.initial.corePattern, bytes_max=config.cores_bytes_max)
-    await info_file.starting(scene)
-    launch = VppLaunch(config.vpp_binary, run / "startup.conf", config.vpp_netns, config.vpp_preload)
-    scene.process = process.start(launch, run / "vpp.log")
-    started = VppStarted(scene.process.pid, scene.process.started)
-    await scene.hands.do(10.0, scene.journal.append, started)
-    if not await scene.process.answers(config.vpp_api, VPP_ANSWERS_S_MAX):
-        why = scene.process.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"
-        raise ActionFailed(f"VPP {why}; see {run / 'vpp.log'}")
-    return GuardEvent.DONE
+    await info_file.write_starting(context)
+    vpp = context.vpp.start(launch)
+    await context.executor.run(JOURNAL_S_MAX, context.journal.append, VppStarted(vpp.pid, vpp.start_ticks))
+    await _wait_for_api(context, vpp)
+    return Up(uplinks=holding.uplinks, annotations=holding.annotations, taken_at=holding.taken_at, vpp=vpp)
+
+
+def _write_startup_files(context: GuardContext, holding: Taken) -> VppLaunch:
+    config, directory = context.config, context.config.vpp_run
+    files = context.startup_files(holding.uplinks, holding.annotations)
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (directory / "startup.conf").write_text(files.conf)
+    (directory / "startup.exec").write_text(files.exec)
+    return VppLaunch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload)
+
+
+async def _wait_for_api(context: GuardContext, vpp: VppInstance) -> None:
+    if not await vpp.answers(context.config.vpp_api, VPP_ANSWERS_S_MAX):
+        why = vpp.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"
+        raise ActionFailed(f"VPP {why}; see {context.vpp.log}")

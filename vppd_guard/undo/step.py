@@ -4,13 +4,12 @@
 change begins; success is the effect (`holds`), never a return code.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from pyroute2.netlink.exceptions import NetlinkError
 
+from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import Record
 
@@ -36,17 +35,18 @@ class LinuxStep:
     timeout_s: float = 5.0
 
 
-async def run_step(step: LinuxStep, journal: UndoJournal, hands: Executor) -> None:
-    """Makes the change in `hands`, whose one thread makes all changes: one that is cut short ends before the next.
+async def run_step(step: LinuxStep, journal: UndoJournal, executor: StepExecutor) -> None:
+    """Makes the change.
 
     Raises StepFailed, TimeoutError, and OSError if the undo record could not be written: then nothing has been done.
     """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(step.timeout_s):
-        await loop.run_in_executor(hands, _run, step, journal)
+    try:
+        await executor.run(step.timeout_s, _make_change, step, journal)
+    except TimeoutError as error:
+        raise TimeoutError(f"{step.title}: not done within {step.timeout_s:g} s") from error
 
 
-def _run(step: LinuxStep, journal: UndoJournal) -> None:
+def _make_change(step: LinuxStep, journal: UndoJournal) -> None:
     if problem := step.needs():
         raise StepFailed(f"{step.title}: {problem}")
     record = step.undo()

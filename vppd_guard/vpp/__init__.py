@@ -1,5 +1,6 @@
 """VPP's process, and the files around it.
 
+supervisor    the VPP that runs, and how the last one ended
 process       starts, adopts, signals and ends VPP
 dry_run       starts VPP once without uplinks, before one is touched
 startup_conf  startup.conf and startup.exec from their templates (pure)

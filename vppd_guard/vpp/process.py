@@ -33,8 +33,8 @@ class VppLaunch:
 class VppInstance:
     """One VPP, started by us or adopted."""
 
-    def __init__(self, pid: int, started: int, child: "subprocess.Popen[bytes] | None") -> None:
-        self.pid, self.started = pid, started
+    def __init__(self, pid: int, start_ticks: int, child: "subprocess.Popen[bytes] | None") -> None:
+        self.pid, self.start_ticks = pid, start_ticks
         self._child = child
         self._pidfd = os.pidfd_open(pid)
         self.ended = asyncio.Event()

@@ -3,12 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from vppd_guard.states.context import StepExecutor
+from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSet
 from vppd_guard.undo.step import LinuxStep, StepFailed, run_step
@@ -17,8 +16,11 @@ RECORD = KernelSet("/proc/sys/x", "1")
 
 
 def make(step: LinuxStep, journal: UndoJournal) -> None:
-    with ThreadPoolExecutor(1) as hands:
-        asyncio.run(run_step(step, journal, hands))
+    executor = StepExecutor()
+    try:
+        asyncio.run(run_step(step, journal, executor))
+    finally:
+        executor.close()
 
 
 def step(do: Callable[[], None], *, needs: str = "", wrong: str = "", timeout_s: float = 5.0) -> LinuxStep:
@@ -69,11 +71,11 @@ def test_a_change_that_is_cut_short_ends_before_the_next_begins() -> None:
         order.append("slow")
 
     async def main() -> None:
-        hands = StepExecutor()
-        first = asyncio.create_task(hands.do(10.0, slow))
+        executor = StepExecutor()
+        first = asyncio.create_task(executor.run(10.0, slow))
         await asyncio.sleep(0)
         first.cancel()
-        second = asyncio.create_task(hands.do(10.0, order.append, "restore"))
+        second = asyncio.create_task(executor.run(10.0, order.append, "restore"))
         await asyncio.sleep(0)
         release.set()
         await second
@@ -86,11 +88,11 @@ def test_hands_that_hang_in_the_kernel_are_given_up_so_that_linux_can_be_restore
     release = threading.Event()
 
     async def main() -> str:
-        hands = StepExecutor()
+        executor = StepExecutor()
         with pytest.raises(TimeoutError):
-            await hands.do(0.01, release.wait, 10)
+            await executor.run(0.01, release.wait, 10)
         try:
-            return await hands.do(5.0, lambda: "restored")
+            return await executor.run(5.0, lambda: "restored")
         finally:
             release.set()
 

@@ -1,0 +1,49 @@
+"""What the guard holds from one state to the next. Each is called as the state whose action needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vppd_guard.uplink.uplinks import DrivenUplink
+from vppd_guard.vpp.process import VppInstance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """The uplinks that the guard speaks of. Linux has them, unless a subclass says otherwise."""
+
+    uplinks: tuple[DrivenUplink, ...] = ()  # the main one first
+    annotations: Mapping[str, str] = field(default_factory=dict)  # of the Kubernetes node, if templates ask for any
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the uplinks in Linux."""
+        return tuple(uplink.name for uplink in self.uplinks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured(Holding):
+    """The preflight has passed. Nothing of Linux has been changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken(Holding):
+    """The uplinks have left Linux."""
+
+    taken_at: float | None  # monotonic; None: by an earlier guard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Up(Taken):
+    """VPP runs."""
+
+    vpp: VppInstance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted(Up):
+    """The VPP of an earlier guard runs on, and has the uplinks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftovers(Holding):
+    """An earlier guard has left changes of Linux that are to be undone: the undo journal has them."""
