@@ -75,11 +75,11 @@ def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]
     yield finding_of("state", state_problem(config.state / "guard"), str(config.state / "guard"))
 
 
-def missing_capabilities(status: str, wanted: Mapping[str, int]) -> list[str]:
+def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[str]:
     """Those of `wanted` (name: bit) that CapEff lacks (capabilities(7), proc(5))."""
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
-    effective = int(found[1], 16) if found else 0
-    return [name for name, bit in wanted.items() if not effective >> bit & 1]
+    match = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
+    effective = int(match[1], 16) if match else 0
+    return [name for name, bit in capabilities.items() if not effective >> bit & 1]
 
 
 def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> Finding:
@@ -117,10 +117,10 @@ def state_problem(directory: Path) -> str:
 def hugepages(conf: str, machine: Machine) -> Finding:
     """Those that startup.conf asks for by their size. Raises BadTemplate."""
     words = [word.text for word in conf_tree.parse(conf, "startup.conf").words()]
-    asked = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
-    there = {pages.bytes_each: pages.free for pages in machine.hugepages()}
-    lacking = sorted(size for size in asked & HUGE.keys() if not there.get(HUGE[size]))
-    free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(there.items())) or "none"
+    sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
+    free_pages = {pages.bytes_each: pages.free for pages in machine.hugepages()}
+    lacking = sorted(size for size in sizes & HUGE.keys() if not free_pages.get(HUGE[size]))
+    free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(free_pages.items())) or "none"
     return finding_of(
         "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", free
     )
@@ -149,10 +149,10 @@ def link(captured: CapturedLink, spec: UplinkSpec) -> Finding:
 def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:
     """The driver, or why there is none."""
     check = f"driver {captured.name}"
-    others = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
+    rejected = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
     if chosen is None:
-        return Finding(check, FAILED, f"none can take it: {others}")
-    return Finding(check, OK, f"{chosen.name} ({others})" if others else chosen.name)
+        return Finding(check, FAILED, f"none can take it: {rejected}")
+    return Finding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
 
 
 def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
@@ -169,13 +169,13 @@ def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     )
 
 
-def vpp(there: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
+def vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     """Has this VPP all the messages without which no uplink works?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
-    lacking = sorted(needed - there)
+    lacking = sorted(needed - messages)
     plugins = sorted({plugin for each in drivers for plugin in each.plugins})
     why = f"lacks {', '.join(lacking)}; are the plugins there ({', '.join(plugins) or 'none of a driver'}, cnat)?"
-    return finding_of("vpp", why if lacking else "", f"{len(there)} API messages")
+    return finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
 
 
 async def writer(peer: Peer) -> Finding:
@@ -187,10 +187,10 @@ async def writer(peer: Peer) -> Finding:
     return Finding("writer", OK, "bus and writer answer")
 
 
-def gateways(asked: Sequence[str], answered: Sequence[str]) -> Finding:
+def gateways(targets: Sequence[str], answered: Sequence[str]) -> Finding:
     """What can be demanded of VPP: a gateway that does not answer in Linux proves nothing through VPP."""
-    silent = [address for address in asked if address not in answered]
-    if not asked:
+    silent = [address for address in targets if address not in answered]
+    if not targets:
         return Finding("gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards")
     if silent:
         text = f"no answer to pings in Linux either, so not asked of VPP: {', '.join(silent)}"
