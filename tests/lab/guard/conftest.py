@@ -15,24 +15,24 @@ _numbers = count()
 @pytest.fixture
 def new_bare_world() -> Iterator[Callable[[], World]]:
     """Makes worlds without wires and processes."""
-    made: list[World] = []
+    worlds: list[World] = []
 
     def make() -> World:
-        made.append(World(Path(tempfile.mkdtemp(prefix="vgd")), next(_numbers)))
-        made[-1].make_bare()
-        return made[-1]
+        worlds.append(World(Path(tempfile.mkdtemp(prefix="vgd")), next(_numbers)))
+        worlds[-1].make_bare()
+        return worlds[-1]
 
     try:
         yield make
     finally:
-        for world in made:
+        for world in worlds:
             world.remove()
 
 
 @pytest.fixture
 def world(new_bare_world: Callable[[], World]) -> World:
     """A world with one wire, in which bus and writer run."""
-    made = new_bare_world()
-    made.wire_up()
-    made.start_basics()
-    return made
+    world = new_bare_world()
+    world.wire_up()
+    world.start_basics()
+    return world

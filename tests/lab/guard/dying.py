@@ -17,7 +17,7 @@ from vppd_guard.states import context
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.vpp import process
 
-LOG, AT, WHO = Path(os.environ["DIE_LOG"]), os.environ.get("DIE_AT", ""), os.environ.get("DIE_WHO", "guard")
+LOG, AT, VICTIM = Path(os.environ["DIE_LOG"]), os.environ.get("DIE_AT", ""), os.environ.get("DIE_WHO", "guard")
 CONF = Path(os.environ["VPPD_RUN"]) / "vpp" / "startup.conf"
 
 
@@ -28,10 +28,10 @@ def passed(point: str) -> None:
     if point != AT or (LOG.parent / "died").exists():
         return
     (LOG.parent / "died").touch()
-    if WHO in ("vpp", "both"):
+    if VICTIM in ("vpp", "both"):
         for pid in _vpps():
             os.kill(pid, signal.SIGKILL)
-    if WHO in ("guard", "both"):
+    if VICTIM in ("guard", "both"):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

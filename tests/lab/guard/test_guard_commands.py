@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import World, ip, told
+from tests.lab.guard.world import World, ip, ping_guard
 from tests.waiting import until
 
 
@@ -108,21 +108,21 @@ def test_the_kernel_does_not_speak_on_the_link_that_vpp_has(world: World) -> Non
 def test_a_preflight_on_a_node_that_vpp_carries_says_so(world: World) -> None:
     world.start_guard()
     world.running()
-    done = world.command("preflight")
-    assert (done.returncode, "VPP has eth0 already" in done.stdout) == (0, True)
+    command = world.command("preflight")
+    assert (command.returncode, "VPP has eth0 already" in command.stdout) == (0, True)
 
 
 def test_the_console_command_leads_to_the_same(world: World) -> None:
     vppd = Path(sys.executable).with_name("vppd")
     line = ["ip", "netns", "exec", world.host, str(vppd), "guard", "explain"]
-    done = subprocess.run(line, env=world.environment, capture_output=True, text=True, check=False)
-    assert "has never run here" in done.stdout
+    process = subprocess.run(line, env=world.environment, capture_output=True, text=True, check=False)
+    assert "has never run here" in process.stdout
 
 
 def test_annotations_of_the_node_are_waited_for_only_if_a_template_asks_for_them(world: World) -> None:
     template = "comment __NODE_ANNOTATION:example.org/rack__ on __VPP_DATAPLANE_IF__"
     world.start_guard(CALICOVPP_CONFIG_EXEC_TEMPLATE=template)
-    until(lambda: "annotations example.org/rack" in told(world), "the guard says what it waits for")
+    until(lambda: "annotations example.org/rack" in ping_guard(world), "the guard says what it waits for")
     assert "captured" not in world.states()
     world.start("kube-watch", "-c", ANNOTATED, world.environment["VPPD_RUN"])
     world.running()
@@ -149,11 +149,11 @@ def test_scripts_find_the_info_file_of_the_reference(world: World) -> None:
     path = world.directory / "vppmanagerinfofile"
     world.start_guard(VPPD_INFO_FILE=str(path))
     world.running()
-    told = json.loads(path.read_text())
-    assert told["Status"] == "ready"
-    uplink = told["UplinkStatuses"]["eth0"]
+    info = json.loads(path.read_text())
+    assert info["Status"] == "ready"
+    uplink = info["UplinkStatuses"]["eth0"]
     assert uplink["SwIfIndex"] != uplink["TapSwIfIndex"]
     assert (uplink["Mtu"], uplink["FakeNextHopIP4"], uplink["IsMain"]) == (1400, "192.0.2.1", True)
-    assert told["PhysicalNets"] == {"": {"VrfID": 0, "PodVrfID": 2}}
+    assert info["PhysicalNets"] == {"": {"VrfID": 0, "PodVrfID": 2}}
     assert world.end("guard") == 0
     assert json.loads(path.read_text())["Status"] == "starting"

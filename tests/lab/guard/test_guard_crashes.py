@@ -19,8 +19,8 @@ DYING = str(Path(__file__).with_name("dying.py"))
 BACK_MS_MAX = 10_000
 
 
-def start_dying(world: World, at: str = "", who: str = "guard") -> None:
-    world.start("guard", DYING, DIE_LOG=str(world.directory / "points"), DIE_AT=at, DIE_WHO=who)
+def start_dying(world: World, at: str = "", victim: str = "guard") -> None:
+    world.start("guard", DYING, DIE_LOG=str(world.directory / "points"), DIE_AT=at, DIE_WHO=victim)
 
 
 def died(world: World) -> bool:
@@ -47,23 +47,23 @@ def points_of(world: World) -> list[str]:
     return list(dict.fromkeys(point for point in passed if point != "in stopped"))
 
 
-def crash(world: World, point: str, who: str) -> dict[str, float]:
+def crash(world: World, point: str, victim: str) -> dict[str, float]:
     """One life that ends at that point, and the next. Returns what the host outside saw."""
     (world.directory / "died").unlink(missing_ok=True)
     with world.pinged(HOST4) as result:
-        start_dying(world, point, who)
+        start_dying(world, point, victim)
         if point in ("in restoring", "in resting"):
             until(world.is_running, "the guard is running")
             world.tell("guard", signal.SIGTERM)
-        until(lambda: died(world), f"{who} killed at: {point}")
-        if who != "vpp":
+        until(lambda: died(world), f"{victim} killed at: {point}")
+        if victim != "vpp":
             until(lambda: world.processes["guard"].poll() is not None, "the guard is dead")
         live_again(world)
     return result
 
 
-@pytest.mark.parametrize("who", ["guard", "vpp", "both"])
-def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, who: str) -> None:
+@pytest.mark.parametrize("victim", ["guard", "vpp", "both"])
+def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, victim: str) -> None:
     before = world.linux()
     points = [point for point in points_of(world) if point != "in resting"]
     assert {
@@ -78,14 +78,14 @@ def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, who: st
     assert world.linux() == before
     # VPP can only be killed where there is one.
     first = points.index("started VPP")
-    for point in points if who != "vpp" else [p for p in points[first:] if p != "in restoring"]:
-        result = crash(world, point, who)
-        measured(f"kill -9 {who}", point, result)
-        assert result["longest_gap_ms"] < BACK_MS_MAX, f"{who} killed at: {point}: {result}\n{world.log()[-3000:]}"
-        assert world.answers(HOST6), f"{who} killed at: {point}"
-        assert world.end("guard") == 0, f"{who} killed at: {point}"
-        assert world.linux() == before, f"{who} killed at: {point}"
-        assert world.leftovers() == [], f"{who} killed at: {point}"
+    for point in points if victim != "vpp" else [p for p in points[first:] if p != "in restoring"]:
+        result = crash(world, point, victim)
+        measured(f"kill -9 {victim}", point, result)
+        assert result["longest_gap_ms"] < BACK_MS_MAX, f"{victim} killed at: {point}: {result}\n{world.log()[-3000:]}"
+        assert world.answers(HOST6), f"{victim} killed at: {point}"
+        assert world.end("guard") == 0, f"{victim} killed at: {point}"
+        assert world.linux() == before, f"{victim} killed at: {point}"
+        assert world.leftovers() == [], f"{victim} killed at: {point}"
 
 
 def writes(world: World) -> int:
@@ -97,7 +97,7 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_adopts_vpp_and_no_packe
     world.start_guard()
     world.running()
     [vpp] = world.vpps()
-    written = writes(world)
+    writes_before = writes(world)
     with world.pinged(HOST4) as result, world.pinged(HOST6) as result6:
         world.end("guard", signal.SIGKILL)
         world.start_guard()
@@ -108,7 +108,7 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_adopts_vpp_and_no_packe
     assert world.vpps() == [vpp]
     assert "start -> up (adopts)" in world.command("explain").stdout
     assert world.log("vpp-writer").count("connected pid=") == 1, "one epoch"
-    assert writes(world) == written > 0, "nothing is written for it"
+    assert writes(world) == writes_before > 0, "nothing is written for it"
     assert world.end("guard") == 0
     assert world.leftovers() == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, told
+from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, ping_guard
 from tests.waiting import until
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import Record, UplinkCaptured
@@ -109,11 +109,11 @@ def test_a_network_that_fails_is_not_blamed_on_vpp(world: World) -> None:
     [vpp] = world.vpps()
     ip(f"addr del {GATEWAY4}/24 dev lan0", netns=world.lan)
     ip(f"-6 addr del {GATEWAY6}/64 dev lan0", netns=world.lan)
-    until(lambda: "the network has failed, not VPP" in told(world), "the guard says that it is the network")
+    until(lambda: "the network has failed, not VPP" in ping_guard(world), "the guard says that it is the network")
     assert world.vpps() == [vpp]
     ip(f"addr add {GATEWAY4}/24 dev lan0", netns=world.lan)
     ip(f"addr add {GATEWAY6}/64 dev lan0 nodad", netns=world.lan)
-    until(lambda: "no answer" not in told(world), "all is well again")
+    until(lambda: "no answer" not in ping_guard(world), "all is well again")
     until(world.answers, "the host answers")
     assert "VPP forwards" in world.command("explain").stdout
     assert world.vpps() == [vpp]
@@ -241,9 +241,9 @@ def test_after_a_reboot_the_host_keeps_what_it_was_configured_with_then(world: W
 def _of_an_earlier_boot(record: Record) -> Record:
     if not isinstance(record, UplinkCaptured):
         return record
-    taken = record.uplink.taken
-    assert taken is not None
-    return replace(record, uplink=replace(record.uplink, taken=replace(taken, boot="an earlier one")))
+    captured_at = record.uplink.taken
+    assert captured_at is not None
+    return replace(record, uplink=replace(record.uplink, taken=replace(captured_at, boot="an earlier one")))
 
 
 def test_hooks_that_hang_or_fail_hold_nothing_up(world: World) -> None:

@@ -47,14 +47,14 @@ def transfer(world: World, address: str) -> str:
         server.wait()
 
 
-@pytest.mark.parametrize(("families", "said"), [("4", "IPv4"), ("6", "IPv6"), ("46", "IPv4,IPv6")])
+@pytest.mark.parametrize(("families", "reason"), [("4", "IPv4"), ("6", "IPv6"), ("46", "IPv4,IPv6")])
 def test_hosts_of_one_family_and_of_both_are_carried_and_restored(
-    new_bare_world: NewWorld, families: str, said: str
+    new_bare_world: NewWorld, families: str, reason: str
 ) -> None:
     world = new_bare_world()
     world.wire("eth0", "lan0", HOST_MAC)
     world.address("eth0", "lan0", families)
-    world.uplinks = [{"interfaceName": "eth0", "ipFamilies": said}]
+    world.uplinks = [{"interfaceName": "eth0", "ipFamilies": reason}]
     addresses = [address for family, address in (("4", HOST4), ("6", HOST6)) if family in families]
     until(lambda: all(world.answers(a) for a in addresses), "the host answers before")
     before = world.linux()
@@ -152,7 +152,7 @@ def on_top(world: World, kind: str) -> tuple[str, str] | None:
 
 
 def test_a_device_on_top_of_another_can_be_an_uplink_and_the_one_below_stays(new_bare_world: NewWorld) -> None:
-    shown = 0
+    kinds_tried = 0
     for kind in ("vlan id 7", "macvlan mode bridge"):
         world = new_bare_world()
         world.wire("phys0", "lan0", HOST_MAC)
@@ -169,8 +169,8 @@ def test_a_device_on_top_of_another_can_be_an_uplink_and_the_one_below_stays(new
         until(world.answers, f"the host answers through VPP by {kind}")
         assert world.end("guard") == 0
         assert (world.linux(ends[0]), world.linux("phys0")) == (before, below)
-        shown += 1
-    assert shown, "this kernel has neither VLAN nor macvlan devices"
+        kinds_tried += 1
+    assert kinds_tried, "this kernel has neither VLAN nor macvlan devices"
 
 
 def test_what_linux_cannot_move_is_refused_in_words_and_stays(new_bare_world: NewWorld) -> None:

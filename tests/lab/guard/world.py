@@ -171,19 +171,19 @@ class World:
 
     def linux(self, link: str = "eth0") -> dict[str, Any]:
         """All of an uplink that must come back, as ip(8) shows it."""
-        [found] = [x for x in json.loads(ip("-j -d link", netns=self.host)) if x.get("ifname") == link] or [{}]
-        if not found:
+        [link_state] = [x for x in json.loads(ip("-j -d link", netns=self.host)) if x.get("ifname") == link] or [{}]
+        if not link_state:
             return {"gone": True}
-        shown = json.loads(ip(f"-j addr show dev {link}", netns=self.host))
-        addresses = [(a["local"], a["prefixlen"], a["scope"]) for x in shown for a in x.get("addr_info", ())]
+        links = json.loads(ip(f"-j addr show dev {link}", netns=self.host))
+        addresses = [(a["local"], a["prefixlen"], a["scope"]) for x in links for a in x.get("addr_info", ())]
         routes = [ip(f"{family} route show table all dev {link}", netns=self.host) for family in ("-4", "-6")]
         lines = [" ".join(line.split()) for text in routes for line in text.splitlines()]
-        kept = {key: found[key] for key in ("address", "mtu", "promiscuity")}
-        kind = found.get("linkinfo", {}).get("info_kind")
+        state = {key: link_state[key] for key in ("address", "mtu", "promiscuity")}
+        kind = link_state.get("linkinfo", {}).get("info_kind")
         return {
-            **kept,
+            **state,
             "kind": kind,
-            "up": "UP" in found["flags"],
+            "up": "UP" in link_state["flags"],
             "addresses": sorted(addresses),
             "routes": sorted(line for line in lines if "multicast" not in line and "anycast" not in line),
         }
@@ -210,11 +210,13 @@ class World:
 
     def leftovers(self) -> list[str]:
         """What a guard that has ended may not leave."""
-        found = [f"process {pid}" for pid in _with(str(self.directory / "run").encode() + b"/") if self._is_vpp(pid)]
+        leftovers = [
+            f"process {pid}" for pid in _with(str(self.directory / "run").encode() + b"/") if self._is_vpp(pid)
+        ]
         journal = self.directory / "state" / "guard" / "undo.journal"
-        found += [str(journal)] if journal.exists() else []
+        leftovers += [str(journal)] if journal.exists() else []
         names = [x["ifname"] for x in json.loads(ip("-j link", netns=self.vpp_netns))]
-        return found + [f"link {name} in VPP's namespace" for name in names if name != "lo"]
+        return leftovers + [f"link {name} in VPP's namespace" for name in names if name != "lo"]
 
     def _is_vpp(self, pid: int) -> bool:
         """Is it one of ours, or a trial of it?"""
@@ -237,25 +239,25 @@ class World:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def told(world: World) -> str:
+def ping_guard(world: World) -> str:
     """What the guard says of itself on the bus; waits for a guard that has just been started."""
     line = [Path(sys.executable).with_name("vppd"), "ask", "ping", "guard", "--run", world.environment["VPPD_RUN"]]
 
-    def asked() -> str:
-        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
-        return done.stdout if done.returncode == 0 else ""
+    def reply() -> str:
+        process = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        return process.stdout if process.returncode == 0 else ""
 
-    return str(until(asked, "the guard answers on the bus"))
+    return str(until(reply, "the guard answers on the bus"))
 
 
 def _with(mark: bytes) -> list[int]:
     """Processes whose command line has that in it."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 def outages() -> Path | None:

@@ -80,30 +80,30 @@ def batch(netns: str, lines: list[str]) -> None:
 
 def state() -> dict[str, list[JSON]]:
     """All that `ip` says about the link `e0` in HOME, by question."""
-    said = ask("") | ask("-6")
-    for one in said[" addr show dev e0"]:
+    answers = ask("") | ask("-6")
+    for link in answers[" addr show dev e0"]:
         # Nobody but the kernel can say of an address that it made it.
-        kept = [a for a in infos(one) if not a.get("temporary")]
-        one["addr_info"] = [{key: a[key] for key in a if key != "stable-privacy"} for a in kept]
-    shown = {a.get("local") for one in said[" addr show dev e0"] for a in infos(one)}
-    for question in said:
+        permanent = [a for a in infos(link) if not a.get("temporary")]
+        link["addr_info"] = [{key: a[key] for key in a if key != "stable-privacy"} for a in permanent]
+    addresses = {a.get("local") for link in answers[" addr show dev e0"] for a in infos(link)}
+    for question in answers:
         if "route" in question:
-            ours = [r for r in said[question] if '"e0"' in json.dumps(r) and not is_of_temporary(r, shown)]
-            said[question] = sorted(ours, key=place)
+            routes = [r for r in answers[question] if '"e0"' in json.dumps(r) and not is_of_temporary(r, addresses)]
+            answers[question] = sorted(routes, key=place)
         if "neigh" in question:
-            said[question] = sorted(said[question], key=str)
-    return said | {"sysctls": [namespaces.inside(HOME, read_sysctls)]}
+            answers[question] = sorted(answers[question], key=str)
+    return answers | {"sysctls": [namespaces.inside(HOME, read_sysctls)]}
 
 
 def ask(family: str) -> dict[str, list[JSON]]:
     """Answers by question, with one process for all questions of a family."""
     text = "\n".join(QUESTIONS[family]).encode()
     command = ["ip", *family.split(), "-n", HOME, "-d", "-j", "-force", "-batch", "-"]
-    done = subprocess.run(command, input=text, check=False, capture_output=True)
-    answers = [json.loads(answer) for answer in done.stdout.splitlines() if answer.strip()]
-    assert len(answers) == len(QUESTIONS[family]), done
-    said = {f"{family} {question}": answer for question, answer in zip(QUESTIONS[family], answers, strict=True)}
-    return {question: [one for one in map(strip, answer) if one] for question, answer in said.items()}
+    process = subprocess.run(command, input=text, check=False, capture_output=True)
+    answers = [json.loads(answer) for answer in process.stdout.splitlines() if answer.strip()]
+    assert len(answers) == len(QUESTIONS[family]), process
+    by_question = {f"{family} {question}": answer for question, answer in zip(QUESTIONS[family], answers, strict=True)}
+    return {question: [one for one in map(strip, answer) if one] for question, answer in by_question.items()}
 
 
 def place(route: JSON) -> list[str]:
@@ -112,38 +112,38 @@ def place(route: JSON) -> list[str]:
     return [*key, str(route.get("prefsrc")) if route.get("protocol") == "kernel" else ""]
 
 
-def strip(one: JSON) -> JSON:
+def strip(answer: JSON) -> JSON:
     """Without what changes by itself; what is learned, and temporary addresses, are the kernel's business."""
-    learned = "state" in one and one["state"] not in (["PERMANENT"], [])
-    if learned or one.get("type") == "anycast":
+    learned = "state" in answer and answer["state"] not in (["PERMANENT"], [])
+    if learned or answer.get("type") == "anycast":
         return {}
-    if isinstance(info := one.get("linkinfo"), dict):  # the bridge's timers
-        one = one | {"linkinfo": {key: value for key, value in info.items() if key != "info_slave_data"}}
-    return {key: value for key, value in one.items() if key not in VOLATILE}
+    if isinstance(info := answer.get("linkinfo"), dict):  # the bridge's timers
+        answer = answer | {"linkinfo": {key: value for key, value in info.items() if key != "info_slave_data"}}
+    return {key: value for key, value in answer.items() if key not in VOLATILE}
 
 
-def is_of_temporary(route: JSON, shown: set[object]) -> bool:
+def is_of_temporary(route: JSON, addresses: set[object]) -> bool:
     """Is it the local route of an IPv6 address that is not shown? A temporary one may come between two questions."""
-    made = route.get("type") == "local" and route.get("protocol") == "kernel"
-    return made and ":" in str(route["dst"]) and route["dst"] not in shown
+    kernel_made = route.get("type") == "local" and route.get("protocol") == "kernel"
+    return kernel_made and ":" in str(route["dst"]) and route["dst"] not in addresses
 
 
 def infos(link: JSON) -> list[JSON]:
-    found = link.get("addr_info", [])
-    assert isinstance(found, list)
-    return found
+    addresses = link.get("addr_info", [])
+    assert isinstance(addresses, list)
+    return addresses
 
 
 def read_sysctls() -> dict[str, object]:
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for family in ("ipv4", "ipv6"):
         for kind in ("conf", "neigh"):
             for path in sorted(Path(f"/proc/sys/net/{family}/{kind}/e0").glob("*")):
                 try:
-                    found[f"{family}/{kind}/{path.name}"] = path.read_text()
+                    values[f"{family}/{kind}/{path.name}"] = path.read_text()
                 except OSError:
-                    found[f"{family}/{kind}/{path.name}"] = None
-    return found
+                    values[f"{family}/{kind}/{path.name}"] = None
+    return values
 
 
 def unlike(before: object, after: object, elapsed_s: float, path: str = "") -> list[str]:
@@ -155,8 +155,8 @@ def unlike(before: object, after: object, elapsed_s: float, path: str = "") -> l
         return [w for at in range(len(before)) for w in unlike(before[at], after[at], elapsed_s, f"{path}/{at}")]
     if path.rpartition("/")[2] in LIFETIMES and isinstance(before, int) and isinstance(after, int):
         forever = 0xFFFFFFFF
-        left = before if before in (0, forever) else max(0, before - elapsed_s)
-        return [] if abs(left - after) <= TOLERANCE_S else [f"{path}: {before} -> {after} after {elapsed_s:.0f} s"]
+        remaining = before if before in (0, forever) else max(0, before - elapsed_s)
+        return [] if abs(remaining - after) <= TOLERANCE_S else [f"{path}: {before} -> {after} after {elapsed_s:.0f} s"]
     if before is None and path.endswith("stable_secret"):
         return []  # made by the kernel when it needs one
     return [] if before == after else [f"{path}: {before} -> {after}"]
@@ -170,28 +170,28 @@ LOCAL = ["fe80::77", "fe80::78"]
 MAC = st.integers(1, 0xFFFF).map(lambda n: f"02:90:00:00:{n >> 8:02x}:{n & 255:02x}")
 
 
-def some(*choices: str) -> st.SearchStrategy[str]:
+def optional(*choices: str) -> st.SearchStrategy[str]:
     """One of these words, or none."""
     return st.sampled_from(["", "", *choices])
 
 
 def line(*parts: st.SearchStrategy[str] | str) -> st.SearchStrategy[str]:
-    made = [st.just(part) if isinstance(part, str) else part for part in parts]
-    return st.tuples(*made).map(lambda words: " ".join(word for word in words if word))
+    strategies = [st.just(part) if isinstance(part, str) else part for part in parts]
+    return st.tuples(*strategies).map(lambda words: " ".join(word for word in words if word))
 
 
-LIFETIME = some("valid_lft 5000 preferred_lft 4000", "valid_lft 700 preferred_lft 0", "preferred_lft 0")
+LIFETIME = optional("valid_lft 5000 preferred_lft 4000", "valid_lft 700 preferred_lft 0", "preferred_lft 0")
 ADDRESS = st.one_of(
     line(
         "addr add",
         st.sampled_from([f"{a}/{n}" for a in V4 for n in (16, 24, 32)] + [f"{a} peer 10.9.0.{a[-1]}/32" for a in V4]),
-        some("brd +", "broadcast 10.0.0.99"),
+        optional("brd +", "broadcast 10.0.0.99"),
         "dev e0",
-        some("label e0:one", "label e0:two"),
-        some("scope link", "scope host", "scope 200"),
-        some("metric 77"),
+        optional("label e0:one", "label e0:two"),
+        optional("scope link", "scope host", "scope 200"),
+        optional("metric 77"),
         LIFETIME,
-        some("noprefixroute"),
+        optional("noprefixroute"),
     ),
     line(
         "addr add",
@@ -201,47 +201,47 @@ ADDRESS = st.one_of(
             + [f"{a} peer 2001:db8:9::{a[-1]}/128" for a in V6]
         ),
         "dev e0",
-        some("metric 78"),
+        optional("metric 78"),
         LIFETIME,
-        some("nodad"),
-        some("home"),
-        some("noprefixroute"),
-        some("mngtmpaddr"),
+        optional("nodad"),
+        optional("home"),
+        optional("noprefixroute"),
+        optional("mngtmpaddr"),
     ),
 )
 ROUTE_OPTIONS = line(
-    some("table 77", "table 1000", "table local"),
-    some("proto dhcp", "proto static", "proto 77"),
-    some("metric 5", "metric 100"),
-    some("mtu 1300", "mtu lock 1290", "advmss 1200 hoplimit 9", "quickack 1", "rto_min 5ms", "congctl cubic"),
+    optional("table 77", "table 1000", "table local"),
+    optional("proto dhcp", "proto static", "proto 77"),
+    optional("metric 5", "metric 100"),
+    optional("mtu 1300", "mtu lock 1290", "advmss 1200 hoplimit 9", "quickack 1", "rto_min 5ms", "congctl cubic"),
 )
 # Not an address of our own: the kernel takes such a gateway at one time and refuses it at another.
 HOP4 = st.sampled_from([f"via 10.{n}.0.{h} dev e0" for n in (0, 1) for h in (8, 9)] + ["via 10.8.0.1 dev e0 onlink"])
 HOP6 = st.sampled_from(["via fe80::1 dev e0", "via fe80::2 dev e0", "via 2001:db8:0::9 dev e0"])
-WEIGHT = some("weight 3", "weight 7")
+WEIGHT = optional("weight 3", "weight 7")
 OTHER_HOP = st.one_of(line("nexthop", HOP4, WEIGHT), st.just("nexthop via 10.200.0.9 dev p0"))
 ROUTE = st.one_of(
     line(
         st.sampled_from(["route add", "route append", "route prepend"]),
-        some("unicast", "local", "broadcast", "multicast"),
+        optional("unicast", "local", "broadcast", "multicast"),
         st.sampled_from(["default", "10.50.0.0/16", "10.51.0.0/24", "10.52.0.1/32"]),
         st.one_of(HOP4, st.just("dev e0"), st.just("via inet6 fe80::5 dev e0")),
         ROUTE_OPTIONS,
-        some("scope link", "scope global"),
-        some("src 10.0.0.1", "src 10.1.0.2"),
-        some("tos 8"),
-        some("realm 5"),
+        optional("scope link", "scope global"),
+        optional("src 10.0.0.1", "src 10.1.0.2"),
+        optional("tos 8"),
+        optional("realm 5"),
     ),
     line("route add 10.60.0.0/16", ROUTE_OPTIONS, line("nexthop", HOP4, WEIGHT), OTHER_HOP),
     line(
         st.sampled_from(["route add", "route append"]),
         st.sampled_from(["::/0", "2001:db8:50::/48", "2001:db8:51::1/128"]),
-        some("from 2001:db8::/32"),
+        optional("from 2001:db8::/32"),
         st.one_of(HOP6, st.just("dev e0")),
         ROUTE_OPTIONS,
-        some("pref high", "pref low"),
-        some("expires 600"),
-        some("src 2001:db8:0::1"),
+        optional("pref high", "pref low"),
+        optional("expires 600"),
+        optional("src 2001:db8:0::1"),
     ),
     line("route add 2001:db8:60::/48", ROUTE_OPTIONS, line("nexthop", HOP6, WEIGHT), line("nexthop", HOP6, WEIGHT)),
     st.sampled_from(
@@ -298,7 +298,7 @@ SYSCTL = st.sampled_from(
         ("ipv6/neigh/e0/app_solicit", "3"),
     ]
 )
-REST = st.sampled_from(
+OTHER_SETTING = st.sampled_from(
     [
         "rule add iif e0 table 77 priority 900",
         "rule add not oif e0 fwmark 3/7 table 1000",
@@ -314,7 +314,7 @@ CONFIGURATION = st.tuples(
     st.lists(SYSCTL, max_size=4),
     st.lists(ADDRESS, max_size=8),
     st.lists(ROUTE, max_size=6),
-    st.lists(REST, max_size=3),
+    st.lists(OTHER_SETTING, max_size=3),
 )
 NEXTHOPS = [
     "nexthop add id 5 via 10.0.0.9 dev e0",
@@ -363,13 +363,15 @@ DISTURBANCES: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-def build(link: list[str], sysctls: list[tuple[str, str]], *rest: list[str]) -> None:
+def build(link: list[str], sysctls: list[tuple[str, str]], *command_lists: list[str]) -> None:
     batch(HOME, [*CLEAR, *BUILD, *(one for one in link if not one.endswith("down"))])
     namespaces.inside(HOME, lambda: write_sysctls(sysctls))
     # The kernel keeps a route that also has a hop on a link that is down, but takes none (see `routes.py`).
     down = any(one.endswith("down") for one in link)
-    routes = [one for one in rest[1] if not (down and "p0" in one)]
-    batch(HOME, [*rest[0], *NEXTHOPS, *routes, *rest[2], *(one for one in link if one.endswith("down"))])
+    routes = [one for one in command_lists[1] if not (down and "p0" in one)]
+    batch(
+        HOME, [*command_lists[0], *NEXTHOPS, *routes, *command_lists[2], *(one for one in link if one.endswith("down"))]
+    )
     settle()
 
 
@@ -410,14 +412,14 @@ def test_a_link_is_as_it_was(
     before, at = state(), time.monotonic()
     captured = namespaces.inside(HOME, lambda: capture("e0"))
     assert msgspec.json.decode(msgspec.json.encode(captured), type=CapturedLink) == captured
-    here, there = DISTURBANCES[disturbance]
-    batch(HOME, here)
-    batch(AWAY, there)
+    home_commands, away_commands = DISTURBANCES[disturbance]
+    batch(HOME, home_commands)
+    batch(AWAY, away_commands)
     namespaces.inside(HOME, lambda: restore(captured))
     settle()
     after = state()
-    found = unlike(before, after, time.monotonic() - at)
-    assert disturbance == "filled" or found == [], "\n".join(found)
+    changes = unlike(before, after, time.monotonic() - at)
+    assert disturbance == "filled" or changes == [], "\n".join(changes)
     # Said twice, it changes nothing.
     namespaces.inside(HOME, lambda: restore(captured))
     assert differences(captured, namespaces.inside(HOME, lambda: capture("e0"))) == []

@@ -44,9 +44,9 @@ class Pair:
 
     def ip(self, line: str) -> list[dict[str, object]]:
         command = ["ip", "-n", self.home, "-j", *line.split()]
-        done = subprocess.run(command, check=True, capture_output=True)
-        found: list[dict[str, object]] = json.loads(done.stdout or b"[]")
-        return [one for one in found if one]
+        process = subprocess.run(command, check=True, capture_output=True)
+        objects: list[dict[str, object]] = json.loads(process.stdout or b"[]")
+        return [one for one in objects if one]
 
     def inside(self, work: Callable[[], T]) -> T:
         return namespaces.inside(self.home, work)
@@ -96,13 +96,13 @@ def test_what_cannot_be_restored_is_told_and_the_rest_is_done(pair: Pair) -> Non
     captured = replace(before, routes=(bad, LinuxRoute("10.2.0.0/16", gateway="192.0.2.1")))
     pair.ip("link del br0")
     pair.there_and_back()
-    with pytest.raises(CannotRestore) as told:
+    with pytest.raises(CannotRestore) as refusal:
         pair.restore(captured)
-    assert [problem.partition(":")[0] for problem in told.value.problems] == [
+    assert [problem.partition(":")[0] for problem in refusal.value.problems] == [
         "master br0",
         "route 10.1.0.0/16 table 77",
     ]
-    assert str(told.value).count("e0: ") == 1
+    assert str(refusal.value).count("e0: ") == 1
     assert [r["dst"] for r in pair.ip("route show via 192.0.2.1")] == ["10.2.0.0/16"]
     assert pair.capture().mtu == 1400
 
@@ -145,8 +145,8 @@ def test_a_link_whose_name_is_taken_returns_under_another_one(pair: Pair) -> Non
     pair.ip("tuntap add e0 mode tap")
     journal = msgspec.json.encode(captured).decode()
     command = ["ip", "netns", "exec", pair.home, sys.executable, "-c", BACK, journal, pair.away]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    assert told == ["name e0: File exists"]
+    problems = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert problems == ["name e0: File exists"]
     [link] = pair.ip("addr show to 192.0.2.7")
     assert (link["mtu"], link["ifname"] != "e0") == (1400, True)
     pair.ip("tuntap del e0 mode tap")

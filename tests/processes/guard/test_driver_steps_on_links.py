@@ -55,25 +55,25 @@ class Host:
         assert self.does(step.holds) == ""
 
     def _enter(self) -> None:
-        with (DIRECTORY / self.name).open() as there:
-            assert ctypes.CDLL(None).setns(there.fileno(), CLONE_NEWNET) == 0
+        with (DIRECTORY / self.name).open() as netns_file:
+            assert ctypes.CDLL(None).setns(netns_file.fileno(), CLONE_NEWNET) == 0
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    made = Host(f"ds{os.getpid() % 10000}{tmp_path.name[-2:]}")
+    machine = Host(f"ds{os.getpid() % 10000}{tmp_path.name[-2:]}")
     try:
-        made.make()
-        yield made
+        machine.make()
+        yield machine
     finally:
-        made.remove()
+        machine.remove()
 
 
 def ip(*words: str) -> str:
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
-def seen(netns: str, name: str = "eth0") -> dict[str, Any]:
+def link_in(netns: str, name: str = "eth0") -> dict[str, Any]:
     """What `ip -d link` tells of a link; nothing: it is not there."""
     with suppress(subprocess.CalledProcessError):
         return dict(json.loads(ip("-n", netns, "-j", "-d", "link", "show", name))[0])
@@ -82,14 +82,14 @@ def seen(netns: str, name: str = "eth0") -> dict[str, Any]:
 
 def test_a_link_is_made_promiscuous_and_moves(host: Host) -> None:
     host.takes(links.promiscuous_step(LINK))
-    assert seen(host.name)["promiscuity"] == 1
+    assert link_in(host.name)["promiscuity"] == 1
     step = links.move_step(LINK, host.vpp)
     assert host.does(step.undo) == LinkMoved("eth0", host.vpp)
     assert host.does(step.needs) == ""
     host.does(step.do)
     assert host.does(step.holds) == ""
-    assert seen(host.name) == {}
-    assert "UP" in seen(host.vpp)["flags"]
+    assert link_in(host.name) == {}
+    assert "UP" in link_in(host.vpp)["flags"]
 
 
 def test_a_link_that_is_not_there_cannot_move(host: Host) -> None:
@@ -102,7 +102,7 @@ def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
     assert host.does(step.undo) == LinkMoved("eth0", host.vpp)
     host.does(step.do)
     assert host.does(step.holds) == ""
-    assert "UP" in seen(host.vpp)["flags"]
+    assert "UP" in link_in(host.vpp)["flags"]
     ip("-n", host.vpp, "link", "del", "eth0")
     assert host.does(step.undo) is None
     assert host.does(step.needs) == ""
@@ -112,7 +112,7 @@ def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
 
 def test_an_mtu_is_lowered(host: Host) -> None:
     host.takes(links.mtu_step(LINK, 3072))
-    assert seen(host.name)["mtu"] == 3072
+    assert link_in(host.name)["mtu"] == 3072
 
 
 def test_queues_are_counted_and_set(host: Host) -> None:
@@ -124,9 +124,9 @@ def test_queues_are_counted_and_set(host: Host) -> None:
 def test_queues_that_a_link_cannot_have_are_an_error_only_if_they_were_asked_for(host: Host) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         host.does(links.queues_step(LINK, 9, must=True).do)
-    kept = links.queues_step(LINK, 9, must=False)
-    host.does(kept.do)
-    assert host.does(kept.holds) == ""
+    step = links.queues_step(LINK, 9, must=False)
+    host.does(step.do)
+    assert host.does(step.holds) == ""
     assert host.does(lambda: channels("eth0")) == Channels(4, 4)
 
 
@@ -152,7 +152,7 @@ def test_a_link_is_renamed_once_its_name_is_free(host: Host) -> None:
         assert not renaming.done()
         ip("-n", host.name, "link", "del", "eth0")
         renaming.result(timeout=10)
-    assert seen(host.name)["linkinfo"]["info_kind"] == "bridge"
+    assert link_in(host.name)["linkinfo"]["info_kind"] == "bridge"
 
 
 def test_a_link_whose_name_stays_taken_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

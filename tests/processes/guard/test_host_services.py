@@ -207,20 +207,20 @@ class Network:
 def network(tmp_path: Path) -> Iterator[Network]:
     for name in ("host", "lan"):
         (tmp_path / name).mkdir()
-    made = Network(tmp_path)
+    lan = Network(tmp_path)
     try:
-        yield made
+        yield lan
     finally:
-        made.remove()
+        lan.remove()
 
 
 def place(network: Network, addresses: tuple[LinuxAddress, ...]) -> None:
     """The tap's file, made while the uplink is still Linux's."""
     link = CapturedLink(name="eth0", mac=MAC, mtu=1500, addresses=addresses)
-    found = networkd.managed_link(network.networkd.host(), "eth0")
-    assert found is not None
-    assert found.path == "/run/systemd/network/10-netplan-eth0.network"
-    network.networkd.configure("0-vppd-eth0.network", networkd.tap_file(link, found))
+    nic = networkd.managed_link(network.networkd.host(), "eth0")
+    assert nic is not None
+    assert nic.path == "/run/systemd/network/10-netplan-eth0.network"
+    network.networkd.configure("0-vppd-eth0.network", networkd.tap_file(link, nic))
     network.networkd.stop()
     network.networkd.start()
     until(network.networkd.settled, network.networkd.log)
@@ -288,8 +288,8 @@ def test_dhclient_s_script_does_not_touch_a_tap_s_addresses(network: Network, re
     hook.write_text(dhcp_clients.hook(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
     words = ["ip", "netns", "exec", host, "sh", "-c", f"run() {{ . {hook}; }}; run; echo went on"]
     environment = {**os.environ, "interface": "eth0", "reason": reason}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == ("went on\n" if goes_on else "")
+    process = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert process.stdout == ("went on\n" if goes_on else "")
 
 
 UDEV = """
@@ -301,9 +301,11 @@ udevadm test --action=add /sys/class/net/eth0 2>/dev/null
 
 
 @pytest.mark.parametrize(
-    ("kind", "ours"), [("tuntap add eth0 mode tap", True), ("link add eth0 type veth peer name eth9", False)]
+    ("kind", "is_tap"), [("tuntap add eth0 mode tap", True), ("link add eth0 type veth peer name eth9", False)]
 )
-def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: Network, kind: str, ours: bool) -> None:
+def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
+    network: Network, kind: str, is_tap: bool
+) -> None:
     host, directory = network.netns["host"], network.networkd.directory
     ip(f"-n {host} link del eth0")
     ip(f"-n {host} {kind}")
@@ -316,12 +318,12 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(network: N
         files.replace_file(network.networkd.host().path(path), text.encode())
     [before] = json.loads(ip(f"-n {host} -j link show eth0"))
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
-    done = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
-    properties = assignments(done.stdout)
-    assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is ours
-    assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is ours
+    process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
+    properties = assignments(process.stdout)
+    assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is is_tap
+    assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is is_tap
     [after] = json.loads(ip(f"-n {host} -j link show eth0"))
-    assert not ours or after["address"] == before["address"]
+    assert not is_tap or after["address"] == before["address"]
 
 
 PLACE = """
@@ -360,9 +362,9 @@ def test_the_guard_places_its_files_tells_networkd_and_takes_them_away(network: 
 
     def guard(verb: str) -> str:
         words = [*service.inside(), sys.executable, "-c", PLACE, str(service.root), str(tmp_path / "state"), verb]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        process = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
     assert guard("place") == (
         "eth0: systemd-networkd manages it by /run/systemd/network/10-netplan-eth0.network, made by netplan\n"

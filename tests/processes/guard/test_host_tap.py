@@ -36,9 +36,9 @@ def netns() -> Iterator[str]:
 
 
 def ip(netns: str, line: str) -> list[dict[str, object]]:
-    done = subprocess.run(["ip", "-n", netns, "-j", *line.split()], check=True, capture_output=True)
-    found: list[dict[str, object]] = json.loads(done.stdout or b"[]")
-    return found
+    process = subprocess.run(["ip", "-n", netns, "-j", *line.split()], check=True, capture_output=True)
+    objects: list[dict[str, object]] = json.loads(process.stdout or b"[]")
+    return objects
 
 
 def test_the_tap_has_the_uplinks_addresses_and_mtu(netns: str) -> None:

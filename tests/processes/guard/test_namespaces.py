@@ -12,9 +12,9 @@ from vppd_guard.linux import namespaces
 
 @pytest.fixture
 def names() -> Iterator[list[str]]:
-    made = [f"vgns{os.getpid()}x{number}" for number in range(4)]
-    yield made
-    for name in made:
+    names = [f"vgns{os.getpid()}x{number}" for number in range(4)]
+    yield names
+    for name in names:
         subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
 
 

@@ -108,11 +108,11 @@ class Vpp:
 @pytest.fixture
 def vpp() -> Iterator[Vpp]:
     with tempfile.TemporaryDirectory(prefix="vs") as directory:
-        made = Vpp(Path(directory))
+        vpp = Vpp(Path(directory))
         try:
-            yield made
+            yield vpp
         finally:
-            made.remove()
+            vpp.remove()
 
 
 def knows_dpdk() -> bool:

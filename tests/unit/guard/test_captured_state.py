@@ -59,10 +59,10 @@ def test_lifetimes_go_on_also_over_a_reboot(boot: str) -> None:
 
 
 def test_after_a_reboot_an_address_that_has_ended_does_not_come_back() -> None:
-    ended = aged(LINK, later(100, "b"))
-    assert [a.address for a in ended.addresses] == ["192.0.2.7/24"]
-    assert ended.addresses[0].valid_s == LIFETIME_FOREVER
-    assert [r.prefix for r in ended.routes] == ["0.0.0.0/0", "192.0.2.0/24"]
+    expired = aged(LINK, later(100, "b"))
+    assert [a.address for a in expired.addresses] == ["192.0.2.7/24"]
+    assert expired.addresses[0].valid_s == LIFETIME_FOREVER
+    assert [r.prefix for r in expired.routes] == ["0.0.0.0/0", "192.0.2.0/24"]
 
 
 def test_an_address_that_would_have_ended_while_vpp_had_the_link_stays_a_while() -> None:
@@ -159,17 +159,17 @@ def test_a_route_by_another_link_that_is_gone_is_refused() -> None:
 
 
 def link(name: str, mac: str = LINK.mac, kind: str = "", permanent: str = "") -> Link:
-    found = {IFLA_IFNAME: text_bytes(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
-    found[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, text_bytes(kind)) if kind else b""
-    found[IFLA_PERM_ADDRESS] = bytes.fromhex(permanent.replace(":", ""))
-    return Link(1, 0, found)
+    attributes = {IFLA_IFNAME: text_bytes(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
+    attributes[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, text_bytes(kind)) if kind else b""
+    attributes[IFLA_PERM_ADDRESS] = bytes.fromhex(permanent.replace(":", ""))
+    return Link(1, 0, attributes)
 
 
 OTHER_MAC = "02:90:00:00:00:02"
 
 
 @pytest.mark.parametrize(
-    ("there", "found"),
+    ("links", "name"),
     [
         ([link("eth0")], "eth0"),
         ([link("eth0", kind="tun"), link("dev7")], "dev7"),
@@ -181,7 +181,7 @@ OTHER_MAC = "02:90:00:00:00:02"
         ([], None),
     ],
 )
-def test_the_link_is_found_under_whatever_name(there: list[Link], found: str | None) -> None:
+def test_the_link_is_found_under_whatever_name(links: list[Link], name: str | None) -> None:
     captured = replace(LINK, permanent_mac=LINK.mac)
-    it = find_captured(there, captured)
-    assert (it.name if it else None) == found
+    link_found = find_captured(links, captured)
+    assert (link_found.name if link_found else None) == name

@@ -146,9 +146,9 @@ def test_a_group_that_vfio_made_up_is_no_iommu(tmp_path: Path) -> None:
 def test_a_kernel_driver_that_is_not_loaded_is_named(tmp_path: Path) -> None:
     tree = machine(tmp_path, drivers=())
     nic(tree, PCI, "virtio-pci", link="eth0")
-    for named, new in [("virtio", "vfio-pci"), ("dpdk", "uio_pci_generic"), ("none", "igb_uio")]:
-        choice = choose_drivers(link("virtio-pci"), spec(named, new), tree)
-        assert choice.passed_over == {named: f"kernel driver {new} is not loaded"}
+    for driver, new in [("virtio", "vfio-pci"), ("dpdk", "uio_pci_generic"), ("none", "igb_uio")]:
+        choice = choose_drivers(link("virtio-pci"), spec(driver, new), tree)
+        assert choice.passed_over == {driver: f"kernel driver {new} is not loaded"}
 
 
 def test_rings_that_vpp_does_not_take_are_named(tmp_path: Path) -> None:

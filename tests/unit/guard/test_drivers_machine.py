@@ -80,10 +80,10 @@ def test_whether_the_kernel_serves_taps(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_be_read() -> None:
-    here = Machine()
-    assert here.kernel_version() > (4,)
-    assert all(pages.free <= pages.total for pages in here.hugepages())
+    this_machine = Machine()
+    assert this_machine.kernel_version() > (4,)
+    assert all(pages.free <= pages.total for pages in this_machine.hugepages())
     for entry in Path("/sys/bus/pci/devices").glob("*"):
-        device = here.device(entry.name)
+        device = this_machine.device(entry.name)
         assert device is not None
         assert len(device.vendor) == 4

@@ -180,8 +180,8 @@ def test_a_link_that_vpp_looks_for_in_the_host_moves_once_vpp_has_it(name: str) 
 
 
 def test_other_links_have_left_before() -> None:
-    others = [driver for driver in DRIVERS if driver.name not in ("rdma", "none")]
-    assert all(driver.steps_after_interface(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in others)
+    drivers = [driver for driver in DRIVERS if driver.name not in ("rdma", "none")]
+    assert all(driver.steps_after_interface(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in drivers)
     assert driver_named("none").steps_after_interface(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
 
 
@@ -198,9 +198,9 @@ def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
     ]
     make, _, bind, _ = steps
     assert take([make, bind]) == [KernelSet(f"{DEVICE}/sriov_numvfs", "0"), DriverBound("0000:3b:00.1", "iavf")]
-    made = tree.device("0000:3b:00.1")
-    assert made is not None
-    assert made.driver == "vfio-pci"
+    function = tree.device("0000:3b:00.1")
+    assert function is not None
+    assert function.driver == "vfio-pci"
     assert driver.interface_intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePort(
         name="uplink/eth0", pci="0000:3b:00.1", driver="iavf", mac="02:90:00:00:00:07", tag="main-eth0"
     )

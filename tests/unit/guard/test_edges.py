@@ -18,9 +18,9 @@ MAC, GATEWAY_MAC = "02:90:00:00:00:07", bytes.fromhex("029000000001")
 
 
 def reply4(sender: str = "192.0.2.1", operation: int = 2) -> bytes:
-    own = bytes.fromhex(MAC.replace(":", ""))
-    head = own + GATEWAY_MAC + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, operation)
-    return head + GATEWAY_MAC + bytes(map(int, sender.split("."))) + own + bytes([192, 0, 2, 7])
+    mac = bytes.fromhex(MAC.replace(":", ""))
+    head = mac + GATEWAY_MAC + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, operation)
+    return head + GATEWAY_MAC + bytes(map(int, sender.split("."))) + mac + bytes([192, 0, 2, 7])
 
 
 def test_an_arp_reply_of_the_gateway_is_an_answer_and_nothing_else_is() -> None:

@@ -104,13 +104,13 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def settings(text: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {}
     for line in text.splitlines():
         if line.startswith("["):
             section = line
         elif line and not line.startswith("#"):
-            found.setdefault(section, []).append(line)
-    return found
+            sections.setdefault(section, []).append(line)
+    return sections
 
 
 def test_nothing_is_done_where_nothing_runs(tree: Tree) -> None:
@@ -134,8 +134,8 @@ def test_nothing_is_done_if_it_is_switched_off(tree: Tree) -> None:
 
 def test_a_lease_is_renewed_on_the_tap_by_the_same_client(tree: Tree) -> None:
     tree.networkd(lease="ADDRESS=192.0.2.7\nCLIENTID=ff0000abcd00020000ab11b0ddbdebf95e192c\n")
-    found = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
-    assert found == {
+    tap_settings = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
+    assert tap_settings == {
         "[Match]": ["Name=eth0", "Driver=tun"],
         "[Network]": [
             "DNS=192.0.2.53",
@@ -158,16 +158,16 @@ def test_a_dhcpv6_lease_needs_no_router_advertisement(tree: Tree) -> None:
 
 def test_a_static_uplink_keeps_its_resolvers_and_nothing_else(tree: Tree) -> None:
     tree.networkd()
-    found = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
-    assert {"DNS=192.0.2.53", "DHCP=no", "KeepConfiguration=yes"} <= set(found["[Network]"])
-    assert not {"Address=198.51.100.7/24", "VLAN=vlan7"} & set(found["[Network]"])
-    assert not {"[Link]", "[Route]"} & set(found)
+    tap_settings = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
+    assert {"DNS=192.0.2.53", "DHCP=no", "KeepConfiguration=yes"} <= set(tap_settings["[Network]"])
+    assert not {"Address=198.51.100.7/24", "VLAN=vlan7"} & set(tap_settings["[Network]"])
+    assert not {"[Link]", "[Route]"} & set(tap_settings)
 
 
 def test_a_link_that_networkd_does_not_manage_stays_unmanaged_as_a_tap(tree: Tree) -> None:
     tree.networkd(admin="unmanaged")
-    found = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
-    assert found == {"[Match]": ["Name=eth0", "Driver=tun"], "[Link]": ["Unmanaged=yes"]}
+    tap_settings = settings(tree.placed()[0]["/run/systemd/network/0-vppd-eth0.network"])
+    assert tap_settings == {"[Match]": ["Name=eth0", "Driver=tun"], "[Link]": ["Unmanaged=yes"]}
 
 
 def test_drop_ins_count(tree: Tree) -> None:
@@ -189,8 +189,8 @@ def test_the_iaid_is_the_client_identifier_s(client_id: str, iaid: int | None) -
 
 @given(st.text(alphabet="[]=#;\\\n aDNS\t"))
 def test_whatever_the_administrator_wrote_the_tap_s_file_matches_only_the_tap(text: str) -> None:
-    found = networkd.NetworkdLink(path="/x", text=text, lease=True)
-    lines = networkd.tap_file(LINK, found).splitlines()
+    nic = networkd.NetworkdLink(path="/x", text=text, lease=True)
+    lines = networkd.tap_file(LINK, nic).splitlines()
     assert lines.count("[Match]") == 1
     assert lines[lines.index("[Match]") + 1 :][:2] == ["Name=eth0", "Driver=tun"]
     assert not any(line.startswith(("Address=", "Gateway=", "MTUBytes=")) for line in lines)

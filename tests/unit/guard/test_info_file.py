@@ -49,11 +49,11 @@ def test_at_the_start_the_maps_are_empty() -> None:
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "run" / "vppmanagerinfofile"
     write_info(path, info_json("starting"))
-    stop, seen = threading.Event(), set()
+    stop, contents = threading.Event(), set()
 
     def read() -> None:
         while not stop.is_set():
-            seen.add(json.loads(path.read_bytes())["Status"])
+            contents.add(json.loads(path.read_bytes())["Status"])
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -62,6 +62,6 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         write_info(path, info_json("starting"))
     stop.set()
     reader.join()
-    assert seen <= {"starting", "ready"}
+    assert contents <= {"starting", "ready"}
     assert path.stat().st_mode & 0o777 == 0o644
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]

@@ -75,10 +75,10 @@ def test_a_restore_that_fails_is_tried_again_after_growing_waits() -> None:
 
 
 def test_a_device_that_is_gone_is_waited_for() -> None:
-    lost = walk(GuardLife(state=GuardState.RUNNING), GuardEvent.GONE, GuardEvent.GONE)
-    assert lost.state is GuardState.LOST
-    assert walk(lost, GuardEvent.DONE).state is GuardState.RESTORING
-    assert walk(lost, GuardEvent.DONE, GuardEvent.DONE, GuardEvent.DONE).state is GuardState.PREFLIGHT
+    life = walk(GuardLife(state=GuardState.RUNNING), GuardEvent.GONE, GuardEvent.GONE)
+    assert life.state is GuardState.LOST
+    assert walk(life, GuardEvent.DONE).state is GuardState.RESTORING
+    assert walk(life, GuardEvent.DONE, GuardEvent.DONE, GuardEvent.DONE).state is GuardState.PREFLIGHT
 
 
 def test_the_first_failure_is_followed_at_once_later_ones_after_longer_rests() -> None:

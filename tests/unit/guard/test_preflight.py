@@ -54,20 +54,20 @@ def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
 
 
 def test_a_container_without_its_capabilities_is_told_which() -> None:
-    wanted = checks.CAPABILITIES
-    assert checks.missing_capabilities("CapEff:\t000001ffffffffff\n", wanted) == []
-    assert checks.missing_capabilities("CapEff:\t0000000000003000\n", wanted) == ["SYS_ADMIN"]
-    assert checks.missing_capabilities("", wanted) == list(wanted)
+    capabilities = checks.CAPABILITIES
+    assert checks.missing_capabilities("CapEff:\t000001ffffffffff\n", capabilities) == []
+    assert checks.missing_capabilities("CapEff:\t0000000000003000\n", capabilities) == ["SYS_ADMIN"]
+    assert checks.missing_capabilities("", capabilities) == list(capabilities)
 
 
 def test_memory_that_cannot_be_locked_matters_to_devices_that_are_vpps_own(tmp_path: Path) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/limits").write_text("Max locked memory         8388608    8388608    bytes\n")
-    found = {
+    findings = {
         name: checks.locked_memory(Machine(tmp_path), "CapEff: 0\n", [driver_named(name)]).state
         for name in ("af_packet", "virtio", "dpdk")
     }
-    assert found == {"af_packet": WARNING, "virtio": FAILED, "dpdk": FAILED}
+    assert findings == {"af_packet": WARNING, "virtio": FAILED, "dpdk": FAILED}
     assert checks.locked_memory(Machine(tmp_path), "CapEff: ffffffffff\n", [driver_named("dpdk")]).state == OK
 
 
@@ -75,10 +75,10 @@ def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-generic\n")
     config = NodeConfig(state=tmp_path / "state")
-    found = {f.check: f for f in checks.host(config, Machine(tmp_path), "CapEff: 0\n")}
-    assert {name for name, f in found.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
-    assert "5.3 is needed" in found["kernel"].text
-    assert found["state"].state == OK
+    findings = {f.check: f for f in checks.host(config, Machine(tmp_path), "CapEff: 0\n")}
+    assert {name for name, f in findings.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
+    assert "5.3 is needed" in findings["kernel"].text
+    assert findings["state"].state == OK
 
 
 def test_hugepages_are_demanded_only_if_startup_conf_asks_for_them(tmp_path: Path) -> None:
@@ -104,16 +104,16 @@ def test_af_xdp_is_refused_if_its_frames_do_not_fit_vpps_buffers() -> None:
 
 def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
     driver = driver_named("af_packet")
-    there = frozenset({*checks.MESSAGES, *driver.messages})
-    assert checks.vpp(there, [driver]).state == OK
-    refused = checks.vpp(there - {"af_packet_create_v3", "set_punt"}, [driver])
+    messages = frozenset({*checks.MESSAGES, *driver.messages})
+    assert checks.vpp(messages, [driver]).state == OK
+    refused = checks.vpp(messages - {"af_packet_create_v3", "set_punt"}, [driver])
     assert refused.state == FAILED
     assert "lacks af_packet_create_v3, set_punt" in refused.text
 
 
 def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need() -> None:
-    made = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
-    target = DesiredUplink(captured=captured(), spec=SPEC, interface=made, rx_mode="interrupt", mtu=1500)
+    interface = AfPacket(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
+    target = DesiredUplink(captured=captured(), spec=SPEC, interface=interface, rx_mode="interrupt", mtu=1500)
     kinds = {type(intent) for intent in desired_intents([target], NodeConfig(node="n1"), taps_up=True).values()}
     writers = [kind for kind in KINDS.values() if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds
@@ -135,16 +135,16 @@ def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
 
 
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
-    found = [Finding("vhost-net", FAILED, "x"), Finding("kernel", FAILED, "y"), Finding("tun", OK)]
-    waived = waive_failures(found, ["vhost-net", "tun"])
+    findings = [Finding("vhost-net", FAILED, "x"), Finding("kernel", FAILED, "y"), Finding("tun", OK)]
+    waived = waive_failures(findings, ["vhost-net", "tun"])
     assert [f.state for f in waived] == [WAIVED, FAILED, OK]
     assert failure_texts(waived) == ["kernel: y"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_the_table_fits_the_terminal(width: int) -> None:
-    found = [Finding("vhost-net", FAILED, "word " * 40), Finding("kernel", OK, "6.1.0"), Finding("state", WARNING)]
-    lines = findings_table(found, width).splitlines()
+    findings = [Finding("vhost-net", FAILED, "word " * 40), Finding("kernel", OK, "6.1.0"), Finding("state", WARNING)]
+    lines = findings_table(findings, width).splitlines()
     assert max(map(len, lines)) <= max(width, 40)
     assert lines[0].startswith("vhost-net  failed")
 

@@ -131,9 +131,9 @@ def test_vpp_stays_our_child() -> None:
 
 
 def test_a_startup_exec_of_the_user_s_own_stays() -> None:
-    own = "unix { nodaemon exec /etc/vpp/mine.exec }\n"
-    assert "exec /etc/vpp/mine.exec" in rendered(own).conf
-    result = rendered(own, script="show version\n")
+    template = "unix { nodaemon exec /etc/vpp/mine.exec }\n"
+    assert "exec /etc/vpp/mine.exec" in rendered(template).conf
+    result = rendered(template, script="show version\n")
     assert any("CALICOVPP_CONFIG_EXEC_TEMPLATE is not run" in warning for warning in result.warnings)
 
 
@@ -246,18 +246,18 @@ def test_dpdk_without_hugepages_does_without() -> None:
         "  iova-mode va",
         "  no-hugetlb",
     ]
-    own = PLAIN.replace("buffers-per-numa 131072", "page-size 2M")
-    assert "buffers { page-size 2M }" in rendered(own, uplink("dpdk"), hugepages=False).conf
-    none = PLAIN.replace("buffers { buffers-per-numa 131072 }\n", "")
-    assert "buffers { page-size 4K }" in rendered(none, uplink("dpdk"), hugepages=False).conf
+    with_page_size = PLAIN.replace("buffers-per-numa 131072", "page-size 2M")
+    assert "buffers { page-size 2M }" in rendered(with_page_size, uplink("dpdk"), hugepages=False).conf
+    without_buffers = PLAIN.replace("buffers { buffers-per-numa 131072 }\n", "")
+    assert "buffers { page-size 4K }" in rendered(without_buffers, uplink("dpdk"), hugepages=False).conf
 
 
 def test_a_dpdk_stanza_of_the_user_s_is_left_as_it_is() -> None:
-    own = PLAIN + "dpdk {\n  dev 0000:3b:00.0 { tag main-eth0 } # mine\n}\n"
-    result = rendered(own, uplink("dpdk"), hugepages=False)
-    assert result.conf == own.replace("dpdk_plugin.so { disable }", "dpdk_plugin.so { enable }")
+    template = PLAIN + "dpdk {\n  dev 0000:3b:00.0 { tag main-eth0 } # mine\n}\n"
+    result = rendered(template, uplink("dpdk"), hugepages=False)
+    assert result.conf == template.replace("dpdk_plugin.so { disable }", "dpdk_plugin.so { enable }")
     assert result.warnings == ()
-    untagged = rendered(own.replace("main-eth0", "mine"), uplink("dpdk"))
+    untagged = rendered(template.replace("main-eth0", "mine"), uplink("dpdk"))
     assert untagged.warnings == ("CALICOVPP_CONFIG_TEMPLATE: dpdk: no `tag main-eth0`; vppd finds the uplink by it",)
 
 
@@ -292,13 +292,13 @@ WORDS = st.text("ab-/.", min_size=1, max_size=4)
 TREES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=4), max_leaves=12)
 
 
-def written(tree: "str | list[object]") -> str:
-    return tree if isinstance(tree, str) else "{ " + " ".join(map(written, tree)) + " }"  # type: ignore[arg-type]
+def as_text(tree: "str | list[object]") -> str:
+    return tree if isinstance(tree, str) else "{ " + " ".join(map(as_text, tree)) + " }"  # type: ignore[arg-type]
 
 
 @given(st.lists(TREES, max_size=5), st.sampled_from([" ", "\n", " # note { }\n"]))
 def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: list[object], gap: str) -> None:
-    text = gap.join(map(written, trees))  # type: ignore[arg-type]
+    text = gap.join(map(as_text, trees))  # type: ignore[arg-type]
     root = parse(text, "text")
     assert [word.text for word in root.words()] == [w for w in text.replace("# note { }", "").split() if w not in "{}"]
     assert all(text[word.start : word.end] == word.text for word in root.words())
@@ -307,7 +307,7 @@ def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: lis
 
 @given(st.lists(TREES, max_size=5))
 def test_an_edit_changes_its_own_word_alone(trees: list[object]) -> None:
-    text = " ".join(map(written, trees))  # type: ignore[arg-type]
+    text = " ".join(map(as_text, trees))  # type: ignore[arg-type]
     words = [*parse(text, "text").words()]
     for number, word in enumerate(words):
         edits = ConfEdits(text)

@@ -30,24 +30,24 @@ def step(do: Callable[[], None], *, needs: str = "", wrong: str = "", timeout_s:
 
 
 def test_the_undo_record_is_on_disk_when_the_change_begins(tmp_path: Path) -> None:
-    journal, seen = UndoJournal(tmp_path), []
-    make(step(lambda: seen.append(journal.read())), journal)
-    assert seen == [[RECORD]]
+    journal, journals = UndoJournal(tmp_path), []
+    make(step(lambda: journals.append(journal.read())), journal)
+    assert journals == [[RECORD]]
 
 
 def test_what_cannot_be_noted_is_not_done(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done: list[int] = []
+    changes: list[int] = []
     with pytest.raises(OSError, match="file"):
-        make(step(lambda: done.append(1)), UndoJournal(tmp_path / "file"))
-    assert done == []
+        make(step(lambda: changes.append(1)), UndoJournal(tmp_path / "file"))
+    assert changes == []
 
 
 def test_a_step_whose_precondition_does_not_hold_leaves_no_trace(tmp_path: Path) -> None:
-    journal, done = UndoJournal(tmp_path), list[int]()
+    journal, changes = UndoJournal(tmp_path), list[int]()
     with pytest.raises(StepFailed, match="set x: there is no x"):
-        make(step(lambda: done.append(1), needs="there is no x"), journal)
-    assert (done, journal.read()) == ([], [])
+        make(step(lambda: changes.append(1), needs="there is no x"), journal)
+    assert (changes, journal.read()) == ([], [])
 
 
 def test_success_is_the_effect(tmp_path: Path) -> None:

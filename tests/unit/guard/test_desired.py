@@ -39,39 +39,41 @@ CAPTURED = CapturedLink(
 
 
 def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = "") -> DesiredUplink:
-    made = AfPacket(
+    interface = AfPacket(
         name=f"uplink/{captured.name}", host_interface=captured.name, mac=captured.mac, tag=f"main-{captured.name}"
     )
     spec = UplinkSpec(interfaceName=captured.name, physicalNetworkName=network)
-    return DesiredUplink(captured=captured, spec=spec, interface=made, rx_mode="interrupt", mtu=1500, number=number)
+    return DesiredUplink(
+        captured=captured, spec=spec, interface=interface, rx_mode="interrupt", mtu=1500, number=number
+    )
 
 
-def wanted(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
+def intents(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
     return set(desired_intents([target(captured)], config, taps_up=tap_up).values())
 
 
 def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
-    found = wanted()
-    assert any(isinstance(i, AfPacket) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in found)
-    assert Address("uplink/eth0", "192.0.2.7/24", when_up=True) in found
-    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
-    assert Address("uplink/eth0", f"{LOCAL}/128", when_up=True) in found
+    desired = intents()
+    assert any(isinstance(i, AfPacket) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in desired)
+    assert Address("uplink/eth0", "192.0.2.7/24", when_up=True) in desired
+    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
+    assert Address("uplink/eth0", f"{LOCAL}/128", when_up=True) in desired
     for prefix, hop in (("0.0.0.0/0", "192.0.2.1"), ("::/0", "2001:db8::1"), ("198.51.100.0/24", "192.0.2.9")):
-        assert Route("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in found
+        assert Route("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in desired
 
 
 def test_the_host_is_behind_a_tap_with_the_uplinks_name_and_mac() -> None:
-    [tap] = [i for i in wanted() if isinstance(i, Tap)]
+    [tap] = [i for i in intents() if isinstance(i, Tap)]
     assert (tap.host_interface, tap.host_mac, tap.netns, tap.persist) == ("eth0", CAPTURED.mac, "pid:1", False)
     to_host = (RoutePath(next_hop="192.0.2.7", interface="host/eth0"),)
-    assert Route("host-tap-eth0", "192.0.2.7/32", to_host) in wanted()
-    assert Route("punt", "192.0.2.0/24", to_host) in wanted(), "with the mask that Linux had"
-    assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in wanted()
-    assert Route("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in wanted()
+    assert Route("host-tap-eth0", "192.0.2.7/32", to_host) in intents()
+    assert Route("punt", "192.0.2.0/24", to_host) in intents(), "with the mask that Linux had"
+    assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in intents()
+    assert Route("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in intents()
 
 
 def test_the_tap_comes_up_last() -> None:
-    assert wanted(tap_up=True) - wanted(tap_up=False) == {AdminUp("host/eth0")}
+    assert intents(tap_up=True) - intents(tap_up=False) == {AdminUp("host/eth0")}
 
 
 def test_the_same_capture_gives_the_same_intents() -> None:
@@ -91,34 +93,34 @@ SECOND = CapturedLink(
 
 
 def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() -> None:
-    found = set(desired_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
-    taps = {i.name: i.mac for i in found if isinstance(i, Tap)}
+    desired = set(desired_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
+    taps = {i.name: i.mac for i in desired if isinstance(i, Tap)}
     assert taps == {"host/eth0": "02:ca:11:c0:fd:00", "host/eth1": "02:ca:11:c0:fd:01"}
-    assert {i.interface for i in found if isinstance(i, AdminUp)} == {
+    assert {i.interface for i in desired if isinstance(i, AdminUp)} == {
         "uplink/eth0",
         "uplink/eth1",
         "host/eth0",
         "host/eth1",
     }
-    routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
+    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, Route)}
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
     assert routes["default", "10.0.0.0/8"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["punt", "203.0.113.0/24"] == (RoutePath(next_hop="203.0.113.7", interface="host/eth1"),)
 
 
 def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
-    found = set(desired_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
-    routes = {(i.table, i.prefix): i.paths for i in found if isinstance(i, Route)}
+    desired = set(desired_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
+    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, Route)}
     assert routes["physical-net-storage", "0.0.0.0/0"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
     assert routes["pods-storage", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
     assert routes["host-tap-eth1", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
-    assert InterfaceTable("uplink/eth1", 4, "physical-net-storage") in found
-    assert not any(isinstance(i, InterfaceTable) and i.interface == "uplink/eth0" for i in found)
+    assert InterfaceTable("uplink/eth1", 4, "physical-net-storage") in desired
+    assert not any(isinstance(i, InterfaceTable) and i.interface == "uplink/eth0" for i in desired)
 
 
 def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> None:
-    both = CapturedLink(
+    captured = CapturedLink(
         name="eth0",
         mac=CAPTURED.mac,
         mtu=1500,
@@ -128,14 +130,16 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
             LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1", metric=100),
         ),
     )
-    assert Route("default", "0.0.0.0/0", (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)) in wanted(both)
+    assert Route("default", "0.0.0.0/0", (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)) in intents(
+        captured
+    )
 
 
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
     alone = CapturedLink(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
-    found = wanted(alone)
-    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in found
-    assert Route("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in found
+    desired = intents(alone)
+    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
+    assert Route("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in desired
 
 
 @pytest.mark.parametrize(
@@ -184,7 +188,7 @@ def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: CapturedLink, 
 
 
 def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
-    assert {i.interface for i in wanted() if isinstance(i, CnatFeature)} == {"uplink/eth0", "host/eth0"}
+    assert {i.interface for i in intents() if isinstance(i, CnatFeature)} == {"uplink/eth0", "host/eth0"}
 
 
 def test_the_host_reaches_service_addresses_through_vpp() -> None:
