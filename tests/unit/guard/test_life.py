@@ -1,5 +1,8 @@
 """The guard's states: what follows from what."""
 
+from importlib import import_module
+from inspect import iscoroutinefunction
+
 import pytest
 
 from vppd_guard.life import (
@@ -113,3 +116,10 @@ def test_every_state_has_an_action_and_a_way_on_and_is_reached() -> None:
 def test_no_state_is_left_by_nothing_but_the_order_to_stop() -> None:
     for state in set(GuardState) - {GuardState.STOPPED}:
         assert {event for at, event in TABLE if at is state} - {GuardEvent.STOP}
+
+
+@pytest.mark.parametrize("state", [state for state in GuardState if state is not GuardState.STOPPED])
+def test_every_state_has_a_file_with_its_action(state: GuardState) -> None:
+    module = import_module(f"vppd_guard.states.{state.value}")
+    assert iscoroutinefunction(module.act)
+    assert state.name in (module.__doc__ or "")

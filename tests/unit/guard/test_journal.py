@@ -1,0 +1,121 @@
+"""The journal of what must be undone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute, Timestamp
+from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import (
+    DriverBound,
+    FileWritten,
+    KernelSet,
+    LinkMoved,
+    Record,
+    UplinkCaptured,
+    VppStarted,
+    captured_uplinks,
+    last_vpp,
+)
+
+CAPTURED = CapturedLink(
+    name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)
+)
+RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
+
+# One record of each kind as the first guard wrote them, byte by byte. A guard of any version may have left these.
+OF_FIRST_VERSION = rb"""
+b75870bf {"type":"captured","uplink":{"name":"eth0","mac":"02:90:00:00:00:07","mtu":1500,"addresses":[{"address":"192.0.2.7/24","label":"eth0"}],"routes":[{"prefix":"0.0.0.0/0","gateway":"192.0.2.1","metrics":[[2,"FAUAAA=="]]}],"taken":{"boottime_s":10.0,"wall_s":20.0,"boot":"b"}},"driver":"af_xdp","answered":["192.0.2.1"]}
+2d00137c {"type":"file-written","path":"/run/x","wrote":"bmV3","before":null,"mode":420,"then":["systemd-udevd"]}
+5c07d0ec {"type":"kernel-set","path":"/proc/sys/x","before":"1"}
+56d40486 {"type":"driver-bound","pci":"0000:00:05.0","before":"virtio-pci","link":"eth0"}
+6e3a358d {"type":"link-moved","name":"eth0","netns":"calico-vpp-ns"}
+2b5f7ba7 {"type":"vpp-started","pid":17,"started":4711}
+""".lstrip()  # noqa: E501 # lines of the journal
+RECORDS_OF_FIRST_VERSION: list[Record] = [
+    UplinkCaptured(
+        CapturedLink(
+            name="eth0",
+            mac="02:90:00:00:00:07",
+            mtu=1500,
+            addresses=(LinuxAddress("192.0.2.7/24", label="eth0"),),
+            routes=(LinuxRoute("0.0.0.0/0", gateway="192.0.2.1", metrics=((2, b"\x14\x05\0\0"),)),),
+            taken=Timestamp(boottime_s=10.0, wall_s=20.0, boot="b"),
+        ),
+        driver="af_xdp",
+        answered=("192.0.2.1",),
+    ),
+    FileWritten("/run/x", wrote=b"new", then=("systemd-udevd",)),
+    KernelSet("/proc/sys/x", before="1"),
+    DriverBound("0000:00:05.0", before="virtio-pci", link="eth0"),
+    LinkMoved("eth0", "calico-vpp-ns"),
+    VppStarted(17, 4711),
+]
+
+
+def test_a_journal_that_the_first_guard_has_left_is_read(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.path.write_bytes(OF_FIRST_VERSION)
+    assert journal.read() == RECORDS_OF_FIRST_VERSION
+
+
+def test_the_journal_is_written_as_the_first_guard_wrote_it(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    for record in RECORDS_OF_FIRST_VERSION:
+        journal.append(record)
+    assert journal.path.read_bytes() == OF_FIRST_VERSION
+
+
+def test_the_journal_gives_back_what_was_noted(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path / "guard")
+    assert journal.read() == []
+    for record in RECORDS:
+        journal.append(record)
+    assert UndoJournal(tmp_path / "guard").read() == RECORDS
+    assert captured_uplinks(RECORDS) == [UplinkCaptured(CAPTURED)]
+    assert last_vpp(RECORDS) == VppStarted(17, 4711)
+    journal.clear()
+    assert journal.read() == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_torn_last_record_is_a_change_that_was_never_made(tmp_path: Path, cut: int) -> None:
+    journal = UndoJournal(tmp_path)
+    for record in RECORDS:
+        journal.append(record)
+    journal.path.write_bytes(journal.path.read_bytes()[:-cut])
+    assert journal.read() == RECORDS[:2]
+
+
+def test_what_is_noted_after_a_torn_record_can_be_read(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.append(RECORDS[0])
+    with journal.path.open("ab") as handle:
+        handle.write(b"0badc0de {half a rec")
+    journal.cut_torn_end()
+    journal.append(RECORDS[1])
+    assert journal.read() == RECORDS[:2]
+
+
+def test_a_record_for_which_there_is_no_room_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.append(RECORDS[0])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:10]))
+    with pytest.raises(OSError, match="no space"):
+        journal.append(RECORDS[1])
+    monkeypatch.undo()
+    journal.append(RECORDS[2])
+    assert journal.read() == [RECORDS[0], RECORDS[2]]
+
+
+def test_a_damaged_record_ends_the_reading(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    for record in RECORDS:
+        journal.append(record)
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(lines[0] + lines[1].replace(b"eth0", b"eth1") + lines[2])
+    assert journal.read() == RECORDS[:1]
