@@ -1,4 +1,4 @@
-"""The guard's commands for people: plan, preflight, explain, restore. None of them needs a guard that runs."""
+"""Commands for people: plan, preflight, explain, restore. They work without a running guard."""
 
 import asyncio
 import shutil
@@ -42,14 +42,14 @@ from vppd_guard.vpp.startup_conf import BadTemplate
 
 
 def lock_path(config: NodeConfig) -> Path:
-    """Where the guard that runs has its lock: on a file system that a full disk does not fill."""
+    """Path of the running guard's lock, on a file system that a full disk does not fill."""
     return config.run / "guard.lock"
 
 
 def run(command: str, log: Log, *, as_json: bool) -> int:
-    """Runs one. Returns the exit code: 1: something is wrong with the host or would be; 2: misconfigured.
+    """Runs a command. Exit code 1: something is wrong with the host or would be; 2: the environment is misconfigured.
 
-    The node's name is not needed: whoever looks after a broken node may have another environment than the guard.
+    The node's name is not required: whoever repairs a broken node may have another environment than the guard.
     """
     config = config_or_exit(log, required=())
     commands: dict[str, Callable[[], int]] = {
@@ -62,7 +62,7 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
 
 
 def _plan(config: NodeConfig, log: Log) -> int:
-    """Prints what would be captured and intended."""
+    """Prints the captured uplinks, VPP's configuration and the intents of a takeover."""
 
     async def look() -> tuple[list[Finding], list[DrivenUplink]]:
         return await preflight.capture_uplinks(GuardContext(config, Peer("guard-plan", config.bus), log))
@@ -90,7 +90,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
 
 
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
-    """Prints what a takeover would find."""
+    """Prints the findings of a preflight."""
     records = captured_uplinks(UndoJournal(config.state / "guard").read())
     if records and (pid := lock.holder(lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
@@ -118,7 +118,7 @@ def _print_json(content: object) -> None:
 
 
 def _explain(config: NodeConfig, *, as_json: bool) -> int:
-    """Prints the history and what follows from it."""
+    """Prints the guard's state, its last trouble, what is changed of the host, and the history."""
     directory = config.state / "guard"
     lines, journal = History(directory).read(), UndoJournal(directory)
     records = journal.read()
@@ -156,7 +156,7 @@ def _link_words(name: str) -> str:
 
 
 def _restore(config: NodeConfig, log: Log) -> int:
-    """Undoes by hand what a dead guard has left; needs neither the bus nor VPP."""
+    """Undoes what a dead guard has left. Needs neither the bus nor VPP."""
     directory = config.state / "guard"
     journal = UndoJournal(directory)
     records = journal.read()

@@ -1,4 +1,4 @@
-"""Walks the table of `life.py`: runs the action of each state, and tells bus, log and disk what came of it."""
+"""Walks the table of `life.py`: runs each state's action, and reports to bus, log and history."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ EVENTS: dict[type[object], GuardEvent] = {
 
 
 class Guard:
-    """The uplinks of a node, and its VPP."""
+    """One node's uplinks and VPP."""
 
     def __init__(self, config: NodeConfig, peer: Peer, log: Log) -> None:
         self.context = GuardContext(config, peer, log)
@@ -58,7 +58,7 @@ class Guard:
         self._changed_at = time.monotonic()
 
     async def live(self, stop: asyncio.Event) -> int:
-        """Until stopped. Returns the exit code: 0 if Linux has everything back."""
+        """Runs until stopped. Returns the exit code; 0: Linux has everything back."""
         context = self.context
         context.peer.subscribe(status_word("guard"))
         context.history.add(HistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
@@ -74,11 +74,11 @@ class Guard:
         return 1 if context.journal.read() else 0
 
     def forward(self, number: int) -> None:
-        """Forwards a signal that is VPP's business."""
+        """Forwards a signal to VPP."""
         self.context.vpp.signal(number)
 
     def _action(self) -> Awaitable[Holding | None]:
-        """The action of the state. One that returns nothing leaves what the guard holds as it is."""
+        """The action of the present state. An action that returns None leaves the holding as it is."""
         context, life = self.context, self.life
         match life.state, self.holding:
             case GuardState.START, _:
@@ -107,7 +107,7 @@ class Guard:
         raise AssertionError(f"in state {life.state.value} the guard cannot hold {self.holding}")
 
     async def _run_action(self, stop: asyncio.Event) -> GuardEvent:
-        """Runs the state's action; VPP's end and the order to stop cut it short."""
+        """Runs the state's action. VPP's end and the order to stop cut it short."""
         action: asyncio.Future[Any] = asyncio.ensure_future(self._action())
         watched: dict[asyncio.Future[Any], GuardEvent] = {}
         if self.life.state not in NEVER_CUT_SHORT:
@@ -126,7 +126,7 @@ class Guard:
         return self._event(results[0])
 
     def _event(self, result: object) -> GuardEvent:
-        """What has happened by what an action has returned or raised."""
+        """The event for what an action has returned or raised."""
         self.trouble = self._trouble(result) if isinstance(result, BaseException) else ""
         if isinstance(result, Holding):
             self.holding = result
@@ -170,13 +170,13 @@ class Guard:
         self._publish()
 
     def _blame_drivers(self) -> None:
-        """A driver that was chosen automatically and did not get there makes way for the next."""
+        """An automatically chosen driver that did not get there makes way for the next."""
         for uplink in self.holding.uplinks:
             if not uplink.target.spec.vppDriver:
                 self.context.failed_drivers.add(uplink.name, uplink.driver.name)
 
     def _publish(self) -> None:
-        """The facts, and our own readiness."""
+        """Publishes the facts, and the guard's own readiness."""
         peer, vpp, state = self.context.peer, self.context.vpp, self.life.state
         running_now = state is GuardState.RUNNING
         waiting = () if running_now else (f"{state.value}: {self.reason}" if self.reason else state.value,)

@@ -1,8 +1,9 @@
-"""The guard's life as a table: in which state what may happen, and what follows. Pure; time is an argument.
+"""The guard's life as a table of states, events and what follows. Pure; time is an argument.
 
-Every state has one action (`guard.py`), which ends in `done`, `failed` or `late`; VPP's end and the order to stop
-may come at any time. Until something has been taken there is nothing to restore, yet the way is the same: undoing
-nothing is quick, and one way out is easier to trust than two. docs/guard.md has the diagram, drawn from `TABLE`.
+Every state has one action (`states/`), which ends in `done`, `failed` or `late`; VPP's end and the order to stop may
+come at any time. Before something has been taken there is nothing to restore, yet the way leads through the restore
+too: undoing nothing is quick, and one way out is easier to trust than two. docs/guard.md has the diagram, drawn from
+`TABLE`.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ STABLE_S = 60.0  # a VPP that has run for so long has not failed in a row
 
 
 class GuardState(Enum):
-    """Where the guard is."""
+    """The states. Each has a file in `states/` with its action, but STOPPED."""
 
     START = "start"
     PREFLIGHT = "preflight"
@@ -32,7 +33,7 @@ class GuardState(Enum):
 
 
 class GuardEvent(Enum):
-    """What may happen."""
+    """What may happen in a state."""
 
     DONE = "done"  # the state's action has succeeded
     FAILED = "failed"  # it has failed
@@ -62,7 +63,7 @@ ACTIONS = {
 
 
 class Transition(NamedTuple):
-    """In `state`, on `event`: what follows, and whether that counts as a failure (in a row)."""
+    """In `state`, on `event`: the state that follows, and whether that counts as a failure (in a row)."""
 
     state: GuardState
     event: GuardEvent
@@ -121,7 +122,7 @@ HOLDING = (
 
 @dataclass(frozen=True)
 class GuardLife:
-    """The state, and what is remembered from one to the next."""
+    """The present state, and what is remembered from one state to the next."""
 
     state: GuardState = GuardState.START
     failures: int = 0  # takeovers that failed in a row
@@ -131,7 +132,7 @@ class GuardLife:
 
 
 def advance(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
-    """The life after an event. One that the table does not have for the state changes nothing."""
+    """The life after an event. An event that the table does not have for the state changes nothing."""
     row = TABLE.get((life.state, event))
     if row is None:
         return life
@@ -150,15 +151,15 @@ def advance(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
 
 
 def _stable(life: GuardLife, now: float) -> bool:
-    """A long stable run starts the count of failures anew."""
+    """Has VPP run for so long that failures are counted anew?"""
     return life.running_since is not None and now - life.running_since >= STABLE_S
 
 
 def rest_s(life: GuardLife) -> float:
-    """How long to stay on plain Linux: nothing after the first failure, longer with each that follows."""
+    """Seconds on plain Linux: none after the first failure, more with each that follows."""
     return BACKOFF_S[min(max(life.failures - 1, 0), len(BACKOFF_S) - 1)]
 
 
 def retry_s(life: GuardLife) -> float:
-    """How long to wait before what could not be restored is tried again."""
+    """Seconds before the next try to restore."""
     return RETRY_S[min(max(life.retries - 1, 0), len(RETRY_S) - 1)]

@@ -1,8 +1,8 @@
 """AF_XDP: an XDP program hands the link's packets to VPP past Linux's stack.
 
-What arrives on a queue that VPP does not read is lost; so the link is given as many queues as are wanted, before. If
-none are asked for and the link cannot have just one, VPP takes all of them. A frame has to fit into a page: the MTU
-is at most 3072.
+Packets that arrive on a queue which VPP does not read are lost, so the link is given the configured number of queues
+first. Without a configured number VPP takes all queues, if the link cannot do with one. A frame has to fit into a page:
+the MTU is at most 3072.
 """
 
 from collections.abc import Sequence
@@ -75,6 +75,6 @@ class AfXdpDriver:
 
 
 def needs_queue_change(now: Channels | None, spec: UplinkSpec) -> bool:
-    """Must the number of queues be changed? A link that does not tell has one."""
+    """Must the number of queues be changed? A link whose driver does not tell the number has one."""
     count = now.count if now else 1
     return spec.rx_queues != count and (now is not None or spec.rx > 0)

@@ -1,7 +1,7 @@
 """avf: an Intel virtual function by VPP's device framework (driver "iavf"), the function bound to VFIO.
 
-The uplink is a virtual function, or a physical one that can have some: then one is made, is told the uplink's MAC
-address, and the physical function waits in VPP's namespace, where its name is not in the way of the host's tap.
+The uplink is a virtual function, or a physical function: then a virtual one is made and given the uplink's MAC address,
+and the physical one waits in VPP's namespace, because the host's tap needs its name.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ VF_NUMBER = 0  # the number of the virtual function that is made
 
 
 class AvfDriver:
-    """Not automatic: a NIC has to be made for it, or one has to be chosen."""
+    """Not automatic: it needs a virtual function, which somebody has to choose or to allow."""
 
     name = "avf"
     automatic = False
@@ -80,13 +80,13 @@ class AvfDriver:
 
 
 def is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
-    """Is the uplink itself one? It is if its driver says so: a virtual machine does not show the physical one."""
+    """Is the uplink a virtual function? Its driver tells: a virtual machine does not show the physical one."""
     device = machine.device(link.pci)
     return link.driver == KERNEL_DRIVER or bool(device and device.physical)
 
 
 def virtual_function(link: CapturedLink, machine: Machine) -> str:
-    """The PCI address of the virtual function that VPP gets; "": it has not been made yet."""
+    """PCI address of the virtual function for VPP; "": it has not been made yet."""
     if is_virtual_function(link, machine):
         return link.pci
     device = machine.device(link.pci)
@@ -113,7 +113,7 @@ def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list
 
 
 def vf_settings_step(link: CapturedLink) -> LinuxStep:
-    """The function may use the uplink's MAC address, and others: VPP's pods have theirs behind it."""
+    """The virtual function may use the uplink's MAC address and others, as those of the pods behind VPP."""
 
     def change() -> None:
         with IPRoute() as ip:

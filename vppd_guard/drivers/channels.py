@@ -1,4 +1,4 @@
-"""Edge: how many queues a link has, as `ethtool -l` and `-L` tell it (Linux: include/uapi/linux/ethtool.h)."""
+"""Edge: the number of a link's queues, as `ethtool -l` and `-L` do it (Linux: include/uapi/linux/ethtool.h)."""
 
 import array
 import errno
@@ -22,7 +22,7 @@ class Channels:
 
 
 def channels(link: str) -> Channels | None:
-    """The link's receive queues; None: its driver does not tell. Raises OSError if there is no such link."""
+    """The link's receive queues; None: its driver does not tell. Raises OSError: no such link."""
     words = _ask(link, ETHTOOL_GCHANNELS)
     if words is None:
         return None

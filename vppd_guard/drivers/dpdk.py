@@ -1,4 +1,4 @@
-"""dpdk: a device of DPDK's, made by startup.conf (its stanza is in `startup_conf.py`), found by its tag."""
+"""dpdk: a device of DPDK's, made by startup.conf (its stanza: `vpp/startup_conf.py`) and found by its tag."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ class DpdkDriver:
 
 
 def kernel_driver(link: CapturedLink, spec: UplinkSpec) -> str:
-    """The kernel driver that the device has when VPP starts."""
+    """The kernel driver of the device at the time when VPP starts."""
     if spec.newDriver:
         return spec.newDriver
     return link.driver if link.driver in (*pci.USER_SPACE, *BESIDE_LINUX) else pci.VFIO

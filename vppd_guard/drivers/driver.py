@@ -1,4 +1,4 @@
-"""What the guard asks of a driver. Pure, but for the steps that it returns and the machine that it looks at."""
+"""The interface of all drivers. Pure, apart from the steps that it returns and the machine that it reads."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ from vppd_guard.undo.step import LinuxStep
 
 
 class UplinkDriver(Protocol):
-    """One way of giving a NIC to VPP."""
+    """A way of giving a NIC to VPP."""
 
     name: str  # the configuration's `vppDriver`
     automatic: bool  # may `auto` choose it?
@@ -21,17 +21,17 @@ class UplinkDriver(Protocol):
     mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        """Why this driver cannot take this link on this machine, in words; empty: it can."""
+        """Why this driver cannot take the link on this machine, in words; empty: it can."""
 
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
-        """The changes of Linux that give VPP the link, made before VPP starts."""
+        """Changes of Linux before VPP starts."""
 
     def steps_after_interface(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
-        """Those made once VPP has the interface."""
+        """Changes of Linux once VPP has the interface."""
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         """The interface in VPP."""

@@ -1,4 +1,4 @@
-"""Edge: steps that change a link which stays a Linux link while VPP has it."""
+"""Edge: steps on a link that stays a Linux link while VPP has it."""
 
 from contextlib import suppress
 
@@ -31,7 +31,7 @@ def obstacles_to_move(link: CapturedLink) -> list[str]:
 
 
 def why_immovable(kind: str) -> str:
-    """Why a link of this kind stays in its namespace, and what to do instead; "": it does not."""
+    """Why a link of this kind cannot leave its namespace, and what to do instead; "": it can."""
     return f"a {kind} cannot be moved to another network namespace: {IMMOVABLE[kind]}" if kind in IMMOVABLE else ""
 
 
@@ -45,7 +45,7 @@ def promiscuous_step(link: CapturedLink) -> LinuxStep:
 
 
 def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep:
-    """The link goes to VPP's namespace, and is up there. Not `must`: if it is here at all."""
+    """The link is in VPP's namespace and up. Without `must`, a link that is not there is no failure."""
     name = link.name
 
     def move() -> None:
@@ -69,7 +69,7 @@ def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep
 
 
 def mtu_step(link: CapturedLink, mtu: int) -> LinuxStep:
-    """The link's MTU is that, in bytes."""
+    """The link has that MTU, in bytes."""
 
     def change() -> None:
         with IPRoute() as ip:
@@ -84,7 +84,7 @@ def mtu_step(link: CapturedLink, mtu: int) -> LinuxStep:
 
 
 def queues_step(link: CapturedLink, count: int, *, must: bool) -> LinuxStep:
-    """The link has that many receive queues. Not `must`: it keeps those that it has if its driver refuses."""
+    """The link has that many receive queues. Without `must`, it keeps its own if the driver refuses."""
 
     def change() -> None:
         if must:
@@ -101,7 +101,7 @@ def queues_step(link: CapturedLink, count: int, *, must: bool) -> LinuxStep:
 
 
 def _flags(name: str) -> int | None:
-    """The link's flags; None: there is no such link."""
+    """The link's flags; None: no such link."""
     with IPRoute() as ip:
         indexes = ip.link_lookup(ifname=name)
         return int(ip.get_links(indexes[0])[0]["flags"]) if indexes else None

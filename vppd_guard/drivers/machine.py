@@ -1,4 +1,4 @@
-"""Edge: what this machine is, read from /proc, /sys and /dev. `root` is another directory for a recorded tree.
+"""Edge: kernel, memory and devices of this machine, from /proc, /sys and /dev. `root`: a recorded tree instead of `/`.
 
 Sources: Linux's Documentation/ABI/testing/sysfs-bus-pci, admin-guide/mm/hugetlbpage.rst, driver-api/vfio.rst.
 """
@@ -14,7 +14,7 @@ SIZE = {"KB": KIB, "MB": KIB**2, "GB": KIB**3}  # units in the names of the huge
 
 @dataclass(frozen=True)
 class Hugepages:
-    """The pages of one size. `free` is what a new process of this container could have."""
+    """The pages of one size. `free`: those that a new process of this container can have."""
 
     bytes_each: int
     total: int
@@ -38,21 +38,21 @@ class PciDevice:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine's kernel and devices. All of it is read when asked for."""
+    """A machine's kernel and devices, read whenever they are asked for."""
 
     root: Path = Path("/")
 
     def path(self, text: str) -> Path:
-        """A path of the machine, "/sys/..."."""
+        """Path of a file of the machine, "/sys/...", below its root."""
         return self.root / text.lstrip("/")
 
     def kernel_version(self) -> tuple[int, ...]:
-        """The kernel's version, (6, 1, 0); () if it cannot be told."""
+        """Version of the kernel, (6, 1, 0); (): unknown."""
         match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.read("/proc/sys/kernel/osrelease"))
         return tuple(int(part or 0) for part in match.groups()) if match else ()
 
     def hugepages(self) -> tuple[Hugepages, ...]:
-        """All sizes that the kernel knows; the default size alone where it says no more (/proc/meminfo)."""
+        """Pages of all sizes of the kernel; only of the default size where it does not tell more (/proc/meminfo)."""
         sizes = sorted(self.path("/sys/kernel/mm/hugepages").glob("hugepages-*kB"))
         if sizes:
             return tuple(self._hugepages(directory) for directory in sizes)
@@ -64,7 +64,7 @@ class Machine:
         return (Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes))),)
 
     def has_hugepages(self) -> bool:
-        """Is there a free one of any size?"""
+        """Is a page of any size free?"""
         return any(pages.free for pages in self.hugepages())
 
     def has_kernel_driver(self, name: str) -> bool:
@@ -72,11 +72,11 @@ class Machine:
         return self.path(f"/sys/bus/pci/drivers/{name}").is_dir()
 
     def noiommu(self) -> str:
-        """May VFIO drive devices that no IOMMU guards: "Y", "N", or "": this kernel's VFIO cannot."""
+        """May VFIO drive devices without an IOMMU: "Y", "N", or "": this kernel's VFIO cannot."""
         return self.read(NOIOMMU)
 
     def is_rdma_shared(self) -> bool:
-        """Are RDMA devices seen from all network namespaces? (man rdma-system)"""
+        """Are RDMA devices visible in all network namespaces? (man rdma-system)"""
         return self.read("/sys/module/ib_core/parameters/netns_mode") != "N"
 
     def device(self, pci: str) -> PciDevice | None:
@@ -99,7 +99,7 @@ class Machine:
         )
 
     def group_holders(self, device: PciDevice) -> tuple[str, ...]:
-        """The devices that share its IOMMU group and that VFIO cannot have, each "PCI address (kernel driver)"."""
+        """Devices in its IOMMU group whose drivers keep VFIO from the group, each "PCI address (kernel driver)"."""
         members = self.path(f"/sys/kernel/iommu_groups/{device.iommu_group}/devices").glob("*")
         drivers = {entry.name: _link_name(self.path(pci_path(entry.name)) / "driver") for entry in members}
         drivers.pop(device.pci, None)
@@ -108,7 +108,7 @@ class Machine:
         )
 
     def has_vhost_net(self) -> bool:
-        """Can VPP make taps whose Linux side the kernel serves?"""
+        """Can the kernel serve the Linux side of VPP's taps?"""
         return self.path("/dev/vhost-net").exists()
 
     def locked_memory_max(self) -> int | None:
@@ -117,19 +117,19 @@ class Machine:
         return int(match[1]) if match and match[1].isdigit() else None
 
     def first_cpu(self) -> str:
-        """The first CPU that the container may use; "": it cannot be told (cgroup v2, cpuset controller)."""
+        """First CPU of the container; "": unknown (cgroup v2, cpuset controller)."""
         sets = (self.read(f"/sys/fs/cgroup/cpuset.cpus{which}") for which in ("", ".effective"))
         return next((found[0] for found in (re.match(r"\d+", text) for text in sets) if found), "")
 
     def read(self, text: str) -> str:
-        """A file's text; "" if there is none."""
+        """Text of a file; "": it cannot be read."""
         try:
             return self.path(text).read_text().strip()
         except OSError:
             return ""
 
     def write(self, text: str, value: str) -> None:
-        """Writes a value of the kernel's. Raises OSError."""
+        """Writes to a file of the kernel's. Raises OSError."""
         self.path(text).write_text(value)
 
     def _hugepages(self, directory: Path) -> Hugepages:
@@ -138,7 +138,7 @@ class Machine:
         return Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes)))
 
     def _is_noiommu(self, device: str) -> bool:
-        """Is the group of a device one that VFIO has made up for want of an IOMMU?"""
+        """Is the device's IOMMU group an artificial one of VFIO's no-IOMMU mode?"""
         return self.read(f"{device}/iommu_group/name").startswith("vfio-noiommu")
 
     def _pages_left_by_cgroup(self, page_bytes: int) -> int:
@@ -156,17 +156,17 @@ NOIOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 
 def pci_path(pci: str) -> str:
-    """Where sysfs keeps a PCI device."""
+    """Directory of a PCI device in sysfs."""
     return f"/sys/bus/pci/devices/{pci}"
 
 
 def _may_share_vfio_group(driver: str) -> bool:
-    """May a device of that kernel driver share the group of one that VFIO has? (driver-api/vfio.rst)"""
+    """May a device of that kernel driver be in the IOMMU group of a device that VFIO has? (driver-api/vfio.rst)"""
     return driver.startswith("vfio") or driver in ("pci-stub", "pcieport")
 
 
 def _link_name(link: Path) -> str:
-    """The last part of what a symbolic link points to; "": there is none."""
+    """Last part of a symbolic link's target; "": no such link."""
     try:
         return Path(os.readlink(link)).name
     except OSError:
@@ -174,6 +174,6 @@ def _link_name(link: Path) -> str:
 
 
 def _number(path: Path) -> int:
-    """The number in a name: virtfn12, hugepages-2048kB."""
+    """The number in a file name: virtfn12, hugepages-2048kB."""
     match = re.search(r"\d+", path.name)
     return int(match[0]) if match else 0

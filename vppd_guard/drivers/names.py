@@ -1,11 +1,11 @@
-"""How an uplink is called in VPP, whatever its driver (spec of the guard, section 1). Pure."""
+"""Names of an uplink in VPP, whatever its driver (spec of the guard, section 1). Pure."""
 
 
 def uplink_name(interface: str) -> str:
-    """The intent name of the uplink in VPP. `interface`: its name in Linux."""
+    """Intent name of the uplink in VPP. `interface`: its name in Linux."""
     return f"uplink/{interface}"
 
 
 def uplink_tag(interface: str) -> str:
-    """Its tag in VPP: by it a read-back recognises it as ours."""
+    """Tag of the uplink in VPP: a read-back recognises it as ours by it."""
     return f"main-{interface}"

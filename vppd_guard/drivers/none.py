@@ -1,4 +1,4 @@
-"""none: the user's own startup.conf or startup.exec makes the interface, and tags it `main-<link>`."""
+"""none: the user's own startup.conf or startup.exec makes the interface and tags it `main-<link>`."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,10 @@ from vppd_guard.undo.step import LinuxStep
 
 
 class UserDefinedDriver:
-    """The link goes to another kernel driver if one is named. What is left of it once VPP has run its startup.exec,
-    which may look for it in the host, goes to VPP's namespace, out of the way of the host's tap.
+    """The device goes to another kernel driver, if the configuration names one.
+
+    Else the link waits until VPP has run its startup.exec, which may look for it in the host; then it moves to VPP's
+    namespace, because the host's tap needs its name.
     """
 
     name = "none"

@@ -1,4 +1,4 @@
-"""Edge: which kernel driver has a PCI device. By `driver_override`, so that no other device of the kind is touched.
+"""Edge: kernel drivers of PCI devices, bound by `driver_override`, which touches no other device of the kind.
 
 Source: Linux's Documentation/ABI/testing/sysfs-bus-pci (driver_override, bind, unbind, drivers_probe).
 """
@@ -22,7 +22,7 @@ POLL_S = 0.02
 
 
 def bind(machine: Machine, pci: str, driver: str) -> None:
-    """The device has that kernel driver. Raises OSError: there is no such device or driver, or they do not fit."""
+    """Binds the device to the kernel driver. Raises OSError: no such device or driver, or they do not fit."""
     device = _device(machine, pci)
     if device.driver == driver:
         return
@@ -34,10 +34,9 @@ def bind(machine: Machine, pci: str, driver: str) -> None:
 
 
 def restore(machine: Machine, record: DriverBound) -> None:
-    """The device has its former kernel driver, and its network device its former name.
+    """Gives the device its former kernel driver, and its network device its former name.
 
-    A virtual function that is gone has nothing to restore. Raises OSError; TimeoutError: the network device has not
-    come back.
+    A virtual function that is gone needs nothing. Raises OSError; TimeoutError: the network device has not come back.
     """
     device = machine.device(record.pci)
     if device is None:
@@ -55,7 +54,7 @@ def restore(machine: Machine, record: DriverBound) -> None:
 
 
 def rename_link(link: str, name: str) -> None:
-    """Gives a link of this namespace another name. Raises OSError, NetlinkError."""
+    """Renames a link of this namespace. Raises OSError, NetlinkError."""
 
     def renamed() -> bool:
         with IPRoute() as ip:
@@ -73,7 +72,7 @@ def rename_link(link: str, name: str) -> None:
 
 
 def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> list[LinuxStep]:
-    """The device goes to a kernel driver for programs in user space; VFIO without an IOMMU is allowed if it must be."""
+    """The device goes to a kernel driver for user-space programs, and VFIO may do without an IOMMU if there is none."""
     device = machine.device(pci)
     steps = vfio_mode_steps(machine, device) if driver == VFIO else []
     if device is None or device.driver != driver:
@@ -82,14 +81,14 @@ def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> lis
 
 
 def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[LinuxStep]:
-    """VFIO may drive the device, or the virtual functions that it will have, without an IOMMU if there is none."""
+    """VFIO may drive the device or its virtual functions without an IOMMU, where there is none."""
     if device is not None and not device.iommu_group and machine.noiommu() == "N":
         return [kernel_setting_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
     return []
 
 
 def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_words: str, link: str = "") -> LinuxStep:
-    """The device whose PCI address `find` returns gets a kernel driver. `link`: the network device that it gave."""
+    """The device at the address that `find` returns goes to a kernel driver. `link`: its network device until then."""
 
     def record() -> DriverBound:
         device = _device(machine, find())
@@ -111,7 +110,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_wor
 
 
 def kernel_setting_step(machine: Machine, path: str, value: str, purpose: str) -> LinuxStep:
-    """A file under /proc/sys or /sys says `value`."""
+    """A file below /proc/sys or /sys says `value`."""
 
     def holds() -> str:
         now = machine.read(path)

@@ -1,7 +1,7 @@
 """rdma: VPP drives a Mellanox NIC by RDMA verbs, beside Linux's driver.
 
-VPP finds the RDMA device through sysfs, which shows the link only while it is in the host's namespace; so the link
-moves once VPP has its interface, to make room for the host's tap of the same name.
+VPP finds the RDMA device through sysfs, which shows the link only in the host's namespace. So the link moves after VPP
+has its interface, because the host's tap needs its name.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""All drivers, in the order in which the automatic choice tries them (spec of the guard, section 5)."""
+"""All drivers, in the order of the automatic choice (spec of the guard, section 5)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,19 +31,19 @@ DRIVERS: tuple[UplinkDriver, ...] = (
 
 @dataclass(frozen=True)
 class DriverChoice:
-    """The drivers that can take a link, the best first; and why each other one that was looked at cannot."""
+    """Drivers that can take a link, the best first; and why others cannot."""
 
     candidates: tuple[UplinkDriver, ...] = ()
     passed_over: dict[str, str] = field(default_factory=dict)  # driver's name: reasons
 
 
 def driver_named(name: str) -> UplinkDriver:
-    """The driver that the configuration calls so. Raises KeyError."""
+    """The driver of that name in the configuration. Raises KeyError."""
     return {driver.name: driver for driver in DRIVERS}[name]
 
 
 def choose_drivers(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> DriverChoice:
-    """The configured driver, or all that may be chosen automatically, as far as they can take the link."""
+    """The configured driver or all automatic ones, as far as they can take the link."""
     looked_at = [d for d in DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
     wrong = {driver.name: driver.obstacles(link, spec, machine) for driver in looked_at}
     return DriverChoice(
@@ -53,17 +53,17 @@ def choose_drivers(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> Dr
 
 
 class FailedDrivers:
-    """Drivers that were chosen automatically and did not get the host connected: each makes way for the next."""
+    """Automatically chosen drivers that did not get the host connected: each makes way for the next."""
 
     def __init__(self) -> None:
         self._names: defaultdict[str, set[str]] = defaultdict(set)  # link -> drivers
 
     def add(self, link: str, driver: str) -> None:
-        """That driver has not got that link connected."""
+        """The driver has not got the link connected."""
         self._names[link].add(driver)
 
     def next_candidate(self, link: str, candidates: Sequence[UplinkDriver]) -> UplinkDriver | None:
-        """The first candidate that has not failed. Once all have failed the first has its turn again."""
+        """The first candidate that has not failed; once all have failed, the first one again."""
         failed = self._names[link]
         if candidates and all(driver.name in failed for driver in candidates):
             failed.clear()

@@ -4,7 +4,7 @@ from schemas.config import UplinkSpec
 
 
 def ring_size_problems(spec: UplinkSpec, low: int, high: int, multiple_of: int = 0) -> list[str]:
-    """What is wrong with `rxqsz` and `txqsz`; a size is a power of two unless another rule is given."""
+    """What is wrong with `rxqsz` and `txqsz`. Sizes are powers of two, or else multiples of `multiple_of`."""
     sizes = {"rxqsz": spec.rx_ring, "txqsz": spec.tx_ring}
     rule = f"a multiple of {multiple_of}" if multiple_of else "a power of two"
     return [

@@ -1,7 +1,7 @@
 """Edge: the user's scripts at five moments of the guard's life (spec of the guard, section 10).
 
-A script cannot hold up the guard beyond its time limit, cannot flood its log, and cannot end it: whatever it does is
-a result. It runs as `/bin/bash -c <script> <POINT> <uplinks...>`: `$0` is the point, `$1` the first uplink.
+A script cannot hold up the guard beyond its time limit, cannot flood its log, and cannot end it. It runs as
+`/bin/bash -c <script> <POINT> <uplinks...>`: `$0` is the point, `$1` the first uplink.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ LINE_MAX = 500
 
 
 class HookPoint(StrEnum):
-    """The moments; the variable of a script is `CALICOVPP_HOOK_<POINT>`."""
+    """The moments. The variable of a script is `CALICOVPP_HOOK_<POINT>`."""
 
     BEFORE_IF_READ = "BEFORE_IF_READ"  # nothing is captured yet: a script may still make the interface
     BEFORE_VPP_RUN = "BEFORE_VPP_RUN"  # the NIC is about to be, or is, VPP's
@@ -34,7 +34,7 @@ class HookPoint(StrEnum):
 
 @dataclass(frozen=True)
 class HookResult:
-    """What became of a script. `code`: as `subprocess` says it; None: it did not start, or was ended by us."""
+    """Outcome of a script. `code`: as `subprocess` has it; None: it did not start, or was ended by the guard."""
 
     ran: bool
     code: int | None = None
@@ -100,7 +100,7 @@ async def run_hook(
 
 
 async def _end_group(child: asyncio.subprocess.Process) -> None:
-    """SIGTERM, then SIGKILL, to the script and all that it has started in its session's first group."""
+    """SIGTERM, then SIGKILL, to the script's process group."""
     _signal(child.pid, signal.SIGTERM)
     with suppress(TimeoutError):
         async with asyncio.timeout(TERM_S):
@@ -123,7 +123,7 @@ async def _reader(handle: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransp
 
 
 async def _read(output: asyncio.StreamReader, point: HookPoint, log: Log) -> None:
-    """Logs the output line by line; what is too much is read and dropped, so that the script is not held up."""
+    """Logs the output line by line. What exceeds the limits is read and dropped, so that the script is not held up."""
     partial, lines = b"", 0
     while chunk := await output.read(4096):
         *whole, partial = (partial + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Edge: one guard a node. The lock is flock(2)'s: it ends with its process, however that ends."""
+"""Edge: one guard a node. The lock is flock(2)'s, which ends with its process, however that ends."""
 
 import fcntl
 import os
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class AnotherGuardRuns(Exception):
-    """Another guard has the lock; the text says which."""
+    """Another process has the lock; the text names it."""
 
 
 def acquire(path: Path) -> int:
-    """Takes the lock until this process ends. Returns the file's descriptor. Raises Held, OSError."""
+    """Takes the lock until this process ends. Returns its file descriptor. Raises AnotherGuardRuns, OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -25,7 +25,7 @@ def acquire(path: Path) -> int:
 
 
 def holder(path: Path) -> int:
-    """The process id of the guard that runs; 0: none does."""
+    """Process id of the running guard; 0: none runs."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:

@@ -1,9 +1,9 @@
-"""dhclient and dhcpcd: a lease that runs out must not take the host's addresses off the tap.
+"""dhclient and dhcpcd: an expired lease must not take the host's addresses off the tap.
 
-dhclient listens on the NIC's own socket, so it does not renew a lease through the tap, and in the end has
+dhclient listens on the NIC's own socket, so it does not renew a lease through the tap, and at its end lets
 dhclient-script remove the addresses by the link's name. The script first sources the files of its enter-hooks.d
-(dhclient-script(8)); one that exits ends it before it has done anything. (`exit_status`, which the manual page
-suggests, Debian's script does not heed.)
+(dhclient-script(8)); a file that exits ends the script before it has done anything. (Debian's script ignores
+`exit_status`, which the manual page suggests.)
 """
 
 from vppd_guard.host_services.host import Host
@@ -13,7 +13,7 @@ HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
 
 def serves_link(host: Host, program: str, name: str) -> bool:
-    """Does that client serve the link? dhcpcd serves all links if it is given none."""
+    """Does that client serve the link? dhcpcd without arguments serves all links."""
     for _, *words in host.processes(program):
         links = [word for word in words if not word.startswith("-") and "/" not in word]
         if name in links or (program == "dhcpcd" and not links):
@@ -22,13 +22,13 @@ def serves_link(host: Host, program: str, name: str) -> bool:
 
 
 def hook_path(host: Host, name: str) -> str | None:
-    """Where dhclient-script looks for hooks; None: it has no such directory. run-parts(8) wants names without dots."""
+    """Path of the hook; None: dhclient-script has no directory for hooks. run-parts(8) wants names without dots."""
     plain = name.replace(".", "_")
     return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None
 
 
 def hook(link: CapturedLink) -> str:
-    """The hook: while the link is a tap its addresses stay."""
+    """Text of the hook: while the link is a tap its addresses stay."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
         f'if [ "$interface" = "{link.name}" ] && [ -e "/sys/class/net/{link.name}/tun_flags" ]; then\n'

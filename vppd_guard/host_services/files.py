@@ -1,4 +1,4 @@
-"""Edge: a file that is placed on the host, and taken away again only if nobody has changed it since."""
+"""Edge: files that are placed on the host, and removed only if nobody has changed them since."""
 
 import os
 from functools import partial
@@ -10,7 +10,7 @@ from vppd_guard.undo.step import LinuxStep
 
 
 def place_step(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
-    """The step that writes `text` to the host's `path`. `then`: the services that are told, now and when undone."""
+    """The step that writes `text` to the host's `path`. `then`: services that reload, now and after the undoing."""
     wrote = text.encode()
     return LinuxStep(
         title=f"place {path}",
@@ -39,7 +39,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def undo_file(record: FileWritten, host: Host) -> str:
-    """Puts back what was there before. Returns "" or, in words, why the file is left as it is. Blocking."""
+    """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking."""
     path = host.path(record.path)
     try:
         now = _content(path)

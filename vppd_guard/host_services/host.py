@@ -1,7 +1,7 @@
-"""Edge: the host's file system and its processes, all of it below `root` (`/host` in a container).
+"""Edge: the host's file system and processes, below `root` (`/host` in a container).
 
-A program counts only if it lives in the network namespace of the guard: a lab in a namespace of its own, on a laptop
-that runs NetworkManager, finds none.
+A process counts only in the guard's own network namespace: a lab in a namespace of its own, on a laptop with
+NetworkManager, finds none.
 """
 
 import socket
@@ -23,24 +23,24 @@ def _index(name: str) -> int:
 
 @dataclass(frozen=True)
 class Host:
-    """The host. All of it is read when asked for."""
+    """The host, read whenever it is asked."""
 
     root: Path = Path("/")
     index: Callable[[str], int] = _index  # a link's number in the guard's network namespace; 0: there is none
 
     def path(self, text: str) -> Path:
-        """A path as the host says it, "/run/...", as this process sees it."""
+        """Path of a file of the host, "/run/...", as this process sees it."""
         return self.root / text.lstrip("/")
 
     def read(self, text: str) -> str:
-        """What a file says; "" if there is none or it cannot be read."""
+        """Text of a file; "": it cannot be read."""
         try:
             return self.path(text).read_text(errors="replace")
         except OSError:
             return ""
 
     def processes(self, program: str) -> list[tuple[str, ...]]:
-        """The command lines of the processes of that name in our network namespace."""
+        """Command lines of the processes of that name in the guard's network namespace."""
         command_lines = []
         with suppress(OSError):
             guard_netns = SAME_NETWORK.stat()
@@ -55,11 +55,11 @@ class Host:
         return command_lines
 
     def runs(self, program: str, sign: str) -> bool:
-        """Does the program run, and is its own sign of that, a path below /run, there?"""
+        """Does the program run, and does its own mark, a path below /run, exist?"""
         return self.path(sign).exists() and bool(self.processes(program))
 
 
 def assignments(text: str) -> dict[str, str]:
-    """`KEY=value` lines, as systemd's and NetworkManager's state files have them; quotes are taken off."""
+    """The `KEY=value` lines of a state file of systemd's or NetworkManager's, without quotes."""
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith(("#", "[")))
     return {key.strip(): value.strip().strip('"') for key, equals, value in pairs if equals}

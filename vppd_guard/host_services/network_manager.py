@@ -1,7 +1,7 @@
-"""NetworkManager: the host tap is not its own, and the resolver's file stays while the uplink is away.
+"""NetworkManager: it leaves the host tap alone, and keeps the resolver's file while the uplink is away.
 
-A snippet below /run, never the administrator's own file: what that says about `dns` has precedence over ours
-(NetworkManager.conf(5): /run/NetworkManager/conf.d is read before NetworkManager.conf).
+A snippet below /run, never the administrator's own file, whose `dns` has precedence (NetworkManager.conf(5):
+/run/NetworkManager/conf.d is read before NetworkManager.conf).
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ def manages(host: Host, name: str) -> bool:
 
 
 def writes_resolv_conf(host: Host) -> bool:
-    """Is /etc/resolv.conf a file that NetworkManager writes? Not if it belongs to systemd-resolved."""
+    """Is /etc/resolv.conf a file of NetworkManager's? systemd-resolved's is a symbolic link."""
     path = host.path("/etc/resolv.conf")
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
 
 
 def snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
-    """The snippet. `except:`, because the NIC has the same name when it comes back; a tap's type is "tun".
+    """Text of the snippet. `except:`, because the NIC has the tap's name when it comes back; a tap's type is "tun".
 
-    `keep_resolver`: without it NetworkManager takes the servers of a link that is gone out of /etc/resolv.conf.
+    `keep_resolver`: keeps the servers of an absent link in /etc/resolv.conf.
     """
     text = "# Placed by vppd while VPP has the uplinks; removed when Linux has them back.\n"
     for link in links:

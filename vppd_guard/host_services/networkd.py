@@ -1,9 +1,9 @@
-"""systemd-networkd: what it does with an uplink, and the file by which it leaves the host tap in peace.
+"""systemd-networkd: what it does with an uplink, and the file that keeps it off the host tap.
 
-A `.network` file that matches the NIC by `PermanentMACAddress=`, `Driver=` or `Path=` does not match the tap that
-stands in for it: the lease would not be renewed and would run out. One that matches by `Name=` does match the tap, and
-would configure it a second time. So the tap has a file of its own, which sorts first; the first match wins
-(systemd.network(5)). It names the driver `tun`, and so never matches the NIC when that comes back.
+A `.network` file that matches the NIC by `PermanentMACAddress=`, `Driver=` or `Path=` does not match the tap: the lease
+would not be renewed. One that matches by `Name=` does, and would configure the tap a second time. So the tap has a file
+of its own, which sorts first; the first match wins (systemd.network(5)). It names the driver `tun`, and so never
+matches the NIC.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NOT_OURS = ("UseMTU",)  # the tap's MTU is the guard's
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkdLink:
-    """The file by which networkd manages a link, and the lease that it has."""
+    """The file by which networkd manages a link, and the link's lease."""
 
     path: str
     text: str  # with its drop-ins
@@ -52,7 +52,7 @@ def managed_link(host: Host, name: str) -> NetworkdLink | None:
 
 
 def iaid(client_id: str) -> int | None:
-    """The IAID of a client identifier in hex, `ff` IAID DUID (RFC 4361, 6.1); None: it is of another type."""
+    """The IAID of a client identifier in hex, `ff` IAID DUID (RFC 4361, 6.1); None: the identifier has another type."""
     try:
         return int(client_id[2:10], 16) if client_id.startswith("ff") and len(client_id) > 10 else None
     except ValueError:
@@ -60,12 +60,12 @@ def iaid(client_id: str) -> int | None:
 
 
 def tap_path(name: str) -> str:
-    """Below /run: it does not outlive a reboot. "0-" sorts before "00-" and "10-netplan-"."""
+    """Path of the tap's file. /run does not outlive a reboot; "0-" sorts before "00-" and "10-netplan-"."""
     return f"/run/systemd/network/0-vppd-{name}.network"
 
 
 def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
-    """The `.network` file of the host tap."""
+    """Text of the tap's `.network` file."""
     head = f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
     match = f"[Match]\nName={link.name}\nDriver=tun\n"
     if nic is None:
@@ -94,7 +94,7 @@ def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
 
 
 def has_dhcpv6_lease(link: CapturedLink) -> bool:
-    """Has the link an IPv6 address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
+    """Has the link an address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
     return any(
         a.valid_s != LIFETIME_FOREVER and ip_interface(a.address).version == 6 and a.address.endswith("/128")
         for a in link.addresses
@@ -106,7 +106,7 @@ def _key(line: str) -> str:
 
 
 def _sections(text: str) -> list[tuple[str, str]]:
-    """The settings with the sections that they stand in (systemd.syntax(7)): no comments, continued lines joined."""
+    """(section, setting) of each line (systemd.syntax(7)), without comments, continued lines joined."""
     settings, section, continued = [], "", ""
     for raw in text.splitlines():
         line = raw.strip()

@@ -1,7 +1,7 @@
-"""What is placed on the host before its uplinks are taken, and how it is taken away again.
+"""Files on the host while VPP has its uplinks: placed before, removed after.
 
-The steps write files; the last ones tell the services. The way back is `undo_files`: it belongs after the links are
-back, and takes no longer than `reload.RELOAD_S_MAX` and a moment, whatever the services do.
+The steps write files; the last ones have services reload. `undo_files` comes once the links are back, and is done
+within `reload.RELOAD_S_MAX` and a moment, whatever the services do.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,10 +21,10 @@ Complain = Callable[[str], None]
 def file_steps(
     links: Sequence[CapturedLink], host: Host, complain: Complain, *, enabled: bool = True, net_names: bool = True
 ) -> list[LinuxStep]:
-    """The steps for these uplinks, while they are still Linux's. Reads files below the host's root.
+    """The steps for these uplinks, while Linux still has them. Reads files below the host's root.
 
     `enabled`: `CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK`; without it there are no steps. `net_names`: `CALICOVPP_DEBUG`'s
-    `enableUdevNetNameRules`. `complain` is given what a service had to say against being told.
+    `enableUdevNetNameRules`. `complain` receives what a service said when it did not reload.
     """
     if not enabled or not links:
         return []
@@ -51,7 +51,7 @@ def file_steps(
 
 
 def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> None:
-    """Takes away what was placed, newest first, then tells the services. Blocking, bounded; raises nothing."""
+    """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
     records_of_files = [record for record in records if isinstance(record, FileWritten)]
     for record in reversed(records_of_files):
         complaint = undo_file(record, host)
@@ -62,7 +62,7 @@ def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> Non
 
 
 def management_notes(links: Sequence[CapturedLink], host: Host) -> list[str]:
-    """Who manages each uplink, and what the administrator has to know: words for the log."""
+    """Which program manages each uplink, and what the administrator has to know: lines for the log."""
     return [words for link in links for words in _notes_of_link(link, host)]
 
 
@@ -93,7 +93,7 @@ def _made_by(networkd_link: networkd.NetworkdLink) -> str:
 
 
 def _services_of(records: Iterable[Record | None]) -> list[str]:
-    """The services to tell, each once; udevd first, for the others wait for it."""
+    """The services to reload, each once; udevd first, because the others wait for it."""
     services = [name for record in records if isinstance(record, FileWritten) for name in record.then]
     return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
 

@@ -1,7 +1,6 @@
-"""Edge: telling the host's services that their files have changed. Bounded; a failure is words, never an end.
+"""Edge: has the host's services read their files again. Bounded; a failure is a text, never an exception.
 
-Nothing is restarted: each of them reads its files again when asked to (networkctl(1) reload, udevadm(8) control
---reload, nmcli(1) general reload conf).
+Nothing is restarted (networkctl(1) reload, udevadm(8) control --reload, nmcli(1) general reload conf).
 """
 
 import os
@@ -25,18 +24,18 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 def reload_command(service: str, host: Host) -> tuple[str, ...]:
-    """The command that tells a service, run in the host's own root directory. Raises KeyError."""
+    """The command that reloads a service, in the host's own root directory. Raises KeyError."""
     inside = () if str(host.root) == "/" else ("chroot", str(host.root))
     return (*inside, *COMMANDS[service])
 
 
 def reload_services(services: Iterable[str], host: Host, limit_s: float = RELOAD_S_MAX) -> list[str]:
-    """Tells each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
+    """Reloads each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
     return run_side_by_side({name: reload_command(name, host) for name in services if name in COMMANDS}, limit_s)
 
 
 def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> list[str]:
-    """Runs the commands side by side; those that are late are killed with all their children."""
+    """Runs the commands side by side and kills late ones with their children. Returns what went wrong, in words."""
     deadline = time.monotonic() + limit_s
     complaints = []
     with tempfile.TemporaryFile() as no_input:

@@ -1,9 +1,9 @@
-"""systemd-udevd: the host tap keeps its MAC address and its name, and has the names that the NIC had.
+"""systemd-udevd: the host tap keeps its MAC address and name, and has the names of the NIC.
 
-* Its default `.link` file says `MACAddressPolicy=persistent`, which gives a virtual device a MAC address made of the
+* udev's default `.link` file says `MACAddressPolicy=persistent`, which gives a virtual device a MAC address made of the
   machine's id and the device's name: a race with VPP for the tap's address (systemd.link(5)).
-* DHCP clients of systemd make their IAID of the properties ID_NET_NAME_*, which a tap has not: the server would take
-  it for another client (systemd.network(5), IAID=).
+* systemd's DHCP clients make their IAID of the properties ID_NET_NAME_*, which a tap lacks: the server would take it
+  for another client (systemd.network(5), IAID=).
 """
 
 import re
@@ -23,12 +23,12 @@ def is_running(host: Host) -> bool:
 
 
 def link_path(name: str) -> str:
-    """Sorts before every numbered file; the first match wins."""
+    """Path of the tap's `.link` file, which sorts before every numbered file; the first match wins."""
     return f"/run/systemd/network/0-vppd-{name}.link"
 
 
 def link_file(link: CapturedLink) -> str:
-    """The `.link` file of the host tap."""
+    """Text of the tap's `.link` file."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
         f"[Match]\nOriginalName={link.name}\nDriver=tun\n\n"
@@ -44,14 +44,14 @@ def nic_names(host: Host, link: CapturedLink) -> dict[str, str]:
 
 
 def rule_path(name: str) -> str:
-    """Sorts after udev's own rules, which would set the properties of other devices."""
+    """Path of the rule, which sorts after udev's own rules: those would set the properties of other devices."""
     return f"/run/udev/rules.d/99-vppd-{name}.rules"
 
 
 def rule_file(link: CapturedLink, names: dict[str, str]) -> str:
-    """The rule that gives the host tap the NIC's names (udev(7)).
+    """The rule that gives the host tap the names of the NIC (udev(7)).
 
-    It does not ask for the MAC address: the tap gets it a moment after the event. Only a tap has `tun_flags`.
+    It does not match the MAC address, which the tap gets a moment after the event. Only a tap has `tun_flags`.
     """
     match = f'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="{link.name}", ATTR{{tun_flags}}=="?*"'
     assignments = "".join(f', ENV{{{key}}}="{value}"' for key, value in sorted(names.items()))

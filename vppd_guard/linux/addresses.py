@@ -1,8 +1,8 @@
 """Addresses of a link: read, and put back in their order.
 
 The order is part of the state: in IPv4 it decides which address of a subnet is secondary, in both families which
-source address is chosen among equals. The kernel puts a new IPv4 address behind, an IPv6 address in front of those
-of its scope. Source: linux/if_addr.h, net/ipv4/devinet.c, net/ipv6/addrconf.c.
+source address is chosen among equals. The kernel puts a new IPv4 address last, a new IPv6 address first among those of
+its scope. Source: linux/if_addr.h, net/ipv4/devinet.c, net/ipv6/addrconf.c.
 """
 
 import errno
@@ -41,7 +41,7 @@ _CACHE = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid, made, change
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxAddress]:
-    """The addresses in the kernel's order; temporary ones (RFC 8981) are its own business."""
+    """The addresses in the kernel's order, without temporary ones (RFC 8981), which are the kernel's business."""
     bodies = netlink.dump(RTM_GETADDR, _HEAD.pack(0, 0, 0, 0, index))
     return [address for address in map(_decoded, bodies) if address is not None]
 
@@ -69,7 +69,7 @@ def _decoded(body: bytes) -> LinuxAddress | None:
 
 
 def apply(netlink: Netlink, index: int, addresses: Sequence[LinuxAddress]) -> list[str]:
-    """Gives the link these addresses, in this order, whatever others it has. Returns what could not be done."""
+    """Gives the link these addresses in this order, whatever others it has. Returns what failed, in words."""
     present = read(netlink, index)
     requests: list[tuple[str, NetlinkRequest]] = []
     four = [a for a in addresses if family_of(a.address) == AF_INET]
@@ -86,7 +86,7 @@ def apply(netlink: Netlink, index: int, addresses: Sequence[LinuxAddress]) -> li
 def _in_order(
     index: int, addresses: Sequence[LinuxAddress], present: Sequence[LinuxAddress]
 ) -> list[tuple[str, NetlinkRequest]]:
-    """Both lists in the order of adding. What stands at its place stays, the rest is taken away and added again."""
+    """Requests for one family; both lists in the order of adding. From the first difference on all is added anew."""
     keys = {address_key(address) for address in addresses}
     matching = [address for address in present if address_key(address) in keys]
     unchanged = 0
@@ -102,12 +102,12 @@ def _in_order(
 
 
 def address_key(address: LinuxAddress) -> tuple[str, str | None]:
-    """What the kernel knows an address by."""
+    """By what the kernel identifies an address."""
     return address.address, address.peer
 
 
 def _can_stay(present: LinuxAddress, captured: LinuxAddress) -> bool:
-    """Can what is there be made what is wanted? In IPv4 only lifetimes and metric can be changed."""
+    """Can the present address be changed into the captured one? In IPv4 only lifetimes and metric can be changed."""
     if address_key(present) != address_key(captured):
         return False
     if family_of(captured.address) == AF_INET6:
@@ -120,7 +120,7 @@ def _changeable(address: LinuxAddress) -> LinuxAddress:
 
 
 def same_address(present: LinuxAddress, captured: LinuxAddress) -> bool:
-    """Is what is there what is wanted, but for the seconds that have passed?"""
+    """Are both equal, but for the seconds that have passed?"""
     close = _lifetimes_alike(present.valid_s, captured.valid_s) and _lifetimes_alike(
         present.preferred_s, captured.preferred_s
     )
@@ -138,9 +138,9 @@ def _lifetimes_alike(lifetime_s: int, second_s: int) -> bool:
 
 
 def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
-    """Added without asking whether it is a duplicate, as it was ours a moment ago; then with its own flags.
+    """An IPv6 address is added without duplicate detection, as it was ours a moment ago; then with its own flags.
 
-    One that was not proven to be ours alone, or was proven not to be, is asked for again.
+    One that was not proven to be ours alone, or was proven not to be, goes through the detection again.
     """
     if family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | UNPROVEN):
         return [add_request(index, address)]
@@ -148,12 +148,12 @@ def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
 
 
 def add_request(index: int, address: LinuxAddress) -> NetlinkRequest:
-    """Adds it, or gives what is there these lifetimes and flags."""
+    """Adds the address, or changes lifetimes and flags of the present one."""
     return NetlinkRequest(RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
 
 
 def delete_request(index: int, address: LinuxAddress) -> NetlinkRequest:
-    """Takes it away."""
+    """Removes the address."""
     return NetlinkRequest(RTM_DELADDR, _body(index, address))
 
 
@@ -179,7 +179,7 @@ def _body(index: int, address: LinuxAddress) -> bytes:
 
 
 def drop_other_link_locals(netlink: Netlink, index: int, captured: Sequence[LinuxAddress]) -> None:
-    """Takes away the link-local addresses that the kernel has made meanwhile."""
+    """Removes link-local addresses that the kernel has made meanwhile."""
     captured_keys = {address_key(address) for address in captured}
     kernel_made = [a for a in read(netlink, index) if is_link_local(a.address) and address_key(a) not in captured_keys]
     netlink.execute_all([delete_request(index, address) for address in kernel_made])

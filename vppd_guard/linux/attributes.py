@@ -17,12 +17,12 @@ Attributes = dict[int, bytes]
 
 
 def parse(data: bytes) -> Attributes:
-    """Type -> payload; of attributes that occur twice the last."""
+    """Type -> payload. Of attributes with the same type the last one counts."""
     return dict(parse_all(data))
 
 
 def parse_all(data: bytes) -> list[tuple[int, bytes]]:
-    """Types and payloads in their order."""
+    """Types and payloads, in their order."""
     attributes, at = [], 0
     while at + 4 <= len(data):
         length, kind = _HEAD.unpack_from(data, at)
@@ -34,12 +34,12 @@ def parse_all(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def pack(kind: int, payload: bytes) -> bytes:
-    """One attribute."""
+    """An attribute as bytes."""
     return _HEAD.pack(len(payload) + 4, kind) + payload + bytes(-len(payload) % 4)
 
 
 def pack_all(pairs: Iterable[tuple[int, bytes]]) -> bytes:
-    """Attributes one after the other."""
+    """Attributes as bytes, one after the other."""
     return b"".join(pack(kind, payload) for kind, payload in pairs)
 
 
@@ -48,12 +48,12 @@ def u32(value: int) -> bytes:
 
 
 def number(payload: bytes) -> int:
-    """An unsigned or index payload of any width, in host order."""
+    """Value of an unsigned payload of any width, in host order."""
     return int.from_bytes(payload, "little" if struct.pack("=H", 1)[0] else "big")
 
 
 def text(payload: bytes) -> str:
-    """A string payload, with or without its final zero byte."""
+    """Value of a string payload, with or without its final zero byte."""
     return payload.rstrip(b"\0").decode(errors="surrogateescape")
 
 
@@ -62,7 +62,7 @@ def text_bytes(value: str) -> bytes:
 
 
 def mac(payload: bytes) -> str:
-    """ "02:90:00:00:00:01"."""
+    """Value of a MAC address, "02:90:00:00:00:01"."""
     return payload.hex(":")
 
 
@@ -71,7 +71,7 @@ def mac_bytes(value: str) -> bytes:
 
 
 def ip_text(payload: bytes) -> str:
-    """An IPv4 or IPv6 address, by its length."""
+    """Value of an IPv4 or IPv6 address, told apart by the length."""
     return str(ip_address(payload))
 
 
@@ -80,5 +80,5 @@ def ip_bytes(value: str) -> bytes:
 
 
 def family_of(value: str) -> int:
-    """The address family of an address or prefix as text."""
+    """Address family of an address or prefix."""
     return AF_INET6 if ":" in value else AF_INET

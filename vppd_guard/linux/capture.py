@@ -1,4 +1,4 @@
-"""Reads a link as it is."""
+"""Reads a link's whole state."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def capture(name: str) -> CapturedLink:
-    """The link as it is. Raises NoLink, OSError."""
+    """The link's present state. Raises NoSuchLink, OSError."""
     with Netlink() as netlink:
         link = links.link_named(netlink, name)
         names = {one.index: one.name for one in links.all_links(netlink)}
@@ -63,9 +63,9 @@ def capture(name: str) -> CapturedLink:
 
 
 def _pci(link: Link) -> str:
-    """The PCI address of the device below, by sysfs; "" if it has none.
+    """PCI address of the device below, by sysfs; "": it has none.
 
-    sysfs shows the namespace that it was mounted in: a link of that name there may be another one.
+    sysfs shows the namespace in which it was mounted, where a link of that name may be another one.
     """
     directory = SYSFS / link.name
     try:

@@ -1,8 +1,8 @@
-"""The uplink as Linux had it, and what follows from that. Pure.
+"""An uplink as Linux had it, and what follows from that. Pure.
 
 Sources: spec of the guard, sections 3 (what is kept, views) and 8 (fake next hop). Numbers are those of the kernel's
-headers: linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h. A field that the journal of an older guard lacks has
-its default, which means "not known": restoring leaves such a thing alone.
+headers: linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h. A field that an older guard's journal lacks has its
+default, which means "unknown": restoring leaves such a thing alone.
 """
 
 from ipaddress import ip_address, ip_interface, ip_network
@@ -15,25 +15,25 @@ MAIN_TABLE = 254
 PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
 TYPE_UNICAST = 1
 IpVersion = int
-RawAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes that are kept as they are: type, payload
+RawAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes as bytes: type, payload
 
 
 class Timestamp(Struct, frozen=True):
-    """When something was seen."""
+    """A moment, by a clock that is right within a boot, and by one for after a reboot."""
 
     boottime_s: float  # CLOCK_BOOTTIME: goes on while the machine sleeps
     wall_s: float  # seconds since 1970: for use after a reboot
     boot: str  # the kernel's id of this boot
 
     def until(self, later: "Timestamp") -> float:
-        """Seconds from here to there, not below 0."""
+        """Seconds from this moment to a later one, not below 0."""
         if self.boot == later.boot:
             return max(0.0, later.boottime_s - self.boottime_s)
         return max(0.0, later.wall_s - self.wall_s)
 
 
 class LinuxAddress(Struct, frozen=True, omit_defaults=True):
-    """An address of a link, as netlink shows it."""
+    """An address of a link, as netlink has it."""
 
     address: str  # interface address, "192.0.2.7/24"; with a peer the length is that of the peer's prefix
     scope: int = 0
@@ -48,7 +48,7 @@ class LinuxAddress(Struct, frozen=True, omit_defaults=True):
 
 
 class LinuxHop(Struct, frozen=True, omit_defaults=True):
-    """One next hop of several."""
+    """A next hop of a route with several."""
 
     gateway: str | None = None
     link: str = ""  # "": the captured link; else the name of another one
@@ -58,7 +58,7 @@ class LinuxHop(Struct, frozen=True, omit_defaults=True):
 
 
 class LinuxRoute(Struct, frozen=True, omit_defaults=True):
-    """A route out of a link. `prefix` is a default route too. The gateway may be of the other family (RTA_VIA)."""
+    """A route out of a link, default routes too. The gateway may be of the other family (RTA_VIA)."""
 
     prefix: str
     gateway: str | None = None
@@ -80,7 +80,7 @@ class LinuxRoute(Struct, frozen=True, omit_defaults=True):
 
 
 class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
-    """A next hop object of the link (`ip nexthop`), or a group of which one is a member."""
+    """A next hop object of the link (`ip nexthop`), or a group with such a member."""
 
     id: int
     header: bytes
@@ -98,7 +98,7 @@ class LinuxRule(Struct, frozen=True, omit_defaults=True):
 
 
 class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
-    """A neighbour that somebody has set: permanent, or proxied."""
+    """A configured neighbour: permanent, or proxied."""
 
     address: str
     mac: str = ""
@@ -107,7 +107,7 @@ class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
 
 
 class CapturedLink(Struct, frozen=True, omit_defaults=True):
-    """One uplink before it was taken."""
+    """An uplink before it was taken."""
 
     name: str
     mac: str
@@ -136,7 +136,7 @@ class CapturedLink(Struct, frozen=True, omit_defaults=True):
     nexthops: tuple[LinuxNexthop, ...] = ()
     channels: tuple[tuple[str, int], ...] = ()  # ethtool -l
     rings: tuple[tuple[str, int], ...] = ()  # ethtool -g
-    features: tuple[tuple[str, bool], ...] = ()  # ethtool -k: those that can be changed, as they were asked for
+    features: tuple[tuple[str, bool], ...] = ()  # ethtool -k: those that can be changed, as requested
 
 
 class CannotCapture(Exception):
@@ -144,7 +144,7 @@ class CannotCapture(Exception):
 
 
 def check_usable(captured: CapturedLink, families: str) -> None:
-    """Raises CannotCapture if the link has no usable address, or lacks a family that is expected."""
+    """Raises CannotCapture: the link is down, has no usable address, or lacks an expected family."""
     versions = {ip_interface(a.address).version for a in captured.addresses if not is_link_local(a.address)}
     if not captured.up:
         raise CannotCapture(f"uplink {captured.name}: is down")
@@ -162,12 +162,12 @@ def is_link_local(address: str) -> bool:
 
 
 def host_addresses(captured: CapturedLink) -> list[str]:
-    """All addresses but IPv6 link-local ones, with the masks that Linux had."""
+    """Interface addresses ("192.0.2.7/24") but IPv6 link-local ones, with Linux's masks."""
     return [a.address for a in captured.addresses if not is_link_local(a.address)]
 
 
 def vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:
-    """The addresses as VPP gets them: an IPv6 /128 as /64, so that neighbours are on the link."""
+    """Interface addresses for VPP. `to_64`: an IPv6 /128 becomes a /64, so that neighbours are on the link."""
     return [_prefix_64(address) if to_64 else address for address in host_addresses(captured)]
 
 
@@ -179,14 +179,17 @@ def _prefix_64(address: str) -> str:
 
 
 def link_local_address(captured: CapturedLink) -> str | None:
-    """The first IPv6 link-local address, without its mask."""
+    """The first IPv6 link-local address, without mask."""
     return next((str(ip_interface(a.address).ip) for a in captured.addresses if is_link_local(a.address)), None)
 
 
 def vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
-    """The unicast routes of the main table that were not made from addresses, but those to IPv6 link-local prefixes:
-    on-link first, longest prefix first, default last. Of several next hops the heaviest one on this link. Those whose
-    gateway is of the other family are left out: the writer's routes have next hops of the prefix's family."""
+    """Routes for VPP: unicast, main table, not made from addresses, not to IPv6 link-local prefixes.
+
+    On-link routes first, longest prefix first, default last. Of several next hops the heaviest one on this link. A
+    route whose gateway is of the other family is left out, because next hops of the writer's routes have the family of
+    the prefix.
+    """
     single = [_one_hop(route) for route in captured.routes if _is_for_vpp(route)]
     same_family = [r for r in single if r.gateway is None or (":" in r.gateway) == (":" in r.prefix)]
     return sorted(same_family, key=lambda r: (r.gateway is not None, -ip_network(r.prefix).prefixlen, r.prefix))
@@ -208,14 +211,14 @@ def _one_hop(route: LinuxRoute) -> LinuxRoute:
 
 
 def default_gateway(captured: CapturedLink, version: IpVersion) -> str | None:
-    """The gateway of the default route of that family."""
+    """Gateway of that family's default route."""
     defaults = [r for r in vpp_routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
     matching = [r for r in defaults if ip_network(r.prefix).version == version]
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
 def vpp_next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
-    """An address that the host can use as the way into VPP: the gateway, else one inside a prefix of ours."""
+    """An address by which the host can reach VPP: the gateway, else one inside a prefix of the link."""
     gateway = default_gateway(captured, version)
     if gateway and ip_address(gateway).version == version and not ip_address(gateway).is_link_local:
         return gateway

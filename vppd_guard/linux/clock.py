@@ -1,4 +1,4 @@
-"""Edge: the time, as a capture notes it."""
+"""Edge: the time of a capture."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def now() -> Timestamp:
-    """This moment."""
+    """The present moment."""
     return Timestamp(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),

@@ -1,7 +1,7 @@
-"""What of a link is not as it was, in words. Pure: the guard uses it to check the effect of a restore.
+"""What of a link is not as it was, in words: it shows the effect of a restore. Pure.
 
-Only what is missing or altered counts. What others have added meanwhile is theirs, but for link-local addresses and
-prefix routes that the kernel makes by itself although they had been removed.
+Only missing and altered things count. What others have added meanwhile is theirs, but for link-local addresses and
+prefix routes that had been removed and that the kernel has made again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ TABLES = ("limits", "sysctls", "channels", "rings", "features")
 
 
 def differences(before: CapturedLink, after: CapturedLink) -> list[str]:
-    """What of `before` is not so in `after`, one line each; empty: all of it is."""
+    """What of `before` is otherwise in `after`, one line each; empty: nothing."""
     if after.taken is not None:
         before = aged(before, after.taken)
     complete = before.taken is not None
@@ -139,17 +139,17 @@ def _routes(before: CapturedLink, after: CapturedLink, complete: bool) -> list[s
 
 
 def route_words(route: LinuxRoute) -> str:
-    """The route's prefix and, if it is not the main one, its table."""
+    """The route's prefix, and its table if that is not the main one."""
     return route.prefix if route.table == 254 else f"{route.prefix} table {route.table}"
 
 
 def same_route(present: LinuxRoute, captured: LinuxRoute) -> bool:
-    """Is what is there what is wanted, but for the seconds that have passed?"""
+    """Are both equal, but for the seconds that have passed?"""
     return comparable(present) == comparable(captured) and expires_alike(present, captured)
 
 
 def expires_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
-    """Do both expire at about the same time, or never? What the kernel makes of an address lives as long as that."""
+    """Do both expire at about the same time, or never? A route that the kernel makes of an address lives as it does."""
     if captured.protocol == PROTOCOL_KERNEL:
         return True
     if present.expires_s is None or captured.expires_s is None:
@@ -162,7 +162,7 @@ def comparable(route: LinuxRoute) -> LinuxRoute:
     if route.nexthop is not None:
         route = replace(route, gateway=None, hops=(), onlink=False, scope=0, other=())
     if ":" in route.prefix:
-        # The kernel fills in what was not said (a journal of an older guard does not say it).
+        # The kernel fills in what a request (and the journal of an older guard) leaves open.
         metric = METRIC_DEFAULT_V6 if route.metric is None else route.metric
         route = replace(route, metric=metric, preference=route.preference or None, scope=0)
     return replace(route, expires_s=None)
@@ -171,7 +171,7 @@ def comparable(route: LinuxRoute) -> LinuxRoute:
 def recreated_by_kernel(
     present: Iterable[LinuxRoute], captured: Iterable[LinuxRoute], addresses: Iterable[LinuxAddress]
 ) -> list[LinuxRoute]:
-    """Routes that the kernel made from these addresses, but that were not there: they had been removed by hand."""
+    """Routes that the kernel has made from these addresses again: they had been removed by hand."""
     texts = [text for address in addresses for text in (address.address, _peer_prefix(address)) if text]
     prefixes = {str(ip_interface(text).network) for text in texts}
     captured_keys = {comparable(route) for route in captured}

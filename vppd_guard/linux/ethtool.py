@@ -1,6 +1,6 @@
-"""Queues, rings and offloads of a device, by ioctl SIOCETHTOOL. What a driver does not know of is empty.
+"""Queues, rings and offloads of a device, by ioctl SIOCETHTOOL. Empty, where a driver has none.
 
-Source: linux/ethtool.h. Offloads are known by name: their numbers are those of one kernel.
+Source: linux/ethtool.h. Offloads go by name: their numbers are those of one kernel.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ Features = tuple[tuple[str, bool], ...]
 
 
 def _ioctl(link: str, request: bytes) -> bytes:
-    """Raises OSError: unknown link, or the driver does not support it."""
+    """Raises OSError: no such link, or its driver does not support the request."""
     buffer = ctypes.create_string_buffer(request, len(request))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP", link.encode(), ctypes.addressof(buffer)))
@@ -30,7 +30,7 @@ def _ioctl(link: str, request: bytes) -> bytes:
 
 
 def _numbers(link: str, command: int) -> list[int]:
-    """Four maxima, four values; empty if the driver has none."""
+    """Four maxima, then four values; empty: the driver has none."""
     try:
         return list(struct.unpack("=9I", _ioctl(link, struct.pack("=I", command) + bytes(32))))[1:]
     except OSError:
@@ -38,17 +38,17 @@ def _numbers(link: str, command: int) -> list[int]:
 
 
 def channels(link: str) -> NamedNumbers:
-    """Queues by kind."""
+    """Number of queues of each kind."""
     return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[4:], strict=False))
 
 
 def rings(link: str) -> NamedNumbers:
-    """Descriptors of a queue by kind."""
+    """Descriptors per queue of each kind."""
     return tuple(zip(RING_FIELDS, _numbers(link, GRINGS)[4:], strict=False))
 
 
 def _names(link: str) -> list[str]:
-    """Of all offloads that this kernel knows; their place is their number."""
+    """All offloads that this kernel knows; their place is their number."""
     info = _ioctl(link, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SET_OF_FEATURES, 0))
     count = struct.unpack_from("=I", info, 16)[0]
     data = _ioctl(link, struct.pack("=III", GSTRINGS, SET_OF_FEATURES, count) + bytes(count * NAME_BYTES))
@@ -57,7 +57,7 @@ def _names(link: str) -> list[str]:
 
 
 def features(link: str) -> Features:
-    """The offloads that can be changed, as they were asked for."""
+    """The offloads that can be changed, as requested."""
     try:
         names = _names(link)
         blocks = -(-len(names) // BLOCK_BITS)
@@ -76,7 +76,7 @@ def features(link: str) -> Features:
 def apply(
     link: str, captured_channels: NamedNumbers, captured_rings: NamedNumbers, captured_features: Features
 ) -> list[str]:
-    """Sets what differs. Returns what was refused."""
+    """Sets what differs. Returns what was refused, in words."""
     return [
         *_apply_numbers(link, "queues", SCHANNELS, channels(link), captured_channels),
         *_apply_numbers(link, "rings", SRINGS, rings(link), captured_rings),

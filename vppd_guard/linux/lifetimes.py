@@ -1,4 +1,4 @@
-"""What a capture is worth later: lifetimes as they are left, without what has ended. Pure."""
+"""Lifetimes of a capture at a later moment. Pure."""
 
 from collections.abc import Sequence
 from ipaddress import ip_interface
@@ -18,10 +18,10 @@ GRACE_S = 600  # of an address that would have ended while VPP had the link
 
 
 def aged(captured: CapturedLink, now: Timestamp) -> CapturedLink:
-    """The capture as if it were taken now.
+    """The capture as if it were made now.
 
-    A route whose lifetime has ended meanwhile is not in it. An address neither, after a reboot; before one the host has
-    had it on the tap all the time, and keeps it long enough for its DHCP client to ask for it again.
+    Expired routes are left out. An expired address is left out after a reboot; without one the host has had it on the
+    tap all the time, and keeps it long enough for its DHCP client to ask for it again.
     """
     if captured.taken is None:
         return captured
@@ -57,7 +57,7 @@ def _older_route(route: LinuxRoute, elapsed_s: float) -> LinuxRoute | None:
 def _with_living_source(
     route: LinuxRoute, before: Sequence[LinuxAddress], living: Sequence[LinuxAddress]
 ) -> LinuxRoute | None:
-    """A route goes with the address that it prefers as source; that of a prefix goes over to the next in it."""
+    """A route goes with its preferred source address; a prefix route takes the next address of the prefix as source."""
     sources = {ip_interface(address.address).ip.compressed for address in before}
     if route.source not in sources - {ip_interface(address.address).ip.compressed for address in living}:
         return route

@@ -1,4 +1,4 @@
-"""Links as netlink shows them, and which of them is the one that was captured.
+"""Links as netlink has them, and which of them is the captured one.
 
 Source: linux/if_link.h. Finding is pure; reading is the edge.
 """
@@ -59,23 +59,23 @@ class Link:
 
     @property
     def permanent_mac(self) -> str:
-        """ "" if the device has none."""
+        """ "": the device has none."""
         address = self.attributes.get(IFLA_PERM_ADDRESS, b"")
         return mac(address) if any(address) else ""
 
     @property
     def kind(self) -> str:
-        """ "" for a device of its own."""
+        """As `ip -d link` has it, "veth"; "": a physical device."""
         return text(parse(self.attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b""))
 
     @property
     def master(self) -> int:
-        """Index of the bridge or bond; 0: none."""
+        """Index of its bridge or bond; 0: none."""
         return number(self.attributes.get(IFLA_MASTER, b""))
 
     @property
     def parent(self) -> int:
-        """Index of the link below, if that is in this namespace; else 0."""
+        """Index of the link below it, if that is in this namespace; else 0."""
         return 0 if IFLA_LINK_NETNSID in self.attributes else number(self.attributes.get(IFLA_LINK, b""))
 
     @property
@@ -95,7 +95,7 @@ def all_links(netlink: Netlink) -> list[Link]:
 
 
 def link_named(netlink: Netlink, name: str) -> Link:
-    """The link of that name. Raises NoLink."""
+    """The link of that name. Raises NoSuchLink."""
     try:
         link = _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, text_bytes(name))))
     except OSError as error:
@@ -114,7 +114,7 @@ def _decoded(body: bytes) -> Link:
 
 
 def change_request(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
-    """Sets attributes, and those flags that are in `mask`."""
+    """Sets attributes, and the flags in `mask`."""
     body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
     return NetlinkRequest(RTM_NEWLINK, body)
 
@@ -125,20 +125,20 @@ def up_request(index: int, on: bool = True) -> NetlinkRequest:
 
 
 def ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
-    """Sets one IFLA_INET6_ attribute."""
+    """Sets an IFLA_INET6_ attribute."""
     return change_request(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
 
 
 def move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
-    """Into the namespace that the file descriptor is open on, under another name if one is given."""
+    """Moves the link into the namespace of that file descriptor, under a new name if one is given."""
     renamed = [(IFLA_IFNAME, text_bytes(name))] if name else []
     return change_request(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
 
 
 def find_captured(links: Iterable[Link], captured: CapturedLink) -> Link | None:
-    """The link that was captured. It may have another name: a returning link whose name is taken gets one.
+    """The captured link, which may have another name: a returning link whose name is taken gets one.
 
-    A tap of that name is VPP's, not the link. A MAC address alone tells only if no other link of that kind has it.
+    A tap of its name is VPP's. A MAC address identifies the link only if no other link of its kind has it.
     """
     of_kind = [one for one in links if one.kind == captured.kind or (not captured.kind and one.kind != "tun")]
     same_name = [one for one in of_kind if one.name == captured.name]

@@ -1,4 +1,4 @@
-"""Links between namespaces. All functions are idempotent."""
+"""Edge: moves links between namespaces. All functions are idempotent."""
 
 import errno
 import struct
@@ -17,14 +17,14 @@ ANY_NAME = "dev%d"  # as the kernel names a link that returns from a namespace t
 
 
 def set_promiscuous(name: str, on: bool) -> None:
-    """Sets or clears the link's own promiscuity. Raises NoLink, OSError."""
+    """Sets or clears the link's promiscuity. Raises NoSuchLink, OSError."""
     with Netlink() as netlink:
         index = links.link_named(netlink, name).index
         netlink.execute(links.change_request(index, flags=links.IFF_PROMISC if on else 0, mask=links.IFF_PROMISC))
 
 
 def ensure_netns(name: str) -> None:
-    """Makes a named namespace if there is none, with its loopback up."""
+    """Makes the named namespace, if there is none, with its loopback up."""
     if not namespaces.exists(name):
         namespaces.create(name)
     namespaces.inside(name, _loopback_up)
@@ -36,9 +36,9 @@ def _loopback_up() -> None:
 
 
 def move_to_netns(name: str, into: str) -> None:
-    """Moves the link into a named namespace and sets it up there. Its addresses and routes are lost by that.
+    """Moves the link into a named namespace and sets it up there; its addresses and routes are lost.
 
-    Raises NoLink, and OSError, as for a port of a bond.
+    Raises NoSuchLink, and OSError, as for a port of a bond.
     """
     with (namespaces.DIRECTORY / into).open() as netns_file, Netlink() as netlink:
         netlink.execute(links.move_request(links.link_named(netlink, name).index, netns_file.fileno()))
@@ -46,17 +46,18 @@ def move_to_netns(name: str, into: str) -> None:
 
 
 def _up_for_vpp(name: str) -> None:
-    """Up, but the kernel does not speak on it: its link-local address would be VPP's own, which VPP then learns as
-    a neighbour's and no longer takes for itself. What is set here goes when the link moves again."""
+    """Sets the link up, with IPv6 off: VPP would learn the kernel's link-local address, which is VPP's own, as a
+    neighbour's, and no longer use it. The setting goes when the link moves again.
+    """
     Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
     with Netlink() as netlink:
         netlink.execute(links.up_request(links.link_named(netlink, name).index))
 
 
 def bring_back(captured: CapturedLink, from_netns: str) -> bool:
-    """Finds the link in the namespace and moves it here. False: it is not there (here already, or lost).
+    """Moves the captured link from the namespace to this one. False: it is not there (here already, or lost).
 
-    If its name is taken here for long, it returns under another one, which `restore` knows to find it by.
+    If its name stays taken here, it returns under another one; `restore` finds it nevertheless.
     """
     if not namespaces.exists(from_netns):
         return False
@@ -65,7 +66,7 @@ def bring_back(captured: CapturedLink, from_netns: str) -> bool:
 
 
 def _send_home(captured: CapturedLink, home: int) -> bool:
-    """From within VPP's namespace: the link goes home."""
+    """Moves the link from VPP's namespace, in which this runs, to the namespace of that file descriptor."""
     with Netlink() as netlink:
         link = links.find_captured(links.all_links(netlink), captured)
         if link is None:
@@ -91,7 +92,7 @@ def exists_in(netns: str, name: str) -> bool:
 
 
 def is_here(captured: CapturedLink) -> bool:
-    """Is the link that was captured in our own namespace, under whatever name?"""
+    """Is the captured link in this namespace, under whatever name?"""
     with Netlink() as netlink:
         return links.find_captured(links.all_links(netlink), captured) is not None
 
@@ -102,9 +103,9 @@ def _has_link(name: str) -> bool:
 
 
 def detach_xdp(captured: CapturedLink) -> None:
-    """Takes the XDP program off the link: VPP leaves its own there, and it would go on limiting what the link carries.
+    """Takes the XDP program off the link: VPP leaves its own there, which goes on limiting what the link carries.
 
-    Raises NoLink, OSError.
+    Raises NoSuchLink, OSError.
     """
     with Netlink() as netlink:
         link = links.find_captured(links.all_links(netlink), captured)

@@ -1,7 +1,7 @@
 """Edge: named network namespaces, entered by a thread of their own.
 
-Not through pyroute2's `netns=`: it forks, and a child that is told to end before it has let go of our signal
-handlers makes our event loop believe that the guard itself was told to.
+Not by pyroute2's `netns=`, which forks: a child that is ended while it still has the guard's signal handlers makes the
+guard's event loop believe that the guard itself was told to end.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exists(name: str) -> bool:
-    """Is there a namespace of that name? A file that is not one does not count."""
+    """Is there a namespace of that name? A file that is none does not count."""
     try:
         return (DIRECTORY / name).stat().st_dev == os.stat("/proc/self/ns/net").st_dev
     except OSError:
@@ -36,7 +36,7 @@ def create(name: str) -> None:
 
 
 def inside(name: str, work: Callable[[], T]) -> T:
-    """Runs `work` in the named namespace. Raises what it raises, and OSError if there is no such namespace."""
+    """Runs `work` in the named namespace. Raises what it raises, and OSError: no such namespace."""
     return _thread.submit(_inside, DIRECTORY / name, work).result()
 
 

@@ -1,4 +1,4 @@
-"""Neighbours of a link that somebody has set: permanent ones, and those that it answers for.
+"""Configured neighbours of a link: permanent ones, and those that it answers for.
 
 Source: linux/neighbour.h.
 """
@@ -59,13 +59,13 @@ def _decoded(body: bytes) -> LinuxNeighbour:
 
 
 def apply(netlink: Netlink, index: int, neighbours: Sequence[LinuxNeighbour]) -> list[str]:
-    """Adds the neighbours. Returns what could not be done."""
+    """Adds the neighbours. Returns what could not be done, in words."""
     errors = netlink.execute_all([add_request(index, neighbour) for neighbour in neighbours])
     return [f"neighbour {n.address}: {e.strerror}" for n, e in zip(neighbours, errors, strict=True) if e]
 
 
 def add_request(index: int, neighbour: LinuxNeighbour) -> NetlinkRequest:
-    """Sets the neighbour, whatever is known of it."""
+    """Adds the neighbour, or replaces what the kernel has learnt of it."""
     state = 0 if neighbour.flags & NTF_PROXY else NUD_PERMANENT
     pairs = [(NDA_DST, ip_bytes(neighbour.address))]
     if neighbour.mac:

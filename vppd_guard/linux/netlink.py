@@ -1,7 +1,7 @@
 """Edge: a route netlink socket that sends many requests at once. Blocking.
 
-A host with a thousand routes is without them until the last is back, so they go in batches, each request with an
-acknowledgement of its own: one that is refused does not stop the others. Source: RFC 3549, linux/netlink.h.
+A host with a thousand routes is without them until the last is back, so they go in batches. Each request has its own
+acknowledgement: a refused one does not stop the others. Source: RFC 3549, linux/netlink.h.
 """
 
 import errno
@@ -23,13 +23,13 @@ NLMSGERR_ATTR_MSG = 1
 SOL_NETLINK = 270
 NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 10, 11, 12
 BATCH = 64  # requests; their acknowledgements fit into a receive buffer of the usual size
-ANSWER_S_MAX = 5.0  # the kernel answers while it is told; more is a fault
+ANSWER_S_MAX = 5.0  # the kernel answers at once; more is a fault
 RECEIVE_BYTES = 1 << 18
 _HEAD = struct.Struct("=IHHII")
 
 
 class NetlinkRequest(NamedTuple):
-    """What the kernel is told."""
+    """A request to the kernel."""
 
     kind: int  # RTM_...
     body: bytes  # header of that kind, attributes
@@ -37,7 +37,7 @@ class NetlinkRequest(NamedTuple):
 
 
 class DumpInterrupted(Exception):
-    """What was listed changed meanwhile."""
+    """The objects changed while they were listed."""
 
 
 class Netlink:
@@ -60,7 +60,7 @@ class Netlink:
         self._socket.close()
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
-        """The bodies of all that is listed. Raises OSError."""
+        """Bodies of all listed objects. Raises OSError."""
         while True:
             self._sequence += 1
             self._socket.send(self._packed(NetlinkRequest(kind, body, NLM_F_DUMP)))
@@ -87,7 +87,7 @@ class Netlink:
                 bodies.append(body)
 
     def query(self, kind: int, body: bytes) -> bytes:
-        """The body of the one answer. Raises OSError."""
+        """Body of the one answer. Raises OSError."""
         self._sequence += 1
         self._socket.send(self._packed(NetlinkRequest(kind, body)))
         while True:
@@ -99,13 +99,13 @@ class Netlink:
                 raise _error(content, flags) or OSError(errno.ENODATA, "no answer")
 
     def execute(self, request: NetlinkRequest) -> None:
-        """Raises OSError if the kernel refuses."""
+        """Makes one change. Raises OSError: the kernel refuses."""
         [error] = self.execute_all([request])
         if error is not None:
             raise error
 
     def execute_all(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
-        """All requests, in their order; what the kernel says to each, None: done."""
+        """Makes the changes in their order. Returns the kernel's answer to each; None: done."""
         results: list[OSError | None] = []
         for at in range(0, len(requests), BATCH):
             results += self._batch(requests[at : at + BATCH])
@@ -140,7 +140,7 @@ class Netlink:
 
 
 def _error(body: bytes, flags: int) -> OSError | None:
-    """An acknowledgement as an error, with the kernel's own words where it has some."""
+    """An acknowledgement as an exception, with the kernel's own text if it has one; None: success."""
     code = -struct.unpack_from("=i", body)[0]
     if not code:
         return None

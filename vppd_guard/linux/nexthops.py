@@ -1,4 +1,4 @@
-"""Next hop objects (`ip nexthop`): they vanish with the link, and routes that use them with them.
+"""Next hop objects (`ip nexthop`): they vanish with the link, and the routes that use them too.
 
 Source: linux/nexthop.h.
 """
@@ -19,7 +19,7 @@ _MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, 
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxNexthop]:
-    """The objects of the link, then the groups that have one of them."""
+    """The objects of the link, then the groups with such a member."""
     try:
         bodies = netlink.dump(RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
     except OSError:
@@ -48,7 +48,7 @@ def _decoded(body: bytes) -> LinuxNexthop:
 
 
 def apply(netlink: Netlink, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
-    """Adds the objects that are missing or different. Returns what could not be done."""
+    """Adds the objects that are missing or different. Returns what could not be done, in words."""
     present = set(read(netlink, index)) if nexthops else set()
     missing = [one for one in nexthops if one not in present]
     errors = netlink.execute_all([_add_request(index, one) for one in missing])

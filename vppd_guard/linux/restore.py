@@ -1,6 +1,6 @@
-"""Gives a link its state back: what makes the host reachable first.
+"""Edge: gives a link its state back, first what makes the host reachable.
 
-It goes on after failures, says all of them at the end, and changes nothing that is already as it was.
+It goes on after failures, reports all of them at the end, and changes nothing that is already as it was.
 """
 
 import errno
@@ -38,7 +38,7 @@ class CannotRestore(OSError):
 
 
 def restore(captured: CapturedLink) -> None:
-    """Gives the link all of its state back, whatever its name is now. Raises NoLink, CannotRestore."""
+    """Gives the link all of its state back, whatever its name is now. Raises NoSuchLink, CannotRestore."""
     captured = aged(captured, clock.now())
     with Netlink() as netlink:
         link = links.find_captured(links.all_links(netlink), captured)
@@ -53,13 +53,15 @@ def restore(captured: CapturedLink) -> None:
 
 
 def _settings_that_come_first(settings: LinkSettings) -> None:
-    """Those on which the kernel decides what it makes of addresses, and the link up."""
+    """Settings that decide what the kernel makes of addresses, and the link up."""
     settings.set_name_and_mac()
     settings.set_sizes()
     settings.set_master()
     settings.set_ipv6_token()
     settings.set_flags()
-    sysctl.apply(settings.link().name, settings.captured.sysctls)  # what is refused is told in the end
+    sysctl.apply(
+        settings.link().name, settings.captured.sysctls
+    )  # what is refused is reported by the second time, below
     if settings.captured.up:
         settings.stop_generating_addresses()
     settings.set_up_or_down()

@@ -1,6 +1,6 @@
 """Routes as netlink's bytes and back. Pure.
 
-Source: linux/rtnetlink.h. What is not understood here (realms, encapsulations...) is kept as bytes.
+Source: linux/rtnetlink.h. Attributes that are not decoded (realms, encapsulations...) are kept as bytes.
 """
 
 import struct
@@ -35,7 +35,7 @@ ANY_ADDRESS = {AF_INET: "0.0.0.0", AF_INET6: "::"}
 
 
 def decode(body: bytes, index: int, names: Mapping[int, str]) -> LinuxRoute | None:
-    """A route of the link `index`; None if it leaves by others only, or is a learned exception."""
+    """A route of the link `index`; None: it leaves by other links only, or is a learned exception."""
     family, to, source, tos, table, protocol, scope, kind, flags = HEAD.unpack_from(body)
     attributes = parse(body[HEAD.size :])
     hops = _hops(attributes.get(RTA_MULTIPATH, b""), index, names)
@@ -74,7 +74,7 @@ def _gateway(attributes: Mapping[int, bytes]) -> str | None:
 
 
 def _expires_s(cache: bytes) -> float | None:
-    """From rta_cacheinfo: its third word."""
+    """Seconds left, from the third word of rta_cacheinfo."""
     ticks = struct.unpack_from("=i", cache, 8)[0] if len(cache) >= 12 else 0
     return ticks / TICKS_PER_S if ticks > 0 else None
 
@@ -95,7 +95,7 @@ def _hops(data: bytes, index: int, names: Mapping[int, str]) -> tuple[LinuxHop, 
 
 
 def encode(route: LinuxRoute, index: int, indexes: Mapping[str, int]) -> bytes:
-    """The route by the link `index`. Raises OSError if another link that it uses too is not there."""
+    """The route by the link `index`. Raises OSError: another link of a hop is not there."""
     network = ip_network(route.prefix)
     source = ip_network(route.from_prefix) if route.from_prefix else None
     pairs = [(RTA_DST, network.network_address.packed), (RTA_TABLE, u32(route.table))]

@@ -1,9 +1,9 @@
-"""Routes of a link: read, and put back.
+"""Edge: routes of a link, read and put back.
 
-They are noted with those that the kernel made from addresses, for a network manager makes some in its name (metric,
-noprefixroute), and an administrator may have removed one. A route with next hops on other links too is noted whole
-and put back whole; while the link is away the kernel holds no part of it. If the link was down it cannot be put back,
-and that is told: the kernel keeps such a route, but takes none with a hop on a link that is down.
+Routes that the kernel made from addresses are captured too: a network manager may have made some in the kernel's name
+(metric, noprefixroute), and an administrator may have removed others. A route with next hops on several links is
+captured and put back whole; while the link is away the kernel has no part of it. If the link was down, that cannot be
+done and is reported: the kernel keeps a route with a hop on a link that is down, but takes none.
 """
 
 import errno
@@ -18,13 +18,15 @@ from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, Netlin
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 TYPE_MULTICAST = 5
-PROTOCOL_REDIRECT = 1  # told by a router for the moment
+PROTOCOL_REDIRECT = 1  # a router's advice of the moment
 FAMILIES = (AF_INET, AF_INET6)
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
-    """The routes of all tables that leave by the link, but those of the kernel that come and go with addresses: local,
-    broadcast, anycast. That of multicast comes with the link being up, once."""
+    """The routes of all tables that leave by the link.
+
+    Without those that come and go with addresses (local, broadcast, anycast) and redirects.
+    """
     names = {link.index: link.name for link in all_links(netlink)}
     routes = []
     for family in FAMILIES:
@@ -40,7 +42,7 @@ def _is_captured(route: LinuxRoute) -> bool:
 
 
 def apply(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> list[str]:
-    """Gives the link these routes, whatever others it has. Returns what could not be done."""
+    """Gives the link these routes, whatever others it has. Returns what could not be done, in words."""
     present = {comparable(route): route for route in read(netlink, index)}
     missing = [r for r in routes if comparable(r) not in present or not expires_alike(present[comparable(r)], r)]
     unchanged = {comparable(route) for route in routes if route not in missing}
@@ -52,13 +54,13 @@ def apply(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> list[st
 
 
 def remove(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> None:
-    """Takes these routes of the link away."""
+    """Removes these routes of the link."""
     indexes = {link.name: link.index for link in all_links(netlink)} if routes else {}
     netlink.execute_all([NetlinkRequest(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
 
 
 def _conflict_key(route: LinuxRoute) -> tuple[object, ...]:
-    """What two routes share that hinder one another."""
+    """Two routes with one key cannot exist side by side, or shadow one another."""
     bare = comparable(route)
     return bare.table, bare.prefix, bare.from_prefix, bare.tos, bare.metric
 
@@ -68,7 +70,7 @@ def _direct_first(route: LinuxRoute) -> bool:
 
 
 def _add(netlink: Netlink, index: int, indexes: Mapping[str, int], routes: Sequence[LinuxRoute]) -> list[str]:
-    """Adds the routes; a refused one again as long as others succeed, for its gateway may be behind one of them."""
+    """Adds the routes; refused ones again as long as others succeed: their gateway may be behind one of those."""
     problems, pending = [], []
     for route in routes:
         try:

@@ -1,4 +1,4 @@
-"""Policy rules that name the link. They outlive its absence, unless somebody takes them away.
+"""Policy rules that name the link. They outlive its absence, unless somebody removes them.
 
 Source: linux/fib_rules.h.
 """
@@ -27,7 +27,7 @@ _HEAD = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst, src, tos, tabl
 
 
 def read(netlink: Netlink, name: str) -> list[LinuxRule]:
-    """The rules that match packets into or out of the link of that name, as the kernel orders them."""
+    """Rules for packets into or out of the link, in the kernel's order."""
     return [
         rule
         for family in FAMILIES
@@ -50,7 +50,7 @@ def _decoded(body: bytes, name: str) -> LinuxRule | None:
 
 
 def apply(netlink: Netlink, rules: Sequence[LinuxRule]) -> list[str]:
-    """Adds the rules that are missing. Returns what could not be done."""
+    """Adds the rules that are missing. Returns what could not be done, in words."""
     requests = [
         NetlinkRequest(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
         for rule in rules

@@ -1,6 +1,6 @@
-"""What a link is set to, addresses and routes apart: name, MAC, MTU, flags, sizes, master, IPv6 token.
+"""Edge: a link's settings: name, MAC, MTU, flags, sizes, master, IPv6 token.
 
-Everything is set only if it differs: a driver may refuse what it already has, or interrupt traffic for it.
+A setting is written only if it differs: a driver may refuse what it already has, or interrupt traffic for it.
 """
 
 import errno
@@ -38,7 +38,7 @@ IF_READY = 0x80000000  # of IFLA_INET6_FLAGS: IPv6 has taken notice that the lin
 
 
 def limits(link: Link) -> tuple[tuple[str, int], ...]:
-    """The numbers that can be set."""
+    """The link's numbers that can be set."""
     return tuple((name, number(link.attributes[kind])) for name, kind in LIMITS.items() if kind in link.attributes)
 
 
@@ -49,36 +49,36 @@ def token(link: Link) -> str:
 
 
 def addr_gen_mode(link: Link) -> int | None:
-    """How link-local addresses are made; None while IPv6 is off."""
+    """How the kernel makes link-local addresses; None: IPv6 is off."""
     payload = link.ipv6.get(links.IFLA_INET6_ADDR_GEN_MODE)
     return None if payload is None else number(payload)
 
 
 def alias(link: Link) -> str:
-    """ "" if there is none."""
+    """The alias; "": none."""
     return text(link.attributes.get(links.IFLA_IFALIAS, b""))
 
 
 class LinkSettings:
-    """Puts the settings of one link back, and remembers what could not be done."""
+    """Puts the settings of one link back, and collects what could not be done."""
 
     def __init__(self, netlink: Netlink, index: int, captured: CapturedLink) -> None:
         self.netlink, self.index, self.captured = netlink, index, captured
         self.problems: list[str] = []
 
     def link(self) -> Link:
-        """As it is now. Raises OSError."""
+        """The link's present state. Raises OSError."""
         return links.link_at(self.netlink, self.index)
 
     def attempt(self, setting: str, change: Callable[[], None]) -> None:
-        """Does it, or notes why it could not be done."""
+        """Makes the change, or notes why it failed."""
         try:
             change()
         except OSError as error:
             self.problems.append(f"{setting}: {error.strerror or error}")
 
     def set_name_and_mac(self) -> None:
-        """A device that is up may refuse either."""
+        """Sets name and MAC; a device that is up may refuse either, and is set down then."""
         link, captured = self.link(), self.captured
         if link.name != captured.name:
             change = links.change_request(self.index, (links.IFLA_IFNAME, text_bytes(captured.name)))
@@ -97,7 +97,7 @@ class LinkSettings:
             self.netlink.execute(change)
 
     def set_sizes(self) -> None:
-        """MTU, lengths of queues and the like, the alias."""
+        """Sets MTU, queue length and the like, and the alias."""
         link, captured = self.link(), self.captured
         if number(link.attributes[links.IFLA_MTU]) != captured.mtu:
             self._set(f"MTU {captured.mtu}", links.IFLA_MTU, u32(captured.mtu))
@@ -112,7 +112,7 @@ class LinkSettings:
         self.attempt(setting, lambda: self.netlink.execute(links.change_request(self.index, (kind, payload))))
 
     def set_master(self) -> None:
-        """Back into its bridge or bond, if that is still there."""
+        """Puts the link back into its bridge or bond, if that still exists."""
         if not self.captured.master:
             return
 
@@ -127,7 +127,7 @@ class LinkSettings:
         self.attempt(f"master {self.captured.master}", enslave)
 
     def set_ipv6_token(self) -> None:
-        """The kernel takes a token only while the link listens to routers; the settings of that come afterwards."""
+        """Sets the token. The kernel takes one only while the link listens to routers, so it does for that moment."""
         link, captured_token = self.link(), self.captured.token
         if not self.captured.taken or token(link) == captured_token or not link.ipv6:
             return
@@ -140,7 +140,7 @@ class LinkSettings:
         sysctl.apply(link.name, before)
 
     def set_flags(self) -> None:
-        """Promiscuity and the like; not whether it is up."""
+        """Sets promiscuity and the like, but not up and down."""
         captured, mask = self.captured, links.IFF_PROMISC
         captured_flags = links.IFF_PROMISC if captured.promiscuity else 0
         if captured.flags is not None:
@@ -150,14 +150,14 @@ class LinkSettings:
             self.attempt("flags", lambda: self.netlink.execute(change))
 
     def stop_generating_addresses(self) -> None:
-        """While the link comes up the kernel makes no link-local address of its own: the captured ones are put."""
+        """Until the captured addresses are back the kernel makes no link-local address of its own."""
         link = self.link()
         mode, is_up = addr_gen_mode(link), link.flags & links.IFF_UP
         if not is_up and mode is not None and mode != links.ADDR_GEN_MODE_NONE and self.captured.taken:
             self._generate(links.ADDR_GEN_MODE_NONE)
 
     def generate_addresses_as_captured(self) -> None:
-        """As it was."""
+        """Sets the captured way of making link-local addresses."""
         captured_mode = self.captured.addr_gen_mode
         if captured_mode is not None and addr_gen_mode(self.link()) not in (captured_mode, None):
             self._generate(captured_mode)
@@ -167,18 +167,18 @@ class LinkSettings:
         self.attempt(f"addrgenmode {mode}", lambda: self.netlink.execute(change))
 
     def ipv6_is_ready(self) -> bool:
-        """Has IPv6, if it is on, taken notice that the link is up? Only then it makes addresses."""
+        """Has IPv6, if it is on, noticed that the link is up? It makes no addresses before."""
         flags = self.link().ipv6.get(links.IFLA_INET6_FLAGS)
         return flags is None or bool(number(flags) & IF_READY)
 
     def set_up_or_down(self) -> None:
-        """As it was."""
+        """Sets the link up or down, as captured."""
         if bool(self.link().flags & links.IFF_UP) != self.captured.up:
             change = links.up_request(self.index, self.captured.up)
             self.attempt("up" if self.captured.up else "down", lambda: self.netlink.execute(change))
 
     def add_altnames(self) -> None:
-        """Those that are missing."""
+        """Adds the alternative names that are missing."""
         missing = [name for name in self.captured.altnames if name not in self.link().altnames]
         for name in missing:
             body = links.HEAD.pack(0, 0, self.index, 0, 0)

@@ -1,4 +1,4 @@
-"""The kernel's settings of one link, /proc/sys/net/{ipv4,ipv6}/{conf,neigh}/<link>: all go with the link's namespace.
+"""Edge: the kernel's settings of one link, below /proc/sys/net; they go with the link's namespace.
 
 They are those of the namespace of the thread that reads (proc_sys(5)).
 """
@@ -17,7 +17,7 @@ Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
 
 
 def read(link: str) -> list[Sysctl]:
-    """All that can be read and written."""
+    """All settings that can be read and written."""
     settings = []
     for directory in DIRECTORIES:
         directory_of_link = ROOT / directory / link
@@ -30,7 +30,7 @@ def read(link: str) -> list[Sysctl]:
 
 
 def get(link: str, name: str) -> str | None:
-    """The value; None if there is none, as of a secret that was not set."""
+    """The value; None: there is none, as of a secret that was not set."""
     try:
         return _path(link, name).read_text().strip()
     except OSError:
@@ -38,7 +38,7 @@ def get(link: str, name: str) -> str | None:
 
 
 def apply(link: str, settings: Iterable[Sysctl]) -> list[str]:
-    """Writes those that differ. Returns what was refused; what nobody may write is left alone."""
+    """Writes the settings that differ. Returns what was refused, in words; what nobody may write is left alone."""
     problems = []
     for name, value in settings:
         if get(link, name) == value:

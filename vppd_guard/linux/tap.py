@@ -1,4 +1,4 @@
-"""Linux's side of the host tap, made what the uplink was."""
+"""Edge: Linux's side of the host tap, configured as the uplink was."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -35,7 +35,7 @@ RTPROT_BOOT = 3
 
 
 def is_tap(name: str) -> bool:
-    """Is the link of that name a tap or tun? Such a one is VPP's, not an uplink."""
+    """Is the link of that name a tap or tun? Such a link is VPP's, not an uplink."""
     with Netlink() as netlink:
         try:
             return links.link_named(netlink, name).kind == "tun"
@@ -50,13 +50,13 @@ def configure_tap(
     vpp_mac: str,
     service_next_hops: Mapping[str, str] | None = None,
 ) -> None:
-    """Makes Linux's side of the host tap what the uplink was. Raises NoLink while there is no tap, CannotRestore.
+    """Gives Linux's side of the host tap the state of the uplink. Raises NoSuchLink, CannotRestore.
 
-    `through`: prefixes that only VPP knows the way to, with the next hop by which the host reaches VPP.
+    `service_next_hops`: prefix that only VPP can reach -> next hop by which the host reaches VPP.
 
-    Asked for on-link neighbours, VPP answers only some solicitations, and advertisements of the neighbours themselves
-    reach the host, which would then send to MACs that VPP does not take (spec, section 7, step 5). So in IPv6 nothing
-    is on-link but one next hop, whose answer the host is told; all else is reached by it.
+    VPP answers only some solicitations for on-link neighbours, and advertisements of the neighbours themselves reach
+    the host, which would then send to MACs that VPP does not take (spec, section 7, step 5). So in IPv6 only one next
+    hop is on-link, and the host is told its MAC; all else is reached by it.
     """
     captured = aged(captured, clock.now())
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
@@ -84,10 +84,10 @@ def configure_tap(
 
 
 def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
-    """Ours a moment ago, so nobody need be asked; in IPv6 its prefix is not on the link.
+    """The address for the tap: without duplicate detection, without an end, in IPv6 without an on-link prefix.
 
-    It has no end there: who prolongs it (a DHCP client, a router) may not know the tap, and the host must not lose its
-    address while VPP runs. What is left of its lifetime holds again once the link is back.
+    It was ours a moment ago. Who prolongs it (a DHCP client, a router) may not know the tap, and the host must not lose
+    it while VPP runs; its remaining lifetime holds again once the link is back.
     """
     address = replace(address, valid_s=LIFETIME_FOREVER, preferred_s=LIFETIME_FOREVER)
     if ip_interface(address.address).version == 4:
@@ -98,13 +98,13 @@ def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
 
 
 def _on_link_prefixes(captured: CapturedLink) -> list[str]:
-    """The IPv6 prefixes of the link's addresses."""
+    """IPv6 prefixes of the link's addresses."""
     networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local(a.address)}
     return [str(n) for n in sorted(n for n in networks if isinstance(n, IPv6Network)) if n.prefixlen < 128]
 
 
 def _captured_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
-    """The captured routes by the tap. Those that the kernel makes from addresses come with them."""
+    """The captured routes by the tap, without those that the kernel makes from addresses."""
     routes = (r for r in captured.routes if not (r.protocol == PROTOCOL_KERNEL and _from_address(r, captured)))
     return [_via(route, next_hop6) for route in routes]
 
@@ -116,7 +116,7 @@ def _from_address(route: LinuxRoute, captured: CapturedLink) -> bool:
 
 
 def _via(route: LinuxRoute, hop: str | None) -> LinuxRoute:
-    """An IPv6 route goes by the one next hop; its lifetime is no more told by routers, so it has none."""
+    """The route by the one next hop, if it is of IPv6. No router prolongs it now, so it does not expire."""
     route = replace(route, expires_s=None)
     network = ip_network(route.prefix)
     if hop is None or network.version == 4 or network.is_link_local or route.prefix == f"{hop}/128":

@@ -1,7 +1,7 @@
 """Edge: asks a gateway on the wire, past VPP: ARP (RFC 826) and neighbour solicitations (RFC 4861). Blocking.
 
-Only where Linux still sees the link that VPP uses (af_packet): the sender is the uplink itself, whose MAC and address
-the gateway knows. It answers to them, so VPP sees the answer too and is none the worse for it.
+Only where Linux still sees the link that VPP uses (af_packet). The sender is the uplink itself, whose MAC and address
+the gateway knows; VPP sees the answer too, which does no harm.
 """
 
 import socket
@@ -16,10 +16,7 @@ NO_CHECKSUM = 0
 
 
 def gateway_answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
-    """Does the gateway say its MAC to the uplink's own address? To be called in the namespace of the link.
-
-    Raises OSError if the link cannot be spoken on.
-    """
+    """Does the gateway tell its MAC? Runs in the namespace of the link. Raises OSError: the link cannot send."""
     version = ip_address(gateway).version
     ether = ETH_ARP if version == 4 else ETH_IP6
     frame = _arp_request(mac, source, gateway) if version == 4 else _solicitation(mac, source, gateway)
@@ -45,7 +42,7 @@ def _is_answered(wire: socket.socket, gateway: str, deadline: float) -> bool:
 
 
 def is_answer(frame: bytes, gateway: str) -> bool:
-    """Is this Ethernet frame the gateway's ARP reply or neighbour advertisement? Any address's own words count."""
+    """Is this Ethernet frame an ARP reply or neighbour advertisement for the gateway's address?"""
     address = ip_address(gateway)
     if address.version == 4:
         return len(frame) >= 42 and frame[20:22] == struct.pack("!H", ARP_REPLY) and frame[28:32] == address.packed

@@ -1,4 +1,4 @@
-"""Edge: do addresses answer? ICMP echo, RFC 792 and RFC 4443."""
+"""Edge: pings addresses. ICMP echo, RFC 792 and RFC 4443."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ TRY_EVERY_S = 0.1
 
 
 async def answering_addresses(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
-    """Those of (address, interface) that answer within that time; all are asked at once."""
+    """The addresses that answer within that time; `addresses`: (address, interface) each, all pinged at once."""
     targets = list(addresses)
     replies = await asyncio.gather(*(address_answers(address, interface, within_s) for address, interface in targets))
     return frozenset(address for (address, _), yes in zip(targets, replies, strict=True) if yes)
 
 
 async def address_answers(address: str, interface: str, within_s: float) -> bool:
-    """Does the address answer one of several pings sent out of `interface` within that time?"""
+    """Does the address answer one of several pings out of `interface` within that time?"""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if await asyncio.to_thread(_ping, address, interface):

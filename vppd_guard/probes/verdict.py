@@ -1,8 +1,8 @@
-"""While VPP runs: does it forward, and if not, whose fault is it? Pure; time and observations are arguments.
+"""While VPP runs: does it forward, and if not, is VPP to blame? Pure; time and observations are arguments.
 
 The guard pings what answered in Linux before. Silence alone proves nothing: the network may have failed, and a node
-that gives up VPP then kills its pods for nothing. So VPP is blamed only if something else speaks against it: the
-gateway answers on the same wire beside VPP, or VPP's API is silent too (docs/decisions/0017).
+that gives up VPP then kills its pods for nothing. So VPP is blamed only on further evidence: the gateway answers on
+the wire beside VPP, or VPP's API is silent too (docs/decisions/0017).
 """
 
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ class ForwardingVerdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One look."""
+    """What one look has shown."""
 
     answered: frozenset[str]  # addresses that have just answered through VPP
     api_answers: bool | None = None  # does VPP's API? None: not known
-    wire_answers: bool | None = None  # does the gateway answer on the wire, past VPP? None: cannot be asked
+    wire_answers: bool | None = None  # does the gateway, on the wire past VPP? None: it cannot be asked
 
 
 @dataclass
@@ -39,11 +39,11 @@ class ForwardingWatch:
 
     @classmethod
     def begin(cls, targets: Iterable[str], patience_s: float, now: float) -> "ForwardingWatch":
-        """A watch from now on."""
+        """A watch that begins now."""
         return cls(frozenset(targets), patience_s, now, now)
 
     def judge(self, observation: Observation, now: float) -> ForwardingVerdict:
-        """The verdict after one more look."""
+        """The verdict after one more observation."""
         if observation.api_answers is not False:
             self.api_answered_at = now
         if observation.answered:
@@ -60,7 +60,7 @@ class ForwardingWatch:
         return ForwardingVerdict.SUSPECT if self.targets else ForwardingVerdict.FORWARDS
 
     def silent_s(self, now: float) -> float:
-        """How long nothing has answered."""
+        """Seconds for which nothing has answered."""
         return now - self.answered_at
 
     def why(self, observation: Observation, now: float) -> str:

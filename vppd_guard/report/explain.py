@@ -1,6 +1,7 @@
-"""`vppd guard explain`: what the guard did, why, and what it will do next. Pure; from the files that it leaves on disk.
+"""Text of `vppd guard explain`: what the guard did, why, and what it does next. Pure.
 
-For the node whose network has just broken: no bus, no API server, no VPP is asked.
+For the node whose network has just broken: it needs the files that the guard leaves on disk, and no bus, API server or
+VPP.
 """
 
 import re
@@ -39,7 +40,7 @@ NEXT = {
 
 @dataclass(frozen=True, kw_only=True)
 class HostView:
-    """What can be seen of the host at this moment."""
+    """What the host shows at this moment."""
 
     time: float  # seconds since 1970
     guard_pid: int = 0  # 0: no guard runs
@@ -48,7 +49,7 @@ class HostView:
 
 
 def wrap_lines(text: str, width: int) -> str:
-    """The text for a terminal so wide; what goes on below a line is indented like its own words."""
+    """The text for a terminal of that width. Continuation lines are indented like the words above them."""
     return "\n".join(_folded(line, width) for line in text.splitlines())
 
 
@@ -61,7 +62,7 @@ def _folded(line: str, width: int) -> str:
 def explanation(
     lines: Sequence[HistoryLine], records: Sequence[Record], now: HostView, journal: str, last: int = 20
 ) -> str:
-    """The whole text. `last`: how many lines of the history it ends with."""
+    """The whole text. `last`: number of history lines at its end."""
     parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
     parts += [f"  {text}" for text in history_texts(lines[-last:], now.time)] or ["  nothing is recorded"]
     return "\n".join(part for part in parts if part is not None)
@@ -134,7 +135,7 @@ def _record(record: Record) -> str:
 
 
 def history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
-    """One text a line, oldest first."""
+    """A text for each line of the history, oldest first."""
     texts = []
     for line in lines:
         why = f": {line.why}" if line.why else ""
@@ -145,7 +146,7 @@ def history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """A time span as people say it."""
+    """A time span as people say it, "5 min"."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

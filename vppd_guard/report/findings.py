@@ -1,4 +1,4 @@
-"""What a preflight found, for people and for machines. Pure."""
+"""Findings of a preflight, for people and for machines. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ WIDTH = 80
 
 
 class Finding(Struct, frozen=True):
-    """One check and what came of it. `state`: ok | warning | failed | waived (failed, and the operator accepts it)."""
+    """A check and its outcome. `state`: ok | warning | failed | waived (failed, and the operator accepts it)."""
 
     check: str  # its name, by which VPPD_PREFLIGHT_WAIVE accepts a failure
     state: str
@@ -17,12 +17,12 @@ class Finding(Struct, frozen=True):
 
 
 def finding_of(check: str, problem: str, good: str = "") -> Finding:
-    """Failed with that problem; without one, ok."""
+    """Failed with that problem; without a problem ok."""
     return Finding(check, FAILED, problem) if problem else Finding(check, OK, good)
 
 
 def waive_failures(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
-    """With the failures waived that the operator accepts."""
+    """The findings, with the failures waived that the operator accepts by name."""
     return [Finding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings]
 
 
@@ -32,7 +32,7 @@ def failure_texts(findings: Iterable[Finding]) -> list[str]:
 
 
 def findings_table(findings: Sequence[Finding], width: int = WIDTH) -> str:
-    """Lines no longer than `width`; long texts go on below themselves."""
+    """The findings in lines no longer than `width`; long texts continue below themselves."""
     checks = max((len(finding.check) for finding in findings), default=0)
     indent = checks + 2 + len(WARNING) + 2
     lines = []

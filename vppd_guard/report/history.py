@@ -1,6 +1,6 @@
-"""Edge: what the guard did and why, on disk, for whoever looks after a node whose network has just broken.
+"""Edge: what the guard did and why, on disk, for whoever repairs a node whose network has just broken.
 
-One JSON object a line, oldest first. It needs no bus, and a full disk costs nothing but the line.
+One JSON object a line, oldest first. It needs no bus; a full disk costs only the line.
 """
 
 from contextlib import suppress
@@ -38,7 +38,7 @@ class History:
         self.path = directory / "history.jsonl"
 
     def add(self, line: HistoryLine) -> None:
-        """Appends a line; one that cannot be written is dropped: the log has it too."""
+        """Appends a line. One that cannot be written is dropped: the log has it too."""
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.path.open("ab") as handle:
@@ -48,7 +48,7 @@ class History:
                 self._shorten()
 
     def read(self) -> list[HistoryLine]:
-        """All lines, oldest first; damaged ones are left out."""
+        """All lines, oldest first, without damaged ones."""
         try:
             texts = self.path.read_bytes().splitlines()
         except OSError:

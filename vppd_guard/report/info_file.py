@@ -1,6 +1,6 @@
-"""The info file: what Calico/VPP's agent and tools read of the guard (spec of the guard, section 8).
+"""The info file, which Calico/VPP's agent and tools read (spec of the guard, section 8).
 
-The names of the fields and their form are the reference's. A reader sees the old file or the new one, never a half.
+Names and form of its fields are the reference's. It is replaced as a whole.
 """
 
 import base64
@@ -19,7 +19,7 @@ Status = Literal["starting", "ready"]
 
 @dataclass(frozen=True, kw_only=True)
 class UplinkInfo:
-    """One uplink as its readers need it. Indices are VPP's, but `link_index`."""
+    """An uplink as the file's readers need it. Indices are VPP's, but for `link_index`."""
 
     name: str
     main: bool
@@ -44,7 +44,7 @@ class PhysicalNetwork:
 def info_json(
     status: Status, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, PhysicalNetwork] | None = None
 ) -> bytes:
-    """The file's content, JSON. The key of the default physical network is ""."""
+    """Content of the file. `networks`: name -> tables; the name of the default physical network is ""."""
     return msgspec.json.encode(
         {
             "Status": status,
@@ -75,6 +75,6 @@ def _uplink(uplink: UplinkInfo) -> dict[str, object]:
 
 
 def _address(text: str) -> dict[str, str]:
-    """Go's net.IPNet: the address as text, the mask as bytes, which its JSON has in base64."""
+    """An address as Go's net.IPNet in JSON: the address as text, the mask as bytes in base64."""
     interface = ip_interface(text)
     return {"IP": str(interface.ip), "Mask": base64.b64encode(interface.netmask.packed).decode()}

@@ -37,7 +37,7 @@ async def act(context: GuardContext, holding: Captured) -> Taken:
 
 
 def _host_steps(context: GuardContext, holding: Captured) -> list[LinuxStep]:
-    """What keeps the host's own network software off the uplinks."""
+    """Steps that keep the host's own network software off the uplinks."""
     config, host = context.config, Host(context.config.host_root)
     links = [uplink.captured for uplink in holding.uplinks]
     for text in management_notes(links, host) if config.network_manager_hook else ():
@@ -52,7 +52,7 @@ def _host_steps(context: GuardContext, holding: Captured) -> list[LinuxStep]:
 
 
 async def _try_step(context: GuardContext, step: LinuxStep) -> None:
-    """A step that the takeover can do without."""
+    """Makes a change that the takeover can do without."""
     try:
         await context.run_step(step)
     except (StepFailed, TimeoutError, OSError) as error:

@@ -1,7 +1,7 @@
-"""Edge: what must be so before an uplink is touched. Each check gives one finding; a failed one refuses in words.
+"""Edge: the single checks of a preflight. Each gives one finding; a failed one refuses the takeover in words.
 
-Nothing here changes the host, but for a VPP that is started once without uplinks (`vpp/dry_run.py`), and a file of the
-state directory that is written and removed.
+Nothing here changes the host, but for a dry run of VPP without uplinks (`vpp/dry_run.py`), and a file in the state
+directory that is written and removed.
 """
 
 import os
@@ -61,7 +61,7 @@ MESSAGES = (
 
 
 def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
-    """The machine and this container. `status`: text of /proc/self/status. Blocking."""
+    """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
     needed = ".".join(map(str, KERNEL_MIN))
@@ -76,14 +76,14 @@ def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]
 
 
 def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[str]:
-    """Those of `wanted` (name: bit) that CapEff lacks (capabilities(7), proc(5))."""
+    """The capabilities (name: bit) that CapEff lacks (capabilities(7), proc(5))."""
     match = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
     effective = int(match[1], 16) if match else 0
     return [name for name, bit in capabilities.items() if not effective >> bit & 1]
 
 
 def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> Finding:
-    """What VPP may lock. Devices that are VPP's own write into memory that must stay where it is (VFIO, verbs)."""
+    """Memory that VPP may lock: devices of its own write into memory that must stay in place (VFIO, verbs)."""
     limit = machine.locked_memory_max()
     if limit is None or not missing_capabilities(status, RAISES_LIMITS):
         return Finding("locked-memory", OK, "no limit")
@@ -97,7 +97,7 @@ def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]
 
 
 def state_problem(directory: Path) -> str:
-    """Can the undo journal be written and synced there? "" or what is wrong."""
+    """Why the undo journal cannot be written and synced in that directory; "": it can."""
     trial = directory / "preflight"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def state_problem(directory: Path) -> str:
 
 
 def hugepages(conf: str, machine: Machine) -> Finding:
-    """Those that startup.conf asks for by their size. Raises BadTemplate."""
+    """Hugepages of the sizes that startup.conf asks for. Raises BadTemplate."""
     words = [word.text for word in conf_tree.parse(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
     free_pages = {pages.bytes_each: pages.free for pages in machine.hugepages()}
@@ -156,9 +156,9 @@ def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Map
 
 
 def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
-    """Are VPP's buffers large enough for AF_XDP's frames, (uplink, MTU) each? Larger ones would be lost silently.
+    """Are VPP's buffers large enough for AF_XDP's frames? Larger frames would be lost silently.
 
-    Raises BadTemplate.
+    `uplinks`: (name, MTU) each. Raises BadTemplate.
     """
     tree = conf_tree.parse(conf, "startup.conf")
     sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
@@ -170,7 +170,7 @@ def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
 
 
 def vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
-    """Has this VPP all the messages without which no uplink works?"""
+    """Does this VPP have all messages of its API that the uplinks need?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - messages)
     plugins = sorted({plugin for each in drivers for plugin in each.plugins})
@@ -188,7 +188,7 @@ async def writer(peer: Peer) -> Finding:
 
 
 def gateways(targets: Sequence[str], answered: Sequence[str]) -> Finding:
-    """What can be demanded of VPP: a gateway that does not answer in Linux proves nothing through VPP."""
+    """Which addresses must answer through VPP: silence of one that is silent in Linux too proves nothing."""
     silent = [address for address in targets if address not in answered]
     if not targets:
         return Finding("gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards")

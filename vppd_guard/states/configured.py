@@ -14,7 +14,7 @@ from vppd_guard.uplink.desired import desired_intents
 
 
 async def act(context: GuardContext, holding: Up) -> None:
-    """The taps are up and the host reaches through VPP what it reached before."""
+    """The taps are up, and the host reaches through VPP what it reached before."""
     intents = desired_intents([uplink.target for uplink in holding.uplinks], context.config, taps_up=True)
     context.peer.publish(INTENT, intents, cause=context.peer.new_cause("guard/host"))
     async with asyncio.timeout(context.config.takeover_wait_s):

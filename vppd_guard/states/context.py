@@ -1,4 +1,4 @@
-"""What the actions of all states are given: the node, what the guard speaks with, and how it changes Linux."""
+"""What the actions of all states are given: the node, the guard's means of reporting, and its way of changing Linux."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from vppd_guard.vpp.supervisor import VppSupervisor
 
 
 class GuardContext:
-    """One node with its VPP. What the guard holds is not here: the actions are given that, and return it."""
+    """A node and its VPP. What the guard holds is not here: actions are given that, and return it."""
 
     def __init__(self, config: NodeConfig, peer: Peer, log: Log) -> None:
         directory = config.state / "guard"
@@ -46,11 +46,11 @@ class GuardContext:
         self.note(step.title, took_ms=took_ms)
 
     def note(self, what: str, *, why: str = "", took_ms: float = 0.0) -> None:
-        """A line of the history."""
+        """Adds a line to the history."""
         self.history.add(HistoryLine(at=time.time(), what=what, why=why, took_ms=took_ms))
 
     def warn_once(self, text: str) -> None:
-        """What an operator should know, however often we try."""
+        """Warns the operator in the log, once however often the guard tries."""
         if text not in self._warnings:
             self._warnings.add(text)
             self.log.warning("warning", what=text)
@@ -69,7 +69,7 @@ class GuardContext:
         await hooks.run_hook(point, script, names, self.log, self.config.hook_wait_s, render=render)
 
     def startup_files(self, uplinks: Sequence[DrivenUplink], annotations: Mapping[str, str]) -> StartupFiles:
-        """startup.conf and startup.exec, whose warnings go into the log. Raises BadTemplate."""
+        """startup.conf and startup.exec. Their warnings go into the log. Raises BadTemplate."""
         files = startup_files(self.config, uplinks, self.machine, annotations)
         for warning in files.warnings:
             self.warn_once(warning)

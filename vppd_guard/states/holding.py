@@ -1,4 +1,4 @@
-"""What the guard holds from one state to the next. Each is called as the state whose action needs it."""
+"""What the guard holds from one state to the next. A class has the name of the state whose action needs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from vppd_guard.vpp.process import VppInstance
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """The uplinks that the guard speaks of. Linux has them, unless a subclass says otherwise."""
+    """The uplinks and what their templates need. Linux has the uplinks, unless a subclass says otherwise."""
 
     uplinks: tuple[DrivenUplink, ...] = ()  # the main one first
     annotations: Mapping[str, str] = field(default_factory=dict)  # of the Kubernetes node, if templates ask for any
@@ -46,4 +46,4 @@ class Adopted(Up):
 
 @dataclass(frozen=True, kw_only=True)
 class Leftovers(Holding):
-    """An earlier guard has left changes of Linux that are to be undone: the undo journal has them."""
+    """An earlier guard has left changes of Linux to undo: the undo journal has them."""

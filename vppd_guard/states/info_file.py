@@ -1,4 +1,4 @@
-"""Edge: tells scripts what they need to know of the uplinks, in the reference's info file (`VPPD_INFO_FILE`)."""
+"""Writes the info file (`VPPD_INFO_FILE`), by which scripts know of the uplinks."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ FIXED_TABLES = {"default": 0, "pods": 2}
 
 
 async def write_starting(context: GuardContext) -> None:
-    """VPP is on its way, or has gone."""
+    """VPP is about to start, or has ended."""
     await _write(context, info_file.info_json("starting"))
 
 
@@ -66,6 +66,6 @@ def _table(context: GuardContext, name: str) -> int:
 
 
 def _detail(context: GuardContext, key: str, name: str) -> int:
-    """What VPP calls an object of the guard's, as the writer has learnt it; 0: it has not."""
+    """VPP's number for an object of the guard's, from the writer's status; 0: unknown."""
     status = context.peer.rows(status_word("guard")).get(key)
     return int(status.details[name]) if isinstance(status, Applied) and name in status.details else 0

@@ -10,7 +10,7 @@ LOOK_EVERY_S = 0.5
 
 
 async def act(context: GuardContext) -> None:
-    """Until the devices of all uplinks are there again, by their names or their MAC addresses."""
+    """Waits until the devices of all uplinks are there again, by their names or their MAC addresses."""
     links = [record.uplink for record in captured_uplinks(context.journal.read())]
     while True:
         if all([await asyncio.to_thread(is_here, link) for link in links]):

@@ -40,7 +40,7 @@ async def act(context: GuardContext) -> Captured:
 
 
 async def _wait_for_writer(context: GuardContext) -> None:
-    """Bus and writer start beside the guard."""
+    """Waits for bus and writer, which start beside the guard."""
     noted_text = ""
     while (finding := await checks.writer(context.peer)).state == FAILED:
         context.peer.waiting = (f"preflight: {finding.text}",)
@@ -51,7 +51,7 @@ async def _wait_for_writer(context: GuardContext) -> None:
 
 
 async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
-    """The Kubernetes node's annotations, if a template asks for some: else no API server is needed."""
+    """The Kubernetes node's annotations, if a template asks for some; else no API server is needed."""
     if not (needed := annotations_needed(context.config)):
         return {}
     node = context.config.node
@@ -66,7 +66,7 @@ async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
 async def run_checks(
     context: GuardContext, annotations: Mapping[str, str]
 ) -> tuple[list[Finding], Sequence[DrivenUplink]]:
-    """All checks but that of bus and writer, and the uplinks as they are now."""
+    """All checks but that of bus and writer, and the uplinks in their present state."""
     status = Path("/proc/self/status").read_text()
     findings = await asyncio.to_thread(lambda: list(checks.host(context.config, context.machine, status)))
     uplink_findings, uplinks = await capture_uplinks(context)
@@ -77,7 +77,7 @@ async def run_checks(
 
 
 async def capture_uplinks(context: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
-    """The uplinks as they are now, each with its driver, as far as they can be taken."""
+    """The uplinks in their present state, each with its driver, as far as they can be taken."""
     specs = main_first(context.config.interfaces.uplinkInterfaces)
     if not specs:
         return [Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces")], []
@@ -97,7 +97,7 @@ async def capture_uplinks(context: GuardContext) -> tuple[list[Finding], list[Dr
 async def _capture_uplink(
     context: GuardContext, spec: UplinkSpec, number: int, findings: list[Finding]
 ) -> DrivenUplink | None:
-    """None: no driver can take the link. Adds to the findings. Raises NoSuchLink."""
+    """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
     link = await asyncio.to_thread(capture, spec.interfaceName)
     findings.append(checks.link(link, spec))
     choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
@@ -124,7 +124,7 @@ async def _check_vpp(context: GuardContext, uplinks: Sequence[DrivenUplink], ann
 
 
 async def _check_gateways(context: GuardContext, uplinks: Sequence[DrivenUplink]) -> tuple[Finding, list[DrivenUplink]]:
-    """The uplinks with the addresses that answer now: only those must answer through VPP."""
+    """The finding, and the uplinks with the addresses that answer now: only those must answer through VPP."""
     targets = {
         uplink.name: probe_targets(uplink.captured, context.config, main=uplink is uplinks[0]) for uplink in uplinks
     }

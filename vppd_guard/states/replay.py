@@ -1,7 +1,6 @@
-"""Edge: undoes what the undo journal tells, newest first. Blocking; needs neither the bus nor VPP.
+"""Edge: undoes the records of the undo journal, newest first. Blocking; needs neither the bus nor VPP.
 
-VPP must have ended: its taps hold the names of the links. All of it is idempotent, and one thing that cannot be
-undone does not keep the others.
+VPP must have ended: its taps hold the names of the links. All of it is idempotent, and goes on after failures.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +33,7 @@ from vppd_guard.undo.records import (
 
 @dataclass
 class ReplayResult:
-    """What could not be undone, and what is not as it was. Texts for people."""
+    """What could not be undone, and what is not as it was, in words."""
 
     problems: list[str] = field(default_factory=list)  # what could not be undone
     lost_devices: list[str] = field(default_factory=list)  # uplinks whose device has disappeared
@@ -42,9 +41,9 @@ class ReplayResult:
 
 
 def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResult:
-    """Links first, so that the host is reached again as soon as can be; files of the host last.
+    """Undoes links first, so that the host is reachable again as soon as can be; files of the host last.
 
-    After a reboot only files are left of what was changed: links are as the host configures them by now.
+    After a reboot only files are left of the changes: links are as the host configures them by now.
     """
     result = ReplayResult()
     links = {record.uplink.name: record.uplink for record in captured_uplinks(records)}
@@ -68,7 +67,7 @@ def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> Rep
 
 
 def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
-    """Was all of it captured in an earlier life of the machine?"""
+    """Were all links captured in an earlier boot of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
     return bool(boots) and not boots & {boot_id(), ""}
 

@@ -19,7 +19,7 @@ TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on withou
 
 
 async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
-    """Linux has its links back, as they were. VPP ends first: its taps hold their names."""
+    """Linux has its links back, as they were."""
     began_at = time.monotonic()
     await context.vpp.stop()
     records = context.journal.read()

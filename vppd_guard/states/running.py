@@ -25,9 +25,9 @@ WIRE_ANSWER_S_MAX = 0.6
 
 
 async def act(context: GuardContext, holding: Up) -> None:
-    """Until VPP no longer forwards, or a device has gone: it ends by raising NotForwarding or DeviceGone.
+    """Looks every second. Raises NotForwarding: VPP is to blame for silence; DeviceGone: an uplink has disappeared.
 
-    What the writer says is read meanwhile, so that nothing piles up.
+    The writer's statuses are read meanwhile, so that nothing piles up.
     """
     context.peer.counters["takeovers"] += 1
     targets = {address for uplink in holding.uplinks for address in uplink.answered}
@@ -51,7 +51,7 @@ async def act(context: GuardContext, holding: Up) -> None:
 
 
 def _show_suspicion(context: GuardContext, why: str) -> None:
-    """The suspicion is in our status all the time, and in log and history when it comes and goes."""
+    """The suspicion is in the guard's status while it lasts, in log and history when it comes and goes."""
     before, context.peer.waiting = context.peer.waiting, (why,) if why else ()
     if bool(before) != bool(why):
         context.log.warning("VPP is suspected", why=why) if why else context.log.info("VPP forwards")
@@ -59,7 +59,7 @@ def _show_suspicion(context: GuardContext, why: str) -> None:
 
 
 async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> Observation:
-    """Pings; and only if nothing answers, asks further."""
+    """Pings; only if nothing answers, asks further."""
     pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
     answered = await icmp.answering_addresses(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
@@ -105,7 +105,7 @@ def _source(interface_addresses: list[str], version: IpVersion) -> str | None:
 
 
 def _vanished(moved_links: Mapping[str, str]) -> list[str]:
-    """The links that are not in the namespace any more to which they were moved."""
+    """The links that have left the namespace to which they were moved."""
     return [name for name, netns in moved_links.items() if not exists_in(netns, name)]
 
 

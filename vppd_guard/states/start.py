@@ -1,4 +1,4 @@
-"""The action of START: what an earlier guard has left, a VPP to adopt, changes to undo, or nothing."""
+"""The action of START: reads what an earlier guard has left."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ MEND_S_MAX = 10.0
 
 
 async def act(context: GuardContext) -> Holding:
-    """Reads the undo journal. Only the configured uplinks, with the drivers that took them, are adopted."""
+    """A VPP to adopt, changes to undo, or nothing. Only the configured uplinks, with their drivers, are adopted."""
     await context.executor.run(MEND_S_MAX, context.journal.cut_torn_end)
     records = context.journal.read()
     if not records:
@@ -34,7 +34,7 @@ async def act(context: GuardContext) -> Holding:
 
 
 def _adoptable(context: GuardContext, captures: Sequence[UplinkCaptured]) -> tuple[DrivenUplink, ...]:
-    """The uplinks as they were taken; none if the configuration names others by now."""
+    """The uplinks as they were taken; none: the configuration names others by now."""
     specs = main_first(context.config.interfaces.uplinkInterfaces)
     if [spec.interfaceName for spec in specs] != [record.uplink.name for record in captures]:
         return ()

@@ -1,4 +1,4 @@
-"""Waits for what the VPP writer says of the guard's intents."""
+"""Waits for the VPP writer's statuses of the guard's intents."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ LOOK_EVERY_S = 0.5
 
 
 async def wait_until_applied(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
-    """Until that VPP holds all the intents. Raises ActionFailed: one is rejected."""
+    """Waits until that VPP holds all the intents. Raises ActionFailed: one is rejected."""
     word = status_word("guard")
     while True:
         statuses = context.peer.rows(word)

@@ -19,7 +19,7 @@ TAP_S_MAX = 10.0
 
 
 async def act(context: GuardContext, holding: Up) -> None:
-    """Uplinks and host taps are in VPP; Linux's side of a tap is configured as soon as there is one."""
+    """VPP has uplinks and host taps; Linux's side of a tap is configured as soon as there is one."""
     async with asyncio.timeout(context.config.takeover_wait_s):
         # An adopted VPP has taps that are up: they stay so.
         adopted = all([await asyncio.to_thread(is_tap, name) for name in holding.names])
@@ -33,7 +33,7 @@ async def act(context: GuardContext, holding: Up) -> None:
 
 
 async def _wait_for_uplink(context: GuardContext, holding: Up, uplink: DrivenUplink) -> None:
-    """VPP has the uplink's interface, and a link that stayed for that makes room for the tap of its name."""
+    """VPP has the uplink's interface. A link that stayed until then makes room for the tap of its name."""
     if any(isinstance(record, LinkMoved) and record.name == uplink.name for record in context.journal.read()):
         return
     interface, target = uplink.target.interface, uplink.target

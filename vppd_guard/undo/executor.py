@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class StepExecutor:
-    """Makes all changes of Linux in one thread, one after another: a change that is cut short ends before the next."""
+    """Makes all changes of Linux in one thread, in turn: a change that is cut short ends before the next begins."""
 
     def __init__(self) -> None:
         self._thread = self._new_thread()
@@ -18,7 +18,7 @@ class StepExecutor:
     async def run(self, limit_s: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work`, which may block. Raises what it raises, and TimeoutError.
 
-        After that its thread, which hangs in the kernel, is given up: restoring Linux must not wait for it.
+        A thread that is late hangs in the kernel and is given up: restoring Linux must not wait for it.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -30,7 +30,7 @@ class StepExecutor:
             raise
 
     def close(self) -> None:
-        """The thread ends once its work is done; nobody waits for it."""
+        """Lets the thread end after its work. Does not wait."""
         self._thread.shutdown(wait=False)
 
     @staticmethod

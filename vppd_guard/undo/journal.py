@@ -1,7 +1,8 @@
-"""Edge: the journal on disk of what must be undone. Each record is synced before the change that it undoes.
+"""Edge: the undo journal on disk. Each record is synced before the change that it undoes.
 
-One line a record: `crc32 JSON`. A torn or damaged last line is a change that was never made. The journal is removed
-once everything is undone; a guard that finds one at its start has a predecessor to clean up after, or a VPP to adopt.
+One line a record: `crc32 JSON`. A torn or damaged last line belongs to a change that was never made. The journal is
+removed once everything is undone; a guard that finds one at its start has a predecessor to clean up after, or a VPP to
+adopt.
 """
 
 import os
@@ -22,7 +23,7 @@ class UndoJournal:
         self.path = directory / "undo.journal"
 
     def append(self, record: Record) -> None:
-        """Appends a record and waits until the disk has it. Raises OSError, and then nothing has been noted."""
+        """Appends a record and waits until the disk has it. Raises OSError: nothing has been written."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         line = _line(record)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -41,7 +42,7 @@ class UndoJournal:
         self._sync_directory()
 
     def read(self) -> list[Record]:
-        """All records, oldest first. Raises OSError, but not for a journal that is not there."""
+        """All records, oldest first; none without a journal. Raises OSError."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -58,7 +59,7 @@ class UndoJournal:
         return records
 
     def cut_torn_end(self) -> None:
-        """Cuts off a torn end, which a machine that lost its power has left: what is noted next must be readable."""
+        """Cuts off the torn end that a power failure leaves: records after it could not be read."""
         if not self.path.exists():
             return
         lines = self.path.read_bytes().split(b"\n")
@@ -67,7 +68,7 @@ class UndoJournal:
             os.truncate(self.path, whole)
 
     def clear(self) -> None:
-        """Everything is undone."""
+        """Removes the journal: everything is undone."""
         self.path.unlink(missing_ok=True)
         if self.path.parent.is_dir():
             self._sync_directory()

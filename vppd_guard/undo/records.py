@@ -1,4 +1,7 @@
-"""What must be undone, as records of the undo journal. Pure."""
+"""Records of the undo journal: what is about to be changed, and how it was. Pure.
+
+Names of fields and tags are a format on disk, which guards of other versions read.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,7 @@ from vppd_guard.linux.captured import CapturedLink
 
 
 class UplinkCaptured(Struct, frozen=True, tag="captured", omit_defaults=True):
-    """The link is about to be changed; so it was."""
+    """The link is about to be changed; its state until then."""
 
     uplink: CapturedLink
     driver: str = "af_packet"  # the driver that takes it
@@ -23,13 +26,13 @@ class LinkMoved(Struct, frozen=True, tag="link-moved"):
 
 
 class FileWritten(Struct, frozen=True, tag="file-written"):
-    """A file of the host is about to be written. Undone only if it still says what we wrote."""
+    """A file of the host is about to be written. It is undone only if it still has our content."""
 
     path: str
     wrote: bytes
     before: bytes | None = None  # None: there was no such file
     mode: int = 0o644
-    then: tuple[str, ...] = ()  # services of the host that are told afterwards, as `host_services` names them
+    then: tuple[str, ...] = ()  # services that reload afterwards, by their names in `host_services`
 
 
 class KernelSet(Struct, frozen=True, tag="kernel-set"):
@@ -48,7 +51,7 @@ class DriverBound(Struct, frozen=True, tag="driver-bound"):
 
 
 class VppStarted(Struct, frozen=True, tag="vpp-started"):
-    """That VPP runs. `started`: clock ticks since boot, tells a reused pid."""
+    """That VPP runs. `started`: clock ticks since boot, which tell a reused process id."""
 
     pid: int
     started: int
@@ -58,7 +61,7 @@ Record = UplinkCaptured | LinkMoved | FileWritten | KernelSet | DriverBound | Vp
 
 
 def captured_uplinks(records: Sequence[Record]) -> list[UplinkCaptured]:
-    """The uplinks as they were before they were changed, in the order in which they were taken."""
+    """The uplinks before they were changed, in the order in which they were taken."""
     return list({r.uplink.name: r for r in records if isinstance(r, UplinkCaptured)}.values())
 
 

@@ -1,6 +1,6 @@
-"""A change of Linux, as data: what must be so before, what is done, what must be so after, and how it is undone.
+"""A change of Linux as data: precondition, undo record, change, effect.
 
-`run` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before the
+`run_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before the
 change begins; success is the effect (`holds`), never a return code.
 """
 
@@ -15,17 +15,17 @@ from vppd_guard.undo.records import Record
 
 
 class StepFailed(Exception):
-    """A step was not possible, or had not the effect that it should have; the text names both."""
+    """A step was impossible or had not its effect; the text names the step and the reason."""
 
 
 def no_objection() -> str:
-    """Nothing to object to."""
+    """Nothing is wrong."""
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinuxStep:
-    """One change. `needs` and `holds` return "" or what is wrong, in words; all of them block."""
+    """A change of Linux. `needs` and `holds` return "" or what is wrong, in words. All callables may block."""
 
     title: str  # in words: "move eth0 to the namespace calico-vpp-ns"
     do: Callable[[], None]
@@ -38,7 +38,7 @@ class LinuxStep:
 async def run_step(step: LinuxStep, journal: UndoJournal, executor: StepExecutor) -> None:
     """Makes the change.
 
-    Raises StepFailed, TimeoutError, and OSError if the undo record could not be written: then nothing has been done.
+    Raises StepFailed, TimeoutError, and OSError: the undo record could not be written, and nothing has been changed.
     """
     try:
         await executor.run(step.timeout_s, _make_change, step, journal)

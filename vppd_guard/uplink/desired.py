@@ -1,7 +1,7 @@
-"""The uplinks and the host's taps as intents. Pure.
+"""Uplinks and host taps as intents. Pure.
 
-Source: spec of the guard, section 7; the numbers in the comments are its steps. Left out because this VPP lacks
-the messages: the punt reason of received advertisements (5) and ip_ttl_fixup (24).
+Source: spec of the guard, section 7; numbers in the comments are its steps. Left out, because this VPP lacks the
+messages: the punt reason of received advertisements (5) and ip_ttl_fixup (24).
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,13 +49,13 @@ MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::1
 
 
 def tap_name(interface: str) -> str:
-    """The intent name of the host's tap."""
+    """Intent name of the host's tap."""
     return f"host/{interface}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DesiredUplink:
-    """An uplink that is to be VPP's: as Linux had it, as it was configured, and the interface that its driver makes."""
+    """An uplink for VPP: its state in Linux, its configuration, and the interface of its driver."""
 
     captured: CapturedLink
     spec: UplinkSpec
@@ -66,29 +66,29 @@ class DesiredUplink:
 
     @property
     def name(self) -> str:
-        """Its name in Linux."""
+        """Name in Linux."""
         return self.captured.name
 
     @property
     def table(self) -> str:
-        """The table of its addresses and routes: the default one, or its physical network's."""
+        """Table of its addresses and routes: the default one, or its physical network's."""
         network = self.spec.physicalNetworkName
         return f"physical-net-{network}" if network else DEFAULT_TABLE
 
     @property
     def pods_table(self) -> str:
-        """The table of the pods of its physical network."""
+        """Table of its physical network's pods."""
         network = self.spec.physicalNetworkName
         return f"pods-{network}" if network else PODS_TABLE
 
     @property
     def tap_mac(self) -> str:
-        """MAC address of VPP's side of its tap (spec, section 1)."""
+        """MAC address of its tap in VPP (spec, section 1)."""
         return f"{TAP_MAC_BASE}:{self.number:02x}"
 
 
 def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
-    """All intents of the guard. The taps are up only once Linux's side of them is ready (`taps_up`)."""
+    """All intents of the guard. `taps_up`: Linux's side of the taps is ready."""
     intents: list[Intent] = [
         *global_intents(config),
         *physical_network_intents(targets),
@@ -120,7 +120,7 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
 
 
 def physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
-    """Tables of named physical networks, and of their pods (step 7)."""
+    """Tables of named physical networks and of their pods (step 7)."""
     pods_tables = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
     for table, pods in pods_tables.items():
         for version, default in DEFAULT_PREFIX.items():
@@ -151,9 +151,9 @@ def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent
 
 
 def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
-    """Captured routes, then the configured default gateways, which are the main uplink's (step 15).
+    """Captured routes, then the configured default gateways by the main uplink (step 15).
 
-    Linux has several routes for a prefix if their metrics differ: VPP gets the one that Linux would use.
+    Linux may have several routes for a prefix, with different metrics: VPP gets the one that Linux would use.
     """
     connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.host_addresses(t.captured)}
     candidates = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.vpp_routes(t.captured)]
@@ -211,7 +211,7 @@ def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
 
 
 def host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
-    """The host's own addresses are behind its tap: static neighbours, routes there and for punted packets."""
+    """Neighbours and routes, for punted packets too, by which VPP reaches the host's own addresses behind its tap."""
     name = tap_name(captured.name)
     for text in linux.host_addresses(captured):
         interface = ip_interface(text)
@@ -228,7 +228,7 @@ def host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
 
 
 def service_next_hops(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
-    """The ranges of service addresses, and by which next hop the host reaches VPP for them (spec, section 7)."""
+    """Service prefix -> next hop by which the host reaches VPP for it (spec, section 7)."""
     hops = {prefix: linux.vpp_next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
     return {prefix: hop for prefix, hop in hops.items() if hop is not None}
 

@@ -1,4 +1,4 @@
-"""Edge: the templates rendered for the uplinks of this machine."""
+"""Edge: renders the templates for the uplinks of this machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ def startup_files(
 def dry_run_files(
     config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> StartupFiles:
-    """The same without the drivers' parts, and with places of its own: the devices are still Linux's."""
+    """startup.conf without drivers, and with paths of its own: the devices are still Linux's. Raises BadTemplate."""
     aside = replace(config, run=config.run / "trial", startup_exec="")
     no_driver = driver_named("none")
     driven = [StartupUplink(each.captured, each.target.spec, no_driver) for each in uplinks]
@@ -43,13 +43,13 @@ def _render(
 
 
 def annotations_needed(config: NodeConfig) -> set[str]:
-    """The keys of the node's annotations that its templates and hooks ask for."""
+    """Keys of the node's annotations that templates and hooks ask for."""
     return annotation_keys(config.startup_conf, config.startup_exec, *config.hooks.values())
 
 
 def hook_script(
     script: str, config: NodeConfig, uplinks: Sequence[DrivenUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> str:
-    """A hook's script with its tokens replaced; those of uplinks once these are known."""
+    """A hook's script with its tokens replaced; tokens of uplinks once these are known."""
     links = [each.captured for each in uplinks]
     return replace_tokens(script, token_values(config, links, annotations, machine.first_cpu()))

@@ -1,4 +1,4 @@
-"""The uplinks that the configuration names, each with its driver, and what others need to know of them. Pure."""
+"""The configured uplinks, each with its driver. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from vppd_guard.uplink.desired import DesiredUplink, tap_name
 
 @dataclass(frozen=True, kw_only=True)
 class DrivenUplink:
-    """One uplink on its way to VPP or there."""
+    """An uplink with its driver, on its way to VPP or there."""
 
     target: DesiredUplink
     driver: UplinkDriver
@@ -24,28 +24,28 @@ class DrivenUplink:
 
     @property
     def name(self) -> str:
-        """Its name in Linux."""
+        """Name in Linux."""
         return self.target.name
 
     @property
     def captured(self) -> CapturedLink:
-        """As Linux had it."""
+        """The link as Linux had it."""
         return self.target.captured
 
     @property
     def record(self) -> UplinkCaptured:
-        """For the undo journal."""
+        """The record for the undo journal."""
         return UplinkCaptured(self.captured, driver=self.driver.name, answered=self.answered)
 
     def with_answers(self, answered: Iterable[str]) -> "DrivenUplink":
-        """The same, with what answered."""
+        """A copy with the addresses that answered."""
         return replace(self, answered=tuple(sorted(answered)))
 
 
 def driven_uplink(
     captured: CapturedLink, spec: UplinkSpec, number: int, driver: UplinkDriver, config: NodeConfig, machine: Machine
 ) -> DrivenUplink:
-    """An uplink of the configuration. `number`: its place there."""
+    """An uplink of the configuration. `number`: its place there, 0 is the main one's."""
     size = spec.mtu or captured.mtu
     target = DesiredUplink(
         captured=captured,
@@ -59,19 +59,19 @@ def driven_uplink(
 
 
 def main_first(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
-    """The main uplink first; without one that is said to be it, the first is."""
+    """The uplinks in the order of their numbers: the main one first, which is the first one if none is marked."""
     return sorted(specs, key=lambda spec: not spec.isMain)
 
 
 def probe_targets(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
-    """Addresses whose answers show that this uplink forwards: its gateways, and the configured ones by the main."""
+    """Addresses whose answers show that the uplink forwards: its gateways, and for the main one the configured ones."""
     gateways = [shape.default_gateway(captured, 4), shape.default_gateway(captured, 6)]
     more = config.probe_addresses if main else ()
     return list(dict.fromkeys(address for address in (*gateways, *more) if address))
 
 
 def uplink_fact(uplink: DrivenUplink, state: str, reason: str, *, main: bool) -> UplinkFact:
-    """What the others need to know of it."""
+    """The fact for all other processes. `state`: linux | taking | running."""
     captured, target = uplink.captured, uplink.target
     return UplinkFact(
         state=state,

@@ -31,14 +31,14 @@ class ConfWord:
 
 @dataclass
 class ConfBlock:
-    """What stands between braces, or the whole file. `start` and `end`: of what is inside."""
+    """The content of braces, or the whole file. `start` and `end`: its place in the text."""
 
     start: int = 0
     end: int = 0
     items: "list[ConfWord | ConfBlock]" = field(default_factory=list)
 
     def blocks(self, *name: str) -> "Iterator[ConfBlock]":
-        """The blocks that come after these words."""
+        """The blocks after these words."""
         for at, item in enumerate(self.items):
             before = self.items[at - len(name) : at] if at >= len(name) else []
             if isinstance(item, ConfBlock) and before and [_word_text(word) for word in before] == list(name):
@@ -51,11 +51,11 @@ class ConfBlock:
                 yield value
 
     def contains(self, word: str) -> bool:
-        """Does the word stand in this block itself?"""
+        """Is the word in this block itself?"""
         return any(_word_text(item) == word for item in self.items)
 
     def words(self) -> Iterator[ConfWord]:
-        """All words, also those of the blocks in it."""
+        """All words, those of inner blocks too."""
         for item in self.items:
             if isinstance(item, ConfWord):
                 yield item
@@ -85,7 +85,7 @@ def parse(text: str, source: str) -> ConfBlock:
 
 
 def line_number(text: str, at: int) -> int:
-    """The number of the line at that place of the text, from 1."""
+    """Number of the line at that place of the text, from 1."""
     return text.count("\n", 0, at) + 1
 
 
@@ -97,11 +97,11 @@ class ConfEdits:
         self._changes: list[tuple[int, int, str]] = []
 
     def replace(self, word: ConfWord, by: str) -> None:
-        """Another word in its place."""
+        """Replaces a word."""
         self._changes.append((word.start, word.end, by))
 
     def append(self, block: ConfBlock, text: str) -> None:
-        """More at the end of a block; on lines of its own if the block has several, or is the file."""
+        """Adds text at the end of a block, on a line of its own if the block has several lines or is the file."""
         inside = self._text[block.start : block.end]
         if block.end == len(self._text) and block.start == 0:
             before = "\n" if self._text and not self._text.endswith("\n") else ""

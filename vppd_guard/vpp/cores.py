@@ -1,6 +1,6 @@
 """Edge: VPP's core files and last words.
 
-Where the kernel writes cores is one setting for the whole machine: it is changed only if configured, and put back.
+The kernel's core pattern is one setting for the whole machine: it is changed only if configured, and put back.
 """
 
 import re
@@ -26,11 +26,11 @@ CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
 
 
 class BadCorePattern(ValueError):
-    """`corePattern` cannot be one; the text says why."""
+    """`corePattern` is no core pattern; the text says why."""
 
 
 def core_pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | None:
-    """The step that sets the machine's core pattern; None if none is configured. Raises BadPattern."""
+    """The step that sets the machine's core pattern; None: none is configured. Raises BadCorePattern."""
     if not pattern:
         return None
     if "\n" in pattern or len(pattern.encode()) > PATTERN_MAX:
@@ -52,9 +52,9 @@ def core_pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxSte
 
 
 def core_files(pattern: str) -> list[Path]:
-    """The core files of that pattern, newest first: those whose name starts as the pattern's does before its first %.
+    """Core files of that pattern, newest first: their names start as the pattern's does before its first %.
 
-    A pattern that pipes, is relative, or has no name before its first % has none: other files could be meant.
+    None for a pattern that pipes, is relative, or has no name before its first %: other files could be meant.
     """
     path = Path(pattern)
     prefix = path.name.partition("%")[0]
@@ -72,9 +72,9 @@ def _is_core(entry: Path, prefix: str) -> bool:
 
 
 def prune_cores(pattern: str, cores_max: int = CORES_MAX, bytes_max: int = BYTES_MAX) -> list[Path]:
-    """Removes old cores: at most `kept` stay, and together no more than `bytes_max` (disk blocks; cores are sparse).
+    """Removes old cores: at most `cores_max` stay, and no more than `bytes_max` (disk blocks; cores are sparse).
 
-    The newest stays always. Returns what was removed. Blocking; raises nothing.
+    The newest one always stays. Returns what was removed. Blocking; raises nothing.
     """
     removed, size = [], 0
     for number, path in enumerate(core_files(pattern)):
@@ -89,7 +89,7 @@ def prune_cores(pattern: str, cores_max: int = CORES_MAX, bytes_max: int = BYTES
 
 
 def last_words(log: Path) -> list[str]:
-    """VPP's post-mortem from its log; [] if there is none or it cannot be read. Blocking."""
+    """VPP's post-mortem from its log; []: there is none, or the log cannot be read. Blocking."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
@@ -99,7 +99,7 @@ def last_words(log: Path) -> list[str]:
 
 
 def post_mortem(text: str) -> list[str]:
-    """The last death that the text tells of: what killed VPP, and its backtrace. Pure, bounded."""
+    """The last death in the text: what killed VPP, and its backtrace. Pure, bounded."""
     lines = COLOUR.sub("", text).splitlines()
     deaths = [number for number, line in enumerate(lines) if DEATH.search(line)]
     if not deaths:

@@ -1,8 +1,8 @@
-"""Edge: starts VPP once without any uplink, before one is touched: does it run, read its startup.conf, speak the API?
+"""Edge: starts VPP once without uplinks: does it run, read its startup.conf, answer by its API?
 
-The answer to `sockclnt_create` (VPP API: memclnt) lists all messages with their CRCs, so that what VPP lacks is known
-while the host is still whole. The trial's sockets lie in a directory of its own:
-the writer must not take it for the real one.
+The answer to `sockclnt_create` (VPP API: memclnt) lists all messages with their CRCs, so that missing ones are known
+while the host is still whole. The sockets lie in a directory of their own: the writer must not take this VPP for the
+real one.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ async def api_messages(socket: Path) -> frozenset[str]:
 
 
 def message_names(reply: bytes) -> frozenset[str]:
-    """The names in a sockclnt_create_reply. Raises ValueError."""
+    """Names in a sockclnt_create_reply. Raises ValueError."""
     try:
         count = CREATED.unpack_from(reply)[-1]
         rows = [ENTRY.unpack_from(reply, CREATED.size + at * ENTRY.size)[1] for at in range(count)]
@@ -53,7 +53,7 @@ def message_names(reply: bytes) -> frozenset[str]:
 
 
 async def dry_run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
-    """The messages of a VPP that was started with that configuration, and has ended again. Raises NoTrial."""
+    """Messages of a VPP that was started with that configuration, and has ended again. Raises DryRunFailed."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     launch = VppLaunch(
@@ -85,13 +85,13 @@ def _last_line(log: Path) -> str:
 
 
 class DryRuns:
-    """Trials that were passed: a VPP that has not changed is not tried again."""
+    """Dry runs that were passed: they are not repeated for the same VPP and configuration."""
 
     def __init__(self) -> None:
         self._passed: dict[tuple[object, ...], frozenset[str]] = {}
 
     async def api_messages(self, config: NodeConfig, conf: str, script: str) -> frozenset[str]:
-        """The API messages of this VPP with that configuration. Raises NoTrial."""
+        """API messages of this VPP with that configuration. Raises DryRunFailed."""
         try:
             binary = config.vpp_binary.stat()
         except OSError as error:

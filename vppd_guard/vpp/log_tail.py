@@ -1,4 +1,4 @@
-"""Edge: VPP's output goes into the guard's log. VPP writes to a file, which outlives the guard and is kept short."""
+"""Edge: copies VPP's output into the guard's log. VPP writes to a file, which outlives the guard and is kept short."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, 
 
 
 class LogTail:
-    """The end of a file that another process appends to."""
+    """The end of a file to which another process appends."""
 
     def __init__(self, path: Path, log: Log) -> None:
         self.path, self.log = path, log
@@ -23,13 +23,13 @@ class LogTail:
         self._part = b""
 
     async def follow(self) -> None:
-        """Until cancelled."""
+        """Reads until cancelled."""
         while True:
             self.read_new()
             await asyncio.sleep(EVERY_S)
 
     def read_new(self) -> None:
-        """What has been written since the last look."""
+        """Logs what has been written since the last look."""
         with suppress(OSError):
             size = self.path.stat().st_size
             self._at = self._at if size >= self._at else 0

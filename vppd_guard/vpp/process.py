@@ -1,4 +1,4 @@
-"""Edge: VPP's process. Its end is decided only by its pidfd."""
+"""Edge: VPP's process. Only its pidfd decides whether it has ended."""
 
 import asyncio
 import ctypes
@@ -31,7 +31,7 @@ class VppLaunch:
 
 
 class VppInstance:
-    """One VPP, started by us or adopted."""
+    """A VPP that this guard has started or adopted."""
 
     def __init__(self, pid: int, start_ticks: int, child: "subprocess.Popen[bytes] | None") -> None:
         self.pid, self.start_ticks = pid, start_ticks
@@ -54,13 +54,13 @@ class VppInstance:
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
 
     def signal(self, number: int) -> None:
-        """Forwards a signal, if it still runs."""
+        """Forwards a signal, if VPP still runs."""
         if not self.ended.is_set():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     async def stop(self) -> None:
-        """SIGINT, and SIGKILL if that does not end it. Returns when it has ended. Raises TimeoutError."""
+        """SIGINT, then SIGKILL. Returns when VPP has ended. Raises TimeoutError."""
         for number, patience_s in ((signal.SIGINT, STOP_S_MAX), (signal.SIGKILL, KILL_S_MAX)):
             if self.ended.is_set():
                 return
@@ -86,7 +86,7 @@ class VppInstance:
 def start(launch: VppLaunch, log: Path) -> VppInstance:
     """Starts VPP in its namespace, in a session of its own: it outlives the guard, if it is to. Raises OSError.
 
-    Its output goes to a file and not to a pipe for the same reason: a guard that is killed must not close it.
+    Its output goes to a file, because a guard that is killed would close a pipe.
     """
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     if launch.preload:
@@ -125,7 +125,7 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
 
 
 def adopt(pid: int, since: int) -> VppInstance | None:
-    """The VPP that an earlier guard has started, if it still runs."""
+    """The VPP of an earlier guard; None: it does not run any more."""
     if not since or start_ticks(pid) != since:
         return None
     try:
@@ -135,7 +135,7 @@ def adopt(pid: int, since: int) -> VppInstance | None:
 
 
 def find_by_conf(conf: Path) -> VppInstance | None:
-    """The VPP that was started with this startup.conf, whoever started it."""
+    """The VPP that runs with this startup.conf, whoever started it."""
     mark = f"\0-c\0{conf}\0".encode()
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
@@ -145,7 +145,7 @@ def find_by_conf(conf: Path) -> VppInstance | None:
 
 
 def start_ticks(pid: int) -> int:
-    """When the process started, clock ticks since boot; 0 if there is none, or it is a zombie (proc(5))."""
+    """When the process started, in clock ticks since boot; 0: there is none, or it is a zombie (proc(5))."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

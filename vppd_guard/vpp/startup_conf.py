@@ -1,8 +1,8 @@
 """VPP's startup.conf and startup.exec from their templates. Pure (spec of the guard, section 4).
 
-A template is the user's: what is not named here stays as it is. Ours are the places at which our processes meet VPP
+Templates are the user's: what is not named here stays as it is. Ours are the places at which our processes meet VPP
 (sockets, pid file, runtime directory), what keeps VPP our child, DPDK's stanza for uplinks that DPDK drives, and cnat's
-limits where the template is silent about them. Each replaced word is told in a warning.
+limits where the template has none. Each replaced word gets a warning.
 """
 
 import re
@@ -27,7 +27,7 @@ EXEC_WORDS = ("exec", "startup-config")
 
 
 class ConfiguredDriver(Protocol):
-    """What startup.conf depends on, of an uplink's driver."""
+    """What of an uplink's driver startup.conf depends on."""
 
     name: str  # the configuration's `vppDriver`
     plugins: tuple[str, ...]  # of VPP, without which it is of no use
@@ -35,7 +35,7 @@ class ConfiguredDriver(Protocol):
 
 @dataclass(frozen=True)
 class StartupUplink:
-    """An uplink and the driver by which VPP gets it."""
+    """An uplink and its driver."""
 
     link: CapturedLink
     spec: UplinkSpec
@@ -44,7 +44,7 @@ class StartupUplink:
 
 @dataclass(frozen=True)
 class StartupFiles:
-    """The two files, and what was decided over the user's head, for the log."""
+    """The two files, and warnings for what was decided over the user's head."""
 
     conf: str
     exec: str
@@ -80,7 +80,7 @@ def render(
 def token_values(
     config: NodeConfig, links: Sequence[CapturedLink], annotations: Mapping[str, str], first_cpu: str
 ) -> dict[str, str]:
-    """What each token stands for; one that stands for nothing is left out."""
+    """Token -> value; without tokens that have none."""
     values = {"__VPPD_RUN__": str(config.run), "__CPUSET_CPUS_FIRST__": first_cpu}
     for number, link in enumerate(links):
         values |= {f"__PCI_DEVICE_ID_{number}__": link.pci, f"__VPP_DATAPLANE_IF_{number}__": link.name}
@@ -91,19 +91,19 @@ def token_values(
 
 
 def annotation_keys(*templates: str) -> set[str]:
-    """The keys of the node's annotations that templates ask for."""
+    """Keys of the node's annotations that templates ask for."""
     return {key for template in templates for key in ANNOTATION.findall(template)}
 
 
 def replace_tokens(template: str, values: Mapping[str, str]) -> str:
-    """The template with the tokens replaced that are known; for hook scripts, in which others may mean something."""
+    """The template with known tokens replaced. For hook scripts, in which others may mean something."""
     known_values = {token: values[token] for token in sorted(values, key=len, reverse=True)}
     pattern = "|".join(map(re.escape, known_values))
     return re.sub(pattern, lambda found: known_values[found[0]], template) if known_values else template
 
 
 def fill_template(template: str, values: Mapping[str, str], source: str) -> str:
-    """The template with all its tokens replaced. Raises BadTemplate for one that has no value, unless in a comment."""
+    """The template with all tokens replaced. Raises BadTemplate: one outside comments has no value."""
     text = replace_tokens(template, values)
     for number, whole in enumerate(text.splitlines(), 1):
         token = TOKEN.search(whole.partition("#")[0])
@@ -113,7 +113,7 @@ def fill_template(template: str, values: Mapping[str, str], source: str) -> str:
 
 
 class _ConfTemplate:
-    """The template's tree, and what is changed of it."""
+    """The tree of a template, and its changes."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -122,13 +122,13 @@ class _ConfTemplate:
         self.warnings: list[str] = []
 
     def check_plugins(self, needed: Collection[str]) -> None:
-        """Raises BadTemplate if a plugin that is needed is not loaded. DPDK's is enabled by `add_dpdk`."""
+        """Raises BadTemplate: a needed plugin is disabled. DPDK's plugin is enabled by `add_dpdk`."""
         for name in needed:
             if name != DPDK_PLUGIN and not self._is_enabled(name):
                 raise BadTemplate(f"{CONF}: plugins: {name} is disabled, and vppd needs it")
 
     def set_places(self, config: NodeConfig, *, has_script: bool) -> None:
-        """VPP is found where our processes look for it."""
+        """VPP's sockets and files are where our processes look for them."""
         run = config.vpp_run
         self._set("unix", "cli-listen", str(run / "cli.sock"))
         self._set("unix", "runtime-dir", str(run))
@@ -144,7 +144,7 @@ class _ConfTemplate:
             self.warnings.append(f"{CONF}: unix: nodaemon added: VPP's life is watched")
 
     def add_dpdk(self, uplinks: Sequence[StartupUplink], has_hugepages: bool) -> None:
-        """DPDK drives these uplinks; a stanza that the template has is taken as it is."""
+        """DPDK drives these uplinks. A stanza of the template's own is taken as it is."""
         self._enable(DPDK_PLUGIN)
         stanzas = list(self._root.blocks("dpdk"))
         if stanzas:
@@ -162,12 +162,12 @@ class _ConfTemplate:
         self.edits.append(self._root, "dpdk {\n" + "".join(f"  {text}\n" for text in lines) + "}")
 
     def add_cnat(self) -> None:
-        """cnat's own defaults are too few sessions, kept too long."""
+        """Limits for cnat, whose own defaults are too few sessions, kept too long."""
         if not any(self._root.blocks("cnat")):
             self.edits.append(self._root, CNAT_STANZA)
 
     def _set(self, stanza: str, name: str, value: str) -> None:
-        """A setting has that value."""
+        """The setting has that value."""
         words = [word for block in self._root.blocks(stanza) for word in block.values(name)]
         for word in words:
             self._replace(stanza, name, word, value)
@@ -175,7 +175,7 @@ class _ConfTemplate:
             self._add(stanza, f"{name} {value}")
 
     def _set_exec(self, path: str, has_script: bool) -> None:
-        """VPP runs our startup.exec; a file of the user's own that it runs instead is left."""
+        """VPP runs our startup.exec. Another file that the template names is left."""
         words = [(n, w) for block in self._root.blocks("unix") for n in EXEC_WORDS for w in block.values(n)]
         for name, word in words:
             if word.text in (path, EXEC_OF_REFERENCE):
@@ -191,7 +191,7 @@ class _ConfTemplate:
             self.warnings.append(f"{CONF}: {stanza}: {name} {word.text} is {value} here")
 
     def _add(self, stanza: str, text: str) -> None:
-        """More at the end of a stanza's last block, so that it has the last word; or a new stanza."""
+        """Text at the end of a stanza's last block, so that it has the last word; or a new stanza."""
         blocks = list(self._root.blocks(stanza))
         if blocks:
             self.edits.append(blocks[-1], text)
@@ -199,7 +199,7 @@ class _ConfTemplate:
             self.edits.append(self._root, f"{stanza} {{ {text} }}")
 
     def _settings(self, plugin: str) -> list[ConfWord]:
-        """What the template says of a plugin, `enable` or `disable`; the last counts."""
+        """The template's words for a plugin, `enable` or `disable`; the last one counts."""
         blocks = [block for plugins in self._root.blocks("plugins") for block in plugins.blocks("plugin", plugin)]
         return [word for block in blocks for word in block.words() if word.text in ("enable", "disable")]
 
@@ -217,7 +217,7 @@ class _ConfTemplate:
 
 
 def _device(uplink: StartupUplink) -> str:
-    """The line of one device in DPDK's stanza."""
+    """A device's line in DPDK's stanza."""
     return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link.name)} }}"
 
 

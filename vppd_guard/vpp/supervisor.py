@@ -1,4 +1,4 @@
-"""Edge: the VPP of this guard: the one that runs, and how the last one ended."""
+"""Edge: the one VPP of this guard: its instance, and how the last one ended."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ from vppd_guard.vpp.process import VppInstance, VppLaunch
 
 
 class VppSupervisor:
-    """At most one VPP at a time. Whoever restores Linux ends it first: its taps hold the names of the links."""
+    """At most one VPP at a time. Restoring Linux ends it first: its taps hold the names of the links."""
 
     def __init__(self, log: Path) -> None:
         self.log = log  # VPP's own
@@ -37,7 +37,7 @@ class VppSupervisor:
             self.instance.signal(number)
 
     async def stop(self) -> None:
-        """Ends VPP, if there is one, and keeps why it ended and what it said last. Raises TimeoutError."""
+        """Ends VPP, if there is one, and keeps why it ended and its last words. Raises TimeoutError."""
         if self.instance is None:
             return
         await self.instance.stop()
