@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tools.lab.felix.calc import DataplaneState, calculate
+from tools.lab.felix.calc import calculate
+from tools.lab.felix.dataplane_state import DataplaneState
 
 Object = dict[str, Any]
 VERSION = "v3.32.0"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tools.lab.felix.calc import DataplaneState
+from tools.lab.felix.dataplane_state import DataplaneState
 
 Object = dict[str, Any]
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}

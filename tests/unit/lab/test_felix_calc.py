@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.lab.felix_world import Cluster, shops
-from tools.lab.felix.calc import DataplaneState
+from tools.lab.felix.dataplane_state import DataplaneState
 
 POD_SELECTOR = {"podSelector": {}}
 X_A, Y_B = ("k8s", "x/a", "eth0"), ("k8s", "y/b", "eth0")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.lab.felix_world import Cluster
-from tools.lab.felix.calc import DataplaneState
+from tools.lab.felix.dataplane_state import DataplaneState
 from tools.lab.felix.delta import messages
 from tools.lab.felix.policies import PolicyKey
 

@@ -7,18 +7,17 @@ from hypothesis import strategies as st
 from tools.lab.felix.selector import (
     SELECT_ALL,
     Among,
-    BadSelector,
     Compare,
     Join,
     Not,
     Selector,
     all_of,
     matcher,
-    parse,
     replace_all,
     to_text,
     with_prefix,
 )
+from tools.lab.felix.selector_parser import BadSelector, parse
 
 LABELS = {"app": "web", "tier": "front-end", "projectcalico.org/namespace": "shop"}
 WORDS = st.text("abcxyz./-_019", min_size=1, max_size=6)

@@ -7,7 +7,7 @@ then removals in the opposite order, then messages that depend on nothing. A mes
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from tools.lab.felix.calc import DataplaneState
+from tools.lab.felix.dataplane_state import DataplaneState
 from tools.lab.felix.endpoints import without_length
 from tools.lab.objects import Object
 

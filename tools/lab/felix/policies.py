@@ -11,7 +11,8 @@ from typing import Any
 
 from tools.lab.felix import kubernetes
 from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, RuleMessage, namespace_is, of_namespaces, parse_rule
-from tools.lab.felix.selector import Matches, Selector, all_of, matcher, parse, to_text, with_prefix
+from tools.lab.felix.selector import Matches, Selector, all_of, matcher, to_text, with_prefix
+from tools.lab.felix.selector_parser import parse
 from tools.lab.felix.sets import AnySet
 from tools.lab.objects import Object
 
@@ -104,7 +105,7 @@ def order_of(spec: Object) -> float:
 
 
 def parse_policy(kind: str, body: Object) -> CalicoPolicy:
-    """A policy object of any kind. Raises BadRule, selector.BadSelector; the text names what is wrong."""
+    """A policy object of any kind. Raises BadRule, selector_parser.BadSelector; the text names what is wrong."""
     meta = body["metadata"]
     spec, namespace = body.get("spec"), meta.get("namespace", "")
     if not isinstance(spec, dict):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from tools.lab.felix import selector as sel
-from tools.lab.felix.selector import Selector, all_of, parse
+from tools.lab.felix.selector import Selector, all_of
+from tools.lab.felix.selector_parser import parse
 from tools.lab.felix.sets import AnySet, PortSet, SelectorSet, ServiceSet, hashed_id
 from tools.lab.objects import Object
 
@@ -64,7 +65,7 @@ def of_accounts(match: Object) -> Selector | None:
 
 
 def parse_rule(body: object, namespace: str) -> RuleMessage:
-    """A rule of a policy in `namespace` ("" for a global one). Raises BadRule, selector.BadSelector."""
+    """A rule of a policy in `namespace` ("" for a global one). Raises BadRule, selector_parser.BadSelector."""
     if not isinstance(body, dict):
         raise BadRule(f"{body!r} is not an object")
     if body.get("action") not in ACTIONS:

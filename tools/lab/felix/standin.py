@@ -11,8 +11,9 @@ from google.protobuf.message import DecodeError
 
 from bus.log import Log
 from tools.lab.felix.apiwatch import ObjectCache
-from tools.lab.felix.calc import DataplaneState, calculate
+from tools.lab.felix.calc import calculate
 from tools.lab.felix.config import KEYS_WITHOUT_RESTART
+from tools.lab.felix.dataplane_state import DataplaneState
 from tools.lab.felix.delta import Message, messages
 from tools.lab.felix.driver import DriverGone, DriverProcess
 from tools.lab.felix.status_file import StatusFile

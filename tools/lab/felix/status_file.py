@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tools.lab.felix.calc import DataplaneState
+from tools.lab.felix.dataplane_state import DataplaneState
 
 
 class StatusFile:
