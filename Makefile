@@ -4,17 +4,25 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# Most tests wait for processes rather than compute: a few beside one another take a third of the time.
+JOBS ?= 3
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadgroup $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make \
   networkctl:systemd udevadm:udev dbus-daemon:dbus ethtool:ethtool
 
-.PHONY: demo test check book lab contract conformance bench clean setup tools
+.PHONY: demo test quick pure check book lab contract conformance bench clean setup tools
 
 demo: setup ## two nodes, their pods, real packets; processes killed under traffic
 	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
 
-test: setup ## the whole test suite; PROFILE=thorough: property tests with 1,000 examples each, new ones in every run
-	$(PY) -m pytest $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
+test: setup ## the whole test suite, JOBS tests at a time; PROFILE=thorough: 1,000 examples to a property, new in every run
+	$(PYTEST)
+
+quick: check pure ## under a minute: check, and the tests that start no process
+
+pure: setup
+	$(PYTEST) -q tests/unit tests/layout
 
 check: setup ## style, types, import contracts
 	$(VENV)/bin/ruff check .
@@ -35,7 +43,7 @@ bench: setup ## how long services and policies take, and the bus; VPP=/path/to/v
 	$(VENV)/bin/vppd bench writer $(if $(VPP),--vpp $(VPP)) $(if $(VPP),,--routes 5000 --soak 10000)
 
 contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
-	VPP="$(VPP)" $(PY) -m pytest tests/contract
+	VPP="$(VPP)" $(PYTEST) tests/contract
 
 conformance: setup ## the lab's suites: traffic, services, policies, deaths; VPP=/path/to/vpp runs them on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/lab

@@ -1,9 +1,22 @@
-"""How many examples property tests try: profile `default` or `thorough` (`make test PROFILE=thorough`).
+"""How tests run: examples of property tests, and what may run beside what.
 
-A profile is the only place that says so: a test says it itself only with its reason beside it.
+Property tests: profile `default` or `thorough` (`make test PROFILE=thorough`). A test that wants another number of
+examples says why.
+
+Beside one another: several workers take tests (`make test JOBS=3`). Tests that share a world (a fixture wider than a
+function) go to one worker. A test marked `alone` measures time, or the machine: no other runs meanwhile.
 """
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.contract.requests"]
 
 # No deadlines, and no complaint that making examples is slow: a busy machine is not a failure.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -11,3 +24,41 @@ _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", _PATIENT, max_examples=25, derandomize=True)
 settings.register_profile("thorough", _PATIENT, max_examples=1000)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if world := _world(item):
+            item.add_marker(pytest.mark.xdist_group(world))
+
+
+def _world(item: pytest.Item) -> str:
+    """Where the test's world is, for those that share one; empty if the test makes its own."""
+    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # pytest has no public way to it
+    scopes = {each[-1].scope for each in definitions.values() if each[-1].baseid} - {"function"}
+    if not scopes:
+        return ""
+    return str(item.path.parent if scopes & {"session", "package"} else item.path)
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lets others run beside this test, or nobody if it is marked `alone`."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    directory = tmp_path_factory.getbasetemp().parent
+    alone = request.node.get_closest_marker("alone") is not None
+    with ExitStack() as held:
+        with _locked(
+            directory / "door", fcntl.LOCK_EX
+        ):  # one at a time, so that who wants to be alone is not passed by
+            held.enter_context(_locked(directory / "room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        yield

@@ -1,8 +1,4 @@
-"""A VPP, its namespaces and the writer's lives, cleaned up whatever happens.
-
-When the whole suite has run, every request that the writer can make must have been made, but for those that this VPP
-does not know.
-"""
+"""A VPP, its namespaces and the writer's lives, cleaned up whatever happens."""
 
 import asyncio
 import os
@@ -14,62 +10,38 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds import requests
-from actors.vpp_writer.vpp import definitions
 from actors.vpp_writer.vpp.client import VppClient
+from tests.contract import requests
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
 
 _numbers = count()
-_made: set[str] = set()
-_lacking: set[str] = set()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def noted() -> Iterator[None]:
     """Notes which requests writers make, and which they miss."""
     with pytest.MonkeyPatch.context() as patch:
         enqueue, post_batch, has = VppClient._enqueue, VppClient.post_batch, VppClient.supports
 
         def enqueued(api: VppClient, context: int, message: str, *rest: Any) -> None:
-            _made.add(message)
+            requests.made.add(message)
             enqueue(api, context, message, *rest)
 
         def posted(api: VppClient, message: str, *rest: Any, **more: Any) -> None:
-            _made.add(message)
+            requests.made.add(message)
             post_batch(api, message, *rest, **more)
 
         def asked(api: VppClient, message: str) -> bool:
             known = has(api, message)
             if not known:
-                _lacking.add(message)
+                requests.lacking.add(message)
             return known
 
         patch.setattr(VppClient, "supports", asked)
         patch.setattr(VppClient, "_enqueue", enqueued)
         patch.setattr(VppClient, "post_batch", posted)
         yield
-
-
-def _missing(session: pytest.Session) -> set[str] | None:
-    """Requests that nobody has made; None: not all of the suite has run."""
-    here = Path(__file__).parent
-    ran = {item.path for item in session.items if here in item.path.parents}
-    if {*here.glob("test_*.py")} - ran or session.testsfailed or session.shouldstop:
-        return None
-    return {*definitions.VITAL, *requests()} - _made - _lacking
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _missing(session):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    missing = _missing(terminalreporter._session)
-    if missing is not None:
-        terminalreporter.write_line(f"requests of the writer that no contract test makes: {sorted(missing) or 'none'}")
-        terminalreporter.write_line(f"requests of the writer that this VPP lacks: {sorted(_lacking) or 'none'}")
 
 
 @pytest.fixture

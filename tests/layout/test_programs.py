@@ -3,8 +3,6 @@
 import configparser
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,22 +68,6 @@ def test_the_guard_is_signalled_alone_so_that_vpp_outlives_it() -> None:
     guard = programs()["guard"]
     assert guard.get("stopasgroup", "false") == "false"
     assert guard.get("killasgroup", "false") == "false"
-
-
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_a_process_answers_help(module: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "NODENAME" in done.stdout, "the configuration's variables are part of the help"
-
-
-def test_the_console_command_answers_help() -> None:
-    command = Path(sys.executable).with_name("vppd")
-    done = subprocess.run([command, "--help"], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_a_lab_s_socket_paths_fit_into_unix_addresses() -> None:

@@ -18,6 +18,8 @@ from schemas.facts import Process
 from schemas.requests import Ping
 from tests.waiting import until, until_heard
 
+pytestmark = pytest.mark.alone  # how fast a process ends is measured
+
 DEADLINE_S = 20.0
 MODULES = {
     "vpp-writer": "actors.vpp_writer",

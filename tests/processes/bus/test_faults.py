@@ -92,6 +92,7 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
                     )
                     if dice.random() < 0.1:
                         await subscriber.changes(dice.random() * 0.02)
+                sessions = publisher.counters["broker_sessions"]
                 broker.kill()
                 publisher.update_row("node", "last", Node(asn=turn))
                 broker.start()
@@ -99,6 +100,10 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
                     subscriber,
                     lambda t=turn: (row := subscriber.rows("node").get("last")) and row.asn == t,
                     within_s=DEADLINE_S,
+                )
+                # What was under way may have reached the new broker before the publisher knew that it is a new one.
+                await until_heard(
+                    publisher, lambda n=sessions: publisher.counters["broker_sessions"] > n, within_s=DEADLINE_S
                 )
             await until_heard(
                 subscriber, lambda: subscriber.rows("node") == published_rows(publisher), within_s=EQUAL_S_MAX

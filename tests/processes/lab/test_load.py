@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.processes.lab.conftest import NOBODY4, NOBODY6, RIGHT4, RIGHT6, Wire
 from tools.lab.traffic.agents import Agents
 from tools.lab.traffic.loads import BackgroundLoad
@@ -14,6 +16,7 @@ def until_some(seconds: float = 1.0) -> None:
     time.sleep(seconds)
 
 
+@pytest.mark.alone
 def test_a_load_of_good_connections_has_all_of_them_at_its_rate(agents: Agents, wire: Wire) -> None:
     with BackgroundLoad(wire.left_netns, [(RIGHT4, 80), (RIGHT6, 81)], rate=100, standing=4) as load:
         until_some(1.5)

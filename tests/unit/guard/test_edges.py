@@ -1,16 +1,12 @@
-"""Small edges of the guard: the frames that it sends past VPP, VPP's message list, its log, the lock."""
+"""Small edges of the guard: the frames that it sends past VPP, VPP's message list, its log."""
 
 import io
-import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bus.log import Log
-from vppd_guard.host import lock
 from vppd_guard.probes import arp_nd
 from vppd_guard.vpp import dry_run, log_tail
 
@@ -80,22 +76,3 @@ def test_vpps_log_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             follower.read_new()
     assert path.stat().st_size == 0
     assert len(lines(stream)) == 6
-
-
-def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "guard.lock"
-    assert lock.holder(path) == 0
-    imports = "from pathlib import Path; from vppd_guard.host import lock"
-    code = f"{imports}; lock.acquire(Path({str(path)!r})); print(1, flush=True)"
-    holder = subprocess.Popen(
-        [sys.executable, "-u", "-c", f"{code}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"1\n"
-    assert lock.holder(path) == holder.pid
-    with pytest.raises(lock.AnotherGuardRuns, match=f"held by process {holder.pid}"):
-        lock.acquire(path)
-    holder.kill()
-    holder.communicate()
-    assert lock.holder(path) == 0
-    os.close(lock.acquire(path))

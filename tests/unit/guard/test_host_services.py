@@ -1,101 +1,18 @@
 """What is placed on a host, told from a recorded tree of its files; nothing is touched where nothing runs."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.guard.host_tree import INDEX, LEASED6, LINK, Tree
 from vppd_guard.host_services import networkd
 from vppd_guard.host_services.files import undo_file
 from vppd_guard.host_services.host import Host
-from vppd_guard.host_services.plan import file_steps, management_notes, undo_files
-from vppd_guard.host_services.reload import reload_command, run_side_by_side
-from vppd_guard.linux.captured import CapturedLink, LinuxAddress
+from vppd_guard.host_services.plan import management_notes
+from vppd_guard.host_services.reload import reload_command
 from vppd_guard.undo.records import FileWritten
-from vppd_guard.undo.step import LinuxStep
-
-LINK = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
-LEASED6 = CapturedLink(
-    name="eth0",
-    mac="02:90:00:00:00:07",
-    mtu=1500,
-    addresses=(LinuxAddress(address="2001:db8::7/128", valid_s=3600, preferred_s=1800),),
-)
-INDEX = 7
-NETPLAN = """\
-# made by a renderer
-[Match]
-PermanentMACAddress=02:90:00:00:00:07
-
-[Link]
-MTUBytes=9000
-
-[Network]
-DHCP=yes
-LinkLocalAddressing=ipv6
-Address=198.51.100.7/24
-DNS=192.0.2.53
-Domains=example.org \\
-  example.net
-VLAN=vlan7
-
-[Route]
-Gateway=192.0.2.1
-
-[DHCPv4]
-RouteMetric=100
-UseMTU=true
-"""
-
-
-class Tree:
-    """A host's files below a directory, and its processes in a /proc of its own."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.host = Host(root, index=lambda name: INDEX if name == "eth0" else 0)
-        self.words: list[str] = []
-        (root / "proc").mkdir()
-
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def process(self, pid: int, *words: str, netns: str = "/proc/self/ns/net") -> None:
-        self.write(f"/proc/{pid}/comm", Path(words[0]).name[:15] + "\n")
-        self.write(f"/proc/{pid}/cmdline", "\0".join(words) + "\0")
-        (self.root / f"proc/{pid}/ns").mkdir()
-        (self.root / f"proc/{pid}/ns/net").symlink_to(netns)
-
-    def networkd(self, file: str = NETPLAN, lease: str = "", admin: str = "configured") -> None:
-        self.process(11, "/lib/systemd/systemd-networkd")
-        self.write("/run/systemd/netif/state", "OPER_STATE=routable\n")
-        state = f"# private\nADMIN_STATE={admin}\nNETWORK_FILE=/run/systemd/network/10-netplan-eth0.network\n"
-        self.write(f"/run/systemd/netif/links/{INDEX}", state)
-        self.write("/run/systemd/network/10-netplan-eth0.network", file)
-        if lease:
-            self.write(f"/run/systemd/netif/leases/{INDEX}", lease)
-
-    def plan(self, link: CapturedLink = LINK, enabled: bool = True, net_names: bool = True) -> list[LinuxStep]:
-        return file_steps([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
-
-    def files(self) -> set[str]:
-        return {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*") if path.is_file()}
-
-    def placed(self, link: CapturedLink = LINK) -> tuple[dict[str, str], list[FileWritten]]:
-        """Runs the steps that write files."""
-        records = []
-        for step in self.plan(link):
-            record = step.undo()
-            if isinstance(record, FileWritten):
-                assert step.holds()
-                step.do()
-                assert step.holds() == ""
-                records.append(record)
-        return {r.path: self.host.path(r.path).read_text() for r in records}, records
 
 
 @pytest.fixture
@@ -254,49 +171,6 @@ def test_dhclient_s_script_has_a_hook_only_where_dhclient_serves_the_uplink(tree
     assert list(tree.placed()[0]) == ["/etc/dhcp/dhclient-enter-hooks.d/vppd-eth0"]
 
 
-@pytest.mark.parametrize("reason", ["EXPIRE", "BOUND"])
-def test_dhclient_s_script_goes_on_unless_the_link_is_a_tap(tree: Tree, reason: str) -> None:
-    """`lo` is none; what it does for a tap is shown with a real one."""
-    link = CapturedLink(name="lo", mac="", mtu=1500)
-    (tree.root / "etc/dhcp/dhclient-enter-hooks.d").mkdir(parents=True)
-    tree.process(15, "dhclient")
-    tree.write("/proc/15/cmdline", "dhclient\0lo\0")
-    [(path, _)] = tree.placed(link)[0].items()
-    script = f". {tree.host.path(path)}; echo went on"
-    environment = {"interface": "lo", "reason": reason}
-    assert subprocess.run(["sh", "-c", script], env=environment, capture_output=True).stdout == b"went on\n"
-
-
-def test_what_was_placed_is_taken_away_and_nothing_else_has_changed(tree: Tree) -> None:
-    tree.networkd()
-    before = tree.files()
-    _, records = tree.placed()
-    assert tree.files() != before
-    undo_files(records, tree.host, tree.words.append)
-    assert tree.files() == before
-    undo_files(records, tree.host, tree.words.append)
-    assert tree.files() == before
-
-
-def test_a_file_of_before_comes_back_as_it_was(tree: Tree) -> None:
-    tree.networkd()
-    path = "/run/systemd/network/0-vppd-eth0.network"
-    tree.write(path, "left by an earlier vppd\n")
-    _, records = tree.placed()
-    undo_files(records, tree.host, tree.words.append)
-    assert tree.host.read(path) == "left by an earlier vppd\n"
-
-
-def test_placed_twice_it_is_still_taken_away(tree: Tree) -> None:
-    """A guard was killed; the next one placed the same again."""
-    tree.networkd()
-    before = tree.files()
-    _, first = tree.placed()
-    second = [r for step in tree.plan() if isinstance(r := step.undo(), FileWritten)]
-    undo_files([*first, *second], tree.host, tree.words.append)
-    assert tree.files() == before
-
-
 def test_a_file_that_somebody_has_changed_is_left_and_reported(tree: Tree) -> None:
     tree.networkd()
     _, [record] = tree.placed()
@@ -320,26 +194,3 @@ def test_services_are_told_in_the_host_s_own_root(tmp_path: Path) -> None:
         "control",
         "--reload",
     )
-
-
-def test_a_service_that_does_not_answer_is_words_within_the_limit() -> None:
-    commands = {
-        "slow": ("sh", "-c", "trap '' TERM; sleep 1000"),
-        "child": ("sh", "-c", "sleep 0.1 & exit 0"),
-        "sour": ("sh", "-c", "echo no bus >&2; exit 4"),
-        "gone": ("/nonexistent",),
-        "fine": ("true",),
-    }
-    words = run_side_by_side(commands, 0.5)
-    assert {line.partition(":")[0] for line in words} == {"slow", "sour", "gone"}
-    assert any("not done within 0.5 s" in line for line in words)
-    assert any("ended with 4: no bus" in line for line in words)
-
-
-def test_a_failing_service_does_not_fail_the_step(tree: Tree) -> None:
-    tree.networkd()
-    tell = tree.plan()[-1]
-    assert tell.title == "tell systemd-networkd"
-    tell.do()
-    assert tell.holds() == ""
-    assert tree.words, "there is no networkctl below this root"

@@ -155,6 +155,7 @@ def test_a_restarted_server_keeps_objects_and_versions(server: ApiServer, number
     assert int(created["metadata"]["resourceVersion"]) == int(before["metadata"]["resourceVersion"]) + 1
 
 
+@pytest.mark.alone
 def test_sigterm_ends_open_watches_at_once(server: ApiServer) -> None:
     with watching(server, f"{NODES}?watch=1&resourceVersion=2") as events:
         assert server.stop() < STOPPED_WITHIN_S

@@ -110,6 +110,7 @@ def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(ear: Any, new_watc
         watch.stop()
 
 
+@pytest.mark.alone
 def test_stop_ends_a_blocked_watch_within_a_second(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
     watch = new_watch(cluster.url, NODES)
     ear.listed()
@@ -119,6 +120,7 @@ def test_stop_ends_a_blocked_watch_within_a_second(cluster: Any, ear: Any, new_w
     assert not watch._thread.is_alive()
 
 
+@pytest.mark.alone
 def test_stop_does_not_wait_for_a_server_that_never_answers(ear: Any, new_watch: NewWatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         watch = new_watch(f"http://127.0.0.1:{silent.getsockname()[1]}", NODES)
