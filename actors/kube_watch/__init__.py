@@ -1,7 +1,10 @@
 """The only Kubernetes client: API objects become facts.
 
-client    threads that list and watch, over HTTP   (edge)
-watching  the list and watch protocol as data      (pure)
-fields    checked reading of JSON objects          (pure)
-parse     one object becomes one fact              (pure)
+actor           reports of the watches become tables of facts
+fact_table      the facts of one resource                             (pure)
+parse           one object becomes one fact                           (pure)
+parse_services  Services and EndpointSlices become facts              (pure)
+fields          checked reading of JSON objects                       (pure)
+list_watch      the list and watch protocol of Kubernetes as data     (pure)
+client          threads that list and watch, over HTTP                (edge)
 """

@@ -16,20 +16,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
-from actors.kube_watch.client import TROUBLE, Api, Watch, reason
-from actors.kube_watch.objects import WORD_OF_PLURAL, Objects
-from actors.kube_watch.parse import Malformed, node_annotations
-from actors.kube_watch.watching import (
+from actors.kube_watch.client import API_ERRORS, ApiClient, ResourceWatch, error_text
+from actors.kube_watch.fact_table import WORD_OF_PLURAL, FactTable
+from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.list_watch import (
     API_OF_PLURAL,
-    Listed,
-    Object,
-    Report,
-    Resource,
-    State,
-    about,
+    ApiResource,
+    JsonObject,
+    ListResult,
+    WatchReport,
+    WatchState,
     calico_api,
     delay_s,
+    name_parts,
 )
+from actors.kube_watch.parse import node_annotations
 from actors.runtime.actor import Actor
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision
@@ -43,42 +44,42 @@ class KubeWatch(Actor):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.objects = {plural: Objects(plural) for plural in WORD_OF_PLURAL}
+        self.tables = {plural: FactTable(plural) for plural in WORD_OF_PLURAL}
         self.annotations: dict[str, NodeAnnotations] = {}  # of our own node
-        self.states: dict[str, State] = {}
-        self._watches: list[Watch] = []
+        self.states: dict[str, WatchState] = {}
+        self._watches: list[ResourceWatch] = []
         self._stopping = threading.Event()
 
-    def take_report(self, resource: Resource, report: Report) -> None:
+    def take_report(self, resource: ApiResource, report: WatchReport) -> None:
         """One report of a watch, on the loop."""
-        objects = self.objects[resource.plural]
-        if isinstance(report, State):
+        table = self.tables[resource.plural]
+        if isinstance(report, WatchState):
             self.states[resource.plural] = report
             self.context.log.info("api server", resource=resource.plural, state=report)
         else:
             if resource.plural == "nodes":
-                self._store_own_annotations(report.items if isinstance(report, Listed) else [report.object])
-            for error in objects.take(report):
+                self._store_own_annotations(report.items if isinstance(report, ListResult) else [report.object])
+            for error in table.apply(report):
                 self.context.counters["malformed_objects"] += 1
                 self.context.log.warning("malformed object", why=error)
-        self.context.wake("/".join(("kube", resource.plural, *about(report))))
+        self.context.wake("/".join(("kube", resource.plural, *name_parts(report))))
 
     def decide(self) -> Decision:
         """All tables; once every one has been listed."""
-        tables: dict[str, Mapping[str, Fact]] = {objects.word: objects.facts for objects in self.objects.values()}
+        tables: dict[str, Mapping[str, Fact]] = {table.word: table.facts for table in self.tables.values()}
         return Decision(facts=tables | {"node-annotations": self.annotations})
 
-    def _store_own_annotations(self, items: Sequence[Object]) -> None:
+    def _store_own_annotations(self, items: Sequence[JsonObject]) -> None:
         """Our own node's annotations; what of it cannot be read is told with the node itself."""
         for item in items:
-            with suppress(Malformed):
+            with suppress(MalformedObject):
                 name, annotations = node_annotations(item)
                 if name == self.context.config.node:
                     self.annotations = {name: annotations}
 
     def waits_for(self) -> Sequence[str]:
         """The resources that have not been listed yet, and why."""
-        missing = [plural for plural, objects in self.objects.items() if not objects.listed]
+        missing = [plural for plural, table in self.tables.items() if not table.listed]
         why = {plural: self.states.get(plural) for plural in missing}
         return [f"kube-api {name}: {state.reason if state else 'not reached'}" for name, state in why.items()]
 
@@ -87,9 +88,9 @@ class KubeWatch(Actor):
         disconnected = [
             f"kube-api {plural}: {state.reason}"
             for plural, state in self.states.items()
-            if not state.connected and self.objects[plural].listed
+            if not state.connected and self.tables[plural].listed
         ]
-        return disconnected + [error for objects in self.objects.values() for error in objects.unreadable.values()]
+        return disconnected + [error for table in self.tables.values() for error in table.unreadable.values()]
 
     async def on_start(self) -> None:
         """Finds the server in a thread of its own: discovery blocks, and may have to wait long."""
@@ -101,11 +102,11 @@ class KubeWatch(Actor):
         failures = 0
         while not self._stopping.is_set():
             try:
-                api = Api.from_environment()
+                api = ApiClient.from_environment()
                 calico = calico_api(api.groups(), os.environ.get("CALICO_API_GROUP", ""))
-            except TROUBLE as error:
+            except API_ERRORS as error:
                 failures += 1
-                _call(loop, self._not_reached, State(False, reason(error)))
+                _call(loop, self._not_reached, WatchState(False, error_text(error)))
                 self._stopping.wait(delay_s(failures, time.time() % 1))
                 continue
             _call(loop, self._begin, api, calico)
@@ -115,24 +116,24 @@ class KubeWatch(Actor):
         """An exception that a watch's thread did not expect is our bug: it ends the process, not the thread."""
         self.context.fail(error)
 
-    def _not_reached(self, state: State) -> None:
-        for plural in self.objects:
+    def _not_reached(self, state: WatchState) -> None:
+        for plural in self.tables:
             if self.states.get(plural) != state:
                 self.states[plural] = state
         self.context.wake()
 
-    def _begin(self, api: Api, calico: str) -> None:
+    def _begin(self, api: ApiClient, calico: str) -> None:
         if self._stopping.is_set():
             return
         loop = asyncio.get_running_loop()
 
-        def hand_over(resource: Resource, report: Report) -> None:
+        def hand_over(resource: ApiResource, report: WatchReport) -> None:
             _call(loop, self.take_report, resource, report)
 
-        for plural in self.objects:
-            resource = Resource(API_OF_PLURAL.get(plural, calico), plural)
-            self._watches.append(Watch(api, resource, hand_over))
-        self.context.log.info("watching", calico=calico, resources=list(self.objects))
+        for plural in self.tables:
+            resource = ApiResource(API_OF_PLURAL.get(plural, calico), plural)
+            self._watches.append(ResourceWatch(api, resource, hand_over))
+        self.context.log.info("watching", calico=calico, resources=list(self.tables))
         for watch in self._watches:
             watch.start()
 

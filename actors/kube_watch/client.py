@@ -1,7 +1,7 @@
 """Edge: lists and watches the Kubernetes API, one thread per resource. The only file importing kubernetes.
 
-A `Watch` tells one callback what it finds: `Listed` with all objects, then an `Event` per change, and a
-`State` when it loses or regains the server. It resumes where it was when a connection ends, lists again when
+A `ResourceWatch` reports to one callback: a `ListResult` with all objects, then a `WatchEvent` per change, and a
+`WatchState` when it loses or regains the server. It resumes where it was when a connection ends, lists again when
 the server has forgotten that place (410), and waits as long as there is no server. The callback is called on
 the watch's thread and never after `stop()` has returned; it must be quick and must not raise.
 
@@ -27,21 +27,21 @@ from kubernetes import config
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from actors.kube_watch.watching import (
+from actors.kube_watch.list_watch import (
     WATCH_TIMEOUT_S,
-    Line,
-    Listed,
-    Object,
-    Page,
-    Refused,
-    Report,
-    Resource,
-    State,
+    ApiRefused,
+    ApiResource,
+    JsonObject,
+    ListPage,
+    ListResult,
+    WatchLine,
+    WatchReport,
+    WatchState,
     delay_s,
+    event_of,
     list_query,
     meta_text,
-    understood,
-    version_of,
+    resource_version,
     watch_query,
 )
 
@@ -64,11 +64,14 @@ KEEPALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
 ]
-# What the network, TLS, or an answer that is not Kubernetes' can raise. ValueError: a body that is not JSON.
-TROUBLE = (Refused, urllib3.exceptions.HTTPError, OSError, msgspec.MsgspecError, ValueError, RecursionError)
+# Raised by the network, TLS, and answers that are not Kubernetes'. ValueError: a body that is not JSON.
+API_ERRORS = (ApiRefused, urllib3.exceptions.HTTPError, OSError, msgspec.MsgspecError, ValueError, RecursionError)
 
 
-class Api:
+Callback = Callable[[ApiResource, WatchReport], None]
+
+
+class ApiClient:
     """HTTP access to one API server."""
 
     def __init__(self, configuration: Configuration) -> None:
@@ -78,7 +81,7 @@ class Api:
         self._pool = RESTClientObject(configuration).pool_manager
 
     @classmethod
-    def from_environment(cls) -> "Api":
+    def from_environment(cls) -> "ApiClient":
         """The server of $KUBECONFIG, else the one this pod runs in; raises ValueError without either."""
         configuration = Configuration()
         path = os.environ.get("KUBECONFIG", "")
@@ -106,7 +109,7 @@ class Api:
         if response.status == 200:
             return response
         try:
-            raise Refused(response.status, refusal(response.read(READ_BYTES)))
+            raise ApiRefused(response.status, refusal_text(response.read(READ_BYTES)))
         finally:
             response.close()
 
@@ -120,11 +123,11 @@ class Api:
 
     def groups(self) -> frozenset[str]:
         """The names of the API groups that the server offers."""
-        found = msgspec.json.decode(self.read("/apis"), type=GroupList)
-        return frozenset(group.name for group in found.groups)
+        group_list = msgspec.json.decode(self.read("/apis"), type=ApiGroupList)
+        return frozenset(group.name for group in group_list.groups)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Closes idle connections."""
         self._pool.clear()
 
     def _headers(self) -> dict[str, str]:
@@ -137,38 +140,40 @@ class Api:
         return headers
 
 
-class Group(msgspec.Struct):
+class ApiGroup(msgspec.Struct):
     """One group of the discovery document."""
 
     name: str
 
 
-class GroupList(msgspec.Struct):
+class ApiGroupList(msgspec.Struct):
     """The discovery document /apis."""
 
-    groups: list[Group]
+    groups: list[ApiGroup]
 
 
-class Watch:
+class ResourceWatch:
     """List and watch of one resource, from `start()` to `stop()`."""
 
-    def __init__(self, api: Api, resource: Resource, callback: Callable[[Resource, Report], None]) -> None:
+    def __init__(
+        self, api: ApiClient, resource: ApiResource, callback: Callable[[ApiResource, WatchReport], None]
+    ) -> None:
         self.resource = resource
         self._api, self._callback = api, callback
         self._version = ""  # "": to be listed
         self._failures = 0
-        self._state: State | None = None
+        self._state: WatchState | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _response, and calls back only while not stopping
         self._response: urllib3.BaseHTTPResponse | None = None
         self._thread = threading.Thread(target=self._run, name=f"watch-{resource.plural}", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Starts the thread; returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns in less than a second. Not to be called by the callback."""
+        """Ends the watch in less than a second. Not to be called by the callback."""
         with self._lock:
             self._stopping.set()
             if self._response is not None:
@@ -182,59 +187,59 @@ class Watch:
             try:
                 self._list_once()
                 self._watch_once()
-            except TROUBLE as error:
-                if isinstance(error, Refused) and error.code == 410:
+            except API_ERRORS as error:
+                if isinstance(error, ApiRefused) and error.code == 410:
                     self._version = ""
                 else:
-                    self._say(State(False, reason(error)))
+                    self._report(WatchState(False, error_text(error)))
             self._failures += 1
             self._stopping.wait(delay_s(self._failures, random.random()))
 
     def _list_once(self) -> None:
-        """List, unless there is a version to resume from."""
+        """Lists, unless there is a version to resume from."""
         if self._version:
             return
-        items: list[Object] = []
+        items: list[JsonObject] = []
         page, version = "", ""
         while True:
             raw = self._api.read(self.resource.path, list_query(page))
-            answer = msgspec.json.decode(raw, type=Page)
+            answer = msgspec.json.decode(raw, type=ListPage)
             items += answer.items or []
             whole = {"metadata": answer.metadata}
-            version, page = version or version_of(whole), meta_text(whole, "continue")
+            version, page = version or resource_version(whole), meta_text(whole, "continue")
             if not page:
                 break
-        self._say(State(True))
-        self._say(Listed(items, version))
+        self._report(WatchState(True))
+        self._report(ListResult(items, version))
         self._version = version
 
     def _watch_once(self) -> None:
         response = self._api.open(self.resource.path, watch_query(self._version), WATCH_READ_S_MAX)
-        begun = time.monotonic()
+        opened_at = time.monotonic()
         try:
             with self._lock:
                 self._response = response
                 if self._stopping.is_set():
                     return
-            self._say(State(True))
-            for line in lines(response, self._stopping):
-                self._hear(line)
+            self._report(WatchState(True))
+            for line in body_lines(response, self._stopping):
+                self._handle_line(line)
         finally:
             with self._lock:
                 self._response = None
             response.close()
-            if time.monotonic() - begun >= WATCH_S_MIN:
+            if time.monotonic() - opened_at >= WATCH_S_MIN:
                 self._failures = 0
 
-    def _hear(self, raw: bytes) -> None:
-        line = msgspec.json.decode(raw, type=Line)
-        event = understood(line)
+    def _handle_line(self, raw: bytes) -> None:
+        line = msgspec.json.decode(raw, type=WatchLine)
+        event = event_of(line)
         if event is not None:
-            self._say(event)
-        self._version = version_of(line.object) or self._version
+            self._report(event)
+        self._version = resource_version(line.object) or self._version
 
-    def _say(self, report: Report) -> None:
-        if isinstance(report, State):
+    def _report(self, report: WatchReport) -> None:
+        if isinstance(report, WatchState):
             if report == self._state:
                 return
             self._state = report
@@ -243,20 +248,20 @@ class Watch:
                 self._callback(self.resource, report)
 
 
-def lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
+def body_lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
     """The lines of a streamed body; raises ValueError when one has no end."""
-    rest = b""
+    unfinished = b""
     for chunk in response.stream(READ_BYTES):
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > LINE_BYTES_MAX:
+        *whole, unfinished = (unfinished + chunk).split(b"\n")
+        if len(unfinished) > LINE_BYTES_MAX:
             raise ValueError(f"an event of more than {LINE_BYTES_MAX} bytes")
         yield from (line for line in whole if line)
         if stopping.is_set():
             return
 
 
-def refusal(raw: bytes) -> str:
-    """What a refusing answer says: the message of its Status, else its first words."""
+def refusal_text(raw: bytes) -> str:
+    """Why the server refuses: the message of its Status, else the answer's first words."""
     try:
         status = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -265,6 +270,6 @@ def refusal(raw: bytes) -> str:
     return message if isinstance(message, str) else raw[:80].decode(errors="replace")
 
 
-def reason(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An error in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -5,44 +5,44 @@ from typing import Any
 
 import msgspec
 
-from actors.kube_watch.watching import Object
+from actors.kube_watch.list_watch import JsonObject
 
 ASN_MAX = 2**32 - 1
 PORT_MAX = 2**16 - 1
 
 
-class Malformed(Exception):
-    """An object of the API is not what it should be."""
+class MalformedObject(Exception):
+    """An object of the API cannot be read; the text names object and field."""
 
-    def __init__(self, object: str, field: str, why: str) -> None:
-        super().__init__(f"{object}: {field}: {why}")
-        self.object, self.field, self.why = object, field, why
+    def __init__(self, subject: str, field: str, why: str) -> None:
+        super().__init__(f"{subject}: {field}: {why}")
+        self.subject, self.field, self.why = subject, field, why
 
 
 class Fields:
-    """One level of an object. An absent field and a null one are the same: None."""
+    """One level of an object. `subject`: its kind and name. A field that is absent or null is None."""
 
-    def __init__(self, object: str, path: str, values: Object) -> None:
-        self.object, self._path, self._values = object, path, values
+    def __init__(self, subject: str, path: str, values: JsonObject) -> None:
+        self.subject, self._path, self._values = subject, path, values
 
-    def wrong(self, field: str, why: str) -> Malformed:
+    def wrong(self, field: str, why: str) -> MalformedObject:
         """The error to raise about a field of this level."""
-        return Malformed(self.object, f"{self._path}.{field}" if self._path else field, why)
+        return MalformedObject(self.subject, f"{self._path}.{field}" if self._path else field, why)
 
-    def value(self, field: str, expected: type | tuple[type, ...], what: str) -> Any:
+    def value(self, field: str, expected: type | tuple[type, ...], description: str) -> Any:
         """A value of the expected JSON type, or None. JSON's true is not a number here."""
         value = self._values.get(field)
         if value is None:
             return None
         kinds = expected if isinstance(expected, tuple) else (expected,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise self.wrong(field, f"expected {what}, got {shorten(value)}")
+            raise self.wrong(field, f"expected {description}, got {shorten(value)}")
         return value
 
     def within(self, field: str) -> "Fields":
         """The next level; an absent one is empty."""
         path = f"{self._path}.{field}" if self._path else field
-        return Fields(self.object, path, self.value(field, dict, "an object") or {})
+        return Fields(self.subject, path, self.value(field, dict, "an object") or {})
 
     def text(self, field: str) -> str | None:
         """Text; "" counts as absent."""
@@ -50,16 +50,16 @@ class Fields:
         return text or None
 
     def required_text(self, field: str) -> str:
-        """Text that has to be there."""
+        """Text; an absent one is an error."""
         text = self.text(field)
         if text is None:
             raise self.wrong(field, "missing")
         return text
 
-    def truth(self, field: str) -> bool | None:
+    def boolean(self, field: str) -> bool | None:
         """true or false."""
-        truth: bool | None = self.value(field, bool, "true or false")
-        return truth
+        value: bool | None = self.value(field, bool, "true or false")
+        return value
 
     def port(self, field: str) -> int | None:
         """A TCP or UDP port."""
@@ -91,13 +91,13 @@ class Fields:
         value = self.value(field, (int, str), "an AS number")
         if value is None or value == "":
             return None
-        number = value if isinstance(value, int) else asn_of(value)
+        number = value if isinstance(value, int) else parse_asn(value)
         if number is None or not 0 < number <= ASN_MAX:
             raise self.wrong(field, f"not an AS number: {shorten(value)}")
         return number
 
     def interface_address(self, field: str, version: int) -> str | None:
-        """Address with mask, host bits kept; without a mask it is a host's own."""
+        """Address with mask, host bits kept; without a mask it is a host address."""
         text = self.text(field)
         if text is None:
             return None
@@ -110,7 +110,7 @@ class Fields:
         return address.with_prefixlen
 
     def prefix(self, field: str) -> str:
-        """An address prefix that has to be there, host bits cleared."""
+        """An address prefix, host bits cleared; an absent one is an error."""
         text = self.required_text(field)
         try:
             return str(ipaddress.ip_network(text, strict=False))
@@ -118,29 +118,29 @@ class Fields:
             raise self.wrong(field, f"not a prefix: {shorten(text)}") from None
 
     def prefixes(self, field: str) -> tuple[str, ...]:
-        """A list of objects with a `cidr` each (Calico's ServiceExternalIPBlock and its like)."""
-        found = []
+        """A list of objects with a `cidr` each, e.g. Calico's ServiceExternalIPBlock."""
+        prefixes = []
         for number, item in enumerate(self.value(field, list, "a list") or []):
             if not isinstance(item, dict):
                 raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten(item)}")
             path = f"{self._path}.{field}[{number}]"
-            found.append(Fields(self.object, path, item).prefix("cidr"))
-        return tuple(found)
+            prefixes.append(Fields(self.subject, path, item).prefix("cidr"))
+        return tuple(prefixes)
 
     def json(self, field: str) -> "Fields":
         """An object that is written as JSON text in this field (annotations)."""
         text = self.text(field)
         if text is None:
-            return Fields(self.object, self._path, {})
+            return Fields(self.subject, self._path, {})
         try:
             value = msgspec.json.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise self.wrong(field, f"not JSON: {error}") from None
-        return Fields(self.object, self._path, {field: value}).within(field)
+        return Fields(self.subject, self._path, {field: value}).within(field)
 
 
-def asn_of(text: str) -> int | None:
-    """The number that plain or dotted text means; None when it means none."""
+def parse_asn(text: str) -> int | None:
+    """An AS number as plain or dotted text; None if it is none."""
     halves = text.split(".")
     if len(halves) > 2 or not all(half.isascii() and half.isdigit() and len(half) <= 10 for half in halves):
         return None
@@ -152,5 +152,5 @@ def asn_of(text: str) -> int | None:
 
 def shorten(value: object) -> str:
     """A value as an error message shows it."""
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,18 +1,16 @@
 """One object of the Kubernetes API becomes one fact. Pure.
 
-Each function takes the decoded JSON of one object, whatever it may be, and returns (key, fact), or raises
-Malformed, never anything else. Fields and their meaning: Calico's resource definitions. Defaults that Calico
-applies to an unset field are the managers' business, except where the fact has the default itself.
+Each function takes the decoded JSON of one object, of any shape, and returns (key, fact) or raises MalformedObject,
+never anything else. Fields and their meaning: Calico's resource definitions. Defaults that Calico applies to an unset
+field are the managers' business, except where the fact has the default itself.
 """
 
 import ipaddress
 from collections.abc import Callable
 
-from actors.kube_watch import services
-from actors.kube_watch.fields import Fields, Malformed, shorten
+from actors.kube_watch import parse_services
+from actors.kube_watch.fields import Fields, MalformedObject, shorten
 from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
-
-__all__ = ["PARSERS", "Malformed", "name_of"]
 
 ANNOTATION = "projectcalico.org/"
 ANNOTATION_LENGTH_MAX = 1024
@@ -20,31 +18,31 @@ ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
 AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 
 
-def opened(kind: str, body: object) -> tuple[str, Fields]:
-    """The name of an object and its fields."""
+def name_and_fields(kind: str, body: object) -> tuple[str, Fields]:
+    """The name of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
-        raise Malformed(kind, "", f"expected an object, got {shorten(body)}")
+        raise MalformedObject(kind, "", f"expected an object, got {shorten(body)}")
     name = Fields(kind, "", body).within("metadata").required_text("name")
     return name, Fields(f"{kind} {name}", "", body)
 
 
-def name_of(kind: str, body: object) -> str:
-    """The key of an object that is gone: its name, with its namespace where it has one, is all that matters."""
+def key_of(kind: str, body: object) -> str:
+    """The key of an object: its name, with its namespace where it has one. Raises MalformedObject."""
     if kind in NAMESPACED:
-        return services.opened(kind, body)[0]
-    return opened(kind, body)[0]
+        return parse_services.key_and_fields(kind, body)[0]
+    return name_and_fields(kind, body)[0]
 
 
 def node(body: object) -> tuple[str, Node]:
     """core/v1 Node: what Calico writes into its annotations."""
-    name, fields = opened("Node", body)
+    name, fields = name_and_fields("Node", body)
     meta = fields.within("metadata")
-    notes = meta.within("annotations")
-    calico_labels = notes.json(f"{ANNOTATION}labels")
+    annotations = meta.within("annotations")
+    calico_labels = annotations.json(f"{ANNOTATION}labels")
     parsed = Node(
-        ip4=notes.interface_address(f"{ANNOTATION}IPv4Address", 4),
-        ip6=notes.interface_address(f"{ANNOTATION}IPv6Address", 6),
-        asn=notes.asn(f"{ANNOTATION}ASNumber"),
+        ip4=annotations.interface_address(f"{ANNOTATION}IPv4Address", 4),
+        ip6=annotations.interface_address(f"{ANNOTATION}IPv6Address", 6),
+        asn=annotations.asn(f"{ANNOTATION}ASNumber"),
         # Kubernetes' own labels win over those set through Calico.
         labels=calico_labels.all_texts() | meta.texts("labels"),
     )
@@ -52,19 +50,19 @@ def node(body: object) -> tuple[str, Node]:
 
 
 def node_annotations(body: object) -> tuple[str, NodeAnnotations]:
-    """core/v1 Node: its annotations; long ones are of machines for machines, and no template asks for them."""
-    name, fields = opened("Node", body)
+    """core/v1 Node: its annotations but long ones, which controllers keep for themselves and no template asks for."""
+    name, fields = name_and_fields("Node", body)
     texts = fields.within("metadata").texts("annotations")
     return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= ANNOTATION_LENGTH_MAX})
 
 
 def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     """Calico BGPConfiguration."""
-    name, fields = opened("BGPConfiguration", body)
+    name, fields = name_and_fields("BGPConfiguration", body)
     spec = fields.within("spec")
     parsed = BgpConfiguration(
         asn=spec.asn("asNumber"),
-        node_to_node_mesh=spec.truth("nodeToNodeMeshEnabled"),
+        node_to_node_mesh=spec.boolean("nodeToNodeMeshEnabled"),
         listen_port=spec.port("listenPort"),
         log_severity=spec.text("logSeverityScreen"),
         service_cluster_ips=spec.prefixes("serviceClusterIPs"),
@@ -76,7 +74,7 @@ def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
 
 def ip_pool(body: object) -> tuple[str, IpPool]:
     """Calico IPPool. At most one encapsulation, and no IP in IP for IPv6."""
-    name, fields = opened("IPPool", body)
+    name, fields = name_and_fields("IPPool", body)
     spec = fields.within("spec")
     cidr = spec.prefix("cidr")
     ipip = spec.choice("ipipMode", ENCAPSULATION_MODES) or "Never"
@@ -89,16 +87,16 @@ def ip_pool(body: object) -> tuple[str, IpPool]:
         cidr=cidr,
         ipip_mode=ipip,
         vxlan_mode=vxlan,
-        nat_outgoing=spec.truth("natOutgoing") or False,
-        disabled=spec.truth("disabled") or False,
-        disable_bgp_export=spec.truth("disableBGPExport") or False,
+        nat_outgoing=spec.boolean("natOutgoing") or False,
+        disabled=spec.boolean("disabled") or False,
+        disable_bgp_export=spec.boolean("disableBGPExport") or False,
     )
     return name, parsed
 
 
 def block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
-    """Calico BlockAffinity. One that binds its block to something else than a node is no fact: None."""
-    name, fields = opened("BlockAffinity", body)
+    """Calico BlockAffinity; None for one that binds its block to something else than a node."""
+    name, fields = name_and_fields("BlockAffinity", body)
     spec = fields.within("spec")
     if (spec.text("type") or "host") != "host":
         return name, None
@@ -106,12 +104,12 @@ def block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
         node=spec.required_text("node"),
         cidr=spec.prefix("cidr"),
         state=spec.choice("state", AFFINITY_STATES) or "confirmed",
-        deleted=deleted(spec),
+        deleted=is_deleted(spec),
     )
     return name, parsed
 
 
-def deleted(spec: Fields) -> bool:
+def is_deleted(spec: Fields) -> bool:
     """Whether an affinity is being deleted: text in API v1, true or false in v3."""
     value = spec.value("deleted", (bool, str), "true or false")
     if value in ("true", "false"):
@@ -126,7 +124,7 @@ PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
     "bgpconfigurations": bgp_configuration,
     "ippools": ip_pool,
     "blockaffinities": block_affinity,
-    "services": services.service,
-    "endpointslices": services.endpoint_slice,
+    "services": parse_services.service,
+    "endpointslices": parse_services.endpoint_slice,
 }
 NAMESPACED = {"services", "endpointslices"}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from kubernetes.client.configuration import Configuration
 
-from actors.kube_watch.client import Api, Watch
-from actors.kube_watch.watching import Event, Listed, Report, Resource, State
+from actors.kube_watch.client import ApiClient, ResourceWatch
+from actors.kube_watch.list_watch import ApiResource, ListResult, WatchEvent, WatchReport, WatchState
 from tools.lab.apiserver.process import ApiServerProcess
 
-HEARD_WITHIN_S = 20.0
+REPORT_WITHIN_S = 20.0
 
 
 class Cluster(ApiServerProcess):
@@ -29,39 +29,39 @@ class Cluster(ApiServerProcess):
             return json.loads(answer.read())
 
 
-class Ear:
-    """Keeps what a watch reports, in order."""
+class Reports:
+    """The reports of a watch, in order."""
 
     def __init__(self) -> None:
-        self.reports: queue.Queue[Report] = queue.Queue()
+        self.reports: queue.Queue[WatchReport] = queue.Queue()
 
-    def __call__(self, resource: Resource, report: Report) -> None:
+    def __call__(self, resource: ApiResource, report: WatchReport) -> None:
         self.reports.put(report)
 
-    def next(self, wanted: Callable[[Report], bool]) -> Any:
-        """The next report that is wanted; others before it are dropped."""
-        deadline = time.monotonic() + HEARD_WITHIN_S
+    def next(self, matches: Callable[[WatchReport], bool]) -> Any:
+        """The next report that matches; others before it are dropped."""
+        deadline = time.monotonic() + REPORT_WITHIN_S
         while True:
             report = self.reports.get(timeout=max(0.0, deadline - time.monotonic()))
-            if wanted(report):
+            if matches(report):
                 return report
 
-    def listed(self) -> Listed:
+    def listed(self) -> ListResult:
         """The next list."""
-        found: Listed = self.next(lambda report: isinstance(report, Listed))
-        return found
+        report: ListResult = self.next(lambda report: isinstance(report, ListResult))
+        return report
 
     def event(self) -> tuple[str, str]:
         """(kind, object name) of the next event; a list in between is an error."""
-        found = self.next(lambda report: not isinstance(report, State))
-        assert isinstance(found, Event), found
-        assert isinstance(found.object, dict)
-        return found.kind, found.object["metadata"]["name"]
+        report = self.next(lambda report: not isinstance(report, WatchState))
+        assert isinstance(report, WatchEvent), report
+        assert isinstance(report.object, dict)
+        return report.kind, report.object["metadata"]["name"]
 
-    def state(self, connected: bool) -> State:
+    def state(self, connected: bool) -> WatchState:
         """The next state of that kind."""
-        found: State = self.next(lambda report: isinstance(report, State) and report.connected is connected)
-        return found
+        report: WatchState = self.next(lambda report: isinstance(report, WatchState) and report.connected is connected)
+        return report
 
 
 @pytest.fixture
@@ -74,24 +74,24 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def ear() -> Ear:
-    """What the watch under test says."""
-    return Ear()
+def reports() -> Reports:
+    """The reports of the watch under test."""
+    return Reports()
 
 
 @pytest.fixture
-def new_watch(ear: Ear) -> Iterator[Callable[[str, Resource], Watch]]:
+def new_watch(reports: Reports) -> Iterator[Callable[[str, ApiResource], ResourceWatch]]:
     """Starts watches of the server at a URL, and ends them."""
-    begun: list[tuple[Watch, Api]] = []
+    running: list[tuple[ResourceWatch, ApiClient]] = []
 
-    def make(url: str, resource: Resource) -> Watch:
-        api = Api(Configuration(host=url))
-        watch = Watch(api, resource, ear)
-        begun.append((watch, api))
+    def make(url: str, resource: ApiResource) -> ResourceWatch:
+        api = ApiClient(Configuration(host=url))
+        watch = ResourceWatch(api, resource, reports)
+        running.append((watch, api))
         watch.start()
         return watch
 
     yield make
-    for watch, api in begun:
+    for watch, api in running:
         watch.stop()
         api.close()

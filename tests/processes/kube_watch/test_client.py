@@ -11,89 +11,89 @@ from typing import Any
 
 import pytest
 
-from actors.kube_watch.client import Api, Watch
-from actors.kube_watch.watching import CRD_API, Resource, calico_api
+from actors.kube_watch.client import ApiClient, ResourceWatch
+from actors.kube_watch.list_watch import CRD_API, ApiResource, calico_api
 from tests.waiting import until
 
-NODES = Resource("v1", "nodes")
-POOLS = Resource(CRD_API, "ippools")
-NewWatch = Callable[[str, Resource], Watch]
+NODES = ApiResource("v1", "nodes")
+POOLS = ApiResource(CRD_API, "ippools")
+NewWatch = Callable[[str, ApiResource], ResourceWatch]
 
 
-def named(name: str, **more: Any) -> dict[str, Any]:
+def object_named(name: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, **more}
 
 
-def test_a_watch_lists_then_tells_each_change(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
-    cluster.write("POST", NODES.path, named("n1"))
+def test_a_watch_lists_then_tells_each_change(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
+    cluster.write("POST", NODES.path, object_named("n1"))
     new_watch(cluster.url, NODES)
-    assert [item["metadata"]["name"] for item in ear.listed().items] == ["n1"]
-    cluster.write("POST", NODES.path, named("n2"))
-    assert ear.event() == ("ADDED", "n2")
-    cluster.write("PUT", f"{NODES.path}/n2", named("n2", spec={"a": 1}))
-    assert ear.event() == ("MODIFIED", "n2")
+    assert [item["metadata"]["name"] for item in reports.listed().items] == ["n1"]
+    cluster.write("POST", NODES.path, object_named("n2"))
+    assert reports.event() == ("ADDED", "n2")
+    cluster.write("PUT", f"{NODES.path}/n2", object_named("n2", spec={"a": 1}))
+    assert reports.event() == ("MODIFIED", "n2")
     cluster.write("DELETE", f"{NODES.path}/n2")
-    assert ear.event() == ("DELETED", "n2")
+    assert reports.event() == ("DELETED", "n2")
 
 
-def test_objects_of_any_shape_are_handed_on(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
-    cluster.write("POST", POOLS.path, named("p", spec=[1, {"cidr": None}]))
+def test_objects_of_any_shape_are_handed_on(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
+    cluster.write("POST", POOLS.path, object_named("p", spec=[1, {"cidr": None}]))
     new_watch(cluster.url, POOLS)
-    assert ear.listed().items[0]["spec"] == [1, {"cidr": None}]
+    assert reports.listed().items[0]["spec"] == [1, {"cidr": None}]
 
 
-def test_a_watch_resumes_after_the_server_restarted(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
+def test_a_watch_resumes_after_the_server_restarted(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     new_watch(cluster.url, NODES)
-    ear.listed()
+    reports.listed()
     cluster.stop()
-    assert ear.state(connected=False).reason
+    assert reports.state(connected=False).reason
     cluster.start()
-    ear.state(connected=True)
-    cluster.write("POST", NODES.path, named("n1"))
-    assert ear.event() == ("ADDED", "n1")  # and no second list
+    reports.state(connected=True)
+    cluster.write("POST", NODES.path, object_named("n1"))
+    assert reports.event() == ("ADDED", "n1")  # and no second list
 
 
-def test_a_watch_that_missed_too_much_lists_again(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
+def test_a_watch_that_missed_too_much_lists_again(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     new_watch(cluster.url, NODES)
-    assert ear.listed().items == []
+    assert reports.listed().items == []
     cluster.stop(signal.SIGKILL)
     url, cluster.url = cluster.url, ""
     cluster.start()  # elsewhere: the watch cannot see what happens now
     for number in range(5):
-        cluster.write("POST", NODES.path, named(f"n{number}"))
+        cluster.write("POST", NODES.path, object_named(f"n{number}"))
     cluster.stop()
     cluster.url = url
     cluster.start()
-    assert len(ear.listed().items) == 5
+    assert len(reports.listed().items) == 5
 
 
-def test_a_quiet_watch_keeps_up_by_bookmarks(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
+def test_a_quiet_watch_keeps_up_by_bookmarks(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     watch = new_watch(cluster.url, NODES)
-    before = ear.listed().version
+    before = reports.listed().version
     for number in range(9):
-        cluster.write("POST", POOLS.path, named(f"p{number}"))
+        cluster.write("POST", POOLS.path, object_named(f"p{number}"))
     until(lambda: watch._version != before, "a bookmark has come")
     cluster.stop()
     cluster.start()
-    cluster.write("POST", NODES.path, named("n1"))
-    assert ear.event() == ("ADDED", "n1")  # resumed where the bookmark was, no second list
+    cluster.write("POST", NODES.path, object_named("n1"))
+    assert reports.event() == ("ADDED", "n1")  # resumed where the bookmark was, no second list
 
 
-def test_a_watch_starts_before_its_server(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
+def test_a_watch_starts_before_its_server(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     cluster.stop()
     new_watch(cluster.url, NODES)
-    assert str(ear.state(connected=False)).startswith("waiting: ")
+    assert str(reports.state(connected=False)).startswith("waiting: ")
     cluster.start()
-    ear.state(connected=True)
-    assert ear.listed().items == []
+    reports.state(connected=True)
+    assert reports.listed().items == []
 
 
-def test_a_resource_that_the_server_lacks_is_waited_for(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
-    new_watch(cluster.url, Resource("projectcalico.org/v3", "ippools"))
-    assert "404" in ear.state(connected=False).reason
+def test_a_resource_that_the_server_lacks_is_waited_for(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
+    new_watch(cluster.url, ApiResource("projectcalico.org/v3", "ippools"))
+    assert "404" in reports.state(connected=False).reason
 
 
-def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(ear: Any, new_watch: NewWatch) -> None:
+def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(reports: Any, new_watch: NewWatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
@@ -105,57 +105,57 @@ def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(ear: Any, new_watc
         thread = threading.Thread(target=answer)
         thread.start()
         watch = new_watch(f"http://127.0.0.1:{listening.getsockname()[1]}", NODES)
-        assert ear.state(connected=False).reason
+        assert reports.state(connected=False).reason
         thread.join(5)
         watch.stop()
 
 
 @pytest.mark.alone
-def test_stop_ends_a_blocked_watch_within_a_second(cluster: Any, ear: Any, new_watch: NewWatch) -> None:
+def test_stop_ends_a_blocked_watch_within_a_second(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     watch = new_watch(cluster.url, NODES)
-    ear.listed()
-    begun = time.monotonic()
+    reports.listed()
+    started_at = time.monotonic()
     watch.stop()
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - started_at < 1.0
     assert not watch._thread.is_alive()
 
 
 @pytest.mark.alone
-def test_stop_does_not_wait_for_a_server_that_never_answers(ear: Any, new_watch: NewWatch) -> None:
+def test_stop_does_not_wait_for_a_server_that_never_answers(reports: Any, new_watch: NewWatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         watch = new_watch(f"http://127.0.0.1:{silent.getsockname()[1]}", NODES)
         connection, _ = silent.accept()
-        begun = time.monotonic()
+        started_at = time.monotonic()
         watch.stop()
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - started_at < 1.0
         connection.close()
         watch._thread.join(5)
-    assert ear.reports.empty()
+    assert reports.reports.empty()
 
 
-def test_a_long_list_comes_in_pages(ear: Any, new_watch: NewWatch) -> None:
+def test_a_long_list_comes_in_pages(reports: Any, new_watch: NewWatch) -> None:
     pages = [
         b'{"metadata": {"resourceVersion": "7", "continue": "more"}, "items": [1]}',
         b'{"metadata": {"resourceVersion": "7"}, "items": [{"a": 2}]}',
     ]
-    asked: list[bytes] = []
+    request_lines: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
             for page in pages:
                 connection, _ = listening.accept()
                 with connection:
-                    asked.append(connection.recv(4096).split(b"\r\n")[0])
+                    request_lines.append(connection.recv(4096).split(b"\r\n")[0])
                     connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + page)
 
         thread = threading.Thread(target=answer)
         thread.start()
         watch = new_watch(f"http://127.0.0.1:{listening.getsockname()[1]}", NODES)
-        listed = ear.listed()
+        listed = reports.listed()
         watch.stop()
         thread.join(5)
     assert (listed.items, listed.version) == ([1, {"a": 2}], "7")
-    assert b"continue=more" in asked[1]
+    assert b"continue=more" in request_lines[1]
 
 
 def test_the_server_comes_from_kubeconfig(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def test_the_server_comes_from_kubeconfig(cluster: Any, tmp_path: Path, monkeypa
     }
     path.write_text(json.dumps(text))
     monkeypatch.setenv("KUBECONFIG", str(path))
-    api = Api.from_environment()
+    api = ApiClient.from_environment()
     assert calico_api(api.groups()) == CRD_API
     assert api._headers()["authorization"] == "Bearer secret"
     api.close()
@@ -185,4 +185,4 @@ def test_a_kubeconfig_that_is_none_is_one_clear_error(
         path.write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(ValueError, match="KUBECONFIG"):
-        Api.from_environment()
+        ApiClient.from_environment()

@@ -47,13 +47,13 @@ class World:
         self.api.start()
         self.kubeconfig.write_text(initial_objects.kubeconfig("test", self.api.url))
 
-    def put(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
+    def create(self, path: str, name: str, kind: str, spec: dict[str, Any]) -> None:
         body = {"apiVersion": "crd.projectcalico.org/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         kube.request(self.api.url, "POST", f"{CALICO}/{path}", body)
 
     def node(self, name: str, address: object) -> None:
-        notes = {"projectcalico.org/IPv4Address": address}
-        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "annotations": notes}}
+        annotations = {"projectcalico.org/IPv4Address": address}
+        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "annotations": annotations}}
         kube.request(self.api.url, "POST", "/api/v1/nodes", body)
 
     def delete(self, path: str) -> None:
@@ -65,17 +65,17 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="vppd-") as directory:
-        made = World(Path(directory))
-        made.start("bus")
-        yield made
-        for process in made.processes:
+        world = World(Path(directory))
+        world.start("bus")
+        yield world
+        for process in world.processes:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=5)
-        made.api.stop()
+        world.api.stop()
 
 
-class Ear:
-    """Hears the watcher's facts."""
+class Subscriber:
+    """A peer that subscribes to the watcher's facts."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -91,16 +91,16 @@ class Ear:
         process = self.peer.rows("process").get("kube-watch")
         return process.counters.get(name, 0) if process else 0
 
-    async def until(self, condition: Callable[[], bool], what: str) -> None:
-        await until_heard(self.peer, condition, lambda: f"{what}; {self.waiting()}")
+    async def until(self, condition: Callable[[], bool], description: str) -> None:
+        await until_heard(self.peer, condition, lambda: f"{description}; {self.waiting()}")
 
 
-def story(world: World, tell: Callable[[Ear], Any]) -> None:
+def story(world: World, tell: Callable[[Subscriber], Any]) -> None:
     async def run() -> None:
         async with Peer("tool-test", Path(world.environment["VPPD_RUN"]) / "bus") as peer:
             for word in ("process", "node", "ip-pool", "block-affinity", "bgp-configuration"):
                 peer.subscribe(word)
-            await tell(Ear(peer))
+            await tell(Subscriber(peer))
 
     asyncio.run(run())
 
@@ -108,55 +108,59 @@ def story(world: World, tell: Callable[[Ear], Any]) -> None:
 def test_objects_become_facts_follow_their_changes_and_outlive_the_api_server(world: World) -> None:
     world.serve()
     world.node("n1", "192.0.2.1/24")
-    world.put("ippools", "p", "IPPool", {"cidr": "10.48.0.0/16"})
+    world.create("ippools", "p", "IPPool", {"cidr": "10.48.0.0/16"})
 
-    async def tell(ear: Ear) -> None:
+    async def tell(subscriber: Subscriber) -> None:
         world.start("actors.kube_watch")
-        await ear.until(lambda: ear.rows("node") == {"n1": Node(ip4="192.0.2.1/24")}, "the node is heard")
+        await subscriber.until(lambda: subscriber.rows("node") == {"n1": Node(ip4="192.0.2.1/24")}, "the node is heard")
         pool = {"p": IpPool(cidr="10.48.0.0/16")}
-        await ear.until(lambda: ear.rows("ip-pool") == pool, "the pool is heard")
-        world.put("blockaffinities", "b", "BlockAffinity", {"node": "n1", "cidr": "10.48.0.0/26", "state": "confirmed"})
+        await subscriber.until(lambda: subscriber.rows("ip-pool") == pool, "the pool is heard")
+        world.create(
+            "blockaffinities", "b", "BlockAffinity", {"node": "n1", "cidr": "10.48.0.0/26", "state": "confirmed"}
+        )
         block = {"b": BlockAffinity(node="n1", cidr="10.48.0.0/26")}
-        await ear.until(lambda: ear.rows("block-affinity") == block, "a new object is heard")
+        await subscriber.until(lambda: subscriber.rows("block-affinity") == block, "a new object is heard")
         world.delete(f"{CALICO}/ippools/p")
-        await ear.until(lambda: ear.rows("ip-pool") == {}, "a deleted object is gone")
+        await subscriber.until(lambda: subscriber.rows("ip-pool") == {}, "a deleted object is gone")
         world.api.stop(signal.SIGKILL)
-        await ear.until(lambda: "kube-api" in ear.waiting(), "the loss of the server is named")
-        assert ear.rows("block-affinity") == block, "what was said stays said"
+        await subscriber.until(lambda: "kube-api" in subscriber.waiting(), "the loss of the server is named")
+        assert subscriber.rows("block-affinity") == block, "what was said stays said"
         world.api.start()
         world.node("n2", "192.0.2.2/24")
-        await ear.until(lambda: "n2" in ear.rows("node"), "it reconnects and hears what is new")
-        await ear.until(lambda: ear.waiting() == "", "it is ready again")
+        await subscriber.until(lambda: "n2" in subscriber.rows("node"), "it reconnects and hears what is new")
+        await subscriber.until(lambda: subscriber.waiting() == "", "it is ready again")
 
     story(world, tell)
 
 
 def test_it_waits_by_name_for_a_server_that_comes_later(world: World) -> None:
-    async def tell(ear: Ear) -> None:
+    async def tell(subscriber: Subscriber) -> None:
         world.start("actors.kube_watch")
-        await ear.until(lambda: "kube-api nodes" in ear.waiting(), "what is missing is named")
-        assert not ear.peer.in_sync("node", "kube-watch")
+        await subscriber.until(lambda: "kube-api nodes" in subscriber.waiting(), "what is missing is named")
+        assert not subscriber.peer.in_sync("node", "kube-watch")
         world.serve()
         world.node("n1", "192.0.2.1/24")
-        await ear.until(lambda: "n1" in ear.rows("node"), "it finds the server")
+        await subscriber.until(lambda: "n1" in subscriber.rows("node"), "it finds the server")
 
     story(world, tell)
 
 
 def test_an_object_of_the_wrong_types_is_named_and_counted_and_the_others_live(world: World) -> None:
     world.serve()
-    world.put("ippools", "bad", "IPPool", {"cidr": 7})
-    world.put("ippools", "good", "IPPool", {"cidr": "10.48.0.0/16"})
+    world.create("ippools", "bad", "IPPool", {"cidr": 7})
+    world.create("ippools", "good", "IPPool", {"cidr": "10.48.0.0/16"})
     world.node("odd", "not-an-address")
 
-    async def tell(ear: Ear) -> None:
+    async def tell(subscriber: Subscriber) -> None:
         world.start("actors.kube_watch")
-        await ear.until(lambda: list(ear.rows("ip-pool")) == ["good"], "the good one is heard")
-        await ear.until(lambda: "IPPool bad: spec.cidr" in ear.waiting(), "the bad one is named with its field")
-        assert "Node odd" in ear.waiting()
-        assert ear.counter("malformed_objects") == 2
+        await subscriber.until(lambda: list(subscriber.rows("ip-pool")) == ["good"], "the good one is heard")
+        await subscriber.until(
+            lambda: "IPPool bad: spec.cidr" in subscriber.waiting(), "the bad one is named with its field"
+        )
+        assert "Node odd" in subscriber.waiting()
+        assert subscriber.counter("malformed_objects") == 2
         world.delete(f"{CALICO}/ippools/bad")
         world.delete("/api/v1/nodes/odd")
-        await ear.until(lambda: ear.waiting() == "", "it is forgotten when it is gone")
+        await subscriber.until(lambda: subscriber.waiting() == "", "it is forgotten when it is gone")
 
     story(world, tell)

@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kube_watch.fields import Malformed
-from actors.kube_watch.parse import PARSERS, name_of, node_annotations
-from actors.kube_watch.watching import (
+from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.list_watch import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
     CRD_API,
     JITTER,
     NATIVE_API,
-    Line,
-    Refused,
+    ApiRefused,
+    WatchLine,
     calico_api,
     delay_s,
-    understood,
+    event_of,
 )
+from actors.kube_watch.parse import PARSERS, key_of, node_annotations
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
 
 NOTE = "projectcalico.org/"
 
 
-def node(kubernetes_labels: Any = None, **notes: Any) -> Any:
-    annotations = {f"{NOTE}{name}": value for name, value in notes.items()}
+def node(kubernetes_labels: Any = None, **annotation_values: Any) -> Any:
+    annotations = {f"{NOTE}{name}": value for name, value in annotation_values.items()}
     return {"metadata": {"name": "n1", "labels": kubernetes_labels, "annotations": annotations}}
 
 
@@ -49,8 +49,8 @@ def test_a_node_carries_what_calico_wrote_into_its_annotations() -> None:
 
 def test_a_nodes_annotations_are_kept_but_for_long_ones() -> None:
     texts = {"example.org/nic": "0000:5e:00.0", "kubectl.kubernetes.io/last-applied-configuration": "{" * 2000}
-    name, found = node_annotations({"metadata": {"name": "n1", "annotations": texts}})
-    assert (name, found.annotations) == ("n1", {"example.org/nic": "0000:5e:00.0"})
+    name, annotations = node_annotations({"metadata": {"name": "n1", "annotations": texts}})
+    assert (name, annotations.annotations) == ("n1", {"example.org/nic": "0000:5e:00.0"})
 
 
 @pytest.mark.parametrize(("text", "number"), [("64512", 64512), ("1.10", 65546), (64512, 64512), ("", None)])
@@ -140,7 +140,7 @@ def test_an_affinity_to_something_else_than_a_node_is_no_fact() -> None:
     ],
 )
 def test_a_malformed_object_is_one_error_naming_object_and_field(plural: str, body: Any, error: str) -> None:
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedObject) as raised:
         PARSERS[plural](body)
     assert error in str(raised.value)
 
@@ -184,9 +184,9 @@ BODY = JSON | st.fixed_dictionaries({"metadata": META | JSON}, optional={"spec":
 def test_no_json_raises_anything_but_malformed(plural: str, body: Any) -> None:
     try:
         key, _ = PARSERS[plural](body)
-    except Malformed:
+    except MalformedObject:
         return
-    assert key == name_of("X", body)
+    assert key == key_of("X", body)
 
 
 def test_the_native_api_is_chosen_only_where_it_is_alone() -> None:
@@ -209,7 +209,7 @@ def test_backoff_stays_within_its_bounds(failures: int, chance: float) -> None:
 @given(st.text(), JSON)
 def test_any_watch_line_is_an_event_nothing_or_a_refusal(kind: str, body: Any) -> None:
     for word in (kind, "ADDED", "BOOKMARK"):
-        understood_line = None if word == "ERROR" else understood(Line(word, body))
+        understood_line = None if word == "ERROR" else event_of(WatchLine(word, body))
         assert (understood_line is not None) is (word in ("ADDED", "MODIFIED", "DELETED"))
-    with pytest.raises(Refused):
-        understood(Line("ERROR", body))
+    with pytest.raises(ApiRefused):
+        event_of(WatchLine("ERROR", body))

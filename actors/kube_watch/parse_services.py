@@ -1,14 +1,14 @@
 """Services and EndpointSlices of the Kubernetes API become facts. Pure.
 
 A part of an object that cannot be used (a port 0, an unknown protocol, a bad address) is left out and named in the
-fact's `problems`; the rest of the object serves. Only an object without a name or of the wrong shape is Malformed.
+fact's `problems`; the rest of the object serves. An object without a name or of the wrong shape raises MalformedObject.
 """
 
 import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from actors.kube_watch.fields import Fields, Malformed, shorten
+from actors.kube_watch.fields import Fields, MalformedObject, shorten
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -22,10 +22,10 @@ FAMILY = {"IPv4": 4, "IPv6": 6}
 T = TypeVar("T")
 
 
-def opened(kind: str, body: object) -> tuple[str, Fields]:
-    """`<namespace>/<name>` of an object and its fields."""
+def key_and_fields(kind: str, body: object) -> tuple[str, Fields]:
+    """`<namespace>/<name>` of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
-        raise Malformed(kind, "", f"expected an object, got {shorten(body)}")
+        raise MalformedObject(kind, "", f"expected an object, got {shorten(body)}")
     meta = Fields(kind, "", body).within("metadata")
     key = f"{meta.required_text('namespace')}/{meta.required_text('name')}"
     return key, Fields(f"{kind} {key}", "", body)
@@ -33,85 +33,87 @@ def opened(kind: str, body: object) -> tuple[str, Fields]:
 
 def service(body: object) -> tuple[str, Service]:
     """core/v1 Service."""
-    key, fields = opened("Service", body)
+    key, fields = key_and_fields("Service", body)
     meta, spec = fields.within("metadata"), fields.within("spec")
     labels, annotations = meta.texts("labels"), meta.texts("annotations")
     problems = Problems()
-    clusters = list(problems.each(spec, _cluster_ips, _address))
+    cluster_ips = list(problems.readable(spec, _cluster_ips, _address))
     affinity = spec.choice("sessionAffinity", ("None", "ClientIP")) == "ClientIP"
     parsed = Service(
         type=spec.choice("type", TYPES) or "ClusterIP",
         created=meta.text("creationTimestamp") or "",
-        cluster_ips=tuple(ip for ip in clusters if ip),
-        external_ips=tuple(problems.each(spec, _named("externalIPs"), _address)),
-        ingress=tuple(problems.each(fields.within("status").within("loadBalancer"), _named("ingress"), _ingress)),
-        ports=tuple(problems.each(spec, _named("ports"), _service_port)),
+        cluster_ips=tuple(ip for ip in cluster_ips if ip),
+        external_ips=tuple(problems.readable(spec, _items_of("externalIPs"), _address)),
+        ingress=tuple(
+            problems.readable(fields.within("status").within("loadBalancer"), _items_of("ingress"), _ingress)
+        ),
+        ports=tuple(problems.readable(spec, _items_of("ports"), _service_port)),
         headless="None" in (spec.text("clusterIP"), *_texts(spec, "clusterIPs")) or HEADLESS in labels,
         proxy_name=labels.get(PROXY, ""),
         internal_local=spec.text("internalTrafficPolicy") == "Local",
         external_local=spec.text("externalTrafficPolicy") == "Local",
         affinity_s=_affinity_s(spec) if affinity else None,
-        node_ports=spec.truth("allocateLoadBalancerNodePorts") is not False,
+        node_ports=spec.boolean("allocateLoadBalancerNodePorts") is not False,
         health_check_node_port=spec.port("healthCheckNodePort") or 0,
-        source_ranges=tuple(problems.each(spec, _named("loadBalancerSourceRanges"), _prefix)),
+        source_ranges=tuple(problems.readable(spec, _items_of("loadBalancerSourceRanges"), _prefix)),
         annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION)},
-        problems=problems.all,
+        problems=problems.texts,
     )
     return key, parsed
 
 
 def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
-    """discovery.k8s.io/v1 EndpointSlice. One of host names is no fact: None."""
-    key, fields = opened("EndpointSlice", body)
+    """discovery.k8s.io/v1 EndpointSlice; None for a slice of host names."""
+    key, fields = key_and_fields("EndpointSlice", body)
     family = fields.required_text("addressType")
     if family not in FAMILY:
         return key, None
     owner = fields.within("metadata").texts("labels").get(SERVICE_OF_SLICE, "")
     problems = Problems()
     version = FAMILY[family]
-    found = problems.each(fields, _named("endpoints"), lambda item, name: _endpoint(item, name, version))
+    endpoints = problems.readable(fields, _items_of("endpoints"), lambda item, name: _endpoint(item, name, version))
     parsed = EndpointSlice(
         service=f"{key.partition('/')[0]}/{owner}" if owner else "",
         ip_version=version,
-        ports=tuple(problems.each(fields, _named("ports"), _slice_port)),
-        endpoints=tuple(problems.once(found)),
-        problems=problems.all,
+        ports=tuple(problems.readable(fields, _items_of("ports"), _slice_port)),
+        endpoints=tuple(problems.unique(endpoints)),
+        problems=problems.texts,
     )
     return key, parsed
 
 
 class Problems:
-    """Collects what is left out, while reading goes on."""
+    """What of an object was left out, and why."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
 
     @property
-    def all(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[str, ...]:
         return tuple(self._texts)
 
-    def each(
+    def readable(
         self, fields: Fields, items: Callable[[Fields], list[tuple[str, Any]]], read: Callable[[Fields, str], T]
     ) -> Iterator[T]:
-        """Every item of a list that can be read."""
+        """The items of a list that can be read."""
         for name, item in items(fields):
             try:
-                yield read(Fields(fields.object, "", {name: item}), name)
-            except Malformed as error:
+                yield read(Fields(fields.subject, "", {name: item}), name)
+            except MalformedObject as error:
                 self._texts.append(f"{error.field}: {error.why}")
 
-    def once(self, endpoints: Iterator[Endpoint]) -> Iterator[Endpoint]:
-        """Endpoints whose addresses no other before them has."""
-        seen: set[str] = set()
+    def unique(self, endpoints: Iterator[Endpoint]) -> Iterator[Endpoint]:
+        """Endpoints but those with an address of an earlier one."""
+        addresses: set[str] = set()
         for endpoint in endpoints:
-            if seen & set(endpoint.addresses):
-                self._texts.append(f"endpoints: {min(seen & set(endpoint.addresses))}: is there twice")
+            if addresses & set(endpoint.addresses):
+                self._texts.append(f"endpoints: {min(addresses & set(endpoint.addresses))}: is there twice")
                 continue
-            seen |= set(endpoint.addresses)
+            addresses |= set(endpoint.addresses)
             yield endpoint
 
 
-def _named(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
+def _items_of(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
     def items(fields: Fields) -> list[tuple[str, Any]]:
         return [(f"{field}[{n}]", item) for n, item in enumerate(fields.value(field, list, "a list") or [])]
 
@@ -119,17 +121,17 @@ def _named(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
 
 
 def _cluster_ips(spec: Fields) -> list[tuple[str, Any]]:
-    """All of them; older objects have only `clusterIP`."""
-    several = _named("clusterIPs")(spec)
-    return several or [("clusterIP", ip) for ip in [spec.text("clusterIP")] if ip]
+    """All cluster addresses; older objects have only `clusterIP`."""
+    cluster_ips = _items_of("clusterIPs")(spec)
+    return cluster_ips or [("clusterIP", ip) for ip in [spec.text("clusterIP")] if ip]
 
 
 def _texts(spec: Fields, field: str) -> list[Any]:
-    return [item for _, item in _named(field)(spec)]
+    return [item for _, item in _items_of(field)(spec)]
 
 
 def _address(item: Fields, name: str) -> str:
-    """An address; "" for one that is none on purpose."""
+    """An address; "" for None, absent and unspecified ones."""
     text = item.text(name)
     if text in (None, "None"):
         return ""
@@ -181,14 +183,14 @@ def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
     """What is unset counts as the API says: ready, serving as ready, not terminating."""
     fields = item.within(name)
     conditions = fields.within("conditions")
-    ready = conditions.truth("ready") is not False
-    serving = conditions.truth("serving")
+    ready = conditions.boolean("ready") is not False
+    serving = conditions.boolean("serving")
     hints = fields.within("hints")
     return Endpoint(
         addresses=tuple(_endpoint_addresses(fields, version)),
         ready=ready,
         serving=ready if serving is None else serving,
-        terminating=conditions.truth("terminating") or False,
+        terminating=conditions.boolean("terminating") or False,
         node=fields.text("nodeName"),
         zone_hints=tuple(_hint_names(hints, "forZones")),
         node_hints=tuple(_hint_names(hints, "forNodes")),
@@ -196,15 +198,15 @@ def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
 
 
 def _endpoint_addresses(fields: Fields, version: int) -> Iterator[str]:
-    for name, text in _named("addresses")(fields):
+    for name, text in _items_of("addresses")(fields):
         if not isinstance(text, str):
             raise fields.wrong(name, f"expected text, got {shorten(text)}")
-        address = _address(Fields(fields.object, "", {name: text}), name)
+        address = _address(Fields(fields.subject, "", {name: text}), name)
         if not address or ipaddress.ip_address(address).version != version:
             raise fields.wrong(name, f"not an IPv{version} address: {shorten(text)}")
         yield address
 
 
 def _hint_names(hints: Fields, field: str) -> Iterator[str]:
-    for name, item in _named(field)(hints):
-        yield Fields(hints.object, "", {name: item}).within(name).required_text("name")
+    for name, item in _items_of(field)(hints):
+        yield Fields(hints.subject, "", {name: item}).within(name).required_text("name")

@@ -1,4 +1,4 @@
-"""The list and watch protocol as data: what to ask for, what an answer means, when to ask again. Pure.
+"""The list and watch protocol of Kubernetes as data: queries, answers, when to ask again. Pure.
 
 Source: Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "410 Gone".
 """
@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-Object: TypeAlias = Any
-"""What should be a JSON object of the API. Unchecked: it may be any JSON."""
+JsonObject: TypeAlias = Any
+"""A JSON object of the API, not checked yet: it may be any JSON."""
 
 CRD_API = "crd.projectcalico.org/v1"
 NATIVE_API = "projectcalico.org/v3"
@@ -26,7 +26,7 @@ JITTER = 0.5  # share of the delay that is left to chance, so that nodes do not 
 
 
 @dataclass(frozen=True)
-class Resource:
+class ApiResource:
     """One cluster-scoped or all-namespaces collection: `api` is "v1" or "group/version"."""
 
     api: str
@@ -40,24 +40,24 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """Everything there is, as of `version`: what is not among `items` does not exist."""
+class ListResult:
+    """All objects of a resource as of `version`; what is not among `items` does not exist."""
 
-    items: list[Object]
+    items: list[JsonObject]
     version: str
 
 
 @dataclass(frozen=True)
-class Event:
-    """One change: `kind` is ADDED, MODIFIED or DELETED. ADDED may repeat what is known."""
+class WatchEvent:
+    """One change: `kind` is ADDED, MODIFIED or DELETED. ADDED may repeat a known object."""
 
     kind: str
-    object: Object
+    object: JsonObject
 
 
 @dataclass(frozen=True)
-class State:
-    """How the watch is: `connected`, or waiting for the reason given."""
+class WatchState:
+    """State of a watch: `connected`, or waiting because of `reason`."""
 
     connected: bool
     reason: str = ""
@@ -66,17 +66,17 @@ class State:
         return "connected" if self.connected else f"waiting: {self.reason}"
 
 
-Report: TypeAlias = Listed | Event | State
+WatchReport: TypeAlias = ListResult | WatchEvent | WatchState
 
 
-def about(report: Report) -> list[str]:
-    """Which object an event is about, as far as it can be told: for people."""
-    meta = report.object.get("metadata") if isinstance(report, Event) and isinstance(report.object, dict) else None
-    found = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
-    return [text for text in found if isinstance(text, str) and text]
+def name_parts(report: WatchReport) -> list[str]:
+    """Namespace and name of an event's object, as far as they can be read: for people."""
+    meta = report.object.get("metadata") if isinstance(report, WatchEvent) and isinstance(report.object, dict) else None
+    names = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
+    return [text for text in names if isinstance(text, str) and text]
 
 
-class Refused(Exception):
+class ApiRefused(Exception):
     """The server refused: a Status instead of an answer. `code` 410 asks for a new list."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -84,18 +84,18 @@ class Refused(Exception):
         self.code = code
 
 
-class Page(Struct):
+class ListPage(Struct):
     """One answer to a list request."""
 
-    items: list[Object] | None = None
-    metadata: Object = None
+    items: list[JsonObject] | None = None
+    metadata: JsonObject = None
 
 
-class Line(Struct):
+class WatchLine(Struct):
     """One line of a watch."""
 
     type: str
-    object: Object = None
+    object: JsonObject = None
 
 
 def list_query(page: str) -> str:
@@ -116,7 +116,7 @@ def watch_query(version: str) -> str:
     )
 
 
-def understood(line: Line) -> Event | None:
+def event_of(line: WatchLine) -> WatchEvent | None:
     """The event of a watch line; None for a bookmark or a type this client does not know.
 
     Raises Refused for an ERROR event.
@@ -124,18 +124,18 @@ def understood(line: Line) -> Event | None:
     if line.type == "ERROR":
         status = line.object if isinstance(line.object, dict) else {}
         code, message = status.get("code"), status.get("message")
-        raise Refused(code if isinstance(code, int) else 500, str(message or "error event"))
+        raise ApiRefused(code if isinstance(code, int) else 500, str(message or "error event"))
     if line.type in ("ADDED", "MODIFIED", "DELETED"):
-        return Event(line.type, line.object)
+        return WatchEvent(line.type, line.object)
     return None
 
 
-def version_of(body: Object) -> str:
+def resource_version(body: JsonObject) -> str:
     """The resourceVersion of an object or a list; "" when it has none."""
     return meta_text(body, "resourceVersion")
 
 
-def meta_text(body: Object, field: str) -> str:
+def meta_text(body: JsonObject, field: str) -> str:
     """A text field of the metadata; "" when there is none."""
     meta = body.get("metadata") if isinstance(body, dict) else None
     value = meta.get(field) if isinstance(meta, dict) else None

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kube_watch.fields import Malformed
-from actors.kube_watch.services import endpoint_slice, service
+from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.parse_services import endpoint_slice, service
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
@@ -61,12 +61,12 @@ def test_a_service_is_read_with_all_that_it_says() -> None:
 
 
 def test_a_headless_service_has_no_address() -> None:
-    found = service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
-    assert (found.headless, found.cluster_ips, found.problems) == (True, (), ())
+    fact = service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
+    assert (fact.headless, fact.cluster_ips, fact.problems) == (True, (), ())
 
 
 @pytest.mark.parametrize(
-    ("spec", "named"),
+    ("spec", "problem_start"),
     [
         ({"ports": [{"port": 0}]}, "ports[0].port: not a port: 0"),
         ({"ports": [{"port": 80, "protocol": "DCCP"}]}, "ports[0].protocol: expected one of TCP, UDP, SCTP"),
@@ -76,26 +76,26 @@ def test_a_headless_service_has_no_address() -> None:
         ({"loadBalancerSourceRanges": ["10.0.0.0/99"]}, "loadBalancerSourceRanges[0]: not a prefix"),
     ],
 )
-def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str, Any], named: str) -> None:
+def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str, Any], problem_start: str) -> None:
     field = next(iter(spec))
     good = {
         "ports": {"port": 81, "name": "good"},
         "externalIPs": "203.0.113.5",
         "loadBalancerSourceRanges": "10.0.0.0/8",
     }
-    found = service(a_service(**{field: [*spec[field], good[field]]}))[1]
-    [problem] = found.problems
-    assert problem.startswith(named)
-    assert len(found.ports) + len(found.external_ips) + len(found.source_ranges) == 1
+    fact = service(a_service(**{field: [*spec[field], good[field]]}))[1]
+    [problem] = fact.problems
+    assert problem.startswith(problem_start)
+    assert len(fact.ports) + len(fact.external_ips) + len(fact.source_ranges) == 1
 
 
 def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
-    given_ = [
+    endpoint_objects = [
         {"addresses": ["10.0.0.1"], "nodeName": "n1"},
         {"addresses": ["10.0.0.2"], "conditions": {"ready": False, "serving": True, "terminating": True}},
         {"addresses": ["10.0.0.3"], "conditions": {"ready": False}, "hints": {"forZones": [{"name": "a"}]}},
     ]
-    assert endpoint_slice(a_slice(endpoints=given_)) == (
+    assert endpoint_slice(a_slice(endpoints=endpoint_objects)) == (
         "d/web",
         EndpointSlice(
             "d/web",
@@ -111,11 +111,11 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
 
 
 def test_bad_and_doubled_endpoints_are_named_and_the_others_serve() -> None:
-    found = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
-    assert found is not None
-    assert [e.addresses for e in found.endpoints] == [("10.0.0.1",), ("10.0.0.2",)]
-    named = {problem.partition(":")[0] for problem in found.problems}
-    assert named == {"endpoints", "endpoints[2].addresses[0]", "endpoints[3].addresses[0]"}
+    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
+    assert fact is not None
+    assert [e.addresses for e in fact.endpoints] == [("10.0.0.1",), ("10.0.0.2",)]
+    problem_start = {problem.partition(":")[0] for problem in fact.problems}
+    assert problem_start == {"endpoints", "endpoints[2].addresses[0]", "endpoints[3].addresses[0]"}
 
 
 def test_a_slice_of_names_is_no_fact() -> None:
@@ -124,7 +124,7 @@ def test_a_slice_of_names_is_no_fact() -> None:
 
 @pytest.mark.parametrize("body", [None, [], {}, {"metadata": {"name": "web"}}, {"metadata": META, "spec": []}])
 def test_an_object_of_the_wrong_shape_is_malformed(body: Any) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedObject):
         service(body)
 
 
@@ -152,5 +152,5 @@ def test_whatever_the_api_says_is_a_fact_or_malformed(spec: Any, status: Any, po
     ):
         try:
             assert read(body)[0] == "d/web"
-        except Malformed as error:
-            assert error.object  # noqa: PT017 - the error is one of two good ends
+        except MalformedObject as error:
+            assert error.subject  # noqa: PT017 - the error is one of two good ends

@@ -1,0 +1,79 @@
+"""The facts of one resource of the API server. Pure.
+
+An object that cannot be read keeps the fact of its last readable version, is counted and named; the others are not
+touched by it. A table is *listed* once its first complete list has arrived.
+"""
+
+from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.list_watch import JsonObject, ListResult, WatchEvent
+from actors.kube_watch.parse import PARSERS, key_of
+from schemas.facts import Fact
+
+WORD_OF_PLURAL = {
+    "nodes": "node",
+    "bgpconfigurations": "bgp-configuration",
+    "ippools": "ip-pool",
+    "blockaffinities": "block-affinity",
+    "services": "service",
+    "endpointslices": "endpoint-slice",
+}
+
+
+class FactTable:
+    """The facts of one resource."""
+
+    def __init__(self, plural: str) -> None:
+        self.plural = plural
+        self.word = WORD_OF_PLURAL[plural]
+        self.facts: dict[str, Fact] = {}
+        self.listed = False
+        self.unreadable: dict[str, str] = {}  # object -> its error, while it lasts
+
+    def apply(self, report: ListResult | WatchEvent) -> list[str]:
+        """A list or an event. Returns the errors of objects that cannot be read, one text each."""
+        if isinstance(report, ListResult):
+            return self._replace_all(report.items)
+        if report.kind == "DELETED":
+            return self._delete(report.object)
+        return self._store(report.object)
+
+    def _replace_all(self, items: list[JsonObject]) -> list[str]:
+        before, self.facts, self.unreadable = self.facts, {}, {}
+        errors = [error for item in items for error in self._store(item, before)]
+        self.listed = True
+        return errors
+
+    def _store(self, item: JsonObject, before: dict[str, Fact] | None = None) -> list[str]:
+        try:
+            key, fact = PARSERS[self.plural](item)
+        except MalformedObject as error:
+            self._keep_last_fact(item, before or {})
+            self.unreadable[error.subject] = str(error)
+            return [str(error)]
+        self._clear_error(key)
+        if fact is None:
+            self.facts.pop(key, None)
+        else:
+            self.facts[key] = fact
+        return []
+
+    def _keep_last_fact(self, item: JsonObject, before: dict[str, Fact]) -> None:
+        try:
+            key = key_of(self.plural, item)
+        except MalformedObject:
+            return
+        if key in before:
+            self.facts[key] = before[key]
+
+    def _delete(self, item: JsonObject) -> list[str]:
+        try:
+            key = key_of(self.plural, item)
+        except MalformedObject as error:
+            return [str(error)]
+        self.facts.pop(key, None)
+        self._clear_error(key)
+        return []
+
+    def _clear_error(self, key: str) -> None:
+        """The object can be read again, or is deleted."""
+        self.unreadable = {name: why for name, why in self.unreadable.items() if not name.endswith(f" {key}")}
