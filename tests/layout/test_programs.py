@@ -25,10 +25,10 @@ def programs() -> dict[str, configparser.SectionProxy]:
 
 
 def modules() -> set[str]:
-    """What exists as `python -m ...`: a process is a package with `__main__`, the tools apart."""
+    """The processes that exist as `python -m ...`: packages with `__main__`, tools apart."""
     places = [PROJECT / "bus", PROJECT / "vppd_guard", *(PROJECT / "actors").iterdir()]
-    found = [place.relative_to(PROJECT) for place in places if (place / "__main__.py").exists()]
-    return {".".join(path.parts) for path in found}
+    processes = [place.relative_to(PROJECT) for place in places if (place / "__main__.py").exists()]
+    return {".".join(path.parts) for path in processes}
 
 
 def module_of(section: configparser.SectionProxy) -> str:
@@ -39,9 +39,10 @@ def module_of(section: configparser.SectionProxy) -> str:
 
 
 def test_the_programs_are_the_processes_that_exist() -> None:
-    ours = {module_of(section) for name, section in programs().items() if name not in FOREIGN}
-    assert ours == modules()
-    assert set(programs()) - FOREIGN == {m.rpartition(".")[2].replace("_", "-").removeprefix("vppd-") for m in ours}
+    run_by_supervisord = {module_of(section) for name, section in programs().items() if name not in FOREIGN}
+    assert run_by_supervisord == modules()
+    names = {module.rpartition(".")[2].replace("_", "-").removeprefix("vppd-") for module in run_by_supervisord}
+    assert set(programs()) - FOREIGN == names
 
 
 def test_gobgpd_is_one_of_the_programs() -> None:

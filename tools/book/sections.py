@@ -46,7 +46,7 @@ def _words() -> str:
         (f"`{name}`", _owner(name, word), f"`{word.key_form}`", "yes", ", ".join(subscribers_of(name)) or "nobody yet")
         for name, word in WORDS.items()
     ]
-    return _table(("word", "said by", "key", "retained", "heard by"), rows)
+    return _table(("word", "published by", "key", "retained", "subscribers"), rows)
 
 
 def _owner(name: str, word: Word) -> str:
