@@ -12,6 +12,7 @@ requests      questions to one process, each with one reply
 codec         bytes <-> structs, with errors that name the object and the field
 config        a node's configuration, read from environment variables
 calico_vpp    the JSON in some of these variables, as users of Calico/VPP know it
+addresses     how the text of an address is read: as Kubernetes and Calico read it
 env_readers   how the text of a variable is read
 lenient_json  how its JSON is read: as Go reads it
 proto/        protocols of others: gobgpd's, Felix's, the CNI plugin's

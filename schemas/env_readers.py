@@ -1,13 +1,14 @@
 """How the text of an environment variable is read. Each function raises ValueError, which says what is wrong."""
 
-import ipaddress
 import re
 from collections.abc import Callable
+
+from schemas.addresses import parse_address, parse_interface, parse_prefix
 
 
 def addresses(text: str) -> tuple[str, ...]:
     """A comma list of addresses."""
-    return tuple(str(ipaddress.ip_address(part.strip())) for part in text.split(",") if part.strip())
+    return tuple(str(parse_address(part.strip())) for part in text.split(",") if part.strip())
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -47,12 +48,12 @@ def count(low: int, high: int) -> Callable[[str], int]:
 
 def prefixes(text: str) -> tuple[str, ...]:
     """A comma list of prefixes, host bits cut off."""
-    return tuple(str(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+    return tuple(str(parse_prefix(part.strip())) for part in text.split(",") if part.strip())
 
 
 def host_address(text: str) -> str:
     """An address with its mask, "169.254.0.1/32"."""
-    return str(ipaddress.ip_interface(text))
+    return str(parse_interface(text))
 
 
 def tcp_endpoint(text: str) -> str:

@@ -10,11 +10,12 @@ ignored: a pod that seems to have them and has not is worse than one that does n
 
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 from msgspec import Struct
 
+from schemas.addresses import parse_interface, parse_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
 
 NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
@@ -116,7 +117,7 @@ def _distinct(field: str, texts: Iterable[str], read_one: Callable[[str, str], s
 
 def _address(field: str, text: str) -> str:
     try:
-        address = ip_interface(text).ip
+        address = parse_interface(text).ip
     except ValueError:
         raise BadRequest(field, f"{text!r} is not an address") from None
     if not _is_usable(address):
@@ -125,8 +126,6 @@ def _address(field: str, text: str) -> str:
 
 
 def _is_usable(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped is not None):
-        return False
     if address == LIMITED_BROADCAST:
         return False
     # Link-local addresses are the pod's next hops, not its own.
@@ -136,9 +135,7 @@ def _is_usable(address: IPv4Address | IPv6Address) -> bool:
 
 def _prefix(field: str, text: str) -> str:
     try:
-        if "%" in text:
-            raise ValueError(text)
-        return str(ip_network(text, strict=False))
+        return str(parse_prefix(text))
     except ValueError:
         raise BadRequest(field, f"{text!r} is not a prefix") from None
 

@@ -1,11 +1,11 @@
 """Checked reading of a JSON object: a field has the right type, or one error names object and field. Pure."""
 
-import ipaddress
 from typing import Any
 
 import msgspec
 
 from actors.kube_watch.list_watch import JsonObject
+from schemas.addresses import parse_interface, parse_prefix
 
 ASN_MAX = 2**32 - 1
 PORT_MAX = 2**16 - 1
@@ -102,10 +102,10 @@ class Fields:
         if text is None:
             return None
         try:
-            address = ipaddress.ip_interface(text)
+            address = parse_interface(text)
         except ValueError:
             raise self.wrong(field, f"not an address: {shorten(text)}") from None
-        if address.version != version or "%" in text:
+        if address.version != version:
             raise self.wrong(field, f"not an IPv{version} address: {shorten(text)}")
         return address.with_prefixlen
 
@@ -113,7 +113,7 @@ class Fields:
         """An address prefix, host bits cleared; an absent one is an error."""
         text = self.required_text(field)
         try:
-            return str(ipaddress.ip_network(text, strict=False))
+            return str(parse_prefix(text))
         except ValueError:
             raise self.wrong(field, f"not a prefix: {shorten(text)}") from None
 

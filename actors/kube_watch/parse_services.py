@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from actors.kube_watch.fields import Fields, MalformedObject, shorten
+from schemas.addresses import parse_address
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -136,7 +137,7 @@ def _address(item: Fields, name: str) -> str:
     if text in (None, "None"):
         return ""
     try:
-        address = ipaddress.ip_address(str(text))
+        address = parse_address(str(text))
     except ValueError:
         raise item.wrong(name, f"not an address: {shorten(text)}") from None
     return "" if address.is_unspecified else str(address)

@@ -7,10 +7,11 @@ because of it fail closed.
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from actors.policy.model import FelixIpSet
+from schemas.addresses import parse_address, parse_prefix
 from schemas.npol import IpSet
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
@@ -54,12 +55,10 @@ def digest(*parts: str) -> str:
 @lru_cache(maxsize=MEMBERS_KNOWN)
 def canonical(kind: str, member: str) -> str:
     """A member in the form of VPP's sets. Raises ValueError."""
-    if "%" in member:
-        raise ValueError("an address with a scope means nothing to others")
     if kind == "net":
-        return str(ip_network(member, strict=False))
+        return str(parse_prefix(member))
     if kind == "ip":
-        return str(ip_address(member))
+        return str(parse_address(member))
     address, _, place = member.partition(",")
     protocol, _, port = place.partition(":")
     if protocol.lower() not in PROTOCOLS:
@@ -67,7 +66,7 @@ def canonical(kind: str, member: str) -> str:
     number = int(port)
     if not 0 <= number <= 65535:
         raise ValueError(f"port {number} outside 0 to 65535")
-    return f"{ip_address(address)},{PROTOCOLS[protocol.lower()]},{number}"
+    return f"{parse_address(address)},{PROTOCOLS[protocol.lower()]},{number}"
 
 
 def intersection(sets: Iterable[IpSet]) -> IpSet:

@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 
 from actors.policy import ipsets
 from actors.policy.model import FelixRule
+from schemas.addresses import parse_prefix
 from schemas.npol import EntityMatch, IpSet, Rule
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
@@ -202,7 +203,7 @@ class _Compiler:
     def readable(self, field: str, nets: tuple[str, ...]) -> Iterator[str]:
         for net in nets:
             try:
-                yield str(ip_network(net, strict=False))
+                yield str(parse_prefix(net))
             except ValueError as error:
                 self.problems.append(f"{field}: {error}")
 

@@ -10,6 +10,7 @@ from ipaddress import ip_interface, ip_network
 
 from actors.policy import ipsets
 from actors.policy.policies import CompiledPolicy
+from schemas.addresses import parse_prefix
 from schemas.npol import EntityMatch, IpSet, Policy, Rule
 
 COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
@@ -83,7 +84,7 @@ def _port_rule(direction: str, part: str) -> Rule:
         raise ValueError(f"{part!r}: the protocol is not tcp or udp")
     if not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError(f"{part!r}: {port!r} is not a port")
-    nets = (str(ip_network(net.strip("[]"), strict=False)),) if net else ()
+    nets = (str(parse_prefix(net.strip("[]"))),) if net else ()
     ports = ((int(port), int(port)),)
     if direction == "inbound":
         return Rule("allow", numbers[protocol.lower()], source=EntityMatch(nets), destination=EntityMatch(ports=ports))

@@ -9,13 +9,13 @@ addresses before.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from ipaddress import ip_interface, ip_network
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from actors.policy import model
 from actors.policy.model import PolicyId, WorkloadId
+from schemas.addresses import parse_interface, parse_prefix
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 
 VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -174,7 +174,7 @@ def _interface(host: str, field: str, text: str, version: int) -> str | None:
     if not text:
         return None
     try:
-        address = ip_interface(text)
+        address = parse_interface(text)
     except ValueError:
         raise ValueError(f"host {host}: {field}: not an address: {text!r}") from None
     if address.version != version:
@@ -321,7 +321,7 @@ def _pool(decoder: Decoder, body: Any) -> FelixEvent | None:
         return None
     pool = body.pool
     try:
-        cidr = str(ip_network(pool.cidr, strict=False))
+        cidr = str(parse_prefix(pool.cidr))
     except ValueError:
         raise ValueError(f"pool {body.id}: cidr: not a prefix: {pool.cidr!r}") from None
     return FelixEvent("pools", body.id, model.FelixPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))

@@ -78,6 +78,12 @@ def test_what_is_not_an_address_is_refused_by_name(address: str) -> None:
     assert refusal(request(container_ips=[ip(address)])).startswith("container_ips")
 
 
+def test_an_ipv4_address_in_ipv6_s_dress_is_ipv4() -> None:
+    asked = request(container_ips=[ip("::ffff:10.1.0.5/128")], container_routes=["::ffff:10.2.0.0/112"])
+    pod = parse_request(asked)
+    assert (pod.addresses, pod.routes) == (("10.1.0.5",), ("10.2.0.0/16",))
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "224.0.0.1", "::", "::1", "ff02::1", "169.254.1.1"])
 def test_an_address_that_no_pod_can_have_is_refused(address: str) -> None:
     assert "container_ips" in refusal(request(container_ips=[ip(address)]))

@@ -47,6 +47,18 @@ def test_a_node_carries_what_calico_wrote_into_its_annotations() -> None:
     assert PARSERS["nodes"]({"metadata": {"name": "n1"}}) == ("n1", Node())
 
 
+def test_addresses_of_nodes_pools_and_ranges_in_ipv6_s_dress_are_ipv4() -> None:
+    assert PARSERS["nodes"](node(IPv4Address="::ffff:192.0.2.7/120"))[1] == Node("192.0.2.7/24")
+    with pytest.raises(MalformedObject, match="IPv6Address: not an IPv6 address"):
+        PARSERS["nodes"](node(IPv6Address="::ffff:192.0.2.7/120"))
+    mapped = "::ffff:10.1.0.0/112"
+    assert PARSERS["ippools"](calico(cidr=mapped, ipipMode="Always"))[1] == IpPool("10.1.0.0/16", "Always")
+    affinity = PARSERS["blockaffinities"](calico(node="n1", cidr=mapped))[1]
+    assert affinity == BlockAffinity("n1", "10.1.0.0/16")
+    ranges = PARSERS["bgpconfigurations"](calico(serviceExternalIPs=[{"cidr": "::ffff:192.0.2.51/128"}]))[1]
+    assert ranges == BgpConfiguration(service_external_ips=("192.0.2.51/32",))
+
+
 def test_a_nodes_annotations_are_kept_but_for_long_ones() -> None:
     texts = {"example.org/nic": "0000:5e:00.0", "kubectl.kubernetes.io/last-applied-configuration": "{" * 2000}
     name, annotations = node_annotations({"metadata": {"name": "n1", "annotations": texts}})

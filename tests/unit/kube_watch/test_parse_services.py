@@ -60,6 +60,31 @@ def test_a_service_is_read_with_all_that_it_says() -> None:
     )
 
 
+def test_addresses_are_read_as_kubernetes_reads_them_ipv4_in_ipv6_s_dress_is_ipv4() -> None:
+    ingress = [{"ip": "::ffff:203.0.113.9"}]
+    spec = {
+        "clusterIPs": ["::ffff:10.96.0.1", "fd96::1"],
+        "externalIPs": ["::ffff:192.0.2.51", "192.000.002.052", "fe80::1%eth0"],
+        "loadBalancerSourceRanges": ["::ffff:198.51.100.0/120"],
+    }
+    parsed = service(a_service({"loadBalancer": {"ingress": ingress}}, **spec))[1]
+    assert parsed.cluster_ips == ("10.96.0.1", "fd96::1")
+    assert parsed.external_ips == ("192.0.2.51", "192.0.2.52")
+    assert parsed.ingress == (LoadBalancerIngress("203.0.113.9"),)
+    assert parsed.source_ranges == ("198.51.100.0/24",)
+    assert parsed.problems == ("externalIPs[2]: not an address: 'fe80::1%eth0'",)
+
+
+def test_an_endpoint_in_ipv6_s_dress_belongs_into_a_slice_of_ipv4() -> None:
+    mapped = endpoints("::ffff:10.0.0.1")
+    four, six = (endpoint_slice(a_slice(endpoints=mapped, addressType=family))[1] for family in ("IPv4", "IPv6"))
+    assert four is not None
+    assert six is not None
+    assert [endpoint.addresses for endpoint in four.endpoints] == [("10.0.0.1",)]
+    assert six.problems == ("endpoints[0].addresses[0]: not an IPv6 address: '::ffff:10.0.0.1'",)
+    assert six.endpoints == ()
+
+
 def test_a_headless_service_has_no_address() -> None:
     fact = service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
     assert (fact.headless, fact.cluster_ips, fact.problems) == (True, (), ())
