@@ -30,7 +30,7 @@ check: setup ## style, types, import contracts
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-book: setup ## the tables of the message book, schemas/README.md
+book: setup ## what the pages draw from the code: schemas/README.md, docs/guard.md, ARCHITECTURE.md
 	$(PY) -m tools.book
 
 lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)

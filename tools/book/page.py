@@ -7,7 +7,7 @@ from pathlib import Path
 import schemas
 
 ROOT = Path(schemas.__file__).parents[1]
-BOOK, GUARD = ROOT / "schemas" / "README.md", ROOT / "docs" / "guard.md"
+BOOK, GUARD, ARCHITECTURE = ROOT / "schemas" / "README.md", ROOT / "docs" / "guard.md", ROOT / "ARCHITECTURE.md"
 MARKED = re.compile(
     r"(?P<begin><!-- generated: begin (?P<name>\w+) -->\n).*?(?P<end><!-- generated: end (?P=name) -->)", re.DOTALL
 )

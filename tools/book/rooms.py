@@ -1,0 +1,63 @@
+"""The house as one picture for ARCHITECTURE.md, drawn from the import contracts that keep it so."""
+
+import configparser
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tools.book.page import ROOT
+
+CONTRACTS = ROOT / "setup.cfg"
+TOP = "importlinter:contract:layers"
+SHOWN = ("actors", "bus", "vppd_guard")  # what a node runs; the tools' rooms are drawn in no picture
+Floors = Sequence[Sequence[str]]  # from the top; rooms of one floor do not know one another
+
+
+class House(NamedTuple):
+    """Packages by floors, and for each package that has a contract of its own its rooms by floors."""
+
+    floors: Floors
+    rooms: dict[str, Floors]
+
+
+def house() -> House:
+    """The layers contracts of the product, as setup.cfg has them."""
+    contracts = configparser.ConfigParser()
+    contracts.read(CONTRACTS)
+    rooms = {
+        container: _floors(contracts[name]["layers"])
+        for name in contracts.sections()
+        if name != TOP and contracts[name].get("type") == "layers"
+        for container in contracts[name]["containers"].split()
+    }
+    return House(_floors(contracts[TOP]["layers"]), rooms)
+
+
+def picture() -> str:
+    """A Mermaid flowchart: an arrow goes to what may be imported; nothing may be imported upwards."""
+    drawn = house()
+    lines = ["```mermaid", "flowchart TB"]
+    for number, floor in enumerate(drawn.floors):
+        lines += [f"  subgraph floor{number}[ ]", "    direction LR"]
+        lines += [f"    {line}" for package in floor for line in _package(package, drawn.rooms)]
+        lines.append("  end")
+    lines += [f"  floor{number} --> floor{number + 1}" for number in range(len(drawn.floors) - 1)]
+    return "\n".join([*lines, "```"])
+
+
+def _package(package: str, rooms: dict[str, Floors]) -> Iterator[str]:
+    """One box; or, of a package with rooms, a box for each floor of it."""
+    id_ = package.replace(".", "_")
+    if package not in rooms or package.partition(".")[0] not in SHOWN:
+        yield f'{id_}["{package}"]'
+        return
+    yield f'subgraph {id_}["{package}"]'
+    yield "  direction TB"
+    for number, floor in enumerate(rooms[package]):
+        yield f'  {id_}{number}["{" · ".join(floor)}"]'
+    yield "  " + " --> ".join(f"{id_}{number}" for number in range(len(rooms[package])))
+    yield "end"
+
+
+def _floors(text: str) -> Floors:
+    """The lines of a contract's `layers`, each with its rooms; brackets say that a room may be missing."""
+    return [[room.strip(" ()") for room in line.replace(":", "|").split("|")] for line in text.split("\n") if line]
