@@ -44,7 +44,7 @@ class Outbox:
     def update_rows(self, changes: Mapping[str, bytes | None], causes: Mapping[str, str]) -> None:
         """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
         if not self.published:
-            raise RuntimeError(f"{self.word}: said before published")
+            raise RuntimeError(f"{self.word}: updated before it was published")
         rows, dirty = self.rows, self._dirty
         for key, value in changes.items():
             cause, row = causes.get(key, ""), rows.get(key)

@@ -126,7 +126,7 @@ class ClientSocket:
         self._dealer.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MS_MAX)
         self._dealer.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
         self._dealer.setsockopt(zmq.IDENTITY, identity)
-        # IMMEDIATE: nothing queues for a broker that is away; what it missed is said again to the next one.
+        # IMMEDIATE: nothing queues for a broker that is away; publishers send it again to the next one.
         self._dealer.setsockopt(zmq.IMMEDIATE, 1)
         self._dealer.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
         if keys is not None:

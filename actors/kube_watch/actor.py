@@ -4,7 +4,7 @@ Hears    nothing on the bus; the Kubernetes API
 Says      Node, NodeAnnotations, BgpConfiguration, IpPool, BlockAffinity, Service, EndpointSlice
 Intents   none
 
-Starts and waits, named not-ready, while the API server is away; what was said stays said. The threads of
+Starts and waits, named not-ready, while the API server is away; facts stay published. The threads of
 `client.py` hand their reports to the loop, which is the only one to touch this state.
 """
 
@@ -70,7 +70,7 @@ class KubeWatch(Actor):
         return Decision(facts=tables | {"node-annotations": self.annotations})
 
     def _store_own_annotations(self, items: Sequence[JsonObject]) -> None:
-        """Our own node's annotations; what of it cannot be read is told with the node itself."""
+        """Our own node's annotations; errors in it are reported with the node itself."""
         for item in items:
             with suppress(MalformedObject):
                 name, annotations = node_annotations(item)

@@ -1,4 +1,4 @@
-"""A process whose loop stands says where, and ends if it is told to."""
+"""A process whose loop stands still logs where, and ends if it is configured to."""
 
 import os
 import subprocess

@@ -106,7 +106,7 @@ def test_one_that_reads_slowly_gets_each_row_once_however_often_it_changed() -> 
     assert world.view == world.rows
     assert world.mirror.gaps == 0, "it never had to ask"
     assert world.counters["caught_up"] >= 1
-    assert world.read_bytes < 10_000_000, "50 MB were said"
+    assert world.read_bytes < 10_000_000, "50 MB were published"
 
 
 def test_a_full_checkpoint_larger_than_the_window_comes_as_it_reads() -> None:

@@ -1,4 +1,4 @@
-"""Whatever is lost, killed or frozen, and whenever: no view is a mixture, and all become what was said, in 3 s."""
+"""Whatever is lost, killed or frozen, and whenever: no view is a mixture, and within 3 s all equal their streams."""
 
 from collections import Counter
 from random import Random

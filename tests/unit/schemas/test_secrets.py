@@ -1,4 +1,4 @@
-"""No row, request or note may carry a secret: what is said on the bus is shown to taps and kept in recordings."""
+"""No row, request or trace event may carry a secret: taps show them and recordings keep them."""
 
 import re
 from typing import Any, get_args, get_type_hints
