@@ -6,21 +6,22 @@ from schemas.calico_vpp import parse_bool
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfPacket, Intent
 from vppd_guard.drivers import links
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
 
-class AfPacketDriver:
+class AfPacketDriver(UplinkDriver):
     """The link goes to VPP's namespace and stays a Linux link."""
 
     name = "af_packet"
+    rx_mode_default = "interrupt"
     automatic = True
-    messages: tuple[str, ...] = ("af_packet_create_v3",)
-    plugins: tuple[str, ...] = ("af_packet_plugin.so",)
+    messages = ("af_packet_create_v3",)
+    plugins = ("af_packet_plugin.so",)
     linux_hears_wire = True
-    mtu_max = 0
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         return links.obstacles_to_move(link)
@@ -29,11 +30,6 @@ class AfPacketDriver:
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
         return (links.promiscuous_step(link), links.move_step(link, config.vpp_netns))
-
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfPacket(
@@ -49,6 +45,3 @@ class AfPacketDriver:
             qdisc_bypass=parse_bool(spec.annotations.get("AfPacketQdiscBypass", "")),
             v3=parse_bool(spec.annotations.get("AfPacketUseV3", "")),
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("interrupt")

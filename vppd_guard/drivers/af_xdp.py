@@ -11,6 +11,7 @@ from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfXdp, Intent
 from vppd_guard.drivers import links
 from vppd_guard.drivers.channels import Channels, channels
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import ring_size_problems
@@ -22,14 +23,13 @@ MTU_MAX = 3072
 RING = (256, 32768)  # descriptors
 
 
-class AfXdpDriver:
+class AfXdpDriver(UplinkDriver):
     """The link goes to VPP's namespace and stays a Linux link."""
 
     name = "af_xdp"
     automatic = True
-    messages: tuple[str, ...] = ("af_xdp_create_v3", "sw_interface_set_mac_address")
-    plugins: tuple[str, ...] = ("af_xdp_plugin.so",)
-    linux_hears_wire = False
+    messages = ("af_xdp_create_v3", "sw_interface_set_mac_address")
+    plugins = ("af_xdp_plugin.so",)
     mtu_max = MTU_MAX
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
@@ -54,11 +54,6 @@ class AfXdpDriver:
             steps.append(links.mtu_step(link, MTU_MAX))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
-
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return AfXdp(
             name=uplink_name(link.name),
@@ -69,9 +64,6 @@ class AfXdpDriver:
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("adaptive")
 
 
 def needs_queue_change(now: Channels | None, spec: UplinkSpec) -> bool:

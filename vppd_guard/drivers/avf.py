@@ -11,6 +11,7 @@ from pyroute2 import IPRoute
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import DevicePort, Intent
 from vppd_guard.drivers import links, pci
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine, pci_path
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import ring_size_problems
@@ -23,15 +24,11 @@ RING = (32, 4096)  # descriptors; VPP: src/drivers/iavf/iavf.c
 VF_NUMBER = 0  # the number of the virtual function that is made
 
 
-class AvfDriver:
+class AvfDriver(UplinkDriver):
     """Not automatic: it needs a virtual function, which somebody has to choose or to allow."""
 
     name = "avf"
-    automatic = False
-    messages: tuple[str, ...] = ("dev_attach", "dev_create_port_if")
-    plugins: tuple[str, ...] = ()
-    linux_hears_wire = False
-    mtu_max = 0
+    messages = ("dev_attach", "dev_create_port_if")
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         if is_virtual_function(link, machine):
@@ -57,11 +54,6 @@ class AvfDriver:
         steps.append(pci.bind_step(machine, lambda: virtual_function(link, machine), pci.VFIO, function_words))
         return (*steps, links.move_step(link, config.vpp_netns))
 
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
-
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return DevicePort(
             name=uplink_name(link.name),
@@ -74,9 +66,6 @@ class AvfDriver:
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("adaptive")
 
 
 def is_virtual_function(link: CapturedLink, machine: Machine) -> bool:

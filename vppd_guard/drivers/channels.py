@@ -1,16 +1,11 @@
-"""Edge: the number of a link's queues, as `ethtool -l` and `-L` do it (Linux: include/uapi/linux/ethtool.h)."""
+"""Edge: the number of a link's receive queues."""
 
-import array
 import errno
-import fcntl
 import socket
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-SIOCETHTOOL = 0x8946
-ETHTOOL_GCHANNELS, ETHTOOL_SCHANNELS = 0x3C, 0x3D
-# struct ethtool_channels: cmd, then the most and the present number of rx, tx, other and combined queues
-CMD, MAX_RX, MAX_COMBINED, RX, COMBINED, WORDS = 0, 1, 4, 5, 8, 9
+from vppd_guard.linux import ethtool
 
 
 @dataclass(frozen=True)
@@ -23,34 +18,22 @@ class Channels:
 
 def channels(link: str) -> Channels | None:
     """The link's receive queues; None: its driver does not tell. Raises OSError: no such link."""
-    words = _ask(link, ETHTOOL_GCHANNELS)
-    if words is None:
+    if link not in (name for _, name in socket.if_nameindex()):  # else it looks like "not supported"
+        raise OSError(errno.ENODEV, "no such link", link)
+    present, maxima = dict(ethtool.channels(link)), dict(ethtool.channels_max(link))
+    if not maxima:
         return None
-    return Channels(words[COMBINED], words[MAX_COMBINED]) if words[MAX_COMBINED] else Channels(words[RX], words[MAX_RX])
+    kind = _kind(maxima)
+    return Channels(present[kind], maxima[kind])
 
 
 def set_channels(link: str, count: int) -> None:
     """Gives the link that many receive queues. Raises OSError: its driver refuses."""
-    words = _ask(link, ETHTOOL_GCHANNELS)
-    if words is None:
+    present, maxima = dict(ethtool.channels(link)), dict(ethtool.channels_max(link))
+    if not maxima:
         raise OSError(f"{link}: its driver does not tell how many queues it has")
-    words[COMBINED if words[MAX_COMBINED] else RX] = count
-    _ioctl(link, ETHTOOL_SCHANNELS, words)
+    ethtool.set_channels(link, tuple((present | {_kind(maxima): count}).items()))
 
 
-def _ask(link: str, command: int) -> "array.array[int] | None":
-    words = array.array("I", [0] * WORDS)
-    if link not in (name for _, name in socket.if_nameindex()):  # else it looks like "not supported"
-        raise OSError(errno.ENODEV, "no such link", link)
-    try:
-        _ioctl(link, command, words)
-    except OSError:
-        return None
-    return words
-
-
-def _ioctl(link: str, command: int, words: "array.array[int]") -> None:
-    words[CMD] = command
-    request = struct.pack("16sP8x", link.encode(), words.buffer_info()[0])  # struct ifreq
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+def _kind(maxima: Mapping[str, int]) -> str:
+    return "combined" if maxima["combined"] else "rx"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, PreconfiguredInterface
 from vppd_guard.drivers import pci
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import NOIOMMU, Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
@@ -13,15 +14,13 @@ from vppd_guard.undo.step import LinuxStep
 BESIDE_LINUX = ("mlx4_core", "mlx5_core")  # DPDK drives these without taking them from Linux
 
 
-class DpdkDriver:
+class DpdkDriver(UplinkDriver):
     """Not automatic: VPP's DPDK plugin takes memory and time at every start."""
 
     name = "dpdk"
-    automatic = False
-    messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
-    plugins: tuple[str, ...] = ("dpdk_plugin.so",)
-    linux_hears_wire = False
-    mtu_max = 0
+    rx_mode_default = "default"  # not all of DPDK's drivers can do without polling
+    messages = ("sw_interface_set_mac_address",)
+    plugins = ("dpdk_plugin.so",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         driver = kernel_driver(link, spec)
@@ -44,16 +43,8 @@ class DpdkDriver:
             steps.append(pci.kernel_setting_step(machine, NOIOMMU, "N", "VFIO with the IOMMU"))
         return (*steps, *pci.vfio_steps(machine, link.pci, link.name, driver))
 
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
-
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("default")  # not all of DPDK's drivers can do without polling
 
 
 def kernel_driver(link: CapturedLink, spec: UplinkSpec) -> str:

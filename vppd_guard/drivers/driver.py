@@ -1,7 +1,7 @@
-"""The interface of all drivers. Pure, apart from the steps that it returns and the machine that it reads."""
+"""What all drivers have in common. Pure, apart from the steps that it returns and the machine that it reads."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent
@@ -10,19 +10,22 @@ from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
 
-class UplinkDriver(Protocol):
+class UplinkDriver(ABC):
     """A way of giving a NIC to VPP."""
 
     name: str  # the configuration's `vppDriver`
-    automatic: bool  # may `auto` choose it?
+    automatic = False  # may `auto` choose it?
     messages: tuple[str, ...]  # VPP API messages without which it is of no use
-    linux_hears_wire: bool  # can Linux hear on the link what VPP hears?
-    plugins: tuple[str, ...]  # VPP's plugins likewise, "af_packet_plugin.so"
-    mtu_max: int  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
+    plugins: tuple[str, ...] = ()  # VPP's plugins likewise, "af_packet_plugin.so"
+    linux_hears_wire = False  # can Linux hear on the link what VPP hears?
+    mtu_max = 0  # bytes, layer 3; the uplink in VPP has no greater one; 0: no limit
+    rx_mode_default = "adaptive"
 
+    @abstractmethod
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         """Why this driver cannot take the link on this machine, in words; empty: it can."""
 
+    @abstractmethod
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
@@ -32,9 +35,12 @@ class UplinkDriver(Protocol):
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
         """Changes of Linux once VPP has the interface."""
+        return ()
 
+    @abstractmethod
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         """The interface in VPP."""
 
     def rx_mode(self, spec: UplinkSpec) -> str:
         """How VPP reads the queues: as configured, else as suits the driver."""
+        return spec.rx_mode(self.rx_mode_default)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, PreconfiguredInterface
 from vppd_guard.drivers import links, pci
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
 
-class UserDefinedDriver:
+class UserDefinedDriver(UplinkDriver):
     """The device goes to another kernel driver, if the configuration names one.
 
     Else the link waits until VPP has run its startup.exec, which may look for it in the host; then it moves to VPP's
@@ -19,11 +20,8 @@ class UserDefinedDriver:
     """
 
     name = "none"
-    automatic = False
-    messages: tuple[str, ...] = ("sw_interface_set_mac_address",)
-    plugins: tuple[str, ...] = ()
-    linux_hears_wire = False
-    mtu_max = 0
+    rx_mode_default = "default"
+    messages = ("sw_interface_set_mac_address",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         return (
@@ -44,6 +42,3 @@ class UserDefinedDriver:
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("default")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, Rdma
 from vppd_guard.drivers import links
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import ring_size_problems
@@ -19,15 +20,13 @@ KERNEL_DRIVER = "mlx5_core"
 RING = (256, 32768)  # descriptors; VPP: rdma_create_v4
 
 
-class RdmaDriver:
+class RdmaDriver(UplinkDriver):
     """The link stays a Linux link; packets go past it."""
 
     name = "rdma"
     automatic = True
-    messages: tuple[str, ...] = ("rdma_create_v4",)
-    plugins: tuple[str, ...] = ("rdma_plugin.so",)
-    linux_hears_wire = False
-    mtu_max = 0
+    messages = ("rdma_create_v4",)
+    plugins = ("rdma_plugin.so",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = links.obstacles_to_move(link)
@@ -57,6 +56,3 @@ class RdmaDriver:
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("adaptive")

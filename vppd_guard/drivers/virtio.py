@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, VirtioPci
 from vppd_guard.drivers import pci
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
@@ -13,15 +14,12 @@ from vppd_guard.undo.step import LinuxStep
 KERNEL_DRIVER = "virtio-pci"
 
 
-class VirtioDriver:
+class VirtioDriver(UplinkDriver):
     """The device leaves Linux's driver; it has no network device while VPP has it."""
 
     name = "virtio"
     automatic = True
-    messages: tuple[str, ...] = ("virtio_pci_create_v2",)
-    plugins: tuple[str, ...] = ()
-    linux_hears_wire = False
-    mtu_max = 0
+    messages = ("virtio_pci_create_v2",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.obstacles_to_bind(machine, link.pci, spec.newDriver or pci.VFIO)
@@ -36,11 +34,6 @@ class VirtioDriver:
     ) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver or pci.VFIO)
 
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
-
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return VirtioPci(
             name=uplink_name(link.name),
@@ -49,6 +42,3 @@ class VirtioDriver:
             tag=uplink_tag(link.name),
             gso=config.debug.gsoEnabled,
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("adaptive")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent, Vmxnet3
 from vppd_guard.drivers import pci
+from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.drivers.rings import ring_size_problems
@@ -16,15 +17,13 @@ PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it
 RING = (64, 4096, 64)  # descriptors, in steps of; VPP: vmxnet3_queue_size_valid
 
 
-class Vmxnet3Driver:
+class Vmxnet3Driver(UplinkDriver):
     """The device leaves Linux's driver; it has no network device while VPP has it."""
 
     name = "vmxnet3"
     automatic = True
-    messages: tuple[str, ...] = ("vmxnet3_create",)
-    plugins: tuple[str, ...] = ("vmxnet3_plugin.so",)
-    linux_hears_wire = False
-    mtu_max = 0
+    messages = ("vmxnet3_create",)
+    plugins = ("vmxnet3_plugin.so",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.obstacles_to_bind(machine, link.pci, pci.VFIO)
@@ -39,11 +38,6 @@ class Vmxnet3Driver:
     ) -> Sequence[LinuxStep]:
         return pci.vfio_steps(machine, link.pci, link.name)
 
-    def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
-    ) -> Sequence[LinuxStep]:
-        return ()
-
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return Vmxnet3(
             name=uplink_name(link.name),
@@ -56,6 +50,3 @@ class Vmxnet3Driver:
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,
         )
-
-    def rx_mode(self, spec: UplinkSpec) -> str:
-        return spec.rx_mode("adaptive")

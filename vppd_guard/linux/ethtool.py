@@ -42,6 +42,16 @@ def channels(link: str) -> NamedNumbers:
     return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[4:], strict=False))
 
 
+def channels_max(link: str) -> NamedNumbers:
+    """The most queues of each kind that the device can have."""
+    return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[:4], strict=False))
+
+
+def set_channels(link: str, numbers: NamedNumbers) -> None:
+    """Sets the number of queues of each kind. Raises OSError."""
+    _set_numbers(link, SCHANNELS, numbers)
+
+
 def rings(link: str) -> NamedNumbers:
     """Descriptors per queue of each kind."""
     return tuple(zip(RING_FIELDS, _numbers(link, GRINGS)[4:], strict=False))
@@ -88,10 +98,14 @@ def _apply_numbers(link: str, quantity: str, command: int, present: NamedNumbers
     if present == numbers or not numbers:
         return []
     try:
-        _ioctl(link, struct.pack("=9I", command, 0, 0, 0, 0, *(number for _, number in numbers)))
+        _set_numbers(link, command, numbers)
     except OSError as error:
         return [f"{quantity} {_words(numbers)}: {error.strerror}"]
     return []
+
+
+def _set_numbers(link: str, command: int, numbers: NamedNumbers) -> None:
+    _ioctl(link, struct.pack("=9I", command, 0, 0, 0, 0, *(number for _, number in numbers)))
 
 
 def _words(numbers: Sequence[tuple[str, int]]) -> str:

@@ -15,7 +15,6 @@ from vppd_guard.states.holding import Captured, Taken
 from vppd_guard.undo.step import LinuxStep, StepFailed
 from vppd_guard.vpp import cores
 
-JOURNAL_S_MAX = 10.0
 NETNS_S_MAX = 5.0
 
 
@@ -23,7 +22,7 @@ async def act(context: GuardContext, holding: Captured) -> Taken:
     """Gives the uplinks to VPP."""
     config, began_at = context.config, time.monotonic()
     for uplink in holding.uplinks:
-        await context.executor.run(JOURNAL_S_MAX, context.journal.append, uplink.record)
+        await context.write_record(uplink.record)
     for step in await asyncio.to_thread(_host_steps, context, holding):
         await _try_step(context, step)
     await context.run_hook(HookPoint.BEFORE_VPP_RUN, holding)

@@ -15,12 +15,15 @@ from vppd_guard.report.history import History, HistoryLine
 from vppd_guard.states.holding import Holding
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
+from vppd_guard.undo.records import Record
 from vppd_guard.undo.step import LinuxStep, run_step
 from vppd_guard.uplink.rendering import hook_script, startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, main_first
 from vppd_guard.vpp.dry_run import DryRuns
 from vppd_guard.vpp.startup_conf import StartupFiles
 from vppd_guard.vpp.supervisor import VppSupervisor
+
+JOURNAL_S_MAX = 10.0
 
 
 class GuardContext:
@@ -36,6 +39,10 @@ class GuardContext:
         self.vpp = VppSupervisor(config.vpp_run / "vpp.log")
         self.failed_drivers = FailedDrivers()
         self._warnings: set[str] = set()
+
+    async def write_record(self, record: Record) -> None:
+        """Writes a record to the undo journal. Raises OSError, TimeoutError."""
+        await self.executor.run(JOURNAL_S_MAX, self.journal.append, record)
 
     async def run_step(self, step: LinuxStep) -> None:
         """Makes a change of Linux. Raises StepFailed, TimeoutError, OSError."""

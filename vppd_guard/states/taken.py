@@ -10,7 +10,6 @@ from vppd_guard.undo.records import VppStarted
 from vppd_guard.vpp import cores
 from vppd_guard.vpp.process import VppInstance, VppLaunch
 
-JOURNAL_S_MAX = 10.0
 VPP_ANSWERS_S_MAX = 10.0
 
 
@@ -22,7 +21,7 @@ async def act(context: GuardContext, holding: Taken) -> Up:
     await asyncio.to_thread(cores.prune_cores, config.initial.corePattern, bytes_max=config.cores_bytes_max)
     await info_file.write_starting(context)
     vpp = context.vpp.start(launch)
-    await context.executor.run(JOURNAL_S_MAX, context.journal.append, VppStarted(vpp.pid, vpp.start_ticks))
+    await context.write_record(VppStarted(vpp.pid, vpp.start_ticks))
     await _wait_for_api(context, vpp)
     return Up(uplinks=holding.uplinks, annotations=holding.annotations, taken_at=holding.taken_at, vpp=vpp)
 
