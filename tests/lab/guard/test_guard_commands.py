@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guard.world import World, ip, ping_guard
+from tests.iproute import ip_json
+from tests.lab.guard.world import World, ping_guard
 from tests.waiting import until
 
 
@@ -100,7 +101,7 @@ def test_explain_needs_neither_bus_nor_vpp_nor_guard_and_fits_a_terminal(world: 
 def test_the_kernel_does_not_speak_on_the_link_that_vpp_has(world: World) -> None:
     world.start_guard()
     world.running()
-    [link] = [x for x in json.loads(ip("-j addr", netns=world.vpp_netns)) if x["ifname"] == "eth0"]
+    [link] = [x for x in ip_json("addr", netns=world.vpp_netns) if x["ifname"] == "eth0"]
     assert "UP" in link["flags"]
     assert link["addr_info"] == [], "not even a link-local address, which would be VPP's own"
 

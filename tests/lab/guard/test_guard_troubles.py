@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, ip, measured, ping_guard
+from tests.iproute import ip
+from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, measured, ping_guard
 from tests.waiting import until
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import Record, UplinkCaptured

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, HOST_MAC, World, ip
+from tests.iproute import ip
+from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, HOST_MAC, World
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.iproute import ip, ip_json
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import netns_command
@@ -25,12 +26,6 @@ VPP = REAL or str(Path(sys.executable).with_name("vppsim"))
 HOST_MAC = "02:90:00:00:00:07"
 HOST4, HOST6, GATEWAY4, GATEWAY6 = "192.0.2.7", "2001:db8::7", "192.0.2.1", "2001:db8::1"
 RUNNING = "running"
-
-
-def ip(*words: str, netns: str = "") -> str:
-    """Runs ip(8). Raises CalledProcessError."""
-    line = ["ip", *(("-n", netns) if netns else ()), *" ".join(words).split()]
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout
 
 
 class World:
@@ -171,10 +166,10 @@ class World:
 
     def linux(self, link: str = "eth0") -> dict[str, Any]:
         """All of an uplink that must come back, as ip(8) shows it."""
-        [link_state] = [x for x in json.loads(ip("-j -d link", netns=self.host)) if x.get("ifname") == link] or [{}]
+        [link_state] = [x for x in ip_json("-d link", netns=self.host) if x.get("ifname") == link] or [{}]
         if not link_state:
             return {"gone": True}
-        links = json.loads(ip(f"-j addr show dev {link}", netns=self.host))
+        links = ip_json(f"addr show dev {link}", netns=self.host)
         addresses = [(a["local"], a["prefixlen"], a["scope"]) for x in links for a in x.get("addr_info", ())]
         routes = [ip(f"{family} route show table all dev {link}", netns=self.host) for family in ("-4", "-6")]
         lines = [" ".join(line.split()) for text in routes for line in text.splitlines()]
@@ -215,7 +210,7 @@ class World:
         ]
         journal = self.directory / "state" / "guard" / "undo.journal"
         leftovers += [str(journal)] if journal.exists() else []
-        names = [x["ifname"] for x in json.loads(ip("-j link", netns=self.vpp_netns))]
+        names = [x["ifname"] for x in ip_json("link", netns=self.vpp_netns)]
         return leftovers + [f"link {name} in VPP's namespace" for name in names if name != "lo"]
 
     def _is_vpp(self, pid: int) -> bool:

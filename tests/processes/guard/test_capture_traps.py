@@ -1,6 +1,5 @@
 """What is easily lost when a link comes back."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tests.iproute import ip_json
 from vppd_guard.linux import clock, namespaces
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
 from vppd_guard.linux.capture import capture
@@ -43,10 +43,7 @@ class Pair:
         self.home, self.away = f"vgct{os.getpid()}h", f"vgct{os.getpid()}a"
 
     def ip(self, line: str) -> list[dict[str, object]]:
-        command = ["ip", "-n", self.home, "-j", *line.split()]
-        process = subprocess.run(command, check=True, capture_output=True)
-        objects: list[dict[str, object]] = json.loads(process.stdout or b"[]")
-        return [one for one in objects if one]
+        return ip_json(line, netns=self.home)
 
     def inside(self, work: Callable[[], T]) -> T:
         return namespaces.inside(self.home, work)

@@ -1,7 +1,6 @@
 """The steps that change a link, on real links in namespaces."""
 
 import ctypes
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
+from tests.iproute import ip, ip_json
 from vppd_guard.drivers import avf, links, pci
 from vppd_guard.drivers.channels import Channels, channels, set_channels
 from vppd_guard.linux import namespaces
@@ -69,14 +69,10 @@ def host(tmp_path: Path) -> Iterator[Host]:
         machine.remove()
 
 
-def ip(*words: str) -> str:
-    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
-
-
 def link_in(netns: str, name: str = "eth0") -> dict[str, Any]:
     """What `ip -d link` tells of a link; nothing: it is not there."""
     with suppress(subprocess.CalledProcessError):
-        return dict(json.loads(ip("-n", netns, "-j", "-d", "link", "show", name))[0])
+        return ip_json("-d link show", name, netns=netns)[0]
     return {}
 
 

@@ -5,7 +5,6 @@ for them.
 "Told" is here a restart; which is harder, for it looks at every link anew.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.iproute import ip, ip_json
 from tests.waiting import until
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
 from vppd_guard.host_services.host import Host, assignments
@@ -85,10 +85,6 @@ while True:
 """
 
 
-def ip(line: str) -> str:
-    return subprocess.run(["ip", *line.split()], capture_output=True, text=True, check=True).stdout
-
-
 class Networkd:
     """A systemd-networkd of its own: network namespace, /run and configuration."""
 
@@ -135,14 +131,14 @@ class Networkd:
         return (self.directory / "networkd.log").read_text(errors="replace")
 
     def links(self) -> dict[str, int]:
-        return {link["ifname"]: link["ifindex"] for link in json.loads(ip(f"-n {self.netns} -j link"))}
+        return {link["ifname"]: link["ifindex"] for link in ip_json(f"-n {self.netns} link")}
 
     def host(self) -> Host:
         return Host(self.directory, index=lambda name: self.links().get(name, 0))
 
     def addresses(self, name: str = "eth0") -> dict[str, bool]:
         """IPv4 addresses and global IPv6 ones; are they there for a time only?"""
-        [link] = json.loads(ip(f"-n {self.netns} -j addr show dev {name}"))
+        [link] = ip_json(f"-n {self.netns} addr show dev {name}")
         return {a["local"]: a.get("dynamic", False) for a in link["addr_info"] if a["scope"] == "global"}
 
     def settled(self, name: str = "eth0") -> bool:
@@ -316,13 +312,13 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
         (udev.rule_path("eth0"), udev.rule_file(link, names)),
     ):
         files.replace_file(network.networkd.host().path(path), text.encode())
-    [before] = json.loads(ip(f"-n {host} -j link show eth0"))
+    [before] = ip_json(f"-n {host} link show eth0")
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
     properties = assignments(process.stdout)
     assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is is_tap
     assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is is_tap
-    [after] = json.loads(ip(f"-n {host} -j link show eth0"))
+    [after] = ip_json(f"-n {host} link show eth0")
     assert not is_tap or after["address"] == before["address"]
 
 

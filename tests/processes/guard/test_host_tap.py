@@ -1,6 +1,5 @@
 """Linux's side of the host tap: the uplink's addresses and routes, and in IPv6 one way out of it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-DRESS = """
+from tests.iproute import ip_json
+
+CONFIGURE_TAP = """
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.tap import configure_tap
 captured = CapturedLink(
@@ -29,42 +30,36 @@ def netns() -> Iterator[str]:
     try:
         for line in (f"netns add {name}", f"-n {name} tuntap add eth0 mode tap", f"-n {name} link set lo up"):
             subprocess.run(["ip", *line.split()], check=True)
-        subprocess.run(["ip", "netns", "exec", name, sys.executable, "-c", DRESS], check=True)
+        subprocess.run(["ip", "netns", "exec", name, sys.executable, "-c", CONFIGURE_TAP], check=True)
         yield name
     finally:
         subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
 
 
-def ip(netns: str, line: str) -> list[dict[str, object]]:
-    process = subprocess.run(["ip", "-n", netns, "-j", *line.split()], check=True, capture_output=True)
-    objects: list[dict[str, object]] = json.loads(process.stdout or b"[]")
-    return objects
-
-
 def test_the_tap_has_the_uplinks_addresses_and_mtu(netns: str) -> None:
-    [link] = ip(netns, "addr show dev eth0")
+    [link] = ip_json("addr show dev eth0", netns=netns)
     addresses = {(a["local"], a["prefixlen"]) for a in link["addr_info"]}  # type: ignore[attr-defined]
     assert addresses == {("192.0.2.7", 24), ("2001:db8::7", 64), ("fe80::90ff:fe00:1", 64)}
     assert link["mtu"] == 1400
 
 
 def test_no_ipv6_neighbour_is_asked_for_but_one_that_is_known(netns: str) -> None:
-    routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-6 route show dev eth0")}
+    routes = {r["dst"]: r.get("gateway") for r in ip_json("-6 route show dev eth0", netns=netns)}
     hop = "2001:db8::1"
     assert {dst: routes.get(dst, "none") for dst in ("2001:db8::/64", "default", hop)} == {
         "2001:db8::/64": hop,
         "default": hop,
         hop: None,
     }
-    [neighbour] = ip(netns, "-6 neigh show dev eth0")
+    [neighbour] = ip_json("-6 neigh show dev eth0", netns=netns)
     assert (neighbour["dst"], neighbour["lladdr"], neighbour["state"]) == (hop, "02:ca:11:c0:fd:00", ["PERMANENT"])
 
 
 def test_ipv4_is_on_link_as_it_was(netns: str) -> None:
-    routes = {r["dst"]: r.get("gateway") for r in ip(netns, "-4 route show dev eth0")}
+    routes = {r["dst"]: r.get("gateway") for r in ip_json("-4 route show dev eth0", netns=netns)}
     assert routes == {"192.0.2.0/24": None, "default": "192.0.2.1", "10.96.0.0/16": "192.0.2.1"}
 
 
 def test_service_addresses_are_reached_through_vpp(netns: str) -> None:
     for version, prefix, hop in (("-4", "10.96.0.0/16", "192.0.2.1"), ("-6", "fd96::/112", "2001:db8::1")):
-        assert [r.get("gateway") for r in ip(netns, f"{version} route show {prefix}")] == [hop]
+        assert [r.get("gateway") for r in ip_json(f"{version} route show {prefix}", netns=netns)] == [hop]
