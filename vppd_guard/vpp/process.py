@@ -27,7 +27,7 @@ class VppLaunch:
     conf: Path
     netns: str  # name of the namespace that it runs in
     preload: str = ""  # LD_PRELOAD of its environment
-    survives: bool = True  # the guard: who has a NIC of the host must; a trial must not
+    survives: bool = True  # the guard: a VPP with a NIC of the host must; that of a dry run must not
 
 
 class VppInstance:
