@@ -118,7 +118,7 @@ class WriterProcess:
             self.why, self.unreported, self.api = "", None, api
             self.livelock.renew(len(self.objects.queue))
             while not self.stop.is_set() and not api.closed.is_set():
-                await self._turn(writer, drift)
+                await self.turn(writer, drift)
         except (VppGone, NoAnswer) as error:
             self._report_away(str(error))
         finally:
@@ -127,7 +127,8 @@ class WriterProcess:
             watching.cancel()
             await api.close()
 
-    async def _turn(self, writer: Writer, drift: DriftCheck) -> None:
+    async def turn(self, writer: Writer, drift: DriftCheck) -> None:
+        """One step of the writer, what it says, and what is heard before the next."""
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         if not more:

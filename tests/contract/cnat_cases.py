@@ -7,9 +7,13 @@ from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, Sna
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, OTHER_LOOP, Case, Step, index
 
-NONE = 0xFFFFFFFF
+INDEX_INVALID = 0xFFFFFFFF
 ADDRESSES = SnatAddresses("192.0.2.7", "2001:db8::7")
-ONE, TWO, SIX = Backend("10.0.0.4", 8080), Backend("10.0.0.5", 0), Backend("fd00::4", 53, source="2001:db8::7")
+FIRST_BACKEND, SECOND_BACKEND, IPV6_BACKEND = (
+    Backend("10.0.0.4", 8080),
+    Backend("10.0.0.5", 0),
+    Backend("fd00::4", 53, source="2001:db8::7"),
+)
 
 
 def translations(vpp: Vpp) -> dict[tuple[str, int, int], Any]:
@@ -37,8 +41,8 @@ def members(vpp: Vpp) -> list[tuple[str, ...]]:
     """The tags of the interfaces of each table: included v4, included v6, pod, host; without the writer's own."""
     tables = re.findall(r"interfaces:((?:\s+\S+\b(?! \w* ?interfaces))*)", vpp.show("cnat snat-policy"))
     tags = {row.interface_name: row.tag for row in vpp.ask("sw_interface_dump")}
-    named = [[tags.get(name, "") for name in table.split()] for table in tables]
-    return [tuple(tag for tag in table if tag.startswith("loop-")) for table in named]
+    tagged_tables = [[tags.get(name, "") for name in table.split()] for table in tables]
+    return [tuple(tag for tag in table if tag.startswith("loop-")) for table in tagged_tables]
 
 
 def has_feature(vpp: Vpp) -> tuple[bool, ...]:
@@ -50,7 +54,7 @@ def has_feature(vpp: Vpp) -> tuple[bool, ...]:
     )
 
 
-def everything(vpp: Vpp) -> Any:
+def cnat_state(vpp: Vpp) -> Any:
     """All that must not be left behind."""
     return translations(vpp), prefixes(vpp), [names for names in members(vpp) if names]
 
@@ -118,11 +122,14 @@ CASES: dict[str, Case] = {
         translations,
         (
             Step((), {}),
-            Step((service(ONE),), {KEY: (0, {FIRST})}),
-            Step((service(ONE, TWO),), {KEY: (0, {FIRST, SECOND})}),
-            Step((service(TWO),), {KEY: (0, {SECOND})}),
-            Step((service(TWO, load_balancer="maglev", hash_bits=1),), {KEY: (1, {SECOND})}),
-            Step((service(ONE), service(SIX, vip="fd00:96::a")), {KEY: (0, {FIRST}), KEY6: (0, {THIRD})}),
+            Step((service(FIRST_BACKEND),), {KEY: (0, {FIRST})}),
+            Step((service(FIRST_BACKEND, SECOND_BACKEND),), {KEY: (0, {FIRST, SECOND})}),
+            Step((service(SECOND_BACKEND),), {KEY: (0, {SECOND})}),
+            Step((service(SECOND_BACKEND, load_balancer="maglev", hash_bits=1),), {KEY: (1, {SECOND})}),
+            Step(
+                (service(FIRST_BACKEND), service(IPV6_BACKEND, vip="fd00:96::a")),
+                {KEY: (0, {FIRST}), KEY6: (0, {THIRD})},
+            ),
             Step((service(Backend("10.0.0.4", 8080, no_nat=True)),), {KEY: (0, {(*FIRST[:3], 2)})}),
         ),
     ),

@@ -81,17 +81,17 @@ class WriterLife:
             else:
                 take(Cut(message))
 
-        def mortal_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
+        def mortal_many(message: str, bodies: Any, on_replies: Any, *, plain: bool = False) -> None:
             alive = [number for number, _ in zip(numbers, bodies, strict=False) if number < call + answered]
             cut = [Cut(message)] * (len(bodies) - len(alive))
             if alive and alive[-1] == call:
                 post_batch(
-                    message, bodies[: len(alive)], lambda got: done([*got[:-1], Cut(message), *cut]), plain=plain
+                    message, bodies[: len(alive)], lambda got: on_replies([*got[:-1], Cut(message), *cut]), plain=plain
                 )
             elif alive:
-                post_batch(message, bodies[: len(alive)], lambda got: done([*got, *cut]), plain=plain)
+                post_batch(message, bodies[: len(alive)], lambda got: on_replies([*got, *cut]), plain=plain)
             else:
-                done(cut)
+                on_replies(cut)
 
         api.post, api.post_batch = mortal, mortal_many  # type: ignore[method-assign]
 
@@ -106,10 +106,10 @@ class WriterLife:
                 kill()
             post(message, fields, take)
 
-        def posting_many(message: str, bodies: Any, done: Any, *, plain: bool = False) -> None:
+        def posting_many(message: str, bodies: Any, on_replies: Any, *, plain: bool = False) -> None:
             if any(data in body for body in bodies):
                 kill()
-            post_batch(message, bodies, done, plain=plain)
+            post_batch(message, bodies, on_replies, plain=plain)
 
         api.post, api.post_batch = posting, posting_many  # type: ignore[method-assign]
 
@@ -120,14 +120,14 @@ class WriterLife:
 
         async def whole() -> set[str]:
             drift = DriftCheck(1.0, -1.0)
-            lost = await writer.check_drift(drift)
+            missing = await writer.check_drift(drift)
             while drift.in_pass:
-                lost |= await writer.check_drift(drift)
-            return lost
+                missing |= await writer.check_drift(drift)
+            return missing
 
-        lost = self.runner.run(whole())
+        missing = self.runner.run(whole())
         self.turn()
-        return lost
+        return missing
 
     def want(self, *intents: Intent, owner: str = "guard") -> "WriterLife":
         """This is all that the owner wants; one turn."""
@@ -146,8 +146,8 @@ class WriterLife:
 
     def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
         """Those of the intents that VPP does not hold as said, with their statuses."""
-        found = {intent.key: (intent, self.status(intent, owner)) for intent in intents}
-        return {key: status for key, (intent, status) in found.items() if not _holds(intent, status)}
+        statuses = {intent.key: (intent, self.status(intent, owner)) for intent in intents}
+        return {key: status for key, (intent, status) in statuses.items() if not _holds(intent, status)}
 
     @property
     def writes(self) -> int:

@@ -58,9 +58,9 @@ class Namespace:
     def run(self, *command: str) -> str:
         """The command's output; it must succeed."""
         enter = ["ip", "netns", "exec", self.name]
-        done = subprocess.run([*enter, *command], check=False, capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-        return done.stdout
+        result = subprocess.run([*enter, *command], check=False, capture_output=True, text=True, timeout=30)
+        assert result.returncode == 0, f"{' '.join(command)}: {result.stdout}{result.stderr}"
+        return result.stdout
 
     def ip(self, *words: str) -> str:
         return self.run("ip", *words)
@@ -149,9 +149,15 @@ class Vpp:
         assert self._client is not None, "VPP is not running"
         return getattr(self._client.api, message)(**fields)
 
-    def show(self, what: str) -> str:
+    def message_names(self) -> dict[int, str]:
+        """The names of VPP's messages by number."""
+        assert self._client is not None, "VPP is not running"
+        table: dict[str, int] = self._client.transport.message_table
+        return {number: name.rpartition("_")[0] for name, number in table.items()}
+
+    def show(self, listing: str) -> str:
         """What VPP shows to people."""
-        return str(self.ask("cli_inband", cmd=f"show {what}").reply)
+        return str(self.ask("cli_inband", cmd=f"show {listing}").reply)
 
     def interfaces(self) -> dict[str, Any]:
         """Rows of sw_interface_dump by tag; untagged ones by VPP's name."""
@@ -176,12 +182,12 @@ class Vpp:
         }
 
 
-def veth(one: Namespace, name: str, other: Namespace, other_name: str) -> str:
+def veth(first_namespace: Namespace, name: str, second_namespace: Namespace, other_name: str) -> str:
     """A veth pair, both ends up. Returns the MAC of the first end."""
-    one.ip("link", "add", name, "type", "veth", "peer", "name", other_name, "netns", other.name)
-    one.ip("link", "set", name, "up")
-    other.ip("link", "set", other_name, "up")
-    return mac_of(one, name)
+    first_namespace.ip("link", "add", name, "type", "veth", "peer", "name", other_name, "netns", second_namespace.name)
+    first_namespace.ip("link", "set", name, "up")
+    second_namespace.ip("link", "set", other_name, "up")
+    return mac_of(first_namespace, name)
 
 
 def finish_checksums(namespace: Namespace, device: str) -> None:

@@ -8,25 +8,25 @@ from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, Case, Step
 
-NAMED = re.compile(r"#\d+")
+NUMBER_OF_OBJECT = re.compile(r"#\d+")
 
 
-def lines(vpp: Vpp, what: str) -> list[str]:
+def lines(vpp: Vpp, listing: str) -> list[str]:
     """The lines of `show npol ...`, with what changes from time to time (the ids) left out."""
-    return [line.strip() for line in NAMED.sub("", vpp.show(f"npol {what}")).splitlines() if line.strip()]
+    return [line.strip() for line in NUMBER_OF_OBJECT.sub("", vpp.show(f"npol {listing}")).splitlines() if line.strip()]
 
 
 def sets(vpp: Vpp) -> set[tuple[str, ...]]:
     """Each set as its type and its members."""
-    found = [line.strip("[]").split(";", 2)[1:] for line in lines(vpp, "ipsets")]
-    return {(kind, *sorted(m for m in members.split(",") if m)) for kind, members in found}
+    rows = [line.strip("[]").split(";", 2)[1:] for line in lines(vpp, "ipsets")]
+    return {(kind, *sorted(m for m in members.split(",") if m)) for kind, members in rows}
 
 
 def interfaces(vpp: Vpp) -> str:
     return " ".join(lines(vpp, "interfaces")[1:])
 
 
-def everything(vpp: Vpp) -> Any:
+def npol_state(vpp: Vpp) -> Any:
     """All that must not be left behind."""
     return lines(vpp, "ipsets"), lines(vpp, "rules"), lines(vpp, "policies verbose")
 

@@ -12,7 +12,7 @@ from actors.vpp_writer.kinds import requests
 from actors.vpp_writer.vpp import definitions
 
 HERE = Path(__file__).parent
-made: set[str] = set()
+observed: set[str] = set()  # seen on their way to VPP
 lacking: set[str] = set()  # this VPP does not know them
 _files: set[str] = set()  # that had tests in this session
 
@@ -21,7 +21,12 @@ def missing(session: pytest.Session) -> set[str] | None:
     """Requests that nobody has made; None: not all of the suite has run."""
     if {file.name for file in HERE.glob("test_*.py")} - _files or session.testsfailed or session.shouldstop:
         return None
-    return {*definitions.VITAL, *requests()} - made - lacking
+    return known() - observed - lacking
+
+
+def known() -> set[str]:
+    """All requests that the writer can make."""
+    return {*definitions.VITAL, *requests()}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -32,14 +37,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Takes over what a worker has noted."""
     for mine, workers in zip(
-        (made, lacking, _files), getattr(node, "workeroutput", {}).get("requests", ()), strict=False
+        (observed, lacking, _files), getattr(node, "workeroutput", {}).get("requests", ()), strict=False
     ):
         mine.update(workers)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["requests"] = [sorted(names) for names in (made, lacking, _files)]
+        session.config.workeroutput["requests"] = [sorted(names) for names in (observed, lacking, _files)]
     elif missing(session):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

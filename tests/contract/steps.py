@@ -16,8 +16,8 @@ Reading = Callable[[Vpp], Any]
 class Step(NamedTuple):
     """What is wanted of the kind at a time, and what VPP then shows."""
 
-    wanted: tuple[Intent, ...]
-    shown: Any
+    intents: tuple[Intent, ...]
+    reading: Any
 
 
 Case = tuple[type[Intent], tuple[Intent, ...], Reading, tuple[Step, ...]]

@@ -9,10 +9,10 @@ from schemas.statuses import Applied, Rejected
 from tests.contract import worlds
 from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Namespace, Vpp
-from tests.contract.test_restarts import shown
+from tests.contract.test_restarts import vpp_state
 
 LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
-OTHER = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
+OTHER_LOOP = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["wanted", "withdrawn"])
@@ -29,24 +29,24 @@ def test_a_crash_at_any_call_is_mended_by_a_restart(
     pod = namespace("pod")
     vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
     node = worlds.Node(mac="02:00:00:00:00:aa", host_netns=pod.name)
-    everything = [*worlds.tables(), *worlds.uplink(node), *worlds.pod(1, pod.name)]
-    whole = life().want(*everything)
-    complete = shown(vpp)
+    intents = [*worlds.tables(), *worlds.uplink(node), *worlds.pod(1, pod.name)]
+    whole = life().want(*intents)
+    complete = vpp_state(vpp)
     whole.want()
-    empty = shown(vpp)
+    empty = vpp_state(vpp)
     whole.stop()
     cut = life()
     cut.die_at(call, answered=answered)
     with pytest.raises(Cut):
-        cut.want(*everything)
+        cut.want(*intents)
     cut.crash()
     mended = life()
     if not withdrawn:
-        mended.want(*everything)
-        assert mended.unapplied(everything) == {}
-        assert shown(vpp) == complete
+        mended.want(*intents)
+        assert mended.unapplied(intents) == {}
+        assert vpp_state(vpp) == complete
     mended.want()
-    assert shown(vpp) == empty
+    assert vpp_state(vpp) == empty
 
 
 def test_a_lost_journal_costs_nothing_that_can_be_read_back(
@@ -55,14 +55,14 @@ def test_a_lost_journal_costs_nothing_that_can_be_read_back(
     pod = namespace("pod")
     vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
     node = worlds.Node(mac="02:00:00:00:00:aa", host_netns=pod.name)
-    everything = [*worlds.tables(), *worlds.uplink(node), *worlds.pod(1, pod.name)]
-    first = life().want(*everything)
-    before, tables = shown(vpp), vpp.tables()
+    intents = [*worlds.tables(), *worlds.uplink(node), *worlds.pod(1, pod.name)]
+    first = life().want(*intents)
+    before, tables = vpp_state(vpp), vpp.tables()
     first.crash()
     first.journal.path.unlink()
-    second = life().want(*everything)
-    assert second.unapplied(everything) == {}
-    assert shown(vpp) == before
+    second = life().want(*intents)
+    assert second.unapplied(intents) == {}
+    assert vpp_state(vpp) == before
     assert vpp.tables() == tables
 
 
@@ -71,8 +71,8 @@ def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
 ) -> None:
     first = Address(interface="loop/a", address="fd00:9::1/64")
     second = Address(interface="loop/b", address="fd00:9::1/64")
-    writer = life().want(LOOP, OTHER, first)
-    writer.want(LOOP, OTHER, first, second)
+    writer = life().want(LOOP, OTHER_LOOP, first)
+    writer.want(LOOP, OTHER_LOOP, first, second)
     assert vpp.addresses(vpp.interfaces()["loop-b"].sw_if_index) == set()
     assert not isinstance(writer.status(second), Applied)
 

@@ -45,7 +45,7 @@ from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.steps import LOOP, MAC, OTHER_LOOP, OTHER_MAC, UP, Case, Reading, Step, index
 
-NONE = 0xFFFFFFFF
+INDEX_INVALID = 0xFFFFFFFF
 RED4 = Table(name="red", ip_version=4, table_id=77)
 RED6 = Table(name="red", ip_version=6, table_id=78)
 
@@ -94,7 +94,7 @@ def ranges(vpp: Vpp) -> set[tuple[int, str, str]]:
 
 
 def redirect(vpp: Vpp) -> set[int]:
-    rows = vpp.ask("ip_punt_redirect_v2_dump", sw_if_index=NONE, af=0)
+    rows = vpp.ask("ip_punt_redirect_v2_dump", sw_if_index=INDEX_INVALID, af=0)
     return {path.table_id for row in rows for path in row.punt.paths}
 
 
@@ -112,8 +112,8 @@ def group_parts(vpp: Vpp) -> set[str] | None:
     return None
 
 
-def route(*found: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
-    return Route(table=table, prefix=prefix, paths=found)
+def route(*paths: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
+    return Route(table=table, prefix=prefix, paths=paths)
 
 
 def group(accepts: bool, *more: MulticastPath) -> MulticastRoute:
@@ -121,7 +121,7 @@ def group(accepts: bool, *more: MulticastPath) -> MulticastRoute:
     return MulticastRoute(table="red", group="ff05::7/128", paths=(first, *more))
 
 
-DROP, LOOKUP = (2, NONE, 0, "0.0.0.0", 1), (0, NONE, 77, "0.0.0.0", 1)
+DROP, LOOKUP = (2, INDEX_INVALID, 0, "0.0.0.0", 1), (0, INDEX_INVALID, 77, "0.0.0.0", 1)
 WITH_ADDRESS = (LOOP, UP, Address(interface="loop/a", address="10.9.0.1/24", when_up=True))
 CASES: dict[str, Case] = {
     **cnat_cases.CASES,
@@ -220,10 +220,10 @@ CASES: dict[str, Case] = {
             Step((), None),
             Step((route(RoutePath()),), {DROP}),
             Step((route(RoutePath(table="red")),), {LOOKUP}),
-            Step((route(RoutePath(next_hop="10.8.0.1")),), {(0, NONE, 0, "10.8.0.1", 1)}),
+            Step((route(RoutePath(next_hop="10.8.0.1")),), {(0, INDEX_INVALID, 0, "10.8.0.1", 1)}),
             Step(
                 (route(RoutePath(next_hop="10.8.0.1"), RoutePath(next_hop="10.8.0.2", weight=3)),),
-                {(0, NONE, 0, "10.8.0.1", 1), (0, NONE, 0, "10.8.0.2", 3)},
+                {(0, INDEX_INVALID, 0, "10.8.0.1", 1), (0, INDEX_INVALID, 0, "10.8.0.2", 3)},
             ),
         ),
     ),
@@ -233,10 +233,10 @@ CASES: dict[str, Case] = {
         paths("fd00:7::/64", 78, 6),
         (
             Step((), None),
-            Step((route(RoutePath(), prefix="fd00:7::/64", table="red"),), {(2, NONE, 0, "::", 1)}),
+            Step((route(RoutePath(), prefix="fd00:7::/64", table="red"),), {(2, INDEX_INVALID, 0, "::", 1)}),
             Step(
                 (route(RoutePath(next_hop="fd00:8::1"), prefix="fd00:7::/64", table="red"),),
-                {(0, NONE, 78, "fd00:8::1", 1)},
+                {(0, INDEX_INVALID, 78, "fd00:8::1", 1)},
             ),
         ),
     ),
@@ -305,9 +305,9 @@ def test_vpp_holds_it_as_said_and_nothing_when_withdrawn(case: str, vpp: Vpp, li
     assert writer.unapplied(base) == {}
     empty = left_over(vpp)
     for step in steps:
-        writer.want(*base, *step.wanted)
-        assert writer.unapplied([*base, *step.wanted]) == {}
-        assert read(vpp) == step.shown
+        writer.want(*base, *step.intents)
+        assert writer.unapplied([*base, *step.intents]) == {}
+        assert read(vpp) == step.reading
     writer.want(*base)
     assert left_over(vpp) == empty
     writer.want()
@@ -322,7 +322,7 @@ def left_over(vpp: Vpp) -> Any:
         (number, v): set(vpp.routes(number, v)) for (_, v), number in {("", 4): 0, ("", 6): 0, **vpp.tables()}.items()
     }
     by_tag = {tag: vpp.addresses(row.sw_if_index) for tag, row in vpp.interfaces().items() if row.sw_if_index}
-    return routes, by_tag, ranges(vpp), cnat_cases.everything(vpp), npol_cases.everything(vpp)
+    return routes, by_tag, ranges(vpp), cnat_cases.cnat_state(vpp), npol_cases.npol_state(vpp)
 
 
 def test_every_kind_is_in_this_suite() -> None:

@@ -26,7 +26,7 @@ HELD_ON: tuple[Intent, ...] = tuple(
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 SEEDS, FLOWS = 25, 20
 HOST_BITS, NO_ENTRY, NO_INTERFACE, NO_POLICY = -88, -6, -2, 1  # what VPP returns
-NONE = 999
+ABSENT = 999
 IP, NET = 0, 2  # npol_ipset_type
 
 
@@ -41,7 +41,7 @@ def question(vpp: Vpp, where: str, flow: Flow) -> str:
 
 def test_verdicts_are_the_model_s_for_random_policies_and_flows(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     writer = life().want(*HELD_ON)
-    asked, differ = 0, []
+    questions, differ = 0, []
     for seed in range(SEEDS):
         dice = Dice(seed)
         snapshot = dice.snapshot()
@@ -51,13 +51,13 @@ def test_verdicts_are_the_model_s_for_random_policies_and_flows(vpp: Vpp, life: 
         assert writer.unapplied(intents, "policy") == {}
         for flow in (dice.flow() for _ in range(FLOWS)):
             for where, _calico, expected in test_meaning.verdicts(snapshot, found, flow):
-                said = str(vpp.ask("cli_inband", cmd=question(vpp, where, flow)).reply)
-                action = re.search(r"action:(\w+)", said)
-                asked += 1
+                answer = str(vpp.ask("cli_inband", cmd=question(vpp, where, flow)).reply)
+                action = re.search(r"action:(\w+)", answer)
+                questions += 1
                 if action is None or (action[1] == "ALLOW") != expected:
-                    differ.append((seed, where, flow, expected, said))
+                    differ.append((seed, where, flow, expected, answer))
     assert differ == []
-    assert asked == SEEDS * FLOWS * len(INTERFACES) * 2
+    assert questions == SEEDS * FLOWS * len(INTERFACES) * 2
 
 
 def member(address: str) -> dict[str, Any]:
@@ -92,11 +92,11 @@ def test_a_set_takes_the_members_before_a_wrong_one(vpp: Vpp) -> None:
 @pytest.mark.parametrize("delete", ["ipset_delete set_id", "rule_delete rule_id", "policy_delete policy_id"])
 def test_what_is_not_there_cannot_be_deleted(vpp: Vpp, delete: str) -> None:
     word, field = delete.split()
-    assert vpp.ask(f"npol_{word}", **{field: NONE}).retval == NO_ENTRY
+    assert vpp.ask(f"npol_{word}", **{field: ABSENT}).retval == NO_ENTRY
 
 
 def test_a_set_that_is_not_there_takes_no_members(vpp: Vpp) -> None:
-    assert members(vpp, NONE, member("10.0.0.1")) == NO_ENTRY
+    assert members(vpp, ABSENT, member("10.0.0.1")) == NO_ENTRY
 
 
 def test_a_configuration_is_refused_with_an_unknown_policy_or_interface(
@@ -107,6 +107,6 @@ def test_a_configuration_is_refused_with_an_unknown_policy_or_interface(
     policy = int(vpp.ask("npol_policy_create", rules=[]).policy_id)
     assert configure(vpp, interface, policy) == 0
     before = vpp.show("npol interfaces")
-    assert configure(vpp, interface, policy, NONE) == NO_POLICY
-    assert configure(vpp, NONE, policy) == NO_INTERFACE
+    assert configure(vpp, interface, policy, ABSENT) == NO_POLICY
+    assert configure(vpp, ABSENT, policy) == NO_INTERFACE
     assert vpp.show("npol interfaces") == before

@@ -54,18 +54,18 @@ def connects(where: Namespace, address: str, port: int) -> bool:
 def test_pods_reach_one_another_through_their_tuns(
     vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
-    one, two = namespace("pod1"), namespace("pod2")
-    pods = [*worlds.pod(1, one.name), *worlds.pod(2, two.name)]
+    first_pod, second_pod = namespace("pod1"), namespace("pod2")
+    pods = [*worlds.pod(1, first_pod.name), *worlds.pod(2, second_pod.name)]
     writer = life().want(*worlds.tables())
     writer.want(*worlds.tables(), *pods)
     assert writer.unapplied(pods) == {}
-    attach(one, 1)
-    attach(two, 2)
-    until(lambda: one.pings("10.1.0.2"), "IPv4 from pod 1 to pod 2")
-    until(lambda: two.pings("fd00:1::1"), "IPv6 from pod 2 to pod 1")
-    writer.want(*worlds.tables(), *worlds.pod(1, one.name))
-    assert not one.pings("10.1.0.2")
-    assert not two.has_link("eth0")
+    attach(first_pod, 1)
+    attach(second_pod, 2)
+    until(lambda: first_pod.pings("10.1.0.2"), "IPv4 from pod 1 to pod 2")
+    until(lambda: second_pod.pings("fd00:1::1"), "IPv6 from pod 2 to pod 1")
+    writer.want(*worlds.tables(), *worlds.pod(1, first_pod.name))
+    assert not first_pod.pings("10.1.0.2")
+    assert not second_pod.has_link("eth0")
 
 
 def test_a_machine_on_the_network_reaches_the_uplink(

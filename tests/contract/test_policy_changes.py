@@ -52,8 +52,8 @@ AFTER: tuple[Intent, ...] = (
 )
 
 
-def shown(vpp: Vpp) -> Any:
-    return cnat_cases.everything(vpp), *map(sorted, npol_cases.everything(vpp)), npol_cases.interfaces(vpp)
+def vpp_state(vpp: Vpp) -> Any:
+    return cnat_cases.cnat_state(vpp), *map(sorted, npol_cases.npol_state(vpp)), npol_cases.interfaces(vpp)
 
 
 def denies(vpp: Vpp) -> bool:
@@ -69,7 +69,7 @@ def test_a_crash_in_a_change_opens_nothing_and_is_mended_by_a_restart(
 ) -> None:
     whole = life().want(*AFTER, owner="policy")
     assert whole.unapplied(AFTER, "policy") == {}
-    complete = shown(vpp)
+    complete = vpp_state(vpp)
     whole.want(*BEFORE, owner="policy")
     assert whole.unapplied(BEFORE, "policy") == {}
     assert denies(vpp), vpp.show("npol interfaces")
@@ -83,9 +83,9 @@ def test_a_crash_in_a_change_opens_nothing_and_is_mended_by_a_restart(
     mended = life().want(*AFTER, owner="policy")
     assert mended.unapplied(AFTER, "policy") == {}
     assert denies(vpp), vpp.show("npol interfaces")
-    assert shown(vpp) == complete
+    assert vpp_state(vpp) == complete
     mended.want(owner="policy")
-    assert npol_cases.everything(vpp) == ([], [], [])
+    assert npol_cases.npol_state(vpp) == ([], [], [])
     assert cnat_cases.translations(vpp) == {}
 
 

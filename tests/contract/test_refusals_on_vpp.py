@@ -9,7 +9,7 @@ from tests.contract.machine import Namespace, Vpp
 from tests.waiting import until
 
 LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
-OTHER = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
+OTHER_LOOP = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
 
 
 def failure(writer: WriterLife, intent: Intent) -> str:
@@ -57,10 +57,10 @@ def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[
 def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     first = Address(interface="loop/a", address="10.9.0.1/24")
     second = Address(interface="loop/b", address="10.9.0.1/24")
-    writer = life().want(LOOP, OTHER, first)
-    writer.want(LOOP, OTHER, first, second)
+    writer = life().want(LOOP, OTHER_LOOP, first)
+    writer.want(LOOP, OTHER_LOOP, first, second)
     assert "ADDRESS_IN_USE" in failure(writer, second)
-    writer.want(LOOP, OTHER, second)
+    writer.want(LOOP, OTHER_LOOP, second)
     until(lambda: not writer.turn().unapplied([second]), "the address is there once it is free")
     assert vpp.addresses(vpp.interfaces()["loop-b"].sw_if_index) == {"10.9.0.1/24"}
 

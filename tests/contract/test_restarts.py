@@ -17,14 +17,14 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def everything(vpp: Vpp, namespace: Callable[[str], Namespace]) -> list[Intent]:
+def node_intents(vpp: Vpp, namespace: Callable[[str], Namespace]) -> list[Intent]:
     """A guard's intents and those of a pod."""
     host, peer, pod = namespace("host"), namespace("peer"), namespace("pod")
     node = wired_node(vpp, host, peer)
     return [*worlds.guard(node), *worlds.pod(1, pod.name)]
 
 
-def shown(vpp: Vpp) -> Any:
+def vpp_state(vpp: Vpp) -> Any:
     """All that matters of VPP's state, without its numbers."""
     names = {row.sw_if_index: tag for tag, row in vpp.interfaces().items()}
     tables = {("default", 4): 0, ("default", 6): 0, **vpp.tables()}
@@ -60,15 +60,17 @@ def test_tags_of_every_length_are_read_back_as_they_were_said(
     assert life().want(*taps).writes == 0
 
 
-def test_a_restarted_writer_writes_nothing(vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]) -> None:
-    first = life().want(*everything)
-    assert first.unapplied(everything) == {}
-    before = shown(vpp)
+def test_a_restarted_writer_writes_nothing(
+    vpp: Vpp, life: Callable[[], WriterLife], node_intents: list[Intent]
+) -> None:
+    first = life().want(*node_intents)
+    assert first.unapplied(node_intents) == {}
+    before = vpp_state(vpp)
     first.crash()
-    second = life().want(*everything)
-    assert second.unapplied(everything) == {}
+    second = life().want(*node_intents)
+    assert second.unapplied(node_intents) == {}
     assert second.writes == 0
-    assert shown(vpp) == before
+    assert vpp_state(vpp) == before
 
 
 @pytest.mark.parametrize("journal_lost", [False, True], ids=["journal kept", "journal lost"])
@@ -79,7 +81,7 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
     dns = Translation("10.96.0.10", 53, 17, (Backend("10.1.0.1", 5353),))
     intents = [*worlds.tables(), dns]
     first = life().want(*intents)
-    before = shown(vpp)
+    before = vpp_state(vpp)
     first.crash()
     if journal_lost:
         first.journal.path.unlink()
@@ -88,59 +90,59 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
     assert (vpp.tables(), vpp.ask("cnat_translation_dump")) == ({}, [])
     second.want(*intents)
     assert second.unapplied(intents) == {}
-    assert shown(vpp) == before
+    assert vpp_state(vpp) == before
     assert len(vpp.ask("cnat_translation_dump")) == 1
 
 
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
-    vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]
+    vpp: Vpp, life: Callable[[], WriterLife], node_intents: list[Intent]
 ) -> None:
     route = Route(table="default", prefix="10.99.0.0/24", paths=(RoutePath(),))
-    life().want(*everything).want(route, owner="routing").crash()
-    before = shown(vpp)
-    second = life().want(*everything)
+    life().want(*node_intents).want(route, owner="routing").crash()
+    before = vpp_state(vpp)
+    second = life().want(*node_intents)
     assert second.writes == 0
-    assert shown(vpp) == before
+    assert vpp_state(vpp) == before
     second.want(owner="routing")
     assert "10.99.0.0/24" not in vpp.routes()
 
 
 def test_what_went_missing_meanwhile_is_mended(
-    vpp: Vpp, life: Callable[[], WriterLife], everything: list[Intent]
+    vpp: Vpp, life: Callable[[], WriterLife], node_intents: list[Intent]
 ) -> None:
-    life().want(*everything).crash()
-    before = shown(vpp)
+    life().want(*node_intents).crash()
+    before = vpp_state(vpp)
     uplink = vpp.interfaces()["main-eth0"].sw_if_index
-    gone = {"prefix": {"address": {"af": 0, "un": {"ip4": bytes([10, 1, 0, 1])}}, "len": 32}}
-    vpp.ask("ip_route_add_del", is_add=False, route={"table_id": 0, **gone, "n_paths": 0, "paths": []})
+    removed = {"prefix": {"address": {"af": 0, "un": {"ip4": bytes([10, 1, 0, 1])}}, "len": 32}}
+    vpp.ask("ip_route_add_del", is_add=False, route={"table_id": 0, **removed, "n_paths": 0, "paths": []})
     fields = {"sw_if_index": uplink, "is_add": False, "prefix": "192.0.2.1/24"}
     vpp.ask("sw_interface_add_del_address", **fields)
     vpp.ask("tap_delete_v2", sw_if_index=vpp.interfaces()["host-eth0"].sw_if_index)
-    second = life().want(*everything)
-    assert second.unapplied(everything) == {}
-    assert shown(vpp) == before
+    second = life().want(*node_intents)
+    assert second.unapplied(node_intents) == {}
+    assert vpp_state(vpp) == before
 
 
 def test_a_killed_vpp_gets_everything_again_and_the_pod_keeps_its_device(
     vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
-    host, peer, pod, other = (namespace(word) for word in ("host", "peer", "pod", "other"))
+    host, peer, pod, other_pod = (namespace(word) for word in ("host", "peer", "pod", "other"))
     node = wired_node(vpp, host, peer)
-    everything = [*worlds.guard(node), *worlds.pod(1, pod.name), *worlds.pod(2, other.name)]
-    writer = life().want(*everything)
+    node_intents = [*worlds.guard(node), *worlds.pod(1, pod.name), *worlds.pod(2, other_pod.name)]
+    writer = life().want(*node_intents)
     attach(pod, 1)
-    attach(other, 2)
+    attach(other_pod, 2)
     until(lambda: pod.pings("10.1.0.2"), "pod to pod before")
-    before, number = shown(vpp), pod.ip("-o", "link", "show", "eth0").split(":")[0]
+    before, number = vpp_state(vpp), pod.ip("-o", "link", "show", "eth0").split(":")[0]
     vpp.kill()
     assert pod.ip("-o", "link", "show", "eth0").split(":")[0] == number
     assert not host.has_link("eth0")
     vpp.start()
     writer.connect().turn()
-    assert writer.unapplied(everything) == {}
+    assert writer.unapplied(node_intents) == {}
     assert writer.writer is not None
     assert writer.writer.epoch == 2
-    assert shown(vpp) == before
+    assert vpp_state(vpp) == before
     assert pod.ip("-o", "link", "show", "eth0").split(":")[0] == number
     until(lambda: pod.pings("10.1.0.2"), "pod to pod after, without a touch of the pods")
     until(lambda: pod.pings("fd00:1::2"), "the same over IPv6")

@@ -25,7 +25,7 @@ from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Namespace, Vpp, finish_checksums, veth
 from tests.contract.steps import MAC, OTHER_MAC
 from tests.contract.test_packets import connects, dress, listening, wired_node
-from tests.contract.test_restarts import shown
+from tests.contract.test_restarts import vpp_state
 from tests.waiting import until
 
 NAME, TAG = "uplink/eth0", "main-eth0"
@@ -176,7 +176,7 @@ def reason(writer: WriterLife, intent: Intent) -> str:
 
 
 @pytest.mark.parametrize(
-    ("intent", "told"),
+    ("intent", "refusal"),
     [
         (VirtioPci(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "virtio_pci_create_v2: INVALID_INTERFACE"),
         (Vmxnet3(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "vmxnet3_create: INVALID_INTERFACE"),
@@ -185,10 +185,10 @@ def reason(writer: WriterLife, intent: Intent) -> str:
     ids=["virtio", "vmxnet3", "device port"],
 )
 def test_a_nic_that_is_not_there_is_refused(
-    intent: Intent, told: str, vpp: Vpp, life: Callable[[], WriterLife]
+    intent: Intent, refusal: str, vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     writer = life().want(intent)
-    assert reason(writer, intent) == told
+    assert reason(writer, intent) == refusal
     assert names(vpp) == []
     writer.want()
     assert writer.objects.held == {}
@@ -271,7 +271,7 @@ def test_a_crash_at_any_call_on_an_existing_interface_is_mended(
     intents = [EXISTING, *ON_IT]
     make_existing(vpp)
     whole = life().want(*intents)
-    complete = shown(vpp)
+    complete = vpp_state(vpp)
     whole.want()
     whole.stop()
     cut = life()
@@ -281,7 +281,7 @@ def test_a_crash_at_any_call_on_an_existing_interface_is_mended(
     cut.crash()
     mended = life().want(*intents)
     assert mended.unapplied(intents) == {}
-    assert shown(vpp) == complete
+    assert vpp_state(vpp) == complete
 
 
 def test_a_new_vpp_is_asked_for_its_existing_interface_again(vpp: Vpp, life: Callable[[], WriterLife]) -> None:

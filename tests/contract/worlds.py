@@ -30,7 +30,7 @@ from schemas.intents import (
 
 UPLINK, HOST = "uplink/eth0", "host/eth0"
 HOST_TABLE = "host-eth0"
-EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
+ALL_PREFIXES = {4: "0.0.0.0/0", 6: "::/0"}
 VERSIONS = (4, 6)
 
 
@@ -69,7 +69,7 @@ def tables() -> list[Intent]:
     """Punt and pod tables, and the way from pods to the world."""
     return [
         *(Table(name=n, ip_version=v, table_id=i) for n, i in (("punt", 1), ("pods", 2)) for v in VERSIONS),
-        *(Route(table="pods", prefix=EVERYTHING[v], paths=(RoutePath(table="default"),)) for v in VERSIONS),
+        *(Route(table="pods", prefix=ALL_PREFIXES[v], paths=(RoutePath(table="default"),)) for v in VERSIONS),
     ]
 
 
@@ -114,7 +114,7 @@ def _host_family(node: Node, version: int) -> list[Intent]:
     return [
         Table(name=HOST_TABLE, ip_version=version),
         InterfaceTable(interface=HOST, ip_version=version, table=HOST_TABLE),
-        Route(table=HOST_TABLE, prefix=EVERYTHING[version], paths=(RoutePath(table="default"),)),
+        Route(table=HOST_TABLE, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="default"),)),
         Route(table=HOST_TABLE, prefix=f"{address}/{length}", paths=to_host),
         Route(table="punt", prefix=node.network(version), paths=to_host),
         Neighbour(interface=HOST, address=address, mac=node.mac),
@@ -151,7 +151,7 @@ def pod(number: int, netns: str) -> list[Intent]:
             InterfaceTable(interface=loop, ip_version=version, table=table),
             InterfaceTable(interface=tun, ip_version=version, table=table),
             Address(interface=loop, address=address),
-            Route(table=table, prefix=EVERYTHING[version], paths=(RoutePath(table="pods"),)),
+            Route(table=table, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="pods"),)),
             Route(table="default", prefix=address, paths=(RoutePath(interface=tun),)),
         ]
     return intents

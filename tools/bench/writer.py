@@ -85,18 +85,18 @@ class Remote:
             peer.subscribe(status_word(owner), "vpp-writer")
             peer.publish("intent", {})
 
-    async def until(self, owner: str, keys: Iterable[str], *, gone: bool = False) -> None:
+    async def until(self, owner: str, keys: Iterable[str], *, withdrawn: bool = False) -> None:
         """Waits until these are applied, or have no status any more. Raises BenchFailed."""
-        left = set(keys)
+        waiting = set(keys)
         deadline = time.monotonic() + DONE_S_MAX
-        while left:
+        while waiting:
             if time.monotonic() > deadline:
-                raise BenchFailed(f"{len(left)} of {owner} not done within {DONE_S_MAX:.0f} s")
+                raise BenchFailed(f"{len(waiting)} of {owner} not done within {DONE_S_MAX:.0f} s")
             for event in await self.peers[owner].changes(1.0):
                 if isinstance(event, StreamChange) and (
-                    event.value is None if gone else isinstance(event.value, Applied)
+                    event.value is None if withdrawn else isinstance(event.value, Applied)
                 ):
-                    left.discard(event.key)
+                    waiting.discard(event.key)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
         """Makes these all that the owner wants; it wanted nothing before. Returns s until every status is there."""
@@ -110,7 +110,7 @@ class Remote:
         """The owner wants nothing any more."""
         keys = list(self.peers[owner].rows(status_word(owner)))
         self.peers[owner].publish("intent", {})
-        await self.until(owner, keys, gone=True)
+        await self.until(owner, keys, withdrawn=True)
 
     async def say(self, intent: Intent, owner: str) -> float:
         """One intent; s until its status has come."""
@@ -195,7 +195,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
 
 async def _column(load: Load, path: Path, plain: SyncClient, local: Local) -> dict[str, Any]:
     """Rows a second of each way."""
-    ways = await _others(load, path, plain)
+    ways = await _foreign_rates(load, path, plain)
     ways["our writer"] = load.rows / await local.bring(load.intents)
     await local.bring([])
     rates: dict[str, Any] = {"rows": load.rows} | {name: round(rate) for name, rate in ways.items()}
@@ -205,19 +205,20 @@ async def _column(load: Load, path: Path, plain: SyncClient, local: Local) -> di
     return rates
 
 
-async def _others(load: Load, path: Path, plain: SyncClient) -> dict[str, float]:
+async def _foreign_rates(load: Load, path: Path, plain: SyncClient) -> dict[str, float]:
     """Rows a second of the ways that are not ours; VPP is as before after each."""
     if load.kind is Tap:  # what they cost is Linux's time; one way will do
         began = time.monotonic()
-        made = [plain.call(*call) for call in load.calls]
+        replies = [plain.call(*call) for call in load.calls]
         took = time.monotonic() - began
-        for reply in made:
+        for reply in replies:
             plain.call("tap_delete_v2", {"sw_if_index": reply.sw_if_index})
         return {"vpp_papi": load.rows / took}
     sets = [plain.call("npol_ipset_create", {"type": 0}).set_id for _ in load.intents if load.kind is IpSet]
     calls = load.calls or writerload.member_calls(sets, load)
-    rows_each, some = load.rows / len(calls), calls[:SYNC_CALLS_MAX]
-    ways = {"vpp_papi": plain.rate(some) * rows_each, "vpp_papi, async": await async_rate(path, some) * rows_each}
+    rows_each, first_calls = load.rows / len(calls), calls[:SYNC_CALLS_MAX]
+    ways = {"vpp_papi": plain.rate(first_calls) * rows_each}
+    ways["vpp_papi, async"] = await async_rate(path, first_calls) * rows_each
     _undo(load, plain)
     raw, frames, best = PrepackedClient(path, plain), plain.packed(calls), 0.0
     for window in WINDOWS:
@@ -275,9 +276,10 @@ async def _over_the_bus(load: Load, remote: Remote) -> dict[str, Any]:
     pid = remote.rig.processes["vpp-writer"].pid
     before = memory_mb(pid)
     took = await remote.bring(load.intents)
-    kept = memory_mb(pid) - before
+    growth_mb = memory_mb(pid) - before
     await remote.withdraw()
-    return {"over the bus": round(load.rows / took), "writer's memory, bytes a row": round(kept * 2**20 / load.rows)}
+    bytes_a_row = round(growth_mb * 2**20 / load.rows)
+    return {"over the bus": round(load.rows / took), "writer's memory, bytes a row": bytes_a_row}
 
 
 async def _remote_changes(remote: Remote, held: int) -> dict[str, float]:

@@ -66,22 +66,23 @@ def members(count: int) -> Load:
     """Members of IP sets."""
     intents = []
     for first in range(0, count, MEMBERS_EACH):
-        some = [f"30.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in range(first, min(count, first + MEMBERS_EACH))]
-        intents.append(IpSet(f"bench-{first}", "ip", tuple(some)))
+        numbers = range(first, min(count, first + MEMBERS_EACH))
+        members = [f"30.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in numbers]
+        intents.append(IpSet(f"bench-{first}", "ip", tuple(members)))
     return Load("IP set members", IpSet, count, list(intents), [], [])
 
 
 def member_calls(sets: list[int], load: Load) -> Calls:
     """The members' calls, for sets of these numbers."""
-    made = []
-    for number, one in zip(sets, load.intents, strict=True):
-        assert isinstance(one, IpSet)
-        for first in range(0, len(one.members), MEMBERS_MAX):
-            rows = member_rows(one.type, one.members[first : first + MEMBERS_MAX])
-            made.append(
+    calls = []
+    for number, ip_set in zip(sets, load.intents, strict=True):
+        assert isinstance(ip_set, IpSet)
+        for first in range(0, len(ip_set.members), MEMBERS_MAX):
+            rows = member_rows(ip_set.type, ip_set.members[first : first + MEMBERS_MAX])
+            calls.append(
                 ("npol_ipset_add_del_members", {"set_id": number, "is_add": True, "len": len(rows), "members": rows})
             )
-    return made
+    return calls
 
 
 def taps(count: int, namespace: Path) -> Load:

@@ -30,11 +30,11 @@ async def _main(bus: Path, count: int) -> None:
         peer.publish("intent", {})
         _tell(ready=True)
         await asyncio.to_thread(sys.stdin.readline)
-        left, began = set(rows), time.monotonic()
+        waiting, began = set(rows), time.monotonic()
         peer.publish("intent", rows)
-        while left:
+        while waiting:
             events = await peer.changes(1.0)
-            left -= {e.key for e in events if isinstance(e, StreamChange) and isinstance(e.value, Applied)}
+            waiting -= {e.key for e in events if isinstance(e, StreamChange) and isinstance(e.value, Applied)}
         _tell(seconds=time.monotonic() - began)
         await asyncio.to_thread(sys.stdin.readline)
         peer.publish("intent", {})

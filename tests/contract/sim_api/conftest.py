@@ -29,12 +29,12 @@ plugins {{ {plugins} plugin default {{ enable }} }}
 """
 
 
-def start(which: str, run: Path) -> subprocess.Popen[bytes]:
+def start(binary: str, run: Path) -> subprocess.Popen[bytes]:
     """Start the stand-in or the real VPP with the same configuration."""
-    plugins = f"path {os.environ['VPPD_VPP_PLUGINS']}" if "VPPD_VPP_PLUGINS" in os.environ and which == "vpp" else ""
+    plugins = f"path {os.environ['VPPD_VPP_PLUGINS']}" if "VPPD_VPP_PLUGINS" in os.environ and binary == "vpp" else ""
     config = run / "startup.conf"
     config.write_text(CONFIG.format(run=run, plugins=plugins))
-    command = [REAL] if which == "vpp" else [sys.executable, "-m", "tools.vppsim"]
+    command = [REAL] if binary == "vpp" else [sys.executable, "-m", "tools.vppsim"]
     with (run / "log").open("wb") as log:
         return subprocess.Popen([*command, "-c", str(config)], cwd=PROJECT, stdout=log, stderr=log)
 

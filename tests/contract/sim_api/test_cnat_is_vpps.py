@@ -19,16 +19,16 @@ def update(api: Any, vip: str, *backends: tuple[str, int, int], **more: int) -> 
     """Create or change the UDP translation of port 53 of `vip`; backends are (address, port, flags). Returns its id."""
     paths = [{"dst_ep": endpoint(a, p), "src_ep": endpoint("::", 0), "flags": f} for a, p, f in backends]
     fields = {"vip": endpoint(vip, 53), "id": 0, "ip_proto": 17, "is_real_ip": 0, "flags": 9, "lb_type": 0}
-    wanted = {**fields, "n_paths": len(paths), "flow_hash_config": 0, "paths": paths, **more}
-    reply = api.cnat_translation_update(translation=wanted)
+    translation = {**fields, "n_paths": len(paths), "flow_hash_config": 0, "paths": paths, **more}
+    reply = api.cnat_translation_update(translation=translation)
     assert reply.retval == 0
     return int(reply.id)
 
 
 def dumped(api: Any) -> dict[int, list[tuple[str, int, int]]]:
     """Paths by id: address, port, flags."""
-    known = [details.translation for details in api.cnat_translation_dump()]
-    return {t.id: [(str(p.dst_ep.addr), p.dst_ep.port, p.flags) for p in t.paths] for t in known}
+    translations = [details.translation for details in api.cnat_translation_dump()]
+    return {t.id: [(str(p.dst_ep.addr), p.dst_ep.port, p.flags) for p in t.paths] for t in translations}
 
 
 def source_nat(api: Any, ip4: str = "0.0.0.0", ip6: str = "::") -> int:
@@ -43,10 +43,10 @@ def included(api: Any, index: int, table: int, is_add: int = 1) -> int:
 
 
 def test_ids_stay_with_their_translation_and_are_given_again(api: Any) -> None:
-    one = [("10.0.0.1", 53, 0)]
-    assert [update(api, f"10.96.0.{n}", *one) for n in (1, 2, 1)] == [0, 1, 0]
+    backends = [("10.0.0.1", 53, 0)]
+    assert [update(api, f"10.96.0.{n}", *backends) for n in (1, 2, 1)] == [0, 1, 0]
     assert [api.cnat_translation_del(id=0).retval for _ in range(2)] == [0, -6]
-    assert update(api, "10.96.0.3", *one) == 0
+    assert update(api, "10.96.0.3", *backends) == 0
 
 
 def test_an_update_keeps_the_flags_of_kept_paths_and_takes_the_order_given(api: Any) -> None:
@@ -81,8 +81,12 @@ def test_source_nat_is_refused_before_its_addresses_and_keeps_them(api: Any) -> 
     assert [call() for call in calls] == [-30] * 6
     assert source_nat(api, "10.0.0.1") == 0
     assert source_nat(api, ip6="fd00::1") == 0
-    known = api.cnat_get_snat_addresses()
-    assert (str(known.snat_ip4), str(known.snat_ip6), known.sw_if_index) == ("10.0.0.1", "fd00::1", INDEX_INVALID)
+    addresses = api.cnat_get_snat_addresses()
+    assert (str(addresses.snat_ip4), str(addresses.snat_ip6), addresses.sw_if_index) == (
+        "10.0.0.1",
+        "fd00::1",
+        INDEX_INVALID,
+    )
     assert [call() for call in calls[1:]] == [0] * 5
 
 
@@ -106,14 +110,14 @@ def test_unknown_arcs_and_features_count_as_enabled(api: Any, arc: str, feature:
 
 def test_the_feature_is_counted_and_goes_with_its_interface(api: Any) -> None:
     index = api.create_loopback().sw_if_index
-    asked = {"arc_name": "ip4-unicast", "feature_name": "cnat-lookup-ip4", "sw_if_index": index}
-    seen = [api.feature_is_enabled(**asked).is_enabled]
+    feature = {"arc_name": "ip4-unicast", "feature_name": "cnat-lookup-ip4", "sw_if_index": index}
+    states = [api.feature_is_enabled(**feature).is_enabled]
     for on in (True, True, False, False, False):
         assert api.feature_cnat_enable_disable(sw_if_index=index, enable_disable=on).retval == 0
-        seen.append(api.feature_is_enabled(**asked).is_enabled)
-    assert seen == [False, True, True, True, False, False]
+        states.append(api.feature_is_enabled(**feature).is_enabled)
+    assert states == [False, True, True, True, False, False]
     api.feature_cnat_enable_disable(sw_if_index=index, enable_disable=True)
     api.delete_loopback(sw_if_index=index)
     assert api.create_loopback().sw_if_index == index
-    assert api.feature_is_enabled(**asked).is_enabled is False
+    assert api.feature_is_enabled(**feature).is_enabled is False
     assert api.feature_cnat_enable_disable(sw_if_index=77, enable_disable=True).retval == -2

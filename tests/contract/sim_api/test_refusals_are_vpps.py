@@ -6,7 +6,7 @@ import pytest
 
 from tests.processes.vppsim.requests import INDEX_INVALID, path, route
 
-NOBODY = 77
+ABSENT = 77
 BY_INDEX = [
     "sw_interface_set_flags",
     "hw_interface_set_mtu",
@@ -56,7 +56,7 @@ def tables(api: Any) -> set[tuple[int, bool]]:
 
 
 def test_an_unknown_interface_is_an_invalid_index_everywhere(api: Any) -> None:
-    assert {name: getattr(api, name)(sw_if_index=NOBODY).retval for name in BY_INDEX} == dict.fromkeys(BY_INDEX, -2)
+    assert {name: getattr(api, name)(sw_if_index=ABSENT).retval for name in BY_INDEX} == dict.fromkeys(BY_INDEX, -2)
 
 
 def test_freed_indices_are_given_again_last_freed_first(api: Any) -> None:
@@ -67,40 +67,40 @@ def test_freed_indices_are_given_again_last_freed_first(api: Any) -> None:
 
 
 def test_overlapping_addresses_are_refused_but_siblings_are_not(api: Any) -> None:
-    one, two = loopback(api, "10.0.0.1/24", "fd00::1/64"), loopback(api)
-    assert add_address(api, one, "10.0.0.2/24") == 0
-    assert add_address(api, one, "10.0.0.1/24") == -105
-    assert add_address(api, one, "10.0.0.3/25") == -105
-    assert add_address(api, two, "10.0.0.3/24") == -105
-    assert add_address(api, two, "fd00::2/64") == -127
+    index, other_index = loopback(api, "10.0.0.1/24", "fd00::1/64"), loopback(api)
+    assert add_address(api, index, "10.0.0.2/24") == 0
+    assert add_address(api, index, "10.0.0.1/24") == -105
+    assert add_address(api, index, "10.0.0.3/25") == -105
+    assert add_address(api, other_index, "10.0.0.3/24") == -105
+    assert add_address(api, other_index, "fd00::2/64") == -127
 
 
 def test_link_local_addresses_are_whole_and_cannot_be_deleted(api: Any) -> None:
-    one = loopback(api)
-    assert add_address(api, one, "fe80::5/64") == -59
-    assert add_address(api, one, "fe80::5/128") == 0
-    assert str(api.sw_interface_ip6_get_link_local_address(sw_if_index=one).ip) == "fe80::5"
+    index = loopback(api)
+    assert add_address(api, index, "fe80::5/64") == -59
+    assert add_address(api, index, "fe80::5/128") == 0
+    assert str(api.sw_interface_ip6_get_link_local_address(sw_if_index=index).ip) == "fe80::5"
     deleted = [
-        api.sw_interface_add_del_address(sw_if_index=one, prefix=p).retval for p in ("fe80::5/128", "fe80::6/128")
+        api.sw_interface_add_del_address(sw_if_index=index, prefix=p).retval for p in ("fe80::5/128", "fe80::6/128")
     ]
     assert deleted == [-61, -60]
 
 
 def test_addresses_bring_routes_only_while_the_interface_is_up(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24", up=False)
-    own = {"10.0.0.0/24", "10.0.0.0/32", "10.0.0.1/32", "10.0.0.255/32"}
-    assert not own & prefixes(api)
-    api.sw_interface_set_flags(sw_if_index=one, flags=1)
-    assert own <= prefixes(api)
-    api.sw_interface_set_flags(sw_if_index=one, flags=0)
-    assert not own & prefixes(api)
+    index = loopback(api, "10.0.0.1/24", up=False)
+    connected_prefixes = {"10.0.0.0/24", "10.0.0.0/32", "10.0.0.1/32", "10.0.0.255/32"}
+    assert not connected_prefixes & prefixes(api)
+    api.sw_interface_set_flags(sw_if_index=index, flags=1)
+    assert connected_prefixes <= prefixes(api)
+    api.sw_interface_set_flags(sw_if_index=index, flags=0)
+    assert not connected_prefixes & prefixes(api)
 
 
 def test_an_interface_with_addresses_stays_in_its_table(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
+    index = loopback(api, "10.0.0.1/24")
     api.ip_table_add_del(is_add=True, table=table(5))
-    assert api.sw_interface_set_table(sw_if_index=one, vrf_id=5).retval == -114
-    assert api.sw_interface_set_table(sw_if_index=one, vrf_id=66).retval == -3
+    assert api.sw_interface_set_table(sw_if_index=index, vrf_id=5).retval == -114
+    assert api.sw_interface_set_table(sw_if_index=index, vrf_id=66).retval == -3
 
 
 def test_lenders_and_borrowers_of_addresses_share_a_table(api: Any) -> None:
@@ -112,77 +112,77 @@ def test_lenders_and_borrowers_of_addresses_share_a_table(api: Any) -> None:
     api.sw_interface_set_table(sw_if_index=borrower, vrf_id=0)
     assert api.sw_interface_set_unnumbered(**ask).retval == 0
     assert api.sw_interface_set_table(sw_if_index=borrower, vrf_id=5).retval == -114
-    assert api.sw_interface_set_unnumbered(**{**ask, "sw_if_index": NOBODY}).retval == -10
+    assert api.sw_interface_set_unnumbered(**{**ask, "sw_if_index": ABSENT}).retval == -10
 
 
 def test_tags_are_cut_at_63_characters_and_not_empty(api: Any) -> None:
-    one = loopback(api)
-    assert api.sw_interface_tag_add_del(sw_if_index=one, is_add=True, tag="").retval == -7
-    assert api.sw_interface_tag_add_del(sw_if_index=one, is_add=True, tag="t" * 63).retval == 0
-    assert api.sw_interface_dump(sw_if_index=one)[0].tag == "t" * 63
+    index = loopback(api)
+    assert api.sw_interface_tag_add_del(sw_if_index=index, is_add=True, tag="").retval == -7
+    assert api.sw_interface_tag_add_del(sw_if_index=index, is_add=True, tag="t" * 63).retval == 0
+    assert api.sw_interface_dump(sw_if_index=index)[0].tag == "t" * 63
 
 
 def test_ipv6_is_switched_on_once_and_off_when_it_was_on(api: Any) -> None:
-    one, two = loopback(api), loopback(api)
-    on = [api.sw_interface_ip6_enable_disable(sw_if_index=one, enable=True).retval for _ in range(2)]
+    index, other_index = loopback(api), loopback(api)
+    on = [api.sw_interface_ip6_enable_disable(sw_if_index=index, enable=True).retval for _ in range(2)]
     assert on == [0, -81]
-    assert api.sw_interface_ip6_enable_disable(sw_if_index=two, enable=False).retval == -62
-    assert api.sw_interface_ip6nd_ra_config(sw_if_index=two, suppress=1).retval == -62
-    assert api.sw_interface_ip6nd_ra_config(sw_if_index=one, suppress=1).retval == 0
+    assert api.sw_interface_ip6_enable_disable(sw_if_index=other_index, enable=False).retval == -62
+    assert api.sw_interface_ip6nd_ra_config(sw_if_index=other_index, suppress=1).retval == -62
+    assert api.sw_interface_ip6nd_ra_config(sw_if_index=index, suppress=1).retval == 0
 
 
 def add(api: Any, prefix: str, *paths: dict[str, Any], number: int = 0, multipath: bool = False) -> int:
-    wanted = route(prefix, *paths, table=number)
-    retval: int = api.ip_route_add_del(is_add=True, is_multipath=multipath, route=wanted).retval
+    fields = route(prefix, *paths, table=number)
+    retval: int = api.ip_route_add_del(is_add=True, is_multipath=multipath, route=fields).retval
     return retval
 
 
 def test_routes_need_paths_tables_and_interfaces_that_exist(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
+    index = loopback(api, "10.0.0.1/24")
     assert add(api, "20.0.0.0/8") == -52
-    assert add(api, "20.0.0.0/8", path(interface=one), number=888) == -3
+    assert add(api, "20.0.0.0/8", path(interface=index), number=888) == -3
     assert add(api, "20.0.0.0/8", path(table=777)) == -3
-    assert add(api, "20.0.0.0/8", path(interface=NOBODY)) == -54
+    assert add(api, "20.0.0.0/8", path(interface=ABSENT)) == -54
     assert add(api, "20.0.0.0/8", {**path(), "type": 10}) == -65
 
 
 def hops(api: Any, prefix: str) -> list[tuple[str, int]]:
-    found = next(d.route for d in api.ip_route_dump(table=table(0)) if str(d.route.prefix) == prefix)
-    return sorted((str(each.nh.address.ip4), each.weight) for each in found.paths)
+    shown_route = next(d.route for d in api.ip_route_dump(table=table(0)) if str(d.route.prefix) == prefix)
+    return sorted((str(each.nh.address.ip4), each.weight) for each in shown_route.paths)
 
 
 def test_a_route_is_replaced_unless_a_path_is_added(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    add(api, "20.0.0.0/8", path("10.0.0.8", one))
-    add(api, "20.0.0.0/8", path("10.0.0.9", one))
+    index = loopback(api, "10.0.0.1/24")
+    add(api, "20.0.0.0/8", path("10.0.0.8", index))
+    add(api, "20.0.0.0/8", path("10.0.0.9", index))
     assert hops(api, "20.0.0.0/8") == [("10.0.0.9", 1)]
-    add(api, "20.0.0.0/8", path("10.0.0.10", one, weight=3), multipath=True)
+    add(api, "20.0.0.0/8", path("10.0.0.10", index, weight=3), multipath=True)
     assert hops(api, "20.0.0.0/8") == [("10.0.0.10", 3), ("10.0.0.9", 1)]
-    add(api, "20.0.0.0/8", path("10.0.0.9", one, weight=7), multipath=True)
+    add(api, "20.0.0.0/8", path("10.0.0.9", index, weight=7), multipath=True)
     assert hops(api, "20.0.0.0/8") == [("10.0.0.10", 3), ("10.0.0.9", 1)]
 
 
 def test_deleting_a_route_takes_all_paths_and_may_be_repeated(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    add(api, "20.0.0.0/8", path("10.0.0.8", one), path("10.0.0.9", one))
+    index = loopback(api, "10.0.0.1/24")
+    add(api, "20.0.0.0/8", path("10.0.0.8", index), path("10.0.0.9", index))
     for _ in range(2):
         assert api.ip_route_add_del(is_add=False, route=route("20.0.0.0/8")).retval == 0
     assert "20.0.0.0/8" not in prefixes(api)
 
 
 def test_an_address_outlives_the_deletion_of_a_route_to_it(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    add(api, "10.0.0.1/32", path("10.0.0.254", one))
+    index = loopback(api, "10.0.0.1/24")
+    add(api, "10.0.0.1/32", path("10.0.0.254", index))
     api.ip_route_add_del(is_add=False, route=route("10.0.0.1/32"))
     assert "10.0.0.1/32" in prefixes(api)
 
 
 def test_a_path_of_a_deleted_interface_does_not_come_back_with_its_index(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    add(api, "20.0.0.0/8", path("10.0.0.9", one))
-    api.delete_loopback(sw_if_index=one)
+    index = loopback(api, "10.0.0.1/24")
+    add(api, "20.0.0.0/8", path("10.0.0.9", index))
+    api.delete_loopback(sw_if_index=index)
     assert "20.0.0.0/8" in prefixes(api)
-    assert loopback(api) == one
+    assert loopback(api) == index
     assert "20.0.0.0/8" in prefixes(api)
 
 
@@ -211,17 +211,17 @@ def neighbour(
 
 
 def test_static_neighbours_are_not_overwritten(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    assert neighbour(api, one, "10.0.0.9", flags=1) == 0
-    assert neighbour(api, one, "10.0.0.9") == 0
-    assert neighbour(api, one, "10.0.0.9", mac="02:00:00:00:00:78") == -2
-    assert neighbour(api, one, "10.0.0.10", on=False) == -6
+    index = loopback(api, "10.0.0.1/24")
+    assert neighbour(api, index, "10.0.0.9", flags=1) == 0
+    assert neighbour(api, index, "10.0.0.9") == 0
+    assert neighbour(api, index, "10.0.0.9", mac="02:00:00:00:00:78") == -2
+    assert neighbour(api, index, "10.0.0.10", on=False) == -6
 
 
 def test_neighbours_have_host_routes_unless_told_not_to(api: Any) -> None:
-    one = loopback(api, "10.0.0.1/24")
-    neighbour(api, one, "10.0.0.9")
-    neighbour(api, one, "10.0.0.10", flags=2)
+    index = loopback(api, "10.0.0.1/24")
+    neighbour(api, index, "10.0.0.9")
+    neighbour(api, index, "10.0.0.10", flags=2)
     assert {"10.0.0.9/32", "10.0.0.10/32"} & prefixes(api) == {"10.0.0.9/32"}
 
 
@@ -239,8 +239,8 @@ def test_a_punt_reason_that_vpp_does_not_have_is_not_listed(api: Any) -> None:
 
 def test_punt_redirection_needs_a_table(api: Any) -> None:
     def redirect(number: int) -> int:
-        wanted = {"rx_sw_if_index": INDEX_INVALID, "af": 0, "n_paths": 1, "paths": [path(table=number)]}
-        retval: int = api.add_del_ip_punt_redirect_v2(is_add=True, punt=wanted).retval
+        punt = {"rx_sw_if_index": INDEX_INVALID, "af": 0, "n_paths": 1, "paths": [path(table=number)]}
+        retval: int = api.add_del_ip_punt_redirect_v2(is_add=True, punt=punt).retval
         return retval
 
     api.ip_table_add_del(is_add=True, table=table(1))
@@ -249,16 +249,16 @@ def test_punt_redirection_needs_a_table(api: Any) -> None:
 
 def test_proxied_ranges_need_a_table_and_are_deleted_once(api: Any) -> None:
     def proxy(number: int, on: bool) -> int:
-        wanted = {"table_id": number, "low": "10.0.0.1", "hi": "10.0.0.9"}
-        retval: int = api.proxy_arp_add_del(is_add=on, proxy=wanted).retval
+        proxy = {"table_id": number, "low": "10.0.0.1", "hi": "10.0.0.9"}
+        retval: int = api.proxy_arp_add_del(is_add=on, proxy=proxy).retval
         return retval
 
     assert [proxy(66, True), proxy(0, True), proxy(0, True), proxy(0, False), proxy(0, False)] == [-3, 0, 0, 0, -6]
 
 
 def test_events_are_subscribed_to_once(api: Any) -> None:
-    asked = [api.want_interface_events(enable_disable=on, pid=1).retval for on in (1, 1, 0, 0)]
-    assert asked == [0, -31, 0, -31]
+    retvals = [api.want_interface_events(enable_disable=on, pid=1).retval for on in (1, 1, 0, 0)]
+    assert retvals == [0, -31, 0, -31]
 
 
 def test_links_that_do_not_exist_are_no_uplinks(api: Any) -> None:
@@ -267,13 +267,13 @@ def test_links_that_do_not_exist_are_no_uplinks(api: Any) -> None:
 
 
 def test_a_namespace_that_does_not_exist_holds_no_tap(api: Any) -> None:
-    made = api.tap_create_v3(id=INDEX_INVALID, tap_flags=16, host_namespace_set=True, host_namespace="/nonexistent")
-    assert (made.retval, made.sw_if_index) == (-12, INDEX_INVALID)
+    reply = api.tap_create_v3(id=INDEX_INVALID, tap_flags=16, host_namespace_set=True, host_namespace="/nonexistent")
+    assert (reply.retval, reply.sw_if_index) == (-12, INDEX_INVALID)
 
 
 def xdp(api: Any, **fields: Any) -> tuple[int, int]:
-    made = api.af_xdp_create_v3(**{"host_if": "nope0", "rxq_num": 1, "rxq_size": 1024, "txq_size": 1024} | fields)
-    return made.retval, made.sw_if_index
+    reply = api.af_xdp_create_v3(**{"host_if": "nope0", "rxq_num": 1, "rxq_size": 1024, "txq_size": 1024} | fields)
+    return reply.retval, reply.sw_if_index
 
 
 def test_af_xdp_wants_a_link_with_that_many_queues_and_rings_that_fit(api: Any) -> None:
@@ -289,22 +289,22 @@ def test_af_xdp_wants_a_link_with_that_many_queues_and_rings_that_fit(api: Any) 
 
 
 def test_an_interface_of_another_kind_is_not_deleted_as_an_uplink(api: Any) -> None:
-    one = loopback(api)
+    index = loopback(api)
     deletes = (api.af_xdp_delete, api.virtio_pci_delete, api.vmxnet3_delete)
-    answers = [[delete(sw_if_index=number).retval for number in (one, NOBODY)] for delete in deletes]
+    answers = [[delete(sw_if_index=number).retval for number in (index, ABSENT)] for delete in deletes]
     assert answers == [[-71, -71], [-2, -2], [-2, -2]]
-    removed = api.dev_remove_port_if(sw_if_index=one)
+    removed = api.dev_remove_port_if(sw_if_index=index)
     assert (removed.retval, removed.error_string) == (-31, "unknown interface")
 
 
 def test_a_nic_that_is_not_there_cannot_be_driven(api: Any) -> None:
-    made = api.virtio_pci_create_v2(pci_addr={"domain": 0, "bus": 0xFF, "slot": 2, "function": 0}, use_random_mac=True)
-    assert (made.retval, made.sw_if_index) == (-71, INDEX_INVALID)
+    reply = api.virtio_pci_create_v2(pci_addr={"domain": 0, "bus": 0xFF, "slot": 2, "function": 0}, use_random_mac=True)
+    assert (reply.retval, reply.sw_if_index) == (-71, INDEX_INVALID)
     for fields, retval in (({}, -71), ({"rxq_size": 100}, -7), ({"txq_num": 9}, -7), ({"rxq_num": 17}, -7)):
-        made = api.vmxnet3_create(**{"pci_addr": 0x02FF0000} | fields)
-        assert (made.retval, made.sw_if_index) == (retval, 0)
+        reply = api.vmxnet3_create(**{"pci_addr": 0x02FF0000} | fields)
+        assert (reply.retval, reply.sw_if_index) == (retval, 0)
     for device, error, text in (("pci/0000:ff:02.0", -12, "invalid device id"), ("nonsense", -10, "invalid bus")):
         attached = api.dev_attach(device_id=device, driver_name="iavf")
         assert (attached.retval, attached.dev_index, attached.error_string) == (error, INDEX_INVALID, text)
-    made = api.dev_create_port_if(dev_index=0, intf_name="iavf0")
-    assert (made.retval, made.sw_if_index, made.error_string) == (-20, INDEX_INVALID, "not found")
+    reply = api.dev_create_port_if(dev_index=0, intf_name="iavf0")
+    assert (reply.retval, reply.sw_if_index, reply.error_string) == (-20, INDEX_INVALID, "not found")

@@ -14,7 +14,7 @@ import pytest
 from tools.vppsim.api.catalogue import Catalogue
 
 API_DIR = Path(os.environ.get("VPPD_API_DIR", Path(__file__).parents[4] / "shared/vpp-api"))
-OURS: list[dict[str, Any]] = json.loads(Catalogue().json)
+CATALOGUE: list[dict[str, Any]] = json.loads(Catalogue().json)
 KINDS = ("types", "unions", "enums", "enumflags")
 
 
@@ -46,43 +46,45 @@ def _plain(entry: list[Any]) -> list[Any]:
 
 
 def entries(kind: str) -> list[Any]:
-    return [pytest.param(entry, id=entry[0]) for document in OURS for entry in document[kind]]
+    return [pytest.param(entry, id=entry[0]) for document in CATALOGUE for entry in document[kind]]
 
 
 @pytest.mark.parametrize("message", entries("messages"))
 def test_a_message_is_vpps(message: list[Any]) -> None:
-    theirs = vpp()["messages"][message[0]]
-    assert message[-1]["crc"] == theirs[-1]["crc"]
-    assert layout(message) == layout(theirs)
+    vpp_message = vpp()["messages"][message[0]]
+    assert message[-1]["crc"] == vpp_message[-1]["crc"]
+    assert layout(message) == layout(vpp_message)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_types_are_vpps(kind: str) -> None:
-    for document in OURS:
+    for document in CATALOGUE:
         for entry in document[kind]:
             assert entry[0] in vpp()[kind], f"{entry[0]} is none of VPP's {kind}"
             assert layout(entry) == layout(vpp()[kind][entry[0]]), entry[0]
 
 
 def test_aliases_are_vpps() -> None:
-    for document in OURS:
+    for document in CATALOGUE:
         for name, alias in document["aliases"].items():
             assert alias == vpp()["aliases"][name], name
 
 
 def test_services_are_vpps() -> None:
-    for document in OURS:
+    for document in CATALOGUE:
         for name, service in document["services"].items():
             assert service == vpp()["services"][name], name
 
 
 def test_no_message_is_described_twice() -> None:
-    names = [entry[0] for document in OURS for entry in document["messages"]]
+    names = [entry[0] for document in CATALOGUE for entry in document["messages"]]
     assert len(names) == len(set(names))
 
 
 def test_every_type_a_message_uses_is_described() -> None:
-    for document in OURS:
-        known = {entry[0] for kind in KINDS for entry in document[kind]} | set(document["aliases"])
-        used = {field[0] for entry in document["messages"] for field in entry[1:-1] if field[0].startswith("vl_api_")}
-        assert {name.removeprefix("vl_api_").removesuffix("_t") for name in used} <= known
+    for document in CATALOGUE:
+        types = {entry[0] for kind in KINDS for entry in document[kind]} | set(document["aliases"])
+        field_types = {
+            field[0] for entry in document["messages"] for field in entry[1:-1] if field[0].startswith("vl_api_")
+        }
+        assert {name.removeprefix("vl_api_").removesuffix("_t") for name in field_types} <= types

@@ -26,13 +26,13 @@ EXISTING = PreconfiguredInterface("uplink/eth0", MAC, TAG)
 class Worked:
     """An object's work, whose calls are answered one by one; `refused` messages fail."""
 
-    def __init__(self, intent: Intent, *refused: str, known: Any = None, **replies: Any) -> None:
+    def __init__(self, intent: Intent, *refused: str, existing: Any = None, **replies: Any) -> None:
         self.calls: list[Call] = []
         self.failure: Exception | None = None
         self.details: Any = None
         self._refused, self._replies = refused, replies
         try:
-            self._walk(kind_of(intent).create(intent, NOTHING_HELD, known))
+            self._walk(kind_of(intent).create(intent, NOTHING_HELD, existing))
         except Later as failure:
             self.failure = failure
 
@@ -95,7 +95,7 @@ def test_half_of_a_device_is_taken_away_again(refused: str, undone: list[str]) -
 
 
 def test_a_port_that_is_there_is_completed_and_taken_away_by_its_number() -> None:
-    worked = Worked(PORT, known={"sw_if_index": 7})
+    worked = Worked(PORT, existing={"sw_if_index": 7})
     assert worked.messages == ["sw_interface_set_mac_address", "sw_interface_tag_add_del"]
     calls = [call for batch in kind_of(PORT).delete(PORT, NOTHING_HELD, {"sw_if_index": 7}) for call in batch]
     assert [call.message for call in calls] == ["dev_remove_port_if", "cli_inband"]
@@ -129,10 +129,10 @@ def test_an_uplink_without_its_tag_is_recognised_by_name(intent: Intent, name: s
     kind = kind_of(intent)
     rows = [SimpleNamespace(sw_if_index=n, interface_name=f"{name}{more}", tag="") for n, more in ((1, ".7"), (2, ""))]
     assert kind.recognise(intent, Observed([*rows])) == {"sw_if_index": 2}
-    others = [SimpleNamespace(sw_if_index=2, interface_name=name, tag="another's")]
-    assert kind.recognise(intent, Observed(others)) is None
-    ours = SimpleNamespace(sw_if_index=3, interface_name="renamed", tag=TAG)
-    assert kind.recognise(intent, Observed([*rows, ours])) == {"sw_if_index": 3}
+    foreign = [SimpleNamespace(sw_if_index=2, interface_name=name, tag="another's")]
+    assert kind.recognise(intent, Observed(foreign)) is None
+    tagged = SimpleNamespace(sw_if_index=3, interface_name="renamed", tag=TAG)
+    assert kind.recognise(intent, Observed([*rows, tagged])) == {"sw_if_index": 3}
 
 
 def test_an_existing_interface_is_none_without_its_tag() -> None:

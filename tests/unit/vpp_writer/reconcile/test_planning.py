@@ -116,21 +116,21 @@ class Model:
 
     def turn(self, now: float = 0.0) -> int:
         """One turn of the writer. Returns how many objects were written or deleted."""
-        done = 0
+        changes = 0
         while self.objects.has_work(now):
             plan = self.objects.plan(now)
             for group in plan.deletes:
                 for key in group:
                     self._delete(key)
-                    done += 1
+                    changes += 1
             for group in plan.writes:
-                done += sum(self._write(key) for key in group)
-            done += sum(self._write(key) for key in bulk_keys(plan))
-        return done
+                changes += sum(self._write(key) for key in group)
+            changes += sum(self._write(key) for key in bulk_keys(plan))
+        return changes
 
     def _delete(self, key: str) -> None:
-        for other, held in self.objects.held.items():
-            assert key not in kind_of(held.intent).needs(held.intent), f"{key} goes before {other}, which needs it"
+        for dependant, held in self.objects.held.items():
+            assert key not in kind_of(held.intent).needs(held.intent), f"{key} goes before {dependant}, which needs it"
         self.objects.drop(key)
 
     def _write(self, key: str) -> bool:
@@ -153,11 +153,11 @@ class Model:
 
 def possible(intents: Iterable[Intent]) -> dict[str, Intent]:
     """What of these can be held: everything whose needs are among them, directly or through others."""
-    left = {intent.key: intent for intent in intents}
-    while unmet := [key for key, intent in left.items() if kind_of(intent).needs(intent) - left.keys()]:
+    remaining = {intent.key: intent for intent in intents}
+    while unmet := [key for key, intent in remaining.items() if kind_of(intent).needs(intent) - remaining.keys()]:
         for key in unmet:
-            del left[key]
-    return left
+            del remaining[key]
+    return remaining
 
 
 subsets = st.lists(st.sampled_from(WORLD), unique_by=lambda intent: intent.key)
@@ -201,10 +201,10 @@ def test_a_new_binding_to_a_table_takes_addresses_and_routes_with_it() -> None:
     model = Model()
     bound = (InterfaceTable("loop/a", 4, "red"), InterfaceTable("pod/a", 4, "red"))
     model.want([intent for intent in WORLD if intent not in bound])
-    done = model.want(WORLD)
+    changes = model.want(WORLD)
     again = {"address/loop/a/10.0.0.1/32", "address/loop/a/10.0.0.2/32", "unnumbered/pod/a"}
     assert again < model.held().keys()
-    assert done > len(bound) + len(again)
+    assert changes > len(bound) + len(again)
 
 
 def test_a_route_that_leaves_an_interface_which_goes_is_written_once() -> None:
@@ -256,9 +256,9 @@ def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
 def test_a_shared_object_that_two_want_differently_belongs_to_the_first() -> None:
     model = Model()
     model.want([TABLE], owner="guard")
-    other = Table("red", 4, table_id=99)
-    model.want([other], owner="cni")
-    assert model.objects.statuses.get("cni", TABLE.key) == Rejected(fingerprint(other), "owned by guard")
+    with_id = Table("red", 4, table_id=99)
+    model.want([with_id], owner="cni")
+    assert model.objects.statuses.get("cni", TABLE.key) == Rejected(fingerprint(with_id), "owned by guard")
 
 
 def test_needs_lead_to_lower_ranks_so_that_nothing_can_wait_for_itself() -> None:

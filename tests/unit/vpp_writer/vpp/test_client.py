@@ -1,9 +1,8 @@
 """The API client against a VPP whose every answer the test decides: silence, omissions, fragments, nonsense."""
 
 import asyncio
-import struct
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,88 +25,15 @@ from schemas.codec import fingerprint
 from schemas.intents import Route, RoutePath
 from schemas.npol import IpSet
 from schemas.statuses import Applied, Rejected
+from tests.unit.vpp_writer.scripted_vpp import ScriptedVpp, serving
 from tests.waiting import until_async
-from tools.vppsim.api.catalogue import Catalogue
 
-WORDS = Catalogue()
-HEAD = struct.Struct(">HII")
 MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 
 
-class Vpp:
-    """Answers the handshake and pings; `answer` decides on the rest: what to send for (message, context)."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[str, int], bytes] = lambda name, context: self.reply(name, context)
-        self.speaking = asyncio.Event()
-        self.speaking.set()
-        self.seen: list[tuple[str, int]] = []
-        self.writers: list[asyncio.StreamWriter] = []
-        self.lacks: set[str] = set()
-        self.other: set[str] = set()  # messages that have another layout here
-
-    def reply(self, name: str, context: int, retval: int = 0) -> bytes:
-        body = WORDS.encode(f"{name}_reply", {"context": context, "retval": retval})
-        return FRAME.pack(0, len(body), 0) + body
-
-    def kept(self, retval: Callable[[int], int] = lambda _: 0) -> list[bytes]:
-        """Replies are kept back here from now on; `retval`: that of each, by its number."""
-        replies: list[bytes] = []
-
-        def keep(name: str, context: int) -> bytes:
-            replies.append(self.reply(name, context, retval(len(replies))))
-            return b""
-
-        self.answer = keep
-        return replies
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
-        try:
-            while True:
-                _, length, _ = FRAME.unpack(await reader.readexactly(FRAME.size))
-                data = await reader.readexactly(length)
-                number, client_index, context = HEAD.unpack_from(data)
-                name = WORDS.names[number]
-                await self.speaking.wait()
-                if name == "sockclnt_create":
-                    context = client_index  # it has no client yet
-                writer.write(self._said(name, context))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    def _said(self, name: str, context: int) -> bytes:
-        if name == "sockclnt_create":
-            crcs = {n: "0badc0de" if n in self.other else WORDS.crc(n) for n in WORDS.ids.keys() - self.lacks}
-            table = [{"name": f"{n}_{crc}", "index": WORDS.ids[n]} for n, crc in crcs.items()]
-            fields = {"context": context, "index": 7, "count": len(table), "message_table": table}
-            body = WORDS.encode("sockclnt_create_reply", fields)
-            return FRAME.pack(0, len(body), 0) + body
-        if name == "get_api_json":
-            body = WORDS.encode("get_api_json_reply", {"context": context, "json": WORDS.json})
-            return FRAME.pack(0, len(body), 0) + body
-        if name == "control_ping":
-            return self.reply(name, context)
-        self.seen.append((name, context))
-        return self.answer(name, context)
-
-
 @asynccontextmanager
-async def serving(tmp_path: Path, vpp: Vpp) -> AsyncIterator[Path]:
-    server = await asyncio.start_unix_server(vpp.serve, str(tmp_path / "api.sock"))
-    try:
-        yield tmp_path / "api.sock"
-    finally:
-        vpp.speaking.set()
-        server.close()
-        for writer in vpp.writers:
-            writer.close()
-        await server.wait_closed()
-
-
-@asynccontextmanager
-async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[Vpp, VppClient]]:
-    vpp = Vpp()
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[ScriptedVpp, VppClient]]:
+    vpp = ScriptedVpp()
     async with serving(tmp_path, vpp) as path:
         api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"), window)
         try:
@@ -132,7 +58,7 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 def test_a_call_that_vpp_passes_over_fails_and_the_others_do_not(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path) as (vpp, api):
-            vpp.answer = lambda name, context: b"" if len(vpp.seen) == 2 else vpp.reply(name, context)
+            vpp.answer = lambda name, context: b"" if len(vpp.requests_seen) == 2 else vpp.reply(name, context)
             results = await asyncio.gather(*[api.request(*MTU) for _ in range(4)], return_exceptions=True)
             assert [isinstance(result, NoAnswer) for result in results] == [False, True, False, False]
 
@@ -178,13 +104,13 @@ def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None
 def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=8) as (vpp, api):
-            held = vpp.kept()
+            replies = vpp.keep_replies()
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
-            await until_async(lambda: len(held) == 8, within_s=2.0)
+            await until_async(lambda: len(replies) == 8, within_s=2.0)
             await asyncio.sleep(0.05)
-            assert len(held) == 8
+            assert len(replies) == 8
             vpp.answer = lambda name, context: vpp.reply(name, context)
-            vpp.writers[0].write(b"".join(held))
+            vpp.writers[0].write(b"".join(replies))
             assert [reply.retval for reply in await asyncio.gather(*calls)] == [0] * 20
 
     run(story())
@@ -193,7 +119,7 @@ def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
 def test_replies_in_pieces_and_in_one_piece_are_the_same(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=100) as (vpp, api):
-            replies = vpp.kept(lambda number: -number)
+            replies = vpp.keep_replies(lambda number: -number)
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(5)]
             await until_async(lambda: len(replies) == 5, within_s=2.0)
             for byte in b"".join(replies):
@@ -210,7 +136,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
 ) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=60) as (vpp, api):
-            replies = vpp.kept(lambda number: -(number % 3))
+            replies = vpp.keep_replies(lambda number: -(number % 3))
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
             api.post_batch(MTU[0], [api.packed(*MTU)] * 60, many.set_result, plain=True)
             await until_async(lambda: len(replies) == 60, within_s=2.0)
@@ -225,7 +151,7 @@ def test_return_values_of_many_calls_are_those_of_their_replies_however_these_ar
 def test_replies_to_single_calls_may_lie_among_those_to_many(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path, window=100) as (vpp, api):
-            replies = vpp.kept(lambda number: -number)
+            replies = vpp.keep_replies(lambda number: -number)
             loop = asyncio.get_running_loop()
             first: asyncio.Future[list[Any]] = loop.create_future()
             second: asyncio.Future[list[Any]] = loop.create_future()
@@ -271,7 +197,7 @@ def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
             api._context = 0xFFFFFFFA
             api.post_batch(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
             assert await many == [0] * 10
-            contexts = [context for _, context in vpp.seen]
+            contexts = [context for _, context in vpp.requests_seen]
             assert contexts[:4] == [0xFFFFFFFE, 0xFFFFFFFF, 1, 2]
             assert 0 not in contexts
 
@@ -293,8 +219,8 @@ def test_a_vpp_that_sends_nonsense_is_left(tmp_path: Path, nonsense: bytes) -> N
 
 def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) -> None:
     async def story() -> None:
-        vpp = Vpp()
-        vpp.lacks, vpp.other = {"ip_route_lookup"}, {"sw_interface_dump"}
+        vpp = ScriptedVpp()
+        vpp.lacks, vpp.relaid = {"ip_route_lookup"}, {"sw_interface_dump"}
         async with serving(tmp_path, vpp) as path:
             with pytest.raises(Unfit, match="VPP lacks ip_route_lookup, sw_interface_dump"):
                 await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
@@ -304,8 +230,8 @@ def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) 
 
 def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_path: Path) -> None:
     async def story() -> None:
-        vpp = Vpp()
-        vpp.lacks, vpp.other = {"cnat_translation_update"}, {"npol_ipset_create"}
+        vpp = ScriptedVpp()
+        vpp.lacks, vpp.relaid = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
             api = await VppClient.connect(path, Definitions(requests(), tmp_path / "cache"))
             journal, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)

@@ -79,19 +79,19 @@ def has_fixed_list(packer: Any) -> bool:
 @st.composite
 def structure(draw: Any, packer: Any, fields: list[str]) -> dict[str, Any]:
     """A structure whose lists are as long as it says; fields may be missing where that means zero."""
-    made: dict[str, Any] = {}
+    packed: dict[str, Any] = {}
     for name in fields:
-        one = packer.packers[packer.fields.index(name)]
-        if isinstance(one, papi.VLAList):
+        element = packer.packers[packer.fields.index(name)]
+        if isinstance(element, papi.VLAList):
             elements = (
                 draw(st.binary(max_size=5))
-                if one.field_type == "u8"
-                else draw(st.lists(values(one.packer), max_size=3))
+                if element.field_type == "u8"
+                else draw(st.lists(values(element.packer), max_size=3))
             )
-            made[name], made[one.length_field] = elements, len(elements)
-        elif has_fixed_list(one) or draw(st.integers(0, 9)):
-            made[name] = draw(values(one))
-    return made
+            packed[name], packed[element.length_field] = elements, len(elements)
+        elif has_fixed_list(element) or draw(st.integers(0, 9)):
+            packed[name] = draw(values(element))
+    return packed
 
 
 def by_papi(message: Any, fields: dict[str, Any]) -> bytes:
@@ -161,14 +161,14 @@ def test_a_place_may_be_told_as_text_object_or_structure(place: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    ("fields", "field"),
     [
         (route(n_paths=2, paths=[{**PATH, "label_stack": NO_LABELS}]), "paths"),
         ({"route": {"prefix": "10.1.2.300/24"}}, "prefix"),
         ({"route": {"table_id": 2**32}}, "table_id"),
     ],
 )
-def test_what_cannot_be_packed_is_refused_by_field(fields: dict[str, Any], named: str) -> None:
+def test_what_cannot_be_packed_is_refused_by_field(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(ValueError, match="Exception while packing") as refused:
         compiled(ROUTE)(fields)
     inner: BaseException | None = refused.value
@@ -176,4 +176,4 @@ def test_what_cannot_be_packed_is_refused_by_field(fields: dict[str, Any], named
     while inner is not None:
         texts.append(str(inner))
         inner = inner.__cause__
-    assert any(named in text for text in texts)
+    assert any(field in text for text in texts)

@@ -1,24 +1,15 @@
 """A large load is taken over and planned in bounded slices, and what is urgent comes between: counted, not timed."""
 
-import asyncio
-from collections import Counter
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE, Claims
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
 from actors.vpp_writer.reconcile.work_queue import BULK_MAX, FEW
-from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.intents import Intent, Loopback, Route, RoutePath, Table
-from schemas.words import INTENT
 from tests.unit.vpp_writer.reconcile.test_planning import bulk_keys
 
 MANY = 10 * SLICE
@@ -49,11 +40,11 @@ def loaded() -> ManagedObjects:
 
 def planned(objects: ManagedObjects) -> list[str]:
     """The next plan, carried out by a VPP that takes everything."""
-    done = keys(objects.plan(0.0))
-    for key in done:
+    written = keys(objects.plan(0.0))
+    for key in written:
         claim = objects.claims.effective[key]
         objects.hold(key, HeldObject(claim.owner, claim.intent))
-    return done
+    return written
 
 
 def want(objects: ManagedObjects, owner: str, intent: Intent) -> None:
@@ -80,10 +71,10 @@ def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> N
 
 def test_a_pod_with_its_few_routes_is_one_plan() -> None:
     objects = ManagedObjects()
-    wanted = [POD, *map(route, range(FEW))]
-    for intent in wanted:
+    intents = [POD, *map(route, range(FEW))]
+    for intent in intents:
         want(objects, "cni", intent)
-    assert set(planned(objects)) == {intent.key for intent in wanted}
+    assert set(planned(objects)) == {intent.key for intent in intents}
 
 
 def test_objects_that_are_shared_or_in_trouble_do_not_slow_the_routes_down() -> None:
@@ -109,8 +100,8 @@ def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_come
     after = rows(*map(route, range(MANY // 2, MANY + MANY // 2)))
     slices = list(claims.replacing("routing", after))
     assert max(map(len, slices)) <= SLICE
-    told = [key for some in slices for key in some]
-    assert told[: MANY // 2] == [route(number).key for number in range(MANY // 2)]
+    yielded = [key for some in slices for key in some]
+    assert yielded[: MANY // 2] == [route(number).key for number in range(MANY // 2)]
     assert {key for key, claim in claims.effective.items() if claim.owner == "routing"} == after.keys()
     assert claims.get(POD.key) is not None
 
@@ -119,12 +110,12 @@ def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_come
     st.dictionaries(st.integers(0, 9), st.sampled_from("ab")), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9))
 )
 def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile(
-    before: dict[int, str], said: set[int], changed: set[int]
+    before: dict[int, str], numbers_said: set[int], changed: set[int]
 ) -> None:
     claims = Claims()
     for number, owner in before.items():
         claims.set(owner, route(number).key, route(number))
-    view = rows(*map(route, said))
+    view = rows(*map(route, numbers_said))
     slices = claims.replacing("a", view)
     next(slices, None)
     for number in changed:  # as the process does: in the view, and put
@@ -136,65 +127,3 @@ def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile
     claimed = {key for key, claim in claims.effective.items() if claim.owner == "a"}
     claimed |= {key for key in claims.effective if any(owner == "a" for owner, _, _ in claims.refused(key))}
     assert claimed == view.keys()
-
-
-class OnePeer:
-    """A bus of which the test says what the process hears next."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[Any]] = []
-        self.views: dict[str, dict[str, Intent]] = {}
-        self.counters: Counter[str] = Counter()
-        self.progress, self.broker_session = 0, 1
-        self.waiting: tuple[str, ...] = ()
-
-    async def changes(self, _wait_s: float, _at_most: int) -> list[Any]:
-        return self.batches.pop(0) if self.batches else []
-
-    def view(self, _word: str, owner: str) -> dict[str, Intent]:
-        return self.views[owner]
-
-
-def process(peer: OnePeer) -> WriterProcess:
-    config = cast(Any, SimpleNamespace(run=Path("/nonexistent")))
-    return WriterProcess(config, cast(Any, peer), cast(Any, None), asyncio.Event())
-
-
-def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_another_owner() -> None:
-    peer = OnePeer()
-    peer.views = {"routing": rows(*map(route, range(MANY))), "cni": {}}
-    peer.batches = [
-        [StreamSynced(INTENT, "cni"), StreamSynced(INTENT, "routing")],
-        [StreamChange(INTENT, "cni", POD.key, POD)],
-    ]
-    one = process(peer)
-    heard = list[int]()
-
-    async def turns() -> None:
-        while not heard or one.takeovers:
-            before = len(one.objects.queue)
-            await one._receive(0)
-            heard.append(len(one.objects.queue) - before)
-            if len(heard) == 2:
-                assert planned(one.objects) == [POD.key]
-
-    asyncio.run(turns())
-    assert max(heard) <= SLICE + 1, "no turn takes in more"
-    assert len(one.objects.queue) == MANY
-
-
-def test_nothing_is_removed_before_the_owner_has_said_all() -> None:
-    peer = OnePeer()
-    peer.views = {"routing": rows(route(1))}
-    one = process(peer)
-    for number in range(2):
-        key = route(number).key
-        one.objects.claims.set("routing", key, route(number))
-        one.objects.hold(key, HeldObject("routing", route(number)))
-    peer.batches = [[StreamChange(INTENT, "routing", route(1).key, route(1))], [StreamSynced(INTENT, "routing")]]
-    asyncio.run(one._receive(0))
-    assert not len(one.objects.queue)
-    asyncio.run(one._receive(0))
-    plan = one.objects.plan(0.0)
-    assert plan.deletes == [[route(0).key]]
-    assert not keys(plan)

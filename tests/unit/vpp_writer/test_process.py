@@ -1,0 +1,219 @@
+"""The writer's process between a bus and a VPP that the test decides on: what VPP is asked for, and when."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from actors.vpp_writer.apply.drift import DriftCheck
+from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.records import VppLife
+from actors.vpp_writer.process import WriterProcess
+from actors.vpp_writer.reconcile.claims import SLICE
+from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.livelock import STEPS_MAX
+from bus.subscriptions import StreamChange, StreamSynced
+from schemas.intents import Intent, Loopback
+from schemas.statuses import Applied, Status
+from schemas.words import INTENT, status_word
+from tests.unit.vpp_writer.reconcile.test_urgency import planned, route
+from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
+
+MANY = 10 * SLICE
+POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
+PATIENCE_S = 30.0
+
+
+def rows(intents: Iterable[Intent]) -> dict[str, Intent]:
+    return {intent.key: intent for intent in intents}
+
+
+class ScriptedBus:
+    """A peer whose events are told one batch after another; `delivered` is called with each before it is."""
+
+    def __init__(self, views: Mapping[str, dict[str, Intent]], *batches: list[Any]) -> None:
+        self.views, self.batches = dict(views), list(batches)
+        self.delivered: Callable[[list[Any]], None] = lambda _: None
+        self.statuses: dict[str, dict[str, Status]] = {}
+        self.waits_s: list[float] = []
+        self.counters: Counter[str] = Counter()
+        self.progress, self.broker_session, self.waiting, self.ready, self.tapped = 0, 1, (), False, False
+
+    async def changes(self, wait_s: float, _number_max: int) -> list[Any]:
+        self.waits_s.append(wait_s)
+        await asyncio.sleep(min(wait_s, 0.01))
+        batch = self.batches.pop(0) if self.batches else []
+        self.delivered(batch)
+        return batch
+
+    def view(self, _word: str, owner: str) -> dict[str, Intent]:
+        return self.views[owner]
+
+    def publish(self, word: str, published: Mapping[str, Any]) -> None:
+        self.statuses[word] = dict(published)
+
+    def update_rows(self, word: str, changed: Mapping[str, Any], _causes: object) -> None:
+        statuses = self.statuses.setdefault(word, {})
+        for key, status in changed.items():
+            if status is None:
+                statuses.pop(key, None)
+            else:
+                statuses[key] = status
+
+    def applied(self, owner: str) -> set[str]:
+        """Keys of what this owner has been told to be applied."""
+        statuses = self.statuses.get(status_word(owner), {})
+        return {key for key, status in statuses.items() if isinstance(status, Applied)}
+
+    def subscribe(self, *_: str) -> None: ...
+
+    def interrupt(self) -> None: ...
+
+    def trace(self, *_: Any, **__: Any) -> None: ...
+
+
+class CountingLog:
+    """A log that keeps its errors."""
+
+    def __init__(self) -> None:
+        self.errors: list[dict[str, Any]] = []
+
+    def info(self, *_: Any, **__: Any) -> None: ...
+
+    def warning(self, *_: Any, **__: Any) -> None: ...
+
+    def error(self, _event: str, **fields: Any) -> None:
+        self.errors.append(fields)
+
+
+class World:
+    """The process with its bus, its log and its VPP. `run` ends when the condition holds."""
+
+    def __init__(self, directory: Path, bus: ScriptedBus) -> None:
+        self.bus, self.log, self.vpp, self.stop = bus, CountingLog(), ScriptedVpp(), asyncio.Event()
+        self.directory = directory
+        config = SimpleNamespace(run=directory, vpp_api=directory / "api.sock", vpp_window=128, readback_s=0.0)
+        self.process = WriterProcess(cast(Any, config), cast(Any, bus), cast(Any, self.log), self.stop)
+
+    def run(self, until: Callable[[], bool]) -> None:
+        asyncio.run(asyncio.wait_for(self._run(until), PATIENCE_S))
+
+    async def _run(self, until: Callable[[], bool]) -> None:
+        async with serving(self.directory, self.vpp):
+            running = asyncio.create_task(self.process.run())
+            while not until():
+                assert not running.done(), running.exception()
+                await asyncio.sleep(0.01)
+            self.stop.set()
+            await running
+
+    def calls(self, message: str) -> list[Any]:
+        """What VPP was asked for with this message, decoded, in order."""
+        return [WORDS.decode(name, data) for name, data in self.vpp.requests if name == message]
+
+
+def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_another_owner(tmp_path: Path) -> None:
+    bus = ScriptedBus(
+        {"routing": rows(map(route, range(MANY))), "cni": {}},
+        [StreamSynced(INTENT, "cni"), StreamSynced(INTENT, "routing")],
+        [StreamChange(INTENT, "cni", POD.key, POD)],
+    )
+    world = World(tmp_path, bus)
+    queued, position = [0], [0]
+
+    def delivered(batch: list[Any]) -> None:
+        queued.append(len(world.process.objects.queue))
+        if any(isinstance(event, StreamChange) for event in batch):
+            position[0] = len(world.vpp.requests)
+
+    bus.delivered = delivered
+    world.run(lambda: len(bus.applied("routing")) == MANY and POD.key in bus.applied("cni"))
+    growth = [after - before for before, after in pairwise(queued)]
+    assert max(growth) <= SLICE + 1, "no turn takes in more"
+    after_it_was_said = [name for name, _ in world.vpp.requests[position[0] :]]
+    assert after_it_was_said[0] == "create_loopback", "its plan is the next, and it is alone in it"
+    assert len(world.calls("ip_route_add_del")) == MANY
+
+
+def test_nothing_is_removed_before_the_owner_has_said_all(tmp_path: Path) -> None:
+    held = {intent.key: HeldObject("routing", intent) for intent in map(route, range(2))}
+    journal = Journal(tmp_path / "writer" / "journal")
+    journal.start(VppLife(1, 0, 0), held)
+    journal.close()
+    bus = ScriptedBus(
+        {"routing": rows([route(1)])},
+        [StreamChange(INTENT, "routing", route(1).key, route(1))],
+        [],
+        [StreamSynced(INTENT, "routing")],
+    )
+    world = World(tmp_path, bus)
+    calls_before_all_was_said = list[Any]()
+
+    def delivered(batch: list[Any]) -> None:
+        if batch and isinstance(batch[0], StreamSynced):
+            calls_before_all_was_said.extend(world.calls("ip_route_add_del"))
+
+    bus.delivered = delivered
+    world.run(lambda: bus.applied("routing") == {route(1).key} and bool(_deletes(world)))
+    assert not [call for call in calls_before_all_was_said if not call.is_add]
+    (call,) = world.calls("ip_route_add_del")[len(calls_before_all_was_said) :]
+    assert not call.is_add, "nothing is written, either"
+    assert f"{ip_address(call.route.prefix.address.un.ip4)}/{call.route.prefix.len}" == route(0).prefix
+
+
+def _deletes(world: World) -> list[Any]:
+    return [call for call in world.calls("ip_route_add_del") if not call.is_add]
+
+
+class TirelessWriter:
+    """A writer that always has something to do."""
+
+    epoch = 1
+
+    async def step(self) -> bool:
+        return True
+
+
+def test_objects_that_undo_one_another_cost_some_steps_a_second_and_one_line(tmp_path: Path) -> None:
+    bus = ScriptedBus({"cni": rows([POD])})
+    world = World(tmp_path, bus)
+
+    async def turns(number: int) -> None:
+        for _ in range(number):
+            await world.process.turn(cast(Any, TirelessWriter()), DriftCheck(0.0, 0.0))
+
+    asyncio.run(turns(3 * STEPS_MAX))
+    assert bus.waits_s.count(0) == STEPS_MAX
+    assert all(wait_s > 0 for wait_s in bus.waits_s[STEPS_MAX:])
+    assert len(world.log.errors) == 1
+    bus.batches, bus.waits_s = [[StreamSynced(INTENT, "cni")]], []
+    asyncio.run(turns(2))
+    assert bus.waits_s[-1] == 0, "what is new is done at once"
+
+
+def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another(tmp_path: Path) -> None:
+    routes = rows(map(route, range(2 * STEPS_MAX * SLICE)))
+    bus = ScriptedBus({"routing": routes}, [], [StreamSynced(INTENT, "routing")])
+    world = World(tmp_path, bus)
+    objects = world.process.objects
+
+    class PlanningWriter:
+        """Its VPP takes everything."""
+
+        epoch = 1
+
+        async def step(self) -> bool:
+            return bool(planned(objects))
+
+    async def turns() -> None:
+        while bus.batches or world.process.takeovers or objects.queue:
+            await world.process.turn(cast(Any, PlanningWriter()), DriftCheck(0.0, 0.0))
+
+    asyncio.run(turns())
+    assert objects.held.keys() == routes.keys()
+    assert not world.log.errors
+    assert set(bus.waits_s[2:]) == {0}
