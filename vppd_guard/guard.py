@@ -36,7 +36,7 @@ HEARTBEAT_S = 0.5
 TAKING = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED)
 WAITS = {GuardState.RESTING: rest_s, GuardState.RETRYING: retry_s}
 NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
-# What an action has returned or raised -> what has happened. All else that is returned is DONE, that is raised FAILED.
+# Class that an action has returned or raised -> event. Other returns are DONE, other exceptions FAILED.
 EVENTS: dict[type[object], GuardEvent] = {
     Adopted: GuardEvent.ADOPTS,
     Leftovers: GuardEvent.LEFTOVERS,

@@ -75,7 +75,7 @@ def apply(netlink: Netlink, index: int, addresses: Sequence[LinuxAddress]) -> li
     four = [a for a in addresses if family_of(a.address) == AF_INET]
     six = [a for a in addresses if family_of(a.address) == AF_INET6]
     requests += _in_order(index, four, [a for a in present if family_of(a.address) == AF_INET])
-    # In IPv6 what is added last stands first: the same with both lists turned round.
+    # In IPv6 what is added last stands first, so both lists are reversed.
     requests += _in_order(index, six[::-1], [a for a in present if family_of(a.address) == AF_INET6][::-1])
     errors = netlink.execute_all([request for _, request in requests])
     already_removed = (errno.EADDRNOTAVAIL,)

@@ -114,7 +114,7 @@ class CapturedLink(Struct, frozen=True, omit_defaults=True):
     mtu: int
     up: bool = True
     promiscuity: int = 0
-    kind: str = ""  # as `ip -d link` says: "veth", "vlan", "bond", "tun"...; "": a device of its own
+    kind: str = ""  # as `ip -d link` says: "veth", "vlan", "bond", "tun"...; "": a physical device
     master: str = ""  # the bridge or bond that it is a port of
     pci: str = ""  # PCI address of the device, "0000:00:05.0"; "": none
     driver: str = ""  # its kernel driver, "virtio-pci"

@@ -23,8 +23,8 @@ class Observation:
     """What one look has shown."""
 
     answered: frozenset[str]  # addresses that have just answered through VPP
-    api_answers: bool | None = None  # does VPP's API? None: not known
-    wire_answers: bool | None = None  # does the gateway, on the wire past VPP? None: it cannot be asked
+    api_answers: bool | None = None  # does VPP's API answer? None: unknown
+    wire_answers: bool | None = None  # does the gateway answer on the wire, past VPP? None: unknown
 
 
 @dataclass

@@ -17,7 +17,7 @@ class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     at: float  # seconds since 1970
     pid: int = 0  # the guard's
-    state: str = ""  # which it was in, or is in now
+    state: str = ""  # in which it was, or is now
     event: str = ""  # which ended it
     to: str = ""  # the state that followed
     what: str = ""  # a step or a finding, in words
