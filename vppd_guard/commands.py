@@ -92,7 +92,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints the findings of a preflight."""
     records = captured_uplinks(UndoJournal(config.state / "guard").read())
-    if records and (pid := lock.holder(lock_path(config))):
+    if records and (pid := lock.holder_pid(lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
         finding = Finding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
         return _print_findings([finding], as_json=as_json)
@@ -124,7 +124,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     records = journal.read()
     host = explain.HostView(
         time=time.time(),
-        guard_pid=lock.holder(lock_path(config)),
+        guard_pid=lock.holder_pid(lock_path(config)),
         vpp_pid=_running_vpp(records),
         links=tuple(_link_words(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
     )
@@ -163,7 +163,7 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if not records:
         log.info("nothing to restore", journal=journal.path)
         return 0
-    if pid := lock.holder(lock_path(config)):
+    if pid := lock.holder_pid(lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
     if pid := _running_vpp(records):

@@ -21,7 +21,7 @@ RESTORE_S_MAX = 5.0  # a driver that has been bound has made its network device 
 POLL_S = 0.02
 
 
-def bind(machine: Machine, pci: str, driver: str) -> None:
+def bind_to_driver(machine: Machine, pci: str, driver: str) -> None:
     """Binds the device to the kernel driver. Raises OSError: no such device or driver, or they do not fit."""
     device = _device(machine, pci)
     if device.driver == driver:
@@ -33,7 +33,7 @@ def bind(machine: Machine, pci: str, driver: str) -> None:
     machine.write("/sys/bus/pci/drivers_probe", pci)
 
 
-def restore(machine: Machine, record: DriverBound) -> None:
+def restore_driver(machine: Machine, record: DriverBound) -> None:
     """Gives the device its former kernel driver, and its network device its former name.
 
     A virtual function that is gone needs nothing. Raises OSError; TimeoutError: the network device has not come back.
@@ -103,7 +103,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_wor
     return LinuxStep(
         title=f"bind {device_words} to {driver}",
         needs=lambda: "" if machine.has_kernel_driver(driver) else f"kernel driver {driver} is not loaded",
-        do=lambda: bind(machine, find(), driver),
+        do=lambda: bind_to_driver(machine, find(), driver),
         holds=holds,
         undo=record,
     )

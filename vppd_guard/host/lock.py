@@ -24,7 +24,7 @@ def acquire(path: Path) -> int:
     return handle
 
 
-def holder(path: Path) -> int:
+def holder_pid(path: Path) -> int:
     """Process id of the running guard; 0: none runs."""
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -143,11 +143,6 @@ def route_words(route: LinuxRoute) -> str:
     return route.prefix if route.table == 254 else f"{route.prefix} table {route.table}"
 
 
-def same_route(present: LinuxRoute, captured: LinuxRoute) -> bool:
-    """Are both equal, but for the seconds that have passed?"""
-    return comparable(present) == comparable(captured) and expires_alike(present, captured)
-
-
 def expires_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
     """Do both expire at about the same time, or never? A route that the kernel makes of an address lives as it does."""
     if captured.protocol == PROTOCOL_KERNEL:

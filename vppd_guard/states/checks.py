@@ -60,7 +60,7 @@ MESSAGES = (
 )
 
 
-def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
+def host_findings(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
@@ -72,7 +72,7 @@ def host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]
     yield finding_of("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
     vhost = machine.has_vhost_net()
     yield finding_of("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
-    yield finding_of("state", state_problem(config.state / "guard"), str(config.state / "guard"))
+    yield finding_of("state", state_directory_problem(config.state / "guard"), str(config.state / "guard"))
 
 
 def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[str]:
@@ -96,7 +96,7 @@ def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]
     )
 
 
-def state_problem(directory: Path) -> str:
+def state_directory_problem(directory: Path) -> str:
     """Why the undo journal cannot be written and synced in that directory; "": it can."""
     trial = directory / "preflight"
     try:
@@ -126,7 +126,7 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     )
 
 
-def link(captured: CapturedLink, spec: UplinkSpec) -> Finding:
+def uplink(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":

@@ -68,7 +68,7 @@ async def run_checks(
 ) -> tuple[list[Finding], Sequence[DrivenUplink]]:
     """All checks but that of bus and writer, and the uplinks in their present state."""
     status = Path("/proc/self/status").read_text()
-    findings = await asyncio.to_thread(lambda: list(checks.host(context.config, context.machine, status)))
+    findings = await asyncio.to_thread(lambda: list(checks.host_findings(context.config, context.machine, status)))
     uplink_findings, uplinks = await capture_uplinks(context)
     findings.append(checks.locked_memory(context.machine, status, [uplink.driver for uplink in uplinks]))
     findings += [*uplink_findings, await _check_vpp(context, uplinks, annotations)]
@@ -99,7 +99,7 @@ async def _capture_uplink(
 ) -> DrivenUplink | None:
     """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
     link = await asyncio.to_thread(capture, spec.interfaceName)
-    findings.append(checks.link(link, spec))
+    findings.append(checks.uplink(link, spec))
     choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
     driver = context.failed_drivers.next_candidate(link.name, choice.candidates)
     findings.append(checks.driver(link, driver, choice.passed_over))

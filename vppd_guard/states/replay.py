@@ -57,7 +57,7 @@ def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> Rep
                 case KernelSet(path=path, before=before):
                     Path(path).write_text(before)
                 case DriverBound():
-                    pci.restore(machine, record)
+                    pci.restore_driver(machine, record)
                 case UplinkCaptured():
                     _restore_uplink(record, result)
         except (OSError, NetlinkError) as error:

@@ -43,14 +43,14 @@ def captured(kind: str = "", master: str = "", mtu: int = 1500) -> CapturedLink:
     ],
 )
 def test_what_could_not_be_given_back_is_refused_in_words(link: CapturedLink, why: str) -> None:
-    finding = checks.link(link, SPEC)
+    finding = checks.uplink(link, SPEC)
     assert (finding.state, finding.check) == (FAILED, "uplink eth0")
     assert why in finding.text
 
 
 @pytest.mark.parametrize("kind", ["", "veth", "vlan", "macvlan"])
 def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
-    assert checks.link(captured(kind=kind), SPEC).state == OK
+    assert checks.uplink(captured(kind=kind), SPEC).state == OK
 
 
 def test_a_container_without_its_capabilities_is_told_which() -> None:
@@ -75,7 +75,7 @@ def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-generic\n")
     config = NodeConfig(state=tmp_path / "state")
-    findings = {f.check: f for f in checks.host(config, Machine(tmp_path), "CapEff: 0\n")}
+    findings = {f.check: f for f in checks.host_findings(config, Machine(tmp_path), "CapEff: 0\n")}
     assert {name for name, f in findings.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
     assert "5.3 is needed" in findings["kernel"].text
     assert findings["state"].state == OK
@@ -152,6 +152,6 @@ def test_the_table_fits_the_terminal(width: int) -> None:
 def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert "nothing is taken" in checks.state_problem(blocked / "guard")
-    assert checks.state_problem(tmp_path / "guard") == ""
+    assert "nothing is taken" in checks.state_directory_problem(blocked / "guard")
+    assert checks.state_directory_problem(tmp_path / "guard") == ""
     assert list((tmp_path / "guard").iterdir()) == []

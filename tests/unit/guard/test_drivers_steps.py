@@ -42,7 +42,7 @@ def undo(tree: Kernel, records: list[Record]) -> None:
     for record in reversed(records):
         match record:
             case DriverBound():
-                pci.restore(tree, record)
+                pci.restore_driver(tree, record)
             case KernelSet(path=path, before=before):
                 tree.write(path, before)
 
@@ -243,7 +243,7 @@ def test_queues_are_read_as_configured_else_as_suits_the_driver() -> None:
 
 
 def test_restoring_a_device_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    pci.restore(machine(tmp_path), DriverBound("0000:99:00.0", "ixgbe", "eth0"))
+    pci.restore_driver(machine(tmp_path), DriverBound("0000:99:00.0", "ixgbe", "eth0"))
 
 
 def test_restoring_twice_changes_nothing_more(tmp_path: Path) -> None:
