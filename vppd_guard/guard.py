@@ -11,7 +11,7 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from schemas.facts import VppProcess
 from schemas.words import status_word
-from vppd_guard.life import GuardEvent, GuardLife, GuardState, advance, rest_s, retry_s
+from vppd_guard.life import TAKEOVER, GuardEvent, GuardLife, GuardState, advance, rest_s, retry_s
 from vppd_guard.report.history import HistoryLine
 from vppd_guard.states import (
     captured,
@@ -33,7 +33,7 @@ from vppd_guard.uplink.uplinks import uplink_fact
 from vppd_guard.vpp.log_tail import LogTail
 
 HEARTBEAT_S = 0.5
-TAKING = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED)
+TAKING = TAKEOVER[:-1]
 WAITS = {GuardState.RESTING: rest_s, GuardState.RETRYING: retry_s}
 NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
 # Class that an action has returned or raised -> event. Other returns are DONE, other exceptions FAILED.

@@ -41,7 +41,7 @@ class GuardEvent(Enum):
     ADOPTS = "adopts"  # an earlier guard's VPP runs on
     LEFTOVERS = "leftovers"  # an earlier guard has left something to undo
     VPP_ENDED = "vpp_ended"
-    SILENT = "silent"  # VPP is up and does not forward
+    SILENT = "silent"  # VPP is up and does not TAKEOVER
     GONE = "gone"  # an uplink's device has disappeared
     STOP = "stop"
 
@@ -62,6 +62,10 @@ ACTIONS = {
 }
 
 
+# The way to a VPP that carries packets, in its order. Something may need undoing in each of these.
+TAKEOVER = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
+
+
 class Transition(NamedTuple):
     """In `state`, on `event`: the state that follows, and whether that counts as a failure (in a row)."""
 
@@ -71,8 +75,7 @@ class Transition(NamedTuple):
     failure: bool = False
 
 
-def _rows() -> list[Transition]:
-    forward = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
+def _transitions() -> list[Transition]:
     rows = [
         Transition(GuardState.START, GuardEvent.DONE, GuardState.PREFLIGHT),
         Transition(GuardState.START, GuardEvent.ADOPTS, GuardState.UP),
@@ -84,15 +87,15 @@ def _rows() -> list[Transition]:
         Transition(GuardState.PREFLIGHT, GuardEvent.LATE, GuardState.RESTING, failure=True),
         Transition(GuardState.PREFLIGHT, GuardEvent.STOP, GuardState.STOPPED),
     ]
-    rows += [Transition(state, GuardEvent.DONE, forward[at + 1]) for at, state in enumerate(forward[:-1])]
-    for state in forward:
+    rows += [Transition(state, GuardEvent.DONE, TAKEOVER[at + 1]) for at, state in enumerate(TAKEOVER[:-1])]
+    for state in TAKEOVER:
         rows += [
             Transition(state, event, GuardState.RESTORING, failure=True)
             for event in (GuardEvent.FAILED, GuardEvent.LATE, GuardEvent.GONE)
         ]
         rows.append(Transition(state, GuardEvent.STOP, GuardState.RESTORING))
     # Before VPP runs it cannot end; before it carries packets nobody can miss them.
-    rows += [Transition(state, GuardEvent.VPP_ENDED, GuardState.RESTORING, failure=True) for state in forward[1:]]
+    rows += [Transition(state, GuardEvent.VPP_ENDED, GuardState.RESTORING, failure=True) for state in TAKEOVER[1:]]
     rows += [
         Transition(GuardState.RUNNING, GuardEvent.SILENT, GuardState.RESTORING, failure=True),
         Transition(GuardState.RESTORING, GuardEvent.DONE, GuardState.RESTING),
@@ -110,14 +113,7 @@ def _rows() -> list[Transition]:
     return rows
 
 
-TABLE = {(row.state, row.event): row for row in _rows()}
-HOLDING = (
-    GuardState.CAPTURED,
-    GuardState.TAKEN,
-    GuardState.UP,
-    GuardState.CONFIGURED,
-    GuardState.RUNNING,
-)  # something may need undoing
+TABLE = {(row.state, row.event): row for row in _transitions()}
 
 
 @dataclass(frozen=True)

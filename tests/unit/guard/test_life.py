@@ -8,9 +8,9 @@ import pytest
 from vppd_guard.life import (
     ACTIONS,
     BACKOFF_S,
-    HOLDING,
     STABLE_S,
     TABLE,
+    TAKEOVER,
     GuardEvent,
     GuardLife,
     GuardState,
@@ -33,7 +33,7 @@ def test_done_after_done_leads_to_running() -> None:
     assert walk(GuardLife(), *TO_RUNNING).state is GuardState.RUNNING
 
 
-@pytest.mark.parametrize("state", HOLDING)
+@pytest.mark.parametrize("state", TAKEOVER)
 @pytest.mark.parametrize("event", TROUBLE)
 def test_from_every_state_that_holds_something_trouble_restores_linux(state: GuardState, event: GuardEvent) -> None:
     if (state, event) not in TABLE:
@@ -50,7 +50,7 @@ def test_the_order_to_stop_ends_stopped_from_everywhere_and_restores_what_is_hel
     life = GuardLife(state=state)
     if state is not GuardState.RESTORING:
         life = advance(life, GuardEvent.STOP, 0.0)
-    if state in (*HOLDING, GuardState.LOST, GuardState.RETRYING):
+    if state in (*TAKEOVER, GuardState.LOST, GuardState.RETRYING):
         assert life.state is GuardState.RESTORING
     for _ in range(3):
         life = advance(life, GuardEvent.STOP if life.state is GuardState.RESTING else GuardEvent.DONE, 0.0)
