@@ -37,7 +37,7 @@ from bus.envelope import (
     Subscribe,
     TraceEvent,
     Welcome,
-    unpack,
+    unpack_message,
 )
 from bus.fanout import TOOL_PREFIX, Fanout, OutgoingFrame
 from bus.stream import Checkpoint
@@ -84,7 +84,7 @@ class Broker:
         if self._muted_until and self._is_muted(identity, now):
             return []
         try:
-            frames = self._handle(identity, unpack(data), now)
+            frames = self._handle(identity, unpack_message(data), now)
         except Malformed as error:
             self._malformed(identity, error, now)
             return []

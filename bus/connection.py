@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Self
 
-from bus.envelope import Fetch, Hello, Message, Welcome, pack
+from bus.envelope import Fetch, Hello, Message, Welcome, pack_message
 from bus.handshake import Greeting, Handshake
 from bus.remote_tap import CurveKeys
 from bus.sockets import ClientSocket
@@ -53,7 +53,7 @@ class Connection:
 
     async def send(self, message: Message) -> bool:
         """To the broker. False: it is away, or has not read for too long."""
-        return self._socket is not None and await self._socket.send(pack(message))
+        return self._socket is not None and await self._socket.send(pack_message(message))
 
     def send_later(self, message: Message) -> None:
         """As `send`, by a task, and perhaps never."""

@@ -195,7 +195,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
 
 
-def pack(message: Message) -> bytes:
+def pack_message(message: Message) -> bytes:
     """The bytes of a message."""
     return _encoder.encode(message)
 
@@ -205,7 +205,7 @@ def frame_bytes(data: bytes) -> int:
     return len(data) + FRAME_OVERHEAD_BYTES
 
 
-def unpack(data: bytes) -> Any:
+def unpack_message(data: bytes) -> Any:
     """The message in `data`. Raises Malformed naming the field; never anything else."""
     if len(data) > MESSAGE_BYTES_MAX:
         raise Malformed("bus message", "size", f"{len(data)} bytes, more than {MESSAGE_BYTES_MAX}")

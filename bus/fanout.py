@@ -23,7 +23,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.envelope import EVERY_WORD, TRACE_WORD, CheckpointPart, Message, Row, TraceEvent, frame_bytes, iter_parts, pack
+from bus.envelope import (
+    EVERY_WORD,
+    TRACE_WORD,
+    CheckpointPart,
+    Message,
+    Row,
+    TraceEvent,
+    frame_bytes,
+    iter_parts,
+    pack_message,
+)
 from bus.stream import Checkpoint
 from bus.stream_store import StreamStore
 
@@ -196,21 +206,21 @@ class Fanout:
 
     def unicast(self, identity: bytes, message: Message) -> OutgoingFrame:
         """A message to one client, whatever it has read."""
-        frame = OutgoingFrame(identity, pack(message))
+        frame = OutgoingFrame(identity, pack_message(message))
         if subscriber := self._subscribers.get(identity):
             self._count(subscriber, frame.data)
         return frame
 
     def broadcast(self, message: Message) -> Iterator[OutgoingFrame]:
         """A beacon, to subscribers that have been sent everything: it must not speak of what still waits."""
-        data = pack(message)
+        data = pack_message(message)
         for subscriber in self._subscribers.values():
             if subscriber.words and not subscriber.cut_off and not subscriber.behind:
                 yield from self._send_or_queue(subscriber, data)
 
     def trace(self, event: TraceEvent) -> Iterator[OutgoingFrame]:
         """To those that subscribe to trace events and have read most of what they were sent; the others miss it."""
-        data = pack(event)
+        data = pack_message(event)
         for subscriber in self._subscribers.values():
             if TRACE_WORD not in subscriber.words:
                 continue
@@ -273,7 +283,7 @@ class Fanout:
             if message is None:
                 subscriber.sending = None  # this stream has left whole; the next turn of the loop begins another
                 continue
-            data = pack(message)
+            data = pack_message(message)
             self._count(subscriber, data)
             yield OutgoingFrame(subscriber.identity, data)
 
@@ -354,7 +364,7 @@ class Fanout:
                 if message is None:
                     subscriber.sending = None
                 else:
-                    yield pack(message)
+                    yield pack_message(message)
             elif subscriber.queue:
                 data = subscriber.queue.popleft()
                 subscriber.queue_bytes -= frame_bytes(data)
@@ -388,7 +398,7 @@ def _pack_parts(checkpoint: Checkpoint, *, all_of_them: bool) -> tuple[list[byte
     """
     packed, size = list[bytes](), 0
     for part in checkpoint:
-        packed.append(pack(part))
+        packed.append(pack_message(part))
         size += frame_bytes(packed[-1])
         if size > WINDOW_BYTES and not all_of_them:
             break

@@ -15,7 +15,18 @@ from msgspec import Struct
 
 from bus import traces
 from bus.connection import TICK_S, Connection
-from bus.envelope import Answer, Ask, Beacon, CheckpointPart, Credit, Hello, Resend, SnapshotPart, Welcome, unpack
+from bus.envelope import (
+    Answer,
+    Ask,
+    Beacon,
+    CheckpointPart,
+    Credit,
+    Hello,
+    Resend,
+    SnapshotPart,
+    Welcome,
+    unpack_message,
+)
 from bus.publications import Publications
 from bus.requester import Requester
 from bus.responder import Handler, Responder
@@ -161,7 +172,7 @@ class Peer:
 
     async def _dispatch(self, data: bytes) -> None:
         try:
-            message = unpack(data)
+            message = unpack_message(data)
         except Malformed as error:
             self._connection.malformed(str(error))
             return

@@ -56,9 +56,9 @@ def turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return
     directory = tmp_path_factory.getbasetemp().parent
     alone = request.node.get_closest_marker("alone") is not None
-    with ExitStack() as held:
+    with ExitStack() as locks:
         with _locked(
             directory / "door", fcntl.LOCK_EX
         ):  # one at a time, so that who wants to be alone is not passed by
-            held.enter_context(_locked(directory / "room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+            locks.enter_context(_locked(directory / "room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield

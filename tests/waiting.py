@@ -14,12 +14,12 @@ from bus.peer import Peer
 PATIENCE_S = 40.0
 PAUSE_S = 0.01
 HEARING_S = 0.05
-What = str | Callable[[], str]  # what is waited for, or a function that says what is so instead
+Expectation = str | Callable[[], str]  # in words, or a function that says what is so instead
 
 
-def until(condition: Callable[[], Any], what: What = "the condition holds", within_s: float = PATIENCE_S) -> Any:
+def until(condition: Callable[[], Any], expected: Expectation = "it holds", within_s: float = PATIENCE_S) -> Any:
     """The first true value of `condition`. Raises AssertionError at the deadline."""
-    deadline = _Deadline(what, within_s)
+    deadline = _Deadline(expected, within_s)
     while not (value := condition()):
         deadline.check()
         time.sleep(PAUSE_S)
@@ -27,10 +27,10 @@ def until(condition: Callable[[], Any], what: What = "the condition holds", with
 
 
 async def until_async(
-    condition: Callable[[], Any], what: What = "the condition holds", within_s: float = PATIENCE_S
+    condition: Callable[[], Any], expected: Expectation = "it holds", within_s: float = PATIENCE_S
 ) -> Any:
     """`until` in a loop that goes on; the condition may be a coroutine function."""
-    deadline = _Deadline(what, within_s)
+    deadline = _Deadline(expected, within_s)
     while not (value := await _awaited(condition())):
         deadline.check()
         await asyncio.sleep(PAUSE_S)
@@ -38,10 +38,13 @@ async def until_async(
 
 
 async def until_heard(
-    peer: Peer, condition: Callable[[], Any], what: What = "the condition holds", within_s: float = PATIENCE_S
+    peer: Peer,
+    condition: Callable[[], Any],
+    expected: Expectation = "it holds",
+    within_s: float = PATIENCE_S,
 ) -> Any:
     """`until_async` where what this peer hears makes the condition true."""
-    deadline = _Deadline(what, within_s)
+    deadline = _Deadline(expected, within_s)
     while not (value := condition()):
         deadline.check()
         await peer.changes(HEARING_S)
@@ -55,12 +58,12 @@ async def _awaited(value: Any) -> Any:
 class _Deadline:
     """Fails the test when it has passed."""
 
-    def __init__(self, what: What, within_s: float) -> None:
-        self._what, self._within_s = what, within_s
+    def __init__(self, expected: Expectation, within_s: float) -> None:
+        self._expected, self._within_s = expected, within_s
         self._end = time.monotonic() + within_s
 
     def check(self) -> None:
         """Raises AssertionError if it is too late."""
         if time.monotonic() >= self._end:
-            what = self._what if isinstance(self._what, str) else self._what()
-            raise AssertionError(f"not within {self._within_s:g} s: {what}")
+            expected = self._expected if isinstance(self._expected, str) else self._expected()
+            raise AssertionError(f"not within {self._within_s:g} s: {expected}")

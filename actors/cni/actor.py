@@ -17,7 +17,7 @@ from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
 from actors.cni.store import PodStore
 from actors.cni.wiring import Wiring
-from actors.runtime.actor import Actor, hears, store
+from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
 from schemas.facts import Uplink, VppEpoch
@@ -37,7 +37,7 @@ class CniManager(Actor):
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        store(self.table.uplinks, key, uplink)
+        store_fact(self.table.uplinks, key, uplink)
 
     @hears(VppEpoch)
     def epoch(self, key: str, epoch: VppEpoch | None) -> None:
@@ -47,8 +47,8 @@ class CniManager(Actor):
     def decide(self) -> Decision:
         pods, config = self.table.pods.values(), self.context.config
         return Decision(
-            intents=by_key(intent for pod in pods for intent in desired.intents(pod, config)),
-            facts={"pod-interface": desired.facts(pods, self.table.coming)},
+            intents=by_key(intent for pod in pods for intent in desired.pod_intents(pod, config)),
+            facts={"pod-interface": desired.pod_facts(pods, self.table.coming)},
         )
 
     def unwell(self) -> Sequence[str]:

@@ -76,18 +76,18 @@ def table_name(pod: Pod) -> str:
     return f"{name[:cut]}-{_hash(name)}"
 
 
-def tag(pod: Pod, role: str) -> str:
+def interface_tag(pod: Pod, role: str) -> str:
     """Marks an interface as this pod's in this namespace: `<hash>-<interface>-<namespace>`, cut to 63 bytes."""
     text = f"{_hash(role, pod.key, pod.netns)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
     return text[:TAG_BYTES_MAX]
 
 
-def intents(pod: Pod, config: NodeConfig) -> list[Intent]:
+def pod_intents(pod: Pod, config: NodeConfig) -> list[Intent]:
     """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6` is needed for the tun."""
     return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
 
 
-def facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInterface]:
+def pod_facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInterface]:
     """The pods' interfaces as facts, by key; `coming`: keys of those that are not set up yet."""
     return {pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses, pod.key in coming) for pod in pods}
 
@@ -102,7 +102,7 @@ def _tables(pod: Pod) -> Iterator[Intent]:
 
 
 def _loopback(pod: Pod) -> Iterator[Intent]:
-    yield Loopback(loopback_name(pod), LOOPBACK_MAC, tag(pod, "loopback"))
+    yield Loopback(loopback_name(pod), LOOPBACK_MAC, interface_tag(pod, "loopback"))
     for address in pod.addresses:
         yield Address(loopback_name(pod), host_prefix(address))
 
@@ -113,7 +113,7 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
         name=name,
         host_interface=pod.interface,
         netns=pod.netns,
-        tag=tag(pod, "tun"),
+        tag=interface_tag(pod, "tun"),
         tun=True,
         persist=True,  # the device, its addresses and routes outlive VPP
         gso=config.debug.gsoEnabled,

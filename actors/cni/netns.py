@@ -44,7 +44,7 @@ def is_absent(path: str) -> bool:
     return not os.path.lexists(path)
 
 
-def configure(pod: Pod) -> None:
+def configure_pod_side(pod: Pod) -> None:
     """Gives the pod's device its addresses, routes and sysctls. Runs in THREAD. Raises NoNamespace, OSError."""
     try:
         pod_namespace = os.open(pod.netns, os.O_RDONLY)
@@ -66,7 +66,7 @@ def configure(pod: Pod) -> None:
 
 async def configure_in_thread(pod: Pod) -> None:
     """Does `configure` without holding up the loop. Raises NoNamespace, OSError."""
-    await asyncio.get_running_loop().run_in_executor(THREAD, configure, pod)
+    await asyncio.get_running_loop().run_in_executor(THREAD, configure_pod_side, pod)
 
 
 def _enter(handle: int) -> None:

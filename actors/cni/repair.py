@@ -6,7 +6,7 @@ The tun devices are persistent, so most are as they were; one that VPP had to ma
 import asyncio
 
 from actors.cni import netns
-from actors.cni.desired import PodTable, intents
+from actors.cni.desired import PodTable, pod_intents
 from actors.cni.pods import Pod
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
@@ -32,7 +32,7 @@ class PodRepair:
     async def _repair(self, pod: Pod, epoch: int) -> None:
         while self._is_present(pod) and self._epoch == epoch:
             try:
-                statuses = await self._context.realised(intents(pod, self._context.config), REPAIR_WITHIN_S)
+                statuses = await self._context.realised(pod_intents(pod, self._context.config), REPAIR_WITHIN_S)
                 if all(status.epoch == epoch for status in statuses.values()):
                     await netns.configure_in_thread(pod)
                     self._table.unrepaired.pop(pod.key, None)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from actors.cni import netns
-from actors.cni.desired import PodTable, intents, tun_name
+from actors.cni.desired import PodTable, pod_intents, tun_name
 from actors.cni.pods import BadRequest, Pod, with_mtu
 from actors.cni.store import PodStore
 from actors.runtime.context import Context
@@ -82,7 +82,7 @@ class Wiring:
 
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
-        statuses = await self._context.realised(intents(pod, self._context.config), remaining_s(deadline))
+        statuses = await self._context.realised(pod_intents(pod, self._context.config), remaining_s(deadline))
         async with asyncio.timeout(remaining_s(deadline)):
             await netns.configure_in_thread(pod)
         return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
@@ -127,7 +127,7 @@ class Wiring:
 
     async def _finish_withdrawal(self, pod: Pod) -> None:
         """Waits until VPP holds nothing of the pod. The record goes last: a restart in between goes on with it."""
-        keys = [intent.key for intent in intents(pod, self._context.config)]
+        keys = [intent.key for intent in pod_intents(pod, self._context.config)]
         while pod.key in self._leaving:
             try:
                 await self._context.withdrawn(keys, WITHDRAWN_AGAIN_S)

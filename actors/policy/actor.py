@@ -16,7 +16,7 @@ from actors.policy.desired import EnforcedPolicies, PolicyFacts
 from actors.policy.felix.install import install
 from actors.policy.felix.server import EndpointName, EndpointStatuses, FelixServer
 from actors.policy.model import FelixHost, FelixPool, FelixSnapshot
-from actors.runtime.actor import Actor, hears, store
+from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
 from schemas.codec import fingerprint
@@ -55,14 +55,14 @@ class PolicyManager(Actor):
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
-        store(self.facts.pods, key, pod)
+        store_fact(self.facts.pods, key, pod)
         if pod is not None and pod.coming:
             self._new_interfaces.add(pod.interface)
         self._enforcement = None
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        store(self.facts.uplinks, key, uplink)
+        store_fact(self.facts.uplinks, key, uplink)
         self._enforcement = None
 
     def complete(self, snapshot: FelixSnapshot) -> None:

@@ -59,12 +59,12 @@ def _attempt(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
 ) -> CompiledPolicy | Inexpressible:
     try:
-        return expand(direction, tiers, profiles, last)
+        return expand_tiers(direction, tiers, profiles, last)
     except Inexpressible as reason:
         return reason
 
 
-def expand(
+def expand_tiers(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
 ) -> CompiledPolicy:
     """Expand the tiers, profiles and `last` to one policy. Raises Inexpressible."""

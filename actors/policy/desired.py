@@ -53,14 +53,14 @@ class EnforcedPolicies:
 def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
     """The policies and statuses that follow from the facts."""
     snapshot = facts.snapshot or FelixSnapshot()
-    config = wellknown.config(snapshot.config)
+    config = wellknown.parse_config(snapshot.config)
     pods = wellknown.all_pods(address for pod in facts.pods.values() for address in pod.addresses)
     addresses = wellknown.host_prefixes(a for uplink in facts.uplinks.values() for a in uplink.addresses)
     from_host = wellknown.from_host(addresses, pods)
     enforced = EnforcedPolicies()
     if facts.snapshot is None:
         for pod in facts.pods.values():
-            _add(enforced, workloads.closed(pod.interface, from_host))
+            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
         return enforced
     book = _CompiledBook(snapshot, facts.cache, facts.chains)
     _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels(config))
@@ -130,12 +130,12 @@ def _workloads(
     for key, pod in sorted(facts.pods.items()):
         name = names.get(key)
         if name is None:
-            _add(enforced, workloads.closed(pod.interface, from_host))
+            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
             continue
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
         if not workloads.is_about(endpoint, pod.addresses):
-            _add(enforced, workloads.closed(pod.interface, from_host))
+            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
             enforced.statuses[f"workload/{key}"] = PolicyStatus(
                 "down", ("Felix speaks of an earlier pod of this name",)
             )

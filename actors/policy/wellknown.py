@@ -33,7 +33,7 @@ class PolicyConfig:
     problems: tuple[str, ...] = ()
 
 
-def config(raw: Mapping[str, str]) -> PolicyConfig:
+def parse_config(raw: Mapping[str, str]) -> PolicyConfig:
     """Parse Felix's values; an invalid one is reported, and its default holds."""
     values = {key.lower(): text for key, text in raw.items()}
     problems: list[str] = []

@@ -18,7 +18,7 @@ class Attachment(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def closed(interface: str, from_host: CompiledPolicy) -> Attachment:
+def closed_attachment(interface: str, from_host: CompiledPolicy) -> Attachment:
     """Before Felix knows the pod: only the host reaches it, and it reaches nothing."""
     return Attachment(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
 
@@ -50,7 +50,7 @@ def workload(
 ) -> Attachment:
     """Policies of a pod that Felix knows."""
     if endpoint.state != "active":
-        return closed(interface, from_host)
+        return closed_attachment(interface, from_host)
     tx = direction_policies("tx", endpoint.tiers, profiles, book)
     rx = direction_policies("rx", endpoint.tiers, profiles, book)
     return attachment(interface, rx, tx, before_rx=(no_tunnels,), before_tx=(from_host,))

@@ -13,9 +13,9 @@ again (End-of-RIB) or the graceful restart time is over.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from actors.routing.desired import RoutingFacts, not_ready, routes, unsupported
+from actors.routing.desired import RoutingFacts, bgp_obstacles, routes_of_paths, unusable_paths
 from actors.routing.reconciler import GobgpReconciler
-from actors.runtime.actor import Actor, hears, store
+from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
 from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node, ServiceAddress
@@ -35,23 +35,23 @@ class RoutingManager(Actor):
 
     @hears(Node)
     def node(self, key: str, node: Node | None) -> None:
-        store(self.facts.nodes, key, node)
+        store_fact(self.facts.nodes, key, node)
 
     @hears(BgpConfiguration)
     def configuration(self, key: str, configuration: BgpConfiguration | None) -> None:
-        store(self.facts.configurations, key, configuration)
+        store_fact(self.facts.configurations, key, configuration)
 
     @hears(IpPool)
     def pool(self, key: str, pool: IpPool | None) -> None:
-        store(self.facts.pools, key, pool)
+        store_fact(self.facts.pools, key, pool)
 
     @hears(BlockAffinity)
     def affinity(self, key: str, affinity: BlockAffinity | None) -> None:
-        store(self.facts.affinities, key, affinity)
+        store_fact(self.facts.affinities, key, affinity)
 
     @hears(ServiceAddress)
     def service_address(self, key: str, address: ServiceAddress | None) -> None:
-        store(self.facts.service_addresses, key, address)
+        store_fact(self.facts.service_addresses, key, address)
 
     def hear(self, word: str, key: str, value: Fact | None) -> None:
         """Every fact may change what gobgpd should hold."""
@@ -71,7 +71,7 @@ class RoutingManager(Actor):
         return "routes of the peers, or of an earlier life"
 
     def decide(self) -> Decision:
-        return Decision(by_key(routes(self.facts)), {"bgp-peer": self._peers()})
+        return Decision(by_key(routes_of_paths(self.facts)), {"bgp-peer": self._peers()})
 
     def _peers(self) -> dict[str, BgpPeer]:
         nodes = {
@@ -86,7 +86,7 @@ class RoutingManager(Actor):
         }
 
     def unwell(self) -> Sequence[str]:
-        return (*not_ready(self.facts), *self.gobgp.unwell(), *unsupported(self.facts))
+        return (*bgp_obstacles(self.facts), *self.gobgp.unwell(), *unusable_paths(self.facts))
 
     async def on_start(self) -> None:
         self.context.spawn(self.gobgp.run())

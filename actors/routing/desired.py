@@ -86,7 +86,7 @@ def router_id(node: Node, name: str) -> str:
     return str(IPv4Address(int.from_bytes(digest[:4]) | 1))
 
 
-def not_ready(facts: RoutingFacts) -> list[str]:
+def bgp_obstacles(facts: RoutingFacts) -> list[str]:
     """Why BGP cannot be configured yet."""
     node = facts.nodes.get(facts.me)
     if node is None:
@@ -153,7 +153,7 @@ def next_hops(facts: RoutingFacts) -> dict[str, str]:
     return {**facts.stale, **facts.learnt}
 
 
-def routes(facts: RoutingFacts) -> Iterator[Route]:
+def routes_of_paths(facts: RoutingFacts) -> Iterator[Route]:
     """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
     blocks, services = set(map(str, own_blocks(facts))), service_ranges(effective_configuration(facts))
     for prefix, hop in sorted(next_hops(facts).items()):
@@ -163,7 +163,7 @@ def routes(facts: RoutingFacts) -> Iterator[Route]:
             yield Route(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
 
 
-def unsupported(facts: RoutingFacts) -> list[str]:
+def unusable_paths(facts: RoutingFacts) -> list[str]:
     """Paths that cannot be used, each with the reason."""
     reasons = ((prefix, why_unusable(facts, prefix, hop)) for prefix, hop in sorted(next_hops(facts).items()))
     return [f"path {prefix}: {reason}" for prefix, reason in reasons if reason]

@@ -6,7 +6,7 @@ gobgpd may be away, start late, die, or refuse an operation: each is named, retr
 import asyncio
 import time
 
-from actors.routing.desired import RoutingFacts, desired_bgp, not_ready
+from actors.routing.desired import RoutingFacts, bgp_obstacles, desired_bgp
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
 from actors.routing.gobgp.plan import operations
@@ -75,7 +75,7 @@ class GobgpReconciler:
         watch: asyncio.Task[None] | None = None
         try:
             while True:
-                if not not_ready(self._facts) and self._context.heard_all:  # else BGP is left as it is
+                if not bgp_obstacles(self._facts) and self._context.heard_all:  # else BGP is left as it is
                     await self._reconcile(gobgp)
                     watch = watch or asyncio.create_task(self._watch_paths(gobgp))
                     await self._poll_peers(gobgp)

@@ -27,7 +27,7 @@ def hears(fact: type[F]) -> Callable[[Handler[F]], Handler[F]]:
     return mark
 
 
-def store(table: dict[str, F], key: str, fact: F | None) -> None:
+def store_fact(table: dict[str, F], key: str, fact: F | None) -> None:
     """Stores a fact in its table, as the newest row; None deletes the row."""
     table.pop(key, None)
     if fact is not None:

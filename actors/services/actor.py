@@ -11,7 +11,7 @@ Everything is decided in `desired.py`; only what a change touches is worked out 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from actors.runtime.actor import Actor, hears, store
+from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, by_key
 from actors.services import desired
@@ -44,45 +44,45 @@ class ServicesManager(Actor):
 
     @hears(Service)
     def service(self, key: str, service: Service | None) -> None:
-        store(self.facts.services, key, service)
+        store_fact(self.facts.services, key, service)
         self.cache.service_changed(key, service)
 
     @hears(EndpointSlice)
     def endpoint_slice(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
-        store(self.facts.slices, key, endpoint_slice)
+        store_fact(self.facts.slices, key, endpoint_slice)
         self.cache.slice_changed(key, endpoint_slice)
 
     @hears(Node)
     def node(self, key: str, node: Node | None) -> None:
-        store(self.facts.nodes, key, node)
+        store_fact(self.facts.nodes, key, node)
 
     @hears(IpPool)
     def pool(self, key: str, pool: IpPool | None) -> None:
-        store(self.facts.pools, key, pool)
+        store_fact(self.facts.pools, key, pool)
 
     @hears(BgpConfiguration)
     def bgp(self, key: str, configuration: BgpConfiguration | None) -> None:
-        store(self.facts.bgp, key, configuration)
+        store_fact(self.facts.bgp, key, configuration)
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
-        store(self.facts.uplinks, key, uplink)
+        store_fact(self.facts.uplinks, key, uplink)
 
     @hears(PodInterface)
     def pod(self, key: str, pod: PodInterface | None) -> None:
-        store(self.facts.pods, key, pod)
+        store_fact(self.facts.pods, key, pod)
 
     def decide(self) -> Decision:
-        served = desired.combine(self.facts, self.cache.served(self.facts))
+        served = desired.resolve_address_conflicts(self.facts, self.cache.served(self.facts))
         statuses = desired.with_unanswered_checks(served.statuses, served.checks, self.checks.errors)
         return Decision(
-            intents=by_key(desired.intents(self.facts, served)),
+            intents=by_key(desired.service_intents(self.facts, served)),
             facts={"service-status": statuses, "service-address": served.addresses},
             edges={"health-checks": served.checks},
         )
 
     def unwell(self) -> Sequence[str]:
-        return (*desired.unwell(self.facts), *self.checks.unwell())
+        return (*desired.health_problems(self.facts), *self.checks.unwell())
 
     async def on_start(self) -> None:
         self.context.spawn(self.checks.run())

@@ -80,7 +80,7 @@ def serve_each(facts: ServiceFacts) -> dict[str, ServedService]:
     return {key: serve(service, slices[key], node) for key, service in facts.services.items()}
 
 
-def combine(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> ServedServices:
+def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> ServedServices:
     """The Services beside one another. `alone`: each by itself, by key."""
     if not facts.enabled:
         return ServedServices()
@@ -151,24 +151,24 @@ def with_unanswered_checks(
     }
 
 
-def intents(facts: ServiceFacts, services: ServedServices) -> Iterator[Intent]:
+def service_intents(facts: ServiceFacts, services: ServedServices) -> Iterator[Intent]:
     """All that VPP should hold for services and source NAT."""
     yield from services.translations.values()
     if facts.enabled:
         yield from routes(facts)
     members = snat.members(facts.uplinks.values(), facts.pods.values(), facts.pools)
-    yield from snat.intents(facts.nodes.get(facts.me, Node()), facts.nodes, facts.pools, facts.prefixes, members)
+    yield from snat.snat_intents(facts.nodes.get(facts.me, Node()), facts.nodes, facts.pools, facts.prefixes, members)
 
 
 def routes(facts: ServiceFacts) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not loop between nodes."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
-    for prefix in sorted({*facts.prefixes, *advertised_ranges(facts.bgp.values())}):
+    for prefix in sorted({*facts.prefixes, *advertised_service_ranges(facts.bgp.values())}):
         yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
-def advertised_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
+def advertised_service_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
     """The ranges of service addresses that nodes advertise."""
     for configuration in configurations:
         yield from (
@@ -178,7 +178,7 @@ def advertised_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[st
         )
 
 
-def unwell(facts: ServiceFacts) -> list[str]:
+def health_problems(facts: ServiceFacts) -> list[str]:
     """Why services are not wholly served."""
     node = facts.nodes.get(facts.me)
     if node is None:

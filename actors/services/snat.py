@@ -49,7 +49,7 @@ def masquerades(address: str, pools: Mapping[str, IpPool]) -> bool:
     return bool(containing) and pools[max(containing)[1]].nat_outgoing
 
 
-def intents(
+def snat_intents(
     me: Node,
     nodes: Mapping[str, Node],
     pools: Mapping[str, IpPool],

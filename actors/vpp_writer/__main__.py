@@ -15,7 +15,7 @@ from schemas.config import NodeConfig
 
 
 async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
-    gc_tuning.tune()
+    gc_tuning.tune_gc()
     return await WriterProcess(config, peer, log, stop).run()
 
 

@@ -11,7 +11,7 @@ import gc
 NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 20_000, 50, 50
 
 
-def tune() -> None:
+def tune_gc() -> None:
     """What has been imported lives for ever; the rest is looked at seldom."""
     gc.collect()
     gc.freeze()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.envelope import Beacon, unpack
+from bus.envelope import Beacon, unpack_message
 from tests.lab.conftest import VPPD, vppd
 from tests.waiting import until
 from tools.lab.cluster import pods
@@ -41,7 +41,7 @@ def recorded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tapped(path: Path) -> bool:
     """Has a beacon told the processes that a tap listens?"""
-    messages = [unpack(data) for _, data in read(path)]
+    messages = [unpack_message(data) for _, data in read(path)]
     return sum(isinstance(message, Beacon) and message.tapped for message in messages) > 1
 
 

@@ -53,8 +53,8 @@ def missing_modules(text: str, beside: Path) -> list[str]:
 def _is_module(name: str) -> bool:
     if FILE.fullmatch(name):
         return True
-    head, *rest = re.split(r"[./]", name.rstrip("/"))
-    return head in PACKAGES and bool(rest) and re.fullmatch(r"[\w./-]+", name) is not None
+    head, *parts = re.split(r"[./]", name.rstrip("/"))
+    return head in PACKAGES and bool(parts) and re.fullmatch(r"[\w./-]+", name) is not None
 
 
 def _exists(name: str, beside: Path) -> bool:

@@ -17,8 +17,8 @@ def test_the_picture_is_drawn_from_the_contracts_of_today() -> None:
 def test_every_process_has_its_rooms_in_the_picture() -> None:
     """Whole: a module that no contract places would stand nowhere."""
     drawn = house()
-    shown = {package for floor in drawn.floors for package in floor} - {"tools", "schemas"}
-    for package in shown:
+    packages = {package for floor in drawn.floors for package in floor} - {"tools", "schemas"}
+    for package in packages:
         rooms = {room for floor in drawn.rooms[package] for room in floor}
         assert rooms - PROGRAMS == contents(PROJECT / package.replace(".", "/")), package
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tools.lab.apiserver.resources import RESOURCES, ApiResource, collection_path, resource_by_kind
+from tools.lab.apiserver.resources import RESOURCES, ServedResource, collection_path, resource_by_kind
 from tools.lab.objects import Object
 from tools.lab.state import Lab
 from tools.lab.topology import DEFAULT_NAMESPACE
@@ -52,7 +52,7 @@ def error_text(raw: bytes) -> str:
         return raw[:200].decode(errors="replace")
 
 
-def resource_of(kind: str, api_version: str = "") -> ApiResource:
+def resource_of(kind: str, api_version: str = "") -> ServedResource:
     """The resource of a kind, of this apiVersion if one is given."""
     resource = resource_by_kind(kind)
     if api_version:
@@ -62,7 +62,7 @@ def resource_of(kind: str, api_version: str = "") -> ApiResource:
     return resource
 
 
-def path_of(resource: ApiResource, namespace: str, name: str) -> str:
+def path_of(resource: ServedResource, namespace: str, name: str) -> str:
     """The path of one object."""
     return f"{collection_path(resource, (namespace or DEFAULT_NAMESPACE) if resource.namespaced else '')}/{name}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from bus.connection import TICK_S, Connection
-from bus.envelope import EVERY_WORD, TRACE_WORD, Hello, Subscribe, Welcome, unpack
+from bus.envelope import EVERY_WORD, TRACE_WORD, Hello, Subscribe, Welcome, unpack_message
 from bus.remote_tap import CurveKeys
 from bus.sockets import broker_address
 from schemas.codec import Malformed
@@ -70,7 +70,7 @@ class Listener:
 
     async def _welcomed(self, data: bytes) -> bool:
         try:
-            message = unpack(data)
+            message = unpack_message(data)
         except Malformed:
             return False
         if not isinstance(message, Welcome):

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 from msgspec import Struct
 
-from bus.envelope import Beacon, CheckpointPart, Fetch, Head, SnapshotPart, TraceEvent, to_parts, unpack
+from bus.envelope import Beacon, CheckpointPart, Fetch, Head, SnapshotPart, TraceEvent, to_parts, unpack_message
 from bus.mirror import RowChange, StreamMirror
 from schemas.codec import Malformed
 
@@ -49,7 +49,7 @@ class Observer:
     def feed(self, data: bytes, now: float) -> list[TapEvent]:
         """One frame, heard at `now` (s since 1970)."""
         try:
-            message = unpack(data)
+            message = unpack_message(data)
         except Malformed as error:
             self.malformed += 1
             self.last_malformed = str(error)

@@ -14,7 +14,7 @@ from typing import Any
 
 from bus.log import Log
 from tools.vppsim.api.catalogue import Catalogue
-from tools.vppsim.api.client import ApiClient, Disconnected
+from tools.vppsim.api.client import ApiConnection, Disconnected
 from tools.vppsim.handlers.registry import CALLS, DUMPS, load
 from tools.vppsim.loop import EventLoop
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
@@ -31,7 +31,7 @@ class ApiSocket:
         load()
         self.catalogue = Catalogue()
         self.counters: Counter[str] = Counter()
-        self.clients: dict[int, ApiClient] = {}
+        self.clients: dict[int, ApiConnection] = {}
         self._loop, self._path, self._vpp, self._log = loop, path, vpp, log
         self._listener = _listen(path)
         self._next_index = 1
@@ -54,12 +54,12 @@ class ApiSocket:
             self._send(client, name, {**fields, "client_index": client.index})
             self._flush(client)
 
-    def _sockclnt_create(self, vpp: Vpp, message: Any, client: ApiClient) -> dict[str, Any]:
+    def _sockclnt_create(self, vpp: Vpp, message: Any, client: ApiConnection) -> dict[str, Any]:
         client.name = message.name
         table = [{"index": n, "name": f"{name}_{self.catalogue.crc(name)}"} for name, n in self.catalogue.ids.items()]
         return {"index": client.index, "count": len(table), "message_table": table}
 
-    def _get_api_json(self, vpp: Vpp, message: Any, client: ApiClient) -> dict[str, Any]:
+    def _get_api_json(self, vpp: Vpp, message: Any, client: ApiConnection) -> dict[str, Any]:
         return {"json": self.catalogue.json}
 
     def _accept(self) -> None:
@@ -67,12 +67,12 @@ class ApiSocket:
             connection, _ = self._listener.accept()
         except OSError:  # the client has hung up already
             return
-        client = ApiClient(connection, self._next_index)
+        client = ApiConnection(connection, self._next_index)
         self._next_index += 1
         self.clients[client.index] = client
         self._loop.watch(client.fileno(), lambda: self._ready(client), lambda: self._flush(client))
 
-    def _ready(self, client: ApiClient) -> None:
+    def _ready(self, client: ApiConnection) -> None:
         try:
             for message in client.receive():
                 self._hear(client, message)
@@ -83,20 +83,20 @@ class ApiSocket:
         if client.leaving:
             self._drop(client, "sockclnt_delete")
 
-    def _flush(self, client: ApiClient) -> None:
+    def _flush(self, client: ApiConnection) -> None:
         try:
             self._loop.want_write(client.fileno(), client.flush())
         except Disconnected as reason:
             self._drop(client, str(reason))
 
-    def _drop(self, client: ApiClient, reason: str) -> None:
+    def _drop(self, client: ApiConnection, reason: str) -> None:
         if self.clients.pop(client.index, None) is not None:
             self._loop.unwatch(client.fileno())
             client.connection.close()
             self._vpp.forget_client(client.index)
             self._log.info("client_gone", client=client.index, name=client.name, reason=reason)
 
-    def _hear(self, client: ApiClient, data: bytes) -> None:
+    def _hear(self, client: ApiConnection, data: bytes) -> None:
         name = self.catalogue.names.get(struct.unpack_from(">H", data)[0] if len(data) >= 2 else -1, "")
         if name not in CALLS and name not in DUMPS:
             self._ignore("no handler for message", data)
@@ -112,7 +112,7 @@ class ApiSocket:
         self.counters["ignored"] += 1
         self._log.warning("ignored", reason=reason, bytes=len(data), start=data[:8].hex())
 
-    def _answer(self, client: ApiClient, name: str, message: Any) -> None:
+    def _answer(self, client: ApiConnection, name: str, message: Any) -> None:
         self.counters[name] += 1
         if name in DUMPS:
             self._answer_dump(client, name, message)
@@ -122,7 +122,7 @@ class ApiSocket:
         names = self.catalogue.fields(reply)
         self._send(client, reply, {key: value for key, value in fields.items() if key in names})
 
-    def _call(self, client: ApiClient, name: str, message: Any) -> dict[str, Any]:
+    def _call(self, client: ApiConnection, name: str, message: Any) -> dict[str, Any]:
         try:
             return CALLS[name](self._vpp, message, client) or {}
         except VppRefused as refusal:
@@ -132,7 +132,7 @@ class ApiSocket:
             self._log.error("bug", message=name, error=repr(bug))
             return {**FIELDS_OF_REFUSAL, "retval": VnetError.UNSPECIFIED}
 
-    def _answer_dump(self, client: ApiClient, name: str, message: Any) -> None:
+    def _answer_dump(self, client: ApiConnection, name: str, message: Any) -> None:
         service = self.catalogue.services[name]
         details = service.get("stream_msg", service["reply"])
         for fields in self._listed(client, name, message):
@@ -140,13 +140,13 @@ class ApiSocket:
         if "stream_msg" in service:
             self._send(client, service["reply"], {"context": message.context, "retval": 0, "cursor": INDEX_INVALID})
 
-    def _listed(self, client: ApiClient, name: str, message: Any) -> Iterator[dict[str, Any]]:
+    def _listed(self, client: ApiConnection, name: str, message: Any) -> Iterator[dict[str, Any]]:
         try:
             yield from DUMPS[name](self._vpp, message, client)
         except VppRefused as refusal:
             self._log.info("refused", message=name, reason=str(refusal))
 
-    def _send(self, client: ApiClient, name: str, fields: dict[str, Any]) -> None:
+    def _send(self, client: ApiConnection, name: str, fields: dict[str, Any]) -> None:
         client.send(self.catalogue.encode(name, fields))
 
 

@@ -59,7 +59,7 @@ def iaid(client_id: str) -> int | None:
         return None
 
 
-def tap_path(name: str) -> str:
+def tap_network_file(name: str) -> str:
     """Path of the tap's file. /run does not outlive a reboot; "0-" sorts before "00-" and "10-netplan-"."""
     return f"/run/systemd/network/0-vppd-{name}.network"
 

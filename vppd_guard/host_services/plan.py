@@ -38,7 +38,7 @@ def file_steps(
     if networkd.is_running(host):
         for link in links:
             text = networkd.tap_file(link, networkd.managed_link(host, link.name))
-            steps.append(place_step(host, networkd.tap_path(link.name), text, (networkd.SERVICE,)))
+            steps.append(place_step(host, networkd.tap_network_file(link.name), text, (networkd.SERVICE,)))
     if network_manager.is_running(host):
         manages = any(network_manager.manages(host, link.name) for link in links)
         text = network_manager.snippet(links, manages and network_manager.writes_resolv_conf(host))

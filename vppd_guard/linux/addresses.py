@@ -18,11 +18,11 @@ from vppd_guard.linux.attributes import (
     family_of,
     ip_bytes,
     ip_text,
+    netlink_string,
     number,
     pack_all,
     parse,
     text,
-    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
@@ -170,7 +170,7 @@ def _body(index: int, address: LinuxAddress) -> bytes:
     if address.broadcast and family == AF_INET:
         pairs.append((IFA_BROADCAST, ip_bytes(address.broadcast)))
     if address.label:
-        pairs.append((IFA_LABEL, text_bytes(address.label)))
+        pairs.append((IFA_LABEL, netlink_string(address.label)))
     if address.metric is not None:
         pairs.append((IFA_RT_PRIORITY, u32(address.metric)))
     if address.protocol is not None:

@@ -57,7 +57,7 @@ def text(payload: bytes) -> str:
     return payload.rstrip(b"\0").decode(errors="surrogateescape")
 
 
-def text_bytes(value: str) -> bytes:
+def netlink_string(value: str) -> bytes:
     return value.encode(errors="surrogateescape") + b"\0"
 
 

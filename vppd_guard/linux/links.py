@@ -12,12 +12,12 @@ from vppd_guard.linux.attributes import (
     NESTED,
     Attributes,
     mac,
+    netlink_string,
     number,
     pack,
     parse,
     parse_all,
     text,
-    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import CapturedLink
@@ -97,7 +97,7 @@ def all_links(netlink: Netlink) -> list[Link]:
 def link_named(netlink: Netlink, name: str) -> Link:
     """The link of that name. Raises NoSuchLink."""
     try:
-        link = _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, text_bytes(name))))
+        link = _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, netlink_string(name))))
     except OSError as error:
         raise NoSuchLink(f"{name}: no such link") from error
     return link
@@ -131,7 +131,7 @@ def ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
 
 def move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
     """Moves the link into the namespace of that file descriptor, under a new name if one is given."""
-    renamed = [(IFLA_IFNAME, text_bytes(name))] if name else []
+    renamed = [(IFLA_IFNAME, netlink_string(name))] if name else []
     return change_request(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
 
 

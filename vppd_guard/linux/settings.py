@@ -13,10 +13,10 @@ from vppd_guard.linux.attributes import (
     ip_bytes,
     ip_text,
     mac_bytes,
+    netlink_string,
     number,
     pack,
     text,
-    text_bytes,
     u32,
 )
 from vppd_guard.linux.captured import CapturedLink
@@ -81,7 +81,7 @@ class LinkSettings:
         """Sets name and MAC; a device that is up may refuse either, and is set down then."""
         link, captured = self.link(), self.captured
         if link.name != captured.name:
-            change = links.change_request(self.index, (links.IFLA_IFNAME, text_bytes(captured.name)))
+            change = links.change_request(self.index, (links.IFLA_IFNAME, netlink_string(captured.name)))
             self.attempt(f"name {captured.name}", lambda: self._down_if_need_be(change))
         if link.mac != captured.mac and captured.mac:
             change_mac = links.change_request(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
@@ -106,7 +106,7 @@ class LinkSettings:
             if present.get(name) != value:
                 self._set(f"{name} {value}", LIMITS[name], u32(value))
         if captured.taken and alias(link) != captured.alias:
-            self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, text_bytes(captured.alias))
+            self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, netlink_string(captured.alias))
 
     def _set(self, setting: str, kind: int, payload: bytes) -> None:
         self.attempt(setting, lambda: self.netlink.execute(links.change_request(self.index, (kind, payload))))
@@ -182,6 +182,6 @@ class LinkSettings:
         missing = [name for name in self.captured.altnames if name not in self.link().altnames]
         for name in missing:
             body = links.HEAD.pack(0, 0, self.index, 0, 0)
-            body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, text_bytes(name)))
+            body += pack(links.IFLA_PROP_LIST | NESTED, pack(links.IFLA_ALT_IFNAME, netlink_string(name)))
             request = NetlinkRequest(links.RTM_NEWLINKPROP, body, NLM_F_CREATE | NLM_F_EXCL)
             self.attempt(f"altname {name}", lambda request=request: self.netlink.execute(request))  # type: ignore[misc]

@@ -34,7 +34,7 @@ class UplinkInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhysicalNetwork:
+class InfoFileNetwork:
     """A physical network's tables in VPP."""
 
     vrf: int
@@ -42,7 +42,7 @@ class PhysicalNetwork:
 
 
 def info_json(
-    status: Status, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, PhysicalNetwork] | None = None
+    status: Status, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, InfoFileNetwork] | None = None
 ) -> bytes:
     """Content of the file. `networks`: name -> tables; the name of the default physical network is ""."""
     return msgspec.json.encode(

@@ -60,7 +60,7 @@ MESSAGES = (
 )
 
 
-def host_findings(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
+def check_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
@@ -114,7 +114,7 @@ def state_directory_problem(directory: Path) -> str:
     return "" if free >= STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 
-def hugepages(conf: str, machine: Machine) -> Finding:
+def check_hugepages(conf: str, machine: Machine) -> Finding:
     """Hugepages of the sizes that startup.conf asks for. Raises BadTemplate."""
     words = [word.text for word in conf_tree.parse(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
@@ -126,7 +126,7 @@ def hugepages(conf: str, machine: Machine) -> Finding:
     )
 
 
-def uplink(captured: CapturedLink, spec: UplinkSpec) -> Finding:
+def check_uplink(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
@@ -146,7 +146,7 @@ def uplink(captured: CapturedLink, spec: UplinkSpec) -> Finding:
     return Finding(check, OK, ", ".join(shape.host_addresses(captured)))
 
 
-def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:
+def check_driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:
     """The driver, or why there is none."""
     check = f"driver {captured.name}"
     rejected = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
@@ -155,7 +155,7 @@ def driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Map
     return Finding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
 
 
-def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
+def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     """Are VPP's buffers large enough for AF_XDP's frames? Larger frames would be lost silently.
 
     `uplinks`: (name, MTU) each. Raises BadTemplate.
@@ -169,7 +169,7 @@ def buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     )
 
 
-def vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
+def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     """Does this VPP have all messages of its API that the uplinks need?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - messages)
@@ -178,7 +178,7 @@ def vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
     return finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
 
 
-async def writer(peer: Peer) -> Finding:
+async def check_writer(peer: Peer) -> Finding:
     """Do the bus and the writer answer?"""
     try:
         await peer.ask("vpp-writer", Ping(), timeout_s=1.0)
@@ -187,7 +187,7 @@ async def writer(peer: Peer) -> Finding:
     return Finding("writer", OK, "bus and writer answer")
 
 
-def gateways(targets: Sequence[str], answered: Sequence[str]) -> Finding:
+def check_gateways(targets: Sequence[str], answered: Sequence[str]) -> Finding:
     """Which addresses must answer through VPP: silence of one that is silent in Linux too proves nothing."""
     silent = [address for address in targets if address not in answered]
     if not targets:

@@ -9,7 +9,7 @@ from schemas.words import status_word
 from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux.captured import host_addresses, vpp_next_hop
 from vppd_guard.report import info_file
-from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo
+from vppd_guard.report.info_file import InfoFileNetwork, UplinkInfo
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import Holding
 from vppd_guard.uplink.desired import tap_name
@@ -26,7 +26,7 @@ async def write_starting(context: GuardContext) -> None:
 async def write_ready(context: GuardContext, holding: Holding) -> None:
     """VPP carries the uplinks."""
     networks = {
-        uplink.target.spec.physicalNetworkName: PhysicalNetwork(
+        uplink.target.spec.physicalNetworkName: InfoFileNetwork(
             vrf=_table(context, uplink.target.table), pod_vrf=_table(context, uplink.target.pods_table)
         )
         for uplink in holding.uplinks

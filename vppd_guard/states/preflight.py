@@ -16,7 +16,7 @@ from vppd_guard.states import checks
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
 from vppd_guard.states.holding import Captured, Holding
-from vppd_guard.uplink.rendering import annotations_needed, dry_run_files
+from vppd_guard.uplink.rendering import dry_run_files, node_annotations_needed
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first, probe_targets
 from vppd_guard.vpp.dry_run import DryRunFailed
 from vppd_guard.vpp.startup_conf import BadTemplate
@@ -42,7 +42,7 @@ async def act(context: GuardContext) -> Captured:
 async def _wait_for_writer(context: GuardContext) -> None:
     """Waits for bus and writer, which start beside the guard."""
     noted_text = ""
-    while (finding := await checks.writer(context.peer)).state == FAILED:
+    while (finding := await checks.check_writer(context.peer)).state == FAILED:
         context.peer.waiting = (f"preflight: {finding.text}",)
         if finding.text != noted_text:
             noted_text = finding.text
@@ -52,7 +52,7 @@ async def _wait_for_writer(context: GuardContext) -> None:
 
 async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
     """The Kubernetes node's annotations, if a template asks for some; else no API server is needed."""
-    if not (needed := annotations_needed(context.config)):
+    if not (needed := node_annotations_needed(context.config)):
         return {}
     node = context.config.node
     context.peer.subscribe("node-annotations")
@@ -68,7 +68,7 @@ async def run_checks(
 ) -> tuple[list[Finding], Sequence[DrivenUplink]]:
     """All checks but that of bus and writer, and the uplinks in their present state."""
     status = Path("/proc/self/status").read_text()
-    findings = await asyncio.to_thread(lambda: list(checks.host_findings(context.config, context.machine, status)))
+    findings = await asyncio.to_thread(lambda: list(checks.check_host(context.config, context.machine, status)))
     uplink_findings, uplinks = await capture_uplinks(context)
     findings.append(checks.locked_memory(context.machine, status, [uplink.driver for uplink in uplinks]))
     findings += [*uplink_findings, await _check_vpp(context, uplinks, annotations)]
@@ -99,28 +99,28 @@ async def _capture_uplink(
 ) -> DrivenUplink | None:
     """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
     link = await asyncio.to_thread(capture, spec.interfaceName)
-    findings.append(checks.uplink(link, spec))
+    findings.append(checks.check_uplink(link, spec))
     choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
     driver = context.failed_drivers.next_candidate(link.name, choice.candidates)
-    findings.append(checks.driver(link, driver, choice.passed_over))
+    findings.append(checks.check_driver(link, driver, choice.passed_over))
     return driven_uplink(link, spec, number, driver, context.config, context.machine) if driver is not None else None
 
 
 async def _check_vpp(context: GuardContext, uplinks: Sequence[DrivenUplink], annotations: Mapping[str, str]) -> Finding:
     try:
         conf = context.startup_files(uplinks, annotations).conf
-        pages = checks.hugepages(conf, context.machine)
+        pages = checks.check_hugepages(conf, context.machine)
         if pages.state == FAILED:
             return pages
         by_xdp = [(uplink.name, uplink.target.mtu) for uplink in uplinks if uplink.driver.name == "af_xdp"]
-        if (room := checks.buffers(conf, by_xdp)).state == FAILED:
+        if (room := checks.check_buffers(conf, by_xdp)).state == FAILED:
             return room
         files = dry_run_files(context.config, uplinks, context.machine, annotations)
         aside = replace(context.config, run=context.config.run / "trial")
         messages = await context.dry_runs.api_messages(aside, files.conf, files.exec)
     except (BadTemplate, DryRunFailed) as error:
         return Finding("vpp", FAILED, str(error))
-    return checks.vpp(messages, [uplink.driver for uplink in uplinks])
+    return checks.check_vpp(messages, [uplink.driver for uplink in uplinks])
 
 
 async def _check_gateways(context: GuardContext, uplinks: Sequence[DrivenUplink]) -> tuple[Finding, list[DrivenUplink]]:
@@ -130,5 +130,5 @@ async def _check_gateways(context: GuardContext, uplinks: Sequence[DrivenUplink]
     }
     pairs = [(address, name) for name, addresses in targets.items() for address in addresses]
     answered = await icmp.answering_addresses(pairs, ANSWERS_BEFORE_S)
-    finding = checks.gateways([address for address, _ in pairs], sorted(answered))
+    finding = checks.check_gateways([address for address, _ in pairs], sorted(answered))
     return finding, [uplink.with_answers(answered & set(targets[uplink.name])) for uplink in uplinks]

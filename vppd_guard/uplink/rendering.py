@@ -42,7 +42,7 @@ def _render(
     return render(config, driven, annotations=annotations, first_cpu=first_cpu, has_hugepages=pages)
 
 
-def annotations_needed(config: NodeConfig) -> set[str]:
+def node_annotations_needed(config: NodeConfig) -> set[str]:
     """Keys of the node's annotations that templates and hooks ask for."""
     return annotation_keys(config.startup_conf, config.startup_exec, *config.hooks.values())
 

@@ -6,7 +6,7 @@ from actors.policy.model import FelixWorkload, WorkloadId
 from schemas.proto import felixbackend_pb2 as pb
 
 
-def process_status(timestamp: str, uptime_s: float) -> pb.FromDataplane:
+def process_status_update(timestamp: str, uptime_s: float) -> pb.FromDataplane:
     """Alive; `timestamp` is RFC 3339, UTC."""
     return pb.FromDataplane(process_status_update=pb.ProcessStatusUpdate(iso_timestamp=timestamp, uptime=uptime_s))
 
@@ -48,7 +48,7 @@ def host_removed(name: str) -> pb.FromDataplane:
     return pb.FromDataplane(host_endpoint_status_remove=pb.HostEndpointStatusRemove(id=identity))
 
 
-def numbered(message: Any, sequence: int) -> bytes:
+def message_bytes(message: Any, sequence: int) -> bytes:
     """The bytes of a message with its sequence number."""
     message.sequence_number = sequence
     data: bytes = message.SerializeToString()

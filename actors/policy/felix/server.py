@@ -49,7 +49,7 @@ class FelixSession:
 
     async def send(self, message: Any) -> None:
         """Raises OSError."""
-        self.writer.write(framed(encode.numbered(message, self.sequence)))
+        self.writer.write(framed(encode.message_bytes(message, self.sequence)))
         self.sequence += 1
         await self.writer.drain()
 
@@ -183,7 +183,7 @@ class FelixServer:
 
     def _process_status(self) -> Any:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        return encode.process_status(now, time.monotonic() - self._started_at)
+        return encode.process_status_update(now, time.monotonic() - self._started_at)
 
     def _unsent(self) -> list[Any]:
         """Messages that the present connection lacks."""

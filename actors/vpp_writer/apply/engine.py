@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from actors.vpp_writer.apply.run import Run, Settled
-from actors.vpp_writer.kinds.call import UNPACKABLE, Call, Confirm, Later, Never, NoAnswer, unpackable
+from actors.vpp_writer.kinds.call import UNPACKABLE, Call, IsHeldQuestion, Later, Never, NoAnswer, cannot_pack
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.retvals import name_of
@@ -119,7 +119,7 @@ class Engine:
             try:
                 bodies.append(self._api.packed(message, call.fields))
             except UNPACKABLE as error:
-                run.take(0, unpackable(message, error))
+                run.take(0, cannot_pack(message, error))
             else:
                 packed.append((run, call))
         self._post_batch(message, bodies, partial(self._settle_singles, packed), plain=False)
@@ -151,7 +151,7 @@ class Engine:
         except VppGone as gone:
             take(gone)
         except UNPACKABLE as error:
-            take(unpackable(call.message, error))
+            take(cannot_pack(call.message, error))
         except Exception as error:
             take(error)
 
@@ -211,7 +211,7 @@ class Engine:
         else:
             take(Later(f"{call.message}: {_reason(reply)}"))
 
-    def _confirm(self, question: Confirm, reply: Any, take: Take, refuse: Callable[[], None]) -> None:
+    def _confirm(self, question: IsHeldQuestion, reply: Any, take: Take, refuse: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
 
         def answer(task: "asyncio.Task[bool]") -> None:
@@ -225,7 +225,7 @@ class Engine:
 
         asyncio.ensure_future(self._shows(question)).add_done_callback(answer)
 
-    async def _shows(self, question: Confirm) -> bool:
+    async def _shows(self, question: IsHeldQuestion) -> bool:
         if question.many:
             return any(question.shows(row) for row in await self._api.dump(question.message, question.fields))
         reply = await self._api.request(question.message, question.fields)

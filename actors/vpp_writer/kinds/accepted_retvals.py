@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.vpp_writer.kinds.call import Call
-from actors.vpp_writer.kinds.retvals import values
+from actors.vpp_writer.kinds.retvals import retvals_named
 
 Reasons = Mapping[str, str]  # name of a return value: why it is as good as 0
 
@@ -73,7 +73,7 @@ DELETING: Mapping[str, Reasons] = {
 
 def accepted_retvals(message: str, add: bool) -> frozenset[int]:
     """The values as good as 0 for this message when it adds its object, or deletes it."""
-    return values(*(ADDING if add else DELETING).get(message, ()))
+    return retvals_named(*(ADDING if add else DELETING).get(message, ()))
 
 
 def add_del(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> Call:

@@ -1,16 +1,16 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Confirm
+from actors.vpp_writer.kinds.call import Call, IsHeldQuestion
 from actors.vpp_writer.kinds.checks import interface_address, mac, version_of_address
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
-from actors.vpp_writer.kinds.retvals import values
+from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
 
 STATIC = 1  # ip_neighbor_flags
 # Which of these VPP answers does not tell whether the address is this interface's or another's.
-IN_USE = values("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
+IN_USE = retvals_named("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
 
 
 class AddressKind(AddDelKind[Address]):
@@ -40,7 +40,7 @@ class AddressKind(AddDelKind[Address]):
             add,
             {"sw_if_index": number, "is_add": add, "prefix": str(address)},
             confirm_on=IN_USE if add else frozenset(),
-            confirm=Confirm("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
+            confirm=IsHeldQuestion("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
         )
 
 

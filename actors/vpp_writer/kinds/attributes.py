@@ -1,7 +1,7 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
-from actors.vpp_writer.kinds.call import Call, Confirm, Never
+from actors.vpp_writer.kinds.call import Call, IsHeldQuestion, Never
 from actors.vpp_writer.kinds.checks import ip_version, within
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
 from actors.vpp_writer.kinds.kind import (
@@ -15,7 +15,7 @@ from actors.vpp_writer.kinds.kind import (
     Kind,
     SettingKind,
 )
-from actors.vpp_writer.kinds.retvals import values
+from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
 from schemas.npol import interface_policies_key
 
@@ -44,8 +44,8 @@ class InterfaceTableKind(AddDelKind[InterfaceTable]):
             "sw_interface_set_table",
             {**family, "vrf_id": table},
             accepted_retvals("sw_interface_set_table", table != 0),
-            confirm_on=values("ADDRESS_FOUND_FOR_INTERFACE"),
-            confirm=Confirm("sw_interface_get_table", family, lambda reply: reply.vrf_id == table, many=False),
+            confirm_on=retvals_named("ADDRESS_FOUND_FOR_INTERFACE"),
+            confirm=IsHeldQuestion("sw_interface_get_table", family, lambda reply: reply.vrf_id == table, many=False),
         )
 
 

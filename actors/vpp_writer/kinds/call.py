@@ -18,10 +18,10 @@ class Call(Struct, frozen=True, gc=False):
     instead_on: frozenset[int] = frozenset()
     instead: "Call | None" = None
     confirm_on: frozenset[int] = frozenset()
-    confirm: "Confirm | None" = None
+    confirm: "IsHeldQuestion | None" = None
 
 
-class Confirm(Struct, frozen=True):
+class IsHeldQuestion(Struct, frozen=True):
     """A question whose answer tells whether a refused call has its object in VPP all the same.
 
     VPP's refusals do not tell "you have it already" from "another has it": reading does. `shows` is asked of the
@@ -41,7 +41,7 @@ class Never(Exception):
 UNPACKABLE = (ValueError, OSError, TypeError, KeyError, AttributeError)  # what packing a call raises
 
 
-def unpackable(message: str, error: Exception) -> Never:
+def cannot_pack(message: str, error: Exception) -> Never:
     """Why a call cannot be packed; vpp_papi quotes the whole message before the field."""
     return Never(f"{message}: cannot be packed: {str(error).rpartition(' for ')[2]}")
 

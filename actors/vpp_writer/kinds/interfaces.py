@@ -8,7 +8,7 @@ from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
 from actors.vpp_writer.kinds.checks import mac, short, within
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
 from actors.vpp_writer.kinds.kind import INTERFACE, CallSequence, Details, I, Kind, Observed
-from actors.vpp_writer.kinds.retvals import values
+from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import AfPacket, Loopback, Tap
 
 FRAME_BYTES = 65536  # one GSO packet fits a frame
@@ -140,7 +140,7 @@ class TapKind(InterfaceKind[Tap]):
             return self._call(intent, flags)
         again = self._call(intent, flags | TAP_PERSIST)
         first = self._call(intent, flags | TAP_PERSIST | TAP_ATTACH)
-        return Call(first.message, first.fields, instead_on=values("SYSCALL_ERROR_2"), instead=again)
+        return Call(first.message, first.fields, instead_on=retvals_named("SYSCALL_ERROR_2"), instead=again)
 
     def _call(self, intent: Tap, flags: int) -> Call:
         fields: dict[str, Any] = {

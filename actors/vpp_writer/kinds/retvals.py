@@ -55,6 +55,6 @@ def name_of(retval: int) -> str:
     return NAMES.get(retval, f"return value {retval}")
 
 
-def values(*names: str) -> frozenset[int]:
+def retvals_named(*names: str) -> frozenset[int]:
     """The numbers of these names."""
     return frozenset(VALUES[name] for name in names)

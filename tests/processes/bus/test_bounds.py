@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import Hello, Subscribe, pack
+from bus.envelope import Hello, Subscribe, pack_message
 from bus.fanout import WINDOW_BYTES
 from bus.peer import Peer
 from schemas.facts import EndpointSlice, Node, Process
@@ -47,7 +47,7 @@ class Client:
         self._name = name
 
     def hello(self) -> None:
-        self._socket.send(pack(Hello(name=self._name, session=1, pid=1)))
+        self._socket.send(pack_message(Hello(name=self._name, session=1, pid=1)))
 
     def send(self, data: bytes) -> None:
         self._socket.send(data)
@@ -73,7 +73,7 @@ def test_a_subscriber_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_
             subscriber.subscribe("endpoint-slice")
             subscriber.subscribe("process")
             client.hello()
-            client.send(pack(Subscribe(words=("endpoint-slice",))))
+            client.send(pack_message(Subscribe(words=("endpoint-slice",))))
             bytes_published = 0
             before = 0
             for turn in range(TURNS):
@@ -132,7 +132,7 @@ def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> Non
         async with Peer("routing", broker.bus) as subscriber:
             subscriber.subscribe("process")
             await until_heard(subscriber, lambda: process(subscriber, "routing"), within_s=DEADLINE_S)
-            client.send(pack(Hello(name="vpp-writer", session=1)))
+            client.send(pack_message(Hello(name="vpp-writer", session=1)))
             await until_heard(
                 subscriber,
                 lambda: (row := process(subscriber, "bus")) and row.counters.get("malformed_messages"),

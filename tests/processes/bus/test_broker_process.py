@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import TraceEvent, unpack
+from bus.envelope import TraceEvent, unpack_message
 from bus.peer import Peer
 from bus.requester import AskFailed
 from bus.traces import TRACES_WAITING_MAX
@@ -197,7 +197,7 @@ def test_more_notes_than_can_be_sent_are_dropped_and_counted_and_the_rest_arrive
 
             async def listen() -> None:
                 async for _, data in tap.frames():
-                    if isinstance(message := unpack(data), TraceEvent):
+                    if isinstance(message := unpack_message(data), TraceEvent):
                         received.append(message)
 
             listening = asyncio.create_task(listen())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bus.envelope import Ask, CheckpointPart, Hello, pack
+from bus.envelope import Ask, CheckpointPart, Hello, pack_message
 from bus.peer import Peer
 from bus.remote_tap import CurveKeys, client_keys, make_keys
 from bus.sockets import ClientSocket
@@ -104,9 +104,13 @@ def test_a_remote_client_only_listens(broker: OpenBroker, name: str) -> None:
             try:
                 deadline = time.monotonic() + DEADLINE_S
                 while True:
-                    await remote.send(pack(Hello(name=name, session=1)))
-                    await remote.send(pack(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True)))
-                    await remote.send(pack(Ask(id="1", service="cni", within_s=1.0, body=b"\x81\xa3ask\xa4ping")))
+                    await remote.send(pack_message(Hello(name=name, session=1)))
+                    await remote.send(
+                        pack_message(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True))
+                    )
+                    await remote.send(
+                        pack_message(Ask(id="1", service="cni", within_s=1.0, body=b"\x81\xa3ask\xa4ping"))
+                    )
                     await subscriber.changes(0.1)
                     bus = subscriber.rows("process").get("bus")
                     refused = bus is not None and bus.counters.get("malformed_messages", 0) >= 2

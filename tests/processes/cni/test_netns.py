@@ -54,7 +54,7 @@ def pod(namespace: str) -> Pod:
 
 
 def test_a_pod_gets_its_addresses_alone_and_a_way_out_by_a_link_local_next_hop(pod: Pod) -> None:
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     assert addresses() == {"10.1.0.5/32", "fd10::5/128"}
     assert next_hops(4) == {"default": "169.254.1.1"}
     assert next_hops(6) == {"default": "fe80::1"}
@@ -63,45 +63,47 @@ def test_a_pod_gets_its_addresses_alone_and_a_way_out_by_a_link_local_next_hop(p
 
 
 def test_an_ip6_address_is_usable_at_once(pod: Pod) -> None:
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     (link,) = ip_json("-6 address show dev eth0 scope global")
     assert [address.get("tentative", False) for address in link["addr_info"]] == [False]
     assert link["addr_info"][0]["nodad"] is True
 
 
 def test_doing_it_again_changes_nothing(pod: Pod) -> None:
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     before = [ip_json(f"-{version} route show table all") for version in (4, 6)]
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     assert [ip_json(f"-{version} route show table all") for version in (4, 6)] == before
     assert addresses() == {"10.1.0.5/32", "fd10::5/128"}
 
 
 def test_a_device_that_was_made_anew_is_mended(pod: Pod) -> None:
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     run(f"ip -n {NAME} link del eth0")
     run(f"ip -n {NAME} tuntap add mode tun name eth0")
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     assert addresses() == {"10.1.0.5/32", "fd10::5/128"}
     assert next_hops(4) == {"default": "169.254.1.1"}
     assert next_hops(6) == {"default": "fe80::1"}
 
 
 def test_a_wrong_next_hop_is_replaced(pod: Pod) -> None:
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     run(f"ip -n {NAME} route replace default via 192.0.2.1 dev eth0 onlink")
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     assert next_hops(4) == {"default": "169.254.1.1"}
 
 
 def test_other_routes_leave_by_the_same_next_hop(pod: Pod) -> None:
-    netns.configure(parse_request(request(netns=pod.netns, container_routes=["192.0.2.0/24", "2001:db8::/32"])))
+    netns.configure_pod_side(
+        parse_request(request(netns=pod.netns, container_routes=["192.0.2.0/24", "2001:db8::/32"]))
+    )
     assert next_hops(4) == {"192.0.2.0/24": "169.254.1.1"}
     assert next_hops(6) == {"2001:db8::/32": "fe80::1"}
 
 
 def test_routes_of_a_family_that_the_pod_lacks_are_left_out(pod: Pod) -> None:
-    netns.configure(parse_request(request(netns=pod.netns, container_ips=[ip("10.1.0.5/32")])))
+    netns.configure_pod_side(parse_request(request(netns=pod.netns, container_ips=[ip("10.1.0.5/32")])))
     assert next_hops(4) == {"default": "169.254.1.1"}
     assert next_hops(6) == {}
 
@@ -109,7 +111,7 @@ def test_routes_of_a_family_that_the_pod_lacks_are_left_out(pod: Pod) -> None:
 def test_ip6_is_turned_on_where_the_runtime_turned_it_off(pod: Pod) -> None:
     inside("sysctl -q -w net.ipv6.conf.all.disable_ipv6=1")
     inside("sysctl -q -w net.ipv6.conf.default.disable_ipv6=1")
-    netns.configure(pod)
+    netns.configure_pod_side(pod)
     assert addresses() == {"10.1.0.5/32", "fd10::5/128"}
     assert inside("sysctl -n net.ipv6.conf.default.disable_ipv6").strip() == "0"
 
@@ -118,7 +120,7 @@ def test_ip6_is_turned_on_where_the_runtime_turned_it_off(pod: Pod) -> None:
 def test_the_pod_forwards_only_if_it_may(pod: Pod, forwarding: bool) -> None:
     requested = request(netns=pod.netns)
     requested.settings.allow_ip_forwarding = forwarding
-    netns.configure(parse_request(requested))
+    netns.configure_pod_side(parse_request(requested))
     for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
         assert inside(f"sysctl -n {name}").strip() == str(int(forwarding))
 
@@ -131,18 +133,18 @@ def test_the_host_is_left_as_it_was(pod: Pod) -> None:
     before = host()
     requested = request(netns=pod.netns)
     requested.settings.allow_ip_forwarding = before[1].strip() == "0"
-    netns.configure(parse_request(requested))
+    netns.configure_pod_side(parse_request(requested))
     assert host() == before
 
 
 def test_a_missing_namespace_is_named(tmp_path: Path) -> None:
     with pytest.raises(netns.NoNamespace, match="/var/run/netns/nowhere"):
-        netns.configure(parse_request(request(netns="/var/run/netns/nowhere")))
+        netns.configure_pod_side(parse_request(request(netns="/var/run/netns/nowhere")))
 
 
 def test_a_missing_device_is_named(namespace: str) -> None:
     with pytest.raises(OSError, match=f"{namespace}.*eth0"):
-        netns.configure(parse_request(request(netns=namespace)))
+        netns.configure_pod_side(parse_request(request(netns=namespace)))
 
 
 def test_what_is_no_namespace_does_not_exist(namespace: str, tmp_path: Path) -> None:

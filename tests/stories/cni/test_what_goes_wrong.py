@@ -160,7 +160,7 @@ def test_an_address_with_a_wrong_length_is_replaced(tmp_path: Path) -> None:
         netns = node.namespace("a")
         run(f"ip -n {Path(netns).name} tuntap add mode tun name eth0")
         run(f"ip -n {Path(netns).name} address add {V4}/24 dev eth0")
-        await asyncio.to_thread(side.configure, parse_request(request("web-0", netns, V4)))
+        await asyncio.to_thread(side.configure_pod_side, parse_request(request("web-0", netns, V4)))
         addresses = run(f"ip -n {Path(netns).name} -4 address show dev eth0")
         assert f"{V4}/32" in addresses
         assert "/24" not in addresses

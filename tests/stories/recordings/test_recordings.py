@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bus.envelope import CheckpointPart, pack, unpack
+from bus.envelope import CheckpointPart, pack_message, unpack_message
 from schemas.cnat import Translation
 from schemas.config import from_env
 from tools.tap.recording import Frame, read
@@ -52,13 +52,13 @@ def test_a_manager_that_decides_otherwise_is_found() -> None:
 
 def _without_slices(frames: Iterable[Frame]) -> Iterable[Frame]:
     for now, data in frames:
-        message = unpack(data)
+        message = unpack_message(data)
         slices = getattr(message, "word", "") == "endpoint-slice"
         if slices and hasattr(message, "rows"):
             message.rows = (
                 [] if isinstance(message, CheckpointPart) else [replace(row) for row in message.rows if not row.value]
             )
-        yield now, pack(message)
+        yield now, pack_message(message)
 
 
 def test_a_manager_that_decides_by_more_than_the_bus_is_refused_by_name() -> None:

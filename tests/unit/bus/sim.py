@@ -19,8 +19,8 @@ from bus.envelope import (
     SnapshotPart,
     Subscribe,
     Welcome,
-    pack,
-    unpack,
+    pack_message,
+    unpack_message,
 )
 from bus.handshake import Handshake
 from bus.mirror import RowChange, StreamMirror
@@ -57,7 +57,7 @@ class Wire:
         if self.broker is None:
             return False
         self.to_client.setdefault(identity, deque())
-        self.to_broker.append((identity, pack(message)))
+        self.to_broker.append((identity, pack_message(message)))
         return True
 
     def turn(self, lose: Any = lambda _data: False) -> None:
@@ -111,7 +111,7 @@ class Client:
         while pipe:
             data = pipe.popleft()
             self.handshake.count(data)
-            message = unpack(data)
+            message = unpack_message(data)
             if isinstance(message, Welcome):
                 greeting = self.handshake.greet(message, data)
                 if greeting.resubscribe:
@@ -209,4 +209,4 @@ class Subscriber(Client):
 
 def losing(dice: Random, share: float) -> Any:
     """Loses that share of the checkpoints and snapshots on their way to subscribers."""
-    return lambda data: dice.random() < share and isinstance(unpack(data), CheckpointPart | SnapshotPart)
+    return lambda data: dice.random() < share and isinstance(unpack_message(data), CheckpointPart | SnapshotPart)

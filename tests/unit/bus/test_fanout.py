@@ -6,7 +6,16 @@ from collections.abc import Iterable
 import pytest
 
 from bus import fanout
-from bus.envelope import FRAME_OVERHEAD_BYTES, Beacon, CheckpointPart, Row, SnapshotPart, pack, to_parts, unpack
+from bus.envelope import (
+    FRAME_OVERHEAD_BYTES,
+    Beacon,
+    CheckpointPart,
+    Row,
+    SnapshotPart,
+    pack_message,
+    to_parts,
+    unpack_message,
+)
 from bus.fanout import WINDOW_BYTES, Fanout, OutgoingFrame
 from bus.mirror import RowChange, StreamMirror
 from bus.stream_store import StreamStore
@@ -56,7 +65,7 @@ class World:
             frames -= 1
             data = self.pipe.pop(0).data
             self.read_bytes += len(data) + FRAME_OVERHEAD_BYTES
-            message = unpack(data)
+            message = unpack_message(data)
             match message:
                 case CheckpointPart() if message.word == WORD:
                     self.mirror.apply(message)
@@ -197,7 +206,7 @@ def test_a_few_rows_of_one_stream_do_not_wait_for_a_large_checkpoint_of_another(
     assert world.pipe, "the large one is on its way"
     words = []
     while world.pipe:
-        words.append(unpack(world.pipe[0].data).word)
+        words.append(unpack_message(world.pipe[0].data).word)
         world.read(1)
     assert words.index("pod") < len(words) - 10, "it came between the parts"
     assert world.view == world.rows
@@ -212,7 +221,7 @@ def test_a_restarted_subscriber_does_not_inherit_what_its_earlier_life_had_not_r
     world.fanout.subscribe(b"routing:2", [WORD])
     world.publish({"n1": b"z"})
     assert [frame.to for frame in world.pipe] == [b"routing:2"]
-    assert pack(unpack(world.pipe[0].data)) == world.pipe[0].data
+    assert pack_message(unpack_message(world.pipe[0].data)) == world.pipe[0].data
 
 
 TAP = b"tool-tap-1:1"
@@ -232,7 +241,7 @@ def read_by_tap(frames: Iterable[OutgoingFrame], mirror: StreamMirror) -> int:
     for frame in frames:
         assert frame.to == TAP
         size += len(frame.data) + FRAME_OVERHEAD_BYTES
-        match message := unpack(frame.data):
+        match message := unpack_message(frame.data):
             case CheckpointPart():
                 mirror.apply(message)
             case SnapshotPart():

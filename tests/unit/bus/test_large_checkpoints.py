@@ -16,8 +16,8 @@ from bus.envelope import (
     SnapshotPart,
     Subscribe,
     iter_parts,
-    pack,
-    unpack,
+    pack_message,
+    unpack_message,
 )
 from bus.fanout import WINDOW_BYTES
 from bus.mirror import STEP_ROWS, RowChange, Steps, StreamMirror
@@ -132,11 +132,11 @@ class Bus:
         """A message of that client. Returns what the broker sends the subscriber."""
         frames = [
             f
-            for f in self.broker.receive(f"{name}:1".encode(), pack(message), 0.0)
+            for f in self.broker.receive(f"{name}:1".encode(), pack_message(message), 0.0)
             if f.to == f"{SUBSCRIBER}:1".encode()
         ]
         self.read += sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in frames)
-        return [unpack(frame.data) for frame in frames]
+        return [unpack_message(frame.data) for frame in frames]
 
     def drain(self) -> list[Any]:
         """All that comes as the subscriber reads."""
@@ -156,12 +156,12 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
     def counting_pack(message: Any) -> bytes:
         packed.append(message)
-        return pack(message)
+        return pack_message(message)
 
     parts = checkpoint(2, large(size=1000), full=full)
     for part in parts[:-1]:
         assert not [m for m in bus.exchange(OWNER, part) if isinstance(m, CheckpointPart)]
-    monkeypatch.setattr(fanout, "pack", counting_pack)
+    monkeypatch.setattr(fanout, "pack_message", counting_pack)
     received = bus.exchange(OWNER, parts[-1])
     window = WINDOW_BYTES // 1000
     assert sum(len(message.rows) for message in packed if isinstance(message, CheckpointPart)) <= 2 * window

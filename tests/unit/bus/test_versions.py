@@ -26,8 +26,8 @@ from bus.envelope import (
     Subscribe,
     TraceEvent,
     Welcome,
-    pack,
-    unpack,
+    pack_message,
+    unpack_message,
 )
 from schemas import codec
 from schemas.codec import Malformed
@@ -68,32 +68,32 @@ MESSAGES: dict[str, Message] = {
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_the_bytes_of_every_message_are_those_of_the_golden_samples(kind: str) -> None:
     golden = json.loads(SAMPLES.read_text())
-    assert pack(MESSAGES[kind]).hex() == golden[kind]
-    assert unpack(bytes.fromhex(golden[kind])) == MESSAGES[kind]
+    assert pack_message(MESSAGES[kind]).hex() == golden[kind]
+    assert unpack_message(bytes.fromhex(golden[kind])) == MESSAGES[kind]
 
 
 def test_every_message_has_a_sample_with_every_field_set() -> None:
     kinds = {type(message) for message in MESSAGES.values()}
     assert kinds == set(envelope.AnyMessage.__args__)
     for message in MESSAGES.values():
-        fields_on_the_wire = msgpack.unpackb(pack(message))
+        fields_on_the_wire = msgpack.unpackb(pack_message(message))
         fields = {field.encode_name for field in msgspec.structs.fields(message)} - {"v"}
         assert fields <= fields_on_the_wire.keys() | {"v"}, message
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_a_message_of_the_next_version_with_a_new_field_is_read(kind: str) -> None:
-    fields_on_the_wire = msgpack.unpackb(pack(MESSAGES[kind]))
-    assert unpack(msgpack.packb({**fields_on_the_wire, "invented": [1, {"a": 2}]})) == MESSAGES[kind]
+    fields_on_the_wire = msgpack.unpackb(pack_message(MESSAGES[kind]))
+    assert unpack_message(msgpack.packb({**fields_on_the_wire, "invented": [1, {"a": 2}]})) == MESSAGES[kind]
 
 
 def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_else() -> None:
     broker = Broker(session=1)
-    broker.receive(b"cni:1", pack(Hello(name="cni", session=1)), 0.0)
+    broker.receive(b"cni:1", pack_message(Hello(name="cni", session=1)), 0.0)
     assert broker.receive(b"cni:1", msgpack.packb({"m": "shout", "v": 1, "text": "hey"}), 0.0) == []
     assert broker.counters["malformed_messages"] == 1
     assert "shout" in broker.last_malformed
-    assert broker.receive(b"cni:1", pack(Subscribe(words=("node",))), 0.0) == []
+    assert broker.receive(b"cni:1", pack_message(Subscribe(words=("node",))), 0.0) == []
     assert broker.fanout.cut_off_reason("cni") == ""
 
 
@@ -130,5 +130,5 @@ def test_a_word_that_the_broker_has_never_heard_of_is_carried_all_the_same() -> 
         CheckpointPart(sender="newer", word="weather", session=1, seq=1, full=True, rows=[Row("x", b"\x80")]),
     )
     wire.turn()
-    received = [unpack(data) for data in wire.to_client[b"subscriber:1"]]
+    received = [unpack_message(data) for data in wire.to_client[b"subscriber:1"]]
     assert [message.rows for message in received if isinstance(message, CheckpointPart)] == [[Row("x", b"\x80")]]

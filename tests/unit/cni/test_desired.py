@@ -37,7 +37,7 @@ def pod_of(requested: AddRequest) -> Pod:
 
 
 def of(pod: Pod, config: NodeConfig = CONFIG) -> dict[str, Intent]:
-    return {intent.key: intent for intent in desired.intents(pod, config)}
+    return {intent.key: intent for intent in desired.pod_intents(pod, config)}
 
 
 def tap(pod: Pod, config: NodeConfig = CONFIG) -> Tap:
@@ -131,7 +131,7 @@ def test_prefixes_are_whole_and_intents_survive_the_wire() -> None:
 
 
 def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
-    fact = desired.facts([pod_of(request())], set())["default/web-0/eth0"]
+    fact = desired.pod_facts([pod_of(request())], set())["default/web-0/eth0"]
     assert isinstance(fact, PodInterface)
     assert fact.interface == TUN
     assert {address.partition("/")[0] for address in fact.addresses} == {"10.1.0.5", "fd10::5"}
@@ -140,8 +140,8 @@ def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
 def test_where_policies_are_said_a_pod_is_down_until_they_hold() -> None:
     for source, waits in (("none", False), ("felix", True)):
         config = NodeConfig(node="n1", policy_source=source)
-        assert AdminUp(TUN, when_policed=waits) in desired.intents(pod_of(request()), config)
+        assert AdminUp(TUN, when_policed=waits) in desired.pod_intents(pod_of(request()), config)
 
 
 def test_translation_and_policies_act_on_a_pods_interface() -> None:
-    assert CnatFeature(TUN) in desired.intents(pod_of(request()), NodeConfig(node="n1"))
+    assert CnatFeature(TUN) in desired.pod_intents(pod_of(request()), NodeConfig(node="n1"))

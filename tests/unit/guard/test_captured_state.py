@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.attributes import pack, text_bytes
+from vppd_guard.linux.attributes import netlink_string, pack
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     CapturedLink,
@@ -159,8 +159,8 @@ def test_a_route_by_another_link_that_is_gone_is_refused() -> None:
 
 
 def link(name: str, mac: str = LINK.mac, kind: str = "", permanent: str = "") -> Link:
-    attributes = {IFLA_IFNAME: text_bytes(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
-    attributes[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, text_bytes(kind)) if kind else b""
+    attributes = {IFLA_IFNAME: netlink_string(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
+    attributes[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, netlink_string(kind)) if kind else b""
     attributes[IFLA_PERM_ADDRESS] = bytes.fromhex(permanent.replace(":", ""))
     return Link(1, 0, attributes)
 

@@ -4,7 +4,7 @@ import json
 import threading
 from pathlib import Path
 
-from vppd_guard.report.info_file import PhysicalNetwork, UplinkInfo, info_json, write_info
+from vppd_guard.report.info_file import InfoFileNetwork, UplinkInfo, info_json, write_info
 
 UPLINK = UplinkInfo(
     name="eth0",
@@ -19,7 +19,7 @@ UPLINK = UplinkInfo(
 
 
 def test_the_fields_are_the_reference_s() -> None:
-    assert json.loads(info_json("ready", [UPLINK], {"": PhysicalNetwork(vrf=0, pod_vrf=2)})) == {
+    assert json.loads(info_json("ready", [UPLINK], {"": InfoFileNetwork(vrf=0, pod_vrf=2)})) == {
         "Status": "ready",
         "UplinkStatuses": {
             "eth0": {

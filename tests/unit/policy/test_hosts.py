@@ -101,7 +101,7 @@ def test_an_endpoint_of_an_unknown_interface_is_an_error() -> None:
 
 
 def test_failsafe_ports_have_a_grammar() -> None:
-    config = wellknown.config({"FailsafeInboundHostPorts": "22, udp:68,tcp:10.0.0.0/8:80,tcp:[fd00::/64]:443"})
+    config = wellknown.parse_config({"FailsafeInboundHostPorts": "22, udp:68,tcp:10.0.0.0/8:80,tcp:[fd00::/64]:443"})
     assert config.inbound == (
         Rule("allow", 6, destination=EntityMatch(ports=((22, 22),))),
         Rule("allow", 17, destination=EntityMatch(ports=((68, 68),))),
@@ -109,11 +109,11 @@ def test_failsafe_ports_have_a_grammar() -> None:
         Rule("allow", 6, source=EntityMatch(("fd00::/64",)), destination=EntityMatch(ports=((443, 443),))),
     )
     assert len(config.outbound) == 9
-    assert wellknown.config({"FailsafeOutboundHostPorts": "none"}).outbound == ()
+    assert wellknown.parse_config({"FailsafeOutboundHostPorts": "none"}).outbound == ()
 
 
 @pytest.mark.parametrize("text", ["sctp:1", "tcp:x", "tcp:70000", "tcp:10.0.0.0/40:1"])
 def test_failsafe_ports_that_cannot_be_read_are_named_and_the_default_holds(text: str) -> None:
-    config = wellknown.config({"FailsafeInboundHostPorts": text})
-    assert config.inbound == wellknown.config({}).inbound
+    config = wellknown.parse_config({"FailsafeInboundHostPorts": text})
+    assert config.inbound == wellknown.parse_config({}).inbound
     assert config.problems[0].startswith("FailsafeInboundHostPorts: ")

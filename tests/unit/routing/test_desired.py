@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from actors.routing.desired import RoutingFacts, desired_bgp, not_ready, router_id, routes, unsupported
+from actors.routing.desired import RoutingFacts, bgp_obstacles, desired_bgp, router_id, routes_of_paths, unusable_paths
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import Route, RoutePath
 
@@ -67,14 +67,14 @@ def test_a_node_without_ipv4_has_a_router_id_of_32_bits_that_stays() -> None:
 
 
 def test_bgp_waits_for_a_node_with_an_address_and_says_so() -> None:
-    assert not_ready(facts()) == []
-    assert "Node n1: not in Kubernetes" in not_ready(facts(nodes={}))
-    assert "no address" in not_ready(facts(nodes={"n1": Node()}))[0]
+    assert bgp_obstacles(facts()) == []
+    assert "Node n1: not in Kubernetes" in bgp_obstacles(facts(nodes={}))
+    assert "no address" in bgp_obstacles(facts(nodes={"n1": Node()}))[0]
 
 
 def test_learnt_prefixes_become_plain_routes_and_own_blocks_do_not() -> None:
     learnt = {"10.48.0.64/26": "192.0.2.2", "10.48.0.0/26": "192.0.2.2", "fd48::40/122": "2001:db8::2"}
-    assert set(routes(facts(learnt=learnt))) == {
+    assert set(routes_of_paths(facts(learnt=learnt))) == {
         Route("default", "10.48.0.64/26", (RoutePath(next_hop="192.0.2.2"),)),
         Route("default", "fd48::40/122", (RoutePath(next_hop="2001:db8::2"),)),
     }
@@ -83,7 +83,7 @@ def test_learnt_prefixes_become_plain_routes_and_own_blocks_do_not() -> None:
 def test_kept_routes_stay_until_something_newer_is_said() -> None:
     stale = {"10.48.0.64/26": "192.0.2.2", "10.48.3.0/26": "192.0.2.3"}
     resyncing = facts(stale=stale, learnt={"10.48.0.64/26": "192.0.2.9"})
-    next_hops = {route.prefix: route.paths[0].next_hop for route in routes(resyncing)}
+    next_hops = {route.prefix: route.paths[0].next_hop for route in routes_of_paths(resyncing)}
     assert next_hops == {"10.48.0.64/26": "192.0.2.9", "10.48.3.0/26": "192.0.2.3"}
 
 
@@ -100,14 +100,14 @@ def test_kept_routes_stay_until_something_newer_is_said() -> None:
 )
 def test_a_pool_that_wants_a_tunnel_gets_no_plain_route_and_says_why(pool: IpPool, hop: str, usable: bool) -> None:
     pooled = facts(pools={"p": pool}, learnt={"10.48.0.64/26": hop})
-    assert bool(list(routes(pooled))) == usable
-    assert bool(unsupported(pooled)) == (not usable)
+    assert bool(list(routes_of_paths(pooled))) == usable
+    assert bool(unusable_paths(pooled)) == (not usable)
 
 
 def test_a_prefix_of_a_family_that_this_node_lacks_is_not_installed() -> None:
     only_ip4 = facts(nodes={"n1": Node(ip4="192.0.2.1/24")}, learnt={"fd48::40/122": "2001:db8::2"})
-    assert list(routes(only_ip4)) == []
-    assert unsupported(only_ip4) == ["path fd48::40/122: this node has no IPv6 address"]
+    assert list(routes_of_paths(only_ip4)) == []
+    assert unusable_paths(only_ip4) == ["path fd48::40/122: this node has no IPv6 address"]
 
 
 SERVICES = BgpConfiguration(
@@ -139,5 +139,5 @@ def test_a_service_range_of_a_family_without_an_own_address_is_not_advertised() 
 
 def test_service_addresses_learnt_from_other_nodes_are_no_routes_as_every_node_serves_them() -> None:
     learnt = {"203.0.113.5/32": "192.0.2.2", "10.96.0.0/16": "192.0.2.2", "10.48.0.64/26": "192.0.2.2"}
-    prefixes = [route.prefix for route in routes(facts(configurations={"default": SERVICES}, learnt=learnt))]
+    prefixes = [route.prefix for route in routes_of_paths(facts(configurations={"default": SERVICES}, learnt=learnt))]
     assert prefixes == ["10.48.0.64/26"]

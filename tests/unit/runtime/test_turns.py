@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from actors.runtime.actor import Actor, hears, store
+from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import offline_context
 from actors.runtime.decision import Decision, by_key
 from actors.runtime.realised import NotRealised, Realisation
@@ -32,11 +32,11 @@ class Router(Actor):
 
     @hears(Node)
     def node(self, key: str, value: Node | None) -> None:
-        store(self.nodes, key, value)
+        store_fact(self.nodes, key, value)
 
     @hears(IpPool)
     def pool(self, key: str, value: IpPool | None) -> None:
-        store(self.pools, key, value)
+        store_fact(self.pools, key, value)
 
     def waits_for(self) -> list[str]:
         return self.reasons

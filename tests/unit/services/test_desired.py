@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.services import desired
 from actors.services.cache import ServedCache
-from actors.services.desired import DISCARD, ServiceFacts, combine, serve_each
+from actors.services.desired import DISCARD, ServiceFacts, resolve_address_conflicts, serve_each
 from actors.vpp_writer.kinds import kind_of
 from schemas.cnat import HASH_BITS, Backend, Translation
 from schemas.facts import (
@@ -113,10 +113,10 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
         BACKENDS[:1],
         BACKENDS[:1],
     )
-    assert set(combine(local, serve_each(local)).addresses) == {f"{EXTERNAL}/32"}
+    assert set(resolve_address_conflicts(local, serve_each(local)).addresses) == {f"{EXTERNAL}/32"}
     remote = cluster(web, slice_of(REMOTE))
     assert set(translations(remote)) == {(VIP, 80, TCP)}
-    assert combine(remote, serve_each(remote)).addresses == {}
+    assert resolve_address_conflicts(remote, serve_each(remote)).addresses == {}
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
 def test_health_checks_tell_the_endpoints_of_this_node() -> None:
     web = service(type="LoadBalancer", external_local=True, health_check_node_port=32000)
     with_one, without = cluster(web, slice_of(LOCAL, REMOTE)), cluster(web, slice_of(REMOTE))
-    assert combine(with_one, serve_each(with_one)).checks == {32000: ("d/web", 1)}
-    assert combine(without, serve_each(without)).checks == {32000: ("d/web", 0)}
+    assert resolve_address_conflicts(with_one, serve_each(with_one)).checks == {32000: ("d/web", 1)}
+    assert resolve_address_conflicts(without, serve_each(without)).checks == {32000: ("d/web", 0)}
 
 
 def test_services_turned_off_leave_source_nat() -> None:
@@ -268,14 +268,14 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     for (table, key), value in sorted(last.items(), key=str):
         if value is not None:
             getattr(plain, table)[key] = value
-    expected = combine(plain, serve_each(plain))
-    incremental = combine(quick, cache.served(quick))
+    expected = resolve_address_conflicts(plain, serve_each(plain))
+    incremental = resolve_address_conflicts(quick, cache.served(quick))
     assert (incremental.translations, incremental.statuses, incremental.addresses) == (
         expected.translations,
         expected.statuses,
         expected.addresses,
     )
-    assert intents_of(plain) == {i.key: i for i in desired.intents(quick, incremental)}
+    assert intents_of(plain) == {i.key: i for i in desired.service_intents(quick, incremental)}
 
 
 @given(FACTS)

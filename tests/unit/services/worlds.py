@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.services.desired import ServiceFacts, combine, intents, serve_each
+from actors.services.desired import ServiceFacts, resolve_address_conflicts, serve_each, service_intents
 from schemas.cnat import Translation
 from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
 from schemas.intents import Intent
@@ -39,7 +39,9 @@ def cluster(web: Service | None = None, *slices: EndpointSlice, **changes: Any) 
 
 
 def intents_of(facts: ServiceFacts) -> dict[str, Intent]:
-    return {intent.key: intent for intent in intents(facts, combine(facts, serve_each(facts)))}
+    return {
+        intent.key: intent for intent in service_intents(facts, resolve_address_conflicts(facts, serve_each(facts)))
+    }
 
 
 def translations(facts: ServiceFacts) -> dict[tuple[str, int, int], list[tuple[str, int]]]:
@@ -49,4 +51,4 @@ def translations(facts: ServiceFacts) -> dict[tuple[str, int, int], list[tuple[s
 
 
 def problems(facts: ServiceFacts, key: str = "d/web") -> tuple[str, ...]:
-    return combine(facts, serve_each(facts)).statuses[key].problems
+    return resolve_address_conflicts(facts, serve_each(facts)).statuses[key].problems

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bus.envelope import Beacon, CheckpointPart, Head, Row, SnapshotPart, TraceEvent, pack
+from bus.envelope import Beacon, CheckpointPart, Head, Row, SnapshotPart, TraceEvent, pack_message
 from schemas import codec
 from schemas.cnat import Backend, Translation
 from schemas.facts import Node
@@ -17,7 +17,9 @@ AFTER = Translation("10.96.0.1", 80, 6, (Backend("10.48.0.1", 8080), Backend("10
 def rows(word: str, sender: str, seq: int, values: dict[str, Any], cause: str = "", time: float = 0.0) -> bytes:
     """A checkpoint; the first is a full one."""
     packed = [Row(key, None if value is None else codec.encode(value), cause) for key, value in values.items()]
-    return pack(CheckpointPart(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=packed, time=time))
+    return pack_message(
+        CheckpointPart(sender=sender, word=word, session=1, seq=seq, full=seq == 1, rows=packed, time=time)
+    )
 
 
 def intents(seq: int, *desired: Intent, time: float = 0.0) -> bytes:
@@ -28,18 +30,18 @@ def intents(seq: int, *desired: Intent, time: float = 0.0) -> bytes:
 def note(what: str, key: str = "", time: float = 0.0, took_s: float = 0.0, **fields: Any) -> bytes:
     """A note of the writer, of the same cause."""
     event = TraceEvent(sender="vpp-writer", what=what, key=key, cause=CAUSE, time=time, took_s=took_s, fields=fields)
-    return pack(event)
+    return pack_message(event)
 
 
 def snapshot(word: str, owner: str, seq: int, values: dict[str, Any]) -> bytes:
     """A stream as it is retained."""
     packed = [Row(key, codec.encode(value)) for key, value in values.items()]
-    return pack(SnapshotPart(word=word, owner=owner, session=1, seq=seq, rows=packed))
+    return pack_message(SnapshotPart(word=word, owner=owner, session=1, seq=seq, rows=packed))
 
 
 def beacon(*streams: tuple[str, str, int]) -> bytes:
     """How far the streams have come."""
-    return pack(Beacon(broker_session=1, heads=[Head(word, owner, 1, seq) for word, owner, seq in streams]))
+    return pack_message(Beacon(broker_session=1, heads=[Head(word, owner, 1, seq) for word, owner, seq in streams]))
 
 
 STORY = (

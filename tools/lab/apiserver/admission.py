@@ -5,7 +5,7 @@ and ports. Everything else is stored as it came.
 """
 
 from tools.lab.apiserver import services
-from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
+from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ServedResource
 from tools.lab.apiserver.store import ObjectStore
 from tools.lab.objects import Object, key_of
 
@@ -13,7 +13,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 SERVICES = BY_ID["services"]
 
 
-def admit(store: ObjectStore, resource: ApiResource, before: Object | None, after: object) -> object:
+def admit(store: ObjectStore, resource: ServedResource, before: Object | None, after: object) -> object:
     """The object as it is to be stored. Raises ApiError 422 for an address or port that another object has."""
     if not isinstance(after, dict) or not isinstance(after.get("metadata"), dict):
         return after

@@ -5,7 +5,7 @@ names for each kind a PATCH with the parameter fieldValidation, which tells it t
 (older kubectl) is an empty protobuf document, in which an unknown kind is not validated at all.
 """
 
-from tools.lab.apiserver.resources import RESOURCES, ApiResource, group_versions
+from tools.lab.apiserver.resources import RESOURCES, ServedResource, group_versions
 from tools.lab.objects import Object
 
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -65,7 +65,7 @@ def resource_list(group: str, version: str) -> Object:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": rows}
 
 
-def resource_row(resource: ApiResource) -> Object:
+def resource_row(resource: ServedResource) -> Object:
     """One line of a resource list."""
     return {
         "name": resource.plural,
@@ -91,7 +91,7 @@ def openapi(group: str, version: str) -> Object:
     return {"openapi": "3.0.0", "info": {"title": "vppd lab", "version": "v1"}, "paths": paths}
 
 
-def path_template(resource: ApiResource) -> str:
+def path_template(resource: ServedResource) -> str:
     """The path template of one object."""
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
     space = "/namespaces/{namespace}" if resource.namespaced else ""

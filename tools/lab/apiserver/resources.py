@@ -9,7 +9,7 @@ NETWORKING = "networking.k8s.io"
 
 
 @dataclass(frozen=True)
-class ApiResource:
+class ServedResource:
     """One REST resource.
 
     `fields` are the dotted paths that a field selector may use besides name and namespace. `atomic`: a strategic
@@ -39,39 +39,39 @@ class ApiResource:
 
 
 RESOURCES = (
-    ApiResource("", "v1", "nodes", "Node", False, ("no",), True, ("spec.unschedulable",)),
-    ApiResource("", "v1", "namespaces", "Namespace", False, ("ns",), True, ("status.phase",)),
-    ApiResource("", "v1", "pods", "Pod", True, ("po",), True, ("spec.nodeName", "status.phase"), ("all",)),
-    ApiResource("", "v1", "secrets", "Secret", True, (), False, ("type",)),
-    ApiResource("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
-    ApiResource("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),
-    ApiResource("", "v1", "services", "Service", True, ("svc",), True, ("spec.type", "spec.clusterIP"), ("all",)),
-    ApiResource(DISCOVERY, "v1", "endpointslices", "EndpointSlice", True, atomic=True),
-    ApiResource(NETWORKING, "v1", "networkpolicies", "NetworkPolicy", True, ("netpol",), atomic=True),
-    ApiResource(CALICO, "v1", "bgpconfigurations", "BGPConfiguration", False),
-    ApiResource(CALICO, "v1", "bgppeers", "BGPPeer", False),
-    ApiResource(CALICO, "v1", "bgpfilters", "BGPFilter", False),
-    ApiResource(CALICO, "v1", "ippools", "IPPool", False),
-    ApiResource(CALICO, "v1", "blockaffinities", "BlockAffinity", False),
-    ApiResource(CALICO, "v1", "felixconfigurations", "FelixConfiguration", False),
-    ApiResource(CALICO, "v1", "ipamblocks", "IPAMBlock", False),
-    ApiResource(CALICO, "v1", "tiers", "Tier", False),
-    ApiResource(CALICO, "v1", "networkpolicies", "NetworkPolicy", True),
-    ApiResource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
-    ApiResource(CALICO, "v1", "stagednetworkpolicies", "StagedNetworkPolicy", True),
-    ApiResource(CALICO, "v1", "stagedglobalnetworkpolicies", "StagedGlobalNetworkPolicy", False),
-    ApiResource(CALICO, "v1", "stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", True),
-    ApiResource(CALICO, "v1", "networksets", "NetworkSet", True),
-    ApiResource(CALICO, "v1", "globalnetworksets", "GlobalNetworkSet", False),
-    ApiResource(CALICO, "v1", "hostendpoints", "HostEndpoint", False),
-    ApiResource(CALICO, "v1", "profiles", "Profile", False),
+    ServedResource("", "v1", "nodes", "Node", False, ("no",), True, ("spec.unschedulable",)),
+    ServedResource("", "v1", "namespaces", "Namespace", False, ("ns",), True, ("status.phase",)),
+    ServedResource("", "v1", "pods", "Pod", True, ("po",), True, ("spec.nodeName", "status.phase"), ("all",)),
+    ServedResource("", "v1", "secrets", "Secret", True, (), False, ("type",)),
+    ServedResource("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
+    ServedResource("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),
+    ServedResource("", "v1", "services", "Service", True, ("svc",), True, ("spec.type", "spec.clusterIP"), ("all",)),
+    ServedResource(DISCOVERY, "v1", "endpointslices", "EndpointSlice", True, atomic=True),
+    ServedResource(NETWORKING, "v1", "networkpolicies", "NetworkPolicy", True, ("netpol",), atomic=True),
+    ServedResource(CALICO, "v1", "bgpconfigurations", "BGPConfiguration", False),
+    ServedResource(CALICO, "v1", "bgppeers", "BGPPeer", False),
+    ServedResource(CALICO, "v1", "bgpfilters", "BGPFilter", False),
+    ServedResource(CALICO, "v1", "ippools", "IPPool", False),
+    ServedResource(CALICO, "v1", "blockaffinities", "BlockAffinity", False),
+    ServedResource(CALICO, "v1", "felixconfigurations", "FelixConfiguration", False),
+    ServedResource(CALICO, "v1", "ipamblocks", "IPAMBlock", False),
+    ServedResource(CALICO, "v1", "tiers", "Tier", False),
+    ServedResource(CALICO, "v1", "networkpolicies", "NetworkPolicy", True),
+    ServedResource(CALICO, "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False),
+    ServedResource(CALICO, "v1", "stagednetworkpolicies", "StagedNetworkPolicy", True),
+    ServedResource(CALICO, "v1", "stagedglobalnetworkpolicies", "StagedGlobalNetworkPolicy", False),
+    ServedResource(CALICO, "v1", "stagedkubernetesnetworkpolicies", "StagedKubernetesNetworkPolicy", True),
+    ServedResource(CALICO, "v1", "networksets", "NetworkSet", True),
+    ServedResource(CALICO, "v1", "globalnetworksets", "GlobalNetworkSet", False),
+    ServedResource(CALICO, "v1", "hostendpoints", "HostEndpoint", False),
+    ServedResource(CALICO, "v1", "profiles", "Profile", False),
 )
 
 BY_ID = {resource.id: resource for resource in RESOURCES}
 NAMESPACES = BY_ID["namespaces"]
 
 
-def resource_at(group: str, version: str, plural: str) -> ApiResource | None:
+def resource_at(group: str, version: str, plural: str) -> ServedResource | None:
     """The resource of that URL, or None."""
     for resource in RESOURCES:
         if (resource.group, resource.version, resource.plural) == (group, version, plural):
@@ -79,7 +79,7 @@ def resource_at(group: str, version: str, plural: str) -> ApiResource | None:
     return None
 
 
-def resource_by_kind(word: str) -> ApiResource | None:
+def resource_by_kind(word: str) -> ServedResource | None:
     """The resource by kind or plural, perhaps with its group (`NetworkPolicy.crd.projectcalico.org`), in any case.
 
     Of several the first one, as kubectl chooses.
@@ -92,7 +92,7 @@ def resource_by_kind(word: str) -> ApiResource | None:
     return None
 
 
-def collection_path(resource: ApiResource, namespace: str) -> str:
+def collection_path(resource: ServedResource, namespace: str) -> str:
     """The URL path of a collection; `namespace` is "" for a cluster-scoped resource or for all namespaces."""
     root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
     space = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from tools.lab.apiserver.resources import ApiResource, resource_at
+from tools.lab.apiserver.resources import ServedResource, resource_at
 
 
 @dataclass(frozen=True)
 class RequestTarget:
     """The resource, or the object, of a request. `name` is "" for a collection; `part` is "main" or "status"."""
 
-    resource: ApiResource
+    resource: ServedResource
     namespace: str = ""
     name: str = ""
     part: str = "main"
@@ -38,7 +38,7 @@ def parse_resource(group: str, version: str, segments: list[str]) -> RequestTarg
     return None
 
 
-def target_of(resource: ApiResource | None, namespace: str, names: list[str]) -> RequestTarget | None:
+def target_of(resource: ServedResource | None, namespace: str, names: list[str]) -> RequestTarget | None:
     """The target, where namespace and sub-resource fit the resource.
 
     Only a collection of a namespaced resource can be asked for without a namespace: all namespaces.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tools.lab.apiserver.resources import ApiResource
+from tools.lab.apiserver.resources import ServedResource
 from tools.lab.apiserver.status import bad_request
 from tools.lab.objects import Object
 
@@ -16,7 +16,7 @@ PRESENCE_TERM = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
 BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
 
 
-def parse_selectors(resource: ApiResource, labels: str, fields: str) -> Matches:
+def parse_selectors(resource: ServedResource, labels: str, fields: str) -> Matches:
     """One predicate of both query parameters ("" selects all); raises ApiError 400."""
     terms = [label_term(text) for text in split_terms(labels)]
     terms += [field_term(resource, text) for text in split_terms(fields)]
@@ -53,7 +53,7 @@ def labels_of(body: Object) -> dict[str, str]:
     return labels
 
 
-def field_term(resource: ApiResource, text: str) -> Matches:
+def field_term(resource: ServedResource, text: str) -> Matches:
     """`a.b=v`, `a.b==v`, `a.b!=v` for the fields the registry names; an absent field counts as ""."""
     term = EQUALITY_TERM.fullmatch(text)
     if not term:

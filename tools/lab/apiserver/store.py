@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ApiResource
+from tools.lab.apiserver.resources import BY_ID, NAMESPACES, ServedResource
 from tools.lab.apiserver.status import already_exists, bad_request, conflict, expired, invalid, not_found
 from tools.lab.objects import Key, Object, key_of
 
@@ -28,7 +28,7 @@ class ObjectChange:
     """Change number `version`: `before` is None for a creation, `after` is None for a removal."""
 
     version: int
-    resource: ApiResource
+    resource: ServedResource
     before: Object | None
     after: Object | None
 
@@ -43,7 +43,7 @@ class ObjectChange:
 class ObjectStore:
     """All objects. Objects handed out are shared: callers must not change them."""
 
-    def __init__(self, version: int = 0, objects: Iterable[tuple[ApiResource, Object]] = ()) -> None:
+    def __init__(self, version: int = 0, objects: Iterable[tuple[ServedResource, Object]] = ()) -> None:
         self.version = version
         self._oldest = version
         self._history: list[ObjectChange] = []
@@ -51,19 +51,19 @@ class ObjectStore:
         for resource, body in objects:
             self._table(resource)[key_of(body)] = body
 
-    def list_objects(self, resource: ApiResource, namespace: str = "") -> list[Object]:
+    def list_objects(self, resource: ServedResource, namespace: str = "") -> list[Object]:
         """Objects of one resource, of one namespace or of all (""), in the order of their keys."""
         rows = sorted(self._table(resource).items())
         return [body for (space, _), body in rows if namespace in ("", space)]
 
-    def get(self, resource: ApiResource, namespace: str, name: str) -> Object:
+    def get(self, resource: ServedResource, namespace: str, name: str) -> Object:
         """One object; raises ApiError 404."""
         try:
             return self._table(resource)[namespace, name]
         except KeyError:
             raise not_found(resource.id, name) from None
 
-    def create(self, resource: ApiResource, namespace: str, body: Object, now: str) -> Object:
+    def create(self, resource: ServedResource, namespace: str, body: Object, now: str) -> Object:
         """Add an object. `now` is RFC 3339 text. Raises ApiError 400, 404 (namespace), 409, 422."""
         fresh = checked_copy(resource, namespace, body)
         meta = fresh["metadata"]
@@ -80,7 +80,7 @@ class ObjectStore:
         meta.update(uid=str(uid), creationTimestamp=now, generation=1)
         return self._record(resource, None, fresh)
 
-    def update(self, resource: ApiResource, namespace: str, name: str, body: Object, part: Part) -> Object:
+    def update(self, resource: ServedResource, namespace: str, name: str, body: Object, part: Part) -> Object:
         """Replace an object, or through `part="status"` all of it but its spec.
 
         A resourceVersion in `body` must be the current one (409); without one the caller overwrites. An
@@ -105,7 +105,7 @@ class ObjectStore:
             meta["generation"] = old["generation"] + 1
         return self._record(resource, before, after)
 
-    def delete(self, resource: ApiResource, namespace: str, name: str) -> Object:
+    def delete(self, resource: ServedResource, namespace: str, name: str) -> Object:
         """Remove an object and answer its last state. A namespace takes everything in it along."""
         before = self.get(resource, namespace, name)
         if resource is NAMESPACES:
@@ -136,7 +136,7 @@ class ObjectStore:
         resource_id, key = item
         return key in self._tables.get(resource_id, {})
 
-    def _table(self, resource: ApiResource) -> dict[Key, Object]:
+    def _table(self, resource: ServedResource) -> dict[Key, Object]:
         return self._tables.setdefault(resource.id, {})
 
     def _empty_namespace(self, namespace: str) -> None:
@@ -145,7 +145,7 @@ class ObjectStore:
             if space == namespace:
                 self.delete(BY_ID[resource_id], space, name)
 
-    def _record(self, resource: ApiResource, before: Object | None, after: Object | None) -> Object:
+    def _record(self, resource: ServedResource, before: Object | None, after: Object | None) -> Object:
         self.version += 1
         if after is not None:
             after["metadata"]["resourceVersion"] = str(self.version)
@@ -164,7 +164,7 @@ def copy_field(after: Object, before: Object, field: str) -> None:
         after[field] = before[field]
 
 
-def checked_copy(resource: ApiResource, namespace: str, body: object) -> Object:
+def checked_copy(resource: ServedResource, namespace: str, body: object) -> Object:
     """A copy of `body` whose kind and metadata are sound; raises ApiError 400.
 
     Spec and status are not checked: the real server checks them against schemas that the lab

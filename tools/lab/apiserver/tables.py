@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from tools.lab.apiserver.resources import ApiResource
+from tools.lab.apiserver.resources import ServedResource
 from tools.lab.objects import Object, dicts, part
 
 Cell = Callable[[Object, datetime], str]
@@ -12,7 +12,7 @@ ROLE_LABEL = "node-role.kubernetes.io/"
 AGE_STEPS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
-def table(resource: ApiResource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
+def table(resource: ServedResource, bodies: list[Object], version: str, include: str, now: datetime) -> Object:
     """A Table of `bodies`; `include` is None, Metadata or Object, which each row carries besides its cells."""
     columns = COLUMNS.get(resource.id, DEFAULT_COLUMNS)
     rows = [{"cells": [cell(body, now) for _, cell in columns], "object": row_object(body, include)} for body in bodies]

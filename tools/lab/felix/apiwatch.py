@@ -7,7 +7,7 @@ from collections.abc import Callable
 import aiohttp
 
 from bus.log import Log
-from tools.lab.apiserver.resources import CALICO, NETWORKING, ApiResource, collection_path, resource_by_kind
+from tools.lab.apiserver.resources import CALICO, NETWORKING, ServedResource, collection_path, resource_by_kind
 from tools.lab.felix.policies import KUBERNETES
 from tools.lab.objects import Key, Object, key_of
 
@@ -36,7 +36,7 @@ PAUSE_S = 0.2
 LINE_BYTES_MAX = 16 * 2**20
 
 
-def name_of(resource: ApiResource) -> str:
+def name_of(resource: ServedResource) -> str:
     """The kind under which objects are kept; Kubernetes' NetworkPolicy has a name of its own."""
     return KUBERNETES if resource.group == NETWORKING else resource.kind
 
@@ -66,7 +66,7 @@ class ObjectCache:
             for resource in self._resources:
                 tasks.create_task(self._follow(session, resource))
 
-    async def _follow(self, session: aiohttp.ClientSession, resource: ApiResource) -> None:
+    async def _follow(self, session: aiohttp.ClientSession, resource: ServedResource) -> None:
         version = ""
         while True:
             try:
@@ -78,7 +78,7 @@ class ObjectCache:
                 self.reached = False
                 await asyncio.sleep(PAUSE_S)
 
-    async def _list(self, session: aiohttp.ClientSession, resource: ApiResource) -> str:
+    async def _list(self, session: aiohttp.ClientSession, resource: ServedResource) -> str:
         async with session.get(self._url + collection_path(resource, ""), raise_for_status=True) as answer:
             body = await answer.json()
         self.objects[name_of(resource)] = {key_of(item): item for item in body["items"]}
@@ -86,7 +86,7 @@ class ObjectCache:
         self._changed()
         return str(body["metadata"]["resourceVersion"])
 
-    async def _watch(self, session: aiohttp.ClientSession, resource: ApiResource, version: str) -> str:
+    async def _watch(self, session: aiohttp.ClientSession, resource: ServedResource, version: str) -> str:
         """Follows changes until the server ends the watch. Returns where to go on, "" to list anew."""
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
         objects = self.objects[name_of(resource)]

@@ -18,7 +18,7 @@ class Disconnected(Exception):
     """The client has hung up, or broke the framing."""
 
 
-class ApiClient:
+class ApiConnection:
     """A connected client; its messages carry `index`."""
 
     def __init__(self, connection: socket.socket, index: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.headers import family_of
@@ -13,7 +13,7 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("sw_interface_add_del_address")
-def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.del_all:
         addressing.remove_all(vpp, interface)
@@ -24,7 +24,7 @@ def sw_interface_add_del_address(vpp: Vpp, message: Any, client: ApiClient) -> N
 
 
 @call("sw_interface_ip6_enable_disable")
-def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Enabling IPv6 again is refused, but counts: it must be disabled as often."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.enable:
@@ -38,7 +38,7 @@ def sw_interface_ip6_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -
 
 
 @call("sw_interface_ip6_get_link_local_address")
-def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.link_local:
         raise VppRefused(VnetError.IP6_NOT_ENABLED)
@@ -46,12 +46,12 @@ def sw_interface_ip6_get_link_local_address(vpp: Vpp, message: Any, client: ApiC
 
 
 @call("sw_interface_ip6_set_link_local_address")
-def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_ip6_set_link_local_address(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     addressing.set_link_local(vpp, vpp.interfaces.find(message.sw_if_index), bytes(message.ip))
 
 
 @call("sw_interface_ip6nd_ra_config")
-def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Router advertisements are never sent here, so suppressing them needs nothing done."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ip6_enable_count or not interface.ethernet:
@@ -59,21 +59,21 @@ def sw_interface_ip6nd_ra_config(vpp: Vpp, message: Any, client: ApiClient) -> N
 
 
 @dump("ip_address_dump")
-def ip_address_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_address_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     interface = vpp.interfaces.find(message.sw_if_index)
     for address, length in interface.addresses[6 if message.is_ipv6 else 4]:
         yield {"sw_if_index": interface.index, "prefix": convert.prefix_fields(address, length)}
 
 
 @dump("ip_unnumbered_dump")
-def ip_unnumbered_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_unnumbered_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.unnumbered is not None and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "ip_sw_if_index": interface.unnumbered}
 
 
 @dump("ip_dump")
-def ip_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.unnumbered is None:
             yield {"sw_if_index": interface.index, "is_ipv6": message.is_ipv6}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.devices import link
 from tools.vppsim.handlers.devices import plug
 from tools.vppsim.handlers.interfaces import AF_XDP
@@ -28,7 +28,7 @@ class XdpRecord:
 
 
 @call("af_xdp_create_v3")
-def af_xdp_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def af_xdp_create_v3(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     rings = [size or RING_DEFAULT for size in (message.rxq_size, message.txq_size)]
     unfit = any(not RING_MIN <= size <= RING_MAX or size & (size - 1) for size in rings)
     name = message.host_if
@@ -51,7 +51,7 @@ def af_xdp_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 
 
 @call("af_xdp_delete")
-def af_xdp_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def af_xdp_delete(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index, VnetError.INVALID_INTERFACE)
     if interface.dev_type != AF_XDP:
         raise VppRefused(VnetError.INVALID_INTERFACE)

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.cnat.sessions import IS_RETURN
 from tools.vppsim.cnat.translations import CnatEndpoint, EndpointTuple
 from tools.vppsim.fib.table import BITS
@@ -22,13 +22,13 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("feature_cnat_enable_disable")
-def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def feature_cnat_enable_disable(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Enabling is counted: twice enabled, twice to be disabled."""
     vpp.cnat.enable(vpp.interfaces.find(message.sw_if_index).index, message.enable_disable)
 
 
 @call("cnat_translation_update")
-def cnat_translation_update(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def cnat_translation_update(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     update = message.translation
     if not update.n_paths:
         vpp.log.error("deadly", message="cnat_translation_update", reason="n_paths 0 ends VPP")
@@ -53,12 +53,12 @@ def _endpoint_fields(value: CnatEndpoint) -> Fields:
 
 
 @call("cnat_translation_del")
-def cnat_translation_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_translation_del(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.cnat.translations.delete(message.id)
 
 
 @dump("cnat_translation_dump")
-def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """VPP leaves is_real_ip, flags and hash at zero; flags of paths include VPP's internal ones."""
     for index, translation in sorted(vpp.cnat.translations.by_index.items()):
         paths = [
@@ -74,13 +74,13 @@ def cnat_translation_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator
 
 
 @call("cnat_session_purge")
-def cnat_session_purge(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_session_purge(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Ends sessions and, against its name, translations."""
     vpp.cnat.purge()
 
 
 @dump("cnat_session_dump")
-def cnat_session_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def cnat_session_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """Ports are dumped with their bytes swapped, as in VPP."""
     for (five, _), session, answers in vpp.cnat.sessions.entries():
         flow = five.flow()
@@ -93,12 +93,12 @@ def cnat_session_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fie
 
 
 @call("cnat_set_snat_addresses")
-def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_set_snat_addresses(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     _set_addresses(vpp, message, 0)
 
 
 @call("cnat_set_snat_addresses_v2")
-def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_set_snat_addresses_v2(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     if message.fwd_fib_index or message.ret_fib_index:
         raise VppRefused(VnetError.UNIMPLEMENTED)
     _set_addresses(vpp, message, int(message.flags))
@@ -111,7 +111,7 @@ def _set_addresses(vpp: Vpp, message: Any, flags: int) -> None:
 
 
 @call("cnat_get_snat_addresses")
-def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def cnat_get_snat_addresses(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     try:
         return _address_fields(vpp)
     except VppRefused as refusal:
@@ -125,24 +125,24 @@ def _address_fields(vpp: Vpp) -> Fields:
 
 
 @dump("cnat_snat_addresses_dump")
-def cnat_snat_addresses_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def cnat_snat_addresses_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     settings = vpp.cnat.snat.settings
     if settings is not None and settings.listed:
         yield _address_fields(vpp)
 
 
 @call("cnat_set_snat_policy")
-def cnat_set_snat_policy(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_set_snat_policy(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.cnat.snat.set_policy(int(message.policy))
 
 
 @call("cnat_snat_policy_add_del_if")
-def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_snat_policy_add_del_if(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     vpp.cnat.snat.set_interface(interface.index, int(message.table), bool(message.is_add))
 
 
 @call("cnat_snat_policy_add_del_exclude_pfx")
-def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def cnat_snat_policy_add_del_exclude_pfx(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     prefix, length = address(message.prefix.address), message.prefix.len
     vpp.cnat.snat.set_excluded(prefix, min(length, BITS[family_of(prefix)]), bool(message.is_add))

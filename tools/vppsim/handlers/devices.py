@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.devices.maker import AttachedDevice
 from tools.vppsim.devices.tuntap import TapRequest
 from tools.vppsim.handlers.interfaces import UPLINK
@@ -61,7 +61,7 @@ def _tag(text: str) -> str:
 
 
 @call("tap_create_v3")
-def tap_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def tap_create_v3(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     number = _free_number(vpp, message.id)
     rings = [size or RING_SIZE_DEFAULT for size in (message.rx_ring_sz, message.tx_ring_sz)]
     flags = int(message.tap_flags)
@@ -111,7 +111,7 @@ def _mac(vpp: Vpp, mac: bytes, random: bool) -> bytes:
 
 
 @call("tap_delete_v2")
-def tap_delete_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def tap_delete_v2(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type != TAP:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)
@@ -119,7 +119,7 @@ def tap_delete_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @dump("sw_interface_tap_v2_dump")
-def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         tap = vpp.device_records.get(interface.index)
         if isinstance(tap, TapRecord) and message.sw_if_index in (INDEX_INVALID, interface.index):
@@ -139,7 +139,7 @@ def sw_interface_tap_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Itera
 
 
 @call("af_packet_create_v3")
-def af_packet_create_v3(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def af_packet_create_v3(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     name, flags = message.host_if_name, int(message.flags)
     if int(message.mode) not in (MODE_ETHERNET, MODE_IP):
         raise VppRefused(VnetError.INVALID_VALUE)
@@ -161,7 +161,7 @@ def _uplinks(vpp: Vpp) -> dict[int, str]:
 
 
 @call("af_packet_delete")
-def af_packet_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def af_packet_delete(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     index = next((i for i, name in _uplinks(vpp).items() if name == message.host_if_name), None)
     if index is None:
         raise VppRefused(VnetError.SYSCALL_ERROR_1)
@@ -169,10 +169,10 @@ def af_packet_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @dump("af_packet_dump")
-def af_packet_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def af_packet_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     yield from ({"sw_if_index": index, "host_if_name": name} for index, name in _uplinks(vpp).items())
 
 
 @call("feature_gso_enable_disable")
-def feature_gso_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def feature_gso_enable_disable(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index).gso_feature = message.enable_disable

@@ -6,7 +6,7 @@ its API takes each of them for yes.
 
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers.registry import Fields, call
 from tools.vppsim.state.interfaces import Interface
 from tools.vppsim.vpp import Vpp
@@ -18,7 +18,7 @@ NOT_ENABLED = {(f"ip{n}-unicast", f"ip{n}-not-enabled"): n for n in (4, 6)}
 
 
 @call("feature_is_enabled")
-def feature_is_enabled(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def feature_is_enabled(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     return {"is_enabled": _is_on(vpp, interface, (message.arc_name, message.feature_name))}
 

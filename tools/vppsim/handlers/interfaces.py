@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.offload import Offload
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
@@ -29,7 +29,7 @@ class LoopbackDevice:
 
 
 @dump("sw_interface_dump")
-def sw_interface_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def sw_interface_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """Dumps one interface, all (index 0 or ~0), or those whose name contains the filter."""
     index, name = message.sw_if_index, message.name_filter.lower()
     if not message.name_filter_valid and index not in (0, INDEX_INVALID):
@@ -57,17 +57,17 @@ def _details(interface: Interface) -> Fields:
 
 
 @call("sw_interface_set_flags")
-def sw_interface_set_flags(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_flags(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     lifecycle.set_admin(vpp, vpp.interfaces.find(message.sw_if_index), bool(message.flags & ADMIN_UP))
 
 
 @call("sw_interface_set_mtu")
-def sw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index).mtu = list(message.mtu)
 
 
 @call("hw_interface_set_mtu")
-def hw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def hw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.FEATURE_DISABLED)
@@ -77,7 +77,7 @@ def hw_interface_set_mtu(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("sw_interface_set_table")
-def sw_interface_set_table(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_table(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Refused while the interface has, or borrows, an address of that family."""
     interface = vpp.interfaces.find(message.sw_if_index)
     family = 6 if message.is_ipv6 else 4
@@ -95,13 +95,13 @@ def sw_interface_set_table(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("sw_interface_get_table")
-def sw_interface_get_table(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def sw_interface_get_table(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     interface = vpp.interfaces.find(message.sw_if_index)
     return {"vrf_id": interface.tables[6 if message.is_ipv6 else 4]}
 
 
 @call("sw_interface_set_unnumbered")
-def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """`unnumbered_sw_if_index` borrows the addresses of `sw_if_index`; both must be in the same tables."""
     borrower = vpp.interfaces.find(message.unnumbered_sw_if_index)
     if message.is_add:
@@ -115,7 +115,7 @@ def sw_interface_set_unnumbered(vpp: Vpp, message: Any, client: ApiClient) -> No
 
 
 @call("sw_interface_tag_add_del")
-def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if message.is_add and not message.tag:
         raise VppRefused(VnetError.INVALID_VALUE)
@@ -123,7 +123,7 @@ def sw_interface_tag_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("sw_interface_set_rx_mode")
-def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     unfit = (
         message.mode == ADAPTIVE if interface.dev_type == UPLINK else message.queue_id_valid and message.queue_id != 0
@@ -134,7 +134,7 @@ def sw_interface_set_rx_mode(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("sw_interface_set_rx_placement")
-def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """There are no workers: accepts worker 0 with queue 0, or the main thread."""
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type in QUEUELESS or message.queue_id != 0 or (not message.is_main and message.worker_id != 0):
@@ -142,19 +142,19 @@ def sw_interface_set_rx_placement(vpp: Vpp, message: Any, client: ApiClient) -> 
 
 
 @call("sw_interface_set_tx_placement")
-def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index)
 
 
 @dump("sw_interface_rx_placement_dump")
-def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.dev_type not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
             yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
 
 
 @call("sw_interface_set_promisc")
-def sw_interface_set_promisc(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_promisc(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.INVALID_VALUE)
@@ -164,7 +164,7 @@ def sw_interface_set_promisc(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("sw_interface_set_mac_address")
-def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if not interface.ethernet:
         raise VppRefused(VnetError.UNIMPLEMENTED)
@@ -172,17 +172,17 @@ def sw_interface_set_mac_address(vpp: Vpp, message: Any, client: ApiClient) -> N
 
 
 @call("sw_interface_get_mac_address")
-def sw_interface_get_mac_address(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def sw_interface_get_mac_address(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"mac_address": vpp.interfaces.find(message.sw_if_index).mac}
 
 
 @call("sw_interface_set_interface_name")
-def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def sw_interface_set_interface_name(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index).name = message.name
 
 
 @call("want_interface_events")
-def want_interface_events(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def want_interface_events(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Subscribing twice, or unsubscribing without a subscription, is refused."""
     if bool(message.enable_disable) == (client.index in vpp.subscribers):
         raise VppRefused(VnetError.INVALID_REGISTRATION)
@@ -193,12 +193,12 @@ def want_interface_events(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("create_loopback")
-def create_loopback(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def create_loopback(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return _create_loopback(vpp, bytes(message.mac_address), None)
 
 
 @call("create_loopback_instance")
-def create_loopback_instance(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def create_loopback_instance(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return _create_loopback(vpp, bytes(message.mac_address), message.user_instance if message.is_specified else None)
 
 
@@ -215,7 +215,7 @@ def _create_loopback(vpp: Vpp, mac: bytes, instance: int | None) -> Fields:
 
 
 @call("delete_loopback")
-def delete_loopback(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def delete_loopback(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     interface = vpp.interfaces.find(message.sw_if_index)
     if interface.dev_type != LOOPBACK:
         raise VppRefused(VnetError.INVALID_SW_IF_INDEX)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
@@ -15,7 +15,7 @@ STATIC, NO_FIB_ENTRY = 1, 2
 
 
 @call("ip_neighbor_add_del")
-def ip_neighbor_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields | None:
+def ip_neighbor_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> Fields | None:
     neighbour = message.neighbor
     interface = vpp.interfaces.find(neighbour.sw_if_index)
     key = (interface.index, convert.address(neighbour.ip_address))
@@ -31,7 +31,7 @@ def ip_neighbor_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields | N
 
 
 @dump("ip_neighbor_dump")
-def ip_neighbor_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_neighbor_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for (if_index, address), entry in vpp.neighbours.entries(convert.decode_family(message.af), message.sw_if_index):
         yield {
             "age": vpp.now() - entry.heard_at,
@@ -45,25 +45,25 @@ def ip_neighbor_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 
 
 @call("ip_neighbor_config")
-def ip_neighbor_config(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def ip_neighbor_config(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     config = NeighbourConfig(message.max_number, message.max_age, message.recycle)
     vpp.neighbours.config[convert.decode_family(message.af)] = config
 
 
 @call("ip_neighbor_config_get")
-def ip_neighbor_config_get(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def ip_neighbor_config_get(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     config = vpp.neighbours.config[convert.decode_family(message.af)]
     return {"af": message.af, "max_number": config.number, "max_age": config.age_s, "recycle": config.recycle}
 
 
 @call("ip_neighbor_flush")
-def ip_neighbor_flush(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def ip_neighbor_flush(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     for key, _ in vpp.neighbours.entries(convert.decode_family(message.af), message.sw_if_index):
         vpp.neighbours.remove(key)
 
 
 @call("proxy_arp_add_del")
-def proxy_arp_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def proxy_arp_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """A range is known by both its ends; adding it again changes nothing."""
     proxy = message.proxy
     vpp.tables.find(4, proxy.table_id)
@@ -77,28 +77,28 @@ def proxy_arp_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @dump("proxy_arp_dump")
-def proxy_arp_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def proxy_arp_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for table_id, low, high in vpp.proxy_arp:
         yield {"proxy": {"table_id": table_id, "low": low, "hi": high}}
 
 
 @call("proxy_arp_intfc_enable_disable")
-def proxy_arp_intfc_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def proxy_arp_intfc_enable_disable(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index).proxy_arp = message.enable
 
 
 @dump("proxy_arp_intfc_dump")
-def proxy_arp_intfc_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def proxy_arp_intfc_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     yield from ({"sw_if_index": interface.index} for interface in vpp.interfaces if interface.proxy_arp)
 
 
 @call("ip6nd_proxy_enable_disable")
-def ip6nd_proxy_enable_disable(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def ip6nd_proxy_enable_disable(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     vpp.interfaces.find(message.sw_if_index).nd_proxy = message.is_enable
 
 
 @call("ip6nd_proxy_add_del")
-def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """An interface answers for an address, and the address is routed to it."""
     interface = vpp.interfaces.find(message.sw_if_index)
     table, address = vpp.tables.unicast[6, interface.tables[6]], bytes(message.ip)
@@ -111,7 +111,7 @@ def ip6nd_proxy_add_del(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @dump("ip6nd_proxy_dump")
-def ip6nd_proxy_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip6nd_proxy_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for table in vpp.tables.unicast.values():
         for entry in table.entries():
             if FibSource.IP6_ND_PROXY in entry.sources:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers.convert import address
 from tools.vppsim.handlers.registry import Fields, call
 from tools.vppsim.npol.index_pool import IndexPool
@@ -29,17 +29,17 @@ CIDR, PORT_RANGE, PORT_IP_SET, IP_SET = range(4)  # npol_entry_type
 
 
 @call("npol_get_version")
-def npol_get_version(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def npol_get_version(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"major": 0, "minor": 0}
 
 
 @call("npol_ipset_create")
-def npol_ipset_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def npol_ipset_create(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"set_id": vpp.npol.sets.allocate(NpolIpSet(int(message.type)))}
 
 
 @call("npol_ipset_add_del_members")
-def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_ipset_add_del_members(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Stops at the first invalid member; those before it stay."""
     ip_set = _allocated(vpp.npol.sets, message.set_id)
     for item in message.members:
@@ -69,18 +69,18 @@ def _prefix(message: Any) -> Prefix:
 
 
 @call("npol_ipset_delete")
-def npol_ipset_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_ipset_delete(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     _allocated(vpp.npol.sets, message.set_id).members = IndexPool()
     vpp.npol.sets.free(message.set_id)
 
 
 @call("npol_rule_create")
-def npol_rule_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def npol_rule_create(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"rule_id": vpp.npol.rules.allocate(_rule(message.rule))}
 
 
 @call("npol_rule_update")
-def npol_rule_update(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_rule_update(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Updating an unknown rule makes another one, whose index nobody learns."""
     rule, rules = _rule(message.rule), vpp.npol.rules
     if rules.get(message.rule_id) is None:
@@ -108,7 +108,7 @@ def _rule(message: Any) -> NpolRule:
 
 
 @call("npol_rule_delete")
-def npol_rule_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_rule_delete(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """A policy that still refers to the rule applies its action to every packet."""
     rule = _allocated(vpp.npol.rules, message.rule_id)
     vpp.npol.rules.slots[message.rule_id] = rule.freed()
@@ -116,12 +116,12 @@ def npol_rule_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
 
 
 @call("npol_policy_create")
-def npol_policy_create(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def npol_policy_create(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"policy_id": vpp.npol.policies.allocate(_policy(message.rules))}
 
 
 @call("npol_policy_update")
-def npol_policy_update(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_policy_update(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     policy, policies = _policy(message.rules), vpp.npol.policies
     if policies.get(message.policy_id) is None:
         policies.allocate(policy)
@@ -137,14 +137,14 @@ def _policy(items: Any) -> NpolPolicy:
 
 
 @call("npol_policy_delete")
-def npol_policy_delete(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_policy_delete(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     _allocated(vpp.npol.policies, message.policy_id)
     vpp.npol.policies.slots[message.policy_id] = NpolPolicy()
     vpp.npol.policies.free(message.policy_id)
 
 
 @call("npol_configure_policies")
-def npol_configure_policies(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def npol_configure_policies(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """Replaces the whole configuration, unless a policy does not exist."""
     index = vpp.interfaces.find(message.sw_if_index).index
     ids, rx, tx = list(message.policy_ids), message.num_rx_policies, message.num_tx_policies

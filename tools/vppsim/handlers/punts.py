@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers import convert
 from tools.vppsim.handlers.registry import Fields, call, dump
 from tools.vppsim.packets.headers import TCP, UDP
@@ -17,7 +17,7 @@ REASONS = {1: "ipsec4-spi-o-udp-0", 2: "ipsec4-no-such-tunnel", 3: "ipsec6-no-su
 
 
 @call("set_punt")
-def set_punt(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def set_punt(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     """As in VPP, TCP (all ports), UDP (all or one), and exceptions that have a reason."""
     kind = int(message.punt.type)
     if kind == EXCEPTION and message.is_add and message.punt.punt.exception.id in REASONS:
@@ -37,7 +37,7 @@ def _punt_udp(vpp: Vpp, family: int, port: int, is_add: bool) -> None:
 
 
 @dump("punt_reason_dump")
-def punt_reason_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def punt_reason_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """Dumps all reasons, or those whose name contains the requested one."""
     for number, name in REASONS.items():
         if message.reason.name in name:
@@ -45,7 +45,7 @@ def punt_reason_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 
 
 @call("add_del_ip_punt_redirect_v2")
-def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     punt = message.punt
     key = (convert.decode_family(punt.af), 0 if punt.rx_sw_if_index == INDEX_INVALID else punt.rx_sw_if_index)
     paths = tuple(convert.path(vpp, path) for path in punt.paths)
@@ -56,7 +56,7 @@ def add_del_ip_punt_redirect_v2(vpp: Vpp, message: Any, client: ApiClient) -> No
 
 
 @dump("ip_punt_redirect_v2_dump")
-def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """Dumps redirections of one receiving interface, or all."""
     family = convert.decode_family(message.af)
     for (redirect_family, rx), paths in sorted(vpp.punts.redirects.items()):
@@ -73,7 +73,7 @@ def ip_punt_redirect_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Itera
 
 
 @call("ip_ttl_fixup_configure")
-def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: ApiClient) -> None:
+def ip_ttl_fixup_configure(vpp: Vpp, message: Any, client: ApiConnection) -> None:
     source = vpp.interfaces.find(message.src_sw_if_index)
     destination = vpp.interfaces.find(message.dst_sw_if_index)
     pair = (source.index, destination.index)

@@ -10,12 +10,12 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.vpp import Vpp
 
 Fields = dict[str, Any]
-CallHandler = Callable[[Vpp, Any, ApiClient], Fields | None]
-DumpHandler = Callable[[Vpp, Any, ApiClient], Iterator[Fields]]
+CallHandler = Callable[[Vpp, Any, ApiConnection], Fields | None]
+DumpHandler = Callable[[Vpp, Any, ApiConnection], Iterator[Fields]]
 
 CALLS: dict[str, CallHandler] = {}
 DUMPS: dict[str, DumpHandler] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tools.vppsim.api.client import ApiClient
+from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.fib.multicast import Group, MfibBranch, MfibEntry, MfibItfFlag
 from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
@@ -20,12 +20,12 @@ from tools.vppsim.vpp import Vpp
 
 
 @call("ip_route_add_del")
-def ip_route_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def ip_route_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return _change(vpp, message, FibSource.API)
 
 
 @call("ip_route_add_del_v2")
-def ip_route_add_del_v2(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def ip_route_add_del_v2(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     source = message.route.src
     return _change(vpp, message, FibSource(source) if source in FibSource._value2member_map_ else FibSource.API)
 
@@ -117,13 +117,13 @@ def _listed(vpp: Vpp, table: FibTable) -> Iterator[FibEntry]:
 
 
 @dump("ip_route_dump")
-def ip_route_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_route_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     table = _table_of(vpp, message)
     yield from ({"route": _route_fields(table, entry)} for entry in _listed(vpp, table))
 
 
 @dump("ip_route_v2_dump")
-def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     """Dumps all entries (`src` 0), or those whose best source is `src`."""
     table = _table_of(vpp, message)
     for entry in _listed(vpp, table):
@@ -132,7 +132,7 @@ def ip_route_v2_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fiel
 
 
 @call("ip_route_lookup")
-def ip_route_lookup(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def ip_route_lookup(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     address, length = convert.address(message.prefix.address), message.prefix.len
     table = vpp.tables.find(family_of(address), message.table_id)
     entry = table.exact_match(address, length) if message.exact else next(table.covering(address, length), None)
@@ -142,7 +142,7 @@ def ip_route_lookup(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
 
 
 @call("ip_mroute_add_del")
-def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiClient) -> Fields:
+def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     route = message.route
     family = convert.decode_family(route.prefix.af)
     table = vpp.tables.find_multicast(family, route.table_id)
@@ -162,7 +162,7 @@ def _group(family: int, prefix: Any) -> Group:
 
 
 @dump("ip_mroute_dump")
-def ip_mroute_dump(vpp: Vpp, message: Any, client: ApiClient) -> Iterator[Fields]:
+def ip_mroute_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     family = 6 if message.table.is_ip6 else 4
     table = vpp.tables.find_multicast(family, message.table.table_id)
     for entry in table.entries():
