@@ -177,6 +177,7 @@ class Endpoint(Struct, frozen=True, omit_defaults=True, gc=False):
     node: str | None = None  # node name; None: unknown
     zone_hints: tuple[str, ...] = ()  # zones that should use it; empty: all
     node_hints: tuple[str, ...] = ()  # node names that should use it; empty: all
+    pod: str = ""  # "<namespace>/<pod>" that it is; "": not said
 
 
 class EndpointSlice(Fact, frozen=True):

@@ -77,7 +77,7 @@ def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
         service=f"{key.partition('/')[0]}/{owner}" if owner else "",
         ip_version=version,
         ports=tuple(problems.readable(fields, _items_of("ports"), _slice_port)),
-        endpoints=tuple(problems.unique(endpoints)),
+        endpoints=tuple(endpoints),
         problems=problems.texts,
     )
     return key, parsed
@@ -102,16 +102,6 @@ class Problems:
                 yield read(Fields(fields.subject, "", {name: item}), name)
             except MalformedObject as error:
                 self._texts.append(f"{error.field}: {error.why}")
-
-    def unique(self, endpoints: Iterator[Endpoint]) -> Iterator[Endpoint]:
-        """Endpoints but those with an address of an earlier one."""
-        addresses: set[str] = set()
-        for endpoint in endpoints:
-            if addresses & set(endpoint.addresses):
-                self._texts.append(f"endpoints: {min(addresses & set(endpoint.addresses))}: is there twice")
-                continue
-            addresses |= set(endpoint.addresses)
-            yield endpoint
 
 
 def _items_of(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
@@ -195,7 +185,15 @@ def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
         node=fields.text("nodeName"),
         zone_hints=tuple(_hint_names(hints, "forZones")),
         node_hints=tuple(_hint_names(hints, "forNodes")),
+        pod=_pod_of(fields.within("targetRef")),
     )
+
+
+def _pod_of(reference: Fields) -> str:
+    """`<namespace>/<pod>` of a reference; "" for one to nothing or to another kind of object."""
+    if reference.text("kind") != "Pod":
+        return ""
+    return f"{reference.text('namespace') or ''}/{reference.text('name') or ''}"
 
 
 def _endpoint_addresses(fields: Fields, version: int) -> Iterator[str]:

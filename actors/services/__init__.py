@@ -3,6 +3,7 @@
 annotations   what a Service asks of the balancer      (pure)
 endpoints     which endpoints take traffic             (pure)
 frontends     one Service's addresses and ports        (pure)
+relay         routes of pods to nodes that can serve   (pure)
 snat          whose source address changes             (pure)
 desired       all of them, and which has an address    (pure)
 cache         what has changed is worked out again      (pure)

@@ -1,7 +1,8 @@
 """All Services together: which of them has an address, what VPP holds of it, what is said of it. Pure.
 
-Two Services may claim one (address, port, protocol). It is the oldest's, then the first by name; one that has no
-endpoints yields to one that has (spec/services.md section 10, 7). The other says so in its status.
+Two Services may claim one (address, port, protocol). It is the oldest's, then the first by name; one whose endpoints
+all terminate yields to one that has ready ones, one without any to both (spec/services.md section 10, 7). The other
+says so in its status.
 
 An address that nobody serves must not be forgotten by VPP's flows when endpoints come (section 10, 12): a UDP or
 SCTP one is translated to an address that drops, whose sessions die when it is replaced. TCP connections begin anew
@@ -16,8 +17,8 @@ from ipaddress import ip_address, ip_interface
 
 from msgspec.structs import replace
 
-from actors.services import snat
-from actors.services.frontends import Frontend, LocalNode, ServedService, serve
+from actors.services import relay, snat
+from actors.services.frontends import Availability, Frontend, LocalNode, ServedService, serve
 from schemas.cnat import Backend, Translation
 from schemas.facts import (
     BgpConfiguration,
@@ -61,7 +62,8 @@ class ServedServices:
     translations: dict[FrontendKey, Translation] = field(default_factory=dict)
     statuses: dict[str, ServiceStatus] = field(default_factory=dict)
     addresses: dict[str, ServiceAddress] = field(default_factory=dict)
-    checks: dict[int, tuple[str, int]] = field(default_factory=dict)  # port -> service, its endpoints of this node
+    relays: dict[str, frozenset[str]] = field(default_factory=dict)  # address -> other nodes that serve it for pods
+    checks: dict[int, tuple[str, int]] = field(default_factory=dict)  # port -> service, its ready pods of this node
 
 
 def local_node(facts: ServiceFacts) -> LocalNode:
@@ -89,6 +91,7 @@ def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedSer
         for frontend in served.frontends:
             claimants_by_key[frontend.vip, frontend.port, frontend.protocol].append((key, frontend))
     services = ServedServices()
+    relays: dict[FrontendKey, frozenset[str]] = {}
     conflicts = defaultdict[str, list[str]](list)
     for frontend_key, claimants in claimants_by_key.items():
         winner, frontend = claimants[0] if len(claimants) == 1 else min(claimants, key=lambda c: _order(facts, c))
@@ -98,13 +101,18 @@ def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedSer
         translation = frontend.translation or _discarding(frontend)
         if translation is not None:
             services.translations[frontend_key] = translation
+        if frontend.relays:
+            relays[frontend_key] = frontend.relays
+    for (vip, _, _), names in sorted(relays.items()):
+        earlier = services.relays.get(vip, names)
+        services.relays[vip] = (earlier & names) or earlier  # best those that serve every port
     _add_reports(services, facts, alone, conflicts)
     return services
 
 
-def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[bool, str, str]:
+def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[Availability, str, str]:
     key, frontend = claimant
-    return frontend.translation is None, facts.services[key].created or "~", key
+    return frontend.availability, facts.services[key].created or "~", key
 
 
 def _discarding(frontend: Frontend) -> Translation | None:
@@ -156,8 +164,11 @@ def service_intents(facts: ServiceFacts, services: ServedServices) -> Iterator[I
     yield from services.translations.values()
     if facts.enabled:
         yield from routes(facts)
+    relayed = relay.relayed_prefixes(services.relays, facts.nodes, facts.pools.values())
+    yield from relay.relay_routes(relayed, facts.me, facts.nodes, facts.uplinks.values())
+    me, untouched = facts.nodes.get(facts.me, Node()), {*facts.prefixes, *relayed}
     members = snat.members(facts.uplinks.values(), facts.pods.values(), facts.pools)
-    yield from snat.snat_intents(facts.nodes.get(facts.me, Node()), facts.nodes, facts.pools, facts.prefixes, members)
+    yield from snat.snat_intents(me, facts.nodes, facts.pools, untouched, members)
 
 
 def routes(facts: ServiceFacts) -> Iterator[Route]:

@@ -2,6 +2,9 @@
 
 Ready ones; if there is none, those that serve while they terminate. Decided for all endpoints and for those of this
 node apart. An endpoint without a node is nobody's own.
+
+Slices may name an address and port several times: while one pod ends and another begins with its address, while an
+endpoint moves between slices. It counts once, as the readiest of them; of equals the one of this node.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,38 +14,73 @@ from schemas.facts import Endpoint, EndpointSlice, ServicePort
 
 
 class UsableEndpoint(NamedTuple):
-    """An endpoint that takes packets of one service port. `local`: it is on this node."""
+    """An endpoint that takes packets of one service port.
+
+    `node`: its node's name, if it has one. `ready`: it takes new connections; otherwise it serves while it terminates.
+    """
 
     address: str
     port: int
-    local: bool
+    node: str | None
+    ready: bool
 
 
 def usable_endpoints(
     port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str, *, only_local: bool
 ) -> tuple[UsableEndpoint, ...]:
-    """The endpoints that take traffic of a service port, sorted, each once."""
-    candidates = list(_candidates(port, ip_version, slices, node))
-    if only_local:
-        candidates = [(usable, endpoint) for usable, endpoint in candidates if usable.local]
-    ready = {usable for usable, endpoint in candidates if endpoint.ready}
-    terminating = {usable for usable, endpoint in candidates if endpoint.serving and endpoint.terminating}
-    return tuple(sorted(ready or terminating))
+    """The endpoints that take traffic of a service port, sorted, each address and port once."""
+    candidates = [each for each in _candidates(port, ip_version, slices, node) if each.node == node or not only_local]
+    ready = [endpoint for endpoint in candidates if endpoint.ready]
+    return tuple(sorted(ready or candidates))
+
+
+def count_ready_pods(ports: Iterable[ServicePort], slices: Iterable[EndpointSlice], node: str) -> int:
+    """The pods of a node that take new connections, on any port, each once however many addresses it has.
+
+    Endpoints that name no pod count by address; beside one of the other family an address may be the same machine's.
+    """
+    ports = tuple(ports)
+    pods, addresses = set[str](), {4: set[str](), 6: set[str]()}
+    for endpoint_slice in slices:
+        if all(_port_number(port, endpoint_slice) is None for port in ports):
+            continue
+        for endpoint in endpoint_slice.endpoints:
+            if not endpoint.ready or endpoint.node != node:
+                continue
+            if endpoint.pod:
+                pods.add(endpoint.pod)
+            else:
+                addresses[endpoint_slice.ip_version].update(endpoint.addresses[:1])
+    return len(pods) + max(map(len, addresses.values()))
 
 
 def _candidates(
     port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str
-) -> Iterator[tuple[UsableEndpoint, Endpoint]]:
+) -> Iterable[UsableEndpoint]:
+    by_place: dict[tuple[str, int], UsableEndpoint] = {}
+    for number, endpoint in _endpoints_of_port(port, ip_version, slices):
+        if not endpoint.addresses or not (endpoint.ready or (endpoint.serving and endpoint.terminating)):
+            continue
+        # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
+        candidate = UsableEndpoint(endpoint.addresses[0], number, endpoint.node, endpoint.ready)
+        earlier = by_place.setdefault((candidate.address, number), candidate)
+        if _preference(candidate, node) > _preference(earlier, node):
+            by_place[candidate.address, number] = candidate
+    return by_place.values()
+
+
+def _preference(endpoint: UsableEndpoint, node: str) -> tuple[bool, bool, str]:
+    """The name decides where nothing else does, so that the order of slices does not."""
+    return endpoint.ready, endpoint.node == node, endpoint.node or ""
+
+
+def _endpoints_of_port(
+    port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice]
+) -> Iterator[tuple[int, Endpoint]]:
     for endpoint_slice in slices:
-        if endpoint_slice.ip_version != ip_version:
-            continue
         number = _port_number(port, endpoint_slice)
-        if number is None:
-            continue
-        for endpoint in endpoint_slice.endpoints:
-            # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
-            if endpoint.addresses:
-                yield UsableEndpoint(endpoint.addresses[0], number, endpoint.node == node), endpoint
+        if endpoint_slice.ip_version == ip_version and number is not None:
+            yield from ((number, endpoint) for endpoint in endpoint_slice.endpoints)
 
 
 def _port_number(port: ServicePort, endpoint_slice: EndpointSlice) -> int | None:

@@ -1,14 +1,20 @@
 """One Service's addresses and ports, as VPP should serve them on this node. Pure.
 
 Source: spec/services.md sections 4 and 8. Nothing here knows of other Services.
+
+externalTrafficPolicy Local: traffic from outside is for this node's endpoints alone; pods reach the external addresses
+from every node. VPP's translations do not tell clients apart, but its tables do: on a node without endpoints such an
+address is translated to itself, and only the pods' table has a route on to a node that has endpoints (`relay.py`).
+Translated to itself rather than not at all, so that flows do not outlive the change when endpoints come.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from actors.services.annotations import Balancing, balancing
-from actors.services.endpoints import UsableEndpoint, usable_endpoints
+from actors.services.endpoints import UsableEndpoint, count_ready_pods, usable_endpoints
 from schemas.cnat import Backend, Translation
 from schemas.facts import EndpointSlice, Service, ServicePort
 
@@ -27,14 +33,28 @@ class LocalNode(NamedTuple):
         return self.ip4 if ip_version == 4 else self.ip6
 
 
+class Availability(IntEnum):
+    """How well an address and port is served; of Services that claim one, the lowest has it."""
+
+    READY = 0
+    READY_ELSEWHERE = 1  # Local, and only other nodes have endpoints
+    TERMINATING = 2
+    NONE = 3
+
+
 class Frontend(NamedTuple):
-    """A (address, port, protocol) that a Service claims. `translation` None: it has no usable endpoints at present."""
+    """A (address, port, protocol) that a Service claims. `translation` None: it has no usable endpoints at present.
+
+    `relays`: names of the other nodes that serve this node's pods, if it has no endpoints itself.
+    """
 
     vip: str
     port: int
     protocol: int
     translation: Translation | None
+    availability: Availability
     backends: int = 0
+    relays: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.vip} port {self.port} {NAMES[self.protocol]}"
@@ -43,8 +63,8 @@ class Frontend(NamedTuple):
 class ServedService(NamedTuple):
     """One Service as this node serves it.
 
-    `addresses`: those that this node takes traffic for only while it has endpoints of its own. `local`: ready
-    endpoints of this node, for health checks.
+    `addresses`: those that this node takes traffic for only while it has ready endpoints of its own. `local`: ready
+    pods of this node, for health checks.
     """
 
     frontends: tuple[Frontend, ...] = ()
@@ -54,11 +74,15 @@ class ServedService(NamedTuple):
 
 
 class FrontendAddress(NamedTuple):
-    """An address and port of a Service, and which endpoints take its traffic."""
+    """An address and port of a Service, and which endpoints take its traffic.
+
+    `short_circuit`: those of other nodes, for pods, if this node has none.
+    """
 
     vip: str
     port: int
     only_local: bool
+    short_circuit: bool = False
     is_node: bool = False
 
 
@@ -70,11 +94,12 @@ def serve(service: Service, slices: Iterable[EndpointSlice], node: LocalNode) ->
         return ServedService(problems=tuple(problems))
     balance, wrong = balancing(service)
     frontends = tuple(_frontends(service, slices, node, balance))
-    local = {f.vip for f in frontends if f.translation and service.external_local and f.vip in _outside(service)}
+    external_local = _outside(service) if service.external_local else ()
+    ready = {f.vip for f in frontends if f.availability is Availability.READY and f.vip in external_local}
     return ServedService(
         frontends=frontends,
-        addresses=tuple(sorted(local)),
-        local=_local_endpoints(service, slices, node),
+        addresses=tuple(sorted(ready)),
+        local=count_ready_pods(service.ports, slices, node.name),
         problems=(*problems, *wrong, *_unserved(service, node)),
     )
 
@@ -95,7 +120,7 @@ def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) ->
     for vip in service.cluster_ips:
         yield FrontendAddress(vip, port.port, service.internal_local)
     for vip in _outside(service):
-        yield FrontendAddress(vip, port.port, service.external_local)
+        yield FrontendAddress(vip, port.port, service.external_local, short_circuit=service.external_local)
     if service.type in ("NodePort", "LoadBalancer") and port.node_port:
         for version in sorted({ip_address(vip).version for vip in service.cluster_ips}):
             address = node.address(version)
@@ -113,34 +138,38 @@ def _frontend(
 ) -> Frontend:
     version, protocol = ip_address(address.vip).version, PROTOCOLS[port.protocol]
     endpoints = usable_endpoints(port, version, slices, node.name, only_local=address.only_local)
+    if not endpoints and address.short_circuit:
+        return _relayed_frontend(address, port, usable_endpoints(port, version, slices, node.name, only_local=False))
     if not endpoints:
-        return Frontend(address.vip, address.port, protocol, None)
+        return Frontend(address.vip, address.port, protocol, None, Availability.NONE)
     direct = balance.direct_return and not address.is_node
     translation = Translation(
         vip=address.vip,
         port=address.port,
         protocol=protocol,
-        backends=tuple(_backend(endpoint, direct=direct) for endpoint in endpoints),
+        backends=tuple(_backend(endpoint, no_nat=direct and endpoint.node != node.name) for endpoint in endpoints),
         load_balancer=balance.load_balancer,
         hash_bits=balance.hash_bits,
         real_ip=address.is_node,
     )
-    return Frontend(address.vip, address.port, protocol, translation, len(endpoints))
+    availability = Availability.READY if endpoints[0].ready else Availability.TERMINATING
+    return Frontend(address.vip, address.port, protocol, translation, availability, len(endpoints))
 
 
-def _backend(endpoint: UsableEndpoint, *, direct: bool) -> Backend:
-    return Backend(endpoint.address, endpoint.port, no_nat=direct and not endpoint.local)
+def _relayed_frontend(address: FrontendAddress, port: ServicePort, everywhere: Sequence[UsableEndpoint]) -> Frontend:
+    """Other nodes' endpoints, behind an address that their nodes translate. An endpoint without a node has none."""
+    protocol = PROTOCOLS[port.protocol]
+    relayed = [endpoint for endpoint in everywhere if endpoint.node]
+    if not relayed:
+        return Frontend(address.vip, address.port, protocol, None, Availability.NONE)
+    itself = Translation(address.vip, address.port, protocol, (Backend(address.vip, address.port),))
+    availability = Availability.READY_ELSEWHERE if relayed[0].ready else Availability.TERMINATING
+    nodes = frozenset(endpoint.node for endpoint in relayed if endpoint.node)
+    return Frontend(address.vip, address.port, protocol, itself, availability, len(relayed), nodes)
 
 
-def _local_endpoints(service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode) -> int:
-    """Endpoints of this node that take traffic, of any port and family."""
-    addresses = {
-        endpoint.address
-        for port in service.ports
-        for version in (4, 6)
-        for endpoint in usable_endpoints(port, version, slices, node.name, only_local=True)
-    }
-    return len(addresses)
+def _backend(endpoint: UsableEndpoint, *, no_nat: bool) -> Backend:
+    return Backend(endpoint.address, endpoint.port, no_nat=no_nat)
 
 
 def _unserved(service: Service, node: LocalNode) -> Iterator[str]:

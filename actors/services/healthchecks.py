@@ -1,7 +1,8 @@
 """Edge: HTTP answers that tell load balancers whether this node has endpoints of a Service.
 
 As kube-proxy answers on `healthCheckNodePort` of a Service with externalTrafficPolicy Local: 200 while this node
-has endpoints that take its traffic, 503 otherwise, with the number in the body and as a weight in a header.
+has ready endpoints, 503 otherwise, also while its last ones terminate, with their number in the body and as a weight in
+a header.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class HealthChecks:
         self._changed = asyncio.Event()
 
     def apply(self, state: Mapping[int, tuple[str, int]]) -> None:
-        """All health checks that there should be: port -> (service, its usable endpoints of this node)."""
+        """All health checks that there should be: port -> (service, its ready pods of this node)."""
         if state.keys() != self._checks.keys():
             self._changed.set()
         self._checks = dict(state)

@@ -1,5 +1,7 @@
 """Backends and clients of services over two nodes, the nodes themselves, and the host outside; an agent in each."""
 
+import json
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +23,7 @@ PORTS = (80, 81)
 OUTSIDE = "outside"
 EXTERNAL4, EXTERNAL6 = "10.97.0.10", "fd97::10"  # the host outside has routes to these through node1
 RANGES = ("10.97.0.0/24", "fd97::/64")
+ADDRESSES = (f"{EXTERNAL4}/32", f"{EXTERNAL6}/128")
 PROTOCOLS = ("TCP", "UDP")
 APPEARS_S_MAX = 10.0
 
@@ -32,6 +35,7 @@ class Shop:
         self.lab, self.agents = lab, agents
         self.backends = [f"{SPACE}/{name}" for name in BACKENDS]
         self._services: list[str] = []
+        self._slices: list[str] = []
 
     def make(self) -> None:
         """Makes namespace, pods, agents, routes of the host outside."""
@@ -64,11 +68,39 @@ class Shop:
         stored = kube.apply(self.lab, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": fields | spec})
         return dict(stored[0]["spec"])
 
+    def endpoint(self, name: str, family: int, **fields: Any) -> dict[str, Any]:
+        """A backend as an endpoint of a slice; `fields` are conditions, or more of it."""
+        pod, node = self.lab.pods[f"{SPACE}/{name}"], BACKENDS[name]
+        reference = {"kind": "Pod", "namespace": SPACE, "name": name}
+        return {
+            "addresses": [(pod.ip4, pod.ip6)[family]],
+            "nodeName": node,
+            "targetRef": reference,
+            "conditions": fields,
+        }
+
+    def slice_by_hand(self, name: str, service: str, family: int, *endpoints: dict[str, Any]) -> None:
+        """Endpoints of a service that has no selector, TCP and UDP on port 80."""
+        labels = {"kubernetes.io/service-name": service}
+        body = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": name, "namespace": SPACE, "labels": labels},
+            "addressType": ("IPv4", "IPv6")[family],
+            "ports": [{"name": p.lower(), "protocol": p, "port": 80} for p in PROTOCOLS],
+            "endpoints": list(endpoints),
+        }
+        kube.apply(self.lab, body)
+        self._slices.append(name)
+
     def undo(self) -> None:
         """No services, all backends ready."""
         for name in self._services:
             kube.delete(self.lab, "services", SPACE, name)
         self._services.clear()
+        for name in self._slices:
+            kube.delete(self.lab, "endpointslices", SPACE, name)
+        self._slices.clear()
         for key in self.backends:
             kube.set_ready(self.lab, key, True)
 
@@ -122,3 +154,26 @@ def shop(pods_and_agents: Shop) -> Iterator[Shop]:
         yield pods_and_agents
     finally:
         pods_and_agents.undo()
+
+
+def learnt(lab: Lab, by: str, of: str) -> set[str]:
+    """The prefixes of which `by`'s gobgpd has a path through `of`."""
+    socket, peer = lab.run(lab.node(by)) / "gobgp.sock", lab.node(of)
+    prefixes = set()
+    for family, address in (("ipv4", peer.ip4), ("ipv6", peer.ip6)):
+        line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor", str(address), "adj-in", "-a", family]
+        completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+        prefixes |= set(json.loads(completed.stdout or "{}") if completed.returncode == 0 else {})
+    return prefixes
+
+
+@pytest.fixture
+def ranges(shop: Shop) -> Iterator[None]:
+    """External addresses of services may be advertised."""
+    spec = {"serviceExternalIPs": [{"cidr": cidr} for cidr in RANGES]}
+    kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": spec})
+    try:
+        yield
+    finally:
+        kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": {"serviceExternalIPs": None}})
+    until(lambda: not learnt(shop.lab, "node2", "node1") & set(RANGES), "the ranges are withdrawn", APPEARS_S_MAX)

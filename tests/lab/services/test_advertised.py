@@ -1,40 +1,20 @@
 """Service addresses in BGP, as another node's gobgpd has learnt them."""
 
-import json
-import subprocess
-from collections.abc import Iterator
-
 import pytest
 
-from tests.lab.services.conftest import APPEARS_S_MAX, BACKENDS, EXTERNAL4, EXTERNAL6, RANGES, SPACE, Shop
+from tests.lab.services.conftest import (
+    ADDRESSES,
+    APPEARS_S_MAX,
+    BACKENDS,
+    EXTERNAL4,
+    EXTERNAL6,
+    RANGES,
+    SPACE,
+    Shop,
+    learnt,
+)
 from tests.waiting import until
 from tools.lab import kube
-from tools.lab.state import Lab
-
-ADDRESSES = (f"{EXTERNAL4}/32", f"{EXTERNAL6}/128")
-
-
-def learnt(lab: Lab, by: str, of: str) -> set[str]:
-    """The prefixes of which `by`'s gobgpd has a path through `of`."""
-    socket, peer = lab.run(lab.node(by)) / "gobgp.sock", lab.node(of)
-    prefixes = set()
-    for family, address in (("ipv4", peer.ip4), ("ipv6", peer.ip6)):
-        line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor", str(address), "adj-in", "-a", family]
-        completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
-        prefixes |= set(json.loads(completed.stdout or "{}") if completed.returncode == 0 else {})
-    return prefixes
-
-
-@pytest.fixture
-def ranges(shop: Shop) -> Iterator[None]:
-    """External addresses of services may be advertised."""
-    spec = {"serviceExternalIPs": [{"cidr": cidr} for cidr in RANGES]}
-    kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": spec})
-    try:
-        yield
-    finally:
-        kube.patch(shop.lab, "BGPConfiguration", "", "default", {"spec": {"serviceExternalIPs": None}})
-    until(lambda: not learnt(shop.lab, "node2", "node1") & set(RANGES), "the ranges are withdrawn", APPEARS_S_MAX)
 
 
 @pytest.mark.usefixtures("ranges")

@@ -2,9 +2,11 @@
 
 import pytest
 
-from tests.lab.services.conftest import EXTERNAL4, EXTERNAL6, OUTSIDE, PROTOCOLS, SPACE, Shop
+from tests.lab.services.conftest import APPEARS_S_MAX, EXTERNAL4, EXTERNAL6, OUTSIDE, PROTOCOLS, SPACE, Shop
+from tests.waiting import until
 from tools.lab import kube
 from tools.lab.topology import LAN4, OUTSIDE6
+from tools.lab.traffic.agent.words import Probe
 
 CLIENT, FAR_CLIENT = f"{SPACE}/client1", f"{SPACE}/client2"
 CLIENTS = (CLIENT, FAR_CLIENT, "node1", "node2")
@@ -137,6 +139,65 @@ def test_a_client_with_affinity_stays_with_one_backend(shop: Shop, protocol: str
         counts = shop.count_answers(client, address, 8080, protocol)
         assert len(counts) == 1, (client, counts)
         assert set(counts) <= set(shop.backends)
+
+
+@each_family
+@protocols
+@pytest.mark.usefixtures("ranges")
+def test_pods_reach_a_local_service_s_external_address_from_a_node_that_has_no_backend_and_nobody_else_does(
+    shop: Shop, protocol: str, family: int
+) -> None:
+    """The backend sees the pod's own address. The host outside has its route through that node."""
+    external = (EXTERNAL4, EXTERNAL6)[family]
+    shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6], externalTrafficPolicy="Local", type="NodePort")
+    shop.answers(OUTSIDE, external, 8080, protocol)
+    for key in NEAR:
+        kube.set_ready(shop.lab, key, False)
+    for client in (CLIENT, FAR_CLIENT, "node2"):
+        until(
+            lambda client=client: set(shop.count_answers(client, external, 8080, protocol, 10)) == FAR,
+            lambda client=client: f"{client}: {shop.count_answers(client, external, 8080, protocol, 10)}",
+            APPEARS_S_MAX,
+        )
+        sources = shop.source_seen(client, external, 8080, protocol)
+        assert sources == {key: {address_of(shop, client, family)} for key in FAR}, client
+    assert not any(answer.ok for answer in shop.ask(OUTSIDE, external, 8080, protocol, 10))
+    kube.set_ready(shop.lab, min(NEAR), True)
+    for client in (CLIENT, OUTSIDE):
+        until(
+            lambda client=client: set(shop.count_answers(client, external, 8080, protocol, 10)) == {min(NEAR)},
+            lambda client=client: f"{client}: {shop.count_answers(client, external, 8080, protocol, 10)}",
+            APPEARS_S_MAX,
+        )
+
+
+@each_family
+def test_a_udp_flow_of_a_pod_goes_on_when_its_node_gets_and_loses_the_local_service_s_backend(
+    shop: Shop, family: int
+) -> None:
+    external = (EXTERNAL4, EXTERNAL6)[family]
+    shop.serve(externalIPs=[EXTERNAL4, EXTERNAL6], externalTrafficPolicy="Local", type="NodePort")
+    shop.answers(CLIENT, external, 8080, "UDP")
+    flow = Probe("UDP", external, 8080, 31999 - family)
+    for ready, backends in ((True, NEAR), (False, FAR), (True, NEAR)):
+        for key in NEAR:
+            kube.set_ready(shop.lab, key, ready)
+        until(
+            lambda backends=backends: shop.agents.probe(CLIENT, flow).by in backends,
+            f"the flow ends at {backends}",
+            APPEARS_S_MAX,
+        )
+
+
+@each_family
+def test_a_local_service_s_node_port_is_silent_outside_where_there_is_no_backend(shop: Shop, family: int) -> None:
+    port = node_port(shop, shop.serve(type="NodePort", externalTrafficPolicy="Local"), "TCP")
+    near, far = (address_of(shop, name, family) for name in ("node1", "node2"))
+    shop.answers(OUTSIDE, near, port)
+    for key in NEAR:
+        kube.set_ready(shop.lab, key, False)
+    shop.answers(OUTSIDE, far, port)
+    until(lambda: not any(a.ok for a in shop.ask(OUTSIDE, near, port, times=10)), "node1 is silent", APPEARS_S_MAX)
 
 
 def test_sctp_is_served_over_ipv4(shop: Shop) -> None:

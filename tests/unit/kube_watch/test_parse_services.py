@@ -11,6 +11,7 @@ from actors.kube_watch.parse_services import endpoint_slice, service
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
+POD = {"kind": "Pod", "namespace": "d", "name": "web-0", "uid": "1"}
 
 
 def a_service(status: Any = None, **spec: Any) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str,
 
 def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
     endpoint_objects = [
-        {"addresses": ["10.0.0.1"], "nodeName": "n1"},
+        {"addresses": ["10.0.0.1"], "nodeName": "n1", "targetRef": POD},
         {"addresses": ["10.0.0.2"], "conditions": {"ready": False, "serving": True, "terminating": True}},
         {"addresses": ["10.0.0.3"], "conditions": {"ready": False}, "hints": {"forZones": [{"name": "a"}]}},
     ]
@@ -127,7 +128,7 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
             4,
             (SlicePort(8080, name="http"),),
             (
-                Endpoint(("10.0.0.1",), node="n1"),
+                Endpoint(("10.0.0.1",), node="n1", pod="d/web-0"),
                 Endpoint(("10.0.0.2",), ready=False, serving=True, terminating=True),
                 Endpoint(("10.0.0.3",), ready=False, serving=False, zone_hints=("a",)),
             ),
@@ -135,12 +136,27 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
     )
 
 
-def test_bad_and_doubled_endpoints_are_named_and_the_others_serve() -> None:
-    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
+def test_an_address_that_is_there_twice_stays_so_whoever_serves_judges_by_readiness() -> None:
+    ending = {"ready": False, "serving": True, "terminating": True}
+    both = [*endpoints("10.0.0.1", conditions=ending), *endpoints("10.0.0.1")]
+    fact = endpoint_slice(a_slice(endpoints=both))[1]
+    assert fact is not None
+    assert [endpoint.ready for endpoint in fact.endpoints] == [False, True]
+    assert fact.problems == ()
+
+
+def test_an_endpoint_that_is_no_pod_names_none() -> None:
+    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", targetRef={"kind": "Node", "name": "n1"})))[1]
+    assert fact is not None
+    assert [endpoint.pod for endpoint in fact.endpoints] == [""]
+
+
+def test_bad_endpoints_are_named_and_the_others_serve() -> None:
+    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
     assert fact is not None
     assert [e.addresses for e in fact.endpoints] == [("10.0.0.1",), ("10.0.0.2",)]
     problem_start = {problem.partition(":")[0] for problem in fact.problems}
-    assert problem_start == {"endpoints", "endpoints[2].addresses[0]", "endpoints[3].addresses[0]"}
+    assert problem_start == {"endpoints[1].addresses[0]", "endpoints[2].addresses[0]"}
 
 
 def test_a_slice_of_names_is_no_fact() -> None:

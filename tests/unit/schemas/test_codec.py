@@ -42,7 +42,8 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "endpoint-slice": [
         facts.EndpointSlice(
             "d/dns", 4, (facts.SlicePort(5353, "UDP", "dns"),), (facts.Endpoint(("10.0.0.4",), node="n1"),)
-        )
+        ),
+        facts.EndpointSlice("d/dns", 6, endpoints=(facts.Endpoint(("fd00::4",), ready=False, pod="d/dns-0"),)),
     ],
     "service-status": [facts.ServiceStatus(1, 1, ('ports[1].protocol: "X" is not TCP, UDP or SCTP',))],
     "service-address": [facts.ServiceAddress(("d/dns",))],

@@ -1,6 +1,7 @@
 """Services and slices -> translations, statuses, advertised addresses."""
 
 import random
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -11,19 +12,24 @@ from actors.services import desired
 from actors.services.cache import ServedCache
 from actors.services.desired import DISCARD, ServiceFacts, resolve_address_conflicts, serve_each
 from actors.vpp_writer.kinds import kind_of
-from schemas.cnat import HASH_BITS, Backend, Translation
+from schemas.cnat import HASH_BITS, Backend, SnatExclusion, Translation
 from schemas.facts import (
     BgpConfiguration,
+    Endpoint,
     EndpointSlice,
+    IpPool,
     LoadBalancerIngress,
+    Node,
     Service,
     ServicePort,
     ServiceStatus,
     SlicePort,
+    Uplink,
 )
 from schemas.intents import Route, RoutePath
 from tests.unit.services.worlds import (
     EXTERNAL,
+    ME,
     VIP,
     VIP6,
     cluster,
@@ -88,6 +94,34 @@ def test_ready_endpoints_are_used_and_without_any_those_that_serve_while_they_en
     assert translations(cluster(service(), slice_of(*ends))) == expected
 
 
+TERMINATING = {"ready": False, "serving": True, "terminating": True}
+UNREADY = {"ready": False, "serving": False}
+
+
+@pytest.mark.parametrize("sizes", [(3,), (1, 2), (2, 1), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize("walk", range(6))
+def test_an_address_that_is_there_several_times_counts_once_and_as_the_readiest(
+    sizes: tuple[int, ...], walk: int
+) -> None:
+    address = LOCAL.addresses[0]
+    states = [endpoint(address, "n2", **TERMINATING), endpoint(address, "n1"), endpoint(address, None)]
+    ordered = list(permutations(states))[walk]
+    starts = [sum(sizes[:number]) for number in range(len(sizes))]
+    slices = [slice_of(*ordered[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
+    assert translations(cluster(service(), *slices)) == {(VIP, 80, TCP): BACKENDS[:1]}
+    assert translations(cluster(service(internal_local=True), *slices)) == {(VIP, 80, TCP): BACKENDS[:1]}
+
+
+def test_an_address_whose_pod_has_ended_here_and_begun_elsewhere_is_not_this_nodes() -> None:
+    moved = slice_of(endpoint("10.0.0.4", "n1", **TERMINATING), endpoint("10.0.0.4", "n2"))
+    assert translations(cluster(service(internal_local=True), moved)) == {}
+
+
+def test_one_address_with_two_port_numbers_is_two_endpoints_each_once() -> None:
+    slices = [slice_of(LOCAL, LOCAL, ports=(SlicePort(number),)) for number in (8080, 9090, 8080)]
+    assert translations(cluster(service(), *slices)) == {(VIP, 80, TCP): [("10.0.0.4", 8080), ("10.0.0.4", 9090)]}
+
+
 def test_an_internal_policy_local_keeps_to_this_node_and_a_nameless_node_is_remote() -> None:
     web = service(internal_local=True)
     assert translations(cluster(web, slice_of(LOCAL, REMOTE, NAMELESS))) == {(VIP, 80, TCP): BACKENDS[:1]}
@@ -115,8 +149,90 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
     )
     assert set(resolve_address_conflicts(local, serve_each(local)).addresses) == {f"{EXTERNAL}/32"}
     remote = cluster(web, slice_of(REMOTE))
-    assert set(translations(remote)) == {(VIP, 80, TCP)}
+    assert set(translations(remote)) == {(VIP, 80, TCP), (EXTERNAL, 80, TCP)}
     assert resolve_address_conflicts(remote, serve_each(remote)).addresses == {}
+
+
+UPLINK = Uplink("running", interface="uplink/eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
+
+
+def relayed_routes(facts: ServiceFacts) -> dict[str, tuple[RoutePath, ...]]:
+    """Prefix -> paths of the pods' table."""
+    return {i.prefix: i.paths for i in intents_of(facts).values() if isinstance(i, Route) and i.table == "pods"}
+
+
+def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addresses_by_another_node() -> None:
+    """Outside clients are not in the pods' table: for them there is nothing behind the address."""
+    web = service(
+        ServicePort(80, node_port=30080),
+        type="LoadBalancer",
+        external_ips=(EXTERNAL,),
+        ingress=(LoadBalancerIngress("203.0.113.200"),),
+        external_local=True,
+    )
+    remote = cluster(web, slice_of(REMOTE, NAMELESS), uplinks={"eth0": UPLINK})
+    external = (EXTERNAL, "203.0.113.200")
+    assert translations(remote) == {
+        (VIP, 80, TCP): [*BACKENDS[1:], ("10.0.2.9", 8080)],
+        **{(vip, 80, TCP): [(vip, 80)] for vip in external},
+    }
+    there = (RoutePath(next_hop="192.0.2.2", interface="uplink/eth0"),)
+    assert relayed_routes(remote) == {f"{vip}/32": there for vip in external}
+    exclusions = {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusion)}
+    assert {f"{vip}/32" for vip in external} <= exclusions, "backends see the pod's own address"
+    assert resolve_address_conflicts(remote, serve_each(remote)).addresses == {}
+    own = cluster(web, slice_of(REMOTE, LOCAL), uplinks={"eth0": UPLINK})
+    assert translations(own)[EXTERNAL, 80, TCP] == BACKENDS[:1]
+    assert relayed_routes(own) == {}
+
+
+def test_pods_are_spread_over_the_nodes_that_serve_every_port() -> None:
+    names = [f"n{number}" for number in range(2, 10)]
+    nodes = {"n1": ME, **{name: Node(ip4=f"192.0.2.{name[1:]}/24") for name in names}}
+    ends = [endpoint(f"10.0.{name[1:]}.7", name) for name in names]
+    ports = ServicePort(80, name="a"), ServicePort(81, name="b")
+
+    def hop(*limited: Endpoint) -> str | None:
+        web = service(*ports, external_ips=(EXTERNAL,), external_local=True)
+        slices = (slice_of(*e, ports=(SlicePort(8080, name=p),)) for e, p in ((ends, "a"), (limited or ends, "b")))
+        [(path,)] = relayed_routes(cluster(web, *slices, nodes=nodes, uplinks={"eth0": UPLINK})).values()
+        return path.next_hop
+
+    for end in ends:
+        assert hop(end) == f"192.0.2.{(end.node or '')[1:]}"
+    chosen = hop()
+    for end in ends:
+        if f"192.0.2.{(end.node or '')[1:]}" != chosen:
+            assert hop(*(other for other in ends if other != end)) == chosen, "a flow keeps its way"
+
+
+def test_no_service_turns_away_what_is_sent_to_a_node_a_pod_or_by_a_far_node() -> None:
+    own_addresses = ("192.0.2.1", "192.0.2.2", "10.0.0.9")
+    pools = {"all": IpPool("10.0.0.0/16")}
+    web = service(external_ips=own_addresses, external_local=True)
+    assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, pools=pools)) == {}
+    far = {"n1": ME, "n2": Node(ip4="198.51.100.2/24")}
+    web = service(external_ips=(EXTERNAL,), external_local=True)
+    assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far)) == {}
+
+
+def test_an_internal_policy_local_is_never_short_circuited() -> None:
+    assert translations(cluster(service(internal_local=True), slice_of(REMOTE))) == {}
+
+
+def test_a_local_service_whose_last_endpoint_here_terminates_serves_on_and_asks_for_no_more_traffic() -> None:
+    web = service(type="LoadBalancer", external_ips=(EXTERNAL,), external_local=True, health_check_node_port=32000)
+    ending = cluster(web, slice_of(endpoint("10.0.0.4", **TERMINATING), REMOTE))
+    assert translations(ending)[EXTERNAL, 80, TCP] == BACKENDS[:1]
+    served = resolve_address_conflicts(ending, serve_each(ending))
+    assert (served.addresses, served.checks) == ({}, {32000: ("d/web", 0)})
+
+
+def test_each_family_of_a_local_service_is_advertised_by_its_own_ready_endpoints() -> None:
+    external6 = "2001:db8:5::5"
+    web = service(cluster_ips=(VIP, VIP6), external_ips=(EXTERNAL, external6), external_local=True)
+    half = cluster(web, slice_of(LOCAL), slice_of(endpoint("fd00::4", **TERMINATING), ip_version=6))
+    assert set(resolve_address_conflicts(half, serve_each(half)).addresses) == {f"{EXTERNAL}/32"}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +293,27 @@ def test_a_service_without_endpoints_yields_to_one_that_has_some() -> None:
     assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[1:]
 
 
+def test_a_service_whose_endpoints_all_terminate_yields_to_one_that_has_ready_ones() -> None:
+    old = service(external_ips=(EXTERNAL,))
+    new = service(cluster_ips=(), external_ips=(EXTERNAL,), created="2026-02-02")
+    shared = cluster(old, slice_of(endpoint("10.0.0.4", **TERMINATING)), slice_of(REMOTE, service="a/new"))
+    shared.services["a/new"] = new
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[1:]
+    assert problems(shared) == (f"{EXTERNAL} port 80 TCP: is served for Service a/new",)
+    shared.slices["d/web-1"] = slice_of(endpoint("10.0.1.7", "n2", **TERMINATING), service="a/new")
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[:1]
+    shared.slices["d/web-0"] = slice_of(endpoint("10.0.0.4", **UNREADY))
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[1:]
+
+
+def test_a_local_service_with_endpoints_elsewhere_alone_yields_to_one_that_has_its_own() -> None:
+    shared = cluster(
+        service(external_ips=(EXTERNAL,), external_local=True), slice_of(REMOTE), slice_of(LOCAL, service="a/new")
+    )
+    shared.services["a/new"] = service(cluster_ips=(), external_ips=(EXTERNAL,), created="2026-02-02")
+    assert translations(shared)[EXTERNAL, 80, TCP] == BACKENDS[:1]
+
+
 def test_udp_to_a_service_without_endpoints_is_discarded_and_tcp_finds_nothing() -> None:
     ports = (ServicePort(53, "UDP", "u"), ServicePort(53, "TCP", "t"))
     empty = cluster(service(*ports, cluster_ips=(VIP, VIP6)))
@@ -197,6 +334,30 @@ def test_health_checks_tell_the_endpoints_of_this_node() -> None:
     with_one, without = cluster(web, slice_of(LOCAL, REMOTE)), cluster(web, slice_of(REMOTE))
     assert resolve_address_conflicts(with_one, serve_each(with_one)).checks == {32000: ("d/web", 1)}
     assert resolve_address_conflicts(without, serve_each(without)).checks == {32000: ("d/web", 0)}
+
+
+def test_a_health_check_counts_ready_pods_each_once() -> None:
+    ports = (ServicePort(80, name="a"), ServicePort(81, name="b"))
+    web = service(
+        *ports,
+        type="LoadBalancer",
+        cluster_ips=(VIP, VIP6),
+        external_local=True,
+        health_check_node_port=32000,
+    )
+    numbers = (SlicePort(8080, name="a"), SlicePort(8081, name="b"))
+
+    def count(four: list[Endpoint], six: list[Endpoint]) -> int:
+        facts = cluster(web, slice_of(*four, ports=numbers), slice_of(*six, ports=numbers, ip_version=6))
+        return resolve_address_conflicts(facts, serve_each(facts)).checks[32000][1]
+
+    dual = [endpoint("10.0.0.4", pod="d/web-0")], [endpoint("fd00::4", pod="d/web-0")]
+    assert count(*dual) == 1
+    assert count([*dual[0], endpoint("10.0.0.5", pod="d/web-1")], dual[1]) == 2
+    assert count(dual[0], [endpoint("fd00::4", pod="d/web-0", **TERMINATING)]) == 1
+    assert count(*([endpoint(e.addresses[0], pod="d/web-0", **TERMINATING)] for [e] in dual)) == 0
+    assert count([LOCAL, REMOTE], [endpoint("fd00::4")]) == 1
+    assert count([LOCAL, endpoint("10.0.0.4", **TERMINATING)], []) == 1
 
 
 def test_services_turned_off_leave_source_nat() -> None:
@@ -287,7 +448,8 @@ def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, 
     for intent in intents_of(any_cluster).values():
         kind_of(intent).check(intent)
         if isinstance(intent, Translation):
-            assert intent.backends == tuple(sorted(intent.backends, key=lambda b: (b.address, b.port)))
+            places = [(backend.address, backend.port) for backend in intent.backends]
+            assert places == sorted(set(places))
 
 
 def test_a_health_check_that_cannot_be_answered_is_a_problem_of_its_service_alone() -> None:

@@ -1,0 +1,58 @@
+"""Routes by which pods reach external addresses of Local Services that only other nodes serve. Pure.
+
+An address leads from the pods' table, which outside clients never meet, to one node that has endpoints; that node
+translates, and sees the pod's own address. Each node and address chooses among them by a hash: pods spread over the
+cluster, and a flow changes its way only when the node that it goes through has no endpoints any more.
+
+The next hop has to be on an uplink's own network: a router between would send the packet where it pleases. Addresses
+of nodes and pods keep their routes, whatever a Service claims.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_interface, ip_network
+
+from schemas.facts import IpPool, Node, Uplink
+from schemas.intents import Route, RoutePath
+
+
+def relayed_prefixes(
+    relays: Mapping[str, Collection[str]], nodes: Mapping[str, Node], pools: Iterable[IpPool]
+) -> dict[str, Collection[str]]:
+    """Prefix -> names of the nodes that serve it. `relays`: the same by address, whatever a Service claims."""
+    node_addresses = {str(ip_interface(text).ip) for node in nodes.values() for text in (node.ip4, node.ip6) if text}
+    networks = [ip_network(pool.cidr) for pool in pools]
+    return {
+        str(ip_network(vip)): names
+        for vip, names in relays.items()
+        if vip not in node_addresses and not any(ip_address(vip) in network for network in networks)
+    }
+
+
+def relay_routes(
+    prefixes: Mapping[str, Collection[str]], me: str, nodes: Mapping[str, Node], uplinks: Iterable[Uplink]
+) -> Iterator[Route]:
+    """A route for each prefix of which a serving node is near."""
+    uplinks = sorted(uplinks, key=lambda uplink: (not uplink.is_main, uplink.interface))
+    for prefix, names in sorted(prefixes.items()):
+        version = ip_network(prefix).version
+        for name in sorted(names, key=lambda name: _rank(me, prefix, name)):
+            hop = _address(nodes.get(name, Node()), version)
+            uplink = next((uplink for uplink in uplinks if hop and _is_near(uplink, hop)), None)
+            if hop and uplink:
+                yield Route(uplink.pods_table, prefix, (RoutePath(next_hop=hop, interface=uplink.interface),))
+                break
+
+
+def _rank(me: str, prefix: str, name: str) -> bytes:
+    return hashlib.sha256(f"{me} {prefix} {name}".encode()).digest()
+
+
+def _address(node: Node, version: int) -> str | None:
+    text = node.ip4 if version == 4 else node.ip6
+    return str(ip_interface(text).ip) if text else None
+
+
+def _is_near(uplink: Uplink, hop: str) -> bool:
+    networks = (ip_interface(text).network for text in uplink.addresses)
+    return bool(uplink.interface) and any(ip_address(hop) in network for network in networks)
