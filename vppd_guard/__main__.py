@@ -29,7 +29,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
         log.error("misconfigured", variable="CALICOVPP_INTERFACES: no uplinkInterfaces")
         return EXIT_MISCONFIGURED
     try:
-        lock.acquire(commands.lock_path(config))
+        lock.acquire_guard_lock(commands.guard_lock_path(config))
     except (lock.AnotherGuardRuns, OSError) as error:
         log.error("cannot start", why=error)
         return 1

@@ -17,7 +17,7 @@ from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host import lock
 from vppd_guard.host_services.host import Host
-from vppd_guard.linux.capture import capture
+from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import is_tap
 from vppd_guard.report import explain
@@ -41,7 +41,7 @@ from vppd_guard.vpp import process
 from vppd_guard.vpp.startup_conf import BadTemplate
 
 
-def lock_path(config: NodeConfig) -> Path:
+def guard_lock_path(config: NodeConfig) -> Path:
     """Path of the running guard's lock, on a file system that a full disk does not fill."""
     return config.run / "guard.lock"
 
@@ -92,7 +92,7 @@ def _plan(config: NodeConfig, log: Log) -> int:
 def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     """Prints the findings of a preflight."""
     records = captured_uplinks(UndoJournal(config.state / "guard").read())
-    if records and (pid := lock.holder_pid(lock_path(config))):
+    if records and (pid := lock.holder_pid(guard_lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
         finding = Finding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
         return _print_findings([finding], as_json=as_json)
@@ -122,9 +122,9 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     directory = config.state / "guard"
     lines, journal = History(directory).read(), UndoJournal(directory)
     records = journal.read()
-    host = explain.HostView(
+    host = explain.ExplainedHost(
         time=time.time(),
-        guard_pid=lock.holder_pid(lock_path(config)),
+        guard_pid=lock.holder_pid(guard_lock_path(config)),
         vpp_pid=_running_vpp(records),
         links=tuple(_link_words(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
     )
@@ -148,7 +148,7 @@ def _link_words(name: str) -> str:
     try:
         if is_tap(name):
             return f"{name} is the host's tap, VPP is behind it."
-        captured = capture(name)
+        captured = capture_link(name)
     except NoSuchLink:
         return f"{name}: there is no such link here."
     addresses = ", ".join(address.address for address in captured.addresses) or "no address"
@@ -163,7 +163,7 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if not records:
         log.info("nothing to restore", journal=journal.path)
         return 0
-    if pid := lock.holder_pid(lock_path(config)):
+    if pid := lock.holder_pid(guard_lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
     if pid := _running_vpp(records):

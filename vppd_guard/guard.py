@@ -11,7 +11,7 @@ from bus.peer import Peer
 from schemas.config import NodeConfig
 from schemas.facts import VppProcess
 from schemas.words import status_word
-from vppd_guard.life import TAKEOVER, GuardEvent, GuardLife, GuardState, advance, rest_s, retry_s
+from vppd_guard.life import TAKEOVER, GuardEvent, GuardLife, GuardState, advance_life, rest_s, retry_s
 from vppd_guard.report.history import HistoryLine
 from vppd_guard.states import (
     captured,
@@ -67,7 +67,7 @@ class Guard:
         self._publish()
         while self.life.state is not GuardState.STOPPED:
             event = await self._run_action(stop)
-            self._enter(advance(self.life, event, time.monotonic()), event)
+            self._enter(advance_life(self.life, event, time.monotonic()), event)
         for task in background:
             task.cancel()
         tail.read_new()

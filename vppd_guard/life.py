@@ -127,7 +127,7 @@ class GuardLife:
     stopping: bool = False
 
 
-def advance(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
+def advance_life(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
     """The life after an event. An event that the table does not have for the state changes nothing."""
     row = TABLE.get((life.state, event))
     if row is None:

@@ -27,8 +27,8 @@ from actors.kube_watch.list_watch import (
     WatchReport,
     WatchState,
     calico_api,
-    delay_s,
     name_parts,
+    retry_delay_s,
 )
 from actors.kube_watch.parse import node_annotations
 from actors.runtime.actor import Actor
@@ -107,7 +107,7 @@ class KubeWatch(Actor):
             except API_ERRORS as error:
                 failures += 1
                 _call(loop, self._not_reached, WatchState(False, error_text(error)))
-                self._stopping.wait(delay_s(failures, time.time() % 1))
+                self._stopping.wait(retry_delay_s(failures, time.time() % 1))
                 continue
             _call(loop, self._begin, api, calico)
             return

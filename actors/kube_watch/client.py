@@ -37,11 +37,11 @@ from actors.kube_watch.list_watch import (
     WatchLine,
     WatchReport,
     WatchState,
-    delay_s,
     event_of,
     list_query,
     meta_text,
     resource_version,
+    retry_delay_s,
     watch_query,
 )
 
@@ -193,7 +193,7 @@ class ResourceWatch:
                 else:
                     self._report(WatchState(False, error_text(error)))
             self._failures += 1
-            self._stopping.wait(delay_s(self._failures, random.random()))
+            self._stopping.wait(retry_delay_s(self._failures, random.random()))
 
     def _list_once(self) -> None:
         """Lists, unless there is a version to resume from."""
@@ -222,7 +222,7 @@ class ResourceWatch:
                 if self._stopping.is_set():
                     return
             self._report(WatchState(True))
-            for line in body_lines(response, self._stopping):
+            for line in response_lines(response, self._stopping):
                 self._handle_line(line)
         finally:
             with self._lock:
@@ -248,7 +248,7 @@ class ResourceWatch:
                 self._callback(self.resource, report)
 
 
-def body_lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
+def response_lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
     """The lines of a streamed body; raises ValueError when one has no end."""
     unfinished = b""
     for chunk in response.stream(READ_BYTES):

@@ -36,7 +36,7 @@ class Fields:
             return None
         kinds = expected if isinstance(expected, tuple) else (expected,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise self.wrong(field, f"expected {description}, got {shorten(value)}")
+            raise self.wrong(field, f"expected {description}, got {shorten_text(value)}")
         return value
 
     def within(self, field: str) -> "Fields":
@@ -72,7 +72,7 @@ class Fields:
         """One of a few words."""
         word = self.text(field)
         if word is not None and word not in choices:
-            raise self.wrong(field, f"expected one of {', '.join(choices)}, got {shorten(word)}")
+            raise self.wrong(field, f"expected one of {', '.join(choices)}, got {shorten_text(word)}")
         return word
 
     def texts(self, field: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Fields:
         """This whole level as a map of text to text."""
         for key, value in self._values.items():
             if not isinstance(value, str):
-                raise self.wrong(key, f"expected text, got {shorten(value)}")
+                raise self.wrong(key, f"expected text, got {shorten_text(value)}")
         return dict(self._values)
 
     def asn(self, field: str) -> int | None:
@@ -93,7 +93,7 @@ class Fields:
             return None
         number = value if isinstance(value, int) else parse_asn(value)
         if number is None or not 0 < number <= ASN_MAX:
-            raise self.wrong(field, f"not an AS number: {shorten(value)}")
+            raise self.wrong(field, f"not an AS number: {shorten_text(value)}")
         return number
 
     def interface_address(self, field: str, version: int) -> str | None:
@@ -104,9 +104,9 @@ class Fields:
         try:
             address = parse_interface(text)
         except ValueError:
-            raise self.wrong(field, f"not an address: {shorten(text)}") from None
+            raise self.wrong(field, f"not an address: {shorten_text(text)}") from None
         if address.version != version:
-            raise self.wrong(field, f"not an IPv{version} address: {shorten(text)}")
+            raise self.wrong(field, f"not an IPv{version} address: {shorten_text(text)}")
         return address.with_prefixlen
 
     def prefix(self, field: str) -> str:
@@ -115,14 +115,14 @@ class Fields:
         try:
             return str(parse_prefix(text))
         except ValueError:
-            raise self.wrong(field, f"not a prefix: {shorten(text)}") from None
+            raise self.wrong(field, f"not a prefix: {shorten_text(text)}") from None
 
     def prefixes(self, field: str) -> tuple[str, ...]:
         """A list of objects with a `cidr` each, e.g. Calico's ServiceExternalIPBlock."""
         prefixes = []
         for number, item in enumerate(self.value(field, list, "a list") or []):
             if not isinstance(item, dict):
-                raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten(item)}")
+                raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten_text(item)}")
             path = f"{self._path}.{field}[{number}]"
             prefixes.append(Fields(self.subject, path, item).prefix("cidr"))
         return tuple(prefixes)
@@ -150,7 +150,7 @@ def parse_asn(text: str) -> int | None:
     return (high << 16) + low if max(high, low) < 2**16 else None
 
 
-def shorten(value: object) -> str:
+def shorten_text(value: object) -> str:
     """A value as an error message shows it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -142,7 +142,7 @@ def meta_text(body: JsonObject, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def delay_s(failures: int, chance: float) -> float:
+def retry_delay_s(failures: int, chance: float) -> float:
     """Seconds to wait after so many failures in a row; `chance` is in [0, 1)."""
     longest = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(failures - 1, 16))
     return longest * (1 - JITTER * chance)

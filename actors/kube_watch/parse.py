@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 
 from actors.kube_watch import parse_services
-from actors.kube_watch.fields import Fields, MalformedObject, shorten
+from actors.kube_watch.fields import Fields, MalformedObject, shorten_text
 from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
 
 ANNOTATION = "projectcalico.org/"
@@ -21,7 +21,7 @@ AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 def name_and_fields(kind: str, body: object) -> tuple[str, Fields]:
     """The name of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
-        raise MalformedObject(kind, "", f"expected an object, got {shorten(body)}")
+        raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
     name = Fields(kind, "", body).within("metadata").required_text("name")
     return name, Fields(f"{kind} {name}", "", body)
 
@@ -115,7 +115,7 @@ def is_deleted(spec: Fields) -> bool:
     if value in ("true", "false"):
         return bool(value == "true")
     if isinstance(value, str) and value:
-        raise spec.wrong("deleted", f"expected true or false, got {shorten(value)}")
+        raise spec.wrong("deleted", f"expected true or false, got {shorten_text(value)}")
     return bool(value)
 
 

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from actors.kube_watch.fields import Fields, MalformedObject, shorten
+from actors.kube_watch.fields import Fields, MalformedObject, shorten_text
 from schemas.addresses import parse_address
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 def key_and_fields(kind: str, body: object) -> tuple[str, Fields]:
     """`<namespace>/<name>` of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
-        raise MalformedObject(kind, "", f"expected an object, got {shorten(body)}")
+        raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
     meta = Fields(kind, "", body).within("metadata")
     key = f"{meta.required_text('namespace')}/{meta.required_text('name')}"
     return key, Fields(f"{kind} {key}", "", body)
@@ -37,7 +37,7 @@ def service(body: object) -> tuple[str, Service]:
     key, fields = key_and_fields("Service", body)
     meta, spec = fields.within("metadata"), fields.within("spec")
     labels, annotations = meta.texts("labels"), meta.texts("annotations")
-    problems = Problems()
+    problems = ServiceProblems()
     cluster_ips = list(problems.readable(spec, _cluster_ips, _address))
     affinity = spec.choice("sessionAffinity", ("None", "ClientIP")) == "ClientIP"
     parsed = Service(
@@ -70,7 +70,7 @@ def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     if family not in FAMILY:
         return key, None
     owner = fields.within("metadata").texts("labels").get(SERVICE_OF_SLICE, "")
-    problems = Problems()
+    problems = ServiceProblems()
     version = FAMILY[family]
     endpoints = problems.readable(fields, _items_of("endpoints"), lambda item, name: _endpoint(item, name, version))
     parsed = EndpointSlice(
@@ -83,7 +83,7 @@ def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     return key, parsed
 
 
-class Problems:
+class ServiceProblems:
     """What of an object was left out, and why."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ def _address(item: Fields, name: str) -> str:
     try:
         address = parse_address(str(text))
     except ValueError:
-        raise item.wrong(name, f"not an address: {shorten(text)}") from None
+        raise item.wrong(name, f"not an address: {shorten_text(text)}") from None
     return "" if address.is_unspecified else str(address)
 
 
@@ -199,10 +199,10 @@ def _pod_of(reference: Fields) -> str:
 def _endpoint_addresses(fields: Fields, version: int) -> Iterator[str]:
     for name, text in _items_of("addresses")(fields):
         if not isinstance(text, str):
-            raise fields.wrong(name, f"expected text, got {shorten(text)}")
+            raise fields.wrong(name, f"expected text, got {shorten_text(text)}")
         address = _address(Fields(fields.subject, "", {name: text}), name)
         if not address or ipaddress.ip_address(address).version != version:
-            raise fields.wrong(name, f"not an IPv{version} address: {shorten(text)}")
+            raise fields.wrong(name, f"not an IPv{version} address: {shorten_text(text)}")
         yield address
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from actors.policy import desired
 from actors.policy.desired import EnforcedPolicies, PolicyFacts
-from actors.policy.felix.install import install
+from actors.policy.felix.install import install_driver
 from actors.policy.felix.server import EndpointName, EndpointStatuses, FelixServer
 from actors.policy.model import FelixHost, FelixPool, FelixSnapshot
 from actors.runtime.actor import Actor, hears, store_fact
@@ -109,8 +109,8 @@ class PolicyManager(Actor):
         statuses = {**enforced.statuses, "felix": PolicyStatus(self.felix.state, problems)}
         facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
         if self.context.config.node_source == "felix" and snapshot is not None:
-            facts["node"] = {name: node(host) for name, host in snapshot.hosts.items()}
-            facts["ip-pool"] = {name: ip_pool(pool) for name, pool in snapshot.pools.items()}
+            facts["node"] = {name: node_fact(host) for name, host in snapshot.hosts.items()}
+            facts["ip-pool"] = {name: ip_pool_fact(pool) for name, pool in snapshot.pools.items()}
         return facts
 
     def _endpoint_statuses(self, enforcement: Enforcement) -> EndpointStatuses:
@@ -145,7 +145,7 @@ class PolicyManager(Actor):
         config, log = self.context.config, self.context.log
         if config.felix_driver is not None:
             try:
-                if install(config.felix_proxy, config.felix_driver):
+                if install_driver(config.felix_proxy, config.felix_driver):
                     log.info("driver installed", path=config.felix_driver)
             except OSError as error:
                 self.context.counters["driver_not_installed"] += 1
@@ -156,11 +156,11 @@ class PolicyManager(Actor):
         await self.felix.stop()
 
 
-def node(host: FelixHost) -> Node:
+def node_fact(host: FelixHost) -> Node:
     """The fact of a node in Felix's snapshot."""
     return Node(ip4=host.ip4, ip6=host.ip6, asn=host.asn, labels=host.labels)
 
 
-def ip_pool(pool: FelixPool) -> IpPool:
+def ip_pool_fact(pool: FelixPool) -> IpPool:
     """The fact of a pool in Felix's snapshot; an empty mode is Never."""
     return IpPool(pool.cidr, pool.ipip_mode or "Never", pool.vxlan_mode or "Never", pool.masquerade)

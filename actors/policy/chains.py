@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from actors.policy import ipsets
-from actors.policy.intersect import intersect
+from actors.policy.intersect import intersect_rules
 from actors.policy.policies import CompiledPolicy, with_sets
 from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import Policy, Rule
@@ -76,7 +76,7 @@ def expand_tiers(
         chain = list(islice(_tier_rules(direction, tier, chain, sets), RULES_MAX + 1))
         if len(chain) > RULES_MAX:
             raise Inexpressible(f"more than {RULES_MAX} rules")
-    name = f"vppd/chain/{ipsets.digest(direction, repr(chain))}"
+    name = f"vppd/chain/{ipsets.name_digest(direction, repr(chain))}"
     policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
     return with_sets(policy, sets.referenced)
 
@@ -95,7 +95,7 @@ def _tier_rules(direction: str, tier: TierPolicies, following: list[Rule], sets:
                 continue
             for next_rule in following:
                 try:
-                    yield intersect(rule, next_rule, sets)
+                    yield intersect_rules(rule, next_rule, sets)
                 except MatchesNothing:
                     continue
     yield from [Rule("deny")] if tier.ends else following

@@ -54,21 +54,21 @@ def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
     """The policies and statuses that follow from the facts."""
     snapshot = facts.snapshot or FelixSnapshot()
     config = wellknown.parse_config(snapshot.config)
-    pods = wellknown.all_pods(address for pod in facts.pods.values() for address in pod.addresses)
+    pods = wellknown.all_pods_set(address for pod in facts.pods.values() for address in pod.addresses)
     addresses = wellknown.host_prefixes(a for uplink in facts.uplinks.values() for a in uplink.addresses)
-    from_host = wellknown.from_host(addresses, pods)
+    from_host = wellknown.from_host_policy(addresses, pods)
     enforced = EnforcedPolicies()
     if facts.snapshot is None:
         for pod in facts.pods.values():
             _add(enforced, workloads.closed_attachment(pod.interface, from_host))
         return enforced
     book = _CompiledBook(snapshot, facts.cache, facts.chains)
-    _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels(config))
+    _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels_policy(config))
     host_policies = HostPolicies(
-        wellknown.workloads_to_host(config.to_host, pods),
-        wellknown.failsafe(config),
+        wellknown.workloads_to_host_policy(config.to_host, pods),
+        wellknown.failsafe_policy(config),
         from_host,
-        wellknown.to_host(addresses),
+        wellknown.to_host_policy(addresses),
     )
     _hosts(enforced, facts, snapshot, book, host_policies)
     _set_other_statuses(enforced, book, config)
@@ -134,14 +134,14 @@ def _workloads(
             continue
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
-        if not workloads.is_about(endpoint, pod.addresses):
+        if not workloads.is_endpoint_of_pod(endpoint, pod.addresses):
             _add(enforced, workloads.closed_attachment(pod.interface, from_host))
             enforced.statuses[f"workload/{key}"] = PolicyStatus(
                 "down", ("Felix speaks of an earlier pod of this name",)
             )
             continue
         profiles = book.profiles(endpoint.profiles, problems)
-        attachment = workloads.workload(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
+        attachment = workloads.workload_attachment(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
         enforced.workloads[name] = _add(enforced, attachment)
         _set_status(enforced, f"workload/{key}", (*problems, *attachment.problems))
     for key in names:
@@ -158,15 +158,15 @@ def _hosts(
 ) -> None:
     running = {name: uplink for name, uplink in facts.uplinks.items() if uplink.state != "linux"}
     for name, uplink in sorted(running.items()):
-        key = hosts.endpoint_of(snapshot.host_endpoints, name, uplink)
+        key = hosts.host_endpoint_of(snapshot.host_endpoints, name, uplink)
         if key is None:
-            for attachment in hosts.without_endpoint(uplink, host_policies):
+            for attachment in hosts.attachments_without_endpoint(uplink, host_policies):
                 _add(enforced, attachment)
             continue
         problems: list[str] = []
         endpoint = snapshot.host_endpoints[key]
         profiles = book.profiles(endpoint.profiles, problems)
-        attached = list(hosts.with_endpoint(uplink, endpoint, book, profiles, host_policies))
+        attached = list(hosts.attachments_with_endpoint(uplink, endpoint, book, profiles, host_policies))
         enforced.hosts[key] = (*enforced.hosts.get(key, ()), *(_add(enforced, attachment) for attachment in attached))
         problems += [text for attachment in attached for text in attachment.problems]
         old_problems = enforced.statuses.get(f"host/{key}", PolicyStatus("up")).problems

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from actors.policy.model import FelixHostEndpoint, FelixTier
 from actors.policy.policies import CompiledPolicy
 from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policies
-from actors.policy.workloads import Attachment, as_tiers, attachment
+from actors.policy.workloads import Attachment, attachment, with_default_action
 from schemas.facts import Uplink
 from schemas.npol import InterfacePolicies
 
@@ -23,7 +23,7 @@ class HostPolicies(NamedTuple):
     to_host: CompiledPolicy
 
 
-def endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: Uplink) -> str | None:
+def host_endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: Uplink) -> str | None:
     """The host endpoint of an uplink: one that names it, else by address, else one for all; then the lowest id."""
     addresses = {str(ip_interface(address).ip) for address in uplink.addresses}
     ranked = [
@@ -41,7 +41,7 @@ def endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: U
     return min(ranked)[1] if ranked else None
 
 
-def without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[Attachment]:
+def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[Attachment]:
     """Policies without a host endpoint: only pods towards their host are restricted."""
     if host_policies.workloads_to_host is not None and uplink.host_tap:
         allowing = InterfacePolicies(
@@ -55,7 +55,7 @@ def without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[At
         yield Attachment(allowing, (host_policies.workloads_to_host,))
 
 
-def with_endpoint(
+def attachments_with_endpoint(
     uplink: Uplink,
     endpoint: FelixHostEndpoint,
     book: PolicyBook,
@@ -64,7 +64,7 @@ def with_endpoint(
 ) -> Iterator[Attachment]:
     """Policies with a host endpoint: the tap's for the host's own traffic, the uplink's for forwarding."""
     problems = tuple(_unserved(endpoint))
-    first = as_tiers(endpoint.untracked_tiers, "Pass")
+    first = with_default_action(endpoint.untracked_tiers, "Pass")
     if uplink.host_tap:
         tx, rx = (
             direction_policies(direction, (*first, *endpoint.tiers), profiles, book) for direction in ("tx", "rx")

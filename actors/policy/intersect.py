@@ -10,7 +10,7 @@ from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import EntityMatch, Rule
 
 
-def intersect(first: Rule, second: Rule, sets: RuleSets) -> Rule:
+def intersect_rules(first: Rule, second: Rule, sets: RuleSets) -> Rule:
     """The second rule's action where both match.
 
     Raises MatchesNothing if no packet matches both, Inexpressible if VPP has no rule that says so.

@@ -32,7 +32,7 @@ def compile_set(name: str, felix_set: FelixIpSet) -> CompiledSet:
     members, problems = set(), []
     for member in felix_set.members:
         try:
-            members.add(canonical(felix_set.type, member))
+            members.add(canonical_member(felix_set.type, member))
         except ValueError as error:
             problems.append(f"members: {member!r}: {error}")
     return CompiledSet(vpp_set(f"s:{name}", felix_set.type, members), tuple(sorted(problems)))
@@ -43,17 +43,17 @@ def vpp_set(name: str, kind: str, members: Iterable[str]) -> IpSet:
     ordered = tuple(sorted(members))
     if kind == "net":
         return IpSet(name, kind, ordered)
-    mark = digest(*ordered) if kind == "ip-port" else kind
+    mark = name_digest(*ordered) if kind == "ip-port" else kind
     return IpSet(f"{name}@{mark}", kind, ordered)
 
 
-def digest(*parts: str) -> str:
+def name_digest(*parts: str) -> str:
     """A short hash of texts, for names."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]
 
 
 @lru_cache(maxsize=MEMBERS_KNOWN)
-def canonical(kind: str, member: str) -> str:
+def canonical_member(kind: str, member: str) -> str:
     """A member in the form of VPP's sets. Raises ValueError."""
     if kind == "net":
         return str(parse_prefix(member))
@@ -69,10 +69,10 @@ def canonical(kind: str, member: str) -> str:
     return f"{parse_address(address)},{PROTOCOLS[protocol.lower()]},{number}"
 
 
-def intersection(sets: Iterable[IpSet]) -> IpSet:
+def intersect_sets(sets: Iterable[IpSet]) -> IpSet:
     """One set of what is in all of them: VPP's rules match if one of several sets does."""
     ordered = sorted(sets, key=lambda ip_set: ip_set.name)
-    name = f"and:{digest(*(ip_set.name for ip_set in ordered))}"
+    name = f"and:{name_digest(*(ip_set.name for ip_set in ordered))}"
     if ordered[0].type == "ip-port":
         common = set[str].intersection(*(set(ip_set.members) for ip_set in ordered))
         return vpp_set(name, "ip-port", common)

@@ -68,7 +68,7 @@ class RuleSets:
         """The name of the intersection of sets that are called `names` in VPP."""
         key = tuple(names)
         if key not in self._intersections:
-            self._intersections[key] = self._keep(ipsets.intersection([self.referenced[name] for name in key]))
+            self._intersections[key] = self._keep(ipsets.intersect_sets([self.referenced[name] for name in key]))
         return (self._intersections[key],)
 
     def _keep(self, intent: IpSet) -> str:

@@ -91,19 +91,19 @@ def _port_rule(direction: str, part: str) -> Rule:
     return Rule("allow", numbers[protocol.lower()], destination=EntityMatch(nets, ports=ports))
 
 
-def all_pods(addresses: Iterable[str]) -> IpSet:
+def all_pods_set(addresses: Iterable[str]) -> IpSet:
     """The addresses of this node's pods."""
     return ipsets.vpp_set("vppd/pods", "ip", set(addresses))
 
 
-def from_host(hosts: tuple[str, ...], pods: IpSet) -> CompiledPolicy:
+def from_host_policy(hosts: tuple[str, ...], pods: IpSet) -> CompiledPolicy:
     """The host reaches its pods, against all policies."""
     tx = (Rule("allow", source=EntityMatch(hosts)),) if hosts else ()
     rx = (Rule("allow", destination=EntityMatch(sets=(pods.name,))),)
     return CompiledPolicy(Policy("vppd/from-host", rx, tx), {pods.name: pods})
 
 
-def to_host(hosts: tuple[str, ...]) -> CompiledPolicy:
+def to_host_policy(hosts: tuple[str, ...]) -> CompiledPolicy:
     """Traffic of the host itself passes the uplink: the host's tap decides."""
     if not hosts:
         return CompiledPolicy(Policy("vppd/to-host"), {})
@@ -111,7 +111,7 @@ def to_host(hosts: tuple[str, ...]) -> CompiledPolicy:
     return CompiledPolicy(Policy("vppd/to-host", (rx,), (tx,)), {})
 
 
-def workloads_to_host(action: str, pods: IpSet) -> CompiledPolicy | None:
+def workloads_to_host_policy(action: str, pods: IpSet) -> CompiledPolicy | None:
     """Pods towards their own host; None: the host endpoint's own policies decide."""
     if action == "return":
         return None
@@ -119,12 +119,12 @@ def workloads_to_host(action: str, pods: IpSet) -> CompiledPolicy | None:
     return CompiledPolicy(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
 
 
-def failsafe(config: PolicyConfig) -> CompiledPolicy:
+def failsafe_policy(config: PolicyConfig) -> CompiledPolicy:
     """Ports of the host that no policy closes."""
     return CompiledPolicy(Policy("vppd/failsafe", config.outbound, config.inbound), {})
 
 
-def no_tunnels(config: PolicyConfig) -> CompiledPolicy:
+def no_tunnels_policy(config: PolicyConfig) -> CompiledPolicy:
     """Pods may not send the node's tunnel packets."""
     rules = []
     if not config.allow_vxlan:

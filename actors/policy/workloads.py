@@ -23,7 +23,7 @@ def closed_attachment(interface: str, from_host: CompiledPolicy) -> Attachment:
     return Attachment(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
 
 
-def is_about(workload: FelixWorkload, addresses: Sequence[str]) -> bool:
+def is_endpoint_of_pod(workload: FelixWorkload, addresses: Sequence[str]) -> bool:
     """Is the endpoint about the pod that has these addresses?
 
     A pod that is created again under its name gets other addresses, and may have other labels: the endpoint of its
@@ -40,7 +40,7 @@ def _contains(net: str, address: str) -> bool:
         return False
 
 
-def workload(
+def workload_attachment(
     interface: str,
     endpoint: FelixWorkload,
     book: PolicyBook,
@@ -89,6 +89,6 @@ def attachment(
     )
 
 
-def as_tiers(tiers: Sequence[FelixTier], default_action: str) -> tuple[FelixTier, ...]:
+def with_default_action(tiers: Sequence[FelixTier], default_action: str) -> tuple[FelixTier, ...]:
     """The tiers with another default action."""
     return tuple(FelixTier(tier.name, tier.ingress, tier.egress, default_action) for tier in tiers)

@@ -71,7 +71,7 @@ def is_inside(network: Network, ranges: Iterable[Network]) -> bool:
     return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 
-def address_of(node: Node, version: int) -> str | None:
+def node_address(node: Node, version: int) -> str | None:
     """The node's address of that family, without its mask."""
     text = node.ip4 if version == 4 else node.ip6
     return str(ip_interface(text).ip) if text else None
@@ -79,7 +79,7 @@ def address_of(node: Node, version: int) -> str | None:
 
 def router_id(node: Node, name: str) -> str:
     """The node's IPv4 address; without one, 32 bits derived from its name: an IPv6 id never peers."""
-    ip4 = address_of(node, 4)
+    ip4 = node_address(node, 4)
     if ip4:
         return ip4
     digest = hashlib.sha256(name.encode()).digest()
@@ -99,7 +99,7 @@ def bgp_obstacles(facts: RoutingFacts) -> list[str]:
 def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
     """What gobgpd should hold. Only to be called while `not_ready` is empty."""
     node, common = facts.nodes[facts.me], effective_configuration(facts)
-    addresses = {version: address for version in VERSIONS if (address := address_of(node, version))}
+    addresses = {version: address for version in VERSIONS if (address := node_address(node, version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.
     listen = tuple(addresses[version] for version in reversed(VERSIONS) if version in addresses)
     blocks = [block for block in own_blocks(facts) if block.version in addresses]
@@ -127,7 +127,7 @@ def mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfig
         override = facts.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
         cluster = facts.configurations.get("default", BgpConfiguration()).listen_port
         for version, local in addresses.items():
-            address = address_of(node, version)
+            address = node_address(node, version)
             if address and address != local:
                 yield PeerConfig(
                     address=address,
@@ -172,7 +172,7 @@ def unusable_paths(facts: RoutingFacts) -> list[str]:
 def why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
     """None if a plain route does; else the reason why not."""
     network, node = ip_network(prefix), facts.nodes.get(facts.me, Node())
-    if address_of(node, network.version) is None:
+    if node_address(node, network.version) is None:
         return f"this node has no IPv{network.version} address"
     pool = pool_of(facts, network)
     if pool is None:

@@ -9,7 +9,7 @@ import time
 from actors.routing.desired import RoutingFacts, bgp_obstacles, desired_bgp
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
-from actors.routing.gobgp.plan import operations
+from actors.routing.gobgp.plan import gobgp_operations
 from actors.routing.gobgp.state import PeerState
 from actors.runtime.context import Context
 
@@ -101,7 +101,7 @@ class GobgpReconciler:
         if now < self._compare_at:
             return
         self._compare_at = now + COMPARE_EVERY_S
-        plan = operations(desired_bgp(self._facts), await gobgp.observe())
+        plan = gobgp_operations(desired_bgp(self._facts), await gobgp.observe())
         self._refused = {}
         for operation in plan:
             try:

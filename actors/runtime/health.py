@@ -7,7 +7,7 @@ from bus.peer import Peer
 NO_BROKER = "bus: no broker"
 
 
-def report(peer: Peer, reasons: Sequence[str]) -> bool:
+def report_health(peer: Peer, reasons: Sequence[str]) -> bool:
     """States why this process is not ready; no reasons: it is ready. Returns whether that has changed."""
     waiting = (*reasons,) if peer.broker_session is not None else (NO_BROKER, *reasons)
     changed = waiting != peer.waiting

@@ -106,7 +106,7 @@ class ActorLoop:
         return waiting
 
     def _report_health(self) -> None:
-        if health.report(self._peer, (*self._set_waiting(), *self._actor.unwell())):
+        if health.report_health(self._peer, (*self._set_waiting(), *self._actor.unwell())):
             self._log.info("ready" if self._peer.ready else "waiting", reasons=self._peer.waiting or "-")
         if self._peer.last_malformed != self._malformed:
             self._malformed = self._peer.last_malformed

@@ -23,7 +23,7 @@ class Balancing(NamedTuple):
     direct_return: bool = False
 
 
-def balancing(service: Service) -> tuple[Balancing, list[str]]:
+def parse_balancing(service: Service) -> tuple[Balancing, list[str]]:
     """What the Service asks for, and what of it is not understood or not served."""
     problems: list[str] = []
     kind = service.annotations.get(LB_TYPE, "ecmp").strip().lower()

@@ -6,7 +6,7 @@ Facts are the same objects for as long as they do not change, so comparing them 
 from collections import defaultdict
 
 from actors.services.desired import ServiceFacts, local_node
-from actors.services.frontends import LocalNode, ServedService, serve
+from actors.services.frontends import LocalNode, ServedService, serve_service
 from schemas.facts import EndpointSlice, Service
 
 
@@ -46,6 +46,6 @@ class ServedCache:
                 self._served.pop(key, None)
             else:
                 slices = [endpoint_slice for _, endpoint_slice in sorted(self._slices[key].items())]
-                self._served[key] = serve(service, slices, node)
+                self._served[key] = serve_service(service, slices, node)
         self._stale = set()
         return self._served

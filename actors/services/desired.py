@@ -18,7 +18,7 @@ from ipaddress import ip_address, ip_interface
 from msgspec.structs import replace
 
 from actors.services import relay, snat
-from actors.services.frontends import Availability, Frontend, LocalNode, ServedService, serve
+from actors.services.frontends import Availability, Frontend, LocalNode, ServedService, serve_service
 from schemas.cnat import Backend, Translation
 from schemas.facts import (
     BgpConfiguration,
@@ -79,7 +79,7 @@ def serve_each(facts: ServiceFacts) -> dict[str, ServedService]:
     for _, endpoint_slice in sorted(facts.slices.items()):
         slices[endpoint_slice.service].append(endpoint_slice)
     node = local_node(facts)
-    return {key: serve(service, slices[key], node) for key, service in facts.services.items()}
+    return {key: serve_service(service, slices[key], node) for key, service in facts.services.items()}
 
 
 def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> ServedServices:
@@ -163,15 +163,15 @@ def service_intents(facts: ServiceFacts, services: ServedServices) -> Iterator[I
     """All that VPP should hold for services and source NAT."""
     yield from services.translations.values()
     if facts.enabled:
-        yield from routes(facts)
+        yield from discard_routes(facts)
     relayed = relay.relayed_prefixes(services.relays, facts.nodes, facts.pools.values())
     yield from relay.relay_routes(relayed, facts.me, facts.nodes, facts.uplinks.values())
     me, untouched = facts.nodes.get(facts.me, Node()), {*facts.prefixes, *relayed}
-    members = snat.members(facts.uplinks.values(), facts.pods.values(), facts.pools)
+    members = snat.snat_members(facts.uplinks.values(), facts.pods.values(), facts.pools)
     yield from snat.snat_intents(me, facts.nodes, facts.pools, untouched, members)
 
 
-def routes(facts: ServiceFacts) -> Iterator[Route]:
+def discard_routes(facts: ServiceFacts) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not loop between nodes."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
@@ -194,4 +194,4 @@ def health_problems(facts: ServiceFacts) -> list[str]:
     node = facts.nodes.get(facts.me)
     if node is None:
         return [f"Node {facts.me}: not in Kubernetes"]
-    return [] if snat.addresses(node) else [f"Node {facts.me}: no address, so no source NAT and no node ports"]
+    return [] if snat.snat_addresses(node) else [f"Node {facts.me}: no address, so no source NAT and no node ports"]

@@ -13,7 +13,7 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from actors.services.annotations import Balancing, balancing
+from actors.services.annotations import Balancing, parse_balancing
 from actors.services.endpoints import UsableEndpoint, count_ready_pods, usable_endpoints
 from schemas.cnat import Backend, Translation
 from schemas.facts import EndpointSlice, Service, ServicePort
@@ -86,13 +86,13 @@ class FrontendAddress(NamedTuple):
     is_node: bool = False
 
 
-def serve(service: Service, slices: Iterable[EndpointSlice], node: LocalNode) -> ServedService:
+def serve_service(service: Service, slices: Iterable[EndpointSlice], node: LocalNode) -> ServedService:
     """The Service as this node serves it."""
     slices = tuple(slices)
     problems = [*service.problems, *(f"EndpointSlice: {problem}" for each in slices for problem in each.problems)]
     if service.headless or service.proxy_name or service.type == "ExternalName":
         return ServedService(problems=tuple(problems))
-    balance, wrong = balancing(service)
+    balance, wrong = parse_balancing(service)
     frontends = tuple(_frontends(service, slices, node, balance))
     external_local = _outside(service) if service.external_local else ()
     ready = {f.vip for f in frontends if f.availability is Availability.READY and f.vip in external_local}

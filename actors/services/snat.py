@@ -14,20 +14,20 @@ from schemas.intents import Intent
 INCLUDE = {4: "include-v4", 6: "include-v6"}
 
 
-def addresses(node: Node) -> SnatAddresses | None:
+def snat_addresses(node: Node) -> SnatAddresses | None:
     """The node's own addresses; None without any."""
     ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
     return SnatAddresses(ip4, ip6) if ip4 or ip6 else None
 
 
-def exclusions(nodes: Iterable[Node], pools: Iterable[IpPool], services: Iterable[str]) -> Iterator[SnatExclusion]:
+def snat_exclusions(nodes: Iterable[Node], pools: Iterable[IpPool], services: Iterable[str]) -> Iterator[SnatExclusion]:
     """Destinations that see a pod's own address: all nodes, all pools, all services."""
     hosts = {str(ip_network(ip_interface(t).ip)) for node in nodes for t in (node.ip4, node.ip6) if t}
     for prefix in sorted(hosts | {pool.cidr for pool in pools} | set(services)):
         yield SnatExclusion(prefix)
 
 
-def members(
+def snat_members(
     uplinks: Iterable[Uplink], pods: Iterable[PodInterface], pools: Mapping[str, IpPool]
 ) -> Iterator[SnatMember]:
     """The interfaces: the host's taps keep every address, pods of masquerading pools change theirs."""
@@ -36,11 +36,11 @@ def members(
         yield SnatMember(tap, "host")
     for pod in pods:
         yield SnatMember(pod.interface, "pod")
-        for version in sorted({ip_address(a).version for a in pod.addresses if masquerades(a, pools)}):
+        for version in sorted({ip_address(a).version for a in pod.addresses if is_masqueraded(a, pools)}):
             yield SnatMember(pod.interface, INCLUDE[version])
 
 
-def masquerades(address: str, pools: Mapping[str, IpPool]) -> bool:
+def is_masqueraded(address: str, pools: Mapping[str, IpPool]) -> bool:
     """Does the longest pool that holds the address masquerade? Without a pool: no."""
     pod_address = ip_address(address)
     containing = [
@@ -57,8 +57,8 @@ def snat_intents(
     interfaces: Iterable[SnatMember],
 ) -> Iterator[Intent]:
     """All of source NAT; nothing while this node has no address."""
-    node_addresses = addresses(me)
+    node_addresses = snat_addresses(me)
     if node_addresses is not None:
         yield node_addresses
-        yield from exclusions(nodes.values(), pools.values(), services)
+        yield from snat_exclusions(nodes.values(), pools.values(), services)
         yield from interfaces

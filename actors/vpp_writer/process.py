@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents, read
-from actors.vpp_writer.apply.meeting import identify
+from actors.vpp_writer.apply.journal import Journal, JournalContents, read_journal
+from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import KINDS, requests
+from actors.vpp_writer.kinds import KINDS, request_names
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import Definitions, Unfit
+from actors.vpp_writer.vpp.definitions import Definitions, UnfitVpp
 from bus.log import Log
 from bus.peer import Peer
 from bus.subscriptions import StreamChange, StreamSynced
@@ -40,7 +40,7 @@ PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses o
 
 
 @dataclass
-class Burst:
+class TurnBurst:
     """Turns that follow one another, for the log."""
 
     started_at: float = 0.0
@@ -55,14 +55,14 @@ class WriterProcess:
     def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
-        self.messages = Definitions(requests(), directory)
+        self.messages = Definitions(request_names(), directory)
         self.objects = ManagedObjects()
         self.journal = Journal(directory / "journal")
         self.contents = JournalContents()  # what an earlier life has left
         self.synced: set[str] = set()
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.has_published = False
-        self.burst = Burst()
+        self.burst = TurnBurst()
         self.livelock = LivelockGuard()
         self.why = "VPP: not reached yet"
         # Keys of what was heard since all were said to wait; None: it is to be said of all.
@@ -79,7 +79,7 @@ class WriterProcess:
         while not self.stop.is_set():
             try:
                 api = await VppClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
-            except (VppGone, Unfit, NoAnswer) as error:
+            except (VppGone, UnfitVpp, NoAnswer) as error:
                 self._report_away(str(error))
                 await self._receive(0 if self.takeovers else CONNECT_EVERY_S)
                 continue
@@ -90,7 +90,7 @@ class WriterProcess:
 
     def _recall_journal(self) -> None:
         """What the journal tells is what its owners want, until they speak."""
-        self.contents = read(self.journal.path)
+        self.contents = read_journal(self.journal.path)
         for key, held_object in self.contents.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)
@@ -103,7 +103,7 @@ class WriterProcess:
         writer = Writer(api, self.objects, self.journal, self.peer)
         self.contents.objects = self.objects.held
         try:
-            life = await identify(api)
+            life = await identify_vpp(api)
             await writer.meet(life, self.contents)
             version = str((await api.request("show_version")).version)
             self.contents.life = VppLife(writer.epoch, life.pid, life.started, self.objects.suspects)
@@ -173,7 +173,7 @@ class WriterProcess:
                 **self.objects.count(),
                 took_ms=took_ms,
             )
-            self.burst = Burst()
+            self.burst = TurnBurst()
 
     async def _receive(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
@@ -258,7 +258,7 @@ class WriterProcess:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
             waiting = (VPP_SILENT,)
-        health.report(self.peer, waiting)
+        health.report_health(self.peer, waiting)
         for name, number in self.objects.count().items():
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents, read
-from actors.vpp_writer.apply.meeting import identify
+from actors.vpp_writer.apply.journal import Journal, JournalContents, read_journal
+from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import Definitions
@@ -49,7 +49,7 @@ class WriterLife:
         return self
 
     def _recall(self) -> None:
-        self.recalled = read(self.journal.path)
+        self.recalled = read_journal(self.journal.path)
         for key, held_object in self.recalled.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)
@@ -59,9 +59,9 @@ class WriterLife:
             self.recalled.unfinished = dict(self.writer.unfinished)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppClient.connect(self.socket, Definitions(requests(), self.directory))
+        self.api = await VppClient.connect(self.socket, Definitions(request_names(), self.directory))
         self.writer = Writer(self.api, self.objects, self.journal, self.peer)
-        life = await identify(self.api)
+        life = await identify_vpp(self.api)
         await self.writer.meet(life, self.recalled)
         self.version = str((await self.api.request("show_version")).version)
         self.recalled.life = VppLife(self.writer.epoch, life.pid, life.started, self.objects.suspects)

@@ -20,9 +20,9 @@ from typing import Any, cast
 
 from actors.vpp_writer import gc_tuning
 from actors.vpp_writer.apply.journal import Journal, JournalContents
-from actors.vpp_writer.apply.meeting import identify
+from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import requests
+from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import Definitions
@@ -138,7 +138,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
             writerload.taps(min(TAPS, count), stack.enter_context(_namespace())),
         ]
         local = Local(api, directory)
-        await local.writer.meet(await identify(api), JournalContents())
+        await local.writer.meet(await identify_vpp(api), JournalContents())
         result: dict[str, Any] = {"vpp": vpp, "routes": count}
         plain = SyncClient(path)
         stack.callback(plain.close)
@@ -186,7 +186,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppClient.connect(path, Definitions(requests(), cache))
+            return await VppClient.connect(path, Definitions(request_names(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None

@@ -8,7 +8,7 @@ from vppd_guard.drivers.channels import channels, set_channels
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.moving import ensure_netns, move_to_netns, set_promiscuous
-from vppd_guard.undo.records import LinkMoved
+from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.undo.step import LinuxStep
 
 # Kinds that cannot leave their namespace (Linux: dev->netns_immutable), and what to do instead.
@@ -62,8 +62,8 @@ def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep
     def needs() -> str:
         return "" if not must or _flags(name) is not None else f"{name}: no such link"
 
-    def record() -> LinkMoved | None:
-        return LinkMoved(name, netns) if must or _flags(name) is not None else None
+    def record() -> LinkMovedRecord | None:
+        return LinkMovedRecord(name, netns) if must or _flags(name) is not None else None
 
     return LinuxStep(title=f"move {name} to the namespace {netns}", needs=needs, do=move, holds=holds, undo=record)
 

@@ -11,7 +11,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.drivers.machine import NOIOMMU, Machine, PciDevice, pci_path
-from vppd_guard.undo.records import DriverBound, KernelSet
+from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
 
 VFIO = "vfio-pci"
@@ -33,7 +33,7 @@ def bind_to_driver(machine: Machine, pci: str, driver: str) -> None:
     machine.write("/sys/bus/pci/drivers_probe", pci)
 
 
-def restore_driver(machine: Machine, record: DriverBound) -> None:
+def restore_driver(machine: Machine, record: DriverBoundRecord) -> None:
     """Gives the device its former kernel driver, and its network device its former name.
 
     A virtual function that is gone needs nothing. Raises OSError; TimeoutError: the network device has not come back.
@@ -90,9 +90,9 @@ def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[LinuxSte
 def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_words: str, link: str = "") -> LinuxStep:
     """The device at the address that `find` returns goes to a kernel driver. `link`: its network device until then."""
 
-    def record() -> DriverBound:
+    def record() -> DriverBoundRecord:
         device = _device(machine, find())
-        return DriverBound(device.pci, device.driver, link)
+        return DriverBoundRecord(device.pci, device.driver, link)
 
     def holds() -> str:
         driver_now = _device(machine, find()).driver
@@ -120,7 +120,7 @@ def kernel_setting_step(machine: Machine, path: str, value: str, purpose: str) -
         title=f"{purpose}: {path} says {value}",
         do=lambda: machine.write(path, value),
         holds=holds,
-        undo=lambda: KernelSet(path, machine.read(path)),
+        undo=lambda: KernelSetRecord(path, machine.read(path)),
     )
 
 

@@ -10,7 +10,7 @@ class AnotherGuardRuns(Exception):
     """Another process has the lock; the text names it."""
 
 
-def acquire(path: Path) -> int:
+def acquire_guard_lock(path: Path) -> int:
     """Takes the lock until this process ends. Returns its file descriptor. Raises AnotherGuardRuns, OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -27,7 +27,7 @@ def hook_path(host: Host, name: str) -> str | None:
     return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None
 
 
-def hook(link: CapturedLink) -> str:
+def dhclient_hook(link: CapturedLink) -> str:
     """Text of the hook: while the link is a tap its addresses stay."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"

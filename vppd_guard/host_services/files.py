@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from vppd_guard.host_services.host import Host
-from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
 
 
@@ -16,7 +16,7 @@ def place_step(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> 
         title=f"place {path}",
         do=partial(replace_file, host.path(path), wrote),
         holds=partial(_differs, host.path(path), wrote),
-        undo=lambda: FileWritten(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
+        undo=lambda: FileWrittenRecord(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
     )
 
 
@@ -38,7 +38,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     _sync(path.parent)
 
 
-def undo_file(record: FileWritten, host: Host) -> str:
+def undo_file(record: FileWrittenRecord, host: Host) -> str:
     """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking."""
     path = host.path(record.path)
     try:

@@ -59,7 +59,7 @@ class Host:
         return self.path(sign).exists() and bool(self.processes(program))
 
 
-def assignments(text: str) -> dict[str, str]:
+def shell_assignments(text: str) -> dict[str, str]:
     """The `KEY=value` lines of a state file of systemd's or NetworkManager's, without quotes."""
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith(("#", "[")))
     return {key.strip(): value.strip().strip('"') for key, equals, value in pairs if equals}

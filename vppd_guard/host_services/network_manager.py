@@ -6,7 +6,7 @@ A snippet below /run, never the administrator's own file, whose `dns` has preced
 
 from collections.abc import Sequence
 
-from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.host_services.host import Host, shell_assignments
 from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "NetworkManager"
@@ -19,9 +19,9 @@ def is_running(host: Host) -> bool:
     return host.runs(PROGRAM, SIGN)
 
 
-def manages(host: Host, name: str) -> bool:
+def is_managed(host: Host, name: str) -> bool:
     """Does it manage the link? Source: its state file /run/NetworkManager/devices/<index>."""
-    return assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
+    return shell_assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
 
 
 def writes_resolv_conf(host: Host) -> bool:
@@ -30,7 +30,7 @@ def writes_resolv_conf(host: Host) -> bool:
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
 
 
-def snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
+def unmanaged_snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
     """Text of the snippet. `except:`, because the NIC has the tap's name when it comes back; a tap's type is "tun".
 
     `keep_resolver`: keeps the servers of an absent link in /etc/resolv.conf.

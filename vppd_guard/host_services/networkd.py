@@ -9,7 +9,7 @@ matches the NIC.
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
-from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.host_services.host import Host, shell_assignments
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 
 SERVICE = "systemd-networkd"
@@ -41,17 +41,17 @@ def managed_link(host: Host, name: str) -> NetworkdLink | None:
     Source: its state files /run/systemd/netif/links/<index> and leases/<index>.
     """
     index = host.index(name)
-    state = assignments(host.read(f"/run/systemd/netif/links/{index}"))
+    state = shell_assignments(host.read(f"/run/systemd/netif/links/{index}"))
     path = state.get("NETWORK_FILE", "")
     if not path or state.get("ADMIN_STATE") == "unmanaged":
         return None
     parts = [path, *state.get("NETWORK_FILE_DROPINS", "").split()]
-    lease = assignments(host.read(f"/run/systemd/netif/leases/{index}"))
+    lease = shell_assignments(host.read(f"/run/systemd/netif/leases/{index}"))
     text = "\n".join(map(host.read, parts))
-    return NetworkdLink(path=path, text=text, lease="ADDRESS" in lease, iaid=iaid(lease.get("CLIENTID", "")))
+    return NetworkdLink(path=path, text=text, lease="ADDRESS" in lease, iaid=dhcp_iaid(lease.get("CLIENTID", "")))
 
 
-def iaid(client_id: str) -> int | None:
+def dhcp_iaid(client_id: str) -> int | None:
     """The IAID of a client identifier in hex, `ff` IAID DUID (RFC 4361, 6.1); None: the identifier has another type."""
     try:
         return int(client_id[2:10], 16) if client_id.startswith("ff") and len(client_id) > 10 else None

@@ -12,7 +12,7 @@ from vppd_guard.host_services.files import place_step, undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.reload import reload_services
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
-from vppd_guard.undo.records import FileWritten, Record
+from vppd_guard.undo.records import FileWrittenRecord, Record
 from vppd_guard.undo.step import LinuxStep, no_objection
 
 Complain = Callable[[str], None]
@@ -40,19 +40,19 @@ def file_steps(
             text = networkd.tap_file(link, networkd.managed_link(host, link.name))
             steps.append(place_step(host, networkd.tap_network_file(link.name), text, (networkd.SERVICE,)))
     if network_manager.is_running(host):
-        manages = any(network_manager.manages(host, link.name) for link in links)
-        text = network_manager.snippet(links, manages and network_manager.writes_resolv_conf(host))
+        manages = any(network_manager.is_managed(host, link.name) for link in links)
+        text = network_manager.unmanaged_snippet(links, manages and network_manager.writes_resolv_conf(host))
         steps.append(place_step(host, network_manager.PATH, text, (network_manager.SERVICE,)))
     for link in links:
         path = dhcp_clients.hook_path(host, link.name)
         if path and dhcp_clients.serves_link(host, "dhclient", link.name):
-            steps.append(place_step(host, path, dhcp_clients.hook(link)))
+            steps.append(place_step(host, path, dhcp_clients.dhclient_hook(link)))
     return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
 def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> None:
     """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
-    records_of_files = [record for record in records if isinstance(record, FileWritten)]
+    records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
         complaint = undo_file(record, host)
         if complaint:
@@ -71,7 +71,7 @@ def _notes_of_link(link: CapturedLink, host: Host) -> list[str]:
     networkd_link = networkd.managed_link(host, name) if networkd.is_running(host) else None
     if networkd_link:
         words.append(f"{name}: systemd-networkd manages it by {networkd_link.path}{_made_by(networkd_link)}")
-    by_manager = network_manager.is_running(host) and network_manager.manages(host, name)
+    by_manager = network_manager.is_running(host) and network_manager.is_managed(host, name)
     if by_manager:
         words.append(f"{name}: NetworkManager manages it")
     if by_manager and any(a.valid_s != LIFETIME_FOREVER for a in link.addresses):
@@ -94,7 +94,7 @@ def _made_by(networkd_link: networkd.NetworkdLink) -> str:
 
 def _services_of(records: Iterable[Record | None]) -> list[str]:
     """The services to reload, each once; udevd first, because the others wait for it."""
-    services = [name for record in records if isinstance(record, FileWritten) for name in record.then]
+    services = [name for record in records if isinstance(record, FileWrittenRecord) for name in record.then]
     return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
 
 

@@ -61,12 +61,12 @@ def netlink_string(value: str) -> bytes:
     return value.encode(errors="surrogateescape") + b"\0"
 
 
-def mac(payload: bytes) -> str:
+def netlink_mac(payload: bytes) -> str:
     """Value of a MAC address, "02:90:00:00:00:01"."""
     return payload.hex(":")
 
 
-def mac_bytes(value: str) -> bytes:
+def netlink_mac_bytes(value: str) -> bytes:
     return bytes.fromhex(value.replace(":", ""))
 
 

@@ -25,7 +25,7 @@ DEVICES = Path("/sys/bus/pci/devices")
 PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
-def capture(name: str) -> CapturedLink:
+def capture_link(name: str) -> CapturedLink:
     """The link's present state. Raises NoSuchLink, OSError."""
     with Netlink() as netlink:
         link = links.link_named(netlink, name)

@@ -20,7 +20,7 @@ from vppd_guard.linux.captured import (
     LinuxRule,
     is_link_local,
 )
-from vppd_guard.linux.lifetimes import aged
+from vppd_guard.linux.lifetimes import age_capture
 
 LIFETIME_TOLERANCE_S = 3.0
 IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address
@@ -34,7 +34,7 @@ TABLES = ("limits", "sysctls", "channels", "rings", "features")
 def differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     """What of `before` is otherwise in `after`, one line each; empty: nothing."""
     if after.taken is not None:
-        before = aged(before, after.taken)
+        before = age_capture(before, after.taken)
     complete = before.taken is not None
     lines = [*_fields(before, after, PLAIN if complete else ("name", "mac", "mtu", "up", "promiscuity"))]
     if complete:

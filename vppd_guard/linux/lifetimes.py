@@ -17,7 +17,7 @@ from vppd_guard.linux.captured import (
 GRACE_S = 600  # of an address that would have ended while VPP had the link
 
 
-def aged(captured: CapturedLink, now: Timestamp) -> CapturedLink:
+def age_capture(captured: CapturedLink, now: Timestamp) -> CapturedLink:
     """The capture as if it were made now.
 
     Expired routes are left out. An expired address is left out after a reboot; without one the host has had it on the

@@ -11,7 +11,7 @@ from vppd_guard.linux.attributes import (
     AF_INET6,
     NESTED,
     Attributes,
-    mac,
+    netlink_mac,
     netlink_string,
     number,
     pack,
@@ -55,13 +55,13 @@ class Link:
 
     @property
     def mac(self) -> str:
-        return mac(self.attributes.get(IFLA_ADDRESS, b""))
+        return netlink_mac(self.attributes.get(IFLA_ADDRESS, b""))
 
     @property
     def permanent_mac(self) -> str:
         """ "": the device has none."""
         address = self.attributes.get(IFLA_PERM_ADDRESS, b"")
-        return mac(address) if any(address) else ""
+        return netlink_mac(address) if any(address) else ""
 
     @property
     def kind(self) -> str:

@@ -12,8 +12,8 @@ from vppd_guard.linux.attributes import (
     family_of,
     ip_bytes,
     ip_text,
-    mac,
-    mac_bytes,
+    netlink_mac,
+    netlink_mac_bytes,
     number,
     pack,
     pack_all,
@@ -52,7 +52,7 @@ def _decoded(body: bytes) -> LinuxNeighbour:
     attributes = parse(body[_HEAD.size :])
     return LinuxNeighbour(
         address=ip_text(attributes[NDA_DST]),
-        mac=mac(attributes.get(NDA_LLADDR, b"")),
+        mac=netlink_mac(attributes.get(NDA_LLADDR, b"")),
         flags=flags & (NTF_PROXY | NTF_ROUTER),
         protocol=number(attributes[NDA_PROTOCOL]) if NDA_PROTOCOL in attributes else None,
     )
@@ -69,7 +69,7 @@ def add_request(index: int, neighbour: LinuxNeighbour) -> NetlinkRequest:
     state = 0 if neighbour.flags & NTF_PROXY else NUD_PERMANENT
     pairs = [(NDA_DST, ip_bytes(neighbour.address))]
     if neighbour.mac:
-        pairs.append((NDA_LLADDR, mac_bytes(neighbour.mac)))
+        pairs.append((NDA_LLADDR, netlink_mac_bytes(neighbour.mac)))
     if neighbour.protocol is not None:
         pairs.append((NDA_PROTOCOL, bytes([neighbour.protocol])))
     head = _HEAD.pack(family_of(neighbour.address), index, state, neighbour.flags, 0)

@@ -20,7 +20,7 @@ from vppd_guard.linux import (
 )
 from vppd_guard.linux.captured import CapturedLink, is_link_local
 from vppd_guard.linux.differences import recreated_by_kernel
-from vppd_guard.linux.lifetimes import aged
+from vppd_guard.linux.lifetimes import age_capture
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.settings import LinkSettings
@@ -37,9 +37,9 @@ class CannotRestore(OSError):
         super().__init__(errno.EIO, f"{name}: {'; '.join(problems)}")
 
 
-def restore(captured: CapturedLink) -> None:
+def restore_link(captured: CapturedLink) -> None:
     """Gives the link all of its state back, whatever its name is now. Raises NoSuchLink, CannotRestore."""
-    captured = aged(captured, clock.now())
+    captured = age_capture(captured, clock.now())
     with Netlink() as netlink:
         link = links.find_captured(links.all_links(netlink), captured)
         if link is None:

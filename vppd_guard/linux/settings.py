@@ -12,7 +12,7 @@ from vppd_guard.linux.attributes import (
     NESTED,
     ip_bytes,
     ip_text,
-    mac_bytes,
+    netlink_mac_bytes,
     netlink_string,
     number,
     pack,
@@ -84,7 +84,7 @@ class LinkSettings:
             change = links.change_request(self.index, (links.IFLA_IFNAME, netlink_string(captured.name)))
             self.attempt(f"name {captured.name}", lambda: self._down_if_need_be(change))
         if link.mac != captured.mac and captured.mac:
-            change_mac = links.change_request(self.index, (links.IFLA_ADDRESS, mac_bytes(captured.mac)))
+            change_mac = links.change_request(self.index, (links.IFLA_ADDRESS, netlink_mac_bytes(captured.mac)))
             self.attempt(f"MAC {captured.mac}", lambda: self._down_if_need_be(change_mac))
 
     def _down_if_need_be(self, change: NetlinkRequest) -> None:

@@ -27,7 +27,7 @@ from vppd_guard.linux.captured import (
     is_link_local,
 )
 from vppd_guard.linux.differences import comparable
-from vppd_guard.linux.lifetimes import aged
+from vppd_guard.linux.lifetimes import age_capture
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.restore import CannotRestore
 
@@ -58,7 +58,7 @@ def configure_tap(
     the host, which would then send to MACs that VPP does not take (spec, section 7, step 5). So in IPv6 only one next
     hop is on-link, and the host is told its MAC; all else is reached by it.
     """
-    captured = aged(captured, clock.now())
+    captured = age_capture(captured, clock.now())
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
         with suppress(OSError):
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")

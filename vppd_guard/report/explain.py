@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from vppd_guard.life import ACTIONS, GuardState
 from vppd_guard.report.history import HistoryLine
 from vppd_guard.undo.records import (
-    DriverBound,
-    FileWritten,
-    KernelSet,
-    LinkMoved,
+    DriverBoundRecord,
+    FileWrittenRecord,
+    KernelSetRecord,
+    LinkMovedRecord,
     Record,
-    UplinkCaptured,
-    VppStarted,
+    UplinkCapturedRecord,
+    VppStartedRecord,
 )
 
 HAPPENED = re.compile(r" +\d+ \w+ ago  ")
@@ -39,7 +39,7 @@ NEXT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostView:
+class ExplainedHost:
     """What the host shows at this moment."""
 
     time: float  # seconds since 1970
@@ -60,7 +60,7 @@ def _folded(line: str, width: int) -> str:
 
 
 def explanation(
-    lines: Sequence[HistoryLine], records: Sequence[Record], now: HostView, journal: str, last: int = 20
+    lines: Sequence[HistoryLine], records: Sequence[Record], now: ExplainedHost, journal: str, last: int = 20
 ) -> str:
     """The whole text. `last`: number of history lines at its end."""
     parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
@@ -77,26 +77,26 @@ def _current(lines: Sequence[HistoryLine]) -> tuple[GuardState, HistoryLine | No
     return GuardState.START, None
 
 
-def _state(lines: Sequence[HistoryLine], now: HostView) -> str:
+def _state(lines: Sequence[HistoryLine], now: ExplainedHost) -> str:
     state, line = _current(lines)
     if line is None:
         return "The guard has never run here."
-    since = f"for {duration(now.time - line.at)}"
+    since = f"for {duration_text(now.time - line.at)}"
     vpp = f"VPP runs (process {now.vpp_pid})." if now.vpp_pid else "VPP does not run."
     if not now.guard_pid:
         stopped = state is GuardState.STOPPED
         how = (
-            f"It has stopped, {duration(now.time - line.at)} ago."
+            f"It has stopped, {duration_text(now.time - line.at)} ago."
             if stopped
             else f"It was in state {state.value}: killed?"
         )
         return f"The guard does not run. {how} {vpp}"
     action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
-    wait = f", until {duration(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
+    wait = f", until {duration_text(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
     return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {NEXT[state]}"
 
 
-def _reason(lines: Sequence[HistoryLine], now: HostView) -> str | None:
+def _reason(lines: Sequence[HistoryLine], now: ExplainedHost) -> str | None:
     """The last failure, unless all has been well since."""
     state, _ = _current(lines)
     for line in reversed(lines):
@@ -104,11 +104,11 @@ def _reason(lines: Sequence[HistoryLine], now: HostView) -> str | None:
             return None
         if line.why:
             count = f" ({line.failures} failures in a row)" if line.failures > 1 else ""
-            return f"Last trouble, {duration(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
+            return f"Last trouble, {duration_text(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
     return None
 
 
-def _changes(records: Sequence[Record], now: HostView, journal: str) -> str | None:
+def _changes(records: Sequence[Record], now: ExplainedHost, journal: str) -> str | None:
     if not records:
         return "Nothing of the host is changed now."
     state = "VPP has" if now.vpp_pid else "Still to be undone"
@@ -119,18 +119,18 @@ def _changes(records: Sequence[Record], now: HostView, journal: str) -> str | No
 
 def _record(record: Record) -> str:
     match record:
-        case UplinkCaptured(uplink=uplink, driver=driver):
+        case UplinkCapturedRecord(uplink=uplink, driver=driver):
             addresses = ", ".join(address.address for address in uplink.addresses)
             return f"uplink {uplink.name} (driver {driver}, MTU {uplink.mtu}): {addresses}"
-        case LinkMoved(name=name, netns=netns):
+        case LinkMovedRecord(name=name, netns=netns):
             return f"link {name} is in the network namespace {netns}"
-        case FileWritten(path=path):
+        case FileWrittenRecord(path=path):
             return f"file {path}"
-        case KernelSet(path=path, before=before):
+        case KernelSetRecord(path=path, before=before):
             return f"{path}, before: {before.strip()}"
-        case DriverBound(pci=pci, before=before):
+        case DriverBoundRecord(pci=pci, before=before):
             return f"PCI device {pci}, before: driver {before or 'none'}"
-        case VppStarted():
+        case VppStartedRecord():
             return ""
 
 
@@ -141,11 +141,11 @@ def history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
         why = f": {line.why}" if line.why else ""
         took = f" after {line.took_ms / 1000:.1f} s" if line.state and line.took_ms >= 50 else ""
         text = f"{line.state} -> {line.to} ({line.event}{took}){why}" if line.state else f"{line.what}{why}"
-        texts.append(f"{duration(now - line.at):>6} ago  {text}")
+        texts.append(f"{duration_text(now - line.at):>6} ago  {text}")
     return texts
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A time span as people say it, "5 min"."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

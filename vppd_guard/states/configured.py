@@ -9,7 +9,7 @@ from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
 from vppd_guard.states.holding import Up
-from vppd_guard.states.statuses import wait_until_applied
+from vppd_guard.states.statuses import wait_until_vpp_holds
 from vppd_guard.uplink.desired import desired_intents
 
 
@@ -18,7 +18,7 @@ async def act(context: GuardContext, holding: Up) -> None:
     intents = desired_intents([uplink.target for uplink in holding.uplinks], context.config, taps_up=True)
     context.peer.publish(INTENT, intents, cause=context.peer.new_cause("guard/host"))
     async with asyncio.timeout(context.config.takeover_wait_s):
-        await wait_until_applied(context, holding.vpp, intents)
+        await wait_until_vpp_holds(context, holding.vpp, intents)
     # A VPP that was adopted has forwarded before: if nothing answers now, the watch finds out who is to blame.
     if holding.taken_at is not None:
         await _demand_answers(context, holding)

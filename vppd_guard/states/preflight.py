@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.config import UplinkSpec
 from vppd_guard.drivers import registry
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.linux.capture import capture
+from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.probes import icmp
 from vppd_guard.report.findings import FAILED, OK, Finding, failure_texts, waive_failures
@@ -98,7 +98,7 @@ async def _capture_uplink(
     context: GuardContext, spec: UplinkSpec, number: int, findings: list[Finding]
 ) -> DrivenUplink | None:
     """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
-    link = await asyncio.to_thread(capture, spec.interfaceName)
+    link = await asyncio.to_thread(capture_link, spec.interfaceName)
     findings.append(checks.check_uplink(link, spec))
     choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
     driver = context.failed_drivers.next_candidate(link.name, choice.candidates)

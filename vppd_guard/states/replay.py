@@ -13,20 +13,20 @@ from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import undo_files
-from vppd_guard.linux.capture import capture
+from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.clock import boot_id
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import bring_back, detach_xdp
-from vppd_guard.linux.restore import CannotRestore, restore
+from vppd_guard.linux.restore import CannotRestore, restore_link
 from vppd_guard.undo.records import (
-    DriverBound,
-    FileWritten,
-    KernelSet,
-    LinkMoved,
+    DriverBoundRecord,
+    FileWrittenRecord,
+    KernelSetRecord,
+    LinkMovedRecord,
     Record,
-    UplinkCaptured,
+    UplinkCapturedRecord,
     captured_uplinks,
 )
 
@@ -52,13 +52,13 @@ def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> Rep
     for record in () if rebooted else reversed(records):
         try:
             match record:
-                case LinkMoved(name=name, netns=netns) if name in links:
+                case LinkMovedRecord(name=name, netns=netns) if name in links:
                     bring_back(links[name], netns)
-                case KernelSet(path=path, before=before):
+                case KernelSetRecord(path=path, before=before):
                     Path(path).write_text(before)
-                case DriverBound():
+                case DriverBoundRecord():
                     pci.restore_driver(machine, record)
-                case UplinkCaptured():
+                case UplinkCapturedRecord():
                     _restore_uplink(record, result)
         except (OSError, NetlinkError) as error:
             result.problems.append(f"{_in_words(record)}: {error}")
@@ -72,12 +72,14 @@ def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
     return bool(boots) and not boots & {boot_id(), ""}
 
 
-def _restore_uplink(record: UplinkCaptured, result: ReplayResult) -> None:
+def _restore_uplink(record: UplinkCapturedRecord, result: ReplayResult) -> None:
     try:
         if record.driver == "af_xdp":
             detach_xdp(record.uplink)
-        restore(record.uplink)
-        result.notes += [f"not as it was: {text}" for text in differences(record.uplink, capture(record.uplink.name))]
+        restore_link(record.uplink)
+        result.notes += [
+            f"not as it was: {text}" for text in differences(record.uplink, capture_link(record.uplink.name))
+        ]
     except NoSuchLink:
         result.lost_devices.append(record.uplink.name)
     except CannotRestore as error:
@@ -86,13 +88,13 @@ def _restore_uplink(record: UplinkCaptured, result: ReplayResult) -> None:
 
 def _in_words(record: Record) -> str:
     match record:
-        case LinkMoved(name=name, netns=netns):
+        case LinkMovedRecord(name=name, netns=netns):
             return f"link {name} from namespace {netns}"
-        case KernelSet(path=path) | FileWritten(path=path):
+        case KernelSetRecord(path=path) | FileWrittenRecord(path=path):
             return path
-        case DriverBound(pci=device, before=before):
+        case DriverBoundRecord(pci=device, before=before):
             return f"PCI device {device} back to driver {before or 'none'}"
-        case UplinkCaptured(uplink=uplink):
+        case UplinkCapturedRecord(uplink=uplink):
             return f"uplink {uplink.name}"
         case _:
             return type(record).__name__

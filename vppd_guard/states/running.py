@@ -15,7 +15,7 @@ from vppd_guard.probes.verdict import ForwardingVerdict, ForwardingWatch, Observ
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.states.holding import Up
-from vppd_guard.undo.records import LinkMoved
+from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.uplink.uplinks import DrivenUplink
 
 LOOK_EVERY_S = 1.0
@@ -32,7 +32,9 @@ async def act(context: GuardContext, holding: Up) -> None:
     context.peer.counters["takeovers"] += 1
     targets = {address for uplink in holding.uplinks for address in uplink.answered}
     watch = ForwardingWatch.begin(targets, context.config.forward_wait_s, time.monotonic())
-    moved_links = {record.name: record.netns for record in context.journal.read() if isinstance(record, LinkMoved)}
+    moved_links = {
+        record.name: record.netns for record in context.journal.read() if isinstance(record, LinkMovedRecord)
+    }
     reading = asyncio.create_task(_read_bus(context))
     try:
         while True:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from vppd_guard.drivers import registry
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import Adopted, Holding, Leftovers
-from vppd_guard.undo.records import UplinkCaptured, captured_uplinks, last_vpp
+from vppd_guard.undo.records import UplinkCapturedRecord, captured_uplinks, last_vpp
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first
 from vppd_guard.vpp import process
 
@@ -19,7 +19,7 @@ async def act(context: GuardContext) -> Holding:
     if not records:
         return Holding()
     captures, vpp = captured_uplinks(records), last_vpp(records)
-    instance = process.adopt(vpp.pid, vpp.started) if vpp else None
+    instance = process.adopt_vpp(vpp.pid, vpp.started) if vpp else None
     uplinks = _adoptable(context, captures) if instance else ()
     if instance is not None and uplinks:
         context.vpp.instance = instance
@@ -33,7 +33,7 @@ async def act(context: GuardContext) -> Holding:
     return Leftovers()
 
 
-def _adoptable(context: GuardContext, captures: Sequence[UplinkCaptured]) -> tuple[DrivenUplink, ...]:
+def _adoptable(context: GuardContext, captures: Sequence[UplinkCapturedRecord]) -> tuple[DrivenUplink, ...]:
     """The uplinks as they were taken; none: the configuration names others by now."""
     specs = main_first(context.config.interfaces.uplinkInterfaces)
     if [spec.interfaceName for spec in specs] != [record.uplink.name for record in captures]:

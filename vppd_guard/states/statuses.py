@@ -13,7 +13,7 @@ from vppd_guard.vpp.process import VppInstance
 LOOK_EVERY_S = 0.5
 
 
-async def wait_until_applied(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
+async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
     """Waits until that VPP holds all the intents. Raises ActionFailed: one is rejected."""
     word = status_word("guard")
     while True:

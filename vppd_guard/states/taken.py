@@ -6,7 +6,7 @@ from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
 from vppd_guard.states.holding import Taken, Up
-from vppd_guard.undo.records import VppStarted
+from vppd_guard.undo.records import VppStartedRecord
 from vppd_guard.vpp import cores
 from vppd_guard.vpp.process import VppInstance, VppLaunch
 
@@ -21,7 +21,7 @@ async def act(context: GuardContext, holding: Taken) -> Up:
     await asyncio.to_thread(cores.prune_cores, config.initial.corePattern, bytes_max=config.cores_bytes_max)
     await info_file.write_starting(context)
     vpp = context.vpp.start(launch)
-    await context.write_record(VppStarted(vpp.pid, vpp.start_ticks))
+    await context.write_record(VppStartedRecord(vpp.pid, vpp.start_ticks))
     await _wait_for_api(context, vpp)
     return Up(uplinks=holding.uplinks, annotations=holding.annotations, taken_at=holding.taken_at, vpp=vpp)
 

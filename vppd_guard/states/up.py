@@ -10,8 +10,8 @@ from vppd_guard.linux.captured import vpp_next_hop
 from vppd_guard.linux.tap import configure_tap, is_tap
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import Up
-from vppd_guard.states.statuses import wait_until_applied
-from vppd_guard.undo.records import LinkMoved
+from vppd_guard.states.statuses import wait_until_vpp_holds
+from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.uplink.desired import desired_intents, service_next_hops, tap_name
 from vppd_guard.uplink.uplinks import DrivenUplink
 
@@ -28,16 +28,16 @@ async def act(context: GuardContext, holding: Up) -> None:
         for uplink in holding.uplinks:
             await _wait_for_uplink(context, holding, uplink)
             await _configure_tap(context, holding, uplink, intents)
-        await wait_until_applied(context, holding.vpp, intents)
+        await wait_until_vpp_holds(context, holding.vpp, intents)
     await context.run_hook(HookPoint.VPP_RUNNING, holding)
 
 
 async def _wait_for_uplink(context: GuardContext, holding: Up, uplink: DrivenUplink) -> None:
     """VPP has the uplink's interface. A link that stayed until then makes room for the tap of its name."""
-    if any(isinstance(record, LinkMoved) and record.name == uplink.name for record in context.journal.read()):
+    if any(isinstance(record, LinkMovedRecord) and record.name == uplink.name for record in context.journal.read()):
         return
     interface, target = uplink.target.interface, uplink.target
-    await wait_until_applied(context, holding.vpp, {interface.key: interface})
+    await wait_until_vpp_holds(context, holding.vpp, {interface.key: interface})
     for step in uplink.driver.steps_after_interface(uplink.captured, target.spec, context.config, context.machine):
         await context.run_step(step)
 
@@ -46,7 +46,7 @@ async def _configure_tap(
     context: GuardContext, holding: Up, uplink: DrivenUplink, intents: Mapping[str, Intent]
 ) -> None:
     tap, captured = intents[interface_key(tap_name(uplink.name))], uplink.captured
-    await wait_until_applied(context, holding.vpp, {tap.key: tap})
+    await wait_until_vpp_holds(context, holding.vpp, {tap.key: tap})
     next_hops = service_next_hops(captured, context.config) if uplink is holding.uplinks[0] else {}
     mtu, mac, next_hop6 = uplink.target.mtu, uplink.target.tap_mac, vpp_next_hop(captured, 6)
     await context.executor.run(TAP_S_MAX, configure_tap, captured, mtu, next_hop6, mac, next_hops)

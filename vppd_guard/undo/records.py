@@ -10,7 +10,7 @@ from msgspec import Struct
 from vppd_guard.linux.captured import CapturedLink
 
 
-class UplinkCaptured(Struct, frozen=True, tag="captured", omit_defaults=True):
+class UplinkCapturedRecord(Struct, frozen=True, tag="captured", omit_defaults=True):
     """The link is about to be changed; its state until then."""
 
     uplink: CapturedLink
@@ -18,14 +18,14 @@ class UplinkCaptured(Struct, frozen=True, tag="captured", omit_defaults=True):
     answered: tuple[str, ...] = ()  # addresses that answered by it in Linux, and so must by VPP
 
 
-class LinkMoved(Struct, frozen=True, tag="link-moved"):
+class LinkMovedRecord(Struct, frozen=True, tag="link-moved"):
     """The link is about to be moved into that namespace."""
 
     name: str
     netns: str
 
 
-class FileWritten(Struct, frozen=True, tag="file-written"):
+class FileWrittenRecord(Struct, frozen=True, tag="file-written"):
     """A file of the host is about to be written. It is undone only if it still has our content."""
 
     path: str
@@ -35,14 +35,14 @@ class FileWritten(Struct, frozen=True, tag="file-written"):
     then: tuple[str, ...] = ()  # services that reload afterwards, by their names in `host_services`
 
 
-class KernelSet(Struct, frozen=True, tag="kernel-set"):
+class KernelSetRecord(Struct, frozen=True, tag="kernel-set"):
     """A value under /proc/sys or /sys is about to be changed."""
 
     path: str
     before: str
 
 
-class DriverBound(Struct, frozen=True, tag="driver-bound"):
+class DriverBoundRecord(Struct, frozen=True, tag="driver-bound"):
     """A PCI device is about to go from one kernel driver to another (`driver_override`, sysfs)."""
 
     pci: str
@@ -50,21 +50,23 @@ class DriverBound(Struct, frozen=True, tag="driver-bound"):
     link: str = ""  # the network device that it gave
 
 
-class VppStarted(Struct, frozen=True, tag="vpp-started"):
+class VppStartedRecord(Struct, frozen=True, tag="vpp-started"):
     """That VPP runs. `started`: clock ticks since boot, which tell a reused process id."""
 
     pid: int
     started: int
 
 
-Record = UplinkCaptured | LinkMoved | FileWritten | KernelSet | DriverBound | VppStarted
+Record = (
+    UplinkCapturedRecord | LinkMovedRecord | FileWrittenRecord | KernelSetRecord | DriverBoundRecord | VppStartedRecord
+)
 
 
-def captured_uplinks(records: Sequence[Record]) -> list[UplinkCaptured]:
+def captured_uplinks(records: Sequence[Record]) -> list[UplinkCapturedRecord]:
     """The uplinks before they were changed, in the order in which they were taken."""
-    return list({r.uplink.name: r for r in records if isinstance(r, UplinkCaptured)}.values())
+    return list({r.uplink.name: r for r in records if isinstance(r, UplinkCapturedRecord)}.values())
 
 
-def last_vpp(records: Sequence[Record]) -> VppStarted | None:
+def last_vpp(records: Sequence[Record]) -> VppStartedRecord | None:
     """The VPP that was started last."""
-    return next((r for r in reversed(records) if isinstance(r, VppStarted)), None)
+    return next((r for r in reversed(records) if isinstance(r, VppStartedRecord)), None)

@@ -10,9 +10,9 @@ from vppd_guard.uplink.uplinks import DrivenUplink
 from vppd_guard.vpp.startup_conf import (
     StartupFiles,
     StartupUplink,
-    annotation_keys,
-    render,
+    render_startup_files,
     replace_tokens,
+    template_annotation_keys,
     token_values,
 )
 
@@ -39,12 +39,12 @@ def _render(
     config: NodeConfig, driven: Sequence[StartupUplink], machine: Machine, annotations: Mapping[str, str]
 ) -> StartupFiles:
     first_cpu, pages = machine.first_cpu(), machine.has_hugepages()
-    return render(config, driven, annotations=annotations, first_cpu=first_cpu, has_hugepages=pages)
+    return render_startup_files(config, driven, annotations=annotations, first_cpu=first_cpu, has_hugepages=pages)
 
 
 def node_annotations_needed(config: NodeConfig) -> set[str]:
     """Keys of the node's annotations that templates and hooks ask for."""
-    return annotation_keys(config.startup_conf, config.startup_exec, *config.hooks.values())
+    return template_annotation_keys(config.startup_conf, config.startup_exec, *config.hooks.values())
 
 
 def hook_script(

@@ -10,7 +10,7 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.undo.records import UplinkCaptured
+from vppd_guard.undo.records import UplinkCapturedRecord
 from vppd_guard.uplink.desired import DesiredUplink, tap_name
 
 
@@ -33,9 +33,9 @@ class DrivenUplink:
         return self.target.captured
 
     @property
-    def record(self) -> UplinkCaptured:
+    def record(self) -> UplinkCapturedRecord:
         """The record for the undo journal."""
-        return UplinkCaptured(self.captured, driver=self.driver.name, answered=self.answered)
+        return UplinkCapturedRecord(self.captured, driver=self.driver.name, answered=self.answered)
 
     def with_answers(self, answered: Iterable[str]) -> "DrivenUplink":
         """A copy with the addresses that answered."""

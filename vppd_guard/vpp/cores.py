@@ -6,7 +6,7 @@ The kernel's core pattern is one setting for the whole machine: it is changed on
 import re
 from pathlib import Path
 
-from vppd_guard.undo.records import KernelSet
+from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
 from vppd_guard.vpp.log_tail import COLOUR
 
@@ -47,7 +47,7 @@ def core_pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxSte
         title=f"set {path} to {pattern}",
         do=set_it,
         holds=holds,
-        undo=lambda: KernelSet(path=str(path), before=path.read_text().strip()),
+        undo=lambda: KernelSetRecord(path=str(path), before=path.read_text().strip()),
     )
 
 

@@ -65,7 +65,7 @@ async def dry_run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     log.unlink(missing_ok=True)
     config.vpp_api.unlink(missing_ok=True)
     await asyncio.to_thread(ensure_netns, config.vpp_netns)
-    vpp = process.start(launch, log)
+    vpp = process.start_vpp(launch, log)
     try:
         if not await vpp.answers(config.vpp_api, ANSWER_S_MAX):
             raise DryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")

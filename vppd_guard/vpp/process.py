@@ -83,7 +83,7 @@ class VppInstance:
         return False
 
 
-def start(launch: VppLaunch, log: Path) -> VppInstance:
+def start_vpp(launch: VppLaunch, log: Path) -> VppInstance:
     """Starts VPP in its namespace, in a session of its own: it outlives the guard, if it is to. Raises OSError.
 
     Its output goes to a file, because a guard that is killed would close a pipe.
@@ -124,7 +124,7 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
     return enter
 
 
-def adopt(pid: int, since: int) -> VppInstance | None:
+def adopt_vpp(pid: int, since: int) -> VppInstance | None:
     """The VPP of an earlier guard; None: it does not run any more."""
     if not since or start_ticks(pid) != since:
         return None
@@ -140,7 +140,7 @@ def find_by_conf(conf: Path) -> VppInstance | None:
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
-                return adopt(int(entry.name), start_ticks(int(entry.name)))
+                return adopt_vpp(int(entry.name), start_ticks(int(entry.name)))
     return None
 
 

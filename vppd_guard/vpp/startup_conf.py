@@ -51,7 +51,7 @@ class StartupFiles:
     warnings: tuple[str, ...] = ()
 
 
-def render(
+def render_startup_files(
     config: NodeConfig,
     uplinks: Sequence[StartupUplink],
     *,
@@ -90,7 +90,7 @@ def token_values(
     return {token: value for token, value in values.items() if value}
 
 
-def annotation_keys(*templates: str) -> set[str]:
+def template_annotation_keys(*templates: str) -> set[str]:
     """Keys of the node's annotations that templates ask for."""
     return {key for template in templates for key in ANNOTATION.findall(template)}
 

@@ -11,12 +11,12 @@ def process_status_update(timestamp: str, uptime_s: float) -> pb.FromDataplane:
     return pb.FromDataplane(process_status_update=pb.ProcessStatusUpdate(iso_timestamp=timestamp, uptime=uptime_s))
 
 
-def in_sync() -> pb.FromDataplane:
+def in_sync_message() -> pb.FromDataplane:
     """All that Felix has sent has been programmed once."""
     return pb.FromDataplane(dataplane_in_sync=pb.DataplaneInSync())
 
 
-def workload_status(name: WorkloadId, status: str, workload: FelixWorkload) -> pb.FromDataplane:
+def workload_status_update(name: WorkloadId, status: str, workload: FelixWorkload) -> pb.FromDataplane:
     """`status`: up | down | error; `told`: the endpoint that it is about, which Felix's readers want back."""
     endpoint = pb.WorkloadEndpoint(
         state=workload.state,
@@ -32,18 +32,18 @@ def workload_status(name: WorkloadId, status: str, workload: FelixWorkload) -> p
     return pb.FromDataplane(workload_endpoint_status_update=update)
 
 
-def workload_removed(name: WorkloadId) -> pb.FromDataplane:
+def workload_status_remove(name: WorkloadId) -> pb.FromDataplane:
     return pb.FromDataplane(workload_endpoint_status_remove=pb.WorkloadEndpointStatusRemove(id=_workload(name)))
 
 
-def host_status(name: str, status: str) -> pb.FromDataplane:
+def host_status_update(name: str, status: str) -> pb.FromDataplane:
     """`status`: up | down | error."""
     identity = pb.HostEndpointID(endpoint_id=name)
     update = pb.HostEndpointStatusUpdate(id=identity, status=pb.EndpointStatus(status=status))
     return pb.FromDataplane(host_endpoint_status_update=update)
 
 
-def host_removed(name: str) -> pb.FromDataplane:
+def host_status_remove(name: str) -> pb.FromDataplane:
     identity = pb.HostEndpointID(endpoint_id=name)
     return pb.FromDataplane(host_endpoint_status_remove=pb.HostEndpointStatusRemove(id=identity))
 

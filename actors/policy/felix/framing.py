@@ -11,7 +11,7 @@ class MessageTooLong(Exception):
     """No message is that long: the stream cannot be read any further."""
 
 
-class Frames:
+class FelixFrames:
     """Cuts a stream of bytes into messages."""
 
     def __init__(self) -> None:
@@ -36,6 +36,6 @@ class Frames:
             del self._buffer[:at]
 
 
-def framed(message: bytes) -> bytes:
+def felix_frame(message: bytes) -> bytes:
     """A message with its length before it."""
     return LENGTH.pack(len(message)) + message

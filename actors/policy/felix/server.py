@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from actors.policy.felix import encode
 from actors.policy.felix.apply import apply_event
 from actors.policy.felix.decode import Decoder, MalformedMessage
-from actors.policy.felix.framing import Frames, MessageTooLong, framed
+from actors.policy.felix.framing import FelixFrames, MessageTooLong, felix_frame
 from actors.policy.model import FelixSnapshot, FelixWorkload
 from actors.runtime.context import Context
 
@@ -49,7 +49,7 @@ class FelixSession:
 
     async def send(self, message: Any) -> None:
         """Raises OSError."""
-        self.writer.write(framed(encode.message_bytes(message, self.sequence)))
+        self.writer.write(felix_frame(encode.message_bytes(message, self.sequence)))
         self.sequence += 1
         await self.writer.drain()
 
@@ -116,7 +116,7 @@ class FelixServer:
 
     async def _read(self, session: FelixSession, reader: asyncio.StreamReader) -> str:
         """Read until the connection ends. Returns why."""
-        frames = Frames()
+        frames = FelixFrames()
         while True:
             try:
                 data = await reader.read(READ_BYTES)
@@ -203,7 +203,7 @@ class FelixServer:
         messages += [_removal(name) for name in before if name not in desired]
         if self._desired.programmed and not session.sent_in_sync:
             session.sent_in_sync = True
-            messages.append(encode.in_sync())
+            messages.append(encode.in_sync_message())
         return messages
 
     async def _send(self, *messages: Any) -> None:
@@ -220,9 +220,13 @@ class FelixServer:
 def _update(name: EndpointName, latest: SentStatus) -> Any:
     kind, key = name
     status, workload = latest
-    return encode.workload_status(key, status, workload) if kind == "workload" else encode.host_status(key, status)
+    return (
+        encode.workload_status_update(key, status, workload)
+        if kind == "workload"
+        else encode.host_status_update(key, status)
+    )
 
 
 def _removal(name: EndpointName) -> Any:
     kind, key = name
-    return encode.workload_removed(key) if kind == "workload" else encode.host_removed(key)
+    return encode.workload_status_remove(key) if kind == "workload" else encode.host_status_remove(key)

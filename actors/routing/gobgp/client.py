@@ -90,10 +90,10 @@ class GobgpClient:
     async def _own_paths(self) -> dict[str, str]:
         next_hops: dict[str, str] = {}
         for version in messages.VERSIONS:
-            request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.family(version))
+            request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.path_family(version))
             async for reply in _stream("list paths", self._stub.ListPath(request, timeout=CALL_S_MAX)):
                 for path in filter(paths.is_local, reply.destination.paths):
-                    next_hops[paths.prefix_of(path)] = paths.raw_next_hop(path)
+                    next_hops[paths.path_prefix(path)] = paths.raw_next_hop(path)
         return next_hops
 
     async def _blocks(self) -> frozenset[str] | None:
@@ -121,7 +121,7 @@ class GobgpClient:
             case Announce(paths=announced):
                 await self._announce(announced)
             case Withdraw(prefix=prefix, next_hop=hop):
-                path = paths.encode(prefix, hop)
+                path = paths.path_message(prefix, hop)
                 request = pb.DeletePathRequest(table_type=pb.GLOBAL, family=path.family, path=path)
                 await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=CALL_S_MAX))
             case AddPeer(peer=peer, restarting=restarting):
@@ -152,7 +152,7 @@ class GobgpClient:
 
     async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
         """In bulk. gobgpd refuses all paths of a message for one of them, so malformed ones are sorted out before."""
-        good, malformed = paths.encode_all(announced)
+        good, malformed = paths.path_messages(announced)
 
         async def requests() -> AsyncIterator[pb.AddPathStreamRequest]:
             for start in range(0, len(good), PATHS_PER_MESSAGE):

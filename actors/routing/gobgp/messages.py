@@ -7,7 +7,7 @@ other paths that were injected here leave; what was learnt from others does not 
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from actors.routing.gobgp.paths import family
+from actors.routing.gobgp.paths import path_family
 from actors.routing.gobgp.state import BgpGlobal, PeerConfig, PeerState, Timers
 from schemas.proto import gobgp_pb2 as pb
 
@@ -59,7 +59,7 @@ def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
         ),
         afi_safis=[
             pb.AfiSafi(
-                config=pb.AfiSafiConfig(family=family(config.ip_version), enabled=True),
+                config=pb.AfiSafiConfig(family=path_family(config.ip_version), enabled=True),
                 mp_graceful_restart=pb.MpGracefulRestart(config=pb.MpGracefulRestartConfig(enabled=True)),
             )
         ],

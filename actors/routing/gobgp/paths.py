@@ -22,13 +22,13 @@ class MalformedPath(ValueError):
     """A path that cannot be used; the text names its prefix and the attribute."""
 
 
-def family(ip_version: int) -> pb.Family:
+def path_family(ip_version: int) -> pb.Family:
     """Unicast of IPv4 (4) or IPv6 (6)."""
     afi = pb.Family.AFI_IP if ip_version == 4 else pb.Family.AFI_IP6
     return pb.Family(afi=afi, safi=pb.Family.SAFI_UNICAST)
 
 
-def encode(prefix: str, next_hop: str) -> pb.Path:
+def path_message(prefix: str, next_hop: str) -> pb.Path:
     """The path that announces `prefix` with `next_hop`; both of the same family."""
     network = ip_network(prefix)
     nlri = _packed(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
@@ -36,16 +36,16 @@ def encode(prefix: str, next_hop: str) -> pb.Path:
     if network.version == 4:
         attributes.append(pb.NextHopAttribute(next_hop=next_hop))
     else:
-        attributes.append(pb.MpReachNLRIAttribute(family=family(6), next_hops=[next_hop], nlris=[nlri]))
-    return pb.Path(nlri=nlri, pattrs=[_packed(a) for a in attributes], family=family(network.version))
+        attributes.append(pb.MpReachNLRIAttribute(family=path_family(6), next_hops=[next_hop], nlris=[nlri]))
+    return pb.Path(nlri=nlri, pattrs=[_packed(a) for a in attributes], family=path_family(network.version))
 
 
-def encode_all(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
+def path_messages(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
     """The paths that announce (prefix, next hop); and an error for each that is malformed."""
     good, errors = [], []
     for prefix, next_hop in announced:
         try:
-            path = encode(prefix, next_hop)
+            path = path_message(prefix, next_hop)
             ip_address(next_hop)
         except ValueError as error:
             errors.append(f"path {prefix} by {next_hop}: {error}")
@@ -74,7 +74,7 @@ def best_of_peers(path: pb.Path) -> pb.Path:
     return path
 
 
-def prefix_of(path: pb.Path) -> str:
+def path_prefix(path: pb.Path) -> str:
     """The announced prefix. Raises MalformedPath."""
     nlri = pb.IPAddressPrefix()
     try:
@@ -86,7 +86,7 @@ def prefix_of(path: pb.Path) -> str:
 
 def next_hop_of(path: pb.Path) -> str:
     """The next hop: the first global address. Raises MalformedPath, which names prefix and attribute."""
-    prefix = prefix_of(path)
+    prefix = path_prefix(path)
     for hop in _next_hops(path, prefix):
         try:
             address = ip_address(hop)
@@ -99,7 +99,7 @@ def next_hop_of(path: pb.Path) -> str:
 
 def raw_next_hop(path: pb.Path) -> str:
     """The next hop as it is written, usable or not, of a path that was injected here; "" if there is none."""
-    return next(iter(_next_hops(path, prefix_of(path))), "")
+    return next(iter(_next_hops(path, path_prefix(path))), "")
 
 
 def _next_hops(path: pb.Path, prefix: str) -> list[str]:
@@ -127,7 +127,7 @@ def update_learnt(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list
     errors = []
     for path in best_paths:
         try:
-            prefix = prefix_of(path)
+            prefix = path_prefix(path)
             if path.is_withdraw:
                 learnt.pop(prefix, None)
             else:

@@ -63,7 +63,7 @@ class DeletePeer:
 Operation = Stop | Start | SetPolicies | Announce | Withdraw | AddPeer | DeletePeer
 
 
-def operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
+def gobgp_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
     """What makes `observed` equal to `desired`; empty when it is."""
     plan: list[Operation] = []
     restarting = observed.bgp is None

@@ -16,7 +16,7 @@ from actors.vpp_writer.apply.run import Run, Settled
 from actors.vpp_writer.kinds.call import UNPACKABLE, Call, IsHeldQuestion, Later, Never, NoAnswer, cannot_pack
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
-from actors.vpp_writer.kinds.retvals import name_of
+from actors.vpp_writer.kinds.retvals import retval_name
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 
 AHEAD = 2  # batches that wait for VPP while the next is packed
@@ -180,7 +180,7 @@ class Engine:
             else:
                 self._observe(key, call, sent_at, reply)
                 accepted = reply == 0 or reply in call.accepted_retvals
-                self._settled(key, NO_DETAILS if accepted else Later(f"{call.message}: {name_of(reply)}"))
+                self._settled(key, NO_DETAILS if accepted else Later(f"{call.message}: {retval_name(reply)}"))
 
     def _settle_singles(self, runs: Sequence[tuple[Run, Call]], replies: list[Any], sent_at: float) -> None:
         for (run, call), reply in zip(runs, replies, strict=True):
@@ -246,4 +246,4 @@ class Engine:
 
 def _reason(reply: Any) -> str:
     """Why VPP refused. The device framework counts its errors by itself, and tells them as a text."""
-    return getattr(reply, "error_string", "") or name_of(reply.retval)
+    return getattr(reply, "error_string", "") or retval_name(reply.retval)

@@ -19,8 +19,8 @@ from actors.vpp_writer.apply.records import (
     SucceededBatch,
     VppLife,
     begin_record,
-    frame,
     holds_record,
+    journal_frame,
     number_of_objects,
     records_in,
 )
@@ -44,7 +44,7 @@ class JournalContents:
             self.objects[key] = attempt if details is None else HeldObject(attempt.owner, attempt.intent, dict(details))
 
 
-def read(path: Path) -> JournalContents:
+def read_journal(path: Path) -> JournalContents:
     """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
     contents = JournalContents()
     try:
@@ -83,9 +83,9 @@ class _Rewrite:
         self.path, self.records = path, len(objects)
         self._keys, self._objects = deque(objects), deque(objects.values())
         # An unconfirmed object stays so until it has been written or deleted.
-        self._since = [frame([begin_record(key, objects[key]) for key in unconfirmed])]
+        self._since = [journal_frame([begin_record(key, objects[key]) for key in unconfirmed])]
         self._file = path.open("wb", buffering=0)
-        self._file.write(frame([life]))
+        self._file.write(journal_frame([life]))
 
     def append(self, data: bytes, records: int) -> None:
         """This frame has been appended to the journal meanwhile."""
@@ -95,7 +95,9 @@ class _Rewrite:
     def write_some(self) -> bool:
         """Writes some more; True: that was all."""
         number = min(len(self._keys), FRAME_RECORDS)
-        self._file.write(frame([holds_record(self._keys.popleft(), self._objects.popleft()) for _ in range(number)]))
+        self._file.write(
+            journal_frame([holds_record(self._keys.popleft(), self._objects.popleft()) for _ in range(number)])
+        )
         if self._keys:
             return False
         self._file.write(b"".join(self._since))
@@ -147,7 +149,7 @@ class Journal:
         if self._file is None:
             raise RuntimeError("the journal has not been started")
         if records:
-            data, number = frame(records), number_of_objects(records)
+            data, number = journal_frame(records), number_of_objects(records)
             self._file.write(data)
             self._records += number
             if self._rewrite is not None:

@@ -14,7 +14,7 @@ from actors.vpp_writer.vpp.client import VppClient
 from schemas.codec import fingerprint
 
 
-async def meet(
+async def meet_vpp(
     api: VppClient, objects: ManagedObjects, outcomes: Outcomes, life: VppLife, contents: JournalContents
 ) -> Observed:
     """Decides whether this VPP is the one that the journal tells of. Returns what it has that is not held."""
@@ -25,7 +25,7 @@ async def meet(
     suspects = before.suspects if before else {}
     objects.suspects = {key: _suspect(attempt, suspects.get(key)) for key, attempt in contents.unfinished.items()}
     objects.start_over()
-    return await readback.observe(api, objects.held)
+    return await readback.observe_external(api, objects.held)
 
 
 async def _meet_again(
@@ -35,8 +35,8 @@ async def _meet_again(
     outcomes.may_have_orphans = True
     outcomes.epoch, objects.suspects = before.epoch, dict(before.suspects)
     confirmed = {key: present for key, present in objects.held.items() if key not in unfinished}
-    outcomes.count_drift(objects.lose(await readback.missing(api, confirmed)))
-    observed = await readback.observe(api, confirmed)
+    outcomes.count_drift(objects.lose(await readback.missing_objects(api, confirmed)))
+    observed = await readback.observe_external(api, confirmed)
     for key, attempt in sorted(unfinished.items(), key=lambda item: kind_of(item[1].intent).rank):
         kind = kind_of(attempt.intent)
         details = kind.recognise(attempt.intent, observed)
@@ -54,7 +54,7 @@ def _suspect(attempt: HeldObject, before: Suspect | None) -> Suspect:
     return Suspect(generation, before.lives + 1 if before and before.generation == generation else 1)
 
 
-async def identify(api: VppClient) -> VppLife:
+async def identify_vpp(api: VppClient) -> VppLife:
     """Which VPP is this: its pid, and when that process started."""
     pid = int((await api.request("control_ping")).vpe_pid)
     return VppLife(epoch=0, pid=pid, started=_started(pid))

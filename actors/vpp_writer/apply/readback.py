@@ -23,7 +23,7 @@ ADMIN_UP = 1  # if_status_flags
 HeldObjects = Mapping[str, HeldObject]
 
 
-async def observe(api: VppClient, objects: HeldObjects) -> Observed:
+async def observe_external(api: VppClient, objects: HeldObjects) -> Observed:
     """What VPP has and is not held: interfaces, tables, translations."""
     numbers = {held_object.details.get("sw_if_index") for held_object in objects.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in numbers]
@@ -36,7 +36,7 @@ async def observe(api: VppClient, objects: HeldObjects) -> Observed:
     return Observed(interfaces, tables, not_held)
 
 
-async def missing(api: VppClient, objects: HeldObjects) -> set[str]:
+async def missing_objects(api: VppClient, objects: HeldObjects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
@@ -52,7 +52,7 @@ def looked_up(objects: HeldObjects) -> list[str]:
 
 
 async def missing_by_dump(api: VppClient, objects: HeldObjects) -> set[str]:
-    """`missing` of all but what is looked up; a few dumps."""
+    """`missing_objects` of all but what is looked up; a few dumps."""
     objects = {key: held_object for key, held_object in objects.items() if not kind_of(held_object.intent).looked_up}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
     keys = {key for key, held_object in objects.items() if not _has_interface(held_object, rows)}

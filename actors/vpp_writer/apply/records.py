@@ -76,7 +76,7 @@ class Removed(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
 Record = VppLife | Begin | BeginBatch | Holds | Succeeded | SucceededBatch | Removed
 
 
-def frame(records: Sequence[Record]) -> bytes:
+def journal_frame(records: Sequence[Record]) -> bytes:
     """The bytes of records that are written together."""
     body = _encode(records)
     return _HEADER.pack(len(body), zlib.crc32(body)) + body

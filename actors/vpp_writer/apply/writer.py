@@ -63,7 +63,7 @@ class Writer:
 
     async def meet(self, life: VppLife, contents: JournalContents) -> None:
         """Begins with what VPP and the journal tell. Raises VppGone, NoAnswer."""
-        self._observed = await meeting.meet(self._api, self._objects, self._outcomes, life, contents)
+        self._observed = await meeting.meet_vpp(self._api, self._objects, self._outcomes, life, contents)
         objects = self._objects
         life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
         self._journal.start(life, objects.held, objects.inventory.unconfirmed)
@@ -97,7 +97,7 @@ class Writer:
     async def _keep_journal_short(self) -> None:
         objects = self._objects
         if self._journal.wants_compaction(len(objects.held)):
-            life = await meeting.identify(self._api)
+            life = await meeting.identify_vpp(self._api)
             life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
             self._journal.compact(life, objects.held, objects.inventory.unconfirmed & objects.held.keys())
         self._journal.write_some()
@@ -145,7 +145,7 @@ class Writer:
         if not claimed:
             return
         if any(KINDS[type(claim.intent)].external for _, claim in claimed):
-            self._observed = await readback.observe(self._api, self._objects.held)
+            self._observed = await readback.observe_external(self._api, self._objects.held)
         async with self._calling(self._outcomes.write_ended) as engine:
             for part in _slices(claimed):
                 writable = [(key, claim) for key, claim in part if self._can_write(key, claim)]
@@ -262,7 +262,7 @@ class Writer:
             outcomes.end_group()
         if outcomes.unanswered:  # it may have been made all the same: then it is recognised next time
             outcomes.unanswered = False
-            self._observed = await readback.observe(self._api, self._objects.held)
+            self._observed = await readback.observe_external(self._api, self._objects.held)
 
     def _engine(self, settled: Settled) -> Engine:
         observer: Observer | None = self._tell_taps if self._peer.tapped else None

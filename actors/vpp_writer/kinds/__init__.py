@@ -58,6 +58,6 @@ def kind_of(intent: Intent) -> Kind[Any]:
     return KINDS[type(intent)]
 
 
-def requests() -> set[str]:
+def request_names() -> set[str]:
     """All messages that the kinds send to VPP."""
     return {message for kind in KINDS.values() for message in kind.messages}

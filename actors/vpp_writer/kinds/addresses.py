@@ -2,7 +2,7 @@
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, IsHeldQuestion
-from actors.vpp_writer.kinds.checks import interface_address, mac, version_of_address
+from actors.vpp_writer.kinds.checks import check_mac, interface_address, version_of_address
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
 from actors.vpp_writer.kinds.retvals import retvals_named
@@ -76,7 +76,7 @@ class NeighbourKind(AddDelKind[Neighbour]):
 
     def check(self, intent: Neighbour) -> None:
         version_of_address("address", intent.address)
-        mac("mac", intent.mac)
+        check_mac("mac", intent.mac)
 
     def needs(self, intent: Neighbour) -> set[str]:
         return {interface_key(intent.interface)}

@@ -2,7 +2,7 @@
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
 from actors.vpp_writer.kinds.call import Call, IsHeldQuestion, Never
-from actors.vpp_writer.kinds.checks import ip_version, within
+from actors.vpp_writer.kinds.checks import check_range, ip_version
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
 from actors.vpp_writer.kinds.kind import (
     ATTRIBUTE,
@@ -57,7 +57,7 @@ class MtuKind(SettingKind[Mtu]):
     messages = ("sw_interface_set_mtu",)
 
     def check(self, intent: Mtu) -> None:
-        within("mtu", intent.mtu, 64, 65535)
+        check_range("mtu", intent.mtu, 64, 65535)
 
     def needs(self, intent: Mtu) -> set[str]:
         return {interface_key(intent.interface)}

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
 from actors.vpp_writer.kinds.call import Never
-from actors.vpp_writer.kinds.wire import address, prefix_bytes
+from actors.vpp_writer.kinds.wire import address_parts, prefix_bytes
 
 
 def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
@@ -17,7 +17,7 @@ def interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
 def version_of_address(field: str, text: str) -> int:
     """4 or 6. Raises Never for what is not an address."""
     try:
-        return 6 if address(text)[0] else 4
+        return 6 if address_parts(text)[0] else 4
     except OSError:
         pass
     try:
@@ -51,19 +51,19 @@ def _version_of_prefix(field: str, text: str) -> int:
         raise Never(f"{field}: {error}") from None
 
 
-def within(field: str, value: int, low: int, high: int) -> None:
+def check_range(field: str, value: int, low: int, high: int) -> None:
     """Raises Never unless low <= value <= high."""
     if not low <= value <= high:
         raise Never(f"{field}: {value} outside {low} to {high}")
 
 
-def short(field: str, text: str, limit: int) -> None:
+def check_text(field: str, text: str, limit: int) -> None:
     """Raises Never for an empty text, one of more than `limit` bytes, or one that VPP would not give back."""
     if not 1 <= len(text) <= limit or not text.isascii() or not text.isprintable():
         raise Never(f"{field}: {text!r}: 1 to {limit} printable ASCII characters")
 
 
-def mac(field: str, text: str) -> None:
+def check_mac(field: str, text: str) -> None:
     """Raises Never for what is not the MAC address of one interface."""
     octets = text.split(":")
     if len(octets) != 6 or any(len(o) != 2 or not set(o) <= set("0123456789abcdefABCDEF") for o in octets):
@@ -78,6 +78,6 @@ def ip_version(value: int) -> None:
         raise Never(f"ip_version: {value} is not 4 or 6")
 
 
-def family(version: int) -> int:
+def address_family(version: int) -> int:
     """VPP's address_family (ip_types.api): ADDRESS_IP4 0, ADDRESS_IP6 1."""
     return 0 if version == 4 else 1

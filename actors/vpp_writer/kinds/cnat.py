@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.checks import check_range, version_of_address, version_of_prefix
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, details_of, tag_call
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, AddDelKind, CallSequence, Details, Kind, Observed
@@ -184,15 +184,15 @@ class TranslationKind(Kind[Translation]):
 
     def check(self, intent: Translation) -> None:
         version = version_of_address("vip", intent.vip)
-        within("port", intent.port, 1, 65535)
-        within("backends", len(intent.backends), 1, PATHS_MAX)
-        within("hash_bits", intent.hash_bits, 0, HASH_MAX)
+        check_range("port", intent.port, 1, 65535)
+        check_range("backends", len(intent.backends), 1, PATHS_MAX)
+        check_range("hash_bits", intent.hash_bits, 0, HASH_MAX)
         if intent.protocol not in PROTOCOLS:
             raise Never(f"protocol: {intent.protocol} is not TCP (6), UDP (17) or SCTP (132)")
         if intent.load_balancer not in BALANCERS:
             raise Never(f"load_balancer: {intent.load_balancer!r} is not one of {', '.join(BALANCERS)}")
         for backend in intent.backends:
-            within("backends: port", backend.port, 0, 65535)
+            check_range("backends: port", backend.port, 0, 65535)
             if version_of_address("backends: address", backend.address) != version:
                 raise Never(f"backends: {backend.address} is not of the family of {intent.vip}")
             if backend.source is not None and version_of_address("backends: source", backend.source) != version:

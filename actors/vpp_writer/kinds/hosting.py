@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Never
-from actors.vpp_writer.kinds.checks import family, ip_version, version_of_address, within
+from actors.vpp_writer.kinds.checks import address_family, check_range, ip_version, version_of_address
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
 from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, AddDelKind, SettingKind
 from actors.vpp_writer.kinds.routes import fib_path
@@ -33,12 +33,12 @@ class NeighbourLimitsKind(SettingKind[NeighbourLimits]):
 
     def check(self, intent: NeighbourLimits) -> None:
         ip_version(intent.ip_version)
-        within("number_max", intent.number_max, 1, 2**31)
-        within("age_s_max", intent.age_s_max, 0, 2**31)
+        check_range("number_max", intent.number_max, 1, 2**31)
+        check_range("age_s_max", intent.age_s_max, 0, 2**31)
 
     def call(self, intent: NeighbourLimits, indices: Indices) -> Call:
         fields = {
-            "af": family(intent.ip_version),
+            "af": address_family(intent.ip_version),
             "max_number": intent.number_max,
             "max_age": intent.age_s_max,
             "recycle": False,
@@ -59,7 +59,7 @@ class PuntKind(AddDelKind[Punt]):
             raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
 
     def call(self, intent: Punt, indices: Indices, add: bool) -> Call:
-        l4 = {"af": family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
+        l4 = {"af": address_family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
         punt = {"type": PUNT_L4, "punt": {"l4": l4}}
         return add_del("set_punt", add, {"is_add": add, "punt": punt})
 
@@ -80,7 +80,7 @@ class PuntRedirectKind(AddDelKind[PuntRedirect]):
     def call(self, intent: PuntRedirect, indices: Indices, add: bool) -> Call:
         punt = {
             "rx_sw_if_index": NO_INDEX,
-            "af": family(intent.ip_version),
+            "af": address_family(intent.ip_version),
             "n_paths": 1,
             "paths": [fib_path(RoutePath(table=intent.table), intent.ip_version, indices)],
         }

@@ -5,7 +5,7 @@ from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.kinds.checks import mac, short, within
+from actors.vpp_writer.kinds.checks import check_mac, check_range, check_text
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
 from actors.vpp_writer.kinds.kind import INTERFACE, CallSequence, Details, I, Kind, Observed
 from actors.vpp_writer.kinds.retvals import retvals_named
@@ -73,9 +73,9 @@ class AfPacketKind(InterfaceKind[AfPacket]):
     messages = ("af_packet_create_v3", "af_packet_delete", "sw_interface_tag_add_del")
 
     def check(self, intent: AfPacket) -> None:
-        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
-        short("tag", intent.tag, TAG_BYTES_MAX)
-        mac("mac", intent.mac)
+        check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        check_text("tag", intent.tag, TAG_BYTES_MAX)
+        check_mac("mac", intent.mac)
 
     def making_call(self, intent: AfPacket) -> Call:
         flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
@@ -120,17 +120,17 @@ class TapKind(InterfaceKind[Tap]):
     messages = ("tap_create_v3", "tap_delete_v2")
 
     def check(self, intent: Tap) -> None:
-        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
-        short("netns", intent.netns, NETNS_BYTES_MAX)
-        short("tag", intent.tag, TAG_BYTES_MAX)
-        within("mtu", intent.mtu, 64, 65535)
+        check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        check_text("netns", intent.netns, NETNS_BYTES_MAX)
+        check_text("tag", intent.tag, TAG_BYTES_MAX)
+        check_range("mtu", intent.mtu, 64, 65535)
         for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
-            within(field, ring, 1, 32768)
+            check_range(field, ring, 1, 32768)
             if ring & (ring - 1):
                 raise Never(f"{field}: {ring} is not a power of two")
         for field, address in (("mac", intent.mac), ("host_mac", intent.host_mac)):
             if address is not None:
-                mac(field, address)
+                check_mac(field, address)
         if intent.tun and (intent.mac or intent.host_mac):
             raise Never("mac: a tun has none")
 
@@ -180,8 +180,8 @@ class LoopbackKind(InterfaceKind[Loopback]):
     messages = ("create_loopback", "delete_loopback", "sw_interface_tag_add_del")
 
     def check(self, intent: Loopback) -> None:
-        short("tag", intent.tag, TAG_BYTES_MAX)
-        mac("mac", intent.mac)
+        check_text("tag", intent.tag, TAG_BYTES_MAX)
+        check_mac("mac", intent.mac)
 
     def making_call(self, intent: Loopback) -> Call:
         return Call("create_loopback", {"mac_address": intent.mac})

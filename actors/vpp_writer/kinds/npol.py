@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.kinds.checks import version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.checks import check_range, version_of_address, version_of_prefix
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, AddDelKind, CallSequence, Details, Kind
 from schemas.cnat import cnat_key
@@ -213,8 +213,8 @@ def _check_member(kind: str, member: str) -> None:
         else:
             address, protocol, port = member.split(",")
             version_of_address("members", address)
-            within("members: protocol", int(protocol), 0, 255)
-            within("members: port", int(port), 0, 65535)
+            check_range("members: protocol", int(protocol), 0, 255)
+            check_range("members: port", int(port), 0, 65535)
     except ValueError as error:
         raise Never(f"members: {member!r}: {error}") from None
 
@@ -283,7 +283,7 @@ def _check_rule(rule: Rule) -> None:
         raise Never(f"action: {rule.action!r} is not one of {', '.join(ACTIONS)}")
     for field, number in (("protocol", rule.protocol), ("not_protocol", rule.not_protocol)):
         if number is not None:
-            within(field, number, 0, 255)
+            check_range(field, number, 0, 255)
     for match, is_source, is_not in _matches(rule):
         side = f"{'not_' if is_not else ''}{'source' if is_source else 'destination'}"
         if len(match.sets) > 1 and not is_not:
@@ -291,8 +291,8 @@ def _check_rule(rule: Rule) -> None:
         for net in match.nets:
             version_of_prefix(f"{side}.nets", net)
         for first, last in match.ports:
-            within(f"{side}.ports", first, 0, last)
-            within(f"{side}.ports", last, first, 65535)
+            check_range(f"{side}.ports", first, 0, last)
+            check_range(f"{side}.ports", last, first, 65535)
 
 
 def _rule(rule: Rule, indices: Indices) -> Call:

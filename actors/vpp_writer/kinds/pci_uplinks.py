@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
-from actors.vpp_writer.kinds.checks import short, within
+from actors.vpp_writer.kinds.checks import check_range, check_text
 from actors.vpp_writer.kinds.indices import Indices
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, uplink_details
@@ -86,10 +86,10 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
     def check(self, intent: Vmxnet3) -> None:
         super().check(intent)
         PciAddress.of(intent.pci)
-        within("rx_queues", intent.rx_queues, 1, VMXNET3_RX_QUEUES_MAX)
-        within("tx_queues", intent.tx_queues, 1, VMXNET3_TX_QUEUES_MAX)
+        check_range("rx_queues", intent.rx_queues, 1, VMXNET3_RX_QUEUES_MAX)
+        check_range("tx_queues", intent.tx_queues, 1, VMXNET3_TX_QUEUES_MAX)
         for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
-            within(field, ring, VMXNET3_RING_STEP, VMXNET3_RING_MAX)
+            check_range(field, ring, VMXNET3_RING_STEP, VMXNET3_RING_MAX)
             if ring % VMXNET3_RING_STEP:
                 raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
 
@@ -133,11 +133,11 @@ class DevicePortKind(UplinkKind[DevicePort]):
     def check(self, intent: DevicePort) -> None:
         super().check(intent)
         PciAddress.of(intent.pci)
-        short("driver", intent.driver, DRIVER_BYTES_MAX)
+        check_text("driver", intent.driver, DRIVER_BYTES_MAX)
         if " " in intent.driver:
             raise Never(f"driver: {intent.driver!r}: no spaces")
         for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
-            within(field, getattr(intent, field), 1, 0xFFFF)
+            check_range(field, getattr(intent, field), 1, 0xFFFF)
 
     def make(self, intent: DevicePort) -> Generator[Sequence[Call], Sequence[Any], Details]:
         yield [_detach(intent)]

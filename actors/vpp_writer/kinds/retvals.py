@@ -50,7 +50,7 @@ DEVICE_ERRORS = {"DEVICE_UNKNOWN_INTERFACE": -31}  # the device framework's own 
 VALUES = {name: value for value, name in NAMES.items()} | DEVICE_ERRORS
 
 
-def name_of(retval: int) -> str:
+def retval_name(retval: int) -> str:
     """VPP's name of a return value, or the number."""
     return NAMES.get(retval, f"return value {retval}")
 

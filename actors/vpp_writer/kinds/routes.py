@@ -9,7 +9,13 @@ from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
 from actors.vpp_writer.kinds.call import Call, Never
-from actors.vpp_writer.kinds.checks import family, packed_prefix, version_of_address, version_of_prefix, within
+from actors.vpp_writer.kinds.checks import (
+    address_family,
+    check_range,
+    packed_prefix,
+    version_of_address,
+    version_of_prefix,
+)
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
 from actors.vpp_writer.kinds.kind import ROUTE, AddDelKind, Lookup
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Route, RoutePath, interface_key
@@ -62,12 +68,12 @@ class PathList:
     __slots__ = ("after", "needs", "paths", "table", "version")
 
     def __init__(self, table: str, paths: tuple[RoutePath, ...], version: int) -> None:
-        within("paths", len(paths), 1, PATHS_MAX)
+        check_range("paths", len(paths), 1, PATHS_MAX)
         for path in paths:
             _check_path(path, version)
         self.table, self.paths, self.version = table, paths, version
         self.needs = frozenset(table_needs(table, version) | path_needs(paths, version))
-        self.after = frozenset(bindings(path.interface for path in paths))
+        self.after = frozenset(table_binding_keys(path.interface for path in paths))
 
     def numbers(self, indices: Indices) -> tuple[int, ...]:
         """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
@@ -90,7 +96,7 @@ class PathList:
 def _check_path(path: RoutePath, version: int) -> None:
     if version_of_hop(path) not in (None, version):
         raise Never(f"next_hop: {path.next_hop} is not IPv{version}, as the prefix is")
-    within("weight", path.weight, 1, 255)
+    check_range("weight", path.weight, 1, 255)
     if path.unreachable and (path.table, path.interface, path.next_hop) != (None, None, None):
         raise Never("paths: an unreachable path leads nowhere")
     if path.table is not None and (path.interface is not None or path.next_hop is not None):
@@ -105,7 +111,7 @@ def path_list_of(route: Route) -> PathList:
 _path_list = lru_cache(maxsize=10_000)(PathList)
 
 
-def bindings(interfaces: Iterable[str | None]) -> set[str]:
+def table_binding_keys(interfaces: Iterable[str | None]) -> set[str]:
     """Keys of the interfaces' bindings to tables."""
     return {f"interface-table/{name}/ip{version}" for name in interfaces if name is not None for version in (4, 6)}
 
@@ -192,14 +198,14 @@ class MulticastRouteKind(AddDelKind[MulticastRoute]):
         version_of_prefix("group", intent.group)
         if not ip_network(intent.group).is_multicast:
             raise Never(f"group: {intent.group} is not multicast")
-        within("paths", len(intent.paths), 1, PATHS_MAX)
+        check_range("paths", len(intent.paths), 1, PATHS_MAX)
 
     def needs(self, intent: MulticastRoute) -> set[str]:
         version = ip_network(intent.group).version
         return table_needs(intent.table, version) | {interface_key(one.interface) for one in intent.paths}
 
     def after(self, intent: MulticastRoute) -> set[str]:
-        return bindings(one.interface for one in intent.paths)
+        return table_binding_keys(one.interface for one in intent.paths)
 
     def call(self, intent: MulticastRoute, indices: Indices, add: bool) -> Call:
         group = ip_network(intent.group)
@@ -216,7 +222,7 @@ class MulticastRouteKind(AddDelKind[MulticastRoute]):
             "entry_flags": 0,
             "rpf_id": 0,
             "prefix": {
-                "af": family(group.version),
+                "af": address_family(group.version),
                 "grp_address_length": group.prefixlen,
                 "grp_address": {f"ip{group.version}": str(group.network_address)},
                 "src_address": source,

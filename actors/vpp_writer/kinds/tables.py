@@ -3,7 +3,7 @@
 from typing import Any
 
 from actors.vpp_writer.kinds.call import Call, Never
-from actors.vpp_writer.kinds.checks import ip_version, short
+from actors.vpp_writer.kinds.checks import check_text, ip_version
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
 from actors.vpp_writer.kinds.kind import TABLE, CallSequence, Details, Kind, Observed
 from schemas.intents import FIXED_TABLES, Table
@@ -22,7 +22,7 @@ class TableKind(Kind[Table]):
 
     def check(self, intent: Table) -> None:
         ip_version(intent.ip_version)
-        short("name", vpp_name(intent), TABLE_NAME_BYTES_MAX)
+        check_text("name", vpp_name(intent), TABLE_NAME_BYTES_MAX)
         if table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
 from actors.vpp_writer.kinds.call import Call, ExternalMissing, Later, Never
-from actors.vpp_writer.kinds.checks import mac, short, within
+from actors.vpp_writer.kinds.checks import check_mac, check_range, check_text
 from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
 from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, InterfaceKind, tag_call
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Observed
@@ -28,7 +28,7 @@ SET_MAC = "sw_interface_set_mac_address"
 
 def power_of_two(field: str, value: int) -> None:
     """Raises Never for what is no size of a ring of AF_XDP or RDMA."""
-    within(field, value, RING_MIN, RING_MAX)
+    check_range(field, value, RING_MIN, RING_MAX)
     if value & (value - 1):
         raise Never(f"{field}: {value} is not a power of two")
 
@@ -54,8 +54,8 @@ class UplinkKind(InterfaceKind[U]):
         raise NotImplementedError
 
     def check(self, intent: U) -> None:
-        short("tag", intent.tag, TAG_BYTES_MAX)
-        mac("mac", intent.mac)
+        check_text("tag", intent.tag, TAG_BYTES_MAX)
+        check_mac("mac", intent.mac)
 
     def make(self, intent: U) -> Generator[Sequence[Call], Sequence[Any], Details]:
         (reply,) = yield [self.making_call(intent)]
@@ -101,10 +101,10 @@ class AfXdpKind(UplinkKind[AfXdp]):
 
     def check(self, intent: AfXdp) -> None:
         super().check(intent)
-        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
         if intent.mode not in MODES:
             raise Never(f"mode: {intent.mode!r} is not one of {', '.join(MODES)}")
-        within("rx_queues", intent.rx_queues, 0, ALL_QUEUES - 1)
+        check_range("rx_queues", intent.rx_queues, 0, ALL_QUEUES - 1)
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
@@ -135,8 +135,8 @@ class RdmaKind(UplinkKind[Rdma]):
 
     def check(self, intent: Rdma) -> None:
         super().check(intent)
-        short("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
-        within("rx_queues", intent.rx_queues, 1, 0xFFFF)
+        check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
+        check_range("rx_queues", intent.rx_queues, 1, 0xFFFF)
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 

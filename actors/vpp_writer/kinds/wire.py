@@ -28,7 +28,7 @@ class Template:
 ANY_PREFIX, _FULL_PREFIX = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 
-def address(value: Any) -> tuple[int, bytes]:
+def address_parts(value: Any) -> tuple[int, bytes]:
     """(address family, address) of a text, an address or vpp_papi's structure (VPP: ip_types.api)."""
     if type(value) is str:
         return (1, inet_pton(AF_INET6, value)) if ":" in value else (0, inet_pton(AF_INET, value))
@@ -42,21 +42,21 @@ def address(value: Any) -> tuple[int, bytes]:
     return value.get("af") or 0, getattr(octets, "packed", octets)
 
 
-def prefix(value: Any) -> tuple[int, bytes, int]:
+def prefix_parts(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of a text, a network or vpp_papi's structure."""
     if type(value) is str:
-        return prefix_of(value)
+        return prefix_text_parts(value)
     if not value:
         return 0, b"", 0
     if isinstance(value, IPv4Network | IPv6Network):
         return int(value.version == 6), value.network_address.packed, value.prefixlen
-    return *address(value.get("address")), value.get("len") or 0
+    return *address_parts(value.get("address")), value.get("len") or 0
 
 
-def prefix_of(text: str) -> tuple[int, bytes, int]:
+def prefix_text_parts(text: str) -> tuple[int, bytes, int]:
     """(address family, address, length). Raises ValueError, OSError."""
     host, _, length = text.partition("/")
-    return *address(host), int(length)
+    return *address_parts(host), int(length)
 
 
 def prefix_bytes(text: str) -> bytes:
@@ -78,8 +78,8 @@ _AFTER_IP4 = {str(n): ((1 << (32 - n)) - 1, bytes(12) + bytes([n])) for n in ran
 _AFTER_IP6 = {str(n): ((1 << (128 - n)) - 1, bytes([n])) for n in range(129)}
 
 
-def interface(value: Any) -> tuple[int, bytes, int]:
+def interface_parts(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of an address with its prefix."""
     if isinstance(value, IPv4Interface | IPv6Interface):
         return int(value.version == 6), value.packed, value.network.prefixlen
-    return prefix(value)
+    return prefix_parts(value)

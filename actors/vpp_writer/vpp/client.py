@@ -22,11 +22,11 @@ from typing import Any, cast
 
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.vpp import definitions
-from actors.vpp_writer.vpp.definitions import Definitions, Unfit
+from actors.vpp_writer.vpp.definitions import Definitions, UnfitVpp
 from actors.vpp_writer.vpp.liveness import Liveness
 from actors.vpp_writer.vpp.message_table import REQUEST_HEAD_BYTES, MessageTable
 from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
-from actors.vpp_writer.vpp.replies import CONTEXT_AT, context_at, reader
+from actors.vpp_writer.vpp.replies import CONTEXT_AT, compile_reader, context_offset
 
 FRAME = struct.Struct(">QII")
 REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
@@ -84,15 +84,15 @@ class VppClient(asyncio.Protocol):
             raise VppGone(f"{path}: {error or type(error).__name__}") from None
 
     async def _handshake(self, messages: Definitions) -> None:
-        handshake = definitions.handshake()
+        handshake = definitions.handshake_messages()
         create, created = handshake["sockclnt_create"], handshake["sockclnt_create_reply"]
-        self._table.readers[SOCKCLNT_CREATE_REPLY] = (context_at(created), reader(created))
+        self._table.readers[SOCKCLNT_CREATE_REPLY] = (context_offset(created), compile_reader(created))
         context, future = self._expect("sockclnt_create")
         body = create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": context, "name": CLIENT_NAME})
         self._write([FRAME.pack(0, len(body), 0) + body])
         reply = await future
         if reply.response:
-            raise Unfit(f"VPP refuses clients: {reply.response}")
+            raise UnfitVpp(f"VPP refuses clients: {reply.response}")
         self._client = reply.index
         table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
         self._table.add(handshake, table)
@@ -105,7 +105,7 @@ class VppClient(asyncio.Protocol):
         if remembered is not None:
             return remembered
         if not self.supports("get_api_json"):
-            raise Unfit("VPP lacks get_api_json")
+            raise UnfitVpp("VPP lacks get_api_json")
         description = messages.select((await self.request("get_api_json")).json)
         messages.remember(table, description)
         return description

@@ -25,7 +25,7 @@ DETAILS = (
 RAW = ("ip_route_lookup_reply",)  # read by `readback.py`, which compares bytes
 
 
-class Unfit(Exception):
+class UnfitVpp(Exception):
     """This VPP cannot be worked with; the text names what it lacks."""
 
 
@@ -66,13 +66,13 @@ class Definitions:
         return self._directory / f"api-{zlib.crc32(names.encode()):08x}.json"
 
 
-def handshake() -> dict[str, Any]:
+def handshake_messages() -> dict[str, Any]:
     """The messages of the handshake, from the description that vpp_papi carries."""
     text = (files("vpp_papi") / "data" / "memclnt.api.json").read_text()
     return dict(VPPApiJSONFiles.process_json_str(text)[0])  # type: ignore[no-untyped-call]
 
 
-def numbers(messages: Mapping[str, Any], table: Mapping[str, int]) -> dict[str, int]:
+def message_numbers(messages: Mapping[str, Any], table: Mapping[str, int]) -> dict[str, int]:
     """name -> message number of this VPP, where name and CRC match its table."""
     return {n: table[f"{n}_{m.crc[2:]}"] for n, m in messages.items() if f"{n}_{m.crc[2:]}" in table}
 
@@ -81,4 +81,4 @@ def check_vital(numbers: Collection[str]) -> None:
     """Raises Unfit unless VPP has all that this process cannot do without."""
     missing = sorted(set(VITAL) - {*numbers})
     if missing:
-        raise Unfit(f"VPP lacks {', '.join(missing)}")
+        raise UnfitVpp(f"VPP lacks {', '.join(missing)}")

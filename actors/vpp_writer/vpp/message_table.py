@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.vpp_writer.vpp import definitions
-from actors.vpp_writer.vpp.packing import Packer, compiled
-from actors.vpp_writer.vpp.replies import Reader, context_at, offset, raw, reader
+from actors.vpp_writer.vpp.packing import Packer, compile_packer
+from actors.vpp_writer.vpp.replies import Reader, compile_reader, context_offset, field_offset, raw_reply
 
 REQUEST_HEAD_BYTES = 10  # message number u16, client u32, context u32
 
@@ -22,11 +22,11 @@ class MessageTable:
     def add(self, messages: Mapping[str, Any], table: Mapping[str, int]) -> None:
         """Definitions by name, of which VPP has those that are in its own `table` of names with CRCs."""
         self._definitions |= messages
-        numbers = definitions.numbers(messages, table)
+        numbers = definitions.message_numbers(messages, table)
         self.numbers |= numbers
         for name, number in numbers.items():
-            read = raw if name in definitions.RAW else reader(messages[name])
-            self.readers[number] = (context_at(messages[name]), read)
+            read = raw_reply if name in definitions.RAW else compile_reader(messages[name])
+            self.readers[number] = (context_offset(messages[name]), read)
 
     def supports(self, message: str) -> bool:
         """Does this VPP have the message, with the layout that we know?"""
@@ -36,11 +36,11 @@ class MessageTable:
         """The bytes of a request, without its head. Raises ValueError, OSError, KeyError for a message VPP lacks."""
         packer = self._packers.get(message)
         if packer is None:
-            packer = self._packers[message] = compiled(self._definitions[message])
+            packer = self._packers[message] = compile_packer(self._definitions[message])
         return packer(fields)
 
     def offset(self, message: str, *path: str) -> int:
         """Where a field of a message begins, bytes; in a request after the head."""
         definition = self._definitions[message]
-        at = offset(definition, *path)
+        at = field_offset(definition, *path)
         return at - REQUEST_HEAD_BYTES if "client_index" in definition.fields else at

@@ -16,7 +16,7 @@ from typing import Any
 from vpp_papi import vpp_serializer as papi
 from vpp_papi.vpp_format import conversion_table
 
-from actors.vpp_writer.kinds.wire import address, interface, prefix
+from actors.vpp_writer.kinds.wire import address_parts, interface_parts, prefix_parts
 
 HEAD = ("_vl_msg_id", "client_index", "context")
 SCALARS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "bool": "?"}
@@ -25,7 +25,7 @@ ADDRESS, PREFIX, ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "v
 Packer = Callable[[Mapping[str, Any]], bytes]
 
 
-def compiled(definition: Any) -> Packer:
+def compile_packer(definition: Any) -> Packer:
     """The packer of a request (a vpp_papi VPPMessage). It raises ValueError for what cannot be packed."""
     body = [name for name in definition.fields if name not in HEAD]
     fast = _Compiler().function(definition, body)
@@ -51,7 +51,12 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.world: dict[str, Any] = {"address": address, "prefix": prefix, "interface": interface, "none": {}}
+        self.world: dict[str, Any] = {
+            "address": address_parts,
+            "prefix": prefix_parts,
+            "interface": interface_parts,
+            "none": {},
+        }
         self._names = 0
 
     def function(self, definition: Any, fields: list[str]) -> Packer:

@@ -17,12 +17,12 @@ CONTEXT_AFTER_CLIENT_AT = 6  # so some replies begin (feature_is_enabled_reply)
 Reader = Callable[[bytes, int, int], Any]  # (bytes, where the message begins, where it ends)
 
 
-def context_at(definition: Any) -> int:
+def context_offset(definition: Any) -> int:
     """Where the context of a reply is, bytes from its begin."""
     return CONTEXT_AFTER_CLIENT_AT if definition.fields[1] == "client_index" else CONTEXT_AT
 
 
-def reader(definition: Any) -> Reader:
+def compile_reader(definition: Any) -> Reader:
     """The reader of a message (a vpp_papi VPPMessage)."""
     formats = [_number(packer) for packer in definition.packers]
     if None in formats:
@@ -42,12 +42,12 @@ def reader(definition: Any) -> Reader:
     return read_numbers
 
 
-def raw(data: bytes, begin: int, end: int) -> bytes:
+def raw_reply(data: bytes, begin: int, end: int) -> bytes:
     """A message as it is."""
     return data[begin:end]
 
 
-def offset(definition: Any, *path: str) -> int:
+def field_offset(definition: Any, *path: str) -> int:
     """Where a field begins, bytes; all before it, and the structures that it is in, are of fixed length."""
     at = 0
     for name in path:

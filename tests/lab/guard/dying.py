@@ -47,7 +47,7 @@ def _command(entry: Path) -> bytes:
         return b""
 
 
-_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.append, context.GuardContext.run_step, process.start
+_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.append, context.GuardContext.run_step, process.start_vpp
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -77,7 +77,7 @@ def start(*arguments: Any) -> Any:
 loop.Guard._enter = enter
 UndoJournal.append = note
 context.GuardContext.run_step = make
-process.start = start
+process.start_vpp = start
 
 if __name__ == "__main__":
     program.main()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient
-from actors.routing.gobgp.plan import Operation, operations
+from actors.routing.gobgp.plan import Operation, gobgp_operations
 from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
 from tests.waiting import until_async
 
@@ -112,7 +112,7 @@ async def reached(speakers: Speakers, name: str) -> AsyncIterator[GobgpClient]:
 
 async def converge(gobgp: GobgpClient, state: DesiredBgp) -> list[Operation]:
     """Brings a gobgpd to that state. Returns what had to be done."""
-    plan = operations(state, await gobgp.observe())
+    plan = gobgp_operations(state, await gobgp.observe())
     for operation in plan:
         await gobgp.apply(operation)
     return plan

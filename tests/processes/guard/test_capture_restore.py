@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from tests.waiting import until
 from vppd_guard.linux import links, namespaces
-from vppd_guard.linux.capture import capture
+from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.netlink import Netlink
-from vppd_guard.linux.restore import restore
+from vppd_guard.linux.restore import restore_link
 from vppd_guard.linux.settings import IF_READY
 
 HOME, AWAY = f"vgcr{os.getpid()}h", f"vgcr{os.getpid()}a"
@@ -410,16 +410,16 @@ def test_a_link_is_as_it_was(
 ) -> None:
     build(*configuration)
     before, at = state(), time.monotonic()
-    captured = namespaces.inside(HOME, lambda: capture("e0"))
+    captured = namespaces.inside(HOME, lambda: capture_link("e0"))
     assert msgspec.json.decode(msgspec.json.encode(captured), type=CapturedLink) == captured
     home_commands, away_commands = DISTURBANCES[disturbance]
     batch(HOME, home_commands)
     batch(AWAY, away_commands)
-    namespaces.inside(HOME, lambda: restore(captured))
+    namespaces.inside(HOME, lambda: restore_link(captured))
     settle()
     after = state()
     changes = unlike(before, after, time.monotonic() - at)
     assert disturbance == "filled" or changes == [], "\n".join(changes)
     # Said twice, it changes nothing.
-    namespaces.inside(HOME, lambda: restore(captured))
-    assert differences(captured, namespaces.inside(HOME, lambda: capture("e0"))) == []
+    namespaces.inside(HOME, lambda: restore_link(captured))
+    assert differences(captured, namespaces.inside(HOME, lambda: capture_link("e0"))) == []

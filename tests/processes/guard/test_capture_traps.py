@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from tests.iproute import ip_json
 from vppd_guard.linux import clock, namespaces
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
-from vppd_guard.linux.capture import capture
+from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.differences import differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import ensure_netns
-from vppd_guard.linux.restore import CannotRestore, restore
+from vppd_guard.linux.restore import CannotRestore, restore_link
 
 T = TypeVar("T")
 BACK = """
@@ -49,10 +49,10 @@ class Pair:
         return namespaces.inside(self.home, work)
 
     def capture(self) -> CapturedLink:
-        return self.inside(lambda: capture("e0"))
+        return self.inside(lambda: capture_link("e0"))
 
     def restore(self, captured: CapturedLink) -> None:
-        self.inside(lambda: restore(captured))
+        self.inside(lambda: restore_link(captured))
 
     def addresses(self) -> list[str]:
         return [a.address for a in self.capture().addresses]
@@ -196,12 +196,12 @@ def test_a_link_upon_another_one_returns_upon_it(pair: Pair) -> None:
     pair.ip("link add link p0 name m0 type macvlan mode bridge")
     pair.ip("link set m0 up mtu 1300")
     pair.ip("addr add 192.0.2.7/24 dev m0")
-    captured = pair.inside(lambda: capture("m0"))
+    captured = pair.inside(lambda: capture_link("m0"))
     assert (captured.kind, captured.parent) == ("macvlan", "p0")
     pair.ip(f"link set m0 netns {pair.away}")
     subprocess.run(["ip", "-n", pair.away, "link", "set", "m0", "netns", pair.home], check=True)
     pair.restore(captured)
-    assert differences(captured, pair.inside(lambda: capture("m0"))) == []
+    assert differences(captured, pair.inside(lambda: capture_link("m0"))) == []
 
 
 def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pair) -> None:

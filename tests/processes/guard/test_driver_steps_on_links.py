@@ -18,7 +18,7 @@ from vppd_guard.drivers.channels import Channels, channels, set_channels
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
-from vppd_guard.undo.records import LinkMoved
+from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.undo.step import LinuxStep
 
 LINK = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500)
@@ -80,7 +80,7 @@ def test_a_link_is_made_promiscuous_and_moves(host: Host) -> None:
     host.takes(links.promiscuous_step(LINK))
     assert link_in(host.name)["promiscuity"] == 1
     step = links.move_step(LINK, host.vpp)
-    assert host.does(step.undo) == LinkMoved("eth0", host.vpp)
+    assert host.does(step.undo) == LinkMovedRecord("eth0", host.vpp)
     assert host.does(step.needs) == ""
     host.does(step.do)
     assert host.does(step.holds) == ""
@@ -95,7 +95,7 @@ def test_a_link_that_is_not_there_cannot_move(host: Host) -> None:
 
 def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
     step = links.move_step(LINK, host.vpp, must=False)
-    assert host.does(step.undo) == LinkMoved("eth0", host.vpp)
+    assert host.does(step.undo) == LinkMovedRecord("eth0", host.vpp)
     host.does(step.do)
     assert host.does(step.holds) == ""
     assert "UP" in link_in(host.vpp)["flags"]

@@ -9,7 +9,7 @@ from tests.unit.guard.host_tree import Tree
 from vppd_guard.host_services.plan import undo_files
 from vppd_guard.host_services.reload import run_side_by_side
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.records import FileWrittenRecord
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_placed_twice_it_is_still_taken_away(tree: Tree) -> None:
     tree.networkd()
     before = tree.files()
     _, first = tree.placed()
-    second = [r for step in tree.plan() if isinstance(r := step.undo(), FileWritten)]
+    second = [r for step in tree.plan() if isinstance(r := step.undo(), FileWrittenRecord)]
     undo_files([*first, *second], tree.host, tree.words.append)
     assert tree.files() == before
 

@@ -17,7 +17,7 @@ import pytest
 from tests.iproute import ip, ip_json
 from tests.waiting import until
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
-from vppd_guard.host_services.host import Host, assignments
+from vppd_guard.host_services.host import Host, shell_assignments
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 
 NETWORKD = "/lib/systemd/systemd-networkd"
@@ -224,7 +224,7 @@ def place(network: Network, addresses: tuple[LinuxAddress, ...]) -> None:
 
 def file_of(network: Network) -> str:
     state = network.networkd.host().read(f"/run/systemd/netif/links/{network.networkd.links().get('eth0', 0)}")
-    return assignments(state).get("NETWORK_FILE", "")
+    return shell_assignments(state).get("NETWORK_FILE", "")
 
 
 def test_a_static_uplink_s_tap_keeps_its_addresses_and_the_uplink_comes_back(network: Network) -> None:
@@ -257,11 +257,11 @@ def test_a_lease_goes_on_as_the_tap_s_and_comes_back(network: Network) -> None:
     until(lambda: service.settled() and bool(service.lease()), lambda: service.log() + lan.log())
     [address] = service.addresses()
     place(network, ())
-    before = assignments(service.lease())
+    before = shell_assignments(service.lease())
     assert before["ADDRESS"] == address
     network.take(f"{address}/24")
     until(lambda: bool(service.lease()), lambda: service.log() + lan.log())
-    after = assignments(service.lease())
+    after = shell_assignments(service.lease())
     assert {key: after[key] for key in ("ADDRESS", "CLIENTID")} == {key: before[key] for key in ("ADDRESS", "CLIENTID")}
     until(lambda: "default via 192.0.2.1" in routes_by_dhcp(network), lambda: service.log() + routes_by_dhcp(network))
     assert service.addresses() == {address: False}, "it stays even if the lease runs out (KeepConfiguration=)"
@@ -281,7 +281,7 @@ def test_dhclient_s_script_does_not_touch_a_tap_s_addresses(network: Network, re
     ip(f"-n {host} link del eth0")
     ip(f"-n {host} tuntap add eth0 mode tap")
     hook = network.networkd.directory / "hook"
-    hook.write_text(dhcp_clients.hook(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
+    hook.write_text(dhcp_clients.dhclient_hook(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
     words = ["ip", "netns", "exec", host, "sh", "-c", f"run() {{ . {hook}; }}; run; echo went on"]
     environment = {**os.environ, "interface": "eth0", "reason": reason}
     process = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
@@ -315,7 +315,7 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
     [before] = ip_json(f"-n {host} link show eth0")
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
-    properties = assignments(process.stdout)
+    properties = shell_assignments(process.stdout)
     assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is is_tap
     assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is is_tap
     [after] = ip_json(f"-n {host} link show eth0")

@@ -22,8 +22,8 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     assert holder.stdout.readline() == b"1\n"
     assert lock.holder_pid(path) == holder.pid
     with pytest.raises(lock.AnotherGuardRuns, match=f"held by process {holder.pid}"):
-        lock.acquire(path)
+        lock.acquire_guard_lock(path)
     holder.kill()
     holder.communicate()
     assert lock.holder_pid(path) == 0
-    os.close(lock.acquire(path))
+    os.close(lock.acquire_guard_lock(path))

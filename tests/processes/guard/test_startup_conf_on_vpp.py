@@ -21,7 +21,7 @@ from schemas.config import NodeConfig, UplinkSpec
 from tests.waiting import until
 from vppd_guard.drivers.registry import DRIVERS
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.vpp.startup_conf import StartupUplink, render
+from vppd_guard.vpp.startup_conf import StartupUplink, render_startup_files
 
 REAL = os.environ.get("VPP", "")
 PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")
@@ -61,7 +61,7 @@ class Vpp:
 
     def start(self, uplink: StartupUplink) -> None:
         """Starts VPP with what is rendered for the uplink on a machine without hugepages."""
-        rendered = render(self.config, [uplink], has_hugepages=False)
+        rendered = render_startup_files(self.config, [uplink], has_hugepages=False)
         conf = rendered.conf.replace("buffers-per-numa 16384 }", "buffers-per-numa 16384 page-size 4K }")
         run = self.config.vpp_run
         run.mkdir()

@@ -5,7 +5,7 @@ from pathlib import Path
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import file_steps
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
-from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
 
 LINK = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
@@ -77,12 +77,12 @@ class Tree:
     def files(self) -> set[str]:
         return {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*") if path.is_file()}
 
-    def placed(self, link: CapturedLink = LINK) -> tuple[dict[str, str], list[FileWritten]]:
+    def placed(self, link: CapturedLink = LINK) -> tuple[dict[str, str], list[FileWrittenRecord]]:
         """Runs the steps that write files."""
         records = []
         for step in self.plan(link):
             record = step.undo()
-            if isinstance(record, FileWritten):
+            if isinstance(record, FileWrittenRecord):
                 assert step.holds()
                 step.do()
                 assert step.holds() == ""

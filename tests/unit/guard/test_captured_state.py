@@ -17,7 +17,7 @@ from vppd_guard.linux.captured import (
     Timestamp,
 )
 from vppd_guard.linux.differences import differences
-from vppd_guard.linux.lifetimes import GRACE_S, aged
+from vppd_guard.linux.lifetimes import GRACE_S, age_capture
 from vppd_guard.linux.links import (
     IFLA_ADDRESS,
     IFLA_IFNAME,
@@ -54,12 +54,12 @@ def later(s: float, boot: str = "a") -> Timestamp:
 
 @pytest.mark.parametrize("boot", ["a", "b"])
 def test_lifetimes_go_on_also_over_a_reboot(boot: str) -> None:
-    assert aged(LINK, later(20, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=80, preferred_s=30)
-    assert aged(LINK, later(70, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=30, preferred_s=0)
+    assert age_capture(LINK, later(20, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=80, preferred_s=30)
+    assert age_capture(LINK, later(70, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=30, preferred_s=0)
 
 
 def test_after_a_reboot_an_address_that_has_ended_does_not_come_back() -> None:
-    expired = aged(LINK, later(100, "b"))
+    expired = age_capture(LINK, later(100, "b"))
     assert [a.address for a in expired.addresses] == ["192.0.2.7/24"]
     assert expired.addresses[0].valid_s == LIFETIME_FOREVER
     assert [r.prefix for r in expired.routes] == ["0.0.0.0/0", "192.0.2.0/24"]
@@ -67,25 +67,27 @@ def test_after_a_reboot_an_address_that_has_ended_does_not_come_back() -> None:
 
 def test_an_address_that_would_have_ended_while_vpp_had_the_link_stays_a_while() -> None:
     lease = replace(LINK.addresses[1], valid_s=3600, preferred_s=1800)
-    long_since = aged(replace(LINK, addresses=(lease,)), later(86_400))
+    long_since = age_capture(replace(LINK, addresses=(lease,)), later(86_400))
     assert long_since.addresses == (replace(lease, valid_s=GRACE_S, preferred_s=0),)
 
 
 def test_a_route_goes_with_its_source_and_a_prefix_to_the_next_address() -> None:
     prefix, via = LINK.routes[2], LINK.routes[0]
     sourced = (replace(prefix, source="192.0.2.8"), replace(via, source="192.0.2.8"))
-    assert aged(replace(LINK, routes=sourced), later(100, "b")).routes == (replace(prefix, source="192.0.2.7"),)
+    assert age_capture(replace(LINK, routes=sourced), later(100, "b")).routes == (replace(prefix, source="192.0.2.7"),)
     alone = replace(LINK, addresses=LINK.addresses[1:], routes=sourced)
-    assert aged(alone, later(100, "b")).routes == ()
+    assert age_capture(alone, later(100, "b")).routes == ()
 
 
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
-    assert aged(LINK, Timestamp(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
+    assert age_capture(LINK, Timestamp(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
 
 
 @given(st.integers(0, 49), st.integers(0, 49))
 def test_to_age_twice_is_to_age_once(first: int, second: int) -> None:
-    assert aged(aged(LINK, later(first)), later(first + second)) == aged(LINK, later(first + second))
+    assert age_capture(age_capture(LINK, later(first)), later(first + second)) == age_capture(
+        LINK, later(first + second)
+    )
 
 
 def test_what_is_captured_survives_the_journal() -> None:
@@ -94,8 +96,8 @@ def test_what_is_captured_survives_the_journal() -> None:
 
 def test_nothing_differs_but_by_the_time_that_went_by() -> None:
     assert differences(LINK, LINK) == []
-    assert differences(LINK, aged(LINK, later(30))) == []
-    assert differences(LINK, aged(LINK, later(200))) == []
+    assert differences(LINK, age_capture(LINK, later(30))) == []
+    assert differences(LINK, age_capture(LINK, later(200))) == []
 
 
 def test_differences_are_told_by_object_and_field() -> None:

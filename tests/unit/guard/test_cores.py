@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppd_guard.undo.records import KernelSet
+from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.vpp.cores import (
     LINE_MAX,
     LINES_MAX,
@@ -69,7 +69,7 @@ def test_the_pattern_is_set_and_what_was_before_is_known(tmp_path: Path) -> None
     path.write_text("core\n")
     step = core_pattern_step("/var/lib/vpp/vppcore.%e.%p", path)
     assert step is not None
-    assert step.undo() == KernelSet(path=str(path), before="core")
+    assert step.undo() == KernelSetRecord(path=str(path), before="core")
     assert step.holds() == "says 'core'"
     step.do()
     assert step.holds() == ""

@@ -13,7 +13,7 @@ from vppd_guard.drivers import pci
 from vppd_guard.drivers.channels import Channels
 from vppd_guard.drivers.machine import NOIOMMU
 from vppd_guard.drivers.registry import DRIVERS, driver_named
-from vppd_guard.undo.records import DriverBound, KernelSet, Record
+from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord, Record
 from vppd_guard.undo.step import LinuxStep
 
 CONFIG = NodeConfig(vpp_netns="vpp")
@@ -41,9 +41,9 @@ def undo(tree: Kernel, records: list[Record]) -> None:
     """Undoes those that concern the kernel, the last first."""
     for record in reversed(records):
         match record:
-            case DriverBound():
+            case DriverBoundRecord():
                 pci.restore_driver(tree, record)
-            case KernelSet(path=path, before=before):
+            case KernelSetRecord(path=path, before=before):
                 tree.write(path, before)
 
 
@@ -122,7 +122,7 @@ def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_
     steps = driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)
     assert whats(steps) == [f"bind {PCI} (eth0) to vfio-pci"]
     records = take(steps)
-    assert records == [DriverBound(PCI, kernel_driver, "eth0")]
+    assert records == [DriverBoundRecord(PCI, kernel_driver, "eth0")]
     assert state(tree) == ("vfio-pci", "N", ())
     assert whats(driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)) == []
     undo(tree, records)
@@ -134,7 +134,7 @@ def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tm
     tree = machine(tmp_path)
     nic(tree, PCI, "vmxnet3", link="eth0", group="")
     records = take(driver_named("vmxnet3").steps_before_vpp(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
-    assert records == [KernelSet(NOIOMMU, "N"), DriverBound(PCI, "vmxnet3", "eth0")]
+    assert records == [KernelSetRecord(NOIOMMU, "N"), DriverBoundRecord(PCI, "vmxnet3", "eth0")]
     assert state(tree) == ("vfio-pci", "Y", ())
     undo(tree, records)
     assert state(tree) == ("vmxnet3", "N", ("eth0",))
@@ -144,7 +144,7 @@ def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
     tree = machine(tmp_path, free=0, noiommu="Y")
     nic(tree, PCI, "ixgbe", link="eth0")
     records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
-    assert records == [KernelSet(NOIOMMU, "Y"), DriverBound(PCI, "ixgbe", "eth0")]
+    assert records == [KernelSetRecord(NOIOMMU, "Y"), DriverBoundRecord(PCI, "ixgbe", "eth0")]
     undo(tree, records)
     assert state(tree) == ("ixgbe", "Y", ("eth0",))
 
@@ -197,7 +197,10 @@ def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
         "move eth0 to the namespace vpp",
     ]
     make, _, bind, _ = steps
-    assert take([make, bind]) == [KernelSet(f"{DEVICE}/sriov_numvfs", "0"), DriverBound("0000:3b:00.1", "iavf")]
+    assert take([make, bind]) == [
+        KernelSetRecord(f"{DEVICE}/sriov_numvfs", "0"),
+        DriverBoundRecord("0000:3b:00.1", "iavf"),
+    ]
     function = tree.device("0000:3b:00.1")
     assert function is not None
     assert function.driver == "vfio-pci"
@@ -243,7 +246,7 @@ def test_queues_are_read_as_configured_else_as_suits_the_driver() -> None:
 
 
 def test_restoring_a_device_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    pci.restore_driver(machine(tmp_path), DriverBound("0000:99:00.0", "ixgbe", "eth0"))
+    pci.restore_driver(machine(tmp_path), DriverBoundRecord("0000:99:00.0", "ixgbe", "eth0"))
 
 
 def test_restoring_twice_changes_nothing_more(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.report import history
-from vppd_guard.report.explain import HostView, explanation, wrap_lines
+from vppd_guard.report.explain import ExplainedHost, explanation, wrap_lines
 from vppd_guard.report.history import History, HistoryLine
-from vppd_guard.undo.records import LinkMoved, UplinkCaptured, VppStarted
+from vppd_guard.undo.records import LinkMovedRecord, UplinkCapturedRecord, VppStartedRecord
 
 CAPTURED = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)
 )
-RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
+RECORDS = [UplinkCapturedRecord(CAPTURED), LinkMovedRecord("eth0", "calico-vpp-ns"), VppStartedRecord(17, 4711)]
 WHY = "192.0.2.1: no answer through VPP within 10 s: the NIC is given back"
 ROLLED_BACK = [
     HistoryLine(at=100.0, what="the guard starts"),
@@ -22,7 +22,7 @@ ROLLED_BACK = [
 
 
 def test_a_node_whose_nic_was_given_back_is_told_why_and_what_comes_next() -> None:
-    text = explanation(ROLLED_BACK, [], HostView(time=112.2, guard_pid=5), "/state/undo.journal")
+    text = explanation(ROLLED_BACK, [], ExplainedHost(time=112.2, guard_pid=5), "/state/undo.journal")
     assert "(process 5) is in state resting" in text
     assert "until 4 s from now" in text
     assert WHY in text
@@ -34,7 +34,7 @@ def test_a_node_whose_nic_was_given_back_is_told_why_and_what_comes_next() -> No
 
 def test_a_dead_guard_leaves_a_list_of_what_is_to_be_undone_and_how() -> None:
     lines = [*ROLLED_BACK[:2], HistoryLine(at=103.0, state="configured", event="done", to="running")]
-    text = explanation(lines, RECORDS, HostView(time=200.0), "/state/undo.journal")
+    text = explanation(lines, RECORDS, ExplainedHost(time=200.0), "/state/undo.journal")
     assert "The guard does not run. It was in state running: killed?" in text
     assert "uplink eth0 (driver af_packet, MTU 1500): 192.0.2.7/24" in text
     assert "link eth0 is in the network namespace calico-vpp-ns" in text
@@ -43,13 +43,15 @@ def test_a_dead_guard_leaves_a_list_of_what_is_to_be_undone_and_how() -> None:
 
 def test_a_node_on_which_all_is_well_shows_no_old_trouble() -> None:
     lines = [*ROLLED_BACK, HistoryLine(at=130.0, state="configured", event="done", to="running")]
-    text = explanation(lines, RECORDS, HostView(time=500.0, guard_pid=5, vpp_pid=17), "j", last=1)
+    text = explanation(lines, RECORDS, ExplainedHost(time=500.0, guard_pid=5, vpp_pid=17), "j", last=1)
     assert "VPP runs (process 17)" in text
     assert "Last trouble" not in text
 
 
 def test_on_a_narrow_terminal_lines_go_on_below_their_own_words() -> None:
-    text = wrap_lines(explanation(ROLLED_BACK, RECORDS, HostView(time=112.2), "/var/lib/vppd/guard/undo.journal"), 60)
+    text = wrap_lines(
+        explanation(ROLLED_BACK, RECORDS, ExplainedHost(time=112.2), "/var/lib/vppd/guard/undo.journal"), 60
+    )
     assert max(map(len, text.splitlines())) <= 60
     lines = text.splitlines()
     at = next(number for number, line in enumerate(lines) if "configured -> restoring" in line)
@@ -58,7 +60,7 @@ def test_on_a_narrow_terminal_lines_go_on_below_their_own_words() -> None:
 
 
 def test_without_any_history_it_says_so() -> None:
-    assert "has never run here" in explanation([], [], HostView(time=1.0), "j")
+    assert "has never run here" in explanation([], [], ExplainedHost(time=1.0), "j")
 
 
 def test_the_history_survives_damage_and_is_kept_short(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from vppd_guard.host_services.files import undo_file
 from vppd_guard.host_services.host import Host
 from vppd_guard.host_services.plan import management_notes
 from vppd_guard.host_services.reload import reload_command
-from vppd_guard.undo.records import FileWritten
+from vppd_guard.undo.records import FileWrittenRecord
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_drop_ins_count(tree: Tree) -> None:
     [("ff0000abcd0002aa", 0xABCD), ("01029000000007", None), ("", None), ("ffzzzzzzzz00", None), ("ff0011", None)],
 )
 def test_the_iaid_is_the_client_identifier_s(client_id: str, iaid: int | None) -> None:
-    assert networkd.iaid(client_id) == iaid
+    assert networkd.dhcp_iaid(client_id) == iaid
 
 
 @given(st.text(alphabet="[]=#;\\\n aDNS\t"))
@@ -180,7 +180,7 @@ def test_a_file_that_somebody_has_changed_is_left_and_reported(tree: Tree) -> No
 
 
 def test_a_file_that_cannot_be_removed_is_words(tree: Tree) -> None:
-    record = FileWritten(path="/dir", wrote=b"x")
+    record = FileWrittenRecord(path="/dir", wrote=b"x")
     (tree.root / "dir").mkdir()
     assert undo_file(record, tree.host).startswith("/dir: ")
 

@@ -8,13 +8,13 @@ import pytest
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute, Timestamp
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import (
-    DriverBound,
-    FileWritten,
-    KernelSet,
-    LinkMoved,
+    DriverBoundRecord,
+    FileWrittenRecord,
+    KernelSetRecord,
+    LinkMovedRecord,
     Record,
-    UplinkCaptured,
-    VppStarted,
+    UplinkCapturedRecord,
+    VppStartedRecord,
     captured_uplinks,
     last_vpp,
 )
@@ -22,7 +22,7 @@ from vppd_guard.undo.records import (
 CAPTURED = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),)
 )
-RECORDS = [UplinkCaptured(CAPTURED), LinkMoved("eth0", "calico-vpp-ns"), VppStarted(17, 4711)]
+RECORDS = [UplinkCapturedRecord(CAPTURED), LinkMovedRecord("eth0", "calico-vpp-ns"), VppStartedRecord(17, 4711)]
 
 # One record of each kind as the first guard wrote them, byte by byte. A guard of any version may have left these.
 OF_FIRST_VERSION = rb"""
@@ -34,7 +34,7 @@ b75870bf {"type":"captured","uplink":{"name":"eth0","mac":"02:90:00:00:00:07","m
 2b5f7ba7 {"type":"vpp-started","pid":17,"started":4711}
 """.lstrip()  # noqa: E501 # lines of the journal
 RECORDS_OF_FIRST_VERSION: list[Record] = [
-    UplinkCaptured(
+    UplinkCapturedRecord(
         CapturedLink(
             name="eth0",
             mac="02:90:00:00:00:07",
@@ -46,11 +46,11 @@ RECORDS_OF_FIRST_VERSION: list[Record] = [
         driver="af_xdp",
         answered=("192.0.2.1",),
     ),
-    FileWritten("/run/x", wrote=b"new", then=("systemd-udevd",)),
-    KernelSet("/proc/sys/x", before="1"),
-    DriverBound("0000:00:05.0", before="virtio-pci", link="eth0"),
-    LinkMoved("eth0", "calico-vpp-ns"),
-    VppStarted(17, 4711),
+    FileWrittenRecord("/run/x", wrote=b"new", then=("systemd-udevd",)),
+    KernelSetRecord("/proc/sys/x", before="1"),
+    DriverBoundRecord("0000:00:05.0", before="virtio-pci", link="eth0"),
+    LinkMovedRecord("eth0", "calico-vpp-ns"),
+    VppStartedRecord(17, 4711),
 ]
 
 
@@ -73,8 +73,8 @@ def test_the_journal_gives_back_what_was_noted(tmp_path: Path) -> None:
     for record in RECORDS:
         journal.append(record)
     assert UndoJournal(tmp_path / "guard").read() == RECORDS
-    assert captured_uplinks(RECORDS) == [UplinkCaptured(CAPTURED)]
-    assert last_vpp(RECORDS) == VppStarted(17, 4711)
+    assert captured_uplinks(RECORDS) == [UplinkCapturedRecord(CAPTURED)]
+    assert last_vpp(RECORDS) == VppStartedRecord(17, 4711)
     journal.clear()
     assert journal.read() == []
 

@@ -14,7 +14,7 @@ from vppd_guard.life import (
     GuardEvent,
     GuardLife,
     GuardState,
-    advance,
+    advance_life,
     rest_s,
     retry_s,
 )
@@ -25,7 +25,7 @@ TROUBLE = (GuardEvent.FAILED, GuardEvent.LATE, GuardEvent.VPP_ENDED, GuardEvent.
 
 def walk(life: GuardLife, *events: GuardEvent, now: float = 0.0) -> GuardLife:
     for event in events:
-        life = advance(life, event, now)
+        life = advance_life(life, event, now)
     return life
 
 
@@ -37,9 +37,9 @@ def test_done_after_done_leads_to_running() -> None:
 @pytest.mark.parametrize("event", TROUBLE)
 def test_from_every_state_that_holds_something_trouble_restores_linux(state: GuardState, event: GuardEvent) -> None:
     if (state, event) not in TABLE:
-        assert advance(GuardLife(state=state), event, 0.0).state is state, "it cannot happen there"
+        assert advance_life(GuardLife(state=state), event, 0.0).state is state, "it cannot happen there"
         return
-    restoring = advance(GuardLife(state=state), event, 0.0)
+    restoring = advance_life(GuardLife(state=state), event, 0.0)
     assert (restoring.state, restoring.stopping, restoring.failures) == (GuardState.RESTORING, False, 1)
     assert walk(restoring, GuardEvent.DONE).state is GuardState.RESTING
     assert walk(restoring, GuardEvent.DONE, GuardEvent.DONE).state is GuardState.PREFLIGHT
@@ -49,11 +49,11 @@ def test_from_every_state_that_holds_something_trouble_restores_linux(state: Gua
 def test_the_order_to_stop_ends_stopped_from_everywhere_and_restores_what_is_held(state: GuardState) -> None:
     life = GuardLife(state=state)
     if state is not GuardState.RESTORING:
-        life = advance(life, GuardEvent.STOP, 0.0)
+        life = advance_life(life, GuardEvent.STOP, 0.0)
     if state in (*TAKEOVER, GuardState.LOST, GuardState.RETRYING):
         assert life.state is GuardState.RESTORING
     for _ in range(3):
-        life = advance(life, GuardEvent.STOP if life.state is GuardState.RESTING else GuardEvent.DONE, 0.0)
+        life = advance_life(life, GuardEvent.STOP if life.state is GuardState.RESTING else GuardEvent.DONE, 0.0)
     assert life.state is GuardState.STOPPED
 
 
@@ -65,14 +65,14 @@ def test_told_to_stop_one_failed_try_to_restore_is_the_last_and_the_journal_reme
 def test_a_restore_that_fails_is_tried_again_after_growing_waits() -> None:
     life, waits = GuardLife(state=GuardState.RESTORING), []
     for _ in range(4):
-        life = advance(life, GuardEvent.FAILED, 0.0)
+        life = advance_life(life, GuardEvent.FAILED, 0.0)
         assert life.state is GuardState.RETRYING
         waits.append(retry_s(life))
-        life = advance(life, GuardEvent.DONE, 0.0)
+        life = advance_life(life, GuardEvent.DONE, 0.0)
         assert life.state is GuardState.RESTORING
     assert waits == sorted(waits)
     assert waits[0] > 0
-    assert advance(life, GuardEvent.VPP_ENDED, 0.0) == life
+    assert advance_life(life, GuardEvent.VPP_ENDED, 0.0) == life
     assert life.failures == 0, "it is not VPP that fails"
     assert walk(life, GuardEvent.DONE).retries == 0
 
@@ -103,8 +103,8 @@ def test_a_vpp_that_ran_for_long_has_not_failed_in_a_row() -> None:
 
 
 def test_what_an_earlier_guard_has_left_comes_first() -> None:
-    assert advance(GuardLife(), GuardEvent.LEFTOVERS, 0.0).state is GuardState.RESTORING
-    assert advance(GuardLife(), GuardEvent.ADOPTS, 0.0).state is GuardState.UP
+    assert advance_life(GuardLife(), GuardEvent.LEFTOVERS, 0.0).state is GuardState.RESTORING
+    assert advance_life(GuardLife(), GuardEvent.ADOPTS, 0.0).state is GuardState.UP
 
 
 def test_every_state_has_an_action_and_a_way_on_and_is_reached() -> None:

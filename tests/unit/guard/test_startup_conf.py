@@ -14,9 +14,9 @@ from vppd_guard.vpp.startup_conf import (
     BadTemplate,
     StartupFiles,
     StartupUplink,
-    annotation_keys,
-    render,
+    render_startup_files,
     replace_tokens,
+    template_annotation_keys,
 )
 
 # The template of the reference's manifests (yaml/base).
@@ -59,7 +59,9 @@ def rendered(
 ) -> StartupFiles:
     config = NodeConfig(run=Path("/run/x"), startup_conf=template, startup_exec=script)
     annotations = {"example.org/nic": "0000:5e:00.0"}
-    return render(config, uplinks or [uplink()], annotations=annotations, first_cpu=cpu, has_hugepages=hugepages)
+    return render_startup_files(
+        config, uplinks or [uplink()], annotations=annotations, first_cpu=cpu, has_hugepages=hugepages
+    )
 
 
 def added(template: str, *uplinks: StartupUplink, hugepages: bool = True) -> list[str]:
@@ -206,8 +208,8 @@ def test_scripts_keep_what_is_no_token() -> None:
 
 
 def test_it_is_known_which_annotations_are_needed() -> None:
-    assert annotation_keys("a __NODE_ANNOTATION:a.org/b__ c", "__NODE_ANNOTATION:d__") == {"a.org/b", "d"}
-    assert annotation_keys(DEFAULT_STARTUP_CONF) == set()
+    assert template_annotation_keys("a __NODE_ANNOTATION:a.org/b__ c", "__NODE_ANNOTATION:d__") == {"a.org/b", "d"}
+    assert template_annotation_keys(DEFAULT_STARTUP_CONF) == set()
 
 
 # --- DPDK

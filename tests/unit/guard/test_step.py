@@ -9,10 +9,10 @@ import pytest
 
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import KernelSet
+from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.undo.step import LinuxStep, StepFailed, run_step
 
-RECORD = KernelSet("/proc/sys/x", "1")
+RECORD = KernelSetRecord("/proc/sys/x", "1")
 
 
 def make(step: LinuxStep, journal: UndoJournal) -> None:

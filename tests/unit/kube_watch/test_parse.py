@@ -16,8 +16,8 @@ from actors.kube_watch.list_watch import (
     ApiRefused,
     WatchLine,
     calico_api,
-    delay_s,
     event_of,
+    retry_delay_s,
 )
 from actors.kube_watch.parse import PARSERS, key_of, node_annotations
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
@@ -214,8 +214,8 @@ def test_the_native_api_is_chosen_only_where_it_is_alone() -> None:
 
 @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
 def test_backoff_stays_within_its_bounds(failures: int, chance: float) -> None:
-    assert BACKOFF_S_MIN * (1 - JITTER) <= delay_s(failures, chance) <= BACKOFF_S_MAX
-    assert delay_s(failures, chance) <= delay_s(failures + 1, chance)
+    assert BACKOFF_S_MIN * (1 - JITTER) <= retry_delay_s(failures, chance) <= BACKOFF_S_MAX
+    assert retry_delay_s(failures, chance) <= retry_delay_s(failures + 1, chance)
 
 
 @given(st.text(), JSON)

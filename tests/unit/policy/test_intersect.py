@@ -3,7 +3,7 @@
 import pytest
 
 from actors.policy import ipsets
-from actors.policy.intersect import intersect
+from actors.policy.intersect import intersect_rules
 from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import EntityMatch, Rule
 from tests.unit.policy.worlds import a_set
@@ -35,7 +35,7 @@ PORT_SET = EntityMatch(port_sets=("p",))
     ],
 )
 def test_what_both_match(first: Rule, second: Rule, intersection: Rule) -> None:
-    assert intersect(first, second, RuleSets({})) == intersection
+    assert intersect_rules(first, second, RuleSets({})) == intersection
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_both_match(first: Rule, second: Rule, intersection: Rule) -> None:
 )
 def test_what_no_packet_matches(first: Rule, second: Rule) -> None:
     with pytest.raises(MatchesNothing):
-        intersect(first, second, RuleSets({}))
+        intersect_rules(first, second, RuleSets({}))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_no_packet_matches(first: Rule, second: Rule) -> None:
 )
 def test_what_vpp_has_no_words_for(first: Rule, second: Rule) -> None:
     with pytest.raises(Inexpressible):
-        intersect(first, second, RuleSets({}))
+        intersect_rules(first, second, RuleSets({}))
 
 
 def test_sets_of_both_rules_become_their_intersection() -> None:
@@ -71,7 +71,7 @@ def test_sets_of_both_rules_become_their_intersection() -> None:
     sets.referenced = {
         name: ipsets.compile_set(name, a_set(*members)).intent for name, members in members_by_name.items()
     }
-    rule = intersect(
+    rule = intersect_rules(
         Rule("pass", source=EntityMatch(sets=("a",))), Rule("allow", source=EntityMatch(sets=("b",))), sets
     )
     (name,) = rule.source.sets

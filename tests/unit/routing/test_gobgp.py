@@ -11,7 +11,7 @@ from actors.routing.gobgp.plan import (
     Start,
     Stop,
     Withdraw,
-    operations,
+    gobgp_operations,
 )
 from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, ObservedBgp, PeerConfig, PeerState
 from schemas.proto import gobgp_pb2 as pb
@@ -25,11 +25,11 @@ OBSERVED = ObservedBgp(bgp=BGP, peers={PRESENT.address: PRESENT}, paths={BLOCK: 
 
 
 def test_a_gobgpd_that_holds_what_is_wanted_is_left_alone() -> None:
-    assert operations(DESIRED, OBSERVED) == []
+    assert gobgp_operations(DESIRED, OBSERVED) == []
 
 
 def test_an_empty_gobgpd_gets_policies_before_paths_and_paths_before_peers() -> None:
-    assert operations(DESIRED, ObservedBgp()) == [
+    assert gobgp_operations(DESIRED, ObservedBgp()) == [
         Start(BGP),
         SetPolicies(frozenset([BLOCK])),
         Announce(((BLOCK, "192.0.2.1"),)),
@@ -39,7 +39,7 @@ def test_an_empty_gobgpd_gets_policies_before_paths_and_paths_before_peers() -> 
 
 def test_another_as_number_starts_bgp_anew() -> None:
     observed = ObservedBgp(bgp=BgpGlobal(asn=1, router_id="192.0.2.1"), peers={PRESENT.address: PRESENT})
-    kinds = [type(operation) for operation in operations(DESIRED, observed)]
+    kinds = [type(operation) for operation in gobgp_operations(DESIRED, observed)]
     assert kinds == [Stop, Start, SetPolicies, Announce, AddPeer]
 
 
@@ -50,33 +50,33 @@ def test_the_order_of_listen_addresses_is_no_difference() -> None:
         paths=OBSERVED.paths,
         blocks=OBSERVED.blocks,
     )
-    assert operations(DESIRED, observed) == []
+    assert gobgp_operations(DESIRED, observed) == []
 
 
 def test_a_peer_is_replaced_only_when_it_must_differ() -> None:
     renumbered = PeerState(address="192.0.2.2", asn=65002, local_address="192.0.2.1")
     observed = ObservedBgp(bgp=BGP, peers={"192.0.2.2": renumbered}, paths=OBSERVED.paths, blocks=OBSERVED.blocks)
-    assert operations(DESIRED, observed) == [DeletePeer("192.0.2.2"), AddPeer(PEER, restarting=False)]
+    assert gobgp_operations(DESIRED, observed) == [DeletePeer("192.0.2.2"), AddPeer(PEER, restarting=False)]
     without_peer = DesiredBgp(bgp=BGP, paths=DESIRED.paths, blocks=DESIRED.blocks)
-    assert operations(without_peer, OBSERVED) == [DeletePeer("192.0.2.2")]
+    assert gobgp_operations(without_peer, OBSERVED) == [DeletePeer("192.0.2.2")]
 
 
 def test_a_block_that_is_not_ours_any_more_is_withdrawn() -> None:
     desired = DesiredBgp(bgp=BGP, peers=DESIRED.peers)
-    assert operations(desired, OBSERVED) == [SetPolicies(frozenset()), Withdraw(BLOCK, "192.0.2.1")]
+    assert gobgp_operations(desired, OBSERVED) == [SetPolicies(frozenset()), Withdraw(BLOCK, "192.0.2.1")]
 
 
 @pytest.mark.parametrize(
     ("prefix", "hop"), [("10.48.0.0/26", "192.0.2.1"), ("fd48::/122", "2001:db8::1"), ("0.0.0.0/0", "192.0.2.1")]
 )
 def test_paths_survive_the_way_to_protobuf_and_back(prefix: str, hop: str) -> None:
-    path = pb.Path.FromString(paths.encode(prefix, hop).SerializeToString())
-    assert (paths.prefix_of(path), paths.next_hop_of(path)) == (prefix, hop)
+    path = pb.Path.FromString(paths.path_message(prefix, hop).SerializeToString())
+    assert (paths.path_prefix(path), paths.next_hop_of(path)) == (prefix, hop)
 
 
 def test_a_withdraw_forgets_and_a_new_best_path_replaces() -> None:
     learnt: dict[str, str] = {}
-    first, second = paths.encode(BLOCK, "192.0.2.2"), paths.encode(BLOCK, "192.0.2.3")
+    first, second = paths.path_message(BLOCK, "192.0.2.2"), paths.path_message(BLOCK, "192.0.2.3")
     assert paths.update_learnt(learnt, [first, second]) == []
     assert learnt == {BLOCK: "192.0.2.3"}
     second.is_withdraw = True
@@ -85,10 +85,10 @@ def test_a_withdraw_forgets_and_a_new_best_path_replaces() -> None:
 
 
 def test_a_path_without_a_usable_next_hop_is_named_and_the_others_are_learnt() -> None:
-    bad = paths.encode("10.48.9.0/26", "not-an-address")
-    linked = paths.encode("fd48::40/122", "fe80::1")
+    bad = paths.path_message("10.48.9.0/26", "not-an-address")
+    linked = paths.path_message("fd48::40/122", "fe80::1")
     learnt: dict[str, str] = {}
-    errors = paths.update_learnt(learnt, [bad, linked, paths.encode(BLOCK, "192.0.2.2")])
+    errors = paths.update_learnt(learnt, [bad, linked, paths.path_message(BLOCK, "192.0.2.2")])
     assert learnt == {BLOCK: "192.0.2.2"}
     assert "path 10.48.9.0/26" in errors[0]
     assert "next hop" in errors[0]
@@ -96,7 +96,7 @@ def test_a_path_without_a_usable_next_hop_is_named_and_the_others_are_learnt() -
 
 
 def test_a_link_local_next_hop_beside_a_global_one_is_skipped() -> None:
-    path = paths.encode("fd48::40/122", "fe80::1")
+    path = paths.path_message("fd48::40/122", "fe80::1")
     attribute = pb.MpReachNLRIAttribute(next_hops=["fe80::1", "2001:db8::2"])
     path.pattrs[1].Pack(attribute)
     assert paths.next_hop_of(path) == "2001:db8::2"

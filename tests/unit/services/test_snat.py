@@ -14,9 +14,9 @@ POD = PodInterface("pod/d/w/eth0", "/run/netns/w", ("10.1.0.5", "fd00::5"))
 
 
 def test_the_node_gives_its_own_addresses() -> None:
-    assert snat.addresses(ME) == SnatAddresses("192.0.2.1", "2001:db8::1")
-    assert snat.addresses(Node(ip6="2001:db8::1/64")) == SnatAddresses(None, "2001:db8::1")
-    assert snat.addresses(Node()) is None
+    assert snat.snat_addresses(ME) == SnatAddresses("192.0.2.1", "2001:db8::1")
+    assert snat.snat_addresses(Node(ip6="2001:db8::1/64")) == SnatAddresses(None, "2001:db8::1")
+    assert snat.snat_addresses(Node()) is None
 
 
 def test_nothing_is_said_of_source_nat_before_the_node_has_an_address() -> None:
@@ -24,21 +24,21 @@ def test_nothing_is_said_of_source_nat_before_the_node_has_an_address() -> None:
 
 
 def test_nodes_pools_and_services_see_the_pods_own_address() -> None:
-    exclusions = set(snat.exclusions([ME, NEIGHBOUR], POOLS.values(), ["10.96.0.0/16"]))
+    exclusions = set(snat.snat_exclusions([ME, NEIGHBOUR], POOLS.values(), ["10.96.0.0/16"]))
     assert {SnatExclusion(p) for p in ("192.0.2.1/32", "2001:db8::2/128", "10.9.0.0/16", "10.96.0.0/16")} <= exclusions
 
 
 def test_pods_of_masquerading_pools_are_included_by_family() -> None:
-    members = set(snat.members([], [POD], POOLS))
+    members = set(snat.snat_members([], [POD], POOLS))
     assert members == {SnatMember(POD.interface, t) for t in ("pod", "include-v4", "include-v6")}
 
 
 def test_the_longest_pool_decides_and_without_a_pool_nothing_changes() -> None:
-    assert not snat.masquerades("10.9.0.1", POOLS)
-    assert snat.masquerades("10.8.0.1", POOLS)
-    assert not snat.masquerades("192.0.2.77", POOLS)
+    assert not snat.is_masqueraded("10.9.0.1", POOLS)
+    assert snat.is_masqueraded("10.8.0.1", POOLS)
+    assert not snat.is_masqueraded("192.0.2.77", POOLS)
 
 
 def test_the_hosts_tap_keeps_every_address() -> None:
-    members = set(snat.members([Uplink("running", host_tap="host/eth0")], [], {}))
+    members = set(snat.snat_members([Uplink("running", host_tap="host/eth0")], [], {}))
     assert members == {SnatMember("host/eth0", "pod"), SnatMember("host/eth0", "host")}

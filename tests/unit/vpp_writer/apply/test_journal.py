@@ -18,7 +18,7 @@ from actors.vpp_writer.apply.journal import (
     VppLife,
     begin_record,
     holds_record,
-    read,
+    read_journal,
 )
 from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from schemas.intents import Loopback, Route, RoutePath
@@ -38,25 +38,25 @@ def book(tmp_path: Path) -> Iterator[Journal]:
 
 def test_what_was_done_is_recalled_with_its_details(book: Journal) -> None:
     book.append(begin_record("a", LOOP), holds_record("a", LOOP))
-    assert read(book.path) == JournalContents(LIFE, {"a": LOOP}, {})
+    assert read_journal(book.path) == JournalContents(LIFE, {"a": LOOP}, {})
 
 
 def test_what_was_begun_and_not_done_is_unknown(book: Journal) -> None:
     book.append(holds_record("a", LOOP), begin_record("b", ROUTE))
-    recalled = read(book.path)
+    recalled = read_journal(book.path)
     assert recalled.objects == {"a": LOOP}
     assert recalled.unfinished == {"b": ROUTE}
 
 
 def test_what_is_gone_is_neither(book: Journal) -> None:
     book.append(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), Removed("a"))
-    assert read(book.path) == JournalContents(LIFE, {}, {})
+    assert read_journal(book.path) == JournalContents(LIFE, {}, {})
 
 
 def test_a_new_life_forgets_the_old_one_in_one_step(book: Journal) -> None:
     book.append(holds_record("a", LOOP))
     book.start(VppLife(4, 18, 4712), {"b": ROUTE})
-    assert read(book.path) == JournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
+    assert read_journal(book.path) == JournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
@@ -66,7 +66,7 @@ def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
     book.append(holds_record("b", ROUTE))
     data = book.path.read_bytes()
     book.path.write_bytes(data[: max(whole, len(data) - cut)])
-    assert read(book.path).objects == {"a": LOOP}
+    assert read_journal(book.path).objects == {"a": LOOP}
 
 
 def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
@@ -76,15 +76,15 @@ def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
     data = bytearray(book.path.read_bytes())
     data[whole + 12] ^= 0xFF
     book.path.write_bytes(data)
-    assert read(book.path).objects == {"a": LOOP}
+    assert read_journal(book.path).objects == {"a": LOOP}
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
 def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "journal"
-    assert read(path) == JournalContents()
+    assert read_journal(path) == JournalContents()
     path.write_bytes(data)
-    assert read(path) == JournalContents()
+    assert read_journal(path) == JournalContents()
 
 
 def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> None:
@@ -116,10 +116,10 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
                 book.write_some()
             if step in ("done", "gone"):
                 expected.unfinished.pop(key, None)
-            assert read(book.path) == expected
+            assert read_journal(book.path) == expected
         while book.compacting:
             book.write_some()
-        assert read(book.path) == expected
+        assert read_journal(book.path) == expected
         assert not book.path.with_suffix(".new").exists()
         book.close()
 
@@ -131,9 +131,9 @@ def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: Journal) 
     book.write_some()
     book.append(Removed("0"))
     book.close()
-    recalled = read(book.path)
+    recalled = read_journal(book.path)
     assert recalled.objects.keys() == objects.keys() - {"0"}
     again = Journal(book.path)
     again.start(LIFE, recalled.objects)
     again.close()
-    assert read(book.path).objects.keys() == objects.keys() - {"0"}
+    assert read_journal(book.path).objects.keys() == objects.keys() - {"0"}
