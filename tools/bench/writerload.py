@@ -21,6 +21,7 @@ HOPS = 16  # next hops that the routes share
 MEMBERS_EACH = 5000  # of an IP set
 NO_LABELS = [{"is_uniform": 0, "ttl": 0, "label": 0, "exp": 0}] * 16
 Calls = list[tuple[str, dict[str, Any]]]
+_PATHS: dict[str, list[dict[str, Any]]] = {}
 
 
 @dataclass
@@ -114,5 +115,6 @@ def _papi(call: Call) -> tuple[str, dict[str, Any]]:
     fields = dict(call.fields)
     if "route" in fields:
         paths = [{**path, "n_labels": 0, "label_stack": NO_LABELS} for path in fields["route"]["paths"]]
-        fields["route"] = {**fields["route"], "paths": paths}
+        shared = _PATHS.setdefault(str(paths), paths)  # the calls' memory is not to hide the writer's
+        fields["route"] = {**fields["route"], "paths": shared}
     return call.message, fields
