@@ -51,6 +51,14 @@ async def until_heard(
     return value
 
 
+async def holds_async(condition: Callable[[], Any], what: What, for_s: float) -> None:
+    """Sees for so long that nothing changes. Raises AssertionError as soon as the condition does not hold."""
+    end = time.monotonic() + for_s
+    while time.monotonic() < end:
+        assert condition(), f"no longer: {what if isinstance(what, str) else what()}"
+        await asyncio.sleep(PAUSE_S)
+
+
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 

@@ -5,13 +5,16 @@ import os
 import signal
 from collections.abc import Callable
 
+import pytest
+
+from actors.vpp_writer.vpp import client
 from actors.vpp_writer.vpp.client import VppGone
 from schemas.intents import Intent, Route, RoutePath
 from schemas.npol import IpSet, Policy, Rule
 from schemas.statuses import Rejected
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
-from tests.waiting import until_async
+from tests.waiting import holds_async, until_async
 
 REAL = bool(os.environ.get("VPP"))
 MANY = 100_000 if REAL else 3_000
@@ -26,8 +29,11 @@ def routes(count: int) -> list[Intent]:
     ]
 
 
-def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
+def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(
+    vpp: Vpp, life: Callable[[], WriterLife], monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = life()
+    monkeypatch.setattr(client, "CALL_S_MAX", 1.0)
     intents = routes(500)
 
     async def story() -> None:
@@ -37,9 +43,8 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
         await until_async(lambda api=writer.api: not api.answers, "it is noticed in an idle VPP", NOTICED_S_MAX)
         writer.objects.queue.add(writer.objects.claims.replace("guard", {one.key: one for one in intents}))
         turn = asyncio.create_task(writer.writer.turn())
-        await asyncio.sleep(6.0)  # longer than a call may take
-        assert not turn.done()
-        assert not writer.api.answers
+        longer = 2 * client.CALL_S_MAX
+        await holds_async(lambda api=writer.api: not turn.done() and not api.answers, "VPP is waited for", longer)
         vpp.tell(signal.SIGCONT)
         await asyncio.wait_for(turn, 10)
         assert writer.api.answers

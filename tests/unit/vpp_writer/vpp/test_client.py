@@ -26,7 +26,7 @@ from schemas.intents import Route, RoutePath
 from schemas.npol import IpSet
 from schemas.statuses import Applied, Rejected
 from tests.unit.vpp_writer.scripted_vpp import ScriptedVpp, serving
-from tests.waiting import until_async
+from tests.waiting import holds_async, until_async
 
 MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 
@@ -72,8 +72,7 @@ def test_a_silent_vpp_is_waited_for_and_named(tmp_path: Path) -> None:
             vpp.speaking.clear()
             call = asyncio.create_task(api.request(*MTU))
             await until_async(lambda: not api.answers, within_s=2.0)
-            await asyncio.sleep(3 * client.CALL_S_MAX)
-            assert not call.done()
+            await holds_async(lambda: not call.done(), "VPP is waited for", 3 * client.CALL_S_MAX)
             vpp.speaking.set()
             assert (await call).retval == 0
             assert api.answers
@@ -89,7 +88,7 @@ def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None
             calls.append(asyncio.create_task(api.dump("sw_interface_dump")))
             many = asyncio.get_running_loop().create_future()
             api.post_batch(MTU[0], [api.packed(*MTU)] * 50, many.set_result)
-            await asyncio.sleep(0.05)
+            await holds_async(lambda: not many.done() and not any(call.done() for call in calls), "all wait", 0.05)
             for writer in vpp.writers:
                 writer.transport.abort()
             results = await asyncio.gather(*calls, return_exceptions=True)
@@ -107,8 +106,7 @@ def test_no_more_than_the_window_are_on_their_way(tmp_path: Path) -> None:
             replies = vpp.keep_replies()
             calls = [asyncio.create_task(api.request(*MTU)) for _ in range(20)]
             await until_async(lambda: len(replies) == 8, within_s=2.0)
-            await asyncio.sleep(0.05)
-            assert len(replies) == 8
+            await holds_async(lambda: len(replies) == 8, "no more are on their way", 0.05)
             vpp.answer = lambda name, context: vpp.reply(name, context)
             vpp.writers[0].write(b"".join(replies))
             assert [reply.retval for reply in await asyncio.gather(*calls)] == [0] * 20
