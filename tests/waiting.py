@@ -51,11 +51,11 @@ async def until_heard(
     return value
 
 
-async def holds_async(condition: Callable[[], Any], what: What, for_s: float) -> None:
+async def holds_async(condition: Callable[[], Any], expected: Expectation, for_s: float) -> None:
     """Sees for so long that nothing changes. Raises AssertionError as soon as the condition does not hold."""
     end = time.monotonic() + for_s
     while time.monotonic() < end:
-        assert condition(), f"no longer: {what if isinstance(what, str) else what()}"
+        assert condition(), f"no longer: {expected if isinstance(expected, str) else expected()}"
         await asyncio.sleep(PAUSE_S)
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,20 @@ class Networkd:
 
     def start_bus(self) -> None:
         """A D-Bus for it alone: networkctl needs one."""
-        self.bus = subprocess.Popen([*self.inside(), "dbus-daemon", "--system", "--nofork", "--nopidfile"])
-        ask = [*self.inside(), "networkctl", "reload"]
-        until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, self.log)
+        # networkd connects as soon as it sees the socket, and gives up for good if it may not.
+        line = [*self.inside(), "dbus-daemon", "--system", "--nofork", "--nopidfile"]
+        self.bus = subprocess.Popen(line, umask=0)
+        until(self._on_the_bus, self.log)
+        subprocess.run([*self.inside(), "networkctl", "reload"], check=True)
+
+    def _on_the_bus(self) -> bool:
+        """Has networkd found the bus? Asked of the bus itself, which would try to start it for networkctl."""
+        # Between the bus's bind and its listen it is refused, and waits for the socket's file to change.
+        with suppress(FileNotFoundError):
+            os.utime(self.run / "dbus" / "system_bus_socket")
+        ask = ["busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus"]
+        ask += ["org.freedesktop.DBus", "NameHasOwner", "s", "org.freedesktop.network1"]
+        return subprocess.run([*self.inside(), *ask], capture_output=True, check=False).stdout == b"b true\n"
 
     def inside(self) -> list[str]:
         """Words that run a command where networkd lives."""
