@@ -11,7 +11,7 @@ unreachable.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
@@ -91,23 +91,38 @@ def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedSer
         for frontend in served.frontends:
             claimants_by_key[frontend.vip, frontend.port, frontend.protocol].append((key, frontend))
     services = ServedServices()
-    relays: dict[FrontendKey, frozenset[str]] = {}
-    conflicts = defaultdict[str, list[str]](list)
+    relayed: dict[FrontendKey, tuple[str, frozenset[str]]] = {}  # -> the service that has it, nodes that serve it
+    problems = defaultdict[str, list[str]](list)
     for frontend_key, claimants in claimants_by_key.items():
         winner, frontend = claimants[0] if len(claimants) == 1 else min(claimants, key=lambda c: _order(facts, c))
         for key, loser in claimants:
             if key != winner:
-                conflicts[key].append(f"{loser}: is served for Service {winner}")
+                problems[key].append(f"{loser}: is served for Service {winner}")
         translation = frontend.translation or _discarding(frontend)
         if translation is not None:
             services.translations[frontend_key] = translation
         if frontend.relays:
-            relays[frontend_key] = frontend.relays
-    for (vip, _, _), names in sorted(relays.items()):
-        earlier = services.relays.get(vip, names)
-        services.relays[vip] = (earlier & names) or earlier  # best those that serve every port
-    _add_reports(services, facts, alone, conflicts)
+            relayed[frontend_key] = winner, frontend.relays
+    _add_relays(services, facts, relayed, problems)
+    _add_reports(services, facts, alone, problems)
     return services
+
+
+def _add_relays(
+    services: ServedServices,
+    facts: ServiceFacts,
+    relayed: Mapping[FrontendKey, tuple[str, frozenset[str]]],
+    problems: Mapping[str, list[str]],
+) -> None:
+    """Adds the nodes that serve an address for this one's pods, best those that serve every port of it."""
+    for (vip, _, _), (_, names) in sorted(relayed.items()):
+        earlier = services.relays.get(vip, names)
+        services.relays[vip] = (earlier & names) or earlier
+    prefixes = _relayed_prefixes(facts, services)
+    reached = {route.prefix for route in _relay_routes(facts, prefixes)}
+    for vip, key in sorted({(vip, key) for (vip, _, _), (key, _) in relayed.items()}):
+        if _host_prefix(vip) in prefixes.keys() - reached:
+            problems[key].append(f"{vip}: out of reach for this node's pods: no node with endpoints is in its subnet")
 
 
 def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[Availability, str, str]:
@@ -126,18 +141,18 @@ def _add_reports(
     services: ServedServices,
     facts: ServiceFacts,
     alone: Mapping[str, ServedService],
-    conflicts: Mapping[str, list[str]],
+    together: Mapping[str, list[str]],
 ) -> None:
-    """Adds statuses, advertised addresses and health checks."""
+    """Adds statuses, advertised addresses and health checks. `together`: problems that no Service has alone."""
     services_of_prefix = defaultdict[str, list[str]](list)
     for key, served in alone.items():
         frontends = [frontend for frontend in served.frontends if frontend.translation]
-        problems = (*served.problems, *conflicts.get(key, ()))
+        problems = (*served.problems, *together.get(key, ()))
         services.statuses[key] = ServiceStatus(
             len(frontends), sum(frontend.backends for frontend in frontends), problems
         )
         for address in served.addresses:
-            services_of_prefix[f"{address}/{ip_address(address).max_prefixlen}"].append(key)
+            services_of_prefix[_host_prefix(address)].append(key)
         port = facts.services[key].health_check_node_port
         if (
             port
@@ -164,11 +179,26 @@ def service_intents(facts: ServiceFacts, services: ServedServices) -> Iterator[I
     yield from services.translations.values()
     if facts.enabled:
         yield from discard_routes(facts)
-    relayed = relay.relayed_prefixes(services.relays, facts.nodes, facts.pools.values())
-    yield from relay.relay_routes(relayed, facts.me, facts.nodes, facts.uplinks.values())
+    relayed = _relayed_prefixes(facts, services)
+    yield from _relay_routes(facts, relayed)
     me, untouched = facts.nodes.get(facts.me, Node()), {*facts.prefixes, *relayed}
     members = snat.snat_members(facts.uplinks.values(), facts.pods.values(), facts.pools)
     yield from snat.snat_intents(me, facts.nodes, facts.pools, untouched, members)
+
+
+def _host_prefix(address: str) -> str:
+    """The prefix of one address."""
+    return f"{address}/{ip_address(address).max_prefixlen}"
+
+
+def _relayed_prefixes(facts: ServiceFacts, services: ServedServices) -> dict[str, Collection[str]]:
+    """Prefixes that pods reach by another node -> the nodes that serve them."""
+    return relay.relayed_prefixes(services.relays, facts.nodes, facts.pools.values())
+
+
+def _relay_routes(facts: ServiceFacts, prefixes: Mapping[str, Collection[str]]) -> Iterator[Route]:
+    """Their routes in the pods' table."""
+    return relay.relay_routes(prefixes, facts.me, facts.nodes, facts.uplinks.values())
 
 
 def discard_routes(facts: ServiceFacts) -> Iterator[Route]:

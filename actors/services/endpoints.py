@@ -64,7 +64,7 @@ def _candidates(
         # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
         candidate = UsableEndpoint(endpoint.addresses[0], number, endpoint.node, endpoint.ready)
         earlier = by_place.setdefault((candidate.address, number), candidate)
-        if _preference(candidate, node) > _preference(earlier, node):
+        if earlier is not candidate and _preference(candidate, node) > _preference(earlier, node):
             by_place[candidate.address, number] = candidate
     return by_place.values()
 

@@ -9,7 +9,7 @@ of nodes and pods keep their routes, whatever a Service claims.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from schemas.facts import IpPool, Node, Uplink
@@ -35,13 +35,21 @@ def relay_routes(
     """A route for each prefix of which a serving node is near."""
     uplinks = sorted(uplinks, key=lambda uplink: (not uplink.is_main, uplink.interface))
     for prefix, names in sorted(prefixes.items()):
-        version = ip_network(prefix).version
-        for name in sorted(names, key=lambda name: _rank(me, prefix, name)):
-            hop = _address(nodes.get(name, Node()), version)
-            uplink = next((uplink for uplink in uplinks if hop and _is_near(uplink, hop)), None)
-            if hop and uplink:
+        route = next(
+            _near_routes(prefix, sorted(names, key=lambda name: _rank(me, prefix, name)), nodes, uplinks), None
+        )
+        if route is not None:
+            yield route
+
+
+def _near_routes(
+    prefix: str, names: Iterable[str], nodes: Mapping[str, Node], uplinks: Sequence[Uplink]
+) -> Iterator[Route]:
+    for name in names:
+        hop = _address(nodes.get(name, Node()), ip_network(prefix).version)
+        for uplink in uplinks:
+            if hop and _is_near(uplink, hop):
                 yield Route(uplink.pods_table, prefix, (RoutePath(next_hop=hop, interface=uplink.interface),))
-                break
 
 
 def _rank(me: str, prefix: str, name: str) -> bytes:

@@ -213,7 +213,12 @@ def test_no_service_turns_away_what_is_sent_to_a_node_a_pod_or_by_a_far_node() -
     assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, pools=pools)) == {}
     far = {"n1": ME, "n2": Node(ip4="198.51.100.2/24")}
     web = service(external_ips=(EXTERNAL,), external_local=True)
-    assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far)) == {}
+    behind_a_router = cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far)
+    assert relayed_routes(behind_a_router) == {}
+    assert problems(behind_a_router) == (
+        f"{EXTERNAL}: out of reach for this node's pods: no node with endpoints is in its subnet",
+    )
+    assert problems(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK})) == ()
 
 
 def test_an_internal_policy_local_is_never_short_circuited() -> None:
@@ -411,7 +416,7 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     facts: list[tuple[str, str, Any]], chance: random.Random
 ) -> None:
     last = {(table, key): value for table, key, value in facts}
-    quick, cache = cluster(), ServedCache()
+    quick, cache = cluster(uplinks={"eth0": UPLINK}), ServedCache()
     shuffled = [(table, key, None) for table, key, _ in facts] + facts * 2
     chance.shuffle(shuffled)
     for table, key, value in [
@@ -425,7 +430,7 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
         (cache.service_changed if table == "services" else cache.slice_changed)(key, value)
         if chance.random() < 0.2:
             cache.served(quick)
-    plain = cluster()
+    plain = cluster(uplinks={"eth0": UPLINK})
     for (table, key), value in sorted(last.items(), key=str):
         if value is not None:
             getattr(plain, table)[key] = value
