@@ -10,8 +10,8 @@ from types import FrameType
 from bus.broker import Broker
 from bus.fanout import OutgoingFrame
 from bus.log import Log
-from bus.remote_tap import BadKeys
-from bus.sockets import BrokerSockets, CannotListen, Unreachable, UnsafeDirectory
+from bus.remote_tap import BadCurveKeys
+from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListen, UnsafeDirectory
 from schemas.config import ConfigError, describe_variables, from_env
 
 TICK_S = 0.1
@@ -37,7 +37,7 @@ def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[OutgoingFrame]
         try:
             if not sockets.send(to, data):
                 broker.counters["undeliverable"] += 1
-        except Unreachable:
+        except BrokerUnreachable:
             _deliver(sockets, broker, broker.connection_lost(to))
 
 
@@ -88,7 +88,7 @@ def main() -> int:
     try:
         config = from_env(os.environ, required=())
         sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
-    except (ConfigError, UnsafeDirectory, BadKeys, CannotListen) as error:
+    except (ConfigError, UnsafeDirectory, BadCurveKeys, CannotListen) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level

@@ -26,11 +26,11 @@ from bus.envelope import (
     Answer,
     Ask,
     Beacon,
+    BusMessage,
     CheckpointPart,
     Credit,
     Fetch,
     Hello,
-    Message,
     ReadCredit,
     Resend,
     Row,
@@ -109,7 +109,7 @@ class Broker:
             self.counters["senders_muted"] += 1
             self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
 
-    def _handle(self, identity: bytes, message: Message, now: float) -> list[OutgoingFrame]:
+    def _handle(self, identity: bytes, message: BusMessage, now: float) -> list[OutgoingFrame]:
         if identity.startswith(REMOTE_PREFIX) and not isinstance(message, Hello | Subscribe | ReadCredit | Fetch):
             raise Malformed("bus message", "m", f"{type(message).__name__} is not for a tap from elsewhere to say")
         match message:

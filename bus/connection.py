@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Self
 
-from bus.envelope import Fetch, Hello, Message, Welcome, pack_message
+from bus.envelope import BusMessage, Fetch, Hello, Welcome, pack_message
 from bus.handshake import Greeting, Handshake
 from bus.remote_tap import CurveKeys
 from bus.sockets import ClientSocket
@@ -51,11 +51,11 @@ class Connection:
         """Number of the broker's life; None before its first answer."""
         return self._handshake.broker_session
 
-    async def send(self, message: Message) -> bool:
+    async def send(self, message: BusMessage) -> bool:
         """To the broker. False: it is away, or has not read for too long."""
         return self._socket is not None and await self._socket.send(pack_message(message))
 
-    def send_later(self, message: Message) -> None:
+    def send_later(self, message: BusMessage) -> None:
         """As `send`, by a task, and perhaps never."""
         self.start(self.send(message))
 

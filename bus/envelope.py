@@ -23,7 +23,7 @@ REMOTE_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only l
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
-class Message(Struct, omit_defaults=True, tag_field="m", kw_only=True):
+class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
     """Base of all messages. `v` is the version of the schema."""
 
     v: int = VERSION
@@ -37,7 +37,7 @@ class Row(Struct, frozen=True, omit_defaults=True, gc=False):
     cause: str = ""
 
 
-class Hello(Message, tag="hello"):
+class Hello(BusMessage, tag="hello"):
     """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
     name: str
@@ -49,7 +49,7 @@ class Hello(Message, tag="hello"):
     counters: dict[str, int] = {}
 
 
-class Welcome(Message, tag="welcome"):
+class Welcome(BusMessage, tag="welcome"):
     """The broker's answer to Hello. A new `broker_session` is a broker that knows nothing yet."""
 
     broker_session: int
@@ -57,7 +57,7 @@ class Welcome(Message, tag="welcome"):
     known: bool = False  # it remembers the client's subscriptions and counts its unread bytes
 
 
-class CheckpointPart(Message, tag="rows"):
+class CheckpointPart(BusMessage, tag="rows"):
     """One part of a checkpoint of the stream (`sender`, `word`).
 
     A checkpoint is applied whole, when its `last` part is there. `full`: its rows are all rows of the stream. The first
@@ -76,7 +76,7 @@ class CheckpointPart(Message, tag="rows"):
     rows: list[Row] = []
 
 
-class Credit(Message, tag="credit"):
+class Credit(BusMessage, tag="credit"):
     """The broker has taken a part: the publisher may send another."""
 
     word: str
@@ -85,33 +85,33 @@ class Credit(Message, tag="credit"):
     part: int
 
 
-class Resend(Message, tag="resend"):
+class Resend(BusMessage, tag="resend"):
     """The broker cannot place a part: the publisher is to send a full checkpoint."""
 
     word: str
     reason: str
 
 
-class Subscribe(Message, tag="listen"):
+class Subscribe(BusMessage, tag="listen"):
     """All words that the sender subscribes to, of all owners; `*`: every word."""
 
     words: tuple[str, ...]
 
 
-class ReadCredit(Message, tag="heard"):
+class ReadCredit(BusMessage, tag="heard"):
     """Credit for the broker: how much the sender has read of it (`FRAME_OVERHEAD_BYTES` more for each message)."""
 
     bytes: int
 
 
-class Fetch(Message, tag="fetch"):
+class Fetch(BusMessage, tag="fetch"):
     """A subscriber asks for a stream's retained rows."""
 
     word: str
     owner: str
 
 
-class SnapshotPart(Message, tag="snapshot"):
+class SnapshotPart(BusMessage, tag="snapshot"):
     """One part of a stream's retained rows, as of (`session`, `seq`). Session 0: no such stream."""
 
     word: str
@@ -123,7 +123,7 @@ class SnapshotPart(Message, tag="snapshot"):
     rows: list[Row] = []
 
 
-class TraceEvent(Message, tag="note"):
+class TraceEvent(BusMessage, tag="note"):
     """Something that happened and is no row. For taps alone: sent only while one listens, retained by nobody."""
 
     sender: str
@@ -135,7 +135,7 @@ class TraceEvent(Message, tag="note"):
     fields: dict[str, str | int | float] = {}
 
 
-class Head(Struct, gc=False):
+class StreamHead(Struct, gc=False):
     """How far a stream has come."""
 
     word: str
@@ -144,15 +144,15 @@ class Head(Struct, gc=False):
     seq: int
 
 
-class Beacon(Message, tag="beacon"):
+class Beacon(BusMessage, tag="beacon"):
     """Sent to all subscribers twice a second: by it they notice what they missed."""
 
     broker_session: int
-    heads: list[Head] = []
+    heads: list[StreamHead] = []
     tapped: bool = False  # does anybody subscribe to trace events?
 
 
-class Ask(Message, tag="ask"):
+class Ask(BusMessage, tag="ask"):
     """A request to a service. The same `id` asked again is not executed again.
 
     `asked_at`: seconds of the machine's monotonic clock. `again`: it may have reached the service before.
@@ -167,7 +167,7 @@ class Ask(Message, tag="ask"):
     again: bool = False
 
 
-class Answer(Message, tag="answer"):
+class Answer(BusMessage, tag="answer"):
     """The one reply to an Ask: a body, or an error in words."""
 
     id: str
@@ -195,7 +195,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
 
 
-def pack_message(message: Message) -> bytes:
+def pack_message(message: BusMessage) -> bytes:
     """The bytes of a message."""
     return _encoder.encode(message)
 

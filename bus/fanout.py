@@ -26,8 +26,8 @@ from typing import NamedTuple
 from bus.envelope import (
     EVERY_WORD,
     TRACE_WORD,
+    BusMessage,
     CheckpointPart,
-    Message,
     Row,
     TraceEvent,
     frame_bytes,
@@ -84,7 +84,7 @@ class _Subscriber:
     cut_off: str = ""  # why it is sent nothing; empty: it is not cut off
     changed: "OrderedDict[StreamName, _ChangedRows | None]" = field(default_factory=OrderedDict)  # None: all rows
     fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
-    sending: Iterator[Message] | None = None  # the rest of a checkpoint or snapshot that has begun to leave
+    sending: Iterator[BusMessage] | None = None  # the rest of a checkpoint or snapshot that has begun to leave
     sending_of: StreamName = ("", "")
     queue: "deque[bytes]" = field(default_factory=deque)  # of a tool
     queue_bytes: int = 0
@@ -204,14 +204,14 @@ class Fanout:
 
     # --- what there is to send
 
-    def unicast(self, identity: bytes, message: Message) -> OutgoingFrame:
+    def unicast(self, identity: bytes, message: BusMessage) -> OutgoingFrame:
         """A message to one client, whatever it has read."""
         frame = OutgoingFrame(identity, pack_message(message))
         if subscriber := self._subscribers.get(identity):
             self._count(subscriber, frame.data)
         return frame
 
-    def broadcast(self, message: Message) -> Iterator[OutgoingFrame]:
+    def broadcast(self, message: BusMessage) -> Iterator[OutgoingFrame]:
         """A beacon, to subscribers that have been sent everything: it must not speak of what still waits."""
         data = pack_message(message)
         for subscriber in self._subscribers.values():
@@ -287,7 +287,7 @@ class Fanout:
             self._count(subscriber, data)
             yield OutgoingFrame(subscriber.identity, data)
 
-    def _interleaved(self, subscriber: _Subscriber) -> Message | None:
+    def _interleaved(self, subscriber: _Subscriber) -> BusMessage | None:
         """A small checkpoint of another stream, between the parts of a large one: a pod does not wait for all routes.
 
         Only what is one part may cut in, since the parts of a checkpoint must come one after another, and only of a
@@ -309,7 +309,7 @@ class Fanout:
                 return parts[0]
         return None
 
-    def _next_to_send(self, subscriber: _Subscriber) -> Iterator[Message] | None:
+    def _next_to_send(self, subscriber: _Subscriber) -> Iterator[BusMessage] | None:
         """The next stream: what it asked for before what has changed. A snapshot holds the changes that wait."""
         while subscriber.fetches:
             stream, _ = subscriber.fetches.popitem(last=False)
@@ -331,7 +331,7 @@ class Fanout:
         """The stream is about to leave as it is now; what changes while its parts leave waits anew."""
         subscriber.positions[stream], subscriber.sending_of = self._store.position(*stream), stream
 
-    def _catch_up(self, stream: StreamName, changed: _ChangedRows | None, since: int) -> Iterator[Message]:
+    def _catch_up(self, stream: StreamName, changed: _ChangedRows | None, since: int) -> Iterator[BusMessage]:
         """One checkpoint of these rows, or (None) of all, as they are now, though its parts are made as they leave."""
         rows = self._store.streams[stream].copied_rows() if changed is None else changed.rows.values()
         session, seq = self._store.position(*stream)

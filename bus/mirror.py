@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from bus.envelope import CheckpointPart, Head, Row, SnapshotPart
-from bus.stream import Gap, PartOrder, Stream
+from bus.envelope import CheckpointPart, Row, SnapshotPart, StreamHead
+from bus.stream import PartOrder, Stream, StreamGap
 
 DEFERRED_PARTS_MAX = 1000
 FETCH_AGAIN_S = 1.0
@@ -133,9 +133,9 @@ class StreamMirror(Generic[C]):
             return {}
         try:
             if not self.stream.follows(part):
-                raise Gap(f"checkpoint {part.seq} after {self.stream.seq}")
+                raise StreamGap(f"checkpoint {part.seq} after {self.stream.seq}")
             complete = self._order.add(part)
-        except Gap:
+        except StreamGap:
             self._note_gap()
             return {}
         if part.part == 0:
@@ -163,7 +163,7 @@ class StreamMirror(Generic[C]):
         self._awaits_snapshot = True
         self._deferred = []
 
-    def compare_head(self, head: Head) -> None:
+    def compare_head(self, head: StreamHead) -> None:
         """A beacon's word on how far the stream has come: if the mirror is behind, a snapshot is due."""
         behind = head.session != self.stream.session or head.seq > self.stream.seq
         if behind and not self._awaits_snapshot:

@@ -11,7 +11,7 @@ from typing import NoReturn
 from bus.log import Log
 from bus.peer import Peer
 from bus.sockets import UnsafeDirectory, prepare_directory
-from bus.watchdog import Watchdog
+from bus.watchdog import LoopWatchdog
 from schemas.config import ConfigError, NodeConfig, describe_variables, from_env
 from schemas.requests import EmptyReply, Ping, Pong, SetLogLevel
 
@@ -68,7 +68,7 @@ async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: Main) -> in
     async with Peer(name, config.bus) as peer:
         serve_basics(peer, log)
         log.info("started", pid=os.getpid(), session=peer.session)
-        watchdog = Watchdog(lambda: peer.progress, log, config.stuck_restart_s)
+        watchdog = LoopWatchdog(lambda: peer.progress, log, config.stuck_restart_s)
         watchdog.start()
         try:
             code = await main(config, peer, log, stop)

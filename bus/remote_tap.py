@@ -18,7 +18,7 @@ SERVER, CLIENT, ALLOWED = "server", "client", "allowed"
 MESSAGE_BYTES_MAX = 64 << 10  # a tap has little to say
 
 
-class BadKeys(Exception):
+class BadCurveKeys(Exception):
     """A directory of keys that cannot be used; the text names the file."""
 
 
@@ -51,7 +51,7 @@ def server_keys(directory: Path) -> CurveKeys:
     """The node's keys. Raises BadKeys: also if others could read the secret, or no client is allowed."""
     keys = _pair(directory / f"{SERVER}.key_secret")
     if not any((directory / ALLOWED).glob("*.key")):
-        raise BadKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
+        raise BadCurveKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
     return keys
 
 
@@ -63,19 +63,19 @@ def client_keys(directory: Path) -> CurveKeys:
 def _pair(path: Path) -> CurveKeys:
     public, secret = _load(path)
     if secret is None:
-        raise BadKeys(f"{path}: has no secret key in it")
+        raise BadCurveKeys(f"{path}: has no secret key in it")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise BadKeys(f"{path}: mode {stat.S_IMODE(path.stat().st_mode):04o}, must be 0600")
+        raise BadCurveKeys(f"{path}: mode {stat.S_IMODE(path.stat().st_mode):04o}, must be 0600")
     return CurveKeys(public, secret)
 
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     if not path.exists():
-        raise BadKeys(f"{path}: no such file; `vppd tap keys` makes keys")
+        raise BadCurveKeys(f"{path}: no such file; `vppd tap keys` makes keys")
     try:
         return zmq.auth.load_certificate(path)
     except (OSError, ValueError) as error:
-        raise BadKeys(f"{path}: {getattr(error, 'strerror', None) or 'no key in it'}") from None
+        raise BadCurveKeys(f"{path}: {getattr(error, 'strerror', None) or 'no key in it'}") from None
 
 
 class RemoteTapSocket:

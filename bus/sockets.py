@@ -24,7 +24,7 @@ class UnsafeDirectory(Exception):
     """The directory of the bus is missing, not ours, or open to others."""
 
 
-class Unreachable(Exception):
+class BrokerUnreachable(Exception):
     """The client's connection has ended."""
 
 
@@ -103,7 +103,7 @@ class BrokerSockets:
             socket.send_multipart([identity, data], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno == zmq.EHOSTUNREACH:
-                raise Unreachable(identity) from None
+                raise BrokerUnreachable(identity) from None
             return False
         return True
 

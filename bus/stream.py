@@ -53,7 +53,7 @@ class PartOrder:
         expected = previous.part + 1 if previous is not None and _same_checkpoint(previous, message) else 0
         self._previous = None
         if message.part != expected:
-            raise Gap(f"part {message.part} where {expected} was due")
+            raise StreamGap(f"part {message.part} where {expected} was due")
         if not message.last:
             self._previous = message
         return message.last
@@ -93,7 +93,7 @@ class CheckpointAssembly:
         stream.session, stream.seq = first.session, first.seq
 
 
-class Gap(Exception):
+class StreamGap(Exception):
     """A part or a checkpoint is missing."""
 
 

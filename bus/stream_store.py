@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from bus.envelope import CheckpointPart, Head, SnapshotPart, iter_parts
-from bus.stream import Checkpoint, CheckpointAssembly, Gap, Stream
+from bus.envelope import CheckpointPart, SnapshotPart, StreamHead, iter_parts
+from bus.stream import Checkpoint, CheckpointAssembly, Stream, StreamGap
 
 STREAMS_MAX = 1000
 
@@ -32,7 +32,7 @@ class StreamStore:
         assembly = self._assemblies.setdefault(name, CheckpointAssembly())
         try:
             checkpoint = assembly.add(message)
-        except Gap as gap:
+        except StreamGap as gap:
             raise PartRefused(str(gap)) from None
         if checkpoint is not None:
             assembly.apply(checkpoint, stream)
@@ -44,9 +44,9 @@ class StreamStore:
         """The newest session of any stream of `owner`; 0 if it has none."""
         return max((s.session for (_, name), s in self.streams.items() if name == owner), default=0)
 
-    def heads(self) -> list[Head]:
+    def heads(self) -> list[StreamHead]:
         """How far every stream has come."""
-        return [Head(word, owner, s.session, s.seq) for (word, owner), s in self.streams.items()]
+        return [StreamHead(word, owner, s.session, s.seq) for (word, owner), s in self.streams.items()]
 
     def position(self, word: str, owner: str) -> tuple[int, int]:
         """(session, checkpoint) of a stream; (0, 0) if there is none."""

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from bus.connection import Connection
-from bus.envelope import CheckpointPart, Fetch, Head, SnapshotPart, Subscribe
+from bus.envelope import CheckpointPart, Fetch, SnapshotPart, StreamHead, Subscribe
 from bus.mirror import Steps, StreamMirror, merge_changes
 from schemas import codec
 from schemas.codec import Malformed
@@ -124,7 +124,7 @@ class Subscriptions:
         """A part of a snapshot that was asked for."""
         await self._apply_in_steps(part.word, part.owner, lambda mirror: mirror.apply_snapshot_in_steps(part))
 
-    def compare_heads(self, heads: Iterable[Head]) -> None:
+    def compare_heads(self, heads: Iterable[StreamHead]) -> None:
         """A beacon's word on how far each stream has come: what is behind asks for a snapshot."""
         for head in heads:
             if self._wants(head.word, head.owner):

@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.5
 EXIT_STUCK = 70
 
 
-class Watchdog:
+class LoopWatchdog:
     """`progress` counts the loop's turns. `restart_s`: the process ends when it is stuck for so long; 0: never."""
 
     def __init__(self, progress: Callable[[], int], log: Log, restart_s: float, stuck_s: float = STUCK_S) -> None:

@@ -16,7 +16,7 @@ from bus.process import config_or_exit
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.host import lock
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import is_tap
@@ -24,12 +24,12 @@ from vppd_guard.report import explain
 from vppd_guard.report.findings import (
     FAILED,
     OK,
-    Finding,
+    PreflightFinding,
     failure_texts,
     findings_table,
     waive_failures,
 )
-from vppd_guard.report.history import History
+from vppd_guard.report.history import GuardHistory
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
@@ -64,7 +64,7 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
 def _plan(config: NodeConfig, log: Log) -> int:
     """Prints the captured uplinks, VPP's configuration and the intents of a takeover."""
 
-    async def look() -> tuple[list[Finding], list[DrivenUplink]]:
+    async def look() -> tuple[list[PreflightFinding], list[DrivenUplink]]:
         return await preflight.capture_uplinks(GuardContext(config, Peer("guard-plan", config.bus), log))
 
     findings, uplinks = asyncio.run(look())
@@ -94,10 +94,10 @@ def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     records = captured_uplinks(UndoJournal(config.state / "guard").read())
     if records and (pid := lock.holder_pid(guard_lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
-        finding = Finding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
+        finding = PreflightFinding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
         return _print_findings([finding], as_json=as_json)
 
-    async def look() -> list[Finding]:
+    async def look() -> list[PreflightFinding]:
         async with Peer("tool-preflight", config.bus) as peer:
             findings, _ = await preflight.run_checks(GuardContext(config, peer, log), annotations={})
             return [*findings, *waive_failures([await checks.check_writer(peer)], config.preflight_waive)]
@@ -105,7 +105,7 @@ def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     return _print_findings(asyncio.run(look()), as_json=as_json)
 
 
-def _print_findings(findings: list[Finding], *, as_json: bool) -> int:
+def _print_findings(findings: list[PreflightFinding], *, as_json: bool) -> int:
     if as_json:
         _print_json(findings)
     else:
@@ -120,7 +120,7 @@ def _print_json(content: object) -> None:
 def _explain(config: NodeConfig, *, as_json: bool) -> int:
     """Prints the guard's state, its last trouble, what is changed of the host, and the history."""
     directory = config.state / "guard"
-    lines, journal = History(directory).read(), UndoJournal(directory)
+    lines, journal = GuardHistory(directory).read(), UndoJournal(directory)
     records = journal.read()
     host = explain.ExplainedHost(
         time=time.time(),
@@ -169,7 +169,7 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if pid := _running_vpp(records):
         log.error("VPP still runs", pid=pid, hint="end it first: its taps hold the links' names")
         return 1
-    result = replay.undo_records(records, Machine(), Host(config.host_root))
+    result = replay.undo_records(records, Machine(), HostReader(config.host_root))
     problems = [*result.problems, *(f"{name}: no such device" for name in result.lost_devices)]
     for problem in problems:
         log.error("cannot restore", what=problem)

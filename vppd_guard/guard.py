@@ -30,7 +30,7 @@ from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.states.holding import Adopted, Captured, Holding, Leftovers, Taken, Up
 from vppd_guard.uplink.uplinks import uplink_fact
-from vppd_guard.vpp.log_tail import LogTail
+from vppd_guard.vpp.log_tail import VppLogTail
 
 HEARTBEAT_S = 0.5
 TAKING = TAKEOVER[:-1]
@@ -62,7 +62,7 @@ class Guard:
         context = self.context
         context.peer.subscribe(status_word("guard"))
         context.history.add(HistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
-        tail = LogTail(context.vpp.log, context.log)
+        tail = VppLogTail(context.vpp.log, context.log)
         background = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
         self._publish()
         while self.life.state is not GuardState.STOPPED:

@@ -16,10 +16,10 @@ from actors.cni.desired import PodTable
 from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
 from actors.cni.store import PodStore
-from actors.cni.wiring import Wiring
+from actors.cni.wiring import PodWiring
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
-from actors.runtime.decision import Decision, by_key
+from actors.runtime.decision import Decision, intents_by_key
 from schemas.facts import Uplink, VppEpoch
 
 
@@ -32,7 +32,7 @@ class CniManager(Actor):
         super().__init__(context)
         self.table = PodTable()
         self.store = PodStore(context.config.state / "cni" / "pods")
-        self.server = CniServer(context, Wiring(context, self.table, self.store))
+        self.server = CniServer(context, PodWiring(context, self.table, self.store))
         self.repair = PodRepair(context, self.table)
 
     @hears(Uplink)
@@ -47,7 +47,7 @@ class CniManager(Actor):
     def decide(self) -> Decision:
         pods, config = self.table.pods.values(), self.context.config
         return Decision(
-            intents=by_key(intent for pod in pods for intent in desired.pod_intents(pod, config)),
+            intents=intents_by_key(intent for pod in pods for intent in desired.pod_intents(pod, config)),
             facts={"pod-interface": desired.pod_facts(pods, self.table.coming)},
         )
 

@@ -30,7 +30,7 @@ SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 NETNS_PATH = re.compile(r"/[!-~]+")  # absolute, printable ASCII
 
 
-class BadRequest(ValueError):
+class BadPodRequest(ValueError):
     """A request that can never be granted. The text names the field."""
 
     def __init__(self, field: str, why: str) -> None:
@@ -78,13 +78,13 @@ def device_id(netns: str, interface: str) -> str:
 def parse_request(request: AddRequest) -> Pod:
     """The pod that a request asks for. Raises BadRequest, and nothing else, whatever the texts are."""
     if request.dataplane_options.get("network_name"):
-        raise BadRequest("dataplane_options.network_name", "secondary networks are not supported")
+        raise BadPodRequest("dataplane_options.network_name", "secondary networks are not supported")
     for port in request.workload.ports:
         if port.host_port:
-            raise BadRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
+            raise BadPodRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
     addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, ADDRESSES_MAX)
     if not addresses:
-        raise BadRequest("container_ips", "no address")
+        raise BadPodRequest("container_ips", "no address")
     pod = Pod(
         namespace=_matching("workload.namespace", request.workload.namespace, LABEL),
         name=_matching("workload.pod", request.workload.pod, SUBDOMAIN),
@@ -97,7 +97,7 @@ def parse_request(request: AddRequest) -> Pod:
     )
     low = MTU_MIN_IP6 if 6 in pod.versions() else MTU_MIN
     if pod.mtu_asked and not low <= pod.mtu_asked <= MTU_MAX:
-        raise BadRequest("settings.mtu", f"{pod.mtu_asked} outside {low} to {MTU_MAX} bytes")
+        raise BadPodRequest("settings.mtu", f"{pod.mtu_asked} outside {low} to {MTU_MAX} bytes")
     return pod
 
 
@@ -111,7 +111,7 @@ def _distinct(field: str, texts: Iterable[str], read_one: Callable[[str, str], s
     """All texts read, in order, repeated ones once."""
     values = tuple(dict.fromkeys(read_one(field, text) for text in texts))
     if len(values) > limit:
-        raise BadRequest(field, f"{len(values)} of them, at most {limit}")
+        raise BadPodRequest(field, f"{len(values)} of them, at most {limit}")
     return values
 
 
@@ -119,9 +119,9 @@ def _address(field: str, text: str) -> str:
     try:
         address = parse_interface(text).ip
     except ValueError:
-        raise BadRequest(field, f"{text!r} is not an address") from None
+        raise BadPodRequest(field, f"{text!r} is not an address") from None
     if not _is_usable(address):
-        raise BadRequest(field, f"{text!r} cannot be a pod's address")
+        raise BadPodRequest(field, f"{text!r} cannot be a pod's address")
     return str(address)
 
 
@@ -137,20 +137,20 @@ def _prefix(field: str, text: str) -> str:
     try:
         return str(parse_prefix(text))
     except ValueError:
-        raise BadRequest(field, f"{text!r} is not a prefix") from None
+        raise BadPodRequest(field, f"{text!r} is not a prefix") from None
 
 
 def _matching(field: str, text: str, form: re.Pattern[str]) -> str:
     if not form.fullmatch(text):
-        raise BadRequest(field, f"{_shortened(text)} is not a valid name")
+        raise BadPodRequest(field, f"{_shortened(text)} is not a valid name")
     return text
 
 
 def _netns(path: str) -> str:
     if path and not NETNS_PATH.fullmatch(path):
-        raise BadRequest("netns", f"{_shortened(path)} is not an absolute path")
+        raise BadPodRequest("netns", f"{_shortened(path)} is not an absolute path")
     if len(path) > NETNS_BYTES_MAX:
-        raise BadRequest("netns", f"{_shortened(path)} has more than {NETNS_BYTES_MAX} bytes")
+        raise BadPodRequest("netns", f"{_shortened(path)} has more than {NETNS_BYTES_MAX} bytes")
     return path
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 
 from actors.cni import netns
-from actors.cni.pods import BadRequest, device_id, parse_request
-from actors.cni.wiring import Wiring
+from actors.cni.pods import BadPodRequest, device_id, parse_request
+from actors.cni.wiring import PodWiring
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
 from schemas.npol import interface_policies_key
@@ -26,7 +26,7 @@ STOP_S = 0.5
 class CniServer(CniDataplaneServicer):
     """The service `cni.CniDataplane`."""
 
-    def __init__(self, context: Context, wiring: Wiring) -> None:
+    def __init__(self, context: Context, wiring: PodWiring) -> None:
         self._context, self._wiring = context, wiring
         self._server: Any = None
 
@@ -55,7 +55,7 @@ class CniServer(CniDataplaneServicer):
         try:
             pod = parse_request(request)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
-        except (BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:
+        except (BadPodRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:
             workload = f"{request.workload.namespace}/{request.workload.pod}"
             return pb.AddReply(successful=False, error_message=self._error("add", workload, error, started))
         took_ms = (time.monotonic() - started) * 1000

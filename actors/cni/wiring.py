@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from actors.cni import netns
 from actors.cni.desired import PodTable, pod_intents, tun_name
-from actors.cni.pods import BadRequest, Pod, with_mtu
+from actors.cni.pods import BadPodRequest, Pod, with_mtu
 from actors.cni.store import PodStore
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
@@ -21,7 +21,7 @@ ROLLBACK_S = 1.0  # of the deadline
 WITHDRAWN_AGAIN_S = 5.0
 
 
-class Wiring:
+class PodWiring:
     """Adds pods to this node and removes them."""
 
     def __init__(self, context: Context, table: PodTable, store: PodStore) -> None:
@@ -102,7 +102,7 @@ class Wiring:
             if holder.key == pod.key or (shared and holder.key in self._leaving):
                 return holder
             if shared and netns.is_namespace(holder.netns):
-                raise BadRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")
+                raise BadPodRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")
             if shared:
                 return holder
         return None

@@ -37,11 +37,11 @@ from actors.kube_watch.list_watch import (
     WatchLine,
     WatchReport,
     WatchState,
-    event_of,
     list_query,
     meta_text,
     resource_version,
     retry_delay_s,
+    watch_event_of,
     watch_query,
 )
 
@@ -233,7 +233,7 @@ class ResourceWatch:
 
     def _handle_line(self, raw: bytes) -> None:
         line = msgspec.json.decode(raw, type=WatchLine)
-        event = event_of(line)
+        event = watch_event_of(line)
         if event is not None:
             self._report(event)
         self._version = resource_version(line.object) or self._version

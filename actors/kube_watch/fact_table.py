@@ -6,7 +6,7 @@ touched by it. A table is *listed* once its first complete list has arrived.
 
 from actors.kube_watch.fields import MalformedObject
 from actors.kube_watch.list_watch import JsonObject, ListResult, WatchEvent
-from actors.kube_watch.parse import PARSERS, key_of
+from actors.kube_watch.parse import PARSERS, object_key
 from schemas.facts import Fact
 
 WORD_OF_PLURAL = {
@@ -59,7 +59,7 @@ class FactTable:
 
     def _keep_last_fact(self, item: JsonObject, before: dict[str, Fact]) -> None:
         try:
-            key = key_of(self.plural, item)
+            key = object_key(self.plural, item)
         except MalformedObject:
             return
         if key in before:
@@ -67,7 +67,7 @@ class FactTable:
 
     def _delete(self, item: JsonObject) -> list[str]:
         try:
-            key = key_of(self.plural, item)
+            key = object_key(self.plural, item)
         except MalformedObject as error:
             return [str(error)]
         self.facts.pop(key, None)

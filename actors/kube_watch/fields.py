@@ -19,7 +19,7 @@ class MalformedObject(Exception):
         self.subject, self.field, self.why = subject, field, why
 
 
-class Fields:
+class KubernetesFields:
     """One level of an object. `subject`: its kind and name. A field that is absent or null is None."""
 
     def __init__(self, subject: str, path: str, values: JsonObject) -> None:
@@ -39,10 +39,10 @@ class Fields:
             raise self.wrong(field, f"expected {description}, got {shorten_text(value)}")
         return value
 
-    def within(self, field: str) -> "Fields":
+    def within(self, field: str) -> "KubernetesFields":
         """The next level; an absent one is empty."""
         path = f"{self._path}.{field}" if self._path else field
-        return Fields(self.subject, path, self.value(field, dict, "an object") or {})
+        return KubernetesFields(self.subject, path, self.value(field, dict, "an object") or {})
 
     def text(self, field: str) -> str | None:
         """Text; "" counts as absent."""
@@ -124,19 +124,19 @@ class Fields:
             if not isinstance(item, dict):
                 raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten_text(item)}")
             path = f"{self._path}.{field}[{number}]"
-            prefixes.append(Fields(self.subject, path, item).prefix("cidr"))
+            prefixes.append(KubernetesFields(self.subject, path, item).prefix("cidr"))
         return tuple(prefixes)
 
-    def json(self, field: str) -> "Fields":
+    def json(self, field: str) -> "KubernetesFields":
         """An object that is written as JSON text in this field (annotations)."""
         text = self.text(field)
         if text is None:
-            return Fields(self.subject, self._path, {})
+            return KubernetesFields(self.subject, self._path, {})
         try:
             value = msgspec.json.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise self.wrong(field, f"not JSON: {error}") from None
-        return Fields(self.subject, self._path, {field: value}).within(field)
+        return KubernetesFields(self.subject, self._path, {field: value}).within(field)
 
 
 def parse_asn(text: str) -> int | None:

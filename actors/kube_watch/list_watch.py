@@ -116,7 +116,7 @@ def watch_query(version: str) -> str:
     )
 
 
-def event_of(line: WatchLine) -> WatchEvent | None:
+def watch_event_of(line: WatchLine) -> WatchEvent | None:
     """The event of a watch line; None for a bookmark or a type this client does not know.
 
     Raises Refused for an ERROR event.

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 
 from actors.kube_watch import parse_services
-from actors.kube_watch.fields import Fields, MalformedObject, shorten_text
+from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_text
 from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
 
 ANNOTATION = "projectcalico.org/"
@@ -18,22 +18,22 @@ ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
 AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 
 
-def name_and_fields(kind: str, body: object) -> tuple[str, Fields]:
+def name_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
     """The name of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
         raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
-    name = Fields(kind, "", body).within("metadata").required_text("name")
-    return name, Fields(f"{kind} {name}", "", body)
+    name = KubernetesFields(kind, "", body).within("metadata").required_text("name")
+    return name, KubernetesFields(f"{kind} {name}", "", body)
 
 
-def key_of(kind: str, body: object) -> str:
+def object_key(kind: str, body: object) -> str:
     """The key of an object: its name, with its namespace where it has one. Raises MalformedObject."""
     if kind in NAMESPACED:
         return parse_services.key_and_fields(kind, body)[0]
     return name_and_fields(kind, body)[0]
 
 
-def node(body: object) -> tuple[str, Node]:
+def parse_node(body: object) -> tuple[str, Node]:
     """core/v1 Node: what Calico writes into its annotations."""
     name, fields = name_and_fields("Node", body)
     meta = fields.within("metadata")
@@ -56,7 +56,7 @@ def node_annotations(body: object) -> tuple[str, NodeAnnotations]:
     return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= ANNOTATION_LENGTH_MAX})
 
 
-def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
+def parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     """Calico BGPConfiguration."""
     name, fields = name_and_fields("BGPConfiguration", body)
     spec = fields.within("spec")
@@ -72,7 +72,7 @@ def bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     return name, parsed
 
 
-def ip_pool(body: object) -> tuple[str, IpPool]:
+def parse_ip_pool(body: object) -> tuple[str, IpPool]:
     """Calico IPPool. At most one encapsulation, and no IP in IP for IPv6."""
     name, fields = name_and_fields("IPPool", body)
     spec = fields.within("spec")
@@ -94,7 +94,7 @@ def ip_pool(body: object) -> tuple[str, IpPool]:
     return name, parsed
 
 
-def block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
+def parse_block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
     """Calico BlockAffinity; None for one that binds its block to something else than a node."""
     name, fields = name_and_fields("BlockAffinity", body)
     spec = fields.within("spec")
@@ -109,7 +109,7 @@ def block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
     return name, parsed
 
 
-def is_deleted(spec: Fields) -> bool:
+def is_deleted(spec: KubernetesFields) -> bool:
     """Whether an affinity is being deleted: text in API v1, true or false in v3."""
     value = spec.value("deleted", (bool, str), "true or false")
     if value in ("true", "false"):
@@ -120,11 +120,11 @@ def is_deleted(spec: Fields) -> bool:
 
 
 PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
-    "nodes": node,
-    "bgpconfigurations": bgp_configuration,
-    "ippools": ip_pool,
-    "blockaffinities": block_affinity,
-    "services": parse_services.service,
-    "endpointslices": parse_services.endpoint_slice,
+    "nodes": parse_node,
+    "bgpconfigurations": parse_bgp_configuration,
+    "ippools": parse_ip_pool,
+    "blockaffinities": parse_block_affinity,
+    "services": parse_services.parse_service,
+    "endpointslices": parse_services.parse_endpoint_slice,
 }
 NAMESPACED = {"services", "endpointslices"}

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from actors.kube_watch.fields import Fields, MalformedObject, shorten_text
+from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_text
 from schemas.addresses import parse_address
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
@@ -23,16 +23,16 @@ FAMILY = {"IPv4": 4, "IPv6": 6}
 T = TypeVar("T")
 
 
-def key_and_fields(kind: str, body: object) -> tuple[str, Fields]:
+def key_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
     """`<namespace>/<name>` of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
         raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
-    meta = Fields(kind, "", body).within("metadata")
+    meta = KubernetesFields(kind, "", body).within("metadata")
     key = f"{meta.required_text('namespace')}/{meta.required_text('name')}"
-    return key, Fields(f"{kind} {key}", "", body)
+    return key, KubernetesFields(f"{kind} {key}", "", body)
 
 
-def service(body: object) -> tuple[str, Service]:
+def parse_service(body: object) -> tuple[str, Service]:
     """core/v1 Service."""
     key, fields = key_and_fields("Service", body)
     meta, spec = fields.within("metadata"), fields.within("spec")
@@ -63,7 +63,7 @@ def service(body: object) -> tuple[str, Service]:
     return key, parsed
 
 
-def endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
+def parse_endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     """discovery.k8s.io/v1 EndpointSlice; None for a slice of host names."""
     key, fields = key_and_fields("EndpointSlice", body)
     family = fields.required_text("addressType")
@@ -94,34 +94,37 @@ class ServiceProblems:
         return tuple(self._texts)
 
     def readable(
-        self, fields: Fields, items: Callable[[Fields], list[tuple[str, Any]]], read: Callable[[Fields, str], T]
+        self,
+        fields: KubernetesFields,
+        items: Callable[[KubernetesFields], list[tuple[str, Any]]],
+        read: Callable[[KubernetesFields, str], T],
     ) -> Iterator[T]:
         """The items of a list that can be read."""
         for name, item in items(fields):
             try:
-                yield read(Fields(fields.subject, "", {name: item}), name)
+                yield read(KubernetesFields(fields.subject, "", {name: item}), name)
             except MalformedObject as error:
                 self._texts.append(f"{error.field}: {error.why}")
 
 
-def _items_of(field: str) -> Callable[[Fields], list[tuple[str, Any]]]:
-    def items(fields: Fields) -> list[tuple[str, Any]]:
+def _items_of(field: str) -> Callable[[KubernetesFields], list[tuple[str, Any]]]:
+    def items(fields: KubernetesFields) -> list[tuple[str, Any]]:
         return [(f"{field}[{n}]", item) for n, item in enumerate(fields.value(field, list, "a list") or [])]
 
     return items
 
 
-def _cluster_ips(spec: Fields) -> list[tuple[str, Any]]:
+def _cluster_ips(spec: KubernetesFields) -> list[tuple[str, Any]]:
     """All cluster addresses; older objects have only `clusterIP`."""
     cluster_ips = _items_of("clusterIPs")(spec)
     return cluster_ips or [("clusterIP", ip) for ip in [spec.text("clusterIP")] if ip]
 
 
-def _texts(spec: Fields, field: str) -> list[Any]:
+def _texts(spec: KubernetesFields, field: str) -> list[Any]:
     return [item for _, item in _items_of(field)(spec)]
 
 
-def _address(item: Fields, name: str) -> str:
+def _address(item: KubernetesFields, name: str) -> str:
     """An address; "" for None, absent and unspecified ones."""
     text = item.text(name)
     if text in (None, "None"):
@@ -133,11 +136,11 @@ def _address(item: Fields, name: str) -> str:
     return "" if address.is_unspecified else str(address)
 
 
-def _prefix(item: Fields, name: str) -> str:
+def _prefix(item: KubernetesFields, name: str) -> str:
     return item.prefix(name)
 
 
-def _ingress(item: Fields, name: str) -> LoadBalancerIngress:
+def _ingress(item: KubernetesFields, name: str) -> LoadBalancerIngress:
     fields = item.within(name)
     ip = _address(fields, "ip")
     if not ip:
@@ -145,7 +148,7 @@ def _ingress(item: Fields, name: str) -> LoadBalancerIngress:
     return LoadBalancerIngress(ip, fields.choice("ipMode", ("VIP", "Proxy")) or "VIP")
 
 
-def _service_port(item: Fields, name: str) -> ServicePort:
+def _service_port(item: KubernetesFields, name: str) -> ServicePort:
     fields = item.within(name)
     port = fields.port("port")
     if port is None:
@@ -159,18 +162,18 @@ def _service_port(item: Fields, name: str) -> ServicePort:
     )
 
 
-def _slice_port(item: Fields, name: str) -> SlicePort:
+def _slice_port(item: KubernetesFields, name: str) -> SlicePort:
     fields = item.within(name)
     return SlicePort(fields.port("port"), fields.choice("protocol", PROTOCOLS) or "TCP", fields.text("name") or "")
 
 
-def _affinity_s(spec: Fields) -> int:
+def _affinity_s(spec: KubernetesFields) -> int:
     config = spec.within("sessionAffinityConfig").within("clientIP")
     seconds: int | None = config.value("timeoutSeconds", int, "a number of seconds")
     return seconds or AFFINITY_S_DEFAULT
 
 
-def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
+def _endpoint(item: KubernetesFields, name: str, version: int) -> Endpoint:
     """What is unset counts as the API says: ready, serving as ready, not terminating."""
     fields = item.within(name)
     conditions = fields.within("conditions")
@@ -189,23 +192,23 @@ def _endpoint(item: Fields, name: str, version: int) -> Endpoint:
     )
 
 
-def _pod_of(reference: Fields) -> str:
+def _pod_of(reference: KubernetesFields) -> str:
     """`<namespace>/<pod>` of a reference; "" for one to nothing or to another kind of object."""
     if reference.text("kind") != "Pod":
         return ""
     return f"{reference.text('namespace') or ''}/{reference.text('name') or ''}"
 
 
-def _endpoint_addresses(fields: Fields, version: int) -> Iterator[str]:
+def _endpoint_addresses(fields: KubernetesFields, version: int) -> Iterator[str]:
     for name, text in _items_of("addresses")(fields):
         if not isinstance(text, str):
             raise fields.wrong(name, f"expected text, got {shorten_text(text)}")
-        address = _address(Fields(fields.subject, "", {name: text}), name)
+        address = _address(KubernetesFields(fields.subject, "", {name: text}), name)
         if not address or ipaddress.ip_address(address).version != version:
             raise fields.wrong(name, f"not an IPv{version} address: {shorten_text(text)}")
         yield address
 
 
-def _hint_names(hints: Fields, field: str) -> Iterator[str]:
+def _hint_names(hints: KubernetesFields, field: str) -> Iterator[str]:
     for name, item in _items_of(field)(hints):
-        yield Fields(hints.subject, "", {name: item}).within(name).required_text("name")
+        yield KubernetesFields(hints.subject, "", {name: item}).within(name).required_text("name")

@@ -18,7 +18,7 @@ from actors.policy.felix.server import EndpointName, EndpointStatuses, FelixServ
 from actors.policy.model import FelixHost, FelixPool, FelixSnapshot
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
-from actors.runtime.decision import Decision, by_key
+from actors.runtime.decision import Decision, intents_by_key
 from schemas.codec import fingerprint
 from schemas.facts import Fact, IpPool, Node, PodInterface, PolicyStatus, Uplink
 from schemas.intents import Intent
@@ -88,7 +88,7 @@ class PolicyManager(Actor):
 
     def _enforce(self) -> Enforcement:
         enforced = desired.enforced_policies(self.facts)
-        intents = by_key(enforced.intents())
+        intents = intents_by_key(enforced.intents())
         if self.facts.snapshot is None:
             intents |= self._valid_recalled()
         return Enforcement(enforced, intents, {key: fingerprint(intent) for key, intent in intents.items()})

@@ -27,7 +27,7 @@ class TierPolicies(NamedTuple):
     ends: bool  # what none of its policies decides is denied
 
 
-class Chains:
+class PolicyChains:
     """Cache of chains, by the identity of the policies that they are made of."""
 
     def __init__(self) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actors.policy import hosts, wellknown, workloads
-from actors.policy.chains import Chains
+from actors.policy.chains import PolicyChains
 from actors.policy.hosts import HostPolicies
 from actors.policy.model import FelixPolicy, FelixSnapshot, PolicyId, WorkloadId
 from actors.policy.policies import CompiledPolicy, PolicyCache
 from actors.policy.tiers import DENY_ALL
 from actors.policy.wellknown import PolicyConfig
-from actors.policy.workloads import Attachment
+from actors.policy.workloads import PolicyAttachment
 from schemas.facts import PodInterface, PolicyStatus, Uplink
 from schemas.intents import Intent
 
@@ -27,14 +27,14 @@ class PolicyFacts:
     pods: dict[str, PodInterface] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     cache: PolicyCache = field(default_factory=PolicyCache)
-    chains: Chains = field(default_factory=Chains)
+    chains: PolicyChains = field(default_factory=PolicyChains)
 
 
 @dataclass
 class EnforcedPolicies:
     """Policies by interface, and statuses. `workloads`, `hosts`: keys of InterfacePolicies by endpoint of Felix."""
 
-    attached: dict[str, Attachment] = field(default_factory=dict)
+    attached: dict[str, PolicyAttachment] = field(default_factory=dict)
     statuses: dict[str, PolicyStatus] = field(default_factory=dict)
     workloads: dict[WorkloadId, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
 class _CompiledBook:
     """Felix's policies by name, compiled on demand."""
 
-    def __init__(self, snapshot: FelixSnapshot, cache: PolicyCache, chains: Chains) -> None:
+    def __init__(self, snapshot: FelixSnapshot, cache: PolicyCache, chains: PolicyChains) -> None:
         self._snapshot, self._cache, self.chains = snapshot, cache, chains
         self.compiled: dict[str, CompiledPolicy] = {}
         cache.learn(snapshot.ip_sets)
@@ -113,7 +113,7 @@ class _CompiledBook:
         self.chains.forget()
 
 
-def _add(enforced: EnforcedPolicies, attachment: Attachment) -> str:
+def _add(enforced: EnforcedPolicies, attachment: PolicyAttachment) -> str:
     enforced.attached[attachment.intent.key] = attachment
     return attachment.intent.key
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from actors.policy.model import FelixHostEndpoint, FelixTier
 from actors.policy.policies import CompiledPolicy
 from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policies
-from actors.policy.workloads import Attachment, attachment, with_default_action
+from actors.policy.workloads import PolicyAttachment, attachment, with_default_action
 from schemas.facts import Uplink
 from schemas.npol import InterfacePolicies
 
@@ -41,7 +41,7 @@ def host_endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, upli
     return min(ranked)[1] if ranked else None
 
 
-def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[Attachment]:
+def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[PolicyAttachment]:
     """Policies without a host endpoint: only pods towards their host are restricted."""
     if host_policies.workloads_to_host is not None and uplink.host_tap:
         allowing = InterfacePolicies(
@@ -52,7 +52,7 @@ def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) ->
             rx_profile_default="allow",
             tx_profile_default="allow",
         )
-        yield Attachment(allowing, (host_policies.workloads_to_host,))
+        yield PolicyAttachment(allowing, (host_policies.workloads_to_host,))
 
 
 def attachments_with_endpoint(
@@ -61,7 +61,7 @@ def attachments_with_endpoint(
     book: PolicyBook,
     profiles: tuple[CompiledPolicy, ...],
     host_policies: HostPolicies,
-) -> Iterator[Attachment]:
+) -> Iterator[PolicyAttachment]:
     """Policies with a host endpoint: the tap's for the host's own traffic, the uplink's for forwarding."""
     problems = tuple(_unserved(endpoint))
     first = with_default_action(endpoint.untracked_tiers, "Pass")
@@ -77,7 +77,7 @@ def attachments_with_endpoint(
             before_rx=(host_policies.from_host, host_policies.failsafe),
             before_tx=(*to_host, host_policies.failsafe),
         )
-        yield Attachment(tap.intent, tap.policies, (*tap.problems, *problems))
+        yield PolicyAttachment(tap.intent, tap.policies, (*tap.problems, *problems))
     tx, rx = (_forward(direction, first, endpoint.forward_tiers, book) for direction in ("tx", "rx"))
     if uplink.interface and (tx.policies or rx.policies):
         before_rx, before_tx = ((host_policies.to_host,) if policies.policies else () for policies in (rx, tx))

@@ -7,7 +7,7 @@ profiles. If several pass, they become one list of rules (`chains.py`).
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from actors.policy.chains import Chains, TierPolicies
+from actors.policy.chains import PolicyChains, TierPolicies
 from actors.policy.model import FelixTier, PolicyId
 from actors.policy.policies import CompiledPolicy, with_sets
 from actors.policy.rules import Inexpressible
@@ -20,7 +20,7 @@ class PolicyBook(Protocol):
     """Compiled policies and chains by name."""
 
     @property
-    def chains(self) -> Chains: ...
+    def chains(self) -> PolicyChains: ...
 
     def policy(self, name: PolicyId) -> CompiledPolicy | None:
         """The policy; None: Felix has not sent it."""

@@ -10,7 +10,7 @@ from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policie
 from schemas.npol import InterfacePolicies
 
 
-class Attachment(NamedTuple):
+class PolicyAttachment(NamedTuple):
     """The policies of an interface as an intent, the compiled policies in it, and problems for the status."""
 
     intent: InterfacePolicies
@@ -18,9 +18,9 @@ class Attachment(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def closed_attachment(interface: str, from_host: CompiledPolicy) -> Attachment:
+def closed_attachment(interface: str, from_host: CompiledPolicy) -> PolicyAttachment:
     """Before Felix knows the pod: only the host reaches it, and it reaches nothing."""
-    return Attachment(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
+    return PolicyAttachment(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
 
 
 def is_endpoint_of_pod(workload: FelixWorkload, addresses: Sequence[str]) -> bool:
@@ -47,7 +47,7 @@ def workload_attachment(
     profiles: tuple[CompiledPolicy, ...],
     from_host: CompiledPolicy,
     no_tunnels: CompiledPolicy,
-) -> Attachment:
+) -> PolicyAttachment:
     """Policies of a pod that Felix knows."""
     if endpoint.state != "active":
         return closed_attachment(interface, from_host)
@@ -64,7 +64,7 @@ def attachment(
     before_rx: Sequence[CompiledPolicy] = (),
     before_tx: Sequence[CompiledPolicy] = (),
     invert: bool = False,
-) -> Attachment:
+) -> PolicyAttachment:
     """Both directions. VPP has one list of profiles: where they differ, each gets the rules of one direction."""
     profiles = rx.profiles
     if [policy.intent.name for policy in rx.profiles] != [policy.intent.name for policy in tx.profiles]:
@@ -84,7 +84,7 @@ def attachment(
         tx_profile_default=tx.profile_default,
         invert=invert,
     )
-    return Attachment(
+    return PolicyAttachment(
         intent, (*rx_policies, *tx_policies, *profiles), tuple(dict.fromkeys((*rx.problems, *tx.problems)))
     )
 

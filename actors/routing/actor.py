@@ -17,7 +17,7 @@ from actors.routing.desired import RoutingFacts, bgp_obstacles, routes_of_paths,
 from actors.routing.reconciler import GobgpReconciler
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
-from actors.runtime.decision import Decision, by_key
+from actors.runtime.decision import Decision, intents_by_key
 from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Intent, Route
 
@@ -71,7 +71,7 @@ class RoutingManager(Actor):
         return "routes of the peers, or of an earlier life"
 
     def decide(self) -> Decision:
-        return Decision(by_key(routes_of_paths(self.facts)), {"bgp-peer": self._peers()})
+        return Decision(intents_by_key(routes_of_paths(self.facts)), {"bgp-peer": self._peers()})
 
     def _peers(self) -> dict[str, BgpPeer]:
         nodes = {

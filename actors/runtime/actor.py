@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from actors.runtime.context import Context
-from actors.runtime.decision import Decision, Edge
+from actors.runtime.decision import ActorEdge, Decision
 from schemas.facts import Fact
 from schemas.intents import Intent
 from schemas.words import WORD_OF, owner_of
@@ -44,7 +44,7 @@ class Actor:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.edges: dict[str, Edge] = {}  # what a decision's `edges` are applied to
+        self.edges: dict[str, ActorEdge] = {}  # what a decision's `edges` are applied to
 
     def __init_subclass__(cls) -> None:
         handlers = {m.hears: name for name, m in vars(cls).items() if hasattr(m, "hears")}

@@ -11,7 +11,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Edge(Protocol):
+class ActorEdge(Protocol):
     """What an actor keeps in a state outside the bus: listeners, a connection."""
 
     def apply(self, state: Any) -> None:
@@ -32,7 +32,7 @@ class Decision:
     edges: Mapping[str, Any] = field(default_factory=dict)
 
 
-def by_key(intents: Iterable[Intent]) -> dict[str, Intent]:
+def intents_by_key(intents: Iterable[Intent]) -> dict[str, Intent]:
     """The intents under their keys."""
     return {intent.key: intent for intent in intents}
 

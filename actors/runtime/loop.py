@@ -12,7 +12,7 @@ from actors.runtime import health
 from actors.runtime.actor import Actor
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision
-from actors.runtime.turns import Turns
+from actors.runtime.turns import ActorTurns
 from bus.log import Log
 from bus.peer import Peer
 from bus.process import run_process
@@ -30,7 +30,7 @@ class ActorLoop:
 
     def __init__(self, actor: Actor, context: Context, peer: Peer) -> None:
         self._actor, self._context, self._peer, self._log = actor, context, peer, context.log
-        self._turns = Turns(actor)
+        self._turns = ActorTurns(actor)
         self._status_word = status_word(actor.name)
         self._started_at = time.monotonic()
         self._malformed = ""

@@ -8,7 +8,7 @@ from bus.subscriptions import StreamEvent, StreamSynced
 from schemas.intents import Intent
 
 
-class Turns:
+class ActorTurns:
     """The state between an actor's turns: which streams are in sync, and whether something has changed."""
 
     def __init__(self, actor: Actor) -> None:

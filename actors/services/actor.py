@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
-from actors.runtime.decision import Decision, by_key
+from actors.runtime.decision import Decision, intents_by_key
 from actors.services import desired
 from actors.services.cache import ServedCache
 from actors.services.desired import ServiceFacts
@@ -76,7 +76,7 @@ class ServicesManager(Actor):
         served = desired.resolve_address_conflicts(self.facts, self.cache.served(self.facts))
         statuses = desired.with_unanswered_checks(served.statuses, served.checks, self.checks.errors)
         return Decision(
-            intents=by_key(desired.service_intents(self.facts, served)),
+            intents=intents_by_key(desired.service_intents(self.facts, served)),
             facts={"service-status": statuses, "service-address": served.addresses},
             edges={"health-checks": served.checks},
         )

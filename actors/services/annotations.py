@@ -15,7 +15,7 @@ LB_TYPES = ("ecmp", "maglev", "maglevdsr")
 AFFINITY_S_DEFAULT = 10800
 
 
-class Balancing(NamedTuple):
+class BalancingOptions(NamedTuple):
     """How a Service's flows are spread. `direct_return`: remote endpoints answer clients themselves."""
 
     load_balancer: str = "default"
@@ -23,7 +23,7 @@ class Balancing(NamedTuple):
     direct_return: bool = False
 
 
-def parse_balancing(service: Service) -> tuple[Balancing, list[str]]:
+def parse_balancing(service: Service) -> tuple[BalancingOptions, list[str]]:
     """What the Service asks for, and what of it is not understood or not served."""
     problems: list[str] = []
     kind = service.annotations.get(LB_TYPE, "ecmp").strip().lower()
@@ -38,7 +38,7 @@ def parse_balancing(service: Service) -> tuple[Balancing, list[str]]:
             field = "sessionAffinityConfig.clientIP.timeoutSeconds"
             problems.append(f"{field}: {service.affinity_s}: a client keeps its endpoint for as long as that is there")
         kind, bits = "maglevdsr" if kind == "maglevdsr" else "maglev", HASH_BITS["srcaddr"]
-    return Balancing("default" if kind == "ecmp" else "maglev", bits, kind == "maglevdsr"), problems
+    return BalancingOptions("default" if kind == "ecmp" else "maglev", bits, kind == "maglevdsr"), problems
 
 
 def _hash_bits(text: str, problems: list[str]) -> int:

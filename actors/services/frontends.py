@@ -13,7 +13,7 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from actors.services.annotations import Balancing, parse_balancing
+from actors.services.annotations import BalancingOptions, parse_balancing
 from actors.services.endpoints import UsableEndpoint, count_ready_pods, usable_endpoints
 from schemas.cnat import Backend, Translation
 from schemas.facts import EndpointSlice, Service, ServicePort
@@ -105,7 +105,7 @@ def serve_service(service: Service, slices: Iterable[EndpointSlice], node: Local
 
 
 def _frontends(
-    service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: Balancing
+    service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: BalancingOptions
 ) -> Iterator[Frontend]:
     keys = set()
     for port in service.ports:
@@ -134,7 +134,11 @@ def _outside(service: Service) -> tuple[str, ...]:
 
 
 def _frontend(
-    address: FrontendAddress, port: ServicePort, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: Balancing
+    address: FrontendAddress,
+    port: ServicePort,
+    slices: tuple[EndpointSlice, ...],
+    node: LocalNode,
+    balance: BalancingOptions,
 ) -> Frontend:
     version, protocol = ip_address(address.vip).version, PROTOCOLS[port.protocol]
     endpoints = usable_endpoints(port, version, slices, node.name, only_local=address.only_local)

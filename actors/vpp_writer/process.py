@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents, read_journal
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_journal
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
@@ -20,7 +20,7 @@ from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import Definitions, UnfitVpp
+from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
 from bus.log import Log
 from bus.peer import Peer
 from bus.subscriptions import StreamChange, StreamSynced
@@ -55,10 +55,10 @@ class WriterProcess:
     def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
-        self.messages = Definitions(request_names(), directory)
+        self.messages = VppDefinitions(request_names(), directory)
         self.objects = ManagedObjects()
-        self.journal = Journal(directory / "journal")
-        self.contents = JournalContents()  # what an earlier life has left
+        self.journal = WriterJournal(directory / "journal")
+        self.contents = WriterJournalContents()  # what an earlier life has left
         self.synced: set[str] = set()
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.has_published = False

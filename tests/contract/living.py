@@ -9,14 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal, JournalContents, read_journal
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_journal
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import Definitions
+from actors.vpp_writer.vpp.definitions import VppDefinitions
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Status
@@ -34,9 +34,9 @@ class WriterLife:
     def __init__(self, socket: Path, directory: Path, runner: asyncio.Runner) -> None:
         self.socket, self.directory, self.runner = socket, directory, runner
         self.objects = ManagedObjects()
-        self.journal = Journal(directory / "journal")
+        self.journal = WriterJournal(directory / "journal")
         self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None)
-        self.recalled = JournalContents()
+        self.recalled = WriterJournalContents()
         self.api: VppClient | None = None
         self.writer: Writer | None = None
         self.version = ""
@@ -59,7 +59,7 @@ class WriterLife:
             self.recalled.unfinished = dict(self.writer.unfinished)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppClient.connect(self.socket, Definitions(request_names(), self.directory))
+        self.api = await VppClient.connect(self.socket, VppDefinitions(request_names(), self.directory))
         self.writer = Writer(self.api, self.objects, self.journal, self.peer)
         life = await identify_vpp(self.api)
         await self.writer.meet(life, self.recalled)

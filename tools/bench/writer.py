@@ -19,13 +19,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from actors.vpp_writer import gc_tuning
-from actors.vpp_writer.apply.journal import Journal, JournalContents
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient
-from actors.vpp_writer.vpp.definitions import Definitions
+from actors.vpp_writer.vpp.definitions import MessageDefinitions
 from bus.peer import Peer
 from bus.subscriptions import StreamChange
 from schemas.cnat import Translation
@@ -51,7 +51,7 @@ class Local:
     def __init__(self, api: VppClient, directory: Path) -> None:
         self.api, self.objects = api, ManagedObjects()
         self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
-        self.writer = Writer(api, self.objects, Journal(directory / "journal"), self.peer)
+        self.writer = Writer(api, self.objects, WriterJournal(directory / "journal"), self.peer)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
         """Makes these all that the owner wants. Returns s until every status is there. Raises BenchFailed."""
@@ -138,7 +138,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
             writerload.taps(min(TAPS, count), stack.enter_context(_namespace())),
         ]
         local = Local(api, directory)
-        await local.writer.meet(await identify_vpp(api), JournalContents())
+        await local.writer.meet(await identify_vpp(api), WriterJournalContents())
         result: dict[str, Any] = {"vpp": vpp, "routes": count}
         plain = SyncClient(path)
         stack.callback(plain.close)
@@ -186,7 +186,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppClient.connect(path, Definitions(request_names(), cache))
+            return await VppClient.connect(path, MessageDefinitions(request_names(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.call import Call
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.call import VppCall
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import CallSequence
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
 from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Loopback, Route, RoutePath, Tap
 from schemas.npol import IpSet
 
-NO_INDICES = Indices({})
+NO_INDICES = VppIndices({})
 TCP = 6
 PATHS = 10  # of a translation
 HOPS = 16  # next hops that the routes share
@@ -99,18 +99,18 @@ def loopbacks(count: int) -> Iterator[Loopback]:
         yield Loopback(f"bench/{number}", f"02:00:00:01:{number >> 8 & 255:02x}:{number & 255:02x}", f"bench-{number}")
 
 
-def _first(sequence: CallSequence) -> Call:
+def _first(sequence: CallSequence) -> VppCall:
     """The first call of a sequence."""
     (call,) = next(sequence)
     return call
 
 
-def _creating(intent: Intent) -> Call:
+def _creating(intent: Intent) -> VppCall:
     """The first call that makes an object which needs no other."""
     return _first(kind_of(intent).create(intent, NO_INDICES, None))
 
 
-def _papi(call: Call) -> tuple[str, dict[str, Any]]:
+def _papi(call: VppCall) -> tuple[str, dict[str, Any]]:
     """With all that vpp_papi insists on."""
     fields = dict(call.fields)
     if "route" in fields:

@@ -33,7 +33,7 @@ def structs() -> list[type[Struct]]:
     tops = [word.type for word in WORDS.values() if _is_fact(word)]
     tops += [*get_args(intents.AnyIntent), statuses.Status, *get_args(statuses.AnyStatus)]
     tops += [*get_args(requests.AnyRequest), *requests.REPLY_OF.values()]
-    tops += [envelope.Message, *get_args(envelope.AnyMessage)]
+    tops += [envelope.BusMessage, *get_args(envelope.AnyMessage)]
     return list(dict.fromkeys(struct for top in tops for struct in (top, *parts_of(top))))
 
 
@@ -76,7 +76,7 @@ def _request(kind: type[requests.Request]) -> str:
 def _messages() -> str:
     kinds = get_args(envelope.AnyMessage)
     kind_sections = (_struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}") for kind in kinds)
-    return "\n\n".join((_struct(envelope.Message), *kind_sections))
+    return "\n\n".join((_struct(envelope.BusMessage), *kind_sections))
 
 
 def _struct(struct: type[Struct], title: str = "", more: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 from msgspec import Struct
 
-from bus.envelope import Beacon, CheckpointPart, Fetch, Head, SnapshotPart, TraceEvent, to_parts, unpack_message
+from bus.envelope import Beacon, CheckpointPart, Fetch, SnapshotPart, StreamHead, TraceEvent, to_parts, unpack_message
 from bus.mirror import RowChange, StreamMirror
 from schemas.codec import Malformed
 
@@ -41,7 +41,7 @@ class Observer:
 
     def __init__(self) -> None:
         self.mirrors: dict[StreamName, StreamMirror[RowChange]] = {}
-        self.heads: dict[StreamName, Head] = {}
+        self.heads: dict[StreamName, StreamHead] = {}
         self.bytes: dict[StreamName, int] = {}
         self.malformed = 0
         self.last_malformed = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.runtime.actor import Actor
 from actors.runtime.context import Context, offline_context
-from actors.runtime.turns import Turns
+from actors.runtime.turns import ActorTurns
 from actors.services.actor import ServicesManager
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas import codec
@@ -41,7 +41,7 @@ class Replay:
         self.malformed: list[str] = []
         self._streams = set(self.actor.streams())
         self._in_sync: set[tuple[str, str]] = set()
-        self._turns = Turns(self.actor)
+        self._turns = ActorTurns(self.actor)
 
     def feed(self, frames: Iterable[Frame]) -> Iterator[TapEvent]:
         """Its intents as they change, frame by frame, at the times of the recording."""

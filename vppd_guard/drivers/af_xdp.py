@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import AfXdp, Intent
 from vppd_guard.drivers import links
-from vppd_guard.drivers.channels import Channels, channels
+from vppd_guard.drivers.channels import NicChannels, channels
 from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.names import uplink_name, uplink_tag
@@ -66,7 +66,7 @@ class AfXdpDriver(UplinkDriver):
         )
 
 
-def needs_queue_change(now: Channels | None, spec: UplinkSpec) -> bool:
+def needs_queue_change(now: NicChannels | None, spec: UplinkSpec) -> bool:
     """Must the number of queues be changed? A link whose driver does not tell the number has one."""
     count = now.count if now else 1
     return spec.rx_queues != count and (now is not None or spec.rx > 0)

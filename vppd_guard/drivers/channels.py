@@ -9,14 +9,14 @@ from vppd_guard.linux import ethtool
 
 
 @dataclass(frozen=True)
-class Channels:
+class NicChannels:
     """Receive queues, however the driver counts them: queues for both ways, or for receiving alone."""
 
     count: int
     count_max: int
 
 
-def channels(link: str) -> Channels | None:
+def channels(link: str) -> NicChannels | None:
     """The link's receive queues; None: its driver does not tell. Raises OSError: no such link."""
     if link not in (name for _, name in socket.if_nameindex()):  # else it looks like "not supported"
         raise OSError(errno.ENODEV, "no such link", link)
@@ -24,7 +24,7 @@ def channels(link: str) -> Channels | None:
     if not maxima:
         return None
     kind = _kind(maxima)
-    return Channels(present[kind], maxima[kind])
+    return NicChannels(present[kind], maxima[kind])
 
 
 def set_channels(link: str, count: int) -> None:

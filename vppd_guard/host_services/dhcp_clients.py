@@ -6,13 +6,13 @@ dhclient-script remove the addresses by the link's name. The script first source
 `exit_status`, which the manual page suggests.)
 """
 
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.captured import CapturedLink
 
 HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
 
-def serves_link(host: Host, program: str, name: str) -> bool:
+def serves_link(host: HostReader, program: str, name: str) -> bool:
     """Does that client serve the link? dhcpcd without arguments serves all links."""
     for _, *words in host.processes(program):
         links = [word for word in words if not word.startswith("-") and "/" not in word]
@@ -21,7 +21,7 @@ def serves_link(host: Host, program: str, name: str) -> bool:
     return False
 
 
-def hook_path(host: Host, name: str) -> str | None:
+def hook_path(host: HostReader, name: str) -> str | None:
     """Path of the hook; None: dhclient-script has no directory for hooks. run-parts(8) wants names without dots."""
     plain = name.replace(".", "_")
     return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None

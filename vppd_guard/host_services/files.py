@@ -4,12 +4,12 @@ import os
 from functools import partial
 from pathlib import Path
 
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
 
 
-def place_step(host: Host, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
+def place_step(host: HostReader, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
     """The step that writes `text` to the host's `path`. `then`: services that reload, now and after the undoing."""
     wrote = text.encode()
     return LinuxStep(
@@ -38,7 +38,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     _sync(path.parent)
 
 
-def undo_file(record: FileWrittenRecord, host: Host) -> str:
+def undo_file(record: FileWrittenRecord, host: HostReader) -> str:
     """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking."""
     path = host.path(record.path)
     try:

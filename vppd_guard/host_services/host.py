@@ -22,7 +22,7 @@ def _index(name: str) -> int:
 
 
 @dataclass(frozen=True)
-class Host:
+class HostReader:
     """The host, read whenever it is asked."""
 
     root: Path = Path("/")

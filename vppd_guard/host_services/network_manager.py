@@ -6,7 +6,7 @@ A snippet below /run, never the administrator's own file, whose `dns` has preced
 
 from collections.abc import Sequence
 
-from vppd_guard.host_services.host import Host, shell_assignments
+from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "NetworkManager"
@@ -14,17 +14,17 @@ PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"
 PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
 
 
-def is_running(host: Host) -> bool:
+def is_running(host: HostReader) -> bool:
     """Does NetworkManager run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
 
-def is_managed(host: Host, name: str) -> bool:
+def is_managed(host: HostReader, name: str) -> bool:
     """Does it manage the link? Source: its state file /run/NetworkManager/devices/<index>."""
     return shell_assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
 
 
-def writes_resolv_conf(host: Host) -> bool:
+def writes_resolv_conf(host: HostReader) -> bool:
     """Is /etc/resolv.conf a file of NetworkManager's? systemd-resolved's is a symbolic link."""
     path = host.path("/etc/resolv.conf")
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))

@@ -9,7 +9,7 @@ matches the NIC.
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
-from vppd_guard.host_services.host import Host, shell_assignments
+from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 
 SERVICE = "systemd-networkd"
@@ -30,12 +30,12 @@ class NetworkdLink:
     iaid: int | None = None  # RFC 4361: by it and the DUID a DHCP server knows the client again
 
 
-def is_running(host: Host) -> bool:
+def is_running(host: HostReader) -> bool:
     """Does networkd run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
 
-def managed_link(host: Host, name: str) -> NetworkdLink | None:
+def managed_link(host: HostReader, name: str) -> NetworkdLink | None:
     """How networkd manages the link; None: it does not.
 
     Source: its state files /run/systemd/netif/links/<index> and leases/<index>.

@@ -9,17 +9,17 @@ from functools import partial
 
 from vppd_guard.host_services import dhcp_clients, network_manager, networkd, udev
 from vppd_guard.host_services.files import place_step, undo_file
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.reload import reload_services
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 from vppd_guard.undo.records import FileWrittenRecord, Record
-from vppd_guard.undo.step import LinuxStep, no_objection
+from vppd_guard.undo.step import LinuxStep, no_step_objection
 
 Complain = Callable[[str], None]
 
 
 def file_steps(
-    links: Sequence[CapturedLink], host: Host, complain: Complain, *, enabled: bool = True, net_names: bool = True
+    links: Sequence[CapturedLink], host: HostReader, complain: Complain, *, enabled: bool = True, net_names: bool = True
 ) -> list[LinuxStep]:
     """The steps for these uplinks, while Linux still has them. Reads files below the host's root.
 
@@ -50,7 +50,7 @@ def file_steps(
     return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
-def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> None:
+def undo_files(records: Iterable[Record], host: HostReader, complain: Complain) -> None:
     """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
     records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
@@ -61,12 +61,12 @@ def undo_files(records: Iterable[Record], host: Host, complain: Complain) -> Non
         complain(words)
 
 
-def management_notes(links: Sequence[CapturedLink], host: Host) -> list[str]:
+def management_notes(links: Sequence[CapturedLink], host: HostReader) -> list[str]:
     """Which program manages each uplink, and what the administrator has to know: lines for the log."""
     return [words for link in links for words in _notes_of_link(link, host)]
 
 
-def _notes_of_link(link: CapturedLink, host: Host) -> list[str]:
+def _notes_of_link(link: CapturedLink, host: HostReader) -> list[str]:
     name, words = link.name, []
     networkd_link = networkd.managed_link(host, name) if networkd.is_running(host) else None
     if networkd_link:
@@ -98,9 +98,11 @@ def _services_of(records: Iterable[Record | None]) -> list[str]:
     return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
 
 
-def _reload_steps(services: Sequence[str], host: Host, complain: Complain) -> list[LinuxStep]:
+def _reload_steps(services: Sequence[str], host: HostReader, complain: Complain) -> list[LinuxStep]:
     def now(service: str) -> None:
         for words in reload_services([service], host):
             complain(words)
 
-    return [LinuxStep(title=f"tell {service}", do=partial(now, service), holds=no_objection) for service in services]
+    return [
+        LinuxStep(title=f"tell {service}", do=partial(now, service), holds=no_step_objection) for service in services
+    ]

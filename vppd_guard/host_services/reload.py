@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "systemd-udevd": ("udevadm", "control", "--reload"),
@@ -23,13 +23,13 @@ WORDS_MAX = 200
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
-def reload_command(service: str, host: Host) -> tuple[str, ...]:
+def reload_command(service: str, host: HostReader) -> tuple[str, ...]:
     """The command that reloads a service, in the host's own root directory. Raises KeyError."""
     inside = () if str(host.root) == "/" else ("chroot", str(host.root))
     return (*inside, *COMMANDS[service])
 
 
-def reload_services(services: Iterable[str], host: Host, limit_s: float = RELOAD_S_MAX) -> list[str]:
+def reload_services(services: Iterable[str], host: HostReader, limit_s: float = RELOAD_S_MAX) -> list[str]:
     """Reloads each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
     return run_side_by_side({name: reload_command(name, host) for name in services if name in COMMANDS}, limit_s)
 

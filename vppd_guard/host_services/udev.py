@@ -8,7 +8,7 @@
 
 import re
 
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "systemd-udevd"
@@ -17,7 +17,7 @@ PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID
 PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
-def is_running(host: Host) -> bool:
+def is_running(host: HostReader) -> bool:
     """Does udevd run where the uplink is?"""
     return host.runs(PROGRAM, SIGN)
 
@@ -36,7 +36,7 @@ def link_file(link: CapturedLink) -> str:
     )
 
 
-def nic_names(host: Host, link: CapturedLink) -> dict[str, str]:
+def nic_names(host: HostReader, link: CapturedLink) -> dict[str, str]:
     """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
     lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
     pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))

@@ -18,14 +18,14 @@ IpVersion = int
 RawAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes as bytes: type, payload
 
 
-class Timestamp(Struct, frozen=True):
+class CaptureTime(Struct, frozen=True):
     """A moment, by a clock that is right within a boot, and by one for after a reboot."""
 
     boottime_s: float  # CLOCK_BOOTTIME: goes on while the machine sleeps
     wall_s: float  # seconds since 1970: for use after a reboot
     boot: str  # the kernel's id of this boot
 
-    def until(self, later: "Timestamp") -> float:
+    def until(self, later: "CaptureTime") -> float:
         """Seconds from this moment to a later one, not below 0."""
         if self.boot == later.boot:
             return max(0.0, later.boottime_s - self.boottime_s)
@@ -121,7 +121,7 @@ class CapturedLink(Struct, frozen=True, omit_defaults=True):
     addresses: tuple[LinuxAddress, ...] = ()  # in the order of the kernel's list, which decides what is secondary
     routes: tuple[LinuxRoute, ...] = ()  # of all tables
     gateway_answers: bool = False  # did the gateway answer a ping before?
-    taken: Timestamp | None = None  # when this was read
+    taken: CaptureTime | None = None  # when this was read
     parent: str = ""  # the link below, of a VLAN or macvlan
     permanent_mac: str = ""  # "": the device has none
     altnames: tuple[str, ...] = ()

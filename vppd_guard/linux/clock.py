@@ -3,14 +3,14 @@
 import time
 from pathlib import Path
 
-from vppd_guard.linux.captured import Timestamp
+from vppd_guard.linux.captured import CaptureTime
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def now() -> Timestamp:
+def now() -> CaptureTime:
     """The present moment."""
-    return Timestamp(
+    return CaptureTime(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),
         boot=boot_id(),

@@ -31,7 +31,7 @@ IF_KNOWN = ("permanent_mac", "alias", "token", "flags", "addr_gen_mode")
 TABLES = ("limits", "sysctls", "channels", "rings", "features")
 
 
-def differences(before: CapturedLink, after: CapturedLink) -> list[str]:
+def link_differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     """What of `before` is otherwise in `after`, one line each; empty: nothing."""
     if after.taken is not None:
         before = age_capture(before, after.taken)

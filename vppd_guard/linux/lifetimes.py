@@ -9,15 +9,15 @@ from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     PROTOCOL_KERNEL,
     CapturedLink,
+    CaptureTime,
     LinuxAddress,
     LinuxRoute,
-    Timestamp,
 )
 
 GRACE_S = 600  # of an address that would have ended while VPP had the link
 
 
-def age_capture(captured: CapturedLink, now: Timestamp) -> CapturedLink:
+def age_capture(captured: CapturedLink, now: CaptureTime) -> CapturedLink:
     """The capture as if it were made now.
 
     Expired routes are left out. An expired address is left out after a reboot; without one the host has had it on the

@@ -19,7 +19,7 @@ class ForwardingVerdict(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observation:
+class ForwardingObservation:
     """What one look has shown."""
 
     answered: frozenset[str]  # addresses that have just answered through VPP
@@ -42,7 +42,7 @@ class ForwardingWatch:
         """A watch that begins now."""
         return cls(frozenset(targets), patience_s, now, now)
 
-    def judge(self, observation: Observation, now: float) -> ForwardingVerdict:
+    def judge(self, observation: ForwardingObservation, now: float) -> ForwardingVerdict:
         """The verdict after one more observation."""
         if observation.api_answers is not False:
             self.api_answered_at = now
@@ -63,7 +63,7 @@ class ForwardingWatch:
         """Seconds for which nothing has answered."""
         return now - self.answered_at
 
-    def why(self, observation: Observation, now: float) -> str:
+    def why(self, observation: ForwardingObservation, now: float) -> str:
         """The verdict's reason, in words."""
         targets = ", ".join(sorted(self.targets)) or "VPP's API"
         silence = (

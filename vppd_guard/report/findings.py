@@ -8,7 +8,7 @@ OK, WARNING, FAILED, WAIVED = "ok", "warning", "failed", "waived"
 WIDTH = 80
 
 
-class Finding(Struct, frozen=True):
+class PreflightFinding(Struct, frozen=True):
     """A check and its outcome. `state`: ok | warning | failed | waived (failed, and the operator accepts it)."""
 
     check: str  # its name, by which VPPD_PREFLIGHT_WAIVE accepts a failure
@@ -16,22 +16,24 @@ class Finding(Struct, frozen=True):
     text: str = ""  # what was found
 
 
-def finding_of(check: str, problem: str, good: str = "") -> Finding:
+def finding_of(check: str, problem: str, good: str = "") -> PreflightFinding:
     """Failed with that problem; without a problem ok."""
-    return Finding(check, FAILED, problem) if problem else Finding(check, OK, good)
+    return PreflightFinding(check, FAILED, problem) if problem else PreflightFinding(check, OK, good)
 
 
-def waive_failures(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
+def waive_failures(findings: Iterable[PreflightFinding], names: Sequence[str]) -> list[PreflightFinding]:
     """The findings, with the failures waived that the operator accepts by name."""
-    return [Finding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings]
+    return [
+        PreflightFinding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings
+    ]
 
 
-def failure_texts(findings: Iterable[Finding]) -> list[str]:
+def failure_texts(findings: Iterable[PreflightFinding]) -> list[str]:
     """What forbids a takeover, in words."""
     return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FAILED]
 
 
-def findings_table(findings: Sequence[Finding], width: int = WIDTH) -> str:
+def findings_table(findings: Sequence[PreflightFinding], width: int = WIDTH) -> str:
     """The findings in lines no longer than `width`; long texts continue below themselves."""
     checks = max((len(finding.check) for finding in findings), default=0)
     indent = checks + 2 + len(WARNING) + 2

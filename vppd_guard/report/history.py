@@ -31,7 +31,7 @@ class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
 _decoder = msgspec.json.Decoder(HistoryLine)
 
 
-class History:
+class GuardHistory:
     """The history in `directory`."""
 
     def __init__(self, directory: Path) -> None:

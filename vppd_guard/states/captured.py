@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.plan import file_steps, management_notes
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.states.context import GuardContext
@@ -37,7 +37,7 @@ async def act(context: GuardContext, holding: Captured) -> Taken:
 
 def _host_steps(context: GuardContext, holding: Captured) -> list[LinuxStep]:
     """Steps that keep the host's own network software off the uplinks."""
-    config, host = context.config, Host(context.config.host_root)
+    config, host = context.config, HostReader(context.config.host_root)
     links = [uplink.captured for uplink in holding.uplinks]
     for text in management_notes(links, host) if config.network_manager_hook else ():
         context.warn_once(text)

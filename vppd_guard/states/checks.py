@@ -20,7 +20,7 @@ from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import Machine
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CannotCapture, CapturedLink
-from vppd_guard.report.findings import FAILED, OK, WARNING, Finding, finding_of
+from vppd_guard.report.findings import FAILED, OK, WARNING, PreflightFinding, finding_of
 from vppd_guard.vpp import conf_tree
 
 KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
@@ -60,7 +60,7 @@ MESSAGES = (
 )
 
 
-def check_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[Finding]:
+def check_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[PreflightFinding]:
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
@@ -82,17 +82,17 @@ def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[s
     return [name for name, bit in capabilities.items() if not effective >> bit & 1]
 
 
-def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> Finding:
+def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Memory that VPP may lock: devices of its own write into memory that must stay in place (VFIO, verbs)."""
     limit = machine.locked_memory_max()
     if limit is None or not missing_capabilities(status, RAISES_LIMITS):
-        return Finding("locked-memory", OK, "no limit")
+        return PreflightFinding("locked-memory", OK, "no limit")
     text = f"VPP may lock {limit >> 10} kB, and CAP_SYS_RESOURCE, which raises that, is missing"
     needing = sorted({each.name for each in drivers} - set(LOCKS_LITTLE))
     return (
-        Finding("locked-memory", FAILED, f"{text}: {', '.join(needing)}")
+        PreflightFinding("locked-memory", FAILED, f"{text}: {', '.join(needing)}")
         if needing
-        else Finding("locked-memory", WARNING, text)
+        else PreflightFinding("locked-memory", WARNING, text)
     )
 
 
@@ -114,9 +114,9 @@ def state_directory_problem(directory: Path) -> str:
     return "" if free >= STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 
-def check_hugepages(conf: str, machine: Machine) -> Finding:
+def check_hugepages(conf: str, machine: Machine) -> PreflightFinding:
     """Hugepages of the sizes that startup.conf asks for. Raises BadTemplate."""
-    words = [word.text for word in conf_tree.parse(conf, "startup.conf").words()]
+    words = [word.text for word in conf_tree.parse_startup_conf(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
     free_pages = {pages.bytes_each: pages.free for pages in machine.hugepages()}
     lacking = sorted(size for size in sizes & HUGE.keys() if not free_pages.get(HUGE[size]))
@@ -126,41 +126,45 @@ def check_hugepages(conf: str, machine: Machine) -> Finding:
     )
 
 
-def check_uplink(captured: CapturedLink, spec: UplinkSpec) -> Finding:
+def check_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFinding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
-        return Finding(check, FAILED, "is a tap: another VPP holds it")
+        return PreflightFinding(check, FAILED, "is a tap: another VPP holds it")
     if stays := links.why_immovable(captured.kind):
-        return Finding(check, FAILED, stays)
+        return PreflightFinding(check, FAILED, stays)
     if captured.master:
-        return Finding(check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on")
+        return PreflightFinding(
+            check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on"
+        )
     try:
         shape.check_usable(captured, spec.ipFamilies)
     except CannotCapture as error:
-        return Finding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
+        return PreflightFinding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
     size = spec.mtu or captured.mtu
     low = MTU_MIN_IP6 if any(":" in address for address in shape.host_addresses(captured)) else MTU_MIN
     if not low <= size <= MTU_MAX:
-        return Finding(check, FAILED, f"MTU {size} is outside {low} to {MTU_MAX}")
-    return Finding(check, OK, ", ".join(shape.host_addresses(captured)))
+        return PreflightFinding(check, FAILED, f"MTU {size} is outside {low} to {MTU_MAX}")
+    return PreflightFinding(check, OK, ", ".join(shape.host_addresses(captured)))
 
 
-def check_driver(captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]) -> Finding:
+def check_driver(
+    captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]
+) -> PreflightFinding:
     """The driver, or why there is none."""
     check = f"driver {captured.name}"
     rejected = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
     if chosen is None:
-        return Finding(check, FAILED, f"none can take it: {rejected}")
-    return Finding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
+        return PreflightFinding(check, FAILED, f"none can take it: {rejected}")
+    return PreflightFinding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
 
 
-def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
+def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> PreflightFinding:
     """Are VPP's buffers large enough for AF_XDP's frames? Larger frames would be lost silently.
 
     `uplinks`: (name, MTU) each. Raises BadTemplate.
     """
-    tree = conf_tree.parse(conf, "startup.conf")
+    tree = conf_tree.parse_startup_conf(conf, "startup.conf")
     sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
     size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else DATA_SIZE_DEFAULT
     small = [f"{name}: MTU {mtu} needs {mtu + XDP_OVERHEAD}" for name, mtu in uplinks if mtu + XDP_OVERHEAD > size]
@@ -169,7 +173,7 @@ def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Finding:
     )
 
 
-def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Finding:
+def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Does this VPP have all messages of its API that the uplinks need?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - messages)
@@ -178,21 +182,23 @@ def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Find
     return finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
 
 
-async def check_writer(peer: Peer) -> Finding:
+async def check_writer(peer: Peer) -> PreflightFinding:
     """Do the bus and the writer answer?"""
     try:
         await peer.ask("vpp-writer", Ping(), timeout_s=1.0)
     except AskFailed as failed:
-        return Finding("writer", FAILED, failed.reason)
-    return Finding("writer", OK, "bus and writer answer")
+        return PreflightFinding("writer", FAILED, failed.reason)
+    return PreflightFinding("writer", OK, "bus and writer answer")
 
 
-def check_gateways(targets: Sequence[str], answered: Sequence[str]) -> Finding:
+def check_gateways(targets: Sequence[str], answered: Sequence[str]) -> PreflightFinding:
     """Which addresses must answer through VPP: silence of one that is silent in Linux too proves nothing."""
     silent = [address for address in targets if address not in answered]
     if not targets:
-        return Finding("gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards")
+        return PreflightFinding(
+            "gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards"
+        )
     if silent:
         text = f"no answer to pings in Linux either, so not asked of VPP: {', '.join(silent)}"
-        return Finding("gateway", WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
-    return Finding("gateway", OK, f"answers: {', '.join(answered)}")
+        return PreflightFinding("gateway", WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
+    return PreflightFinding("gateway", OK, f"answers: {', '.join(answered)}")

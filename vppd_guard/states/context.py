@@ -11,7 +11,7 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import FailedDrivers
 from vppd_guard.host import hooks
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.report.history import History, HistoryLine
+from vppd_guard.report.history import GuardHistory, HistoryLine
 from vppd_guard.states.holding import Holding
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
@@ -19,7 +19,7 @@ from vppd_guard.undo.records import Record
 from vppd_guard.undo.step import LinuxStep, run_step
 from vppd_guard.uplink.rendering import hook_script, startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, main_first
-from vppd_guard.vpp.dry_run import DryRuns
+from vppd_guard.vpp.dry_run import VppDryRuns
 from vppd_guard.vpp.startup_conf import StartupFiles
 from vppd_guard.vpp.supervisor import VppSupervisor
 
@@ -32,10 +32,10 @@ class GuardContext:
     def __init__(self, config: NodeConfig, peer: Peer, log: Log) -> None:
         directory = config.state / "guard"
         self.config, self.peer, self.log = config, peer, log
-        self.journal, self.history = UndoJournal(directory), History(directory)
+        self.journal, self.history = UndoJournal(directory), GuardHistory(directory)
         self.machine = Machine()
         self.executor = StepExecutor()
-        self.dry_runs = DryRuns()
+        self.dry_runs = VppDryRuns()
         self.vpp = VppSupervisor(config.vpp_run / "vpp.log")
         self.failed_drivers = FailedDrivers()
         self._warnings: set[str] = set()

@@ -11,7 +11,7 @@ from vppd_guard.host.hooks import HookPoint
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.probes import icmp
-from vppd_guard.report.findings import FAILED, OK, Finding, failure_texts, waive_failures
+from vppd_guard.report.findings import FAILED, OK, PreflightFinding, failure_texts, waive_failures
 from vppd_guard.states import checks
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed
@@ -65,7 +65,7 @@ async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
 
 async def run_checks(
     context: GuardContext, annotations: Mapping[str, str]
-) -> tuple[list[Finding], Sequence[DrivenUplink]]:
+) -> tuple[list[PreflightFinding], Sequence[DrivenUplink]]:
     """All checks but that of bus and writer, and the uplinks in their present state."""
     status = Path("/proc/self/status").read_text()
     findings = await asyncio.to_thread(lambda: list(checks.check_host(context.config, context.machine, status)))
@@ -76,18 +76,18 @@ async def run_checks(
     return waive_failures([*findings, gateways], context.config.preflight_waive), uplinks
 
 
-async def capture_uplinks(context: GuardContext) -> tuple[list[Finding], list[DrivenUplink]]:
+async def capture_uplinks(context: GuardContext) -> tuple[list[PreflightFinding], list[DrivenUplink]]:
     """The uplinks in their present state, each with its driver, as far as they can be taken."""
     specs = main_first(context.config.interfaces.uplinkInterfaces)
     if not specs:
-        return [Finding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces")], []
-    findings: list[Finding] = []
+        return [PreflightFinding("uplinks", FAILED, "CALICOVPP_INTERFACES: no uplinkInterfaces")], []
+    findings: list[PreflightFinding] = []
     uplinks: list[DrivenUplink] = []
     for number, spec in enumerate(specs):
         try:
             uplink = await _capture_uplink(context, spec, number, findings)
         except NoSuchLink as error:
-            findings.append(Finding(f"uplink {spec.interfaceName}", FAILED, str(error)))
+            findings.append(PreflightFinding(f"uplink {spec.interfaceName}", FAILED, str(error)))
             continue
         if uplink is not None:
             uplinks.append(uplink)
@@ -95,7 +95,7 @@ async def capture_uplinks(context: GuardContext) -> tuple[list[Finding], list[Dr
 
 
 async def _capture_uplink(
-    context: GuardContext, spec: UplinkSpec, number: int, findings: list[Finding]
+    context: GuardContext, spec: UplinkSpec, number: int, findings: list[PreflightFinding]
 ) -> DrivenUplink | None:
     """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
     link = await asyncio.to_thread(capture_link, spec.interfaceName)
@@ -106,7 +106,9 @@ async def _capture_uplink(
     return driven_uplink(link, spec, number, driver, context.config, context.machine) if driver is not None else None
 
 
-async def _check_vpp(context: GuardContext, uplinks: Sequence[DrivenUplink], annotations: Mapping[str, str]) -> Finding:
+async def _check_vpp(
+    context: GuardContext, uplinks: Sequence[DrivenUplink], annotations: Mapping[str, str]
+) -> PreflightFinding:
     try:
         conf = context.startup_files(uplinks, annotations).conf
         pages = checks.check_hugepages(conf, context.machine)
@@ -119,11 +121,13 @@ async def _check_vpp(context: GuardContext, uplinks: Sequence[DrivenUplink], ann
         aside = replace(context.config, run=context.config.run / "trial")
         messages = await context.dry_runs.api_messages(aside, files.conf, files.exec)
     except (BadTemplate, DryRunFailed) as error:
-        return Finding("vpp", FAILED, str(error))
+        return PreflightFinding("vpp", FAILED, str(error))
     return checks.check_vpp(messages, [uplink.driver for uplink in uplinks])
 
 
-async def _check_gateways(context: GuardContext, uplinks: Sequence[DrivenUplink]) -> tuple[Finding, list[DrivenUplink]]:
+async def _check_gateways(
+    context: GuardContext, uplinks: Sequence[DrivenUplink]
+) -> tuple[PreflightFinding, list[DrivenUplink]]:
     """The finding, and the uplinks with the addresses that answer now: only those must answer through VPP."""
     targets = {
         uplink.name: probe_targets(uplink.captured, context.config, main=uplink is uplinks[0]) for uplink in uplinks

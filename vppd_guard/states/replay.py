@@ -11,12 +11,12 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import Machine
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.plan import undo_files
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.clock import boot_id
-from vppd_guard.linux.differences import differences
+from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import bring_back, detach_xdp
 from vppd_guard.linux.restore import CannotRestore, restore_link
@@ -32,7 +32,7 @@ from vppd_guard.undo.records import (
 
 
 @dataclass
-class ReplayResult:
+class UndoResult:
     """What could not be undone, and what is not as it was, in words."""
 
     problems: list[str] = field(default_factory=list)  # what could not be undone
@@ -40,12 +40,12 @@ class ReplayResult:
     notes: list[str] = field(default_factory=list)  # what is left as it is, and no harm
 
 
-def undo_records(records: Sequence[Record], machine: Machine, host: Host) -> ReplayResult:
+def undo_records(records: Sequence[Record], machine: Machine, host: HostReader) -> UndoResult:
     """Undoes links first, so that the host is reachable again as soon as can be; files of the host last.
 
     After a reboot only files are left of the changes: links are as the host configures them by now.
     """
-    result = ReplayResult()
+    result = UndoResult()
     links = {record.uplink.name: record.uplink for record in captured_uplinks(records)}
     if rebooted := _captured_before_boot(links.values()):
         result.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
@@ -72,13 +72,13 @@ def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
     return bool(boots) and not boots & {boot_id(), ""}
 
 
-def _restore_uplink(record: UplinkCapturedRecord, result: ReplayResult) -> None:
+def _restore_uplink(record: UplinkCapturedRecord, result: UndoResult) -> None:
     try:
         if record.driver == "af_xdp":
             detach_xdp(record.uplink)
         restore_link(record.uplink)
         result.notes += [
-            f"not as it was: {text}" for text in differences(record.uplink, capture_link(record.uplink.name))
+            f"not as it was: {text}" for text in link_differences(record.uplink, capture_link(record.uplink.name))
         ]
     except NoSuchLink:
         result.lost_devices.append(record.uplink.name)

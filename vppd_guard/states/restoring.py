@@ -5,13 +5,13 @@ import time
 from schemas.intents import Intent
 from schemas.words import INTENT
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.life import GuardLife
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import ActionFailed, DeviceGone
 from vppd_guard.states.holding import Holding
-from vppd_guard.states.replay import ReplayResult, undo_records
+from vppd_guard.states.replay import UndoResult, undo_records
 from vppd_guard.undo.records import captured_uplinks
 
 RESTORE_S_MAX = 30.0
@@ -23,7 +23,7 @@ async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
     began_at = time.monotonic()
     await context.vpp.stop()
     records = context.journal.read()
-    host = Host(context.config.host_root)
+    host = HostReader(context.config.host_root)
     result = await context.executor.run(RESTORE_S_MAX, undo_records, records, context.machine, host)
     _report(context, result)
     if result.lost_devices:
@@ -40,7 +40,7 @@ async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
         await context.run_hook(HookPoint.VPP_ERRORED if life.failures else HookPoint.VPP_DONE_OK, holding)
 
 
-def _report(context: GuardContext, result: ReplayResult) -> None:
+def _report(context: GuardContext, result: UndoResult) -> None:
     for difference in result.notes:
         context.log.warning("restored with a difference", what=difference)
         context.note(difference)

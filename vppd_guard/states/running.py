@@ -11,7 +11,7 @@ from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import IpVersion, default_gateway, host_addresses
 from vppd_guard.linux.moving import exists_in
 from vppd_guard.probes import arp_nd, icmp
-from vppd_guard.probes.verdict import ForwardingVerdict, ForwardingWatch, Observation
+from vppd_guard.probes.verdict import ForwardingObservation, ForwardingVerdict, ForwardingWatch
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.states.holding import Up
@@ -60,20 +60,20 @@ def _show_suspicion(context: GuardContext, why: str) -> None:
         context.note("VPP is suspected" if why else "VPP forwards", why=why)
 
 
-async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> Observation:
+async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> ForwardingObservation:
     """Pings; only if nothing answers, asks further."""
     pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
     answered = await icmp.answering_addresses(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
-        return Observation(answered=answered)
+        return ForwardingObservation(answered=answered)
     api_answers = await _api_answers(context)
     if not pairs or watch.silent_s(time.monotonic()) < context.config.forward_wait_s / 2:
-        return Observation(answered=answered, api_answers=api_answers)
+        return ForwardingObservation(answered=answered, api_answers=api_answers)
     uplinks = [uplink for uplink in holding.uplinks if uplink.answered]
     answers = [await asyncio.to_thread(_wire_answers, context.config.vpp_netns, uplink) for uplink in uplinks]
     certain = [answer for answer in answers if answer is not None]
     wire_answers = any(certain) if certain else None
-    return Observation(answered=answered, api_answers=api_answers, wire_answers=wire_answers)
+    return ForwardingObservation(answered=answered, api_answers=api_answers, wire_answers=wire_answers)
 
 
 async def _api_answers(context: GuardContext) -> bool | None:

@@ -18,7 +18,7 @@ class StepFailed(Exception):
     """A step was impossible or had not its effect; the text names the step and the reason."""
 
 
-def no_objection() -> str:
+def no_step_objection() -> str:
     """Nothing is wrong."""
     return ""
 
@@ -30,7 +30,7 @@ class LinuxStep:
     title: str  # in words: "move eth0 to the namespace calico-vpp-ns"
     do: Callable[[], None]
     holds: Callable[[], str]
-    needs: Callable[[], str] = no_objection
+    needs: Callable[[], str] = no_step_objection
     undo: Callable[[], Record | None] = lambda: None  # read just before the change; None: nothing to undo
     timeout_s: float = 5.0
 

@@ -63,7 +63,7 @@ class ConfBlock:
                 yield from item.words()
 
 
-def parse(text: str, source: str) -> ConfBlock:
+def parse_startup_conf(text: str, source: str) -> ConfBlock:
     """The tree of a text. Raises BadTemplate, which names the source and the line."""
     root = ConfBlock(0, len(text))
     stack = [root]

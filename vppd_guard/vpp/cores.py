@@ -88,7 +88,7 @@ def prune_cores(pattern: str, cores_max: int = CORES_MAX, bytes_max: int = BYTES
     return removed
 
 
-def last_words(log: Path) -> list[str]:
+def vpp_last_words(log: Path) -> list[str]:
     """VPP's post-mortem from its log; []: there is none, or the log cannot be read. Blocking."""
     try:
         with log.open("rb") as file:

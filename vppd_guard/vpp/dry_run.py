@@ -52,7 +52,7 @@ def message_names(reply: bytes) -> frozenset[str]:
     return frozenset(row.split(b"\0", 1)[0].decode("ascii", "replace").rpartition("_")[0] for row in rows)
 
 
-async def dry_run(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+async def dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     """Messages of a VPP that was started with that configuration, and has ended again. Raises DryRunFailed."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-class DryRuns:
+class VppDryRuns:
     """Dry runs that were passed: they are not repeated for the same VPP and configuration."""
 
     def __init__(self) -> None:
@@ -98,5 +98,5 @@ class DryRuns:
             raise DryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
         key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
         if key not in self._passed:
-            self._passed = {key: await dry_run(config, conf, script)}
+            self._passed = {key: await dry_run_vpp(config, conf, script)}
         return self._passed[key]

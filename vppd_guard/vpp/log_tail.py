@@ -14,7 +14,7 @@ FILE_BYTES_MAX = 8 << 20
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
 
 
-class LogTail:
+class VppLogTail:
     """The end of a file to which another process appends."""
 
     def __init__(self, path: Path, log: Log) -> None:

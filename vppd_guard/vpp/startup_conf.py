@@ -15,7 +15,7 @@ from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
 from vppd_guard.drivers.names import uplink_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
-from vppd_guard.vpp.conf_tree import ConfEdits, ConfWord, parse
+from vppd_guard.vpp.conf_tree import ConfEdits, ConfWord, parse_startup_conf
 
 CONF, EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
 ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
@@ -117,7 +117,7 @@ class _ConfTemplate:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._root = parse(text, CONF)
+        self._root = parse_startup_conf(text, CONF)
         self.edits = ConfEdits(text)
         self.warnings: list[str] = []
 

@@ -42,4 +42,4 @@ class VppSupervisor:
             return
         await self.instance.stop()
         self.end_reason, self.instance = self.instance.reason, None
-        self.last_words = tuple(cores.last_words(self.log))
+        self.last_words = tuple(cores.vpp_last_words(self.log))

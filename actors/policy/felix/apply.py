@@ -1,6 +1,6 @@
 """Applies the events of a connection to its snapshot. Pure. An impossible event is reported and changes nothing."""
 
-from actors.policy.felix.decode import FelixEvent, SetDelta
+from actors.policy.felix.decode import FelixEvent, IpSetDelta
 from actors.policy.model import FelixIpSet, FelixSnapshot
 
 TABLES = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints", "hosts", "pools")
@@ -32,7 +32,7 @@ def _row(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
     return None
 
 
-def _delta(snapshot: FelixSnapshot, name: str, delta: SetDelta) -> str | None:
+def _delta(snapshot: FelixSnapshot, name: str, delta: IpSetDelta) -> str | None:
     """Change the members of a set. An unknown one has no type, and is left out."""
     ip_set = snapshot.ip_sets.get(name)
     if ip_set is None:

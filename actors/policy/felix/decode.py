@@ -38,7 +38,7 @@ IGNORED = {  # for dataplanes that route by themselves, or known from the Kubern
 POLICY_KINDS = ("active_policy_update", "active_policy_remove")
 
 
-class MalformedMessage(Exception):
+class MalformedFelixMessage(Exception):
     """The bytes are no message of Felix's."""
 
 
@@ -50,14 +50,14 @@ class FelixEvent(NamedTuple):
     value: Any = None
 
 
-class SetDelta(NamedTuple):
+class IpSetDelta(NamedTuple):
     """Members that are added to a set, and removed."""
 
     added: frozenset[str]
     removed: frozenset[str]
 
 
-class Decoder:
+class FelixDecoder:
     """Decodes the messages of one connection.
 
     `counters`: felix_ignored, payloads that are not used; felix_gaps, skipped sequence numbers.
@@ -83,7 +83,7 @@ class Decoder:
                 return None
             return self._read(kind, getattr(envelope, kind))
         except (DecodeError, ValueError) as error:
-            raise MalformedMessage(str(error) or type(error).__name__) from None
+            raise MalformedFelixMessage(str(error) or type(error).__name__) from None
 
     def _envelope(self, data: bytes) -> Any:
         """The message in the schema of this Felix. Policies come before the endpoints that name them."""
@@ -196,19 +196,19 @@ def _asn(host: str, text: str) -> int | None:
     return number
 
 
-def _ip_set(decoder: Decoder, body: Any) -> FelixEvent:
+def _ip_set(decoder: FelixDecoder, body: Any) -> FelixEvent:
     if body.type not in SET_TYPES:
         raise ValueError(f"IPSetUpdate {body.id}: type {body.type} is unknown")
     return FelixEvent("ip_sets", body.id, model.FelixIpSet(SET_TYPES[body.type], frozenset(body.members)))
 
 
-def _delta(decoder: Decoder, body: Any) -> FelixEvent:
+def _delta(decoder: FelixDecoder, body: Any) -> FelixEvent:
     return FelixEvent(
-        "ip_set_deltas", body.id, SetDelta(frozenset(body.added_members), frozenset(body.removed_members))
+        "ip_set_deltas", body.id, IpSetDelta(frozenset(body.added_members), frozenset(body.removed_members))
     )
 
 
-def _policy(decoder: Decoder, body: Any) -> FelixEvent:
+def _policy(decoder: FelixDecoder, body: Any) -> FelixEvent:
     policy = body.policy
     rules = model.FelixPolicy(
         _rules(policy.inbound_rules), _rules(policy.outbound_rules), policy.untracked, policy.pre_dnat
@@ -216,7 +216,7 @@ def _policy(decoder: Decoder, body: Any) -> FelixEvent:
     return FelixEvent("policies", decoder.policy_id(body.id), rules)
 
 
-def _profile(decoder: Decoder, body: Any) -> FelixEvent:
+def _profile(decoder: FelixDecoder, body: Any) -> FelixEvent:
     profile = body.profile
     return FelixEvent(
         "profiles", body.id.name, model.FelixPolicy(_rules(profile.inbound_rules), _rules(profile.outbound_rules))
@@ -287,7 +287,7 @@ def workload_id(message: Any) -> WorkloadId:
     return WorkloadId(message.orchestrator_id, message.workload_id, message.endpoint_id)
 
 
-def _workload(decoder: Decoder, body: Any) -> FelixEvent:
+def _workload(decoder: FelixDecoder, body: Any) -> FelixEvent:
     workload = body.endpoint
     endpoint = model.FelixWorkload(
         state=workload.state or "active",
@@ -301,7 +301,7 @@ def _workload(decoder: Decoder, body: Any) -> FelixEvent:
     return FelixEvent("workloads", workload_id(body.id), endpoint)
 
 
-def _host_endpoint(decoder: Decoder, body: Any) -> FelixEvent:
+def _host_endpoint(decoder: FelixDecoder, body: Any) -> FelixEvent:
     host_endpoint = body.endpoint
     endpoint = model.FelixHostEndpoint(
         name=host_endpoint.name,
@@ -315,7 +315,7 @@ def _host_endpoint(decoder: Decoder, body: Any) -> FelixEvent:
     return FelixEvent("host_endpoints", body.id.endpoint_id, endpoint)
 
 
-def _pool(decoder: Decoder, body: Any) -> FelixEvent | None:
+def _pool(decoder: FelixDecoder, body: Any) -> FelixEvent | None:
     if not body.id:
         decoder.counters["felix_ignored"] += 1
         return None
@@ -327,7 +327,7 @@ def _pool(decoder: Decoder, body: Any) -> FelixEvent | None:
     return FelixEvent("pools", body.id, model.FelixPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))
 
 
-READERS: dict[str, Callable[[Decoder, Any], FelixEvent | None]] = {
+READERS: dict[str, Callable[[FelixDecoder, Any], FelixEvent | None]] = {
     "in_sync": lambda decoder, body: FelixEvent("in_sync"),
     "ipset_update": _ip_set,
     "ipset_delta_update": _delta,

@@ -7,7 +7,7 @@ LENGTH = struct.Struct("<Q")
 MESSAGE_BYTES_MAX = 256 << 20
 
 
-class MessageTooLong(Exception):
+class FelixMessageTooLong(Exception):
     """No message is that long: the stream cannot be read any further."""
 
 
@@ -25,7 +25,7 @@ class FelixFrames:
             while len(self._buffer) - at >= LENGTH.size:
                 (length,) = LENGTH.unpack_from(self._buffer, at)
                 if length > MESSAGE_BYTES_MAX:
-                    raise MessageTooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
+                    raise FelixMessageTooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
                 end = at + LENGTH.size + length
                 if len(self._buffer) < end:
                     return

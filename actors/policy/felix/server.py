@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from actors.policy.felix import encode
 from actors.policy.felix.apply import apply_event
-from actors.policy.felix.decode import Decoder, MalformedMessage
-from actors.policy.felix.framing import FelixFrames, MessageTooLong, felix_frame
+from actors.policy.felix.decode import FelixDecoder, MalformedFelixMessage
+from actors.policy.felix.framing import FelixFrames, FelixMessageTooLong, felix_frame
 from actors.policy.model import FelixSnapshot, FelixWorkload
 from actors.runtime.context import Context
 
@@ -40,7 +40,7 @@ class FelixSession:
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
         self.writer = writer
         self.snapshot = FelixSnapshot()
-        self.decoder = Decoder(counters)
+        self.decoder = FelixDecoder(counters)
         self.problems: list[str] = []
         self.sent_statuses: dict[EndpointName, SentStatus] = {}
         self.sent_greeting = False
@@ -136,7 +136,7 @@ class FelixServer:
             for message in messages:
                 self._apply_message(session, message)
                 changed = True
-        except MessageTooLong as error:
+        except FelixMessageTooLong as error:
             self._add_problem(session, str(error))
             end = str(error)
         if changed:
@@ -150,7 +150,7 @@ class FelixServer:
         self._context.counters["felix_messages"] += 1
         try:
             event = session.decoder.decode(message)
-        except MalformedMessage as error:
+        except MalformedFelixMessage as error:
             self._add_problem(session, f"a message of {len(message)} bytes cannot be read: {error}")
             return
         problem = apply_event(session.snapshot, event) if event is not None else None

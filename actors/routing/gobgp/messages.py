@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 
 from actors.routing.gobgp.paths import path_family
-from actors.routing.gobgp.state import BgpGlobal, PeerConfig, PeerState, Timers
+from actors.routing.gobgp.state import BgpGlobal, BgpTimers, PeerConfig, PeerState
 from schemas.proto import gobgp_pb2 as pb
 
 EXPORT_POLICY = "vppd-export"
@@ -66,7 +66,7 @@ def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
     )
 
 
-def _timers(timers: Timers) -> pb.Timers:
+def _timers(timers: BgpTimers) -> pb.Timers:
     return pb.Timers(
         config=pb.TimersConfig(
             hold_time=timers.hold_s,
@@ -87,7 +87,7 @@ def parse_peer(message: pb.Peer) -> PeerState:
         local_address=message.transport.local_address,
         port=message.transport.remote_port,
         restart_s=message.graceful_restart.restart_time,
-        timers=Timers(
+        timers=BgpTimers(
             hold_s=timers.hold_time,
             keepalive_s=timers.keepalive_interval,
             connect_retry_s=timers.connect_retry,

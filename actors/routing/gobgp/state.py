@@ -18,7 +18,7 @@ CONNECT_RETRY_DEFAULT_S = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timers:
+class BgpTimers:
     """Timers of a session, seconds; 0: gobgpd's default.
 
     The idle hold time is missing: gobgpd 3.10 shows it, but ignores what its API is told.
@@ -31,10 +31,10 @@ class Timers:
     keepalive_s: int = 0
     connect_retry_s: int = 5
 
-    def with_defaults(self) -> "Timers":
+    def with_defaults(self) -> "BgpTimers":
         """With gobgpd's defaults filled in, as gobgpd shows them."""
         hold = self.hold_s or HOLD_DEFAULT_S
-        return Timers(
+        return BgpTimers(
             hold_s=hold,
             keepalive_s=self.keepalive_s or hold // 3,
             connect_retry_s=self.connect_retry_s or CONNECT_RETRY_DEFAULT_S,
@@ -50,7 +50,7 @@ class PeerConfig:
     local_address: str = ""
     port: int = 179
     restart_s: int = 120  # graceful restart time that we offer; 0: the hold time
-    timers: Timers = Timers()
+    timers: BgpTimers = BgpTimers()
 
     @property
     def ip_version(self) -> int:
@@ -66,7 +66,7 @@ class PeerState:
     local_address: str = ""  # while the session is up: the one in use
     port: int = 179
     restart_s: int = 120
-    timers: Timers = Timers()
+    timers: BgpTimers = BgpTimers()
     state: str = "idle"
     end_of_rib: bool = False  # the peer has sent all its routes since the session came up
     received: int = 0  # routes

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from actors.vpp_writer.apply.run import Run, Settled
-from actors.vpp_writer.kinds.call import UNPACKABLE, Call, IsHeldQuestion, Later, Never, NoAnswer, cannot_pack
+from actors.vpp_writer.apply.run import CallRun, Settled
+from actors.vpp_writer.kinds.call import UNPACKABLE, IsHeldQuestion, Later, Never, NoAnswer, VppCall, cannot_pack
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.retvals import retval_name
@@ -21,7 +21,7 @@ from actors.vpp_writer.vpp.client import VppClient, VppGone
 
 AHEAD = 2  # batches that wait for VPP while the next is packed
 
-Observer = Callable[[str, Call, float, int], None]  # (key, call, s, return value)
+Observer = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
 Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
 
 
@@ -33,7 +33,7 @@ class SentBatch(NamedTuple):
     sent_at: float
 
 
-class Engine:
+class CallEngine:
     """The calls of one group of objects.
 
     `settled` gets what became of each; `flush` is called when that is to be kept. `observer` sees every call.
@@ -49,7 +49,9 @@ class Engine:
     ) -> None:
         self._api, self._counters, self._observer = api, counters, observer
         self._settled, self._flush = settled, flush
-        self._singles: defaultdict[str, list[tuple[Run, Call]]] = defaultdict(list)  # for the next batches, by message
+        self._singles: defaultdict[str, list[tuple[CallRun, VppCall]]] = defaultdict(
+            list
+        )  # for the next batches, by message
         self._batches: deque[SentBatch] = deque()
         self._settling_batch = False
         self._open = 0  # runs that have been sent and not settled
@@ -61,14 +63,14 @@ class Engine:
     def start(self, key: str, sequence: CallSequence) -> None:
         """Begins an object's calls."""
         self._open += 1
-        Run(key, sequence, self._post_each, self._end_run).start()
+        CallRun(key, sequence, self._post_each, self._end_run).start()
 
     def add(self, key: str, sequence: CallSequence) -> None:
         """Begins the calls of an object that takes one: it leaves with the next batch."""
         self._open += 1
-        Run(key, sequence, self._post_each, self._end_run).start(self._collect)
+        CallRun(key, sequence, self._post_each, self._end_run).start(self._collect)
 
-    def _collect(self, run: Run, calls: Sequence[Call]) -> None:
+    def _collect(self, run: CallRun, calls: Sequence[VppCall]) -> None:
         if len(calls) == 1:
             self._open -= 1
             self._singles[calls[0].message].append((run, calls[0]))
@@ -84,7 +86,7 @@ class Engine:
         await self._keep_pace()
 
     async def send_packed(
-        self, keys: Sequence[str], bodies: Sequence[bytes], call: Call, all_accepted: Callable[[], None]
+        self, keys: Sequence[str], bodies: Sequence[bytes], call: VppCall, all_accepted: Callable[[], None]
     ) -> None:
         """Sends requests that are packed already, of objects without details; `call` stands for each. Raises as `end`.
 
@@ -112,8 +114,8 @@ class Engine:
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, message: str, runs: Sequence[tuple[Run, Call]]) -> None:
-        packed, bodies = list[tuple[Run, Call]](), list[bytes]()
+    def _send(self, message: str, runs: Sequence[tuple[CallRun, VppCall]]) -> None:
+        packed, bodies = list[tuple[CallRun, VppCall]](), list[bytes]()
         self._open += len(runs)
         for run, call in runs:
             try:
@@ -138,11 +140,11 @@ class Engine:
             replies.set_result([error] * len(bodies))
         self._batches.append(SentBatch(replies, settle, time.monotonic()))
 
-    def _post_each(self, run: Run, calls: Sequence[Call]) -> None:
+    def _post_each(self, run: CallRun, calls: Sequence[VppCall]) -> None:
         for number, call in enumerate(calls):
             self._post(run.key, call, partial(run.take, number))
 
-    def _post(self, key: str, call: Call, take: Take) -> None:
+    def _post(self, key: str, call: VppCall, take: Take) -> None:
         """Makes one call; `take` gets its reply, or Later with VPP's name of the error, or another exception."""
         self._counters["vpp_writes_total"] += 1
         sent_at = time.monotonic()
@@ -167,7 +169,7 @@ class Engine:
             self._flush()
 
     def _settle_packed(
-        self, keys: Sequence[str], call: Call, all_accepted: Callable[[], None], replies: list[Any], sent_at: float
+        self, keys: Sequence[str], call: VppCall, all_accepted: Callable[[], None], replies: list[Any], sent_at: float
     ) -> None:
         if self._observer is None and not any(replies) and {*map(type, replies)} == {int}:  # all of them 0
             all_accepted()
@@ -182,14 +184,14 @@ class Engine:
                 accepted = reply == 0 or reply in call.accepted_retvals
                 self._settled(key, NO_DETAILS if accepted else Later(f"{call.message}: {retval_name(reply)}"))
 
-    def _settle_singles(self, runs: Sequence[tuple[Run, Call]], replies: list[Any], sent_at: float) -> None:
+    def _settle_singles(self, runs: Sequence[tuple[CallRun, VppCall]], replies: list[Any], sent_at: float) -> None:
         for (run, call), reply in zip(runs, replies, strict=True):
             if self._observer is None and not isinstance(reply, Exception) and reply.retval == 0:
                 run.take(0, reply)
             else:
                 self._settle(run.key, call, partial(run.take, 0), reply, sent_at)
 
-    def _settle(self, key: str, call: Call, take: Take, reply: Any, sent_at: float) -> None:
+    def _settle(self, key: str, call: VppCall, take: Take, reply: Any, sent_at: float) -> None:
         if isinstance(reply, Exception):
             take(reply)
             return
@@ -201,11 +203,11 @@ class Engine:
         else:
             self._refuse(key, call, take, reply)
 
-    def _observe(self, key: str, call: Call, sent_at: float, retval: int) -> None:
+    def _observe(self, key: str, call: VppCall, sent_at: float, retval: int) -> None:
         if self._observer is not None:
             self._observer(key, call, time.monotonic() - sent_at, retval)
 
-    def _refuse(self, key: str, call: Call, take: Take, reply: Any) -> None:
+    def _refuse(self, key: str, call: VppCall, take: Take, reply: Any) -> None:
         if call.instead is not None and reply.retval in call.instead_on:
             self._post(key, call.instead, take)
         else:

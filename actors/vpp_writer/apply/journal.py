@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.vpp_writer.apply.records import (
-    Begin,
-    BeginBatch,
-    Holds,
+    BeginBatchRecord,
+    BeginRecord,
+    HoldsRecord,
     Record,
-    Removed,
-    Succeeded,
-    SucceededBatch,
+    RemovedRecord,
+    SucceededBatchRecord,
+    SucceededRecord,
     VppLife,
     begin_record,
     holds_record,
@@ -31,7 +31,7 @@ COMPACT_AT = 4  # times more records than objects
 
 
 @dataclass
-class JournalContents:
+class WriterJournalContents:
     """What a journal tells. `unfinished`: objects whose calls began and did not end."""
 
     life: VppLife | None = None
@@ -44,9 +44,9 @@ class JournalContents:
             self.objects[key] = attempt if details is None else HeldObject(attempt.owner, attempt.intent, dict(details))
 
 
-def read_journal(path: Path) -> JournalContents:
+def read_journal(path: Path) -> WriterJournalContents:
     """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
-    contents = JournalContents()
+    contents = WriterJournalContents()
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -54,24 +54,24 @@ def read_journal(path: Path) -> JournalContents:
     for record in records_in(data):
         match record:
             case VppLife():
-                contents = JournalContents(life=record)
-            case Begin(key=key):
+                contents = WriterJournalContents(life=record)
+            case BeginRecord(key=key):
                 contents.unfinished[key] = HeldObject(record.owner, record.intent)
-            case BeginBatch():
+            case BeginBatchRecord():
                 for key, intent in zip(record.keys, record.intents, strict=True):
                     contents.unfinished[key] = HeldObject(record.owner, intent)
-            case Holds():
+            case HoldsRecord():
                 contents.objects[record.key] = HeldObject(record.owner, record.intent, dict(record.details))
                 contents.unfinished.pop(record.key, None)
-            case Succeeded(key=key):
+            case SucceededRecord(key=key):
                 contents.succeed(key, record.details)
-            case SucceededBatch():
+            case SucceededBatchRecord():
                 for key in record.keys:
                     contents.succeed(key)
-            case Removed(key=key):
+            case RemovedRecord(key=key):
                 contents.objects.pop(key, None)
                 contents.unfinished.pop(key, None)
-    return contents if contents.life else JournalContents()
+    return contents if contents.life else WriterJournalContents()
 
 
 class _Rewrite:
@@ -108,7 +108,7 @@ class _Rewrite:
         self._file.close()
 
 
-class Journal:
+class WriterJournal:
     """The journal that is being written."""
 
     def __init__(self, path: Path) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from actors.vpp_writer.apply import readback
-from actors.vpp_writer.apply.journal import JournalContents
-from actors.vpp_writer.apply.outcomes import Outcomes
+from actors.vpp_writer.apply.journal import WriterJournalContents
+from actors.vpp_writer.apply.outcomes import WriteOutcomes
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.kind import Observed
@@ -15,7 +15,7 @@ from schemas.codec import fingerprint
 
 
 async def meet_vpp(
-    api: VppClient, objects: ManagedObjects, outcomes: Outcomes, life: VppLife, contents: JournalContents
+    api: VppClient, objects: ManagedObjects, outcomes: WriteOutcomes, life: VppLife, contents: WriterJournalContents
 ) -> Observed:
     """Decides whether this VPP is the one that the journal tells of. Returns what it has that is not held."""
     before = contents.life
@@ -29,7 +29,11 @@ async def meet_vpp(
 
 
 async def _meet_again(
-    api: VppClient, objects: ManagedObjects, outcomes: Outcomes, before: VppLife, unfinished: Mapping[str, HeldObject]
+    api: VppClient,
+    objects: ManagedObjects,
+    outcomes: WriteOutcomes,
+    before: VppLife,
+    unfinished: Mapping[str, HeldObject],
 ) -> Observed:
     """VPP is that of the journal: what it has lost and what is unfinished is to be written again."""
     outcomes.may_have_orphans = True

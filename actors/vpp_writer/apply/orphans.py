@@ -8,7 +8,7 @@ first, then rules, then sets.
 import re
 from collections.abc import Mapping
 
-from actors.vpp_writer.kinds.call import Call
+from actors.vpp_writer.kinds.call import VppCall
 from actors.vpp_writer.kinds.npol import rule_ids
 from actors.vpp_writer.reconcile.claims import Claims
 from actors.vpp_writer.reconcile.held import HeldObject
@@ -23,7 +23,7 @@ LISTINGS = {  # what VPP lists, how a line of it begins, and the call that delet
 }
 
 
-def is_settled(claims: Claims, objects: Mapping[str, HeldObject]) -> bool:
+def all_policies_are_held(claims: Claims, objects: Mapping[str, HeldObject]) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
     for key, claim in claims.effective.items():
         if isinstance(claim.intent, NPOL_INTENTS):
@@ -33,7 +33,7 @@ def is_settled(claims: Claims, objects: Mapping[str, HeldObject]) -> bool:
     return True
 
 
-async def deleting_calls(api: VppClient, objects: Mapping[str, HeldObject]) -> list[Call]:
+async def orphan_deleting_calls(api: VppClient, objects: Mapping[str, HeldObject]) -> list[VppCall]:
     """The calls that delete what is not held, in the order in which it may go."""
     if not (api.supports("cli_inband") and api.supports("npol_policy_delete")):
         return []
@@ -42,7 +42,7 @@ async def deleting_calls(api: VppClient, objects: Mapping[str, HeldObject]) -> l
     for listing, (line, message, field) in LISTINGS.items():
         text = str((await api.request("cli_inband", {"cmd": f"show npol {listing}"})).reply)
         ids = {int(number) for number in line.findall(text)}
-        calls += [Call(message, {field: number}) for number in sorted(ids - owned[listing])]
+        calls += [VppCall(message, {field: number}) for number in sorted(ids - owned[listing])]
     return calls
 
 

@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import (
     Record,
-    Removed,
-    SucceededBatch,
+    RemovedRecord,
+    SucceededBatchRecord,
     begin_records,
     holds_record,
     success_record,
@@ -29,10 +29,10 @@ from schemas.codec import encode, fingerprint_of
 from schemas.statuses import Rejected
 
 
-class Outcomes:
+class WriteOutcomes:
     """The outcomes of one connection's calls. `unfinished`: objects whose calls have begun and not ended."""
 
-    def __init__(self, objects: ManagedObjects, journal: Journal, counters: Counter[str]) -> None:
+    def __init__(self, objects: ManagedObjects, journal: WriterJournal, counters: Counter[str]) -> None:
         self._objects, self._journal, self._counters = objects, journal, counters
         self.epoch = 0
         self.unfinished: dict[str, HeldObject] = {}
@@ -85,7 +85,7 @@ class Outcomes:
     def all_writes_succeeded(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> None:
         """The calls that write many objects without details have ended well. `parts`: what each shares with others."""
         self._objects.hold_all(objects, self._generations, self.epoch, parts)
-        self._records.append(SucceededBatch(list(objects)))
+        self._records.append(SucceededBatchRecord(list(objects)))
         for key in objects:
             del self.unfinished[key]
         if self._objects.suspects:
@@ -111,7 +111,7 @@ class Outcomes:
     def _append_present(self, key: str) -> None:
         """The journal tells what VPP holds of this key, after calls that have not changed that."""
         present = self._objects.held.get(key)
-        self._journal.append(Removed(key) if present is None else holds_record(key, present))
+        self._journal.append(RemovedRecord(key) if present is None else holds_record(key, present))
 
     # --- deleted
 
@@ -125,7 +125,7 @@ class Outcomes:
         else:
             self._objects.drop(key)
             self._objects.retries.forget(key)
-            self._records.append(Removed(key))
+            self._records.append(RemovedRecord(key))
         del self.unfinished[key]
 
     def all_deletes_succeeded(self, keys: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from actors.vpp_writer.kinds import kind_of
 from actors.vpp_writer.kinds.call import Later
 from actors.vpp_writer.kinds.cnat import identity_of
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import Lookup, Observed, SharedPart
 from actors.vpp_writer.kinds.wire import ANY_PREFIX
 from actors.vpp_writer.reconcile.held import HeldObject
@@ -67,7 +67,7 @@ async def missing_by_lookup(api: VppClient, objects: HeldObjects, keys: Iterable
 
     Each is looked up by itself: a dump of a large table would keep VPP from its packets.
     """
-    indices = Indices(objects)
+    indices = VppIndices(objects)
     lookups: dict[str, Lookup] = {}
     absent: set[str] = set()
     for key in keys:
@@ -87,7 +87,7 @@ async def missing_by_lookup(api: VppClient, objects: HeldObjects, keys: Iterable
     return absent
 
 
-async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup], indices: Indices) -> set[str]:
+async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup], indices: VppIndices) -> set[str]:
     """Keys of the lookups whose answers are not what was written."""
     expected: dict[SharedPart, bytes] = {}
     for lookup in lookups.values():
@@ -105,7 +105,7 @@ async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup]
 
 def _wrong_attributes(objects: HeldObjects, rows: Mapping[int, Any]) -> set[str]:
     """Interfaces that are down or have another MTU than they should."""
-    indices, keys = Indices(objects), set()
+    indices, keys = VppIndices(objects), set()
     for key, held_object in objects.items():
         if isinstance(held_object.intent, AdminUp | Mtu) and interface_key(held_object.intent.interface) in objects:
             row = rows[indices.interface(held_object.intent.interface)]
@@ -138,7 +138,7 @@ async def _missing_tables(api: VppClient, objects: HeldObjects) -> set[str]:
 
 
 async def _missing_addresses(api: VppClient, objects: HeldObjects) -> set[str]:
-    indices, keys = Indices(objects), set()
+    indices, keys = VppIndices(objects), set()
     by_interface: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
     for key, held_object in objects.items():
         if isinstance(held_object.intent, Address):

@@ -29,7 +29,7 @@ class VppLife(Struct, frozen=True, tag="life"):
     suspects: dict[str, Suspect] = {}
 
 
-class Begin(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
+class BeginRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
     """The object's calls begin: to write it, or to delete it."""
 
     key: str
@@ -37,7 +37,7 @@ class Begin(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
     intent: AnyIntent
 
 
-class BeginBatch(Struct, frozen=True, gc=False, tag="all-begin"):
+class BeginBatchRecord(Struct, frozen=True, gc=False, tag="all-begin"):
     """The calls of many objects of one owner begin."""
 
     owner: str
@@ -45,7 +45,7 @@ class BeginBatch(Struct, frozen=True, gc=False, tag="all-begin"):
     intents: list[AnyIntent]
 
 
-class Holds(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
+class HoldsRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     """VPP holds the object."""
 
     key: str
@@ -54,26 +54,26 @@ class Holds(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     details: dict[str, int | str] = {}
 
 
-class Succeeded(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
+class SucceededRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
     """The calls of an object that had begun ended well: VPP holds it."""
 
     key: str
     details: dict[str, int | str] = {}
 
 
-class SucceededBatch(Struct, frozen=True, gc=False, tag="all-ended"):
+class SucceededBatchRecord(Struct, frozen=True, gc=False, tag="all-ended"):
     """The calls of many objects without details ended well."""
 
     keys: list[str]
 
 
-class Removed(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
+class RemovedRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
     """VPP does not hold the object any more, or its calls ended without success."""
 
     key: str
 
 
-Record = VppLife | Begin | BeginBatch | Holds | Succeeded | SucceededBatch | Removed
+Record = VppLife | BeginRecord | BeginBatchRecord | HoldsRecord | SucceededRecord | SucceededBatchRecord | RemovedRecord
 
 
 def journal_frame(records: Sequence[Record]) -> bytes:
@@ -97,34 +97,36 @@ def records_in(data: bytes) -> Iterator[Record]:
         at += _HEADER.size + length
 
 
-def begin_record(key: str, held_object: HeldObject) -> Begin:
+def begin_record(key: str, held_object: HeldObject) -> BeginRecord:
     """The record of an object whose calls begin."""
-    return Begin(key, held_object.owner, held_object.intent)  # type: ignore[arg-type]
+    return BeginRecord(key, held_object.owner, held_object.intent)  # type: ignore[arg-type]
 
 
-def begin_records(objects: Mapping[str, HeldObject], encoded: Sequence[bytes]) -> Iterator[BeginBatch]:
+def begin_records(objects: Mapping[str, HeldObject], encoded: Sequence[bytes]) -> Iterator[BeginBatchRecord]:
     """The records of objects whose calls begin, and whose intents' bytes are known."""
     owners = [held_object.owner for held_object in objects.values()]
     for owner in dict.fromkeys(owners):
         of_owner = [owner == name for name in owners]
         intents = map(Raw, compress(encoded, of_owner))
-        yield BeginBatch(owner, list(compress(objects, of_owner)), list(intents))  # type: ignore[arg-type]
+        yield BeginBatchRecord(owner, list(compress(objects, of_owner)), list(intents))  # type: ignore[arg-type]
 
 
-def success_record(key: str, held_object: HeldObject) -> Succeeded:
+def success_record(key: str, held_object: HeldObject) -> SucceededRecord:
     """The record of an object whose calls have ended."""
     details = held_object.details
-    return Succeeded(key, dict(details)) if details is not NO_DETAILS else Succeeded(key)
+    return SucceededRecord(key, dict(details)) if details is not NO_DETAILS else SucceededRecord(key)
 
 
-def holds_record(key: str, held_object: HeldObject) -> Holds:
+def holds_record(key: str, held_object: HeldObject) -> HoldsRecord:
     """The record of a held object."""
-    return Holds(key, held_object.owner, held_object.intent, dict(held_object.details))  # type: ignore[arg-type]
+    return HoldsRecord(key, held_object.owner, held_object.intent, dict(held_object.details))  # type: ignore[arg-type]
 
 
 def number_of_objects(records: Sequence[Record]) -> int:
     """How many objects the records tell of."""
-    return sum(len(record.keys) if isinstance(record, BeginBatch | SucceededBatch) else 1 for record in records)
+    return sum(
+        len(record.keys) if isinstance(record, BeginBatchRecord | SucceededBatchRecord) else 1 for record in records
+    )
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 
-Post = Callable[["Run", Sequence[Call]], None]  # what makes the calls, and gives each reply to `take`
+Post = Callable[["CallRun", Sequence[VppCall]], None]  # what makes the calls, and gives each reply to `take`
 Settled = Callable[[str, Details | Exception], None]  # (key, details, or why there are none)
 
 
-class Run:
+class CallRun:
     """A sequence that is under way. `post` gets its calls, `settled` what became of the object."""
 
     __slots__ = ("_failure", "_outstanding", "_post", "_replies", "_sequence", "_settled", "key")
@@ -41,7 +41,7 @@ class Run:
         else:
             self._advance(partial(self._sequence.send, self._replies), self._post)
 
-    def _advance(self, resume: Callable[[], Sequence[Call]], post: Post) -> None:
+    def _advance(self, resume: Callable[[], Sequence[VppCall]], post: Post) -> None:
         """Lets the sequence go on until it asks for calls, or ends."""
         try:
             while not (calls := resume()):

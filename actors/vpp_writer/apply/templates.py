@@ -1,25 +1,25 @@
 """The bytes that many objects have in common, made once for a connection."""
 
 from actors.vpp_writer.kinds.call import UNPACKABLE, Later
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import SharedPart
-from actors.vpp_writer.kinds.wire import Template
-from actors.vpp_writer.reconcile.bulk import Bulk
+from actors.vpp_writer.kinds.wire import CallTemplate
+from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.vpp.client import VppClient
 
 TEMPLATES_MAX = 10_000  # then all are made anew
 
 
-class Templates:
+class CallTemplates:
     """Templates of shared parts. Their bytes hang on the numbers that VPP gave to what the part names."""
 
     def __init__(self, api: VppClient) -> None:
         self._api = api
-        self._templates: dict[tuple[SharedPart, bool, tuple[int, ...]], Template] = {}
+        self._templates: dict[tuple[SharedPart, bool, tuple[int, ...]], CallTemplate] = {}
 
-    def of(self, bulk: Bulk, indices: Indices, *, add: bool) -> dict[SharedPart, Template]:
+    def of(self, bulk: BulkObjects, indices: VppIndices, *, add: bool) -> dict[SharedPart, CallTemplate]:
         """By part, of those that can be packed now; the calls of single objects say what keeps the others."""
-        templates: dict[SharedPart, Template] = {}
+        templates: dict[SharedPart, CallTemplate] = {}
         if all(map(self._api.supports, bulk.kind.messages)):
             for part in set(bulk.parts):
                 try:
@@ -28,15 +28,15 @@ class Templates:
                     continue
         return templates
 
-    def _of(self, part: SharedPart, indices: Indices, add: bool) -> Template:
+    def _of(self, part: SharedPart, indices: VppIndices, add: bool) -> CallTemplate:
         identity = part, add, part.numbers(indices)
         template = self._templates.get(identity)
         if template is None:
             if len(self._templates) >= TEMPLATES_MAX:
                 self._templates.clear()
-            template = self._templates[identity] = Template(lambda prefix: self._packed(part, prefix, indices, add))
+            template = self._templates[identity] = CallTemplate(lambda prefix: self._packed(part, prefix, indices, add))
         return template
 
-    def _packed(self, part: SharedPart, prefix: str, indices: Indices, add: bool) -> bytes:
+    def _packed(self, part: SharedPart, prefix: str, indices: VppIndices, add: bool) -> bytes:
         call = part.call(prefix, indices, add)
         return self._api.packed(call.message, call.fields)

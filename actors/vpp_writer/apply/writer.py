@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 
 from actors.vpp_writer.apply import meeting, orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.engine import Engine, Observer
-from actors.vpp_writer.apply.journal import Journal, JournalContents
-from actors.vpp_writer.apply.outcomes import Outcomes
+from actors.vpp_writer.apply.engine import CallEngine, Observer
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
+from actors.vpp_writer.apply.outcomes import WriteOutcomes
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.run import Settled
-from actors.vpp_writer.apply.templates import Templates
+from actors.vpp_writer.apply.templates import CallTemplates
 from actors.vpp_writer.kinds import KINDS
-from actors.vpp_writer.kinds.call import Call
-from actors.vpp_writer.kinds.indices import NO_DETAILS, Indices
+from actors.vpp_writer.kinds.call import VppCall
+from actors.vpp_writer.kinds.indices import NO_DETAILS, VppIndices
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Kind, Observed
-from actors.vpp_writer.reconcile.bulk import Bulk
+from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.reconcile.claims import Claim
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
@@ -40,12 +40,12 @@ T = TypeVar("T")
 class Writer:
     """One connection's work, over objects that outlive it."""
 
-    def __init__(self, api: VppClient, objects: ManagedObjects, journal: Journal, peer: Peer) -> None:
+    def __init__(self, api: VppClient, objects: ManagedObjects, journal: WriterJournal, peer: Peer) -> None:
         self._api, self._objects, self._journal, self._peer = api, objects, journal, peer
-        self._outcomes = Outcomes(objects, journal, peer.counters)
+        self._outcomes = WriteOutcomes(objects, journal, peer.counters)
         self._observed = Observed()
         self._available: set[Kind[Any]] = set()
-        self._templates = Templates(api)
+        self._templates = CallTemplates(api)
 
     @property
     def epoch(self) -> int:
@@ -58,10 +58,10 @@ class Writer:
         return self._outcomes.unfinished
 
     @property
-    def _indices(self) -> Indices:
-        return Indices(self._objects.held)
+    def _indices(self) -> VppIndices:
+        return VppIndices(self._objects.held)
 
-    async def meet(self, life: VppLife, contents: JournalContents) -> None:
+    async def meet(self, life: VppLife, contents: WriterJournalContents) -> None:
         """Begins with what VPP and the journal tell. Raises VppGone, NoAnswer."""
         self._observed = await meeting.meet_vpp(self._api, self._objects, self._outcomes, life, contents)
         objects = self._objects
@@ -127,9 +127,9 @@ class Writer:
 
     async def _remove_orphans(self) -> None:
         """Deletes what a life that ended in the middle has left in VPP, and no dump would find."""
-        if self._outcomes.may_have_orphans and orphans.is_settled(self._objects.claims, self._objects.held):
+        if self._outcomes.may_have_orphans and orphans.all_policies_are_held(self._objects.claims, self._objects.held):
             engine = self._engine(lambda *_: None)
-            for call in await orphans.deleting_calls(self._api, self._objects.held):
+            for call in await orphans.orphan_deleting_calls(self._api, self._objects.held):
                 engine.start("", _only(call))
             await engine.end()
             self._outcomes.may_have_orphans = False
@@ -176,7 +176,7 @@ class Writer:
         self._available.add(kind)
         return True
 
-    def _writing(self, key: str, claim: Claim, indices: Indices) -> CallSequence:
+    def _writing(self, key: str, claim: Claim, indices: VppIndices) -> CallSequence:
         """The calls that make the object, or change it, as it is known now."""
         intent, present = claim.intent, self._objects.held.get(key)
         kind = KINDS[type(intent)]
@@ -187,7 +187,7 @@ class Writer:
             existing = (present.details if present is not None else None) or kind.recognise(intent, self._observed)
         return kind.create(intent, indices, existing)
 
-    async def _write_bulk(self, bulk: Bulk) -> None:
+    async def _write_bulk(self, bulk: BulkObjects) -> None:
         """Makes or changes objects that share everything but a prefix."""
         templates = self._templates.of(bulk, self._indices, add=True)
         if unpackable := bulk.without(templates):
@@ -226,14 +226,14 @@ class Writer:
                     await self._delete_bulk(kind, claims, engine)
                 await engine.send()
 
-    def _start_deleting(self, key: str, engine: Engine) -> None:
+    def _start_deleting(self, key: str, engine: CallEngine) -> None:
         held_object = self._objects.held[key]
         kind = KINDS[type(held_object.intent)]
         start = engine.add if kind.single else engine.start
         start(key, kind.delete(held_object.intent, self._indices, held_object.details))
 
-    async def _delete_bulk(self, kind: Kind[Any], claims: Mapping[str, Claim], engine: Engine) -> None:
-        bulk, singly = Bulk.of(kind, claims)
+    async def _delete_bulk(self, kind: Kind[Any], claims: Mapping[str, Claim], engine: CallEngine) -> None:
+        bulk, singly = BulkObjects.of(kind, claims)
         templates = self._templates.of(bulk, self._indices, add=False)
         if unpackable := bulk.without(templates):
             singly += unpackable
@@ -246,7 +246,7 @@ class Writer:
             await engine.send_packed(bulk.keys, bulk.packed(templates), call, all_accepted)
 
     @asynccontextmanager
-    async def _calling(self, settled: Settled) -> AsyncIterator[Engine]:
+    async def _calling(self, settled: Settled) -> AsyncIterator[CallEngine]:
         """All that was begun ends, whatever becomes of each. Raises VppGone when all that was answered is noted."""
         engine = self._engine(settled)
         outcomes = self._outcomes
@@ -264,11 +264,11 @@ class Writer:
             outcomes.unanswered = False
             self._observed = await readback.observe_external(self._api, self._objects.held)
 
-    def _engine(self, settled: Settled) -> Engine:
+    def _engine(self, settled: Settled) -> CallEngine:
         observer: Observer | None = self._tell_taps if self._peer.tapped else None
-        return Engine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
+        return CallEngine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
 
-    def _tell_taps(self, key: str, call: Call, took_s: float, retval: int) -> None:
+    def _tell_taps(self, key: str, call: VppCall, took_s: float, retval: int) -> None:
         cause = self._objects.causes.get(key, "")
         self._peer.trace("vpp-call", key, cause, took_s, message=call.message, retval=retval)
 
@@ -279,7 +279,7 @@ def _slices(objects: Sequence[T]) -> Iterator[Sequence[T]]:
         yield objects[start : start + TOGETHER]
 
 
-def _only(call: Call) -> CallSequence:
+def _only(call: VppCall) -> CallSequence:
     """A sequence of one call."""
     yield [call]
     return None

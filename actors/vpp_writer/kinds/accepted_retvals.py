@@ -7,7 +7,7 @@ Refusals that may mean either are not here: `Call.confirm_on` names those, and r
 from collections.abc import Mapping
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Call
+from actors.vpp_writer.kinds.call import VppCall
 from actors.vpp_writer.kinds.retvals import retvals_named
 
 Reasons = Mapping[str, str]  # name of a return value: why it is as good as 0
@@ -76,6 +76,6 @@ def accepted_retvals(message: str, add: bool) -> frozenset[int]:
     return retvals_named(*(ADDING if add else DELETING).get(message, ()))
 
 
-def add_del(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> Call:
-    """The call of this message that adds its object, or deletes it, with what it may return. `further`: of `Call`."""
-    return Call(message, fields, accepted_retvals(message, add), **further)
+def add_del(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> VppCall:
+    """The call of this message that adds its object, or deletes it, with what it may return. `further`: for it."""
+    return VppCall(message, fields, accepted_retvals(message, add), **further)

@@ -1,9 +1,9 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, IsHeldQuestion
+from actors.vpp_writer.kinds.call import IsHeldQuestion, VppCall
 from actors.vpp_writer.kinds.checks import check_mac, interface_address, version_of_address
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
 from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
@@ -31,7 +31,7 @@ class AddressKind(AddDelKind[Address]):
         version = interface_address("address", intent.address).version
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def call(self, intent: Address, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Address, indices: VppIndices, add: bool) -> VppCall:
         address = interface_address("address", intent.address)
         number = indices.interface(intent.interface)
         on_it = {"sw_if_index": number, "is_ipv6": address.version == 6}
@@ -58,7 +58,7 @@ class UnnumberedKind(AddDelKind[Unnumbered]):
         pair = (intent.interface, intent.lender)
         return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
 
-    def call(self, intent: Unnumbered, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Unnumbered, indices: VppIndices, add: bool) -> VppCall:
         fields = {
             "sw_if_index": indices.interface(intent.lender),
             "unnumbered_sw_if_index": indices.interface(intent.interface),
@@ -85,7 +85,7 @@ class NeighbourKind(AddDelKind[Neighbour]):
         version = version_of_address("address", intent.address)
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def call(self, intent: Neighbour, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Neighbour, indices: VppIndices, add: bool) -> VppCall:
         neighbour = {
             "sw_if_index": indices.interface(intent.interface),
             "flags": STATIC,

@@ -1,9 +1,9 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
-from actors.vpp_writer.kinds.call import Call, IsHeldQuestion, Never
+from actors.vpp_writer.kinds.call import IsHeldQuestion, Never, VppCall
 from actors.vpp_writer.kinds.checks import check_range, ip_version
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices, table_needs
 from actors.vpp_writer.kinds.kind import (
     ATTRIBUTE,
     BINDING,
@@ -36,11 +36,11 @@ class InterfaceTableKind(AddDelKind[InterfaceTable]):
     def needs(self, intent: InterfaceTable) -> set[str]:
         return {interface_key(intent.interface)} | table_needs(intent.table, intent.ip_version)
 
-    def call(self, intent: InterfaceTable, indices: Indices, add: bool) -> Call:
+    def call(self, intent: InterfaceTable, indices: VppIndices, add: bool) -> VppCall:
         table = indices.table(intent.table, intent.ip_version) if add else 0
         family = {"sw_if_index": indices.interface(intent.interface), "is_ipv6": intent.ip_version == 6}
         # VPP refuses while there are addresses, also where the binding is already the one that is asked for.
-        return Call(
+        return VppCall(
             "sw_interface_set_table",
             {**family, "vrf_id": table},
             accepted_retvals("sw_interface_set_table", table != 0),
@@ -62,9 +62,9 @@ class MtuKind(SettingKind[Mtu]):
     def needs(self, intent: Mtu) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def call(self, intent: Mtu, indices: Indices) -> Call:
+    def call(self, intent: Mtu, indices: VppIndices) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "mtu": [intent.mtu, 0, 0, 0]}
-        return Call("sw_interface_set_mtu", fields)
+        return VppCall("sw_interface_set_mtu", fields)
 
 
 class RxModeKind(SettingKind[RxMode]):
@@ -81,14 +81,14 @@ class RxModeKind(SettingKind[RxMode]):
     def needs(self, intent: RxMode) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def call(self, intent: RxMode, indices: Indices) -> Call:
+    def call(self, intent: RxMode, indices: VppIndices) -> VppCall:
         fields = {
             "sw_if_index": indices.interface(intent.interface),
             "queue_id_valid": False,
             "queue_id": NO_INDEX,
             "mode": RX_MODES[intent.mode],
         }
-        return Call("sw_interface_set_rx_mode", fields)
+        return VppCall("sw_interface_set_rx_mode", fields)
 
 
 class GsoKind(AddDelKind[Gso]):
@@ -101,7 +101,7 @@ class GsoKind(AddDelKind[Gso]):
     def needs(self, intent: Gso) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def call(self, intent: Gso, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Gso, indices: VppIndices, add: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": add}
         return add_del("feature_gso_enable_disable", add, fields)
 
@@ -119,13 +119,13 @@ class Ip6Kind(Kind[Ip6]):
     def after(self, intent: Ip6) -> set[str]:
         return {f"interface-table/{intent.interface}/ip6"}
 
-    def create(self, intent: Ip6, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: Ip6, indices: VppIndices, existing: Details | None) -> CallSequence:
         number = indices.interface(intent.interface)
         yield [add_del("sw_interface_ip6_enable_disable", True, {"sw_if_index": number, "enable": True})]
-        yield [Call("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1})]
+        yield [VppCall("sw_interface_ip6nd_ra_config", {"sw_if_index": number, "suppress": 1})]
         return None
 
-    def delete(self, intent: Ip6, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Ip6, indices: VppIndices, details: Details) -> CallSequence:
         fields = {"sw_if_index": indices.interface(intent.interface), "enable": False}
         yield [add_del("sw_interface_ip6_enable_disable", False, fields)]
         return None
@@ -142,6 +142,6 @@ class AdminUpKind(AddDelKind[AdminUp]):
         policed = {interface_policies_key(intent.interface)} if intent.when_policed else set()
         return {interface_key(intent.interface)} | policed
 
-    def call(self, intent: AdminUp, indices: Indices, add: bool) -> Call:
+    def call(self, intent: AdminUp, indices: VppIndices, add: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "flags": ADMIN_UP if add else 0}
         return add_del("sw_interface_set_flags", add, fields)

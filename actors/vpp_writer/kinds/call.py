@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Call(Struct, frozen=True, gc=False):
+class VppCall(Struct, frozen=True, gc=False):
     """One request: message name, its fields, and the return values that count as success beside 0.
 
     `instead_on`: for these return values `instead` is called, once. `confirm_on`: for these `confirm` is asked.
@@ -16,7 +16,7 @@ class Call(Struct, frozen=True, gc=False):
     fields: Mapping[str, Any] = {}
     accepted_retvals: frozenset[int] = frozenset()
     instead_on: frozenset[int] = frozenset()
-    instead: "Call | None" = None
+    instead: "VppCall | None" = None
     confirm_on: frozenset[int] = frozenset()
     confirm: "IsHeldQuestion | None" = None
 

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.checks import check_range, version_of_address, version_of_prefix
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, details_of, tag_call
 from actors.vpp_writer.kinds.kind import ATTRIBUTE, ROUTE, SETTING, AddDelKind, CallSequence, Details, Kind, Observed
 from schemas.cnat import (
@@ -48,24 +48,24 @@ class CnatFeatureKind(Kind[CnatFeature]):
     def needs(self, intent: CnatFeature) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def create(self, intent: CnatFeature, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: CnatFeature, indices: VppIndices, existing: Details | None) -> CallSequence:
         if not (yield from self._is_on(intent, indices)):
             yield [self._call(intent, indices, True)]
         return None
 
-    def delete(self, intent: CnatFeature, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: CnatFeature, indices: VppIndices, details: Details) -> CallSequence:
         if (yield from self._is_on(intent, indices)):
             yield [self._call(intent, indices, False)]
         return None
 
-    def _is_on(self, intent: CnatFeature, indices: Indices) -> Any:
+    def _is_on(self, intent: CnatFeature, indices: VppIndices) -> Any:
         fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": indices.interface(intent.interface)}
-        (reply,) = yield [Call("feature_is_enabled", fields)]
+        (reply,) = yield [VppCall("feature_is_enabled", fields)]
         return reply.is_enabled
 
-    def _call(self, intent: CnatFeature, indices: Indices, enable: bool) -> Call:
+    def _call(self, intent: CnatFeature, indices: VppIndices, enable: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "enable_disable": enable}
-        return Call("feature_cnat_enable_disable", fields)
+        return VppCall("feature_cnat_enable_disable", fields)
 
 
 class SnatAddressesKind(Kind[SnatAddresses]):
@@ -100,26 +100,26 @@ class SnatAddressesKind(Kind[SnatAddresses]):
     def can_update(self, old: SnatAddresses, new: SnatAddresses) -> bool:
         return True
 
-    def create(self, intent: SnatAddresses, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: SnatAddresses, indices: VppIndices, existing: Details | None) -> CallSequence:
         details = existing
         if details is None:
-            (reply,) = yield [Call("create_loopback", {"mac_address": KEEPER_MAC})]
+            (reply,) = yield [VppCall("create_loopback", {"mac_address": KEEPER_MAC})]
             details = details_of(reply)
         keeper = int(details["sw_if_index"])
         try:
             yield [tag_call(keeper, KEEPER_TAG)]
-            yield [_addresses(intent), Call("cnat_set_snat_policy", {"policy": K8S})]
+            yield [_addresses(intent), VppCall("cnat_set_snat_policy", {"policy": K8S})]
             yield [_member(keeper, "include-v4", True)]
         except (Later, NoAnswer):
             yield [_delete_loopback(keeper)]
             raise
         return details
 
-    def update(self, old: SnatAddresses, new: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: SnatAddresses, new: SnatAddresses, indices: VppIndices, details: Details) -> CallSequence:
         yield [_addresses(new)]
         return details
 
-    def delete(self, intent: SnatAddresses, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: SnatAddresses, indices: VppIndices, details: Details) -> CallSequence:
         keeper = int(details["sw_if_index"])
         yield [_member(keeper, "include-v4", False)]
         yield [_delete_loopback(keeper)]
@@ -146,7 +146,7 @@ class SnatExclusionKind(AddDelKind[SnatExclusion]):
     def needs(self, intent: SnatExclusion) -> set[str]:
         return {SNAT_KEY}
 
-    def call(self, intent: SnatExclusion, indices: Indices, add: bool) -> Call:
+    def call(self, intent: SnatExclusion, indices: VppIndices, add: bool) -> VppCall:
         fields = {"is_add": add, "prefix": intent.prefix}
         return add_del("cnat_snat_policy_add_del_exclude_pfx", bool(add), fields)
 
@@ -165,7 +165,7 @@ class SnatMemberKind(AddDelKind[SnatMember]):
     def needs(self, intent: SnatMember) -> set[str]:
         return {SNAT_KEY, interface_key(intent.interface)}
 
-    def call(self, intent: SnatMember, indices: Indices, add: bool) -> Call:
+    def call(self, intent: SnatMember, indices: VppIndices, add: bool) -> VppCall:
         return _member(indices.interface(intent.interface), intent.table, add)
 
 
@@ -203,17 +203,17 @@ class TranslationKind(Kind[Translation]):
         kept_differ = any(flags.get(_backend_identity(b), b.no_nat) != b.no_nat for b in new.backends)
         return _made_with(old) == _made_with(new) and not kept_differ
 
-    def create(self, intent: Translation, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: Translation, indices: VppIndices, existing: Details | None) -> CallSequence:
         if existing is not None and (existing["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
             yield [_delete(existing)]  # what it was made with is unknown, or differs
         (reply,) = yield [_update(intent)]
         return _details(reply.id, intent)
 
-    def update(self, old: Translation, new: Translation, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: Translation, new: Translation, indices: VppIndices, details: Details) -> CallSequence:
         (reply,) = yield [_update(new)]
         return _details(reply.id, new)
 
-    def delete(self, intent: Translation, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Translation, indices: VppIndices, details: Details) -> CallSequence:
         yield [_delete(details)]
         return details
 
@@ -223,7 +223,7 @@ class TranslationKind(Kind[Translation]):
         return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 
 
-def _addresses(intent: SnatAddresses) -> Call:
+def _addresses(intent: SnatAddresses) -> VppCall:
     fields = {
         "fwd_fib_index": 0,
         "ret_fib_index": 0,
@@ -232,15 +232,15 @@ def _addresses(intent: SnatAddresses) -> Call:
         "sw_if_index": NO_INDEX,
         "flags": NO_CLIENT_AND_DEFAULT,
     }
-    return Call("cnat_set_snat_addresses_v2", fields)
+    return VppCall("cnat_set_snat_addresses_v2", fields)
 
 
-def _member(number: int, table: str, add: bool) -> Call:
+def _member(number: int, table: str, add: bool) -> VppCall:
     fields = {"sw_if_index": number, "is_add": add, "table": TABLES[table]}
     return add_del("cnat_snat_policy_add_del_if", add, fields)
 
 
-def _delete_loopback(number: int) -> Call:
+def _delete_loopback(number: int) -> VppCall:
     return add_del("delete_loopback", False, {"sw_if_index": number})
 
 
@@ -271,11 +271,11 @@ def _details(number: int, intent: Translation) -> dict[str, int | str]:
     return {"id": int(number), "balancer": BALANCERS[intent.load_balancer]}
 
 
-def _delete(details: Details) -> Call:
+def _delete(details: Details) -> VppCall:
     return add_del("cnat_translation_del", False, {"id": details["id"]})
 
 
-def _update(intent: Translation) -> Call:
+def _update(intent: Translation) -> VppCall:
     translation = {
         "vip": _endpoint(intent.vip, intent.port),
         "id": 0,
@@ -287,7 +287,7 @@ def _update(intent: Translation) -> Call:
         "flow_hash_config": intent.hash_bits,
         "paths": list(_paths(intent.backends)),
     }
-    return Call("cnat_translation_update", {"translation": translation})
+    return VppCall("cnat_translation_update", {"translation": translation})
 
 
 def _paths(backends: Sequence[Backend]) -> Iterator[dict[str, Any]]:

@@ -3,9 +3,9 @@
 from ipaddress import IPv4Address
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.call import Never, VppCall
 from actors.vpp_writer.kinds.checks import address_family, check_range, ip_version, version_of_address
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices, table_needs
 from actors.vpp_writer.kinds.kind import REDIRECT, SETTING, AddDelKind, SettingKind
 from actors.vpp_writer.kinds.routes import fib_path
 from schemas.intents import (
@@ -36,14 +36,14 @@ class NeighbourLimitsKind(SettingKind[NeighbourLimits]):
         check_range("number_max", intent.number_max, 1, 2**31)
         check_range("age_s_max", intent.age_s_max, 0, 2**31)
 
-    def call(self, intent: NeighbourLimits, indices: Indices) -> Call:
+    def call(self, intent: NeighbourLimits, indices: VppIndices) -> VppCall:
         fields = {
             "af": address_family(intent.ip_version),
             "max_number": intent.number_max,
             "max_age": intent.age_s_max,
             "recycle": False,
         }
-        return Call("ip_neighbor_config", fields)
+        return VppCall("ip_neighbor_config", fields)
 
 
 class PuntKind(AddDelKind[Punt]):
@@ -58,7 +58,7 @@ class PuntKind(AddDelKind[Punt]):
         if intent.protocol not in PROTOCOLS:
             raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
 
-    def call(self, intent: Punt, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Punt, indices: VppIndices, add: bool) -> VppCall:
         l4 = {"af": address_family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
         punt = {"type": PUNT_L4, "punt": {"l4": l4}}
         return add_del("set_punt", add, {"is_add": add, "punt": punt})
@@ -77,7 +77,7 @@ class PuntRedirectKind(AddDelKind[PuntRedirect]):
     def needs(self, intent: PuntRedirect) -> set[str]:
         return table_needs(intent.table, intent.ip_version)
 
-    def call(self, intent: PuntRedirect, indices: Indices, add: bool) -> Call:
+    def call(self, intent: PuntRedirect, indices: VppIndices, add: bool) -> VppCall:
         punt = {
             "rx_sw_if_index": NO_INDEX,
             "af": address_family(intent.ip_version),
@@ -104,7 +104,7 @@ class ProxyArpKind(AddDelKind[ProxyArp]):
     def needs(self, intent: ProxyArp) -> set[str]:
         return table_needs(intent.table, 4)
 
-    def call(self, intent: ProxyArp, indices: Indices, add: bool) -> Call:
+    def call(self, intent: ProxyArp, indices: VppIndices, add: bool) -> VppCall:
         proxy = {"table_id": indices.table(intent.table, 4), "low": intent.low, "hi": intent.high}
         return add_del("proxy_arp_add_del", add, {"is_add": add, "proxy": proxy})
 
@@ -119,7 +119,7 @@ class ProxyArpInterfaceKind(AddDelKind[ProxyArpInterface]):
     def needs(self, intent: ProxyArpInterface) -> set[str]:
         return {interface_key(intent.interface)}
 
-    def call(self, intent: ProxyArpInterface, indices: Indices, add: bool) -> Call:
+    def call(self, intent: ProxyArpInterface, indices: VppIndices, add: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "enable": add}
         return add_del("proxy_arp_intfc_enable_disable", add, fields)
 
@@ -137,6 +137,6 @@ class NdProxyKind(AddDelKind[NdProxy]):
     def after(self, intent: NdProxy) -> set[str]:
         return {f"ip6/{intent.interface}"}
 
-    def call(self, intent: NdProxy, indices: Indices, add: bool) -> Call:
+    def call(self, intent: NdProxy, indices: VppIndices, add: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "is_enable": add}
         return add_del("ip6nd_proxy_enable_disable", add, fields)

@@ -22,7 +22,7 @@ class HasDetails(Protocol):
     def details(self) -> Mapping[str, Any]: ...
 
 
-class Indices:
+class VppIndices:
     """Looks indices up among the held objects."""
 
     def __init__(self, objects: Mapping[str, HasDetails]) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.checks import check_mac, check_range, check_text
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import INTERFACE, CallSequence, Details, I, Kind, Observed
 from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import AfPacket, Loopback, Tap
@@ -28,9 +28,9 @@ def details_of(reply: Any) -> dict[str, int | str]:
     return {"sw_if_index": number}
 
 
-def tag_call(number: int, tag: str) -> Call:
+def tag_call(number: int, tag: str) -> VppCall:
     """Marks an interface as ours."""
-    return Call("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": number, "tag": tag})
+    return VppCall("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": number, "tag": tag})
 
 
 class InterfaceKind(Kind[I]):
@@ -42,20 +42,20 @@ class InterfaceKind(Kind[I]):
     rank = INTERFACE
     has_indices = True
 
-    def make(self, intent: I) -> Generator[Sequence[Call], Sequence[Any], Details]:
+    def make(self, intent: I) -> Generator[Sequence[VppCall], Sequence[Any], Details]:
         """The calls that make it. Returns its details."""
         (reply,) = yield [self.making_call(intent)]
         return details_of(reply)
 
-    def making_call(self, intent: I) -> Call:
+    def making_call(self, intent: I) -> VppCall:
         """The call that makes it, if it takes one."""
         raise NotImplementedError
 
-    def completing_calls(self, intent: I, number: int) -> list[Call]:
+    def completing_calls(self, intent: I, number: int) -> list[VppCall]:
         """The calls that complete the interface of that sw_if_index, in order."""
         return []
 
-    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
         details = existing if existing is not None else (yield from self.make(intent))
         try:
             for call in self.completing_calls(intent, int(details["sw_if_index"])):
@@ -77,7 +77,7 @@ class AfPacketKind(InterfaceKind[AfPacket]):
         check_text("tag", intent.tag, TAG_BYTES_MAX)
         check_mac("mac", intent.mac)
 
-    def making_call(self, intent: AfPacket) -> Call:
+    def making_call(self, intent: AfPacket) -> VppCall:
         flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
         flags |= 0 if intent.v3 else AF_PACKET_VERSION_2
         fields = {
@@ -93,14 +93,14 @@ class AfPacketKind(InterfaceKind[AfPacket]):
             "num_rx_queues": intent.rx_queues,
             "num_tx_queues": intent.tx_queues,
         }
-        return Call("af_packet_create_v3", fields)
+        return VppCall("af_packet_create_v3", fields)
 
-    def delete(self, intent: AfPacket, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: AfPacket, indices: VppIndices, details: Details) -> CallSequence:
         # The device may have left VPP's namespace before: then there is nothing left to delete.
         yield [add_del("af_packet_delete", False, {"host_if_name": intent.host_interface})]
         return details
 
-    def completing_calls(self, intent: AfPacket, number: int) -> list[Call]:
+    def completing_calls(self, intent: AfPacket, number: int) -> list[VppCall]:
         return [tag_call(number, intent.tag)]
 
     def recognise(self, intent: AfPacket, observed: Observed) -> dict[str, int | str] | None:
@@ -134,15 +134,15 @@ class TapKind(InterfaceKind[Tap]):
         if intent.tun and (intent.mac or intent.host_mac):
             raise Never("mac: a tun has none")
 
-    def making_call(self, intent: Tap) -> Call:
+    def making_call(self, intent: Tap) -> VppCall:
         flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
         if not intent.persist:
             return self._call(intent, flags)
         again = self._call(intent, flags | TAP_PERSIST)
         first = self._call(intent, flags | TAP_PERSIST | TAP_ATTACH)
-        return Call(first.message, first.fields, instead_on=retvals_named("SYSCALL_ERROR_2"), instead=again)
+        return VppCall(first.message, first.fields, instead_on=retvals_named("SYSCALL_ERROR_2"), instead=again)
 
-    def _call(self, intent: Tap, flags: int) -> Call:
+    def _call(self, intent: Tap, flags: int) -> VppCall:
         fields: dict[str, Any] = {
             "id": NO_INDEX,
             "use_random_mac": intent.mac is None,
@@ -163,9 +163,9 @@ class TapKind(InterfaceKind[Tap]):
             fields["mac_address"] = intent.mac
         if intent.host_mac is not None:
             fields |= {"host_mac_addr_set": True, "host_mac_addr": intent.host_mac}
-        return Call("tap_create_v3", fields)
+        return VppCall("tap_create_v3", fields)
 
-    def delete(self, intent: Tap, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Tap, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("tap_delete_v2", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
@@ -183,14 +183,14 @@ class LoopbackKind(InterfaceKind[Loopback]):
         check_text("tag", intent.tag, TAG_BYTES_MAX)
         check_mac("mac", intent.mac)
 
-    def making_call(self, intent: Loopback) -> Call:
-        return Call("create_loopback", {"mac_address": intent.mac})
+    def making_call(self, intent: Loopback) -> VppCall:
+        return VppCall("create_loopback", {"mac_address": intent.mac})
 
-    def delete(self, intent: Loopback, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Loopback, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("delete_loopback", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
-    def completing_calls(self, intent: Loopback, number: int) -> list[Call]:
+    def completing_calls(self, intent: Loopback, number: int) -> list[VppCall]:
         return [tag_call(number, intent.tag)]
 
     def recognise(self, intent: Loopback, observed: Observed) -> dict[str, int | str] | None:

@@ -4,15 +4,15 @@ from collections.abc import Callable, Collection, Generator, Hashable, Mapping, 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from actors.vpp_writer.kinds.call import Call
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.call import VppCall
+from actors.vpp_writer.kinds.indices import VppIndices
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 Details = Mapping[str, int | str]
 # The calls of one verb: what is yielded leaves together, and all the replies to it come back. A call that fails is
 # thrown in as Later or NoAnswer. Returns the object's details; None: there is nothing to know of it.
-CallSequence = Generator[Sequence[Call], Sequence[Any], Details | None]
+CallSequence = Generator[Sequence[VppCall], Sequence[Any], Details | None]
 
 
 @dataclass
@@ -53,10 +53,10 @@ class SharedPart(Hashable, Protocol):
     @property
     def after(self) -> Collection[str]: ...
 
-    def numbers(self, indices: Indices) -> tuple[int, ...]:
+    def numbers(self, indices: VppIndices) -> tuple[int, ...]:
         """VPP's numbers on which the common bytes depend. Raises Later if one has gone meanwhile."""
 
-    def call(self, prefix: str, indices: Indices, add: bool) -> Call:
+    def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
         """The call that adds the object of that prefix or replaces it, or deletes it. Raises Later."""
 
 
@@ -67,7 +67,7 @@ class Lookup(NamedTuple):
     the call that adds an object of this `part`.
     """
 
-    request: Call
+    request: VppCall
     part: SharedPart
     reply: str
     at: tuple[str, ...]
@@ -132,7 +132,7 @@ class Kind(Generic[I]):
         """
         raise NotImplementedError
 
-    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
         """Makes it. `existing`: VPP has it, perhaps in part. Half of it is taken away again if the rest fails."""
         raise NotImplementedError
 
@@ -140,11 +140,11 @@ class Kind(Generic[I]):
         """Can it be changed while it is held? If what the new value needs is not there yet, the old one stays."""
         return False
 
-    def update(self, old: I, new: I, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: I, new: I, indices: VppIndices, details: Details) -> CallSequence:
         """Changes it in place; by default the new value is written over the old one."""
         return (yield from self.create(new, indices, None))
 
-    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
         """Takes it away."""
         raise NotImplementedError
 
@@ -155,7 +155,7 @@ class Kind(Generic[I]):
         """
         return None
 
-    def lookup(self, intent: I, indices: Indices) -> Lookup:
+    def lookup(self, intent: I, indices: VppIndices) -> Lookup:
         """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises Later."""
         raise NotImplementedError
 
@@ -163,15 +163,15 @@ class Kind(Generic[I]):
 class AddDelKind(Kind[I]):
     """A kind whose one message adds it or deletes it."""
 
-    def call(self, intent: I, indices: Indices, add: bool) -> Call:
+    def call(self, intent: I, indices: VppIndices, add: bool) -> VppCall:
         """The call that adds it, or deletes it. Raises Later."""
         raise NotImplementedError
 
-    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
         yield [self.call(intent, indices, True)]
         return None
 
-    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
         yield [self.call(intent, indices, False)]
         return None
 
@@ -179,17 +179,17 @@ class AddDelKind(Kind[I]):
 class SettingKind(Kind[I]):
     """A setting that VPP always has: written over, and left as it is when nobody wants it any more."""
 
-    def call(self, intent: I, indices: Indices) -> Call:
+    def call(self, intent: I, indices: VppIndices) -> VppCall:
         """The call that sets it. Raises Later."""
         raise NotImplementedError
 
-    def create(self, intent: I, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
         yield [self.call(intent, indices)]
         return None
 
     def can_update(self, old: I, new: I) -> bool:
         return True
 
-    def delete(self, intent: I, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
         yield from ()
         return None

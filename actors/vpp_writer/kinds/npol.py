@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.checks import check_range, version_of_address, version_of_prefix
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import IP_SET, POLICED, POLICY, AddDelKind, CallSequence, Details, Kind
 from schemas.cnat import cnat_key
 from schemas.intents import interface_key
@@ -62,8 +62,8 @@ class IpSetKind(Kind[IpSet]):
         shrinks = not set(old.members) <= set(new.members)
         return old.type == new.type and not (new.type == "ip-port" and shrinks)
 
-    def create(self, intent: IpSet, indices: Indices, existing: Details | None) -> CallSequence:
-        (reply,) = yield [Call("npol_ipset_create", {"type": TYPE[intent.type]})]
+    def create(self, intent: IpSet, indices: VppIndices, existing: Details | None) -> CallSequence:
+        (reply,) = yield [VppCall("npol_ipset_create", {"type": TYPE[intent.type]})]
         details = {"set_id": int(reply.set_id)}
         try:
             for call in _members(details, intent.type, intent.members, add=True):
@@ -73,14 +73,14 @@ class IpSetKind(Kind[IpSet]):
             raise
         return details
 
-    def update(self, old: IpSet, new: IpSet, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: IpSet, new: IpSet, indices: VppIndices, details: Details) -> CallSequence:
         before, after = set(old.members), set(new.members)
         for members, add in ((after - before, True), (before - after, False)):
             for call in _members(details, new.type, sorted(members), add=add):
                 yield [call]
         return details
 
-    def delete(self, intent: IpSet, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: IpSet, indices: VppIndices, details: Details) -> CallSequence:
         yield [_delete_set(details)]
         return details
 
@@ -116,17 +116,17 @@ class PolicyKind(Kind[Policy]):
     def can_update(self, old: Policy, new: Policy) -> bool:
         return True
 
-    def create(self, intent: Policy, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: Policy, indices: VppIndices, existing: Details | None) -> CallSequence:
         ids = [int(r.rule_id) for r in (yield [_rule(rule, indices) for rule in (*intent.rx, *intent.tx)])]
         details = _details(intent, ids, 0)
         try:
-            (reply,) = yield [Call("npol_policy_create", _items(details))]
+            (reply,) = yield [VppCall("npol_policy_create", _items(details))]
         except (Later, NoAnswer):
             yield [_delete_rule(number) for number in ids]
             raise
         return _details(intent, ids, int(reply.policy_id))
 
-    def update(self, old: Policy, new: Policy, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: Policy, new: Policy, indices: VppIndices, details: Details) -> CallSequence:
         """New rules, the policy with them in one step, then the old rules go."""
         free = defaultdict[Rule, list[int]](list)
         for rule, number in zip((*old.rx, *old.tx), _ids(details, "rx") + _ids(details, "tx"), strict=True):
@@ -139,14 +139,14 @@ class PolicyKind(Kind[Policy]):
         ids = [next(coming) if number is None else number for number in kept_ids]
         changed = _details(new, ids, int(details["policy_id"]))
         try:
-            yield [Call("npol_policy_update", {"policy_id": changed["policy_id"], **_items(changed)})]
+            yield [VppCall("npol_policy_update", {"policy_id": changed["policy_id"], **_items(changed)})]
         except (Later, NoAnswer):
             yield [_delete_rule(number) for number in new_ids]
             raise
         yield [_delete_rule(number) for numbers in free.values() for number in numbers]
         return changed
 
-    def delete(self, intent: Policy, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Policy, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("npol_policy_delete", False, {"policy_id": details["policy_id"]})]
         yield [_delete_rule(number) for number in _ids(details, "rx") + _ids(details, "tx")]
         return details
@@ -171,7 +171,7 @@ class InterfacePoliciesKind(AddDelKind[InterfacePolicies]):
         policies = {policy_key(name) for name in (*intent.rx, *intent.tx, *intent.profiles)}
         return policies | {interface_key(intent.interface), cnat_key(intent.interface)}
 
-    def call(self, intent: InterfacePolicies, indices: Indices, add: bool) -> Call:
+    def call(self, intent: InterfacePolicies, indices: VppIndices, add: bool) -> VppCall:
         return _configure(intent if add else _unpoliced(intent.interface), indices, add=add)
 
     def can_update(self, old: InterfacePolicies, new: InterfacePolicies) -> bool:
@@ -182,7 +182,7 @@ def _unpoliced(interface: str) -> InterfacePolicies:
     return InterfacePolicies(interface, (), (), (), "allow", "allow", "allow", "allow")
 
 
-def _configure(intent: InterfacePolicies, indices: Indices, *, add: bool) -> Call:
+def _configure(intent: InterfacePolicies, indices: VppIndices, *, add: bool) -> VppCall:
     rx, tx, profiles = ([indices.policy(name) for name in names] for names in (intent.rx, intent.tx, intent.profiles))
     fields = {
         "sw_if_index": indices.interface(intent.interface),
@@ -219,11 +219,11 @@ def _check_member(kind: str, member: str) -> None:
         raise Never(f"members: {member!r}: {error}") from None
 
 
-def _members(details: Details, kind: str, members: Sequence[str], *, add: bool) -> Iterator[Call]:
+def _members(details: Details, kind: str, members: Sequence[str], *, add: bool) -> Iterator[VppCall]:
     for first in range(0, len(members), MEMBERS_MAX):
         rows = member_rows(kind, members[first : first + MEMBERS_MAX])
         fields = {"set_id": details["set_id"], "is_add": add, "len": len(rows), "members": rows}
-        yield Call("npol_ipset_add_del_members", fields)
+        yield VppCall("npol_ipset_add_del_members", fields)
 
 
 def member_rows(kind: str, members: Sequence[str]) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ def _member(kind: str, member: str) -> dict[str, Any]:
     return {"tuple": {"address": address, "l4_proto": int(protocol), "port": int(port)}}
 
 
-def _delete_set(details: Details) -> Call:
+def _delete_set(details: Details) -> VppCall:
     return add_del("npol_ipset_delete", False, {"set_id": details["set_id"]})
 
 
@@ -266,7 +266,7 @@ def _items(details: Details) -> dict[str, Any]:
     return {"num_items": len(items), "rules": items}
 
 
-def _delete_rule(number: int) -> Call:
+def _delete_rule(number: int) -> VppCall:
     return add_del("npol_rule_delete", False, {"rule_id": number})
 
 
@@ -295,7 +295,7 @@ def _check_rule(rule: Rule) -> None:
             check_range(f"{side}.ports", last, first, 65535)
 
 
-def _rule(rule: Rule, indices: Indices) -> Call:
+def _rule(rule: Rule, indices: VppIndices) -> VppCall:
     filters = [
         {"value": number, "type": L4_PROTOCOL, "should_match": should}
         for number, should in ((rule.protocol, 1), (rule.not_protocol, 0))
@@ -308,10 +308,10 @@ def _rule(rule: Rule, indices: Indices) -> Call:
         "num_entries": len(entries),
         "matches": entries,
     }
-    return Call("npol_rule_create", {"rule": fields})
+    return VppCall("npol_rule_create", {"rule": fields})
 
 
-def _entries(match: EntityMatch, is_source: bool, is_not: bool, indices: Indices) -> Iterator[dict[str, Any]]:
+def _entries(match: EntityMatch, is_source: bool, is_not: bool, indices: VppIndices) -> Iterator[dict[str, Any]]:
     """VPP's npol_rule_entry rows."""
     side = {"is_src": is_source, "is_not": is_not}
     for net in match.nets:

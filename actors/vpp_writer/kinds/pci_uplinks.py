@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, Later, Never, NoAnswer
+from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.checks import check_range, check_text
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, uplink_details
 from schemas.intents import DevicePort, VirtioPci, Vmxnet3
@@ -60,16 +60,16 @@ class VirtioPciKind(UplinkKind[VirtioPci]):
         super().check(intent)
         PciAddress.of(intent.pci)
 
-    def making_call(self, intent: VirtioPci) -> Call:
+    def making_call(self, intent: VirtioPci) -> VppCall:
         fields = {
             "pci_addr": PciAddress.of(intent.pci)._asdict(),
             "use_random_mac": False,
             "mac_address": intent.mac,
             "virtio_flags": (VIRTIO_GSO | VIRTIO_CHECKSUM) * intent.gso,
         }
-        return Call("virtio_pci_create_v2", fields)
+        return VppCall("virtio_pci_create_v2", fields)
 
-    def delete(self, intent: VirtioPci, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: VirtioPci, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("virtio_pci_delete", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
@@ -93,7 +93,7 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
             if ring % VMXNET3_RING_STEP:
                 raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
 
-    def making_call(self, intent: Vmxnet3) -> Call:
+    def making_call(self, intent: Vmxnet3) -> VppCall:
         fields = {
             "pci_addr": PciAddress.of(intent.pci).number,
             "rxq_size": intent.rx_ring,
@@ -102,9 +102,9 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
             "txq_num": intent.tx_queues,
             "enable_gso": intent.gso,
         }
-        return Call("vmxnet3_create", fields)
+        return VppCall("vmxnet3_create", fields)
 
-    def delete(self, intent: Vmxnet3, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Vmxnet3, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("vmxnet3_delete", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
@@ -139,7 +139,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
         for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
             check_range(field, getattr(intent, field), 1, 0xFFFF)
 
-    def make(self, intent: DevicePort) -> Generator[Sequence[Call], Sequence[Any], Details]:
+    def make(self, intent: DevicePort) -> Generator[Sequence[VppCall], Sequence[Any], Details]:
         yield [_detach(intent)]
         (attached,) = yield [_attach(intent)]
         try:
@@ -149,7 +149,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
             yield [_detach(intent)]
             raise
 
-    def delete(self, intent: DevicePort, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: DevicePort, indices: VppIndices, details: Details) -> CallSequence:
         fields = {"sw_if_index": int(details["sw_if_index"])}
         yield [add_del("dev_remove_port_if", False, fields)]
         yield [_detach(intent)]
@@ -166,11 +166,11 @@ def _device(intent: DevicePort) -> str:
     return f"pci/{intent.pci}"
 
 
-def _attach(intent: DevicePort) -> Call:
-    return Call("dev_attach", {"device_id": _device(intent), "driver_name": intent.driver})
+def _attach(intent: DevicePort) -> VppCall:
+    return VppCall("dev_attach", {"device_id": _device(intent), "driver_name": intent.driver})
 
 
-def _create_port(intent: DevicePort, device: int) -> Call:
+def _create_port(intent: DevicePort, device: int) -> VppCall:
     fields = {
         "dev_index": device,
         "intf_name": _interface_name(intent),
@@ -180,8 +180,8 @@ def _create_port(intent: DevicePort, device: int) -> Call:
         "tx_queue_size": intent.tx_ring,
         "port_id": PORT,
     }
-    return Call("dev_create_port_if", fields)
+    return VppCall("dev_create_port_if", fields)
 
 
-def _detach(intent: DevicePort) -> Call:
+def _detach(intent: DevicePort) -> VppCall:
     return add_del("cli_inband", False, {"cmd": f"device detach {_device(intent)}"})

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
-from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.call import Never, VppCall
 from actors.vpp_writer.kinds.checks import (
     address_family,
     check_range,
@@ -16,7 +16,7 @@ from actors.vpp_writer.kinds.checks import (
     version_of_address,
     version_of_prefix,
 )
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices, table_needs
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices, table_needs
 from actors.vpp_writer.kinds.kind import ROUTE, AddDelKind, Lookup
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Route, RoutePath, interface_key
 
@@ -28,7 +28,7 @@ ADDING, DELETING = accepted_retvals(MESSAGE, True), accepted_retvals(MESSAGE, Fa
 ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
 
 
-def fib_path(path: RoutePath, version: int, indices: Indices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
+def fib_path(path: RoutePath, version: int, indices: VppIndices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
     hop_version = version_of_hop(path) or version
     address = "ip4" if hop_version == 4 else "ip6"
@@ -75,13 +75,13 @@ class PathList:
         self.needs = frozenset(table_needs(table, version) | path_needs(paths, version))
         self.after = frozenset(table_binding_keys(path.interface for path in paths))
 
-    def numbers(self, indices: Indices) -> tuple[int, ...]:
+    def numbers(self, indices: VppIndices) -> tuple[int, ...]:
         """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
         looked_up_in = [self.table, *(path.table for path in self.paths if path.table is not None)]
         interfaces = [path.interface for path in self.paths if path.interface is not None]
         return (*(indices.table(name, self.version) for name in looked_up_in), *map(indices.interface, interfaces))
 
-    def call(self, prefix: str, indices: Indices, add: bool) -> Call:
+    def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
         """The call that adds the route of that prefix through these paths, or deletes it. Raises Later."""
         table, version = self.table, self.version
         route = {
@@ -90,7 +90,7 @@ class PathList:
             "paths": [fib_path(path, version, indices, table) for path in self.paths],
             "prefix": prefix,
         }
-        return Call(MESSAGE, {"is_add": add, "route": route}, ADDING if add else DELETING)
+        return VppCall(MESSAGE, {"is_add": add, "route": route}, ADDING if add else DELETING)
 
 
 def _check_path(path: RoutePath, version: int) -> None:
@@ -146,17 +146,17 @@ class RouteKind(AddDelKind[Route]):
         prefix = packed_prefix("prefix", intent.prefix)
         return _path_list(intent.table, intent.paths, 6 if prefix[0] else 4), prefix
 
-    def call(self, intent: Route, indices: Indices, add: bool) -> Call:
+    def call(self, intent: Route, indices: VppIndices, add: bool) -> VppCall:
         return path_list_of(intent).call(intent.prefix, indices, add)
 
     def can_update(self, old: Route, new: Route) -> bool:
         return True
 
-    def lookup(self, intent: Route, indices: Indices) -> Lookup:
+    def lookup(self, intent: Route, indices: VppIndices) -> Lookup:
         """VPP gives a path back as it was given, byte by byte, but for what `_as_shown` says."""
         table = indices.table(intent.table, 6 if ":" in intent.prefix else 4)
         return Lookup(
-            Call("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": intent.prefix}),
+            VppCall("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": intent.prefix}),
             path_list_of(_as_shown(intent)),
             "ip_route_lookup_reply",
             ("route", "n_paths"),
@@ -207,7 +207,7 @@ class MulticastRouteKind(AddDelKind[MulticastRoute]):
     def after(self, intent: MulticastRoute) -> set[str]:
         return table_binding_keys(one.interface for one in intent.paths)
 
-    def call(self, intent: MulticastRoute, indices: Indices, add: bool) -> Call:
+    def call(self, intent: MulticastRoute, indices: VppIndices, add: bool) -> VppCall:
         group = ip_network(intent.group)
         source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
         paths = [

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Call, Never
+from actors.vpp_writer.kinds.call import Never, VppCall
 from actors.vpp_writer.kinds.checks import check_text, ip_version
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import TABLE, CallSequence, Details, Kind, Observed
 from schemas.intents import FIXED_TABLES, Table
 
@@ -26,21 +26,21 @@ class TableKind(Kind[Table]):
         if table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 
-    def create(self, intent: Table, indices: Indices, existing: Details | None) -> CallSequence:
+    def create(self, intent: Table, indices: VppIndices, existing: Details | None) -> CallSequence:
         if existing is not None:
             return existing
         table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
         number = table_id(intent)
         if number is None:
-            (reply,) = yield [Call("ip_table_allocate", {"table": {**table, "table_id": NO_INDEX}})]
+            (reply,) = yield [VppCall("ip_table_allocate", {"table": {**table, "table_id": NO_INDEX}})]
             return {"table_id": int(reply.table.table_id)}
         # Adding a table that is there is success in VPP.
-        yield [Call("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
+        yield [VppCall("ip_table_add_del", {"is_add": True, "table": {**table, "table_id": number}})]
         return {"table_id": number}
 
-    def delete(self, intent: Table, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Table, indices: VppIndices, details: Details) -> CallSequence:
         table = {"is_ip6": intent.ip_version == 6, "table_id": details["table_id"], "name": vpp_name(intent)}
-        yield [Call("ip_table_add_del", {"is_add": False, "table": table})]
+        yield [VppCall("ip_table_add_del", {"is_add": False, "table": table})]
         return details
 
     def recognise(self, intent: Table, observed: Observed) -> dict[str, int | str] | None:

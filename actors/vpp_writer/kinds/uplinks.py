@@ -11,9 +11,9 @@ from typing import Any, ClassVar, TypeVar
 from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import Call, ExternalMissing, Later, Never
+from actors.vpp_writer.kinds.call import ExternalMissing, Later, Never, VppCall
 from actors.vpp_writer.kinds.checks import check_mac, check_range, check_text
-from actors.vpp_writer.kinds.indices import NO_INDEX, Indices
+from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices
 from actors.vpp_writer.kinds.interfaces import DEVICE_BYTES_MAX, TAG_BYTES_MAX, InterfaceKind, tag_call
 from actors.vpp_writer.kinds.kind import CallSequence, Details, Observed
 from schemas.intents import AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
@@ -57,18 +57,18 @@ class UplinkKind(InterfaceKind[U]):
         check_text("tag", intent.tag, TAG_BYTES_MAX)
         check_mac("mac", intent.mac)
 
-    def make(self, intent: U) -> Generator[Sequence[Call], Sequence[Any], Details]:
+    def make(self, intent: U) -> Generator[Sequence[VppCall], Sequence[Any], Details]:
         (reply,) = yield [self.making_call(intent)]
         return uplink_details(self.messages[0], reply)
 
-    def completing_calls(self, intent: U, number: int) -> list[Call]:
+    def completing_calls(self, intent: U, number: int) -> list[VppCall]:
         macs = [] if self.mac_at_creation else [mac_call(number, intent.mac)]
         return [*macs, tag_call(number, intent.tag)]
 
     def can_update(self, old: U, new: U) -> bool:
         return not self.mac_at_creation and replace(old, mac=new.mac) == new
 
-    def update(self, old: U, new: U, indices: Indices, details: Details) -> CallSequence:
+    def update(self, old: U, new: U, indices: VppIndices, details: Details) -> CallSequence:
         yield [mac_call(int(details["sw_if_index"]), new.mac)]
         return details
 
@@ -79,7 +79,7 @@ class UplinkKind(InterfaceKind[U]):
         )
 
 
-def mac_call(number: int, address: str) -> Call:
+def mac_call(number: int, address: str) -> VppCall:
     """Gives an interface its MAC address, where its driver lets us."""
     return add_del(SET_MAC, True, {"sw_if_index": number, "mac_address": address})
 
@@ -108,7 +108,7 @@ class AfXdpKind(UplinkKind[AfXdp]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def making_call(self, intent: AfXdp) -> Call:
+    def making_call(self, intent: AfXdp) -> VppCall:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues or ALL_QUEUES,
@@ -116,9 +116,9 @@ class AfXdpKind(UplinkKind[AfXdp]):
             "txq_size": intent.tx_ring,
             "mode": MODES[intent.mode],
         }
-        return Call("af_xdp_create_v3", fields)
+        return VppCall("af_xdp_create_v3", fields)
 
-    def delete(self, intent: AfXdp, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: AfXdp, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("af_xdp_delete", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
@@ -140,16 +140,16 @@ class RdmaKind(UplinkKind[Rdma]):
         power_of_two("rx_ring", intent.rx_ring)
         power_of_two("tx_ring", intent.tx_ring)
 
-    def making_call(self, intent: Rdma) -> Call:
+    def making_call(self, intent: Rdma) -> VppCall:
         fields = {
             "host_if": intent.host_interface,
             "rxq_num": intent.rx_queues,
             "rxq_size": intent.rx_ring,
             "txq_size": intent.tx_ring,
         }
-        return Call("rdma_create_v4", fields)
+        return VppCall("rdma_create_v4", fields)
 
-    def delete(self, intent: Rdma, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: Rdma, indices: VppIndices, details: Details) -> CallSequence:
         yield [add_del("rdma_delete", False, {"sw_if_index": details["sw_if_index"]})]
         return details
 
@@ -162,14 +162,14 @@ class ExistingKind(UplinkKind[PreconfiguredInterface]):
     mac_at_creation = False
     external = True
 
-    def making_call(self, intent: PreconfiguredInterface) -> Call:
+    def making_call(self, intent: PreconfiguredInterface) -> VppCall:
         raise ExternalMissing(f"no interface with tag {intent.tag}: does startup.conf make it?")
 
-    def delete(self, intent: PreconfiguredInterface, indices: Indices, details: Details) -> CallSequence:
+    def delete(self, intent: PreconfiguredInterface, indices: VppIndices, details: Details) -> CallSequence:
         yield from ()
         return details
 
-    def completing_calls(self, intent: PreconfiguredInterface, number: int) -> list[Call]:
+    def completing_calls(self, intent: PreconfiguredInterface, number: int) -> list[VppCall]:
         return [mac_call(number, intent.mac)]
 
     def recognise(self, intent: PreconfiguredInterface, observed: Observed) -> dict[str, int | str] | None:

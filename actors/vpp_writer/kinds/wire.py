@@ -6,7 +6,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
 
-class Template:
+class CallTemplate:
     """Bytes that many requests have in common, around the one prefix in which they differ."""
 
     __slots__ = ("after", "before")

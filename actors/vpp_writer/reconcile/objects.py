@@ -12,13 +12,13 @@ from itertools import repeat
 from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.call import Never
 from actors.vpp_writer.kinds.kind import SharedPart
-from actors.vpp_writer.reconcile.bulk import Bulk
+from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.cycles import find_cycle
 from actors.vpp_writer.reconcile.held import HeldObject, Inventory, Suspect
 from actors.vpp_writer.reconcile.plan import Plan, can_update, make_plan
-from actors.vpp_writer.reconcile.retry import Retries
-from actors.vpp_writer.reconcile.statuses import Statuses, applied_status
+from actors.vpp_writer.reconcile.retry import WriteRetries
+from actors.vpp_writer.reconcile.statuses import IntentStatuses, applied_status
 from actors.vpp_writer.reconcile.work_queue import WorkQueue
 from schemas.codec import fingerprint
 from schemas.intents import Intent
@@ -35,8 +35,8 @@ class ManagedObjects:
         self.claims = Claims()
         self.inventory = Inventory()
         self.queue = WorkQueue()
-        self.retries = Retries()
-        self.statuses = Statuses()
+        self.retries = WriteRetries()
+        self.statuses = IntentStatuses()
         self.suspects: dict[str, Suspect] = {}
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self._lingering: set[str] = set()  # not wanted any more, but needed by what is held
@@ -180,13 +180,13 @@ class ManagedObjects:
             for key in (*keys, *backlog):
                 if key not in self.held and key not in self.claims.effective:
                     self.retries.forget(key)
-        singles, bulks = list[tuple[str, Claim]](), list[Bulk]()
+        singles, bulks = list[tuple[str, Claim]](), list[BulkObjects]()
         keys += self._plan_bulk(backlog, singles, bulks, alone=not keys)
         plan = make_plan(keys, self.inventory, partial(self.target, now=now))
         return replace(plan, singles=singles, bulks=bulks)
 
     def _plan_bulk(
-        self, keys: Collection[str], singles: list[tuple[str, Claim]], bulks: list[Bulk], *, alone: bool
+        self, keys: Collection[str], singles: list[tuple[str, Claim]], bulks: list[BulkObjects], *, alone: bool
     ) -> list[str]:
         """Of these keys the new objects, and those that the call which makes them also changes; returns the others.
 
@@ -208,7 +208,7 @@ class ManagedObjects:
             else:
                 remaining.append(key)  # and is rejected there, if it is not possible
         for kind in TEMPLATED:
-            bulk, refused = Bulk.of(kind, templated[kind.intent])
+            bulk, refused = BulkObjects.of(kind, templated[kind.intent])
             remaining += refused
             if bulk.keys:
                 bulks.append(bulk)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.reconcile.bulk import Bulk
+from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.reconcile.claims import Claim
 from actors.vpp_writer.reconcile.held import HeldObject, Inventory
 from schemas.intents import Intent
@@ -28,7 +28,7 @@ class Plan:
     writes: list[list[str]]
     final_deletes: list[list[str]] = field(default_factory=list)
     singles: list[tuple[str, Claim]] = field(default_factory=list)
-    bulks: list[Bulk] = field(default_factory=list)
+    bulks: list[BulkObjects] = field(default_factory=list)
 
 
 def make_plan(keys: Iterable[str], inventory: Inventory, target_of: Callable[[str], Intent | None]) -> Plan:

@@ -10,7 +10,7 @@ STATES = (Pending, Applied, Failed, Rejected)
 Rows = dict[str, dict[str, Status | None]]  # by owner and key; None: nothing is said any more
 
 
-class Statuses:
+class IntentStatuses:
     """Statuses as they are now, `current`: by owner and key."""
 
     def __init__(self) -> None:

@@ -22,8 +22,8 @@ from typing import Any, cast
 
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.vpp import definitions
-from actors.vpp_writer.vpp.definitions import Definitions, UnfitVpp
-from actors.vpp_writer.vpp.liveness import Liveness
+from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
+from actors.vpp_writer.vpp.liveness import VppLiveness
 from actors.vpp_writer.vpp.message_table import REQUEST_HEAD_BYTES, MessageTable
 from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
 from actors.vpp_writer.vpp.replies import CONTEXT_AT, compile_reader, context_offset
@@ -62,13 +62,13 @@ class VppClient(asyncio.Protocol):
         self._details: dict[int, tuple[list[Any], PendingCall]] = {}
         self._unread = b""
         self._flushing = False
-        self._liveness = Liveness()
+        self._liveness = VppLiveness()
         self._probing = False
         self._transport: asyncio.Transport | None = None
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, messages: Definitions, window: int = WINDOW) -> "VppClient":
+    async def connect(cls, path: Path, messages: VppDefinitions, window: int = WINDOW) -> "VppClient":
         """Connects and learns how VPP has these messages. Raises VppGone, Unfit, NoAnswer."""
         loop = asyncio.get_running_loop()
         try:
@@ -83,7 +83,7 @@ class VppClient(asyncio.Protocol):
         except (OSError, TimeoutError) as error:
             raise VppGone(f"{path}: {error or type(error).__name__}") from None
 
-    async def _handshake(self, messages: Definitions) -> None:
+    async def _handshake(self, messages: VppDefinitions) -> None:
         handshake = definitions.handshake_messages()
         create, created = handshake["sockclnt_create"], handshake["sockclnt_create_reply"]
         self._table.readers[SOCKCLNT_CREATE_REPLY] = (context_offset(created), compile_reader(created))
@@ -100,7 +100,7 @@ class VppClient(asyncio.Protocol):
         definitions.check_vital(self._table.numbers)
         self._looking = asyncio.create_task(self._look())
 
-    async def _description(self, messages: Definitions, table: Mapping[str, int]) -> str:
+    async def _description(self, messages: VppDefinitions, table: Mapping[str, int]) -> str:
         remembered = messages.recall(table)
         if remembered is not None:
             return remembered

@@ -29,7 +29,7 @@ class UnfitVpp(Exception):
     """This VPP cannot be worked with; the text names what it lacks."""
 
 
-class Definitions:
+class VppDefinitions:
     """The messages in use: `requests`, their replies, the handshake. `directory`: where descriptions are cached."""
 
     def __init__(self, requests: Iterable[str], directory: Path) -> None:

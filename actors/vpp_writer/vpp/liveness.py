@@ -4,7 +4,7 @@ PROBE_AFTER_S = 0.5  # of silence
 SILENT_S_MAX = 1.0  # after the first question without an answer: "not answering"
 
 
-class Liveness:
+class VppLiveness:
     """`asked_at`: the oldest question that has no answer; 0: there is none."""
 
     def __init__(self) -> None:

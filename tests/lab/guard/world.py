@@ -19,7 +19,7 @@ from tests.iproute import ip, ip_json
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import netns_command
-from vppd_guard.report.history import History, HistoryLine
+from vppd_guard.report.history import GuardHistory, HistoryLine
 
 REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))
@@ -141,7 +141,7 @@ class World:
 
     def history(self) -> list[HistoryLine]:
         """What the guards of this node have done."""
-        return History(self.directory / "state" / "guard").read()
+        return GuardHistory(self.directory / "state" / "guard").read()
 
     def states(self) -> list[str]:
         """The states that they entered, in order."""

@@ -8,7 +8,7 @@ import pytest
 
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
 from actors.routing.gobgp.plan import AddPeer, Announce, DeletePeer, Start, Withdraw
-from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig, Timers
+from actors.routing.gobgp.state import BgpGlobal, BgpTimers, DesiredBgp, PeerConfig
 from tests.processes.gobgp.speakers import (
     ADDRESS,
     AS,
@@ -116,8 +116,8 @@ PLAIN = PeerConfig(address=ADDRESS["b"], asn=AS)
     [
         PLAIN,
         replace(PLAIN, local_address=ADDRESS["a"], port=1179),
-        replace(PLAIN, restart_s=0, timers=Timers(hold_s=9)),
-        replace(PLAIN, restart_s=60, timers=Timers(hold_s=10, keepalive_s=2, connect_retry_s=0)),
+        replace(PLAIN, restart_s=0, timers=BgpTimers(hold_s=9)),
+        replace(PLAIN, restart_s=60, timers=BgpTimers(hold_s=10, keepalive_s=2, connect_retry_s=0)),
     ],
 )
 def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: PeerConfig) -> None:
@@ -126,7 +126,7 @@ def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: P
             state = DesiredBgp(bgp=desired_of_ip4("a", "b").bgp, peers={peer.address: peer})
             await converge(a, state)
             assert await converge(a, state) == []
-            for change in ({"port": 1180}, {"restart_s": 30}, {"timers": Timers(hold_s=12)}):
+            for change in ({"port": 1180}, {"restart_s": 30}, {"timers": BgpTimers(hold_s=12)}):
                 changed = replace(peer, **change)
                 state.peers = {peer.address: changed}
                 assert await converge(a, state) == [DeletePeer(peer.address), AddPeer(changed, restarting=False)]

@@ -17,7 +17,7 @@ from tests.waiting import until
 from vppd_guard.linux import links, namespaces
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.differences import differences
+from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.restore import restore_link
@@ -422,4 +422,4 @@ def test_a_link_is_as_it_was(
     assert disturbance == "filled" or changes == [], "\n".join(changes)
     # Said twice, it changes nothing.
     namespaces.inside(HOME, lambda: restore_link(captured))
-    assert differences(captured, namespaces.inside(HOME, lambda: capture_link("e0"))) == []
+    assert link_differences(captured, namespaces.inside(HOME, lambda: capture_link("e0"))) == []

@@ -15,7 +15,7 @@ from vppd_guard.linux import clock, namespaces
 from vppd_guard.linux.addresses import IFA_F_DADFAILED
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
-from vppd_guard.linux.differences import differences
+from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.linux.restore import CannotRestore, restore_link
@@ -201,7 +201,7 @@ def test_a_link_upon_another_one_returns_upon_it(pair: Pair) -> None:
     pair.ip(f"link set m0 netns {pair.away}")
     subprocess.run(["ip", "-n", pair.away, "link", "set", "m0", "netns", pair.home], check=True)
     pair.restore(captured)
-    assert differences(captured, pair.inside(lambda: capture_link("m0"))) == []
+    assert link_differences(captured, pair.inside(lambda: capture_link("m0"))) == []
 
 
 def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pair) -> None:
@@ -213,10 +213,10 @@ def test_rules_and_the_token_are_back_although_somebody_took_them_away(pair: Pai
     for line in ("rule del iif e0", "-6 rule del oif e0"):
         pair.ip(line)
     pair.there_and_back()
-    assert len(differences(captured, pair.capture())) > len(captured.rules)
+    assert len(link_differences(captured, pair.capture())) > len(captured.rules)
     subprocess.run(
         ["ip", "netns", "exec", pair.home, "sysctl", "-qw", "net.ipv6.conf.e0.forwarding=1"], check=True
     )  # a router takes no token
     pair.restore(captured)
     assert [pair.ip("rule"), pair.ip("-6 rule")] == rules
-    assert differences(captured, pair.capture()) == []
+    assert link_differences(captured, pair.capture()) == []

@@ -14,7 +14,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from tests.iproute import ip, ip_json
 from vppd_guard.drivers import avf, links, pci
-from vppd_guard.drivers.channels import Channels, channels, set_channels
+from vppd_guard.drivers.channels import NicChannels, channels, set_channels
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
@@ -112,9 +112,9 @@ def test_an_mtu_is_lowered(host: Host) -> None:
 
 
 def test_queues_are_counted_and_set(host: Host) -> None:
-    assert host.does(lambda: channels("eth0")) == Channels(4, 4)
+    assert host.does(lambda: channels("eth0")) == NicChannels(4, 4)
     host.takes(links.queues_step(LINK, 2, must=True))
-    assert host.does(lambda: channels("eth0")) == Channels(2, 4)
+    assert host.does(lambda: channels("eth0")) == NicChannels(2, 4)
 
 
 def test_queues_that_a_link_cannot_have_are_an_error_only_if_they_were_asked_for(host: Host) -> None:
@@ -123,7 +123,7 @@ def test_queues_that_a_link_cannot_have_are_an_error_only_if_they_were_asked_for
     step = links.queues_step(LINK, 9, must=False)
     host.does(step.do)
     assert host.does(step.holds) == ""
-    assert host.does(lambda: channels("eth0")) == Channels(4, 4)
+    assert host.does(lambda: channels("eth0")) == NicChannels(4, 4)
 
 
 def test_links_that_do_not_tell_their_queues(host: Host) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.iproute import ip, ip_json
 from tests.waiting import until
 from vppd_guard.host_services import dhcp_clients, files, networkd, udev
-from vppd_guard.host_services.host import Host, shell_assignments
+from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 
 NETWORKD = "/lib/systemd/systemd-networkd"
@@ -145,8 +145,8 @@ class Networkd:
     def links(self) -> dict[str, int]:
         return {link["ifname"]: link["ifindex"] for link in ip_json(f"-n {self.netns} link")}
 
-    def host(self) -> Host:
-        return Host(self.directory, index=lambda name: self.links().get(name, 0))
+    def host(self) -> HostReader:
+        return HostReader(self.directory, index=lambda name: self.links().get(name, 0))
 
     def addresses(self, name: str = "eth0") -> dict[str, bool]:
         """IPv4 addresses and global IPv6 ones; are they there for a time only?"""

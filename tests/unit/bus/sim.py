@@ -10,11 +10,11 @@ from typing import Any
 from bus.broker import Broker
 from bus.envelope import (
     Beacon,
+    BusMessage,
     CheckpointPart,
     Credit,
     Fetch,
     Hello,
-    Message,
     Resend,
     SnapshotPart,
     Subscribe,
@@ -52,7 +52,7 @@ class Wire:
         self.to_broker.clear()
         self.to_client = {identity: deque() for identity in self.to_client}
 
-    def send(self, identity: bytes, message: Message) -> bool:
+    def send(self, identity: bytes, message: BusMessage) -> bool:
         """False: nobody is there (ZeroMQ's IMMEDIATE)."""
         if self.broker is None:
             return False
@@ -95,7 +95,7 @@ class Client:
     def identity(self) -> bytes:
         return self.handshake.identity
 
-    def send(self, message: Message) -> bool:
+    def send(self, message: BusMessage) -> bool:
         return self.wire.send(self.identity, message)
 
     def tick(self) -> None:

@@ -13,16 +13,16 @@ from bus.envelope import (
     Answer,
     Ask,
     Beacon,
+    BusMessage,
     CheckpointPart,
     Credit,
     Fetch,
-    Head,
     Hello,
-    Message,
     ReadCredit,
     Resend,
     Row,
     SnapshotPart,
+    StreamHead,
     Subscribe,
     TraceEvent,
     Welcome,
@@ -35,7 +35,7 @@ from schemas.facts import Node, Process
 from tests.unit.bus.sim import Wire
 
 SAMPLES = Path(codec.__file__).parent / "samples" / "messages.json"
-MESSAGES: dict[str, Message] = {
+MESSAGES: dict[str, BusMessage] = {
     "hello": Hello(name="cni", session=1, pid=2, progress=3, ready=True, waiting=("a",), counters={"b": 4}),
     "welcome": Welcome(broker_session=1, floor=2, known=True),
     "listen": Subscribe(words=("node",)),
@@ -58,7 +58,7 @@ MESSAGES: dict[str, Message] = {
     "snapshot": SnapshotPart(
         word="node", owner="kube-watch", session=1, seq=2, part=3, last=False, rows=[Row("k", b"v")]
     ),
-    "beacon": Beacon(broker_session=1, heads=[Head("node", "kube-watch", 1, 2)], tapped=True),
+    "beacon": Beacon(broker_session=1, heads=[StreamHead("node", "kube-watch", 1, 2)], tapped=True),
     "note": TraceEvent(sender="cni", what="cni-add", key="k", cause="c", time=1.0, took_s=2.0, fields={"a": 1}),
     "ask": Ask(id="1", service="cni", within_s=1.0, body=b"b", cause="c", asked_at=2.0, again=True),
     "answer": Answer(id="1", body=b"b", error="e"),

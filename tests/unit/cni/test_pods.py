@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.cni.pods import BadRequest, Pod, parse_request, with_mtu
+from actors.cni.pods import BadPodRequest, Pod, parse_request, with_mtu
 from schemas.proto import cnibackend_pb2 as pb
 
 LONGEST_NETNS = "/" + "n" * 62
@@ -35,15 +35,15 @@ def workload(namespace: str = "default", pod: str = "web-0", **more: object) -> 
 
 
 def refusal(of: pb.AddRequest) -> str:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(BadPodRequest) as caught:
         parse_request(of)
     return str(caught.value)
 
 
-def pod_or_error(of: pb.AddRequest) -> Pod | BadRequest:
+def pod_or_error(of: pb.AddRequest) -> Pod | BadPodRequest:
     try:
         return parse_request(of)
-    except BadRequest as error:
+    except BadPodRequest as error:
         return error
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.plan import file_steps
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.records import FileWrittenRecord
@@ -47,7 +47,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.host = Host(root, index=lambda name: INDEX if name == "eth0" else 0)
+        self.host = HostReader(root, index=lambda name: INDEX if name == "eth0" else 0)
         self.words: list[str] = []
         (root / "proc").mkdir()
 

@@ -11,12 +11,12 @@ from vppd_guard.linux.attributes import netlink_string, pack
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     CapturedLink,
+    CaptureTime,
     LinuxAddress,
     LinuxHop,
     LinuxRoute,
-    Timestamp,
 )
-from vppd_guard.linux.differences import differences
+from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.lifetimes import GRACE_S, age_capture
 from vppd_guard.linux.links import (
     IFLA_ADDRESS,
@@ -29,7 +29,7 @@ from vppd_guard.linux.links import (
 )
 from vppd_guard.linux.route_codec import decode, encode
 
-NOW = Timestamp(boottime_s=1000.0, wall_s=50_000.0, boot="a")
+NOW = CaptureTime(boottime_s=1000.0, wall_s=50_000.0, boot="a")
 LINK = CapturedLink(
     name="eth0",
     mac="02:90:00:00:00:01",
@@ -48,8 +48,8 @@ LINK = CapturedLink(
 )
 
 
-def later(s: float, boot: str = "a") -> Timestamp:
-    return Timestamp(boottime_s=NOW.boottime_s + s if boot == "a" else s, wall_s=NOW.wall_s + s, boot=boot)
+def later(s: float, boot: str = "a") -> CaptureTime:
+    return CaptureTime(boottime_s=NOW.boottime_s + s if boot == "a" else s, wall_s=NOW.wall_s + s, boot=boot)
 
 
 @pytest.mark.parametrize("boot", ["a", "b"])
@@ -80,7 +80,7 @@ def test_a_route_goes_with_its_source_and_a_prefix_to_the_next_address() -> None
 
 
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
-    assert age_capture(LINK, Timestamp(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
+    assert age_capture(LINK, CaptureTime(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
 
 
 @given(st.integers(0, 49), st.integers(0, 49))
@@ -95,9 +95,9 @@ def test_what_is_captured_survives_the_journal() -> None:
 
 
 def test_nothing_differs_but_by_the_time_that_went_by() -> None:
-    assert differences(LINK, LINK) == []
-    assert differences(LINK, age_capture(LINK, later(30))) == []
-    assert differences(LINK, age_capture(LINK, later(200))) == []
+    assert link_differences(LINK, LINK) == []
+    assert link_differences(LINK, age_capture(LINK, later(30))) == []
+    assert link_differences(LINK, age_capture(LINK, later(200))) == []
 
 
 def test_differences_are_told_by_object_and_field() -> None:
@@ -108,7 +108,7 @@ def test_differences_are_told_by_object_and_field() -> None:
         routes=LINK.routes[1:],
         sysctls=(("ipv4/conf/rp_filter", "0"),),
     )
-    assert differences(LINK, after) == [
+    assert link_differences(LINK, after) == [
         "mtu: was 1500, is 1400",
         "sysctls ipv4/conf/rp_filter: was 2, is 0",
         "address 192.0.2.7/24: label was eth0, is eth0:1",
@@ -120,7 +120,7 @@ def test_differences_are_told_by_object_and_field() -> None:
 
 def test_a_prefix_route_that_was_removed_by_hand_counts_when_it_is_back() -> None:
     before = replace(LINK, routes=LINK.routes[:2])
-    assert differences(before, LINK) == ["route 192.0.2.0/24: was not there"]
+    assert link_differences(before, LINK) == ["route 192.0.2.0/24: was not there"]
 
 
 def test_vpp_gets_the_plain_routes_of_the_main_table() -> None:

@@ -15,7 +15,7 @@ from vppd_guard.report.findings import (
     OK,
     WAIVED,
     WARNING,
-    Finding,
+    PreflightFinding,
     failure_texts,
     findings_table,
     waive_failures,
@@ -135,7 +135,11 @@ def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
 
 
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
-    findings = [Finding("vhost-net", FAILED, "x"), Finding("kernel", FAILED, "y"), Finding("tun", OK)]
+    findings = [
+        PreflightFinding("vhost-net", FAILED, "x"),
+        PreflightFinding("kernel", FAILED, "y"),
+        PreflightFinding("tun", OK),
+    ]
     waived = waive_failures(findings, ["vhost-net", "tun"])
     assert [f.state for f in waived] == [WAIVED, FAILED, OK]
     assert failure_texts(waived) == ["kernel: y"]
@@ -143,7 +147,11 @@ def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_the_table_fits_the_terminal(width: int) -> None:
-    findings = [Finding("vhost-net", FAILED, "word " * 40), Finding("kernel", OK, "6.1.0"), Finding("state", WARNING)]
+    findings = [
+        PreflightFinding("vhost-net", FAILED, "word " * 40),
+        PreflightFinding("kernel", OK, "6.1.0"),
+        PreflightFinding("state", WARNING),
+    ]
     lines = findings_table(findings, width).splitlines()
     assert max(map(len, lines)) <= max(width, 40)
     assert lines[0].startswith("vhost-net  failed")

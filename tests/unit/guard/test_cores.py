@@ -14,9 +14,9 @@ from vppd_guard.vpp.cores import (
     BadCorePattern,
     core_files,
     core_pattern_step,
-    last_words,
     post_mortem,
     prune_cores,
+    vpp_last_words,
 )
 
 CRASH = """\
@@ -89,7 +89,7 @@ def test_a_pattern_that_the_kernel_would_cut_is_refused(pattern: str) -> None:
 def test_the_signal_and_the_backtrace_are_vpp_s_last_words(tmp_path: Path) -> None:
     log = tmp_path / "vpp.log"
     log.write_text("starting\n" + CRASH.replace("SIGSEGV", "SIGBUS") + "starting again\n" * 3 + CRASH)
-    words = last_words(log)
+    words = vpp_last_words(log)
     assert words[0] == "received signal SIGSEGV, PC 0x7f6c2a1f0b1c, faulting address 0x10"
     assert words[2] == "#0  0x00007f6c2a1f0b1c ip4_lookup_node_fn + 0x3c"
     assert words[3] == "from /usr/lib/libvnet.so.26.10"
@@ -106,7 +106,7 @@ def test_an_assertion_comes_before_the_signal_that_it_raises() -> None:
 
 def test_a_log_without_a_death_has_no_last_words(tmp_path: Path) -> None:
     assert post_mortem("vpp# show version\n") == []
-    assert last_words(tmp_path / "none") == []
+    assert vpp_last_words(tmp_path / "none") == []
 
 
 @given(st.text())

@@ -10,7 +10,7 @@ from schemas.intents import AfPacket, AfXdp, DevicePort, PreconfiguredInterface,
 from tests.unit.guard.sysfs import Kernel, machine, nic, put
 from tests.unit.guard.test_drivers_choice import PCI, link, spec
 from vppd_guard.drivers import pci
-from vppd_guard.drivers.channels import Channels
+from vppd_guard.drivers.channels import NicChannels
 from vppd_guard.drivers.machine import NOIOMMU
 from vppd_guard.drivers.registry import DRIVERS, driver_named
 from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord, Record
@@ -80,16 +80,16 @@ def test_af_packet_is_asked_for_as_configured() -> None:
 @pytest.mark.parametrize(
     ("queues", "rx", "lines"),
     [
-        (Channels(4, 8), 0, ["give eth0 1 receive queues"]),
-        (Channels(4, 8), 8, ["give eth0 8 receive queues"]),
-        (Channels(4, 8), 4, []),
-        (Channels(1, 1), 0, []),
+        (NicChannels(4, 8), 0, ["give eth0 1 receive queues"]),
+        (NicChannels(4, 8), 8, ["give eth0 8 receive queues"]),
+        (NicChannels(4, 8), 4, []),
+        (NicChannels(1, 1), 0, []),
         (None, 0, []),
         (None, 2, ["give eth0 2 receive queues"]),
     ],
 )
 def test_af_xdp_gives_the_link_as_many_queues_as_are_read(
-    monkeypatch: pytest.MonkeyPatch, queues: Channels | None, rx: int, lines: list[str]
+    monkeypatch: pytest.MonkeyPatch, queues: NicChannels | None, rx: int, lines: list[str]
 ) -> None:
     monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: queues)
     steps = driver_named("af_xdp").steps_before_vpp(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())

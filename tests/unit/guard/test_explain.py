@@ -5,7 +5,7 @@ from pathlib import Path
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.report import history
 from vppd_guard.report.explain import ExplainedHost, explanation, wrap_lines
-from vppd_guard.report.history import History, HistoryLine
+from vppd_guard.report.history import GuardHistory, HistoryLine
 from vppd_guard.undo.records import LinkMovedRecord, UplinkCapturedRecord, VppStartedRecord
 
 CAPTURED = CapturedLink(
@@ -64,7 +64,7 @@ def test_without_any_history_it_says_so() -> None:
 
 
 def test_the_history_survives_damage_and_is_kept_short(tmp_path: Path) -> None:
-    book = History(tmp_path / "guard")
+    book = GuardHistory(tmp_path / "guard")
     for line in ROLLED_BACK:
         book.add(line)
     with book.path.open("ab") as handle:
@@ -81,6 +81,6 @@ def test_the_history_survives_damage_and_is_kept_short(tmp_path: Path) -> None:
 def test_a_history_that_cannot_be_written_costs_nothing_but_itself(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    book = History(blocked)
+    book = GuardHistory(blocked)
     book.add(HistoryLine(at=1.0))
     assert book.read() == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.guard.host_tree import INDEX, LEASED6, LINK, Tree
 from vppd_guard.host_services import networkd
 from vppd_guard.host_services.files import undo_file
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.plan import management_notes
 from vppd_guard.host_services.reload import reload_command
 from vppd_guard.undo.records import FileWrittenRecord
@@ -186,8 +186,8 @@ def test_a_file_that_cannot_be_removed_is_words(tree: Tree) -> None:
 
 
 def test_services_are_told_in_the_host_s_own_root(tmp_path: Path) -> None:
-    assert reload_command("systemd-networkd", Host()) == ("networkctl", "reload")
-    assert reload_command("systemd-udevd", Host(tmp_path)) == (
+    assert reload_command("systemd-networkd", HostReader()) == ("networkctl", "reload")
+    assert reload_command("systemd-udevd", HostReader(tmp_path)) == (
         "chroot",
         str(tmp_path),
         "udevadm",

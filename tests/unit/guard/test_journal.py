@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute, Timestamp
+from vppd_guard.linux.captured import CapturedLink, CaptureTime, LinuxAddress, LinuxRoute
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import (
     DriverBoundRecord,
@@ -41,7 +41,7 @@ RECORDS_OF_FIRST_VERSION: list[Record] = [
             mtu=1500,
             addresses=(LinuxAddress("192.0.2.7/24", label="eth0"),),
             routes=(LinuxRoute("0.0.0.0/0", gateway="192.0.2.1", metrics=((2, b"\x14\x05\0\0"),)),),
-            taken=Timestamp(boottime_s=10.0, wall_s=20.0, boot="b"),
+            taken=CaptureTime(boottime_s=10.0, wall_s=20.0, boot="b"),
         ),
         driver="af_xdp",
         answered=("192.0.2.1",),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.config import DEFAULT_STARTUP_CONF, NodeConfig, UplinkSpec
 from vppd_guard.drivers.registry import driver_named
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.vpp.conf_tree import ConfEdits, parse
+from vppd_guard.vpp.conf_tree import ConfEdits, parse_startup_conf
 from vppd_guard.vpp.startup_conf import (
     BadTemplate,
     StartupFiles,
@@ -153,7 +153,11 @@ def test_comments_are_neither_stanzas_nor_braces() -> None:
 def test_a_template_without_a_last_newline_is_not_run_together() -> None:
     text = rendered("unix { nodaemon } # the end").conf
     assert "# the end\n" in text
-    assert len([*parse(text, "text").blocks("cnat")]) == len([*parse(text, "text").blocks("statseg")]) == 1
+    assert (
+        len([*parse_startup_conf(text, "text").blocks("cnat")])
+        == len([*parse_startup_conf(text, "text").blocks("statseg")])
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,7 +281,7 @@ def test_a_commented_stanza_of_dpdk_is_none() -> None:
     ],
 )
 def test_dpdk_s_plugin_is_enabled_however_it_was_disabled(plugins: str) -> None:
-    tree = parse(rendered(f"plugins {{ {plugins} }}\n", uplink("dpdk")).conf, "conf")
+    tree = parse_startup_conf(rendered(f"plugins {{ {plugins} }}\n", uplink("dpdk")).conf, "conf")
     [block] = tree.blocks("plugins")
     [setting] = block.blocks("plugin", "dpdk_plugin.so")
     assert "enable" in [word.text for word in setting.words()]
@@ -301,7 +305,7 @@ def as_text(tree: "str | list[object]") -> str:
 @given(st.lists(TREES, max_size=5), st.sampled_from([" ", "\n", " # note { }\n"]))
 def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: list[object], gap: str) -> None:
     text = gap.join(map(as_text, trees))  # type: ignore[arg-type]
-    root = parse(text, "text")
+    root = parse_startup_conf(text, "text")
     assert [word.text for word in root.words()] == [w for w in text.replace("# note { }", "").split() if w not in "{}"]
     assert all(text[word.start : word.end] == word.text for word in root.words())
     assert ConfEdits(text).text() == text
@@ -310,9 +314,9 @@ def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: lis
 @given(st.lists(TREES, max_size=5))
 def test_an_edit_changes_its_own_word_alone(trees: list[object]) -> None:
     text = " ".join(map(as_text, trees))  # type: ignore[arg-type]
-    words = [*parse(text, "text").words()]
+    words = [*parse_startup_conf(text, "text").words()]
     for number, word in enumerate(words):
         edits = ConfEdits(text)
         edits.replace(word, "NEW")
-        after = [w.text for w in parse(edits.text(), "text").words()]
+        after = [w.text for w in parse_startup_conf(edits.text(), "text").words()]
         assert after == [*(w.text for w in words[:number]), "NEW", *(w.text for w in words[number + 1 :])]

@@ -16,10 +16,10 @@ from actors.kube_watch.list_watch import (
     ApiRefused,
     WatchLine,
     calico_api,
-    event_of,
     retry_delay_s,
+    watch_event_of,
 )
-from actors.kube_watch.parse import PARSERS, key_of, node_annotations
+from actors.kube_watch.parse import PARSERS, node_annotations, object_key
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
 
 NOTE = "projectcalico.org/"
@@ -198,7 +198,7 @@ def test_no_json_raises_anything_but_malformed(plural: str, body: Any) -> None:
         key, _ = PARSERS[plural](body)
     except MalformedObject:
         return
-    assert key == key_of("X", body)
+    assert key == object_key("X", body)
 
 
 def test_the_native_api_is_chosen_only_where_it_is_alone() -> None:
@@ -221,7 +221,7 @@ def test_backoff_stays_within_its_bounds(failures: int, chance: float) -> None:
 @given(st.text(), JSON)
 def test_any_watch_line_is_an_event_nothing_or_a_refusal(kind: str, body: Any) -> None:
     for word in (kind, "ADDED", "BOOKMARK"):
-        understood_line = None if word == "ERROR" else event_of(WatchLine(word, body))
+        understood_line = None if word == "ERROR" else watch_event_of(WatchLine(word, body))
         assert (understood_line is not None) is (word in ("ADDED", "MODIFIED", "DELETED"))
     with pytest.raises(ApiRefused):
-        event_of(WatchLine("ERROR", body))
+        watch_event_of(WatchLine("ERROR", body))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.kube_watch.fields import MalformedObject
-from actors.kube_watch.parse_services import endpoint_slice, service
+from actors.kube_watch.parse_services import parse_endpoint_slice, parse_service
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
 META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
@@ -42,7 +42,7 @@ def test_a_service_is_read_with_all_that_it_says() -> None:
         "allocateLoadBalancerNodePorts": False,
     }
     ingress = [{"ip": "203.0.113.9"}, {"ip": "203.0.113.10", "ipMode": "Proxy"}]
-    assert service(a_service({"loadBalancer": {"ingress": ingress}}, **spec)) == (
+    assert parse_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec)) == (
         "d/web",
         Service(
             type="LoadBalancer",
@@ -68,7 +68,7 @@ def test_addresses_are_read_as_kubernetes_reads_them_ipv4_in_ipv6_s_dress_is_ipv
         "externalIPs": ["::ffff:192.0.2.51", "192.000.002.052", "fe80::1%eth0"],
         "loadBalancerSourceRanges": ["::ffff:198.51.100.0/120"],
     }
-    parsed = service(a_service({"loadBalancer": {"ingress": ingress}}, **spec))[1]
+    parsed = parse_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec))[1]
     assert parsed.cluster_ips == ("10.96.0.1", "fd96::1")
     assert parsed.external_ips == ("192.0.2.51", "192.0.2.52")
     assert parsed.ingress == (LoadBalancerIngress("203.0.113.9"),)
@@ -78,7 +78,7 @@ def test_addresses_are_read_as_kubernetes_reads_them_ipv4_in_ipv6_s_dress_is_ipv
 
 def test_an_endpoint_in_ipv6_s_dress_belongs_into_a_slice_of_ipv4() -> None:
     mapped = endpoints("::ffff:10.0.0.1")
-    four, six = (endpoint_slice(a_slice(endpoints=mapped, addressType=family))[1] for family in ("IPv4", "IPv6"))
+    four, six = (parse_endpoint_slice(a_slice(endpoints=mapped, addressType=family))[1] for family in ("IPv4", "IPv6"))
     assert four is not None
     assert six is not None
     assert [endpoint.addresses for endpoint in four.endpoints] == [("10.0.0.1",)]
@@ -87,7 +87,7 @@ def test_an_endpoint_in_ipv6_s_dress_belongs_into_a_slice_of_ipv4() -> None:
 
 
 def test_a_headless_service_has_no_address() -> None:
-    fact = service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
+    fact = parse_service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
     assert (fact.headless, fact.cluster_ips, fact.problems) == (True, (), ())
 
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str,
         "externalIPs": "203.0.113.5",
         "loadBalancerSourceRanges": "10.0.0.0/8",
     }
-    fact = service(a_service(**{field: [*spec[field], good[field]]}))[1]
+    fact = parse_service(a_service(**{field: [*spec[field], good[field]]}))[1]
     [problem] = fact.problems
     assert problem.startswith(problem_start)
     assert len(fact.ports) + len(fact.external_ips) + len(fact.source_ranges) == 1
@@ -121,7 +121,7 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
         {"addresses": ["10.0.0.2"], "conditions": {"ready": False, "serving": True, "terminating": True}},
         {"addresses": ["10.0.0.3"], "conditions": {"ready": False}, "hints": {"forZones": [{"name": "a"}]}},
     ]
-    assert endpoint_slice(a_slice(endpoints=endpoint_objects)) == (
+    assert parse_endpoint_slice(a_slice(endpoints=endpoint_objects)) == (
         "d/web",
         EndpointSlice(
             "d/web",
@@ -139,20 +139,20 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
 def test_an_address_that_is_there_twice_stays_so_whoever_serves_judges_by_readiness() -> None:
     ending = {"ready": False, "serving": True, "terminating": True}
     both = [*endpoints("10.0.0.1", conditions=ending), *endpoints("10.0.0.1")]
-    fact = endpoint_slice(a_slice(endpoints=both))[1]
+    fact = parse_endpoint_slice(a_slice(endpoints=both))[1]
     assert fact is not None
     assert [endpoint.ready for endpoint in fact.endpoints] == [False, True]
     assert fact.problems == ()
 
 
 def test_an_endpoint_that_is_no_pod_names_none() -> None:
-    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", targetRef={"kind": "Node", "name": "n1"})))[1]
+    fact = parse_endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", targetRef={"kind": "Node", "name": "n1"})))[1]
     assert fact is not None
     assert [endpoint.pod for endpoint in fact.endpoints] == [""]
 
 
 def test_bad_endpoints_are_named_and_the_others_serve() -> None:
-    fact = endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
+    fact = parse_endpoint_slice(a_slice(endpoints=endpoints("10.0.0.1", "fd00::1", 7, "10.0.0.2")))[1]
     assert fact is not None
     assert [e.addresses for e in fact.endpoints] == [("10.0.0.1",), ("10.0.0.2",)]
     problem_start = {problem.partition(":")[0] for problem in fact.problems}
@@ -160,13 +160,13 @@ def test_bad_endpoints_are_named_and_the_others_serve() -> None:
 
 
 def test_a_slice_of_names_is_no_fact() -> None:
-    assert endpoint_slice(a_slice(addressType="FQDN")) == ("d/web", None)
+    assert parse_endpoint_slice(a_slice(addressType="FQDN")) == ("d/web", None)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"metadata": {"name": "web"}}, {"metadata": META, "spec": []}])
 def test_an_object_of_the_wrong_shape_is_malformed(body: Any) -> None:
     with pytest.raises(MalformedObject):
-        service(body)
+        parse_service(body)
 
 
 JSON = st.recursive(
@@ -188,8 +188,8 @@ FIELDS = (
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON), JSON, JSON, JSON)
 def test_whatever_the_api_says_is_a_fact_or_malformed(spec: Any, status: Any, ports: Any, ends: Any) -> None:
     for read, body in (
-        (service, {"metadata": META, "spec": spec, "status": status}),
-        (endpoint_slice, a_slice(ports=ports, endpoints=ends)),
+        (parse_service, {"metadata": META, "spec": spec, "status": status}),
+        (parse_endpoint_slice, a_slice(ports=ports, endpoints=ends)),
     ):
         try:
             assert read(body)[0] == "d/web"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.policy import model
 from actors.policy.felix.apply import apply_event
-from actors.policy.felix.decode import Decoder, FelixEvent, MalformedMessage, SetDelta
+from actors.policy.felix.decode import FelixDecoder, FelixEvent, IpSetDelta, MalformedFelixMessage
 from actors.policy.model import FelixHost, FelixIpSet, FelixSnapshot, FelixTier, PolicyId, WorkloadId
 from schemas.proto import felixbackend_pb2 as new
 from schemas.proto import felixbackend_v331_pb2 as old
@@ -18,8 +18,8 @@ from schemas.proto import felixbackend_v331_pb2 as old
 WEB = WorkloadId("k8s", "d/web", "eth0")
 
 
-def decoder(version: str = "v3.32.0") -> Decoder:
-    fresh = Decoder(Counter())
+def decoder(version: str = "v3.32.0") -> FelixDecoder:
+    fresh = FelixDecoder(Counter())
     fresh.decode(new.ToDataplane(config_update=new.ConfigUpdate(config={"CalicoVersion": version})).SerializeToString())
     return fresh
 
@@ -62,12 +62,12 @@ def test_from_3_32_on_policies_are_called_by_name_namespace_and_kind(version: st
     )
 
 
-def decode_old_policy(felix: Decoder) -> FelixEvent | None:
+def decode_old_policy(felix: FelixDecoder) -> FelixEvent | None:
     policy = old.ActivePolicyUpdate(id=old.PolicyID(tier="default", name="d/default.allow"))
     return felix.decode(old.ToDataplane(active_policy_update=policy).SerializeToString())
 
 
-def decode_new_policy(felix: Decoder) -> FelixEvent | None:
+def decode_new_policy(felix: FelixDecoder) -> FelixEvent | None:
     policy = new.ActivePolicyUpdate(id=new.PolicyID(name="allow", namespace="d", kind="NetworkPolicy"))
     return felix.decode(new.ToDataplane(active_policy_update=policy).SerializeToString())
 
@@ -160,14 +160,14 @@ def test_a_bare_address_of_full_data_stands_alone() -> None:
 )
 def test_host_data_that_cannot_be_is_malformed_and_names_host_and_field(field: str, text: str) -> None:
     update = new.HostMetadataV4V6Update(hostname="n", **{field: text})  # type: ignore[arg-type]
-    with pytest.raises(MalformedMessage, match=f"host n: {field}: not an .*{text}"):
+    with pytest.raises(MalformedFelixMessage, match=f"host n: {field}: not an .*{text}"):
         read(new.ToDataplane(host_metadata_v4v6_update=update))
 
 
 @pytest.mark.parametrize("cidr", ["", "10.0.0.0/99", "pool"])
 def test_a_pool_without_a_prefix_is_malformed(cidr: str) -> None:
     update = new.IPAMPoolUpdate(id="p", pool=new.IPAMPool(cidr=cidr))
-    with pytest.raises(MalformedMessage, match="pool p: cidr: not a prefix"):
+    with pytest.raises(MalformedFelixMessage, match="pool p: cidr: not a prefix"):
         read(new.ToDataplane(ipam_pool_update=update))
 
 
@@ -181,13 +181,13 @@ def test_what_means_nothing_here_is_counted_and_lost_messages_too() -> None:
 
 
 def test_a_set_of_an_unknown_type_is_malformed() -> None:
-    with pytest.raises(MalformedMessage, match="type 9"):
+    with pytest.raises(MalformedFelixMessage, match="type 9"):
         read(new.ToDataplane(ipset_update=new.IPSetUpdate(id="s", type=9)))  # type: ignore[arg-type]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["v3.28.0", "v3.32.0"]))
 def test_arbitrary_bytes_are_an_event_or_malformed(data: bytes, version: str) -> None:
-    with suppress(MalformedMessage):
+    with suppress(MalformedFelixMessage):
         assert isinstance(decoder(version).decode(data), FelixEvent | None)
 
 
@@ -205,7 +205,7 @@ WHOLE = new.ToDataplane(
 def test_a_damaged_message_is_an_event_or_malformed(at: int, byte: int, cut: bool, version: str) -> None:
     damaged = WHOLE[:at] if cut else WHOLE[:at] + bytes([byte]) + WHOLE[at + 1 :]
     snapshot = FelixSnapshot()
-    with suppress(MalformedMessage):
+    with suppress(MalformedFelixMessage):
         event = decoder(version).decode(damaged)
         if event is not None:
             apply_event(snapshot, event)
@@ -216,12 +216,12 @@ def test_events_build_a_snapshot_and_what_cannot_be_is_named() -> None:
     assert apply_event(snapshot, FelixEvent("ip_sets", "s", FelixIpSet("ip", frozenset({"10.0.0.1"})))) is None
     assert (
         apply_event(
-            snapshot, FelixEvent("ip_set_deltas", "s", SetDelta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})))
+            snapshot, FelixEvent("ip_set_deltas", "s", IpSetDelta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})))
         )
         is None
     )
     assert snapshot.ip_sets["s"].members == {"10.0.0.2"}
-    assert apply_event(snapshot, FelixEvent("ip_set_deltas", "t", SetDelta(frozenset(), frozenset()))) == (
+    assert apply_event(snapshot, FelixEvent("ip_set_deltas", "t", IpSetDelta(frozenset(), frozenset()))) == (
         "ip_sets: t: changed, but it is not known"
     )
     assert apply_event(snapshot, FelixEvent("workloads", WEB)) is not None

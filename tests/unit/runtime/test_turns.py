@@ -8,9 +8,9 @@ import pytest
 
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import offline_context
-from actors.runtime.decision import Decision, by_key
+from actors.runtime.decision import Decision, intents_by_key
 from actors.runtime.realised import NotRealised, Realisation
-from actors.runtime.turns import Turns
+from actors.runtime.turns import ActorTurns
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas.codec import fingerprint
 from schemas.config import NodeConfig
@@ -44,7 +44,9 @@ class Router(Actor):
     def decide(self) -> Decision:
         hops = tuple(RoutePath(next_hop=n.ip4) for _, n in sorted(self.nodes.items()))
         pools = sorted(self.pools.values(), key=lambda p: p.cidr)
-        return Decision(by_key(Route("default", pool.cidr, hops) for pool in pools), edges={"nodes": set(self.nodes)})
+        return Decision(
+            intents_by_key(Route("default", pool.cidr, hops) for pool in pools), edges={"nodes": set(self.nodes)}
+        )
 
 
 class Heir(Router):
@@ -73,7 +75,7 @@ ROUTE = Route("default", "10.0.0.0/16", (RoutePath(next_hop="192.0.2.1"), RouteP
 
 
 def test_nothing_is_said_before_every_stream_is_in_sync() -> None:
-    turns = Turns(Router())
+    turns = ActorTurns(Router())
     turns.hear([NODE_A, POOL, SYNCED[0]])
     assert turns.decide() is None
     assert turns.waiting() == ("kube-watch: ip-pool",)
@@ -85,7 +87,7 @@ def test_nothing_is_said_before_every_stream_is_in_sync() -> None:
 
 @pytest.mark.parametrize("walk", list(permutations([NODE_A, NODE_B, POOL])))
 def test_all_roads_lead_to_the_same_intents(walk: tuple[StreamChange, ...]) -> None:
-    turns = Turns(Router())
+    turns = ActorTurns(Router())
     for change in walk:
         turns.hear([change, change])
     turns.hear(SYNCED)
@@ -93,7 +95,7 @@ def test_all_roads_lead_to_the_same_intents(walk: tuple[StreamChange, ...]) -> N
 
 
 def test_what_has_not_changed_is_the_very_object_of_the_decision_before() -> None:
-    turns = Turns(Router())
+    turns = ActorTurns(Router())
     turns.hear([NODE_A, NODE_B, POOL, *SYNCED])
     first = turns.decide()
     turns.hear([OTHER_POOL])
@@ -108,7 +110,7 @@ def test_what_has_not_changed_is_the_very_object_of_the_decision_before() -> Non
 
 def test_an_earlier_life_is_waited_for_and_handed_over_once_before_the_first_decision() -> None:
     heir = Heir()
-    turns = Turns(heir)
+    turns = ActorTurns(heir)
     turns.hear(SYNCED)
     assert turns.decide(waited_s=1.0) is None
     assert turns.waiting(1.0) == ("an earlier life",)
@@ -120,7 +122,7 @@ def test_an_earlier_life_is_waited_for_and_handed_over_once_before_the_first_dec
 
 def test_an_earlier_life_that_is_told_of_too_late_is_not_heard_any_more() -> None:
     heir = Heir()
-    turns = Turns(heir)
+    turns = ActorTurns(heir)
     turns.hear(SYNCED)
     assert turns.decide(waited_s=2.1)
     turns.recall({ROUTE.key: ROUTE})
@@ -128,7 +130,7 @@ def test_an_earlier_life_that_is_told_of_too_late_is_not_heard_any_more() -> Non
 
 
 def test_a_turn_without_news_decides_nothing() -> None:
-    turns = Turns(Router())
+    turns = ActorTurns(Router())
     turns.hear([NODE_A, POOL, *SYNCED])
     assert turns.decide()
     assert turns.decide() is None
@@ -139,7 +141,7 @@ def test_a_turn_without_news_decides_nothing() -> None:
 def test_an_actor_that_waits_says_why_and_speaks_when_it_may() -> None:
     router = Router()
     router.reasons = ["gobgpd: away"]
-    turns = Turns(router)
+    turns = ActorTurns(router)
     turns.hear([NODE_A, POOL, *SYNCED])
     assert turns.decide() is None
     assert turns.waiting() == ("gobgpd: away",)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bus.envelope import Beacon, CheckpointPart, Head, Row, SnapshotPart, TraceEvent, pack_message
+from bus.envelope import Beacon, CheckpointPart, Row, SnapshotPart, StreamHead, TraceEvent, pack_message
 from schemas import codec
 from schemas.cnat import Backend, Translation
 from schemas.facts import Node
@@ -41,7 +41,9 @@ def snapshot(word: str, owner: str, seq: int, values: dict[str, Any]) -> bytes:
 
 def beacon(*streams: tuple[str, str, int]) -> bytes:
     """How far the streams have come."""
-    return pack_message(Beacon(broker_session=1, heads=[Head(word, owner, 1, seq) for word, owner, seq in streams]))
+    return pack_message(
+        Beacon(broker_session=1, heads=[StreamHead(word, owner, 1, seq) for word, owner, seq in streams])
+    )
 
 
 STORY = (

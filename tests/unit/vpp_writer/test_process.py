@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE
@@ -141,7 +141,7 @@ def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_anothe
 
 def test_nothing_is_removed_before_the_owner_has_said_all(tmp_path: Path) -> None:
     held = {intent.key: HeldObject("routing", intent) for intent in map(route, range(2))}
-    journal = Journal(tmp_path / "writer" / "journal")
+    journal = WriterJournal(tmp_path / "writer" / "journal")
     journal.start(VppLife(1, 0, 0), held)
     journal.close()
     bus = ScriptedBus(

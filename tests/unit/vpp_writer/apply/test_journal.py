@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.journal import (
     FRAME_RECORDS,
-    Journal,
-    JournalContents,
-    Removed,
+    RemovedRecord,
     VppLife,
+    WriterJournal,
+    WriterJournalContents,
     begin_record,
     holds_record,
     read_journal,
@@ -29,38 +29,38 @@ ROUTE = HeldObject("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[Journal]:
-    book = Journal(tmp_path / "writer" / "journal")
+def book(tmp_path: Path) -> Iterator[WriterJournal]:
+    book = WriterJournal(tmp_path / "writer" / "journal")
     book.start(LIFE, {})
     yield book
     book.close()
 
 
-def test_what_was_done_is_recalled_with_its_details(book: Journal) -> None:
+def test_what_was_done_is_recalled_with_its_details(book: WriterJournal) -> None:
     book.append(begin_record("a", LOOP), holds_record("a", LOOP))
-    assert read_journal(book.path) == JournalContents(LIFE, {"a": LOOP}, {})
+    assert read_journal(book.path) == WriterJournalContents(LIFE, {"a": LOOP}, {})
 
 
-def test_what_was_begun_and_not_done_is_unknown(book: Journal) -> None:
+def test_what_was_begun_and_not_done_is_unknown(book: WriterJournal) -> None:
     book.append(holds_record("a", LOOP), begin_record("b", ROUTE))
     recalled = read_journal(book.path)
     assert recalled.objects == {"a": LOOP}
     assert recalled.unfinished == {"b": ROUTE}
 
 
-def test_what_is_gone_is_neither(book: Journal) -> None:
-    book.append(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), Removed("a"))
-    assert read_journal(book.path) == JournalContents(LIFE, {}, {})
+def test_what_is_gone_is_neither(book: WriterJournal) -> None:
+    book.append(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), RemovedRecord("a"))
+    assert read_journal(book.path) == WriterJournalContents(LIFE, {}, {})
 
 
-def test_a_new_life_forgets_the_old_one_in_one_step(book: Journal) -> None:
+def test_a_new_life_forgets_the_old_one_in_one_step(book: WriterJournal) -> None:
     book.append(holds_record("a", LOOP))
     book.start(VppLife(4, 18, 4712), {"b": ROUTE})
-    assert read_journal(book.path) == JournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
+    assert read_journal(book.path) == WriterJournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
-def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
+def test_a_torn_tail_ends_the_reading(book: WriterJournal, cut: int) -> None:
     book.append(holds_record("a", LOOP))
     whole = book.path.stat().st_size
     book.append(holds_record("b", ROUTE))
@@ -69,7 +69,7 @@ def test_a_torn_tail_ends_the_reading(book: Journal, cut: int) -> None:
     assert read_journal(book.path).objects == {"a": LOOP}
 
 
-def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
+def test_a_damaged_record_ends_the_reading(book: WriterJournal) -> None:
     book.append(holds_record("a", LOOP))
     whole = book.path.stat().st_size
     book.append(holds_record("b", ROUTE), holds_record("c", LOOP))
@@ -82,23 +82,23 @@ def test_a_damaged_record_ends_the_reading(book: Journal) -> None:
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
 def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "journal"
-    assert read_journal(path) == JournalContents()
+    assert read_journal(path) == WriterJournalContents()
     path.write_bytes(data)
-    assert read_journal(path) == JournalContents()
+    assert read_journal(path) == WriterJournalContents()
 
 
-def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: Journal) -> None:
+def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: WriterJournal) -> None:
     assert not book.wants_compaction(objects=1)
     for _ in range(600):
-        book.append(holds_record("a", LOOP), Removed("a"))
+        book.append(holds_record("a", LOOP), RemovedRecord("a"))
     assert book.wants_compaction(objects=1)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["done", "gone", "begin", "go on"]), st.integers(0, 40)), max_size=60))
 def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]) -> None:
     with TemporaryDirectory() as directory, patch.object(journal, "FRAME_RECORDS", 7):
-        book = Journal(Path(directory, "journal"))
-        expected = JournalContents(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
+        book = WriterJournal(Path(directory, "journal"))
+        expected = WriterJournalContents(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
         book.start(LIFE, expected.objects, expected.unfinished)
         book.compact(LIFE, expected.objects, expected.unfinished)
         for step, number in steps:
@@ -107,7 +107,7 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
                 book.append(holds_record(key, LOOP))
                 expected.objects[key] = LOOP
             elif step == "gone":
-                book.append(Removed(key))
+                book.append(RemovedRecord(key))
                 expected.objects.pop(key, None)
             elif step == "begin":
                 book.append(begin_record(key, ROUTE))
@@ -124,16 +124,16 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
         book.close()
 
 
-def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: Journal) -> None:
+def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: WriterJournal) -> None:
     objects = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
     book.start(LIFE, objects)
     book.compact(LIFE, objects)
     book.write_some()
-    book.append(Removed("0"))
+    book.append(RemovedRecord("0"))
     book.close()
     recalled = read_journal(book.path)
     assert recalled.objects.keys() == objects.keys() - {"0"}
-    again = Journal(book.path)
+    again = WriterJournal(book.path)
     again.start(LIFE, recalled.objects)
     again.close()
     assert read_journal(book.path).objects.keys() == objects.keys() - {"0"}

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.call import Call, Later, Never
-from actors.vpp_writer.kinds.indices import Indices
+from actors.vpp_writer.kinds.call import Later, Never, VppCall
+from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import Observed
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
 from schemas.intents import AfXdp, DevicePort, Intent, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
 MAC, TAG = "02:00:00:00:00:01", "main-eth0"
-NOTHING_HELD = Indices({})
+NOTHING_HELD = VppIndices({})
 XDP = AfXdp("uplink/eth0", "eth0", MAC, TAG)
 VIRTIO = VirtioPci("uplink/eth0", "0000:00:05.0", MAC, TAG)
 VMXNET3 = Vmxnet3("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
@@ -27,7 +27,7 @@ class Worked:
     """An object's work, whose calls are answered one by one; `refused` messages fail."""
 
     def __init__(self, intent: Intent, *refused: str, existing: Any = None, **replies: Any) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[VppCall] = []
         self.failure: Exception | None = None
         self.details: Any = None
         self._refused, self._replies = refused, replies
@@ -47,7 +47,7 @@ class Worked:
         except StopIteration as end:
             self.details = end.value
 
-    def _answers(self, calls: Sequence[Call], work: Any) -> list[Any] | None:
+    def _answers(self, calls: Sequence[VppCall], work: Any) -> list[Any] | None:
         self.calls += calls
         refused = [call.message for call in calls if call.message in self._refused]
         while refused:

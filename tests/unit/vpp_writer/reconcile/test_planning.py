@@ -12,7 +12,7 @@ from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
-from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, Retries
+from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, WriteRetries
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.codec import fingerprint
 from schemas.intents import (
@@ -313,7 +313,7 @@ def test_a_route_that_becomes_one_that_can_never_be_goes(intent: Intent, field: 
 
 
 def test_a_failed_object_is_tried_again_later_and_later_until_it_changes() -> None:
-    retries, now, waits = Retries(), 0.0, []
+    retries, now, waits = WriteRetries(), 0.0, []
     for _ in range(12):
         due = retries.failed("k", 1, now)
         assert retries.blocked("k", 1, now)

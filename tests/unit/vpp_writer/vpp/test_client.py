@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from actors.vpp_writer.apply.journal import Journal
+from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import request_names
@@ -18,7 +18,7 @@ from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp import client, liveness
 from actors.vpp_writer.vpp.client import FRAME, VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import Definitions, UnfitVpp
+from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
 from bus.peer import Peer
 from schemas.cnat import Backend, Translation
 from schemas.codec import fingerprint
@@ -35,7 +35,7 @@ MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[ScriptedVpp, VppClient]]:
     vpp = ScriptedVpp()
     async with serving(tmp_path, vpp) as path:
-        api = await VppClient.connect(path, Definitions(request_names(), tmp_path / "cache"), window)
+        api = await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"), window)
         try:
             yield vpp, api
         finally:
@@ -221,7 +221,7 @@ def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) 
         vpp.lacks, vpp.relaid = {"ip_route_lookup"}, {"sw_interface_dump"}
         async with serving(tmp_path, vpp) as path:
             with pytest.raises(UnfitVpp, match="VPP lacks ip_route_lookup, sw_interface_dump"):
-                await VppClient.connect(path, Definitions(request_names(), tmp_path / "cache"))
+                await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"))
 
     run(story())
 
@@ -231,8 +231,8 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         vpp = ScriptedVpp()
         vpp.lacks, vpp.relaid = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
-            api = await VppClient.connect(path, Definitions(request_names(), tmp_path / "cache"))
-            journal, peer = Journal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
+            api = await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"))
+            journal, peer = WriterJournal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
             objects = ManagedObjects()
             journal.start(VppLife(1, 1, 1), {})
             writer = Writer(api, objects, journal, cast(Peer, peer))

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer.kinds import request_names
-from actors.vpp_writer.kinds.wire import Template, prefix_bytes
-from actors.vpp_writer.vpp.definitions import Definitions
+from actors.vpp_writer.kinds.wire import CallTemplate, prefix_bytes
+from actors.vpp_writer.vpp.definitions import VppDefinitions
 from actors.vpp_writer.vpp.packing import HEAD, compile_packer
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.unions import UnionMember
 
 RDMA = Path(__file__).with_name("rdma.api.json")  # of VPP 26.10, by its vppapigen: the stand-in has no such plugin
-DEFINITIONS = Definitions(request_names(), Path("/nonexistent"))
+DEFINITIONS = VppDefinitions(request_names(), Path("/nonexistent"))
 MESSAGES = DEFINITIONS.parse(json.dumps([*json.loads(Catalogue().json), json.loads(RDMA.read_text())]))
 REQUESTS = sorted(DEFINITIONS.requests)
 INTEGERS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
@@ -141,7 +141,9 @@ def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> Non
     def packed(text: str) -> bytes:
         return compile_packer(ROUTE)(route(table_id=2, n_paths=1, paths=paths, prefix=text))
 
-    assert Template(packed).packed(prefix_bytes(prefix)) == by_papi(ROUTE, route(n_paths=1, paths=paths, prefix=prefix))
+    assert CallTemplate(packed).packed(prefix_bytes(prefix)) == by_papi(
+        ROUTE, route(n_paths=1, paths=paths, prefix=prefix)
+    )
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "", "/", "a/24"])
