@@ -25,7 +25,7 @@ from actors.vpp_writer.apply.writer import Writer
 from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient
-from actors.vpp_writer.vpp.definitions import MessageDefinitions
+from actors.vpp_writer.vpp.definitions import VppDefinitions
 from bus.peer import Peer
 from bus.subscriptions import StreamChange
 from schemas.cnat import Translation
@@ -186,7 +186,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppClient.connect(path, MessageDefinitions(request_names(), cache))
+            return await VppClient.connect(path, VppDefinitions(request_names(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None
