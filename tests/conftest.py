@@ -26,6 +26,7 @@ settings.register_profile("thorough", _PATIENT, max_examples=1000)
 settings.load_profile("default")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if world := _world(item):

@@ -54,7 +54,7 @@ def bgp_sessions(lab: Lab, node_name: str) -> list[str]:
     return ["up" if peer["state"].get("session_state") == established else "down" for peer in neighbours]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not for the session: an idle lab takes the others' time
 def new_name() -> Iterator[Callable[[], str]]:
     """Names for labs; whatever has one of them is removed in the end."""
     names: list[str] = []
@@ -71,7 +71,7 @@ def new_name() -> Iterator[Callable[[], str]]:
             continue
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not for the session: an idle lab takes the others' time
 def lab(new_name: Callable[[], str]) -> Lab:
     """Two nodes with two pods each, a1 and b1, a2 and b2."""
     name = new_name()
