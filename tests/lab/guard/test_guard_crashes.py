@@ -69,7 +69,7 @@ def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, victim:
     assert {
         "started VPP's trial",
         "in captured",
-        "noted LinkMoved",
+        "noted LinkMovedRecord",
         "in up",
         "in configured",
         "in running",

@@ -26,11 +26,11 @@ import sys
 from msgspec import json
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.moving import bring_back
-from vppd_guard.linux.restore import CannotRestore, restore
+from vppd_guard.linux.restore import CannotRestore, restore_link
 captured = json.decode(sys.argv[1], type=CapturedLink)
 assert bring_back(captured, sys.argv[2])
 try:
-    restore(captured)
+    restore_link(captured)
 except CannotRestore as error:
     print(*error.problems, sep="\\n")
 """

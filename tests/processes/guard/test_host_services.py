@@ -338,12 +338,12 @@ PLACE = """
 import sys
 from pathlib import Path
 import msgspec
-from vppd_guard.host_services.host import Host
+from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.plan import file_steps, management_notes, undo_files
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.journal import UndoJournal
 root, state, verb = sys.argv[1:]
-host, journal, words = Host(Path(root)), UndoJournal(Path(state)), []
+host, journal, words = HostReader(Path(root)), UndoJournal(Path(state)), []
 link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 if verb == "place":
     for step in file_steps([link], host, words.append):

@@ -14,7 +14,7 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "run" / "guard.lock"
     assert lock.holder_pid(path) == 0
     imports = "from pathlib import Path; from vppd_guard.host import lock"
-    code = f"{imports}; lock.acquire(Path({str(path)!r})); print(1, flush=True)"
+    code = f"{imports}; lock.acquire_guard_lock(Path({str(path)!r})); print(1, flush=True)"
     holder = subprocess.Popen(
         [sys.executable, "-u", "-c", f"{code}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
