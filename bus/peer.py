@@ -29,7 +29,7 @@ from bus.envelope import (
 )
 from bus.publications import Publications
 from bus.requester import Requester
-from bus.responder import Handler, Responder
+from bus.responder import RequestHandler, Responder
 from bus.sockets import broker_address
 from bus.subscriptions import BATCH_EVENTS_MAX, StreamEvent, Subscriptions
 from bus.traces import Tracer
@@ -140,7 +140,7 @@ class Peer:
         """The service's one reply. Raises AskFailed at the deadline at the latest."""
         return await self._requester.ask(service, request, timeout_s, cause)
 
-    def serve(self, kind: type[Request], handler: Handler) -> None:
+    def serve(self, kind: type[Request], handler: RequestHandler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
         self._responder.serve(kind, handler)
 

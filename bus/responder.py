@@ -14,7 +14,7 @@ from bus.traces import Tracer
 from schemas import codec
 from schemas.requests import AnyRequest, Request
 
-Handler = Callable[[Any], Struct | Awaitable[Struct]]
+RequestHandler = Callable[[Any], Struct | Awaitable[Struct]]
 _requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
 
 
@@ -23,11 +23,11 @@ class Responder:
 
     def __init__(self, connection: Connection, tracer: Tracer) -> None:
         self._connection, self._tracer = connection, tracer
-        self._handlers: dict[type[Request], Handler] = {}
+        self._handlers: dict[type[Request], RequestHandler] = {}
         self._answers = AnswerCache()
         self._born = time.monotonic()
 
-    def serve(self, kind: type[Request], handler: Handler) -> None:
+    def serve(self, kind: type[Request], handler: RequestHandler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
         self._handlers[kind] = handler
 

@@ -33,7 +33,7 @@ from vppd_guard.report.history import GuardHistory
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import Record, captured_uplinks, last_vpp
+from vppd_guard.undo.records import UndoRecord, captured_uplinks, last_vpp
 from vppd_guard.uplink.desired import desired_intents
 from vppd_guard.uplink.rendering import startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, main_first
@@ -138,7 +138,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     return 0
 
 
-def _running_vpp(records: Sequence[Record]) -> int:
+def _running_vpp(records: Sequence[UndoRecord]) -> int:
     """The process id of the VPP that a guard has started, if it still runs; else 0."""
     vpp = last_vpp(records)
     return vpp.pid if vpp and process.start_ticks(vpp.pid) == vpp.started else 0

@@ -12,7 +12,7 @@ from vppd_guard.host_services.files import place_step, undo_file
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.host_services.reload import reload_services
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
-from vppd_guard.undo.records import FileWrittenRecord, Record
+from vppd_guard.undo.records import FileWrittenRecord, UndoRecord
 from vppd_guard.undo.step import LinuxStep, no_step_objection
 
 Complain = Callable[[str], None]
@@ -50,7 +50,7 @@ def file_steps(
     return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
-def undo_files(records: Iterable[Record], host: HostReader, complain: Complain) -> None:
+def undo_files(records: Iterable[UndoRecord], host: HostReader, complain: Complain) -> None:
     """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
     records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
@@ -92,7 +92,7 @@ def _made_by(networkd_link: networkd.NetworkdLink) -> str:
     return next((f", made by {maker}" for maker, made in makers.items() if made), "")
 
 
-def _services_of(records: Iterable[Record | None]) -> list[str]:
+def _services_of(records: Iterable[UndoRecord | None]) -> list[str]:
     """The services to reload, each once; udevd first, because the others wait for it."""
     services = [name for record in records if isinstance(record, FileWrittenRecord) for name in record.then]
     return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))

@@ -16,7 +16,7 @@ from vppd_guard.undo.records import (
     FileWrittenRecord,
     KernelSetRecord,
     LinkMovedRecord,
-    Record,
+    UndoRecord,
     UplinkCapturedRecord,
     VppStartedRecord,
 )
@@ -60,7 +60,7 @@ def _folded(line: str, width: int) -> str:
 
 
 def explanation(
-    lines: Sequence[HistoryLine], records: Sequence[Record], now: ExplainedHost, journal: str, last: int = 20
+    lines: Sequence[HistoryLine], records: Sequence[UndoRecord], now: ExplainedHost, journal: str, last: int = 20
 ) -> str:
     """The whole text. `last`: number of history lines at its end."""
     parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
@@ -108,7 +108,7 @@ def _reason(lines: Sequence[HistoryLine], now: ExplainedHost) -> str | None:
     return None
 
 
-def _changes(records: Sequence[Record], now: ExplainedHost, journal: str) -> str | None:
+def _changes(records: Sequence[UndoRecord], now: ExplainedHost, journal: str) -> str | None:
     if not records:
         return "Nothing of the host is changed now."
     state = "VPP has" if now.vpp_pid else "Still to be undone"
@@ -117,7 +117,7 @@ def _changes(records: Sequence[Record], now: ExplainedHost, journal: str) -> str
     return f"{state} ({journal}):\n" + "\n".join(f"  {text}" for text in texts) + advice
 
 
-def _record(record: Record) -> str:
+def _record(record: UndoRecord) -> str:
     match record:
         case UplinkCapturedRecord(uplink=uplink, driver=driver):
             addresses = ", ".join(address.address for address in uplink.addresses)

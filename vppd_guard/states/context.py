@@ -15,7 +15,7 @@ from vppd_guard.report.history import GuardHistory, HistoryLine
 from vppd_guard.states.holding import Holding
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import Record
+from vppd_guard.undo.records import UndoRecord
 from vppd_guard.undo.step import LinuxStep, run_step
 from vppd_guard.uplink.rendering import hook_script, startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, main_first
@@ -40,7 +40,7 @@ class GuardContext:
         self.failed_drivers = FailedDrivers()
         self._warnings: set[str] = set()
 
-    async def write_record(self, record: Record) -> None:
+    async def write_record(self, record: UndoRecord) -> None:
         """Writes a record to the undo journal. Raises OSError, TimeoutError."""
         await self.executor.run(JOURNAL_S_MAX, self.journal.append, record)
 

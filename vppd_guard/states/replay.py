@@ -25,7 +25,7 @@ from vppd_guard.undo.records import (
     FileWrittenRecord,
     KernelSetRecord,
     LinkMovedRecord,
-    Record,
+    UndoRecord,
     UplinkCapturedRecord,
     captured_uplinks,
 )
@@ -40,7 +40,7 @@ class UndoResult:
     notes: list[str] = field(default_factory=list)  # what is left as it is, and no harm
 
 
-def undo_records(records: Sequence[Record], machine: Machine, host: HostReader) -> UndoResult:
+def undo_records(records: Sequence[UndoRecord], machine: Machine, host: HostReader) -> UndoResult:
     """Undoes links first, so that the host is reachable again as soon as can be; files of the host last.
 
     After a reboot only files are left of the changes: links are as the host configures them by now.
@@ -86,7 +86,7 @@ def _restore_uplink(record: UplinkCapturedRecord, result: UndoResult) -> None:
         result.problems += [f"{error.name}: {problem}" for problem in error.problems]
 
 
-def _in_words(record: Record) -> str:
+def _in_words(record: UndoRecord) -> str:
     match record:
         case LinkMovedRecord(name=name, netns=netns):
             return f"link {name} from namespace {netns}"

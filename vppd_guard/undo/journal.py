@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from vppd_guard.undo.records import Record
+from vppd_guard.undo.records import UndoRecord
 
-_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_decoder: msgspec.json.Decoder[UndoRecord] = msgspec.json.Decoder(UndoRecord)
 
 
 class UndoJournal:
@@ -22,7 +22,7 @@ class UndoJournal:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "undo.journal"
 
-    def append(self, record: Record) -> None:
+    def append(self, record: UndoRecord) -> None:
         """Appends a record and waits until the disk has it. Raises OSError: nothing has been written."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         line = _line(record)
@@ -41,13 +41,13 @@ class UndoJournal:
             os.close(handle)
         self._sync_directory()
 
-    def read(self) -> list[Record]:
+    def read(self) -> list[UndoRecord]:
         """All records, oldest first; none without a journal. Raises OSError."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        records: list[Record] = []
+        records: list[UndoRecord] = []
         for line in lines[:-1]:
             checksum, _, body = line.partition(b" ")
             if b"%08x" % zlib.crc32(body) != checksum:
@@ -81,6 +81,6 @@ class UndoJournal:
             os.close(handle)
 
 
-def _line(record: Record) -> bytes:
+def _line(record: UndoRecord) -> bytes:
     body = msgspec.json.encode(record)
     return b"%08x %s\n" % (zlib.crc32(body), body)

@@ -57,16 +57,16 @@ class VppStartedRecord(Struct, frozen=True, tag="vpp-started"):
     started: int
 
 
-Record = (
+UndoRecord = (
     UplinkCapturedRecord | LinkMovedRecord | FileWrittenRecord | KernelSetRecord | DriverBoundRecord | VppStartedRecord
 )
 
 
-def captured_uplinks(records: Sequence[Record]) -> list[UplinkCapturedRecord]:
+def captured_uplinks(records: Sequence[UndoRecord]) -> list[UplinkCapturedRecord]:
     """The uplinks before they were changed, in the order in which they were taken."""
     return list({r.uplink.name: r for r in records if isinstance(r, UplinkCapturedRecord)}.values())
 
 
-def last_vpp(records: Sequence[Record]) -> VppStartedRecord | None:
+def last_vpp(records: Sequence[UndoRecord]) -> VppStartedRecord | None:
     """The VPP that was started last."""
     return next((r for r in reversed(records) if isinstance(r, VppStartedRecord)), None)

@@ -11,7 +11,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import Record
+from vppd_guard.undo.records import UndoRecord
 
 
 class StepFailed(Exception):
@@ -31,7 +31,7 @@ class LinuxStep:
     do: Callable[[], None]
     holds: Callable[[], str]
     needs: Callable[[], str] = no_step_objection
-    undo: Callable[[], Record | None] = lambda: None  # read just before the change; None: nothing to undo
+    undo: Callable[[], UndoRecord | None] = lambda: None  # read just before the change; None: nothing to undo
     timeout_s: float = 5.0
 
 

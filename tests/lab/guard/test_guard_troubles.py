@@ -15,7 +15,7 @@ from tests.iproute import ip
 from tests.lab.guard.world import GATEWAY4, GATEWAY6, HOST4, HOST_MAC, REAL, World, measured, ping_guard
 from tests.waiting import until
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import Record, UplinkCapturedRecord
+from vppd_guard.undo.records import UndoRecord, UplinkCapturedRecord
 
 BACK_MS_MAX = 10_000
 NOT_FORWARDING_MS_MAX = 60_000
@@ -239,7 +239,7 @@ def test_after_a_reboot_the_host_keeps_what_it_was_configured_with_then(world: W
     assert world.leftovers() == []
 
 
-def _of_an_earlier_boot(record: Record) -> Record:
+def _of_an_earlier_boot(record: UndoRecord) -> UndoRecord:
     if not isinstance(record, UplinkCapturedRecord):
         return record
     captured_at = record.uplink.taken

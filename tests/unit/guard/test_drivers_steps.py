@@ -13,7 +13,7 @@ from vppd_guard.drivers import pci
 from vppd_guard.drivers.channels import NicChannels
 from vppd_guard.drivers.machine import NOIOMMU
 from vppd_guard.drivers.registry import DRIVERS, driver_named
-from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord, Record
+from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord, UndoRecord
 from vppd_guard.undo.step import LinuxStep
 
 CONFIG = NodeConfig(vpp_netns="vpp")
@@ -24,7 +24,7 @@ def whats(steps: Sequence[LinuxStep]) -> list[str]:
     return [step.title for step in steps]
 
 
-def take(steps: Sequence[LinuxStep]) -> list[Record]:
+def take(steps: Sequence[LinuxStep]) -> list[UndoRecord]:
     """Takes the steps as the guard does: what is needed, the record, the change, the effect."""
     records = []
     for step in steps:
@@ -37,7 +37,7 @@ def take(steps: Sequence[LinuxStep]) -> list[Record]:
     return records
 
 
-def undo(tree: Kernel, records: list[Record]) -> None:
+def undo(tree: Kernel, records: list[UndoRecord]) -> None:
     """Undoes those that concern the kernel, the last first."""
     for record in reversed(records):
         match record:

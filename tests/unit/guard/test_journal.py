@@ -12,7 +12,7 @@ from vppd_guard.undo.records import (
     FileWrittenRecord,
     KernelSetRecord,
     LinkMovedRecord,
-    Record,
+    UndoRecord,
     UplinkCapturedRecord,
     VppStartedRecord,
     captured_uplinks,
@@ -33,7 +33,7 @@ b75870bf {"type":"captured","uplink":{"name":"eth0","mac":"02:90:00:00:00:07","m
 6e3a358d {"type":"link-moved","name":"eth0","netns":"calico-vpp-ns"}
 2b5f7ba7 {"type":"vpp-started","pid":17,"started":4711}
 """.lstrip()  # noqa: E501 # lines of the journal
-RECORDS_OF_FIRST_VERSION: list[Record] = [
+RECORDS_OF_FIRST_VERSION: list[UndoRecord] = [
     UplinkCapturedRecord(
         CapturedLink(
             name="eth0",

@@ -11,7 +11,7 @@ from tools.tap.listener import Listener, lower_priority
 from tools.tap.observer import Observer, TapEvent
 
 WHOLE_S_MAX = 3.0
-Take = Callable[[float, bytes, list[TapEvent], Observer], bool]
+FrameConsumer = Callable[[float, bytes, list[TapEvent], Observer], bool]
 """Takes a frame: its time, its bytes, what it says, and all that is known after it. True: it was the last one."""
 
 
@@ -23,14 +23,14 @@ def tap_on_node(options: argparse.Namespace) -> Listener:
     return Listener(options.directory, options.connect, client_keys(options.keys) if options.connect else None)
 
 
-async def hear(tap: Listener, take: Take) -> None:
+async def hear(tap: Listener, take: FrameConsumer) -> None:
     """Hands over frame by frame until the last one. Raises NoBus."""
     async for now, data in tap.frames():
         if take(now, data, tap.observer.feed(data, now), tap.observer):
             return
 
 
-async def hear_until_ended(options: argparse.Namespace, take: Take) -> Observer:
+async def hear_until_ended(options: argparse.Namespace, take: FrameConsumer) -> Observer:
     """Hears until `options.seconds` are over, the last frame, or a signal. Raises NoBus."""
     async with tap_on_node(options) as tap:
         hearing = asyncio.create_task(hear(tap, take))

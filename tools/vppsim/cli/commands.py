@@ -6,7 +6,7 @@ from tools.vppsim.cli import show_cnat, show_ip, show_npol
 from tools.vppsim.cli.npol_match import npol_match
 from tools.vppsim.vpp import Vpp
 
-Command = Callable[[Vpp], Iterator[str]]
+ShowCommand = Callable[[Vpp], Iterator[str]]
 
 
 def run(vpp: Vpp, line: str) -> str:
@@ -27,7 +27,7 @@ def _version() -> Iterator[str]:
     yield "vppsim: a stand-in for vpp v26.10-rc0, not for production"
 
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, ShowCommand] = {
     "show version": lambda vpp: _version(),
     "show interface address": show_ip.addresses,
     "show interface": show_ip.interfaces,

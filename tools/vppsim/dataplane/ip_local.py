@@ -16,7 +16,7 @@ from tools.vppsim.retvals import INDEX_INVALID
 from tools.vppsim.state.packet import IpPacket
 from tools.vppsim.state.state import VppState
 
-Handler = Callable[[IpPacket], None]
+LocalProtocolHandler = Callable[[IpPacket], None]
 LIMITED_BROADCAST = b"\xff" * 4
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
 
@@ -29,7 +29,7 @@ class IpLocal:
     ) -> None:
         self._state, self._icmp, self._nd, self._output = state, icmp, nd, output
         self._answers_ping = answers_ping
-        self._handlers: dict[tuple[int, int], Handler] = {
+        self._handlers: dict[tuple[int, int], LocalProtocolHandler] = {
             (4, ICMP): self._echo_or_discovery,
             (6, ICMP6): self._echo_or_discovery,
             (4, UDP): self._udp,

@@ -14,10 +14,10 @@ from tools.vppsim.retvals import VnetError, VppRefused
 from tools.vppsim.state.interfaces import LOCAL0, Interface
 from tools.vppsim.state.state import VppState
 
-Route = tuple[bytes, int, FibPath, FibEntryFlag]
+AddressRoute = tuple[bytes, int, FibPath, FibEntryFlag]
 
 
-def routes_of(interface: Interface, family: int, address: bytes, length: int) -> Iterator[Route]:
+def routes_of(interface: Interface, family: int, address: bytes, length: int) -> Iterator[AddressRoute]:
     """(prefix, length, path, flags) of everything one address brings."""
     bits = BITS[family]
     local_path = FibPath(type=PathType.LOCAL, if_index=interface.index, next_hop=address, proto=family)
