@@ -290,8 +290,8 @@ class Fanout:
     def _interleaved(self, subscriber: _Subscriber) -> BusMessage | None:
         """A small checkpoint of another stream, between the parts of a large one: a pod does not wait for all routes.
 
-        Only what is one part may cut in, since the parts of a checkpoint must come one after another, and only of a
-        stream whose session the subscriber knows, since otherwise it has no rows that these could change.
+        It must be a single part, since the parts of a checkpoint come one after another. The subscriber must know the
+        stream's session, since otherwise it has no rows to change.
         """
         if subscriber.sending is None or len(subscriber.changed) < 1 + (subscriber.sending_of in subscriber.changed):
             return None

@@ -117,8 +117,8 @@ class Peer:
         """States the whole stream `word` of ours; differences leave as one atomic checkpoint.
 
         The first call marks the stream in sync and replaces what an earlier life of this process had published.
-        Returns (rows set, rows deleted). A value that is the very object of last time costs next to nothing, so that
-        large streams of which little changes are cheap to state whole.
+        Returns (rows set, rows deleted). A value costs next to nothing if it is the very object of last time:
+        a large stream with few changes is cheap to state whole.
         """
         return self._publications.publish(word, rows, cause)
 

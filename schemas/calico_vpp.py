@@ -1,7 +1,7 @@
 """The JSON of calico-vpp-config, as users of Calico/VPP know it: names, types, defaults, units.
 
-Source: spec/guard.md section 11. `ACCEPTED_ONLY` lists what is accepted so that an existing ConfigMap works unchanged,
-and is not acted on.
+Source: the package config of Calico/VPP. `ACCEPTED_ONLY` lists what is accepted so that an existing ConfigMap works
+unchanged, and is not acted on.
 """
 
 from typing import Annotated

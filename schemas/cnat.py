@@ -1,6 +1,6 @@
 """Intents for VPP's cnat plugin: translations of service addresses, and source NAT.
 
-Facts and traps: spec/services.md sections 2 and 3; VPP: cnat.api.
+VPP: src/plugins/cnat/cnat.api.
 """
 
 from msgspec import Struct

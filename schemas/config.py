@@ -1,7 +1,7 @@
 """A node's configuration: environment variables, their defaults, units and limits.
 
 Variables are named as Calico/VPP's users know them where they mean the same
-(spec/guard.md section 11); variables of vppd alone start with `VPPD_`. `from_env` reports every
+(its docs/config and its package config); variables of vppd alone start with `VPPD_`. `from_env` reports every
 mistake at once, each by the variable's name, so that an operator mends them in one go.
 """
 

@@ -26,7 +26,7 @@ from schemas.uplinks import VirtioPci as VirtioPci
 from schemas.uplinks import Vmxnet3 as Vmxnet3
 
 DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
-FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # spec/guard.md section 1
+FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # numbers in VPP; Calico/VPP's too
 
 
 class Table(Intent, frozen=True, tag="table"):
@@ -171,7 +171,7 @@ class Address(Intent, frozen=True, tag="address"):
     """An address on an interface in VPP (VPP: sw_interface_add_del_address).
 
     `when_up` waits for `AdminUp`: VPP adds an address's connected and glean routes only on an
-    interface that is up (spec/guard.md section 7, 13).
+    interface that is up.
     """
 
     interface: str

@@ -14,7 +14,7 @@ from vppd_guard.guard import Guard
 from vppd_guard.host import lock
 
 DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
-FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP; spec of the guard, section 9
+FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP
 COMMANDS = {
     "run": "take the uplinks and run VPP (default)",
     "plan": "print as JSON what would be done; touches nothing",

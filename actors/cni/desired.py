@@ -2,8 +2,7 @@
 
 A pod has a table of its own per family, whose default leads to the table `pods`: there, and not in the main
 table, its packets are looked up. A loopback in those tables carries the pod's addresses, and the tun that
-ends in the pod's namespace borrows them. Routes of the main table lead to the tun. Spec of the CNI server,
-section 3, steps 2, 3, 4, 8 and 11.
+ends in the pod's namespace borrows them. Routes of the main table lead to the tun.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Edge: the pod's side of its tun: addresses, routes, sysctls, in its own namespace. Blocking.
 
-Spec of the CNI server, section 4. Routes go by a link-local next hop, as Calico's users know them; on a tun it is
-never resolved. Everything is idempotent: what is right already stays, what is wrong is replaced.
+Routes go by a link-local next hop, as Calico's users know them; on a tun it is never resolved. Everything is
+idempotent: what is right already stays, what is wrong is replaced.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def configure_pod_side(pod: Pod) -> None:
 
 
 async def configure_in_thread(pod: Pod) -> None:
-    """Does `configure` without holding up the loop. Raises NoNamespace, OSError."""
+    """Does `configure_pod_side` without holding up the loop. Raises NoNamespace, OSError."""
     await asyncio.get_running_loop().run_in_executor(THREAD, configure_pod_side, pod)
 
 

@@ -1,8 +1,8 @@
 """One pod interface, as Calico's CNI plugin asks for it. Pure.
 
 A request becomes a `Pod` or one BadRequest that names the field. Limits are those of the objects that the
-values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. Spec of the CNI
-server, sections 1 and 2.
+values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. The
+request is that of schemas/proto/cnibackend.proto.
 
 Annotations have no effect yet. Secondary networks (`network_name`) and host ports are refused rather than
 ignored: a pod that seems to have them and has not is worse than one that does not start.

@@ -1,9 +1,10 @@
 """What BGP and VPP should hold, from facts and learnt paths. Pure.
 
-Spec of routing, sections 2, 3, 5, 7 and 9: mesh between all nodes, sessions per family both ends have; own
-confirmed blocks advertised whole; a learnt prefix becomes a plain route where its pool wants no tunnel. Service
-addresses (spec of services, section 6): the configured ranges are advertised by every node, and inside them the
-addresses that only some nodes take traffic for, by those nodes.
+As Calico's reference describes BGPConfiguration, BGPPeer and IPPool: a mesh between all nodes, a session for each
+family that both ends have; own confirmed blocks advertised whole; a learnt prefix becomes a plain route where its pool
+wants no tunnel. Service addresses, as Calico's "Advertise Kubernetes service IP addresses" has them: the configured
+ranges are advertised by every node, and inside them the addresses that only some nodes take traffic for, by those
+nodes.
 """
 
 import hashlib
@@ -97,7 +98,7 @@ def bgp_obstacles(facts: RoutingFacts) -> list[str]:
 
 
 def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
-    """What gobgpd should hold. Only to be called while `not_ready` is empty."""
+    """What gobgpd should hold. Only to be called while `bgp_obstacles` is empty."""
     node, common = facts.nodes[facts.me], effective_configuration(facts)
     addresses = {version: address for version in VERSIONS if (address := node_address(node, version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.

@@ -1,6 +1,6 @@
 """What a Service asks of VPP's balancer: annotations of Calico/VPP, and ClientIP affinity. Pure.
 
-Source: spec/services.md section 4. `cni.projectcalico.org/vppLBType`: ecmp | maglev | maglevdsr;
+Source: docs/services in Calico/VPP's repository. `cni.projectcalico.org/vppLBType`: ecmp | maglev | maglevdsr;
 `cni.projectcalico.org/vppHashConfig`: comma list of what the hash is made of.
 """
 

@@ -1,10 +1,10 @@
 """All Services together: which of them has an address, what VPP holds of it, what is said of it. Pure.
 
 Two Services may claim one (address, port, protocol). It is the oldest's, then the first by name; one whose endpoints
-all terminate yields to one that has ready ones, one without any to both (spec/services.md section 10, 7). The other
+all terminate yields to one that has ready ones, one without any to both. The other
 says so in its status.
 
-An address that nobody serves must not be forgotten by VPP's flows when endpoints come (section 10, 12): a UDP or
+An address that nobody serves must not be forgotten by VPP's flows when endpoints come: a UDP or
 SCTP one is translated to an address that drops, whose sessions die when it is replaced. TCP connections begin anew
 with another port; an answer that there is nothing serves them better, so the ranges of service addresses are
 unreachable.

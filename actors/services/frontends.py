@@ -1,6 +1,7 @@
 """One Service's addresses and ports, as VPP should serve them on this node. Pure.
 
-Source: spec/services.md sections 4 and 8. Nothing here knows of other Services.
+Sources: Kubernetes' "Virtual IPs and Service Proxies"; Calico/VPP's docs/services. Nothing here knows of other
+Services.
 
 externalTrafficPolicy Local: traffic from outside is for this node's endpoints alone; pods reach the external addresses
 from every node. VPP's translations do not tell clients apart, but its tables do: on a node without endpoints such an

@@ -1,6 +1,6 @@
 """Whose source address changes on its way out, and to what. Pure; one owner for all of it.
 
-Source: spec/services.md sections 1 and 3. Pods of pools that masquerade get the node's address towards everything
+VPP: src/plugins/cnat/cnat.api. Pods of pools that masquerade get the node's address towards everything
 but pods, nodes and services; flows from outside to another node's endpoint get it too.
 """
 

@@ -1,5 +1,5 @@
-"""What the bus carries: rows from a publisher over the broker to hearers, requests, a newcomer's load, its memory; and
-what the guarantees cost beside bare PUB/SUB, what taps cost, and what a flood of nonsense costs the others.
+"""What the bus carries: rows from a publisher over the broker to subscribers, requests, a newcomer's load, its memory;
+and what the guarantees cost beside bare PUB/SUB, what taps cost, and what a flood of nonsense costs the others.
 
 Every part is a process of its own; each figure is of one run on this machine.
 """
@@ -21,7 +21,7 @@ from tools.bench.buswork import row
 from tools.bench.rig import BenchFailed, memory_mb
 
 WAIT_S_MAX = 120.0
-HEARERS = ("routing", "services", "policy", "cni", "guard", "vpp-writer", "h7", "h8")
+SUBSCRIBERS = ("routing", "services", "policy", "cni", "guard", "vpp-writer", "h7", "h8")
 REQUESTS = 300
 TAPS = 3
 ROUNDS = 5  # of what is compared, by turns: the best of each counts
@@ -115,13 +115,14 @@ async def run(rows: int) -> dict[str, Any]:
     }
 
 
-async def _through(rows: int, hearers: int, taps: int = 0) -> int:
-    """Rows a second from the first word until the last hearer knows all."""
+async def _through(rows: int, subscribers: int, taps: int = 0) -> int:
+    """Rows a second from the first word until the last subscriber knows all."""
     async with _broker() as (stack, _, bus):
         for _ in range(taps):
             await _start(stack, "tools.bench.buswork", "taps", bus)
         listeners = [
-            await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), name) for name in HEARERS[:hearers]
+            await _start(stack, "tools.bench.buswork", "hears", bus, str(rows), name)
+            for name in SUBSCRIBERS[:subscribers]
         ]
         says = await _start(stack, "tools.bench.buswork", "says", bus, str(rows))
         says.trigger()
@@ -131,7 +132,7 @@ async def _through(rows: int, hearers: int, taps: int = 0) -> int:
 
 
 async def _bare(rows: int, rows_each: int, role: str = "bare-hears") -> int:
-    """The same bytes over PUB, a proxy and SUB; `rows_each` rows a message, 0: as many as our parts have."""
+    """Rows a second over bare PUB, a proxy and SUB. `rows_each`: rows a message; 0: as many as our parts have."""
     with tempfile.TemporaryDirectory(prefix="vppd-bench-") as directory:
         async with AsyncExitStack() as stack:
             await _start(stack, "tools.bench.buswork", "bare-proxy", directory)

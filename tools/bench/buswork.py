@@ -157,7 +157,7 @@ def hear_bare(directory: Path, rows: int, rows_each: int) -> None:
 
 
 def store_bare(directory: Path, rows: int) -> None:
-    """One row a message; each is held as a struct by its key, as every hearer of the bus has it."""
+    """One row a message; each is held as a struct by its key, as every subscriber of the bus has it."""
     socket = _bare_subscriber(directory)
     by_key: dict[str, EndpointSlice] = {}
     for number in range(rows):

@@ -1,6 +1,6 @@
 """Edge: a tap on a node's bus, which hears everything and sends nothing to other processes.
 
-It listens to every word, which costs the broker one more hearer, and to notes, which processes say only then.
+It listens to every word, which costs the broker one more subscriber, and to notes, which processes say only then.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ class Replay:
         return self._turns.waiting()
 
     def differences(self) -> Iterator[TapEvent]:
-        """The intents at the end that differ from the recorded ones, which are `old`."""
+        """The intents at the end that differ from the recorded ones; `before` of each is the recorded one."""
         mirror = self.observer.mirrors.get((INTENT, self.name))
         then: dict[str, Any] = {key: value for owner, key, value, _ in self.observer.rows(INTENT) if owner == self.name}
         if mirror is None or not mirror.in_sync:

@@ -1,4 +1,4 @@
-"""Names of an uplink in VPP, whatever its driver (spec of the guard, section 1). Pure."""
+"""Names of an uplink in VPP, whatever its driver. Pure."""
 
 
 def uplink_name(interface: str) -> str:
@@ -7,5 +7,5 @@ def uplink_name(interface: str) -> str:
 
 
 def uplink_tag(interface: str) -> str:
-    """Tag of the uplink in VPP: a read-back recognises it as ours by it."""
+    """Tag of the uplink in VPP, Calico/VPP's: a read-back recognises it as ours by it."""
     return f"main-{interface}"

@@ -1,4 +1,4 @@
-"""All drivers, in the order of the automatic choice (spec of the guard, section 5)."""
+"""All drivers, in the order of the automatic choice."""
 
 from collections import defaultdict
 from collections.abc import Sequence

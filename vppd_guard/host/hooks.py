@@ -1,4 +1,4 @@
-"""Edge: the user's scripts at five moments of the guard's life (spec of the guard, section 10).
+"""Edge: the user's scripts at five moments of the guard's life, which are Calico/VPP's.
 
 A script cannot hold up the guard beyond its time limit, cannot flood its log, and cannot end it. It runs as
 `/bin/bash -c <script> <POINT> <uplinks...>`: `$0` is the point, `$1` the first uplink.

@@ -1,6 +1,6 @@
 """An uplink as Linux had it, and what follows from that. Pure.
 
-Sources: spec of the guard, sections 3 (what is kept, views) and 8 (fake next hop). Numbers are those of the kernel's
+Numbers are those of the kernel's
 headers: linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h. A field that an older guard's journal lacks has its
 default, which means "unknown": restoring leaves such a thing alone.
 """

@@ -57,7 +57,7 @@ def _up_for_vpp(name: str) -> None:
 def bring_back(captured: CapturedLink, from_netns: str) -> bool:
     """Moves the captured link from the namespace to this one. False: it is not there (here already, or lost).
 
-    If its name stays taken here, it returns under another one; `restore` finds it nevertheless.
+    If its name stays taken here, it returns under another one; `restore_link` finds it nevertheless.
     """
     if not namespaces.exists(from_netns):
         return False

@@ -1,4 +1,4 @@
-"""The info file, which Calico/VPP's agent and tools read (spec of the guard, section 8).
+"""The info file, which Calico/VPP's agent and tools read.
 
 Names and form of its fields are the reference's. It is replaced as a whole.
 """

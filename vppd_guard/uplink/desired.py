@@ -1,7 +1,7 @@
 """Uplinks and host taps as intents. Pure.
 
-Source: spec of the guard, section 7; numbers in the comments are its steps. Left out, because this VPP lacks the
-messages: the punt reason of received advertisements (5) and ip_ttl_fixup (24).
+Source: Calico/VPP's vpp-manager. Left out, because this VPP lacks the messages: the punt reason of
+received advertisements, and ip_ttl_fixup.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 TAP_MAC_BASE = "02:ca:11:c0:fd"
 TAP_MTU_IN_VPP = 9216
 # The host's own solicitations, router solicitations, MLD and DHCPv6 leave by the uplink; else they fail the check
-# of the receiving interface (step 17).
+# of the receiving interface.
 MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::16/128", "ff02::1:2/128")
 
 
@@ -103,7 +103,7 @@ def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, tap
 
 
 def global_intents(config: NodeConfig) -> Iterator[Intent]:
-    """Tables, limits, punting (steps 1 to 4)."""
+    """Tables, limits, punting."""
     initial = config.initial
     limits = {
         4: (initial.ip4NeighborsMaxNumber, initial.ip4NeighborsMaxAge),
@@ -120,7 +120,7 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
 
 
 def physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
-    """Tables of named physical networks and of their pods (step 7)."""
+    """Tables of named physical networks and of their pods."""
     pods_tables = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
     for table, pods in pods_tables.items():
         for version, default in DEFAULT_PREFIX.items():
@@ -130,7 +130,7 @@ def physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Inten
 
 
 def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
-    """The uplink as Linux had it (steps 6 to 14)."""
+    """The uplink as Linux had it."""
     captured, name = target.captured, uplink_name(target.name)
     yield target.interface
     yield Mtu(name, target.mtu)
@@ -151,7 +151,7 @@ def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent
 
 
 def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
-    """Captured routes, then the configured default gateways by the main uplink (step 15).
+    """Captured routes, then the configured default gateways by the main uplink.
 
     Linux may have several routes for a prefix, with different metrics: VPP gets the one that Linux would use.
     """
@@ -171,7 +171,7 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
 
 
 def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
-    """The host's tap, its tables, and what leads to it (steps 16 to 27)."""
+    """The host's tap, its tables, and what leads to it."""
     captured = target.captured
     name, table = tap_name(target.name), f"host-tap-{target.name}"
     ring: InterfaceSpec = config.interfaces.vppHostTapSpec
@@ -222,7 +222,7 @@ def host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
         yield Route(PUNT_TABLE, str(interface.network), path)
     local = linux.link_local_address(captured)
     if local:
-        # Else punted link-local packets match fe80::/10 and loop (step 27).
+        # Else punted link-local packets match fe80::/10 and loop.
         yield Neighbour(name, local, captured.mac)
         yield Route(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
 

@@ -1,4 +1,4 @@
-"""VPP's startup.conf and startup.exec from their templates. Pure (spec of the guard, section 4).
+"""VPP's startup.conf and startup.exec from their templates. Pure.
 
 Templates are the user's: what is not named here stays as it is. Ours are the places at which our processes meet VPP
 (sockets, pid file, runtime directory), what keeps VPP our child, DPDK's stanza for uplinks that DPDK drives, and cnat's
@@ -61,8 +61,8 @@ def render_startup_files(
 ) -> StartupFiles:
     """VPP's configuration for these uplinks, in the configured order.
 
-    `annotations`: of the Kubernetes node; needed only if `annotation_keys` finds any. `first_cpu`: of the container's
-    CPUs. Raises BadTemplate, which names the template and the line or token.
+    `annotations`: of the Kubernetes node; needed only if `template_annotation_keys` finds any. `first_cpu`: of the
+    container's CPUs. Raises BadTemplate, which names the template and the line or token.
     """
     values = token_values(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
     text = fill_template(config.startup_conf, values, CONF)

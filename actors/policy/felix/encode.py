@@ -17,7 +17,7 @@ def in_sync_message() -> pb.FromDataplane:
 
 
 def workload_status_update(name: WorkloadId, status: str, workload: FelixWorkload) -> pb.FromDataplane:
-    """`status`: up | down | error; `told`: the endpoint that it is about, which Felix's readers want back."""
+    """`status`: up | down | error; `workload`: the endpoint that it is about, which Felix's readers want back."""
     endpoint = pb.WorkloadEndpoint(
         state=workload.state,
         name=workload.name,

@@ -1,6 +1,6 @@
 """Peers and policies <-> gobgpd's messages. Pure.
 
-Export policy (spec of routing, section 7): an own block leaves as one prefix, addresses inside it do not;
+Export policy: an own block leaves as one prefix, addresses inside it do not;
 other paths that were injected here leave; what was learnt from others does not leave again.
 """
 

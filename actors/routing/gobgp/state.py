@@ -23,8 +23,8 @@ class BgpTimers:
 
     The idle hold time is missing: gobgpd 3.10 shows it, but ignores what its API is told.
 
-    Connecting is tried again soon: gobgpd's default is 120 s, and it adds as much again by chance, so that a first
-    try that meets a node whose uplink is just being taken over would cost minutes.
+    Connecting is tried again soon: gobgpd's default is 120 s, and it adds as much again by chance. A first try during
+    the takeover of a node's uplink would cost minutes.
     """
 
     hold_s: int = 0

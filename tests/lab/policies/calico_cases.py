@@ -1,7 +1,7 @@
 """Cases of Calico's policies beyond Kubernetes', as data.
 
-Source: Calico's API reference (NetworkPolicy, GlobalNetworkPolicy, Tier, StagedNetworkPolicy, GlobalNetworkSet) and
-spec/policies.md sections 3, 5 and 12. Rules are read in order within a policy, policies by `order` within a tier.
+Source: Calico's API reference (NetworkPolicy, GlobalNetworkPolicy, Tier, StagedNetworkPolicy, GlobalNetworkSet).
+Rules are read in order within a policy, policies by `order` within a tier.
 """
 
 from collections.abc import Iterator

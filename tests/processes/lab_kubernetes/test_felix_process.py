@@ -49,7 +49,7 @@ class Dataplane:
         return kind, getattr(envelope, kind, None)
 
     def until(self, kind: str) -> list[tuple[str, Any]]:
-        """Everything up to the first `wanted`."""
+        """Everything up to the first message of that payload."""
         messages = [self.next()]
         while messages[-1][0] != kind:
             messages.append(self.next())

@@ -1,4 +1,4 @@
-"""Felix's reference evaluation of a flow between two workloads (spec/policies.md section 3), written for clearness.
+"""Felix's reference evaluation of a flow between two workloads, as Calico documents tiers, written for clearness.
 
 It reads what the stand-in for Felix would tell a dataplane, and says whether the flow passes.
 """

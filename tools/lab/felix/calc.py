@@ -1,6 +1,6 @@
 """The state that a node's dataplane should have, calculated from all objects of the cluster. Pure.
 
-Source: spec/policies.md section 3: sets, policies and profiles are part of it only while an endpoint of
+Source: Calico's felix/calc: sets, policies and profiles are part of it only while an endpoint of
 this node needs them; a tier is in an endpoint's list if it has a policy for it; lists are in order of evaluation.
 """
 

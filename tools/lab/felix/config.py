@@ -1,6 +1,6 @@
 """FelixConfiguration objects as the raw values that Felix sends in ConfigUpdate. Pure.
 
-Source: Calico's documentation "FelixConfiguration" and spec/policies.md section 3 (port lists).
+Source: Calico's documentation "FelixConfiguration", and its felix/config for the form of port lists.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """The messages that change a dataplane from one state to another, in Felix's order. Pure.
 
-Source: spec/policies.md section 3: sets, policies, profiles and endpoints first in the order of their dependencies,
-then removals in the opposite order, then messages that depend on nothing. A message is (field of ToDataplane, JSON).
+Source: Calico's felix/calc/event_sequencer.go: sets, policies, profiles and endpoints first in the order of their
+dependencies, then removals in the opposite order, then messages that depend on nothing. A message is (field of
+ToDataplane, JSON).
 """
 
 from collections.abc import Hashable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """The dataplane driver as Felix runs it: a child with a pipe each way, and messages with a length before them.
 
-Source: spec/policies.md sections 1 and 2. The child gets no arguments and Felix's environment; it reads from
+Source: Calico's felix/dataplane/external. The child gets no arguments and Felix's environment; it reads from
 descriptor 3 and writes to descriptor 4. A message is 8 bytes of length, little-endian, and so many bytes of protobuf.
 """
 

@@ -1,8 +1,8 @@
 """Workloads, host endpoints, network sets and profiles, as Felix gets them from Kubernetes' and Calico's objects. Pure.
 
-Source: spec/policies.md section 3 and Calico's documentation of profiles: a pod has the labels of its own, those of its
-namespace with the prefix `pcns.`, and those of its service account with `pcsa.`. A pod is a workload from when it has
-addresses until Calico's plugin has taken them away; one in the host's network never is.
+Source: Calico's documentation of profiles, and its libcalico-go/lib/backend/k8s/conversion: a pod has the labels of its
+own, those of its namespace with the prefix `pcns.`, and those of its service account with `pcsa.`. A pod is a workload
+from when it has addresses until Calico's plugin has taken them away; one in the host's network never is.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Policies and tiers of every kind, as Felix sorts them. Pure.
 
-Source: spec/policies.md section 3. Kubernetes' policies are called `knp.default.<name>` up to Calico 3.31; from 3.32 on
+Source: Calico's felix/calc. Kubernetes' policies are called `knp.default.<name>` up to Calico 3.31; from 3.32 on
 a policy has its own name and the kind says whose it is. Staged kinds are told to the dataplane and have no effect.
 """
 

@@ -1,6 +1,6 @@
 """A rule of Calico's API becomes a rule of Felix's protocol and the IP sets it names. Pure.
 
-Source: Calico's API reference (Rule, EntityRule) and spec/policies.md sections 2 and 3. A rule that comes out is the
+Source: Calico's API reference (Rule, EntityRule) and its felix/proto/felixbackend.proto. A rule that comes out is the
 protobuf message Rule as JSON; selectors have become set ids.
 """
 

@@ -1,6 +1,6 @@
 """IP sets: content, id, members. Pure.
 
-Source: spec/policies.md section 3: selectors and sourced services are NET sets of prefixes, named ports and
+Source: Calico's felix/calc: selectors and sourced services are NET sets of prefixes, named ports and
 destination services are IP_AND_PORT sets of `<ip>,<protocol>:<port>`. An id tells what the set is of, so that two
 rules that mean the same endpoints share a set; its form (`s:`, `n:`, `svc:` and a hash) is Calico's.
 """

@@ -1,8 +1,8 @@
 """Messages as bytes, in the encoding of a version of Calico. Pure.
 
-Source: spec/policies.md section 2. Payloads are found by their numbers in ToDataplane, which all versions share. Up to
-3.31 a policy is called by its tier and one name, `[<namespace>/][staged:]<name>`, in which a policy of Kubernetes is
-`knp.default.<name>` and one of Calico begins with its tier; from 3.32 on by name, namespace and kind.
+Source: Calico's felix/proto/felixbackend.proto. Payloads are found by their numbers in ToDataplane, which all versions
+share. Up to 3.31 a policy is called by its tier and one name, `[<namespace>/][staged:]<name>`, in which a policy of
+Kubernetes is `knp.default.<name>` and one of Calico begins with its tier; from 3.32 on by name, namespace and kind.
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ class Npol:
         self._ready = {name: frozenset(intent.members) for name, intent in self.sets.items()}
 
     def allows(self, interface: str, flow: Flow, direction: str) -> bool:
-        """`way` "rx": VPP receives it there, or, where the world is behind it, sends it there."""
+        """`direction` "rx": VPP receives it there, or, where the world is behind it, sends it there."""
         config = self.interfaces.get(interface)
         if config is None:
             return True

@@ -40,7 +40,7 @@ class Flow:
 
 
 class Reference:
-    """Says what passes. `failsafe`: ((protocol, port) inbound, (protocol, port) outbound)."""
+    """Says what passes between the pods, the host and others, as Calico's documentation has it."""
 
     def __init__(self, snapshot: FelixSnapshot, pods: Sequence[PodInterface], uplinks: Sequence[Uplink]) -> None:
         self.snapshot = snapshot

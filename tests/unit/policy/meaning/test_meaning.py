@@ -92,7 +92,7 @@ def test_only_sets_and_policies_are_said_that_an_interface_uses(seed: int) -> No
 
 
 def shuffled(snapshot: FelixSnapshot, random: Random) -> FelixSnapshot:
-    """The same, told in another order."""
+    """The snapshot with its tables in another order."""
 
     def mixed(table: dict[Any, Any]) -> dict[Any, Any]:
         return dict(random.sample(list(table.items()), len(table)))
@@ -102,7 +102,7 @@ def shuffled(snapshot: FelixSnapshot, random: Random) -> FelixSnapshot:
 
 
 def damaged(snapshot: FelixSnapshot, random: Random) -> FelixSnapshot:
-    """The same with members and nets made unreadable, with sets, policies and profiles missing."""
+    """The snapshot with unreadable members and nets, and without some of its sets, policies and profiles."""
 
     def spoilt(text: str) -> str:
         return f"?{text}" if random.random() < 0.2 else text
