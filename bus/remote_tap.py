@@ -48,7 +48,7 @@ def make_keys(directory: Path) -> list[Path]:
 
 
 def server_keys(directory: Path) -> CurveKeys:
-    """The node's keys. Raises BadKeys: also if others could read the secret, or no client is allowed."""
+    """The node's keys. Raises BadCurveKeys: also if others could read the secret, or no client is allowed."""
     keys = _pair(directory / f"{SERVER}.key_secret")
     if not any((directory / ALLOWED).glob("*.key")):
         raise BadCurveKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
@@ -56,7 +56,7 @@ def server_keys(directory: Path) -> CurveKeys:
 
 
 def client_keys(directory: Path) -> CurveKeys:
-    """A tap's keys. Raises BadKeys."""
+    """A tap's keys. Raises BadCurveKeys."""
     return _pair(directory / f"{CLIENT}.key_secret")._replace(server=_load(directory / f"{SERVER}.key")[0])
 
 
@@ -82,7 +82,7 @@ class RemoteTapSocket:
     """A socket of the broker for clients that have an allowed key."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
-        """Raises BadKeys, zmq.ZMQError."""
+        """Raises BadCurveKeys, zmq.ZMQError."""
         keys = server_keys(directory)
         self._authenticator = ThreadAuthenticator(context)
         self._authenticator.start()

@@ -51,7 +51,7 @@ class BrokerSockets:
     """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
 
     def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
-        """Raises UnsafeDirectory, BadKeys, CannotListen."""
+        """Raises UnsafeDirectory, BadCurveKeys, CannotListen."""
         prepare_directory(directory)
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
@@ -96,7 +96,7 @@ class BrokerSockets:
         return bool(self._poller.poll(int(wait_s * 1000)))
 
     def send(self, identity: bytes, data: bytes) -> bool:
-        """To one client. False: it has not read for too long. Raises Unreachable."""
+        """To one client. False: it has not read for too long. Raises BrokerUnreachable."""
         remote = self._remote if identity.startswith(REMOTE_PREFIX) else None
         socket = remote.socket if remote is not None else self._router
         try:

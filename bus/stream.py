@@ -48,7 +48,7 @@ class PartOrder:
         self._previous: CheckpointPart | None = None
 
     def add(self, message: CheckpointPart) -> bool:
-        """Is the checkpoint complete with this part? Raises Gap."""
+        """Is the checkpoint complete with this part? Raises StreamGap."""
         previous = self._previous
         expected = previous.part + 1 if previous is not None and _same_checkpoint(previous, message) else 0
         self._previous = None
@@ -69,7 +69,7 @@ class CheckpointAssembly:
         self._deleted: set[str] = set()
 
     def add(self, message: CheckpointPart) -> Checkpoint | None:
-        """The whole checkpoint once its last part is there; None before. Raises Gap."""
+        """The whole checkpoint once its last part is there; None before. Raises StreamGap."""
         complete = self._order.add(message)
         if message.part == 0:
             self._parts, self._rows, self._deleted = [], {}, set()

@@ -1,6 +1,6 @@
 """One pod interface, as Calico's CNI plugin asks for it. Pure.
 
-A request becomes a `Pod` or one BadRequest that names the field. Limits are those of the objects that the
+A request becomes a `Pod` or one BadPodRequest that names the field. Limits are those of the objects that the
 values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. The
 request is that of schemas/proto/cnibackend.proto.
 
@@ -76,7 +76,7 @@ def device_id(netns: str, interface: str) -> str:
 
 
 def parse_request(request: AddRequest) -> Pod:
-    """The pod that a request asks for. Raises BadRequest, and nothing else, whatever the texts are."""
+    """The pod that a request asks for. Raises BadPodRequest, and nothing else, whatever the texts are."""
     if request.dataplane_options.get("network_name"):
         raise BadPodRequest("dataplane_options.network_name", "secondary networks are not supported")
     for port in request.workload.ports:

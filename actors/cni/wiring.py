@@ -32,8 +32,8 @@ class PodWiring:
     async def add(self, requested: Pod, deadline: float) -> str:
         """Wires a pod. Returns the name of VPP's interface.
 
-        Raises BadRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod stays, or is
-        still being taken away.
+        Raises BadPodRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod stays, or
+        is still being taken away.
         """
         await self._context.in_sync(remaining_s(deadline))  # the uplinks' MTU, among others
         pod = with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))

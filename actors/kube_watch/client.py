@@ -96,7 +96,7 @@ class ApiClient:
         return cls(configuration)
 
     def open(self, path: str, query: str, read_s: float) -> urllib3.BaseHTTPResponse:
-        """A GET whose body is still to be read and whose response is to be closed; raises Refused."""
+        """A GET whose body is still to be read and whose response is to be closed; raises ApiRefused."""
         url = f"{self._configuration.host}{path}" + (f"?{query}" if query else "")
         response = self._pool.request(
             "GET",
@@ -114,7 +114,7 @@ class ApiClient:
             response.close()
 
     def read(self, path: str, query: str = "") -> bytes:
-        """The body of a GET; raises Refused, urllib3's HTTPError, OSError."""
+        """The body of a GET; raises ApiRefused, urllib3's HTTPError, OSError."""
         response = self.open(path, query, LIST_READ_S_MAX)
         try:
             return response.read()

@@ -119,7 +119,7 @@ def watch_query(version: str) -> str:
 def watch_event_of(line: WatchLine) -> WatchEvent | None:
     """The event of a watch line; None for a bookmark or a type this client does not know.
 
-    Raises Refused for an ERROR event.
+    Raises ApiRefused for an ERROR event.
     """
     if line.type == "ERROR":
         status = line.object if isinstance(line.object, dict) else {}

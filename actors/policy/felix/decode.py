@@ -71,7 +71,7 @@ class FelixDecoder:
         self._full_hosts = False  # has message 37 been heard?
 
     def decode(self, data: bytes) -> FelixEvent | None:
-        """The event of a message; None: it is not used. Raises MalformedMessage."""
+        """The event of a message; None: it is not used. Raises MalformedFelixMessage."""
         try:
             envelope = self._envelope(data)
             kind = envelope.WhichOneof("payload")

@@ -18,7 +18,7 @@ class FelixFrames:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes; returns the messages that are complete now. Raises MessageTooLong."""
+        """Take bytes; returns the messages that are complete now. Raises FelixMessageTooLong."""
         self._buffer += data
         at = 0
         try:

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Makes the keys, and tells how to use them. Raises BadKeys."""
+    """Makes the keys, and tells how to use them. Raises BadCurveKeys."""
     for path in make_keys(options.keys):
         print(path)
     print(f"On the node: VPPD_TAP_KEYS={options.keys}, VPPD_TAP_LISTEN=tcp://ADDRESS:PORT. To tap from elsewhere, take")

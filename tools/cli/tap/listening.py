@@ -16,7 +16,7 @@ FrameConsumer = Callable[[float, bytes, list[TapEvent], Observer], bool]
 
 
 def tap_on_node(options: argparse.Namespace) -> Listener:
-    """The tap on the node that the options name. Raises UserError, BadKeys."""
+    """The tap on the node that the options name. Raises UserError, BadCurveKeys."""
     if bool(options.connect) != bool(options.keys):
         raise UserError("--connect and --keys go together")
     lower_priority()
