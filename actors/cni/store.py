@@ -1,16 +1,16 @@
 """Edge: a file per pod interface, so that the cost of a change does not grow with the number of pods.
 
-`crc32 JSON`, written beside and renamed, file and directory synced. A damaged file is set aside, and counted.
+A checksummed line, written beside and renamed, file and directory synced. A damaged file is set aside, and counted.
 """
 
 import hashlib
 import os
-import zlib
 from pathlib import Path
 
 import msgspec
 
 from actors.cni.pods import Pod
+from schemas.checksummed_json import decode_line, encode_line
 
 _decoder = msgspec.json.Decoder(Pod)
 
@@ -38,11 +38,10 @@ class PodStore:
         """Writes a pod's record; it is on disk when this returns. Raises OSError."""
         path = self._path(pod.key)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        body = msgspec.json.encode(pod)
         fresh = path.with_suffix(".new")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(handle, b"%08x %s\n" % (zlib.crc32(body), body))
+            os.write(handle, encode_line(pod))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -67,7 +66,6 @@ class PodStore:
 
 def _read(path: Path) -> Pod | None:
     try:
-        checksum, _, body = path.read_bytes().rstrip(b"\n").partition(b" ")
-        return _decoder.decode(body) if b"%08x" % zlib.crc32(body) == checksum else None
-    except (msgspec.DecodeError, OSError):
+        return decode_line(path.read_bytes(), _decoder)
+    except OSError:
         return None

@@ -1,16 +1,16 @@
 """Edge: the undo journal on disk. Each record is synced before the change that it undoes.
 
-One line a record: `crc32 JSON`. A torn or damaged last line belongs to a change that was never made. The journal is
+One checksummed line a record. A torn or damaged last line belongs to a change that was never made. The journal is
 removed once everything is undone; a guard that finds one at its start has a predecessor to clean up after, or a VPP to
 adopt.
 """
 
 import os
-import zlib
 from pathlib import Path
 
 import msgspec
 
+from schemas.checksummed_json import decode_line, encode_line
 from vppd_guard.undo.records import UndoRecord
 
 _decoder: msgspec.json.Decoder[UndoRecord] = msgspec.json.Decoder(UndoRecord)
@@ -25,7 +25,7 @@ class UndoJournal:
     def append(self, record: UndoRecord) -> None:
         """Appends a record and waits until the disk has it. Raises OSError: nothing has been written."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        line = _line(record)
+        line = encode_line(record)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             end = os.fstat(handle).st_size
@@ -49,13 +49,10 @@ class UndoJournal:
             return []
         records: list[UndoRecord] = []
         for line in lines[:-1]:
-            checksum, _, body = line.partition(b" ")
-            if b"%08x" % zlib.crc32(body) != checksum:
+            record = decode_line(line, _decoder)
+            if record is None:
                 break
-            try:
-                records.append(_decoder.decode(body))
-            except msgspec.DecodeError:
-                break
+            records.append(record)
         return records
 
     def cut_torn_end(self) -> None:
@@ -79,8 +76,3 @@ class UndoJournal:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _line(record: UndoRecord) -> bytes:
-    body = msgspec.json.encode(record)
-    return b"%08x %s\n" % (zlib.crc32(body), body)

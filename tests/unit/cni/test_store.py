@@ -8,6 +8,20 @@ from actors.cni.pods import Pod, parse_request
 from actors.cni.store import PodStore
 from tests.unit.cni.test_pods import request, workload
 
+# The record of `pod("a")` as the first version wrote it, byte by byte.
+NAME_OF_FIRST_VERSION = "552ec7ac182fedd0f84b6eb813c41d25.pod"
+OF_FIRST_VERSION = rb"""
+ccec2847 {"namespace":"default","name":"a","interface":"eth0","netns":"/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3","addresses":["10.1.0.5","fd10::5"],"routes":["0.0.0.0/0","::/0"]}
+""".lstrip()  # noqa: E501 # a line on disk
+POD_OF_FIRST_VERSION = Pod(
+    namespace="default",
+    name="a",
+    interface="eth0",
+    netns="/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3",
+    addresses=("10.1.0.5", "fd10::5"),
+    routes=("0.0.0.0/0", "::/0"),
+)
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
@@ -16,6 +30,13 @@ def directory(tmp_path: Path) -> Path:
 
 def pod(name: str) -> Pod:
     return parse_request(request(workload=workload(pod=name)))
+
+
+def test_a_record_of_the_first_version_is_read_and_is_written_so_today(directory: Path) -> None:
+    store = PodStore(directory)
+    store.save(pod("a"))
+    assert {file.name: file.read_bytes() for file in directory.iterdir()} == {NAME_OF_FIRST_VERSION: OF_FIRST_VERSION}
+    assert store.load() == ([POD_OF_FIRST_VERSION], [])
 
 
 def test_a_saved_pod_is_back_after_a_restart(directory: Path) -> None:
