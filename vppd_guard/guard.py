@@ -12,7 +12,7 @@ from schemas.config import NodeConfig
 from schemas.facts import VppProcess
 from schemas.words import status_word
 from vppd_guard.life import TAKEOVER, GuardEvent, GuardLife, GuardState, advance_life, rest_s, retry_s
-from vppd_guard.report.history import HistoryLine
+from vppd_guard.report.history_line import HistoryLine
 from vppd_guard.states import (
     captured,
     configured,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vppd_guard.life import ACTIONS, GuardState
-from vppd_guard.report.history import HistoryLine
+from vppd_guard.report.history_line import HistoryLine
 from vppd_guard.undo.records import (
     DriverBoundRecord,
     FileWrittenRecord,

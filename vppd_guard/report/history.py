@@ -7,26 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+
+from vppd_guard.report.history_line import HistoryLine
 
 BYTES_MAX = 256 * 1024  # then the older half goes
-
-
-class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One thing that happened."""
-
-    at: float  # seconds since 1970
-    pid: int = 0  # the guard's
-    state: str = ""  # in which it was, or is now
-    event: str = ""  # which ended it
-    to: str = ""  # the state that followed
-    what: str = ""  # a step or a finding, in words
-    why: str = ""  # what was wrong
-    took_ms: float = 0.0
-    wait_s: float = 0.0  # how long the state that follows will wait
-    uplinks: tuple[str, ...] = ()
-    failures: int = 0  # in a row
-
 
 _decoder = msgspec.json.Decoder(HistoryLine)
 

@@ -11,7 +11,8 @@ from vppd_guard.drivers.machine import Machine
 from vppd_guard.drivers.registry import FailedDrivers
 from vppd_guard.host import hooks
 from vppd_guard.host.hooks import HookPoint
-from vppd_guard.report.history import GuardHistory, HistoryLine
+from vppd_guard.report.history import GuardHistory
+from vppd_guard.report.history_line import HistoryLine
 from vppd_guard.states.holding import Holding
 from vppd_guard.undo.executor import StepExecutor
 from vppd_guard.undo.journal import UndoJournal

@@ -19,7 +19,8 @@ from tests.iproute import ip, ip_json
 from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import netns_command
-from vppd_guard.report.history import GuardHistory, HistoryLine
+from vppd_guard.report.history import GuardHistory
+from vppd_guard.report.history_line import HistoryLine
 
 REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))

@@ -5,7 +5,8 @@ from pathlib import Path
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.report import history
 from vppd_guard.report.explain import ExplainedHost, explanation, wrap_lines
-from vppd_guard.report.history import GuardHistory, HistoryLine
+from vppd_guard.report.history import GuardHistory
+from vppd_guard.report.history_line import HistoryLine
 from vppd_guard.undo.records import LinkMovedRecord, UplinkCapturedRecord, VppStartedRecord
 
 CAPTURED = CapturedLink(

@@ -1,0 +1,19 @@
+"""A line of the guard's history. Pure."""
+
+from msgspec import Struct
+
+
+class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One thing that happened."""
+
+    at: float  # seconds since 1970
+    pid: int = 0  # the guard's
+    state: str = ""  # in which it was, or is now
+    event: str = ""  # which ended it
+    to: str = ""  # the state that followed
+    what: str = ""  # a step or a finding, in words
+    why: str = ""  # what was wrong
+    took_ms: float = 0.0
+    wait_s: float = 0.0  # how long the state that follows will wait
+    uplinks: tuple[str, ...] = ()
+    failures: int = 0  # in a row
