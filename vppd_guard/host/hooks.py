@@ -54,15 +54,39 @@ async def run_hook(
     """Runs one script; "" runs nothing. `render` replaces the tokens of templates. Raises only CancelledError."""
     if not script.strip():
         return HookResult(ran=False)
-    started, late = time.monotonic(), False
-    # A pipe of our own: asyncio's would make the end of the script wait for all who hold the pipe open. It is read from
-    # before the script starts: whoever cancels us at that very moment must not leave the script behind.
+    started = time.monotonic()
+    try:
+        child, output, transport = await _start(["/bin/bash", "-c", render(script), point.value, *names])
+    except (OSError, ValueError) as error:
+        log.warning("hook not run", point=point.value, why=error)
+        return HookResult(ran=False)
+    reading = asyncio.create_task(_read(output, point, log))
+    try:
+        late = await _is_late(child, reading, limit_s)
+    finally:
+        reading.cancel()
+        transport.close()
+    result = HookResult(ran=True, code=None if late else child.returncode, late=late, took_s=time.monotonic() - started)
+    write = log.info if result.code == 0 else log.warning
+    outcome = {"why": f"not done within {limit_s:g} s: ended"} if late else {"code": child.returncode}
+    write("hook", point=point.value, took_ms=result.took_s * 1000, **outcome)
+    return result
+
+
+async def _start(
+    command: Sequence[str],
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader, asyncio.BaseTransport]:
+    """The script's process in a group of its own, its output, and the transport to close. Raises OSError, ValueError.
+
+    A pipe of our own: asyncio's would make the end of the script wait for all who hold the pipe open. It is read from
+    before the script starts: whoever cancels us at that very moment must not leave the script behind.
+    """
     read_end, write_end = os.pipe()
     try:
         output, transport = await _reader(read_end)
         try:
             child = await asyncio.create_subprocess_exec(
-                *("/bin/bash", "-c", render(script), point.value, *names),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
@@ -71,12 +95,14 @@ async def run_hook(
         except BaseException:
             transport.close()
             raise
-    except (OSError, ValueError) as error:
-        log.warning("hook not run", point=point.value, why=error)
-        return HookResult(ran=False)
     finally:
         os.close(write_end)
-    reading = asyncio.create_task(_read(output, point, log))
+    return child, output, transport
+
+
+async def _is_late(child: asyncio.subprocess.Process, reading: "asyncio.Task[None]", limit_s: float) -> bool:
+    """Waits for the script's end and its last words; one that takes longer than `limit_s` is late, and is ended."""
+    late = False
     try:
         try:
             async with asyncio.timeout(limit_s):
@@ -89,14 +115,7 @@ async def run_hook(
         _signal(child.pid, signal.SIGKILL)
         await child.wait()
         raise
-    finally:
-        reading.cancel()
-        transport.close()
-    result = HookResult(ran=True, code=None if late else child.returncode, late=late, took_s=time.monotonic() - started)
-    write = log.info if result.code == 0 else log.warning
-    outcome = {"why": f"not done within {limit_s:g} s: ended"} if late else {"code": child.returncode}
-    write("hook", point=point.value, took_ms=result.took_s * 1000, **outcome)
-    return result
+    return late
 
 
 async def _end_group(child: asyncio.subprocess.Process) -> None:
