@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from vppd_guard.vpp.process import start_ticks
+
 NETNS = Path("/var/run/netns")
 
 
@@ -46,15 +48,6 @@ def pids_in(netns: str) -> list[int]:
     with suppress(CommandFailed):
         return [int(word) for word in run("ip", "netns", "pids", netns).split()]
     return []
-
-
-def start_ticks(pid: int) -> int:
-    """The start time of a process, clock ticks since boot; 0 for none or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])
 
 
 def send_signal(pid: int, number: int) -> None:

@@ -90,7 +90,7 @@ def dataplane(tmp_path: Path) -> Iterator[Dataplane]:
 def lab(server: ApiServer) -> state.Lab:
     """A cluster of two nodes with a pod on each and a policy for both, without the nodes."""
     lab = state.Lab(name="none", nodes=2, vpp="", real_vpp=False, api_url=server.url)
-    for body in initial_objects.objects(lab):
+    for body in initial_objects.objects(lab.all_nodes):
         kube.create(lab, body)
     for number in (1, 2):
         kube.apply(lab, pod(number))

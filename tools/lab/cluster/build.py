@@ -90,7 +90,7 @@ def _api_server(lab: Lab) -> None:
         time.sleep(0.02)
     lab.api_url = ready.read_text().splitlines()[0]
     lab.save()
-    for body in initial_objects.objects(lab):
+    for body in initial_objects.objects(lab.all_nodes):
         kube.create(lab, body)
 
 

@@ -1,15 +1,15 @@
 """The first objects of a lab's cluster, and its kubeconfig. Pure."""
 
 import json
+from collections.abc import Iterable
 
 from tools.lab.objects import Object
-from tools.lab.state import Lab
 from tools.lab.topology import POOL4, POOL6, LabNode
 
 CALICO = "crd.projectcalico.org/v1"
 
 
-def objects(lab: Lab) -> list[Object]:
+def objects(nodes: Iterable[LabNode]) -> list[Object]:
     """The cluster's first objects: Calico's configuration, pools, nodes with their address blocks."""
     objects = [
         _calico("BGPConfiguration", "default", asNumber=64512),
@@ -18,7 +18,7 @@ def objects(lab: Lab) -> list[Object]:
         _calico("Tier", "default", order=1_000_000, defaultAction="Deny"),
         _calico("FelixConfiguration", "default"),
     ]
-    for node in lab.all_nodes:
+    for node in nodes:
         objects.append(_node(node))
         for block in (node.block4, node.block6):
             name = f"{node.name}-{str(block).replace('.', '-').replace(':', '-').replace('/', '-')}"
