@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,13 +45,18 @@ def traces_of(name: str) -> list[str]:
     return traces
 
 
-def bgp_sessions(lab: Lab, node_name: str) -> list[str]:
-    """The states of a node's sessions, as its gobgpd tells its own command line tool."""
+def gobgp(lab: Lab, node_name: str, *words: str) -> Any:
+    """What a node's gobgpd tells its own command line tool; None if that fails or has nothing."""
     socket = lab.run(lab.node(node_name)) / "gobgp.sock"
-    line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor"]
+    line = ["gobgp", "--target", f"unix://{socket}", "-j", *words]
     completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+    return json.loads(completed.stdout or "null") if completed.returncode == 0 else None
+
+
+def bgp_sessions(lab: Lab, node_name: str) -> list[str]:
+    """The states of a node's sessions."""
     established = 6  # gobgp's api.PeerState.SessionState
-    neighbours = json.loads(completed.stdout or "[]") if completed.returncode == 0 else []
+    neighbours = gobgp(lab, node_name, "neighbor") or []
     return ["up" if peer["state"].get("session_state") == established else "down" for peer in neighbours]
 
 

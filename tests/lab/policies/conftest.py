@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.lab.pod_world import PodWorld, made_world, undone
 from tests.lab.policies import truth
 from tests.lab.policies.words import Case, Object, Step, verdict
 from tools.lab import kube
@@ -25,13 +26,12 @@ ACCOUNTS = {"a": "default", "b": "default", "c": "builder"}
 OUTSIDE = "outside"
 
 
-class World:
+class World(PodWorld):
     """The lab's nine pods and the host outside, and what a test has changed."""
 
     def __init__(self, lab: Lab, agents: Agents) -> None:
-        self.lab, self.agents = lab, agents
+        super().__init__(lab, agents)
         self.pods = [f"{space}/{name}" for space in NAMESPACES for name in PODS]
-        self._applied: list[tuple[str, str, str]] = []
         self._labelled: list[tuple[str, str, str, dict[str, str | None]]] = []
 
     def make(self) -> None:
@@ -66,20 +66,10 @@ class World:
     def remove(self) -> None:
         """Everything that `make` made."""
         self.agents.stop(*self.pods, OUTSIDE)
-        for key in self.pods:
-            if key in self.lab.pods:
-                pods.delete(self.lab, key)
+        self.delete_pods(self.pods)
         for space in NAMESPACES:
             kube.delete(self.lab, "ServiceAccount", space, "builder")
             kube.delete(self.lab, "Namespace", "", space)
-
-    def apply(self, *bodies: Object) -> list[Object]:
-        """Applies objects; they are deleted at the end of the test."""
-        for body in bodies:
-            meta = body["metadata"]
-            group = body["apiVersion"].rpartition("/")[0]
-            self._applied.append((f"{body['kind']}.{group}".rstrip("."), meta.get("namespace", ""), meta["name"]))
-        return [stored for body in bodies for stored in kube.apply(self.lab, body)]
 
     def do(self, step: Step) -> None:
         """The changes of a step."""
@@ -101,12 +91,10 @@ class World:
         for kind, namespace, name, labels in reversed(self._labelled):
             with suppress(kube.ApiFailed):  # the pod is gone
                 kube.label(self.lab, kind, namespace, name, **labels)
-        for key in reversed(self._applied):
-            kube.delete(self.lab, *key)
-        self._applied.clear()
+        super().undo()
         self._labelled.clear()
-        still = truth.comes_true(self.lab, self.agents, truth.flows(self.lab, self.pods, [("TCP", 80)]), ())
-        assert not still, "after the test not all pods reach all pods: " + _listed(still)
+        flows = truth.flows(self.lab, self.pods, [("TCP", 80)])
+        truth.until_as_expected(self.lab, self.agents, flows, (), "after the test all pods reach all pods")
 
     def holds(self, case: Case) -> None:
         """Goes through a case; fails with the flows that do not go as it says."""
@@ -119,13 +107,8 @@ class World:
             after = [verdict(step.expect, flow) for flow in flows]
             if after == before:  # nothing is to change: see it when there has been time for it
                 assert convergence.wait_until_converged(self.lab), f"step {number}: not all intents are applied"
-            wrong = truth.comes_true(self.lab, self.agents, flows, step.expect)
-            assert not wrong, f"step {number}: {_listed(wrong)}"
+            truth.until_as_expected(self.lab, self.agents, flows, step.expect, f"step {number}")
             before = after
-
-
-def _listed(wrong: list[truth.Wrong]) -> str:
-    return f"{len(wrong)} flows are wrong:\n" + "\n".join(str(one) for one in wrong[:20])
 
 
 def _account(space: str) -> Object:
@@ -136,19 +119,12 @@ def _account(space: str) -> Object:
 @pytest.fixture(scope="package")
 def nine_pods(lab: Lab) -> Iterator[World]:
     """The world, made once."""
-    with Agents(lab.directory / "agents") as agents:
-        world = World(lab, agents)
-        try:
-            world.make()
-            yield world
-        finally:
-            world.remove()
+    with made_world(World, lab) as world:
+        yield world
 
 
 @pytest.fixture
 def world(nine_pods: World) -> Iterator[World]:
     """The world, as it was made again after each test."""
-    try:
-        yield nine_pods
-    finally:
-        nine_pods.undo()
+    with undone(nine_pods) as world:
+        yield world

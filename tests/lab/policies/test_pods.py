@@ -72,26 +72,26 @@ def test_a_pod_that_is_made_again_has_the_policies_of_its_labels_at_its_new_addr
     applied(world, policy("from-b", "x", labelled(pod="a"), ingress=[source(peer(pods=labelled(pod="b")))]))
     flows = truth.flows(world.lab, world.pods, TCP_80)
     expected = (deny(to="x/a"), allow("x/b", "x/a"))
-    assert not truth.comes_true(world.lab, world.agents, flows, expected)
+    truth.until_as_expected(world.lab, world.agents, flows, expected)
     for key in ("x/a", "x/b"):
         for _there_and_back in range(2):
             world.again(key, f"node{3 - world.lab.pods[key].node}")
             flows = truth.flows(world.lab, world.pods, TCP_80)
-            assert not truth.comes_true(world.lab, world.agents, flows, expected), key
+            truth.until_as_expected(world.lab, world.agents, flows, expected, key)
 
 
 def test_a_pod_with_an_isolated_pod_s_former_address_is_not_isolated(world: World) -> None:
     applied(world, policy("deny", "x", labelled(pod="a"), ingress=[], egress=[]))
     with heir_of(world, "x/a") as heir:
         flows = truth.flows(world.lab, [heir, "y/a", "y/b", "x/c"], TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, flows, ())
+        truth.until_as_expected(world.lab, world.agents, flows, ())
 
 
 def test_a_pod_with_an_allowed_client_s_former_address_is_not_allowed(world: World) -> None:
     applied(world, policy("from-b", "x", labelled(pod="a"), ingress=[source(peer(pods=labelled(pod="b")))]))
     with heir_of(world, "x/b") as heir:
         flows = truth.flows(world.lab, [heir, "x/a", "y/b"], TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/a"),))
+        truth.until_as_expected(world.lab, world.agents, flows, (deny(to="x/a"),))
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_connections_that_stand_live_on_under_a_new_deny_and_new_ones_fail(world
         until(lambda: len(established(world)) >= FLOWS, f"{FLOWS} connections stand")
         applied(world, policy("deny", "x", ingress=[], egress=[]))
         flows = truth.flows(world.lab, world.pods, TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/*"), deny("x/*")))
+        truth.until_as_expected(world.lab, world.agents, flows, (deny(to="x/*"), deny("x/*")))
         used_until_s = load.age_s + USED_EVERY_S + 1.0
         until(lambda: load.age_s > used_until_s, "each has been used once more")
     assert load.report.standing == FLOWS
@@ -172,7 +172,7 @@ def test_an_address_block_is_seen_from_outside_through_a_node_port_with_policy_l
     until(lambda: world.agents.probe("outside", probe).seen_address == outside, "x/a sees who is outside")
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block(f"{outside}/32"))]))
     flows = truth.flows(world.lab, world.pods, TCP_80)
-    assert not truth.comes_true(world.lab, world.agents, flows, (deny(to="x/a"),))
+    truth.until_as_expected(world.lab, world.agents, flows, (deny(to="x/a"),))
     assert world.agents.probe("outside", probe).by == "x/a"
     applied(world, policy("block", "x", labelled(pod="a"), ingress=[source(block("10.90.0.0/24", f"{outside}/32"))]))
     until(lambda: world.agents.probe("outside", probe).outcome == words.SILENT, "the host outside is excepted")
@@ -220,13 +220,13 @@ def test_the_pods_of_a_stateful_set_that_restarts_keep_their_policies_at_each_ot
         former = [world.lab.pods[key].ip4 for key in keys]
         expected = (deny(to="x/set-*"), allow("x/set-0", "x/set-1"), deny("x/a", "x/set-*"))
         among = [*keys, "x/a", "y/b"]
-        assert not truth.comes_true(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
+        truth.until_as_expected(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
         for name in reversed(names):
             world.pod_is_deleted(f"x/{name}")
         for name in reversed(names):
             add(name)
         assert [world.lab.pods[key].ip4 for key in keys] == former[::-1]
-        assert not truth.comes_true(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
+        truth.until_as_expected(world.lab, world.agents, truth.flows(world.lab, among, TCP_80), expected)
     finally:
         for key in keys:
             if key in world.lab.pods:
@@ -250,6 +250,6 @@ def test_a_pod_is_not_an_endpoint_of_policies_by_its_namespace_s_other_labels(wo
     try:
         assert convergence.wait_until_converged(world.lab)
         flows = truth.flows(world.lab, world.pods, TCP_80)
-        assert not truth.comes_true(world.lab, world.agents, flows, ())
+        truth.until_as_expected(world.lab, world.agents, flows, ())
     finally:
         kube.label(world.lab, "namespaces", "", "x", team=None)

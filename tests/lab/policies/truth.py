@@ -1,10 +1,10 @@
 """Reachability between all pods, probed at the same time and compared with the expected one."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.lab.policies.words import Expected, Flow, verdict
+from tests.waiting import until
 from tools.lab.state import Lab
 from tools.lab.traffic.agent import words
 from tools.lab.traffic.agent.words import Probe, ProbeAnswer
@@ -69,10 +69,19 @@ def _as_expected(flow: Flow, allowed: bool, answer: ProbeAnswer) -> bool:
     return answer.ok and (answer.by == flow.to or flow.protocol == words.ICMP)
 
 
-def comes_true(lab: Lab, agents: Agents, probed: list[Flow], expected: Iterable[Expected]) -> list[Wrong]:
-    """The flows that are still wrong at the deadline; empty as soon as all are right."""
+def until_as_expected(
+    lab: Lab, agents: Agents, probed: list[Flow], expected: Iterable[Expected], what: str = "all flows go as expected"
+) -> None:
+    """Waits until all flows go as expected. Raises AssertionError with `what` and the flows that do not."""
     listed = tuple(expected)
-    deadline = time.monotonic() + HOLDS_S_MAX
-    while (failures := wrong(lab, agents, probed, listed)) and time.monotonic() < deadline:
-        pass
-    return failures
+    failures: list[Wrong] = []
+
+    def all_right() -> bool:
+        failures[:] = wrong(lab, agents, probed, listed)
+        return not failures
+
+    until(all_right, lambda: f"{what}, but {_listed(failures)}", HOLDS_S_MAX)
+
+
+def _listed(failures: list[Wrong]) -> str:
+    return f"{len(failures)} flows are wrong:\n" + "\n".join(str(failure) for failure in failures[:20])

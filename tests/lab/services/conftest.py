@@ -1,13 +1,13 @@
 """Backends and clients of services over two nodes, the nodes themselves, and the host outside; an agent in each."""
 
-import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.lab.conftest import gobgp
+from tests.lab.pod_world import PodWorld, made_world, undone
 from tests.waiting import until
 from tools.lab import kube, linux
 from tools.lab.cluster import pods
@@ -28,14 +28,12 @@ PROTOCOLS = ("TCP", "UDP")
 APPEARS_S_MAX = 10.0
 
 
-class Shop:
+class Shop(PodWorld):
     """The pods, their agents, and a service at a time."""
 
     def __init__(self, lab: Lab, agents: Agents) -> None:
-        self.lab, self.agents = lab, agents
+        super().__init__(lab, agents)
         self.backends = [f"{SPACE}/{name}" for name in BACKENDS]
-        self._services: list[str] = []
-        self._slices: list[str] = []
 
     def make(self) -> None:
         """Makes namespace, pods, agents, routes of the host outside."""
@@ -54,9 +52,7 @@ class Shop:
         """Removes all that `make` made."""
         for prefix in RANGES:
             linux.run("ip", "-n", lan_netns(self.lab.name), "route", "flush", "root", prefix)
-        for name in BACKENDS | CLIENTS:
-            if f"{SPACE}/{name}" in self.lab.pods:
-                pods.delete(self.lab, f"{SPACE}/{name}")
+        self.delete_pods(f"{SPACE}/{name}" for name in BACKENDS | CLIENTS)
         kube.delete(self.lab, "Namespace", "", SPACE)
 
     def serve(self, name: str = "web", *, port: int = 8080, target: int = 80, **spec: Any) -> dict[str, Any]:
@@ -64,8 +60,7 @@ class Shop:
         listed = [{"name": p.lower(), "protocol": p, "port": port, "targetPort": target} for p in PROTOCOLS]
         fields: dict[str, Any] = {"selector": {"app": "web"}, "ports": listed, "ipFamilyPolicy": "RequireDualStack"}
         meta = {"name": name, "namespace": SPACE}
-        self._services.append(name)
-        stored = kube.apply(self.lab, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": fields | spec})
+        stored = self.apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": fields | spec})
         return dict(stored[0]["spec"])
 
     def endpoint(self, name: str, family: int, **fields: Any) -> dict[str, Any]:
@@ -90,17 +85,11 @@ class Shop:
             "ports": [{"name": p.lower(), "protocol": p, "port": 80} for p in PROTOCOLS],
             "endpoints": list(endpoints),
         }
-        kube.apply(self.lab, body)
-        self._slices.append(name)
+        self.apply(body)
 
     def undo(self) -> None:
         """No services, all backends ready."""
-        for name in self._services:
-            kube.delete(self.lab, "services", SPACE, name)
-        self._services.clear()
-        for name in self._slices:
-            kube.delete(self.lab, "endpointslices", SPACE, name)
-        self._slices.clear()
+        super().undo()
         for key in self.backends:
             kube.set_ready(self.lab, key, True)
 
@@ -138,33 +127,26 @@ class Shop:
 @pytest.fixture(scope="package")
 def pods_and_agents(lab: Lab) -> Iterator[Shop]:
     """Made once."""
-    with Agents(lab.directory / "agents") as agents:
-        shop = Shop(lab, agents)
-        try:
-            shop.make()
-            yield shop
-        finally:
-            shop.remove()
+    with made_world(Shop, lab) as shop:
+        yield shop
 
 
 @pytest.fixture
 def shop(pods_and_agents: Shop) -> Iterator[Shop]:
     """Without services before and after each test."""
-    try:
-        yield pods_and_agents
-    finally:
-        pods_and_agents.undo()
+    with undone(pods_and_agents) as shop:
+        yield shop
 
 
 def learnt(lab: Lab, by: str, of: str) -> set[str]:
     """The prefixes of which `by`'s gobgpd has a path through `of`."""
-    socket, peer = lab.run(lab.node(by)) / "gobgp.sock", lab.node(of)
-    prefixes = set()
-    for family, address in (("ipv4", peer.ip4), ("ipv6", peer.ip6)):
-        line = ["gobgp", "--target", f"unix://{socket}", "-j", "neighbor", str(address), "adj-in", "-a", family]
-        completed = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
-        prefixes |= set(json.loads(completed.stdout or "{}") if completed.returncode == 0 else {})
-    return prefixes
+    peer = lab.node(of)
+    families = {"ipv4": peer.ip4, "ipv6": peer.ip6}
+    return {
+        prefix
+        for family, address in families.items()
+        for prefix in gobgp(lab, by, "neighbor", str(address), "adj-in", "-a", family) or {}
+    }
 
 
 @pytest.fixture
