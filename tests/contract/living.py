@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_journal
 from actors.vpp_writer.apply.meeting import identify_vpp
@@ -20,6 +22,7 @@ from actors.vpp_writer.vpp.definitions import VppDefinitions
 from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Status
+from tests.contract.machine import Vpp
 
 DUE_S_MAX = 5.0
 
@@ -171,8 +174,19 @@ class WriterLife:
         self.api = None
 
 
+def kill_vpp_twice_writing(intent: Intent, writer: WriterLife, vpp: Vpp) -> None:
+    """Two lives of VPP in a row end while the intent is being written."""
+    for _ in range(2):
+        writer.die_at(0, answered=False)
+        with pytest.raises(Cut):
+            writer.want(intent)
+        vpp.kill()
+        vpp.start()
+        writer.connect()
+
+
 def _holds(intent: Intent, status: Status | None) -> bool:
     return isinstance(status, Applied) and status.generation == fingerprint(intent)
 
 
-__all__ = ["Cut", "VppGone", "WriterLife"]
+__all__ = ["Cut", "VppGone", "WriterLife", "kill_vpp_twice_writing"]

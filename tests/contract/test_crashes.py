@@ -7,7 +7,7 @@ import pytest
 from schemas.intents import Address, InterfaceTable, Loopback, Route, RoutePath, Table
 from schemas.statuses import Applied, Rejected
 from tests.contract import worlds
-from tests.contract.living import Cut, WriterLife
+from tests.contract.living import Cut, WriterLife, kill_vpp_twice_writing
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_restarts import vpp_state
 
@@ -80,13 +80,7 @@ def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
 def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
     writer = life()
-    for _ in range(2):
-        writer.die_at(0, answered=False)
-        with pytest.raises(Cut):
-            writer.want(deadly)
-        vpp.kill()
-        vpp.start()
-        writer.connect()
+    kill_vpp_twice_writing(deadly, writer, vpp)
     changed = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(next_hop="10.1.1.1"),))
     writer.want(changed)
     assert not isinstance(writer.status(changed), Rejected)

@@ -10,7 +10,7 @@ from schemas.cnat import Backend, Translation
 from schemas.intents import Intent, Route, RoutePath, Tap
 from schemas.statuses import Rejected
 from tests.contract import worlds
-from tests.contract.living import Cut, VppGone, WriterLife
+from tests.contract.living import Cut, VppGone, WriterLife, kill_vpp_twice_writing
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_packets import attach, wired_node
 from tests.waiting import until
@@ -184,13 +184,7 @@ def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life:
     deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
     harmless = Route(table="default", prefix="10.67.0.0/24", paths=(RoutePath(),))
     writer = life()
-    for _ in range(2):
-        writer.die_at(0, answered=False)
-        with pytest.raises(Cut):
-            writer.want(deadly)
-        vpp.kill()
-        vpp.start()
-        writer.connect()
+    kill_vpp_twice_writing(deadly, writer, vpp)
     writer.want(deadly, harmless)
     assert isinstance(writer.status(deadly), Rejected)
     assert writer.unapplied([harmless]) == {}

@@ -18,10 +18,11 @@ from bus.traces import TRACES_WAITING_MAX
 from schemas.facts import Node
 from schemas.requests import Ping, Pong
 from tests.processes.bus.conftest import BrokerProcess
-from tests.waiting import until_heard
+from tests.waiting import until_async, until_heard
 from tools.tap.listener import Listener
 
 DEADLINE_S = 5.0
+ROWS_MAX = 100_000  # more than a publisher can send in that time
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -176,13 +177,17 @@ def test_a_tool_hears_though_the_bus_is_never_quiet(broker: BrokerProcess) -> No
         async with Peer("kube-watch", broker.bus) as publisher, Peer("tool-test", broker.bus) as tool:
             tool.subscribe("node")
             publisher.publish("node", {})
-            asn = 0
-            deadline = time.monotonic() + DEADLINE_S
-            while len(tool.rows("node")) < 100:
-                assert time.monotonic() < deadline, "never its turn"
-                asn += 1
-                publisher.update_row("node", f"n{asn}", Node(asn=asn))
-                await publisher.flush(DEADLINE_S)
+
+            async def publish_rows() -> None:
+                for asn in range(1, ROWS_MAX):
+                    publisher.update_row("node", f"n{asn}", Node(asn=asn))
+                    await publisher.flush(DEADLINE_S)
+
+            publishing = asyncio.create_task(publish_rows())
+            await until_async(lambda: len(tool.rows("node")) >= 100, "the tool has its turn", DEADLINE_S)
+            assert not publishing.done(), "it had its turn while the bus was busy"
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
 
     run(story)
 

@@ -5,9 +5,8 @@
 
 import asyncio
 import subprocess
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from actors.routing.gobgp import paths
@@ -98,16 +97,16 @@ def desired_of_both_families(me: str, neighbour: str) -> DesiredBgp:
 @asynccontextmanager
 async def reached(speakers: Speakers, name: str) -> AsyncIterator[GobgpClient]:
     """The gobgpd of that name, as soon as it answers."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        async with GobgpClient(speakers.socket(name)) as gobgp:
-            try:
+    async with GobgpClient(speakers.socket(name)) as gobgp:
+
+        async def answers() -> bool:
+            with suppress(GobgpAway):
                 await gobgp.observe()
-            except GobgpAway:
-                assert time.monotonic() < deadline, f"gobgpd {name} does not answer"
-                continue
-            yield gobgp
-            return
+                return True
+            return False
+
+        await until_async(answers, f"gobgpd {name} answers", DEADLINE_S)
+        yield gobgp
 
 
 async def converge(gobgp: GobgpClient, state: DesiredBgp) -> list[Operation]:

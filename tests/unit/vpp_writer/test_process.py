@@ -22,6 +22,7 @@ from schemas.statuses import Applied, Status
 from schemas.words import INTENT, status_word
 from tests.unit.vpp_writer.reconcile.test_urgency import planned, route
 from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
+from tests.waiting import until_async
 
 MANY = 10 * SLICE
 POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
@@ -105,9 +106,8 @@ class World:
     async def _run(self, until: Callable[[], bool]) -> None:
         async with serving(self.directory, self.vpp):
             running = asyncio.create_task(self.process.run())
-            while not until():
-                assert not running.done(), running.exception()
-                await asyncio.sleep(0.01)
+            await until_async(lambda: running.done() or until(), "the process has come there", PATIENCE_S)
+            assert not running.done(), running.exception()
             self.stop.set()
             await running
 
