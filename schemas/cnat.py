@@ -1,6 +1,6 @@
 """Intents for VPP's cnat plugin: translations of service addresses, and source NAT.
 
-VPP: src/plugins/cnat/cnat.api.
+Facts and traps: docs/vppsim.md; VPP: src/plugins/cnat/cnat.api.
 """
 
 from msgspec import Struct

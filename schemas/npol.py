@@ -1,7 +1,7 @@
 """Intents for VPP's npol plugin: IP sets, policies of rules, and the policies of each interface.
 
 "rx" is what VPP receives on the interface, "tx" what it sends there: a pod's egress is rx, its ingress tx.
-VPP: src/plugins/npol/npol.api.
+Facts and traps: docs/vppsim.md; VPP: src/plugins/npol/npol.api.
 """
 
 from msgspec import Struct

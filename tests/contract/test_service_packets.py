@@ -136,7 +136,7 @@ def test_a_backend_that_stays_keeps_its_connections_and_one_that_goes_loses_them
 
 
 def test_a_flow_that_found_no_service_stays_so_but_a_discarded_one_recovers(cluster: Cluster) -> None:
-    """Why a service without backends is given one that drops (spec/services.md section 10, 12)."""
+    """Why a service without backends is given one that drops: "no service" would hold for the flow's whole life."""
     nowhere = Backend("192.0.0.9", 9)
     drop = Route("default", "192.0.0.9/32", (RoutePath(),))
     empty = Translation(VIP, 80, 17, (nowhere,))

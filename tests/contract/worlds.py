@@ -1,4 +1,4 @@
-"""What a guard and a CNI manager would want, in small (spec/guard.md section 7, spec/cni.md section 3)."""
+"""What a guard and a CNI manager would want, in small: uplink, tables, host tap; pods."""
 
 from dataclasses import dataclass
 

@@ -46,7 +46,7 @@ __all__ = [
     "kind_of",
     "npol",
     "pci_uplinks",
-    "requests",
+    "request_names",
     "routes",
     "tables",
     "uplinks",

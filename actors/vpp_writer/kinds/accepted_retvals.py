@@ -1,7 +1,7 @@
 """Return values that are as good as 0, message by message, and why.
 
 All others mean that VPP refused: the object is tried again with backoff, and its status says VPP's name of the value.
-Refusals that may mean either are not here: `Call.confirm_on` names those, and reading VPP back decides.
+Refusals that may mean either are not here: `VppCall.confirm_on` names those, and reading VPP back decides.
 """
 
 from collections.abc import Mapping

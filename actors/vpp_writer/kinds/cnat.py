@@ -1,7 +1,7 @@
 """VPP's cnat plugin: the feature on interfaces, source NAT, translations of service addresses.
 
 Traps: a translation without paths ends VPP; source NAT's other settings are refused before its addresses; an
-interface takes the feature twice if it is enabled twice (spec/services.md section 2); and what SnatAddressesKind says.
+interface takes the feature twice if it is enabled twice (docs/vppsim.md); and what SnatAddressesKind says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -172,7 +172,7 @@ class SnatMemberKind(AddDelKind[SnatMember]):
 class TranslationKind(Kind[Translation]):
     """A translation. VPP knows it by (address, port, protocol) too: an update of one that is there keeps its id.
 
-    Balancer, hash and a kept path's flags count only when it is made (spec/services.md section 3).
+    Balancer, hash and a kept path's flags count only when it is made (VPP: plugins/cnat/cnat_translation.c).
     """
 
     intent = Translation

@@ -113,7 +113,7 @@ class TapKind(InterfaceKind[Tap]):
     """A tap or tun in a namespace (tap_create_v3).
 
     A persistent device is asked for with ATTACH, which also makes a missing one; on SYSCALL_ERROR_2 (the
-    namespace or /dev/net/tun could not be opened) once more without ATTACH (spec of the CNI server, section 3).
+    namespace or /dev/net/tun could not be opened) once more without ATTACH (VPP: vnet/devices/tap/tap.c).
     """
 
     intent = Tap

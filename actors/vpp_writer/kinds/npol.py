@@ -1,7 +1,7 @@
 """VPP's npol plugin: IP sets, policies with their rules, what holds on an interface.
 
-Traps (spec/policies.md section 4): VPP checks no reference, and a freed rule that is still referenced matches
-everything. So what is new is made before anything refers to it, and what is old goes when nothing does any more.
+Traps (docs/vppsim.md): VPP checks no reference, and a freed rule that is still referenced matches everything. So what
+is new is made before anything refers to it, and what is old goes when nothing does any more.
 """
 
 from collections import defaultdict

@@ -69,7 +69,7 @@ class VppClient(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, path: Path, messages: VppDefinitions, window: int = WINDOW) -> "VppClient":
-        """Connects and learns how VPP has these messages. Raises VppGone, Unfit, NoAnswer."""
+        """Connects and learns how VPP has these messages. Raises VppGone, UnfitVpp, NoAnswer."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_S_MAX):

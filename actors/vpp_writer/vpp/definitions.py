@@ -78,7 +78,7 @@ def message_numbers(messages: Mapping[str, Any], table: Mapping[str, int]) -> di
 
 
 def check_vital(numbers: Collection[str]) -> None:
-    """Raises Unfit unless VPP has all that this process cannot do without."""
+    """Raises UnfitVpp unless VPP has all that this process cannot do without."""
     missing = sorted(set(VITAL) - {*numbers})
     if missing:
         raise UnfitVpp(f"VPP lacks {', '.join(missing)}")

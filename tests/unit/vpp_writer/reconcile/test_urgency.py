@@ -32,7 +32,7 @@ def keys(plan: Plan) -> list[str]:
 
 
 def loaded() -> ManagedObjects:
-    """A objects that has just heard of many routes."""
+    """Objects, just after many routes have been claimed."""
     objects = ManagedObjects()
     objects.queue.add(objects.claims.replace("routing", rows(*map(route, range(MANY)))))
     return objects
