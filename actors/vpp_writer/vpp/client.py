@@ -1,9 +1,8 @@
 """Edge: VPP's binary API over its unix socket, for asyncio.
 
-A frame is `0 u64, length u32, 0 u32` in network order, then the message. Requests are pipelined: at most `window` of
-them wait for their replies, the others wait here. When the socket ends every one that waits fails at once. Contexts
-wrap and skip 0. A dump is followed by a control_ping: what arrives under the dump's context before the ping's reply
-are its details.
+Requests are pipelined: at most `window` of them wait for their replies (`reply_stream.py`), the others wait here. When
+the socket ends every one that waits fails at once. Contexts wrap and skip 0. A dump is followed by a control_ping:
+what arrives under the dump's context before the ping's reply are its details.
 
 A VPP that says nothing is asked for a sign of life. As long as it gives none, calls wait: it may be stopped, and will
 answer when it goes on. A call that stays without its reply while VPP answers others has failed with an unknown outcome.
@@ -16,7 +15,6 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,20 +24,15 @@ from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
 from actors.vpp_writer.vpp.liveness import VppLiveness
 from actors.vpp_writer.vpp.message_table import REQUEST_HEAD_BYTES, MessageTable
 from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
-from actors.vpp_writer.vpp.replies import CONTEXT_AT, compile_reader, context_offset
+from actors.vpp_writer.vpp.replies import compile_reader, context_offset
+from actors.vpp_writer.vpp.reply_stream import FRAME, ReplyStream, UnreadableReply
 
-FRAME = struct.Struct(">QII")
 REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
-REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
-REPLY_CONTEXT = struct.Struct(">I")
-RETVAL = struct.Struct(">6xi")  # after message number and context
-RUN_MIN = 4  # fewer replies are read one by one
 WINDOW = 128
 TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
 CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
-MESSAGE_BYTES_MAX = 64 << 20
 SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
 CLIENT_NAME = "vppd-writer"
 
@@ -58,9 +51,7 @@ class VppClient(asyncio.Protocol):
         self._client = 0
         self._context = 0
         self._queue: deque[tuple[range, bytes, PendingCall | None]] = deque()  # contexts, frames, who waits
-        self._waiting: dict[int, PendingCall] = {}
-        self._details: dict[int, tuple[list[Any], PendingCall]] = {}
-        self._unread = b""
+        self._replies = ReplyStream(self._table.readers)
         self._flushing = False
         self._liveness = VppLiveness()
         self._probing = False
@@ -175,19 +166,19 @@ class VppClient(asyncio.Protocol):
         waiter = PendingCall(message, _setter(future))
         details: list[Any] = []
         dump = self._next_context()
-        self._details[dump] = (details, waiter)
+        self._replies.dumps[dump] = (details, waiter)
         self._enqueue(dump, message, body, None)
         self._enqueue(self._next_context(), "control_ping", b"", waiter)
         try:
             await future
         finally:
-            del self._details[dump]
+            del self._replies.dumps[dump]
         return details
 
     def _expect(self, message: str) -> tuple[int, asyncio.Future[Any]]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         context = self._next_context()
-        self._waiting[context] = PendingCall(message, _setter(future))
+        self._replies.waiting[context] = PendingCall(message, _setter(future))
         return context, future
 
     def _next_context(self) -> int:
@@ -216,7 +207,7 @@ class VppClient(asyncio.Protocol):
             return
         now = time.monotonic()
         frames = []
-        waiting = self._waiting
+        waiting = self._replies.waiting
         while self._queue and (not waiting or len(waiting) + len(self._queue[0][0]) <= self.window):
             contexts, frame, waiter = self._queue.popleft()
             frames.append(frame)
@@ -239,68 +230,14 @@ class VppClient(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
         self._liveness.hear(now)
-        data = self._unread + data if self._unread else data
-        at, end, frame = 0, len(data), FRAME.size
-        waiting, readers = self._waiting, self._table.readers
-        while end - at >= REPLY.size:
-            length, number, context = REPLY.unpack_from(data, at)
-            if length > MESSAGE_BYTES_MAX:
-                self._end(f"VPP sends {length} bytes in one message")
-                return
-            begin, at_next = at + frame, at + frame + length
-            if at_next > end:
-                break
-            at = at_next
-            reply_reader = readers.get(number)
-            if reply_reader is None:
-                continue
-            context_is_at, read = reply_reader
-            if context_is_at != CONTEXT_AT:
-                (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
-            waiter = waiting.get(context)
-            if waiter is not None:
-                if waiter.plain and (run := self._run(data, begin - frame, length, number, context, waiter)):
-                    waiter.since = now
-                    at = begin - frame + run * (frame + length)
-                    continue
-                del waiting[context]
-            try:
-                if waiter is not None:
-                    reply = RETVAL.unpack_from(data, begin)[0] if waiter.plain else read(data, begin, at_next)
-                elif context in self._details:
-                    details, dumping = self._details[context]
-                    details.append(read(data, begin, at_next))
-                    dumping.since = now
-                    continue
-                else:
-                    continue
-            except (ValueError, struct.error, IndexError) as error:
-                self._end(f"VPP sends what cannot be read: {error}")
-                return
-            waiter.since = now
-            waiter.take(context, reply)
-        self._unread = data[at:]
-        self._liveness.expect(now, bool(self._waiting))
+        try:
+            self._replies.feed(data, now)
+        except UnreadableReply as error:
+            self._end(f"VPP sends {error}")
+            return
+        self._liveness.expect(now, bool(self._replies.waiting))
         if self._queue:
             self._flush()
-
-    def _run(self, data: bytes, at: int, length: int, number: int, context: int, waiter: PendingCall) -> int:
-        """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
-        assert isinstance(waiter, RetvalBatch)
-        size = FRAME.size + length
-        count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
-        if count < RUN_MIN or length < RETVAL.size:
-            return 0
-        lengths, numbers, contexts, values = zip(*_runs(size).iter_unpack(data[at : at + count * size]), strict=True)
-        expected, waiting = tuple(range(context, context + count)), self._waiting
-        if contexts != expected or {*lengths} != {length} or {*numbers} != {number}:
-            return 0
-        if not all(map(waiting.__contains__, expected)):  # one has been given up
-            return 0
-        for answered in expected:
-            del waiting[answered]
-        waiter.take_all(context, values)
-        return count
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail()
@@ -313,7 +250,7 @@ class VppClient(asyncio.Protocol):
     def _fail(self, why: str = "VPP has closed the API socket") -> None:
         self.closed.set()
         self._liveness.asked_at = 0.0
-        waiting, self._waiting = self._waiting, {}
+        waiting = self._replies.give_up()
         queue, self._queue = self._queue, deque()
         queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
         for context, waiter in itertools.chain(waiting.items(), queued):
@@ -333,9 +270,9 @@ class VppClient(asyncio.Protocol):
             now = time.monotonic()
             if self._liveness.must_probe(now) and not self._probing:
                 self._probe()
-            for context, waiter in list(itertools.islice(self._waiting.items(), self.window)):
+            for context, waiter in list(itertools.islice(self._replies.waiting.items(), self.window)):
                 if now - waiter.since > CALL_S_MAX and self._liveness.heard_at > waiter.since:
-                    del self._waiting[context]
+                    del self._replies.waiting[context]
                     waiter.take(context, NoAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
             if self._queue:
                 self._flush_soon()
@@ -348,7 +285,7 @@ class VppClient(asyncio.Protocol):
         context, future = self._expect("control_ping")
         future.add_done_callback(self._probed)
         now = time.monotonic()
-        self._waiting[context].since = now
+        self._replies.waiting[context].since = now
         self._liveness.ask(now)
         self._write([self._framed("control_ping", context, b"")])
 
@@ -370,13 +307,6 @@ class VppClient(asyncio.Protocol):
                 self._write([self._framed("sockclnt_delete", 1, body)])
         self._fail()
         self._transport.close()
-
-
-@cache
-def _runs(size: int) -> struct.Struct:
-    """Frames of that size, each a reply with its return value first: (length, message number, context, value)."""
-    fields = struct.Struct(">8xI4xHIi")
-    return struct.Struct(f"{fields.format}{size - fields.size}x")
 
 
 def _setter(future: "asyncio.Future[Any]") -> Callable[[Any], None]:

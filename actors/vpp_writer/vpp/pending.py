@@ -8,7 +8,6 @@ class PendingCall:
     """One call. `since`: when it was sent, or VPP last sent something that belongs to it (s, monotonic)."""
 
     __slots__ = ("message", "on_reply", "since")
-    plain = False
 
     def __init__(self, message: str, on_reply: Callable[[Any], None]) -> None:
         self.message, self.on_reply, self.since = message, on_reply, 0.0
@@ -39,7 +38,6 @@ class RetvalBatch(PendingBatch):
     """A batch of whose replies only the return values matter, which stand for them."""
 
     __slots__ = ()
-    plain = True
 
     def take_all(self, context: int, retvals: Sequence[int]) -> None:
         """Return values of calls that follow one another, the first of them that of `context`."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.vpp_writer.vpp.client import FRAME
+from actors.vpp_writer.vpp.reply_stream import FRAME
 from tools.vppsim.api.catalogue import Catalogue
 
 WORDS = Catalogue()

@@ -1,6 +1,7 @@
 """The API client against a VPP whose every answer the test decides: silence, omissions, fragments, nonsense."""
 
 import asyncio
+import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -17,17 +18,19 @@ from actors.vpp_writer.kinds import request_names
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp import client, liveness
-from actors.vpp_writer.vpp.client import FRAME, VppClient, VppGone
+from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
+from actors.vpp_writer.vpp.reply_stream import FRAME, MESSAGE_BYTES_MAX
 from bus.peer import Peer
 from schemas.cnat import Backend, Translation
 from schemas.codec import fingerprint
 from schemas.intents import Route, RoutePath
 from schemas.npol import IpSet
 from schemas.statuses import Applied, Rejected
-from tests.unit.vpp_writer.scripted_vpp import ScriptedVpp, serving
+from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
 from tests.waiting import holds_async, until_async
 
+HEAD_OF_REPLY = struct.Struct(">HI")  # message number, context
 MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 
 
@@ -181,6 +184,33 @@ def test_of_many_calls_those_that_vpp_passes_over_fail_and_the_others_do_not(tmp
             assert answers == [0] * 19
             api.data_received(b"".join(vpp.reply(MTU[0], context) for context in contexts))  # at last, and all again
             assert (await api.request(*MTU)).retval == 0
+
+    run(story())
+
+
+@pytest.mark.parametrize("body", [b"", b"\0"], ids=["without a return value", "torn"])
+def test_a_reply_that_cannot_be_read_ends_the_connection_and_the_call_says_why(tmp_path: Path, body: bytes) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+
+            def short_reply(name: str, context: int) -> bytes:
+                data = HEAD_OF_REPLY.pack(WORDS.ids[f"{name}_reply"], context) + body
+                return FRAME.pack(0, len(data), 0) + data
+
+            vpp.answer = short_reply
+            with pytest.raises(VppGone, match="VPP sends what cannot be read"):
+                await api.request(*MTU)
+            assert api.closed.is_set()
+
+    run(story())
+
+
+def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with connected(tmp_path) as (vpp, api):
+            vpp.answer = lambda name, context: FRAME.pack(0, MESSAGE_BYTES_MAX + 1, 0) + bytes(HEAD_OF_REPLY.size)
+            with pytest.raises(VppGone, match=f"VPP sends {MESSAGE_BYTES_MAX + 1} bytes in one message"):
+                await api.request(*MTU)
 
     run(story())
 
