@@ -68,9 +68,6 @@ KEEPALIVE = [
 API_ERRORS = (ApiRefused, urllib3.exceptions.HTTPError, OSError, msgspec.MsgspecError, ValueError, RecursionError)
 
 
-Callback = Callable[[ApiResource, WatchReport], None]
-
-
 class ApiClient:
     """HTTP access to one API server."""
 

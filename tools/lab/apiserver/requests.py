@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tools.lab.apiserver.routes import RequestTarget
-from tools.lab.apiserver.selectors import Matches, parse_selectors
+from tools.lab.apiserver.selectors import ObjectMatcher, parse_selectors
 from tools.lab.apiserver.status import ApiError, bad_request
 from tools.lab.apiserver.tables import table
 from tools.lab.objects import Object
@@ -37,7 +37,7 @@ async def read_body(request: web.Request) -> Any:
         raise bad_request(f"the body is not JSON: {error}") from None
 
 
-def query_selector(request: web.Request, target: RequestTarget) -> Matches:
+def query_selector(request: web.Request, target: RequestTarget) -> ObjectMatcher:
     """The predicate of labelSelector and fieldSelector; raises ApiError 400."""
     query = request.query
     return parse_selectors(target.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))

@@ -7,7 +7,7 @@ from tools.lab.apiserver.resources import ServedResource
 from tools.lab.apiserver.status import bad_request
 from tools.lab.objects import Object
 
-Matches = Callable[[Object], bool]
+ObjectMatcher = Callable[[Object], bool]
 
 COMMON_FIELDS = ("metadata.name", "metadata.namespace")
 SET_TERM = re.compile(r"\s*([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*")
@@ -16,7 +16,7 @@ PRESENCE_TERM = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
 BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
 
 
-def parse_selectors(resource: ServedResource, labels: str, fields: str) -> Matches:
+def parse_selectors(resource: ServedResource, labels: str, fields: str) -> ObjectMatcher:
     """One predicate of both query parameters ("" selects all); raises ApiError 400."""
     terms = [label_term(text) for text in split_terms(labels)]
     terms += [field_term(resource, text) for text in split_terms(fields)]
@@ -28,7 +28,7 @@ def split_terms(text: str) -> list[str]:
     return BETWEEN_TERMS.split(text) if text.strip() else []
 
 
-def label_term(text: str) -> Matches:
+def label_term(text: str) -> ObjectMatcher:
     """`k in (a,b)`, `k notin (a,b)`, `k=v`, `k==v`, `k!=v`, `k`, `!k`."""
     if term := SET_TERM.fullmatch(text):
         key, operator, listed = term.groups()
@@ -42,7 +42,7 @@ def label_term(text: str) -> Matches:
     raise bad_request(f"unable to parse requirement {text!r} of the label selector")
 
 
-def label_among(key: str, values: set[str], inside: bool) -> Matches:
+def label_among(key: str, values: set[str], inside: bool) -> ObjectMatcher:
     """Matches if the label's value is among `values`, or, unless `inside`, is not. An absent label is among none."""
     return lambda body: (labels_of(body).get(key) in values) is inside
 
@@ -53,7 +53,7 @@ def labels_of(body: Object) -> dict[str, str]:
     return labels
 
 
-def field_term(resource: ServedResource, text: str) -> Matches:
+def field_term(resource: ServedResource, text: str) -> ObjectMatcher:
     """`a.b=v`, `a.b==v`, `a.b!=v` for the fields the registry names; an absent field counts as ""."""
     term = EQUALITY_TERM.fullmatch(text)
     if not term:

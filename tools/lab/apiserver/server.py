@@ -20,7 +20,7 @@ from tools.lab.apiserver.requests import (
 )
 from tools.lab.apiserver.resources import NAMESPACES
 from tools.lab.apiserver.routes import RequestTarget, parse_path
-from tools.lab.apiserver.selectors import Matches
+from tools.lab.apiserver.selectors import ObjectMatcher
 from tools.lab.apiserver.status import ApiError, bad_request, success
 from tools.lab.apiserver.store import Part
 from tools.lab.apiserver.store_file import StoreFile
@@ -101,7 +101,7 @@ class ApiServer:
         bodies = self._selected(target, query_selector(request, target))
         return web.json_response(render_list(request, target, bodies, str(self._store.version)))
 
-    def _selected(self, target: RequestTarget, matches: Matches) -> list[Object]:
+    def _selected(self, target: RequestTarget, matches: ObjectMatcher) -> list[Object]:
         return [body for body in self._store.list_objects(target.resource, target.namespace) if matches(body)]
 
     def _create(self, target: RequestTarget, body: Any) -> Object:

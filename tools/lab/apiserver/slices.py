@@ -20,7 +20,7 @@ MANAGER = "endpointslice-controller.k8s.io"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 GONE_PHASES = ("Succeeded", "Failed")
 
-Group: TypeAlias = tuple[str, str]
+SliceGroup: TypeAlias = tuple[str, str]
 """What endpoints of one slice have in common: `IPv4` or `IPv6`, and the slice's ports as JSON."""
 
 
@@ -71,7 +71,7 @@ def slice_changes(
     return changes
 
 
-def group_of(piece: Object) -> Group:
+def group_of(piece: Object) -> SliceGroup:
     """The group of a slice's endpoints."""
     return str(piece.get("addressType")), json.dumps(piece.get("ports"))
 
@@ -84,7 +84,7 @@ def take_remaining(piece: Object, endpoints: dict[str, Object]) -> list[Object]:
 
 
 def place_endpoints(
-    service: Object, by_group: dict[Group, dict[str, Object]], slices: list[Object], changes: SliceChanges
+    service: Object, by_group: dict[SliceGroup, dict[str, Object]], slices: list[Object], changes: SliceChanges
 ) -> None:
     """Puts endpoints that are in no slice where there is room, and into new slices."""
     updated = {piece["metadata"]["name"]: piece for piece in changes.update}
@@ -104,7 +104,7 @@ def place_endpoints(
         ]
 
 
-def new_slice(service: Object, group: Group, endpoints: list[Object]) -> Object:
+def new_slice(service: Object, group: SliceGroup, endpoints: list[Object]) -> Object:
     """A new slice; the server makes its name."""
     meta = service["metadata"]
     owner = {
@@ -132,10 +132,12 @@ def labels_of(service: Object) -> dict[str, str]:
     return {**labels, **headless, SERVICE_LABEL: service["metadata"]["name"], MANAGED_LABEL: MANAGER}
 
 
-def grouped_endpoints(service: Object, pods: Iterable[Object], zones: dict[str, str]) -> dict[Group, dict[str, Object]]:
+def grouped_endpoints(
+    service: Object, pods: Iterable[Object], zones: dict[str, str]
+) -> dict[SliceGroup, dict[str, Object]]:
     """The endpoints of a service by group, then by pod name."""
     spec = part(service, "spec")
-    by_group: dict[Group, dict[str, Object]] = {}
+    by_group: dict[SliceGroup, dict[str, Object]] = {}
     if spec.get("type") == "ExternalName":
         return by_group
     ip_families = spec.get("ipFamilies")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tools.lab.apiserver.routes import RequestTarget
-from tools.lab.apiserver.selectors import Matches
+from tools.lab.apiserver.selectors import ObjectMatcher
 from tools.lab.apiserver.status import ApiError
 from tools.lab.apiserver.store import ObjectChange, ObjectStore
 from tools.lab.objects import Object, key_of
@@ -25,7 +25,7 @@ class WatchRequest:
     """A watch: of which objects, for how long, in which form."""
 
     target: RequestTarget
-    matches: Matches
+    matches: ObjectMatcher
     bookmarks: bool
     timeout_s: float
     render: Callable[[Object], Object]

@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.lab.felix import kubernetes
 from tools.lab.felix.rules import ACCOUNT_PREFIX, BadRule, RuleMessage, namespace_is, of_namespaces, parse_rule
-from tools.lab.felix.selector import Matches, Selector, all_of, matcher, to_text, with_prefix
+from tools.lab.felix.selector import LabelMatcher, Selector, all_of, matcher, to_text, with_prefix
 from tools.lab.felix.selector_parser import parse
 from tools.lab.felix.sets import AnySet
 from tools.lab.objects import Object
@@ -51,7 +51,7 @@ class CalicoPolicy:
     forward: bool = False
 
     @cached_property
-    def selects(self) -> Matches:
+    def selects(self) -> LabelMatcher:
         """Whether it applies to something with these labels."""
         return matcher(self.selector)
 

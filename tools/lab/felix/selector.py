@@ -11,7 +11,7 @@ from functools import lru_cache, reduce
 from typing import TypeAlias
 
 Labels: TypeAlias = Mapping[str, str]
-Matches: TypeAlias = Callable[[Labels], bool]
+LabelMatcher: TypeAlias = Callable[[Labels], bool]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def replace_all(node: Selector, for_all: Selector, for_global: Selector) -> Sele
 
 
 @lru_cache(maxsize=4096)
-def matcher(node: Selector) -> Matches:
+def matcher(node: Selector) -> LabelMatcher:
     """A predicate over labels."""
     match node:
         case Compare(label, operator, value):
@@ -127,17 +127,17 @@ def matcher(node: Selector) -> Matches:
             return reduce(conjunction if operator == "&&" else disjunction, parts)
 
 
-def conjunction(first: Matches, second: Matches) -> Matches:
+def conjunction(first: LabelMatcher, second: LabelMatcher) -> LabelMatcher:
     """Both match."""
     return lambda labels: first(labels) and second(labels)
 
 
-def disjunction(first: Matches, second: Matches) -> Matches:
+def disjunction(first: LabelMatcher, second: LabelMatcher) -> LabelMatcher:
     """At least one of them matches."""
     return lambda labels: first(labels) or second(labels)
 
 
-def comparison(label: str, operator: str, value: str) -> Matches:
+def comparison(label: str, operator: str, value: str) -> LabelMatcher:
     """The predicate of one comparison."""
     match operator:
         case "has":

@@ -22,7 +22,7 @@ class MfibItfFlag(IntFlag):
 ACCEPT_ALL = 8
 """Entry flag: packets may arrive on any interface."""
 
-Group = tuple[bytes, int, bytes]
+MulticastGroup = tuple[bytes, int, bytes]
 """Group address, its length in bits, source address (all zero: any)."""
 
 
@@ -47,7 +47,7 @@ class MfibContribution:
 class MfibEntry:
     """A group and its sources."""
 
-    group: Group
+    group: MulticastGroup
     sources: dict[FibSource, MfibContribution] = field(default_factory=dict)
 
     @property
@@ -68,7 +68,7 @@ class MfibTable:
 
     def __init__(self, family: int, table_id: int) -> None:
         self.family, self.table_id = family, table_id
-        self._entries: dict[Group, MfibEntry] = {}
+        self._entries: dict[MulticastGroup, MfibEntry] = {}
         local_path = FibPath(type=PathType.LOCAL, proto=family)
         any_source = bytes(4 if family == 4 else 16)
         self.add((any_source, 0, any_source), FibSource.DEFAULT_ROUTE, [])
@@ -76,7 +76,7 @@ class MfibTable:
             self.add((address, length, any_source), FibSource.SPECIAL, [MfibBranch(local_path, MfibItfFlag.FORWARD)])
 
     def add(
-        self, group: Group, source: FibSource, branches: list[MfibBranch], flags: int = 0, rpf_id: int = 0
+        self, group: MulticastGroup, source: FibSource, branches: list[MfibBranch], flags: int = 0, rpf_id: int = 0
     ) -> MfibEntry:
         """Add or change paths of a group for `source`."""
         key = (masked(group[0], group[1]), group[1], group[2])
@@ -86,7 +86,7 @@ class MfibTable:
         contribution.branches.update({branch.path.identity(): branch for branch in branches})
         return entry
 
-    def remove(self, group: Group, source: FibSource, paths: list[FibPath]) -> None:
+    def remove(self, group: MulticastGroup, source: FibSource, paths: list[FibPath]) -> None:
         """Take paths away; a source without paths and flags is removed, and so is an entry without sources.
 
         A path into another table stays for ever, as in VPP, and keeps that table alive.

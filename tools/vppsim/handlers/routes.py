@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.api.client import ApiConnection
-from tools.vppsim.fib.multicast import Group, MfibBranch, MfibEntry, MfibItfFlag
+from tools.vppsim.fib.multicast import MfibBranch, MfibEntry, MfibItfFlag, MulticastGroup
 from tools.vppsim.fib.paths import DROP, FibEntryFlag, FibPath, FibSource, PathType
 from tools.vppsim.fib.table import BITS, FibContribution, FibEntry, FibTable
 from tools.vppsim.handlers import convert
@@ -156,7 +156,7 @@ def ip_mroute_add_del(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     return {"stats_index": 0}
 
 
-def _group(family: int, prefix: Any) -> Group:
+def _group(family: int, prefix: Any) -> MulticastGroup:
     length = min(prefix.grp_address_length, BITS[family])
     return convert.of_union(family, prefix.grp_address), length, convert.of_union(family, prefix.src_address)
 
