@@ -34,7 +34,7 @@ from bus.envelope import (
     iter_parts,
     pack_message,
 )
-from bus.stream import Checkpoint
+from bus.stream import Checkpoint, StreamName
 from bus.stream_store import StreamStore
 
 WINDOW_BYTES = 1 << 20
@@ -45,8 +45,6 @@ FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpo
 TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
 TOOL_QUEUE_BYTES_MAX = 32 << 20
 BACKLOG_BYTES = 64 << 10
-
-StreamName = tuple[str, str]  # (word, owner)
 
 
 class OutgoingFrame(NamedTuple):

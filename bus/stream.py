@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from bus.envelope import CheckpointPart, Row
 
+StreamName = tuple[str, str]  # (word, owner)
+
 
 @dataclass
 class Stream:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bus.connection import Connection
 from bus.envelope import CheckpointPart, Fetch, SnapshotPart, StreamHead, Subscribe
 from bus.mirror import Steps, StreamMirror, merge_changes
+from bus.stream import StreamName
 from schemas import codec
 from schemas.codec import Malformed
 from schemas.words import WORDS
@@ -43,7 +44,6 @@ class StreamSynced(Struct, frozen=True, gc=False):
 
 
 StreamEvent = StreamChange | StreamSynced
-StreamName = tuple[str, str]  # (word, owner)
 
 
 class Subscriptions:

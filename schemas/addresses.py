@@ -16,6 +16,7 @@ from ipaddress import (
     ip_network,
 )
 
+Network = IPv4Network | IPv6Network
 MAPPED_BITS = 96  # length of ::ffff:0:0/96, which holds IPv4's addresses
 
 

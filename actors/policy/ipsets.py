@@ -7,17 +7,16 @@ because of it fail closed.
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from actors.policy.model import FelixIpSet
-from schemas.addresses import parse_address, parse_prefix
+from schemas.addresses import Network, parse_address, parse_prefix
 from schemas.npol import IpSet
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 MEMBERS_KNOWN = 200_000  # cached canonical forms of members
 HASH_CHARACTERS = 10
-Network = IPv4Network | IPv6Network
 
 
 class CompiledSet(NamedTuple):

@@ -10,16 +10,16 @@ nodes.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
+from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
 from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
+from schemas.addresses import Network
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Route, RoutePath
 
 ASN_DEFAULT = 64512
 PORT_DEFAULT = 179
 VERSIONS = (4, 6)
-Network = IPv4Network | IPv6Network
 
 
 @dataclass

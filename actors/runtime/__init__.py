@@ -5,6 +5,6 @@ realised   waiting until VPP holds given intents                            (pur
 context    what an actor may use of its process                             (edge)
 health     why a process is not ready, for everybody to see                 (edge)
 actor      the shape of a manager: handlers that store, `decide()`
-turns      between events and decisions                                     (pure)
+turns      between events and decisions: does no I/O itself
 loop       runs turns until told to stop: the only place that waits         (edge)
 """

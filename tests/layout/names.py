@@ -5,6 +5,7 @@ than a comprehension or a lambda do not count, nor do `self`, `cls` and methods 
 """
 
 import ast
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ PARTICIPLES = """
 POOR = frozenset((PRONOUNS + PARTICIPLES).split())
 # whole names that are the field's own words for what they name, each with its reason
 EXCEPTIONS: dict[str, str] = {}
+TYPE_NAME = re.compile(r"[A-Z]\w*[a-z]\w*")  # neither a constant nor a type variable of one letter
 UNCOUNTED = frozenset({"self", "cls"})
 
 
@@ -68,7 +70,9 @@ def _bound(node: ast.AST) -> str:
             return name
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return name
-        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            return name
+        case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
             return name
     return ""
 
@@ -102,13 +106,23 @@ def by_package() -> dict[str, list[Binding]]:
 
 
 def public_classes() -> dict[str, list[Path]]:
-    """Name of a public class of the product and its tools -> the files that define one."""
+    """Name of a public class, or of another public type, of the product and its tools -> the files that define one."""
     places: defaultdict[str, list[Path]] = defaultdict(list)
     for path in sources(*(PROJECT / name for name in PACKAGES if name != "tests")):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(path.relative_to(PROJECT))
+            if TYPE_NAME.fullmatch(name := _defined_type(node)):
+                places[name].append(path.relative_to(PROJECT))
     return dict(places)
+
+
+def _defined_type(node: ast.stmt) -> str:
+    """The name that a statement gives to a type or to something like one: a class, an alias."""
+    match node:
+        case ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
 
 
 def _main(arguments: list[str]) -> None:

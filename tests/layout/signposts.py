@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.layout.names import PACKAGES, PROJECT, sources
+from tests.layout.names import PACKAGES, PROJECT, bindings, sources
 
 PRODUCT = [PROJECT / name for name in PACKAGES if name != "tests"]
 DOCUMENTS = ("*.md", "docs/**/*.md", "schemas/*.md", "container/**/*.md")
 LISTED = re.compile(r"^ *((?:\w+/?, )*\w+/?) {2,}\S", re.MULTILINE)  # name, other, room/   what it is for
 QUOTED = re.compile(r"`([^`\s]+)`")
-FILE = re.compile(r"[\w./-]+\.py")
+RUN = re.compile(r"python3? -m (\w+(?:\.\w+)*)")
+FILE = re.compile(r"[\w./-]+\.(?:py|md|conf|json|cfg|toml)")
+PATH = re.compile(r"[\w./-]+")
+WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
+HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 UNLISTED = {"__init__", "__main__", "__pycache__"}
 GENERATED = PROJECT / "schemas" / "proto"
 
@@ -45,36 +49,65 @@ def documents() -> Iterator[Path]:
                 yield path
 
 
-def missing_modules(text: str, beside: Path) -> list[str]:
-    """Names between backticks that read like a module's (`life.py`, `bus/calls.py`, `actors.cni`) and lead nowhere."""
-    return [name for name in QUOTED.findall(text) if _is_module(name) and not _exists(name, beside)]
+def missing_modules(text: str, beside: Path, *, rooms: bool = True) -> list[str]:
+    """Names that read like a module's, a room's or a file's (`life.py`, `bus/calls.py`, `actors.cni`) and lead nowhere.
+
+    Between backticks, and behind `python -m`. `beside`: the folder of what is read. `rooms`: `kinds/routes` is a place,
+    too; not so where keys of intents are written alike.
+    """
+    names = [name.partition(":")[0] for name in QUOTED.findall(text)]
+    heads = {*PACKAGES, *_rooms()} if rooms else set(PACKAGES)
+    return [name for name in (*names, *RUN.findall(text)) if _is_place(name, heads) and not _exists(name, beside)]
 
 
-def _is_module(name: str) -> bool:
+def unknown_words(text: str) -> list[str]:
+    """Single words between backticks, in sections about packages, that are nothing there.
+
+    A section is about the packages that its heading has between backticks: a word in it is a module, a room or a name
+    that is bound in them, or the name of another package.
+    """
+    headings = list(HEADING.finditer(text))
+    unknown = []
+    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+        places = [PROJECT / name for name in QUOTED.findall(heading[0]) if (PROJECT / name).is_dir()]
+        section = text[heading.end() : following.start() if following else None]
+        modules = {path.stem for place in places for path in sources(place)}
+        bound = {binding.name for place in places for path in sources(place) for binding in bindings(path)}
+        words = [word for word in QUOTED.findall(section) if WORD.fullmatch(word)] if places else []
+        unknown += [word for word in words if word not in modules | bound | _rooms()]
+    return unknown
+
+
+def _is_place(name: str, heads: set[str]) -> bool:
     if FILE.fullmatch(name):
-        return True
-    head, *parts = re.split(r"[./]", name.rstrip("/"))
-    return head in PACKAGES and bool(parts) and re.fullmatch(r"[\w./-]+", name) is not None
+        return not name.startswith("/") and ("/" in name or name.endswith(".py"))
+    head, *parts = name.rstrip("/").split("/" if "/" in name else ".")
+    return bool(parts) and PATH.fullmatch(name) is not None and head in (heads if "/" in name else set(PACKAGES))
 
 
 def _exists(name: str, beside: Path) -> bool:
-    if FILE.fullmatch(name):
-        return any((place / name).exists() for place in (PROJECT, beside)) or _is_suffix(name)
-    path = PROJECT / (name if "/" in name else name.replace(".", "/"))
-    return path.exists() or path.with_suffix(".py").exists() or _is_attribute(name)
-
-
-def _is_suffix(name: str) -> bool:
-    return any(path.endswith(f"/{name}") for path in _all_files())
+    path = name if "/" in name or FILE.fullmatch(name) else name.replace(".", "/")
+    if any((place / path).exists() or (place / f"{path}.py").exists() for place in (PROJECT, beside)):
+        return True
+    return f"/{path.rstrip('/')}".removesuffix(".py") in _endings() or _is_attribute(name)
 
 
 @cache
-def _all_files() -> list[str]:
-    return [path.as_posix() for path in sources(*(PROJECT / top for top in PACKAGES))]
+def _rooms() -> set[str]:
+    """Names of all folders of code inside the packages."""
+    return {init.parent.name for top in PRODUCT for init in top.rglob("__init__.py")} - {"proto"}
+
+
+@cache
+def _endings() -> set[str]:
+    """Every way to end the path of a module or a room, as `/bus/calls` and `/calls`."""
+    paths = {path.relative_to(PROJECT).with_suffix("") for path in sources(*(PROJECT / top for top in PACKAGES))}
+    paths |= {path.parent for path in paths}
+    return {"/" + "/".join(path.parts[start:]) for path in paths for start in range(len(path.parts))}
 
 
 def _is_attribute(name: str) -> bool:
-    """`bus.peer.Peer`: is it defined in its module?"""
+    """`bus.peer.Peer`: is it bound in its module?"""
     module, _, attribute = name.rpartition(".")
     path = (PROJECT / module.replace(".", "/")).with_suffix(".py")
-    return path.exists() and re.search(rf"\b{attribute}\b", path.read_text()) is not None
+    return path.exists() and attribute in {binding.name for binding in bindings(path)}

@@ -13,10 +13,14 @@ Floors = Sequence[Sequence[str]]  # from the top; rooms of one floor do not know
 
 
 class House(NamedTuple):
-    """Packages by floors, and for each package that has a contract of its own its rooms by floors."""
+    """Packages by floors, and for each package that has a contract of its own its rooms by floors.
+
+    `forbidden`: pairs of a package and one below it that it may not import all the same.
+    """
 
     floors: Floors
     rooms: dict[str, Floors]
+    forbidden: set[tuple[str, str]]
 
 
 def house() -> House:
@@ -29,7 +33,28 @@ def house() -> House:
         if name != TOP and contracts[name].get("type") == "layers"
         for container in contracts[name]["containers"].split()
     }
-    return House(_floors(contracts[TOP]["layers"]), rooms)
+    forbidden = {
+        (source, target)
+        for name in contracts.sections()
+        if contracts[name].get("type") == "forbidden"
+        for source in contracts[name]["source_modules"].split()
+        for target in contracts[name]["forbidden_modules"].split()
+    }
+    return House(_floors(contracts[TOP]["layers"]), rooms, forbidden)
+
+
+def arrows(drawn: House) -> Iterator[tuple[str, int]]:
+    """Package -> the highest floor of which it may import something; what is below that floor it may import, too."""
+    for number, floor in enumerate(drawn.floors):
+        for package in floor:
+            below = range(number + 1, len(drawn.floors))
+            allowed = [n for n in below if any(_may_import(package, target, drawn) for target in drawn.floors[n])]
+            yield from ((package, n) for n in allowed[:1])
+
+
+def _may_import(package: str, target: str, drawn: House) -> bool:
+    tops = {target, target.partition(".")[0]}
+    return not any((package, top) in drawn.forbidden for top in tops)
 
 
 def picture() -> str:
@@ -40,7 +65,7 @@ def picture() -> str:
         lines += [f"  subgraph floor{number}[ ]", "    direction LR"]
         lines += [f"    {line}" for package in floor for line in _package(package, drawn.rooms)]
         lines.append("  end")
-    lines += [f"  floor{number} --> floor{number + 1}" for number in range(len(drawn.floors) - 1)]
+    lines += [f"  {package.replace('.', '_')} --> floor{number}" for package, number in arrows(drawn)]
     return "\n".join([*lines, "```"])
 
 

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from bus.envelope import Beacon, CheckpointPart, Fetch, SnapshotPart, StreamHead, TraceEvent, to_parts, unpack_message
 from bus.mirror import RowChange, StreamMirror
+from bus.stream import StreamName
 from schemas.codec import Malformed
 
-StreamName = tuple[str, str]  # (word, owner)
 NOTE = "note"
 
 

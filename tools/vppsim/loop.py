@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-Callback = Callable[[], None]
+LoopCallback = Callable[[], None]
 
 
 class EventLoop:
@@ -16,13 +16,13 @@ class EventLoop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._readers: dict[int, Callback] = {}
-        self._writers: dict[int, Callback] = {}
-        self._timers: list[tuple[float, int, Callback]] = []
+        self._readers: dict[int, LoopCallback] = {}
+        self._writers: dict[int, LoopCallback] = {}
+        self._timers: list[tuple[float, int, LoopCallback]] = []
         self._order = itertools.count()
         self._running = True
 
-    def watch(self, fd: int, readable: Callback, writable: Callback | None = None) -> None:
+    def watch(self, fd: int, readable: LoopCallback, writable: LoopCallback | None = None) -> None:
         """Call `readable` whenever `fd` can be read; `writable` only while `want_write` is on."""
         self._epoll.register(fd, select.EPOLLIN)
         self._readers[fd] = readable
@@ -38,7 +38,7 @@ class EventLoop:
         del self._readers[fd]
         self._writers.pop(fd, None)
 
-    def call_after(self, delay_s: float, callback: Callback) -> None:
+    def call_after(self, delay_s: float, callback: LoopCallback) -> None:
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), callback))
 
     def stop_on(self, *signals: signal.Signals) -> None:

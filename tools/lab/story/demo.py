@@ -5,12 +5,13 @@ dies and comes back; nothing is left behind. The steps are in tools.lab.story; t
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from tools.lab import kube, linux
 from tools.lab.checks.health import wait_until_healthy
 from tools.lab.checks.properties import CheckResult, as_line, host_pings, ping_result, pod_pings
 from tools.lab.cluster import build, calico_node, pods
+from tools.lab.cluster.build import Say
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.story.deaths import NETWORK, PLATFORM, kill, kill_vpp, writer_wrote_nothing
 from tools.lab.story.pods import delete_pods, four_pods, tcp_transfer
@@ -20,7 +21,6 @@ from tools.lab.story.shop import Shop
 from tools.lab.topology import lan_netns
 from tools.lab.traffic.agents import AgentFailed
 
-Say = Callable[[str], None]
 FAILURES = (
     build.CannotBuild,
     calico_node.DriverNotBuilt,

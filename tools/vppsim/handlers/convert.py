@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from tools.vppsim.fib.paths import FibPath, PathType
+from tools.vppsim.handlers.registry import Fields
 from tools.vppsim.retvals import INDEX_INVALID, VnetError, VppRefused
 from tools.vppsim.vpp import Vpp
 
-Fields = dict[str, Any]
 FAMILIES = {0: 4, 1: 6}
 PROTOS = {0: 4, 1: 6}
 RESOLVE_FLAGS = 0x7
