@@ -21,7 +21,7 @@ from actors.vpp_writer.vpp.client import VppClient, VppGone
 
 AHEAD = 2  # batches that wait for VPP while the next is packed
 
-Observer = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
+CallObserver = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
 Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
 
 
@@ -43,7 +43,7 @@ class CallEngine:
         self,
         api: VppClient,
         counters: Counter[str],
-        observer: Observer | None,
+        observer: CallObserver | None,
         settled: Settled,
         flush: Callable[[], None],
     ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from actors.vpp_writer.apply import meeting, orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.engine import CallEngine, Observer
+from actors.vpp_writer.apply.engine import CallEngine, CallObserver
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.outcomes import WriteOutcomes
 from actors.vpp_writer.apply.records import VppLife
@@ -265,7 +265,7 @@ class Writer:
             self._observed = await readback.observe_external(self._api, self._objects.held)
 
     def _engine(self, settled: Settled) -> CallEngine:
-        observer: Observer | None = self._tell_taps if self._peer.tapped else None
+        observer: CallObserver | None = self._tell_taps if self._peer.tapped else None
         return CallEngine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
 
     def _tell_taps(self, key: str, call: VppCall, took_s: float, retval: int) -> None:
