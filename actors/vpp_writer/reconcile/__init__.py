@@ -5,6 +5,7 @@ claims      who wants what: owners, conflicts
 held        what VPP holds, which of it depends on what, who waits for it
 work_queue  which objects are to be looked at, what is urgent first
 plan        what to delete and what to write, in which order
+bulk_plan   which of the many can be written without a plan of their own
 bulk        objects that share everything but a prefix, as columns: written by the hundred
 cycles      objects that would wait for one another for ever
 retry       when a failed object is tried again

@@ -12,11 +12,11 @@ from itertools import repeat
 from actors.vpp_writer.kinds import KINDS
 from actors.vpp_writer.kinds.call import Never
 from actors.vpp_writer.kinds.kind import SharedPart
-from actors.vpp_writer.reconcile.bulk import BulkObjects
+from actors.vpp_writer.reconcile.bulk_plan import plan_bulk
 from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.cycles import find_cycle
 from actors.vpp_writer.reconcile.held import HeldObject, Inventory, Suspect
-from actors.vpp_writer.reconcile.plan import Plan, can_update, make_plan
+from actors.vpp_writer.reconcile.plan import Plan, make_plan
 from actors.vpp_writer.reconcile.retry import WriteRetries
 from actors.vpp_writer.reconcile.statuses import IntentStatuses, applied_status
 from actors.vpp_writer.reconcile.work_queue import WorkQueue
@@ -24,7 +24,6 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
-TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
 SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
@@ -180,52 +179,14 @@ class ManagedObjects:
             for key in (*keys, *backlog):
                 if key not in self.held and key not in self.claims.effective:
                     self.retries.forget(key)
-        singles, bulks = list[tuple[str, Claim]](), list[BulkObjects]()
-        keys += self._plan_bulk(backlog, singles, bulks, alone=not keys)
-        plan = make_plan(keys, self.inventory, partial(self.target, now=now))
-        return replace(plan, singles=singles, bulks=bulks)
-
-    def _plan_bulk(
-        self, keys: Collection[str], singles: list[tuple[str, Claim]], bulks: list[BulkObjects], *, alone: bool
-    ) -> list[str]:
-        """Of these keys the new objects, and those that the call which makes them also changes; returns the others.
-
-        They need no plan: no other object hangs on them, and what they need stays (`alone`: nothing else is planned).
-        """
-        remaining, objects, claims, special = list[str](), self.held, self.claims.effective, self._special(keys)
-        templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in TEMPLATED}
-        for key in keys:
-            claim, present = claims.get(key), objects.get(key)
-            if claim is None or key in special or (present is not None and not alone):
-                remaining.append(key)
-            elif (claimed := templated.get(type(claim.intent))) is not None:
-                if present is None or self._is_change(key, present, claim):
-                    claimed[key] = claim
-                else:
-                    remaining.append(key)
-            elif present is None and _is_possible(claim.intent):
-                singles.append((key, claim))
-            else:
-                remaining.append(key)  # and is rejected there, if it is not possible
-        for kind in TEMPLATED:
-            bulk, refused = BulkObjects.of(kind, templated[kind.intent])
-            remaining += refused
-            if bulk.keys:
-                bulks.append(bulk)
-        return remaining
+        bulk = plan_bulk(backlog, self.claims.effective, self.inventory, self._special(backlog), alone=not keys)
+        plan = make_plan([*keys, *bulk.remaining], self.inventory, partial(self.target, now=now))
+        return replace(plan, singles=bulk.singles, bulks=bulk.bulks)
 
     def _special(self, keys: Collection[str]) -> Collection[str]:
         """Of these the keys that several owners claim, that VPP may have died of, or that have failed."""
         trouble = [which for which in (self.claims.refused_intents, self.suspects, self.retries.keys) if which]
         return {key for key in keys if any(key in which for which in trouble)} if trouble else ()
-
-    def _is_change(self, key: str, present: HeldObject, claim: Claim) -> bool:
-        return (
-            present.owner == claim.owner
-            and key not in self.inventory.unconfirmed
-            and present.intent != claim.intent
-            and can_update(present.intent, claim.intent)
-        )
 
     # --- what becomes of it
 
@@ -314,12 +275,3 @@ class ManagedObjects:
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""
         return {**self.statuses.count(), "objects_held": len(self.held)}
-
-
-def _is_possible(intent: Intent) -> bool:
-    """Could VPP ever hold this?"""
-    try:
-        KINDS[type(intent)].check(intent)
-    except Never:
-        return False
-    return True
