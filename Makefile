@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # Most tests wait for processes rather than compute: a few beside one another take a third of the time.
 JOBS ?= 3
-PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadgroup $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
+PYTEST := $(PY) -m pytest -n $(JOBS) $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make \
   networkctl:systemd udevadm:udev dbus-daemon:dbus ethtool:ethtool

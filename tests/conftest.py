@@ -3,8 +3,8 @@
 Property tests: profile `default` or `thorough` (`make test PROFILE=thorough`). A test that wants another number of
 examples says why.
 
-Beside one another: several workers take tests (`make test JOBS=3`). Tests that share a world (a fixture wider than a
-function) go to one worker. A test marked `alone` measures time, or the machine: no other runs meanwhile.
+Beside one another: several workers take tests (`make test JOBS=3`); tests/scheduling.py says which share one. A test
+marked `alone` measures time, or the machine: no other runs meanwhile.
 """
 
 import fcntl
@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,20 +27,12 @@ settings.register_profile("thorough", _PATIENT, max_examples=1000)
 settings.load_profile("default")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if world := _world(item):
-            item.add_marker(pytest.mark.xdist_group(world))
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What pytest-xdist asks for. Imported here, for those who run tests one after another without it."""
+    from tests.scheduling import WorldScheduling
 
-
-def _world(item: pytest.Item) -> str:
-    """Where the test's world is, for those that share one; empty if the test makes its own."""
-    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # pytest has no public way to it
-    scopes = {each[-1].scope for each in definitions.values() if each[-1].baseid} - {"function"}
-    if not scopes:
-        return ""
-    return str(item.path.parent if scopes & {"session", "package"} else item.path)
+    return WorldScheduling(config, log)
 
 
 @contextmanager
