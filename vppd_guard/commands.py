@@ -100,7 +100,7 @@ def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
     async def look() -> list[PreflightFinding]:
         async with Peer("tool-preflight", config.bus) as peer:
             findings, _ = await preflight.run_checks(GuardContext(config, peer, log), annotations={})
-            return [*findings, *waive_failures([await checks.check_writer(peer)], config.preflight_waive)]
+            return [*findings, *waive_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
 
     return _print_findings(asyncio.run(look()), as_json=as_json)
 

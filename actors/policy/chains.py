@@ -76,7 +76,7 @@ def expand_tiers(
         chain = list(islice(_tier_rules(direction, tier, chain, sets), RULES_MAX + 1))
         if len(chain) > RULES_MAX:
             raise Inexpressible(f"more than {RULES_MAX} rules")
-    name = f"vppd/chain/{ipsets.name_digest(direction, repr(chain))}"
+    name = f"vppd/chain/{ipsets.set_name_digest(direction, repr(chain))}"
     policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
     return with_sets(policy, sets.referenced)
 

@@ -42,11 +42,11 @@ def vpp_set(name: str, kind: str, members: Iterable[str]) -> IpSet:
     ordered = tuple(sorted(members))
     if kind == "net":
         return IpSet(name, kind, ordered)
-    mark = name_digest(*ordered) if kind == "ip-port" else kind
+    mark = set_name_digest(*ordered) if kind == "ip-port" else kind
     return IpSet(f"{name}@{mark}", kind, ordered)
 
 
-def name_digest(*parts: str) -> str:
+def set_name_digest(*parts: str) -> str:
     """A short hash of texts, for names."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]
 
@@ -71,7 +71,7 @@ def canonical_member(kind: str, member: str) -> str:
 def intersect_sets(sets: Iterable[IpSet]) -> IpSet:
     """One set of what is in all of them: VPP's rules match if one of several sets does."""
     ordered = sorted(sets, key=lambda ip_set: ip_set.name)
-    name = f"and:{name_digest(*(ip_set.name for ip_set in ordered))}"
+    name = f"and:{set_name_digest(*(ip_set.name for ip_set in ordered))}"
     if ordered[0].type == "ip-port":
         common = set[str].intersection(*(set(ip_set.members) for ip_set in ordered))
         return vpp_set(name, "ip-port", common)

@@ -36,7 +36,7 @@ class ServedCache:
             self._stale.add(endpoint_slice.service)
 
     def served(self, facts: ServiceFacts) -> dict[str, ServedService]:
-        """Every Service alone, by key; equal to `desired.serve_each(facts)`."""
+        """Every Service alone, by key; equal to `desired.serve_each_service(facts)`."""
         node = local_node(facts)
         if node != self._node:
             self._node, self._stale = node, {*facts.services, *self._served}

@@ -73,7 +73,7 @@ def local_node(facts: ServiceFacts) -> LocalNode:
     return LocalNode(facts.me, ip4, ip6)
 
 
-def serve_each(facts: ServiceFacts) -> dict[str, ServedService]:
+def serve_each_service(facts: ServiceFacts) -> dict[str, ServedService]:
     """Every Service alone. Full recompute; test oracle for `cache.py`."""
     slices = defaultdict[str, list[EndpointSlice]](list)
     for _, endpoint_slice in sorted(facts.slices.items()):

@@ -40,7 +40,7 @@ PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses o
 
 
 @dataclass
-class TurnBurst:
+class _TurnBurst:
     """Turns that follow one another, for the log."""
 
     started_at: float = 0.0
@@ -62,7 +62,7 @@ class WriterProcess:
         self.synced: set[str] = set()
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.has_published = False
-        self.burst = TurnBurst()
+        self.burst = _TurnBurst()
         self.livelock = LivelockGuard()
         self.why = "VPP: not reached yet"
         # Keys of what was heard since all were said to wait; None: it is to be said of all.
@@ -173,7 +173,7 @@ class WriterProcess:
                 **self.objects.count(),
                 took_ms=took_ms,
             )
-            self.burst = TurnBurst()
+            self.burst = _TurnBurst()
 
     async def _receive(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""

@@ -60,7 +60,7 @@ MESSAGES = (
 )
 
 
-def check_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[PreflightFinding]:
+def preflight_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[PreflightFinding]:
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
@@ -114,7 +114,7 @@ def state_directory_problem(directory: Path) -> str:
     return "" if free >= STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 
-def check_hugepages(conf: str, machine: Machine) -> PreflightFinding:
+def preflight_hugepages(conf: str, machine: Machine) -> PreflightFinding:
     """Hugepages of the sizes that startup.conf asks for. Raises BadTemplate."""
     words = [word.text for word in conf_tree.parse_startup_conf(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
@@ -126,7 +126,7 @@ def check_hugepages(conf: str, machine: Machine) -> PreflightFinding:
     )
 
 
-def check_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFinding:
+def preflight_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFinding:
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
@@ -148,7 +148,7 @@ def check_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFinding:
     return PreflightFinding(check, OK, ", ".join(shape.host_addresses(captured)))
 
 
-def check_driver(
+def preflight_driver(
     captured: CapturedLink, chosen: UplinkDriver | None, passed_over: Mapping[str, str]
 ) -> PreflightFinding:
     """The driver, or why there is none."""
@@ -159,7 +159,7 @@ def check_driver(
     return PreflightFinding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
 
 
-def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> PreflightFinding:
+def preflight_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> PreflightFinding:
     """Are VPP's buffers large enough for AF_XDP's frames? Larger frames would be lost silently.
 
     `uplinks`: (name, MTU) each. Raises BadTemplate.
@@ -173,7 +173,7 @@ def check_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> PreflightFin
     )
 
 
-def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> PreflightFinding:
+def preflight_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Does this VPP have all messages of its API that the uplinks need?"""
     needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - messages)
@@ -182,7 +182,7 @@ def check_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> Pref
     return finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
 
 
-async def check_writer(peer: Peer) -> PreflightFinding:
+async def preflight_writer(peer: Peer) -> PreflightFinding:
     """Do the bus and the writer answer?"""
     try:
         await peer.ask("vpp-writer", Ping(), timeout_s=1.0)
@@ -191,7 +191,7 @@ async def check_writer(peer: Peer) -> PreflightFinding:
     return PreflightFinding("writer", OK, "bus and writer answer")
 
 
-def check_gateways(targets: Sequence[str], answered: Sequence[str]) -> PreflightFinding:
+def preflight_gateways(targets: Sequence[str], answered: Sequence[str]) -> PreflightFinding:
     """Which addresses must answer through VPP: silence of one that is silent in Linux too proves nothing."""
     silent = [address for address in targets if address not in answered]
     if not targets:

@@ -42,7 +42,7 @@ async def act(context: GuardContext) -> Captured:
 async def _wait_for_writer(context: GuardContext) -> None:
     """Waits for bus and writer, which start beside the guard."""
     noted_text = ""
-    while (finding := await checks.check_writer(context.peer)).state == FAILED:
+    while (finding := await checks.preflight_writer(context.peer)).state == FAILED:
         context.peer.waiting = (f"preflight: {finding.text}",)
         if finding.text != noted_text:
             noted_text = finding.text
@@ -68,7 +68,7 @@ async def run_checks(
 ) -> tuple[list[PreflightFinding], Sequence[DrivenUplink]]:
     """All checks but that of bus and writer, and the uplinks in their present state."""
     status = Path("/proc/self/status").read_text()
-    findings = await asyncio.to_thread(lambda: list(checks.check_host(context.config, context.machine, status)))
+    findings = await asyncio.to_thread(lambda: list(checks.preflight_host(context.config, context.machine, status)))
     uplink_findings, uplinks = await capture_uplinks(context)
     findings.append(checks.locked_memory(context.machine, status, [uplink.driver for uplink in uplinks]))
     findings += [*uplink_findings, await _check_vpp(context, uplinks, annotations)]
@@ -99,10 +99,10 @@ async def _capture_uplink(
 ) -> DrivenUplink | None:
     """The uplink, and its findings into `findings`; None: no driver can take it. Raises NoSuchLink."""
     link = await asyncio.to_thread(capture_link, spec.interfaceName)
-    findings.append(checks.check_uplink(link, spec))
+    findings.append(checks.preflight_uplink(link, spec))
     choice = await asyncio.to_thread(registry.choose_drivers, link, spec, context.machine)
     driver = context.failed_drivers.next_candidate(link.name, choice.candidates)
-    findings.append(checks.check_driver(link, driver, choice.passed_over))
+    findings.append(checks.preflight_driver(link, driver, choice.passed_over))
     return driven_uplink(link, spec, number, driver, context.config, context.machine) if driver is not None else None
 
 
@@ -111,18 +111,18 @@ async def _check_vpp(
 ) -> PreflightFinding:
     try:
         conf = context.startup_files(uplinks, annotations).conf
-        pages = checks.check_hugepages(conf, context.machine)
+        pages = checks.preflight_hugepages(conf, context.machine)
         if pages.state == FAILED:
             return pages
         by_xdp = [(uplink.name, uplink.target.mtu) for uplink in uplinks if uplink.driver.name == "af_xdp"]
-        if (room := checks.check_buffers(conf, by_xdp)).state == FAILED:
+        if (room := checks.preflight_buffers(conf, by_xdp)).state == FAILED:
             return room
         files = dry_run_files(context.config, uplinks, context.machine, annotations)
         aside = replace(context.config, run=context.config.run / "trial")
         messages = await context.dry_runs.api_messages(aside, files.conf, files.exec)
     except (BadTemplate, DryRunFailed) as error:
         return PreflightFinding("vpp", FAILED, str(error))
-    return checks.check_vpp(messages, [uplink.driver for uplink in uplinks])
+    return checks.preflight_vpp(messages, [uplink.driver for uplink in uplinks])
 
 
 async def _check_gateways(
@@ -134,5 +134,5 @@ async def _check_gateways(
     }
     pairs = [(address, name) for name, addresses in targets.items() for address in addresses]
     answered = await icmp.answering_addresses(pairs, ANSWERS_BEFORE_S)
-    finding = checks.check_gateways([address for address, _ in pairs], sorted(answered))
+    finding = checks.preflight_gateways([address for address, _ in pairs], sorted(answered))
     return finding, [uplink.with_answers(answered & set(targets[uplink.name])) for uplink in uplinks]

@@ -43,14 +43,14 @@ def captured(kind: str = "", master: str = "", mtu: int = 1500) -> CapturedLink:
     ],
 )
 def test_what_could_not_be_given_back_is_refused_in_words(link: CapturedLink, why: str) -> None:
-    finding = checks.check_uplink(link, SPEC)
+    finding = checks.preflight_uplink(link, SPEC)
     assert (finding.state, finding.check) == (FAILED, "uplink eth0")
     assert why in finding.text
 
 
 @pytest.mark.parametrize("kind", ["", "veth", "vlan", "macvlan"])
 def test_a_device_of_its_own_and_a_vlan_can_be_uplinks(kind: str) -> None:
-    assert checks.check_uplink(captured(kind=kind), SPEC).state == OK
+    assert checks.preflight_uplink(captured(kind=kind), SPEC).state == OK
 
 
 def test_a_container_without_its_capabilities_is_told_which() -> None:
@@ -75,7 +75,7 @@ def test_a_bare_machine_fails_by_name(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-generic\n")
     config = NodeConfig(state=tmp_path / "state")
-    findings = {f.check: f for f in checks.check_host(config, Machine(tmp_path), "CapEff: 0\n")}
+    findings = {f.check: f for f in checks.preflight_host(config, Machine(tmp_path), "CapEff: 0\n")}
     assert {name for name, f in findings.items() if f.state == FAILED} == {"kernel", "capabilities", "tun", "vhost-net"}
     assert "5.3 is needed" in findings["kernel"].text
     assert findings["state"].state == OK
@@ -87,26 +87,26 @@ def test_hugepages_are_demanded_only_if_startup_conf_asks_for_them(tmp_path: Pat
     (pages / "nr_hugepages").write_text("512\n")
     (pages / "free_hugepages").write_text("0\n")
     machine = Machine(tmp_path)
-    assert checks.check_hugepages("buffers { page-size 4K }", machine).state == OK
-    assert checks.check_hugepages("buffers { # page-size 2M\n }", machine).state == OK
-    refused = checks.check_hugepages("buffers { page-size 2M }", machine)
+    assert checks.preflight_hugepages("buffers { page-size 4K }", machine).state == OK
+    assert checks.preflight_hugepages("buffers { # page-size 2M\n }", machine).state == OK
+    refused = checks.preflight_hugepages("buffers { page-size 2M }", machine)
     assert (refused.state, "none free of 2M" in refused.text) == (FAILED, True)
     (pages / "free_hugepages").write_text("100\n")
-    assert checks.check_hugepages("buffers { page-size 2M }", machine).state == OK
+    assert checks.preflight_hugepages("buffers { page-size 2M }", machine).state == OK
 
 
 def test_af_xdp_is_refused_if_its_frames_do_not_fit_vpps_buffers() -> None:
-    assert checks.check_buffers("", [("eth0", 1500)]).state == OK
-    refused = checks.check_buffers("buffers { buffers-per-numa 1 # default data-size 9000\n}", [("eth0", 3072)])
+    assert checks.preflight_buffers("", [("eth0", 1500)]).state == OK
+    refused = checks.preflight_buffers("buffers { buffers-per-numa 1 # default data-size 9000\n}", [("eth0", 3072)])
     assert (refused.state, "MTU 3072 needs 3342" in refused.text) == (FAILED, True)
-    assert checks.check_buffers("buffers { default data-size 3400 }", [("eth0", 3072)]).state == OK
+    assert checks.preflight_buffers("buffers { default data-size 3400 }", [("eth0", 3072)]).state == OK
 
 
 def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
     driver = driver_named("af_packet")
     messages = frozenset({*checks.MESSAGES, *driver.messages})
-    assert checks.check_vpp(messages, [driver]).state == OK
-    refused = checks.check_vpp(messages - {"af_packet_create_v3", "set_punt"}, [driver])
+    assert checks.preflight_vpp(messages, [driver]).state == OK
+    refused = checks.preflight_vpp(messages - {"af_packet_create_v3", "set_punt"}, [driver])
     assert refused.state == FAILED
     assert "lacks af_packet_create_v3, set_punt" in refused.text
 
@@ -128,10 +128,10 @@ def _undoing(messages: set[str]) -> set[str]:
 
 
 def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
-    assert checks.check_gateways(["192.0.2.1"], ["192.0.2.1"]).state == OK
-    silent = checks.check_gateways(["192.0.2.1"], [])
+    assert checks.preflight_gateways(["192.0.2.1"], ["192.0.2.1"]).state == OK
+    silent = checks.preflight_gateways(["192.0.2.1"], [])
     assert (silent.state, "VPPD_PROBE_ADDRESSES" in silent.text) == (WARNING, True)
-    assert checks.check_gateways([], []).state == WARNING
+    assert checks.preflight_gateways([], []).state == WARNING
 
 
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.services import desired
 from actors.services.cache import ServedCache
-from actors.services.desired import DISCARD, ServiceFacts, resolve_address_conflicts, serve_each
+from actors.services.desired import DISCARD, ServiceFacts, resolve_address_conflicts, serve_each_service
 from actors.vpp_writer.kinds import kind_of
 from schemas.cnat import HASH_BITS, Backend, SnatExclusion, Translation
 from schemas.facts import (
@@ -147,10 +147,10 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
         BACKENDS[:1],
         BACKENDS[:1],
     )
-    assert set(resolve_address_conflicts(local, serve_each(local)).addresses) == {f"{EXTERNAL}/32"}
+    assert set(resolve_address_conflicts(local, serve_each_service(local)).addresses) == {f"{EXTERNAL}/32"}
     remote = cluster(web, slice_of(REMOTE))
     assert set(translations(remote)) == {(VIP, 80, TCP), (EXTERNAL, 80, TCP)}
-    assert resolve_address_conflicts(remote, serve_each(remote)).addresses == {}
+    assert resolve_address_conflicts(remote, serve_each_service(remote)).addresses == {}
 
 
 UPLINK = Uplink("running", interface="uplink/eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
@@ -180,7 +180,7 @@ def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addre
     assert relayed_routes(remote) == {f"{vip}/32": there for vip in external}
     exclusions = {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusion)}
     assert {f"{vip}/32" for vip in external} <= exclusions, "backends see the pod's own address"
-    assert resolve_address_conflicts(remote, serve_each(remote)).addresses == {}
+    assert resolve_address_conflicts(remote, serve_each_service(remote)).addresses == {}
     own = cluster(web, slice_of(REMOTE, LOCAL), uplinks={"eth0": UPLINK})
     assert translations(own)[EXTERNAL, 80, TCP] == BACKENDS[:1]
     assert relayed_routes(own) == {}
@@ -229,7 +229,7 @@ def test_a_local_service_whose_last_endpoint_here_terminates_serves_on_and_asks_
     web = service(type="LoadBalancer", external_ips=(EXTERNAL,), external_local=True, health_check_node_port=32000)
     ending = cluster(web, slice_of(endpoint("10.0.0.4", **TERMINATING), REMOTE))
     assert translations(ending)[EXTERNAL, 80, TCP] == BACKENDS[:1]
-    served = resolve_address_conflicts(ending, serve_each(ending))
+    served = resolve_address_conflicts(ending, serve_each_service(ending))
     assert (served.addresses, served.checks) == ({}, {32000: ("d/web", 0)})
 
 
@@ -237,7 +237,7 @@ def test_each_family_of_a_local_service_is_advertised_by_its_own_ready_endpoints
     external6 = "2001:db8:5::5"
     web = service(cluster_ips=(VIP, VIP6), external_ips=(EXTERNAL, external6), external_local=True)
     half = cluster(web, slice_of(LOCAL), slice_of(endpoint("fd00::4", **TERMINATING), ip_version=6))
-    assert set(resolve_address_conflicts(half, serve_each(half)).addresses) == {f"{EXTERNAL}/32"}
+    assert set(resolve_address_conflicts(half, serve_each_service(half)).addresses) == {f"{EXTERNAL}/32"}
 
 
 @pytest.mark.parametrize(
@@ -337,8 +337,8 @@ def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
 def test_health_checks_tell_the_endpoints_of_this_node() -> None:
     web = service(type="LoadBalancer", external_local=True, health_check_node_port=32000)
     with_one, without = cluster(web, slice_of(LOCAL, REMOTE)), cluster(web, slice_of(REMOTE))
-    assert resolve_address_conflicts(with_one, serve_each(with_one)).checks == {32000: ("d/web", 1)}
-    assert resolve_address_conflicts(without, serve_each(without)).checks == {32000: ("d/web", 0)}
+    assert resolve_address_conflicts(with_one, serve_each_service(with_one)).checks == {32000: ("d/web", 1)}
+    assert resolve_address_conflicts(without, serve_each_service(without)).checks == {32000: ("d/web", 0)}
 
 
 def test_a_health_check_counts_ready_pods_each_once() -> None:
@@ -354,7 +354,7 @@ def test_a_health_check_counts_ready_pods_each_once() -> None:
 
     def count(four: list[Endpoint], six: list[Endpoint]) -> int:
         facts = cluster(web, slice_of(*four, ports=numbers), slice_of(*six, ports=numbers, ip_version=6))
-        return resolve_address_conflicts(facts, serve_each(facts)).checks[32000][1]
+        return resolve_address_conflicts(facts, serve_each_service(facts)).checks[32000][1]
 
     dual = [endpoint("10.0.0.4", pod="d/web-0")], [endpoint("fd00::4", pod="d/web-0")]
     assert count(*dual) == 1
@@ -434,7 +434,7 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     for (table, key), value in sorted(last.items(), key=str):
         if value is not None:
             getattr(plain, table)[key] = value
-    expected = resolve_address_conflicts(plain, serve_each(plain))
+    expected = resolve_address_conflicts(plain, serve_each_service(plain))
     incremental = resolve_address_conflicts(quick, cache.served(quick))
     assert (incremental.translations, incremental.statuses, incremental.addresses) == (
         expected.translations,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.services.desired import ServiceFacts, resolve_address_conflicts, serve_each, service_intents
+from actors.services.desired import ServiceFacts, resolve_address_conflicts, serve_each_service, service_intents
 from schemas.cnat import Translation
 from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
 from schemas.intents import Intent
@@ -40,7 +40,8 @@ def cluster(web: Service | None = None, *slices: EndpointSlice, **changes: Any) 
 
 def intents_of(facts: ServiceFacts) -> dict[str, Intent]:
     return {
-        intent.key: intent for intent in service_intents(facts, resolve_address_conflicts(facts, serve_each(facts)))
+        intent.key: intent
+        for intent in service_intents(facts, resolve_address_conflicts(facts, serve_each_service(facts)))
     }
 
 
@@ -51,4 +52,4 @@ def translations(facts: ServiceFacts) -> dict[tuple[str, int, int], list[tuple[s
 
 
 def problems(facts: ServiceFacts, key: str = "d/web") -> tuple[str, ...]:
-    return resolve_address_conflicts(facts, serve_each(facts)).statuses[key].problems
+    return resolve_address_conflicts(facts, serve_each_service(facts)).statuses[key].problems
