@@ -193,7 +193,7 @@ def _host_prefix(address: str) -> str:
 
 def _relayed_prefixes(facts: ServiceFacts, services: ServedServices) -> dict[str, Collection[str]]:
     """Prefixes that pods reach by another node -> the nodes that serve them."""
-    return relay.relayed_prefixes(services.relays, facts.nodes, facts.pools.values())
+    return relay.short_circuit_prefixes(services.relays, facts.nodes, facts.pools.values())
 
 
 def _relay_routes(facts: ServiceFacts, prefixes: Mapping[str, Collection[str]]) -> Iterator[Route]:

@@ -16,7 +16,7 @@ from schemas.facts import IpPool, Node, Uplink
 from schemas.intents import Route, RoutePath
 
 
-def relayed_prefixes(
+def short_circuit_prefixes(
     relays: Mapping[str, Collection[str]], nodes: Mapping[str, Node], pools: Iterable[IpPool]
 ) -> dict[str, Collection[str]]:
     """Prefix -> names of the nodes that serve it. `relays`: the same by address, whatever a Service claims."""

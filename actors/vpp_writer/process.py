@@ -15,7 +15,7 @@ from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import KINDS, request_names
+from actors.vpp_writer.kinds import KINDS, vpp_request_names
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.livelock import LivelockGuard
 from actors.vpp_writer.reconcile.objects import ManagedObjects
@@ -55,7 +55,7 @@ class WriterProcess:
     def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
-        self.messages = VppDefinitions(request_names(), directory)
+        self.messages = VppDefinitions(vpp_request_names(), directory)
         self.objects = ManagedObjects()
         self.journal = WriterJournal(directory / "journal")
         self.contents = WriterJournalContents()  # what an earlier life has left

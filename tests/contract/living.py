@@ -15,7 +15,7 @@ from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import request_names
+from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 from actors.vpp_writer.vpp.definitions import VppDefinitions
@@ -62,7 +62,7 @@ class WriterLife:
             self.recalled.unfinished = dict(self.writer.unfinished)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppClient.connect(self.socket, VppDefinitions(request_names(), self.directory))
+        self.api = await VppClient.connect(self.socket, VppDefinitions(vpp_request_names(), self.directory))
         self.writer = Writer(self.api, self.objects, self.journal, self.peer)
         life = await identify_vpp(self.api)
         await self.writer.meet(life, self.recalled)

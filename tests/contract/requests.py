@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds import request_names
+from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.vpp import definitions
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ def missing(session: pytest.Session) -> set[str] | None:
 
 def known() -> set[str]:
     """All requests that the writer can make."""
-    return {*definitions.VITAL, *request_names()}
+    return {*definitions.VITAL, *vpp_request_names()}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -22,7 +22,7 @@ from actors.vpp_writer import gc_tuning
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import request_names
+from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppClient
 from actors.vpp_writer.vpp.definitions import VppDefinitions
@@ -186,7 +186,7 @@ async def _connect(path: Path, cache: Path) -> VppClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppClient.connect(path, VppDefinitions(request_names(), cache))
+            return await VppClient.connect(path, VppDefinitions(vpp_request_names(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None

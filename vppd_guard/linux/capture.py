@@ -51,7 +51,7 @@ def capture_link(name: str) -> CapturedLink:
             flags=link.flags & settings.FLAGS,
             limits=settings.limits(link),
             addr_gen_mode=settings.addr_gen_mode(link),
-            token=settings.token(link),
+            token=settings.ipv6_token(link),
             sysctls=tuple(sysctl.read(link.name)),
             rules=tuple(rules.read(netlink, link.name)),
             neighbours=tuple(neighbours.read(netlink, link.index)),

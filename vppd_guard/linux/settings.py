@@ -42,7 +42,7 @@ def limits(link: Link) -> tuple[tuple[str, int], ...]:
     return tuple((name, number(link.attributes[kind])) for name, kind in LIMITS.items() if kind in link.attributes)
 
 
-def token(link: Link) -> str:
+def ipv6_token(link: Link) -> str:
     """The IPv6 token; "": none."""
     payload = link.ipv6.get(links.IFLA_INET6_TOKEN, b"")
     return ip_text(payload) if any(payload) else ""
@@ -129,7 +129,7 @@ class LinkSettings:
     def set_ipv6_token(self) -> None:
         """Sets the token. The kernel takes one only while the link listens to routers, so it does for that moment."""
         link, captured_token = self.link(), self.captured.token
-        if not self.captured.taken or token(link) == captured_token or not link.ipv6:
+        if not self.captured.taken or ipv6_token(link) == captured_token or not link.ipv6:
             return
         settings = [("ipv6/conf/accept_ra", "2"), ("ipv6/conf/router_solicitations", "1")]
         before = [(name, sysctl.get(link.name, name) or "") for name, _ in settings]

@@ -7,7 +7,7 @@ from schemas.words import INTENT
 from vppd_guard.probes import icmp
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import Up
 from vppd_guard.states.statuses import wait_until_vpp_holds
 from vppd_guard.uplink.desired import desired_intents
@@ -35,4 +35,6 @@ async def _demand_answers(context: GuardContext, holding: Up) -> None:
         return
     silent = sorted({address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s))
     if silent:
-        raise ActionFailed(f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back")
+        raise GuardActionFailed(
+            f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back"
+        )

@@ -1,7 +1,7 @@
 """How the action of a state fails, apart from running out of time. The texts are for people."""
 
 
-class ActionFailed(Exception):
+class GuardActionFailed(Exception):
     """The action failed; the text says why."""
 
 

@@ -14,7 +14,7 @@ from vppd_guard.probes import icmp
 from vppd_guard.report.findings import FAILED, OK, PreflightFinding, failure_texts, waive_failures
 from vppd_guard.states import checks
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import Captured, Holding
 from vppd_guard.uplink.rendering import dry_run_files, node_annotations_needed
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first, probe_targets
@@ -35,7 +35,7 @@ async def act(context: GuardContext) -> Captured:
         if finding.state not in (FAILED, OK):
             context.warn_once(f"preflight: {finding.check}: {finding.text}")
     if refused := failure_texts(findings):
-        raise ActionFailed("preflight: " + "; ".join(refused))
+        raise GuardActionFailed("preflight: " + "; ".join(refused))
     return Captured(uplinks=tuple(uplinks), annotations=annotations)
 
 

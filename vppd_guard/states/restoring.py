@@ -9,7 +9,7 @@ from vppd_guard.host_services.host import HostReader
 from vppd_guard.life import GuardLife
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import ActionFailed, DeviceGone
+from vppd_guard.states.failures import DeviceGone, GuardActionFailed
 from vppd_guard.states.holding import Holding
 from vppd_guard.states.replay import UndoResult, undo_records
 from vppd_guard.undo.records import captured_uplinks
@@ -29,7 +29,7 @@ async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
     if result.lost_devices:
         raise DeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
     if result.problems and life.retries < TRIES_MAX:
-        raise ActionFailed("; ".join(result.problems))
+        raise GuardActionFailed("; ".join(result.problems))
     context.journal.clear()
     await info_file.write_starting(context)
     context.peer.counters["restores"] += 1

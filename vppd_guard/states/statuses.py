@@ -7,14 +7,14 @@ from schemas.intents import Intent
 from schemas.statuses import Failed, Rejected, is_applied, reason_of
 from schemas.words import status_word
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.vpp.process import VppInstance
 
 LOOK_EVERY_S = 0.5
 
 
 async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
-    """Waits until that VPP holds all the intents. Raises ActionFailed: one is rejected."""
+    """Waits until that VPP holds all the intents. Raises GuardActionFailed: one is rejected."""
     word = status_word("guard")
     while True:
         statuses = context.peer.rows(word)
@@ -24,7 +24,7 @@ async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents:
             return
         rejected = [key for key in missing if isinstance(statuses.get(key), Rejected)]
         if rejected:
-            raise ActionFailed("; ".join(f"{key}: {reason_of(statuses.get(key))}" for key in rejected))
+            raise GuardActionFailed("; ".join(f"{key}: {reason_of(statuses.get(key))}" for key in rejected))
         # What has failed is why the others wait.
         key = min(missing, key=lambda key: not isinstance(statuses.get(key), Failed)) if missing else "VPP"
         context.peer.waiting = (f"{key}: {reason_of(statuses.get(key))}",)

@@ -4,7 +4,7 @@ import asyncio
 
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import ActionFailed
+from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import Taken, Up
 from vppd_guard.undo.records import VppStartedRecord
 from vppd_guard.vpp import cores
@@ -38,4 +38,4 @@ def _write_startup_files(context: GuardContext, holding: Taken) -> VppLaunch:
 async def _wait_for_api(context: GuardContext, vpp: VppInstance) -> None:
     if not await vpp.answers(context.config.vpp_api, VPP_ANSWERS_S_MAX):
         why = vpp.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"
-        raise ActionFailed(f"VPP {why}; see {context.vpp.log}")
+        raise GuardActionFailed(f"VPP {why}; see {context.vpp.log}")

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from actors.vpp_writer.apply.run import CallRun, Settled
-from actors.vpp_writer.kinds.call import UNPACKABLE, IsHeldQuestion, Later, Never, NoAnswer, VppCall, cannot_pack
+from actors.vpp_writer.kinds.call import UNPACKABLE, Later, Never, NoAnswer, RefusalCheck, VppCall, cannot_pack
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.retvals import retval_name
@@ -213,7 +213,7 @@ class CallEngine:
         else:
             take(Later(f"{call.message}: {_reason(reply)}"))
 
-    def _confirm(self, question: IsHeldQuestion, reply: Any, take: Take, refuse: Callable[[], None]) -> None:
+    def _confirm(self, question: RefusalCheck, reply: Any, take: Take, refuse: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
 
         def answer(task: "asyncio.Task[bool]") -> None:
@@ -227,7 +227,7 @@ class CallEngine:
 
         asyncio.ensure_future(self._shows(question)).add_done_callback(answer)
 
-    async def _shows(self, question: IsHeldQuestion) -> bool:
+    async def _shows(self, question: RefusalCheck) -> bool:
         if question.many:
             return any(question.shows(row) for row in await self._api.dump(question.message, question.fields))
         reply = await self._api.request(question.message, question.fields)

@@ -46,10 +46,10 @@ __all__ = [
     "kind_of",
     "npol",
     "pci_uplinks",
-    "request_names",
     "routes",
     "tables",
     "uplinks",
+    "vpp_request_names",
 ]
 
 
@@ -58,6 +58,6 @@ def kind_of(intent: Intent) -> Kind[Any]:
     return KINDS[type(intent)]
 
 
-def request_names() -> set[str]:
+def vpp_request_names() -> set[str]:
     """All messages that the kinds send to VPP."""
     return {message for kind in KINDS.values() for message in kind.messages}

@@ -1,7 +1,7 @@
 """Addresses of interfaces, borrowed addresses, static neighbours."""
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del
-from actors.vpp_writer.kinds.call import IsHeldQuestion, VppCall
+from actors.vpp_writer.kinds.call import RefusalCheck, VppCall
 from actors.vpp_writer.kinds.checks import check_mac, interface_address, version_of_address
 from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
@@ -40,7 +40,7 @@ class AddressKind(AddDelKind[Address]):
             add,
             {"sw_if_index": number, "is_add": add, "prefix": str(address)},
             confirm_on=IN_USE if add else frozenset(),
-            confirm=IsHeldQuestion("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
+            confirm=RefusalCheck("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
         )
 
 

@@ -1,7 +1,7 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
 from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals, add_del
-from actors.vpp_writer.kinds.call import IsHeldQuestion, Never, VppCall
+from actors.vpp_writer.kinds.call import Never, RefusalCheck, VppCall
 from actors.vpp_writer.kinds.checks import check_range, ip_version
 from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices, table_needs
 from actors.vpp_writer.kinds.kind import (
@@ -45,7 +45,7 @@ class InterfaceTableKind(AddDelKind[InterfaceTable]):
             {**family, "vrf_id": table},
             accepted_retvals("sw_interface_set_table", table != 0),
             confirm_on=retvals_named("ADDRESS_FOUND_FOR_INTERFACE"),
-            confirm=IsHeldQuestion("sw_interface_get_table", family, lambda reply: reply.vrf_id == table, many=False),
+            confirm=RefusalCheck("sw_interface_get_table", family, lambda reply: reply.vrf_id == table, many=False),
         )
 
 

@@ -18,10 +18,10 @@ class VppCall(Struct, frozen=True, gc=False):
     instead_on: frozenset[int] = frozenset()
     instead: "VppCall | None" = None
     confirm_on: frozenset[int] = frozenset()
-    confirm: "IsHeldQuestion | None" = None
+    confirm: "RefusalCheck | None" = None
 
 
-class IsHeldQuestion(Struct, frozen=True):
+class RefusalCheck(Struct, frozen=True):
     """A question whose answer tells whether a refused call has its object in VPP all the same.
 
     VPP's refusals do not tell "you have it already" from "another has it": reading does. `shows` is asked of the

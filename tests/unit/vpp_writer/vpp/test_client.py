@@ -14,7 +14,7 @@ import pytest
 from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import VppLife
 from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import request_names
+from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.kinds.call import NoAnswer
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp import client, liveness
@@ -38,7 +38,7 @@ MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[ScriptedVpp, VppClient]]:
     vpp = ScriptedVpp()
     async with serving(tmp_path, vpp) as path:
-        api = await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"), window)
+        api = await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"), window)
         try:
             yield vpp, api
         finally:
@@ -251,7 +251,7 @@ def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) 
         vpp.lacks, vpp.relaid = {"ip_route_lookup"}, {"sw_interface_dump"}
         async with serving(tmp_path, vpp) as path:
             with pytest.raises(UnfitVpp, match="VPP lacks ip_route_lookup, sw_interface_dump"):
-                await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"))
+                await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"))
 
     run(story())
 
@@ -261,7 +261,7 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         vpp = ScriptedVpp()
         vpp.lacks, vpp.relaid = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
-            api = await VppClient.connect(path, VppDefinitions(request_names(), tmp_path / "cache"))
+            api = await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"))
             journal, peer = WriterJournal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
             objects = ManagedObjects()
             journal.start(VppLife(1, 1, 1), {})

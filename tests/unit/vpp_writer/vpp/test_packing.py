@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
-from actors.vpp_writer.kinds import request_names
+from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.kinds.wire import CallTemplate, prefix_bytes
 from actors.vpp_writer.vpp.definitions import VppDefinitions
 from actors.vpp_writer.vpp.packing import HEAD, compile_packer
@@ -18,7 +18,7 @@ from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.unions import UnionMember
 
 RDMA = Path(__file__).with_name("rdma.api.json")  # of VPP 26.10, by its vppapigen: the stand-in has no such plugin
-DEFINITIONS = VppDefinitions(request_names(), Path("/nonexistent"))
+DEFINITIONS = VppDefinitions(vpp_request_names(), Path("/nonexistent"))
 MESSAGES = DEFINITIONS.parse(json.dumps([*json.loads(Catalogue().json), json.loads(RDMA.read_text())]))
 REQUESTS = sorted(DEFINITIONS.requests)
 INTEGERS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
