@@ -14,10 +14,10 @@ from bus.remote_tap import BadCurveKeys
 from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListen, UnsafeDirectory
 from schemas.config import ConfigError, describe_variables, from_env
 
-TICK_S = 0.1
-LOG_EVERY_S = 60.0
-QUIET_S = 0.05  # tools are served when nothing has come for so long,
-TOOLS_WAIT_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
+_TICK_S = 0.1
+_LOG_EVERY_S = 60.0
+_QUIET_S = 0.05  # tools are served when nothing has come for so long,
+_TOOLS_WAIT_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
 
 
 class _StopSignal:
@@ -50,8 +50,8 @@ class _ToolTurns:
 
     def serve(self) -> None:
         """Sends what waits for tools until a message comes."""
-        busy = self._broker.fanout.backlogged or self._sockets.has_input(QUIET_S)
-        if busy and time.monotonic() - self._served_at < TOOLS_WAIT_S_MAX:
+        busy = self._broker.fanout.backlogged or self._sockets.has_input(_QUIET_S)
+        if busy and time.monotonic() - self._served_at < _TOOLS_WAIT_S_MAX:
             return
         while frames := self._broker.serve_tools():
             _deliver(self._sockets, self._broker, frames)
@@ -64,14 +64,14 @@ def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _StopSignal) 
     logged_at, malformed = time.monotonic(), ""
     tool_turns = _ToolTurns(sockets, broker)
     while not stop.requested:
-        for identity, data in sockets.receive(TICK_S):
+        for identity, data in sockets.receive(_TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
         tool_turns.serve()
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
-        if time.monotonic() - logged_at >= LOG_EVERY_S:
+        if time.monotonic() - logged_at >= _LOG_EVERY_S:
             logged_at = time.monotonic()
             log.info("carried", streams=len(broker.store.streams), **broker.counters)
 

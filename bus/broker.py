@@ -11,7 +11,7 @@
 | Answer | the Answer to the asker |
 | TraceEvent | the event to its subscribers |
 | time | Beacon; answers for what is overdue; `process` rows of the silent and of the stuck; subscribers cut off |
-| malformed | nothing; after `MALFORMED_IN_A_ROW_MAX` of them their sender is not read for `MUTED_S` |
+| malformed | nothing; after `_MALFORMED_IN_A_ROW_MAX` of them their sender is not read for `_MUTED_S` |
 """
 
 from collections import Counter
@@ -46,10 +46,10 @@ from schemas import codec
 from schemas.codec import Malformed
 from schemas.facts import Process
 
-BEACON_EVERY_S = 0.5
-STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
-MALFORMED_IN_A_ROW_MAX = 10
-MUTED_S = 1.0
+_BEACON_EVERY_S = 0.5
+_STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
+_MALFORMED_IN_A_ROW_MAX = 10
+_MUTED_S = 1.0
 
 
 class _Client(NamedTuple):
@@ -103,11 +103,11 @@ class Broker:
         self.counters["malformed_messages"] += 1
         self.last_malformed = f"{identity.decode(errors='replace')}: {error}"
         self._malformed_in_a_row[identity] += 1
-        if self._malformed_in_a_row[identity] >= MALFORMED_IN_A_ROW_MAX:
+        if self._malformed_in_a_row[identity] >= _MALFORMED_IN_A_ROW_MAX:
             del self._malformed_in_a_row[identity]
-            self._muted_until[identity] = now + MUTED_S
+            self._muted_until[identity] = now + _MUTED_S
             self.counters["senders_muted"] += 1
-            self.last_malformed += f"; it is not read for {MUTED_S:.0f} s"
+            self.last_malformed += f"; it is not read for {_MUTED_S:.0f} s"
 
     def _handle(self, identity: bytes, message: BusMessage, now: float) -> list[OutgoingFrame]:
         if identity.startswith(REMOTE_PREFIX) and not isinstance(message, Hello | Subscribe | ReadCredit | Fetch):
@@ -171,7 +171,7 @@ class Broker:
         """What time itself brings. To be called a few times a second."""
         frames = self._pack(self.switchboard.expire(now)) + self._declare_silent_dead(now)
         self.fanout.tick(now)
-        if now - self._beacon_at >= BEACON_EVERY_S:
+        if now - self._beacon_at >= _BEACON_EVERY_S:
             self._beacon_at = now
             heads, tapped = self.store.heads(), self.fanout.tapped
             beacon = Beacon(broker_session=self.session, heads=heads, tapped=tapped)
@@ -235,7 +235,7 @@ class Broker:
     def _process_fact(self, name: str, client: _Client, now: float) -> Process:
         """What the process says of itself, and what only the broker sees: that it is stuck, or cut off."""
         idle_s = round(now - client.turned_at, 1)
-        stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > STALLED_S_MAX else 0.0
+        stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > _STALLED_S_MAX else 0.0
         cut_off = self.fanout.cut_off_reason(name)
         if not (stalled_s or cut_off):
             return client.fact

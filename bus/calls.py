@@ -6,8 +6,8 @@ from typing import NamedTuple
 from bus.envelope import Answer, Ask
 
 SILENT_S_MAX = 3.0  # a process silent for so long is taken for dead
-ANSWERS_CACHED_MAX = 1000
-OPEN_MAX = 1000  # requests that one service may have open
+_ANSWERS_CACHED_MAX = 1000
+_OPEN_MAX = 1000  # requests that one service may have open
 
 
 class OutgoingMessage(NamedTuple):
@@ -56,8 +56,8 @@ class Switchboard:
             return []
         if service is None:
             return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
-        if sum(call.service == ask.service for call in self._open.values()) >= OPEN_MAX:
-            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: {OPEN_MAX} requests are open"))]
+        if sum(call.service == ask.service for call in self._open.values()) >= _OPEN_MAX:
+            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: {_OPEN_MAX} requests are open"))]
         self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
         return [OutgoingMessage(service, ask)]
 
@@ -91,7 +91,7 @@ class AnswerCache:
         if id_ in self._answers:
             return False
         self._answers[id_] = None
-        while len(self._answers) > ANSWERS_CACHED_MAX:
+        while len(self._answers) > _ANSWERS_CACHED_MAX:
             self._answers.popitem(last=False)
         return True
 

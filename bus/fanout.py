@@ -41,10 +41,10 @@ WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
 TOOL_PREFIX = "tool-"  # of the names of clients that come and go
 KEYS_WAITING_MAX = 100_000
-FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
-TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
+_FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
+_TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
 TOOL_QUEUE_BYTES_MAX = 32 << 20
-BACKLOG_BYTES = 64 << 10
+_BACKLOG_BYTES = 64 << 10
 
 
 class OutgoingFrame(NamedTuple):
@@ -159,7 +159,7 @@ class Fanout:
     def backlogged(self) -> bool:
         """Has a subscriber that is no tool much to read?"""
         return any(
-            subscriber.unread > BACKLOG_BYTES and not (subscriber.is_tool or subscriber.cut_off)
+            subscriber.unread > _BACKLOG_BYTES and not (subscriber.is_tool or subscriber.cut_off)
             for subscriber in self._subscribers.values()
         )
 
@@ -294,7 +294,7 @@ class Fanout:
         if subscriber.sending is None or len(subscriber.changed) < 1 + (subscriber.sending_of in subscriber.changed):
             return None
         for stream, changed in subscriber.changed.items():
-            if stream == subscriber.sending_of or changed is None or len(changed.rows) > FEW_ROWS:
+            if stream == subscriber.sending_of or changed is None or len(changed.rows) > _FEW_ROWS:
                 continue
             (session, since), position = subscriber.positions.get(stream, (0, 0)), self._store.position(*stream)
             if session != position[0]:
@@ -352,7 +352,7 @@ class Fanout:
         """Some of what waits for tools; to be called when the broker has nothing else to do."""
         for subscriber in self._subscribers.values():
             if subscriber.is_tool and not subscriber.cut_off:
-                yield from self._send(subscriber, islice(self._for_tool(subscriber), TOOL_FRAMES_MAX))
+                yield from self._send(subscriber, islice(self._for_tool(subscriber), _TOOL_FRAMES_MAX))
 
     def _for_tool(self, subscriber: _Subscriber) -> Iterator[bytes]:
         """In the order of the streams: the rest of a snapshot, what came after its beginning, the next snapshot."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bus.envelope import ReadCredit, Welcome, frame_bytes
 
 HELLO_EVERY_S = 0.5
-HELLO_UNWELCOMED_S = 0.1  # until a broker has answered
+_HELLO_UNWELCOMED_S = 0.1  # until a broker has answered
 
 
 class Greeting(NamedTuple):
@@ -30,7 +30,7 @@ class Handshake:
 
     def hello_due(self, now: float) -> bool:
         """Must a Hello be sent now? If it left, `hello_sent` must follow; else it stays due."""
-        every_s = HELLO_UNWELCOMED_S if self.broker_session is None else HELLO_EVERY_S
+        every_s = _HELLO_UNWELCOMED_S if self.broker_session is None else HELLO_EVERY_S
         return now - self._hello_at >= every_s
 
     def hello_sent(self, now: float) -> None:

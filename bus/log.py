@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class Log:
@@ -32,7 +32,7 @@ class Log:
         self._write("error", event, values)
 
     def _write(self, level: str, event: str, values: dict[str, Any]) -> None:
-        if LEVELS[level] < LEVELS[self.level]:
+        if _LEVELS[level] < _LEVELS[self.level]:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         words = [now, level, self.name, event, *(f"{key}={_text(value)}" for key, value in values.items())]

@@ -12,8 +12,8 @@ from msgspec import Struct
 from bus.envelope import CheckpointPart, Row, SnapshotPart, StreamHead
 from bus.stream import PartOrder, Stream, StreamGap
 
-DEFERRED_PARTS_MAX = 1000
-FETCH_AGAIN_S = 1.0
+_DEFERRED_PARTS_MAX = 1000
+_FETCH_AGAIN_S = 1.0
 STEP_ROWS = 100  # that are decoded and compared before other tasks run
 
 
@@ -28,7 +28,7 @@ class RowChange(Struct, frozen=True, gc=False):
 
 C = TypeVar("C")
 # what a change becomes, made from `RowChange`'s fields; None: its value cannot be read
-MakeChange = Callable[[str, bytes | None, str, bytes | None], C | None]
+_MakeChange = Callable[[str, bytes | None, str, bytes | None], C | None]
 
 Steps = Generator[None, None, dict[str, C]]
 
@@ -46,7 +46,7 @@ def _run(steps: Steps[C]) -> dict[str, C]:
 class _StagedRows(Generic[C]):
     """The rows of a checkpoint's parts, compared as they come, so that the last part of a large one costs little."""
 
-    def __init__(self, make_change: MakeChange[C]) -> None:
+    def __init__(self, make_change: _MakeChange[C]) -> None:
         self.rows: dict[str, Row] = {}
         self.deleted: set[str] = set()
         self.changes: dict[str, C] = {}
@@ -99,7 +99,7 @@ class StreamMirror(Generic[C]):
     for all rows together.
     """
 
-    def __init__(self, make_change: MakeChange[C]) -> None:
+    def __init__(self, make_change: _MakeChange[C]) -> None:
         self._make_change = make_change
         self.stream = Stream()
         self._order = PartOrder()
@@ -123,7 +123,7 @@ class StreamMirror(Generic[C]):
     def apply_in_steps(self, part: CheckpointPart) -> Steps[C]:
         """As `apply`, in steps between which other tasks may run; to be finished before the next message."""
         if self._awaits_snapshot and not part.full:
-            if len(self._deferred) < DEFERRED_PARTS_MAX:
+            if len(self._deferred) < _DEFERRED_PARTS_MAX:
                 self._deferred.append(part)
             return {}
         return (yield from self._place(part))
@@ -175,10 +175,10 @@ class StreamMirror(Generic[C]):
             self._awaits_snapshot = True
 
     def fetch_due(self, now: float) -> bool:
-        """Must a Fetch be sent now? True if for `FETCH_AGAIN_S` none was sent and no part of its snapshot came."""
+        """Must a Fetch be sent now? True if for `_FETCH_AGAIN_S` none was sent and no part of its snapshot came."""
         if self._fetch_arrives:
             self._fetch_arrives, self._fetched_at = False, now
-        if not self._awaits_snapshot or now - self._fetched_at < FETCH_AGAIN_S:
+        if not self._awaits_snapshot or now - self._fetched_at < _FETCH_AGAIN_S:
             return False
         self._fetched_at = now
         self._snapshot = _StagedRows(self._make_change)

@@ -36,7 +36,7 @@ from bus.traces import Tracer
 from schemas.codec import Malformed
 from schemas.requests import Request
 
-CREDIT_BYTES = 128 << 10  # so much is read before credit is given at once; less at the next tick
+_CREDIT_BYTES = 128 << 10  # so much is read before credit is given at once; less at the next tick
 
 
 class Peer:
@@ -168,7 +168,7 @@ class Peer:
             data = await self._connection.receive()
             await self._dispatch(data)
             await asyncio.sleep(0)  # receiving what is there does not give way
-            await self._connection.send_credit(CREDIT_BYTES)
+            await self._connection.send_credit(_CREDIT_BYTES)
 
     async def _dispatch(self, data: bytes) -> None:
         try:

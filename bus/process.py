@@ -17,7 +17,7 @@ from schemas.requests import EmptyReply, Ping, Pong, SetLogLevel
 
 EXIT_MISCONFIGURED = 2
 
-Main = Callable[[NodeConfig, Peer, Log, asyncio.Event], Awaitable[int]]
+_Main = Callable[[NodeConfig, Peer, Log, asyncio.Event], Awaitable[int]]
 
 
 def argument_parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def config_or_exit(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> No
         sys.exit(EXIT_MISCONFIGURED)
 
 
-def bus_config_or_exit(log: Log) -> NodeConfig:
+def _bus_config_or_exit(log: Log) -> NodeConfig:
     """The configuration, as `config_or_exit`, of a process on the bus; the directory of the bus is made."""
     config = config_or_exit(log)
     try:
@@ -52,21 +52,21 @@ def bus_config_or_exit(log: Log) -> NodeConfig:
     return config
 
 
-def run_process(name: str, command: str, description: str, main: Main, argv: Sequence[str] | None = None) -> NoReturn:
+def run_process(name: str, command: str, description: str, main: _Main, argv: Sequence[str] | None = None) -> NoReturn:
     """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event that it gets."""
     argument_parser(command, description).parse_args(argv)
     log = Log(name)
-    config = bus_config_or_exit(log)
+    config = _bus_config_or_exit(log)
     sys.exit(asyncio.run(_on_the_bus(name, config, log, main)))
 
 
-async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: Main) -> int:
+async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: _Main) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Peer(name, config.bus) as peer:
-        serve_basics(peer, log)
+        _serve_basics(peer, log)
         log.info("started", pid=os.getpid(), session=peer.session)
         watchdog = LoopWatchdog(lambda: peer.progress, log, config.stuck_restart_s)
         watchdog.start()
@@ -78,7 +78,7 @@ async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: Main) -> in
         return code
 
 
-def serve_basics(peer: Peer, log: Log) -> None:
+def _serve_basics(peer: Peer, log: Log) -> None:
     """The requests that every process answers."""
 
     def ping(_: Ping) -> Pong:

@@ -14,8 +14,8 @@ import zmq
 import zmq.auth
 from zmq.auth.thread import ThreadAuthenticator
 
-SERVER, CLIENT, ALLOWED = "server", "client", "allowed"
-MESSAGE_BYTES_MAX = 64 << 10  # a tap has little to say
+_SERVER, _CLIENT, _ALLOWED = "server", "client", "allowed"
+_MESSAGE_BYTES_MAX = 64 << 10  # a tap has little to say
 
 
 class BadCurveKeys(Exception):
@@ -33,31 +33,31 @@ class CurveKeys(NamedTuple):
 def make_keys(directory: Path) -> list[Path]:
     """Makes the node's keys and a client's, if they are not there. Returns the new files. Raises OSError."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    allowed = directory / ALLOWED
+    allowed = directory / _ALLOWED
     allowed.mkdir(mode=0o700, exist_ok=True)
     new_files = []
-    for name in (SERVER, CLIENT):
+    for name in (_SERVER, _CLIENT):
         if not (directory / f"{name}.key_secret").exists():
             new_files += [Path(path) for path in zmq.auth.create_certificates(str(directory), name)]
             (directory / f"{name}.key_secret").chmod(0o600)
-    public = allowed / f"{CLIENT}.key"
+    public = allowed / f"{_CLIENT}.key"
     if not public.exists():
-        public.write_bytes((directory / f"{CLIENT}.key").read_bytes())
+        public.write_bytes((directory / f"{_CLIENT}.key").read_bytes())
         new_files.append(public)
     return new_files
 
 
-def server_keys(directory: Path) -> CurveKeys:
+def _server_keys(directory: Path) -> CurveKeys:
     """The node's keys. Raises BadCurveKeys: also if others could read the secret, or no client is allowed."""
-    keys = _pair(directory / f"{SERVER}.key_secret")
-    if not any((directory / ALLOWED).glob("*.key")):
-        raise BadCurveKeys(f"{directory / ALLOWED}: no key in it: nobody could come in")
+    keys = _pair(directory / f"{_SERVER}.key_secret")
+    if not any((directory / _ALLOWED).glob("*.key")):
+        raise BadCurveKeys(f"{directory / _ALLOWED}: no key in it: nobody could come in")
     return keys
 
 
 def client_keys(directory: Path) -> CurveKeys:
     """A tap's keys. Raises BadCurveKeys."""
-    return _pair(directory / f"{CLIENT}.key_secret")._replace(server=_load(directory / f"{SERVER}.key")[0])
+    return _pair(directory / f"{_CLIENT}.key_secret")._replace(server=_load(directory / f"{_SERVER}.key")[0])
 
 
 def _pair(path: Path) -> CurveKeys:
@@ -83,13 +83,13 @@ class RemoteTapSocket:
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
         """Raises BadCurveKeys, zmq.ZMQError."""
-        keys = server_keys(directory)
+        keys = _server_keys(directory)
         self._authenticator = ThreadAuthenticator(context)
         self._authenticator.start()
-        self._authenticator.configure_curve(domain="*", location=str(directory / ALLOWED))
+        self._authenticator.configure_curve(domain="*", location=str(directory / _ALLOWED))
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES_MAX)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self.socket.curve_server = True

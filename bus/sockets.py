@@ -14,10 +14,10 @@ import zmq.asyncio
 from bus.envelope import MESSAGE_BYTES_MAX, REMOTE_PREFIX
 from bus.remote_tap import CurveKeys, RemoteTapSocket
 
-CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
-REMOTE_MESSAGES_MAX = 20  # at a time, from the socket for remote taps
-RECONNECT_MS = 50
-RECONNECT_MS_MAX = 500
+_CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
+_REMOTE_MESSAGES_MAX = 20  # at a time, from the socket for remote taps
+_RECONNECT_MS = 50
+_RECONNECT_MS_MAX = 500
 
 
 class UnsafeDirectory(Exception):
@@ -59,7 +59,7 @@ class BrokerSockets:
         self._router.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._router.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
+        self._router.setsockopt(zmq.SNDHWM, _CLIENT_MESSAGES_MAX)
         self._router.bind(broker_address(directory))
         self._poller = zmq.Poller()
         self._poller.register(self._router, zmq.POLLIN)
@@ -81,7 +81,7 @@ class BrokerSockets:
         ready = dict(self._poller.poll(int(wait_s * 1000)))
         for socket in ready:
             is_remote = self._remote is not None and socket is self._remote.socket
-            for _ in range(REMOTE_MESSAGES_MAX if is_remote else messages_max):
+            for _ in range(_REMOTE_MESSAGES_MAX if is_remote else messages_max):
                 try:
                     frames = socket.recv_multipart(zmq.NOBLOCK)
                 except zmq.Again:
@@ -122,13 +122,13 @@ class ClientSocket:
         self._context = zmq.asyncio.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.setsockopt(zmq.LINGER, 0)
-        self._dealer.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        self._dealer.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MS_MAX)
+        self._dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self._dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MS_MAX)
         self._dealer.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
         self._dealer.setsockopt(zmq.IDENTITY, identity)
         # IMMEDIATE: nothing queues for a broker that is away; publishers send it again to the next one.
         self._dealer.setsockopt(zmq.IMMEDIATE, 1)
-        self._dealer.setsockopt(zmq.SNDHWM, CLIENT_MESSAGES_MAX)
+        self._dealer.setsockopt(zmq.SNDHWM, _CLIENT_MESSAGES_MAX)
         if keys is not None:
             self._dealer.curve_publickey, self._dealer.curve_secretkey = keys.public, keys.secret
             self._dealer.curve_serverkey = keys.server

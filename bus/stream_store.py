@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bus.envelope import CheckpointPart, SnapshotPart, StreamHead, iter_parts
 from bus.stream import Checkpoint, CheckpointAssembly, Stream, StreamGap
 
-STREAMS_MAX = 1000
+_STREAMS_MAX = 1000
 
 
 class PartRefused(Exception):
@@ -27,8 +27,8 @@ class StreamStore:
             return None
         if not stream.follows(message):
             raise PartRefused(f"checkpoint {message.seq} after {stream.seq}")
-        if name not in self.streams and len(self.streams) >= STREAMS_MAX:
-            raise PartRefused(f"more than {STREAMS_MAX} streams")
+        if name not in self.streams and len(self.streams) >= _STREAMS_MAX:
+            raise PartRefused(f"more than {_STREAMS_MAX} streams")
         assembly = self._assemblies.setdefault(name, CheckpointAssembly())
         try:
             checkpoint = assembly.add(message)

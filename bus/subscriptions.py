@@ -23,7 +23,7 @@ from schemas.codec import Malformed
 from schemas.words import WORDS
 
 BATCH_EVENTS_MAX = 10_000
-SYNCED = "\0synced"  # no key of a row
+_SYNCED = "\0synced"  # no key of a row
 
 
 class StreamChange(Struct, frozen=True, gc=False):
@@ -164,7 +164,7 @@ class Subscriptions:
             merge_changes(self._events[word, owner], changes)
         if mirror.in_sync and (word, owner) not in self._synced:
             self._synced.add((word, owner))
-            self._events[word, owner][SYNCED] = StreamSynced(word, owner)
+            self._events[word, owner][_SYNCED] = StreamSynced(word, owner)
         if self._events:
             self._has_events.set()
 

@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from bus.log import Log
 
-STUCK_S = 5.0
-LOOK_EVERY_S = 0.5
+_STUCK_S = 5.0
+_LOOK_EVERY_S = 0.5
 EXIT_STUCK = 70
 
 
 class LoopWatchdog:
     """`progress` counts the loop's turns. `restart_s`: the process ends when it is stuck for so long; 0: never."""
 
-    def __init__(self, progress: Callable[[], int], log: Log, restart_s: float, stuck_s: float = STUCK_S) -> None:
+    def __init__(self, progress: Callable[[], int], log: Log, restart_s: float, stuck_s: float = _STUCK_S) -> None:
         self._progress, self._log = progress, log
         self._restart_s, self._stuck_s = restart_s, stuck_s
         self._watched = threading.main_thread().ident
@@ -37,9 +37,9 @@ class LoopWatchdog:
 
     def _watch(self) -> None:
         turns, still_s, reported = self._progress(), 0.0, False
-        while not self._stop.wait(LOOK_EVERY_S):
+        while not self._stop.wait(_LOOK_EVERY_S):
             now = self._progress()
-            still_s = 0.0 if now != turns else still_s + LOOK_EVERY_S
+            still_s = 0.0 if now != turns else still_s + _LOOK_EVERY_S
             if reported and not still_s:
                 self._log.warning("the loop turns again")
             turns, reported = now, reported and bool(still_s)

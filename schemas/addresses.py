@@ -17,7 +17,7 @@ from ipaddress import (
 )
 
 Network = IPv4Network | IPv6Network
-MAPPED_BITS = 96  # length of ::ffff:0:0/96, which holds IPv4's addresses
+_MAPPED_BITS = 96  # length of ::ffff:0:0/96, which holds IPv4's addresses
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address:
@@ -32,7 +32,7 @@ def parse_interface(text: str) -> IPv4Interface | IPv6Interface:
     interface = ip_interface(_plain(address) + slash + mask)
     bits = interface.network.prefixlen
     mapped = interface.ip.ipv4_mapped if isinstance(interface.ip, IPv6Address) else None
-    return interface if mapped is None or bits < MAPPED_BITS else IPv4Interface((mapped, bits - MAPPED_BITS))
+    return interface if mapped is None or bits < _MAPPED_BITS else IPv4Interface((mapped, bits - _MAPPED_BITS))
 
 
 def parse_prefix(text: str) -> IPv4Network | IPv6Network:

@@ -9,48 +9,48 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 DRIVERS = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
-IP_FAMILIES = ("IPv4", "IPv6")
-QUEUES_DEFAULT, RING_DEFAULT = 1, 1024
-RX_MODES = ("interrupt", "polling", "adaptive", "default")
-TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
+_IP_FAMILIES = ("IPv4", "IPv6")
+_QUEUES_DEFAULT, _RING_DEFAULT = 1, 1024
+_RX_MODES = ("interrupt", "polling", "adaptive", "default")
+_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
 
-Uint16 = Annotated[int, Meta(ge=0, le=65535)]
-Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+_Uint16 = Annotated[int, Meta(ge=0, le=65535)]
+_Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
 class InterfaceSpec(Struct, frozen=True, kw_only=True):
     """Queues and rings of an interface; 0 means the default (1 queue, 1024 descriptors)."""
 
-    rx: Uint16 = 0
-    tx: Uint16 = 0
-    rxqsz: Uint16 = 0
-    txqsz: Uint16 = 0
+    rx: _Uint16 = 0
+    tx: _Uint16 = 0
+    rxqsz: _Uint16 = 0
+    txqsz: _Uint16 = 0
     isl3: bool | None = None
     rxMode: str = ""  # noqa: N815 - names of Calico/VPP's JSON
 
     @property
     def rx_queues(self) -> int:
         """How many receive queues."""
-        return self.rx or QUEUES_DEFAULT
+        return self.rx or _QUEUES_DEFAULT
 
     @property
     def tx_queues(self) -> int:
         """How many transmit queues."""
-        return self.tx or QUEUES_DEFAULT
+        return self.tx or _QUEUES_DEFAULT
 
     @property
     def rx_ring(self) -> int:
         """Descriptors of a receive queue."""
-        return self.rxqsz or RING_DEFAULT
+        return self.rxqsz or _RING_DEFAULT
 
     @property
     def tx_ring(self) -> int:
         """Descriptors of a transmit queue."""
-        return self.txqsz or RING_DEFAULT
+        return self.txqsz or _RING_DEFAULT
 
     def rx_mode(self, default: str) -> str:
         """How queues are read; text that names no mode means the default."""
-        return self.rxMode if self.rxMode in RX_MODES else default
+        return self.rxMode if self.rxMode in _RX_MODES else default
 
 
 class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
     vppDriver: str = ""  # noqa: N815 - one of DRIVERS; "": the best that can take it
     newDriver: str = ""  # noqa: N815 - kernel driver that it is bound to before VPP starts
     physicalNetworkName: str = ""  # noqa: N815 - "": the default one
-    ipFamilies: str = ""  # noqa: N815 - comma list of IP_FAMILIES that it must have addresses of
+    ipFamilies: str = ""  # noqa: N815 - comma list of _IP_FAMILIES that it must have addresses of
     mtu: int = 0  # bytes, layer 3; 0: as Linux had it
     annotations: dict[str, str] = {}
 
@@ -75,27 +75,27 @@ class InterfacesConfig(Struct, frozen=True, kw_only=True):
     uplinkInterfaces: list[UplinkSpec] = []  # noqa: N815
 
 
-class RedirectRule(Struct, frozen=True, kw_only=True):
+class _RedirectRule(Struct, frozen=True, kw_only=True):
     """One entry of `redirectToHostRules`."""
 
     proto: str
-    port: Uint16
+    port: _Uint16
     ip: str
 
 
 class InitialConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_INITIAL_CONFIG`."""
 
-    vppStartupSleepSeconds: Uint16 = 0  # noqa: N815
+    vppStartupSleepSeconds: _Uint16 = 0  # noqa: N815
     corePattern: str = ""  # noqa: N815 - of /proc/sys/kernel/core_pattern; "": as it is
     ifConfigSavePath: str = ""  # noqa: N815
     defaultGWs: str = ""  # noqa: N815 - comma list of addresses
-    ip4NeighborsMaxNumber: Uint32 = 50_000  # noqa: N815
-    ip6NeighborsMaxNumber: Uint32 = 50_000  # noqa: N815
-    ip4NeighborsMaxAge: Uint32 = 30  # noqa: N815 - seconds, 0: never
-    ip6NeighborsMaxAge: Uint32 = 30  # noqa: N815
-    redirectToHostRules: list[RedirectRule] = []  # noqa: N815
-    healthCheckPort: Uint16 = 9090  # noqa: N815
+    ip4NeighborsMaxNumber: _Uint32 = 50_000  # noqa: N815
+    ip6NeighborsMaxNumber: _Uint32 = 50_000  # noqa: N815
+    ip4NeighborsMaxAge: _Uint32 = 30  # noqa: N815 - seconds, 0: never
+    ip6NeighborsMaxAge: _Uint32 = 30  # noqa: N815
+    redirectToHostRules: list[_RedirectRule] = []  # noqa: N815
+    healthCheckPort: _Uint16 = 9090  # noqa: N815
     prometheusListenEndpoint: str = ":8888"  # noqa: N815
     prometheusStatsPrefix: str = "cni.projectcalico.vpp."  # noqa: N815
     prometheusRecordMetricInterval: int = 5_000_000_000  # noqa: N815 - nanoseconds
@@ -106,7 +106,7 @@ class DebugConfig(Struct, frozen=True, kw_only=True):
 
     gsoEnabled: bool = True  # noqa: N815
     translateUplinkAddrMaskTo64: bool = True  # noqa: N815
-    fetchV6LLntries: Uint16 = 5  # noqa: N815 - seconds
+    fetchV6LLntries: _Uint16 = 5  # noqa: N815 - seconds
     servicesEnabled: bool = True  # noqa: N815
     spreadTxQueuesOnWorkers: bool = False  # noqa: N815
     enableUdevNetNameRules: bool = True  # noqa: N815
@@ -127,8 +127,8 @@ class IpsecConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_IPSEC`."""
 
     crossIPSecTunnels: bool = False  # noqa: N815
-    nbAsyncCryptoThreads: Uint16 = 0  # noqa: N815
-    extraAddresses: Uint16 = 0  # noqa: N815
+    nbAsyncCryptoThreads: _Uint16 = 0  # noqa: N815
+    extraAddresses: _Uint16 = 0  # noqa: N815
 
 
 class Srv6Config(Struct, frozen=True, kw_only=True):
@@ -139,9 +139,9 @@ class Srv6Config(Struct, frozen=True, kw_only=True):
 
 
 # Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
-NOT_SUPPORTED = "vppd does not have this"
+_NOT_SUPPORTED = "vppd does not have this"
 ACCEPTED_ONLY = {
-    "CALICOVPP_INTERFACES.maxPodIfSpec": NOT_SUPPORTED,
+    "CALICOVPP_INTERFACES.maxPodIfSpec": _NOT_SUPPORTED,
     "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": "pods have a tun, which carries layer 3",
     "CALICOVPP_INTERFACES.vppHostTapSpec.rx": "the host's tap has one queue",
     "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",
@@ -149,29 +149,29 @@ ACCEPTED_ONLY = {
     "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": "an uplink carries Ethernet",
     "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds": "VPP's API socket is waited for",
     "CALICOVPP_INITIAL_CONFIG.ifConfigSavePath": "the undo journal under VPPD_STATE keeps what was captured",
-    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": _NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": _NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": _NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": _NOT_SUPPORTED,
+    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": _NOT_SUPPORTED,
     "CALICOVPP_DEBUG.fetchV6LLntries": "the tap is given the uplink's link-local address; nothing is waited for",
-    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.memifEnabled": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.vclEnabled": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.multinetEnabled": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.srv6Enabled": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.ipsecEnabled": NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.prometheusEnabled": NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.crossIPSecTunnels": NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.extraAddresses": NOT_SUPPORTED,
-    "CALICOVPP_SRV6.localsidPool": NOT_SUPPORTED,
-    "CALICOVPP_SRV6.policyPool": NOT_SUPPORTED,
+    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.memifEnabled": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.vclEnabled": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.multinetEnabled": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.srv6Enabled": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.ipsecEnabled": _NOT_SUPPORTED,
+    "CALICOVPP_FEATURE_GATES.prometheusEnabled": _NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.crossIPSecTunnels": _NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": _NOT_SUPPORTED,
+    "CALICOVPP_IPSEC.extraAddresses": _NOT_SUPPORTED,
+    "CALICOVPP_SRV6.localsidPool": _NOT_SUPPORTED,
+    "CALICOVPP_SRV6.policyPool": _NOT_SUPPORTED,
     "CALICOVPP_LOG_FORMAT": "there is one format",
     "CALICOVPP_BGP_SERVER_MODE": "gobgpd serves both families",
-    "CALICOVPP_IPSEC_IKEV2_PSK": NOT_SUPPORTED,
-    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": NOT_SUPPORTED,
-    "CALICOVPP_STATS_SOCKET": NOT_SUPPORTED,
+    "CALICOVPP_IPSEC_IKEV2_PSK": _NOT_SUPPORTED,
+    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": _NOT_SUPPORTED,
+    "CALICOVPP_STATS_SOCKET": _NOT_SUPPORTED,
 }
 # Values of some of them that, like their default, ask for nothing that is not so anyway.
 ACCEPTED_SILENTLY: dict[str, str | int] = {
@@ -187,9 +187,9 @@ ACCEPTED_SILENTLY: dict[str, str | int] = {
 
 def parse_bool(text: str) -> bool:
     """A truth value as Go reads it; "" counts as false. Raises ValueError."""
-    if text and text not in TRUE + FALSE:
+    if text and text not in _TRUE + _FALSE:
         raise ValueError(f"{text!r} is not true or false")
-    return text in TRUE
+    return text in _TRUE
 
 
 def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
@@ -211,8 +211,8 @@ def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
         if uplink.mtu and not 1280 <= uplink.mtu <= 9216:
             wrong.append(f"{path}.mtu: {name}: mtu {uplink.mtu} outside 1280 to 9216")
         families = [part.strip() for part in uplink.ipFamilies.split(",")] if uplink.ipFamilies else []
-        if any(family not in IP_FAMILIES for family in families):
-            wrong.append(f"{path}.ipFamilies: {uplink.ipFamilies!r} is not a comma list of {', '.join(IP_FAMILIES)}")
+        if any(family not in _IP_FAMILIES for family in families):
+            wrong.append(f"{path}.ipFamilies: {uplink.ipFamilies!r} is not a comma list of {', '.join(_IP_FAMILIES)}")
         wrong += [f"{path}.annotations.{key}: {why}" for key, why in _wrong_annotations(uplink.annotations)]
     return wrong
 

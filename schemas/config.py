@@ -26,8 +26,8 @@ from schemas.calico_vpp import UplinkSpec as UplinkSpec
 from schemas.env_readers import addresses, count, host_address, names, one_of, prefixes, seconds, tcp_endpoint
 from schemas.lenient_json import decode, non_default_fields
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
-HOST_ROOT = Path("/host")  # where the container sees the host's file system
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_HOST_ROOT = Path("/host")  # where the container sees the host's file system
 
 
 class ConfigError(ValueError):
@@ -93,7 +93,7 @@ class NodeConfig:
     preflight_waive: tuple[str, ...] = ()
     info_file: Path | None = None
     cores_bytes_max: int = 4 << 30
-    host_root: Path = field(default_factory=lambda: HOST_ROOT if HOST_ROOT.is_dir() else Path("/"))
+    host_root: Path = field(default_factory=lambda: _HOST_ROOT if _HOST_ROOT.is_dir() else Path("/"))
     tap0_address: str = "169.254.0.1/32"
     vpp_binary: Path = Path("/usr/bin/vpp")
     vpp_preload: str = ""
@@ -154,7 +154,7 @@ class NodeConfig:
         return self.run / "gobgp.sock"
 
 
-class Variable(NamedTuple):
+class _Variable(NamedTuple):
     """One environment variable: where it goes, how its text is read (a struct: as JSON), what it means."""
 
     name: str
@@ -164,66 +164,68 @@ class Variable(NamedTuple):
 
 
 VARIABLES = (
-    Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
-    Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
-    Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
-    Variable("CALICOVPP_LOG_LEVEL", "log_level", one_of(*LOG_LEVELS), "debug, info, warning, error"),
-    Variable("CALICOVPP_INTERFACES", "interfaces", InterfacesConfig, "uplinks and interface specs, JSON"),
-    Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
-    Variable("CALICOVPP_DEBUG", "debug", DebugConfig, "gsoEnabled and other switches, JSON"),
-    Variable("CALICOVPP_FEATURE_GATES", "gates", FeatureGates, "switches of features, JSON"),
-    Variable("CALICOVPP_IPSEC", "ipsec", IpsecConfig, "IPsec tunnels, JSON"),
-    Variable("CALICOVPP_SRV6", "srv6", Srv6Config, "SRv6 pools, JSON"),
-    Variable("CALICOVPP_CONFIG_TEMPLATE", "startup_conf", str, "VPP's startup.conf, with tokens"),
-    Variable("CALICOVPP_CONFIG_EXEC_TEMPLATE", "startup_exec", str, "VPP's startup.exec, with tokens"),
-    Variable("CALICOVPP_TAP0_ADDR", "tap0_address", host_address, "address of VPP's side of the host tap"),
-    Variable("CALICOVPP_HOOK_BEFORE_IF_READ", "hook_before_if_read", str, "script, before uplinks are looked at"),
-    Variable("CALICOVPP_HOOK_BEFORE_VPP_RUN", "hook_before_vpp_run", str, "script, before VPP starts"),
-    Variable("CALICOVPP_HOOK_VPP_RUNNING", "hook_vpp_running", str, "script, when the host's tap is there"),
-    Variable("CALICOVPP_HOOK_VPP_DONE_OK", "hook_vpp_done_ok", str, "script, when VPP has ended as it should"),
-    Variable("CALICOVPP_HOOK_VPP_ERRORED", "hook_vpp_errored", str, "script, when VPP has ended otherwise"),
-    Variable(
+    _Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
+    _Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
+    _Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
+    _Variable("CALICOVPP_LOG_LEVEL", "log_level", one_of(*_LOG_LEVELS), "debug, info, warning, error"),
+    _Variable("CALICOVPP_INTERFACES", "interfaces", InterfacesConfig, "uplinks and interface specs, JSON"),
+    _Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
+    _Variable("CALICOVPP_DEBUG", "debug", DebugConfig, "gsoEnabled and other switches, JSON"),
+    _Variable("CALICOVPP_FEATURE_GATES", "gates", FeatureGates, "switches of features, JSON"),
+    _Variable("CALICOVPP_IPSEC", "ipsec", IpsecConfig, "IPsec tunnels, JSON"),
+    _Variable("CALICOVPP_SRV6", "srv6", Srv6Config, "SRv6 pools, JSON"),
+    _Variable("CALICOVPP_CONFIG_TEMPLATE", "startup_conf", str, "VPP's startup.conf, with tokens"),
+    _Variable("CALICOVPP_CONFIG_EXEC_TEMPLATE", "startup_exec", str, "VPP's startup.exec, with tokens"),
+    _Variable("CALICOVPP_TAP0_ADDR", "tap0_address", host_address, "address of VPP's side of the host tap"),
+    _Variable("CALICOVPP_HOOK_BEFORE_IF_READ", "hook_before_if_read", str, "script, before uplinks are looked at"),
+    _Variable("CALICOVPP_HOOK_BEFORE_VPP_RUN", "hook_before_vpp_run", str, "script, before VPP starts"),
+    _Variable("CALICOVPP_HOOK_VPP_RUNNING", "hook_vpp_running", str, "script, when the host's tap is there"),
+    _Variable("CALICOVPP_HOOK_VPP_DONE_OK", "hook_vpp_done_ok", str, "script, when VPP has ended as it should"),
+    _Variable("CALICOVPP_HOOK_VPP_ERRORED", "hook_vpp_errored", str, "script, when VPP has ended otherwise"),
+    _Variable(
         "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK", "network_manager_hook", parse_bool, "tell the host's network services"
     ),
-    Variable("VPPD_HOOK_WAIT", "hook_wait_s", seconds(0.1, 600), "s; a hook that takes longer is ended"),
-    Variable("VPPD_HOST_ROOT", "host_root", Path, "where the host's file system is seen (default: /host, else /)"),
-    Variable("VPPD_CORES_MAX", "cores_bytes_max", count(0, 1 << 50), "bytes of VPP's core files that are kept"),
-    Variable("VPPD_VPP_BIN", "vpp_binary", Path, "path of the vpp binary"),
-    Variable("VPPD_VPP_PRELOAD", "vpp_preload", str, "LD_PRELOAD for VPP's environment alone"),
-    Variable("VPPD_VPP_NETNS", "vpp_netns", str, "named namespace in which VPP holds virtual uplinks"),
-    Variable("VPPD_HOST_NETNS", "host_netns", str, 'the host\'s namespace for its tap: "pid:1" or a path'),
-    Variable("VPPD_CNI_SOCKET", "cni_socket", Path, "socket that Calico's CNI plugin calls"),
-    Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", seconds(0, 300), "s; no gateway by then: NIC given back"),
-    Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", seconds(1, 300), "s; VPP not configured: NIC given back"),
-    Variable("VPPD_PROBE_ADDRESSES", "probe_addresses", addresses, "must answer through VPP too, comma list"),
-    Variable(
+    _Variable("VPPD_HOOK_WAIT", "hook_wait_s", seconds(0.1, 600), "s; a hook that takes longer is ended"),
+    _Variable("VPPD_HOST_ROOT", "host_root", Path, "where the host's file system is seen (default: /host, else /)"),
+    _Variable("VPPD_CORES_MAX", "cores_bytes_max", count(0, 1 << 50), "bytes of VPP's core files that are kept"),
+    _Variable("VPPD_VPP_BIN", "vpp_binary", Path, "path of the vpp binary"),
+    _Variable("VPPD_VPP_PRELOAD", "vpp_preload", str, "LD_PRELOAD for VPP's environment alone"),
+    _Variable("VPPD_VPP_NETNS", "vpp_netns", str, "named namespace in which VPP holds virtual uplinks"),
+    _Variable("VPPD_HOST_NETNS", "host_netns", str, 'the host\'s namespace for its tap: "pid:1" or a path'),
+    _Variable("VPPD_CNI_SOCKET", "cni_socket", Path, "socket that Calico's CNI plugin calls"),
+    _Variable("VPPD_GATEWAY_WAIT", "gateway_wait_s", seconds(0, 300), "s; no gateway by then: NIC given back"),
+    _Variable("VPPD_TAKEOVER_WAIT", "takeover_wait_s", seconds(1, 300), "s; VPP not configured: NIC given back"),
+    _Variable("VPPD_PROBE_ADDRESSES", "probe_addresses", addresses, "must answer through VPP too, comma list"),
+    _Variable(
         "VPPD_FORWARD_WAIT",
         "forward_wait_s",
         seconds(0, 3600),
         "s; VPP does not forward so long: NIC given back; 0: never",
     ),
-    Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", names, "failed checks that are accepted, comma list"),
-    Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
-    Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", seconds(0.1, 60), "s; a CNI call is answered by then"),
-    Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", one_of(*LOG_LEVELS, "trace"), "gobgpd's log level"),
-    Variable("SERVICE_PREFIX", "service_prefixes", prefixes, "ranges of the cluster's service addresses, comma list"),
-    Variable("VPPD_POLICY", "policy_source", one_of("none", "felix"), "who says policies: none, felix"),
-    Variable("VPPD_NODE_SOURCE", "node_source", one_of("kubernetes", "felix"), "who says nodes and pools"),
-    Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
-    Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
-    Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
-    Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
-    Variable("VPPD_STUCK_RESTART", "stuck_restart_s", seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
-    Variable("VPPD_READBACK", "readback_s", seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
-    Variable("VPPD_VPP_WINDOW", "vpp_window", count(1, 65536), "API calls that may wait for VPP's answers at a time"),
-    Variable("VPPD_TAP_LISTEN", "tap_address", tcp_endpoint, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"),
-    Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
-    Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
-    Variable("VPPD_BGP_RESYNC", "bgp_resync_s", seconds(0, 3600), "s; learnt routes kept for silent peers"),
+    _Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", names, "failed checks that are accepted, comma list"),
+    _Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
+    _Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", seconds(0.1, 60), "s; a CNI call is answered by then"),
+    _Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", one_of(*_LOG_LEVELS, "trace"), "gobgpd's log level"),
+    _Variable("SERVICE_PREFIX", "service_prefixes", prefixes, "ranges of the cluster's service addresses, comma list"),
+    _Variable("VPPD_POLICY", "policy_source", one_of("none", "felix"), "who says policies: none, felix"),
+    _Variable("VPPD_NODE_SOURCE", "node_source", one_of("kubernetes", "felix"), "who says nodes and pools"),
+    _Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
+    _Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
+    _Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
+    _Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
+    _Variable("VPPD_STUCK_RESTART", "stuck_restart_s", seconds(0, 3600), "s; a process stuck so long ends; 0: never"),
+    _Variable("VPPD_READBACK", "readback_s", seconds(0, 86400), "s; so often VPP is compared with intents; 0: never"),
+    _Variable("VPPD_VPP_WINDOW", "vpp_window", count(1, 65536), "API calls that may wait for VPP's answers at a time"),
+    _Variable(
+        "VPPD_TAP_LISTEN", "tap_address", tcp_endpoint, "tcp://ADDRESS:PORT for taps from elsewhere; empty: none"
+    ),
+    _Variable("VPPD_TAP_KEYS", "tap_keys", Path, "directory of CURVE keys for them: vppd tap keys"),
+    _Variable("VPPD_BGP_RESTART_TIME", "bgp_restart_s", int, "s; graceful restart time offered to peers"),
+    _Variable("VPPD_BGP_RESYNC", "bgp_resync_s", seconds(0, 3600), "s; learnt routes kept for silent peers"),
 )
 
 
-LEGACY = {
+_LEGACY = {
     "CALICOVPP_INTERFACE": "interfaceName",
     "CALICOVPP_NATIVE_DRIVER": "vppDriver",
     "CALICOVPP_SWAP_DRIVER": "newDriver",
@@ -257,7 +259,7 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
     return replace(config, warnings=tuple(warnings))
 
 
-def _read(variable: Variable, text: str, warnings: list[str]) -> Any:
+def _read(variable: _Variable, text: str, warnings: list[str]) -> Any:
     """The variable's value. Raises ValueError, which names it."""
     read = variable.read
     if isinstance(read, type) and issubclass(read, Struct):
@@ -272,7 +274,7 @@ def _read(variable: Variable, text: str, warnings: list[str]) -> Any:
 
 def _with_legacy(interfaces: InterfacesConfig, environ: Mapping[str, str], warnings: list[str]) -> InterfacesConfig:
     """The uplink that older configurations name by variables of its own comes first."""
-    legacy = {field: environ.get(name, "").strip() for name, field in LEGACY.items()}
+    legacy = {field: environ.get(name, "").strip() for name, field in _LEGACY.items()}
     if not legacy["interfaceName"]:
         return interfaces
     uplinks = interfaces.uplinkInterfaces
@@ -309,7 +311,7 @@ def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     """A warning for each unknown variable with Calico/VPP's prefix."""
-    names = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(LEGACY)
+    names = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(_LEGACY)
     return [
         f"{name}: unknown, ignored" for name in sorted(environ) if name.startswith("CALICOVPP_") and name not in names
     ]

@@ -13,9 +13,9 @@ from vppd_guard import commands
 from vppd_guard.guard import Guard
 from vppd_guard.host import lock
 
-DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
-FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP
-COMMANDS = {
+_DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
+_FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP
+_COMMANDS = {
     "run": "take the uplinks and run VPP (default)",
     "plan": "print as JSON what would be done; touches nothing",
     "preflight": "check what a takeover needs; touches nothing",
@@ -37,7 +37,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
         log.warning("configuration", what=warning)
     peer.subscribe("epoch")
     guard = Guard(config, peer, log)
-    for number in FORWARDED:
+    for number in _FORWARDED:
         asyncio.get_running_loop().add_signal_handler(number, guard.forward, number)
     asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, stop.set)
     return await guard.live(stop)
@@ -45,13 +45,13 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
 
 def main() -> NoReturn:
     """The command line."""
-    words = argument_parser("vppd_guard", DESCRIPTION)
-    texts = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
-    words.add_argument("command", nargs="?", default="run", choices=COMMANDS, metavar="COMMAND", help=texts)
+    words = argument_parser("vppd_guard", _DESCRIPTION)
+    texts = "; ".join(f"{name}: {text}" for name, text in _COMMANDS.items())
+    words.add_argument("command", nargs="?", default="run", choices=_COMMANDS, metavar="COMMAND", help=texts)
     words.add_argument("--json", action="store_true", help="preflight, explain: for machines")
     options = words.parse_args()
     if options.command == "run":
-        run_process("guard", "vppd_guard", DESCRIPTION, _main, argv=[])
+        run_process("guard", "vppd_guard", _DESCRIPTION, _main, argv=[])
     log = Log("guard")
     sys.exit(commands.run(options.command, log, as_json=options.json))
 

@@ -32,12 +32,12 @@ from vppd_guard.states.holding import Adopted, Captured, Holding, Leftovers, Tak
 from vppd_guard.uplink.uplinks import uplink_fact
 from vppd_guard.vpp.log_tail import VppLogTail
 
-HEARTBEAT_S = 0.5
-TAKING = TAKEOVER[:-1]
-WAITS = {GuardState.RESTING: rest_s, GuardState.RETRYING: retry_s}
-NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
+_HEARTBEAT_S = 0.5
+_TAKING = TAKEOVER[:-1]
+_WAITS = {GuardState.RESTING: rest_s, GuardState.RETRYING: retry_s}
+_NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
 # Class that an action has returned or raised -> event. Other returns are DONE, other exceptions FAILED.
-EVENTS: dict[type[object], GuardEvent] = {
+_EVENTS: dict[type[object], GuardEvent] = {
     Adopted: GuardEvent.ADOPTS,
     Leftovers: GuardEvent.LEFTOVERS,
     DeviceGone: GuardEvent.GONE,
@@ -110,7 +110,7 @@ class Guard:
         """Runs the state's action. VPP's end and the order to stop cut it short."""
         action: asyncio.Future[Any] = asyncio.ensure_future(self._action())
         watched: dict[asyncio.Future[Any], GuardEvent] = {}
-        if self.life.state not in NEVER_CUT_SHORT:
+        if self.life.state not in _NEVER_CUT_SHORT:
             watched[asyncio.ensure_future(stop.wait())] = GuardEvent.STOP
             if (ended := self.context.vpp.ended) is not None:
                 watched[asyncio.ensure_future(ended.wait())] = GuardEvent.VPP_ENDED
@@ -131,7 +131,7 @@ class Guard:
         if isinstance(result, Holding):
             self.holding = result
         otherwise = GuardEvent.FAILED if self.trouble else GuardEvent.DONE
-        return next((event for kind, event in EVENTS.items() if isinstance(result, kind)), otherwise)
+        return next((event for kind, event in _EVENTS.items() if isinstance(result, kind)), otherwise)
 
     def _trouble(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError) and not str(error):
@@ -148,7 +148,7 @@ class Guard:
             self.reason = self.trouble
         if life.state is GuardState.RUNNING or event is GuardEvent.STOP:
             self.reason = ""
-        if was.state in TAKING and life.failures > was.failures:
+        if was.state in _TAKING and life.failures > was.failures:
             self._blame_drivers()
         good = event in (GuardEvent.DONE, GuardEvent.STOP, GuardEvent.ADOPTS)
         write = self.context.log.info if good else self.context.log.warning
@@ -162,7 +162,7 @@ class Guard:
                 to=life.state.value,
                 why=self.trouble,
                 took_ms=took_ms,
-                wait_s=WAITS[life.state](life) if life.state in WAITS else 0.0,
+                wait_s=_WAITS[life.state](life) if life.state in _WAITS else 0.0,
                 uplinks=self.holding.names,
                 failures=life.failures,
             )
@@ -188,7 +188,7 @@ class Guard:
             last_words=vpp.last_words,
         )
         peer.publish("vpp", {"vpp": process})
-        word = "running" if running_now else "taking" if state in TAKING[1:] else "linux"
+        word = "running" if running_now else "taking" if state in _TAKING[1:] else "linux"
         uplinks = self.holding.uplinks
         rows = {uplink.name: uplink_fact(uplink, word, self.reason, main=uplink is uplinks[0]) for uplink in uplinks}
         if rows:
@@ -197,4 +197,4 @@ class Guard:
     async def _beat(self) -> None:
         while True:
             self.context.peer.progress += 1
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(_HEARTBEAT_S)

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0, 15.0, 60.0)  # rest on plain Linux after so many failures in a row
-RETRY_S = (0.1, 0.5, 2.0, 5.0, 10.0)  # before what could not be restored is tried again
+_RETRY_S = (0.1, 0.5, 2.0, 5.0, 10.0)  # before what could not be restored is tried again
 STABLE_S = 60.0  # a VPP that has run for so long has not failed in a row
 
 
@@ -158,4 +158,4 @@ def rest_s(life: GuardLife) -> float:
 
 def retry_s(life: GuardLife) -> float:
     """Seconds before the next try to restore."""
-    return RETRY_S[min(max(life.retries - 1, 0), len(RETRY_S) - 1)]
+    return _RETRY_S[min(max(life.retries - 1, 0), len(_RETRY_S) - 1)]

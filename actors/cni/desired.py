@@ -31,13 +31,13 @@ from schemas.intents import (
     Unnumbered,
 )
 
-LOOPBACK_MAC = "02:00:00:00:00:01"
-MTU_IN_VPP = 9216  # bytes; Linux's side of the tun limits the pod
-RING_DEFAULT = 1024  # descriptors
-DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
-HASH_CHARACTERS = 12
-TAG_BYTES_MAX = 63  # VPP: sw_interface_tag_add_del, tap_create_v3
-TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
+_LOOPBACK_MAC = "02:00:00:00:00:01"
+_MTU_IN_VPP = 9216  # bytes; Linux's side of the tun limits the pod
+_RING_DEFAULT = 1024  # descriptors
+_DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
+_HASH_CHARACTERS = 12
+_TAG_BYTES_MAX = 63  # VPP: sw_interface_tag_add_del, tap_create_v3
+_TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
 
 
 @dataclass
@@ -61,24 +61,24 @@ def tun_name(pod: Pod) -> str:
     return f"pod/{pod.key}"
 
 
-def loopback_name(pod: Pod) -> str:
+def _loopback_name(pod: Pod) -> str:
     """Intent name of the loopback that lends the tun its addresses."""
     return f"pod-loop/{pod.key}"
 
 
-def table_name(pod: Pod) -> str:
+def _table_name(pod: Pod) -> str:
     """The pod's tables; a name too long for VPP is cut and made unique by its hash."""
     name = tun_name(pod)
-    if len(name) <= TABLE_NAME_BYTES_MAX:
+    if len(name) <= _TABLE_NAME_BYTES_MAX:
         return name
-    cut = TABLE_NAME_BYTES_MAX - HASH_CHARACTERS - 1
+    cut = _TABLE_NAME_BYTES_MAX - _HASH_CHARACTERS - 1
     return f"{name[:cut]}-{_hash(name)}"
 
 
-def interface_tag(pod: Pod, role: str) -> str:
+def _interface_tag(pod: Pod, role: str) -> str:
     """Marks an interface as this pod's in this namespace: `<hash>-<interface>-<namespace>`, cut to 63 bytes."""
     text = f"{_hash(role, pod.key, pod.netns)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
-    return text[:TAG_BYTES_MAX]
+    return text[:_TAG_BYTES_MAX]
 
 
 def pod_intents(pod: Pod, config: NodeConfig) -> list[Intent]:
@@ -93,17 +93,17 @@ def pod_facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInter
 
 def _tables(pod: Pod) -> Iterator[Intent]:
     # Both families always: VPP refuses to lend addresses between interfaces whose tables differ in either.
-    for version, default in DEFAULT_PREFIX.items():
-        yield Table(table_name(pod), version)
-        yield Route(table_name(pod), default, (RoutePath(table=PODS_TABLE),))
-        for interface in (loopback_name(pod), tun_name(pod)):
-            yield InterfaceTable(interface, version, table_name(pod))
+    for version, default in _DEFAULT_PREFIX.items():
+        yield Table(_table_name(pod), version)
+        yield Route(_table_name(pod), default, (RoutePath(table=PODS_TABLE),))
+        for interface in (_loopback_name(pod), tun_name(pod)):
+            yield InterfaceTable(interface, version, _table_name(pod))
 
 
 def _loopback(pod: Pod) -> Iterator[Intent]:
-    yield Loopback(loopback_name(pod), LOOPBACK_MAC, interface_tag(pod, "loopback"))
+    yield Loopback(_loopback_name(pod), _LOOPBACK_MAC, _interface_tag(pod, "loopback"))
     for address in pod.addresses:
-        yield Address(loopback_name(pod), host_prefix(address))
+        yield Address(_loopback_name(pod), _host_prefix(address))
 
 
 def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
@@ -112,33 +112,33 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
         name=name,
         host_interface=pod.interface,
         netns=pod.netns,
-        tag=interface_tag(pod, "tun"),
+        tag=_interface_tag(pod, "tun"),
         tun=True,
         persist=True,  # the device, its addresses and routes outlive VPP
         gso=config.debug.gsoEnabled,
         mtu=pod.mtu,
-        rx_ring=spec.rxqsz or RING_DEFAULT,
-        tx_ring=spec.txqsz or RING_DEFAULT,
+        rx_ring=spec.rxqsz or _RING_DEFAULT,
+        tx_ring=spec.txqsz or _RING_DEFAULT,
         rx_queues=spec.rx or 1,
         tx_queues=spec.tx or 1,
     )
-    yield Mtu(name, MTU_IN_VPP)
+    yield Mtu(name, _MTU_IN_VPP)
     yield RxMode(name, spec.rxMode or "adaptive")
     yield CnatFeature(name)
     # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
     yield AdminUp(name, when_policed=config.policy_source != "none")
-    yield Unnumbered(name, loopback_name(pod))
+    yield Unnumbered(name, _loopback_name(pod))
 
 
 def _routes(pod: Pod) -> Iterator[Intent]:
     for address in pod.addresses:
-        yield Route(DEFAULT_TABLE, host_prefix(address), (RoutePath(interface=tun_name(pod)),))
+        yield Route(DEFAULT_TABLE, _host_prefix(address), (RoutePath(interface=tun_name(pod)),))
 
 
-def host_prefix(address: str) -> str:
+def _host_prefix(address: str) -> str:
     """The address alone: /32 or /128."""
     return f"{address}/{ip_address(address).max_prefixlen}"
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_CHARACTERS]

@@ -17,14 +17,14 @@ from pyroute2 import IPRoute, NetlinkError
 
 from actors.cni.pods import Pod
 
-NEXT_HOP = {4: "169.254.1.1", 6: "fe80::1"}
-FAMILY = {4: 2, 6: 10}
-CLONE_NEWNET = 0x40000000
-RTNH_F_ONLINK = 4
-IFA_F_NODAD = 0x02  # usable at once: nobody else has the pod's address
+_NEXT_HOP = {4: "169.254.1.1", 6: "fe80::1"}
+_FAMILY = {4: 2, 6: 10}
+_CLONE_NEWNET = 0x40000000
+_RTNH_F_ONLINK = 4
+_IFA_F_NODAD = 0x02  # usable at once: nobody else has the pod's address
 
 # A namespace belongs to a thread: this one enters them, and is used for nothing else.
-THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
+_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,7 +45,7 @@ def is_absent(path: str) -> bool:
 
 
 def configure_pod_side(pod: Pod) -> None:
-    """Gives the pod's device its addresses, routes and sysctls. Runs in THREAD. Raises NoNamespace, OSError."""
+    """Gives the pod's device its addresses, routes and sysctls. Runs in `_THREAD`. Raises NoNamespace, OSError."""
     try:
         pod_namespace = os.open(pod.netns, os.O_RDONLY)
     except OSError as error:
@@ -66,11 +66,11 @@ def configure_pod_side(pod: Pod) -> None:
 
 async def configure_in_thread(pod: Pod) -> None:
     """Does `configure_pod_side` without holding up the loop. Raises NoNamespace, OSError."""
-    await asyncio.get_running_loop().run_in_executor(THREAD, configure_pod_side, pod)
+    await asyncio.get_running_loop().run_in_executor(_THREAD, configure_pod_side, pod)
 
 
 def _enter(handle: int) -> None:
-    if _libc.setns(handle, CLONE_NEWNET):
+    if _libc.setns(handle, _CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "setns")
 
 
@@ -95,9 +95,14 @@ def _configure_device(pod: Pod) -> None:
 def _configure_addresses(ip: Any, index: int, pod: Pod) -> None:
     for address in pod.addresses:
         network = ip_network(address)
-        fields = {"index": index, "address": address, "prefixlen": network.prefixlen, "family": FAMILY[network.version]}
+        fields = {
+            "index": index,
+            "address": address,
+            "prefixlen": network.prefixlen,
+            "family": _FAMILY[network.version],
+        }
         if network.version == 6:
-            fields["flags"] = IFA_F_NODAD
+            fields["flags"] = _IFA_F_NODAD
         for wrong in ip.get_addr(index=index, family=fields["family"], address=address):
             if wrong["prefixlen"] != network.prefixlen:
                 ip.addr("del", index=index, address=address, prefixlen=wrong["prefixlen"], family=fields["family"])
@@ -110,11 +115,11 @@ def _configure_routes(ip: Any, index: int, pod: Pod) -> None:
         if version in pod.versions():
             ip.route(
                 "replace",
-                family=FAMILY[version],
+                family=_FAMILY[version],
                 dst=prefix,
-                gateway=NEXT_HOP[version],
+                gateway=_NEXT_HOP[version],
                 oif=index,
-                flags=RTNH_F_ONLINK,
+                flags=_RTNH_F_ONLINK,
             )
 
 

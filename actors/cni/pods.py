@@ -18,16 +18,16 @@ from msgspec import Struct
 from schemas.addresses import parse_interface, parse_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
 
-NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
-ADDRESSES_MAX, ROUTES_MAX = 16, 256
-MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216  # RFC 791, RFC 8200, VPP's side of the tun
-MTU_ETHERNET = 1500
-LIMITED_BROADCAST = IPv4Address("255.255.255.255")
+_NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
+_ADDRESSES_MAX, _ROUTES_MAX = 16, 256
+_MTU_MIN, _MTU_MIN_IP6, _MTU_MAX = 68, 1280, 9216  # RFC 791, RFC 8200, VPP's side of the tun
+_MTU_ETHERNET = 1500
+_LIMITED_BROADCAST = IPv4Address("255.255.255.255")
 
-DEVICE = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]{0,14}")  # Linux: IFNAMSIZ - 1; "%" would be a template
-LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
-SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-NETNS_PATH = re.compile(r"/[!-~]+")  # absolute, printable ASCII
+_DEVICE = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9._@+-]{0,14}")  # Linux: IFNAMSIZ - 1; "%" would be a template
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_NETNS_PATH = re.compile(r"/[!-~]+")  # absolute, printable ASCII
 
 
 class BadPodRequest(ValueError):
@@ -82,28 +82,28 @@ def parse_request(request: AddRequest) -> Pod:
     for port in request.workload.ports:
         if port.host_port:
             raise BadPodRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
-    addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, ADDRESSES_MAX)
+    addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, _ADDRESSES_MAX)
     if not addresses:
         raise BadPodRequest("container_ips", "no address")
     pod = Pod(
-        namespace=_matching("workload.namespace", request.workload.namespace, LABEL),
-        name=_matching("workload.pod", request.workload.pod, SUBDOMAIN),
-        interface=_matching("interface_name", request.interface_name, DEVICE),
+        namespace=_matching("workload.namespace", request.workload.namespace, _LABEL),
+        name=_matching("workload.pod", request.workload.pod, _SUBDOMAIN),
+        interface=_matching("interface_name", request.interface_name, _DEVICE),
         netns=_netns(request.netns),
         addresses=addresses,
-        routes=_distinct("container_routes", request.container_routes, _prefix, ROUTES_MAX),
+        routes=_distinct("container_routes", request.container_routes, _prefix, _ROUTES_MAX),
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
     )
-    low = MTU_MIN_IP6 if 6 in pod.versions() else MTU_MIN
-    if pod.mtu_asked and not low <= pod.mtu_asked <= MTU_MAX:
-        raise BadPodRequest("settings.mtu", f"{pod.mtu_asked} outside {low} to {MTU_MAX} bytes")
+    low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
+    if pod.mtu_asked and not low <= pod.mtu_asked <= _MTU_MAX:
+        raise BadPodRequest("settings.mtu", f"{pod.mtu_asked} outside {low} to {_MTU_MAX} bytes")
     return pod
 
 
 def with_mtu(pod: Pod, uplinks: Iterable[int]) -> Pod:
     """The pod with the MTU it asks for, else the smallest of the uplinks' (bytes), else Ethernet's."""
-    mtu = pod.mtu_asked or min(MTU_MAX, min(uplinks, default=MTU_ETHERNET))
+    mtu = pod.mtu_asked or min(_MTU_MAX, min(uplinks, default=_MTU_ETHERNET))
     return msgspec.structs.replace(pod, mtu=mtu)
 
 
@@ -126,7 +126,7 @@ def _address(field: str, text: str) -> str:
 
 
 def _is_usable(address: IPv4Address | IPv6Address) -> bool:
-    if address == LIMITED_BROADCAST:
+    if address == _LIMITED_BROADCAST:
         return False
     # Link-local addresses are the pod's next hops, not its own.
     kinds = (address.is_unspecified, address.is_multicast, address.is_loopback, address.is_link_local)
@@ -147,10 +147,10 @@ def _matching(field: str, text: str, form: re.Pattern[str]) -> str:
 
 
 def _netns(path: str) -> str:
-    if path and not NETNS_PATH.fullmatch(path):
+    if path and not _NETNS_PATH.fullmatch(path):
         raise BadPodRequest("netns", f"{_shortened(path)} is not an absolute path")
-    if len(path) > NETNS_BYTES_MAX:
-        raise BadPodRequest("netns", f"{_shortened(path)} has more than {NETNS_BYTES_MAX} bytes")
+    if len(path) > _NETNS_BYTES_MAX:
+        raise BadPodRequest("netns", f"{_shortened(path)} has more than {_NETNS_BYTES_MAX} bytes")
     return path
 
 

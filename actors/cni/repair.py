@@ -11,8 +11,8 @@ from actors.cni.pods import Pod
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
 
-REPAIR_WITHIN_S = 30.0
-REPAIR_AGAIN_S = 0.1
+_REPAIR_WITHIN_S = 30.0
+_REPAIR_AGAIN_S = 0.1
 
 
 class PodRepair:
@@ -32,7 +32,7 @@ class PodRepair:
     async def _repair(self, pod: Pod, epoch: int) -> None:
         while self._is_present(pod) and self._epoch == epoch:
             try:
-                statuses = await self._context.realised(pod_intents(pod, self._context.config), REPAIR_WITHIN_S)
+                statuses = await self._context.realised(pod_intents(pod, self._context.config), _REPAIR_WITHIN_S)
                 if all(status.epoch == epoch for status in statuses.values()):
                     await netns.configure_in_thread(pod)
                     self._table.unrepaired.pop(pod.key, None)
@@ -43,7 +43,7 @@ class PodRepair:
                 self._context.log.warning("pod not mended", pod=pod.key, why=error)
                 if not isinstance(error, NotRealised):
                     return
-            await asyncio.sleep(REPAIR_AGAIN_S)  # statuses of the VPP before, or a refusal that may pass
+            await asyncio.sleep(_REPAIR_AGAIN_S)  # statuses of the VPP before, or a refusal that may pass
 
     def _is_present(self, pod: Pod) -> bool:
         return self._table.pods.get(pod.key) is pod

@@ -19,8 +19,8 @@ from schemas.npol import interface_policies_key
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneServicer, add_CniDataplaneServicer_to_server
 
-CONTAINER_MAC = "02:00:00:00:00:00"  # a tun has none, but the plugin must be able to parse one
-STOP_S = 0.5
+_CONTAINER_MAC = "02:00:00:00:00:00"  # a tun has none, but the plugin must be able to parse one
+_STOP_S = 0.5
 
 
 class CniServer(CniDataplaneServicer):
@@ -45,13 +45,13 @@ class CniServer(CniDataplaneServicer):
     async def stop(self) -> None:
         """Lets running calls end, for a moment."""
         if self._server is not None:
-            await self._server.stop(STOP_S)
+            await self._server.stop(_STOP_S)
 
     async def Add(self, request: pb.AddRequest, context: Any) -> pb.AddReply:  # noqa: N802 - the wire's name
         """Wires a pod."""
         started = time.monotonic()
         if not request.netns:
-            return pb.AddReply(successful=True, container_mac=CONTAINER_MAC)
+            return pb.AddReply(successful=True, container_mac=_CONTAINER_MAC)
         try:
             pod = parse_request(request)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
@@ -61,7 +61,7 @@ class CniServer(CniDataplaneServicer):
         took_ms = (time.monotonic() - started) * 1000
         self._context.counters["adds"] += 1
         self._context.log.info("added", pod=pod.key, addresses=pod.addresses, interface=name, took_ms=took_ms)
-        return pb.AddReply(successful=True, host_interface_name=name, container_mac=CONTAINER_MAC)
+        return pb.AddReply(successful=True, host_interface_name=name, container_mac=_CONTAINER_MAC)
 
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
         """Unwires a pod. Of one that is not known there is nothing left to do."""

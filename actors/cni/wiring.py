@@ -17,8 +17,8 @@ from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
 from schemas.intents import interface_key
 
-ROLLBACK_S = 1.0  # of the deadline
-WITHDRAWN_AGAIN_S = 5.0
+_ROLLBACK_S = 1.0  # of the deadline
+_WITHDRAWN_AGAIN_S = 5.0
 
 
 class PodWiring:
@@ -35,7 +35,7 @@ class PodWiring:
         Raises BadPodRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod stays, or
         is still being taken away.
         """
-        await self._context.in_sync(remaining_s(deadline))  # the uplinks' MTU, among others
+        await self._context.in_sync(_remaining_s(deadline))  # the uplinks' MTU, among others
         pod = with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))
         async with self._exclusive(pod.key, deadline):
             return await self._add(pod, deadline)
@@ -67,7 +67,7 @@ class PodWiring:
             self._table.coming.add(pod.key)
             cause = self._context.wake(f"cni-add/{pod.key}")
             self._trace(pod, cause, deadline, "asked")
-            name = await self._set_up(pod, deadline - ROLLBACK_S)
+            name = await self._set_up(pod, deadline - _ROLLBACK_S)
         except BaseException:
             await self._roll_back(pod, deadline)
             raise
@@ -77,13 +77,13 @@ class PodWiring:
         return name
 
     def _trace(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
-        took_s = self._context.config.cni_deadline_s - remaining_s(deadline)
+        took_s = self._context.config.cni_deadline_s - _remaining_s(deadline)
         self._context.trace(f"cni-add {step}", pod.key, cause, took_s)
 
     async def _set_up(self, pod: Pod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
-        statuses = await self._context.realised(pod_intents(pod, self._context.config), remaining_s(deadline))
-        async with asyncio.timeout(remaining_s(deadline)):
+        statuses = await self._context.realised(pod_intents(pod, self._context.config), _remaining_s(deadline))
+        async with asyncio.timeout(_remaining_s(deadline)):
             await netns.configure_in_thread(pod)
         return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
 
@@ -120,7 +120,7 @@ class PodWiring:
             self._context.wake(f"cni-del/{pod.key}")
             self._leaving[pod.key] = (pod, self._context.spawn(self._finish_withdrawal(pod)))
         try:
-            async with asyncio.timeout(remaining_s(deadline)):
+            async with asyncio.timeout(_remaining_s(deadline)):
                 await asyncio.shield(self._leaving[pod.key][1])
         except TimeoutError:
             raise NotRealised(f"pod {pod.key}: still in VPP") from None
@@ -130,14 +130,14 @@ class PodWiring:
         keys = [intent.key for intent in pod_intents(pod, self._context.config)]
         while pod.key in self._leaving:
             try:
-                await self._context.withdrawn(keys, WITHDRAWN_AGAIN_S)
+                await self._context.withdrawn(keys, _WITHDRAWN_AGAIN_S)
                 self._store.remove(pod.key)
                 del self._leaving[pod.key]
             except NotRealised as error:
                 self._context.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
             except OSError as error:
                 self._context.log.error("pod record not removed", pod=pod.key, why=error)
-                await asyncio.sleep(WITHDRAWN_AGAIN_S)
+                await asyncio.sleep(_WITHDRAWN_AGAIN_S)
 
     def _present_and_leaving(self) -> list[Pod]:
         """All pods that may hold an address or a device."""
@@ -149,7 +149,7 @@ class PodWiring:
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:
-            async with asyncio.timeout(remaining_s(deadline)):
+            async with asyncio.timeout(_remaining_s(deadline)):
                 await lock.acquire()
             try:
                 yield
@@ -161,6 +161,6 @@ class PodWiring:
                 self._locks[key] = (lock, users - 1)
 
 
-def remaining_s(deadline: float) -> float:
+def _remaining_s(deadline: float) -> float:
     """Seconds until the deadline, at least a moment."""
     return max(0.1, deadline - time.monotonic())

@@ -45,19 +45,19 @@ from actors.kube_watch.list_watch import (
     watch_query,
 )
 
-load_kube_config: Any = config.load_kube_config  # untyped in the package
-load_incluster_config: Any = config.load_incluster_config
+_load_kube_config: Any = config.load_kube_config  # untyped in the package
+_load_incluster_config: Any = config.load_incluster_config
 
-CONNECT_S_MAX = 5.0
-LIST_READ_S_MAX = 60.0
-WATCH_READ_S_MAX = WATCH_TIMEOUT_S + 30.0  # silence of a server that did not end the watch as asked
-WATCH_S_MIN = 1.0  # a watch that held this long resets the backoff
-STOP_S_MAX = 0.9  # connecting and listing cannot be interrupted: such a thread is left to end by itself
-LINE_BYTES_MAX = 16 * 2**20
-READ_BYTES = 2**16
-CONNECTIONS_MAX = 32
+_CONNECT_S_MAX = 5.0
+_LIST_READ_S_MAX = 60.0
+_WATCH_READ_S_MAX = WATCH_TIMEOUT_S + 30.0  # silence of a server that did not end the watch as asked
+_WATCH_S_MIN = 1.0  # a watch that held this long resets the backoff
+_STOP_S_MAX = 0.9  # connecting and listing cannot be interrupted: such a thread is left to end by itself
+_LINE_BYTES_MAX = 16 * 2**20
+_READ_BYTES = 2**16
+_CONNECTIONS_MAX = 32
 # A server whose machine vanished is noticed after 15 + 3 * 5 s.
-KEEPALIVE = [
+_KEEPALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
@@ -72,8 +72,8 @@ class ApiClient:
     """HTTP access to one API server."""
 
     def __init__(self, configuration: Configuration) -> None:
-        configuration.socket_options = KEEPALIVE
-        configuration.connection_pool_maxsize = CONNECTIONS_MAX
+        configuration.socket_options = _KEEPALIVE
+        configuration.connection_pool_maxsize = _CONNECTIONS_MAX
         self._configuration = configuration
         self._pool = RESTClientObject(configuration).pool_manager
 
@@ -84,9 +84,9 @@ class ApiClient:
         path = os.environ.get("KUBECONFIG", "")
         try:
             if path:
-                load_kube_config(path, client_configuration=configuration)
+                _load_kube_config(path, client_configuration=configuration)
             else:
-                load_incluster_config(configuration)
+                _load_incluster_config(configuration)
         except Exception as error:  # whatever YAML, base64 and key files can raise
             where = f"KUBECONFIG {Path(path)}" if path else "in-cluster configuration"
             raise ValueError(f"{where}: {error}") from None
@@ -101,18 +101,18 @@ class ApiClient:
             headers=self._headers(),
             preload_content=False,
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_S_MAX, read=read_s),
+            timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=read_s),
         )
         if response.status == 200:
             return response
         try:
-            raise ApiRefused(response.status, refusal_text(response.read(READ_BYTES)))
+            raise ApiRefused(response.status, _refusal_text(response.read(_READ_BYTES)))
         finally:
             response.close()
 
     def read(self, path: str, query: str = "") -> bytes:
         """The body of a GET; raises ApiRefused, urllib3's HTTPError, OSError."""
-        response = self.open(path, query, LIST_READ_S_MAX)
+        response = self.open(path, query, _LIST_READ_S_MAX)
         try:
             return response.read()
         finally:
@@ -120,7 +120,7 @@ class ApiClient:
 
     def groups(self) -> frozenset[str]:
         """The names of the API groups that the server offers."""
-        group_list = msgspec.json.decode(self.read("/apis"), type=ApiGroupList)
+        group_list = msgspec.json.decode(self.read("/apis"), type=_ApiGroupList)
         return frozenset(group.name for group in group_list.groups)
 
     def close(self) -> None:
@@ -137,16 +137,16 @@ class ApiClient:
         return headers
 
 
-class ApiGroup(msgspec.Struct):
+class _ApiGroup(msgspec.Struct):
     """One group of the discovery document."""
 
     name: str
 
 
-class ApiGroupList(msgspec.Struct):
+class _ApiGroupList(msgspec.Struct):
     """The discovery document /apis."""
 
-    groups: list[ApiGroup]
+    groups: list[_ApiGroup]
 
 
 class ResourceWatch:
@@ -177,7 +177,7 @@ class ResourceWatch:
                 # Wakes a thread that waits for the next event; an error means that none waits any more.
                 with contextlib.suppress(RuntimeError, ValueError, OSError):
                     self._response.shutdown()
-        self._thread.join(STOP_S_MAX)
+        self._thread.join(_STOP_S_MAX)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -211,7 +211,7 @@ class ResourceWatch:
         self._version = version
 
     def _watch_once(self) -> None:
-        response = self._api.open(self.resource.path, watch_query(self._version), WATCH_READ_S_MAX)
+        response = self._api.open(self.resource.path, watch_query(self._version), _WATCH_READ_S_MAX)
         opened_at = time.monotonic()
         try:
             with self._lock:
@@ -219,13 +219,13 @@ class ResourceWatch:
                 if self._stopping.is_set():
                     return
             self._report(WatchState(True))
-            for line in response_lines(response, self._stopping):
+            for line in _response_lines(response, self._stopping):
                 self._handle_line(line)
         finally:
             with self._lock:
                 self._response = None
             response.close()
-            if time.monotonic() - opened_at >= WATCH_S_MIN:
+            if time.monotonic() - opened_at >= _WATCH_S_MIN:
                 self._failures = 0
 
     def _handle_line(self, raw: bytes) -> None:
@@ -245,19 +245,19 @@ class ResourceWatch:
                 self._callback(self.resource, report)
 
 
-def response_lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
+def _response_lines(response: urllib3.BaseHTTPResponse, stopping: threading.Event) -> Iterator[bytes]:
     """The lines of a streamed body; raises ValueError when one has no end."""
     unfinished = b""
-    for chunk in response.stream(READ_BYTES):
+    for chunk in response.stream(_READ_BYTES):
         *whole, unfinished = (unfinished + chunk).split(b"\n")
-        if len(unfinished) > LINE_BYTES_MAX:
-            raise ValueError(f"an event of more than {LINE_BYTES_MAX} bytes")
+        if len(unfinished) > _LINE_BYTES_MAX:
+            raise ValueError(f"an event of more than {_LINE_BYTES_MAX} bytes")
         yield from (line for line in whole if line)
         if stopping.is_set():
             return
 
 
-def refusal_text(raw: bytes) -> str:
+def _refusal_text(raw: bytes) -> str:
     """Why the server refuses: the message of its Status, else the answer's first words."""
     try:
         status = msgspec.json.decode(raw)

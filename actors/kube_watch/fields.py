@@ -7,8 +7,8 @@ import msgspec
 from actors.kube_watch.list_watch import JsonObject
 from schemas.addresses import parse_interface, parse_prefix
 
-ASN_MAX = 2**32 - 1
-PORT_MAX = 2**16 - 1
+_ASN_MAX = 2**32 - 1
+_PORT_MAX = 2**16 - 1
 
 
 class MalformedObject(Exception):
@@ -64,7 +64,7 @@ class KubernetesFields:
     def port(self, field: str) -> int | None:
         """A TCP or UDP port."""
         port: int | None = self.value(field, int, "a port number")
-        if port is not None and not 0 < port <= PORT_MAX:
+        if port is not None and not 0 < port <= _PORT_MAX:
             raise self.wrong(field, f"not a port: {port}")
         return port
 
@@ -91,8 +91,8 @@ class KubernetesFields:
         value = self.value(field, (int, str), "an AS number")
         if value is None or value == "":
             return None
-        number = value if isinstance(value, int) else parse_asn(value)
-        if number is None or not 0 < number <= ASN_MAX:
+        number = value if isinstance(value, int) else _parse_asn(value)
+        if number is None or not 0 < number <= _ASN_MAX:
             raise self.wrong(field, f"not an AS number: {shorten_text(value)}")
         return number
 
@@ -139,7 +139,7 @@ class KubernetesFields:
         return KubernetesFields(self.subject, self._path, {field: value}).within(field)
 
 
-def parse_asn(text: str) -> int | None:
+def _parse_asn(text: str) -> int | None:
     """An AS number as plain or dotted text; None if it is none."""
     halves = text.split(".")
     if len(halves) > 2 or not all(half.isascii() and half.isdigit() and len(half) <= 10 for half in halves):

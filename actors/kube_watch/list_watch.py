@@ -17,7 +17,7 @@ CRD_API = "crd.projectcalico.org/v1"
 NATIVE_API = "projectcalico.org/v3"
 API_OF_PLURAL = {"nodes": "v1", "services": "v1", "endpointslices": "discovery.k8s.io/v1"}  # the rest: Calico's
 
-PAGE_OBJECTS = 500  # objects of one list request: bounds the size of an answer
+_PAGE_OBJECTS = 500  # objects of one list request: bounds the size of an answer
 WATCH_TIMEOUT_S = 290  # the server ends a watch after this long, and we resume it
 
 BACKOFF_S_MIN = 0.2
@@ -100,7 +100,7 @@ class WatchLine(Struct):
 
 def list_query(page: str) -> str:
     """Query of a list request; `page` is "" or what the last answer calls `continue`."""
-    query = {"limit": str(PAGE_OBJECTS)} | ({"continue": page} if page else {})
+    query = {"limit": str(_PAGE_OBJECTS)} | ({"continue": page} if page else {})
     return urlencode(query)
 
 

@@ -12,13 +12,13 @@ from actors.kube_watch import parse_services
 from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_text
 from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
 
-ANNOTATION = "projectcalico.org/"
-ANNOTATION_LENGTH_MAX = 1024
-ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
-AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
+_ANNOTATION = "projectcalico.org/"
+_ANNOTATION_LENGTH_MAX = 1024
+_ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
+_AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 
 
-def name_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
+def _name_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
     """The name of an object, and its fields. Raises MalformedObject."""
     if not isinstance(body, dict):
         raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
@@ -28,21 +28,21 @@ def name_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
 
 def object_key(kind: str, body: object) -> str:
     """The key of an object: its name, with its namespace where it has one. Raises MalformedObject."""
-    if kind in NAMESPACED:
+    if kind in _NAMESPACED:
         return parse_services.key_and_fields(kind, body)[0]
-    return name_and_fields(kind, body)[0]
+    return _name_and_fields(kind, body)[0]
 
 
-def parse_node(body: object) -> tuple[str, Node]:
+def _parse_node(body: object) -> tuple[str, Node]:
     """core/v1 Node: what Calico writes into its annotations."""
-    name, fields = name_and_fields("Node", body)
+    name, fields = _name_and_fields("Node", body)
     meta = fields.within("metadata")
     annotations = meta.within("annotations")
-    calico_labels = annotations.json(f"{ANNOTATION}labels")
+    calico_labels = annotations.json(f"{_ANNOTATION}labels")
     parsed = Node(
-        ip4=annotations.interface_address(f"{ANNOTATION}IPv4Address", 4),
-        ip6=annotations.interface_address(f"{ANNOTATION}IPv6Address", 6),
-        asn=annotations.asn(f"{ANNOTATION}ASNumber"),
+        ip4=annotations.interface_address(f"{_ANNOTATION}IPv4Address", 4),
+        ip6=annotations.interface_address(f"{_ANNOTATION}IPv6Address", 6),
+        asn=annotations.asn(f"{_ANNOTATION}ASNumber"),
         # Kubernetes' own labels win over those set through Calico.
         labels=calico_labels.all_texts() | meta.texts("labels"),
     )
@@ -51,14 +51,14 @@ def parse_node(body: object) -> tuple[str, Node]:
 
 def node_annotations(body: object) -> tuple[str, NodeAnnotations]:
     """core/v1 Node: its annotations but long ones, which controllers keep for themselves and no template asks for."""
-    name, fields = name_and_fields("Node", body)
+    name, fields = _name_and_fields("Node", body)
     texts = fields.within("metadata").texts("annotations")
-    return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= ANNOTATION_LENGTH_MAX})
+    return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= _ANNOTATION_LENGTH_MAX})
 
 
-def parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
+def _parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     """Calico BGPConfiguration."""
-    name, fields = name_and_fields("BGPConfiguration", body)
+    name, fields = _name_and_fields("BGPConfiguration", body)
     spec = fields.within("spec")
     parsed = BgpConfiguration(
         asn=spec.asn("asNumber"),
@@ -72,13 +72,13 @@ def parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     return name, parsed
 
 
-def parse_ip_pool(body: object) -> tuple[str, IpPool]:
+def _parse_ip_pool(body: object) -> tuple[str, IpPool]:
     """Calico IPPool. At most one encapsulation, and no IP in IP for IPv6."""
-    name, fields = name_and_fields("IPPool", body)
+    name, fields = _name_and_fields("IPPool", body)
     spec = fields.within("spec")
     cidr = spec.prefix("cidr")
-    ipip = spec.choice("ipipMode", ENCAPSULATION_MODES) or "Never"
-    vxlan = spec.choice("vxlanMode", ENCAPSULATION_MODES) or "Never"
+    ipip = spec.choice("ipipMode", _ENCAPSULATION_MODES) or "Never"
+    vxlan = spec.choice("vxlanMode", _ENCAPSULATION_MODES) or "Never"
     if ipip != "Never" and vxlan != "Never":
         raise spec.wrong("vxlanMode", f"is {vxlan} beside ipipMode {ipip}: at most one is not Never")
     if ipip != "Never" and ipaddress.ip_network(cidr).version == 6:
@@ -94,22 +94,22 @@ def parse_ip_pool(body: object) -> tuple[str, IpPool]:
     return name, parsed
 
 
-def parse_block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
+def _parse_block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
     """Calico BlockAffinity; None for one that binds its block to something else than a node."""
-    name, fields = name_and_fields("BlockAffinity", body)
+    name, fields = _name_and_fields("BlockAffinity", body)
     spec = fields.within("spec")
     if (spec.text("type") or "host") != "host":
         return name, None
     parsed = BlockAffinity(
         node=spec.required_text("node"),
         cidr=spec.prefix("cidr"),
-        state=spec.choice("state", AFFINITY_STATES) or "confirmed",
-        deleted=is_deleted(spec),
+        state=spec.choice("state", _AFFINITY_STATES) or "confirmed",
+        deleted=_is_deleted(spec),
     )
     return name, parsed
 
 
-def is_deleted(spec: KubernetesFields) -> bool:
+def _is_deleted(spec: KubernetesFields) -> bool:
     """Whether an affinity is being deleted: text in API v1, true or false in v3."""
     value = spec.value("deleted", (bool, str), "true or false")
     if value in ("true", "false"):
@@ -120,11 +120,11 @@ def is_deleted(spec: KubernetesFields) -> bool:
 
 
 PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
-    "nodes": parse_node,
-    "bgpconfigurations": parse_bgp_configuration,
-    "ippools": parse_ip_pool,
-    "blockaffinities": parse_block_affinity,
+    "nodes": _parse_node,
+    "bgpconfigurations": _parse_bgp_configuration,
+    "ippools": _parse_ip_pool,
+    "blockaffinities": _parse_block_affinity,
     "services": parse_services.parse_service,
     "endpointslices": parse_services.parse_endpoint_slice,
 }
-NAMESPACED = {"services", "endpointslices"}
+_NAMESPACED = {"services", "endpointslices"}

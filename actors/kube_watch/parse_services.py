@@ -12,14 +12,14 @@ from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_
 from schemas.addresses import parse_address
 from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
 
-PROTOCOLS = ("TCP", "UDP", "SCTP")
-TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
-ANNOTATION = "cni.projectcalico.org/"
-HEADLESS = "service.kubernetes.io/headless"
-PROXY = "service.kubernetes.io/service-proxy-name"
-SERVICE_OF_SLICE = "kubernetes.io/service-name"
-AFFINITY_S_DEFAULT = 10800  # core/v1 ClientIPConfig.timeoutSeconds
-FAMILY = {"IPv4": 4, "IPv6": 6}
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+_ANNOTATION = "cni.projectcalico.org/"
+_HEADLESS = "service.kubernetes.io/headless"
+_PROXY = "service.kubernetes.io/service-proxy-name"
+_SERVICE_OF_SLICE = "kubernetes.io/service-name"
+_AFFINITY_S_DEFAULT = 10800  # core/v1 ClientIPConfig.timeoutSeconds
+_FAMILY = {"IPv4": 4, "IPv6": 6}
 T = TypeVar("T")
 
 
@@ -37,11 +37,11 @@ def parse_service(body: object) -> tuple[str, Service]:
     key, fields = key_and_fields("Service", body)
     meta, spec = fields.within("metadata"), fields.within("spec")
     labels, annotations = meta.texts("labels"), meta.texts("annotations")
-    problems = ServiceProblems()
+    problems = _ServiceProblems()
     cluster_ips = list(problems.readable(spec, _cluster_ips, _address))
     affinity = spec.choice("sessionAffinity", ("None", "ClientIP")) == "ClientIP"
     parsed = Service(
-        type=spec.choice("type", TYPES) or "ClusterIP",
+        type=spec.choice("type", _TYPES) or "ClusterIP",
         created=meta.text("creationTimestamp") or "",
         cluster_ips=tuple(ip for ip in cluster_ips if ip),
         external_ips=tuple(problems.readable(spec, _items_of("externalIPs"), _address)),
@@ -49,15 +49,15 @@ def parse_service(body: object) -> tuple[str, Service]:
             problems.readable(fields.within("status").within("loadBalancer"), _items_of("ingress"), _ingress)
         ),
         ports=tuple(problems.readable(spec, _items_of("ports"), _service_port)),
-        headless="None" in (spec.text("clusterIP"), *_texts(spec, "clusterIPs")) or HEADLESS in labels,
-        proxy_name=labels.get(PROXY, ""),
+        headless="None" in (spec.text("clusterIP"), *_texts(spec, "clusterIPs")) or _HEADLESS in labels,
+        proxy_name=labels.get(_PROXY, ""),
         internal_local=spec.text("internalTrafficPolicy") == "Local",
         external_local=spec.text("externalTrafficPolicy") == "Local",
         affinity_s=_affinity_s(spec) if affinity else None,
         node_ports=spec.boolean("allocateLoadBalancerNodePorts") is not False,
         health_check_node_port=spec.port("healthCheckNodePort") or 0,
         source_ranges=tuple(problems.readable(spec, _items_of("loadBalancerSourceRanges"), _prefix)),
-        annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION)},
+        annotations={name: text for name, text in annotations.items() if name.startswith(_ANNOTATION)},
         problems=problems.texts,
     )
     return key, parsed
@@ -67,11 +67,11 @@ def parse_endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     """discovery.k8s.io/v1 EndpointSlice; None for a slice of host names."""
     key, fields = key_and_fields("EndpointSlice", body)
     family = fields.required_text("addressType")
-    if family not in FAMILY:
+    if family not in _FAMILY:
         return key, None
-    owner = fields.within("metadata").texts("labels").get(SERVICE_OF_SLICE, "")
-    problems = ServiceProblems()
-    version = FAMILY[family]
+    owner = fields.within("metadata").texts("labels").get(_SERVICE_OF_SLICE, "")
+    problems = _ServiceProblems()
+    version = _FAMILY[family]
     endpoints = problems.readable(fields, _items_of("endpoints"), lambda item, name: _endpoint(item, name, version))
     parsed = EndpointSlice(
         service=f"{key.partition('/')[0]}/{owner}" if owner else "",
@@ -83,7 +83,7 @@ def parse_endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     return key, parsed
 
 
-class ServiceProblems:
+class _ServiceProblems:
     """What of an object was left out, and why."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ def _service_port(item: KubernetesFields, name: str) -> ServicePort:
     node_port = fields.value("nodePort", int, "a port number")  # 0: none
     return ServicePort(
         port=port,
-        protocol=fields.choice("protocol", PROTOCOLS) or "TCP",
+        protocol=fields.choice("protocol", _PROTOCOLS) or "TCP",
         name=fields.text("name") or "",
         node_port=(fields.port("nodePort") or 0) if node_port else 0,
     )
@@ -164,13 +164,13 @@ def _service_port(item: KubernetesFields, name: str) -> ServicePort:
 
 def _slice_port(item: KubernetesFields, name: str) -> SlicePort:
     fields = item.within(name)
-    return SlicePort(fields.port("port"), fields.choice("protocol", PROTOCOLS) or "TCP", fields.text("name") or "")
+    return SlicePort(fields.port("port"), fields.choice("protocol", _PROTOCOLS) or "TCP", fields.text("name") or "")
 
 
 def _affinity_s(spec: KubernetesFields) -> int:
     config = spec.within("sessionAffinityConfig").within("clientIP")
     seconds: int | None = config.value("timeoutSeconds", int, "a number of seconds")
-    return seconds or AFFINITY_S_DEFAULT
+    return seconds or _AFFINITY_S_DEFAULT
 
 
 def _endpoint(item: KubernetesFields, name: str, version: int) -> Endpoint:

@@ -25,10 +25,10 @@ from schemas.intents import Intent
 from schemas.npol import InterfacePolicies
 from schemas.statuses import is_applied
 
-RECALL_S = 2.0  # how long the bus may take to send the intents of an earlier life
+_RECALL_S = 2.0  # how long the bus may take to send the intents of an earlier life
 
 
-class Enforcement(NamedTuple):
+class _Enforcement(NamedTuple):
     """The enforced policies, their intents, and the fingerprints of these by key."""
 
     enforced: EnforcedPolicies
@@ -49,7 +49,7 @@ class PolicyManager(Actor):
         self.facts = PolicyFacts(node=context.config.node)
         self.felix = FelixServer(context, self.complete)
         self.edges = {"felix": self.felix}
-        self._enforcement: Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
+        self._enforcement: _Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
         self._recalled: Mapping[str, Intent] = {}
         self._new_interfaces: set[str] = set()  # of pods created in this life: recalled intents are not about them
 
@@ -77,7 +77,7 @@ class PolicyManager(Actor):
 
     def awaits_recall(self, waited_s: float) -> str:
         """Intents of an earlier life would be withdrawn if they were not recalled first."""
-        return "what an earlier life of this process has said" if self.on and waited_s <= RECALL_S else ""
+        return "what an earlier life of this process has said" if self.on and waited_s <= _RECALL_S else ""
 
     def decide(self) -> Decision:
         if not self.on:
@@ -86,12 +86,12 @@ class PolicyManager(Actor):
         enforced, intents, _ = self._enforcement
         return Decision(intents, self._published_facts(enforced), {"felix": self._endpoint_statuses(self._enforcement)})
 
-    def _enforce(self) -> Enforcement:
+    def _enforce(self) -> _Enforcement:
         enforced = desired.enforced_policies(self.facts)
         intents = intents_by_key(enforced.intents())
         if self.facts.snapshot is None:
             intents |= self._valid_recalled()
-        return Enforcement(enforced, intents, {key: fingerprint(intent) for key, intent in intents.items()})
+        return _Enforcement(enforced, intents, {key: fingerprint(intent) for key, intent in intents.items()})
 
     def _valid_recalled(self) -> dict[str, Intent]:
         """Intents of an earlier life, without those of interfaces that are gone or were made again."""
@@ -109,11 +109,11 @@ class PolicyManager(Actor):
         statuses = {**enforced.statuses, "felix": PolicyStatus(self.felix.state, problems)}
         facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
         if self.context.config.node_source == "felix" and snapshot is not None:
-            facts["node"] = {name: node_fact(host) for name, host in snapshot.hosts.items()}
-            facts["ip-pool"] = {name: ip_pool_fact(pool) for name, pool in snapshot.pools.items()}
+            facts["node"] = {name: _node_fact(host) for name, host in snapshot.hosts.items()}
+            facts["ip-pool"] = {name: _ip_pool_fact(pool) for name, pool in snapshot.pools.items()}
         return facts
 
-    def _endpoint_statuses(self, enforcement: Enforcement) -> EndpointStatuses:
+    def _endpoint_statuses(self, enforcement: _Enforcement) -> EndpointStatuses:
         """The statuses of Felix's endpoints."""
         enforced, generations = enforcement.enforced, enforcement.generations
 
@@ -156,11 +156,11 @@ class PolicyManager(Actor):
         await self.felix.stop()
 
 
-def node_fact(host: FelixHost) -> Node:
+def _node_fact(host: FelixHost) -> Node:
     """The fact of a node in Felix's snapshot."""
     return Node(ip4=host.ip4, ip6=host.ip6, asn=host.asn, labels=host.labels)
 
 
-def ip_pool_fact(pool: FelixPool) -> IpPool:
+def _ip_pool_fact(pool: FelixPool) -> IpPool:
     """The fact of a pool in Felix's snapshot; an empty mode is Never."""
     return IpPool(pool.cidr, pool.ipip_mode or "Never", pool.vxlan_mode or "Never", pool.masquerade)

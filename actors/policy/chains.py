@@ -16,7 +16,7 @@ from actors.policy.policies import CompiledPolicy, with_sets
 from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
 from schemas.npol import Policy, Rule
 
-RULES_MAX = 2000  # of a chain
+_RULES_MAX = 2000  # of a chain
 
 
 class TierPolicies(NamedTuple):
@@ -59,12 +59,12 @@ def _attempt(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
 ) -> CompiledPolicy | Inexpressible:
     try:
-        return expand_tiers(direction, tiers, profiles, last)
+        return _expand_tiers(direction, tiers, profiles, last)
     except Inexpressible as reason:
         return reason
 
 
-def expand_tiers(
+def _expand_tiers(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
 ) -> CompiledPolicy:
     """Expand the tiers, profiles and `last` to one policy. Raises Inexpressible."""
@@ -73,9 +73,9 @@ def expand_tiers(
     sets.referenced = {name: ip_set for policy in policies for name, ip_set in policy.sets.items()}
     chain = [*(rule for policy in profiles for rule in _deciding(policy, direction)), Rule(last)]
     for tier in reversed(tiers):
-        chain = list(islice(_tier_rules(direction, tier, chain, sets), RULES_MAX + 1))
-        if len(chain) > RULES_MAX:
-            raise Inexpressible(f"more than {RULES_MAX} rules")
+        chain = list(islice(_tier_rules(direction, tier, chain, sets), _RULES_MAX + 1))
+        if len(chain) > _RULES_MAX:
+            raise Inexpressible(f"more than {_RULES_MAX} rules")
     name = f"vppd/chain/{ipsets.set_name_digest(direction, repr(chain))}"
     policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
     return with_sets(policy, sets.referenced)

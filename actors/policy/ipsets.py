@@ -14,9 +14,9 @@ from actors.policy.model import FelixIpSet
 from schemas.addresses import Network, parse_address, parse_prefix
 from schemas.npol import IpSet
 
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
-MEMBERS_KNOWN = 200_000  # cached canonical forms of members
-HASH_CHARACTERS = 10
+_PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
+_MEMBERS_KNOWN = 200_000  # cached canonical forms of members
+_HASH_CHARACTERS = 10
 
 
 class CompiledSet(NamedTuple):
@@ -31,7 +31,7 @@ def compile_set(name: str, felix_set: FelixIpSet) -> CompiledSet:
     members, problems = set(), []
     for member in felix_set.members:
         try:
-            members.add(canonical_member(felix_set.type, member))
+            members.add(_canonical_member(felix_set.type, member))
         except ValueError as error:
             problems.append(f"members: {member!r}: {error}")
     return CompiledSet(vpp_set(f"s:{name}", felix_set.type, members), tuple(sorted(problems)))
@@ -48,11 +48,11 @@ def vpp_set(name: str, kind: str, members: Iterable[str]) -> IpSet:
 
 def set_name_digest(*parts: str) -> str:
     """A short hash of texts, for names."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:HASH_CHARACTERS]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_CHARACTERS]
 
 
-@lru_cache(maxsize=MEMBERS_KNOWN)
-def canonical_member(kind: str, member: str) -> str:
+@lru_cache(maxsize=_MEMBERS_KNOWN)
+def _canonical_member(kind: str, member: str) -> str:
     """A member in the form of VPP's sets. Raises ValueError."""
     if kind == "net":
         return str(parse_prefix(member))
@@ -60,12 +60,12 @@ def canonical_member(kind: str, member: str) -> str:
         return str(parse_address(member))
     address, _, place = member.partition(",")
     protocol, _, port = place.partition(":")
-    if protocol.lower() not in PROTOCOLS:
+    if protocol.lower() not in _PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not tcp, udp or sctp")
     number = int(port)
     if not 0 <= number <= 65535:
         raise ValueError(f"port {number} outside 0 to 65535")
-    return f"{parse_address(address)},{PROTOCOLS[protocol.lower()]},{number}"
+    return f"{parse_address(address)},{_PROTOCOLS[protocol.lower()]},{number}"
 
 
 def intersect_sets(sets: Iterable[IpSet]) -> IpSet:

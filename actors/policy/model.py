@@ -6,11 +6,11 @@ Decoded by the edge, read by `desired.py`. Text is as in felixbackend.proto unle
 from msgspec import Struct
 
 
-class Frozen(Struct, frozen=True, omit_defaults=True):
+class _Frozen(Struct, frozen=True, omit_defaults=True):
     """Base: values compare by content."""
 
 
-class PolicyId(Frozen, frozen=True, order=True):
+class PolicyId(_Frozen, frozen=True, order=True):
     """A policy's name: tier and name up to Calico 3.31, later name, namespace and kind.
 
     `tier` is "" from 3.32 on; `kind` and `namespace` are "" before.
@@ -28,7 +28,7 @@ class PolicyId(Frozen, frozen=True, order=True):
         return "/".join(part for part in (self.kind or self.tier, self.namespace, self.name) if part)
 
 
-class FelixRule(Frozen, frozen=True):
+class FelixRule(_Frozen, frozen=True):
     """A rule matches if all present conditions hold. `not_x` mirrors `x`."""
 
     action: str = ""  # lower case: allow | "" | deny | pass | next-tier | log
@@ -60,7 +60,7 @@ class FelixRule(Frozen, frozen=True):
     rule_id: str = ""
 
 
-class FelixPolicy(Frozen, frozen=True):
+class FelixPolicy(_Frozen, frozen=True):
     """A policy's or a profile's rules."""
 
     inbound: tuple[FelixRule, ...] = ()
@@ -69,14 +69,14 @@ class FelixPolicy(Frozen, frozen=True):
     pre_dnat: bool = False
 
 
-class FelixIpSet(Frozen, frozen=True):
+class FelixIpSet(_Frozen, frozen=True):
     """`type`: "ip" | "ip-port" | "net". Members as Felix writes them, e.g. "10.0.0.1,tcp:80"."""
 
     type: str
     members: frozenset[str] = frozenset()
 
 
-class FelixTier(Frozen, frozen=True):
+class FelixTier(_Frozen, frozen=True):
     """A tier with policies for an endpoint, in order of evaluation. `default_action`: "Deny" | "Pass"."""
 
     name: str
@@ -85,7 +85,7 @@ class FelixTier(Frozen, frozen=True):
     default_action: str = "Deny"
 
 
-class WorkloadId(Frozen, frozen=True, order=True):
+class WorkloadId(_Frozen, frozen=True, order=True):
     """`workload` is "<namespace>/<pod>"."""
 
     orchestrator: str
@@ -93,7 +93,7 @@ class WorkloadId(Frozen, frozen=True, order=True):
     endpoint: str
 
 
-class FelixWorkload(Frozen, frozen=True):
+class FelixWorkload(_Frozen, frozen=True):
     """A workload endpoint."""
 
     state: str = "active"
@@ -105,7 +105,7 @@ class FelixWorkload(Frozen, frozen=True):
     annotations: dict[str, str] = {}
 
 
-class FelixHostEndpoint(Frozen, frozen=True):
+class FelixHostEndpoint(_Frozen, frozen=True):
     """A host endpoint (key: its endpoint id)."""
 
     name: str = ""  # interface; "*" all, "" by expected addresses
@@ -117,7 +117,7 @@ class FelixHostEndpoint(Frozen, frozen=True):
     forward_tiers: tuple[FelixTier, ...] = ()
 
 
-class FelixHost(Frozen, frozen=True):
+class FelixHost(_Frozen, frozen=True):
     """A node (key: its name)."""
 
     ip4: str | None = None  # interface address; a bare address of Felix is /32
@@ -126,7 +126,7 @@ class FelixHost(Frozen, frozen=True):
     labels: dict[str, str] = {}
 
 
-class FelixPool(Frozen, frozen=True):
+class FelixPool(_Frozen, frozen=True):
     """An IP pool (key: Felix's id)."""
 
     cidr: str

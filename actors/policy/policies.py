@@ -51,7 +51,7 @@ class PolicyCache:
         compiled = None
         if cached is not None and old_policy is felix_policy and all(map(_reads_alike, old_sets, sets)):
             compiled = _with_members(cached, sets)
-        compiled = compiled or compile_policy(name, felix_policy, RuleSets(self.compiled_sets))
+        compiled = compiled or _compile_policy(name, felix_policy, RuleSets(self.compiled_sets))
         self._policies[name] = (felix_policy, sets, compiled)
         return compiled
 
@@ -60,7 +60,7 @@ class PolicyCache:
         self._policies = {name: cached for name, cached in self._policies.items() if name in names}
 
 
-def compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleSets) -> CompiledPolicy:
+def _compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleSets) -> CompiledPolicy:
     """Compile both directions of a policy or profile.
 
     How interfaces list the tiers depends on which policies pass on. So a policy that begins to pass on gets another
@@ -79,7 +79,7 @@ def _passes(rule: Rule) -> bool:
 
 def with_sets(policy: Policy, sets: Mapping[str, IpSet], problems: tuple[str, ...] = ()) -> CompiledPolicy:
     """The policy with the sets that its rules use."""
-    names = {name for rule in (*policy.rx, *policy.tx) for name in names_used(rule)}
+    names = {name for rule in (*policy.rx, *policy.tx) for name in _names_used(rule)}
     return CompiledPolicy(policy, {name: ip_set for name, ip_set in sets.items() if name in names}, problems)
 
 
@@ -91,7 +91,7 @@ def _rules(direction: str, felix_rules: tuple[FelixRule, ...], sets: RuleSets, p
             yield rule
 
 
-def names_used(rule: Rule) -> Iterator[str]:
+def _names_used(rule: Rule) -> Iterator[str]:
     """The sets that a rule refers to."""
     for match in (rule.source, rule.destination, rule.not_source, rule.not_destination):
         yield from (*match.sets, *match.port_sets)

@@ -13,14 +13,14 @@ from actors.policy.model import FelixRule
 from schemas.addresses import parse_prefix
 from schemas.npol import EntityMatch, IpSet, Rule
 
-PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
-ECHO_REQUEST = {1: 8, 58: 128}  # the only ICMP that begins a flow in VPP
-OF_ECHO = {echo: protocol for protocol, echo in ECHO_REQUEST.items()}
-WITH_PORTS = (6, 17, 132, 136)  # of others VPP compares bytes that are no ports
-ADDRESSES, SERVICES = ("ip", "net"), ("ip-port",)  # types of sets, for addresses and for ports
-ALL_ADDRESSES = {4: "0.0.0.0/0", 6: "::/0"}
-ACTIONS = {"": "allow", "allow": "allow", "deny": "deny", "pass": "pass", "next-tier": "pass"}
-LOG = "log"
+_PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "udplite": 136}
+_ECHO_REQUEST = {1: 8, 58: 128}  # the only ICMP that begins a flow in VPP
+_OF_ECHO = {echo: protocol for protocol, echo in _ECHO_REQUEST.items()}
+_WITH_PORTS = (6, 17, 132, 136)  # of others VPP compares bytes that are no ports
+_ADDRESSES, _SERVICES = ("ip", "net"), ("ip-port",)  # types of sets, for addresses and for ports
+_ALL_ADDRESSES = {4: "0.0.0.0/0", 6: "::/0"}
+_ACTIONS = {"": "allow", "allow": "allow", "deny": "deny", "pass": "pass", "next-tier": "pass"}
+_LOG = "log"
 T = TypeVar("T")
 
 
@@ -80,13 +80,13 @@ def compile_rule(felix_rule: FelixRule, sets: RuleSets) -> tuple[Rule | None, li
     """VPP's rule, or None if there must be none; and problems for the status."""
     problems: list[str] = []
     action = felix_rule.action.lower()
-    if action == LOG:
+    if action == _LOG:
         return None, problems
-    if action not in ACTIONS:
+    if action not in _ACTIONS:
         problems.append(f"action: {felix_rule.action!r} is unknown: denied")
     if felix_rule.http_match:
         problems.append("http_match: is not enforced here")
-    action = ACTIONS.get(action, "deny")
+    action = _ACTIONS.get(action, "deny")
     try:
         return _Compiler(felix_rule, sets, action, problems).rule(), problems
     except MatchesNothing:
@@ -123,7 +123,7 @@ class _Compiler:
     def rule(self) -> Rule:
         felix_rule = self.felix_rule
         protocol = self.icmp(self.expressed(lambda: _number(felix_rule.protocol)))
-        self.has_ports = protocol in WITH_PORTS
+        self.has_ports = protocol in _WITH_PORTS
         not_protocol = self.expressed(lambda: _number(felix_rule.not_protocol))
         src, dst = self.families()
         return Rule(
@@ -168,8 +168,8 @@ class _Compiler:
         """The protocol that an ICMP type implies. Of ICMP, VPP asks about echo requests only. Raises MatchesNothing."""
         felix_rule = self.felix_rule
         if protocol is None and felix_rule.icmp_type is not None:
-            protocol = OF_ECHO.get(felix_rule.icmp_type)
-        echo = ECHO_REQUEST.get(protocol or 0)
+            protocol = _OF_ECHO.get(felix_rule.icmp_type)
+        echo = _ECHO_REQUEST.get(protocol or 0)
         if felix_rule.icmp_type is not None and (felix_rule.icmp_type != echo or felix_rule.icmp_code not in (None, 0)):
             if self.denies:
                 self.problems.append(f"icmp_type: {felix_rule.icmp_type}: VPP lets it pass unasked")
@@ -189,7 +189,7 @@ class _Compiler:
         if version is None:
             return src, dst
         if not src and not dst:
-            return (ALL_ADDRESSES[version],), ()
+            return (_ALL_ADDRESSES[version],), ()
         src, dst = (_of_family(nets, version) for nets in (src, dst))
         return src, dst
 
@@ -217,9 +217,9 @@ class _Compiler:
     ) -> EntityMatch:
         """What a side must match. `named_ports` add to the numbers; `service_sets` restrict by themselves."""
         ip_sets = (
-            self.expressed(lambda: self.sets.refer_to_intersection(sets, ADDRESSES, needs_whole=not self.allows)) or ()
+            self.expressed(lambda: self.sets.refer_to_intersection(sets, _ADDRESSES, needs_whole=not self.allows)) or ()
         )
-        port_sets = self.expressed(lambda: self.sets.refer(named_ports, SERVICES, needs_whole=not self.allows))
+        port_sets = self.expressed(lambda: self.sets.refer(named_ports, _SERVICES, needs_whole=not self.allows))
         ranges = self.expressed(lambda: self.ranges(ports))
         if port_sets is None or ranges is None:
             port_sets, ranges = (), ()  # without a condition on ports at all
@@ -233,7 +233,7 @@ class _Compiler:
     ) -> tuple[str, ...]:
         if ports or named_ports:
             raise Inexpressible("dst_ip_port_set_ids beside ports")
-        return self.sets.refer_to_intersection(names, SERVICES, needs_whole=not self.allows)
+        return self.sets.refer_to_intersection(names, _SERVICES, needs_whole=not self.allows)
 
     def exception(
         self,
@@ -246,8 +246,8 @@ class _Compiler:
         readable_nets = tuple(self.readable("not_net", nets))
         if len(readable_nets) < len(nets) and not self.denies:
             raise Inexpressible("not_net: not all of it can be read")
-        ip_sets = self.expressed(lambda: self.sets.refer(sets, ADDRESSES, needs_whole=not self.denies)) or ()
-        port_sets = self.expressed(lambda: self.sets.refer(named_ports, SERVICES, needs_whole=not self.denies)) or ()
+        ip_sets = self.expressed(lambda: self.sets.refer(sets, _ADDRESSES, needs_whole=not self.denies)) or ()
+        port_sets = self.expressed(lambda: self.sets.refer(named_ports, _SERVICES, needs_whole=not self.denies)) or ()
         return EntityMatch(readable_nets, ip_sets, self.expressed(lambda: self.ranges(ports)) or (), port_sets)
 
     def ranges(self, ports: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
@@ -269,9 +269,9 @@ def _of_family(nets: tuple[str, ...], version: int) -> tuple[str, ...]:
 
 def _number(protocol: int | str | None) -> int | None:
     if isinstance(protocol, str):
-        if protocol.lower() not in PROTOCOLS:
+        if protocol.lower() not in _PROTOCOLS:
             raise Inexpressible(f"protocol: {protocol!r} is unknown")
-        return PROTOCOLS[protocol.lower()]
+        return _PROTOCOLS[protocol.lower()]
     if protocol is not None and not 0 <= protocol <= 255:
         raise Inexpressible(f"protocol: {protocol} outside 0 to 255")
     return protocol

@@ -13,11 +13,11 @@ from actors.policy.policies import CompiledPolicy
 from schemas.addresses import parse_prefix
 from schemas.npol import EntityMatch, IpSet, Policy, Rule
 
-COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
-FAILSAFE = {"inbound": f"tcp:22,udp:68,{COMMON}", "outbound": f"udp:53,udp:67,{COMMON}"}
-TCP, UDP, IPIP = 6, 17, 4
-VXLAN_PORT_DEFAULT = 4789
-TRUE = ("true", "1", "yes", "y", "t")  # as Felix reads its configuration
+_COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
+_FAILSAFE = {"inbound": f"tcp:22,udp:68,{_COMMON}", "outbound": f"udp:53,udp:67,{_COMMON}"}
+_TCP, _UDP, _IPIP = 6, 17, 4
+_VXLAN_PORT_DEFAULT = 4789
+_TRUE = ("true", "1", "yes", "y", "t")  # as Felix reads its configuration
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PolicyConfig:
     to_host: str = "drop"
     inbound: tuple[Rule, ...] = ()
     outbound: tuple[Rule, ...] = ()
-    vxlan_port: int = VXLAN_PORT_DEFAULT
+    vxlan_port: int = _VXLAN_PORT_DEFAULT
     allow_vxlan: bool = False
     allow_ipip: bool = False
     problems: tuple[str, ...] = ()
@@ -45,17 +45,17 @@ def parse_config(raw: Mapping[str, str]) -> PolicyConfig:
         _failsafe(direction, values.get(f"failsafe{direction}hostports"), problems)
         for direction in ("inbound", "outbound")
     )
-    port = values.get("vxlanport", str(VXLAN_PORT_DEFAULT))
+    port = values.get("vxlanport", str(_VXLAN_PORT_DEFAULT))
     if not port.isdigit() or not 0 < int(port) <= 65535:
-        problems.append(f"VXLANPort: {port!r} is not a port: {VXLAN_PORT_DEFAULT} holds")
-        port = str(VXLAN_PORT_DEFAULT)
+        problems.append(f"VXLANPort: {port!r} is not a port: {_VXLAN_PORT_DEFAULT} holds")
+        port = str(_VXLAN_PORT_DEFAULT)
     return PolicyConfig(
         to_host,
         inbound,
         outbound,
         int(port),
-        values.get("allowvxlanpacketsfromworkloads", "").lower() in TRUE,
-        values.get("allowipippacketsfromworkloads", "").lower() in TRUE,
+        values.get("allowvxlanpacketsfromworkloads", "").lower() in _TRUE,
+        values.get("allowipippacketsfromworkloads", "").lower() in _TRUE,
         tuple(problems),
     )
 
@@ -65,10 +65,10 @@ def _failsafe(direction: str, text: str | None, problems: list[str]) -> tuple[Ru
     if text is not None and text.strip().lower() == "none":
         return ()
     try:
-        return tuple(_port_rule(direction, part) for part in _parts(FAILSAFE[direction] if text is None else text))
+        return tuple(_port_rule(direction, part) for part in _parts(_FAILSAFE[direction] if text is None else text))
     except ValueError as error:
         problems.append(f"{field}: {error}: the default holds")
-        return tuple(_port_rule(direction, part) for part in _parts(FAILSAFE[direction]))
+        return tuple(_port_rule(direction, part) for part in _parts(_FAILSAFE[direction]))
 
 
 def _parts(text: str) -> list[str]:
@@ -79,7 +79,7 @@ def _port_rule(direction: str, part: str) -> Rule:
     """`<port>` (TCP), `<protocol>:<port>` or `<protocol>:<net>:<port>`, IPv6 nets in brackets. Raises ValueError."""
     protocol, _, location = part.partition(":") if ":" in part else ("tcp", "", part)
     net, _, port = location.rpartition(":")
-    numbers = {"tcp": TCP, "udp": UDP}
+    numbers = {"tcp": _TCP, "udp": _UDP}
     if protocol.lower() not in numbers:
         raise ValueError(f"{part!r}: the protocol is not tcp or udp")
     if not port.isdigit() or not 0 <= int(port) <= 65535:
@@ -128,9 +128,9 @@ def no_tunnels_policy(config: PolicyConfig) -> CompiledPolicy:
     """Pods may not send the node's tunnel packets."""
     rules = []
     if not config.allow_vxlan:
-        rules.append(Rule("deny", UDP, destination=EntityMatch(ports=((config.vxlan_port, config.vxlan_port),))))
+        rules.append(Rule("deny", _UDP, destination=EntityMatch(ports=((config.vxlan_port, config.vxlan_port),))))
     if not config.allow_ipip:
-        rules.append(Rule("deny", IPIP))
+        rules.append(Rule("deny", _IPIP))
     return CompiledPolicy(Policy("vppd/no-tunnels", tuple(rules), ()), {})
 
 

@@ -17,9 +17,9 @@ from schemas.addresses import Network
 from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
 from schemas.intents import DEFAULT_TABLE, Route, RoutePath
 
-ASN_DEFAULT = 64512
-PORT_DEFAULT = 179
-VERSIONS = (4, 6)
+_ASN_DEFAULT = 64512
+_PORT_DEFAULT = 179
+_VERSIONS = (4, 6)
 
 
 @dataclass
@@ -37,15 +37,15 @@ class RoutingFacts:
     stale: dict[str, str] = field(default_factory=dict)  # as it was before, until the peers have sent theirs again
 
 
-def effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
+def _effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
     """The cluster's configuration with this node's own on top, defaults filled in."""
     cluster = facts.configurations.get("default", BgpConfiguration())
     node_configuration = facts.configurations.get(f"node.{facts.me}", BgpConfiguration())
     mesh = cluster.node_to_node_mesh
     return BgpConfiguration(
-        asn=cluster.asn or ASN_DEFAULT,
+        asn=cluster.asn or _ASN_DEFAULT,
         node_to_node_mesh=True if mesh is None else mesh,
-        listen_port=node_configuration.listen_port or cluster.listen_port or PORT_DEFAULT,
+        listen_port=node_configuration.listen_port or cluster.listen_port or _PORT_DEFAULT,
         log_severity=node_configuration.log_severity or cluster.log_severity,
         service_cluster_ips=cluster.service_cluster_ips,
         service_external_ips=cluster.service_external_ips,
@@ -53,26 +53,26 @@ def effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
     )
 
 
-def service_ranges(common: BgpConfiguration) -> set[Network]:
+def _service_ranges(common: BgpConfiguration) -> set[Network]:
     """The ranges of service addresses that every node advertises."""
     everywhere = (*common.service_cluster_ips, *common.service_external_ips, *common.service_load_balancer_ips)
     return set(map(ip_network, everywhere))
 
 
-def advertised_services(facts: RoutingFacts, common: BgpConfiguration) -> set[Network]:
+def _advertised_services(facts: RoutingFacts, common: BgpConfiguration) -> set[Network]:
     """What this node advertises of services: the ranges, and its own addresses inside those that may be reached
     from outside."""
     outside = set(map(ip_network, (*common.service_external_ips, *common.service_load_balancer_ips)))
-    addresses = {address for text in facts.service_addresses if is_inside(address := ip_network(text), outside)}
-    return service_ranges(common) | addresses
+    addresses = {address for text in facts.service_addresses if _is_inside(address := ip_network(text), outside)}
+    return _service_ranges(common) | addresses
 
 
-def is_inside(network: Network, ranges: Iterable[Network]) -> bool:
+def _is_inside(network: Network, ranges: Iterable[Network]) -> bool:
     """Is the prefix part of one of the ranges?"""
     return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 
-def node_address(node: Node, version: int) -> str | None:
+def _node_address(node: Node, version: int) -> str | None:
     """The node's address of that family, without its mask."""
     text = node.ip4 if version == 4 else node.ip6
     return str(ip_interface(text).ip) if text else None
@@ -80,7 +80,7 @@ def node_address(node: Node, version: int) -> str | None:
 
 def router_id(node: Node, name: str) -> str:
     """The node's IPv4 address; without one, 32 bits derived from its name: an IPv6 id never peers."""
-    ip4 = node_address(node, 4)
+    ip4 = _node_address(node, 4)
     if ip4:
         return ip4
     digest = hashlib.sha256(name.encode()).digest()
@@ -99,26 +99,26 @@ def bgp_obstacles(facts: RoutingFacts) -> list[str]:
 
 def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
     """What gobgpd should hold. Only to be called while `bgp_obstacles` is empty."""
-    node, common = facts.nodes[facts.me], effective_configuration(facts)
-    addresses = {version: address for version in VERSIONS if (address := node_address(node, version))}
+    node, common = facts.nodes[facts.me], _effective_configuration(facts)
+    addresses = {version: address for version in _VERSIONS if (address := _node_address(node, version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.
-    listen = tuple(addresses[version] for version in reversed(VERSIONS) if version in addresses)
-    blocks = [block for block in own_blocks(facts) if block.version in addresses]
-    services = [prefix for prefix in advertised_services(facts, common) if prefix.version in addresses]
+    listen = tuple(addresses[version] for version in reversed(_VERSIONS) if version in addresses)
+    blocks = [block for block in _own_blocks(facts) if block.version in addresses]
+    services = [prefix for prefix in _advertised_services(facts, common) if prefix.version in addresses]
     return DesiredBgp(
         bgp=BgpGlobal(
-            asn=node.asn or common.asn or ASN_DEFAULT,
+            asn=node.asn or common.asn or _ASN_DEFAULT,
             router_id=router_id(node, facts.me),
-            listen_port=common.listen_port or PORT_DEFAULT,
+            listen_port=common.listen_port or _PORT_DEFAULT,
             listen_addresses=listen,
         ),
-        peers={peer.address: peer for peer in mesh_peers(facts, addresses, common)},
+        peers={peer.address: peer for peer in _mesh_peers(facts, addresses, common)},
         paths={str(prefix): addresses[prefix.version] for prefix in (*services, *blocks)},
         blocks=frozenset(map(str, blocks)),
     )
 
 
-def mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfiguration) -> Iterator[PeerConfig]:
+def _mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfiguration) -> Iterator[PeerConfig]:
     """A session to every other node for each family that both have."""
     if not common.node_to_node_mesh:
         return
@@ -128,18 +128,18 @@ def mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfig
         override = facts.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
         cluster = facts.configurations.get("default", BgpConfiguration()).listen_port
         for version, local in addresses.items():
-            address = node_address(node, version)
+            address = _node_address(node, version)
             if address and address != local:
                 yield PeerConfig(
                     address=address,
-                    asn=node.asn or common.asn or ASN_DEFAULT,
+                    asn=node.asn or common.asn or _ASN_DEFAULT,
                     local_address=local,
-                    port=override or cluster or PORT_DEFAULT,
+                    port=override or cluster or _PORT_DEFAULT,
                     restart_s=facts.restart_s,
                 )
 
 
-def own_blocks(facts: RoutingFacts) -> list[Network]:
+def _own_blocks(facts: RoutingFacts) -> list[Network]:
     """The blocks that are confirmed as this node's, in order."""
     blocks = (
         ip_network(block.cidr)
@@ -149,43 +149,43 @@ def own_blocks(facts: RoutingFacts) -> list[Network]:
     return sorted(set(blocks), key=lambda block: (block.version, block))
 
 
-def next_hops(facts: RoutingFacts) -> dict[str, str]:
+def _next_hops(facts: RoutingFacts) -> dict[str, str]:
     """Prefix -> next hop of all that should be reachable: what is learnt now wins over what is stale."""
     return {**facts.stale, **facts.learnt}
 
 
 def routes_of_paths(facts: RoutingFacts) -> Iterator[Route]:
     """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
-    blocks, services = set(map(str, own_blocks(facts))), service_ranges(effective_configuration(facts))
-    for prefix, hop in sorted(next_hops(facts).items()):
-        if prefix in blocks or is_inside(ip_network(prefix), services):
+    blocks, services = set(map(str, _own_blocks(facts))), _service_ranges(_effective_configuration(facts))
+    for prefix, hop in sorted(_next_hops(facts).items()):
+        if prefix in blocks or _is_inside(ip_network(prefix), services):
             continue
-        if why_unusable(facts, prefix, hop) is None:
+        if _why_unusable(facts, prefix, hop) is None:
             yield Route(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
 
 
 def unusable_paths(facts: RoutingFacts) -> list[str]:
     """Paths that cannot be used, each with the reason."""
-    reasons = ((prefix, why_unusable(facts, prefix, hop)) for prefix, hop in sorted(next_hops(facts).items()))
+    reasons = ((prefix, _why_unusable(facts, prefix, hop)) for prefix, hop in sorted(_next_hops(facts).items()))
     return [f"path {prefix}: {reason}" for prefix, reason in reasons if reason]
 
 
-def why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
+def _why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
     """None if a plain route does; else the reason why not."""
     network, node = ip_network(prefix), facts.nodes.get(facts.me, Node())
-    if node_address(node, network.version) is None:
+    if _node_address(node, network.version) is None:
         return f"this node has no IPv{network.version} address"
-    pool = pool_of(facts, network)
+    pool = _pool_of(facts, network)
     if pool is None:
         return None
     modes = {"IPIP": pool.ipip_mode, "VXLAN": pool.vxlan_mode}
     for tunnel, mode in modes.items():
-        if mode == "Always" or (mode == "CrossSubnet" and not is_same_subnet(node, hop)):
+        if mode == "Always" or (mode == "CrossSubnet" and not _is_same_subnet(node, hop)):
             return f"pool {pool.cidr} wants {tunnel}, which is not supported yet"
     return None
 
 
-def pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
+def _pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
     """The pool that contains the prefix."""
     for _, pool in sorted(facts.pools.items()):
         cidr = ip_network(pool.cidr)
@@ -194,7 +194,7 @@ def pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
     return None
 
 
-def is_same_subnet(node: Node, hop: str) -> bool:
+def _is_same_subnet(node: Node, hop: str) -> bool:
     """Is the next hop inside the subnet of the node's own address?"""
     address = ip_address(hop)
     interface = node.ip4 if address.version == 4 else node.ip6

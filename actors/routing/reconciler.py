@@ -14,8 +14,8 @@ from actors.routing.gobgp.state import PeerState
 from actors.runtime.context import Context
 
 POLL_EVERY_S = 0.5  # how often sessions are looked at
-COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
-RECONNECT_S = 0.2
+_COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
+_RECONNECT_S = 0.2
 SETTLE_S = 0.5  # a session shows End-of-RIB before the last path that came over it has reached us
 
 
@@ -52,7 +52,7 @@ class GobgpReconciler:
                     await self._serve(gobgp)
             except GobgpAway as away:
                 self._on_away(str(away))
-                await asyncio.sleep(RECONNECT_S)
+                await asyncio.sleep(_RECONNECT_S)
 
     def _on_away(self, why: str) -> None:
         """What it had learnt is stale: it stays until the next gobgpd knows better."""
@@ -100,7 +100,7 @@ class GobgpReconciler:
         now = time.monotonic()
         if now < self._compare_at:
             return
-        self._compare_at = now + COMPARE_EVERY_S
+        self._compare_at = now + _COMPARE_EVERY_S
         plan = gobgp_operations(desired_bgp(self._facts), await gobgp.observe())
         self._refused = {}
         for operation in plan:

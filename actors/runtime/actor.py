@@ -14,13 +14,13 @@ from schemas.intents import Intent
 from schemas.words import WORD_OF, owner_of
 
 F = TypeVar("F", bound=Fact)
-FactHandler = Callable[[Any, str, F | None], None]
+_FactHandler = Callable[[Any, str, F | None], None]
 
 
-def hears(fact: type[F]) -> Callable[[FactHandler[F]], FactHandler[F]]:
+def hears(fact: type[F]) -> Callable[[_FactHandler[F]], _FactHandler[F]]:
     """Marks a method as the handler of a fact: called with (key, value); value None: gone."""
 
-    def mark(handler: FactHandler[F]) -> FactHandler[F]:
+    def mark(handler: _FactHandler[F]) -> _FactHandler[F]:
         handler.__dict__["hears"] = WORD_OF[fact]
         return handler
 

@@ -20,12 +20,12 @@ from bus.subscriptions import StreamChange, StreamEvent
 from schemas.config import NodeConfig
 from schemas.words import INTENT, INTENT_OWNERS, status_word
 
-IDLE_TURN_S = 0.5  # a turn at least so often, so that progress shows the loop alive
-STOP_S_MAX = 1.5
-EXIT_FAILED = 1
+_IDLE_TURN_S = 0.5  # a turn at least so often, so that progress shows the loop alive
+_STOP_S_MAX = 1.5
+_EXIT_FAILED = 1
 
 
-class ActorLoop:
+class _ActorLoop:
     """An actor on the bus, until its process is told to stop."""
 
     def __init__(self, actor: Actor, context: Context, peer: Peer) -> None:
@@ -48,7 +48,7 @@ class ActorLoop:
             self._context.fail(error)
         stopping.cancel()
         await self._close()
-        return EXIT_FAILED if self._context.failed else 0
+        return _EXIT_FAILED if self._context.failed else 0
 
     def _subscribe(self) -> None:
         for word, owner in self._actor.streams():
@@ -59,7 +59,7 @@ class ActorLoop:
             self._peer.subscribe(INTENT, self._actor.name)
 
     async def _turn(self) -> None:
-        events = await self._peer.changes(IDLE_TURN_S)
+        events = await self._peer.changes(_IDLE_TURN_S)
         started = time.monotonic()
         await self._hear_statuses(events)
         change_count = self._turns.hear(events)
@@ -119,10 +119,10 @@ class ActorLoop:
 
     async def _close(self) -> None:
         try:
-            async with asyncio.timeout(STOP_S_MAX):
+            async with asyncio.timeout(_STOP_S_MAX):
                 await self._actor.on_stop()
         except TimeoutError:
-            self._log.warning("edges did not close in time", seconds=STOP_S_MAX)
+            self._log.warning("edges did not close in time", seconds=_STOP_S_MAX)
         await self._context.cancel_tasks()
 
 
@@ -131,6 +131,6 @@ def run(make: Callable[[Context], Actor], name: str, command: str, description: 
 
     async def main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
         context = Context(config, peer, log, stop)
-        return await ActorLoop(make(context), context, peer).live()
+        return await _ActorLoop(make(context), context, peer).live()
 
     run_process(name, command, description, main)

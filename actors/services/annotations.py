@@ -9,10 +9,10 @@ from typing import NamedTuple
 from schemas.cnat import HASH_BITS
 from schemas.facts import Service
 
-LB_TYPE, HASH_CONFIG = "cni.projectcalico.org/vppLBType", "cni.projectcalico.org/vppHashConfig"
-KEEP_ORIGINAL = "cni.projectcalico.org/vppKeepOriginalPacket"
-LB_TYPES = ("ecmp", "maglev", "maglevdsr")
-AFFINITY_S_DEFAULT = 10800
+_LB_TYPE, _HASH_CONFIG = "cni.projectcalico.org/vppLBType", "cni.projectcalico.org/vppHashConfig"
+_KEEP_ORIGINAL = "cni.projectcalico.org/vppKeepOriginalPacket"
+_LB_TYPES = ("ecmp", "maglev", "maglevdsr")
+_AFFINITY_S_DEFAULT = 10800
 
 
 class BalancingOptions(NamedTuple):
@@ -26,15 +26,15 @@ class BalancingOptions(NamedTuple):
 def parse_balancing(service: Service) -> tuple[BalancingOptions, list[str]]:
     """What the Service asks for, and what of it is not understood or not served."""
     problems: list[str] = []
-    kind = service.annotations.get(LB_TYPE, "ecmp").strip().lower()
-    if kind not in LB_TYPES:
-        problems.append(f"{LB_TYPE}: {kind!r} is not one of {', '.join(LB_TYPES)}: ecmp holds")
+    kind = service.annotations.get(_LB_TYPE, "ecmp").strip().lower()
+    if kind not in _LB_TYPES:
+        problems.append(f"{_LB_TYPE}: {kind!r} is not one of {', '.join(_LB_TYPES)}: ecmp holds")
         kind = "ecmp"
-    if KEEP_ORIGINAL in service.annotations:
-        problems.append(f"{KEEP_ORIGINAL}: has no effect")
-    bits = _hash_bits(service.annotations.get(HASH_CONFIG, ""), problems)
+    if _KEEP_ORIGINAL in service.annotations:
+        problems.append(f"{_KEEP_ORIGINAL}: has no effect")
+    bits = _hash_bits(service.annotations.get(_HASH_CONFIG, ""), problems)
     if service.affinity_s is not None:
-        if service.affinity_s != AFFINITY_S_DEFAULT:
+        if service.affinity_s != _AFFINITY_S_DEFAULT:
             field = "sessionAffinityConfig.clientIP.timeoutSeconds"
             problems.append(f"{field}: {service.affinity_s}: a client keeps its endpoint for as long as that is there")
         kind, bits = "maglevdsr" if kind == "maglevdsr" else "maglev", HASH_BITS["srcaddr"]
@@ -47,5 +47,5 @@ def _hash_bits(text: str, problems: list[str]) -> int:
         if word in HASH_BITS:
             bits |= HASH_BITS[word]
         elif word:
-            problems.append(f"{HASH_CONFIG}: {word!r} is not one of {', '.join(HASH_BITS)}")
+            problems.append(f"{_HASH_CONFIG}: {word!r} is not one of {', '.join(HASH_BITS)}")
     return bits

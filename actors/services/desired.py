@@ -33,10 +33,10 @@ from schemas.facts import (
 )
 from schemas.intents import DEFAULT_TABLE, Intent, Route, RoutePath
 
-TCP = 6
+_TCP = 6
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
 DISCARD = {4: "192.0.0.8", 6: "100::1"}
-FrontendKey = tuple[str, int, int]
+_FrontendKey = tuple[str, int, int]
 
 
 @dataclass
@@ -56,10 +56,10 @@ class ServiceFacts:
 
 
 @dataclass
-class ServedServices:
+class _ServedServices:
     """All Services as this node serves them together."""
 
-    translations: dict[FrontendKey, Translation] = field(default_factory=dict)
+    translations: dict[_FrontendKey, Translation] = field(default_factory=dict)
     statuses: dict[str, ServiceStatus] = field(default_factory=dict)
     addresses: dict[str, ServiceAddress] = field(default_factory=dict)
     relays: dict[str, frozenset[str]] = field(default_factory=dict)  # address -> other nodes that serve it for pods
@@ -82,16 +82,16 @@ def serve_each_service(facts: ServiceFacts) -> dict[str, ServedService]:
     return {key: serve_service(service, slices[key], node) for key, service in facts.services.items()}
 
 
-def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> ServedServices:
+def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> _ServedServices:
     """The Services beside one another. `alone`: each by itself, by key."""
     if not facts.enabled:
-        return ServedServices()
-    claimants_by_key = defaultdict[FrontendKey, list[tuple[str, Frontend]]](list)
+        return _ServedServices()
+    claimants_by_key = defaultdict[_FrontendKey, list[tuple[str, Frontend]]](list)
     for key, served in alone.items():
         for frontend in served.frontends:
             claimants_by_key[frontend.vip, frontend.port, frontend.protocol].append((key, frontend))
-    services = ServedServices()
-    relayed: dict[FrontendKey, tuple[str, frozenset[str]]] = {}  # -> the service that has it, nodes that serve it
+    services = _ServedServices()
+    relayed: dict[_FrontendKey, tuple[str, frozenset[str]]] = {}  # -> the service that has it, nodes that serve it
     problems = defaultdict[str, list[str]](list)
     for frontend_key, claimants in claimants_by_key.items():
         winner, frontend = claimants[0] if len(claimants) == 1 else min(claimants, key=lambda c: _order(facts, c))
@@ -109,9 +109,9 @@ def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedSer
 
 
 def _add_relays(
-    services: ServedServices,
+    services: _ServedServices,
     facts: ServiceFacts,
-    relayed: Mapping[FrontendKey, tuple[str, frozenset[str]]],
+    relayed: Mapping[_FrontendKey, tuple[str, frozenset[str]]],
     problems: Mapping[str, list[str]],
 ) -> None:
     """Adds the nodes that serve an address for this one's pods, best those that serve every port of it."""
@@ -131,14 +131,14 @@ def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[Availab
 
 
 def _discarding(frontend: Frontend) -> Translation | None:
-    if frontend.protocol == TCP:
+    if frontend.protocol == _TCP:
         return None
     nowhere = Backend(DISCARD[ip_address(frontend.vip).version], frontend.port)
     return Translation(frontend.vip, frontend.port, frontend.protocol, (nowhere,))
 
 
 def _add_reports(
-    services: ServedServices,
+    services: _ServedServices,
     facts: ServiceFacts,
     alone: Mapping[str, ServedService],
     together: Mapping[str, list[str]],
@@ -174,11 +174,11 @@ def with_unanswered_checks(
     }
 
 
-def service_intents(facts: ServiceFacts, services: ServedServices) -> Iterator[Intent]:
+def service_intents(facts: ServiceFacts, services: _ServedServices) -> Iterator[Intent]:
     """All that VPP should hold for services and source NAT."""
     yield from services.translations.values()
     if facts.enabled:
-        yield from discard_routes(facts)
+        yield from _discard_routes(facts)
     relayed = _relayed_prefixes(facts, services)
     yield from _relay_routes(facts, relayed)
     me, untouched = facts.nodes.get(facts.me, Node()), {*facts.prefixes, *relayed}
@@ -191,7 +191,7 @@ def _host_prefix(address: str) -> str:
     return f"{address}/{ip_address(address).max_prefixlen}"
 
 
-def _relayed_prefixes(facts: ServiceFacts, services: ServedServices) -> dict[str, Collection[str]]:
+def _relayed_prefixes(facts: ServiceFacts, services: _ServedServices) -> dict[str, Collection[str]]:
     """Prefixes that pods reach by another node -> the nodes that serve them."""
     return relay.short_circuit_prefixes(services.relays, facts.nodes, facts.pools.values())
 
@@ -201,15 +201,15 @@ def _relay_routes(facts: ServiceFacts, prefixes: Mapping[str, Collection[str]]) 
     return relay.relay_routes(prefixes, facts.me, facts.nodes, facts.uplinks.values())
 
 
-def discard_routes(facts: ServiceFacts) -> Iterator[Route]:
+def _discard_routes(facts: ServiceFacts) -> Iterator[Route]:
     """What is sent to a service address that nothing serves ends here, and does not loop between nodes."""
     for version, address in DISCARD.items():
         yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
-    for prefix in sorted({*facts.prefixes, *advertised_service_ranges(facts.bgp.values())}):
+    for prefix in sorted({*facts.prefixes, *_advertised_service_ranges(facts.bgp.values())}):
         yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
-def advertised_service_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
+def _advertised_service_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
     """The ranges of service addresses that nodes advertise."""
     for configuration in configurations:
         yield from (

@@ -19,8 +19,8 @@ from actors.services.endpoints import UsableEndpoint, count_ready_pods, usable_e
 from schemas.cnat import Backend, Translation
 from schemas.facts import EndpointSlice, Service, ServicePort
 
-PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
-NAMES = {number: name for name, number in PROTOCOLS.items()}
+_PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
+_NAMES = {number: name for name, number in _PROTOCOLS.items()}
 
 
 class LocalNode(NamedTuple):
@@ -58,7 +58,7 @@ class Frontend(NamedTuple):
     relays: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return f"{self.vip} port {self.port} {NAMES[self.protocol]}"
+        return f"{self.vip} port {self.port} {_NAMES[self.protocol]}"
 
 
 class ServedService(NamedTuple):
@@ -74,7 +74,7 @@ class ServedService(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-class FrontendAddress(NamedTuple):
+class _FrontendAddress(NamedTuple):
     """An address and port of a Service, and which endpoints take its traffic.
 
     `short_circuit`: those of other nodes, for pods, if this node has none.
@@ -117,16 +117,16 @@ def _frontends(
                 yield _frontend(address, port, slices, node, balance)
 
 
-def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) -> Iterator[FrontendAddress]:
+def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) -> Iterator[_FrontendAddress]:
     for vip in service.cluster_ips:
-        yield FrontendAddress(vip, port.port, service.internal_local)
+        yield _FrontendAddress(vip, port.port, service.internal_local)
     for vip in _outside(service):
-        yield FrontendAddress(vip, port.port, service.external_local, short_circuit=service.external_local)
+        yield _FrontendAddress(vip, port.port, service.external_local, short_circuit=service.external_local)
     if service.type in ("NodePort", "LoadBalancer") and port.node_port:
         for version in sorted({ip_address(vip).version for vip in service.cluster_ips}):
             address = node.address(version)
             if address is not None:
-                yield FrontendAddress(address, port.node_port, service.external_local, is_node=True)
+                yield _FrontendAddress(address, port.node_port, service.external_local, is_node=True)
 
 
 def _outside(service: Service) -> tuple[str, ...]:
@@ -135,13 +135,13 @@ def _outside(service: Service) -> tuple[str, ...]:
 
 
 def _frontend(
-    address: FrontendAddress,
+    address: _FrontendAddress,
     port: ServicePort,
     slices: tuple[EndpointSlice, ...],
     node: LocalNode,
     balance: BalancingOptions,
 ) -> Frontend:
-    version, protocol = ip_address(address.vip).version, PROTOCOLS[port.protocol]
+    version, protocol = ip_address(address.vip).version, _PROTOCOLS[port.protocol]
     endpoints = usable_endpoints(port, version, slices, node.name, only_local=address.only_local)
     if not endpoints and address.short_circuit:
         return _relayed_frontend(address, port, usable_endpoints(port, version, slices, node.name, only_local=False))
@@ -161,9 +161,9 @@ def _frontend(
     return Frontend(address.vip, address.port, protocol, translation, availability, len(endpoints))
 
 
-def _relayed_frontend(address: FrontendAddress, port: ServicePort, everywhere: Sequence[UsableEndpoint]) -> Frontend:
+def _relayed_frontend(address: _FrontendAddress, port: ServicePort, everywhere: Sequence[UsableEndpoint]) -> Frontend:
     """Other nodes' endpoints, behind an address that their nodes translate. An endpoint without a node has none."""
-    protocol = PROTOCOLS[port.protocol]
+    protocol = _PROTOCOLS[port.protocol]
     relayed = [endpoint for endpoint in everywhere if endpoint.node]
     if not relayed:
         return Frontend(address.vip, address.port, protocol, None, Availability.NONE)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from actors.runtime.context import Context
 
-REQUEST_S_MAX = 5.0
-TRY_AGAIN_S = 5.0
+_REQUEST_S_MAX = 5.0
+_TRY_AGAIN_S = 5.0
 
 
 class HealthChecks:
@@ -46,7 +46,7 @@ class HealthChecks:
             for port in sorted(self._checks.keys() - self._listening.keys()):
                 await self._listen(port)
             try:
-                async with asyncio.timeout(TRY_AGAIN_S if self.errors else None):
+                async with asyncio.timeout(_TRY_AGAIN_S if self.errors else None):
                     await self._changed.wait()
             except TimeoutError:
                 continue
@@ -65,7 +65,7 @@ class HealthChecks:
 
     async def _answer(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(REQUEST_S_MAX):
+            async with asyncio.timeout(_REQUEST_S_MAX):
                 await reader.readuntil(b"\r\n\r\n")
                 writer.write(self._response(port))
                 await writer.drain()

@@ -11,7 +11,7 @@ from schemas.cnat import SnatAddresses, SnatExclusion, SnatMember
 from schemas.facts import IpPool, Node, PodInterface, Uplink
 from schemas.intents import Intent
 
-INCLUDE = {4: "include-v4", 6: "include-v6"}
+_INCLUDE = {4: "include-v4", 6: "include-v6"}
 
 
 def snat_addresses(node: Node) -> SnatAddresses | None:
@@ -37,7 +37,7 @@ def snat_members(
     for pod in pods:
         yield SnatMember(pod.interface, "pod")
         for version in sorted({ip_address(a).version for a in pod.addresses if is_masqueraded(a, pools)}):
-            yield SnatMember(pod.interface, INCLUDE[version])
+            yield SnatMember(pod.interface, _INCLUDE[version])
 
 
 def is_masqueraded(address: str, pools: Mapping[str, IpPool]) -> bool:

@@ -8,11 +8,11 @@ tasks, which may wait.
 import gc
 
 # A look at 100,000 new objects takes 15 ms, in which nothing else is done; at 20,000 it takes 4.
-NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 20_000, 50, 50
+_NEW_OBJECTS, _YOUNG_ROUNDS, _OLD_ROUNDS = 20_000, 50, 50
 
 
 def tune_gc() -> None:
     """What has been imported lives for ever; the rest is looked at seldom."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS)
+    gc.set_threshold(_NEW_OBJECTS, _YOUNG_ROUNDS, _OLD_ROUNDS)

@@ -29,14 +29,14 @@ from schemas.facts import VppEpoch
 from schemas.requests import VPP_SILENT
 from schemas.words import INTENT, INTENT_OWNERS, status_word
 
-CONNECT_EVERY_S = 0.05
-IDLE_TURN_S = 0.5
-CHANGES_MAX = 1000  # changes between two plans
-RETRY_TURN_S = 0.1
-DRIFT_TURN_S = 0.05
-WATCH_EVERY_S = 0.25
-LOG_EVERY_S = 1.0
-PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
+_CONNECT_EVERY_S = 0.05
+_IDLE_TURN_S = 0.5
+_CHANGES_MAX = 1000  # changes between two plans
+_RETRY_TURN_S = 0.1
+_DRIFT_TURN_S = 0.05
+_WATCH_EVERY_S = 0.25
+_LOG_EVERY_S = 1.0
+_PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
 
 
 @dataclass
@@ -81,7 +81,7 @@ class WriterProcess:
                 api = await VppClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
             except (VppGone, UnfitVpp, NoAnswer) as error:
                 self._report_away(str(error))
-                await self._receive(0 if self.takeovers else CONNECT_EVERY_S)
+                await self._receive(0 if self.takeovers else _CONNECT_EVERY_S)
                 continue
             await self._connected(api)
         stopping.cancel()
@@ -144,9 +144,9 @@ class WriterProcess:
         if self.takeovers or self.journal.compacting or (more and self._may_go_on()):
             await self._receive(0)
         elif drift.in_pass:
-            await self._receive(DRIFT_TURN_S)
+            await self._receive(_DRIFT_TURN_S)
         else:
-            await self._receive(RETRY_TURN_S if more or self.objects.failing else IDLE_TURN_S)
+            await self._receive(_RETRY_TURN_S if more or self.objects.failing else _IDLE_TURN_S)
 
     def _may_go_on(self) -> bool:
         """Another step at once? Not for ever without anything new: then some a second."""
@@ -163,7 +163,7 @@ class WriterProcess:
         self.burst.turns += bool(writes or statuses)
         self.burst.writes += writes
         self.burst.statuses += statuses
-        if self.burst.turns and (not more or now - self.burst.started_at > LOG_EVERY_S):
+        if self.burst.turns and (not more or now - self.burst.started_at > _LOG_EVERY_S):
             took_ms = (now - self.burst.started_at) * 1000
             self.log.info(
                 "turn",
@@ -177,7 +177,7 @@ class WriterProcess:
 
     async def _receive(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
-        events = await self.peer.changes(wait_s, CHANGES_MAX)
+        events = await self.peer.changes(wait_s, _CHANGES_MAX)
         self.peer.progress += 1
         keys = []
         for event in events:
@@ -228,7 +228,7 @@ class WriterProcess:
         if not self.why:
             self._publish_epoch(VppEpoch(connected=False, epoch=self.contents.life.epoch if self.contents.life else 0))
         self.why = why
-        if self.has_published or time.monotonic() - self.started_at > PUBLISH_AFTER_S:
+        if self.has_published or time.monotonic() - self.started_at > _PUBLISH_AFTER_S:
             self.objects.set_pending("VPP", self.unreported)
             self.objects.forget_unwanted()
             self.unreported = set()
@@ -268,7 +268,7 @@ class WriterProcess:
         silent = False
         while not api.closed.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_EVERY_S):
+                async with asyncio.timeout(_WATCH_EVERY_S):
                     await api.closed.wait()
             if silent == api.answers:
                 silent = not api.answers

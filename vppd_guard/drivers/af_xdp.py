@@ -18,9 +18,9 @@ from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-KERNEL_MIN = (5, 4)
-MTU_MAX = 3072
-RING = (256, 32768)  # descriptors
+_KERNEL_MIN = (5, 4)
+_MTU_MAX = 3072
+_RING = (256, 32768)  # descriptors
 
 
 class AfXdpDriver(UplinkDriver):
@@ -30,28 +30,28 @@ class AfXdpDriver(UplinkDriver):
     automatic = True
     messages = ("af_xdp_create_v3", "sw_interface_set_mac_address")
     plugins = ("af_xdp_plugin.so",)
-    mtu_max = MTU_MAX
+    mtu_max = _MTU_MAX
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = links.obstacles_to_move(link)
-        if machine.kernel_version() < KERNEL_MIN:
+        if machine.kernel_version() < _KERNEL_MIN:
             wrong.append(
-                f"it needs Linux {'.'.join(map(str, KERNEL_MIN))}, this is {machine.kernel_version() or 'unknown'}"
+                f"it needs Linux {'.'.join(map(str, _KERNEL_MIN))}, this is {machine.kernel_version() or 'unknown'}"
             )
         if not link.pci and not spec.vppDriver:
             wrong.append("a link without a device of its own is not faster by it")
-        if link.mtu > MTU_MAX and not spec.vppDriver:
-            wrong.append(f"the MTU of {link.mtu} would be lowered to {MTU_MAX}")
-        return wrong + ring_size_problems(spec, *RING)
+        if link.mtu > _MTU_MAX and not spec.vppDriver:
+            wrong.append(f"the MTU of {link.mtu} would be lowered to {_MTU_MAX}")
+        return wrong + ring_size_problems(spec, *_RING)
 
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
         steps = [links.promiscuous_step(link)]
-        if needs_queue_change(channels(link.name), spec):
+        if _needs_queue_change(channels(link.name), spec):
             steps.append(links.queues_step(link, spec.rx_queues, must=spec.rx > 0))
-        if link.mtu > MTU_MAX:
-            steps.append(links.mtu_step(link, MTU_MAX))
+        if link.mtu > _MTU_MAX:
+            steps.append(links.mtu_step(link, _MTU_MAX))
         return (*steps, links.move_step(link, config.vpp_netns))
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
@@ -66,7 +66,7 @@ class AfXdpDriver(UplinkDriver):
         )
 
 
-def needs_queue_change(now: NicChannels | None, spec: UplinkSpec) -> bool:
+def _needs_queue_change(now: NicChannels | None, spec: UplinkSpec) -> bool:
     """Must the number of queues be changed? A link whose driver does not tell the number has one."""
     count = now.count if now else 1
     return spec.rx_queues != count and (now is not None or spec.rx > 0)

@@ -18,10 +18,10 @@ from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-KERNEL_DRIVER = "iavf"
-INTEL = "8086"
-RING = (32, 4096)  # descriptors; VPP: src/drivers/iavf/iavf.c
-VF_NUMBER = 0  # the number of the virtual function that is made
+_KERNEL_DRIVER = "iavf"
+_INTEL = "8086"
+_RING = (32, 4096)  # descriptors; VPP: src/drivers/iavf/iavf.c
+_VF_NUMBER = 0  # the number of the virtual function that is made
 
 
 class AvfDriver(UplinkDriver):
@@ -31,33 +31,33 @@ class AvfDriver(UplinkDriver):
     messages = ("dev_attach", "dev_create_port_if")
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        if is_virtual_function(link, machine):
-            return pci.obstacles_to_bind(machine, link.pci, pci.VFIO) + ring_size_problems(spec, *RING)
+        if _is_virtual_function(link, machine):
+            return pci.obstacles_to_bind(machine, link.pci, pci.VFIO) + ring_size_problems(spec, *_RING)
         return (
             links.obstacles_to_move(link)
             + _obstacles_to_virtual_function(link, machine)
-            + ring_size_problems(spec, *RING)
+            + ring_size_problems(spec, *_RING)
         )
 
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
-        if is_virtual_function(link, machine):
+        if _is_virtual_function(link, machine):
             return pci.vfio_steps(machine, link.pci, link.name)
-        function_words = f"virtual function {VF_NUMBER} of {link.name}"
+        function_words = f"virtual function {_VF_NUMBER} of {link.name}"
         number = f"{pci_path(link.pci)}/sriov_numvfs"
         steps = [
-            pci.kernel_setting_step(machine, number, str(VF_NUMBER + 1), f"make {function_words}"),
+            pci.kernel_setting_step(machine, number, str(_VF_NUMBER + 1), f"make {function_words}"),
             vf_settings_step(link),
         ]
         steps += pci.vfio_mode_steps(machine, machine.device(link.pci))
-        steps.append(pci.bind_step(machine, lambda: virtual_function(link, machine), pci.VFIO, function_words))
+        steps.append(pci.bind_step(machine, lambda: _virtual_function(link, machine), pci.VFIO, function_words))
         return (*steps, links.move_step(link, config.vpp_netns))
 
     def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
         return DevicePort(
             name=uplink_name(link.name),
-            pci=virtual_function(link, machine),
+            pci=_virtual_function(link, machine),
             driver="iavf",
             mac=link.mac,
             tag=uplink_tag(link.name),
@@ -68,18 +68,18 @@ class AvfDriver(UplinkDriver):
         )
 
 
-def is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
+def _is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
     """Is the uplink a virtual function? Its driver tells: a virtual machine does not show the physical one."""
     device = machine.device(link.pci)
-    return link.driver == KERNEL_DRIVER or bool(device and device.physical)
+    return link.driver == _KERNEL_DRIVER or bool(device and device.physical)
 
 
-def virtual_function(link: CapturedLink, machine: Machine) -> str:
+def _virtual_function(link: CapturedLink, machine: Machine) -> str:
     """PCI address of the virtual function for VPP; "": it has not been made yet."""
-    if is_virtual_function(link, machine):
+    if _is_virtual_function(link, machine):
         return link.pci
     device = machine.device(link.pci)
-    return device.vfs[VF_NUMBER] if device and len(device.vfs) > VF_NUMBER else ""
+    return device.vfs[_VF_NUMBER] if device and len(device.vfs) > _VF_NUMBER else ""
 
 
 def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list[str]:
@@ -88,8 +88,8 @@ def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list
     if device is None:
         return ["it is no PCI device"]
     wrong = []
-    if device.vendor != INTEL:
-        wrong.append(f"its vendor is {device.vendor}, not Intel ({INTEL})")
+    if device.vendor != _INTEL:
+        wrong.append(f"its vendor is {device.vendor}, not Intel ({_INTEL})")
     if not device.vfs_max:
         wrong.append("it can have no virtual functions")
     if device.vfs:
@@ -108,7 +108,7 @@ def vf_settings_step(link: CapturedLink) -> LinuxStep:
         with IPRoute() as ip:
             index = ip.link_lookup(ifname=link.name)[0]
             for setting in ({"mac": link.mac}, {"trust": 1}, {"spoofchk": 0}):
-                ip.link("set", index=index, vf={"vf": VF_NUMBER, **setting})
+                ip.link("set", index=index, vf={"vf": _VF_NUMBER, **setting})
 
     def holds() -> str:
         with IPRoute() as ip:
@@ -116,7 +116,7 @@ def vf_settings_step(link: CapturedLink) -> LinuxStep:
         functions = message.get_attr("IFLA_VFINFO_LIST")
         settings = [info.get_attr("IFLA_VF_MAC") for info in functions.get_attrs("IFLA_VF_INFO")] if functions else []
         macs = {setting["vf"]: setting["mac"] for setting in settings}
-        now = macs.get(VF_NUMBER, "none")
-        return "" if now == link.mac else f"virtual function {VF_NUMBER} has the MAC address {now}, not {link.mac}"
+        now = macs.get(_VF_NUMBER, "none")
+        return "" if now == link.mac else f"virtual function {_VF_NUMBER} has the MAC address {now}, not {link.mac}"
 
-    return LinuxStep(title=f"give virtual function {VF_NUMBER} the MAC address {link.mac}", do=change, holds=holds)
+    return LinuxStep(title=f"give virtual function {_VF_NUMBER} the MAC address {link.mac}", do=change, holds=holds)

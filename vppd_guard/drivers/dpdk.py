@@ -11,7 +11,7 @@ from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-BESIDE_LINUX = ("mlx4_core", "mlx5_core")  # DPDK drives these without taking them from Linux
+_BESIDE_LINUX = ("mlx4_core", "mlx5_core")  # DPDK drives these without taking them from Linux
 
 
 class DpdkDriver(UplinkDriver):
@@ -23,9 +23,9 @@ class DpdkDriver(UplinkDriver):
     plugins = ("dpdk_plugin.so",)
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        driver = kernel_driver(link, spec)
+        driver = _kernel_driver(link, spec)
         wrong = pci.obstacles_to_bind(machine, link.pci, driver)
-        if driver in BESIDE_LINUX:
+        if driver in _BESIDE_LINUX:
             wrong.append(f"its link would stay in the host, and in the way of the tap ({driver}): vppDriver rdma")
         device = machine.device(link.pci)
         if driver == pci.VFIO and device and not device.iommu_group and not machine.has_hugepages():
@@ -35,7 +35,7 @@ class DpdkDriver(UplinkDriver):
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
     ) -> Sequence[LinuxStep]:
-        driver, device = kernel_driver(link, spec), machine.device(link.pci)
+        driver, device = _kernel_driver(link, spec), machine.device(link.pci)
         guarded = driver == pci.VFIO and device is not None and bool(device.iommu_group)
         steps = []
         # Where VFIO may do without an IOMMU, DPDK insists on physical addresses, which need hugepages.
@@ -47,8 +47,8 @@ class DpdkDriver(UplinkDriver):
         return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
 
 
-def kernel_driver(link: CapturedLink, spec: UplinkSpec) -> str:
+def _kernel_driver(link: CapturedLink, spec: UplinkSpec) -> str:
     """The kernel driver of the device at the time when VPP starts."""
     if spec.newDriver:
         return spec.newDriver
-    return link.driver if link.driver in (*pci.USER_SPACE, *BESIDE_LINUX) else pci.VFIO
+    return link.driver if link.driver in (*pci.USER_SPACE, *_BESIDE_LINUX) else pci.VFIO

@@ -12,14 +12,14 @@ from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.undo.step import LinuxStep
 
 # Kinds that cannot leave their namespace (Linux: dev->netns_immutable), and what to do instead.
-IMMOVABLE = {
+_IMMOVABLE = {
     "bond": "give VPP its members' switch port, or a VLAN of it",
     "bridge": "give VPP one of its ports' devices",
     "team": "give VPP its members' switch port",
     "batadv": "give VPP the device under it",
     "vrf": "give VPP a device that is in no VRF",
 }
-IFF_UP, IFF_PROMISC = 0x1, 0x100
+_IFF_UP, _IFF_PROMISC = 0x1, 0x100
 
 
 def obstacles_to_move(link: CapturedLink) -> list[str]:
@@ -32,14 +32,14 @@ def obstacles_to_move(link: CapturedLink) -> list[str]:
 
 def why_immovable(kind: str) -> str:
     """Why a link of this kind cannot leave its namespace, and what to do instead; "": it can."""
-    return f"a {kind} cannot be moved to another network namespace: {IMMOVABLE[kind]}" if kind in IMMOVABLE else ""
+    return f"a {kind} cannot be moved to another network namespace: {_IMMOVABLE[kind]}" if kind in _IMMOVABLE else ""
 
 
 def promiscuous_step(link: CapturedLink) -> LinuxStep:
     """The link takes packets for any MAC address: VPP's may differ from its own."""
 
     def holds() -> str:
-        return "" if (_flags(link.name) or 0) & IFF_PROMISC else f"{link.name} is not promiscuous"
+        return "" if (_flags(link.name) or 0) & _IFF_PROMISC else f"{link.name} is not promiscuous"
 
     return LinuxStep(title=f"make {link.name} promiscuous", do=lambda: set_promiscuous(link.name, True), holds=holds)
 
@@ -57,7 +57,7 @@ def move_step(link: CapturedLink, netns: str, *, must: bool = True) -> LinuxStep
         flags = namespaces.inside(netns, lambda: _flags(name))
         if flags is None and not must:
             return "" if _flags(name) is None else f"{name} is still in the host"
-        return "" if (flags or 0) & IFF_UP else f"{name} is not up in {netns}"
+        return "" if (flags or 0) & _IFF_UP else f"{name} is not up in {netns}"
 
     def needs() -> str:
         return "" if not must or _flags(name) is not None else f"{name}: no such link"

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-KIB = 1024
-SIZE = {"KB": KIB, "MB": KIB**2, "GB": KIB**3}  # units in the names of the hugetlb controller's files
+_KIB = 1024
+_SIZE = {"KB": _KIB, "MB": _KIB**2, "GB": _KIB**3}  # units in the names of the hugetlb controller's files
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Machine:
         lines = dict(re.findall(r"^(Huge\w+):\s+(\d+)", self.read("/proc/meminfo"), re.MULTILINE))
         if "Hugepagesize" not in lines:
             return ()
-        page_bytes = int(lines["Hugepagesize"]) * KIB
+        page_bytes = int(lines["Hugepagesize"]) * _KIB
         total, free = (int(lines.get(f"HugePages_{word}", 0)) for word in ("Total", "Free"))
         return (Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes))),)
 
@@ -133,7 +133,7 @@ class Machine:
         self.path(text).write_text(value)
 
     def _hugepages(self, directory: Path) -> Hugepages:
-        page_bytes = _number(directory) * KIB
+        page_bytes = _number(directory) * _KIB
         total, free = (int((directory / f"{word}_hugepages").read_text()) for word in ("nr", "free"))
         return Hugepages(page_bytes, total, min(free, self._pages_left_by_cgroup(page_bytes)))
 
@@ -146,7 +146,7 @@ class Machine:
         for file in self.path("/sys/fs/cgroup").glob("hugetlb.*.max"):
             number, unit = file.name.split(".")[1][:-2], file.name.split(".")[1][-2:]
             text = file.read_text().strip()
-            if number.isdigit() and int(number) * SIZE.get(unit, 0) == page_bytes and text.isdigit():
+            if number.isdigit() and int(number) * _SIZE.get(unit, 0) == page_bytes and text.isdigit():
                 used_bytes = self.read(f"/sys/fs/cgroup/{file.name.removesuffix('max')}current") or "0"
                 return max(0, int(text) - int(used_bytes)) // page_bytes
         return 1 << 62

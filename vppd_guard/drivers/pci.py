@@ -18,10 +18,10 @@ VFIO = "vfio-pci"
 USER_SPACE = (VFIO, "uio_pci_generic", "igb_uio")  # kernel drivers that leave the device to a program
 NO_IOMMU = "no IOMMU guards it, and this kernel's VFIO does not work without (enable_unsafe_noiommu_mode)"
 RESTORE_S_MAX = 5.0  # a driver that has been bound has made its network device by then
-POLL_S = 0.02
+_POLL_S = 0.02
 
 
-def bind_to_driver(machine: Machine, pci: str, driver: str) -> None:
+def _bind_to_driver(machine: Machine, pci: str, driver: str) -> None:
     """Binds the device to the kernel driver. Raises OSError: no such device or driver, or they do not fit."""
     device = _device(machine, pci)
     if device.driver == driver:
@@ -103,7 +103,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_wor
     return LinuxStep(
         title=f"bind {device_words} to {driver}",
         needs=lambda: "" if machine.has_kernel_driver(driver) else f"kernel driver {driver} is not loaded",
-        do=lambda: bind_to_driver(machine, find(), driver),
+        do=lambda: _bind_to_driver(machine, find(), driver),
         holds=holds,
         undo=record,
     )
@@ -163,4 +163,4 @@ def _wait(condition: Callable[[], bool], otherwise: str) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise)
-        time.sleep(POLL_S)
+        time.sleep(_POLL_S)

@@ -16,8 +16,8 @@ from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-KERNEL_DRIVER = "mlx5_core"
-RING = (256, 32768)  # descriptors; VPP: rdma_create_v4
+_KERNEL_DRIVER = "mlx5_core"
+_RING = (256, 32768)  # descriptors; VPP: rdma_create_v4
 
 
 class RdmaDriver(UplinkDriver):
@@ -30,11 +30,11 @@ class RdmaDriver(UplinkDriver):
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = links.obstacles_to_move(link)
-        if link.driver != KERNEL_DRIVER:
-            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
+        if link.driver != _KERNEL_DRIVER:
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {_KERNEL_DRIVER}")
         elif not machine.is_rdma_shared():
             wrong.append("RDMA devices are bound to network namespaces (rdma system set netns shared)")
-        return wrong + ring_size_problems(spec, *RING)
+        return wrong + ring_size_problems(spec, *_RING)
 
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine

@@ -11,7 +11,7 @@ from vppd_guard.drivers.names import uplink_name, uplink_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-KERNEL_DRIVER = "virtio-pci"
+_KERNEL_DRIVER = "virtio-pci"
 
 
 class VirtioDriver(UplinkDriver):
@@ -23,8 +23,8 @@ class VirtioDriver(UplinkDriver):
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.obstacles_to_bind(machine, link.pci, spec.newDriver or pci.VFIO)
-        if link.driver not in (KERNEL_DRIVER, *pci.USER_SPACE):
-            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
+        if link.driver not in (_KERNEL_DRIVER, *pci.USER_SPACE):
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {_KERNEL_DRIVER}")
         if not spec.vppDriver and not machine.has_hugepages():
             wrong.append("no hugepage is free")
         return wrong

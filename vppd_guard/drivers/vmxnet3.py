@@ -12,9 +12,9 @@ from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
-KERNEL_DRIVER = "vmxnet3"
-PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it
-RING = (64, 4096, 64)  # descriptors, in steps of; VPP: vmxnet3_queue_size_valid
+_KERNEL_DRIVER = "vmxnet3"
+_PCI_DOMAIN_MAX = 0xFFFF  # VPP: vmxnet3_create has 16 bits for it
+_RING = (64, 4096, 64)  # descriptors, in steps of; VPP: vmxnet3_queue_size_valid
 
 
 class Vmxnet3Driver(UplinkDriver):
@@ -27,11 +27,11 @@ class Vmxnet3Driver(UplinkDriver):
 
     def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
         wrong = pci.obstacles_to_bind(machine, link.pci, pci.VFIO)
-        if link.driver not in (KERNEL_DRIVER, pci.VFIO):
-            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {KERNEL_DRIVER}")
-        if link.pci and int(link.pci.partition(":")[0], 16) > PCI_DOMAIN_MAX:
+        if link.driver not in (_KERNEL_DRIVER, pci.VFIO):
+            wrong.append(f"its kernel driver is {link.driver or 'none'}, not {_KERNEL_DRIVER}")
+        if link.pci and int(link.pci.partition(":")[0], 16) > _PCI_DOMAIN_MAX:
             wrong.append(f"VPP cannot name the PCI domain of {link.pci}")
-        return wrong + ring_size_problems(spec, *RING)
+        return wrong + ring_size_problems(spec, *_RING)
 
     def steps_before_vpp(
         self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine

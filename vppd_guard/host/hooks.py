@@ -15,9 +15,9 @@ from enum import StrEnum
 
 from bus.log import Log
 
-LIMIT_S = 10.0
-TERM_S = 0.5  # from SIGTERM to SIGKILL
-DRAIN_S = 0.2  # for the last words of a script that has ended while children of it hold its output
+_LIMIT_S = 10.0
+_TERM_S = 0.5  # from SIGTERM to SIGKILL
+_DRAIN_S = 0.2  # for the last words of a script that has ended while children of it hold its output
 LINES_MAX = 200
 LINE_MAX = 500
 
@@ -47,7 +47,7 @@ async def run_hook(
     script: str,
     names: Sequence[str],
     log: Log,
-    limit_s: float = LIMIT_S,
+    limit_s: float = _LIMIT_S,
     *,
     render: Callable[[str], str],
 ) -> HookResult:
@@ -110,7 +110,7 @@ async def _is_late(child: asyncio.subprocess.Process, reading: "asyncio.Task[Non
         except TimeoutError:
             late = True
             await _end_group(child)
-        await asyncio.wait([reading], timeout=DRAIN_S)
+        await asyncio.wait([reading], timeout=_DRAIN_S)
     except asyncio.CancelledError:
         _signal(child.pid, signal.SIGKILL)
         await child.wait()
@@ -122,7 +122,7 @@ async def _end_group(child: asyncio.subprocess.Process) -> None:
     """SIGTERM, then SIGKILL, to the script's process group."""
     _signal(child.pid, signal.SIGTERM)
     with suppress(TimeoutError):
-        async with asyncio.timeout(TERM_S):
+        async with asyncio.timeout(_TERM_S):
             await child.wait()
     _signal(child.pid, signal.SIGKILL)
     await child.wait()

@@ -9,7 +9,7 @@ dhclient-script remove the addresses by the link's name. The script first source
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.captured import CapturedLink
 
-HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
+_HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
 
 def serves_link(host: HostReader, program: str, name: str) -> bool:
@@ -24,7 +24,7 @@ def serves_link(host: HostReader, program: str, name: str) -> bool:
 def hook_path(host: HostReader, name: str) -> str | None:
     """Path of the hook; None: dhclient-script has no directory for hooks. run-parts(8) wants names without dots."""
     plain = name.replace(".", "_")
-    return f"{HOOKS}/vppd-{plain}" if host.path(HOOKS).is_dir() else None
+    return f"{_HOOKS}/vppd-{plain}" if host.path(_HOOKS).is_dir() else None
 
 
 def dhclient_hook(link: CapturedLink) -> str:

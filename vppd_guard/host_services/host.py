@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-COMM_MAX = 15  # proc_pid_comm(5): the kernel keeps 15 bytes of a program's name
-SAME_NETWORK = Path("/proc/self/ns/net")
+_COMM_MAX = 15  # proc_pid_comm(5): the kernel keeps 15 bytes of a program's name
+_SAME_NETWORK = Path("/proc/self/ns/net")
 
 
 def _index(name: str) -> int:
@@ -43,10 +43,10 @@ class HostReader:
         """Command lines of the processes of that name in the guard's network namespace."""
         command_lines = []
         with suppress(OSError):
-            guard_netns = SAME_NETWORK.stat()
+            guard_netns = _SAME_NETWORK.stat()
             for entry in self.path("/proc").iterdir():
                 with suppress(OSError):
-                    if not entry.name.isdigit() or (entry / "comm").read_text().strip() != program[:COMM_MAX]:
+                    if not entry.name.isdigit() or (entry / "comm").read_text().strip() != program[:_COMM_MAX]:
                         continue
                     process_netns = (entry / "ns" / "net").stat()
                     if (process_netns.st_dev, process_netns.st_ino) == (guard_netns.st_dev, guard_netns.st_ino):

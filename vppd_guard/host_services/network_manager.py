@@ -10,13 +10,13 @@ from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "NetworkManager"
-PROGRAM, SIGN = "NetworkManager", "/run/NetworkManager"
+_PROGRAM, _SIGN = "NetworkManager", "/run/NetworkManager"
 PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
 
 
 def is_running(host: HostReader) -> bool:
     """Does NetworkManager run where the uplink is?"""
-    return host.runs(PROGRAM, SIGN)
+    return host.runs(_PROGRAM, _SIGN)
 
 
 def is_managed(host: HostReader, name: str) -> bool:

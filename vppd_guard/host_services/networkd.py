@@ -13,11 +13,11 @@ from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 
 SERVICE = "systemd-networkd"
-PROGRAM, SIGN = "systemd-networkd", "/run/systemd/netif/state"
+_PROGRAM, _SIGN = "systemd-networkd", "/run/systemd/netif/state"
 # The guard gives the tap its addresses and static routes; what is not Linux's own stays with the service.
-KEPT_KEYS = ("DNS", "Domains", "NTP", "DNSDefaultRoute", "LLMNR", "MulticastDNS", "DNSOverTLS", "DNSSEC")
-KEPT_SECTIONS = ("DHCP", "DHCPv4", "DHCPv6")
-NOT_OURS = ("UseMTU",)  # the tap's MTU is the guard's
+_KEPT_KEYS = ("DNS", "Domains", "NTP", "DNSDefaultRoute", "LLMNR", "MulticastDNS", "DNSOverTLS", "DNSSEC")
+_KEPT_SECTIONS = ("DHCP", "DHCPv4", "DHCPv6")
+_NOT_OURS = ("UseMTU",)  # the tap's MTU is the guard's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class NetworkdLink:
 
 def is_running(host: HostReader) -> bool:
     """Does networkd run where the uplink is?"""
-    return host.runs(PROGRAM, SIGN)
+    return host.runs(_PROGRAM, _SIGN)
 
 
 def managed_link(host: HostReader, name: str) -> NetworkdLink | None:
@@ -71,9 +71,9 @@ def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
     if nic is None:
         return f"{head}{match}\n[Link]\nUnmanaged=yes\n"
     settings = _sections(nic.text)
-    network = [line for section, line in settings if section == "Network" and _key(line) in KEPT_KEYS]
+    network = [line for section, line in settings if section == "Network" and _key(line) in _KEPT_KEYS]
     families = {(False, False): "no", (True, False): "ipv4", (False, True): "ipv6", (True, True): "yes"}
-    six = has_dhcpv6_lease(link)
+    six = _has_dhcpv6_lease(link)
     network += [
         f"DHCP={families[nic.lease, six]}",
         "KeepConfiguration=yes",  # neither the guard's addresses nor a lease that has run out are removed
@@ -86,14 +86,14 @@ def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
         "DHCPv4": ["UseMTU=no", *identity] if nic.lease else [],
         "DHCPv6": ["WithoutRA=solicit", *identity] if six else [],
     }
-    for title in KEPT_SECTIONS:
-        lines = [line for section, line in settings if section == title and _key(line) not in NOT_OURS]
+    for title in _KEPT_SECTIONS:
+        lines = [line for section, line in settings if section == title and _key(line) not in _NOT_OURS]
         lines += added.get(title, [])
         text += f"\n[{title}]\n" + "\n".join(lines) + "\n" if lines else ""
     return text
 
 
-def has_dhcpv6_lease(link: CapturedLink) -> bool:
+def _has_dhcpv6_lease(link: CapturedLink) -> bool:
     """Has the link an address by DHCPv6? Those are /128 and have a lifetime (RFC 8415, 18.2.10.1)."""
     return any(
         a.valid_s != LIFETIME_FOREVER and ip_interface(a.address).version == 6 and a.address.endswith("/128")

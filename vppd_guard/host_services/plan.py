@@ -15,11 +15,16 @@ from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 from vppd_guard.undo.records import FileWrittenRecord, UndoRecord
 from vppd_guard.undo.step import LinuxStep, no_step_objection
 
-Complain = Callable[[str], None]
+_Complain = Callable[[str], None]
 
 
 def file_steps(
-    links: Sequence[CapturedLink], host: HostReader, complain: Complain, *, enabled: bool = True, net_names: bool = True
+    links: Sequence[CapturedLink],
+    host: HostReader,
+    complain: _Complain,
+    *,
+    enabled: bool = True,
+    net_names: bool = True,
 ) -> list[LinuxStep]:
     """The steps for these uplinks, while Linux still has them. Reads files below the host's root.
 
@@ -50,7 +55,7 @@ def file_steps(
     return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
-def undo_files(records: Iterable[UndoRecord], host: HostReader, complain: Complain) -> None:
+def undo_files(records: Iterable[UndoRecord], host: HostReader, complain: _Complain) -> None:
     """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
     records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
@@ -98,7 +103,7 @@ def _services_of(records: Iterable[UndoRecord | None]) -> list[str]:
     return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
 
 
-def _reload_steps(services: Sequence[str], host: HostReader, complain: Complain) -> list[LinuxStep]:
+def _reload_steps(services: Sequence[str], host: HostReader, complain: _Complain) -> list[LinuxStep]:
     def now(service: str) -> None:
         for words in reload_services([service], host):
             complain(words)

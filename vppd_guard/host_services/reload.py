@@ -13,25 +13,25 @@ from contextlib import suppress
 
 from vppd_guard.host_services.host import HostReader
 
-COMMANDS: Mapping[str, tuple[str, ...]] = {
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "systemd-udevd": ("udevadm", "control", "--reload"),
     "systemd-networkd": ("networkctl", "reload"),
     "NetworkManager": ("nmcli", "general", "reload", "conf"),
 }
-RELOAD_S_MAX = 1.5  # for all of them together: they run side by side
-WORDS_MAX = 200
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_RELOAD_S_MAX = 1.5  # for all of them together: they run side by side
+_WORDS_MAX = 200
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
 def reload_command(service: str, host: HostReader) -> tuple[str, ...]:
     """The command that reloads a service, in the host's own root directory. Raises KeyError."""
     inside = () if str(host.root) == "/" else ("chroot", str(host.root))
-    return (*inside, *COMMANDS[service])
+    return (*inside, *_COMMANDS[service])
 
 
-def reload_services(services: Iterable[str], host: HostReader, limit_s: float = RELOAD_S_MAX) -> list[str]:
+def reload_services(services: Iterable[str], host: HostReader, limit_s: float = _RELOAD_S_MAX) -> list[str]:
     """Reloads each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
-    return run_side_by_side({name: reload_command(name, host) for name in services if name in COMMANDS}, limit_s)
+    return run_side_by_side({name: reload_command(name, host) for name in services if name in _COMMANDS}, limit_s)
 
 
 def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> list[str]:
@@ -45,7 +45,7 @@ def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> l
             output = os.memfd_create("told")
             try:
                 child = subprocess.Popen(
-                    words, stdin=no_input, stdout=output, stderr=output, env=ENVIRONMENT, start_new_session=True
+                    words, stdin=no_input, stdout=output, stderr=output, env=_ENVIRONMENT, start_new_session=True
                 )
                 started.append((name, child, output))
             except OSError as error:
@@ -54,7 +54,7 @@ def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> l
         for name, child, output in started:
             try:
                 code = child.wait(max(0.0, deadline - time.monotonic()))
-                output_text = os.pread(output, WORDS_MAX, 0).decode(errors="replace").strip()
+                output_text = os.pread(output, _WORDS_MAX, 0).decode(errors="replace").strip()
                 if code:
                     complaints.append(f"{name}: {commands[name][-2:]} ended with {code}: {output_text or 'no words'}")
             except subprocess.TimeoutExpired:

@@ -12,14 +12,14 @@ from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.captured import CapturedLink
 
 SERVICE = "systemd-udevd"
-PROGRAM, SIGN = "systemd-udevd", "/run/udev/control"
-PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID_NET_NAME_MAC")
-PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
+_PROGRAM, _SIGN = "systemd-udevd", "/run/udev/control"
+_PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID_NET_NAME_MAC")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 def is_running(host: HostReader) -> bool:
     """Does udevd run where the uplink is?"""
-    return host.runs(PROGRAM, SIGN)
+    return host.runs(_PROGRAM, _SIGN)
 
 
 def link_path(name: str) -> str:
@@ -40,7 +40,7 @@ def nic_names(host: HostReader, link: CapturedLink) -> dict[str, str]:
     """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
     lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
     pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
-    return {key: value for key, _, value in pairs if key in PROPERTIES and PLAIN.fullmatch(value)}
+    return {key: value for key, _, value in pairs if key in _PROPERTIES and _PLAIN.fullmatch(value)}
 
 
 def rule_path(name: str) -> str:

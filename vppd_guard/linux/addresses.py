@@ -28,43 +28,43 @@ from vppd_guard.linux.attributes import (
 from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
 
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO = 1, 2, 3, 4, 6
-IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 8, 9, 11
-IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_HOMEADDRESS = 0x01, 0x02, 0x08, 0x10
-IFA_F_TENTATIVE, IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE, IFA_F_MCAUTOJOIN = 0x40, 0x100, 0x200, 0x400
-SETTABLE = IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN
-UNPROVEN = IFA_F_DADFAILED | IFA_F_TENTATIVE  # not yet known to be ours alone
-LIFETIME_TOLERANCE_S = 2
+_RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 3, 4, 6
+_IFA_FLAGS, _IFA_RT_PRIORITY, _IFA_PROTO = 8, 9, 11
+_IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DADFAILED, _IFA_F_HOMEADDRESS = 0x01, 0x02, 0x08, 0x10
+_IFA_F_TENTATIVE, _IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE, _IFA_F_MCAUTOJOIN = 0x40, 0x100, 0x200, 0x400
+SETTABLE = IFA_F_NODAD | _IFA_F_HOMEADDRESS | _IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | _IFA_F_MCAUTOJOIN
+_UNPROVEN = IFA_F_DADFAILED | _IFA_F_TENTATIVE  # not yet known to be ours alone
+_LIFETIME_TOLERANCE_S = 2
 _HEAD = struct.Struct("=BBBBi")  # ifaddrmsg: family, prefix length, flags, scope, index
 _CACHE = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid, made, changed
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxAddress]:
     """The addresses in the kernel's order, without temporary ones (RFC 8981), which are the kernel's business."""
-    bodies = netlink.dump(RTM_GETADDR, _HEAD.pack(0, 0, 0, 0, index))
+    bodies = netlink.dump(_RTM_GETADDR, _HEAD.pack(0, 0, 0, 0, index))
     return [address for address in map(_decoded, bodies) if address is not None]
 
 
 def _decoded(body: bytes) -> LinuxAddress | None:
     family, length, short_flags, scope, _ = _HEAD.unpack_from(body)
     attributes = parse(body[_HEAD.size :])
-    flags = number(attributes[IFA_FLAGS]) if IFA_FLAGS in attributes else short_flags
-    if len(attributes.get(IFA_ADDRESS, b"")) not in (4, 16) or (family == AF_INET6 and flags & IFA_F_TEMPORARY):
+    flags = number(attributes[_IFA_FLAGS]) if _IFA_FLAGS in attributes else short_flags
+    if len(attributes.get(_IFA_ADDRESS, b"")) not in (4, 16) or (family == AF_INET6 and flags & _IFA_F_TEMPORARY):
         return None
-    local, remote = attributes.get(IFA_LOCAL, attributes[IFA_ADDRESS]), attributes[IFA_ADDRESS]
-    preferred, valid, _, _ = _CACHE.unpack(attributes[IFA_CACHEINFO])
+    local, remote = attributes.get(_IFA_LOCAL, attributes[_IFA_ADDRESS]), attributes[_IFA_ADDRESS]
+    preferred, valid, _, _ = _CACHE.unpack(attributes[_IFA_CACHEINFO])
     return LinuxAddress(
         address=f"{ip_text(local)}/{length}",
         scope=scope,
-        flags=flags & (SETTABLE | (UNPROVEN if family == AF_INET6 else 0)),
-        broadcast=ip_text(attributes[IFA_BROADCAST]) if IFA_BROADCAST in attributes else None,
-        label=text(attributes[IFA_LABEL]) if IFA_LABEL in attributes else None,
+        flags=flags & (SETTABLE | (_UNPROVEN if family == AF_INET6 else 0)),
+        broadcast=ip_text(attributes[_IFA_BROADCAST]) if _IFA_BROADCAST in attributes else None,
+        label=text(attributes[_IFA_LABEL]) if _IFA_LABEL in attributes else None,
         valid_s=valid,
         preferred_s=preferred,
         peer=ip_text(remote) if remote != local else None,
-        metric=number(attributes[IFA_RT_PRIORITY]) if IFA_RT_PRIORITY in attributes else None,
-        protocol=number(attributes[IFA_PROTO]) if IFA_PROTO in attributes else None,
+        metric=number(attributes[_IFA_RT_PRIORITY]) if _IFA_RT_PRIORITY in attributes else None,
+        protocol=number(attributes[_IFA_PROTO]) if _IFA_PROTO in attributes else None,
     )
 
 
@@ -87,28 +87,28 @@ def _in_order(
     index: int, addresses: Sequence[LinuxAddress], present: Sequence[LinuxAddress]
 ) -> list[tuple[str, NetlinkRequest]]:
     """Requests for one family; both lists in the order of adding. From the first difference on all is added anew."""
-    keys = {address_key(address) for address in addresses}
-    matching = [address for address in present if address_key(address) in keys]
+    keys = {_address_key(address) for address in addresses}
+    matching = [address for address in present if _address_key(address) in keys]
     unchanged = 0
     while unchanged < min(len(matching), len(addresses)) and _can_stay(matching[unchanged], addresses[unchanged]):
         unchanged += 1
-    requests = [(a.address, delete_request(index, a)) for a in reversed(matching[unchanged:])]
+    requests = [(a.address, _delete_request(index, a)) for a in reversed(matching[unchanged:])]
     for is_, should in zip(matching[:unchanged], addresses[:unchanged], strict=True):
-        if not same_address(is_, should):
-            requests.append((should.address, add_request(index, should)))
+        if not _same_address(is_, should):
+            requests.append((should.address, _add_request(index, should)))
     for address in addresses[unchanged:]:
         requests += [(address.address, request) for request in _add_requests(index, address)]
     return requests
 
 
-def address_key(address: LinuxAddress) -> tuple[str, str | None]:
+def _address_key(address: LinuxAddress) -> tuple[str, str | None]:
     """By what the kernel identifies an address."""
     return address.address, address.peer
 
 
 def _can_stay(present: LinuxAddress, captured: LinuxAddress) -> bool:
     """Can the present address be changed into the captured one? In IPv4 only lifetimes and metric can be changed."""
-    if address_key(present) != address_key(captured):
+    if _address_key(present) != _address_key(captured):
         return False
     if family_of(captured.address) == AF_INET6:
         return not present.flags & IFA_F_DADFAILED
@@ -119,7 +119,7 @@ def _changeable(address: LinuxAddress) -> LinuxAddress:
     return replace(address, valid_s=0, preferred_s=0, metric=None)
 
 
-def same_address(present: LinuxAddress, captured: LinuxAddress) -> bool:
+def _same_address(present: LinuxAddress, captured: LinuxAddress) -> bool:
     """Are both equal, but for the seconds that have passed?"""
     close = _lifetimes_alike(present.valid_s, captured.valid_s) and _lifetimes_alike(
         present.preferred_s, captured.preferred_s
@@ -134,7 +134,7 @@ def _comparable(address: LinuxAddress) -> LinuxAddress:
 def _lifetimes_alike(lifetime_s: int, second_s: int) -> bool:
     if LIFETIME_FOREVER in (lifetime_s, second_s):
         return lifetime_s == second_s
-    return abs(lifetime_s - second_s) <= LIFETIME_TOLERANCE_S
+    return abs(lifetime_s - second_s) <= _LIFETIME_TOLERANCE_S
 
 
 def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
@@ -142,19 +142,19 @@ def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
 
     One that was not proven to be ours alone, or was proven not to be, goes through the detection again.
     """
-    if family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | UNPROVEN):
-        return [add_request(index, address)]
-    return [add_request(index, replace(address, flags=address.flags | IFA_F_NODAD)), add_request(index, address)]
+    if family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | _UNPROVEN):
+        return [_add_request(index, address)]
+    return [_add_request(index, replace(address, flags=address.flags | IFA_F_NODAD)), _add_request(index, address)]
 
 
-def add_request(index: int, address: LinuxAddress) -> NetlinkRequest:
+def _add_request(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Adds the address, or changes lifetimes and flags of the present one."""
-    return NetlinkRequest(RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
+    return NetlinkRequest(_RTM_NEWADDR, _body(index, address), NLM_F_CREATE | NLM_F_REPLACE)
 
 
-def delete_request(index: int, address: LinuxAddress) -> NetlinkRequest:
+def _delete_request(index: int, address: LinuxAddress) -> NetlinkRequest:
     """Removes the address."""
-    return NetlinkRequest(RTM_DELADDR, _body(index, address))
+    return NetlinkRequest(_RTM_DELADDR, _body(index, address))
 
 
 def _body(index: int, address: LinuxAddress) -> bytes:
@@ -162,24 +162,24 @@ def _body(index: int, address: LinuxAddress) -> bytes:
     flags = address.flags & SETTABLE
     head = _HEAD.pack(family, interface.network.prefixlen, flags & 0xFF, address.scope, index)
     pairs = [
-        (IFA_LOCAL, interface.ip.packed),
-        (IFA_ADDRESS, ip_bytes(address.peer) if address.peer else interface.ip.packed),
-        (IFA_FLAGS, u32(flags)),
-        (IFA_CACHEINFO, _CACHE.pack(address.preferred_s, address.valid_s, 0, 0)),
+        (_IFA_LOCAL, interface.ip.packed),
+        (_IFA_ADDRESS, ip_bytes(address.peer) if address.peer else interface.ip.packed),
+        (_IFA_FLAGS, u32(flags)),
+        (_IFA_CACHEINFO, _CACHE.pack(address.preferred_s, address.valid_s, 0, 0)),
     ]
     if address.broadcast and family == AF_INET:
-        pairs.append((IFA_BROADCAST, ip_bytes(address.broadcast)))
+        pairs.append((_IFA_BROADCAST, ip_bytes(address.broadcast)))
     if address.label:
-        pairs.append((IFA_LABEL, netlink_string(address.label)))
+        pairs.append((_IFA_LABEL, netlink_string(address.label)))
     if address.metric is not None:
-        pairs.append((IFA_RT_PRIORITY, u32(address.metric)))
+        pairs.append((_IFA_RT_PRIORITY, u32(address.metric)))
     if address.protocol is not None:
-        pairs.append((IFA_PROTO, bytes([address.protocol])))
+        pairs.append((_IFA_PROTO, bytes([address.protocol])))
     return head + pack_all(pairs)
 
 
 def drop_other_link_locals(netlink: Netlink, index: int, captured: Sequence[LinuxAddress]) -> None:
     """Removes link-local addresses that the kernel has made meanwhile."""
-    captured_keys = {address_key(address) for address in captured}
-    kernel_made = [a for a in read(netlink, index) if is_link_local(a.address) and address_key(a) not in captured_keys]
-    netlink.execute_all([delete_request(index, address) for address in kernel_made])
+    captured_keys = {_address_key(address) for address in captured}
+    kernel_made = [a for a in read(netlink, index) if is_link_local(a.address) and _address_key(a) not in captured_keys]
+    netlink.execute_all([_delete_request(index, address) for address in kernel_made])

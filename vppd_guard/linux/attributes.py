@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-TYPE_MASK = 0x3FFF  # the two bits above say "nested" and "network byte order"
+_TYPE_MASK = 0x3FFF  # the two bits above say "nested" and "network byte order"
 NESTED = 0x8000
 AF_INET, AF_INET6 = 2, 10
 _HEAD = struct.Struct("=HH")
@@ -28,7 +28,7 @@ def parse_all(data: bytes) -> list[tuple[int, bytes]]:
         length, kind = _HEAD.unpack_from(data, at)
         if length < 4:
             break
-        attributes.append((kind & TYPE_MASK, data[at + 4 : at + length]))
+        attributes.append((kind & _TYPE_MASK, data[at + 4 : at + length]))
         at += (length + 3) & ~3
     return attributes
 

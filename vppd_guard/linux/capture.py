@@ -20,9 +20,9 @@ from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.links import Link
 from vppd_guard.linux.netlink import Netlink
 
-SYSFS = Path("/sys/class/net")
-DEVICES = Path("/sys/bus/pci/devices")
-PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_SYSFS = Path("/sys/class/net")
+_DEVICES = Path("/sys/bus/pci/devices")
+_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def capture_link(name: str) -> CapturedLink:
@@ -67,17 +67,17 @@ def _pci(link: Link) -> str:
 
     sysfs shows the namespace in which it was mounted, where a link of that name may be another one.
     """
-    directory = SYSFS / link.name
+    directory = _SYSFS / link.name
     try:
         sysfs_identity = (directory / "ifindex").read_text().strip(), (directory / "address").read_text().strip()
         if sysfs_identity != (str(link.index), link.mac):
             return ""
-        pci_addresses = PCI.findall(str((directory / "device").resolve(strict=True)))
+        pci_addresses = _PCI.findall(str((directory / "device").resolve(strict=True)))
     except OSError:
         return ""
     return pci_addresses[-1] if pci_addresses else ""
 
 
 def _driver(pci: str) -> str:
-    driver = DEVICES / pci / "driver"
+    driver = _DEVICES / pci / "driver"
     return driver.resolve().name if pci and driver.exists() else ""

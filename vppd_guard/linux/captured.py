@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 LIFETIME_FOREVER = 0xFFFFFFFF
-MAIN_TABLE = 254
+_MAIN_TABLE = 254
 PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
 TYPE_UNICAST = 1
 IpVersion = int
@@ -67,7 +67,7 @@ class LinuxRoute(Struct, frozen=True, omit_defaults=True):
     scope: int = 0
     protocol: int = 3  # RTPROT_BOOT
     onlink: bool = False
-    table: int = MAIN_TABLE
+    table: int = _MAIN_TABLE
     type: int = TYPE_UNICAST
     tos: int = 0
     from_prefix: str | None = None  # IPv6: only for packets from there
@@ -198,7 +198,7 @@ def vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
 def _is_for_vpp(route: LinuxRoute) -> bool:
     network = ip_network(route.prefix)
     uses_link = not route.hops or any(not hop.link for hop in route.hops)
-    plain = route.type == TYPE_UNICAST and route.table == MAIN_TABLE and not route.tos and route.from_prefix is None
+    plain = route.type == TYPE_UNICAST and route.table == _MAIN_TABLE and not route.tos and route.from_prefix is None
     made_by_kernel = route.protocol == PROTOCOL_KERNEL and route.gateway is None and not route.hops
     return uses_link and plain and not made_by_kernel and not (network.version == 6 and network.is_link_local)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vppd_guard.linux.captured import CaptureTime
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def now() -> CaptureTime:
@@ -19,4 +19,4 @@ def now() -> CaptureTime:
 
 def boot_id() -> str:
     """The kernel's id of this boot."""
-    return BOOT_ID.read_text().strip()
+    return _BOOT_ID.read_text().strip()

@@ -22,13 +22,13 @@ from vppd_guard.linux.captured import (
 )
 from vppd_guard.linux.lifetimes import age_capture
 
-LIFETIME_TOLERANCE_S = 3.0
-IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address
-METRIC_DEFAULT_V6 = 1024  # IP6_RT_PRIO_USER
-PLAIN = ("name", "mac", "mtu", "up", "promiscuity", "kind", "master", "pci", "driver", "parent")
+_LIFETIME_TOLERANCE_S = 3.0
+_IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address
+_METRIC_DEFAULT_V6 = 1024  # IP6_RT_PRIO_USER
+_PLAIN = ("name", "mac", "mtu", "up", "promiscuity", "kind", "master", "pci", "driver", "parent")
 # Only if the capture tells them: a journal of an older guard does not.
-IF_KNOWN = ("permanent_mac", "alias", "token", "flags", "addr_gen_mode")
-TABLES = ("limits", "sysctls", "channels", "rings", "features")
+_IF_KNOWN = ("permanent_mac", "alias", "token", "flags", "addr_gen_mode")
+_TABLES = ("limits", "sysctls", "channels", "rings", "features")
 
 
 def link_differences(before: CapturedLink, after: CapturedLink) -> list[str]:
@@ -36,10 +36,10 @@ def link_differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     if after.taken is not None:
         before = age_capture(before, after.taken)
     complete = before.taken is not None
-    lines = [*_fields(before, after, PLAIN if complete else ("name", "mac", "mtu", "up", "promiscuity"))]
+    lines = [*_fields(before, after, _PLAIN if complete else ("name", "mac", "mtu", "up", "promiscuity"))]
     if complete:
-        lines += _fields(before, after, IF_KNOWN)
-    for table in TABLES:
+        lines += _fields(before, after, _IF_KNOWN)
+    for table in _TABLES:
         lines += _entries(table, dict(getattr(before, table)), dict(getattr(after, table)))
     lines += [f"altname {name}: is not there" for name in before.altnames if name not in after.altnames]
     lines += _addresses(before, after, complete)
@@ -84,7 +84,7 @@ def _addresses(before: CapturedLink, after: CapturedLink, complete: bool) -> lis
     for key, address in captured.items():
         if key not in present:
             # It may have ended in the very second of the restore.
-            if address.valid_s > LIFETIME_TOLERANCE_S:
+            if address.valid_s > _LIFETIME_TOLERANCE_S:
                 lines.append(f"address {address.address}: is not there")
         else:
             lines += _altered(f"address {address.address}", _of_address(address), _of_address(present[key]))
@@ -103,7 +103,7 @@ def _listed(keys: Iterable[tuple[str, str | None]]) -> str:
 
 
 def _of_address(address: LinuxAddress) -> dict[str, object]:
-    return asdict(replace(address, valid_s=0, preferred_s=0, flags=address.flags & ~IFA_F_PROGRESS))
+    return asdict(replace(address, valid_s=0, preferred_s=0, flags=address.flags & ~_IFA_F_PROGRESS))
 
 
 def _altered(subject: str, was: Mapping[str, object], is_: Mapping[str, object]) -> list[str]:
@@ -118,7 +118,7 @@ def _lifetimes(was: LinuxAddress, is_: LinuxAddress) -> list[str]:
 def _near(lifetime_s: float, second_s: float) -> bool:
     if LIFETIME_FOREVER in (lifetime_s, second_s):
         return lifetime_s == second_s
-    return abs(lifetime_s - second_s) <= LIFETIME_TOLERANCE_S
+    return abs(lifetime_s - second_s) <= _LIFETIME_TOLERANCE_S
 
 
 def _routes(before: CapturedLink, after: CapturedLink, complete: bool) -> list[str]:
@@ -149,7 +149,7 @@ def expires_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
         return True
     if present.expires_s is None or captured.expires_s is None:
         return present.expires_s == captured.expires_s
-    return abs(present.expires_s - captured.expires_s) <= LIFETIME_TOLERANCE_S
+    return abs(present.expires_s - captured.expires_s) <= _LIFETIME_TOLERANCE_S
 
 
 def comparable(route: LinuxRoute) -> LinuxRoute:
@@ -158,7 +158,7 @@ def comparable(route: LinuxRoute) -> LinuxRoute:
         route = replace(route, gateway=None, hops=(), onlink=False, scope=0, other=())
     if ":" in route.prefix:
         # The kernel fills in what a request (and the journal of an older guard) leaves open.
-        metric = METRIC_DEFAULT_V6 if route.metric is None else route.metric
+        metric = _METRIC_DEFAULT_V6 if route.metric is None else route.metric
         route = replace(route, metric=metric, preference=route.preference or None, scope=0)
     return replace(route, expires_s=None)
 

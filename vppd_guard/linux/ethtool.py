@@ -9,23 +9,23 @@ import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
-SIOCETHTOOL = 0x8946
-GRINGS, SRINGS, GCHANNELS, SCHANNELS = 0x10, 0x11, 0x3C, 0x3D
-GSTRINGS, GSSET_INFO, GFEATURES, SFEATURES = 0x1B, 0x37, 0x3A, 0x3B
-SET_OF_FEATURES = 4  # ETH_SS_FEATURES
-NAME_BYTES = 32  # ETH_GSTRING_LEN
-BLOCK_BITS = 32
-RING_FIELDS = ("rx", "rx-mini", "rx-jumbo", "tx")
-CHANNEL_FIELDS = ("rx", "tx", "other", "combined")
-NamedNumbers = tuple[tuple[str, int], ...]
-Features = tuple[tuple[str, bool], ...]
+_SIOCETHTOOL = 0x8946
+_GRINGS, _SRINGS, _GCHANNELS, _SCHANNELS = 0x10, 0x11, 0x3C, 0x3D
+_GSTRINGS, _GSSET_INFO, _GFEATURES, _SFEATURES = 0x1B, 0x37, 0x3A, 0x3B
+_SET_OF_FEATURES = 4  # ETH_SS_FEATURES
+_NAME_BYTES = 32  # ETH_GSTRING_LEN
+_BLOCK_BITS = 32
+_RING_FIELDS = ("rx", "rx-mini", "rx-jumbo", "tx")
+_CHANNEL_FIELDS = ("rx", "tx", "other", "combined")
+_NamedNumbers = tuple[tuple[str, int], ...]
+_Features = tuple[tuple[str, bool], ...]
 
 
 def _ioctl(link: str, request: bytes) -> bytes:
     """Raises OSError: no such link, or its driver does not support the request."""
     buffer = ctypes.create_string_buffer(request, len(request))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP", link.encode(), ctypes.addressof(buffer)))
+        fcntl.ioctl(any_socket, _SIOCETHTOOL, struct.pack("16sP", link.encode(), ctypes.addressof(buffer)))
     return buffer.raw
 
 
@@ -37,64 +37,64 @@ def _numbers(link: str, command: int) -> list[int]:
         return []
 
 
-def channels(link: str) -> NamedNumbers:
+def channels(link: str) -> _NamedNumbers:
     """Number of queues of each kind."""
-    return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[4:], strict=False))
+    return tuple(zip(_CHANNEL_FIELDS, _numbers(link, _GCHANNELS)[4:], strict=False))
 
 
-def channels_max(link: str) -> NamedNumbers:
+def channels_max(link: str) -> _NamedNumbers:
     """The most queues of each kind that the device can have."""
-    return tuple(zip(CHANNEL_FIELDS, _numbers(link, GCHANNELS)[:4], strict=False))
+    return tuple(zip(_CHANNEL_FIELDS, _numbers(link, _GCHANNELS)[:4], strict=False))
 
 
-def set_channels(link: str, numbers: NamedNumbers) -> None:
+def set_channels(link: str, numbers: _NamedNumbers) -> None:
     """Sets the number of queues of each kind. Raises OSError."""
-    _set_numbers(link, SCHANNELS, numbers)
+    _set_numbers(link, _SCHANNELS, numbers)
 
 
-def rings(link: str) -> NamedNumbers:
+def rings(link: str) -> _NamedNumbers:
     """Descriptors per queue of each kind."""
-    return tuple(zip(RING_FIELDS, _numbers(link, GRINGS)[4:], strict=False))
+    return tuple(zip(_RING_FIELDS, _numbers(link, _GRINGS)[4:], strict=False))
 
 
 def _names(link: str) -> list[str]:
     """All offloads that this kernel knows; their place is their number."""
-    info = _ioctl(link, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SET_OF_FEATURES, 0))
+    info = _ioctl(link, struct.pack("=IIQI", _GSSET_INFO, 0, 1 << _SET_OF_FEATURES, 0))
     count = struct.unpack_from("=I", info, 16)[0]
-    data = _ioctl(link, struct.pack("=III", GSTRINGS, SET_OF_FEATURES, count) + bytes(count * NAME_BYTES))
-    raw = (data[12 + at * NAME_BYTES :][:NAME_BYTES] for at in range(count))
+    data = _ioctl(link, struct.pack("=III", _GSTRINGS, _SET_OF_FEATURES, count) + bytes(count * _NAME_BYTES))
+    raw = (data[12 + at * _NAME_BYTES :][:_NAME_BYTES] for at in range(count))
     return [name.partition(b"\0")[0].decode() for name in raw]
 
 
-def features(link: str) -> Features:
+def features(link: str) -> _Features:
     """The offloads that can be changed, as requested."""
     try:
         names = _names(link)
-        blocks = -(-len(names) // BLOCK_BITS)
-        data = _ioctl(link, struct.pack("=II", GFEATURES, blocks) + bytes(blocks * 16))
+        blocks = -(-len(names) // _BLOCK_BITS)
+        data = _ioctl(link, struct.pack("=II", _GFEATURES, blocks) + bytes(blocks * 16))
     except OSError:
         return ()
     values = []
     for at, name in enumerate(names):
-        bit = 1 << at % BLOCK_BITS
-        available, requested, _, never_changed = struct.unpack_from("=IIII", data, 8 + at // BLOCK_BITS * 16)
+        bit = 1 << at % _BLOCK_BITS
+        available, requested, _, never_changed = struct.unpack_from("=IIII", data, 8 + at // _BLOCK_BITS * 16)
         if name and available & bit and not never_changed & bit:
             values.append((name, bool(requested & bit)))
     return tuple(values)
 
 
 def apply(
-    link: str, captured_channels: NamedNumbers, captured_rings: NamedNumbers, captured_features: Features
+    link: str, captured_channels: _NamedNumbers, captured_rings: _NamedNumbers, captured_features: _Features
 ) -> list[str]:
     """Sets what differs. Returns what was refused, in words."""
     return [
-        *_apply_numbers(link, "queues", SCHANNELS, channels(link), captured_channels),
-        *_apply_numbers(link, "rings", SRINGS, rings(link), captured_rings),
+        *_apply_numbers(link, "queues", _SCHANNELS, channels(link), captured_channels),
+        *_apply_numbers(link, "rings", _SRINGS, rings(link), captured_rings),
         *_apply_features(link, dict(captured_features)),
     ]
 
 
-def _apply_numbers(link: str, quantity: str, command: int, present: NamedNumbers, numbers: NamedNumbers) -> list[str]:
+def _apply_numbers(link: str, quantity: str, command: int, present: _NamedNumbers, numbers: _NamedNumbers) -> list[str]:
     if present == numbers or not numbers:
         return []
     try:
@@ -104,7 +104,7 @@ def _apply_numbers(link: str, quantity: str, command: int, present: NamedNumbers
     return []
 
 
-def _set_numbers(link: str, command: int, numbers: NamedNumbers) -> None:
+def _set_numbers(link: str, command: int, numbers: _NamedNumbers) -> None:
     _ioctl(link, struct.pack("=9I", command, 0, 0, 0, 0, *(number for _, number in numbers)))
 
 
@@ -127,13 +127,13 @@ def _apply_features(link: str, captured: Mapping[str, bool]) -> list[str]:
 
 
 def _feature_request(names: Sequence[str], changed: Mapping[str, bool]) -> bytes:
-    blocks = -(-len(names) // BLOCK_BITS)
+    blocks = -(-len(names) // _BLOCK_BITS)
     valid, requested = [0] * blocks, [0] * blocks
     for at, name in _bit_numbers(names, changed):
-        valid[at // BLOCK_BITS] |= 1 << at % BLOCK_BITS
-        requested[at // BLOCK_BITS] |= changed[name] << at % BLOCK_BITS
+        valid[at // _BLOCK_BITS] |= 1 << at % _BLOCK_BITS
+        requested[at // _BLOCK_BITS] |= changed[name] << at % _BLOCK_BITS
     pairs = b"".join(struct.pack("=II", *pair) for pair in zip(valid, requested, strict=True))
-    return struct.pack("=II", SFEATURES, blocks) + pairs
+    return struct.pack("=II", _SFEATURES, blocks) + pairs
 
 
 def _bit_numbers(names: Iterable[str], changed: Mapping[str, bool]) -> list[tuple[int, str]]:

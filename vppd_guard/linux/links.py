@@ -23,14 +23,14 @@ from vppd_guard.linux.attributes import (
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.netlink import Netlink, NetlinkRequest
 
-RTM_NEWLINK, RTM_GETLINK = 16, 18
+_RTM_NEWLINK, _RTM_GETLINK = 16, 18
 RTM_NEWLINKPROP = 108
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 IFF_NOARP, IFF_ALLMULTI, IFF_MULTICAST = 0x80, 0x200, 0x1000
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
-IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD = 10, 18, 20, 26, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
+IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_NET_NS_FD = 10, 18, 20, 26, 28
 IFLA_PROP_LIST, IFLA_ALT_IFNAME, IFLA_PERM_ADDRESS = 52, 53, 54
-IFLA_LINK_NETNSID, IFLA_INFO_KIND = 37, 1
+_IFLA_LINK_NETNSID, IFLA_INFO_KIND = 37, 1
 IFLA_XDP, IFLA_XDP_FD = 43, 1
 IFLA_INET6_FLAGS, IFLA_INET6_TOKEN, IFLA_INET6_ADDR_GEN_MODE = 1, 7, 8
 ADDR_GEN_MODE_NONE = 1
@@ -76,7 +76,7 @@ class Link:
     @property
     def parent(self) -> int:
         """Index of the link below it, if that is in this namespace; else 0."""
-        return 0 if IFLA_LINK_NETNSID in self.attributes else number(self.attributes.get(IFLA_LINK, b""))
+        return 0 if _IFLA_LINK_NETNSID in self.attributes else number(self.attributes.get(_IFLA_LINK, b""))
 
     @property
     def altnames(self) -> tuple[str, ...]:
@@ -86,18 +86,18 @@ class Link:
     @property
     def ipv6(self) -> Attributes:
         """IFLA_INET6_...; empty while IPv6 is off."""
-        return parse(parse(self.attributes.get(IFLA_AF_SPEC, b"")).get(AF_INET6, b""))
+        return parse(parse(self.attributes.get(_IFLA_AF_SPEC, b"")).get(AF_INET6, b""))
 
 
 def all_links(netlink: Netlink) -> list[Link]:
     """All links of the namespace."""
-    return [_decoded(body) for body in netlink.dump(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
+    return [_decoded(body) for body in netlink.dump(_RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
 
 
 def link_named(netlink: Netlink, name: str) -> Link:
     """The link of that name. Raises NoSuchLink."""
     try:
-        link = _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, netlink_string(name))))
+        link = _decoded(netlink.query(_RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, netlink_string(name))))
     except OSError as error:
         raise NoSuchLink(f"{name}: no such link") from error
     return link
@@ -105,7 +105,7 @@ def link_named(netlink: Netlink, name: str) -> Link:
 
 def link_at(netlink: Netlink, index: int) -> Link:
     """The link of that index. Raises OSError."""
-    return _decoded(netlink.query(RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
+    return _decoded(netlink.query(_RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
 
 
 def _decoded(body: bytes) -> Link:
@@ -116,7 +116,7 @@ def _decoded(body: bytes) -> Link:
 def change_request(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
     """Sets attributes, and the flags in `mask`."""
     body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
-    return NetlinkRequest(RTM_NEWLINK, body)
+    return NetlinkRequest(_RTM_NEWLINK, body)
 
 
 def up_request(index: int, on: bool = True) -> NetlinkRequest:
@@ -126,13 +126,13 @@ def up_request(index: int, on: bool = True) -> NetlinkRequest:
 
 def ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
     """Sets an IFLA_INET6_ attribute."""
-    return change_request(index, (IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
+    return change_request(index, (_IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
 
 
 def move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
     """Moves the link into the namespace of that file descriptor, under a new name if one is given."""
     renamed = [(IFLA_IFNAME, netlink_string(name))] if name else []
-    return change_request(index, (IFLA_NET_NS_FD, u32(namespace)), *renamed)
+    return change_request(index, (_IFLA_NET_NS_FD, u32(namespace)), *renamed)
 
 
 def find_captured(links: Iterable[Link], captured: CapturedLink) -> Link | None:

@@ -10,10 +10,10 @@ from vppd_guard.linux.attributes import NESTED, pack
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.netlink import Netlink
 
-LINK_WAIT_S_MAX = 1.0
-LINK_WAIT_PAUSE_S = 0.01
-LOOPBACK = 1
-ANY_NAME = "dev%d"  # as the kernel names a link that returns from a namespace that ends
+_LINK_WAIT_S_MAX = 1.0
+_LINK_WAIT_PAUSE_S = 0.01
+_LOOPBACK = 1
+_ANY_NAME = "dev%d"  # as the kernel names a link that returns from a namespace that ends
 
 
 def set_promiscuous(name: str, on: bool) -> None:
@@ -32,7 +32,7 @@ def ensure_netns(name: str) -> None:
 
 def _loopback_up() -> None:
     with Netlink() as netlink:
-        netlink.execute(links.up_request(LOOPBACK))
+        netlink.execute(links.up_request(_LOOPBACK))
 
 
 def move_to_netns(name: str, into: str) -> None:
@@ -71,7 +71,7 @@ def _send_home(captured: CapturedLink, home: int) -> bool:
         link = links.find_captured(links.all_links(netlink), captured)
         if link is None:
             return False
-        deadline = time.monotonic() + LINK_WAIT_S_MAX
+        deadline = time.monotonic() + _LINK_WAIT_S_MAX
         while True:
             try:
                 netlink.execute(links.move_request(link.index, home))
@@ -81,9 +81,9 @@ def _send_home(captured: CapturedLink, home: int) -> bool:
                 if error.errno != errno.EEXIST:
                     raise
             if time.monotonic() > deadline:
-                netlink.execute(links.move_request(link.index, home, ANY_NAME))
+                netlink.execute(links.move_request(link.index, home, _ANY_NAME))
                 return True
-            time.sleep(LINK_WAIT_PAUSE_S)
+            time.sleep(_LINK_WAIT_PAUSE_S)
 
 
 def exists_in(netns: str, name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 DIRECTORY = Path("/var/run/netns")
 CLONE_NEWNET = 0x40000000
-MS_BIND, MS_REC, MS_SHARED = 0x1000, 0x4000, 1 << 20
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
 T = TypeVar("T")
 
 # A namespace belongs to a thread: this one enters them, and is used for nothing else.
@@ -43,21 +43,21 @@ def inside(name: str, work: Callable[[], T]) -> T:
 def _create(name: str) -> None:
     DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
-        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+        _mount("", str(DIRECTORY), _MS_SHARED | _MS_REC)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
         # It is no mount point yet. Asking the kernel is the only way to know: a directory that is bound to itself
         # looks like any other, and binding it again would double every namespace below it.
-        _mount(str(DIRECTORY), str(DIRECTORY), MS_BIND | MS_REC)
-        _mount("", str(DIRECTORY), MS_SHARED | MS_REC)
+        _mount(str(DIRECTORY), str(DIRECTORY), _MS_BIND | _MS_REC)
+        _mount("", str(DIRECTORY), _MS_SHARED | _MS_REC)
     path = DIRECTORY / name
     path.touch(mode=0o444)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         _check(_libc.unshare(CLONE_NEWNET), "unshare")
         try:
-            _mount("/proc/thread-self/ns/net", str(path), MS_BIND)
+            _mount("/proc/thread-self/ns/net", str(path), _MS_BIND)
         finally:
             _check(_libc.setns(home, CLONE_NEWNET), "setns")
     finally:

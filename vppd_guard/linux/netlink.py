@@ -14,17 +14,17 @@ from typing import NamedTuple, Self
 
 from vppd_guard.linux.attributes import parse, text
 
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
-NLM_F_DUMP_INTR = 0x10
+_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_DUMP = 0x1, 0x4, 0x300
+_NLM_F_DUMP_INTR = 0x10
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
-NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLMSGERR_ATTR_MSG = 1
-SOL_NETLINK = 270
-NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 10, 11, 12
-BATCH = 64  # requests; their acknowledgements fit into a receive buffer of the usual size
-ANSWER_S_MAX = 5.0  # the kernel answers at once; more is a fault
-RECEIVE_BYTES = 1 << 18
+_NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLMSGERR_ATTR_MSG = 1
+_SOL_NETLINK = 270
+_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
+_BATCH = 64  # requests; their acknowledgements fit into a receive buffer of the usual size
+_ANSWER_S_MAX = 5.0  # the kernel answers at once; more is a fault
+_RECEIVE_BYTES = 1 << 18
 _HEAD = struct.Struct("=IHHII")
 
 
@@ -36,7 +36,7 @@ class NetlinkRequest(NamedTuple):
     flags: int = 0
 
 
-class DumpInterrupted(Exception):
+class _DumpInterrupted(Exception):
     """The objects changed while they were listed."""
 
 
@@ -46,9 +46,9 @@ class Netlink:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, 0))
-        self._socket.settimeout(ANSWER_S_MAX)
-        for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
-            self._socket.setsockopt(SOL_NETLINK, option, 1)
+        self._socket.settimeout(_ANSWER_S_MAX)
+        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
         self._sequence = 0
 
     def __enter__(self) -> Self:
@@ -63,10 +63,10 @@ class Netlink:
         """Bodies of all listed objects. Raises OSError."""
         while True:
             self._sequence += 1
-            self._socket.send(self._packed(NetlinkRequest(kind, body, NLM_F_DUMP)))
+            self._socket.send(self._packed(NetlinkRequest(kind, body, _NLM_F_DUMP)))
             try:
                 return self._listed()
-            except DumpInterrupted:
+            except _DumpInterrupted:
                 continue
 
     def _listed(self) -> list[bytes]:
@@ -76,13 +76,13 @@ class Netlink:
             for kind, flags, sequence, body in self._received():
                 if sequence != self._sequence:
                     continue
-                interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
-                if kind in (NLMSG_ERROR, NLMSG_DONE):
+                interrupted = interrupted or bool(flags & _NLM_F_DUMP_INTR)
+                if kind in (_NLMSG_ERROR, _NLMSG_DONE):
                     error = _error(body, flags) if len(body) >= 4 else None
                     if error is not None:
                         raise error
                     if interrupted:
-                        raise DumpInterrupted
+                        raise _DumpInterrupted
                     return bodies
                 bodies.append(body)
 
@@ -94,7 +94,7 @@ class Netlink:
             for answer, flags, sequence, content in self._received():
                 if sequence != self._sequence:
                     continue
-                if answer != NLMSG_ERROR:
+                if answer != _NLMSG_ERROR:
                     return content
                 raise _error(content, flags) or OSError(errno.ENODATA, "no answer")
 
@@ -107,31 +107,31 @@ class Netlink:
     def execute_all(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
         """Makes the changes in their order. Returns the kernel's answer to each; None: done."""
         results: list[OSError | None] = []
-        for at in range(0, len(requests), BATCH):
-            results += self._batch(requests[at : at + BATCH])
+        for at in range(0, len(requests), _BATCH):
+            results += self._batch(requests[at : at + _BATCH])
         return results
 
     def _batch(self, requests: Sequence[NetlinkRequest]) -> list[OSError | None]:
         first, packed = self._sequence + 1, []
         for request in requests:
             self._sequence += 1
-            packed.append(self._packed(request._replace(flags=request.flags | NLM_F_ACK)))
+            packed.append(self._packed(request._replace(flags=request.flags | _NLM_F_ACK)))
         self._socket.send(b"".join(packed))
         results: dict[int, OSError | None] = {}
         while len(results) < len(requests):
             for kind, flags, sequence, body in self._received():
-                if kind == NLMSG_ERROR and sequence >= first:
+                if kind == _NLMSG_ERROR and sequence >= first:
                     results[sequence] = _error(body, flags)
         return [results[sequence] for sequence in range(first, self._sequence + 1)]
 
     def _packed(self, request: NetlinkRequest) -> bytes:
         size = _HEAD.size + len(request.body)
-        head = _HEAD.pack(size, request.kind, request.flags | NLM_F_REQUEST, self._sequence, 0)
+        head = _HEAD.pack(size, request.kind, request.flags | _NLM_F_REQUEST, self._sequence, 0)
         return head + request.body + bytes(-size % 4)
 
     def _received(self) -> list[tuple[int, int, int, bytes]]:
         """Kind, flags, sequence and body of each message of one datagram."""
-        data, at, messages = self._socket.recv(RECEIVE_BYTES), 0, []
+        data, at, messages = self._socket.recv(_RECEIVE_BYTES), 0, []
         while at + _HEAD.size <= len(data):
             size, kind, flags, sequence, _ = _HEAD.unpack_from(data, at)
             messages.append((kind, flags, sequence, data[at + _HEAD.size : at + size]))
@@ -145,6 +145,6 @@ def _error(body: bytes, flags: int) -> OSError | None:
     if not code:
         return None
     words = b""
-    if flags & NLM_F_ACK_TLVS and flags & NLM_F_CAPPED:
-        words = parse(body[4 + _HEAD.size :]).get(NLMSGERR_ATTR_MSG, b"")
+    if flags & _NLM_F_ACK_TLVS and flags & _NLM_F_CAPPED:
+        words = parse(body[4 + _HEAD.size :]).get(_NLMSGERR_ATTR_MSG, b"")
     return OSError(code, text(words) or os.strerror(code))

@@ -10,10 +10,10 @@ from vppd_guard.linux.attributes import number, pack_all, parse, parse_all, u32
 from vppd_guard.linux.captured import LinuxNexthop
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
 
-RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
-NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_OIF, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
-RESTORED_ATTRIBUTES = (NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP)
-RTNH_F_ONLINK = 4
+_RTM_NEWNEXTHOP, _RTM_GETNEXTHOP = 104, 106
+_NHA_ID, _NHA_GROUP, _NHA_GROUP_TYPE, _NHA_OIF, _NHA_GATEWAY, _NHA_ENCAP_TYPE, _NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
+_RESTORED_ATTRIBUTES = (_NHA_ID, _NHA_GROUP, _NHA_GROUP_TYPE, _NHA_GATEWAY, _NHA_ENCAP_TYPE, _NHA_ENCAP)
+_RTNH_F_ONLINK = 4
 _HEAD = struct.Struct("=BBBBI")  # nhmsg: family, scope, protocol, reserved, flags
 _MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, reserved
 
@@ -21,13 +21,13 @@ _MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, 
 def read(netlink: Netlink, index: int) -> list[LinuxNexthop]:
     """The objects of the link, then the groups with such a member."""
     try:
-        bodies = netlink.dump(RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
+        bodies = netlink.dump(_RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
     except OSError:
         return []  # a kernel before 5.3
     objects = [(body, parse(body[_HEAD.size :])) for body in bodies]
-    single = [_decoded(body) for body, known in objects if number(known.get(NHA_OIF, b"")) == index]
+    single = [_decoded(body) for body, known in objects if number(known.get(_NHA_OIF, b"")) == index]
     ids = {one.id for one in single}
-    groups = [_decoded(body) for body, known in objects if ids & _members(known.get(NHA_GROUP, b""))]
+    groups = [_decoded(body) for body, known in objects if ids & _members(known.get(_NHA_GROUP, b""))]
     return single + groups
 
 
@@ -40,10 +40,10 @@ def _decoded(body: bytes) -> LinuxNexthop:
     family, _, protocol, _, flags = _HEAD.unpack_from(body)
     listed = parse_all(body[_HEAD.size :])
     return LinuxNexthop(
-        id=number(dict(listed)[NHA_ID]),
-        header=_HEAD.pack(family, 0, protocol, 0, flags & RTNH_F_ONLINK),
-        attributes=tuple((kind, payload) for kind, payload in listed if kind in RESTORED_ATTRIBUTES),
-        group=NHA_GROUP in dict(listed),
+        id=number(dict(listed)[_NHA_ID]),
+        header=_HEAD.pack(family, 0, protocol, 0, flags & _RTNH_F_ONLINK),
+        attributes=tuple((kind, payload) for kind, payload in listed if kind in _RESTORED_ATTRIBUTES),
+        group=_NHA_GROUP in dict(listed),
     )
 
 
@@ -56,7 +56,7 @@ def apply(netlink: Netlink, index: int, nexthops: Sequence[LinuxNexthop]) -> lis
 
 
 def _add_request(index: int, nexthop: LinuxNexthop) -> NetlinkRequest:
-    link = () if nexthop.group else ((NHA_OIF, u32(index)),)
+    link = () if nexthop.group else ((_NHA_OIF, u32(index)),)
     return NetlinkRequest(
-        RTM_NEWNEXTHOP, nexthop.header + pack_all((*nexthop.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE
+        _RTM_NEWNEXTHOP, nexthop.header + pack_all((*nexthop.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE
     )

@@ -25,8 +25,8 @@ from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.settings import LinkSettings
 
-READY_S_MAX = 0.3  # a cable may take seconds; then what the kernel makes meanwhile is its own
-READY_PAUSE_S = 0.005
+_READY_S_MAX = 0.3  # a cable may take seconds; then what the kernel makes meanwhile is its own
+_READY_PAUSE_S = 0.005
 
 
 class CannotRestore(OSError):
@@ -86,9 +86,9 @@ def _the_rest(settings: LinkSettings) -> None:
     settings.add_altnames()
     name = settings.link().name
     settings.problems += ethtool.apply(name, captured.channels, captured.rings, captured.features)
-    deadline = time.monotonic() + READY_S_MAX
+    deadline = time.monotonic() + _READY_S_MAX
     while captured.up and not settings.ipv6_is_ready() and time.monotonic() < deadline:
-        time.sleep(READY_PAUSE_S)
+        time.sleep(_READY_PAUSE_S)
     # Once more: with the link up the kernel has set some anew, as IPv6's MTU to that of the link.
     settings.problems += sysctl.apply(name, captured.sysctls)
     settings.generate_addresses_as_captured()

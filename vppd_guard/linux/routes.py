@@ -16,10 +16,10 @@ from vppd_guard.linux.differences import comparable, expires_alike, route_words
 from vppd_guard.linux.links import all_links
 from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, Netlink, NetlinkRequest
 
-RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-TYPE_MULTICAST = 5
-PROTOCOL_REDIRECT = 1  # a router's advice of the moment
-FAMILIES = (AF_INET, AF_INET6)
+_RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
+_TYPE_MULTICAST = 5
+_PROTOCOL_REDIRECT = 1  # a router's advice of the moment
+_FAMILIES = (AF_INET, AF_INET6)
 
 
 def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
@@ -29,16 +29,16 @@ def read(netlink: Netlink, index: int) -> list[LinuxRoute]:
     """
     names = {link.index: link.name for link in all_links(netlink)}
     routes = []
-    for family in FAMILIES:
+    for family in _FAMILIES:
         body = route_codec.HEAD.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + pack(route_codec.RTA_OIF, u32(index))
-        routes += [route_codec.decode(one, index, names) for one in netlink.dump(RTM_GETROUTE, body)]
+        routes += [route_codec.decode(one, index, names) for one in netlink.dump(_RTM_GETROUTE, body)]
     return [route for route in routes if route is not None and _is_captured(route)]
 
 
 def _is_captured(route: LinuxRoute) -> bool:
     if route.protocol == PROTOCOL_KERNEL:
-        return route.type in (TYPE_UNICAST, TYPE_MULTICAST)
-    return route.protocol != PROTOCOL_REDIRECT
+        return route.type in (TYPE_UNICAST, _TYPE_MULTICAST)
+    return route.protocol != _PROTOCOL_REDIRECT
 
 
 def apply(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> list[str]:
@@ -56,7 +56,7 @@ def apply(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> list[st
 def remove(netlink: Netlink, index: int, routes: Sequence[LinuxRoute]) -> None:
     """Removes these routes of the link."""
     indexes = {link.name: link.index for link in all_links(netlink)} if routes else {}
-    netlink.execute_all([NetlinkRequest(RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
+    netlink.execute_all([NetlinkRequest(_RTM_DELROUTE, route_codec.encode(route, index, indexes)) for route in routes])
 
 
 def _conflict_key(route: LinuxRoute) -> tuple[object, ...]:
@@ -75,7 +75,7 @@ def _add(netlink: Netlink, index: int, indexes: Mapping[str, int], routes: Seque
     for route in routes:
         try:
             body = route_codec.encode(route, index, indexes)
-            pending.append((route, NetlinkRequest(RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
+            pending.append((route, NetlinkRequest(_RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
         except OSError as error:
             problems.append(f"route {route_words(route)}: {error.strerror}")
     while pending:

@@ -19,10 +19,10 @@ from vppd_guard.linux.attributes import (
 from vppd_guard.linux.captured import LinuxRule
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, NetlinkRequest
 
-RTM_NEWRULE, RTM_GETRULE = 32, 34
-FRA_IIFNAME, FRA_PRIORITY, FRA_OIFNAME, FRA_PAD = 3, 6, 17, 18
-FIB_RULE_INVERT = 0x2  # the other flags say what became of the rule
-FAMILIES = (AF_INET, AF_INET6)
+_RTM_NEWRULE, _RTM_GETRULE = 32, 34
+_FRA_IIFNAME, _FRA_PRIORITY, _FRA_OIFNAME, _FRA_PAD = 3, 6, 17, 18
+_FIB_RULE_INVERT = 0x2  # the other flags say what became of the rule
+_FAMILIES = (AF_INET, AF_INET6)
 _HEAD = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst, src, tos, table, action, flags
 
 
@@ -30,29 +30,29 @@ def read(netlink: Netlink, name: str) -> list[LinuxRule]:
     """Rules for packets into or out of the link, in the kernel's order."""
     return [
         rule
-        for family in FAMILIES
-        for body in netlink.dump(RTM_GETRULE, _HEAD.pack(family, 0, 0, 0, 0, 0, 0))
+        for family in _FAMILIES
+        for body in netlink.dump(_RTM_GETRULE, _HEAD.pack(family, 0, 0, 0, 0, 0, 0))
         if (rule := _decoded(body, name)) is not None
     ]
 
 
 def _decoded(body: bytes, name: str) -> LinuxRule | None:
     attributes = parse(body[_HEAD.size :])
-    if name not in (text(attributes.get(FRA_IIFNAME, b"")), text(attributes.get(FRA_OIFNAME, b""))):
+    if name not in (text(attributes.get(_FRA_IIFNAME, b"")), text(attributes.get(_FRA_OIFNAME, b""))):
         return None
     family, to, source, tos, table, action, flags = _HEAD.unpack_from(body)
     return LinuxRule(
         family=family,
-        priority=number(attributes.get(FRA_PRIORITY, b"")),
-        header=_HEAD.pack(family, to, source, tos, table, action, flags & FIB_RULE_INVERT),
-        attributes=tuple((kind, payload) for kind, payload in parse_all(body[_HEAD.size :]) if kind != FRA_PAD),
+        priority=number(attributes.get(_FRA_PRIORITY, b"")),
+        header=_HEAD.pack(family, to, source, tos, table, action, flags & _FIB_RULE_INVERT),
+        attributes=tuple((kind, payload) for kind, payload in parse_all(body[_HEAD.size :]) if kind != _FRA_PAD),
     )
 
 
 def apply(netlink: Netlink, rules: Sequence[LinuxRule]) -> list[str]:
     """Adds the rules that are missing. Returns what could not be done, in words."""
     requests = [
-        NetlinkRequest(RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
+        NetlinkRequest(_RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
         for rule in rules
     ]
     errors = netlink.execute_all(requests)

@@ -24,7 +24,7 @@ from vppd_guard.linux.links import Link
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, NetlinkRequest
 
 # Name of `ip -d link` : IFLA_...
-LIMITS = {
+_LIMITS = {
     "txqlen": 13,
     "group": 27,
     "gso_max_segs": 40,
@@ -39,7 +39,7 @@ IF_READY = 0x80000000  # of IFLA_INET6_FLAGS: IPv6 has taken notice that the lin
 
 def limits(link: Link) -> tuple[tuple[str, int], ...]:
     """The link's numbers that can be set."""
-    return tuple((name, number(link.attributes[kind])) for name, kind in LIMITS.items() if kind in link.attributes)
+    return tuple((name, number(link.attributes[kind])) for name, kind in _LIMITS.items() if kind in link.attributes)
 
 
 def ipv6_token(link: Link) -> str:
@@ -104,7 +104,7 @@ class LinkSettings:
         present = dict(limits(link))
         for name, value in captured.limits:
             if present.get(name) != value:
-                self._set(f"{name} {value}", LIMITS[name], u32(value))
+                self._set(f"{name} {value}", _LIMITS[name], u32(value))
         if captured.taken and alias(link) != captured.alias:
             self._set(f"alias {captured.alias}", links.IFLA_IFALIAS, netlink_string(captured.alias))
 

@@ -7,23 +7,23 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path("/proc/sys/net")
-DIRECTORIES = ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh", "mpls/conf")
+_ROOT = Path("/proc/sys/net")
+_DIRECTORIES = ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh", "mpls/conf")
 # Writing it makes a link-local address at once; netlink sets it without (see `settings.py`).
-NOT_BY_SYSCTL = {"ipv6/conf/addr_gen_mode"}
-LEFT_ALONE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
-WRITABLE = 0o200
-Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
+_NOT_BY_SYSCTL = {"ipv6/conf/addr_gen_mode"}
+_LEFT_ALONE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+_WRITABLE = 0o200
+_Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
 
 
-def read(link: str) -> list[Sysctl]:
+def read(link: str) -> list[_Sysctl]:
     """All settings that can be read and written."""
     settings = []
-    for directory in DIRECTORIES:
-        directory_of_link = ROOT / directory / link
+    for directory in _DIRECTORIES:
+        directory_of_link = _ROOT / directory / link
         for path in sorted(directory_of_link.iterdir()) if directory_of_link.is_dir() else ():
             name = f"{directory}/{path.name}"
-            value = get(link, name) if path.stat().st_mode & WRITABLE and name not in NOT_BY_SYSCTL else None
+            value = get(link, name) if path.stat().st_mode & _WRITABLE and name not in _NOT_BY_SYSCTL else None
             if value is not None:
                 settings.append((name, value))
     return settings
@@ -37,7 +37,7 @@ def get(link: str, name: str) -> str | None:
         return None
 
 
-def apply(link: str, settings: Iterable[Sysctl]) -> list[str]:
+def apply(link: str, settings: Iterable[_Sysctl]) -> list[str]:
     """Writes the settings that differ. Returns what was refused, in words; what nobody may write is left alone."""
     problems = []
     for name, value in settings:
@@ -46,11 +46,11 @@ def apply(link: str, settings: Iterable[Sysctl]) -> list[str]:
         try:
             _path(link, name).write_text(value)
         except OSError as error:
-            if error.errno not in LEFT_ALONE:
+            if error.errno not in _LEFT_ALONE:
                 problems.append(f"sysctl {name} = {value}: {error.strerror}")
     return problems
 
 
 def _path(link: str, name: str) -> Path:
     directory, _, key = name.rpartition("/")
-    return ROOT / directory / link / key
+    return _ROOT / directory / link / key

@@ -31,7 +31,7 @@ from vppd_guard.linux.lifetimes import age_capture
 from vppd_guard.linux.netlink import Netlink
 from vppd_guard.linux.restore import CannotRestore
 
-RTPROT_BOOT = 3
+_RTPROT_BOOT = 3
 
 
 def is_tap(name: str) -> bool:
@@ -125,4 +125,4 @@ def _via(route: LinuxRoute, hop: str | None) -> LinuxRoute:
 
 
 def _service_routes(next_hops: Mapping[str, str]) -> Iterable[LinuxRoute]:
-    return [LinuxRoute(prefix, gateway=hop, protocol=RTPROT_BOOT) for prefix, hop in next_hops.items()]
+    return [LinuxRoute(prefix, gateway=hop, protocol=_RTPROT_BOOT) for prefix, hop in next_hops.items()]

@@ -9,16 +9,16 @@ import struct
 import time
 from ipaddress import IPv6Address, ip_address
 
-ETH_ARP, ETH_IP6 = 0x0806, 0x86DD
-ARP_REQUEST, ARP_REPLY = 1, 2
-SOLICITATION, ADVERTISEMENT = 135, 136
-NO_CHECKSUM = 0
+_ETH_ARP, _ETH_IP6 = 0x0806, 0x86DD
+_ARP_REQUEST, _ARP_REPLY = 1, 2
+_SOLICITATION, _ADVERTISEMENT = 135, 136
+_NO_CHECKSUM = 0
 
 
 def gateway_answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
     """Does the gateway tell its MAC? Runs in the namespace of the link. Raises OSError: the link cannot send."""
     version = ip_address(gateway).version
-    ether = ETH_ARP if version == 4 else ETH_IP6
+    ether = _ETH_ARP if version == 4 else _ETH_IP6
     frame = _arp_request(mac, source, gateway) if version == 4 else _solicitation(mac, source, gateway)
     deadline = time.monotonic() + within_s
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether)) as wire:
@@ -45,13 +45,13 @@ def is_answer(frame: bytes, gateway: str) -> bool:
     """Is this Ethernet frame an ARP reply or neighbour advertisement for the gateway's address?"""
     address = ip_address(gateway)
     if address.version == 4:
-        return len(frame) >= 42 and frame[20:22] == struct.pack("!H", ARP_REPLY) and frame[28:32] == address.packed
-    return len(frame) >= 78 and frame[20] == 58 and frame[54] == ADVERTISEMENT and frame[62:78] == address.packed
+        return len(frame) >= 42 and frame[20:22] == struct.pack("!H", _ARP_REPLY) and frame[28:32] == address.packed
+    return len(frame) >= 78 and frame[20] == 58 and frame[54] == _ADVERTISEMENT and frame[62:78] == address.packed
 
 
 def _arp_request(mac: str, source: str, gateway: str) -> bytes:
     mac_bytes = bytes.fromhex(mac.replace(":", ""))
-    head = b"\xff" * 6 + mac_bytes + struct.pack("!HHHBBH", ETH_ARP, 1, 0x0800, 6, 4, ARP_REQUEST)
+    head = b"\xff" * 6 + mac_bytes + struct.pack("!HHHBBH", _ETH_ARP, 1, 0x0800, 6, 4, _ARP_REQUEST)
     return head + mac_bytes + ip_address(source).packed + bytes(6) + ip_address(gateway).packed
 
 
@@ -59,11 +59,11 @@ def _solicitation(mac: str, source: str, gateway: str) -> bytes:
     mac_bytes, target = bytes.fromhex(mac.replace(":", "")), ip_address(gateway).packed
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + target[13:]
     body = struct.pack("!I", 0) + target + b"\x01\x01" + mac_bytes
-    packet = struct.pack("!BBH", SOLICITATION, 0, NO_CHECKSUM) + body
+    packet = struct.pack("!BBH", _SOLICITATION, 0, _NO_CHECKSUM) + body
     pseudo = ip_address(source).packed + group + struct.pack("!II", len(packet), 58) + packet
-    packet = struct.pack("!BBH", SOLICITATION, 0, checksum(pseudo)) + body
+    packet = struct.pack("!BBH", _SOLICITATION, 0, checksum(pseudo)) + body
     head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + ip_address(source).packed + group
-    return b"\x33\x33" + group[12:] + mac_bytes + struct.pack("!H", ETH_IP6) + head + packet
+    return b"\x33\x33" + group[12:] + mac_bytes + struct.pack("!H", _ETH_IP6) + head + packet
 
 
 def checksum(data: bytes) -> int:

@@ -21,8 +21,8 @@ from vppd_guard.undo.records import (
     VppStartedRecord,
 )
 
-HAPPENED = re.compile(r" +\d+ \w+ ago  ")
-NEXT = {
+_HAPPENED = re.compile(r" +\d+ \w+ ago  ")
+_NEXT = {
     GuardState.START: "It will adopt the VPP that runs, or undo what is left, or look at the uplinks.",
     GuardState.PREFLIGHT: "If all checks pass it will take the uplinks; nothing has been touched so far.",
     GuardState.CAPTURED: "It will start VPP; if that fails it gives the uplinks back.",
@@ -54,7 +54,7 @@ def wrap_lines(text: str, width: int) -> str:
 
 
 def _folded(line: str, width: int) -> str:
-    match = HAPPENED.match(line)
+    match = _HAPPENED.match(line)
     indent = match.end() if match else len(line) - len(line.lstrip()) + 2
     return textwrap.fill(line, max(width, 40), subsequent_indent=" " * indent, break_long_words=False) or line
 
@@ -64,7 +64,7 @@ def explanation(
 ) -> str:
     """The whole text. `last`: number of history lines at its end."""
     parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
-    parts += [f"  {text}" for text in history_texts(lines[-last:], now.time)] or ["  nothing is recorded"]
+    parts += [f"  {text}" for text in _history_texts(lines[-last:], now.time)] or ["  nothing is recorded"]
     return "\n".join(part for part in parts if part is not None)
 
 
@@ -81,19 +81,19 @@ def _state(lines: Sequence[HistoryLine], now: ExplainedHost) -> str:
     state, line = _current(lines)
     if line is None:
         return "The guard has never run here."
-    since = f"for {duration_text(now.time - line.at)}"
+    since = f"for {_duration_text(now.time - line.at)}"
     vpp = f"VPP runs (process {now.vpp_pid})." if now.vpp_pid else "VPP does not run."
     if not now.guard_pid:
         stopped = state is GuardState.STOPPED
         how = (
-            f"It has stopped, {duration_text(now.time - line.at)} ago."
+            f"It has stopped, {_duration_text(now.time - line.at)} ago."
             if stopped
             else f"It was in state {state.value}: killed?"
         )
         return f"The guard does not run. {how} {vpp}"
     action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
-    wait = f", until {duration_text(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
-    return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {NEXT[state]}"
+    wait = f", until {_duration_text(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
+    return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {_NEXT[state]}"
 
 
 def _reason(lines: Sequence[HistoryLine], now: ExplainedHost) -> str | None:
@@ -104,7 +104,7 @@ def _reason(lines: Sequence[HistoryLine], now: ExplainedHost) -> str | None:
             return None
         if line.why:
             count = f" ({line.failures} failures in a row)" if line.failures > 1 else ""
-            return f"Last trouble, {duration_text(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
+            return f"Last trouble, {_duration_text(now.time - line.at)} ago in state {line.state}{count}: {line.why}"
     return None
 
 
@@ -134,18 +134,18 @@ def _record(record: UndoRecord) -> str:
             return ""
 
 
-def history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
+def _history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
     """A text for each line of the history, oldest first."""
     texts = []
     for line in lines:
         why = f": {line.why}" if line.why else ""
         took = f" after {line.took_ms / 1000:.1f} s" if line.state and line.took_ms >= 50 else ""
         text = f"{line.state} -> {line.to} ({line.event}{took}){why}" if line.state else f"{line.what}{why}"
-        texts.append(f"{duration_text(now - line.at):>6} ago  {text}")
+        texts.append(f"{_duration_text(now - line.at):>6} ago  {text}")
     return texts
 
 
-def duration_text(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     """A time span as people say it, "5 min"."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

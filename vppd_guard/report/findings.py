@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 OK, WARNING, FAILED, WAIVED = "ok", "warning", "failed", "waived"
-WIDTH = 80
+_WIDTH = 80
 
 
 class PreflightFinding(Struct, frozen=True):
@@ -33,7 +33,7 @@ def failure_texts(findings: Iterable[PreflightFinding]) -> list[str]:
     return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FAILED]
 
 
-def findings_table(findings: Sequence[PreflightFinding], width: int = WIDTH) -> str:
+def findings_table(findings: Sequence[PreflightFinding], width: int = _WIDTH) -> str:
     """The findings in lines no longer than `width`; long texts continue below themselves."""
     checks = max((len(finding.check) for finding in findings), default=0)
     indent = checks + 2 + len(WARNING) + 2

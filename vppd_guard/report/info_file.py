@@ -14,7 +14,7 @@ import msgspec
 
 from vppd_guard.host_services import files
 
-InfoFileStatus = Literal["starting", "ready"]
+_InfoFileStatus = Literal["starting", "ready"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class InfoFileNetwork:
 
 
 def info_json(
-    status: InfoFileStatus, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, InfoFileNetwork] | None = None
+    status: _InfoFileStatus, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, InfoFileNetwork] | None = None
 ) -> bytes:
     """Content of the file. `networks`: name -> tables; the name of the default physical network is ""."""
     return msgspec.json.encode(

@@ -15,7 +15,7 @@ from vppd_guard.states.holding import Captured, Taken
 from vppd_guard.undo.step import LinuxStep, StepFailed
 from vppd_guard.vpp import cores
 
-NETNS_S_MAX = 5.0
+_NETNS_S_MAX = 5.0
 
 
 async def act(context: GuardContext, holding: Captured) -> Taken:
@@ -28,7 +28,7 @@ async def act(context: GuardContext, holding: Captured) -> Taken:
     await context.run_hook(HookPoint.BEFORE_VPP_RUN, holding)
     if step_for_cores := cores.core_pattern_step(config.initial.corePattern):
         await _try_step(context, step_for_cores)
-    await context.executor.run(NETNS_S_MAX, ensure_netns, config.vpp_netns)
+    await context.executor.run(_NETNS_S_MAX, ensure_netns, config.vpp_netns)
     for uplink in holding.uplinks:
         for step in uplink.driver.steps_before_vpp(uplink.captured, uplink.target.spec, config, context.machine):
             await context.run_step(step)

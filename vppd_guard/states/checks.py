@@ -23,14 +23,14 @@ from vppd_guard.linux.captured import CannotCapture, CapturedLink
 from vppd_guard.report.findings import FAILED, OK, WARNING, PreflightFinding, finding_of
 from vppd_guard.vpp import conf_tree
 
-KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
-STATE_BYTES_MIN = 1 << 20
+_KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
+_STATE_BYTES_MIN = 1 << 20
 CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21}
-RAISES_LIMITS = {"SYS_RESOURCE": 24}
-LOCKS_LITTLE = ("af_packet", "af_xdp", "none")  # drivers whose devices do not reach into VPP's memory by themselves
-HUGE = {"2M": 2 << 20, "1G": 1 << 30}  # bytes, as startup.conf writes them
-MTU_MIN, MTU_MIN_IP6, MTU_MAX = 68, 1280, 9216
-DATA_SIZE_DEFAULT, XDP_OVERHEAD = 2048, 270  # bytes; measured: docs/vppsim.md
+_RAISES_LIMITS = {"SYS_RESOURCE": 24}
+_LOCKS_LITTLE = ("af_packet", "af_xdp", "none")  # drivers whose devices do not reach into VPP's memory by themselves
+_HUGE = {"2M": 2 << 20, "1G": 1 << 30}  # bytes, as startup.conf writes them
+_MTU_MIN, _MTU_MIN_IP6, _MTU_MAX = 68, 1280, 9216
+_DATA_SIZE_DEFAULT, _XDP_OVERHEAD = 2048, 270  # bytes; measured: docs/vppsim.md
 # What the guard's own intents need of VPP, apart from its drivers; a test compares it with the writer's kinds.
 MESSAGES = (
     "tap_create_v3",
@@ -64,8 +64,8 @@ def preflight_host(config: NodeConfig, machine: Machine, status: str) -> Iterato
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
-    needed = ".".join(map(str, KERNEL_MIN))
-    yield finding_of("kernel", "" if not kernel or kernel >= KERNEL_MIN else f"{version}: {needed} is needed", version)
+    needed = ".".join(map(str, _KERNEL_MIN))
+    yield finding_of("kernel", "" if not kernel or kernel >= _KERNEL_MIN else f"{version}: {needed} is needed", version)
     missing = missing_capabilities(status, CAPABILITIES)
     yield finding_of("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
     tun = machine.path("/dev/net/tun").exists()
@@ -85,10 +85,10 @@ def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[s
 def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Memory that VPP may lock: devices of its own write into memory that must stay in place (VFIO, verbs)."""
     limit = machine.locked_memory_max()
-    if limit is None or not missing_capabilities(status, RAISES_LIMITS):
+    if limit is None or not missing_capabilities(status, _RAISES_LIMITS):
         return PreflightFinding("locked-memory", OK, "no limit")
     text = f"VPP may lock {limit >> 10} kB, and CAP_SYS_RESOURCE, which raises that, is missing"
-    needing = sorted({each.name for each in drivers} - set(LOCKS_LITTLE))
+    needing = sorted({each.name for each in drivers} - set(_LOCKS_LITTLE))
     return (
         PreflightFinding("locked-memory", FAILED, f"{text}: {', '.join(needing)}")
         if needing
@@ -111,7 +111,7 @@ def state_directory_problem(directory: Path) -> str:
         free = shutil.disk_usage(directory).free
     except OSError as error:
         return f"{error.filename or directory}: {error.strerror}: nothing is taken that could not be undone"
-    return "" if free >= STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
+    return "" if free >= _STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 
 def preflight_hugepages(conf: str, machine: Machine) -> PreflightFinding:
@@ -119,7 +119,7 @@ def preflight_hugepages(conf: str, machine: Machine) -> PreflightFinding:
     words = [word.text for word in conf_tree.parse_startup_conf(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
     free_pages = {pages.bytes_each: pages.free for pages in machine.hugepages()}
-    lacking = sorted(size for size in sizes & HUGE.keys() if not free_pages.get(HUGE[size]))
+    lacking = sorted(size for size in sizes & _HUGE.keys() if not free_pages.get(_HUGE[size]))
     free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(free_pages.items())) or "none"
     return finding_of(
         "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", free
@@ -142,9 +142,9 @@ def preflight_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFindi
     except CannotCapture as error:
         return PreflightFinding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
     size = spec.mtu or captured.mtu
-    low = MTU_MIN_IP6 if any(":" in address for address in shape.host_addresses(captured)) else MTU_MIN
-    if not low <= size <= MTU_MAX:
-        return PreflightFinding(check, FAILED, f"MTU {size} is outside {low} to {MTU_MAX}")
+    low = _MTU_MIN_IP6 if any(":" in address for address in shape.host_addresses(captured)) else _MTU_MIN
+    if not low <= size <= _MTU_MAX:
+        return PreflightFinding(check, FAILED, f"MTU {size} is outside {low} to {_MTU_MAX}")
     return PreflightFinding(check, OK, ", ".join(shape.host_addresses(captured)))
 
 
@@ -166,8 +166,8 @@ def preflight_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> Prefligh
     """
     tree = conf_tree.parse_startup_conf(conf, "startup.conf")
     sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
-    size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else DATA_SIZE_DEFAULT
-    small = [f"{name}: MTU {mtu} needs {mtu + XDP_OVERHEAD}" for name, mtu in uplinks if mtu + XDP_OVERHEAD > size]
+    size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else _DATA_SIZE_DEFAULT
+    small = [f"{name}: MTU {mtu} needs {mtu + _XDP_OVERHEAD}" for name, mtu in uplinks if mtu + _XDP_OVERHEAD > size]
     return finding_of(
         "buffers", f"startup.conf: buffers: default data-size {size}: {', '.join(small)}" if small else "", ""
     )

@@ -24,7 +24,7 @@ from vppd_guard.vpp.dry_run import VppDryRuns
 from vppd_guard.vpp.startup_conf import StartupFiles
 from vppd_guard.vpp.supervisor import VppSupervisor
 
-JOURNAL_S_MAX = 10.0
+_JOURNAL_S_MAX = 10.0
 
 
 class GuardContext:
@@ -43,7 +43,7 @@ class GuardContext:
 
     async def write_record(self, record: UndoRecord) -> None:
         """Writes a record to the undo journal. Raises OSError, TimeoutError."""
-        await self.executor.run(JOURNAL_S_MAX, self.journal.append, record)
+        await self.executor.run(_JOURNAL_S_MAX, self.journal.append, record)
 
     async def run_step(self, step: LinuxStep) -> None:
         """Makes a change of Linux. Raises StepFailed, TimeoutError, OSError."""

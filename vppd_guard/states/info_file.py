@@ -15,7 +15,7 @@ from vppd_guard.states.holding import Holding
 from vppd_guard.uplink.desired import tap_name
 from vppd_guard.uplink.uplinks import DrivenUplink
 
-FIXED_TABLES = {"default": 0, "pods": 2}
+_FIXED_TABLES = {"default": 0, "pods": 2}
 
 
 async def write_starting(context: GuardContext) -> None:
@@ -62,7 +62,7 @@ def _info(context: GuardContext, uplink: DrivenUplink, *, main: bool) -> UplinkI
 
 
 def _table(context: GuardContext, name: str) -> int:
-    return FIXED_TABLES[name] if name in FIXED_TABLES else _detail(context, table_key(name, 4), "table_id")
+    return _FIXED_TABLES[name] if name in _FIXED_TABLES else _detail(context, table_key(name, 4), "table_id")
 
 
 def _detail(context: GuardContext, key: str, name: str) -> int:

@@ -6,7 +6,7 @@ from vppd_guard.linux.moving import is_here
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.records import captured_uplinks
 
-LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.5
 
 
 async def act(context: GuardContext) -> None:
@@ -15,4 +15,4 @@ async def act(context: GuardContext) -> None:
     while True:
         if all([await asyncio.to_thread(is_here, link) for link in links]):
             return
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -21,8 +21,8 @@ from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first, p
 from vppd_guard.vpp.dry_run import DryRunFailed
 from vppd_guard.vpp.startup_conf import BadTemplate
 
-ANSWERS_BEFORE_S = 1.0
-PAUSE_S = 0.2
+_ANSWERS_BEFORE_S = 1.0
+_PAUSE_S = 0.2
 
 
 async def act(context: GuardContext) -> Captured:
@@ -47,7 +47,7 @@ async def _wait_for_writer(context: GuardContext) -> None:
         if finding.text != noted_text:
             noted_text = finding.text
             context.note("waits for bus and writer", why=noted_text)
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
@@ -59,7 +59,7 @@ async def _wait_for_annotations(context: GuardContext) -> dict[str, str]:
     waits = f"preflight: node {node}: annotations {', '.join(sorted(needed))}"
     while (row := context.peer.rows("node-annotations").get(node)) is None:
         context.peer.waiting = (waits,)
-        await context.peer.changes(PAUSE_S)
+        await context.peer.changes(_PAUSE_S)
     return dict(row.annotations)
 
 
@@ -133,6 +133,6 @@ async def _check_gateways(
         uplink.name: probe_targets(uplink.captured, context.config, main=uplink is uplinks[0]) for uplink in uplinks
     }
     pairs = [(address, name) for name, addresses in targets.items() for address in addresses]
-    answered = await icmp.answering_addresses(pairs, ANSWERS_BEFORE_S)
+    answered = await icmp.answering_addresses(pairs, _ANSWERS_BEFORE_S)
     finding = checks.preflight_gateways([address for address, _ in pairs], sorted(answered))
     return finding, [uplink.with_answers(answered & set(targets[uplink.name])) for uplink in uplinks]

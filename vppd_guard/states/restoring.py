@@ -14,8 +14,8 @@ from vppd_guard.states.holding import Holding
 from vppd_guard.states.replay import UndoResult, undo_records
 from vppd_guard.undo.records import captured_uplinks
 
-RESTORE_S_MAX = 30.0
-TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
+_RESTORE_S_MAX = 30.0
+_TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
 
 
 async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
@@ -24,11 +24,11 @@ async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
     await context.vpp.stop()
     records = context.journal.read()
     host = HostReader(context.config.host_root)
-    result = await context.executor.run(RESTORE_S_MAX, undo_records, records, context.machine, host)
+    result = await context.executor.run(_RESTORE_S_MAX, undo_records, records, context.machine, host)
     _report(context, result)
     if result.lost_devices:
         raise DeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
-    if result.problems and life.retries < TRIES_MAX:
+    if result.problems and life.retries < _TRIES_MAX:
         raise GuardActionFailed("; ".join(result.problems))
     context.journal.clear()
     await info_file.write_starting(context)

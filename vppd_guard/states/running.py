@@ -18,10 +18,10 @@ from vppd_guard.states.holding import Up
 from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.uplink.uplinks import DrivenUplink
 
-LOOK_EVERY_S = 1.0
-ANSWER_S_MAX = 1.0
-SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
-WIRE_ANSWER_S_MAX = 0.6
+_LOOK_EVERY_S = 1.0
+_ANSWER_S_MAX = 1.0
+_SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
+_WIRE_ANSWER_S_MAX = 0.6
 
 
 async def act(context: GuardContext, holding: Up) -> None:
@@ -38,7 +38,7 @@ async def act(context: GuardContext, holding: Up) -> None:
     reading = asyncio.create_task(_read_bus(context))
     try:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
             if names := await asyncio.to_thread(_vanished, moved_links):
                 raise DeviceGone(f"{', '.join(names)}: no such device any more")
             observation = await _observe(context, holding, watch)
@@ -46,7 +46,7 @@ async def act(context: GuardContext, holding: Up) -> None:
             why = "" if verdict is ForwardingVerdict.FORWARDS else watch.why(observation, time.monotonic())
             if verdict is ForwardingVerdict.BLAMED:
                 raise NotForwarding(f"{why}: the NIC is given back")
-            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= SUSPICIOUS_S
+            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= _SUSPICIOUS_S
             _show_suspicion(context, why if suspicious else "")
     finally:
         reading.cancel()
@@ -63,7 +63,7 @@ def _show_suspicion(context: GuardContext, why: str) -> None:
 async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> ForwardingObservation:
     """Pings; only if nothing answers, asks further."""
     pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
-    answered = await icmp.answering_addresses(pairs, ANSWER_S_MAX) if pairs else frozenset[str]()
+    answered = await icmp.answering_addresses(pairs, _ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
         return ForwardingObservation(answered=answered)
     api_answers = await _api_answers(context)
@@ -79,7 +79,7 @@ async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -
 async def _api_answers(context: GuardContext) -> bool | None:
     """Does VPP's API answer the writer? None: the writer does not say."""
     try:
-        pong = await context.peer.ask("vpp-writer", Ping(), timeout_s=LOOK_EVERY_S)
+        pong = await context.peer.ask("vpp-writer", Ping(), timeout_s=_LOOK_EVERY_S)
     except AskFailed:
         return None
     return VPP_SILENT not in pong.waiting
@@ -93,7 +93,7 @@ def _wire_answers(vpp_netns: str, uplink: DrivenUplink) -> bool | None:
     for version in (4, 6):
         gateway, source = default_gateway(captured, version), _source(host_addresses(captured), version)
         if gateway in uplink.answered and gateway and source:
-            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, WIRE_ANSWER_S_MAX)
+            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, _WIRE_ANSWER_S_MAX)
             try:
                 return namespaces.inside(vpp_netns, ask)
             except OSError:
@@ -113,4 +113,4 @@ def _vanished(moved_links: Mapping[str, str]) -> list[str]:
 
 async def _read_bus(context: GuardContext) -> None:
     while True:
-        await context.peer.changes(LOOK_EVERY_S)
+        await context.peer.changes(_LOOK_EVERY_S)

@@ -10,7 +10,7 @@ from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.vpp.process import VppInstance
 
-LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.5
 
 
 async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
@@ -28,4 +28,4 @@ async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents:
         # What has failed is why the others wait.
         key = min(missing, key=lambda key: not isinstance(statuses.get(key), Failed)) if missing else "VPP"
         context.peer.waiting = (f"{key}: {reason_of(statuses.get(key))}",)
-        await context.peer.changes(LOOK_EVERY_S)
+        await context.peer.changes(_LOOK_EVERY_S)

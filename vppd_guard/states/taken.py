@@ -10,7 +10,7 @@ from vppd_guard.undo.records import VppStartedRecord
 from vppd_guard.vpp import cores
 from vppd_guard.vpp.process import VppInstance, VppLaunch
 
-VPP_ANSWERS_S_MAX = 10.0
+_VPP_ANSWERS_S_MAX = 10.0
 
 
 async def act(context: GuardContext, holding: Taken) -> Up:
@@ -36,6 +36,6 @@ def _write_startup_files(context: GuardContext, holding: Taken) -> VppLaunch:
 
 
 async def _wait_for_api(context: GuardContext, vpp: VppInstance) -> None:
-    if not await vpp.answers(context.config.vpp_api, VPP_ANSWERS_S_MAX):
-        why = vpp.reason or f"does not accept API clients within {VPP_ANSWERS_S_MAX:g} s"
+    if not await vpp.answers(context.config.vpp_api, _VPP_ANSWERS_S_MAX):
+        why = vpp.reason or f"does not accept API clients within {_VPP_ANSWERS_S_MAX:g} s"
         raise GuardActionFailed(f"VPP {why}; see {context.vpp.log}")

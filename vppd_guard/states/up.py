@@ -15,7 +15,7 @@ from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.uplink.desired import desired_intents, service_next_hops, tap_name
 from vppd_guard.uplink.uplinks import DrivenUplink
 
-TAP_S_MAX = 10.0
+_TAP_S_MAX = 10.0
 
 
 async def act(context: GuardContext, holding: Up) -> None:
@@ -49,4 +49,4 @@ async def _configure_tap(
     await wait_until_vpp_holds(context, holding.vpp, {tap.key: tap})
     next_hops = service_next_hops(captured, context.config) if uplink is holding.uplinks[0] else {}
     mtu, mac, next_hop6 = uplink.target.mtu, uplink.target.tap_mac, vpp_next_hop(captured, 6)
-    await context.executor.run(TAP_S_MAX, configure_tap, captured, mtu, next_hop6, mac, next_hops)
+    await context.executor.run(_TAP_S_MAX, configure_tap, captured, mtu, next_hop6, mac, next_hops)

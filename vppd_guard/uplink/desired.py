@@ -40,12 +40,12 @@ from vppd_guard.drivers.names import uplink_name
 from vppd_guard.linux import captured as linux
 from vppd_guard.linux.captured import CapturedLink, IpVersion
 
-DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
-TAP_MAC_BASE = "02:ca:11:c0:fd"
-TAP_MTU_IN_VPP = 9216
+_DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
+_TAP_MAC_BASE = "02:ca:11:c0:fd"
+_TAP_MTU_IN_VPP = 9216
 # The host's own solicitations, router solicitations, MLD and DHCPv6 leave by the uplink; else they fail the check
 # of the receiving interface.
-MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::16/128", "ff02::1:2/128")
+_MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::16/128", "ff02::1:2/128")
 
 
 def tap_name(interface: str) -> str:
@@ -84,32 +84,32 @@ class DesiredUplink:
     @property
     def tap_mac(self) -> str:
         """MAC address of its tap in VPP (spec, section 1)."""
-        return f"{TAP_MAC_BASE}:{self.number:02x}"
+        return f"{_TAP_MAC_BASE}:{self.number:02x}"
 
 
 def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
     """All intents of the guard. `taps_up`: Linux's side of the taps is ready."""
     intents: list[Intent] = [
-        *global_intents(config),
-        *physical_network_intents(targets),
-        *uplink_routes(targets, config),
+        *_global_intents(config),
+        *_physical_network_intents(targets),
+        *_uplink_routes(targets, config),
     ]
     for target in targets:
-        intents += [*uplink_intents(target, config), *tap_intents(target, config)]
+        intents += [*_uplink_intents(target, config), *_tap_intents(target, config)]
         if taps_up:
             intents.append(AdminUp(tap_name(target.name)))
     # Of two that say the same of one thing (two uplinks in one subnet) the first counts.
     return {intent.key: intent for intent in reversed(intents)}
 
 
-def global_intents(config: NodeConfig) -> Iterator[Intent]:
+def _global_intents(config: NodeConfig) -> Iterator[Intent]:
     """Tables, limits, punting."""
     initial = config.initial
     limits = {
         4: (initial.ip4NeighborsMaxNumber, initial.ip4NeighborsMaxAge),
         6: (initial.ip6NeighborsMaxNumber, initial.ip6NeighborsMaxAge),
     }
-    for version, default in DEFAULT_PREFIX.items():
+    for version, default in _DEFAULT_PREFIX.items():
         yield Table(PUNT_TABLE, version, 1)
         yield Table(PODS_TABLE, version, 2)
         yield Route(PODS_TABLE, default, (RoutePath(table=DEFAULT_TABLE),))
@@ -119,17 +119,17 @@ def global_intents(config: NodeConfig) -> Iterator[Intent]:
         yield Punt(version, "udp")
 
 
-def physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
+def _physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
     """Tables of named physical networks and of their pods."""
     pods_tables = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
     for table, pods in pods_tables.items():
-        for version, default in DEFAULT_PREFIX.items():
+        for version, default in _DEFAULT_PREFIX.items():
             yield Table(table, version)
             yield Table(pods, version)
             yield Route(pods, default, (RoutePath(table=table),))
 
 
-def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
+def _uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The uplink as Linux had it."""
     captured, name = target.captured, uplink_name(target.name)
     yield target.interface
@@ -140,7 +140,7 @@ def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent
         yield Gso(name)
     yield Ip6(name)
     if target.table != DEFAULT_TABLE:
-        for version in DEFAULT_PREFIX:
+        for version in _DEFAULT_PREFIX:
             yield InterfaceTable(name, version, target.table)
     yield AdminUp(name)
     for address in linux.vpp_addresses(captured, config.debug.translateUplinkAddrMaskTo64):
@@ -150,7 +150,7 @@ def uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent
         yield Address(name, f"{local}/128", when_up=True)
 
 
-def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
+def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
     """Captured routes, then the configured default gateways by the main uplink.
 
     Linux may have several routes for a prefix, with different metrics: VPP gets the one that Linux would use.
@@ -160,7 +160,7 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
     candidates.sort(key=lambda way: way[0])
     if targets:
         gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
-        candidates += [(0, targets[0], DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
+        candidates += [(0, targets[0], _DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
     places = set()
     for _, target, prefix, hop in candidates:
         place = (target.table, prefix)
@@ -170,7 +170,7 @@ def uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Itera
         yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
 
 
-def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
+def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The host's tap, its tables, and what leads to it."""
     captured = target.captured
     name, table = tap_name(target.name), f"host-tap-{target.name}"
@@ -189,17 +189,17 @@ def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
         rx_ring=ring.rx_ring,
         tx_ring=ring.tx_ring,
     )
-    for version, default in DEFAULT_PREFIX.items():
+    for version, default in _DEFAULT_PREFIX.items():
         yield Table(table, version)
         yield Route(table, default, (RoutePath(table=target.table),))
         yield InterfaceTable(name, version, table)
-    yield from host_intents(captured, table)
-    for group in MULTICAST_GROUPS:
+    yield from _host_intents(captured, table)
+    for group in _MULTICAST_GROUPS:
         paths = (MulticastPath(uplink_name(target.name), accept=True, forward=True), MulticastPath(name, accept=True))
         yield MulticastRoute(table, group, paths)
     yield Ip6(name)
     yield Address(name, config.tap0_address)
-    yield Mtu(name, TAP_MTU_IN_VPP)
+    yield Mtu(name, _TAP_MTU_IN_VPP)
     yield CnatFeature(name)
     yield RxMode(name, ring.rxMode or "adaptive")
     if config.debug.gsoEnabled:
@@ -210,7 +210,7 @@ def tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     yield ProxyArpInterface(name)
 
 
-def host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
+def _host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """Neighbours and routes, for punted packets too, by which VPP reaches the host's own addresses behind its tap."""
     name = tap_name(captured.name)
     for text in linux.host_addresses(captured):

@@ -30,18 +30,18 @@ class ConfWord:
 
 
 @dataclass
-class ConfBlock:
+class _ConfBlock:
     """The content of braces, or the whole file. `start` and `end`: its place in the text."""
 
     start: int = 0
     end: int = 0
-    items: "list[ConfWord | ConfBlock]" = field(default_factory=list)
+    items: "list[ConfWord | _ConfBlock]" = field(default_factory=list)
 
-    def blocks(self, *name: str) -> "Iterator[ConfBlock]":
+    def blocks(self, *name: str) -> "Iterator[_ConfBlock]":
         """The blocks after these words."""
         for at, item in enumerate(self.items):
             before = self.items[at - len(name) : at] if at >= len(name) else []
-            if isinstance(item, ConfBlock) and before and [_word_text(word) for word in before] == list(name):
+            if isinstance(item, _ConfBlock) and before and [_word_text(word) for word in before] == list(name):
                 yield item
 
     def values(self, name: str) -> Iterator[ConfWord]:
@@ -63,28 +63,28 @@ class ConfBlock:
                 yield from item.words()
 
 
-def parse_startup_conf(text: str, source: str) -> ConfBlock:
+def parse_startup_conf(text: str, source: str) -> _ConfBlock:
     """The tree of a text. Raises BadTemplate, which names the source and the line."""
-    root = ConfBlock(0, len(text))
+    root = _ConfBlock(0, len(text))
     stack = [root]
     for token in _TOKEN.finditer(text):
         if token["word"]:
             stack[-1].items.append(ConfWord(token["word"], *token.span()))
         elif token["brace"] == "{":
-            block = ConfBlock(token.end())
+            block = _ConfBlock(token.end())
             stack[-1].items.append(block)
             stack.append(block)
         elif token["brace"]:
             if len(stack) == 1:
-                raise BadTemplate(f"{source}: line {line_number(text, token.start())}: '}}' without '{{'")
+                raise BadTemplate(f"{source}: line {_line_number(text, token.start())}: '}}' without '{{'")
             stack.pop().end = token.start()
     if len(stack) > 1:
-        opened = line_number(text, stack[-1].start)
+        opened = _line_number(text, stack[-1].start)
         raise BadTemplate(f"{source}: {len(stack) - 1} '{{' without '}}', the last one in line {opened}")
     return root
 
 
-def line_number(text: str, at: int) -> int:
+def _line_number(text: str, at: int) -> int:
     """Number of the line at that place of the text, from 1."""
     return text.count("\n", 0, at) + 1
 
@@ -100,7 +100,7 @@ class ConfEdits:
         """Replaces a word."""
         self._changes.append((word.start, word.end, by))
 
-    def append(self, block: ConfBlock, text: str) -> None:
+    def append(self, block: _ConfBlock, text: str) -> None:
         """Adds text at the end of a block, on a line of its own if the block has several lines or is the file."""
         inside = self._text[block.start : block.end]
         if block.end == len(self._text) and block.start == 0:
@@ -122,5 +122,5 @@ class ConfEdits:
         return "".join([*parts, self._text[at:]])
 
 
-def _word_text(item: "ConfWord | ConfBlock") -> str | None:
+def _word_text(item: "ConfWord | _ConfBlock") -> str | None:
     return item.text if isinstance(item, ConfWord) else None

@@ -10,31 +10,33 @@ from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
 from vppd_guard.vpp.log_tail import COLOUR
 
-CORE_PATTERN = "/proc/sys/kernel/core_pattern"
-PATTERN_MAX = 127  # core(5)
-CORES_MAX = 2
-BYTES_MAX = 8 << 30
+_CORE_PATTERN = "/proc/sys/kernel/core_pattern"
+_PATTERN_MAX = 127  # core(5)
+_CORES_MAX = 2
+_BYTES_MAX = 8 << 30
 LINES_MAX = 40
 LINE_MAX = 300
-TAIL_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 20
 
 # VPP's unix_signal_handler, on stderr and by syslog: "received signal SIGSEGV, PC 0x..., faulting address 0x...",
 # then "#0  0x00007f... function + 0x12" a frame. Asserts and panics of vppinfra name themselves.
-DEATH = re.compile(r"received signal SIG|ASSERT|[Pp]anic|os_panic|out of memory|terminate called|Aborted")
-FRAME = re.compile(r"(?:^|\s)#\d+\s+0x[0-9a-fA-F]+|^\s+from /")
-CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
+_DEATH = re.compile(r"received signal SIG|ASSERT|[Pp]anic|os_panic|out of memory|terminate called|Aborted")
+_FRAME = re.compile(r"(?:^|\s)#\d+\s+0x[0-9a-fA-F]+|^\s+from /")
+_CODE = re.compile(r"(?:^|\s)Code: {2}[0-9a-f]{2} ")
 
 
 class BadCorePattern(ValueError):
     """`corePattern` is no core pattern; the text says why."""
 
 
-def core_pattern_step(pattern: str, path: Path = Path(CORE_PATTERN)) -> LinuxStep | None:
+def core_pattern_step(pattern: str, path: Path = Path(_CORE_PATTERN)) -> LinuxStep | None:
     """The step that sets the machine's core pattern; None: none is configured. Raises BadCorePattern."""
     if not pattern:
         return None
-    if "\n" in pattern or len(pattern.encode()) > PATTERN_MAX:
-        raise BadCorePattern(f"CALICOVPP_INITIAL_CONFIG: corePattern: longer than {PATTERN_MAX} bytes or several lines")
+    if "\n" in pattern or len(pattern.encode()) > _PATTERN_MAX:
+        raise BadCorePattern(
+            f"CALICOVPP_INITIAL_CONFIG: corePattern: longer than {_PATTERN_MAX} bytes or several lines"
+        )
 
     def set_it() -> None:
         path.write_text(pattern + "\n")
@@ -71,7 +73,7 @@ def _is_core(entry: Path, prefix: str) -> bool:
     return entry.name.startswith(prefix) and entry.is_file() and not entry.is_symlink()
 
 
-def prune_cores(pattern: str, cores_max: int = CORES_MAX, bytes_max: int = BYTES_MAX) -> list[Path]:
+def prune_cores(pattern: str, cores_max: int = _CORES_MAX, bytes_max: int = _BYTES_MAX) -> list[Path]:
     """Removes old cores: at most `cores_max` stay, and no more than `bytes_max` (disk blocks; cores are sparse).
 
     The newest one always stays. Returns what was removed. Blocking; raises nothing.
@@ -92,8 +94,8 @@ def vpp_last_words(log: Path) -> list[str]:
     """VPP's post-mortem from its log; []: there is none, or the log cannot be read. Blocking."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return post_mortem(file.read(TAIL_BYTES).decode(errors="replace"))
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            return post_mortem(file.read(_TAIL_BYTES).decode(errors="replace"))
     except OSError:
         return []
 
@@ -101,7 +103,7 @@ def vpp_last_words(log: Path) -> list[str]:
 def post_mortem(text: str) -> list[str]:
     """The last death in the text: what killed VPP, and its backtrace. Pure, bounded."""
     lines = COLOUR.sub("", text).splitlines()
-    deaths = [number for number, line in enumerate(lines) if DEATH.search(line)]
+    deaths = [number for number, line in enumerate(lines) if _DEATH.search(line)]
     if not deaths:
         return []
     # An assertion, the signal that it raises and the backtrace belong together: start at the first of the last run.
@@ -113,4 +115,4 @@ def post_mortem(text: str) -> list[str]:
 
 
 def _is_post_mortem(line: str) -> bool:
-    return bool(DEATH.search(line) or FRAME.search(line) or CODE.search(line))
+    return bool(_DEATH.search(line) or _FRAME.search(line) or _CODE.search(line))

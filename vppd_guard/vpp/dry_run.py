@@ -15,26 +15,26 @@ from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.vpp import process
 from vppd_guard.vpp.process import VppLaunch
 
-SOCKCLNT_CREATE = 15  # the one message whose number is fixed
-HEADER = struct.Struct(">QII")  # VPP's socket transport: unused, length of the message, unused
-CREATE = struct.Struct(">HI64s")
+_SOCKCLNT_CREATE = 15  # the one message whose number is fixed
+_HEADER = struct.Struct(">QII")  # VPP's socket transport: unused, length of the message, unused
+_CREATE = struct.Struct(">HI64s")
 CREATED = struct.Struct(">HIIiIH")  # number, client index, context, response, index, count
 ENTRY = struct.Struct(">H64s")
-ANSWER_S_MAX = 15.0
-VPP_NAME = b"vppd-guard-trial"
+_ANSWER_S_MAX = 15.0
+_VPP_NAME = b"vppd-guard-trial"
 
 
 class DryRunFailed(Exception):
     """VPP did not pass; the text says why."""
 
 
-async def api_messages(socket: Path) -> frozenset[str]:
+async def _api_messages(socket: Path) -> frozenset[str]:
     """The names of all API messages, without their CRCs. Raises OSError, ValueError for what is no VPP."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
-        body = CREATE.pack(SOCKCLNT_CREATE, 0, VPP_NAME)
-        writer.write(HEADER.pack(0, len(body), 0) + body)
-        _, size, _ = HEADER.unpack(await reader.readexactly(HEADER.size))
+        body = _CREATE.pack(_SOCKCLNT_CREATE, 0, _VPP_NAME)
+        writer.write(_HEADER.pack(0, len(body), 0) + body)
+        _, size, _ = _HEADER.unpack(await reader.readexactly(_HEADER.size))
         return message_names(await reader.readexactly(size))
     except asyncio.IncompleteReadError as error:
         raise ValueError("VPP closed the connection") from error
@@ -52,7 +52,7 @@ def message_names(reply: bytes) -> frozenset[str]:
     return frozenset(row.split(b"\0", 1)[0].decode("ascii", "replace").rpartition("_")[0] for row in rows)
 
 
-async def dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
+async def _dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
     """Messages of a VPP that was started with that configuration, and has ended again. Raises DryRunFailed."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -67,10 +67,10 @@ async def dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[s
     await asyncio.to_thread(ensure_netns, config.vpp_netns)
     vpp = process.start_vpp(launch, log)
     try:
-        if not await vpp.answers(config.vpp_api, ANSWER_S_MAX):
+        if not await vpp.answers(config.vpp_api, _ANSWER_S_MAX):
             raise DryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
-        async with asyncio.timeout(ANSWER_S_MAX):
-            return await api_messages(config.vpp_api)
+        async with asyncio.timeout(_ANSWER_S_MAX):
+            return await _api_messages(config.vpp_api)
     except (OSError, ValueError, TimeoutError) as error:
         raise DryRunFailed(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
     finally:
@@ -98,5 +98,5 @@ class VppDryRuns:
             raise DryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
         key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
         if key not in self._passed:
-            self._passed = {key: await dry_run_vpp(config, conf, script)}
+            self._passed = {key: await _dry_run_vpp(config, conf, script)}
         return self._passed[key]

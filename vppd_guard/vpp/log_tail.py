@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bus.log import Log
 
-EVERY_S = 0.5
-CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
+_EVERY_S = 0.5
+_CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
 FILE_BYTES_MAX = 8 << 20
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
 
@@ -26,7 +26,7 @@ class VppLogTail:
         """Reads until cancelled."""
         while True:
             self.read_new()
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(_EVERY_S)
 
     def read_new(self) -> None:
         """Logs what has been written since the last look."""
@@ -35,10 +35,10 @@ class VppLogTail:
             self._at = self._at if size >= self._at else 0
             if size == self._at:
                 return
-            skipped = max(0, size - self._at - CHUNK_BYTES)
+            skipped = max(0, size - self._at - _CHUNK_BYTES)
             with self.path.open("rb") as handle:
                 handle.seek(self._at + skipped)
-                data = handle.read(CHUNK_BYTES)
+                data = handle.read(_CHUNK_BYTES)
             self._at += skipped + len(data)
             if skipped:
                 self.log.warning("vpp", skipped_bytes=skipped)

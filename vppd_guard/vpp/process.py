@@ -14,9 +14,9 @@ from pathlib import Path
 
 from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
 
-STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
-KILL_S_MAX = 5.0
-PR_SET_PDEATHSIG = 1  # prctl(2)
+_STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
+_KILL_S_MAX = 5.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class VppInstance:
 
     async def stop(self) -> None:
         """SIGINT, then SIGKILL. Returns when VPP has ended. Raises TimeoutError."""
-        for number, patience_s in ((signal.SIGINT, STOP_S_MAX), (signal.SIGKILL, KILL_S_MAX)):
+        for number, patience_s in ((signal.SIGINT, _STOP_S_MAX), (signal.SIGKILL, _KILL_S_MAX)):
             if self.ended.is_set():
                 return
             self.signal(number)
@@ -117,7 +117,7 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
         if libc.setns(handle, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
         if not survives:
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 

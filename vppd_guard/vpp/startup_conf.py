@@ -17,16 +17,16 @@ from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
 from vppd_guard.vpp.conf_tree import ConfEdits, ConfWord, parse_startup_conf
 
-CONF, EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
-ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
-TOKEN = re.compile(r"__[A-Z][A-Z0-9_]*?(?::[^\s{}]*?)?__")
-PLUGINS = ("cnat_plugin.so", "npol_plugin.so", "tap_plugin.so")  # whatever the uplink's driver
-DPDK_PLUGIN = "dpdk_plugin.so"
-EXEC_OF_REFERENCE = "/etc/vpp/startup.exec"
-EXEC_WORDS = ("exec", "startup-config")
+_CONF, _EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
+_ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
+_TOKEN = re.compile(r"__[A-Z][A-Z0-9_]*?(?::[^\s{}]*?)?__")
+_PLUGINS = ("cnat_plugin.so", "npol_plugin.so", "tap_plugin.so")  # whatever the uplink's driver
+_DPDK_PLUGIN = "dpdk_plugin.so"
+_EXEC_OF_REFERENCE = "/etc/vpp/startup.exec"
+_EXEC_WORDS = ("exec", "startup-config")
 
 
-class ConfiguredDriver(Protocol):
+class _ConfiguredDriver(Protocol):
     """What of an uplink's driver startup.conf depends on."""
 
     name: str  # the configuration's `vppDriver`
@@ -39,7 +39,7 @@ class StartupUplink:
 
     link: CapturedLink
     spec: UplinkSpec
-    driver: ConfiguredDriver
+    driver: _ConfiguredDriver
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def render_startup_files(
     container's CPUs. Raises BadTemplate, which names the template and the line or token.
     """
     values = token_values(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
-    text = fill_template(config.startup_conf, values, CONF)
-    script = fill_template(config.startup_exec, values, EXEC)
+    text = _fill_template(config.startup_conf, values, _CONF)
+    script = _fill_template(config.startup_exec, values, _EXEC)
     template = _ConfTemplate(text)
-    template.check_plugins(dict.fromkeys([*PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
+    template.check_plugins(dict.fromkeys([*_PLUGINS, *(name for u in uplinks for name in u.driver.plugins)]))
     template.set_places(config, has_script=bool(script.strip()))
     dpdk = [uplink for uplink in uplinks if uplink.driver.name == "dpdk"]
     if dpdk:
@@ -92,7 +92,7 @@ def token_values(
 
 def template_annotation_keys(*templates: str) -> set[str]:
     """Keys of the node's annotations that templates ask for."""
-    return {key for template in templates for key in ANNOTATION.findall(template)}
+    return {key for template in templates for key in _ANNOTATION.findall(template)}
 
 
 def replace_tokens(template: str, values: Mapping[str, str]) -> str:
@@ -102,11 +102,11 @@ def replace_tokens(template: str, values: Mapping[str, str]) -> str:
     return re.sub(pattern, lambda found: known_values[found[0]], template) if known_values else template
 
 
-def fill_template(template: str, values: Mapping[str, str], source: str) -> str:
+def _fill_template(template: str, values: Mapping[str, str], source: str) -> str:
     """The template with all tokens replaced. Raises BadTemplate: one outside comments has no value."""
     text = replace_tokens(template, values)
     for number, whole in enumerate(text.splitlines(), 1):
-        token = TOKEN.search(whole.partition("#")[0])
+        token = _TOKEN.search(whole.partition("#")[0])
         if token:
             raise BadTemplate(f"{source}: line {number}: {token[0]} has no value here")
     return text
@@ -117,15 +117,15 @@ class _ConfTemplate:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._root = parse_startup_conf(text, CONF)
+        self._root = parse_startup_conf(text, _CONF)
         self.edits = ConfEdits(text)
         self.warnings: list[str] = []
 
     def check_plugins(self, needed: Collection[str]) -> None:
         """Raises BadTemplate: a needed plugin is disabled. DPDK's plugin is enabled by `add_dpdk`."""
         for name in needed:
-            if name != DPDK_PLUGIN and not self._is_enabled(name):
-                raise BadTemplate(f"{CONF}: plugins: {name} is disabled, and vppd needs it")
+            if name != _DPDK_PLUGIN and not self._is_enabled(name):
+                raise BadTemplate(f"{_CONF}: plugins: {name} is disabled, and vppd needs it")
 
     def set_places(self, config: NodeConfig, *, has_script: bool) -> None:
         """VPP's sockets and files are where our processes look for them."""
@@ -141,17 +141,17 @@ class _ConfTemplate:
             self._add("unix", "nosyslog")
         if not any(block.contains("nodaemon") or block.contains("interactive") for block in self._root.blocks("unix")):
             self._add("unix", "nodaemon")
-            self.warnings.append(f"{CONF}: unix: nodaemon added: VPP's life is watched")
+            self.warnings.append(f"{_CONF}: unix: nodaemon added: VPP's life is watched")
 
     def add_dpdk(self, uplinks: Sequence[StartupUplink], has_hugepages: bool) -> None:
         """DPDK drives these uplinks. A stanza of the template's own is taken as it is."""
-        self._enable(DPDK_PLUGIN)
+        self._enable(_DPDK_PLUGIN)
         stanzas = list(self._root.blocks("dpdk"))
         if stanzas:
             stanza_words = {word.text for stanza in stanzas for word in stanza.words()}
             for tag in (uplink_tag(uplink.link.name) for uplink in uplinks):
                 if tag not in stanza_words:
-                    self.warnings.append(f"{CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
+                    self.warnings.append(f"{_CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
             return
         lines = [_device(uplink) for uplink in uplinks]
         if not has_hugepages:
@@ -176,19 +176,19 @@ class _ConfTemplate:
 
     def _set_exec(self, path: str, has_script: bool) -> None:
         """VPP runs our startup.exec. Another file that the template names is left."""
-        words = [(n, w) for block in self._root.blocks("unix") for n in EXEC_WORDS for w in block.values(n)]
+        words = [(n, w) for block in self._root.blocks("unix") for n in _EXEC_WORDS for w in block.values(n)]
         for name, word in words:
-            if word.text in (path, EXEC_OF_REFERENCE):
+            if word.text in (path, _EXEC_OF_REFERENCE):
                 self._replace("unix", name, word, path)
             elif has_script:
-                self.warnings.append(f"{CONF}: unix: {name} {word.text}: {EXEC} is not run by it")
+                self.warnings.append(f"{_CONF}: unix: {name} {word.text}: {_EXEC} is not run by it")
         if not words:
             self._add("unix", f"exec {path}")
 
     def _replace(self, stanza: str, name: str, word: ConfWord, value: str) -> None:
         if word.text != value:
             self.edits.replace(word, value)
-            self.warnings.append(f"{CONF}: {stanza}: {name} {word.text} is {value} here")
+            self.warnings.append(f"{_CONF}: {stanza}: {name} {word.text} is {value} here")
 
     def _add(self, stanza: str, text: str) -> None:
         """Text at the end of a stanza's last block, so that it has the last word; or a new stanza."""

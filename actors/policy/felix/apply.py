@@ -3,7 +3,7 @@
 from actors.policy.felix.decode import FelixEvent, IpSetDelta
 from actors.policy.model import FelixIpSet, FelixSnapshot
 
-TABLES = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints", "hosts", "pools")
+_TABLES = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints", "hosts", "pools")
 
 
 def apply_event(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:

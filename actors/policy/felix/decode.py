@@ -18,12 +18,12 @@ from actors.policy.model import PolicyId, WorkloadId
 from schemas.addresses import parse_interface, parse_prefix
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 
-VERSION = re.compile(r"v?(\d+)\.(\d+)")
-NEW_NAMES_SINCE = (3, 32)
-SET_TYPES = {0: "ip", 1: "ip-port", 2: "net"}
-STAGED = "staged:"
-ASN_MAX = 0xFFFFFFFF
-IGNORED = {  # for dataplanes that route by themselves, or known from the Kubernetes API
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_NEW_NAMES_SINCE = (3, 32)
+_SET_TYPES = {0: "ip", 1: "ip-port", 2: "net"}
+_STAGED = "staged:"
+_ASN_MAX = 0xFFFFFFFF
+_IGNORED = {  # for dataplanes that route by themselves, or known from the Kubernetes API
     "service_account_update",
     "service_account_remove",
     "namespace_update",
@@ -35,7 +35,7 @@ IGNORED = {  # for dataplanes that route by themselves, or known from the Kubern
 }
 
 
-POLICY_KINDS = ("active_policy_update", "active_policy_remove")
+_POLICY_KINDS = ("active_policy_update", "active_policy_remove")
 
 
 class MalformedFelixMessage(Exception):
@@ -78,7 +78,7 @@ class FelixDecoder:
             if envelope.sequence_number != self.sequence:
                 self.counters["felix_gaps"] += 1
             self.sequence = envelope.sequence_number + 1
-            if kind is None or kind in IGNORED:
+            if kind is None or kind in _IGNORED:
                 self.counters["felix_ignored"] += 1
                 return None
             return self._read(kind, getattr(envelope, kind))
@@ -88,7 +88,7 @@ class FelixDecoder:
     def _envelope(self, data: bytes) -> Any:
         """The message in the schema of this Felix. Policies come before the endpoints that name them."""
         envelope = _schema(old=self.old_names).ToDataplane.FromString(data)
-        if (envelope.WhichOneof("payload") or "") not in POLICY_KINDS or _has_names_of(envelope, old=self.old_names):
+        if (envelope.WhichOneof("payload") or "") not in _POLICY_KINDS or _has_names_of(envelope, old=self.old_names):
             return envelope
         reread = _schema(old=not self.old_names).ToDataplane.FromString(data)
         if not _has_names_of(reread, old=not self.old_names):
@@ -101,15 +101,15 @@ class FelixDecoder:
             return self._config(body)
         if kind.startswith("host_metadata"):
             return self._host(kind, body)
-        return READERS[kind](self, body)
+        return _READERS[kind](self, body)
 
     def _config(self, body: Any) -> FelixEvent:
-        match = VERSION.match(body.config.get("CalicoVersion", ""))
+        match = _VERSION.match(body.config.get("CalicoVersion", ""))
         if match:
             is_first = self.version == (0, 0)
             self.version = (int(match[1]), int(match[2]))
             if is_first:  # a program does not change its version while it runs; what it tells later is the cluster's
-                self.old_names = self.version < NEW_NAMES_SINCE
+                self.old_names = self.version < _NEW_NAMES_SINCE
         return FelixEvent("config", None, dict(body.config))
 
     def _host(self, kind: str, body: Any) -> FelixEvent | None:
@@ -142,7 +142,7 @@ class FelixDecoder:
 
     def old_policy_id(self, tier: str, name: str) -> PolicyId:
         """`[<namespace>/][staged:]<name>` in a tier."""
-        return PolicyId(name, tier=tier, staged=name.rpartition("/")[2].startswith(STAGED))
+        return PolicyId(name, tier=tier, staged=name.rpartition("/")[2].startswith(_STAGED))
 
     def tiers(self, messages: Iterable[Any]) -> tuple[model.FelixTier, ...]:
         return tuple(
@@ -191,15 +191,15 @@ def _asn(host: str, text: str) -> int | None:
         number = int(high) << 16 | int(low) if dot else int(text)
     except ValueError:
         number = -1
-    if not 0 <= number <= ASN_MAX:
+    if not 0 <= number <= _ASN_MAX:
         raise ValueError(f"host {host}: asnumber: not an AS number: {text[:40]!r}")
     return number
 
 
 def _ip_set(decoder: FelixDecoder, body: Any) -> FelixEvent:
-    if body.type not in SET_TYPES:
+    if body.type not in _SET_TYPES:
         raise ValueError(f"IPSetUpdate {body.id}: type {body.type} is unknown")
-    return FelixEvent("ip_sets", body.id, model.FelixIpSet(SET_TYPES[body.type], frozenset(body.members)))
+    return FelixEvent("ip_sets", body.id, model.FelixIpSet(_SET_TYPES[body.type], frozenset(body.members)))
 
 
 def _delta(decoder: FelixDecoder, body: Any) -> FelixEvent:
@@ -282,7 +282,7 @@ def _icmp(rule: Any, group: str, field: str) -> tuple[int | None, int | None]:
     return int(type_and_code.type), int(type_and_code.code)
 
 
-def workload_id(message: Any) -> WorkloadId:
+def _workload_id(message: Any) -> WorkloadId:
     """A workload endpoint's name."""
     return WorkloadId(message.orchestrator_id, message.workload_id, message.endpoint_id)
 
@@ -298,7 +298,7 @@ def _workload(decoder: FelixDecoder, body: Any) -> FelixEvent:
         tiers=decoder.tiers(workload.tiers),
         annotations=dict(workload.annotations),
     )
-    return FelixEvent("workloads", workload_id(body.id), endpoint)
+    return FelixEvent("workloads", _workload_id(body.id), endpoint)
 
 
 def _host_endpoint(decoder: FelixDecoder, body: Any) -> FelixEvent:
@@ -327,7 +327,7 @@ def _pool(decoder: FelixDecoder, body: Any) -> FelixEvent | None:
     return FelixEvent("pools", body.id, model.FelixPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))
 
 
-READERS: dict[str, Callable[[FelixDecoder, Any], FelixEvent | None]] = {
+_READERS: dict[str, Callable[[FelixDecoder, Any], FelixEvent | None]] = {
     "in_sync": lambda decoder, body: FelixEvent("in_sync"),
     "ipset_update": _ip_set,
     "ipset_delta_update": _delta,
@@ -339,7 +339,7 @@ READERS: dict[str, Callable[[FelixDecoder, Any], FelixEvent | None]] = {
     "host_endpoint_update": _host_endpoint,
     "host_endpoint_remove": lambda decoder, body: FelixEvent("host_endpoints", body.id.endpoint_id),
     "workload_endpoint_update": _workload,
-    "workload_endpoint_remove": lambda decoder, body: FelixEvent("workloads", workload_id(body.id)),
+    "workload_endpoint_remove": lambda decoder, body: FelixEvent("workloads", _workload_id(body.id)),
     "ipam_pool_update": _pool,
     "ipam_pool_remove": lambda decoder, body: FelixEvent("pools", body.id),
 }

@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-LENGTH = struct.Struct("<Q")
-MESSAGE_BYTES_MAX = 256 << 20
+_LENGTH = struct.Struct("<Q")
+_MESSAGE_BYTES_MAX = 256 << 20
 
 
 class FelixMessageTooLong(Exception):
@@ -22,14 +22,14 @@ class FelixFrames:
         self._buffer += data
         at = 0
         try:
-            while len(self._buffer) - at >= LENGTH.size:
-                (length,) = LENGTH.unpack_from(self._buffer, at)
-                if length > MESSAGE_BYTES_MAX:
-                    raise FelixMessageTooLong(f"a message of {length} bytes, more than {MESSAGE_BYTES_MAX}")
-                end = at + LENGTH.size + length
+            while len(self._buffer) - at >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(self._buffer, at)
+                if length > _MESSAGE_BYTES_MAX:
+                    raise FelixMessageTooLong(f"a message of {length} bytes, more than {_MESSAGE_BYTES_MAX}")
+                end = at + _LENGTH.size + length
                 if len(self._buffer) < end:
                     return
-                message = bytes(self._buffer[at + LENGTH.size : end])
+                message = bytes(self._buffer[at + _LENGTH.size : end])
                 at = end
                 yield message
         finally:
@@ -38,4 +38,4 @@ class FelixFrames:
 
 def felix_frame(message: bytes) -> bytes:
     """A message with its length before it."""
-    return LENGTH.pack(len(message)) + message
+    return _LENGTH.pack(len(message)) + message

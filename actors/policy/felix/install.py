@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-MODE = 0o755
+_MODE = 0o755
 
 
 def install_driver(source: Path, target: Path) -> bool:
@@ -18,7 +18,7 @@ def install_driver(source: Path, target: Path) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.chmod(MODE)
+        fresh.chmod(_MODE)
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)

@@ -20,11 +20,11 @@ from actors.policy.felix.framing import FelixFrames, FelixMessageTooLong, felix_
 from actors.policy.model import FelixSnapshot, FelixWorkload
 from actors.runtime.context import Context
 
-READ_BYTES = 1 << 20
-PROCESS_STATUS_S = 30.0
-PROBLEMS_MAX = 20
+_READ_BYTES = 1 << 20
+_PROCESS_STATUS_S = 30.0
+_PROBLEMS_MAX = 20
 EndpointName = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
-SentStatus = tuple[str, FelixWorkload]  # status, and the workload endpoint that it is about (empty for a host's)
+_SentStatus = tuple[str, FelixWorkload]  # status, and the workload endpoint that it is about (empty for a host's)
 
 
 class EndpointStatuses(NamedTuple):
@@ -34,7 +34,7 @@ class EndpointStatuses(NamedTuple):
     programmed: bool = False
 
 
-class FelixSession:
+class _FelixSession:
     """One connection of Felix: its snapshot, and what it has been sent."""
 
     def __init__(self, writer: asyncio.StreamWriter, counters: Counter[str]) -> None:
@@ -42,7 +42,7 @@ class FelixSession:
         self.snapshot = FelixSnapshot()
         self.decoder = FelixDecoder(counters)
         self.problems: list[str] = []
-        self.sent_statuses: dict[EndpointName, SentStatus] = {}
+        self.sent_statuses: dict[EndpointName, _SentStatus] = {}
         self.sent_greeting = False
         self.sent_in_sync = False
         self.sequence = 0
@@ -64,7 +64,7 @@ class FelixServer:
         self._desired = EndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
-        self.session: FelixSession | None = None
+        self.session: _FelixSession | None = None
 
     @property
     def state(self) -> str:
@@ -77,7 +77,7 @@ class FelixServer:
         """Listens. Raises OSError."""
         socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._accept, socket, limit=READ_BYTES)
+        self._server = await asyncio.start_unix_server(self._accept, socket, limit=_READ_BYTES)
         socket.chmod(0o600)
         self._context.spawn(self._send_forever())
         self._context.log.info("listening", socket=socket)
@@ -100,7 +100,7 @@ class FelixServer:
         if self.session is not None:
             self._context.log.warning("Felix connects anew: the old connection is closed")
             self.session.writer.close()
-        session = self.session = FelixSession(writer, self._context.counters)
+        session = self.session = _FelixSession(writer, self._context.counters)
         self._context.counters["felix_connections"] += 1
         self._context.log.info("Felix connected")
         self._changed.set()
@@ -114,12 +114,12 @@ class FelixServer:
             self._context.log.warning("Felix away", why=why)
             self._context.wake("felix/away")
 
-    async def _read(self, session: FelixSession, reader: asyncio.StreamReader) -> str:
+    async def _read(self, session: _FelixSession, reader: asyncio.StreamReader) -> str:
         """Read until the connection ends. Returns why."""
         frames = FelixFrames()
         while True:
             try:
-                data = await reader.read(READ_BYTES)
+                data = await reader.read(_READ_BYTES)
             except OSError as error:
                 return str(error)
             if not data:
@@ -129,7 +129,7 @@ class FelixServer:
             if end := self._apply_all(session, frames.feed(data)):
                 return end
 
-    def _apply_all(self, session: FelixSession, messages: Iterator[bytes]) -> str:
+    def _apply_all(self, session: _FelixSession, messages: Iterator[bytes]) -> str:
         """Apply all readable messages. Returns why the connection must end; "" if it need not."""
         changed, end = False, ""
         try:
@@ -145,7 +145,7 @@ class FelixServer:
             self._changed.set()
         return end
 
-    def _apply_message(self, session: FelixSession, message: bytes) -> None:
+    def _apply_message(self, session: _FelixSession, message: bytes) -> None:
         """Apply one message; a wrong one is counted and reported, and nothing else is lost."""
         self._context.counters["felix_messages"] += 1
         try:
@@ -160,23 +160,23 @@ class FelixServer:
             counts = {table: len(getattr(session.snapshot, table)) for table in ("policies", "ip_sets", "workloads")}
             self._context.log.info("Felix in sync", version=session.decoder.version, **counts)
 
-    def _add_problem(self, session: FelixSession, problem: str) -> None:
+    def _add_problem(self, session: _FelixSession, problem: str) -> None:
         self._context.counters["malformed_messages"] += 1
         self._context.log.warning("malformed", why=problem)
-        session.problems = [*session.problems[-PROBLEMS_MAX + 1 :], problem]
+        session.problems = [*session.problems[-_PROBLEMS_MAX + 1 :], problem]
         self._context.wake("felix/malformed")
 
     # --- sending
 
     async def _send_forever(self) -> None:
-        """For ever: send what has changed, and the process's status every PROCESS_STATUS_S."""
+        """For ever: send what has changed, and the process's status every _PROCESS_STATUS_S."""
         due = 0.0
         while True:
             try:
                 async with asyncio.timeout(max(0.0, due - time.monotonic())):
                     await self._changed.wait()
             except TimeoutError:
-                due = time.monotonic() + PROCESS_STATUS_S
+                due = time.monotonic() + _PROCESS_STATUS_S
                 await self._send(self._process_status())
             self._changed.clear()
             await self._send(*self._unsent())
@@ -217,7 +217,7 @@ class FelixServer:
             self._context.log.warning("Felix cannot be told", why=error)
 
 
-def _update(name: EndpointName, latest: SentStatus) -> Any:
+def _update(name: EndpointName, latest: _SentStatus) -> Any:
     kind, key = name
     status, workload = latest
     return (

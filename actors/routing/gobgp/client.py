@@ -26,17 +26,17 @@ from actors.routing.gobgp.state import BgpGlobal, ObservedBgp, PeerState
 from schemas.proto import gobgp_pb2 as pb
 from schemas.proto.gobgp_pb2_grpc import GobgpApiStub
 
-MESSAGE_BYTES_MAX = 256 << 20
-CALL_S_MAX = 5.0
-PATHS_PER_MESSAGE = 1000
+_MESSAGE_BYTES_MAX = 256 << 20
+_CALL_S_MAX = 5.0
+_PATHS_PER_MESSAGE = 1000
 T = TypeVar("T")
-OPTIONS = [
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+_OPTIONS = [
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
 ]
-LEVELS = {
+_LEVELS = {
     "error": pb.SetLogLevelRequest.ERROR,
     "warning": pb.SetLogLevelRequest.WARN,
     "info": pb.SetLogLevelRequest.INFO,
@@ -61,7 +61,7 @@ class GobgpClient:
     """One gobgpd; an async context manager."""
 
     def __init__(self, socket: Path) -> None:
-        self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=OPTIONS)
+        self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
         self._stub = GobgpApiStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def __aenter__(self) -> Self:
@@ -78,12 +78,12 @@ class GobgpClient:
         return ObservedBgp(bgp, await self.peers(), await self._own_paths(), await self._blocks())
 
     async def _global(self) -> BgpGlobal | None:
-        call = self._stub.GetBgp(pb.GetBgpRequest(), timeout=CALL_S_MAX)
+        call = self._stub.GetBgp(pb.GetBgpRequest(), timeout=_CALL_S_MAX)
         return messages.parse_global(await self._call("get BGP", call))
 
     async def peers(self) -> dict[str, PeerState]:
         """All sessions by peer address."""
-        call = self._stub.ListPeer(pb.ListPeerRequest(), timeout=CALL_S_MAX)
+        call = self._stub.ListPeer(pb.ListPeerRequest(), timeout=_CALL_S_MAX)
         peers = [messages.parse_peer(reply.peer) async for reply in _stream("list peers", call)]
         return {peer.address: peer for peer in peers}
 
@@ -91,7 +91,7 @@ class GobgpClient:
         next_hops: dict[str, str] = {}
         for version in messages.VERSIONS:
             request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.path_family(version))
-            async for reply in _stream("list paths", self._stub.ListPath(request, timeout=CALL_S_MAX)):
+            async for reply in _stream("list paths", self._stub.ListPath(request, timeout=_CALL_S_MAX)):
                 for path in filter(paths.is_local, reply.destination.paths):
                     next_hops[paths.path_prefix(path)] = paths.raw_next_hop(path)
         return next_hops
@@ -99,12 +99,12 @@ class GobgpClient:
     async def _blocks(self) -> frozenset[str] | None:
         """The blocks of our export policy; None: it is not the one that decides."""
         request = pb.ListPolicyAssignmentRequest(name=messages.ASSIGNMENT, direction=pb.EXPORT)
-        call = self._stub.ListPolicyAssignment(request, timeout=CALL_S_MAX)
+        call = self._stub.ListPolicyAssignment(request, timeout=_CALL_S_MAX)
         assigned = [r.assignment async for r in _stream("list policy assignments", call)]
         our_policy = [a for a in assigned if [p.name for p in a.policies] == [messages.EXPORT_POLICY]]
         if not our_policy or our_policy[0].default_action != pb.REJECT:
             return None
-        call = self._stub.ListDefinedSet(pb.ListDefinedSetRequest(defined_type=pb.PREFIX), timeout=CALL_S_MAX)
+        call = self._stub.ListDefinedSet(pb.ListDefinedSetRequest(defined_type=pb.PREFIX), timeout=_CALL_S_MAX)
         sets = [r.defined_set async for r in _stream("list sets", call)]
         prefixes = [p.ip_prefix for s in sets if s.name.startswith("aggregated-") for p in s.prefixes]
         return frozenset(str(ip_network(prefix)) for prefix in prefixes)
@@ -123,22 +123,22 @@ class GobgpClient:
             case Withdraw(prefix=prefix, next_hop=hop):
                 path = paths.path_message(prefix, hop)
                 request = pb.DeletePathRequest(table_type=pb.GLOBAL, family=path.family, path=path)
-                await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=CALL_S_MAX))
+                await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=_CALL_S_MAX))
             case AddPeer(peer=peer, restarting=restarting):
                 message = pb.AddPeerRequest(peer=messages.peer_message(peer, restarting=restarting))
-                await self._call(f"add peer {peer.address}", self._stub.AddPeer(message, timeout=CALL_S_MAX))
+                await self._call(f"add peer {peer.address}", self._stub.AddPeer(message, timeout=_CALL_S_MAX))
             case DeletePeer(address=address):
                 delete = pb.DeletePeerRequest(address=address)
-                await self._call(f"delete peer {address}", self._stub.DeletePeer(delete, timeout=CALL_S_MAX))
+                await self._call(f"delete peer {address}", self._stub.DeletePeer(delete, timeout=_CALL_S_MAX))
 
     async def _stop(self) -> None:
-        await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=CALL_S_MAX))
+        await self._call("stop BGP", self._stub.StopBgp(pb.StopBgpRequest(), timeout=_CALL_S_MAX))
 
     async def _start(self, bgp: BgpGlobal) -> None:
         """A start refused at one address leaves those before it bound, in the way of every later one: freed here."""
         name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
         try:
-            await self._call(name, self._stub.StartBgp(messages.start_request(bgp), timeout=CALL_S_MAX))
+            await self._call(name, self._stub.StartBgp(messages.start_request(bgp), timeout=_CALL_S_MAX))
         except GobgpRefused:
             if await self._global() is None:
                 await self._stop()
@@ -146,8 +146,8 @@ class GobgpClient:
 
     async def _set_policies(self, blocks: frozenset[str]) -> None:
         request = messages.policies_request(blocks)
-        await self._call("set policies", self._stub.SetPolicies(request, timeout=CALL_S_MAX))
-        assign = self._stub.SetPolicyAssignment(messages.assignment_request(), timeout=CALL_S_MAX)
+        await self._call("set policies", self._stub.SetPolicies(request, timeout=_CALL_S_MAX))
+        assign = self._stub.SetPolicyAssignment(messages.assignment_request(), timeout=_CALL_S_MAX)
         await self._call("set policy assignment", assign)
 
     async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
@@ -155,18 +155,18 @@ class GobgpClient:
         good, malformed = paths.path_messages(announced)
 
         async def requests() -> AsyncIterator[pb.AddPathStreamRequest]:
-            for start in range(0, len(good), PATHS_PER_MESSAGE):
-                yield pb.AddPathStreamRequest(table_type=pb.GLOBAL, paths=good[start : start + PATHS_PER_MESSAGE])
+            for start in range(0, len(good), _PATHS_PER_MESSAGE):
+                yield pb.AddPathStreamRequest(table_type=pb.GLOBAL, paths=good[start : start + _PATHS_PER_MESSAGE])
 
         name = f"announce {announced[0][0]} and {len(announced) - 1} more"
-        await self._call(name, self._stub.AddPathStream(requests(), timeout=CALL_S_MAX))
+        await self._call(name, self._stub.AddPathStream(requests(), timeout=_CALL_S_MAX))
         if malformed:
             raise GobgpRefused(f"announce {len(malformed)} of {len(announced)}", "; ".join(malformed))
 
     async def set_log_level(self, level: str) -> None:
         """gobgpd's own log level."""
-        request = pb.SetLogLevelRequest(level=LEVELS[level])
-        await self._call("set log level", self._stub.SetLogLevel(request, timeout=CALL_S_MAX))
+        request = pb.SetLogLevelRequest(level=_LEVELS[level])
+        await self._call("set log level", self._stub.SetLogLevel(request, timeout=_CALL_S_MAX))
 
     async def best_paths(self) -> AsyncIterator[list[pb.Path]]:
         """Best paths, ours as withdraws: all there are (maybe none), then changes. Ends by raising GobgpAway."""

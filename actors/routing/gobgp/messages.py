@@ -12,7 +12,7 @@ from actors.routing.gobgp.state import BgpGlobal, BgpTimers, PeerConfig, PeerSta
 from schemas.proto import gobgp_pb2 as pb
 
 EXPORT_POLICY = "vppd-export"
-DEFERRAL_S = 10  # after our restart: routes are sent by then, although some peer is still silent
+_DEFERRAL_S = 10  # after our restart: routes are sent by then, although some peer is still silent
 ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
 VERSIONS = (4, 6)
 
@@ -53,7 +53,7 @@ def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
         graceful_restart=pb.GracefulRestart(
             enabled=True,
             restart_time=config.restart_s,
-            deferral_time=DEFERRAL_S,
+            deferral_time=_DEFERRAL_S,
             notification_enabled=True,
             local_restarting=restarting,
         ),

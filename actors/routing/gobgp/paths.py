@@ -14,11 +14,11 @@ from google.protobuf.message import DecodeError, Message
 
 from schemas.proto import gobgp_pb2 as pb
 
-ORIGIN_IGP = 0
-LOCAL_NEIGHBOURS = ("", "<nil>")  # how gobgpd 3.10 shows a path that was injected over its API
+_ORIGIN_IGP = 0
+_LOCAL_NEIGHBOURS = ("", "<nil>")  # how gobgpd 3.10 shows a path that was injected over its API
 
 
-class MalformedPath(ValueError):
+class _MalformedPath(ValueError):
     """A path that cannot be used; the text names its prefix and the attribute."""
 
 
@@ -32,7 +32,7 @@ def path_message(prefix: str, next_hop: str) -> pb.Path:
     """The path that announces `prefix` with `next_hop`; both of the same family."""
     network = ip_network(prefix)
     nlri = _packed(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
-    attributes: list[Message] = [pb.OriginAttribute(origin=ORIGIN_IGP)]
+    attributes: list[Message] = [pb.OriginAttribute(origin=_ORIGIN_IGP)]
     if network.version == 4:
         attributes.append(pb.NextHopAttribute(next_hop=next_hop))
     else:
@@ -56,7 +56,7 @@ def path_messages(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], 
 
 def is_local(path: pb.Path) -> bool:
     """Was this path injected here, over the API?"""
-    return path.neighbor_ip in LOCAL_NEIGHBOURS
+    return path.neighbor_ip in _LOCAL_NEIGHBOURS
 
 
 def is_unicast(path: pb.Path) -> bool:
@@ -75,26 +75,26 @@ def best_of_peers(path: pb.Path) -> pb.Path:
 
 
 def path_prefix(path: pb.Path) -> str:
-    """The announced prefix. Raises MalformedPath."""
+    """The announced prefix. Raises _MalformedPath."""
     nlri = pb.IPAddressPrefix()
     try:
         path.nlri.Unpack(nlri)
         return str(ip_network(f"{nlri.prefix}/{nlri.prefix_len}", strict=False))
     except (ValueError, DecodeError) as error:
-        raise MalformedPath(f"path from {path.neighbor_ip}: nlri: {error}") from None
+        raise _MalformedPath(f"path from {path.neighbor_ip}: nlri: {error}") from None
 
 
 def next_hop_of(path: pb.Path) -> str:
-    """The next hop: the first global address. Raises MalformedPath, which names prefix and attribute."""
+    """The next hop: the first global address. Raises _MalformedPath, which names prefix and attribute."""
     prefix = path_prefix(path)
     for hop in _next_hops(path, prefix):
         try:
             address = ip_address(hop)
         except ValueError:
-            raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: {hop!r}") from None
+            raise _MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: {hop!r}") from None
         if not address.is_link_local and not address.is_unspecified:
             return str(address)
-    raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: none that is global")
+    raise _MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: none that is global")
 
 
 def raw_next_hop(path: pb.Path) -> str:
@@ -112,7 +112,7 @@ def _next_hops(path: pb.Path, prefix: str) -> list[str]:
                 case "apipb.MpReachNLRIAttribute":
                     hops += pb.MpReachNLRIAttribute.FromString(attribute.value).next_hops
         except DecodeError as error:
-            raise MalformedPath(f"path {prefix} from {path.neighbor_ip}: attribute: {error}") from None
+            raise _MalformedPath(f"path {prefix} from {path.neighbor_ip}: attribute: {error}") from None
     return hops
 
 
@@ -132,6 +132,6 @@ def update_learnt(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list
                 learnt.pop(prefix, None)
             else:
                 learnt[prefix] = next_hop_of(path)
-        except MalformedPath as error:
+        except _MalformedPath as error:
             errors.append(str(error))
     return errors

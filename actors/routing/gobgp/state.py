@@ -13,8 +13,8 @@ class BgpGlobal:
     listen_addresses: tuple[str, ...] = ()
 
 
-HOLD_DEFAULT_S = 90
-CONNECT_RETRY_DEFAULT_S = 120
+_HOLD_DEFAULT_S = 90
+_CONNECT_RETRY_DEFAULT_S = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,11 @@ class BgpTimers:
 
     def with_defaults(self) -> "BgpTimers":
         """With gobgpd's defaults filled in, as gobgpd shows them."""
-        hold = self.hold_s or HOLD_DEFAULT_S
+        hold = self.hold_s or _HOLD_DEFAULT_S
         return BgpTimers(
             hold_s=hold,
             keepalive_s=self.keepalive_s or hold // 3,
-            connect_retry_s=self.connect_retry_s or CONNECT_RETRY_DEFAULT_S,
+            connect_retry_s=self.connect_retry_s or _CONNECT_RETRY_DEFAULT_S,
         )
 
 

@@ -10,7 +10,7 @@ from actors.vpp_writer.apply import readback
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.vpp.client import VppClient
 
-LOOKUPS_AT_ONCE = 500
+_LOOKUPS_AT_ONCE = 500
 
 
 class DriftCheck:
@@ -36,5 +36,5 @@ class DriftCheck:
             self._due_at = now + self.every_s
             self._keys = readback.looked_up(objects)
             return await readback.missing_by_dump(api, objects)
-        keys, self._keys = self._keys[:LOOKUPS_AT_ONCE], self._keys[LOOKUPS_AT_ONCE:]
+        keys, self._keys = self._keys[:_LOOKUPS_AT_ONCE], self._keys[_LOOKUPS_AT_ONCE:]
         return await readback.missing_by_lookup(api, objects, [key for key in keys if key in objects])

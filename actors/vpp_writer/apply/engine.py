@@ -19,13 +19,13 @@ from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.retvals import retval_name
 from actors.vpp_writer.vpp.client import VppClient, VppGone
 
-AHEAD = 2  # batches that wait for VPP while the next is packed
+_AHEAD = 2  # batches that wait for VPP while the next is packed
 
 CallObserver = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
-Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
+_Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
 
 
-class SentBatch(NamedTuple):
+class _SentBatch(NamedTuple):
     """Calls on their way together. `settle` is given their replies and when they were sent (s, monotonic)."""
 
     replies: "asyncio.Future[list[Any]]"
@@ -52,7 +52,7 @@ class CallEngine:
         self._singles: defaultdict[str, list[tuple[CallRun, VppCall]]] = defaultdict(
             list
         )  # for the next batches, by message
-        self._batches: deque[SentBatch] = deque()
+        self._batches: deque[_SentBatch] = deque()
         self._settling_batch = False
         self._open = 0  # runs that have been sent and not settled
         self._idle: asyncio.Future[None] | None = None  # there are none, for who waits for that
@@ -99,7 +99,7 @@ class CallEngine:
 
     async def _keep_pace(self) -> None:
         await asyncio.sleep(0)  # what has come is taken in
-        while len(self._batches) > AHEAD:
+        while len(self._batches) > _AHEAD:
             await self._finish(self._batches.popleft())
         if self._fatal is not None:
             await self.end()
@@ -138,13 +138,13 @@ class CallEngine:
                 replies.set_result([])
         except Exception as error:
             replies.set_result([error] * len(bodies))
-        self._batches.append(SentBatch(replies, settle, time.monotonic()))
+        self._batches.append(_SentBatch(replies, settle, time.monotonic()))
 
     def _post_each(self, run: CallRun, calls: Sequence[VppCall]) -> None:
         for number, call in enumerate(calls):
             self._post(run.key, call, partial(run.take, number))
 
-    def _post(self, key: str, call: VppCall, take: Take) -> None:
+    def _post(self, key: str, call: VppCall, take: _Take) -> None:
         """Makes one call; `take` gets its reply, or Later with VPP's name of the error, or another exception."""
         self._counters["vpp_writes_total"] += 1
         sent_at = time.monotonic()
@@ -159,7 +159,7 @@ class CallEngine:
 
     # --- settling
 
-    async def _finish(self, batch: SentBatch) -> None:
+    async def _finish(self, batch: _SentBatch) -> None:
         replies = await batch.replies
         self._settling_batch = True
         try:
@@ -191,7 +191,7 @@ class CallEngine:
             else:
                 self._settle(run.key, call, partial(run.take, 0), reply, sent_at)
 
-    def _settle(self, key: str, call: VppCall, take: Take, reply: Any, sent_at: float) -> None:
+    def _settle(self, key: str, call: VppCall, take: _Take, reply: Any, sent_at: float) -> None:
         if isinstance(reply, Exception):
             take(reply)
             return
@@ -207,13 +207,13 @@ class CallEngine:
         if self._observer is not None:
             self._observer(key, call, time.monotonic() - sent_at, retval)
 
-    def _refuse(self, key: str, call: VppCall, take: Take, reply: Any) -> None:
+    def _refuse(self, key: str, call: VppCall, take: _Take, reply: Any) -> None:
         if call.instead is not None and reply.retval in call.instead_on:
             self._post(key, call.instead, take)
         else:
             take(Later(f"{call.message}: {_reason(reply)}"))
 
-    def _confirm(self, question: RefusalCheck, reply: Any, take: Take, refuse: Callable[[], None]) -> None:
+    def _confirm(self, question: RefusalCheck, reply: Any, take: _Take, refuse: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
 
         def answer(task: "asyncio.Task[bool]") -> None:

@@ -27,7 +27,7 @@ from actors.vpp_writer.apply.records import (
 from actors.vpp_writer.reconcile.held import HeldObject
 
 FRAME_RECORDS = 1000  # at most, of what is written anew
-COMPACT_AT = 4  # times more records than objects
+_COMPACT_AT = 4  # times more records than objects
 
 
 @dataclass
@@ -157,7 +157,7 @@ class WriterJournal:
 
     def wants_compaction(self, objects: int) -> bool:
         """Has the file grown far beyond what it tells?"""
-        return not self.compacting and self._records > 1000 + COMPACT_AT * objects
+        return not self.compacting and self._records > 1000 + _COMPACT_AT * objects
 
     def close(self) -> None:
         for file in (self._file, self._rewrite):

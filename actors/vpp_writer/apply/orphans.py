@@ -15,8 +15,8 @@ from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.vpp.client import VppClient
 from schemas.npol import InterfacePolicies, IpSet, Policy
 
-NPOL_INTENTS = (IpSet, Policy, InterfacePolicies)
-LISTINGS = {  # what VPP lists, how a line of it begins, and the call that deletes an object
+_NPOL_INTENTS = (IpSet, Policy, InterfacePolicies)
+_LISTINGS = {  # what VPP lists, how a line of it begins, and the call that deletes an object
     "policies": (re.compile(r"^\[policy#(\d+)", re.MULTILINE), "npol_policy_delete", "policy_id"),
     "rules": (re.compile(r"^\[rule#(\d+)", re.MULTILINE), "npol_rule_delete", "rule_id"),
     "ipsets": (re.compile(r"^\[ipset#(\d+)", re.MULTILINE), "npol_ipset_delete", "set_id"),
@@ -26,7 +26,7 @@ LISTINGS = {  # what VPP lists, how a line of it begins, and the call that delet
 def all_policies_are_held(claims: Claims, objects: Mapping[str, HeldObject]) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
     for key, claim in claims.effective.items():
-        if isinstance(claim.intent, NPOL_INTENTS):
+        if isinstance(claim.intent, _NPOL_INTENTS):
             present = objects.get(key)
             if present is None or present.intent != claim.intent:
                 return False
@@ -39,7 +39,7 @@ async def orphan_deleting_calls(api: VppClient, objects: Mapping[str, HeldObject
         return []
     owned = _owned_ids(objects)
     calls = []
-    for listing, (line, message, field) in LISTINGS.items():
+    for listing, (line, message, field) in _LISTINGS.items():
         text = str((await api.request("cli_inband", {"cmd": f"show npol {listing}"})).reply)
         ids = {int(number) for number in line.findall(text)}
         calls += [VppCall(message, {field: number}) for number in sorted(ids - owned[listing])]

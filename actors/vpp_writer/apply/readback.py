@@ -19,11 +19,11 @@ from actors.vpp_writer.vpp.client import VppClient
 from schemas.cnat import Translation
 from schemas.intents import Address, AdminUp, Mtu, Table, interface_key
 
-ADMIN_UP = 1  # if_status_flags
-HeldObjects = Mapping[str, HeldObject]
+_ADMIN_UP = 1  # if_status_flags
+_HeldObjects = Mapping[str, HeldObject]
 
 
-async def observe_external(api: VppClient, objects: HeldObjects) -> Observed:
+async def observe_external(api: VppClient, objects: _HeldObjects) -> Observed:
     """What VPP has and is not held: interfaces, tables, translations."""
     numbers = {held_object.details.get("sw_if_index") for held_object in objects.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in numbers]
@@ -36,7 +36,7 @@ async def observe_external(api: VppClient, objects: HeldObjects) -> Observed:
     return Observed(interfaces, tables, not_held)
 
 
-async def missing_objects(api: VppClient, objects: HeldObjects) -> set[str]:
+async def missing_objects(api: VppClient, objects: _HeldObjects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
@@ -46,12 +46,12 @@ async def missing_objects(api: VppClient, objects: HeldObjects) -> set[str]:
     return keys | await missing_by_lookup(api, present, looked_up(present))
 
 
-def looked_up(objects: HeldObjects) -> list[str]:
+def looked_up(objects: _HeldObjects) -> list[str]:
     """Keys of those that are read back one by one."""
     return [key for key, held_object in objects.items() if kind_of(held_object.intent).looked_up]
 
 
-async def missing_by_dump(api: VppClient, objects: HeldObjects) -> set[str]:
+async def missing_by_dump(api: VppClient, objects: _HeldObjects) -> set[str]:
     """`missing_objects` of all but what is looked up; a few dumps."""
     objects = {key: held_object for key, held_object in objects.items() if not kind_of(held_object.intent).looked_up}
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
@@ -62,7 +62,7 @@ async def missing_by_dump(api: VppClient, objects: HeldObjects) -> set[str]:
     return keys | await _missing_addresses(api, present) | await _missing_translations(api, present)
 
 
-async def missing_by_lookup(api: VppClient, objects: HeldObjects, keys: Iterable[str]) -> set[str]:
+async def missing_by_lookup(api: VppClient, objects: _HeldObjects, keys: Iterable[str]) -> set[str]:
     """Of these those that VPP does not have, or with another value.
 
     Each is looked up by itself: a dump of a large table would keep VPP from its packets.
@@ -103,14 +103,14 @@ async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup]
     }
 
 
-def _wrong_attributes(objects: HeldObjects, rows: Mapping[int, Any]) -> set[str]:
+def _wrong_attributes(objects: _HeldObjects, rows: Mapping[int, Any]) -> set[str]:
     """Interfaces that are down or have another MTU than they should."""
     indices, keys = VppIndices(objects), set()
     for key, held_object in objects.items():
         if isinstance(held_object.intent, AdminUp | Mtu) and interface_key(held_object.intent.interface) in objects:
             row = rows[indices.interface(held_object.intent.interface)]
             intent = held_object.intent
-            is_right = row.mtu[0] == intent.mtu if isinstance(intent, Mtu) else row.flags & ADMIN_UP
+            is_right = row.mtu[0] == intent.mtu if isinstance(intent, Mtu) else row.flags & _ADMIN_UP
             if not is_right:
                 keys.add(key)
     return keys
@@ -125,7 +125,7 @@ def _has_interface(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
     return row is not None and kind_of(intent).recognise(intent, Observed([row])) is not None
 
 
-async def _missing_tables(api: VppClient, objects: HeldObjects) -> set[str]:
+async def _missing_tables(api: VppClient, objects: _HeldObjects) -> set[str]:
     tables = {
         key: (held_object.details["table_id"], held_object.intent.ip_version == 6)
         for key, held_object in objects.items()
@@ -137,7 +137,7 @@ async def _missing_tables(api: VppClient, objects: HeldObjects) -> set[str]:
     return {key for key, table_id in tables.items() if table_id not in ids}
 
 
-async def _missing_addresses(api: VppClient, objects: HeldObjects) -> set[str]:
+async def _missing_addresses(api: VppClient, objects: _HeldObjects) -> set[str]:
     indices, keys = VppIndices(objects), set()
     by_interface: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
     for key, held_object in objects.items():
@@ -155,7 +155,7 @@ async def _missing_addresses(api: VppClient, objects: HeldObjects) -> set[str]:
     return keys
 
 
-async def _missing_translations(api: VppClient, objects: HeldObjects) -> set[str]:
+async def _missing_translations(api: VppClient, objects: _HeldObjects) -> set[str]:
     translations = {
         key: held_object for key, held_object in objects.items() if isinstance(held_object.intent, Translation)
     }

@@ -17,7 +17,7 @@ from actors.vpp_writer.reconcile.held import HeldObject, Suspect
 from schemas.intents import AnyIntent
 
 _HEADER = struct.Struct("<II")
-FRAME_BYTES_MAX = 256 << 20
+_FRAME_BYTES_MAX = 256 << 20
 
 
 class VppLife(Struct, frozen=True, tag="life"):
@@ -88,7 +88,7 @@ def records_in(data: bytes) -> Iterator[Record]:
     while at + _HEADER.size <= len(data):
         length, checksum = _HEADER.unpack_from(data, at)
         body = data[at + _HEADER.size : at + _HEADER.size + length]
-        if length > FRAME_BYTES_MAX or len(body) < length or zlib.crc32(body) != checksum:
+        if length > _FRAME_BYTES_MAX or len(body) < length or zlib.crc32(body) != checksum:
             return
         try:
             yield from _decoder.decode(body)

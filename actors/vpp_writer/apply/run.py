@@ -8,7 +8,7 @@ from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from actors.vpp_writer.kinds.kind import CallSequence, Details
 
-Post = Callable[["CallRun", Sequence[VppCall]], None]  # what makes the calls, and gives each reply to `take`
+_Post = Callable[["CallRun", Sequence[VppCall]], None]  # what makes the calls, and gives each reply to `take`
 Settled = Callable[[str, Details | Exception], None]  # (key, details, or why there are none)
 
 
@@ -17,14 +17,14 @@ class CallRun:
 
     __slots__ = ("_failure", "_outstanding", "_post", "_replies", "_sequence", "_settled", "key")
 
-    def __init__(self, key: str, sequence: CallSequence, post: Post, settled: Settled) -> None:
+    def __init__(self, key: str, sequence: CallSequence, post: _Post, settled: Settled) -> None:
         self.key = key
         self._sequence, self._post, self._settled = sequence, post, settled
         self._replies: list[Any] = []
         self._outstanding = 0
         self._failure: Exception | None = None
 
-    def start(self, post: Post | None = None) -> None:
+    def start(self, post: _Post | None = None) -> None:
         """Asks for the first calls. `post`: what makes these, if it is not what makes the others."""
         self._advance(partial(next, self._sequence), post or self._post)
 
@@ -41,7 +41,7 @@ class CallRun:
         else:
             self._advance(partial(self._sequence.send, self._replies), self._post)
 
-    def _advance(self, resume: Callable[[], Sequence[VppCall]], post: Post) -> None:
+    def _advance(self, resume: Callable[[], Sequence[VppCall]], post: _Post) -> None:
         """Lets the sequence go on until it asks for calls, or ends."""
         try:
             while not (calls := resume()):

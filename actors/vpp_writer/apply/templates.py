@@ -7,7 +7,7 @@ from actors.vpp_writer.kinds.wire import CallTemplate
 from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.vpp.client import VppClient
 
-TEMPLATES_MAX = 10_000  # then all are made anew
+_TEMPLATES_MAX = 10_000  # then all are made anew
 
 
 class CallTemplates:
@@ -32,7 +32,7 @@ class CallTemplates:
         identity = part, add, part.numbers(indices)
         template = self._templates.get(identity)
         if template is None:
-            if len(self._templates) >= TEMPLATES_MAX:
+            if len(self._templates) >= _TEMPLATES_MAX:
                 self._templates.clear()
             template = self._templates[identity] = CallTemplate(lambda prefix: self._packed(part, prefix, indices, add))
         return template

@@ -8,9 +8,9 @@ from actors.vpp_writer.kinds.kind import ADDRESS, BORROW, NEIGHBOUR, AddDelKind
 from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import Address, Neighbour, Unnumbered, interface_key
 
-STATIC = 1  # ip_neighbor_flags
+_STATIC = 1  # ip_neighbor_flags
 # Which of these VPP answers does not tell whether the address is this interface's or another's.
-IN_USE = retvals_named("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
+_IN_USE = retvals_named("DUPLICATE_IF_ADDRESS", "ADDRESS_IN_USE", "ADDRESS_FOUND_FOR_INTERFACE", "VALUE_EXIST")
 
 
 class AddressKind(AddDelKind[Address]):
@@ -39,7 +39,7 @@ class AddressKind(AddDelKind[Address]):
             "sw_interface_add_del_address",
             add,
             {"sw_if_index": number, "is_add": add, "prefix": str(address)},
-            confirm_on=IN_USE if add else frozenset(),
+            confirm_on=_IN_USE if add else frozenset(),
             confirm=RefusalCheck("ip_address_dump", on_it, lambda row: str(row.prefix) == str(address)),
         )
 
@@ -88,7 +88,7 @@ class NeighbourKind(AddDelKind[Neighbour]):
     def call(self, intent: Neighbour, indices: VppIndices, add: bool) -> VppCall:
         neighbour = {
             "sw_if_index": indices.interface(intent.interface),
-            "flags": STATIC,
+            "flags": _STATIC,
             "mac_address": intent.mac,
             "ip_address": intent.address,
         }

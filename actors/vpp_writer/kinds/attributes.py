@@ -19,8 +19,8 @@ from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import AdminUp, Gso, InterfaceTable, Ip6, Mtu, RxMode, interface_key
 from schemas.npol import interface_policies_key
 
-RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
-ADMIN_UP = 1  # if_status_flags
+_RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
+_ADMIN_UP = 1  # if_status_flags
 
 
 class InterfaceTableKind(AddDelKind[InterfaceTable]):
@@ -75,8 +75,8 @@ class RxModeKind(SettingKind[RxMode]):
     messages = ("sw_interface_set_rx_mode",)
 
     def check(self, intent: RxMode) -> None:
-        if intent.mode not in RX_MODES:
-            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(RX_MODES)}")
+        if intent.mode not in _RX_MODES:
+            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(_RX_MODES)}")
 
     def needs(self, intent: RxMode) -> set[str]:
         return {interface_key(intent.interface)}
@@ -86,7 +86,7 @@ class RxModeKind(SettingKind[RxMode]):
             "sw_if_index": indices.interface(intent.interface),
             "queue_id_valid": False,
             "queue_id": NO_INDEX,
-            "mode": RX_MODES[intent.mode],
+            "mode": _RX_MODES[intent.mode],
         }
         return VppCall("sw_interface_set_rx_mode", fields)
 
@@ -143,5 +143,5 @@ class AdminUpKind(AddDelKind[AdminUp]):
         return {interface_key(intent.interface)} | policed
 
     def call(self, intent: AdminUp, indices: VppIndices, add: bool) -> VppCall:
-        fields = {"sw_if_index": indices.interface(intent.interface), "flags": ADMIN_UP if add else 0}
+        fields = {"sw_if_index": indices.interface(intent.interface), "flags": _ADMIN_UP if add else 0}
         return add_del("sw_interface_set_flags", add, fields)

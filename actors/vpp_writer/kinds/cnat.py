@@ -25,17 +25,17 @@ from schemas.cnat import (
 )
 from schemas.intents import interface_key
 
-K8S = 2  # cnat_snat_policies
-TABLES = {"include-v4": 0, "include-v6": 1, "pod": 2, "host": 3}  # cnat_snat_policy_table
-NO_CLIENT_AND_DEFAULT = 2 | 4  # cnat_snat_policy_flags
-ALLOC_PORT_AND_NO_CLIENT = 1 | 8  # cnat_translation_flags
-NO_NAT = 2  # cnat_endpoint_tuple_flags
-BALANCERS = {"default": 0, "maglev": 1}  # cnat_lb_type
-KEEPER_MAC, KEEPER_TAG = "02:00:00:00:00:02", "snat-keeper"
-PROTOCOLS = (6, 17, 132)
-PATHS_MAX = 8192  # of a Maglev table
-HASH_MAX = 0x1FF
-ARC, FEATURE = "ip4-unicast", "cnat-lookup-ip4"  # one of those that the plugin enables together
+_K8S = 2  # cnat_snat_policies
+_TABLES = {"include-v4": 0, "include-v6": 1, "pod": 2, "host": 3}  # cnat_snat_policy_table
+_NO_CLIENT_AND_DEFAULT = 2 | 4  # cnat_snat_policy_flags
+_ALLOC_PORT_AND_NO_CLIENT = 1 | 8  # cnat_translation_flags
+_NO_NAT = 2  # cnat_endpoint_tuple_flags
+_BALANCERS = {"default": 0, "maglev": 1}  # cnat_lb_type
+_KEEPER_MAC, _KEEPER_TAG = "02:00:00:00:00:02", "snat-keeper"
+_PROTOCOLS = (6, 17, 132)
+_PATHS_MAX = 8192  # of a Maglev table
+_HASH_MAX = 0x1FF
+_ARC, _FEATURE = "ip4-unicast", "cnat-lookup-ip4"  # one of those that the plugin enables together
 
 
 class CnatFeatureKind(Kind[CnatFeature]):
@@ -59,7 +59,7 @@ class CnatFeatureKind(Kind[CnatFeature]):
         return None
 
     def _is_on(self, intent: CnatFeature, indices: VppIndices) -> Any:
-        fields = {"arc_name": ARC, "feature_name": FEATURE, "sw_if_index": indices.interface(intent.interface)}
+        fields = {"arc_name": _ARC, "feature_name": _FEATURE, "sw_if_index": indices.interface(intent.interface)}
         (reply,) = yield [VppCall("feature_is_enabled", fields)]
         return reply.is_enabled
 
@@ -103,12 +103,12 @@ class SnatAddressesKind(Kind[SnatAddresses]):
     def create(self, intent: SnatAddresses, indices: VppIndices, existing: Details | None) -> CallSequence:
         details = existing
         if details is None:
-            (reply,) = yield [VppCall("create_loopback", {"mac_address": KEEPER_MAC})]
+            (reply,) = yield [VppCall("create_loopback", {"mac_address": _KEEPER_MAC})]
             details = details_of(reply)
         keeper = int(details["sw_if_index"])
         try:
-            yield [tag_call(keeper, KEEPER_TAG)]
-            yield [_addresses(intent), VppCall("cnat_set_snat_policy", {"policy": K8S})]
+            yield [tag_call(keeper, _KEEPER_TAG)]
+            yield [_addresses(intent), VppCall("cnat_set_snat_policy", {"policy": _K8S})]
             yield [_member(keeper, "include-v4", True)]
         except (Later, NoAnswer):
             yield [_delete_loopback(keeper)]
@@ -127,9 +127,9 @@ class SnatAddressesKind(Kind[SnatAddresses]):
 
     def recognise(self, intent: SnatAddresses, observed: Observed) -> dict[str, int | str] | None:
         def matches(row: Any) -> bool:
-            return not row.tag and str(row.l2_address).lower() == KEEPER_MAC
+            return not row.tag and str(row.l2_address).lower() == _KEEPER_MAC
 
-        return observed.tagged(KEEPER_TAG) or observed.interface(matches)
+        return observed.tagged(_KEEPER_TAG) or observed.interface(matches)
 
 
 class SnatExclusionKind(AddDelKind[SnatExclusion]):
@@ -159,8 +159,8 @@ class SnatMemberKind(AddDelKind[SnatMember]):
     messages = ("cnat_snat_policy_add_del_if",)
 
     def check(self, intent: SnatMember) -> None:
-        if intent.table not in TABLES:
-            raise Never(f"table: {intent.table!r} is not one of {', '.join(TABLES)}")
+        if intent.table not in _TABLES:
+            raise Never(f"table: {intent.table!r} is not one of {', '.join(_TABLES)}")
 
     def needs(self, intent: SnatMember) -> set[str]:
         return {SNAT_KEY, interface_key(intent.interface)}
@@ -185,12 +185,12 @@ class TranslationKind(Kind[Translation]):
     def check(self, intent: Translation) -> None:
         version = version_of_address("vip", intent.vip)
         check_range("port", intent.port, 1, 65535)
-        check_range("backends", len(intent.backends), 1, PATHS_MAX)
-        check_range("hash_bits", intent.hash_bits, 0, HASH_MAX)
-        if intent.protocol not in PROTOCOLS:
+        check_range("backends", len(intent.backends), 1, _PATHS_MAX)
+        check_range("hash_bits", intent.hash_bits, 0, _HASH_MAX)
+        if intent.protocol not in _PROTOCOLS:
             raise Never(f"protocol: {intent.protocol} is not TCP (6), UDP (17) or SCTP (132)")
-        if intent.load_balancer not in BALANCERS:
-            raise Never(f"load_balancer: {intent.load_balancer!r} is not one of {', '.join(BALANCERS)}")
+        if intent.load_balancer not in _BALANCERS:
+            raise Never(f"load_balancer: {intent.load_balancer!r} is not one of {', '.join(_BALANCERS)}")
         for backend in intent.backends:
             check_range("backends: port", backend.port, 0, 65535)
             if version_of_address("backends: address", backend.address) != version:
@@ -204,7 +204,7 @@ class TranslationKind(Kind[Translation]):
         return _made_with(old) == _made_with(new) and not kept_differ
 
     def create(self, intent: Translation, indices: VppIndices, existing: Details | None) -> CallSequence:
-        if existing is not None and (existing["balancer"] != BALANCERS[intent.load_balancer] or _is_special(intent)):
+        if existing is not None and (existing["balancer"] != _BALANCERS[intent.load_balancer] or _is_special(intent)):
             yield [_delete(existing)]  # what it was made with is unknown, or differs
         (reply,) = yield [_update(intent)]
         return _details(reply.id, intent)
@@ -230,13 +230,13 @@ def _addresses(intent: SnatAddresses) -> VppCall:
         "snat_ip4": intent.ip4 or "0.0.0.0",
         "snat_ip6": intent.ip6 or "::",
         "sw_if_index": NO_INDEX,
-        "flags": NO_CLIENT_AND_DEFAULT,
+        "flags": _NO_CLIENT_AND_DEFAULT,
     }
     return VppCall("cnat_set_snat_addresses_v2", fields)
 
 
 def _member(number: int, table: str, add: bool) -> VppCall:
-    fields = {"sw_if_index": number, "is_add": add, "table": TABLES[table]}
+    fields = {"sw_if_index": number, "is_add": add, "table": _TABLES[table]}
     return add_del("cnat_snat_policy_add_del_if", add, fields)
 
 
@@ -268,7 +268,7 @@ def _backend_identity(backend: Backend) -> tuple[str, int, str | None]:
 
 
 def _details(number: int, intent: Translation) -> dict[str, int | str]:
-    return {"id": int(number), "balancer": BALANCERS[intent.load_balancer]}
+    return {"id": int(number), "balancer": _BALANCERS[intent.load_balancer]}
 
 
 def _delete(details: Details) -> VppCall:
@@ -281,8 +281,8 @@ def _update(intent: Translation) -> VppCall:
         "id": 0,
         "ip_proto": intent.protocol,
         "is_real_ip": intent.real_ip,
-        "flags": ALLOC_PORT_AND_NO_CLIENT,
-        "lb_type": BALANCERS[intent.load_balancer],
+        "flags": _ALLOC_PORT_AND_NO_CLIENT,
+        "lb_type": _BALANCERS[intent.load_balancer],
         "n_paths": len(intent.backends),
         "flow_hash_config": intent.hash_bits,
         "paths": list(_paths(intent.backends)),
@@ -295,7 +295,7 @@ def _paths(backends: Sequence[Backend]) -> Iterator[dict[str, Any]]:
         yield {
             "dst_ep": _endpoint(backend.address, backend.port),
             "src_ep": _endpoint(backend.source or "::", 0),
-            "flags": NO_NAT if backend.no_nat else 0,
+            "flags": _NO_NAT if backend.no_nat else 0,
         }
 
 

@@ -19,9 +19,9 @@ from schemas.intents import (
     interface_key,
 )
 
-PUNT_L4 = 0  # punt_type
-PROTOCOLS = {"tcp": 6, "udp": 17}
-ALL_PORTS = 0xFFFF
+_PUNT_L4 = 0  # punt_type
+_PROTOCOLS = {"tcp": 6, "udp": 17}
+_ALL_PORTS = 0xFFFF
 
 
 class NeighbourLimitsKind(SettingKind[NeighbourLimits]):
@@ -55,12 +55,12 @@ class PuntKind(AddDelKind[Punt]):
 
     def check(self, intent: Punt) -> None:
         ip_version(intent.ip_version)
-        if intent.protocol not in PROTOCOLS:
+        if intent.protocol not in _PROTOCOLS:
             raise Never(f"protocol: {intent.protocol!r} is not tcp or udp")
 
     def call(self, intent: Punt, indices: VppIndices, add: bool) -> VppCall:
-        l4 = {"af": address_family(intent.ip_version), "protocol": PROTOCOLS[intent.protocol], "port": ALL_PORTS}
-        punt = {"type": PUNT_L4, "punt": {"l4": l4}}
+        l4 = {"af": address_family(intent.ip_version), "protocol": _PROTOCOLS[intent.protocol], "port": _ALL_PORTS}
+        punt = {"type": _PUNT_L4, "punt": {"l4": l4}}
         return add_del("set_punt", add, {"is_add": add, "punt": punt})
 
 

@@ -15,7 +15,7 @@ NO_INDEX = 0xFFFFFFFF  # VPP's "no index"
 NO_DETAILS: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
 
 
-class HasDetails(Protocol):
+class _HasDetails(Protocol):
     """A held object."""
 
     @property
@@ -25,7 +25,7 @@ class HasDetails(Protocol):
 class VppIndices:
     """Looks indices up among the held objects."""
 
-    def __init__(self, objects: Mapping[str, HasDetails]) -> None:
+    def __init__(self, objects: Mapping[str, _HasDetails]) -> None:
         self._objects = objects
 
     def interface(self, name: str) -> int:

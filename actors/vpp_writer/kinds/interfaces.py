@@ -11,13 +11,13 @@ from actors.vpp_writer.kinds.kind import INTERFACE, CallSequence, Details, I, Ki
 from actors.vpp_writer.kinds.retvals import retvals_named
 from schemas.intents import AfPacket, Loopback, Tap
 
-FRAME_BYTES = 65536  # one GSO packet fits a frame
+_FRAME_BYTES = 65536  # one GSO packet fits a frame
 TAG_BYTES_MAX = 63
 DEVICE_BYTES_MAX = 15  # Linux: IFNAMSIZ - 1
-NETNS_BYTES_MAX = 63
-AF_PACKET_ETHERNET = 1  # af_packet_mode
-AF_PACKET_QDISC_BYPASS, AF_PACKET_CKSUM_GSO, AF_PACKET_VERSION_2 = 1, 2, 8  # af_packet_flags
-TAP_GSO, TAP_PERSIST, TAP_ATTACH, TAP_TUN, TAP_GRO_COALESCE = 1, 4, 8, 16, 32  # tap_flags
+_NETNS_BYTES_MAX = 63
+_AF_PACKET_ETHERNET = 1  # af_packet_mode
+_AF_PACKET_QDISC_BYPASS, _AF_PACKET_CKSUM_GSO, _AF_PACKET_VERSION_2 = 1, 2, 8  # af_packet_flags
+_TAP_GSO, _TAP_PERSIST, _TAP_ATTACH, _TAP_TUN, _TAP_GRO_COALESCE = 1, 4, 8, 16, 32  # tap_flags
 
 
 def details_of(reply: Any) -> dict[str, int | str]:
@@ -78,15 +78,15 @@ class AfPacketKind(InterfaceKind[AfPacket]):
         check_mac("mac", intent.mac)
 
     def making_call(self, intent: AfPacket) -> VppCall:
-        flags = AF_PACKET_CKSUM_GSO * intent.gso | AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
-        flags |= 0 if intent.v3 else AF_PACKET_VERSION_2
+        flags = _AF_PACKET_CKSUM_GSO * intent.gso | _AF_PACKET_QDISC_BYPASS * intent.qdisc_bypass
+        flags |= 0 if intent.v3 else _AF_PACKET_VERSION_2
         fields = {
-            "mode": AF_PACKET_ETHERNET,
+            "mode": _AF_PACKET_ETHERNET,
             "hw_addr": intent.mac,
             "use_random_hw_addr": False,
             "host_if_name": intent.host_interface,
-            "rx_frame_size": FRAME_BYTES,
-            "tx_frame_size": FRAME_BYTES,
+            "rx_frame_size": _FRAME_BYTES,
+            "tx_frame_size": _FRAME_BYTES,
             "rx_frames_per_block": intent.rx_frames_per_block,
             "tx_frames_per_block": intent.tx_frames_per_block,
             "flags": flags,
@@ -121,7 +121,7 @@ class TapKind(InterfaceKind[Tap]):
 
     def check(self, intent: Tap) -> None:
         check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
-        check_text("netns", intent.netns, NETNS_BYTES_MAX)
+        check_text("netns", intent.netns, _NETNS_BYTES_MAX)
         check_text("tag", intent.tag, TAG_BYTES_MAX)
         check_range("mtu", intent.mtu, 64, 65535)
         for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
@@ -135,11 +135,11 @@ class TapKind(InterfaceKind[Tap]):
             raise Never("mac: a tun has none")
 
     def making_call(self, intent: Tap) -> VppCall:
-        flags = (TAP_GSO | TAP_GRO_COALESCE) * intent.gso | TAP_TUN * intent.tun
+        flags = (_TAP_GSO | _TAP_GRO_COALESCE) * intent.gso | _TAP_TUN * intent.tun
         if not intent.persist:
             return self._call(intent, flags)
-        again = self._call(intent, flags | TAP_PERSIST)
-        first = self._call(intent, flags | TAP_PERSIST | TAP_ATTACH)
+        again = self._call(intent, flags | _TAP_PERSIST)
+        first = self._call(intent, flags | _TAP_PERSIST | _TAP_ATTACH)
         return VppCall(first.message, first.fields, instead_on=retvals_named("SYSCALL_ERROR_2"), instead=again)
 
     def _call(self, intent: Tap, flags: int) -> VppCall:

@@ -30,14 +30,14 @@ from schemas.npol import (
 )
 
 MEMBERS_MAX = 500  # of one call
-MEMBERS_KNOWN = 100_000
-TYPE = {name: number for number, name in enumerate(SET_TYPES)}  # npol_ipset_type
-ACTION = {"allow": 0, "deny": 1, "pass": 3}  # npol_rule_action; 2, "log", would end the policy
-DEFAULT = {name: number for number, name in enumerate(DEFAULTS)}  # npol_policy_default
-CIDR, PORT_RANGE, PORT_SET, ADDRESS_SET = range(4)  # npol_entry_type
-L4_PROTOCOL = 3  # npol_rule_filter_type
-NO_FILTER = {"value": 0, "type": 0, "should_match": 0}
-FILTERS = 3
+_MEMBERS_KNOWN = 100_000
+_TYPE = {name: number for number, name in enumerate(SET_TYPES)}  # npol_ipset_type
+_ACTION = {"allow": 0, "deny": 1, "pass": 3}  # npol_rule_action; 2, "log", would end the policy
+_DEFAULT = {name: number for number, name in enumerate(DEFAULTS)}  # npol_policy_default
+_CIDR, _PORT_RANGE, _PORT_SET, _ADDRESS_SET = range(4)  # npol_entry_type
+_L4_PROTOCOL = 3  # npol_rule_filter_type
+_NO_FILTER = {"value": 0, "type": 0, "should_match": 0}
+_FILTERS = 3
 
 
 class IpSetKind(Kind[IpSet]):
@@ -51,7 +51,7 @@ class IpSetKind(Kind[IpSet]):
     non_atomic_update = True
 
     def check(self, intent: IpSet) -> None:
-        if intent.type not in TYPE:
+        if intent.type not in _TYPE:
             raise Never(f"type: {intent.type!r} is not one of {', '.join(SET_TYPES)}")
         if len(set(intent.members)) != len(intent.members):
             raise Never("members: one is given twice")
@@ -63,7 +63,7 @@ class IpSetKind(Kind[IpSet]):
         return old.type == new.type and not (new.type == "ip-port" and shrinks)
 
     def create(self, intent: IpSet, indices: VppIndices, existing: Details | None) -> CallSequence:
-        (reply,) = yield [VppCall("npol_ipset_create", {"type": TYPE[intent.type]})]
+        (reply,) = yield [VppCall("npol_ipset_create", {"type": _TYPE[intent.type]})]
         details = {"set_id": int(reply.set_id)}
         try:
             for call in _members(details, intent.type, intent.members, add=True):
@@ -164,7 +164,7 @@ class InterfacePoliciesKind(AddDelKind[InterfacePolicies]):
 
     def check(self, intent: InterfacePolicies) -> None:
         for field in ("rx_default", "tx_default", "rx_profile_default", "tx_profile_default"):
-            if getattr(intent, field) not in DEFAULT:
+            if getattr(intent, field) not in _DEFAULT:
                 raise Never(f"{field}: {getattr(intent, field)!r} is not one of {', '.join(DEFAULTS)}")
 
     def needs(self, intent: InterfacePolicies) -> set[str]:
@@ -190,10 +190,10 @@ def _configure(intent: InterfacePolicies, indices: VppIndices, *, add: bool) -> 
         "num_tx_policies": len(tx),
         "total_ids": len(rx) + len(tx) + len(profiles),
         "invert_rx_tx": intent.invert,
-        "policy_default_rx": DEFAULT[intent.rx_default],
-        "policy_default_tx": DEFAULT[intent.tx_default],
-        "profile_default_rx": DEFAULT[intent.rx_profile_default],
-        "profile_default_tx": DEFAULT[intent.tx_profile_default],
+        "policy_default_rx": _DEFAULT[intent.rx_default],
+        "policy_default_tx": _DEFAULT[intent.tx_default],
+        "profile_default_rx": _DEFAULT[intent.rx_profile_default],
+        "profile_default_tx": _DEFAULT[intent.tx_profile_default],
         "policy_ids": [*rx, *tx, *profiles],
     }
     return add_del("npol_configure_policies", add, fields)
@@ -202,7 +202,7 @@ def _configure(intent: InterfacePolicies, indices: VppIndices, *, add: bool) -> 
 # --- IP sets
 
 
-@lru_cache(maxsize=MEMBERS_KNOWN)
+@lru_cache(maxsize=_MEMBERS_KNOWN)
 def _check_member(kind: str, member: str) -> None:
     """A set that changes has all but a few members of before: what was good is remembered."""
     try:
@@ -279,7 +279,7 @@ def _matches(rule: Rule) -> Iterator[tuple[EntityMatch, bool, bool]]:
 
 
 def _check_rule(rule: Rule) -> None:
-    if rule.action not in ACTION:
+    if rule.action not in _ACTION:
         raise Never(f"action: {rule.action!r} is not one of {', '.join(ACTIONS)}")
     for field, number in (("protocol", rule.protocol), ("not_protocol", rule.not_protocol)):
         if number is not None:
@@ -297,14 +297,14 @@ def _check_rule(rule: Rule) -> None:
 
 def _rule(rule: Rule, indices: VppIndices) -> VppCall:
     filters = [
-        {"value": number, "type": L4_PROTOCOL, "should_match": should}
+        {"value": number, "type": _L4_PROTOCOL, "should_match": should}
         for number, should in ((rule.protocol, 1), (rule.not_protocol, 0))
         if number is not None
     ]
     entries = [entry for match in _matches(rule) for entry in _entries(*match, indices)]
     fields = {
-        "action": ACTION[rule.action],
-        "filters": filters + [NO_FILTER] * (FILTERS - len(filters)),
+        "action": _ACTION[rule.action],
+        "filters": filters + [_NO_FILTER] * (_FILTERS - len(filters)),
         "num_entries": len(entries),
         "matches": entries,
     }
@@ -315,10 +315,10 @@ def _entries(match: EntityMatch, is_source: bool, is_not: bool, indices: VppIndi
     """VPP's npol_rule_entry rows."""
     side = {"is_src": is_source, "is_not": is_not}
     for net in match.nets:
-        yield {**side, "type": CIDR, "data": {"cidr": net}}
+        yield {**side, "type": _CIDR, "data": {"cidr": net}}
     for first, last in match.ports:
-        yield {**side, "type": PORT_RANGE, "data": {"port_range": {"start": first, "end": last}}}
+        yield {**side, "type": _PORT_RANGE, "data": {"port_range": {"start": first, "end": last}}}
     for name in match.port_sets:
-        yield {**side, "type": PORT_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}
+        yield {**side, "type": _PORT_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}
     for name in match.sets:
-        yield {**side, "type": ADDRESS_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}
+        yield {**side, "type": _ADDRESS_SET, "data": {"set_id": {"set_id": indices.ip_set(name)}}}

@@ -12,12 +12,12 @@ from actors.vpp_writer.kinds.kind import CallSequence, Details
 from actors.vpp_writer.kinds.uplinks import SET_MAC, UplinkKind, uplink_details
 from schemas.intents import DevicePort, VirtioPci, Vmxnet3
 
-ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
-VIRTIO_GSO, VIRTIO_CHECKSUM = 1, 2  # virtio_flags
-VMXNET3_RX_QUEUES_MAX, VMXNET3_TX_QUEUES_MAX = 16, 8  # VPP: plugins/vmxnet3/vmxnet3.h
-VMXNET3_RING_STEP, VMXNET3_RING_MAX = 64, 4096
-DRIVER_BYTES_MAX = 15  # dev_attach
-PORT = 0
+_ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
+_VIRTIO_GSO, _VIRTIO_CHECKSUM = 1, 2  # virtio_flags
+_VMXNET3_RX_QUEUES_MAX, _VMXNET3_TX_QUEUES_MAX = 16, 8  # VPP: plugins/vmxnet3/vmxnet3.h
+_VMXNET3_RING_STEP, _VMXNET3_RING_MAX = 64, 4096
+_DRIVER_BYTES_MAX = 15  # dev_attach
+_PORT = 0
 
 
 class PciAddress(NamedTuple):
@@ -31,7 +31,7 @@ class PciAddress(NamedTuple):
     @classmethod
     def of(cls, text: str) -> "PciAddress":
         """The address "0000:3b:02.0". Raises Never."""
-        match = ADDRESS.fullmatch(text)
+        match = _ADDRESS.fullmatch(text)
         if match is None:
             raise Never(f"pci: {text!r} is not a PCI address like 0000:3b:02.0")
         return cls(*(int(part, 16) for part in match.groups()))
@@ -65,7 +65,7 @@ class VirtioPciKind(UplinkKind[VirtioPci]):
             "pci_addr": PciAddress.of(intent.pci)._asdict(),
             "use_random_mac": False,
             "mac_address": intent.mac,
-            "virtio_flags": (VIRTIO_GSO | VIRTIO_CHECKSUM) * intent.gso,
+            "virtio_flags": (_VIRTIO_GSO | _VIRTIO_CHECKSUM) * intent.gso,
         }
         return VppCall("virtio_pci_create_v2", fields)
 
@@ -86,12 +86,12 @@ class Vmxnet3Kind(UplinkKind[Vmxnet3]):
     def check(self, intent: Vmxnet3) -> None:
         super().check(intent)
         PciAddress.of(intent.pci)
-        check_range("rx_queues", intent.rx_queues, 1, VMXNET3_RX_QUEUES_MAX)
-        check_range("tx_queues", intent.tx_queues, 1, VMXNET3_TX_QUEUES_MAX)
+        check_range("rx_queues", intent.rx_queues, 1, _VMXNET3_RX_QUEUES_MAX)
+        check_range("tx_queues", intent.tx_queues, 1, _VMXNET3_TX_QUEUES_MAX)
         for field, ring in (("rx_ring", intent.rx_ring), ("tx_ring", intent.tx_ring)):
-            check_range(field, ring, VMXNET3_RING_STEP, VMXNET3_RING_MAX)
-            if ring % VMXNET3_RING_STEP:
-                raise Never(f"{field}: {ring} is not a multiple of {VMXNET3_RING_STEP}")
+            check_range(field, ring, _VMXNET3_RING_STEP, _VMXNET3_RING_MAX)
+            if ring % _VMXNET3_RING_STEP:
+                raise Never(f"{field}: {ring} is not a multiple of {_VMXNET3_RING_STEP}")
 
     def making_call(self, intent: Vmxnet3) -> VppCall:
         fields = {
@@ -133,7 +133,7 @@ class DevicePortKind(UplinkKind[DevicePort]):
     def check(self, intent: DevicePort) -> None:
         super().check(intent)
         PciAddress.of(intent.pci)
-        check_text("driver", intent.driver, DRIVER_BYTES_MAX)
+        check_text("driver", intent.driver, _DRIVER_BYTES_MAX)
         if " " in intent.driver:
             raise Never(f"driver: {intent.driver!r}: no spaces")
         for field in ("rx_queues", "tx_queues", "rx_ring", "tx_ring"):
@@ -178,7 +178,7 @@ def _create_port(intent: DevicePort, device: int) -> VppCall:
         "num_tx_queues": intent.tx_queues,
         "rx_queue_size": intent.rx_ring,
         "tx_queue_size": intent.tx_ring,
-        "port_id": PORT,
+        "port_id": _PORT,
     }
     return VppCall("dev_create_port_if", fields)
 

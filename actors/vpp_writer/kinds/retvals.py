@@ -1,6 +1,6 @@
 """VPP's return values by name (VPP: vnet/error.h). Only those that our calls can get are named."""
 
-NAMES = {
+_NAMES = {
     -1: "UNSPECIFIED",
     -2: "INVALID_SW_IF_INDEX",
     -3: "NO_SUCH_FIB",
@@ -46,15 +46,15 @@ NAMES = {
     -165: "EAGAIN",
     -167: "BUSY",
 }
-DEVICE_ERRORS = {"DEVICE_UNKNOWN_INTERFACE": -31}  # the device framework's own (VPP: vnet/dev/errors.h)
-VALUES = {name: value for value, name in NAMES.items()} | DEVICE_ERRORS
+_DEVICE_ERRORS = {"DEVICE_UNKNOWN_INTERFACE": -31}  # the device framework's own (VPP: vnet/dev/errors.h)
+_VALUES = {name: value for value, name in _NAMES.items()} | _DEVICE_ERRORS
 
 
 def retval_name(retval: int) -> str:
     """VPP's name of a return value, or the number."""
-    return NAMES.get(retval, f"return value {retval}")
+    return _NAMES.get(retval, f"return value {retval}")
 
 
 def retvals_named(*names: str) -> frozenset[int]:
     """The numbers of these names."""
-    return frozenset(VALUES[name] for name in names)
+    return frozenset(_VALUES[name] for name in names)

@@ -20,17 +20,17 @@ from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices, table_needs
 from actors.vpp_writer.kinds.kind import ROUTE, AddDelKind, Lookup
 from schemas.intents import DEFAULT_TABLE, MulticastRoute, Route, RoutePath, interface_key
 
-MESSAGE = "ip_route_add_del"
-PATHS_MAX = 255  # n_paths is one byte
-NORMAL, DROP, UNREACHABLE = 0, 2, 5  # fib_path_type
-PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
-ADDING, DELETING = accepted_retvals(MESSAGE, True), accepted_retvals(MESSAGE, False)
-ACCEPT, FORWARD = 2, 4  # mfib_itf_flags
+_MESSAGE = "ip_route_add_del"
+_PATHS_MAX = 255  # n_paths is one byte
+_NORMAL, _DROP, _UNREACHABLE = 0, 2, 5  # fib_path_type
+_PROTO = {4: 0, 6: 1}  # fib_path_nh_proto
+_ADDING, _DELETING = accepted_retvals(_MESSAGE, True), accepted_retvals(_MESSAGE, False)
+_ACCEPT, _FORWARD = 2, 4  # mfib_itf_flags
 
 
 def fib_path(path: RoutePath, version: int, indices: VppIndices, table: str = DEFAULT_TABLE) -> dict[str, Any]:
     """VPP's fib_path. A next hop without an interface is looked up in the route's own table, `table`."""
-    hop_version = version_of_hop(path) or version
+    hop_version = _version_of_hop(path) or version
     address = "ip4" if hop_version == 4 else "ip6"
     looked_up_in = path.table if path.table is not None else table
     direct = path.interface is not None
@@ -39,18 +39,18 @@ def fib_path(path: RoutePath, version: int, indices: VppIndices, table: str = DE
         "sw_if_index": NO_INDEX if path.interface is None else indices.interface(path.interface),
         "table_id": 0 if direct or is_drop else indices.table(looked_up_in, version),
         "weight": path.weight,
-        "type": UNREACHABLE if path.unreachable else DROP if is_drop else NORMAL,
-        "proto": PROTO[hop_version],
+        "type": _UNREACHABLE if path.unreachable else _DROP if is_drop else _NORMAL,
+        "proto": _PROTO[hop_version],
         "nh": {"address": {address: path.next_hop or ("0.0.0.0" if hop_version == 4 else "::")}},
     }
 
 
-def version_of_hop(path: RoutePath) -> int | None:
+def _version_of_hop(path: RoutePath) -> int | None:
     """4 or 6; None without a next hop. Raises Never."""
     return None if path.next_hop is None else version_of_address("next_hop", path.next_hop)
 
 
-def path_needs(paths: Iterable[RoutePath], version: int) -> set[str]:
+def _path_needs(paths: Iterable[RoutePath], version: int) -> set[str]:
     """Interfaces and tables that the paths lead to."""
     needs: set[str] = set()
     for path in paths:
@@ -68,12 +68,12 @@ class PathList:
     __slots__ = ("after", "needs", "paths", "table", "version")
 
     def __init__(self, table: str, paths: tuple[RoutePath, ...], version: int) -> None:
-        check_range("paths", len(paths), 1, PATHS_MAX)
+        check_range("paths", len(paths), 1, _PATHS_MAX)
         for path in paths:
             _check_path(path, version)
         self.table, self.paths, self.version = table, paths, version
-        self.needs = frozenset(table_needs(table, version) | path_needs(paths, version))
-        self.after = frozenset(table_binding_keys(path.interface for path in paths))
+        self.needs = frozenset(table_needs(table, version) | _path_needs(paths, version))
+        self.after = frozenset(_table_binding_keys(path.interface for path in paths))
 
     def numbers(self, indices: VppIndices) -> tuple[int, ...]:
         """The indices of the table, and of what each path leads to. Raises Later if one has gone meanwhile."""
@@ -90,11 +90,11 @@ class PathList:
             "paths": [fib_path(path, version, indices, table) for path in self.paths],
             "prefix": prefix,
         }
-        return VppCall(MESSAGE, {"is_add": add, "route": route}, ADDING if add else DELETING)
+        return VppCall(_MESSAGE, {"is_add": add, "route": route}, _ADDING if add else _DELETING)
 
 
 def _check_path(path: RoutePath, version: int) -> None:
-    if version_of_hop(path) not in (None, version):
+    if _version_of_hop(path) not in (None, version):
         raise Never(f"next_hop: {path.next_hop} is not IPv{version}, as the prefix is")
     check_range("weight", path.weight, 1, 255)
     if path.unreachable and (path.table, path.interface, path.next_hop) != (None, None, None):
@@ -103,7 +103,7 @@ def _check_path(path: RoutePath, version: int) -> None:
         raise Never("paths: a path looks up in a table, or leaves by an interface or next hop, not both")
 
 
-def path_list_of(route: Route) -> PathList:
+def _path_list_of(route: Route) -> PathList:
     """The path list of this route, the same object for many. Raises Never."""
     return _path_list(route.table, route.paths, 6 if ":" in route.prefix else 4)
 
@@ -111,7 +111,7 @@ def path_list_of(route: Route) -> PathList:
 _path_list = lru_cache(maxsize=10_000)(PathList)
 
 
-def table_binding_keys(interfaces: Iterable[str | None]) -> set[str]:
+def _table_binding_keys(interfaces: Iterable[str | None]) -> set[str]:
     """Keys of the interfaces' bindings to tables."""
     return {f"interface-table/{name}/ip{version}" for name in interfaces if name is not None for version in (4, 6)}
 
@@ -121,7 +121,7 @@ class RouteKind(AddDelKind[Route]):
 
     intent = Route
     rank = ROUTE
-    messages = (MESSAGE,)
+    messages = (_MESSAGE,)
     single = True
     bulk_prefix = "route/"
     templated = True
@@ -129,17 +129,17 @@ class RouteKind(AddDelKind[Route]):
 
     def check(self, intent: Route) -> None:
         packed_prefix("prefix", intent.prefix)
-        path_list_of(intent)
+        _path_list_of(intent)
 
     def needs(self, intent: Route) -> Collection[str]:
-        return path_list_of(intent).needs
+        return _path_list_of(intent).needs
 
     def after(self, intent: Route) -> Collection[str]:
         # VPP dies if an interface changes its table under a route, and the old table goes.
-        return path_list_of(intent).after
+        return _path_list_of(intent).after
 
     def ties(self, intent: Route) -> tuple[Collection[str], Collection[str]]:
-        path_list = path_list_of(intent)
+        path_list = _path_list_of(intent)
         return path_list.needs, path_list.after
 
     def template(self, intent: Route) -> tuple[PathList, bytes]:
@@ -147,7 +147,7 @@ class RouteKind(AddDelKind[Route]):
         return _path_list(intent.table, intent.paths, 6 if prefix[0] else 4), prefix
 
     def call(self, intent: Route, indices: VppIndices, add: bool) -> VppCall:
-        return path_list_of(intent).call(intent.prefix, indices, add)
+        return _path_list_of(intent).call(intent.prefix, indices, add)
 
     def can_update(self, old: Route, new: Route) -> bool:
         return True
@@ -157,7 +157,7 @@ class RouteKind(AddDelKind[Route]):
         table = indices.table(intent.table, 6 if ":" in intent.prefix else 4)
         return Lookup(
             VppCall("ip_route_lookup", {"table_id": table, "exact": 1, "prefix": intent.prefix}),
-            path_list_of(_as_shown(intent)),
+            _path_list_of(_as_shown(intent)),
             "ip_route_lookup_reply",
             ("route", "n_paths"),
             _equal_paths,
@@ -198,21 +198,21 @@ class MulticastRouteKind(AddDelKind[MulticastRoute]):
         version_of_prefix("group", intent.group)
         if not ip_network(intent.group).is_multicast:
             raise Never(f"group: {intent.group} is not multicast")
-        check_range("paths", len(intent.paths), 1, PATHS_MAX)
+        check_range("paths", len(intent.paths), 1, _PATHS_MAX)
 
     def needs(self, intent: MulticastRoute) -> set[str]:
         version = ip_network(intent.group).version
         return table_needs(intent.table, version) | {interface_key(one.interface) for one in intent.paths}
 
     def after(self, intent: MulticastRoute) -> set[str]:
-        return table_binding_keys(one.interface for one in intent.paths)
+        return _table_binding_keys(one.interface for one in intent.paths)
 
     def call(self, intent: MulticastRoute, indices: VppIndices, add: bool) -> VppCall:
         group = ip_network(intent.group)
         source = {"ip4": "0.0.0.0"} if group.version == 4 else {"ip6": "::"}
         paths = [
             {
-                "itf_flags": ACCEPT * one.accept | FORWARD * one.forward,
+                "itf_flags": _ACCEPT * one.accept | _FORWARD * one.forward,
                 "path": fib_path(RoutePath(interface=one.interface), group.version, indices),
             }
             for one in intent.paths

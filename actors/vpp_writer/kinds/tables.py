@@ -8,7 +8,7 @@ from actors.vpp_writer.kinds.indices import NO_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import TABLE, CallSequence, Details, Kind, Observed
 from schemas.intents import FIXED_TABLES, Table
 
-TABLE_NAME_BYTES_MAX = 63
+_TABLE_NAME_BYTES_MAX = 63
 
 
 class TableKind(Kind[Table]):
@@ -22,15 +22,15 @@ class TableKind(Kind[Table]):
 
     def check(self, intent: Table) -> None:
         ip_version(intent.ip_version)
-        check_text("name", vpp_name(intent), TABLE_NAME_BYTES_MAX)
-        if table_id(intent) == 0:
+        check_text("name", _vpp_name(intent), _TABLE_NAME_BYTES_MAX)
+        if _table_id(intent) == 0:
             raise Never("table_id: 0 is VPP's own default table")
 
     def create(self, intent: Table, indices: VppIndices, existing: Details | None) -> CallSequence:
         if existing is not None:
             return existing
-        table = {"is_ip6": intent.ip_version == 6, "name": vpp_name(intent)}
-        number = table_id(intent)
+        table = {"is_ip6": intent.ip_version == 6, "name": _vpp_name(intent)}
+        number = _table_id(intent)
         if number is None:
             (reply,) = yield [VppCall("ip_table_allocate", {"table": {**table, "table_id": NO_INDEX}})]
             return {"table_id": int(reply.table.table_id)}
@@ -39,22 +39,22 @@ class TableKind(Kind[Table]):
         return {"table_id": number}
 
     def delete(self, intent: Table, indices: VppIndices, details: Details) -> CallSequence:
-        table = {"is_ip6": intent.ip_version == 6, "table_id": details["table_id"], "name": vpp_name(intent)}
+        table = {"is_ip6": intent.ip_version == 6, "table_id": details["table_id"], "name": _vpp_name(intent)}
         yield [VppCall("ip_table_add_del", {"is_add": False, "table": table})]
         return details
 
     def recognise(self, intent: Table, observed: Observed) -> dict[str, int | str] | None:
         def matches(table: Any) -> bool:
-            return bool(table.name == vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6))
+            return bool(table.name == _vpp_name(intent) and bool(table.is_ip6) == (intent.ip_version == 6))
 
         return observed.table(matches)
 
 
-def table_id(intent: Table) -> int | None:
+def _table_id(intent: Table) -> int | None:
     """The number that the table must have: its own, or that of its well-known name; None: any."""
     return FIXED_TABLES.get(intent.name) if intent.table_id is None else intent.table_id
 
 
-def vpp_name(intent: Table) -> str:
+def _vpp_name(intent: Table) -> str:
     """The name of the table in VPP."""
     return f"{intent.name}-ip{intent.ip_version}"

@@ -19,16 +19,16 @@ from actors.vpp_writer.kinds.kind import CallSequence, Details, Observed
 from schemas.intents import AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
 
 U = TypeVar("U", bound=AfXdp | DevicePort | PreconfiguredInterface | Rdma | VirtioPci | Vmxnet3)
-LOCAL0 = 0  # VPP's own interface, there from the start
-RING_MIN, RING_MAX = 256, 32768  # VPP: VLIB_FRAME_SIZE to 65535, powers of two
-ALL_QUEUES = 0xFFFF  # VPP: all that the link has
-MODES = {"auto": 0, "copy": 1, "zero-copy": 2}  # af_xdp_mode
+_LOCAL0 = 0  # VPP's own interface, there from the start
+_RING_MIN, _RING_MAX = 256, 32768  # VPP: VLIB_FRAME_SIZE to 65535, powers of two
+_ALL_QUEUES = 0xFFFF  # VPP: all that the link has
+_MODES = {"auto": 0, "copy": 1, "zero-copy": 2}  # af_xdp_mode
 SET_MAC = "sw_interface_set_mac_address"
 
 
-def power_of_two(field: str, value: int) -> None:
+def _power_of_two(field: str, value: int) -> None:
     """Raises Never for what is no size of a ring of AF_XDP or RDMA."""
-    check_range(field, value, RING_MIN, RING_MAX)
+    check_range(field, value, _RING_MIN, _RING_MAX)
     if value & (value - 1):
         raise Never(f"{field}: {value} is not a power of two")
 
@@ -39,7 +39,7 @@ def uplink_details(message: str, reply: Any) -> dict[str, int | str]:
     VPP's RDMA driver says success and leaves the index zero where the machine has no RDMA device at all.
     """
     number = int(reply.sw_if_index)
-    if number in (LOCAL0, NO_INDEX):
+    if number in (_LOCAL0, NO_INDEX):
         raise Later(f"{message}: VPP says success and names no interface; its log says why (show logging)")
     return {"sw_if_index": number}
 
@@ -62,14 +62,14 @@ class UplinkKind(InterfaceKind[U]):
         return uplink_details(self.messages[0], reply)
 
     def completing_calls(self, intent: U, number: int) -> list[VppCall]:
-        macs = [] if self.mac_at_creation else [mac_call(number, intent.mac)]
+        macs = [] if self.mac_at_creation else [_mac_call(number, intent.mac)]
         return [*macs, tag_call(number, intent.tag)]
 
     def can_update(self, old: U, new: U) -> bool:
         return not self.mac_at_creation and replace(old, mac=new.mac) == new
 
     def update(self, old: U, new: U, indices: VppIndices, details: Details) -> CallSequence:
-        yield [mac_call(int(details["sw_if_index"]), new.mac)]
+        yield [_mac_call(int(details["sw_if_index"]), new.mac)]
         return details
 
     def recognise(self, intent: U, observed: Observed) -> dict[str, int | str] | None:
@@ -79,7 +79,7 @@ class UplinkKind(InterfaceKind[U]):
         )
 
 
-def mac_call(number: int, address: str) -> VppCall:
+def _mac_call(number: int, address: str) -> VppCall:
     """Gives an interface its MAC address, where its driver lets us."""
     return add_del(SET_MAC, True, {"sw_if_index": number, "mac_address": address})
 
@@ -102,19 +102,19 @@ class AfXdpKind(UplinkKind[AfXdp]):
     def check(self, intent: AfXdp) -> None:
         super().check(intent)
         check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
-        if intent.mode not in MODES:
-            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(MODES)}")
-        check_range("rx_queues", intent.rx_queues, 0, ALL_QUEUES - 1)
-        power_of_two("rx_ring", intent.rx_ring)
-        power_of_two("tx_ring", intent.tx_ring)
+        if intent.mode not in _MODES:
+            raise Never(f"mode: {intent.mode!r} is not one of {', '.join(_MODES)}")
+        check_range("rx_queues", intent.rx_queues, 0, _ALL_QUEUES - 1)
+        _power_of_two("rx_ring", intent.rx_ring)
+        _power_of_two("tx_ring", intent.tx_ring)
 
     def making_call(self, intent: AfXdp) -> VppCall:
         fields = {
             "host_if": intent.host_interface,
-            "rxq_num": intent.rx_queues or ALL_QUEUES,
+            "rxq_num": intent.rx_queues or _ALL_QUEUES,
             "rxq_size": intent.rx_ring,
             "txq_size": intent.tx_ring,
-            "mode": MODES[intent.mode],
+            "mode": _MODES[intent.mode],
         }
         return VppCall("af_xdp_create_v3", fields)
 
@@ -137,8 +137,8 @@ class RdmaKind(UplinkKind[Rdma]):
         super().check(intent)
         check_text("host_interface", intent.host_interface, DEVICE_BYTES_MAX)
         check_range("rx_queues", intent.rx_queues, 1, 0xFFFF)
-        power_of_two("rx_ring", intent.rx_ring)
-        power_of_two("tx_ring", intent.tx_ring)
+        _power_of_two("rx_ring", intent.rx_ring)
+        _power_of_two("tx_ring", intent.tx_ring)
 
     def making_call(self, intent: Rdma) -> VppCall:
         fields = {
@@ -170,7 +170,7 @@ class ExistingKind(UplinkKind[PreconfiguredInterface]):
         return details
 
     def completing_calls(self, intent: PreconfiguredInterface, number: int) -> list[VppCall]:
-        return [mac_call(number, intent.mac)]
+        return [_mac_call(number, intent.mac)]
 
     def recognise(self, intent: PreconfiguredInterface, observed: Observed) -> dict[str, int | str] | None:
         return observed.tagged(intent.tag)

@@ -45,7 +45,7 @@ def address_parts(value: Any) -> tuple[int, bytes]:
 def prefix_parts(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of a text, a network or vpp_papi's structure."""
     if type(value) is str:
-        return prefix_text_parts(value)
+        return _prefix_text_parts(value)
     if not value:
         return 0, b"", 0
     if isinstance(value, IPv4Network | IPv6Network):
@@ -53,7 +53,7 @@ def prefix_parts(value: Any) -> tuple[int, bytes, int]:
     return *address_parts(value.get("address")), value.get("len") or 0
 
 
-def prefix_text_parts(text: str) -> tuple[int, bytes, int]:
+def _prefix_text_parts(text: str) -> tuple[int, bytes, int]:
     """(address family, address, length). Raises ValueError, OSError."""
     host, _, length = text.partition("/")
     return *address_parts(host), int(length)

@@ -14,10 +14,10 @@ from actors.vpp_writer.reconcile.held import HeldObject, Inventory
 from actors.vpp_writer.reconcile.plan import can_update
 from schemas.intents import Intent
 
-TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
+_TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
 
 
-class BulkPlan(NamedTuple):
+class _BulkPlan(NamedTuple):
     """`singles`, `bulks`: as in a `Plan`. `remaining`: the keys that need a plan."""
 
     singles: list[tuple[str, Claim]]
@@ -32,14 +32,14 @@ def plan_bulk(
     special: Collection[str],
     *,
     alone: bool,
-) -> BulkPlan:
+) -> _BulkPlan:
     """The plan for keys of bulk kinds.
 
     `special`: those of the keys that need a plan in any case. `alone`: nothing else is planned, so that what objects
     need stays, and held ones may be changed.
     """
-    plan, objects = BulkPlan([], [], []), inventory.objects
-    templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in TEMPLATED}
+    plan, objects = _BulkPlan([], [], []), inventory.objects
+    templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in _TEMPLATED}
     for key in keys:
         claim, present = claims.get(key), objects.get(key)
         if claim is None or key in special or (present is not None and not alone):
@@ -53,7 +53,7 @@ def plan_bulk(
             plan.singles.append((key, claim))
         else:
             plan.remaining.append(key)  # and is rejected there, if it is not possible
-    for kind in TEMPLATED:
+    for kind in _TEMPLATED:
         bulk, refused = BulkObjects.of(kind, templated[kind.intent])
         plan.remaining.extend(refused)
         if bulk.keys:

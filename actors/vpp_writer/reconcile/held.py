@@ -26,7 +26,7 @@ class Suspect(Struct, frozen=True):
     lives: int
 
 
-class Dependants:
+class _Dependants:
     """Which held objects need a key, or must be made again when it comes or goes."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Inventory:
     def __init__(self) -> None:
         self.objects: dict[str, HeldObject] = {}
         self.unconfirmed: set[str] = set()
-        self.dependants = Dependants()
+        self.dependants = _Dependants()
         self._waiters: defaultdict[str, set[str]] = defaultdict(set)
 
     def add(self, key: str, held_object: HeldObject) -> Collection[str]:

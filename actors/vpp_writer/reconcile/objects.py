@@ -24,7 +24,7 @@ from schemas.codec import fingerprint
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
-SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
+_SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
 
 class ManagedObjects:
@@ -154,9 +154,9 @@ class ManagedObjects:
         if suspect.generation != generation:
             del self.suspects[key]
             return False
-        if suspect.lives < SUSPECT_LIVES:
+        if suspect.lives < _SUSPECT_LIVES:
             return False
-        reason = f"VPP died {SUSPECT_LIVES} times in a row while this was being written"
+        reason = f"VPP died {_SUSPECT_LIVES} times in a row while this was being written"
         self.set_status(claim.owner, key, Rejected(generation, reason))
         return True
 

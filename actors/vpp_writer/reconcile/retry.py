@@ -7,7 +7,7 @@ FIRST_S = 0.25
 LONGEST_S = 30.0
 
 
-class WriteAttempt(NamedTuple):
+class _WriteAttempt(NamedTuple):
     """The failures of one value of an object."""
 
     generation: int
@@ -19,14 +19,14 @@ class WriteRetries:
     """Failed objects by key. A changed value starts anew."""
 
     def __init__(self) -> None:
-        self._attempts: dict[str, WriteAttempt] = {}
+        self._attempts: dict[str, _WriteAttempt] = {}
 
     def failed(self, key: str, generation: int, now: float) -> float:
         """Notes a failure. Returns when the object is due again."""
         last = self._attempts.get(key)
         failures = last.failures + 1 if last and last.generation == generation else 1
         due = now + min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 16))
-        self._attempts[key] = WriteAttempt(generation, failures, due)
+        self._attempts[key] = _WriteAttempt(generation, failures, due)
         return due
 
     @property

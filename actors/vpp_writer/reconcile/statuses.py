@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from actors.vpp_writer.kinds.indices import NO_DETAILS
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
-STATES = (Pending, Applied, Failed, Rejected)
-Rows = dict[str, dict[str, Status | None]]  # by owner and key; None: nothing is said any more
+_STATES = (Pending, Applied, Failed, Rejected)
+_Rows = dict[str, dict[str, Status | None]]  # by owner and key; None: nothing is said any more
 
 
 class IntentStatuses:
@@ -15,7 +15,7 @@ class IntentStatuses:
 
     def __init__(self) -> None:
         self.current: dict[str, dict[str, Status]] = {}
-        self._changes: Rows = {}  # in the order of the first change
+        self._changes: _Rows = {}  # in the order of the first change
         self._tally: Counter[type[Status]] = Counter()
 
     def get(self, owner: str, key: str) -> Status | None:
@@ -54,14 +54,14 @@ class IntentStatuses:
             self._changes.setdefault(owner, {}).update(statuses)
             self._tally[Applied] += len(statuses)
 
-    def take_changes(self) -> Rows:
+    def take_changes(self) -> _Rows:
         """What has changed since the last call."""
         changes, self._changes = self._changes, {}
         return changes
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state."""
-        return {f"intents_{kind.__name__.lower()}": self._tally[kind] for kind in STATES}
+        return {f"intents_{kind.__name__.lower()}": self._tally[kind] for kind in _STATES}
 
     def __len__(self) -> int:
         return sum(map(len, self.current.values()))

@@ -5,7 +5,7 @@ from itertools import chain, islice
 
 from actors.vpp_writer.kinds import KINDS
 
-BULK_PREFIXES = tuple(kind.bulk_prefix for kind in KINDS.values() if kind.bulk_prefix)  # of keys
+_BULK_PREFIXES = tuple(kind.bulk_prefix for kind in KINDS.values() if kind.bulk_prefix)  # of keys
 BULK_MAX = 500  # of these in one plan: what is more urgent comes between
 FEW = 50  # so many of these go along with what is urgent, whose statuses do not wait for more
 
@@ -22,7 +22,7 @@ class WorkQueue:
         """These are to be looked at."""
         urgent, backlog = self._urgent, self._backlog
         for key in keys:
-            if key.startswith(BULK_PREFIXES):
+            if key.startswith(_BULK_PREFIXES):
                 backlog[key] = None
             else:
                 urgent[key] = None

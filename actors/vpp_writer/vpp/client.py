@@ -27,14 +27,14 @@ from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
 from actors.vpp_writer.vpp.replies import compile_reader, context_offset
 from actors.vpp_writer.vpp.reply_stream import FRAME, ReplyStream, UnreadableReply
 
-REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
-WINDOW = 128
+_REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
+_WINDOW = 128
 TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
-CONNECT_S_MAX = 5.0
+_CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
-SOCKCLNT_CREATE, SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
-CLIENT_NAME = "vppd-writer"
+_SOCKCLNT_CREATE, _SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handshake (VPP: vlibmemory)
+_CLIENT_NAME = "vppd-writer"
 
 
 class VppGone(Exception):
@@ -44,7 +44,7 @@ class VppGone(Exception):
 class VppClient(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
-    def __init__(self, window: int = WINDOW) -> None:
+    def __init__(self, window: int = _WINDOW) -> None:
         self.window = window
         self.closed = asyncio.Event()
         self._table = MessageTable()
@@ -59,11 +59,11 @@ class VppClient(asyncio.Protocol):
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, messages: VppDefinitions, window: int = WINDOW) -> "VppClient":
+    async def connect(cls, path: Path, messages: VppDefinitions, window: int = _WINDOW) -> "VppClient":
         """Connects and learns how VPP has these messages. Raises VppGone, UnfitVpp, NoAnswer."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_S_MAX):
+            async with asyncio.timeout(_CONNECT_S_MAX):
                 _, api = await loop.create_unix_connection(lambda: cls(window), str(path))
                 try:
                     await api._handshake(messages)
@@ -77,9 +77,9 @@ class VppClient(asyncio.Protocol):
     async def _handshake(self, messages: VppDefinitions) -> None:
         handshake = definitions.handshake_messages()
         create, created = handshake["sockclnt_create"], handshake["sockclnt_create_reply"]
-        self._table.readers[SOCKCLNT_CREATE_REPLY] = (context_offset(created), compile_reader(created))
+        self._table.readers[_SOCKCLNT_CREATE_REPLY] = (context_offset(created), compile_reader(created))
         context, future = self._expect("sockclnt_create")
-        body = create.pack({"_vl_msg_id": SOCKCLNT_CREATE, "context": context, "name": CLIENT_NAME})
+        body = create.pack({"_vl_msg_id": _SOCKCLNT_CREATE, "context": context, "name": _CLIENT_NAME})
         self._write([FRAME.pack(0, len(body), 0) + body])
         reply = await future
         if reply.response:
@@ -132,7 +132,7 @@ class VppClient(asyncio.Protocol):
         many = (RetvalBatch if plain else PendingBatch)(message, len(bodies), on_replies)
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
-        number, client, pack = self._table.numbers[message], self._client, REQUEST.pack
+        number, client, pack = self._table.numbers[message], self._client, _REQUEST.pack
         half = max(self.window // 2, 1)  # VPP works at one while the next is on its way
         for at in range(0, len(bodies), half):
             pieces: list[bytes] = []
@@ -193,7 +193,7 @@ class VppClient(asyncio.Protocol):
 
     def _framed(self, message: str, context: int, body: bytes) -> bytes:
         length, number = REQUEST_HEAD_BYTES + len(body), self._table.numbers[message]
-        return REQUEST.pack(0, length, 0, number, self._client, context) + body
+        return _REQUEST.pack(0, length, 0, number, self._client, context) + body
 
     def _flush_soon(self) -> None:
         """What is posted in one turn of the loop leaves in one piece."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from vpp_papi.vpp_papi import VPPApiJSONFiles
 
-HANDSHAKE = ("sockclnt_create", "sockclnt_create_reply", "sockclnt_delete", "get_api_json", "get_api_json_reply")
+_HANDSHAKE = ("sockclnt_create", "sockclnt_create_reply", "sockclnt_delete", "get_api_json", "get_api_json_reply")
 VITAL = ("control_ping", "show_version", "sw_interface_dump", "ip_table_dump", "ip_route_lookup", "ip_address_dump")
-DETAILS = (
+_DETAILS = (
     "sw_interface_details",
     "ip_table_details",
     "ip_address_details",
@@ -34,7 +34,7 @@ class VppDefinitions:
 
     def __init__(self, requests: Iterable[str], directory: Path) -> None:
         self.requests = {*VITAL, *requests}
-        self.names = {m for name in self.requests for m in (name, f"{name}_reply")} | {*DETAILS, *HANDSHAKE}
+        self.names = {m for name in self.requests for m in (name, f"{name}_reply")} | {*_DETAILS, *_HANDSHAKE}
         self._directory = directory
 
     def select(self, description: str) -> str:

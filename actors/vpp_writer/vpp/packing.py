@@ -20,7 +20,7 @@ from actors.vpp_writer.kinds.wire import address_parts, interface_parts, prefix_
 
 HEAD = ("_vl_msg_id", "client_index", "context")
 SCALARS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "bool": "?"}
-ADDRESS, PREFIX, ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "vl_api_address_with_prefix_t"
+_ADDRESS, _PREFIX, _ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "vl_api_address_with_prefix_t"
 
 Packer = Callable[[Mapping[str, Any]], bytes]
 
@@ -124,7 +124,7 @@ class _Compiler:
                 return [(f"{packer.num}s", f"{check}({value} or b'')")]
             case papi.String(fixed=True):
                 return [(f"{packer.limit}s", f"{self._name(_text(packer.limit))}({value} or '')")]
-            case papi.VPPType() if packer.name in (ADDRESS, PREFIX, ADDRESS_WITH_PREFIX):
+            case papi.VPPType() if packer.name in (_ADDRESS, _PREFIX, _ADDRESS_WITH_PREFIX):
                 return self._place(packer, value)
             case papi.VPPType() if packer.name not in conversion_table and not _varies(packer):
                 return self._structure(packer, self._local(f"{value} or none"), packer.fields)
@@ -145,10 +145,10 @@ class _Compiler:
 
     def _place(self, packer: Any, value: str) -> list[tuple[str, str]]:
         """An address or a prefix, given as text, address object or structure."""
-        if packer.name == ADDRESS:
+        if packer.name == _ADDRESS:
             local = self._local(f"address({value})")
             return [("B", f"{local}[0]"), ("16s", f"{local}[1]")]
-        read = "prefix" if packer.name == PREFIX else "interface"
+        read = "prefix" if packer.name == _PREFIX else "interface"
         local = self._local(f"{read}({value})")
         return [("B", f"{local}[0]"), ("16s", f"{local}[1]"), ("B", f"{local}[2]")]
 
@@ -232,7 +232,7 @@ def _whole(packer: Any) -> Callable[[Any], bytes]:
             return pack_address
         case papi.VPPType() if packer.name not in conversion_table:
             return _element(packer)
-        case papi.VPPType() if packer.name in (ADDRESS, PREFIX, ADDRESS_WITH_PREFIX):
+        case papi.VPPType() if packer.name in (_ADDRESS, _PREFIX, _ADDRESS_WITH_PREFIX):
             return _Compiler().place(packer)
         case _:
             return lambda value: bytes(packer.pack(value, {}))

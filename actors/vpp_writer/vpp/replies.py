@@ -12,14 +12,14 @@ from vpp_papi import vpp_serializer as papi
 from actors.vpp_writer.vpp.packing import SCALARS
 
 CONTEXT_AT = 2  # after the message number
-CONTEXT_AFTER_CLIENT_AT = 6  # so some replies begin (feature_is_enabled_reply)
+_CONTEXT_AFTER_CLIENT_AT = 6  # so some replies begin (feature_is_enabled_reply)
 
 Reader = Callable[[bytes, int, int], Any]  # (bytes, where the message begins, where it ends)
 
 
 def context_offset(definition: Any) -> int:
     """Where the context of a reply is, bytes from its begin."""
-    return CONTEXT_AFTER_CLIENT_AT if definition.fields[1] == "client_index" else CONTEXT_AT
+    return _CONTEXT_AFTER_CLIENT_AT if definition.fields[1] == "client_index" else CONTEXT_AT
 
 
 def compile_reader(definition: Any) -> Reader:

@@ -12,10 +12,10 @@ from actors.vpp_writer.vpp.pending import PendingCall, RetvalBatch
 from actors.vpp_writer.vpp.replies import CONTEXT_AT, Reader
 
 FRAME = struct.Struct(">QII")
-REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
-REPLY_CONTEXT = struct.Struct(">I")
-RETVAL = struct.Struct(">6xi")  # after message number and context
-RUN_MIN = 4  # fewer replies are read one by one
+_REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
+_REPLY_CONTEXT = struct.Struct(">I")
+_RETVAL = struct.Struct(">6xi")  # after message number and context
+_RUN_MIN = 4  # fewer replies are read one by one
 MESSAGE_BYTES_MAX = 64 << 20
 
 
@@ -45,8 +45,8 @@ class ReplyStream:
         """Takes in what VPP has sent. Raises UnreadableReply."""
         data = self._unread + data if self._unread else data
         at, end, frame, readers, waiting = 0, len(data), FRAME.size, self._readers, self.waiting
-        while end - at >= REPLY.size:
-            length, number, context = REPLY.unpack_from(data, at)
+        while end - at >= _REPLY.size:
+            length, number, context = _REPLY.unpack_from(data, at)
             if length > MESSAGE_BYTES_MAX:
                 raise UnreadableReply(f"{length} bytes in one message")
             begin, at_next = at + frame, at + frame + length
@@ -56,7 +56,7 @@ class ReplyStream:
             if reader is not None:
                 context_is_at, read = reader
                 if context_is_at != CONTEXT_AT:
-                    (context,) = REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
+                    (context,) = _REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
                 waiter = waiting.get(context)
                 if isinstance(waiter, RetvalBatch):
                     if run := self._take_run(data, at, length, context, waiter, now):
@@ -91,7 +91,7 @@ class ReplyStream:
         """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
         size = FRAME.size + length
         count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
-        if count < RUN_MIN or length < RETVAL.size:
+        if count < _RUN_MIN or length < _RETVAL.size:
             return 0
         lengths, numbers, contexts, values = zip(*_runs(size).iter_unpack(data[at : at + count * size]), strict=True)
         expected, waiting = tuple(range(context, context + count)), self.waiting
@@ -107,7 +107,7 @@ class ReplyStream:
 
 
 def _read_retval(data: bytes, begin: int, _end: int) -> int:
-    return int(RETVAL.unpack_from(data, begin)[0])
+    return int(_RETVAL.unpack_from(data, begin)[0])
 
 
 @cache
