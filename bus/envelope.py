@@ -1,7 +1,7 @@
 """The bus's messages: MessagePack maps, one struct a kind.
 
 Unknown fields are ignored, so that a newer sender can be read. A field that is removed or retyped makes a new
-`_VERSION`; a message of another version is refused by name. Golden samples in `schemas/samples/` pin the bytes.
+`ENVELOPE_VERSION`; a message of another version is refused by name. Golden samples in `schemas/samples/` pin the bytes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from schemas.codec import Malformed
 
-_VERSION = 1
+ENVELOPE_VERSION = 1
 MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
@@ -26,7 +26,7 @@ TRACE_WORD = "note"  # subscribed to like a word, for trace events
 class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
     """Base of all messages. `v` is the version of the schema."""
 
-    v: int = _VERSION
+    v: int = ENVELOPE_VERSION
 
 
 class Row(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -214,8 +214,8 @@ def unpack_message(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why, _, path = str(error).partition(" - at `")
         raise Malformed("bus message", path.rstrip("`").removeprefix("$."), why) from None
-    if message.v != _VERSION:
-        raise Malformed("bus message", "v", f"is {message.v}, not {_VERSION}")
+    if message.v != ENVELOPE_VERSION:
+        raise Malformed("bus message", "v", f"is {message.v}, not {ENVELOPE_VERSION}")
     if isinstance(message, CheckpointPart) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
         raise Malformed(f"{message.word} of {message.sender}", "key", f"longer than {KEY_BYTES_MAX}")
     return message
