@@ -8,11 +8,13 @@ The pods are remembered on disk, one file each; what they need in VPP is decided
 `server.py`, and answered when `wiring.py` has seen that VPP holds all of the pod.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
 from actors.cni import desired, netns
 from actors.cni.desired import PodTable
+from actors.cni.gone_pods import GonePods
 from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
 from actors.cni.store import PodStore
@@ -32,8 +34,11 @@ class CniManager(Actor):
         super().__init__(context)
         self.table = PodTable()
         self.store = PodStore(context.config.state / "cni" / "pods")
-        self.server = CniServer(context, PodWiring(context, self.table, self.store))
-        self.repair = PodRepair(context, self.table)
+        wiring = PodWiring(context, self.table, self.store)
+        self.gone_pods = GonePods(context, self.table, wiring)
+        self.server = CniServer(context, wiring, self.gone_pods)
+        self.repair = PodRepair(context, self.table, self.gone_pods)
+        self._looking: asyncio.Task[None] | None = None
 
     @hears(Uplink)
     def uplink(self, key: str, uplink: Uplink | None) -> None:
@@ -55,7 +60,7 @@ class CniManager(Actor):
         return [f"pod {key}: {why}" for key, why in self.table.unrepaired.items()]
 
     async def on_start(self) -> None:
-        """Restores the pods of an earlier life from disk, then listens."""
+        """Restores the pods of an earlier life from disk, then listens, and looks for those that have gone."""
         pods, damaged = self.store.load()
         for name in damaged:
             self.context.counters["damaged_records"] += 1
@@ -68,6 +73,9 @@ class CniManager(Actor):
                 self.table.pods[pod.key] = pod
         self.context.log.info("pods", restored=len(self.table.pods), damaged=len(damaged))
         await self.server.start(self.context.config.cni_socket)
+        self._looking = self.context.spawn(self.gone_pods.look_for_ever())
 
     async def on_stop(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         await self.server.stop()

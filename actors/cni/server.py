@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from actors.cni import netns
+from actors.cni.gone_pods import GonePods
 from actors.cni.pods import BadPodRequest, device_id, parse_request
 from actors.cni.wiring import PodWiring
 from actors.runtime.context import Context
@@ -26,8 +27,8 @@ _STOP_S = 0.5
 class CniServer(CniDataplaneServicer):
     """The service `cni.CniDataplane`."""
 
-    def __init__(self, context: Context, wiring: PodWiring) -> None:
-        self._context, self._wiring = context, wiring
+    def __init__(self, context: Context, wiring: PodWiring, gone_pods: GonePods) -> None:
+        self._context, self._wiring, self._gone_pods = context, wiring, gone_pods
         self._server: Any = None
 
     async def start(self, socket: Path) -> None:
@@ -64,13 +65,14 @@ class CniServer(CniDataplaneServicer):
         return pb.AddReply(successful=True, host_interface_name=name, container_mac=_CONTAINER_MAC)
 
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
-        """Unwires a pod. Of one that is not known there is nothing left to do."""
+        """Unwires a pod. By a device that is not known it may mean one whose namespace has gone: those are unwired."""
         started = time.monotonic()
         device = device_id(request.netns, request.interface_name)
         pod = self._wiring.pod_at(device)
         if pod is None:
             self._context.counters["unknown_dels"] += 1
             self._context.log.info("unknown pod", netns=request.netns, interface=request.interface_name)
+            await self._gone_pods.look(started + self._context.config.cni_deadline_s)
             return pb.DelReply(successful=True)
         try:
             await self._wiring.remove(device, started + self._context.config.cni_deadline_s)

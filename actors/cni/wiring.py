@@ -49,6 +49,17 @@ class PodWiring:
             if (present := self.pod_at(device_id)) is not None:  # while it waited the pod may have got a new sandbox
                 await self._withdraw(present, deadline)
 
+    async def remove_gone(self, pod: Pod, deadline: float) -> bool:
+        """Unwires that pod, and no other of its name, if its namespace has gone. Returns whether it did.
+
+        Raises NotRealised, OSError, TimeoutError.
+        """
+        async with self._exclusive(pod.key, deadline):
+            if self._table.pods.get(pod.key) is not pod or not netns.is_absent(pod.netns):
+                return False
+            await self._withdraw(pod, deadline)
+            return True
+
     def pod_at(self, device_id: str) -> Pod | None:
         """The pod that has that device, or had it and is still being taken away."""
         return next((pod for pod in self._present_and_leaving() if pod.device_id == device_id), None)
@@ -88,7 +99,7 @@ class PodWiring:
         return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
 
     async def _withdraw_conflicting(self, pod: Pod, deadline: float) -> None:
-        """Withdraws the pod's old sandbox, and pods whose namespace has gone that hold one of its addresses.
+        """Withdraws the pod's old sandbox, the device's earlier pod, and holders of its addresses that have gone.
 
         Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
         have changed meanwhile.
@@ -99,7 +110,8 @@ class PodWiring:
     def _conflicting(self, pod: Pod) -> Pod | None:
         for holder in self._present_and_leaving():
             shared = set(holder.addresses) & set(pod.addresses)
-            if holder.key == pod.key or (shared and holder.key in self._leaving):
+            same = holder.key == pod.key or holder.device_id == pod.device_id  # a path may be used again
+            if same or (shared and holder.key in self._leaving):
                 return holder
             if shared and netns.is_namespace(holder.netns):
                 raise BadPodRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.cni import netns as side
+from actors.cni import repair
 from actors.cni.pods import parse_request
 from schemas.intents import Intent
 from tests.stories.cni.world import Node, play, request, run
@@ -113,10 +114,9 @@ def test_a_pod_that_spoils_its_device_does_not_end_the_server(tmp_path: Path) ->
         run(f"ip -n {Path(netns).name} link set eth0 mtu 1000")
         run(f"ip -n {Path(second).name} address flush dev eth0")
         node.new_vpp()
-        await node.vpp.quiet()
+        await until_async(lambda: any("default/web-0/eth0" in reason for reason in node.manager.unwell()))
+        await until_async(lambda: node.addresses(second) == {"10.1.0.6"})
         assert not node.vpp.failed
-        assert node.addresses(second) == {"10.1.0.6"}
-        assert any("default/web-0/eth0" in reason for reason in node.manager.unwell())
 
     play(story, tmp_path)
 
@@ -127,10 +127,25 @@ def test_a_deleted_pod_is_no_reason_for_being_unwell(tmp_path: Path) -> None:
         await node.add(request("web-0", netns, V4))
         run(f"ip -n {Path(netns).name} link del eth0")
         node.new_vpp()
-        await node.vpp.quiet()
-        assert node.manager.unwell()
+        await until_async(node.manager.unwell)
         await node.delete(netns)
         assert not node.manager.unwell()
+
+    play(story, tmp_path)
+
+
+def test_a_pods_side_that_could_not_be_mended_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "PODS_SIDE_AGAIN_S", 0.05)
+
+    async def story(node: Node) -> None:
+        netns = node.namespace("a")
+        await node.add(request("web-0", netns, V4))
+        run(f"ip -n {Path(netns).name} link del eth0")
+        node.new_vpp()
+        await until_async(node.manager.unwell)
+        run(f"ip -n {Path(netns).name} tuntap add mode tun name eth0")
+        await until_async(lambda: not node.manager.unwell())
+        assert node.addresses(netns) == {V4}
 
     play(story, tmp_path)
 

@@ -111,6 +111,10 @@ class Vpp(Context):
         """VPP's number of an interface, by its intent name."""
         return self._numbers[f"interface/{interface}"]
 
+    def has_started(self) -> None:
+        """What runs now runs for the manager's whole life: `quiet` does not wait for it."""
+        self._turns.clear()
+
     async def quiet(self) -> None:
         """Waits until nothing is under way."""
         while self._turns:
@@ -140,6 +144,7 @@ class Node:
         self.vpp.carry(self.manager)
         self.vpp.set_waiting(("guard: uplink",), heard_all=False)
         await self.manager.on_start()
+        self.vpp.has_started()
         self.vpp.wake()
 
     async def restart(self) -> None:
