@@ -93,7 +93,7 @@ def main() -> int:
         return 2
     log.level = config.log_level
     stop = _StopSignal()
-    broker = Broker(session=time.time_ns(), pid=os.getpid())
+    broker = Broker(session=time.monotonic_ns(), pid=os.getpid())
     log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:
         _serve(sockets, broker, log, stop)

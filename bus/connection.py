@@ -25,7 +25,7 @@ class Connection:
         self.name = name
         self.counters: Counter[str] = Counter()
         self.last_malformed = ""
-        self._handshake = Handshake(name, time.time_ns())
+        self._handshake = Handshake(name, time.monotonic_ns())
         self._address, self._keys = address, keys
         self._socket: ClientSocket | None = None
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -225,7 +225,7 @@ class PolicyStatus(Fact, frozen=True):
 class Process(Fact, frozen=True):
     """A process on the bus (key: process name; owner: bus)."""
 
-    session: int  # which life of it: ns since 1970 at its start
+    session: int  # which life of it: ns of the monotonic clock at its start
     pid: int  # process id
     progress: int = 0  # turns of the working loop since it started
     ready: bool = False  # does it do its work?

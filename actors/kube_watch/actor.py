@@ -10,8 +10,8 @@ Starts and waits, named not-ready, while the API server is away; facts stay publ
 
 import asyncio
 import os
+import random
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
@@ -107,7 +107,7 @@ class KubeWatch(Actor):
             except API_ERRORS as error:
                 failures += 1
                 _call(loop, self._not_reached, WatchState(False, error_text(error)))
-                self._stopping.wait(retry_delay_s(failures, time.time() % 1))
+                self._stopping.wait(retry_delay_s(failures, random.random()))
                 continue
             _call(loop, self._begin, api, calico)
             return

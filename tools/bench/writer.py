@@ -58,7 +58,7 @@ class Local:
         rows = {intent.key: intent for intent in intents}
         began = time.monotonic()
         self.objects.queue.add(self.objects.claims.replace(owner, rows))
-        while self.objects.has_work(time.time()):
+        while self.objects.has_work(time.monotonic()):
             await self.writer.step()
             self.objects.statuses.take_changes()
         took = time.monotonic() - began

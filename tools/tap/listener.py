@@ -37,7 +37,7 @@ class Listener:
         """On the bus of this machine, or, with an address and keys, through the door of another's."""
         self.observer = Observer()
         self._run, self._address = run, address
-        name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{time.time_ns() % 1_000_000}"
+        name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}"
         self._connection = Connection(name, address or broker_address(run / "bus"), keys)
 
     async def __aenter__(self) -> Self:

@@ -39,13 +39,16 @@ class Recorder:
         self.frames = 0
 
     def write(self, time: float, data: bytes, state: Iterable[SnapshotPart] = ()) -> None:
-        """One frame; `state`, everything as it is before it, is asked for when a new file begins."""
+        """One frame; `state`, everything as it is before it, is asked for when a new file begins.
+
+        `time`: s since 1970. That clock may be set back: then the chunk ends as well.
+        """
         if self._file is None:
             self._open(time, state)
         self._chunk.append((time, data))
         self._chunk_bytes += len(data)
         self.frames += 1
-        if self._chunk_bytes > CHUNK_BYTES or time - self._began > CHUNK_S:
+        if self._chunk_bytes > CHUNK_BYTES or not 0 <= time - self._began <= CHUNK_S:
             self.flush(time)
             if self._size > self._bytes_max:
                 self.close()

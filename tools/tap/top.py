@@ -24,7 +24,8 @@ class Rates:
 
     def of(self, now: float) -> dict[tuple[str, str], tuple[float, float]]:
         """(rows a second, the greatest age in s) by (word, process)."""
-        while self._ages and now - self._ages[0][0] > WINDOW_S:
+        # What came later than now came before the clock was set back.
+        while self._ages and not 0 <= now - self._ages[0][0] <= WINDOW_S:
             self._ages.popleft()
         count: Counter[tuple[str, str]] = Counter()
         oldest: dict[tuple[str, str], float] = {}

@@ -24,6 +24,7 @@ from actors.vpp_writer.kinds.kind import Details, SharedPart
 from actors.vpp_writer.reconcile.claims import Claim
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
+from actors.vpp_writer.reconcile.retry import PresentTime
 from actors.vpp_writer.reconcile.statuses import applied_status
 from schemas.codec import encode, fingerprint_of
 from schemas.statuses import Rejected
@@ -96,10 +97,10 @@ class WriteOutcomes:
         """The calls that write an object have failed, or cannot be made now."""
         objects = self._objects
         if isinstance(failure, ExternalMissing):
-            objects.postpone(key, claim, str(failure), time.time())
+            objects.postpone(key, claim, str(failure), time.monotonic())
         else:
             self._counters["vpp_errors_total"] += 1
-            objects.fail(key, claim, str(failure), time.time())
+            objects.fail(key, claim, str(failure), _present_time())
         present = objects.held.get(key)
         if present is not None and (kind_of(present.intent).non_atomic_update or isinstance(failure, NoAnswer)):
             objects.lose([key])  # and made anew, with all that needs it; what is left of it is an orphan
@@ -121,7 +122,7 @@ class WriteOutcomes:
         if isinstance(result, Exception):
             self._counters["vpp_errors_total"] += 1
             claim = Claim(held_object.owner, held_object.intent)
-            self._objects.fail(key, claim, f"delete: {result}", time.time())
+            self._objects.fail(key, claim, f"delete: {result}", _present_time())
         else:
             self._objects.drop(key)
             self._objects.retries.forget(key)
@@ -132,3 +133,7 @@ class WriteOutcomes:
         """The calls that delete many objects have ended well."""
         for key in keys:
             self.delete_ended(key, NO_DETAILS)
+
+
+def _present_time() -> PresentTime:
+    return PresentTime(time.monotonic(), time.time())

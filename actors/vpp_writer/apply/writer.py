@@ -84,10 +84,10 @@ class Writer:
         A plan is bounded, so that what is urgent waits for no more than that.
         """
         objects = self._objects
-        worked = objects.has_work(time.time())
+        worked = objects.has_work(time.monotonic())
         if worked:
-            await self._carry_out(objects.plan(time.time()))
-        if not objects.has_work(time.time()):
+            await self._carry_out(objects.plan(time.monotonic()))
+        if not objects.has_work(time.monotonic()):
             await self._remove_orphans()
         objects.confirm_statuses(self.epoch)
         objects.forget_unwanted()

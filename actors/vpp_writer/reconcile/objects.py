@@ -17,7 +17,7 @@ from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.cycles import find_cycle
 from actors.vpp_writer.reconcile.held import HeldObject, Inventory, Suspect
 from actors.vpp_writer.reconcile.plan import Plan, make_plan
-from actors.vpp_writer.reconcile.retry import WriteRetries
+from actors.vpp_writer.reconcile.retry import PresentTime, WriteRetries
 from actors.vpp_writer.reconcile.statuses import IntentStatuses, applied_status
 from actors.vpp_writer.reconcile.work_queue import WorkQueue
 from schemas.codec import fingerprint
@@ -214,11 +214,11 @@ class ManagedObjects:
             return None
         return claim.intent
 
-    def fail(self, key: str, claim: Claim, reason: str, now: float) -> None:
+    def fail(self, key: str, claim: Claim, reason: str, now: PresentTime) -> None:
         """The object's calls failed: it is tried again later."""
         generation = fingerprint(claim.intent)
-        due = self.retries.failed(key, generation, now)
-        self.set_status(claim.owner, key, Failed(generation, reason, due))
+        due = self.retries.failed(key, generation, now.monotonic_s)
+        self.set_status(claim.owner, key, Failed(generation, reason, now.wall_time_of(due)))
 
     def postpone(self, key: str, claim: Claim, reason: str, now: float) -> None:
         """What the object needs is made by others and is not there yet: it is looked for again later."""

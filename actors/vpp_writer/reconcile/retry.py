@@ -1,10 +1,24 @@
-"""When a failed object is tried again. Pure; time is an argument, seconds since 1970."""
+"""When a failed object is tried again. Pure; time is an argument.
+
+Seconds of the monotonic clock: the wall clock may be set back, and no object waits for it to come round again.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
 
 FIRST_S = 0.25
 LONGEST_S = 30.0
+
+
+class PresentTime(NamedTuple):
+    """Now, by the clock that decides, and by the one that people read."""
+
+    monotonic_s: float
+    wall_s: float  # since 1970
+
+    def wall_time_of(self, monotonic_s: float) -> float:
+        """What the wall clock will show then, if nobody sets it."""
+        return self.wall_s + monotonic_s - self.monotonic_s
 
 
 class _WriteAttempt(NamedTuple):

@@ -164,3 +164,12 @@ def test_top_counts_rates_and_says_who_is_in_trouble() -> None:
     table = "\n".join(top.table(observer, rates, {}, {}, 103.0, COLOURLESS))
     assert "intent             services          1     0.2     0.0" in table
     assert max(map(len, table.splitlines())) <= WIDTH
+
+
+def test_top_forgets_what_came_before_the_clock_was_set_back() -> None:
+    rates = top.Rates()
+    event = next(event for event in story()[1] if not event.load)
+    for number in range(100):
+        rates.take(event, 7200.0 + number / 100)
+    rates.take(event, 3600.0)
+    assert rates.of(3600.0)[event.word, event.process][0] == 1 / top.WINDOW_S

@@ -44,6 +44,15 @@ def test_each_file_of_a_rotation_is_whole_in_itself(tmp_path: Path) -> None:
     assert next(iter(again.rows("intent")))[0] == SERVICES
 
 
+def test_frames_reach_the_file_although_the_clock_was_set_back(tmp_path: Path) -> None:
+    path, (first, second, *_) = tmp_path / "a", STORY
+    recorder = Recorder(path, 1 << 20, 3)
+    recorder.write(7200.0, first[1])
+    recorder.write(3600.0, second[1])
+    assert tuple(read(path)) == ((7200.0, first[1]), (3600.0, second[1]))
+    recorder.close()
+
+
 @pytest.mark.parametrize("missing_bytes", range(1, 60, 7))
 def test_a_chunk_that_was_not_written_to_its_end_is_left_out(tmp_path: Path, missing_bytes: int) -> None:
     path = recorded(tmp_path / "a")

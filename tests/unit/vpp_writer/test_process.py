@@ -1,6 +1,7 @@
 """The writer's process between a bus and a VPP that the test decides on: what VPP is asked for, and when."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -8,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import WriterJournal
@@ -18,7 +21,7 @@ from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.livelock import STEPS_MAX
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas.intents import Intent, Loopback
-from schemas.statuses import Applied, Status
+from schemas.statuses import Applied, Failed, Status
 from schemas.words import INTENT, status_word
 from tests.unit.vpp_writer.reconcile.test_urgency import planned, route
 from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
@@ -217,3 +220,27 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another(tmp_
     assert objects.held.keys() == routes.keys()
     assert not world.log.errors
     assert set(bus.waits_s[2:]) == {0}
+
+
+def test_a_refused_object_is_tried_again_although_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = ScriptedBus({"cni": rows([POD])}, [StreamSynced(INTENT, "cni")])
+    world = World(tmp_path, bus)
+    wall_clock, set_back_s = time.time, [0]
+    monkeypatch.setattr(time, "time", lambda: wall_clock() - set_back_s[0])
+
+    def answer(message: str, context: int) -> bytes:
+        refused = message == "create_loopback" and len(world.calls(message)) == 1
+        return world.vpp.reply(message, context, retval=-1 if refused else 0)
+
+    def is_applied() -> bool:
+        status = bus.statuses.get(status_word("cni"), {}).get(POD.key)
+        if isinstance(status, Failed):
+            assert abs(status.retry_at - time.time()) < PATIENCE_S or set_back_s[0], "people are told by their clock"
+            set_back_s[0] = 3600
+        return isinstance(status, Applied)
+
+    world.vpp.answer = answer
+    world.run(is_applied)
+    assert set_back_s[0], "it was refused first"

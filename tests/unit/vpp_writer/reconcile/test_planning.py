@@ -12,7 +12,7 @@ from actors.vpp_writer.reconcile.claims import Claim, Claims
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import Plan
-from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, WriteRetries
+from actors.vpp_writer.reconcile.retry import FIRST_S, LONGEST_S, PresentTime, WriteRetries
 from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
 from schemas.codec import fingerprint
 from schemas.intents import (
@@ -330,9 +330,9 @@ def test_a_failure_says_when_it_is_tried_again() -> None:
     model.objects.claims.set("guard", LOOP.key, LOOP)
     claim = model.objects.claims.get(LOOP.key)
     assert claim
-    model.objects.fail(LOOP.key, claim, "create_loopback: UNSPECIFIED", 100.0)
+    model.objects.fail(LOOP.key, claim, "create_loopback: UNSPECIFIED", PresentTime(100.0, 1_800_000_000.0))
     status = model.objects.statuses.get("guard", LOOP.key)
-    assert status == Failed(fingerprint(LOOP), "create_loopback: UNSPECIFIED", 100.0 + FIRST_S)
+    assert status == Failed(fingerprint(LOOP), "create_loopback: UNSPECIFIED", 1_800_000_000.0 + FIRST_S)
     assert model.objects.target(LOOP.key, 100.1) is None
     assert model.objects.target(LOOP.key, 100.0 + FIRST_S) == LOOP
 

@@ -25,7 +25,7 @@ class FreshPorts:
 
     def take(self) -> int:
         """The next one."""
-        self._number = max(self._number + 1, int(time.time() * PORTS_PER_S))
+        self._number = max(self._number + 1, int(time.monotonic() * PORTS_PER_S))
         return PORTS[(self._number * LANES + self._lane) % len(PORTS)]
 
     def bind_socket(self, kind: int, target: str, port: int = 0) -> socket.socket:
