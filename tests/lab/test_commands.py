@@ -1,15 +1,18 @@
 """Commands beyond their output: whole views, nothing left behind, no races."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.lab.conftest import VPPD, traces_of, vppd
 from tests.waiting import until
 from tools.lab import state
 from tools.lab.cluster import pods
-from tools.lab.state import Lab
+from tools.lab.state import LABS, Lab
 from tools.node.watcher import look_at_node
 
 
@@ -20,12 +23,41 @@ def test_a_first_look_at_a_bus_is_never_half_a_look(lab: Lab) -> None:
         assert view.intents
 
 
-def test_a_demo_that_is_told_to_end_takes_its_lab_away(new_name: Callable[[], str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "numbers", "code"),
+    [("demo", (signal.SIGHUP,), 129), ("demo", (signal.SIGTERM, signal.SIGINT), 143), ("up", (signal.SIGTERM,), 143)],
+    ids=["demo, terminal gone", "demo, twice", "up"],
+)
+def test_a_lab_in_the_making_that_is_told_to_end_is_taken_away(
+    new_name: Callable[[], str], command: str, numbers: tuple[signal.Signals, ...], code: int
+) -> None:
+    name = new_name()
+    with subprocess.Popen([VPPD, "lab", command, "--name", name], stdout=subprocess.PIPE, text=True) as making:
+        until(lambda: any(line.startswith("process") for line in traces_of(name)), "the lab has processes")
+        assert making.stdout is not None
+        if signal.SIGHUP in numbers:
+            making.stdout.close()  # a terminal that has gone takes no more words
+        making.send_signal(numbers[0])
+        for number in numbers[1:]:
+            until(lambda: "taking the lab away" in making.stdout.readline(), "the clean-up has begun")
+            making.send_signal(number)
+        assert making.wait(60) == code
+    until(lambda: traces_of(name) == [], "nothing is left")
+
+
+def test_a_second_demo_beside_a_running_one_says_so_and_lets_it_be(new_name: Callable[[], str]) -> None:
     name = new_name()
     with subprocess.Popen([VPPD, "lab", "demo", "--name", name], stdout=subprocess.DEVNULL) as demo:
-        until(lambda: any(line.startswith("process") for line in traces_of(name)), "the lab has processes")
-        demo.terminate()
-        assert demo.wait(60) == 143
+        try:
+            until(lambda: (LABS / name / "lab.json").exists(), "the lab is begun")
+            second = vppd("lab", "demo", "--name", name)
+            assert second.returncode == 1
+            assert f"lab {name} is in use: `vppd lab demo` runs (pid {demo.pid})" in second.stdout
+            assert "lab down" not in second.stdout
+            assert demo.poll() is None
+        finally:
+            demo.terminate()
+            demo.wait(60)
     until(lambda: traces_of(name) == [], "nothing is left")
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 
 from tests.lab.conftest import ON_VPP, traces_of, vppd
 from tests.waiting import until
-from tools.lab import linux, state
+from tools.lab import kube, linux, state
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
 from tools.lab.traffic import pings
 from vppd_guard.vpp.process import start_ticks
+
+CLOSED_POLICY = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "closed", "namespace": "default"},
+    "spec": {"podSelector": {"matchLabels": {"closed": "yes"}}, "policyTypes": ["Ingress"]},
+}
 
 
 def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
@@ -26,6 +33,26 @@ def test_a_healthy_lab_passes_its_check_line_by_line(lab: Lab) -> None:
     names = {r["name"] for r in results}
     assert {"node1: processes ready", "node2: BGP established", "node1: intents applied"} <= names
     assert {"a1 reaches b2 (across)", "a1 reaches b1 (same node)", "outside reaches node2"} <= names
+
+
+def test_a_check_knows_what_policies_deny(lab: Lab) -> None:
+    kube.label(lab, "pods", "default", "a1", closed="yes")
+    kube.apply(lab, CLOSED_POLICY)
+    try:
+        completed = vppd("lab", "check", "--json", "--name", lab.name)
+        results = {r["name"]: r for r in json.loads(completed.stdout)}
+    finally:
+        kube.delete(lab, "NetworkPolicy", "default", "closed")
+        kube.label(lab, "pods", "default", "a1", closed=None)
+    assert completed.returncode == 0, [r for r in results.values() if not r["ok"]]
+    assert results["b1 does not reach a1"]["figure"] == "denied by default/closed"
+    assert "a1 reaches b1 (same node)" in results
+    assert "b1 reaches a1 (same node)" not in results
+
+
+def test_a_list_of_labs_has_this_one(lab: Lab) -> None:
+    assert any(line.startswith(f"{lab.name} ") for line in vppd("lab", "list").stdout.splitlines())
+    assert lab.name in {entry["name"] for entry in json.loads(vppd("lab", "list", "--json").stdout)}
 
 
 def test_a_check_names_the_process_that_hangs(lab: Lab) -> None:
@@ -59,7 +86,7 @@ def test_a_lab_that_is_not_there_is_one_line_and_exit_status_1() -> None:
         completed = vppd("lab", *words, "--name", "nolab")
         assert completed.returncode == 1, words
         assert completed.stderr == "vppd: no lab nolab" + (
-            "\n" if words == ("down",) else "; `vppd lab up` makes one\n"
+            "\n" if words == ("down",) else "; `vppd lab list` shows those that are there\n"
         )
 
 

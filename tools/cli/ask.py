@@ -28,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("log-level needs a level, ping takes none")
     request = Ping() if options.what == "ping" else SetLogLevel(options.level or "")
 
+    (options.directory / "bus" / "broker").exists()  # may this user look at all? Raises PermissionError
+
     async def ask() -> object:
         async with Peer(f"tool-{os.getpid()}", options.directory / "bus") as peer:
             return await peer.ask(options.process, request, ASK_S)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.bench import bus, policy, services, writer
 from tools.bench.rig import BenchFailed, format_result
-from tools.cli.command import UserError
+from tools.cli.command import UserError, count_between
 
 if TYPE_CHECKING:
     from tools.cli.command import Subparsers
@@ -26,16 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = _add(
         commands, "services", "Services into translations", lambda o, v: services.run(o.services, o.endpoints, v)
     )
-    kind.add_argument("--services", type=int, default=10_000, help="how many (10000)")
-    kind.add_argument("--endpoints", type=int, default=10, help="of each (10)")
+    _count(kind, "--services", 10_000, "how many", most=60_000)
+    _count(kind, "--endpoints", 10, "of each", most=1000)
     kind = _add(commands, "policy", "Felix's policies into npol", lambda o, v: policy.run(o.policies, o.members, v))
-    kind.add_argument("--policies", type=int, default=1000, help="on one pod (1000)")
-    kind.add_argument("--members", type=int, default=10_000, help="of the set that all of them use (10000)")
+    _count(kind, "--policies", 1000, "on one pod", most=100_000)
+    _count(kind, "--members", 10_000, "of the set that all of them use", most=1_000_000)
     kind = _add(commands, "writer", "the VPP writer beside other clients", lambda o, v: writer.run(o.routes, o.soak, v))
-    kind.add_argument("--routes", type=int, default=100_000, help="how many; a tenth of it translations (100000)")
-    kind.add_argument("--soak", type=int, default=1_000_000, metavar="CALLS", help="for the memory over time (1000000)")
+    _count(kind, "--routes", 100_000, "how many; a tenth of it translations", least=100, most=10_000_000)
+    _count(kind, "--soak", 1_000_000, "calls, for the memory over time", least=1000, most=1_000_000_000)
     kind = _add(commands, "bus", "rows, requests and memory of the bus", lambda o, _: bus.run(o.rows), vpp=False)
-    kind.add_argument("--rows", type=int, default=100_000, help="how many (100000)")
+    _count(kind, "--rows", 100_000, "how many", most=10_000_000)
+
+
+def _count(parser: argparse.ArgumentParser, name: str, default: int, text: str, *, most: int, least: int = 1) -> None:
+    help_text = f"{text} (default: %(default)s)"
+    parser.add_argument(name, type=count_between(least, most), default=default, metavar="N", help=help_text)
 
 
 def _add(
@@ -52,6 +58,8 @@ def _add(
 def run(options: argparse.Namespace) -> int:
     """Measures, and prints the figures. Raises UserError."""
     vpp = options.vpp or str(Path(sys.executable).with_name("vppsim"))
+    if not os.access(vpp, os.X_OK):
+        raise UserError(f"{vpp}: not an executable")
     try:
         result = asyncio.run(options.measure(options, vpp))
     except BenchFailed as failed:

@@ -53,3 +53,14 @@ def with_user_errors(action: Action, failures: tuple[type[Exception], ...]) -> A
             raise UserError(str(error)) from None
 
     return guarded
+
+
+def count_between(least: int, most: int) -> Callable[[str], int]:
+    """Reads an argument that counts something. It raises argparse.ArgumentTypeError, which tells the bounds."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: a number from {least} to {most}")
+        return int(text)
+
+    return read

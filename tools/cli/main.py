@@ -1,6 +1,7 @@
 """The console command `vppd`."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -33,7 +34,11 @@ def parser(*, lab: bool) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 good, 1 not, 2 wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
-    options = parser(lab=_needs_lab(words)).parse_args(words)
+    words, command = split_command(words)
+    root = parser(lab=_needs_lab(words))
+    options = root.parse_args(words, argparse.Namespace(command_words=command))
+    if command and not getattr(options, "takes_command", False):
+        root.error(f"no command is run here: -- {' '.join(command)}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)  # an exception, so that a lab that is half made or half used is taken away
     try:
@@ -46,7 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:  # a disk is full, a file may not be read: the user's to mend, not a fault to trace
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "; are you root?" if isinstance(error, PermissionError) and os.geteuid() else ""
+        sys.stderr.write(f"vppd: {where}{error.strerror or error}{hint}\n")
+        return 1
     return code
+
+
+def split_command(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is before `--`, and the command behind it, whose options are not ours."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
 
 
 def _needs_lab(words: list[str]) -> bool:

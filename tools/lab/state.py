@@ -48,6 +48,14 @@ class LabPod(Struct):
         return pod_key(self.namespace, self.name)
 
 
+class MakerProcess(Struct, frozen=True):
+    """The process that made a lab; `story`: its command, if it takes the lab away itself."""
+
+    pid: int
+    start_ticks: int
+    story: str = ""
+
+
 class Lab(Struct):
     """A lab."""
 
@@ -59,6 +67,7 @@ class Lab(Struct):
     calico_version: str = ""
     settings: dict[str, str] = {}  # variables of every node's processes, beside the lab's own
     pods: dict[str, LabPod] = {}  # by key
+    maker: MakerProcess | None = None
 
     @property
     def directory(self) -> Path:
@@ -103,11 +112,18 @@ def transaction(lab: Lab) -> Iterator[None]:
         lab.save()
 
 
+def lab_names() -> list[str]:
+    """The labs of this machine that have a state."""
+    return sorted(path.parent.name for path in LABS.glob("*/lab.json"))
+
+
 def load(name: str) -> Lab:
     """The lab of that name. Raises NoLab."""
     try:
         return msgspec.json.decode((LABS / name / "lab.json").read_bytes(), type=Lab)
     except FileNotFoundError:
-        raise NoLab(f"no lab {name}; `vppd lab up` makes one") from None
+        raise NoLab(f"no lab {name}; `vppd lab list` shows those that are there") from None
+    except PermissionError:
+        raise NoLab(f"lab {name}: only root may use it") from None
     except msgspec.DecodeError as error:
         raise NoLab(f"lab {name}: its state cannot be read ({error}); `vppd lab down` removes it") from None

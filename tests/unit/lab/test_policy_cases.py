@@ -11,9 +11,9 @@ import pytest
 from tests.lab.policies import calico_cases, upstream
 from tests.lab.policies.conftest import ACCOUNTS, MIXED, NAMED_PORTS, NAMESPACES, PODS
 from tests.lab.policies.words import Case, Flow, Step, verdict
-from tests.unit.lab.reference import Packet, passes
 from tools.lab.felix.calc import calculate
 from tools.lab.felix.dataplane_state import DataplaneState
+from tools.lab.felix.evaluation import Packet, passes
 from tools.lab.topology import LabNode
 
 Object = dict[str, Any]

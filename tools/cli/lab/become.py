@@ -1,5 +1,6 @@
 """Edge: this process becomes another command, in a namespace of the lab."""
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -9,9 +10,14 @@ from tools.cli.command import UserError
 from tools.lab import linux
 
 
+def accept_command(parser: argparse.ArgumentParser) -> None:
+    """The command behind `--` is for this one; it is in `options.command_words`."""
+    parser.usage = f"{parser.format_usage().removeprefix('usage: ').strip()} -- COMMAND"
+    parser.set_defaults(takes_command=True)
+
+
 def become(netns: str, command: list[str], environment: Mapping[str, str]) -> NoReturn:
-    """Does not return. `command` may have a `--` before it. Raises UserError."""
-    command = command[1:] if command[:1] == ["--"] else command
+    """Does not return. Raises UserError."""
     if not command:
         raise UserError("no command; write it after --")
     sys.stdout.flush()

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import sys
 
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
@@ -22,5 +24,6 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([vars(r) for r in results], indent=1))
     else:
-        print("\n".join(as_line(result) for result in results))
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print("\n".join(as_line(result, colour=colour) for result in results))
     return 0 if all(result.ok for result in results) else 1

@@ -2,7 +2,7 @@
 
 import argparse
 
-from tools.cli.lab.options import add_name, add_vpp
+from tools.cli.lab.options import add_name, add_vpp, say
 from tools.lab.story import demo
 
 HELP = "the whole story: make, use, break and remove a cluster"
@@ -16,4 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tells the story; 1 if a step was not as it should be."""
-    return 0 if demo.run(options.name, options.vpp, lambda text: print(text, flush=True)) else 1
+    return 0 if demo.run(options.name, options.vpp, say) else 1

@@ -2,7 +2,7 @@
 
 import argparse
 
-from tools.cli.lab.options import add_name
+from tools.cli.lab.options import add_name, say
 from tools.lab.cluster import build
 
 HELP = "take a cluster away, whatever state it is in"
@@ -15,5 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Takes the cluster away."""
-    build.remove_lab(options.name, print)
+    build.remove_lab(options.name, say)
     return 0

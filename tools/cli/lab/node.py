@@ -2,7 +2,7 @@
 
 import argparse
 
-from tools.cli.lab.become import become
+from tools.cli.lab.become import accept_command, become
 from tools.cli.lab.options import add_name
 from tools.lab import state
 from tools.lab.cluster import node_processes
@@ -15,11 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     parser.add_argument("action", choices=["exec"])
     parser.add_argument("node")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    accept_command(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Becomes the command, with the environment of the node's processes. Raises UserError."""
     lab = state.load(options.name)
     node = lab.node(options.node)
-    become(node.netns, options.command, node_processes.environment(lab, node))
+    become(node.netns, options.command_words, node_processes.environment(lab, node))

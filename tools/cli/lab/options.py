@@ -1,7 +1,10 @@
 """Options that several commands of the lab take, and errors that all of them may have."""
 
 import argparse
+import os
+from contextlib import suppress
 
+from tools.cli.command import Action, UserError
 from tools.lab import kube, linux
 from tools.lab.cluster import build, pods
 from tools.lab.state import NoLab
@@ -31,3 +34,20 @@ def name_and_value(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r}: not NAME=VALUE")
     return name, value
+
+
+def as_root(action: Action) -> Action:
+    """The action, which raises UserError for anybody else: it enters network namespaces and processes' directories."""
+
+    def guarded(options: argparse.Namespace) -> int:
+        if os.geteuid():
+            raise UserError("this needs root: the lab's nodes and pods are network namespaces")
+        return action(options)
+
+    return guarded
+
+
+def say(text: str) -> None:
+    """Prints a line at once. A terminal or reader that has gone is no reason to leave a lab half made or half gone."""
+    with suppress(OSError):
+        print(text, flush=True)

@@ -3,11 +3,12 @@
 import argparse
 
 from tools.cli.command import with_user_errors
-from tools.cli.lab.become import become
-from tools.cli.lab.options import FAILURES, add_name
+from tools.cli.lab.become import accept_command, become
+from tools.cli.lab.options import FAILURES, add_name, as_root
 from tools.lab import state
 from tools.lab.cluster import pods
 from tools.lab.state import ContainerPort
+from tools.lab.traffic.web_server import WebServerFailed, start_web_server
 
 HELP = "add, delete, or run a command in a pod"
 
@@ -23,18 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument("pod", metavar="NAME")
         add_name(action)
-        action.set_defaults(run=with_user_errors(run, FAILURES))
+        action.set_defaults(run=as_root(with_user_errors(run, (*FAILURES, WebServerFailed))))
         if name == "add":
             _add_pod_options(action)
         if name == "exec":
-            action.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+            accept_command(action)
 
 
 def _add_pod_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node", required=True, help="node1, node2, ...")
     parser.add_argument("--namespace", default="default", help="Kubernetes namespace (default: default)")
     parser.add_argument("--label", action="append", default=[], type=_label, metavar="KEY=VALUE")
-    parser.add_argument("--port", action="append", default=[], type=parse_port, metavar="[NAME=]N[/TCP][@HOST]")
+    parser.add_argument("--port", action="append", default=[], type=_container_port, metavar="[NAME=]N[/TCP][@HOST]")
+    parser.add_argument(
+        "--serve", type=_port_number, metavar="PORT", help="run a web server there, which answers its name"
+    )
     parser.add_argument("--service-account", default="default", metavar="NAME")
     parser.add_argument("--host-network", action="store_true", help="in its node's network")
     parser.add_argument("--not-ready", action="store_true", help="an endpoint of services only when it is ready")
@@ -43,8 +47,21 @@ def _add_pod_options(parser: argparse.ArgumentParser) -> None:
 def _label(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"label {text!r}: not KEY=VALUE")
     return key, value
+
+
+def _port_number(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"port {text!r}: a port is 1 to 65535")
+    return int(text)
+
+
+def _container_port(text: str) -> ContainerPort:
+    try:
+        return parse_port(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parse_port(text: str) -> ContainerPort:
@@ -62,17 +79,25 @@ def parse_port(text: str) -> ContainerPort:
 
 
 def _add(options: argparse.Namespace) -> int:
+    lab = state.load(options.name)
+    served = [ContainerPort(options.serve)] if options.serve else []
     pod = pods.add(
-        state.load(options.name),
+        lab,
         options.pod,
         options.node,
         namespace=options.namespace,
         labels=dict(options.label),
-        ports=options.port,
+        ports=[*options.port, *served],
         host_network=options.host_network,
         service_account=options.service_account,
         ready=not options.not_ready,
     )
+    if options.serve:
+        try:
+            start_web_server(pod.netns, f"{pod.key} on node{pod.node}", options.serve)
+        except WebServerFailed:
+            pods.delete(lab, pod.key)
+            raise
     print(f"pod {pod.key}: {pod.ip4}, {pod.ip6} on node{pod.node}")
     return 0
 
@@ -84,4 +109,4 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _exec(options: argparse.Namespace) -> int:
-    become(state.load(options.name).pod(options.pod).netns, options.command, {})
+    become(state.load(options.name).pod(options.pod).netns, options.command_words, {})

@@ -8,7 +8,6 @@ from tools.cli.lab import status_text
 from tools.cli.lab.options import add_json, add_name
 from tools.lab import state
 from tools.lab.checks.properties import look_at_nodes
-from tools.lab.state import LABS, NoLab
 
 HELP = "nodes, processes, BGP sessions, intents, services, policies, pods"
 
@@ -21,8 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the status."""
-    if not (LABS / options.name).exists():
-        raise NoLab(f"no lab {options.name}; `vppd lab up` makes one")
     lab = state.load(options.name)
     views = asyncio.run(look_at_nodes(lab))
     if options.json:

@@ -27,7 +27,7 @@ from tools.tap.replay import NotReplayable
 
 HELP = "what a node's processes say to one another"
 DESCRIPTION = "`vppd tap`: what the processes of a node say to one another."
-FAILURES = (NoBus, BadCurveKeys, BadRecording, NotReplayable, BadExpression, ConfigError, OSError)
+FAILURES = (NoBus, BadCurveKeys, BadRecording, NotReplayable, BadExpression, ConfigError)
 COMMANDS = {
     "record": record,
     "play": play,

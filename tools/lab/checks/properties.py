@@ -2,17 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
-from tools.lab.state import Lab
+from tools.lab import kube
+from tools.lab.apiserver.resources import resource_by_kind
+from tools.lab.checks.policy_verdicts import PingEnd, PolicyVerdicts
+from tools.lab.felix.apiwatch import WORDS, name_of
+from tools.lab.felix.parsing import Objects
+from tools.lab.objects import Key, Object, key_of
+from tools.lab.state import Lab, LabPod
 from tools.lab.topology import LAN4, OUTSIDE6, lan_netns
 from tools.lab.traffic import pings
 from tools.node.view import NodeView
 from tools.node.watcher import look_at_node
 
 PING_S_MAX = 3.0
+SILENCE_S = 0.5
+GREEN, RED, PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -62,31 +70,58 @@ def host_pings(lab: Lab) -> Iterator[CheckResult]:
 
 
 def pod_pings(lab: Lab) -> Iterator[CheckResult]:
-    """Every pod reaches every pod, IPv4 and IPv6."""
+    """Every pod reaches every pod that policies let it reach, and no other; IPv4 and IPv6. Raises kube.ApiFailed."""
+    verdicts = PolicyVerdicts(_felix_objects(lab), [node.name for node in lab.all_nodes], lab.calico_version)
     for a, b in permutations(sorted(lab.pods.values(), key=lambda p: p.key), 2):
         where = "same node" if a.node == b.node else "across"
-        yield ping_result(f"{a.key} reaches {b.key} ({where})", [(a.netns, b.ip4), (a.netns, b.ip6)])
+        judged = [
+            (target, verdicts.of_ping(_ping_end(a, source), _ping_end(b, target)))
+            for source, target in ((a.ip4, b.ip4), (a.ip6, b.ip6))
+        ]
+        denied = {target: verdict.decided_by for target, verdict in judged if not verdict.allowed}
+        allowed = [(a.netns, address) for address in (b.ip4, b.ip6) if address not in denied]
+        if allowed:
+            yield ping_result(f"{a.key} reaches {b.key} ({where})", allowed)
+        if denied:
+            yield _silence_result(f"{a.key} does not reach {b.key}", a.netns, denied)
+
+
+def _ping_end(pod: LabPod, address: str) -> PingEnd:
+    return PingEnd(f"node{pod.node}", f"{pod.namespace}/{pod.name}", address)
+
+
+def _felix_objects(lab: Lab) -> Objects:
+    """What Felix calculates from, as the API server has it now."""
+    objects: dict[str, dict[Key, Object]] = {}
+    for word in WORDS:
+        if resource := resource_by_kind(word):
+            objects[name_of(resource)] = {key_of(body): body for body in kube.list_objects(lab, word)}
+    return objects
 
 
 def ping_result(name: str, pairs: list[tuple[str, str]]) -> CheckResult:
     """All of these pings are answered; the figure is the slowest."""
     started, failed = time.monotonic(), []
-    slowest = 0.0
     for netns, target in pairs:
-        took = pings.ping(netns, target, PING_S_MAX)
-        if took is None:
+        if pings.ping(netns, target, PING_S_MAX) is None:
             failed.append(target)
-        else:
-            slowest = max(slowest, took)
     took_ms = (time.monotonic() - started) * 1000
     figure = f"no answer from {', '.join(failed)}" if failed else f"{len(pairs)} of {len(pairs)}, {took_ms:.0f} ms"
     return CheckResult(name, not failed, figure)
 
 
-def as_line(result: CheckResult, width: int = 80) -> str:
-    """A result on one line of a narrow terminal; a long figure goes on below."""
+def _silence_result(name: str, netns: str, denied: Mapping[str, str]) -> CheckResult:
+    """None of these pings is answered; `denied`: address -> whose policy denies it."""
+    answered = [address for address in denied if pings.ping(netns, address, SILENCE_S) is not None]
+    policies = ", ".join(sorted(set(denied.values())))
+    figure = f"answer from {', '.join(answered)}, denied by {policies}" if answered else f"denied by {policies}"
+    return CheckResult(name, not answered, figure)
+
+
+def as_line(result: CheckResult, width: int = 80, *, colour: bool = False) -> str:
+    """A result on one line of a narrow terminal; a long figure goes on below. `colour`: the mark is green or red."""
     mark = "ok  " if result.ok else "FAIL"
     text = f"{mark} {result.name}"
-    if len(text) + len(result.figure) + 2 <= width:
-        return f"{text}{' ' * (width - len(text) - len(result.figure))}{result.figure}"
-    return f"{text}\n       {result.figure}"
+    gap = width - len(text) - len(result.figure)
+    line = f"{text}{' ' * gap}{result.figure}" if gap >= 2 else f"{text}\n       {result.figure}"
+    return f"{GREEN if result.ok else RED}{mark}{PLAIN}{line[len(mark) :]}" if colour else line

@@ -6,16 +6,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
 from tools.lab import kube, linux
 from tools.lab.cluster import calico_node, initial_objects, networks, node_processes
-from tools.lab.state import LABS, Lab, NoLab
+from tools.lab.cluster.interruption import undisturbed
+from tools.lab.state import LABS, Lab, MakerProcess, NoLab, load
 from tools.lab.topology import API_PORT, LAN4, LAN6, check_name, lan_netns
+from vppd_guard.vpp.process import start_ticks
 
 API_WAIT_S_MAX = 20.0
 STOP_S_MAX = 20.0
+TOOLS = ("ip", "ping", "gobgpd", "gcc")
 CALICO_VERSION = "v3.32.0"  # whose Felix the nodes' stand-ins speak as
 Say = Callable[[str], None]
 
@@ -31,17 +35,23 @@ def create_lab(
     say: Say,
     calico_version: str = CALICO_VERSION,
     settings: Mapping[str, str] = MappingProxyType({}),
+    story: str = "",
 ) -> Lab:
     """Makes a lab; `settings` are variables that every node's processes get beside the lab's own.
+
+    `story`: the command that uses the lab and takes it away, if it is made for one alone.
 
     Raises CannotBuild, linux.CommandFailed; whatever was made until then is removed.
     """
     check_name(name)
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        raise CannotBuild(
+            f"a lab needs {', '.join(missing)}, which is not on the path; `make setup` installs all tools"
+        )
     if (LABS / name).exists() or linux.namespaces(f"{name}-"):
-        raise CannotBuild(f"lab {name} is there already; `vppd lab down --name {name}` removes it")
-    if os.geteuid():
-        raise CannotBuild("a lab needs root: it makes network namespaces")
+        raise CannotBuild(_occupied(name))
     lab = Lab(
+        maker=MakerProcess(os.getpid(), start_ticks(os.getpid()), story),
         name=name,
         nodes=nodes,
         vpp=vpp or _vppsim(),
@@ -65,9 +75,19 @@ def create_lab(
             node_processes.start(lab, node)
         say(f"supervisord in each node, VPP is {lab.vpp}")
     except BaseException:
-        remove_lab(name, say)
+        with undisturbed(say):
+            remove_lab(name, say)
         raise
     return lab
+
+
+def _occupied(name: str) -> str:
+    """Why a lab of that name cannot be made: what is there, and what can be done."""
+    with suppress(NoLab):
+        maker = load(name).maker
+        if maker and maker.story and start_ticks(maker.pid) == maker.start_ticks:
+            return f"lab {name} is in use: {maker.story} runs (pid {maker.pid}); let it end, or choose another --name"
+    return f"lab {name} is there already; use it, choose another --name, or `vppd lab down --name {name}` removes it"
 
 
 def _vppsim() -> str:

@@ -12,6 +12,7 @@ from tools.lab.checks.health import wait_until_healthy
 from tools.lab.checks.properties import CheckResult, as_line, host_pings, ping_result, pod_pings
 from tools.lab.cluster import build, calico_node, pods
 from tools.lab.cluster.build import Say
+from tools.lab.cluster.interruption import undisturbed
 from tools.lab.state import LABS, Lab, NoLab
 from tools.lab.story.deaths import NETWORK, PLATFORM, kill, kill_vpp, writer_wrote_nothing
 from tools.lab.story.pods import delete_pods, four_pods, tcp_transfer
@@ -44,13 +45,14 @@ def run(name: str, vpp: str | None, say: Say) -> bool:
 
     started = time.monotonic()
     try:
-        lab = build.create_lab(name, 2, vpp, say)
+        lab = build.create_lab(name, 2, vpp, say, story="`vppd lab demo`")
         try:
             for part in story(lab, say):
                 for result in part:
                     tell(result)
         finally:
-            build.remove_lab(name, say)
+            with undisturbed(say):
+                build.remove_lab(name, say)
     except FAILURES as error:
         tell(CheckResult("the demo", False, str(error)))
     after = linux.traces(name, LABS / name)

@@ -1,6 +1,6 @@
-"""Felix's reference evaluation of a flow between two workloads, as Calico documents tiers, written for clearness.
+"""Whether a flow between two workloads passes, and who decides that: tiers as Calico documents them. Pure.
 
-It reads what the stand-in for Felix would tell a dataplane, and says whether the flow passes.
+It reads what the stand-in for Felix tells a dataplane, and is written for clearness: tests hold dataplanes against it.
 """
 
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from tools.lab.felix.dataplane_state import DataplaneState
+from tools.lab.felix.policies import PolicyKey
+from tools.lab.objects import Object
 
-Object = dict[str, Any]
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 ECHO_REQUEST = {4: 8, 6: 128}
 
@@ -30,25 +31,42 @@ class Packet:
         return ip_address(self.source).version
 
 
+@dataclass(frozen=True)
+class FlowVerdict:
+    """Whether a flow passes, and the policy, tier or profile that decides it."""
+
+    allowed: bool
+    decided_by: str
+
+
 def passes(state: DataplaneState, source: Object | None, destination: Object | None, packet: Packet) -> bool:
     """Whether egress of the source and ingress of the destination (workloads of this node, or None) both allow."""
-    out = source is None or evaluated(state, source, packet, "egress")
-    return out and (destination is None or evaluated(state, destination, packet, "ingress"))
+    out = source is None or direction_verdict(state, source, packet, "egress").allowed
+    return out and (destination is None or direction_verdict(state, destination, packet, "ingress").allowed)
 
 
-def evaluated(state: DataplaneState, workload: Object, packet: Packet, direction: str) -> bool:
-    """One direction of one workload."""
+def direction_verdict(state: DataplaneState, workload: Object, packet: Packet, direction: str) -> FlowVerdict:
+    """One direction of one workload; `direction` is "ingress" or "egress"."""
     field = "inbound_rules" if direction == "ingress" else "outbound_rules"
     for tier in workload["tiers"]:
         keys = [key for key in tier[f"{direction}_policies"] if not key.staged]
-        rules = [rule for key in keys for rule in state.policies[key].get(field, [])]
-        action = first(state, rules, packet)
-        if action in ("allow", "deny"):
-            return action == "allow"
-        if action is None and keys and tier["default_action"] != "Pass":
-            return False
-    rules = [rule for name in workload["profile_ids"] for rule in state.profiles[name].get(field, [])]
-    return first(state, rules, packet) == "allow"
+        for key in keys:
+            action = first(state, state.policies[key].get(field, []), packet)
+            if action in ("allow", "deny"):
+                return FlowVerdict(action == "allow", policy_title(key))
+            if action is not None:  # passed on to the next tier
+                break
+        else:
+            if keys and tier["default_action"] != "Pass":
+                return FlowVerdict(False, policy_title(keys[-1]))
+    profiles = workload["profile_ids"]
+    rules = [rule for name in profiles for rule in state.profiles[name].get(field, [])]
+    return FlowVerdict(first(state, rules, packet) == "allow", f"profiles {', '.join(profiles)}")
+
+
+def policy_title(key: PolicyKey) -> str:
+    """A policy's name as kubectl's user writes it: `namespace/name`."""
+    return f"{key.namespace}/{key.name}" if key.namespace else key.name
 
 
 def first(state: DataplaneState, rules: Iterable[Object], packet: Packet) -> str | None:
