@@ -51,6 +51,14 @@ async def until_heard(
     return value
 
 
+def holds(condition: Callable[[], Any], expected: Expectation, for_s: float) -> None:
+    """`holds_async` without a loop."""
+    end = time.monotonic() + for_s
+    while time.monotonic() < end:
+        assert condition(), f"no longer: {expected if isinstance(expected, str) else expected()}"
+        time.sleep(PAUSE_S)
+
+
 async def holds_async(condition: Callable[[], Any], expected: Expectation, for_s: float) -> None:
     """Sees for so long that nothing changes. Raises AssertionError as soon as the condition does not hold."""
     end = time.monotonic() + for_s

@@ -5,7 +5,7 @@ headers: linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h. A field that an 
 default, which means "unknown": restoring leaves such a thing alone.
 """
 
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_interface, ip_network
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -167,8 +167,17 @@ def host_addresses(captured: CapturedLink) -> list[str]:
 
 
 def vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:
-    """Interface addresses for VPP. `to_64`: an IPv6 /128 becomes a /64, so that neighbours are on the link."""
-    return [_prefix_64(address) if to_64 else address for address in host_addresses(captured)]
+    """Interface addresses for VPP. `to_64`: an IPv6 /128 becomes a /64, so that neighbours are on the link.
+
+    VPP refuses an address whose prefix overlaps with one of another length; it takes several addresses of one prefix.
+    So an address inside another one's prefix, as of a VIP, gets that one's length.
+    """
+    interfaces = [ip_interface(_prefix_64(address) if to_64 else address) for address in host_addresses(captured)]
+    lengths = {
+        interface.ip: min(other.network.prefixlen for other in interfaces if interface.ip in other.network)
+        for interface in interfaces
+    }
+    return [f"{address}/{length}" for address, length in lengths.items()]
 
 
 def _prefix_64(address: str) -> str:
@@ -217,14 +226,24 @@ def default_gateway(captured: CapturedLink, version: IpVersion) -> str | None:
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
+def wire_source(captured: CapturedLink, version: IpVersion) -> str | None:
+    """The address with which the link asks for neighbours; without another one of IPv6, its link-local one."""
+    addresses = (ip_interface(text).ip for text in host_addresses(captured))
+    source = next((str(address) for address in addresses if address.version == version), None)
+    return source if source or version == 4 else link_local_address(captured)
+
+
 def vpp_next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
-    """An address by which the host can reach VPP: the gateway, else one inside a prefix of the link."""
+    """An address by which the host can reach VPP: the gateway, else one inside a prefix of the link.
+
+    A link-local gateway only if there is no such prefix: others on the wire may speak for it.
+    """
     gateway = default_gateway(captured, version)
-    if gateway and ip_address(gateway).version == version and not ip_address(gateway).is_link_local:
+    if gateway and not is_link_local(gateway):
         return gateway
     for address in host_addresses(captured):
         interface = ip_interface(address)
         if interface.version == version and interface.network.num_addresses > 2:
             last = interface.network.broadcast_address - 1
             return str(last if last != interface.ip else interface.network.network_address + 1)
-    return None
+    return gateway

@@ -16,6 +16,7 @@ context     what all actions are given
 holding     what the guard holds from one state to the next
 failures    how an action fails
 checks      the single checks of a preflight
+wire        asks gateways on the wire, past VPP
 statuses    waits until VPP holds intents
 replay      undoes the records of the undo journal
 info_file   writes the info file for scripts

@@ -201,4 +201,11 @@ def preflight_gateways(targets: Sequence[str], answered: Sequence[str]) -> Prefl
     if silent:
         text = f"no answer to pings in Linux either, so not asked of VPP: {', '.join(silent)}"
         return PreflightFinding("gateway", WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
+    if all(shape.is_link_local(address) for address in answered):
+        return PreflightFinding(
+            "gateway",
+            WARNING,
+            f"{', '.join(answered)}: link-local: is asked beside VPP, not through it; VPPD_PROBE_ADDRESSES beyond it "
+            "would show whether VPP forwards",
+        )
     return PreflightFinding("gateway", OK, f"answers: {', '.join(answered)}")

@@ -10,6 +10,7 @@ from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import Up
 from vppd_guard.states.statuses import wait_until_vpp_holds
+from vppd_guard.states.wire import silent_gateways
 from vppd_guard.uplink.desired import desired_intents
 
 
@@ -29,12 +30,14 @@ async def act(context: GuardContext, holding: Up) -> None:
 
 
 async def _demand_answers(context: GuardContext, holding: Up) -> None:
+    """Raises GuardActionFailed: what answered in Linux does not any more. Each path is asked only what it can give."""
     wait_s = context.config.gateway_wait_s
-    demanded = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
-    if not demanded or not wait_s:
+    if not wait_s:
         return
-    silent = sorted({address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s))
-    if silent:
-        raise GuardActionFailed(
-            f"{', '.join(silent)}: no answer through VPP within {wait_s:g} s: the NIC is given back"
-        )
+    demanded = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered_through_vpp]
+    through = {address for address, _ in demanded} - await icmp.answering_addresses(demanded, wait_s)
+    netns = context.config.vpp_netns
+    beside = [address for uplink in holding.uplinks for address in await silent_gateways(netns, uplink, wait_s)]
+    silences = {f"through VPP within {wait_s:g} s": through, "on the wire beside VPP": beside}
+    if whys := [f"{', '.join(sorted(silent))}: no answer {where}" for where, silent in silences.items() if silent]:
+        raise GuardActionFailed(f"{'; '.join(whys)}: the NIC is given back")

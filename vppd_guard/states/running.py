@@ -3,25 +3,21 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from functools import partial
 
 from bus.requester import AskFailed
 from schemas.requests import VPP_SILENT, Ping
-from vppd_guard.linux import namespaces
-from vppd_guard.linux.captured import IpVersion, default_gateway, host_addresses
 from vppd_guard.linux.moving import exists_in
-from vppd_guard.probes import arp_nd, icmp
+from vppd_guard.probes import icmp
 from vppd_guard.probes.verdict import ForwardingObservation, ForwardingVerdict, ForwardingWatch
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import DeviceGone, NotForwarding
 from vppd_guard.states.holding import Up
+from vppd_guard.states.wire import gateways_answer
 from vppd_guard.undo.records import LinkMovedRecord
-from vppd_guard.uplink.uplinks import DrivenUplink
 
 _LOOK_EVERY_S = 1.0
 _ANSWER_S_MAX = 1.0
 _SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
-_WIRE_ANSWER_S_MAX = 0.6
 
 
 async def act(context: GuardContext, holding: Up) -> None:
@@ -30,7 +26,7 @@ async def act(context: GuardContext, holding: Up) -> None:
     The writer's statuses are read meanwhile, so that nothing piles up.
     """
     context.peer.counters["takeovers"] += 1
-    targets = {address for uplink in holding.uplinks for address in uplink.answered}
+    targets = {address for uplink in holding.uplinks for address in uplink.answered_through_vpp}
     watch = ForwardingWatch.begin(targets, context.config.forward_wait_s, time.monotonic())
     moved_links = {
         record.name: record.netns for record in context.journal.read() if isinstance(record, LinkMovedRecord)
@@ -62,15 +58,15 @@ def _show_suspicion(context: GuardContext, why: str) -> None:
 
 async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> ForwardingObservation:
     """Pings; only if nothing answers, asks further."""
-    pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered]
+    pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered_through_vpp]
     answered = await icmp.answering_addresses(pairs, _ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
         return ForwardingObservation(answered=answered)
     api_answers = await _api_answers(context)
     if not pairs or watch.silent_s(time.monotonic()) < context.config.forward_wait_s / 2:
         return ForwardingObservation(answered=answered, api_answers=api_answers)
-    uplinks = [uplink for uplink in holding.uplinks if uplink.answered]
-    answers = [await asyncio.to_thread(_wire_answers, context.config.vpp_netns, uplink) for uplink in uplinks]
+    netns = context.config.vpp_netns
+    answers = [await gateways_answer(netns, uplink, uplink.answered_through_vpp) for uplink in holding.uplinks]
     certain = [answer for answer in answers if answer is not None]
     wire_answers = any(certain) if certain else None
     return ForwardingObservation(answered=answered, api_answers=api_answers, wire_answers=wire_answers)
@@ -83,27 +79,6 @@ async def _api_answers(context: GuardContext) -> bool | None:
     except AskFailed:
         return None
     return VPP_SILENT not in pong.waiting
-
-
-def _wire_answers(vpp_netns: str, uplink: DrivenUplink) -> bool | None:
-    """Does a gateway of the uplink answer on the wire, past VPP? None: it cannot be asked."""
-    if not uplink.driver.linux_hears_wire:
-        return None
-    captured = uplink.captured
-    for version in (4, 6):
-        gateway, source = default_gateway(captured, version), _source(host_addresses(captured), version)
-        if gateway in uplink.answered and gateway and source:
-            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, _WIRE_ANSWER_S_MAX)
-            try:
-                return namespaces.inside(vpp_netns, ask)
-            except OSError:
-                return None
-    return None
-
-
-def _source(interface_addresses: list[str], version: IpVersion) -> str | None:
-    addresses = (address.partition("/")[0] for address in interface_addresses)
-    return next((address for address in addresses if (":" in address) == (version == 6)), None)
 
 
 def _vanished(moved_links: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,7 @@ received advertisements, and ip_ttl_fixup.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 from schemas.config import InterfaceSpec, NodeConfig, UplinkSpec
 from schemas.intents import (
@@ -167,7 +167,19 @@ def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iter
         if place in places or (hop is None and place in connected):
             continue
         places.add(place)
-        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=uplink_name(target.name)),))
+        interface = uplink_name(target.name)
+        if hop is not None and not _is_on_link(hop, target):
+            # Linux takes such a gateway's answers by `onlink`; VPP drops ARP from senders that no prefix of the link
+            # covers (vnet/arp/arp.c).
+            yield Route(target.table, str(ip_network(hop)), (RoutePath(interface=interface),))
+        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=interface),))
+
+
+def _is_on_link(hop: str, target: DesiredUplink) -> bool:
+    """Do the link's addresses or its routes say that the next hop is a neighbour?"""
+    networks = [ip_interface(address).network for address in linux.host_addresses(target.captured)]
+    networks += [ip_network(r.prefix) for r in linux.vpp_routes(target.captured) if r.gateway is None]
+    return linux.is_link_local(hop) or any(ip_address(hop) in network for network in networks)
 
 
 def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:

@@ -33,6 +33,16 @@ class DrivenUplink:
         return self.target.captured
 
     @property
+    def answered_through_vpp(self) -> tuple[str, ...]:
+        """Of these, those that must answer through VPP."""
+        return tuple(address for address in self.answered if not shape.is_link_local(address))
+
+    @property
+    def answered_beside_vpp(self) -> tuple[str, ...]:
+        """Of these, the link-local gateways: no router forwards to such an address, so they are asked on the wire."""
+        return tuple(address for address in self.answered if shape.is_link_local(address))
+
+    @property
     def record(self) -> UplinkCapturedRecord:
         """The record for the undo journal."""
         return UplinkCapturedRecord(self.captured, driver=self.driver.name, answered=self.answered)

@@ -29,12 +29,6 @@ print(connection.recv(100).decode())
 NewWorld = Callable[[], World]
 
 
-def reaches(world: World, address: str) -> bool:
-    """Does the host reach the host outside?"""
-    line = ["ip", "netns", "exec", world.host, "ping", "-c", "1", "-W", "1", address]
-    return subprocess.run(line, check=False, capture_output=True).returncode == 0
-
-
 def transfer(world: World, address: str) -> str:
     """A TCP connection from the host outside to the host, 100 kB: what came back of it."""
     server = subprocess.Popen(["ip", "netns", "exec", world.host, sys.executable, "-c", SERVE, address])
@@ -108,7 +102,7 @@ def test_two_uplinks_are_carried_and_both_are_given_back(new_bare_world: NewWorl
     world.running()
     for address in (HOST4, HOST6, SECOND4):
         until(lambda address=address: world.answers(address), f"{address} answers through VPP")
-    until(lambda: reaches(world, "198.18.0.1"), "a host behind the second uplink's gateway")
+    until(lambda: world.reaches("198.18.0.1"), "a host behind the second uplink's gateway")
     assert world.end("guard") == 0
     assert (world.linux("eth0"), world.linux("eth1")) == before
     assert world.leftovers() == []
@@ -121,7 +115,7 @@ def test_an_uplink_of_another_physical_network_is_carried_by_tables_of_its_own(n
     world.running()
     for address in (HOST4, SECOND4):
         until(lambda address=address: world.answers(address), f"{address} answers through VPP")
-    until(lambda: reaches(world, "198.18.0.1"), "a host behind the second uplink's gateway")
+    until(lambda: world.reaches("198.18.0.1"), "a host behind the second uplink's gateway")
     assert world.end("guard") == 0
     assert (world.linux("eth0"), world.linux("eth1")) == before
 
@@ -219,7 +213,7 @@ def test_af_xdp_carries_the_host_and_leaves_nothing_behind(new_bare_world: NewWo
     for address in (HOST4, HOST6):
         until(lambda address=address: world.answers(address), f"{address} answers through VPP")
         assert transfer(world, address) == "100000"
-    assert reaches(world, GATEWAY4)
+    assert world.reaches(GATEWAY4)
     assert world.end("guard") == 0
     assert world.linux() == before
     assert "xdp" not in ip("link show dev eth0", netns=world.host)

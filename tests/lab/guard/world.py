@@ -186,8 +186,16 @@ class World:
 
     def answers(self, address: str = HOST4, within_s: float = 0.3) -> bool:
         """Does the host answer the host outside?"""
+        return self._pings(self.lan, address, within_s)
+
+    def reaches(self, address: str, within_s: float = 1.0) -> bool:
+        """Does that address outside answer the host?"""
+        return self._pings(self.host, address, within_s)
+
+    @staticmethod
+    def _pings(netns: str, address: str, within_s: float) -> bool:
         family = "-6" if ":" in address else "-4"
-        line = ["ip", "netns", "exec", self.lan, "ping", family, "-c", "1", "-W", str(within_s), address]
+        line = ["ip", "netns", "exec", netns, "ping", family, "-c", "1", "-W", str(within_s), address]
         return subprocess.run(line, check=False, capture_output=True).returncode == 0
 
     @contextmanager

@@ -134,6 +134,12 @@ def test_what_does_not_answer_in_linux_is_not_asked_of_vpp() -> None:
     assert checks.preflight_gateways([], []).state == WARNING
 
 
+def test_a_link_local_gateway_alone_shows_nothing_of_vpp_and_is_named() -> None:
+    alone = checks.preflight_gateways(["fe80::1"], ["fe80::1"])
+    assert (alone.state, "fe80::1" in alone.text, "VPPD_PROBE_ADDRESSES" in alone.text) == (WARNING, True, True)
+    assert checks.preflight_gateways(["192.0.2.1", "fe80::1"], ["192.0.2.1", "fe80::1"]).state == OK
+
+
 def test_failures_that_the_operator_accepts_are_waived_by_name() -> None:
     findings = [
         PreflightFinding("vhost-net", FAILED, "x"),

@@ -143,6 +143,27 @@ def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (("192.0.2.7/24", "192.0.2.100/32"), {"192.0.2.7/24", "192.0.2.100/24"}),
+        (("192.0.2.100/32", "192.0.2.7/24", "192.0.2.8/24"), {"192.0.2.100/24", "192.0.2.7/24", "192.0.2.8/24"}),
+        (("192.0.2.7/24", "203.0.113.7/32"), {"192.0.2.7/24", "203.0.113.7/32"}),
+        (("10.1.0.7/16", "10.0.0.7/8"), {"10.1.0.7/8", "10.0.0.7/8"}),
+        (("192.0.2.7/24", "192.0.2.7/32"), {"192.0.2.7/24"}),
+        (("2001:db8::7/56", "2001:db8::100/128"), {"2001:db8::7/56", "2001:db8::100/56"}),
+    ],
+)
+def test_addresses_whose_prefixes_overlap_share_the_widest_in_vpp(
+    addresses: tuple[str, ...], expected: set[str]
+) -> None:
+    """VPP refuses two prefixes of different length on top of one another, but takes several addresses of one prefix."""
+    link = CapturedLink(
+        name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=address) for address in addresses)
+    )
+    assert sorted(shape.vpp_addresses(link, True)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
     ("addresses", "routes", "hop"),
     [
         (("192.0.2.7/24",), (LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"),), "192.0.2.1"),
@@ -158,6 +179,37 @@ def test_the_hosts_way_into_vpp_is_the_gateway_or_an_address_beside_ours(
         name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=a) for a in addresses), routes=routes
     )
     assert shape.vpp_next_hop(link, 4) == hop
+
+
+def test_the_hosts_way_into_vpp_is_a_link_local_gateway_only_where_there_is_no_prefix() -> None:
+    by_router = (LinuxRoute(prefix="::/0", gateway="fe80::1"),)
+    alone = CapturedLink(
+        name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),), routes=by_router
+    )
+    beside_others = CapturedLink(
+        name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/126"),), routes=by_router
+    )
+    assert shape.vpp_next_hop(alone, 6) == "fe80::1"
+    assert shape.vpp_next_hop(beside_others, 6) == "2001:db8::6"
+
+
+def test_a_gateway_that_no_prefix_of_the_link_covers_is_told_to_vpp_as_a_neighbour() -> None:
+    captured = CapturedLink(
+        name="eth0",
+        mac=CAPTURED.mac,
+        mtu=1500,
+        addresses=(LinuxAddress(address="203.0.113.7/32"), LinuxAddress(address="192.0.2.7/24")),
+        routes=(
+            LinuxRoute(prefix="0.0.0.0/0", gateway="198.51.100.1", onlink=True),
+            LinuxRoute(prefix="198.18.0.0/15", gateway="192.0.2.9"),
+            LinuxRoute(prefix="172.31.1.1/32"),
+            LinuxRoute(prefix="198.51.100.128/25", gateway="172.31.1.1"),
+            LinuxRoute(prefix="::/0", gateway="fe80::1"),
+        ),
+    )
+    routes = {i.prefix for i in intents(captured) if isinstance(i, Route) and i.table == "default"}
+    assert Route("default", "198.51.100.1/32", (RoutePath(interface="uplink/eth0"),)) in intents(captured)
+    assert routes - {r.prefix for r in captured.routes} == {"198.51.100.1/32"}
 
 
 def test_routes_are_put_on_link_first_longest_first_default_last() -> None:

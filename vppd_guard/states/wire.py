@@ -1,0 +1,42 @@
+"""Edge: asks gateways of the uplinks on the wire, past VPP, from the namespace that VPP runs in."""
+
+import asyncio
+import time
+from collections.abc import Collection
+from functools import partial
+
+from vppd_guard.linux import namespaces
+from vppd_guard.linux.captured import default_gateway, wire_source
+from vppd_guard.probes import arp_nd
+from vppd_guard.uplink.uplinks import DrivenUplink
+
+_WIRE_ANSWER_S_MAX = 0.6
+
+
+async def gateways_answer(vpp_netns: str, uplink: DrivenUplink, addresses: Collection[str]) -> bool | None:
+    """Does one of the uplink's gateways, if it is among `addresses`, tell its MAC? None: none can be asked."""
+    return await asyncio.to_thread(_gateways_answer, vpp_netns, uplink, addresses)
+
+
+def _gateways_answer(vpp_netns: str, uplink: DrivenUplink, addresses: Collection[str]) -> bool | None:
+    if not uplink.driver.linux_hears_wire:
+        return None
+    captured = uplink.captured
+    for version in (4, 6):
+        gateway, source = default_gateway(captured, version), wire_source(captured, version)
+        if gateway in addresses and gateway and source:
+            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, _WIRE_ANSWER_S_MAX)
+            try:
+                return namespaces.inside(vpp_netns, ask)
+            except OSError:
+                return None
+    return None
+
+
+async def silent_gateways(vpp_netns: str, uplink: DrivenUplink, within_s: float) -> list[str]:
+    """Link-local gateways that answered in Linux and, within that time, do not on the wire. Unknown: no silence."""
+    deadline = time.monotonic() + within_s
+    while await gateways_answer(vpp_netns, uplink, uplink.answered_beside_vpp) is False:
+        if time.monotonic() >= deadline:
+            return list(uplink.answered_beside_vpp)
+    return []
