@@ -13,6 +13,7 @@ from bus.peer import Peer
 from bus.sockets import UnsafeDirectory, prepare_directory
 from bus.watchdog import LoopWatchdog
 from schemas.config import ConfigError, NodeConfig, describe_variables, from_env
+from schemas.env_readers import log_level
 from schemas.requests import EmptyReply, Ping, Pong, SetLogLevel
 
 EXIT_MISCONFIGURED = 2
@@ -85,9 +86,10 @@ def _serve_basics(peer: Peer, log: Log) -> None:
         return Pong(name=peer.name, progress=peer.progress, ready=peer.ready, waiting=peer.waiting)
 
     def set_level(request: SetLogLevel) -> EmptyReply:
-        if request.level not in ("debug", "info", "warning", "error"):
-            raise ValueError(f"level: {request.level!r} is not debug, info, warning or error")
-        log.level = request.level
+        try:
+            log.level = log_level(request.level)
+        except ValueError as error:
+            raise ValueError(f"level: {error}") from None
         return EmptyReply()
 
     peer.serve(Ping, ping)

@@ -1,7 +1,7 @@
 """The JSON of calico-vpp-config, as users of Calico/VPP know it: names, types, defaults, units.
 
-Source: the package config of Calico/VPP. `ACCEPTED_ONLY` lists what is accepted so that an existing ConfigMap works
-unchanged, and is not acted on.
+Source: the package config of Calico/VPP. What of it is accepted so that an existing ConfigMap works unchanged, and is
+not acted on, is in `config_notices.py`.
 """
 
 from typing import Annotated
@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 DRIVERS = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
 _IP_FAMILIES = ("IPv4", "IPv6")
 _QUEUES_DEFAULT, _RING_DEFAULT = 1, 1024
-_RX_MODES = ("interrupt", "polling", "adaptive", "default")
+UPLINK_ANNOTATIONS = ("AfPacketQdiscBypass", "AfPacketUseV3")
+RX_MODES = ("interrupt", "polling", "adaptive", "default")
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
 
 _Uint16 = Annotated[int, Meta(ge=0, le=65535)]
@@ -50,7 +51,7 @@ class InterfaceSpec(Struct, frozen=True, kw_only=True):
 
     def rx_mode(self, default: str) -> str:
         """How queues are read; text that names no mode means the default."""
-        return self.rxMode if self.rxMode in _RX_MODES else default
+        return self.rxMode if self.rxMode in RX_MODES else default
 
 
 class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
@@ -115,7 +116,7 @@ class DebugConfig(Struct, frozen=True, kw_only=True):
 class FeatureGates(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_FEATURE_GATES`."""
 
-    memifEnabled: bool = True  # noqa: N815
+    memifEnabled: bool = False  # noqa: N815 - Calico/VPP: true
     vclEnabled: bool = False  # noqa: N815
     multinetEnabled: bool = False  # noqa: N815
     srv6Enabled: bool = False  # noqa: N815
@@ -136,53 +137,6 @@ class Srv6Config(Struct, frozen=True, kw_only=True):
 
     localsidPool: str = ""  # noqa: N815
     policyPool: str = ""  # noqa: N815
-
-
-# Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
-_NOT_SUPPORTED = "vppd does not have this"
-ACCEPTED_ONLY = {
-    "CALICOVPP_INTERFACES.maxPodIfSpec": _NOT_SUPPORTED,
-    "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": "pods have a tun, which carries layer 3",
-    "CALICOVPP_INTERFACES.vppHostTapSpec.rx": "the host's tap has one queue",
-    "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",
-    "CALICOVPP_INTERFACES.vppHostTapSpec.isl3": "the host's tap carries Ethernet",
-    "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": "an uplink carries Ethernet",
-    "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds": "VPP's API socket is waited for",
-    "CALICOVPP_INITIAL_CONFIG.ifConfigSavePath": "the undo journal under VPPD_STATE keeps what was captured",
-    "CALICOVPP_INITIAL_CONFIG.redirectToHostRules": _NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.healthCheckPort": _NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusListenEndpoint": _NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusStatsPrefix": _NOT_SUPPORTED,
-    "CALICOVPP_INITIAL_CONFIG.prometheusRecordMetricInterval": _NOT_SUPPORTED,
-    "CALICOVPP_DEBUG.fetchV6LLntries": "the tap is given the uplink's link-local address; nothing is waited for",
-    "CALICOVPP_DEBUG.spreadTxQueuesOnWorkers": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.memifEnabled": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.vclEnabled": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.multinetEnabled": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.srv6Enabled": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.ipsecEnabled": _NOT_SUPPORTED,
-    "CALICOVPP_FEATURE_GATES.prometheusEnabled": _NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.crossIPSecTunnels": _NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.nbAsyncCryptoThreads": _NOT_SUPPORTED,
-    "CALICOVPP_IPSEC.extraAddresses": _NOT_SUPPORTED,
-    "CALICOVPP_SRV6.localsidPool": _NOT_SUPPORTED,
-    "CALICOVPP_SRV6.policyPool": _NOT_SUPPORTED,
-    "CALICOVPP_LOG_FORMAT": "there is one format",
-    "CALICOVPP_BGP_SERVER_MODE": "gobgpd serves both families",
-    "CALICOVPP_IPSEC_IKEV2_PSK": _NOT_SUPPORTED,
-    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": _NOT_SUPPORTED,
-    "CALICOVPP_STATS_SOCKET": _NOT_SUPPORTED,
-}
-# Values of some of them that, like their default, ask for nothing that is not so anyway.
-ACCEPTED_SILENTLY: dict[str, str | int] = {
-    "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": True,
-    "CALICOVPP_INTERFACES.vppHostTapSpec.rx": 1,
-    "CALICOVPP_INTERFACES.vppHostTapSpec.tx": 1,
-    "CALICOVPP_INTERFACES.vppHostTapSpec.isl3": False,
-    "CALICOVPP_INTERFACES.uplinkInterfaces[].isl3": False,
-    "CALICOVPP_BGP_SERVER_MODE": "dualStack",
-    "CALICOVPP_GRACEFUL_SHUTDOWN_TIMEOUT": "10s",
-}
 
 
 def parse_bool(text: str) -> bool:
@@ -219,7 +173,7 @@ def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
 
 def _wrong_annotations(annotations: dict[str, str]) -> list[tuple[str, str]]:
     wrong = []
-    for key in ("AfPacketQdiscBypass", "AfPacketUseV3"):
+    for key in UPLINK_ANNOTATIONS:
         try:
             parse_bool(annotations.get(key, ""))
         except ValueError as error:

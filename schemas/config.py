@@ -5,7 +5,7 @@ Variables are named as Calico/VPP's users know them where they mean the same
 mistake at once, each by the variable's name, so that an operator mends them in one go.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from msgspec import Struct
 
-from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY, parse_bool, uplink_errors
 from schemas.calico_vpp import DRIVERS as DRIVERS
 from schemas.calico_vpp import DebugConfig as DebugConfig
 from schemas.calico_vpp import FeatureGates as FeatureGates
@@ -23,10 +22,22 @@ from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
 from schemas.calico_vpp import IpsecConfig as IpsecConfig
 from schemas.calico_vpp import Srv6Config as Srv6Config
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
-from schemas.env_readers import addresses, count, host_address, names, one_of, prefixes, seconds, tcp_endpoint
-from schemas.lenient_json import decode, non_default_fields
+from schemas.calico_vpp import parse_bool, uplink_errors
+from schemas.config_notices import not_acted_on, unknown_variables, unknown_words
+from schemas.env_readers import (
+    addresses,
+    bgp_log_level,
+    count,
+    host_address,
+    log_level,
+    names,
+    one_of,
+    prefixes,
+    seconds,
+    tcp_endpoint,
+)
+from schemas.lenient_json import decode
 
-_LOG_LEVELS = ("debug", "info", "warning", "error")
 _HOST_ROOT = Path("/host")  # where the container sees the host's file system
 
 
@@ -167,7 +178,7 @@ VARIABLES = (
     _Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
     _Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
     _Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
-    _Variable("CALICOVPP_LOG_LEVEL", "log_level", one_of(*_LOG_LEVELS), "debug, info, warning, error"),
+    _Variable("CALICOVPP_LOG_LEVEL", "log_level", log_level, "debug, info, warning, error"),
     _Variable("CALICOVPP_INTERFACES", "interfaces", InterfacesConfig, "uplinks and interface specs, JSON"),
     _Variable("CALICOVPP_INITIAL_CONFIG", "initial", InitialConfig, "gateways, neighbour limits, JSON"),
     _Variable("CALICOVPP_DEBUG", "debug", DebugConfig, "gsoEnabled and other switches, JSON"),
@@ -205,7 +216,7 @@ VARIABLES = (
     _Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", names, "failed checks that are accepted, comma list"),
     _Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
     _Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", seconds(0.1, 60), "s; a CNI call is answered by then"),
-    _Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", one_of(*_LOG_LEVELS, "trace"), "gobgpd's log level"),
+    _Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", bgp_log_level, "gobgpd's log level"),
     _Variable("SERVICE_PREFIX", "service_prefixes", prefixes, "ranges of the cluster's service addresses, comma list"),
     _Variable("VPPD_POLICY", "policy_source", one_of("none", "felix"), "who says policies: none, felix"),
     _Variable("VPPD_NODE_SOURCE", "node_source", one_of("kubernetes", "felix"), "who says nodes and pools"),
@@ -255,8 +266,7 @@ def from_env(environ: Mapping[str, str], *, required: tuple[str, ...] = ("NODENA
     wrong += _contradictions(config)
     if wrong:
         raise ConfigError("\n".join(wrong))
-    warnings += [*_not_acted_on(config, environ), *_unknown(environ)]
-    return replace(config, warnings=tuple(warnings))
+    return replace(config, warnings=(*warnings, *_notices(config, environ)))
 
 
 def _read(variable: _Variable, text: str, warnings: list[str]) -> Any:
@@ -276,6 +286,8 @@ def _with_legacy(interfaces: InterfacesConfig, environ: Mapping[str, str], warni
     """The uplink that older configurations name by variables of its own comes first."""
     legacy = {field: environ.get(name, "").strip() for name, field in _LEGACY.items()}
     if not legacy["interfaceName"]:
+        alone = [name for name, field in _LEGACY.items() if legacy[field]]
+        warnings += [f"{name}: ignored without CALICOVPP_INTERFACE" for name in alone]
         return interfaces
     uplinks = interfaces.uplinkInterfaces
     if legacy["interfaceName"] in (uplink.interfaceName for uplink in uplinks):
@@ -293,28 +305,12 @@ def _contradictions(config: NodeConfig) -> list[str]:
     return wrong
 
 
-def _not_acted_on(config: NodeConfig, environ: Mapping[str, str]) -> list[str]:
-    """A warning for each setting that is accepted and changes nothing."""
-    attributes = {variable.name: variable.attribute for variable in VARIABLES}
-    notices = []
-    for path, why in ACCEPTED_ONLY.items():
-        name, _, inner = path.partition(".")
-        if inner:
-            value = getattr(config, attributes[name])
-            places = [f"{name}.{place}" for place in non_default_fields(inner, value, ACCEPTED_SILENTLY.get(path))]
-        else:
-            text = environ.get(name, "").strip()
-            places = [name] if text and text != ACCEPTED_SILENTLY.get(name) else []
-        notices += [f"{place}: accepted, not acted on: {why}" for place in places]
-    return notices
-
-
-def _unknown(environ: Mapping[str, str]) -> list[str]:
-    """A warning for each unknown variable with Calico/VPP's prefix."""
-    names = {variable.name for variable in VARIABLES} | set(ACCEPTED_ONLY) | set(_LEGACY)
-    return [
-        f"{name}: unknown, ignored" for name in sorted(environ) if name.startswith("CALICOVPP_") and name not in names
-    ]
+def _notices(config: NodeConfig, environ: Mapping[str, str]) -> Iterator[str]:
+    """What is accepted and changes nothing, or not known."""
+    read_as_json = [v for v in VARIABLES if isinstance(v.read, type) and issubclass(v.read, Struct)]
+    yield from not_acted_on({v.name: getattr(config, v.attribute) for v in read_as_json}, environ)
+    yield from unknown_words(config.interfaces)
+    yield from unknown_variables(environ, [*(variable.name for variable in VARIABLES), *_LEGACY])
 
 
 def describe_variables() -> str:

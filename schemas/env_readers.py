@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 from schemas.addresses import parse_address, parse_interface, parse_prefix
 
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+# Words of logrus, by which Calico/VPP logs, for levels that are not there.
+_NEAREST_LOG_LEVEL = {"trace": "debug", "warn": "warning", "fatal": "error", "panic": "error"}
+
 
 def addresses(text: str) -> tuple[str, ...]:
     """A comma list of addresses."""
@@ -20,6 +24,17 @@ def one_of(*words: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def log_level(text: str) -> str:
+    """One of our levels; Calico/VPP's words for other levels mean the nearest of them."""
+    level = one_of(*_LOG_LEVELS, *_NEAREST_LOG_LEVEL)(text)
+    return _NEAREST_LOG_LEVEL.get(level, level)
+
+
+def bgp_log_level(text: str) -> str:
+    """`log_level`, but gobgpd knows `trace` too."""
+    return "trace" if text.lower() == "trace" else log_level(text)
 
 
 def seconds(low: float, high: float) -> Callable[[str], float]:

@@ -64,6 +64,12 @@ class BlockAffinity(Fact, frozen=True):
     deleted: bool = False  # the node is giving it up
 
 
+class ConfigurationStatus(Fact, frozen=True):
+    """What of a node's configuration has no effect (key: variable, or a field's path in it; owner: guard)."""
+
+    problems: tuple[str, ...] = ()  # e.g. that vppd does not have what it asks for, or does not know its name
+
+
 class VppProcess(Fact, frozen=True):
     """The VPP process as its parent sees it (key: "vpp"; owner: guard)."""
 
@@ -117,6 +123,7 @@ class PodInterface(Fact, frozen=True):
     netns: str  # path of the pod's network namespace
     addresses: tuple[str, ...] = ()  # addresses, without a mask
     coming: bool = False  # asked for, and not set up yet
+    problems: tuple[str, ...] = ()  # what the pod's annotations ask for and it does not get
 
 
 class ServicePort(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -44,6 +44,7 @@ WORDS: dict[str, Word] = {
     "service-status": Word(facts.ServiceStatus, "services", "<namespace>/<name>"),
     "service-address": Word(facts.ServiceAddress, "services", "<prefix>"),
     "policy-status": Word(facts.PolicyStatus, "policy", "<object>/<name>..."),
+    "configuration-status": Word(facts.ConfigurationStatus, "guard", "<variable or field>"),
     "vpp": Word(facts.VppProcess, "guard", "vpp"),
     "uplink": Word(facts.Uplink, "guard", "<Linux interface>"),
     "epoch": Word(facts.VppEpoch, "vpp-writer", "vpp"),

@@ -12,6 +12,7 @@ from schemas.config import NodeConfig
 from vppd_guard import commands
 from vppd_guard.guard import Guard
 from vppd_guard.host import lock
+from vppd_guard.report.configuration import configuration_facts
 
 _DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
 _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP
@@ -35,6 +36,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
         return 1
     for warning in config.warnings:
         log.warning("configuration", what=warning)
+    peer.publish("configuration-status", configuration_facts(config.warnings))
     peer.subscribe("epoch")
     guard = Guard(config, peer, log)
     for number in _FORWARDED:

@@ -88,7 +88,9 @@ def pod_intents(pod: Pod, config: NodeConfig) -> list[Intent]:
 
 def pod_facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInterface]:
     """The pods' interfaces as facts, by key; `coming`: keys of those that are not set up yet."""
-    return {pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses, pod.key in coming) for pod in pods}
+    return {
+        pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses, pod.key in coming, pod.problems) for pod in pods
+    }
 
 
 def _tables(pod: Pod) -> Iterator[Intent]:
@@ -123,7 +125,7 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
         tx_queues=spec.tx or 1,
     )
     yield Mtu(name, _MTU_IN_VPP)
-    yield RxMode(name, spec.rxMode or "adaptive")
+    yield RxMode(name, spec.rx_mode("adaptive"))
     yield CnatFeature(name)
     # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
     yield AdminUp(name, when_policed=config.policy_source != "none")

@@ -4,8 +4,9 @@ A request becomes a `Pod` or one BadPodRequest that names the field. Limits are 
 values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. The
 request is that of schemas/proto/cnibackend.proto.
 
-Annotations have no effect yet. Secondary networks (`network_name`) and host ports are refused rather than
-ignored: a pod that seems to have them and has not is worse than one that does not start.
+Annotations have no effect yet, which the pod's status says (`annotations.py`). Secondary networks (`network_name`) and
+host ports are refused rather than ignored: a pod that seems to have them and has not is worse than one that does not
+start.
 """
 
 import re
@@ -15,6 +16,7 @@ from ipaddress import IPv4Address, IPv6Address
 import msgspec
 from msgspec import Struct
 
+from actors.cni.annotations import annotation_problems
 from schemas.addresses import parse_interface, parse_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
 
@@ -50,6 +52,7 @@ class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mtu_asked: int = 0  # bytes; 0: ours to choose
     mtu: int = 0  # bytes; what holds. Kept, so that a living device is never made anew for its MTU
     forwarding: bool = False  # the pod may forward packets
+    problems: tuple[str, ...] = ()  # what its annotations ask for and it does not get
 
     @property
     def key(self) -> str:
@@ -62,8 +65,9 @@ class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return device_id(self.netns, self.interface)
 
     def same_request(self, pod: "Pod") -> bool:
-        """Were both asked for with the same content?"""
-        return msgspec.structs.replace(self, mtu=0) == msgspec.structs.replace(pod, mtu=0)
+        """Were both asked for with the same content, as far as VPP and the pod's side have to do with it?"""
+        mine, its = (msgspec.structs.replace(each, mtu=0, problems=()) for each in (self, pod))
+        return mine == its
 
     def versions(self) -> tuple[int, ...]:
         """The address families that the pod has: 4, 6."""
@@ -94,6 +98,7 @@ def parse_request(request: AddRequest) -> Pod:
         routes=_distinct("container_routes", request.container_routes, _prefix, _ROUTES_MAX),
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
+        problems=annotation_problems(request.workload.annotations),
     )
     low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
     if pod.mtu_asked and not low <= pod.mtu_asked <= _MTU_MAX:

@@ -62,6 +62,8 @@ class CniServer(CniDataplaneServicer):
         took_ms = (time.monotonic() - started) * 1000
         self._context.counters["adds"] += 1
         self._context.log.info("added", pod=pod.key, addresses=pod.addresses, interface=name, took_ms=took_ms)
+        for problem in pod.problems:
+            self._context.log.warning("pod", pod=pod.key, problem=problem)
         return pb.AddReply(successful=True, host_interface_name=name, container_mac=_CONTAINER_MAC)
 
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name

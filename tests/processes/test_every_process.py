@@ -122,6 +122,19 @@ def _waits(process: Process | None, reason: str) -> bool:
     return process is not None and not process.ready and any(reason in text for text in process.waiting)
 
 
+def test_a_setting_without_effect_is_told_on_the_bus(place: Place) -> None:
+    place.environment |= {"VPPD_POLCY": "felix", "DATASTORE_TYPE": "etcdv3"}
+    for name, module in (("bus", "bus"), ("guard", MODULES["guard"])):
+        place.start(name, module)
+    asyncio.run(_see_settings(place, {"VPPD_POLCY", "DATASTORE_TYPE"}))
+
+
+async def _see_settings(place: Place, settings: set[str]) -> None:
+    async with Peer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
+        peer.subscribe("configuration-status")
+        await until_heard(peer, lambda: settings <= peer.rows("configuration-status").keys())
+
+
 def test_garbage_on_the_cni_socket_harms_nobody(place: Place) -> None:
     process = place.start("cni", MODULES["cni"])
     path = place.environment["VPPD_CNI_SOCKET"]

@@ -37,6 +37,7 @@ def _as_json(view: NodeView) -> dict[str, object]:
         "intents": len(view.intents),
         "services": len(view.services),
         "problems": view.problems(),
+        "settings_without_effect": view.without_effect(),
         "epoch": view.epoch.epoch if view.epoch else None,
         "unavailable": view.epoch.unavailable if view.epoch else (),
         "processes": {name: p.counters for name, p in view.processes.items() if not name.startswith("tool-")},
@@ -55,6 +56,11 @@ def _print(view: NodeView) -> None:
     print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
     for text in view.unapplied():
         print(f"  {text}")
-    print(f"services: {len(view.services)}; services and policies with problems: {len(view.problems())}")
+    counts = f"services: {len(view.services)}, pods: {len(view.pods)}"
+    print(f"{counts}; services, pods and policies with problems: {len(view.problems())}")
     for text in view.problems():
+        print(f"  {text}")
+    if view.without_effect():
+        print(f"settings without effect: {len(view.without_effect())}")
+    for text in view.without_effect():
         print(f"  {text}")

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from schemas.facts import BgpPeer, PolicyStatus, Process, ServiceStatus, VppEpoch
+from schemas.facts import (
+    BgpPeer,
+    ConfigurationStatus,
+    PodInterface,
+    PolicyStatus,
+    Process,
+    ServiceStatus,
+    VppEpoch,
+)
 from schemas.intents import Intent
 from schemas.statuses import Applied, Failed, Pending, Rejected, Status
 
@@ -22,6 +30,8 @@ class NodeView:
     statuses: dict[str, Status] = field(default_factory=dict)
     services: dict[str, ServiceStatus] = field(default_factory=dict)
     policies: dict[str, PolicyStatus] = field(default_factory=dict)
+    configuration: dict[str, ConfigurationStatus] = field(default_factory=dict)
+    pods: dict[str, PodInterface] = field(default_factory=dict)
     unheard: list[str] = field(default_factory=list)  # streams that have not been heard whole
 
     def unready(self) -> list[str]:
@@ -54,10 +64,17 @@ class NodeView:
         ]
 
     def problems(self) -> list[str]:
-        """Services and policies that are not in effect as requested, with the reasons."""
-        rows: dict[str, ServiceStatus | PolicyStatus] = {f"service {key}": row for key, row in self.services.items()}
-        rows |= self.policies
+        """Services, pods and policies that are not in effect as requested, with the reasons."""
+        rows: dict[str, ServiceStatus | PodInterface | PolicyStatus] = {
+            **{f"service {key}": row for key, row in self.services.items()},
+            **{f"pod {key}": row for key, row in self.pods.items()},
+            **self.policies,
+        }
         return [f"{key}: {'; '.join(row.problems)}" for key, row in sorted(rows.items()) if row.problems]
+
+    def without_effect(self) -> list[str]:
+        """Settings of the node's configuration that have no effect, with the reasons."""
+        return [f"{key}: {problem}" for key, row in sorted(self.configuration.items()) for problem in row.problems]
 
     def counter(self, process: str, name: str) -> int:
         """A counter of a process; 0 if it has none."""

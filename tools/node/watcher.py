@@ -19,6 +19,8 @@ STREAMS = (
     ("bgp-peer", "routing"),
     ("service-status", "services"),
     ("policy-status", "policy"),
+    ("configuration-status", "guard"),
+    ("pod-interface", "cni"),
     *((INTENT, owner) for owner in INTENT_OWNERS),
     *((status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
 )
@@ -52,6 +54,8 @@ class NodeWatcher:
             statuses=statuses,
             services=rows("service-status"),
             policies=rows("policy-status"),
+            configuration=rows("configuration-status"),
+            pods=rows("pod-interface"),
             unheard=unheard,
         )
 

@@ -213,7 +213,7 @@ def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     yield Address(name, config.tap0_address)
     yield Mtu(name, _TAP_MTU_IN_VPP)
     yield CnatFeature(name)
-    yield RxMode(name, ring.rxMode or "adaptive")
+    yield RxMode(name, ring.rx_mode("adaptive"))
     if config.debug.gsoEnabled:
         yield Gso(name)
     if any(ip_interface(address).version == 6 for address in linux.host_addresses(captured)):

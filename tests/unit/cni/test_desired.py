@@ -44,6 +44,11 @@ def tap(pod: Pod, config: NodeConfig = CONFIG) -> Tap:
     return next(i for i in of(pod, config).values() if isinstance(i, Tap))
 
 
+def test_a_word_that_is_no_receive_mode_does_not_keep_a_pod_from_starting() -> None:
+    config = NodeConfig(interfaces=InterfacesConfig(defaultPodIfSpec=InterfaceSpec(rxMode="fast")))
+    assert of(pod_of(request()), config)[f"rx-mode/{TUN}"] == RxMode(TUN, "adaptive")
+
+
 def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
     objects = of(pod_of(request()))
     device = tap(pod_of(request()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.config import NodeConfig, UplinkSpec
+from schemas.config import InterfacesConfig, InterfaceSpec, NodeConfig, UplinkSpec
 from schemas.intents import (
     Address,
     AdminUp,
@@ -12,6 +12,7 @@ from schemas.intents import (
     Neighbour,
     Route,
     RoutePath,
+    RxMode,
     Tap,
 )
 from vppd_guard.linux import captured as shape
@@ -70,6 +71,13 @@ def test_the_host_is_behind_a_tap_with_the_uplinks_name_and_mac() -> None:
     assert Route("punt", "192.0.2.0/24", to_host) in intents(), "with the mask that Linux had"
     assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in intents()
     assert Route("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in intents()
+
+
+def test_a_word_that_is_no_receive_mode_does_not_keep_the_uplink_from_being_taken() -> None:
+    config = NodeConfig(
+        node="n1", host_netns="pid:1", interfaces=InterfacesConfig(vppHostTapSpec=InterfaceSpec(rxMode="fast"))
+    )
+    assert RxMode("host/eth0", "adaptive") in intents(config=config)
 
 
 def test_the_tap_comes_up_last() -> None:

@@ -24,6 +24,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "bgp-configuration": [facts.BgpConfiguration(asn=64512, node_to_node_mesh=True, listen_port=179)],
     "ip-pool": [facts.IpPool(cidr="10.0.0.0/16", nat_outgoing=True)],
     "block-affinity": [facts.BlockAffinity(node="n1", cidr="10.0.0.0/26")],
+    "configuration-status": [facts.ConfigurationStatus(("not known, ignored",))],
     "vpp": [facts.VppProcess(state="up", pid=17)],
     "uplink": [facts.Uplink(state="running", interface="uplink/eth0", host_tap="host/eth0")],
     "epoch": [facts.VppEpoch(connected=True, epoch=3, pid=17, version="26.10")],

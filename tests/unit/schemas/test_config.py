@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.calico_vpp import ACCEPTED_ONLY, ACCEPTED_SILENTLY
 from schemas.config import VARIABLES, ConfigError, NodeConfig, describe_variables, from_env
+from schemas.config_notices import ACCEPTED_ONLY
 
 # The variables of the reference's manifests (yaml/generated, the flavour without hugepages).
 REFERENCE = {
@@ -134,9 +134,75 @@ def test_what_is_unknown_is_named_with_its_place_and_ignored() -> None:
             "CALICOVPP_BOGUS": "1",
         }
     )
-    assert "CALICOVPP_INTERFACES.uplinkInterfaces[0].foo: unknown, ignored" in config.warnings
-    assert "CALICOVPP_INTERFACES.maxPodIfSpec.bar: unknown, ignored" in config.warnings
-    assert "CALICOVPP_BOGUS: unknown, ignored" in config.warnings
+    assert "CALICOVPP_INTERFACES.uplinkInterfaces[0].foo: not known, ignored" in config.warnings
+    assert "CALICOVPP_INTERFACES.maxPodIfSpec.bar: not known, ignored" in config.warnings
+    assert "CALICOVPP_BOGUS: not known, ignored" in config.warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "warning"),
+    [
+        ("VPPD_POLCY", "felix", "VPPD_POLCY: not known, ignored; did you mean VPPD_POLICY?"),
+        ("VPPD_XYZZY", "1", "VPPD_XYZZY: not known, ignored"),
+        ("CALICOVPP_INTERFACS", "{}", "CALICOVPP_INTERFACS: not known, ignored; did you mean CALICOVPP_INTERFACES?"),
+        (
+            "CALICOVPP_DEBUG",
+            '{"gsoEnable": false}',
+            "CALICOVPP_DEBUG.gsoEnable: not known, ignored; did you mean gsoEnabled?",
+        ),
+        (
+            "CALICOVPP_INTERFACES",
+            '{"uplinkInterfaces":[{"interfaceName":"a","annotations":{"AfPacketUsev3":"true"}}]}',
+            "CALICOVPP_INTERFACES.uplinkInterfaces[0].annotations.AfPacketUsev3: not known, ignored;"
+            " did you mean AfPacketUseV3?",
+        ),
+    ],
+)
+def test_of_what_is_misspelt_the_likely_name_is_told(name: str, text: str, warning: str) -> None:
+    assert from_env({"NODENAME": "n1", name: text}).warnings == (warning,)
+
+
+def test_variables_that_kubernetes_makes_of_services_and_those_of_other_programs_are_no_news() -> None:
+    names = ("VPPD_X_SERVICE_HOST", "VPPD_X_SERVICE_PORT_DNS", "VPPD_X_PORT", "VPPD_X_PORT_80_TCP_ADDR", "VPPD_PYTHON")
+    assert from_env({"NODENAME": "n1"} | dict.fromkeys(names, "1")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "level", "bgp_level"),
+    [
+        ("trace", "debug", "trace"),
+        ("DEBUG", "debug", "debug"),
+        ("warn", "warning", "warning"),
+        ("fatal", "error", "error"),
+        ("panic", "error", "error"),
+    ],
+)
+def test_the_log_levels_of_calico_vpp_are_taken(word: str, level: str, bgp_level: str) -> None:
+    config = from_env({"NODENAME": "n1", "CALICOVPP_LOG_LEVEL": word, "CALICOVPP_BGP_LOG_LEVEL": word})
+    assert (config.log_level, config.bgp_log_level) == (level, bgp_level)
+
+
+@pytest.mark.parametrize("place", ["defaultPodIfSpec", "vppHostTapSpec", "uplinkInterfaces[0]"])
+def test_a_word_that_is_no_receive_mode_is_named_and_the_default_holds(place: str) -> None:
+    spec = {"rxMode": "fast"}
+    interfaces = {
+        "uplinkInterfaces": [{"interfaceName": "a"} | (spec if place == "uplinkInterfaces[0]" else {})],
+        **({place: spec} if place != "uplinkInterfaces[0]" else {}),
+    }
+    config = from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": json.dumps(interfaces)})
+    [warning] = config.warnings
+    assert warning.startswith(f"CALICOVPP_INTERFACES.{place}.rxMode: 'fast' is not one of interrupt, polling")
+
+
+def test_a_datastore_that_is_not_read_is_named() -> None:
+    assert from_env({"NODENAME": "n1", "DATASTORE_TYPE": "kubernetes", "WAIT_FOR_DATASTORE": "true"}).warnings == ()
+    [warning] = from_env({"NODENAME": "n1", "DATASTORE_TYPE": "etcdv3"}).warnings
+    assert warning.startswith("DATASTORE_TYPE: accepted, not acted on: only kubernetes is supported")
+
+
+def test_older_variables_that_need_another_are_named_without_it() -> None:
+    warnings = from_env({"NODENAME": "n1", "CALICOVPP_NATIVE_DRIVER": "dpdk"}).warnings
+    assert warnings == ("CALICOVPP_NATIVE_DRIVER: ignored without CALICOVPP_INTERFACE",)
 
 
 def test_keys_are_read_as_go_does() -> None:
@@ -158,7 +224,6 @@ def test_every_field_that_changes_nothing_is_one_that_exists() -> None:
                 kind = get_args(kind)[0] if field.endswith("[]") else kind
         else:
             assert name not in attributes
-    assert set(ACCEPTED_SILENTLY) <= set(ACCEPTED_ONLY)
 
 
 def test_a_secret_that_changes_nothing_is_not_repeated() -> None:
@@ -168,8 +233,13 @@ def test_a_secret_that_changes_nothing_is_not_repeated() -> None:
 
 
 def test_variables_that_repeat_their_default_are_no_news() -> None:
-    environ = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}
+    environ = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"vclEnabled":false}'}
     assert from_env({"NODENAME": "n1"} | environ).warnings == ()
+
+
+def test_a_feature_that_is_asked_for_and_not_there_is_named() -> None:
+    [warning] = from_env({"NODENAME": "n1", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}).warnings
+    assert warning.startswith("CALICOVPP_FEATURE_GATES.memifEnabled: accepted, not acted on")
 
 
 def test_the_older_variables_name_the_first_uplink() -> None:

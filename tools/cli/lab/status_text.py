@@ -28,6 +28,7 @@ def _node_json(lab: Lab, node: LabNode, view: NodeView) -> dict[str, object]:
         "unready": view.unready(),
         "unapplied": view.unapplied(),
         "problems": view.problems(),
+        "settings_without_effect": view.without_effect(),
         "intents": len(view.intents),
         "services": len(view.services),
         "bgp": {address: peer.state for address, peer in view.peers.items()},
@@ -59,6 +60,7 @@ def _node(lab: Lab, node: LabNode, view: NodeView) -> Iterator[str]:
     backends = sum(service.backends for service in view.services.values())
     yield f"  services: {len(view.services)}, {backends} backends; with problems: {len(view.problems())}"
     yield from (f"    {text}"[:WIDTH] for text in view.problems()[:LINES_MAX])
+    yield from (f"  setting {text}"[:WIDTH] for text in view.without_effect()[:LINES_MAX])
     for pod in sorted(lab.pods.values(), key=lambda pod: pod.key):
         if pod.node == node.number:
             yield f"  pod {pod.key:<20} {pod.ip4:<15} {pod.ip6}"
