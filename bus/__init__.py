@@ -26,6 +26,7 @@ Edges of a process:
 process        what every process does first: --help, configuration, log, signals
 watchdog       a thread that reports a loop that stands still
 log            one structured line on stderr for a batch of work
+whole_files    files that are written whole, or not at all
 sockets        the sockets of broker and client; with `remote_tap` the only file that imports zmq
 remote_tap     the broker's TCP socket for taps from other machines, encrypted
 """

@@ -40,8 +40,8 @@ class Log:
         try:
             stream.write(" ".join(words) + "\n")
             stream.flush()
-        except (BrokenPipeError, ValueError):
-            pass  # a log nobody reads any more must not end the process
+        except (OSError, ValueError):
+            pass  # a log nobody reads any more, or for which there is no room, must not end the process
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import ClassVar
 from actors.cni import desired, netns
 from actors.cni.desired import PodTable
 from actors.cni.gone_pods import GonePods
+from actors.cni.pods import Pod
 from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
 from actors.cni.store import PodStore
@@ -22,6 +23,7 @@ from actors.cni.wiring import PodWiring
 from actors.runtime.actor import Actor, hears, store_fact
 from actors.runtime.context import Context
 from actors.runtime.decision import Decision, intents_by_key
+from bus import whole_files
 from schemas.facts import Uplink, VppEpoch
 
 
@@ -68,12 +70,18 @@ class CniManager(Actor):
         for pod in pods:
             if netns.is_absent(pod.netns):
                 self.context.log.info("pod has gone", pod=pod.key, netns=pod.netns)
-                self.store.remove(pod.key)
+                self._forget_record(pod)
             else:
                 self.table.pods[pod.key] = pod
         self.context.log.info("pods", restored=len(self.table.pods), damaged=len(damaged))
         await self.server.start(self.context.config.cni_socket)
         self._looking = self.context.spawn(self.gone_pods.look_for_ever())
+
+    def _forget_record(self, pod: Pod) -> None:
+        try:
+            self.store.remove(pod.key)
+        except OSError as error:  # the next life finds it again, and that its pod has gone
+            self.context.log.error("pod record not removed", pod=pod.key, why=whole_files.why_not(error))
 
     async def on_stop(self) -> None:
         if self._looking is not None:

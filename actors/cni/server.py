@@ -16,6 +16,7 @@ from actors.cni.pods import BadPodRequest, device_id, parse_request
 from actors.cni.wiring import PodWiring
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
+from bus import whole_files
 from schemas.npol import interface_policies_key
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneServicer, add_CniDataplaneServicer_to_server
@@ -87,7 +88,8 @@ class CniServer(CniDataplaneServicer):
 
     def _error(self, call: str, pod: str, error: BaseException, started: float) -> str:
         """The answer's text for what went wrong; counted and logged."""
-        text = str(error) or f"not done in {self._context.config.cni_deadline_s:g} s"
+        text = whole_files.why_not(error) if isinstance(error, OSError) else str(error)
+        text = text or f"not done in {self._context.config.cni_deadline_s:g} s"
         if f"waits for {interface_policies_key('')}" in text:
             text += " (the policy manager has not said yet what holds on the pod's interface)"
         took_ms = (time.monotonic() - started) * 1000

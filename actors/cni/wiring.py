@@ -15,10 +15,12 @@ from actors.cni.pods import BadPodRequest, Pod, with_mtu
 from actors.cni.store import PodStore
 from actors.runtime.context import Context
 from actors.runtime.realised import NotRealised
+from bus import whole_files
 from schemas.intents import interface_key
 
 _ROLLBACK_S = 1.0  # of the deadline
 _WITHDRAWN_AGAIN_S = 5.0
+_REMOVED_AGAIN_S = 1.0
 
 
 class PodWiring:
@@ -28,6 +30,7 @@ class PodWiring:
         self._context, self._table, self._store = context, table, store
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
         self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # removed, yet still in VPP or on disk
+        self._unremoved: dict[str, str] = {}  # why the record of one that is in VPP no more is still on disk
 
     async def add(self, requested: Pod, deadline: float) -> str:
         """Wires a pod. Returns the name of VPP's interface.
@@ -135,7 +138,7 @@ class PodWiring:
             async with asyncio.timeout(_remaining_s(deadline)):
                 await asyncio.shield(self._leaving[pod.key][1])
         except TimeoutError:
-            raise NotRealised(f"pod {pod.key}: still in VPP") from None
+            raise NotRealised(f"pod {pod.key}: {self._unremoved.get(pod.key, 'still in VPP')}") from None
 
     async def _finish_withdrawal(self, pod: Pod) -> None:
         """Waits until VPP holds nothing of the pod. The record goes last: a restart in between goes on with it."""
@@ -145,11 +148,13 @@ class PodWiring:
                 await self._context.withdrawn(keys, _WITHDRAWN_AGAIN_S)
                 self._store.remove(pod.key)
                 del self._leaving[pod.key]
+                self._unremoved.pop(pod.key, None)
             except NotRealised as error:
                 self._context.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
             except OSError as error:
-                self._context.log.error("pod record not removed", pod=pod.key, why=error)
-                await asyncio.sleep(_WITHDRAWN_AGAIN_S)
+                why = self._unremoved[pod.key] = whole_files.why_not(error)
+                self._context.log.error("pod record not removed", pod=pod.key, why=why)
+                await asyncio.sleep(_REMOVED_AGAIN_S)
 
     def _present_and_leaving(self) -> list[Pod]:
         """All pods that may hold an address or a device."""

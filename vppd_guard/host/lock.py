@@ -5,6 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from bus import whole_files
+
 
 class AnotherGuardRuns(Exception):
     """Another process has the lock; the text names it."""
@@ -19,8 +21,9 @@ def acquire_guard_lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(handle)
         raise AnotherGuardRuns(f"{path}: held by process {_recorded_pid(path) or 'unknown'}") from error
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
+    with suppress(OSError):  # the lock is what counts; on a full disk nobody is told who has it
+        os.ftruncate(handle, 0)
+        whole_files.write_whole(handle, f"{os.getpid()}\n".encode(), path)
     return handle
 
 

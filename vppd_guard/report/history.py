@@ -3,11 +3,13 @@
 One JSON object a line, oldest first. It needs no bus; a full disk costs only the line.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from bus import whole_files
 from vppd_guard.report.history_line import HistoryLine
 
 BYTES_MAX = 256 * 1024  # then the older half goes
@@ -25,9 +27,9 @@ class GuardHistory:
         """Appends a line. One that cannot be written is dropped: the log has it too."""
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.path.open("ab") as handle:
-                handle.write(msgspec.json.encode(line) + b"\n")
-                size = handle.tell()
+            with self.path.open("ab", buffering=0) as file:
+                whole_files.append_whole(file.fileno(), msgspec.json.encode(line) + b"\n", self.path)
+                size = os.fstat(file.fileno()).st_size
             if size > BYTES_MAX:
                 self._shorten()
 
@@ -45,6 +47,4 @@ class GuardHistory:
 
     def _shorten(self) -> None:
         lines = self.path.read_bytes().splitlines(keepends=True)
-        aside = self.path.with_suffix(".new")
-        aside.write_bytes(b"".join(lines[len(lines) // 2 :]))
-        aside.replace(self.path)
+        whole_files.replace_file(self.path, b"".join(lines[len(lines) // 2 :]), sync=False)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from vppd_guard.host_services import files
+from bus import whole_files
 
 _InfoFileStatus = Literal["starting", "ready"]
 
@@ -56,7 +56,7 @@ def info_json(
 
 def write_info(path: Path, content: bytes) -> None:
     """Replaces the file. Blocking. Raises OSError."""
-    files.replace_file(path, content, 0o644)
+    whole_files.replace_file(path, content, 0o644)
 
 
 def _uplink(uplink: UplinkInfo) -> dict[str, object]:

@@ -4,13 +4,13 @@ Nothing here changes the host, but for a dry run of VPP without uplinks (`vpp/dr
 directory that is written and removed.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from bus import whole_files
 from bus.peer import Peer
 from bus.requester import AskFailed
 from schemas.config import NodeConfig, UplinkSpec
@@ -25,6 +25,7 @@ from vppd_guard.vpp import conf_tree
 
 _KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
 _STATE_BYTES_MIN = 1 << 20
+_TRIAL_BYTES = 4096
 CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21}
 _RAISES_LIMITS = {"SYS_RESOURCE": 24}
 _LOCKS_LITTLE = ("af_packet", "af_xdp", "none")  # drivers whose devices do not reach into VPP's memory by themselves
@@ -100,17 +101,11 @@ def state_directory_problem(directory: Path) -> str:
     """Why the undo journal cannot be written and synced in that directory; "": it can."""
     trial = directory / "preflight"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, bytes(4096))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-            trial.unlink()
+        whole_files.replace_file(trial, bytes(_TRIAL_BYTES))
+        whole_files.remove_file(trial)
         free = shutil.disk_usage(directory).free
     except OSError as error:
-        return f"{error.filename or directory}: {error.strerror}: nothing is taken that could not be undone"
+        return f"{whole_files.why_not(error)}: nothing is taken that could not be undone"
     return "" if free >= _STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 

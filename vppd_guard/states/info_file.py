@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+from bus import whole_files
 from schemas.intents import interface_key, table_key
 from schemas.statuses import Applied
 from schemas.words import status_word
@@ -42,7 +43,7 @@ async def _write(context: GuardContext, content: bytes) -> None:
     try:
         await asyncio.to_thread(info_file.write_info, path, content)
     except OSError as error:
-        context.warn_once(f"VPPD_INFO_FILE: {path}: {error.strerror}")
+        context.warn_once(f"VPPD_INFO_FILE: {whole_files.why_not(error)}")
 
 
 def _info(context: GuardContext, uplink: DrivenUplink, *, main: bool) -> UplinkInfo:

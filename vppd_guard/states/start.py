@@ -9,12 +9,9 @@ from vppd_guard.undo.records import UplinkCapturedRecord, captured_uplinks, last
 from vppd_guard.uplink.uplinks import DrivenUplink, driven_uplink, main_first
 from vppd_guard.vpp import process
 
-_MEND_S_MAX = 10.0
-
 
 async def act(context: GuardContext) -> Holding:
     """A VPP to adopt, changes to undo, or nothing. Only the configured uplinks, with their drivers, are adopted."""
-    await context.executor.run(_MEND_S_MAX, context.journal.cut_torn_end)
     records = context.journal.read()
     if not records:
         return Holding()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from bus import whole_files
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
@@ -29,9 +30,8 @@ async def act(context: GuardContext, holding: Taken) -> Up:
 def _write_startup_files(context: GuardContext, holding: Taken) -> VppLaunch:
     config, directory = context.config, context.config.vpp_run
     files = context.startup_files(holding.uplinks, holding.annotations)
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (directory / "startup.conf").write_text(files.conf)
-    (directory / "startup.exec").write_text(files.exec)
+    whole_files.replace_file(directory / "startup.conf", files.conf.encode(), 0o644, sync=False)
+    whole_files.replace_file(directory / "startup.exec", files.exec.encode(), 0o644, sync=False)
     return VppLaunch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload)
 
 

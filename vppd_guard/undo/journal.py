@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bus import whole_files
 from schemas.checksummed_json import decode_line, encode_line
 from vppd_guard.undo.records import UndoRecord
 
@@ -23,23 +24,15 @@ class UndoJournal:
         self.path = directory / "undo.journal"
 
     def append(self, record: UndoRecord) -> None:
-        """Appends a record and waits until the disk has it. Raises OSError: nothing has been written."""
+        """Appends a record and waits until the disk has it. Raises OSError: the journal does not tell of it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        line = encode_line(record)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            end = os.fstat(handle).st_size
-            try:
-                if os.write(handle, line) != len(line):
-                    raise OSError(28, "no space for the undo journal", str(self.path))
-                os.fsync(handle)
-            except OSError:
-                # Half a line would hide every record after it.
-                os.ftruncate(handle, end)
-                raise
+            self._cut_torn_end(handle)
+            whole_files.append_whole(handle, encode_line(record), self.path, sync=True)
         finally:
             os.close(handle)
-        self._sync_directory()
+        whole_files.sync_directory(self.path.parent)
 
     def read(self) -> list[UndoRecord]:
         """All records, oldest first; none without a journal. Raises OSError."""
@@ -55,24 +48,13 @@ class UndoJournal:
             records.append(record)
         return records
 
-    def cut_torn_end(self) -> None:
-        """Cuts off the torn end that a power failure leaves: records after it could not be read."""
-        if not self.path.exists():
-            return
+    def clear(self) -> None:
+        """Removes the journal: everything is undone. Raises OSError."""
+        whole_files.remove_file(self.path)
+
+    def _cut_torn_end(self, handle: int) -> None:
+        """Cuts off what a power failure, or a disk that was full, has left: records after it could not be read."""
         lines = self.path.read_bytes().split(b"\n")
         whole = sum(len(line) + 1 for line in lines[: len(self.read())])
-        if self.path.stat().st_size > whole:
-            os.truncate(self.path, whole)
-
-    def clear(self) -> None:
-        """Removes the journal: everything is undone."""
-        self.path.unlink(missing_ok=True)
-        if self.path.parent.is_dir():
-            self._sync_directory()
-
-    def _sync_directory(self) -> None:
-        handle = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        if os.fstat(handle).st_size > whole:
+            os.ftruncate(handle, whole)

@@ -10,6 +10,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from bus import whole_files
 from schemas.config import NodeConfig
 from vppd_guard.linux.moving import ensure_netns
 from vppd_guard.vpp import process
@@ -59,8 +60,8 @@ async def _dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[
     launch = VppLaunch(
         config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload, survives=False
     )
-    launch.conf.write_text(conf)
-    (directory / "startup.exec").write_text(script)
+    whole_files.replace_file(launch.conf, conf.encode(), 0o644, sync=False)
+    whole_files.replace_file(directory / "startup.exec", script.encode(), 0o644, sync=False)
     log = directory / "vpp.log"
     log.unlink(missing_ok=True)
     config.vpp_api.unlink(missing_ok=True)

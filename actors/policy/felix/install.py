@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from bus import whole_files
+
 _MODE = 0o755
 
 
@@ -11,15 +13,5 @@ def install_driver(source: Path, target: Path) -> bool:
     content = source.read_bytes()
     if target.is_file() and target.read_bytes() == content and os.access(target, os.X_OK):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.chmod(_MODE)
-        fresh.replace(target)
-    finally:
-        fresh.unlink(missing_ok=True)
+    whole_files.replace_file(target, content, _MODE)
     return True

@@ -7,11 +7,14 @@ the journal, keyed by VPP's message table, so that a restarted VPP of the same b
 import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from vpp_papi.vpp_papi import VPPApiJSONFiles
+
+from bus import whole_files
 
 _HANDSHAKE = ("sockclnt_create", "sockclnt_create_reply", "sockclnt_delete", "get_api_json", "get_api_json_reply")
 VITAL = ("control_ping", "show_version", "sw_interface_dump", "ip_table_dump", "ip_route_lookup", "ip_address_dump")
@@ -50,16 +53,18 @@ class VppDefinitions:
     def recall(self, table: Iterable[str]) -> str | None:
         """The description of the VPP with this message table, if it was remembered."""
         try:
-            return self._path(table).read_text()
-        except OSError:
+            description = self._path(table).read_text()
+            json.loads(description)
+        except (OSError, ValueError):
             return None
+        return description
 
     def remember(self, table: Iterable[str], description: str) -> None:
-        """Keeps a description, and no other."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in self._directory.glob("api-*.json"):
-            old.unlink()
-        self._path(table).write_text(description)
+        """Keeps a description, and no other. Where that cannot be, VPP is asked again next time."""
+        with suppress(OSError):
+            for old in self._directory.glob("api-*.json"):
+                old.unlink()
+            whole_files.replace_file(self._path(table), description.encode(), sync=False)
 
     def _path(self, table: Iterable[str]) -> Path:
         names = ",".join(sorted({*table, *self.names}))  # an update of this process may use more of the same VPP

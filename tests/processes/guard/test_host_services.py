@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from bus import whole_files
 from tests.iproute import ip, ip_json
 from tests.waiting import until
-from vppd_guard.host_services import dhcp_clients, files, networkd, udev
+from vppd_guard.host_services import dhcp_clients, networkd, udev
 from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 
@@ -323,7 +324,7 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
         (udev.link_path("eth0"), udev.link_file(link)),
         (udev.rule_path("eth0"), udev.rule_file(link, names)),
     ):
-        files.replace_file(network.networkd.host().path(path), text.encode())
+        whole_files.replace_file(network.networkd.host().path(path), text.encode(), 0o644)
     [before] = ip_json(f"-n {host} link show eth0")
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)

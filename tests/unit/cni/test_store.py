@@ -1,10 +1,11 @@
 """Pod records on disk: each alone, checked, and back after a restart."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from actors.cni.pods import Pod, parse_request
+from actors.cni.pods import Pod, parse_request, with_mtu
 from actors.cni.store import PodStore
 from tests.unit.cni.test_pods import request, workload
 
@@ -95,3 +96,21 @@ def test_a_write_that_was_cut_short_counts_for_nothing(directory: Path) -> None:
     (file,) = directory.iterdir()
     file.with_suffix(".new").write_bytes(b"half a rec")
     assert store.load() == ([pod("a")], [])
+
+
+def test_a_record_that_was_written_in_part_is_an_error_and_the_old_one_stays(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PodStore(directory)
+    store.save(pod("a"))
+    write, room = os.write, [20]
+
+    def write_some(handle: int, data: memoryview) -> int:
+        return write(handle, data[: room.pop()]) if room else 0
+
+    monkeypatch.setattr(os, "write", write_some)
+    with pytest.raises(OSError, match=NAME_OF_FIRST_VERSION):
+        store.save(with_mtu(pod("a"), [1400]))
+    monkeypatch.undo()
+    assert store.load() == ([pod("a")], [])
+    assert len(list(directory.iterdir())) == 1
