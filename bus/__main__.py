@@ -8,11 +8,11 @@ import time
 from types import FrameType
 
 from bus.broker import Broker
-from bus.fanout import OutgoingFrame
-from bus.log import Log
+from bus.fanout import BrokerOutgoingFrame
+from bus.log import ProcessLog
 from bus.remote_tap import BadCurveKeys
-from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListen, UnsafeDirectory
-from schemas.config import ConfigError, describe_variables, from_env
+from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListenForTaps, UnsafeBusDirectory
+from schemas.config import NodeConfigError, describe_env_variables, node_config_from_env
 
 _TICK_S = 0.1
 _LOG_EVERY_S = 60.0
@@ -32,7 +32,7 @@ class _StopSignal:
         self.requested = True
 
 
-def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[OutgoingFrame]) -> None:
+def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[BrokerOutgoingFrame]) -> None:
     for to, data in frames:
         try:
             if not sockets.send(to, data):
@@ -60,7 +60,7 @@ class _ToolTurns:
         self._served_at = time.monotonic()
 
 
-def _serve(sockets: BrokerSockets, broker: Broker, log: Log, stop: _StopSignal) -> None:
+def _serve(sockets: BrokerSockets, broker: Broker, log: ProcessLog, stop: _StopSignal) -> None:
     logged_at, malformed = time.monotonic(), ""
     tool_turns = _ToolTurns(sockets, broker)
     while not stop.requested:
@@ -81,14 +81,14 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m bus",
         description="The broker: keeps every stream's last rows, fans changes out, routes requests.",
-        epilog="Environment variables:\n" + describe_variables(),
+        epilog="Environment variables:\n" + describe_env_variables(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    log = Log("bus")
+    log = ProcessLog("bus")
     try:
-        config = from_env(os.environ, required=())
+        config = node_config_from_env(os.environ, required=())
         sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
-    except (ConfigError, UnsafeDirectory, BadCurveKeys, CannotListen) as error:
+    except (NodeConfigError, UnsafeBusDirectory, BadCurveKeys, CannotListenForTaps) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level

@@ -3,18 +3,18 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from bus.envelope import Answer, Ask
+from bus.envelope import BusAnswer, BusAsk
 
-SILENT_S_MAX = 3.0  # a process silent for so long is taken for dead
+SERVICE_SILENT_S_MAX = 3.0  # a process silent for so long is taken for dead
 _ANSWERS_CACHED_MAX = 1000
 _OPEN_MAX = 1000  # requests that one service may have open
 
 
-class OutgoingMessage(NamedTuple):
+class BrokerOutgoingMessage(NamedTuple):
     """A message for the client with that ZeroMQ identity."""
 
     to: bytes
-    message: Ask | Answer
+    message: BusAsk | BusAnswer
 
 
 class _Open(NamedTuple):
@@ -23,15 +23,15 @@ class _Open(NamedTuple):
     deadline: float
 
 
-class Switchboard:
+class RequestSwitchboard:
     """Routes requests to services by process name; every one ends in exactly one answer."""
 
     def __init__(self) -> None:
         self.services: dict[str, bytes] = {}
         self._open: dict[str, _Open] = {}
-        self._early: dict[str, tuple[bytes, Ask, float]] = {}  # (asker, request, since) before its service's hello
+        self._early: dict[str, tuple[bytes, BusAsk, float]] = {}  # (asker, request, since) before its service's hello
 
-    def join(self, name: str, identity: bytes) -> list[OutgoingMessage]:
+    def join(self, name: str, identity: bytes) -> list[BrokerOutgoingMessage]:
         """A process is alive under `identity`: requests to an earlier life of it fail."""
         if self.services.get(name) == identity:
             return []
@@ -43,48 +43,52 @@ class Switchboard:
             messages += self.ask(asker, ask, now)
         return messages
 
-    def leave(self, name: str, why: str) -> list[OutgoingMessage]:
+    def leave(self, name: str, why: str) -> list[BrokerOutgoingMessage]:
         """A process is dead: requests to it fail at once."""
         self.services.pop(name, None)
         return [self._fail(id_, why) for id_, call in list(self._open.items()) if call.service == name]
 
-    def ask(self, asker: bytes, ask: Ask, now: float) -> list[OutgoingMessage]:
+    def ask(self, asker: bytes, ask: BusAsk, now: float) -> list[BrokerOutgoingMessage]:
         """A request arrives: to the service, or back with a named error."""
         service = self.services.get(ask.service)
         if service is None and ask.again:  # the broker is new, and so the service may be about to say hello
             self._early[ask.id] = (asker, ask, now)
             return []
         if service is None:
-            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: not on the bus"))]
+            return [BrokerOutgoingMessage(asker, BusAnswer(id=ask.id, error=f"{ask.service}: not on the bus"))]
         if sum(call.service == ask.service for call in self._open.values()) >= _OPEN_MAX:
-            return [OutgoingMessage(asker, Answer(id=ask.id, error=f"{ask.service}: {_OPEN_MAX} requests are open"))]
+            return [
+                BrokerOutgoingMessage(
+                    asker, BusAnswer(id=ask.id, error=f"{ask.service}: {_OPEN_MAX} requests are open")
+                )
+            ]
         self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
-        return [OutgoingMessage(service, ask)]
+        return [BrokerOutgoingMessage(service, ask)]
 
-    def answer(self, answer: Answer) -> list[OutgoingMessage]:
+    def answer(self, answer: BusAnswer) -> list[BrokerOutgoingMessage]:
         """A reply arrives: to the asker. A late one is dropped."""
         call = self._open.pop(answer.id, None)
-        return [OutgoingMessage(call.asker, answer)] if call else []
+        return [BrokerOutgoingMessage(call.asker, answer)] if call else []
 
-    def expire(self, now: float) -> list[OutgoingMessage]:
+    def expire(self, now: float) -> list[BrokerOutgoingMessage]:
         """Requests whose deadline has passed fail."""
         late = [id_ for id_, call in self._open.items() if call.deadline <= now]
         messages = [self._fail(id_, f"{self._open[id_].service}: no answer in time") for id_ in late]
         for id_, (asker, ask, since) in list(self._early.items()):
-            if now - since >= SILENT_S_MAX:
+            if now - since >= SERVICE_SILENT_S_MAX:
                 del self._early[id_]
-                messages.append(OutgoingMessage(asker, Answer(id=id_, error=f"{ask.service}: not on the bus")))
+                messages.append(BrokerOutgoingMessage(asker, BusAnswer(id=id_, error=f"{ask.service}: not on the bus")))
         return messages
 
-    def _fail(self, id_: str, why: str) -> OutgoingMessage:
-        return OutgoingMessage(self._open.pop(id_).asker, Answer(id=id_, error=why))
+    def _fail(self, id_: str, why: str) -> BrokerOutgoingMessage:
+        return BrokerOutgoingMessage(self._open.pop(id_).asker, BusAnswer(id=id_, error=why))
 
 
-class AnswerCache:
+class RequestAnswerCache:
     """The answers that a service gave: a repeated request gets its answer again and is not executed again."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[str, Answer | None] = OrderedDict()
+        self._answers: OrderedDict[str, BusAnswer | None] = OrderedDict()
 
     def begin(self, id_: str) -> bool:
         """A request has come. Is its id new? It is remembered as in progress."""
@@ -95,11 +99,11 @@ class AnswerCache:
             self._answers.popitem(last=False)
         return True
 
-    def store(self, answer: Answer) -> None:
+    def store(self, answer: BusAnswer) -> None:
         """The request with that id is answered."""
         if answer.id in self._answers:
             self._answers[answer.id] = answer
 
-    def lookup(self, id_: str) -> Answer | None:
+    def lookup(self, id_: str) -> BusAnswer | None:
         """The answer to that id; None while it is in progress."""
         return self._answers.get(id_)

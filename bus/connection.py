@@ -1,6 +1,6 @@
 """Edge: one client's connection to the broker. It outlives brokers: what cannot be sent now is sent by whoever waits.
 
-The parts of a `bus.peer.Peer`, and taps, talk to the broker through it.
+The parts of a `bus.peer.BusPeer`, and taps, talk to the broker through it.
 """
 
 import asyncio
@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Self
 
-from bus.envelope import BusMessage, Fetch, Hello, Welcome, pack_message
-from bus.handshake import Greeting, Handshake
+from bus.envelope import BusHello, BusMessage, BusWelcome, FetchSnapshot, pack_bus_message
+from bus.handshake import BrokerHandshake, WelcomeDemands
 from bus.remote_tap import CurveKeys
-from bus.sockets import ClientSocket
+from bus.sockets import BusClientSocket
 
-TICK_S = 0.1
+BUS_TICK_S = 0.1
 
 
-class Connection:
+class BusConnection:
     """Use as an async context manager; all methods on one event loop. Its tasks end with it."""
 
     def __init__(self, name: str, address: str, keys: CurveKeys | None = None) -> None:
@@ -25,13 +25,13 @@ class Connection:
         self.name = name
         self.counters: Counter[str] = Counter()
         self.last_malformed = ""
-        self._handshake = Handshake(name, time.monotonic_ns())
+        self._handshake = BrokerHandshake(name, time.monotonic_ns())
         self._address, self._keys = address, keys
-        self._socket: ClientSocket | None = None
+        self._socket: BusClientSocket | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
-        self._socket = ClientSocket(self._address, self._handshake.identity, self._keys)
+        self._socket = BusClientSocket(self._address, self._handshake.identity, self._keys)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -53,7 +53,7 @@ class Connection:
 
     async def send(self, message: BusMessage) -> bool:
         """To the broker. False: it is away, or has not read for too long."""
-        return self._socket is not None and await self._socket.send(pack_message(message))
+        return self._socket is not None and await self._socket.send(pack_bus_message(message))
 
     def send_later(self, message: BusMessage) -> None:
         """As `send`, by a task, and perhaps never."""
@@ -72,12 +72,12 @@ class Connection:
         self._handshake.count(data)
         return data
 
-    def greet(self, welcome: Welcome, data: bytes) -> Greeting:
+    def greet(self, welcome: BusWelcome, data: bytes) -> WelcomeDemands:
         """Takes in a Welcome, whose bytes are `data`."""
         return self._handshake.greet(welcome, data)
 
-    async def tick(self, hello: Callable[[], Hello], fetches: Callable[[float], Iterable[Fetch]]) -> None:
-        """What time itself brings, to be called every `TICK_S`: a Hello if it is due, what to fetch now, credit."""
+    async def tick(self, hello: Callable[[], BusHello], fetches: Callable[[float], Iterable[FetchSnapshot]]) -> None:
+        """What time itself brings, to be called every `BUS_TICK_S`: a Hello if it is due, what to fetch now, credit."""
         now = time.monotonic()
         if self._handshake.hello_due(now) and await self.send(hello()):
             self._handshake.hello_sent(now)

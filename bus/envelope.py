@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from schemas.codec import Malformed
+from schemas.codec import MalformedBusMessage
 
 ENVELOPE_VERSION = 1
-MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
+BUS_MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
-KEY_BYTES_MAX = 512
+ROW_KEY_BYTES_MAX = 512
 FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
-EVERY_WORD = "*"
-REMOTE_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
+SUBSCRIBE_EVERY_WORD = "*"
+REMOTE_TAP_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
@@ -29,7 +29,7 @@ class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
     v: int = ENVELOPE_VERSION
 
 
-class Row(Struct, frozen=True, omit_defaults=True, gc=False):
+class StreamRow(Struct, frozen=True, omit_defaults=True, gc=False):
     """A key set to a value (a struct of the word, packed), or (None) deleted. `cause` names what led to it."""
 
     key: str
@@ -37,7 +37,7 @@ class Row(Struct, frozen=True, omit_defaults=True, gc=False):
     cause: str = ""
 
 
-class Hello(BusMessage, tag="hello"):
+class BusHello(BusMessage, tag="hello"):
     """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
     name: str
@@ -49,7 +49,7 @@ class Hello(BusMessage, tag="hello"):
     counters: dict[str, int] = {}
 
 
-class Welcome(BusMessage, tag="welcome"):
+class BusWelcome(BusMessage, tag="welcome"):
     """The broker's answer to Hello. A new `broker_session` is a broker that knows nothing yet."""
 
     broker_session: int
@@ -73,10 +73,10 @@ class CheckpointPart(BusMessage, tag="rows"):
     full: bool = False
     since: int = 0  # it holds all changes after that checkpoint; 0: after the one before
     time: float = 0.0  # seconds since 1970, when it was published
-    rows: list[Row] = []
+    rows: list[StreamRow] = []
 
 
-class Credit(BusMessage, tag="credit"):
+class PublisherCredit(BusMessage, tag="credit"):
     """The broker has taken a part: the publisher may send another."""
 
     word: str
@@ -85,26 +85,26 @@ class Credit(BusMessage, tag="credit"):
     part: int
 
 
-class Resend(BusMessage, tag="resend"):
+class ResendCheckpoint(BusMessage, tag="resend"):
     """The broker cannot place a part: the publisher is to send a full checkpoint."""
 
     word: str
     reason: str
 
 
-class Subscribe(BusMessage, tag="listen"):
+class SubscribeWords(BusMessage, tag="listen"):
     """All words that the sender subscribes to, of all owners; `*`: every word."""
 
     words: tuple[str, ...]
 
 
-class ReadCredit(BusMessage, tag="heard"):
+class SubscriberCredit(BusMessage, tag="heard"):
     """Credit for the broker: how much the sender has read of it (`FRAME_OVERHEAD_BYTES` more for each message)."""
 
     bytes: int
 
 
-class Fetch(BusMessage, tag="fetch"):
+class FetchSnapshot(BusMessage, tag="fetch"):
     """A subscriber asks for a stream's retained rows."""
 
     word: str
@@ -120,10 +120,10 @@ class SnapshotPart(BusMessage, tag="snapshot"):
     seq: int
     part: int = 0
     last: bool = True
-    rows: list[Row] = []
+    rows: list[StreamRow] = []
 
 
-class TraceEvent(BusMessage, tag="note"):
+class BusTraceEvent(BusMessage, tag="note"):
     """Something that happened and is no row. For taps alone: sent only while one listens, retained by nobody."""
 
     sender: str
@@ -144,7 +144,7 @@ class StreamHead(Struct, gc=False):
     seq: int
 
 
-class Beacon(BusMessage, tag="beacon"):
+class BusBeacon(BusMessage, tag="beacon"):
     """Sent to all subscribers twice a second: by it they notice what they missed."""
 
     broker_session: int
@@ -152,7 +152,7 @@ class Beacon(BusMessage, tag="beacon"):
     tapped: bool = False  # does anybody subscribe to trace events?
 
 
-class Ask(BusMessage, tag="ask"):
+class BusAsk(BusMessage, tag="ask"):
     """A request to a service. The same `id` asked again is not executed again.
 
     `asked_at`: seconds of the machine's monotonic clock. `again`: it may have reached the service before.
@@ -167,7 +167,7 @@ class Ask(BusMessage, tag="ask"):
     again: bool = False
 
 
-class Answer(BusMessage, tag="answer"):
+class BusAnswer(BusMessage, tag="answer"):
     """The one reply to an Ask: a body, or an error in words."""
 
     id: str
@@ -175,60 +175,60 @@ class Answer(BusMessage, tag="answer"):
     error: str = ""
 
 
-AnyMessage = (
-    Hello
-    | Welcome
-    | Subscribe
-    | ReadCredit
+AnyBusMessage = (
+    BusHello
+    | BusWelcome
+    | SubscribeWords
+    | SubscriberCredit
     | CheckpointPart
-    | Credit
-    | Resend
-    | Fetch
+    | PublisherCredit
+    | ResendCheckpoint
+    | FetchSnapshot
     | SnapshotPart
-    | Beacon
-    | TraceEvent
-    | Ask
-    | Answer
+    | BusBeacon
+    | BusTraceEvent
+    | BusAsk
+    | BusAnswer
 )
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyMessage)
+_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBusMessage)
 
 
-def pack_message(message: BusMessage) -> bytes:
+def pack_bus_message(message: BusMessage) -> bytes:
     """The bytes of a message."""
     return _encoder.encode(message)
 
 
-def frame_bytes(data: bytes) -> int:
+def frame_credit_bytes(data: bytes) -> int:
     """What a message counts against credit: its bytes and a fixed overhead."""
     return len(data) + FRAME_OVERHEAD_BYTES
 
 
-def unpack_message(data: bytes) -> Any:
-    """The message in `data`. Raises Malformed naming the field; never anything else."""
-    if len(data) > MESSAGE_BYTES_MAX:
-        raise Malformed("bus message", "size", f"{len(data)} bytes, more than {MESSAGE_BYTES_MAX}")
+def unpack_bus_message(data: bytes) -> Any:
+    """The message in `data`. Raises MalformedBusMessage naming the field; never anything else."""
+    if len(data) > BUS_MESSAGE_BYTES_MAX:
+        raise MalformedBusMessage("bus message", "size", f"{len(data)} bytes, more than {BUS_MESSAGE_BYTES_MAX}")
     try:
         message = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why, _, path = str(error).partition(" - at `")
-        raise Malformed("bus message", path.rstrip("`").removeprefix("$."), why) from None
+        raise MalformedBusMessage("bus message", path.rstrip("`").removeprefix("$."), why) from None
     if message.v != ENVELOPE_VERSION:
-        raise Malformed("bus message", "v", f"is {message.v}, not {ENVELOPE_VERSION}")
-    if isinstance(message, CheckpointPart) and any(len(row.key) > KEY_BYTES_MAX for row in message.rows):
-        raise Malformed(f"{message.word} of {message.sender}", "key", f"longer than {KEY_BYTES_MAX}")
+        raise MalformedBusMessage("bus message", "v", f"is {message.v}, not {ENVELOPE_VERSION}")
+    if isinstance(message, CheckpointPart) and any(len(row.key) > ROW_KEY_BYTES_MAX for row in message.rows):
+        raise MalformedBusMessage(f"{message.word} of {message.sender}", "key", f"longer than {ROW_KEY_BYTES_MAX}")
     return message
 
 
-def to_parts(rows: Iterable[Row]) -> list[list[Row]]:
+def rows_to_parts(rows: Iterable[StreamRow]) -> list[list[StreamRow]]:
     """`rows` cut into parts of bounded size; one empty part if there are none."""
-    return [part for part, _ in iter_parts(rows)]
+    return [part for part, _ in iter_row_parts(rows)]
 
 
-def iter_parts(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
-    """As `to_parts`, but lazily: (rows, is it the last part)."""
-    part: list[Row] = []
+def iter_row_parts(rows: Iterable[StreamRow]) -> Iterator[tuple[list[StreamRow], bool]]:
+    """As `rows_to_parts`, but lazily: (rows, is it the last part)."""
+    part: list[StreamRow] = []
     size = 0
     for row in rows:
         weight = len(row.key) + (len(row.value) if row.value is not None else 0)

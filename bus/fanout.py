@@ -24,22 +24,22 @@ from itertools import islice
 from typing import NamedTuple
 
 from bus.envelope import (
-    EVERY_WORD,
+    SUBSCRIBE_EVERY_WORD,
     TRACE_WORD,
     BusMessage,
+    BusTraceEvent,
     CheckpointPart,
-    Row,
-    TraceEvent,
-    frame_bytes,
-    iter_parts,
-    pack_message,
+    StreamRow,
+    frame_credit_bytes,
+    iter_row_parts,
+    pack_bus_message,
 )
-from bus.stream import Checkpoint, StreamName
+from bus.stream import StreamCheckpoint, StreamName
 from bus.stream_store import StreamStore
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
-TOOL_PREFIX = "tool-"  # of the names of clients that come and go
+TOOL_CLIENT_PREFIX = "tool-"  # of the names of clients that come and go
 KEYS_WAITING_MAX = 100_000
 _FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
 _TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
@@ -47,7 +47,7 @@ TOOL_QUEUE_BYTES_MAX = 32 << 20
 _BACKLOG_BYTES = 64 << 10
 
 
-class OutgoingFrame(NamedTuple):
+class BrokerOutgoingFrame(NamedTuple):
     """Bytes for the client with that ZeroMQ identity."""
 
     to: bytes
@@ -61,10 +61,10 @@ class _ChangedRows:
     At first they are the checkpoint's own, which all its subscribers share: a large one is not copied.
     """
 
-    rows: dict[str, Row]
+    rows: dict[str, StreamRow]
     shared: bool = True
 
-    def merge(self, newer: dict[str, Row]) -> None:
+    def merge(self, newer: dict[str, StreamRow]) -> None:
         """A later checkpoint."""
         if self.shared:
             self.rows, self.shared = dict(self.rows), False
@@ -90,7 +90,7 @@ class _Subscriber:
 
     @property
     def is_tool(self) -> bool:
-        return self.name.startswith(TOOL_PREFIX)
+        return self.name.startswith(TOOL_CLIENT_PREFIX)
 
     @property
     def unread(self) -> int:
@@ -101,7 +101,7 @@ class _Subscriber:
         return self.sending is not None or bool(self.changed or self.fetches)
 
     def wants(self, word: str) -> bool:
-        return word in self.words or EVERY_WORD in self.words
+        return word in self.words or SUBSCRIBE_EVERY_WORD in self.words
 
     def forget(self) -> None:
         """Drops all that waits and all positions: the next beacon tells the subscriber what it missed."""
@@ -113,7 +113,7 @@ class _Subscriber:
         self.sending = None
 
 
-class Fanout:
+class SubscriberFanout:
     """All subscribers. The frames that come out are to be sent at once, in order."""
 
     def __init__(self, store: StreamStore, counters: Counter[str]) -> None:
@@ -183,7 +183,7 @@ class Fanout:
 
     # --- what a subscriber asks for
 
-    def credit(self, identity: bytes, bytes_read: int, now: float) -> list[OutgoingFrame]:
+    def credit(self, identity: bytes, bytes_read: int, now: float) -> list[BrokerOutgoingFrame]:
         """It has read so many bytes since this broker knows it."""
         subscriber = self._subscribers.get(identity)
         if subscriber is None or bytes_read <= subscriber.bytes_read:
@@ -192,7 +192,7 @@ class Fanout:
         subscriber.cut_off = ""
         return [] if subscriber.is_tool else list(self._pump(subscriber))
 
-    def fetch(self, identity: bytes, word: str, owner: str) -> list[OutgoingFrame]:
+    def fetch(self, identity: bytes, word: str, owner: str) -> list[BrokerOutgoingFrame]:
         """It asks for a stream's retained rows."""
         subscriber = self._subscribers.get(identity)
         if subscriber is None or subscriber.cut_off:
@@ -202,23 +202,23 @@ class Fanout:
 
     # --- what there is to send
 
-    def unicast(self, identity: bytes, message: BusMessage) -> OutgoingFrame:
+    def unicast(self, identity: bytes, message: BusMessage) -> BrokerOutgoingFrame:
         """A message to one client, whatever it has read."""
-        frame = OutgoingFrame(identity, pack_message(message))
+        frame = BrokerOutgoingFrame(identity, pack_bus_message(message))
         if subscriber := self._subscribers.get(identity):
             self._count(subscriber, frame.data)
         return frame
 
-    def broadcast(self, message: BusMessage) -> Iterator[OutgoingFrame]:
+    def broadcast(self, message: BusMessage) -> Iterator[BrokerOutgoingFrame]:
         """A beacon, to subscribers that have been sent everything: it must not speak of what still waits."""
-        data = pack_message(message)
+        data = pack_bus_message(message)
         for subscriber in self._subscribers.values():
             if subscriber.words and not subscriber.cut_off and not subscriber.behind:
                 yield from self._send_or_queue(subscriber, data)
 
-    def trace(self, event: TraceEvent) -> Iterator[OutgoingFrame]:
+    def trace(self, event: BusTraceEvent) -> Iterator[BrokerOutgoingFrame]:
         """To those that subscribe to trace events and have read most of what they were sent; the others miss it."""
-        data = pack_message(event)
+        data = pack_bus_message(event)
         for subscriber in self._subscribers.values():
             if TRACE_WORD not in subscriber.words:
                 continue
@@ -227,7 +227,7 @@ class Fanout:
                 continue
             yield from self._send_or_queue(subscriber, data)
 
-    def fan_out(self, checkpoint: Checkpoint) -> Iterator[OutgoingFrame]:
+    def fan_out(self, checkpoint: StreamCheckpoint) -> Iterator[BrokerOutgoingFrame]:
         """A checkpoint that the store has accepted, to all subscribers of its word."""
         first = checkpoint[0]
         stream, position = (first.word, first.sender), (first.session, first.seq)
@@ -245,12 +245,12 @@ class Fanout:
                 self._wait(subscriber, stream, checkpoint)
                 yield from self._pump(subscriber)
 
-    def _send(self, subscriber: _Subscriber, packed: Iterable[bytes]) -> Iterator[OutgoingFrame]:
+    def _send(self, subscriber: _Subscriber, packed: Iterable[bytes]) -> Iterator[BrokerOutgoingFrame]:
         for data in packed:
             self._count(subscriber, data)
-            yield OutgoingFrame(subscriber.identity, data)
+            yield BrokerOutgoingFrame(subscriber.identity, data)
 
-    def _wait(self, subscriber: _Subscriber, stream: StreamName, checkpoint: Checkpoint) -> None:
+    def _wait(self, subscriber: _Subscriber, stream: StreamName, checkpoint: StreamCheckpoint) -> None:
         """The subscriber is behind: only the keys of what changed wait, and one that changes again waits once."""
         if checkpoint[0].full:
             subscriber.changed[stream] = None
@@ -264,7 +264,7 @@ class Fanout:
 
     # --- to a subscriber that is behind
 
-    def _pump(self, subscriber: _Subscriber) -> Iterator[OutgoingFrame]:
+    def _pump(self, subscriber: _Subscriber) -> Iterator[BrokerOutgoingFrame]:
         """Sends what waits until half of the window is unread.
 
         The other half stays free: without it a subscriber that has just caught up would be behind again with the
@@ -281,9 +281,9 @@ class Fanout:
             if message is None:
                 subscriber.sending = None  # this stream has left whole; the next turn of the loop begins another
                 continue
-            data = pack_message(message)
+            data = pack_bus_message(message)
             self._count(subscriber, data)
-            yield OutgoingFrame(subscriber.identity, data)
+            yield BrokerOutgoingFrame(subscriber.identity, data)
 
     def _interleaved(self, subscriber: _Subscriber) -> BusMessage | None:
         """A small checkpoint of another stream, between the parts of a large one: a pod does not wait for all routes.
@@ -333,7 +333,7 @@ class Fanout:
         """One checkpoint of these rows, or (None) of all, as they are now, though its parts are made as they leave."""
         rows = self._store.streams[stream].copied_rows() if changed is None else changed.rows.values()
         session, seq = self._store.position(*stream)
-        for number, (part, last) in enumerate(iter_parts(rows)):
+        for number, (part, last) in enumerate(iter_row_parts(rows)):
             yield CheckpointPart(
                 sender=stream[1],
                 word=stream[0],
@@ -348,7 +348,7 @@ class Fanout:
 
     # --- tools
 
-    def serve_tools(self) -> Iterator[OutgoingFrame]:
+    def serve_tools(self) -> Iterator[BrokerOutgoingFrame]:
         """Some of what waits for tools; to be called when the broker has nothing else to do."""
         for subscriber in self._subscribers.values():
             if subscriber.is_tool and not subscriber.cut_off:
@@ -362,10 +362,10 @@ class Fanout:
                 if message is None:
                     subscriber.sending = None
                 else:
-                    yield pack_message(message)
+                    yield pack_bus_message(message)
             elif subscriber.queue:
                 data = subscriber.queue.popleft()
-                subscriber.queue_bytes -= frame_bytes(data)
+                subscriber.queue_bytes -= frame_credit_bytes(data)
                 yield data
             elif (sending := self._next_to_send(subscriber)) is not None:
                 subscriber.sending = sending
@@ -375,11 +375,11 @@ class Fanout:
     def _queue(self, subscriber: _Subscriber, packed: Iterable[bytes]) -> None:
         for data in packed:
             subscriber.queue.append(data)
-            subscriber.queue_bytes += frame_bytes(data)
+            subscriber.queue_bytes += frame_credit_bytes(data)
         if subscriber.queue_bytes > TOOL_QUEUE_BYTES_MAX:
             self._cut_off(subscriber, f"more than {TOOL_QUEUE_BYTES_MAX} bytes wait for it to read")
 
-    def _send_or_queue(self, subscriber: _Subscriber, data: bytes) -> Iterator[OutgoingFrame]:
+    def _send_or_queue(self, subscriber: _Subscriber, data: bytes) -> Iterator[BrokerOutgoingFrame]:
         if subscriber.is_tool:
             self._queue(subscriber, [data])
         else:
@@ -387,17 +387,17 @@ class Fanout:
 
     @staticmethod
     def _count(subscriber: _Subscriber, data: bytes) -> None:
-        subscriber.bytes_sent += frame_bytes(data)
+        subscriber.bytes_sent += frame_credit_bytes(data)
 
 
-def _pack_parts(checkpoint: Checkpoint, *, all_of_them: bool) -> tuple[list[bytes], int]:
+def _pack_parts(checkpoint: StreamCheckpoint, *, all_of_them: bool) -> tuple[list[bytes], int]:
     """The parts packed once for all subscribers, and their size. Stops, unless all are wanted, at what exceeds the
     window: nobody is sent so much at once.
     """
     packed, size = list[bytes](), 0
     for part in checkpoint:
-        packed.append(pack_message(part))
-        size += frame_bytes(packed[-1])
+        packed.append(pack_bus_message(part))
+        size += frame_credit_bytes(packed[-1])
         if size > WINDOW_BYTES and not all_of_them:
             break
     return packed, size

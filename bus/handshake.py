@@ -5,20 +5,20 @@ A broker that does not remember the client counts its unread bytes from the Welc
 
 from typing import NamedTuple
 
-from bus.envelope import ReadCredit, Welcome, frame_bytes
+from bus.envelope import BusWelcome, SubscriberCredit, frame_credit_bytes
 
 HELLO_EVERY_S = 0.5
 _HELLO_UNWELCOMED_S = 0.1  # until a broker has answered
 
 
-class Greeting(NamedTuple):
+class WelcomeDemands(NamedTuple):
     """What a Welcome asks of the client."""
 
     new_broker: bool  # it knows no stream of ours: publish everything again
     resubscribe: bool  # it does not remember our subscriptions
 
 
-class Handshake:
+class BrokerHandshake:
     """One client's standing with the broker."""
 
     def __init__(self, name: str, session: int) -> None:
@@ -39,24 +39,24 @@ class Handshake:
 
     def count(self, data: bytes) -> None:
         """A message of the broker has been read."""
-        self._bytes_read += frame_bytes(data)
+        self._bytes_read += frame_credit_bytes(data)
 
-    def greet(self, welcome: Welcome, data: bytes) -> Greeting:
+    def greet(self, welcome: BusWelcome, data: bytes) -> WelcomeDemands:
         """Takes in a Welcome, whose bytes are `data`."""
         if not welcome.known:
-            self._bytes_read, self._bytes_credited = frame_bytes(data), 0
+            self._bytes_read, self._bytes_credited = frame_credit_bytes(data), 0
         new_broker = welcome.broker_session != self.broker_session
         if self.broker_session is None:  # nothing has been published yet, so our number may still rise
             self.session = max(self.session, welcome.floor + 1)
         self.broker_session = welcome.broker_session
-        return Greeting(new_broker, not welcome.known)
+        return WelcomeDemands(new_broker, not welcome.known)
 
-    def credit_due(self, bytes_min: int = 1) -> ReadCredit | None:
+    def credit_due(self, bytes_min: int = 1) -> SubscriberCredit | None:
         """Credit for at least that much; `credited` must follow if it left."""
         if self.broker_session is None or self._bytes_read - self._bytes_credited < bytes_min:
             return None
-        return ReadCredit(bytes=self._bytes_read)
+        return SubscriberCredit(bytes=self._bytes_read)
 
-    def credited(self, credit: ReadCredit) -> None:
+    def credited(self, credit: SubscriberCredit) -> None:
         """The broker is sent this credit."""
         self._bytes_credited = credit.bytes

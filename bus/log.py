@@ -11,7 +11,7 @@ from typing import Any, TextIO
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class Log:
+class ProcessLog:
     """A process's log. `level` may be changed while it runs."""
 
     def __init__(self, name: str, level: str = "info", stream: TextIO | None = None) -> None:

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from bus.envelope import CheckpointPart, Row, SnapshotPart, StreamHead
-from bus.stream import PartOrder, Stream, StreamGap
+from bus.envelope import CheckpointPart, SnapshotPart, StreamHead, StreamRow
+from bus.stream import BusStream, CheckpointPartOrder, StreamGap
 
 _DEFERRED_PARTS_MAX = 1000
 _FETCH_AGAIN_S = 1.0
@@ -30,10 +30,10 @@ C = TypeVar("C")
 # what a change becomes, made from `RowChange`'s fields; None: its value cannot be read
 _MakeChange = Callable[[str, bytes | None, str, bytes | None], C | None]
 
-Steps = Generator[None, None, dict[str, C]]
+MirrorSteps = Generator[None, None, dict[str, C]]
 
 
-def _run(steps: Steps[C]) -> dict[str, C]:
+def _run(steps: MirrorSteps[C]) -> dict[str, C]:
     """All steps at once."""
     try:
         while True:
@@ -47,13 +47,13 @@ class _StagedRows(Generic[C]):
     """The rows of a checkpoint's parts, compared as they come, so that the last part of a large one costs little."""
 
     def __init__(self, make_change: _MakeChange[C]) -> None:
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, StreamRow] = {}
         self.deleted: set[str] = set()
         self.changes: dict[str, C] = {}
         self.parts = 0
         self._make_change = make_change
 
-    def add(self, part: CheckpointPart | SnapshotPart, before: dict[str, Row], *, whole: bool) -> Iterator[None]:
+    def add(self, part: CheckpointPart | SnapshotPart, before: dict[str, StreamRow], *, whole: bool) -> Iterator[None]:
         """One more part, against the rows `before` the checkpoint. `whole`: its parts name all rows there are."""
         self.parts += 1
         for first in range(0, len(part.rows), STEP_ROWS):
@@ -61,7 +61,7 @@ class _StagedRows(Generic[C]):
                 yield
             self._compare(part.rows[first : first + STEP_ROWS], before, whole)
 
-    def _compare(self, batch: list[Row], before: dict[str, Row], whole: bool) -> None:
+    def _compare(self, batch: list[StreamRow], before: dict[str, StreamRow], whole: bool) -> None:
         rows, deleted = self.rows, self.deleted
         for row in batch:
             key, value, cause = row.key, row.value, row.cause
@@ -79,13 +79,13 @@ class _StagedRows(Generic[C]):
         if change is not None:
             self.changes[key] = change
 
-    def delete_unnamed(self, before: dict[str, Row]) -> None:
+    def delete_unnamed(self, before: dict[str, StreamRow]) -> None:
         """All rows have been named: those of `before` that were not are deleted."""
         for key in before.keys() - self.rows.keys():
             self._change(key, None, "", before[key].value)
 
 
-def merge_changes(earlier: dict[str, C], later: Mapping[str, C]) -> None:
+def merge_row_changes(earlier: dict[str, C], later: Mapping[str, C]) -> None:
     """Adds later changes to earlier ones, by key; a key that changes again comes last."""
     for key in earlier.keys() & later.keys():
         del earlier[key]
@@ -101,8 +101,8 @@ class StreamMirror(Generic[C]):
 
     def __init__(self, make_change: _MakeChange[C]) -> None:
         self._make_change = make_change
-        self.stream = Stream()
-        self._order = PartOrder()
+        self.stream = BusStream()
+        self._order = CheckpointPartOrder()
         self._staged = _StagedRows(make_change)
         self._awaits_snapshot = False
         self._fetched_at = float("-inf")
@@ -120,7 +120,7 @@ class StreamMirror(Generic[C]):
         """A part from the fan-out. Returns what differs now, by key. A gap makes a snapshot due."""
         return _run(self.apply_in_steps(part))
 
-    def apply_in_steps(self, part: CheckpointPart) -> Steps[C]:
+    def apply_in_steps(self, part: CheckpointPart) -> MirrorSteps[C]:
         """As `apply`, in steps between which other tasks may run; to be finished before the next message."""
         if self._awaits_snapshot and not part.full:
             if len(self._deferred) < _DEFERRED_PARTS_MAX:
@@ -128,7 +128,7 @@ class StreamMirror(Generic[C]):
             return {}
         return (yield from self._place(part))
 
-    def _place(self, part: CheckpointPart) -> Steps[C]:
+    def _place(self, part: CheckpointPart) -> MirrorSteps[C]:
         if self.stream.includes(part):
             return {}
         try:
@@ -188,7 +188,7 @@ class StreamMirror(Generic[C]):
         """A part of the snapshot that was asked for. Returns what differs, by key, once it is whole."""
         return _run(self.apply_snapshot_in_steps(part))
 
-    def apply_snapshot_in_steps(self, part: SnapshotPart) -> Steps[C]:
+    def apply_snapshot_in_steps(self, part: SnapshotPart) -> MirrorSteps[C]:
         """As `apply_snapshot`, in steps like those of `apply_in_steps`."""
         staged = self._snapshot
         if not self._awaits_snapshot or part.part != staged.parts:
@@ -202,13 +202,13 @@ class StreamMirror(Generic[C]):
             return {}  # the broker does not know the stream (yet): the rows stay
         return (yield from self._replace(part, staged))
 
-    def _replace(self, last: SnapshotPart, staged: _StagedRows[C]) -> Steps[C]:
+    def _replace(self, last: SnapshotPart, staged: _StagedRows[C]) -> MirrorSteps[C]:
         staged.delete_unnamed(self.stream.rows)
-        self.stream = Stream(last.session, last.seq, staged.rows)
-        self._awaits_snapshot, self._order = False, PartOrder()
+        self.stream = BusStream(last.session, last.seq, staged.rows)
+        self._awaits_snapshot, self._order = False, CheckpointPartOrder()
         deferred, self._deferred = self._deferred, []
         for part in deferred:
             if self._awaits_snapshot:
                 break  # another gap, among what was deferred
-            merge_changes(staged.changes, (yield from self._place(part)))
+            merge_row_changes(staged.changes, (yield from self._place(part)))
         return staged.changes

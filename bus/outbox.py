@@ -7,17 +7,17 @@ never a queue.
 from collections import deque
 from collections.abc import Mapping
 
-from bus.envelope import CheckpointPart, Credit, Row, to_parts
+from bus.envelope import CheckpointPart, PublisherCredit, StreamRow, rows_to_parts
 
 PARTS_IN_FLIGHT_MAX = 8
 
 
-class Outbox:
+class StreamOutbox:
     """One published stream: `publish` states all its rows, `update_row` one; `next_part` gives what may leave now."""
 
     def __init__(self, sender: str, word: str) -> None:
         self.sender, self.word = sender, word
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, StreamRow] = {}
         self.published = False
         self._seq = 0
         self._dirty: dict[str, str] = {}  # key -> cause
@@ -53,7 +53,7 @@ class Outbox:
                     continue
                 del rows[key]
             elif row is None or row.value != value:
-                rows[key] = Row(key, value, cause)
+                rows[key] = StreamRow(key, value, cause)
             else:
                 continue
             dirty[key] = cause
@@ -62,7 +62,7 @@ class Outbox:
         if value is None:
             self.rows.pop(key, None)
         else:
-            self.rows[key] = Row(key, value, cause)
+            self.rows[key] = StreamRow(key, value, cause)
         self._dirty[key] = cause
 
     def resend_all(self) -> None:
@@ -71,7 +71,7 @@ class Outbox:
         self._parts.clear()
         self._in_flight = 0
 
-    def credit(self, message: Credit) -> None:
+    def credit(self, message: PublisherCredit) -> None:
         """The broker has taken a part."""
         self._in_flight = max(0, self._in_flight - 1)
 
@@ -98,8 +98,8 @@ class Outbox:
         if self._full:
             rows = list(self.rows.values())
         else:
-            rows = [self.rows.get(key) or Row(key, None, cause) for key, cause in self._dirty.items()]
-        parts = to_parts(rows)
+            rows = [self.rows.get(key) or StreamRow(key, None, cause) for key, cause in self._dirty.items()]
+        parts = rows_to_parts(rows)
         for number, part in enumerate(parts):
             self._parts.append(
                 CheckpointPart(

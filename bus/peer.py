@@ -14,32 +14,32 @@ from typing import Any, Self
 from msgspec import Struct
 
 from bus import traces
-from bus.connection import TICK_S, Connection
+from bus.connection import BUS_TICK_S, BusConnection
 from bus.envelope import (
-    Answer,
-    Ask,
-    Beacon,
+    BusAnswer,
+    BusAsk,
+    BusBeacon,
+    BusHello,
+    BusWelcome,
     CheckpointPart,
-    Credit,
-    Hello,
-    Resend,
+    PublisherCredit,
+    ResendCheckpoint,
     SnapshotPart,
-    Welcome,
-    unpack_message,
+    unpack_bus_message,
 )
-from bus.publications import Publications
-from bus.requester import Requester
-from bus.responder import RequestHandler, Responder
+from bus.publications import StreamPublications
+from bus.requester import BusRequester
+from bus.responder import BusRequestHandler, BusResponder
 from bus.sockets import broker_address
-from bus.subscriptions import BATCH_EVENTS_MAX, StreamEvent, Subscriptions
-from bus.traces import Tracer
-from schemas.codec import Malformed
-from schemas.requests import Request
+from bus.subscriptions import STREAM_BATCH_EVENTS_MAX, StreamEvent, StreamSubscriptions
+from bus.traces import BusTracer
+from schemas.codec import MalformedBusMessage
+from schemas.requests import BusRequest
 
 _CREDIT_BYTES = 128 << 10  # so much is read before credit is given at once; less at the next tick
 
 
-class Peer:
+class BusPeer:
     """One process on the bus. Use as an async context manager; all methods on one event loop."""
 
     def __init__(self, name: str, directory: Path) -> None:
@@ -48,12 +48,12 @@ class Peer:
         self.ready = False
         self.waiting: tuple[str, ...] = ()
         self.progress = 0
-        self._connection = Connection(name, broker_address(directory))
-        self._tracer = Tracer(self._connection)
-        self._subscriptions = Subscriptions(self._connection)
-        self._publications = Publications(self._connection)
-        self._requester = Requester(self._connection, self._tracer)
-        self._responder = Responder(self._connection, self._tracer)
+        self._connection = BusConnection(name, broker_address(directory))
+        self._tracer = BusTracer(self._connection)
+        self._subscriptions = StreamSubscriptions(self._connection)
+        self._publications = StreamPublications(self._connection)
+        self._requester = BusRequester(self._connection, self._tracer)
+        self._responder = BusResponder(self._connection, self._tracer)
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
@@ -91,7 +91,9 @@ class Peer:
         """To `word` of `owner`; None: of its only owner, or of every owner if there are several."""
         self._subscriptions.subscribe(word, owner)
 
-    async def changes(self, timeout_s: float | None = None, at_most: int = BATCH_EVENTS_MAX) -> list[StreamEvent]:
+    async def changes(
+        self, timeout_s: float | None = None, at_most: int = STREAM_BATCH_EVENTS_MAX
+    ) -> list[StreamEvent]:
         """What has changed since the last call: at least one event, or [] at the timeout or after `interrupt`."""
         return await self._subscriptions.changes(timeout_s, at_most)
 
@@ -136,11 +138,11 @@ class Peer:
 
     # --- ask and serve
 
-    async def ask(self, service: str, request: Request, timeout_s: float, cause: str = "") -> Any:
-        """The service's one reply. Raises AskFailed at the deadline at the latest."""
+    async def ask(self, service: str, request: BusRequest, timeout_s: float, cause: str = "") -> Any:
+        """The service's one reply. Raises BusAskFailed at the deadline at the latest."""
         return await self._requester.ask(service, request, timeout_s, cause)
 
-    def serve(self, kind: type[Request], handler: RequestHandler) -> None:
+    def serve(self, kind: type[BusRequest], handler: BusRequestHandler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
         self._responder.serve(kind, handler)
 
@@ -153,7 +155,7 @@ class Peer:
 
     def new_cause(self, event: str) -> str:
         """A name for an event that begins now; one that has such a name keeps it."""
-        return traces.new_cause(event)
+        return traces.new_trace_cause(event)
 
     def trace(
         self, event: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
@@ -172,8 +174,8 @@ class Peer:
 
     async def _dispatch(self, data: bytes) -> None:
         try:
-            message = unpack_message(data)
-        except Malformed as error:
+            message = unpack_bus_message(data)
+        except MalformedBusMessage as error:
             self._connection.malformed(str(error))
             return
         match message:
@@ -181,21 +183,21 @@ class Peer:
                 await self._subscriptions.apply_part(message)
             case SnapshotPart():
                 await self._subscriptions.apply_snapshot(message)
-            case Beacon():
+            case BusBeacon():
                 self._tracer.tapped = message.tapped
                 self._subscriptions.compare_heads(message.heads)
-            case Welcome():
+            case BusWelcome():
                 self._greet(message, data)
-            case Credit():
+            case PublisherCredit():
                 self._publications.credit(message)
-            case Resend():
+            case ResendCheckpoint():
                 self._publications.resend(message)
-            case Ask():
+            case BusAsk():
                 self._responder.take(message)
-            case Answer():
+            case BusAnswer():
                 self._requester.settle(message)
 
-    def _greet(self, welcome: Welcome, data: bytes) -> None:
+    def _greet(self, welcome: BusWelcome, data: bytes) -> None:
         greeting = self._connection.greet(welcome, data)
         if greeting.resubscribe:
             self._subscriptions.resubscribe()
@@ -208,10 +210,10 @@ class Peer:
         while True:
             await self._connection.tick(self._hello, self._subscriptions.fetches)
             self._publications.retry()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(BUS_TICK_S)
 
-    def _hello(self) -> Hello:
-        return Hello(
+    def _hello(self) -> BusHello:
+        return BusHello(
             name=self.name,
             session=self.session,
             pid=os.getpid(),

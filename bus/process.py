@@ -8,65 +8,67 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
-from bus.log import Log
-from bus.peer import Peer
-from bus.sockets import UnsafeDirectory, prepare_directory
+from bus.log import ProcessLog
+from bus.peer import BusPeer
+from bus.sockets import UnsafeBusDirectory, prepare_bus_directory
 from bus.watchdog import LoopWatchdog
-from schemas.config import ConfigError, NodeConfig, describe_variables, from_env
+from schemas.config import NodeConfig, NodeConfigError, describe_env_variables, node_config_from_env
 from schemas.env_readers import log_level
-from schemas.requests import EmptyReply, Ping, Pong, SetLogLevel
+from schemas.requests import EmptyRequestReply, PingReply, PingRequest, SetLogLevelRequest
 
 EXIT_MISCONFIGURED = 2
 
-_Main = Callable[[NodeConfig, Peer, Log, asyncio.Event], Awaitable[int]]
+_Main = Callable[[NodeConfig, BusPeer, ProcessLog, asyncio.Event], Awaitable[int]]
 
 
-def argument_parser(command: str, description: str) -> argparse.ArgumentParser:
+def process_argument_parser(command: str, description: str) -> argparse.ArgumentParser:
     """The command line that all processes share: --help, with the table of variables."""
     return argparse.ArgumentParser(
         prog=f"python -m {command}",
         description=description,
-        epilog="Environment variables:\n" + describe_variables(),
+        epilog="Environment variables:\n" + describe_env_variables(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def config_or_exit(log: Log, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
+def node_config_or_exit(log: ProcessLog, *, required: tuple[str, ...] = ("NODENAME",)) -> NodeConfig:
     """The configuration; a wrong one ends the process with exit code 2 and one line for each error."""
     try:
-        return from_env(os.environ, required=required)
-    except ConfigError as error:
+        return node_config_from_env(os.environ, required=required)
+    except NodeConfigError as error:
         for line in str(error).splitlines():
             log.error("misconfigured", variable=line)
         sys.exit(EXIT_MISCONFIGURED)
 
 
-def _bus_config_or_exit(log: Log) -> NodeConfig:
-    """The configuration, as `config_or_exit`, of a process on the bus; the directory of the bus is made."""
-    config = config_or_exit(log)
+def _bus_config_or_exit(log: ProcessLog) -> NodeConfig:
+    """The configuration, as `node_config_or_exit`, of a process on the bus; the directory of the bus is made."""
+    config = node_config_or_exit(log)
     try:
-        prepare_directory(config.bus)
-    except (UnsafeDirectory, OSError) as error:
+        prepare_bus_directory(config.bus)
+    except (UnsafeBusDirectory, OSError) as error:
         log.error("cannot start", why=error)
         sys.exit(EXIT_MISCONFIGURED)
     log.level = config.log_level
     return config
 
 
-def run_process(name: str, command: str, description: str, main: _Main, argv: Sequence[str] | None = None) -> NoReturn:
+def run_bus_process(
+    name: str, command: str, description: str, main: _Main, argv: Sequence[str] | None = None
+) -> NoReturn:
     """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event that it gets."""
-    argument_parser(command, description).parse_args(argv)
-    log = Log(name)
+    process_argument_parser(command, description).parse_args(argv)
+    log = ProcessLog(name)
     config = _bus_config_or_exit(log)
     sys.exit(asyncio.run(_on_the_bus(name, config, log, main)))
 
 
-async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: _Main) -> int:
+async def _on_the_bus(name: str, config: NodeConfig, log: ProcessLog, main: _Main) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Peer(name, config.bus) as peer:
+    async with BusPeer(name, config.bus) as peer:
         _serve_basics(peer, log)
         log.info("started", pid=os.getpid(), session=peer.session)
         watchdog = LoopWatchdog(lambda: peer.progress, log, config.stuck_restart_s)
@@ -79,18 +81,18 @@ async def _on_the_bus(name: str, config: NodeConfig, log: Log, main: _Main) -> i
         return code
 
 
-def _serve_basics(peer: Peer, log: Log) -> None:
+def _serve_basics(peer: BusPeer, log: ProcessLog) -> None:
     """The requests that every process answers."""
 
-    def ping(_: Ping) -> Pong:
-        return Pong(name=peer.name, progress=peer.progress, ready=peer.ready, waiting=peer.waiting)
+    def ping(_: PingRequest) -> PingReply:
+        return PingReply(name=peer.name, progress=peer.progress, ready=peer.ready, waiting=peer.waiting)
 
-    def set_level(request: SetLogLevel) -> EmptyReply:
+    def set_level(request: SetLogLevelRequest) -> EmptyRequestReply:
         try:
             log.level = log_level(request.level)
         except ValueError as error:
             raise ValueError(f"level: {error}") from None
-        return EmptyReply()
+        return EmptyRequestReply()
 
-    peer.serve(Ping, ping)
-    peer.serve(SetLogLevel, set_level)
+    peer.serve(PingRequest, ping)
+    peer.serve(SetLogLevelRequest, set_level)

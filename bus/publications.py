@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from bus.connection import Connection
-from bus.envelope import Credit, Resend
-from bus.outbox import Outbox
+from bus.connection import BusConnection
+from bus.envelope import PublisherCredit, ResendCheckpoint
+from bus.outbox import StreamOutbox
 from schemas import codec
 
 
-class Publications:
+class StreamPublications:
     """All streams of one process."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BusConnection) -> None:
         self._connection = connection
-        self._outboxes: dict[str, Outbox] = {}  # by word
+        self._outboxes: dict[str, StreamOutbox] = {}  # by word
         self._published: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # by word and key: the last value, its bytes
         self._may_send = asyncio.Event()
         self._credit_came = asyncio.Event()
@@ -33,18 +33,20 @@ class Publications:
         before, now = self._published.get(word, {}), {}
         for key, value in rows.items():
             earlier = before.get(key)
-            now[key] = earlier if earlier is not None and earlier[0] is value else (value, codec.encode(value))
+            now[key] = (
+                earlier if earlier is not None and earlier[0] is value else (value, codec.encode_row_value(value))
+            )
         self._published[word] = now
         return {key: data for key, (_, data) in now.items()}
 
     def update_row(self, word: str, key: str, value: Struct | None, cause: str) -> None:
         """Changes one row of a published stream."""
-        self.outbox(word).update_row(key, None if value is None else codec.encode(value), cause)
+        self.outbox(word).update_row(key, None if value is None else codec.encode_row_value(value), cause)
         self._may_send.set()
 
     def update_rows(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
         """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
-        encode = codec.encode
+        encode = codec.encode_row_value
         rows = {key: None if value is None else encode(value) for key, value in changes.items()}
         self.outbox(word).update_rows(rows, causes)
         self._may_send.set()
@@ -61,22 +63,22 @@ class Publications:
                 return False
         return True
 
-    def outbox(self, word: str) -> Outbox:
+    def outbox(self, word: str) -> StreamOutbox:
         """Of a stream, made when it is first spoken of."""
         if word not in self._outboxes:
-            self._outboxes[word] = Outbox(self._connection.name, word)
+            self._outboxes[word] = StreamOutbox(self._connection.name, word)
         return self._outboxes[word]
 
     # --- from the broker
 
-    def credit(self, credit: Credit) -> None:
+    def credit(self, credit: PublisherCredit) -> None:
         """The broker has taken a part."""
         if outbox := self._outboxes.get(credit.word):
             outbox.credit(credit)
             self._credit_came.set()
             self._may_send.set()
 
-    def resend(self, resend: Resend) -> None:
+    def resend(self, resend: ResendCheckpoint) -> None:
         """The broker wants a whole stream again."""
         if outbox := self._outboxes.get(resend.word):
             outbox.resend_all()

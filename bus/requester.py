@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bus.connection import Connection
-from bus.envelope import Answer, Ask
-from bus.traces import Tracer
+from bus.connection import BusConnection
+from bus.envelope import BusAnswer, BusAsk
+from bus.traces import BusTracer
 from schemas import codec
-from schemas.requests import REPLY_OF, Request
+from schemas.requests import REPLY_TYPE_OF_REQUEST, BusRequest
 
 
-class AskFailed(Exception):
+class BusAskFailed(Exception):
     """A request was not answered, or answered with an error."""
 
     def __init__(self, reason: str) -> None:
@@ -23,29 +23,29 @@ class AskFailed(Exception):
 
 
 class _OpenRequest(NamedTuple):
-    ask: Ask
-    answer: asyncio.Future[Answer]
+    ask: BusAsk
+    answer: asyncio.Future[BusAnswer]
 
 
-class Requester:
+class BusRequester:
     """The open requests of one process."""
 
-    def __init__(self, connection: Connection, tracer: Tracer) -> None:
+    def __init__(self, connection: BusConnection, tracer: BusTracer) -> None:
         self._connection, self._tracer = connection, tracer
         self._open: dict[str, _OpenRequest] = {}  # by id
 
-    async def ask(self, service: str, request: Request, timeout_s: float, cause: str) -> Any:
-        """The service's one reply. Raises AskFailed at the deadline at the latest."""
-        ask = Ask(
+    async def ask(self, service: str, request: BusRequest, timeout_s: float, cause: str) -> Any:
+        """The service's one reply. Raises BusAskFailed at the deadline at the latest."""
+        ask = BusAsk(
             id=uuid.uuid4().hex,
             service=service,
             within_s=timeout_s,
-            body=codec.encode(request),
+            body=codec.encode_row_value(request),
             cause=cause,
             asked_at=time.monotonic(),
         )
         self._tracer.trace("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[BusAnswer] = asyncio.get_running_loop().create_future()
         self._open[ask.id] = _OpenRequest(ask, future)
         try:
             await self._send(ask.id)
@@ -53,14 +53,14 @@ class Requester:
                 answer = await future
         except TimeoutError:
             bus_away = self._connection.broker_session is None
-            raise AskFailed("the bus is away" if bus_away else f"{service}: no answer in time") from None
+            raise BusAskFailed("the bus is away" if bus_away else f"{service}: no answer in time") from None
         finally:
             del self._open[ask.id]
         if answer.error or answer.body is None:
-            raise AskFailed(answer.error or f"{service}: empty answer")
-        return msgspec.msgpack.decode(answer.body, type=REPLY_OF[type(request)])
+            raise BusAskFailed(answer.error or f"{service}: empty answer")
+        return msgspec.msgpack.decode(answer.body, type=REPLY_TYPE_OF_REQUEST[type(request)])
 
-    def settle(self, answer: Answer) -> None:
+    def settle(self, answer: BusAnswer) -> None:
         """An answer has come; one to a request that is no longer open is ignored."""
         if (request := self._open.get(answer.id)) and not request.answer.done():
             request.answer.set_result(answer)

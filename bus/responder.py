@@ -7,42 +7,42 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bus.calls import AnswerCache
-from bus.connection import Connection
-from bus.envelope import Answer, Ask
-from bus.traces import Tracer
+from bus.calls import RequestAnswerCache
+from bus.connection import BusConnection
+from bus.envelope import BusAnswer, BusAsk
+from bus.traces import BusTracer
 from schemas import codec
-from schemas.requests import AnyRequest, Request
+from schemas.requests import AnyBusRequest, BusRequest
 
-RequestHandler = Callable[[Any], Struct | Awaitable[Struct]]
-_requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
+BusRequestHandler = Callable[[Any], Struct | Awaitable[Struct]]
+_requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBusRequest)
 
 
-class Responder:
+class BusResponder:
     """The requests that one process serves."""
 
-    def __init__(self, connection: Connection, tracer: Tracer) -> None:
+    def __init__(self, connection: BusConnection, tracer: BusTracer) -> None:
         self._connection, self._tracer = connection, tracer
-        self._handlers: dict[type[Request], RequestHandler] = {}
-        self._answers = AnswerCache()
+        self._handlers: dict[type[BusRequest], BusRequestHandler] = {}
+        self._answers = RequestAnswerCache()
         self._born = time.monotonic()
 
-    def serve(self, kind: type[Request], handler: RequestHandler) -> None:
+    def serve(self, kind: type[BusRequest], handler: BusRequestHandler) -> None:
         """Requests of `kind` are answered by what `handler` returns; its exception is the error."""
         self._handlers[kind] = handler
 
-    def take(self, ask: Ask) -> None:
+    def take(self, ask: BusAsk) -> None:
         """A request has come: it is executed and answered by a task."""
         self._connection.start(self._answer(ask))
 
-    async def _answer(self, ask: Ask) -> None:
+    async def _answer(self, ask: BusAsk) -> None:
         if not self._answers.begin(ask.id):
             earlier = self._answers.lookup(ask.id)
             if earlier is not None:
                 await self._connection.send(earlier)
             return
         if ask.again and ask.asked_at < self._born:  # an earlier life of ours may have executed it
-            await self._connection.send(Answer(id=ask.id, error=f"{self._connection.name}: restarted"))
+            await self._connection.send(BusAnswer(id=ask.id, error=f"{self._connection.name}: restarted"))
             return
         began = time.monotonic()
         answer = await self._execute(ask)
@@ -51,21 +51,21 @@ class Responder:
         self._answers.store(answer)
         await self._connection.send(answer)
 
-    async def _execute(self, ask: Ask) -> Answer:
+    async def _execute(self, ask: BusAsk) -> BusAnswer:
         name = self._connection.name
         try:
             request = _requests.decode(ask.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._connection.malformed(f"request to {name}: {error}")
-            return Answer(id=ask.id, error=f"{name}: malformed request: {error}")
+            return BusAnswer(id=ask.id, error=f"{name}: malformed request: {error}")
         handler = self._handlers.get(type(request))
         if handler is None:
-            return Answer(id=ask.id, error=f"{name}: does not answer {type(request).__name__}")
+            return BusAnswer(id=ask.id, error=f"{name}: does not answer {type(request).__name__}")
         try:
             reply = handler(request)
             if not isinstance(reply, Struct):
                 reply = await reply
         except Exception as error:  # a failing handler fails its request, not the process
             self._connection.counters["failed_requests"] += 1
-            return Answer(id=ask.id, error=f"{name}: {type(error).__name__}: {error}")
-        return Answer(id=ask.id, body=codec.encode(reply))
+            return BusAnswer(id=ask.id, error=f"{name}: {type(error).__name__}: {error}")
+        return BusAnswer(id=ask.id, body=codec.encode_row_value(reply))

@@ -11,7 +11,7 @@ from pathlib import Path
 import zmq
 import zmq.asyncio
 
-from bus.envelope import MESSAGE_BYTES_MAX, REMOTE_PREFIX
+from bus.envelope import BUS_MESSAGE_BYTES_MAX, REMOTE_TAP_PREFIX
 from bus.remote_tap import CurveKeys, RemoteTapSocket
 
 _CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
@@ -20,7 +20,7 @@ _RECONNECT_MS = 50
 _RECONNECT_MS_MAX = 500
 
 
-class UnsafeDirectory(Exception):
+class UnsafeBusDirectory(Exception):
     """The directory of the bus is missing, not ours, or open to others."""
 
 
@@ -28,17 +28,17 @@ class BrokerUnreachable(Exception):
     """The client's connection has ended."""
 
 
-def prepare_directory(directory: Path) -> None:
-    """Makes the bus's directory, 0700. Raises UnsafeDirectory if others could enter it."""
+def prepare_bus_directory(directory: Path) -> None:
+    """Makes the bus's directory, 0700. Raises UnsafeBusDirectory if others could enter it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.stat()
     if status.st_uid != os.geteuid():
-        raise UnsafeDirectory(f"{directory}: owned by uid {status.st_uid}, not by us ({os.geteuid()})")
+        raise UnsafeBusDirectory(f"{directory}: owned by uid {status.st_uid}, not by us ({os.geteuid()})")
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise UnsafeDirectory(f"{directory}: mode {stat.S_IMODE(status.st_mode):04o}, must be 0700")
+        raise UnsafeBusDirectory(f"{directory}: mode {stat.S_IMODE(status.st_mode):04o}, must be 0700")
 
 
-class CannotListen(Exception):
+class CannotListenForTaps(Exception):
     """The address for remote taps cannot be listened on."""
 
 
@@ -51,12 +51,12 @@ class BrokerSockets:
     """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
 
     def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
-        """Raises UnsafeDirectory, BadCurveKeys, CannotListen."""
-        prepare_directory(directory)
+        """Raises UnsafeBusDirectory, BadCurveKeys, CannotListenForTaps."""
+        prepare_bus_directory(directory)
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.setsockopt(zmq.LINGER, 0)
-        self._router.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self._router.setsockopt(zmq.MAXMSGSIZE, BUS_MESSAGE_BYTES_MAX)
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.SNDHWM, _CLIENT_MESSAGES_MAX)
@@ -69,7 +69,7 @@ class BrokerSockets:
         try:
             remote = RemoteTapSocket(self._context, address, keys)
         except zmq.ZMQError as error:
-            raise CannotListen(f"{address}: {error.strerror}") from None
+            raise CannotListenForTaps(f"{address}: {error.strerror}") from None
         self._poller.register(remote.socket, zmq.POLLIN)
         return remote
 
@@ -87,7 +87,7 @@ class BrokerSockets:
                 except zmq.Again:
                     break
                 if (
-                    frames[0].startswith(REMOTE_PREFIX) == is_remote
+                    frames[0].startswith(REMOTE_TAP_PREFIX) == is_remote
                 ):  # nobody takes a name of the other socket's clients
                     yield frames[0], frames[1] if len(frames) == 2 else b""
 
@@ -97,7 +97,7 @@ class BrokerSockets:
 
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises BrokerUnreachable."""
-        remote = self._remote if identity.startswith(REMOTE_PREFIX) else None
+        remote = self._remote if identity.startswith(REMOTE_TAP_PREFIX) else None
         socket = remote.socket if remote is not None else self._router
         try:
             socket.send_multipart([identity, data], zmq.NOBLOCK)
@@ -114,7 +114,7 @@ class BrokerSockets:
         self._context.term()
 
 
-class ClientSocket:
+class BusClientSocket:
     """A process's socket on the bus, for asyncio."""
 
     def __init__(self, address: str, identity: bytes, keys: CurveKeys | None = None) -> None:
@@ -124,7 +124,7 @@ class ClientSocket:
         self._dealer.setsockopt(zmq.LINGER, 0)
         self._dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         self._dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MS_MAX)
-        self._dealer.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self._dealer.setsockopt(zmq.MAXMSGSIZE, BUS_MESSAGE_BYTES_MAX)
         self._dealer.setsockopt(zmq.IDENTITY, identity)
         # IMMEDIATE: nothing queues for a broker that is away; publishers send it again to the next one.
         self._dealer.setsockopt(zmq.IMMEDIATE, 1)

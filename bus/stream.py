@@ -7,18 +7,18 @@ predecessor by one; a full checkpoint replaces everything, whichever session it 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bus.envelope import CheckpointPart, Row
+from bus.envelope import CheckpointPart, StreamRow
 
 StreamName = tuple[str, str]  # (word, owner)
 
 
 @dataclass
-class Stream:
+class BusStream:
     """Rows by key as of checkpoint `seq` of `session` (0: none yet); all of them have values."""
 
     session: int = 0
     seq: int = 0
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, StreamRow] = field(default_factory=dict)
 
     def follows(self, message: CheckpointPart) -> bool:
         """May this part's checkpoint be applied to the rows as they are?"""
@@ -30,20 +30,20 @@ class Stream:
         """Has this checkpoint been applied already?"""
         return message.session == self.session and message.seq <= self.seq
 
-    def copied_rows(self) -> Iterator[Row]:
+    def copied_rows(self) -> Iterator[StreamRow]:
         """All rows as they are now; later changes do not touch them."""
         return iter(list(self.rows.values()))
 
 
-class Checkpoint(list[CheckpointPart]):
+class StreamCheckpoint(list[CheckpointPart]):
     """All parts of one checkpoint, and their rows by key. Not to be changed."""
 
-    def __init__(self, parts: Iterable[CheckpointPart], rows: dict[str, Row]) -> None:
+    def __init__(self, parts: Iterable[CheckpointPart], rows: dict[str, StreamRow]) -> None:
         super().__init__(parts)
         self.rows = rows
 
 
-class PartOrder:
+class CheckpointPartOrder:
     """Checks that the parts of one checkpoint come one after another."""
 
     def __init__(self) -> None:
@@ -65,12 +65,12 @@ class CheckpointAssembly:
     """Collects the parts of one checkpoint as they come, so that the last part costs little more than the others."""
 
     def __init__(self) -> None:
-        self._order = PartOrder()
+        self._order = CheckpointPartOrder()
         self._parts: list[CheckpointPart] = []
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, StreamRow] = {}
         self._deleted: set[str] = set()
 
-    def add(self, message: CheckpointPart) -> Checkpoint | None:
+    def add(self, message: CheckpointPart) -> StreamCheckpoint | None:
         """The whole checkpoint once its last part is there; None before. Raises StreamGap."""
         complete = self._order.add(message)
         if message.part == 0:
@@ -81,9 +81,9 @@ class CheckpointAssembly:
             rows[row.key] = row
             if row.value is None:
                 self._deleted.add(row.key)
-        return Checkpoint(self._parts, rows) if complete else None
+        return StreamCheckpoint(self._parts, rows) if complete else None
 
-    def apply(self, checkpoint: Checkpoint, stream: Stream) -> None:
+    def apply(self, checkpoint: StreamCheckpoint, stream: BusStream) -> None:
         """Changes the stream by the checkpoint that was collected last."""
         first, rows = checkpoint[0], stream.rows
         if first.full:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from bus.envelope import CheckpointPart, SnapshotPart, StreamHead, iter_parts
-from bus.stream import Checkpoint, CheckpointAssembly, Stream, StreamGap
+from bus.envelope import CheckpointPart, SnapshotPart, StreamHead, iter_row_parts
+from bus.stream import BusStream, CheckpointAssembly, StreamCheckpoint, StreamGap
 
 _STREAMS_MAX = 1000
 
 
-class PartRefused(Exception):
+class CheckpointPartRefused(Exception):
     """A part cannot be placed; the publisher is to start over with a full checkpoint."""
 
 
@@ -16,24 +16,24 @@ class StreamStore:
     """Every stream's last complete checkpoint, by (word, owner)."""
 
     def __init__(self) -> None:
-        self.streams: dict[tuple[str, str], Stream] = {}
+        self.streams: dict[tuple[str, str], BusStream] = {}
         self._assemblies: dict[tuple[str, str], CheckpointAssembly] = {}
 
-    def accept(self, message: CheckpointPart) -> Checkpoint | None:
-        """The checkpoint to be fanned out, once this part completes it. Raises PartRefused."""
+    def accept(self, message: CheckpointPart) -> StreamCheckpoint | None:
+        """The checkpoint to be fanned out, once this part completes it. Raises CheckpointPartRefused."""
         name = (message.word, message.sender)
-        stream = self.streams.get(name) or Stream()
+        stream = self.streams.get(name) or BusStream()
         if stream.includes(message):
             return None
         if not stream.follows(message):
-            raise PartRefused(f"checkpoint {message.seq} after {stream.seq}")
+            raise CheckpointPartRefused(f"checkpoint {message.seq} after {stream.seq}")
         if name not in self.streams and len(self.streams) >= _STREAMS_MAX:
-            raise PartRefused(f"more than {_STREAMS_MAX} streams")
+            raise CheckpointPartRefused(f"more than {_STREAMS_MAX} streams")
         assembly = self._assemblies.setdefault(name, CheckpointAssembly())
         try:
             checkpoint = assembly.add(message)
         except StreamGap as gap:
-            raise PartRefused(str(gap)) from None
+            raise CheckpointPartRefused(str(gap)) from None
         if checkpoint is not None:
             assembly.apply(checkpoint, stream)
             del self._assemblies[name]
@@ -58,9 +58,9 @@ class StreamStore:
 
         Checkpoints accepted while the parts leave do not change them.
         """
-        stream = self.streams.get((word, owner)) or Stream()
+        stream = self.streams.get((word, owner)) or BusStream()
         (session, seq), all_rows = self.position(word, owner), stream.copied_rows()
-        for number, (rows, last) in enumerate(iter_parts(all_rows)):
+        for number, (rows, last) in enumerate(iter_row_parts(all_rows)):
             yield SnapshotPart(
                 word=word,
                 owner=owner,

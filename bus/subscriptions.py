@@ -14,15 +14,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus.connection import Connection
-from bus.envelope import CheckpointPart, Fetch, SnapshotPart, StreamHead, Subscribe
-from bus.mirror import Steps, StreamMirror, merge_changes
+from bus.connection import BusConnection
+from bus.envelope import CheckpointPart, FetchSnapshot, SnapshotPart, StreamHead, SubscribeWords
+from bus.mirror import MirrorSteps, StreamMirror, merge_row_changes
 from bus.stream import StreamName
 from schemas import codec
-from schemas.codec import Malformed
-from schemas.words import WORDS
+from schemas.codec import MalformedBusMessage
+from schemas.words import BUS_WORDS
 
-BATCH_EVENTS_MAX = 10_000
+STREAM_BATCH_EVENTS_MAX = 10_000
 _SYNCED = "\0synced"  # no key of a row
 
 
@@ -46,10 +46,10 @@ class StreamSynced(Struct, frozen=True, gc=False):
 StreamEvent = StreamChange | StreamSynced
 
 
-class Subscriptions:
+class StreamSubscriptions:
     """All streams that one process subscribes to."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BusConnection) -> None:
         self._connection = connection
         self._owners: dict[str, set[str | None]] = {}  # by word; None: every owner
         self._mirrors: dict[StreamName, StreamMirror[StreamChange]] = {}
@@ -60,7 +60,7 @@ class Subscriptions:
 
     def subscribe(self, word: str, owner: str | None) -> None:
         """To `word` of `owner`; None: of its only owner, or of every owner if there are several."""
-        owner = owner or WORDS[word].owner
+        owner = owner or BUS_WORDS[word].owner
         self._owners.setdefault(word, set()).add(owner)
         if owner is not None:
             self._mirror(word, owner).request_snapshot()
@@ -69,7 +69,7 @@ class Subscriptions:
 
     def resubscribe(self) -> None:
         """Tells the broker all words at once."""
-        self._connection.send_later(Subscribe(words=tuple(sorted(self._owners))))
+        self._connection.send_later(SubscribeWords(words=tuple(sorted(self._owners))))
 
     async def changes(self, timeout_s: float | None, at_most: int) -> list[StreamEvent]:
         """The events since the last call: at least one, or [] at the timeout or after `interrupt`."""
@@ -130,11 +130,11 @@ class Subscriptions:
             if self._wants(head.word, head.owner):
                 self._mirror(head.word, head.owner).compare_head(head)
 
-    def fetches(self, now: float) -> Iterator[Fetch]:
+    def fetches(self, now: float) -> Iterator[FetchSnapshot]:
         """The snapshots to be asked for now."""
         for (word, owner), mirror in list(self._mirrors.items()):
             if mirror.fetch_due(now):
-                yield Fetch(word=word, owner=owner)
+                yield FetchSnapshot(word=word, owner=owner)
 
     def _wants(self, word: str, owner: str) -> bool:
         owners = self._owners.get(word, ())
@@ -147,7 +147,7 @@ class Subscriptions:
         return mirror
 
     async def _apply_in_steps(
-        self, word: str, owner: str, apply: Callable[[StreamMirror[StreamChange]], Steps[StreamChange]]
+        self, word: str, owner: str, apply: Callable[[StreamMirror[StreamChange]], MirrorSteps[StreamChange]]
     ) -> None:
         """Applies a message to the stream's mirror and queues what changed. Other tasks run between its steps."""
         mirror = self._mirror(word, owner)
@@ -161,7 +161,7 @@ class Subscriptions:
                 changes = end.value
         self._connection.counters["bus_gaps"] = sum(m.gaps for m in self._mirrors.values())
         if changes:
-            merge_changes(self._events[word, owner], changes)
+            merge_row_changes(self._events[word, owner], changes)
         if mirror.in_sync and (word, owner) not in self._synced:
             self._synced.add((word, owner))
             self._events[word, owner][_SYNCED] = StreamSynced(word, owner)
@@ -173,8 +173,10 @@ class Subscriptions:
     ) -> StreamChange | None:
         """The event of a changed row; None for one that cannot be read."""
         try:
-            return StreamChange(word, owner, key, None if value is None else codec.decode(word, key, value), cause)
-        except Malformed as error:
+            return StreamChange(
+                word, owner, key, None if value is None else codec.decode_row_value(word, key, value), cause
+            )
+        except MalformedBusMessage as error:
             self._connection.malformed(str(error))
             return None
 

@@ -3,19 +3,19 @@
 import time
 from collections import deque
 
-from bus.connection import Connection
-from bus.envelope import TraceEvent
+from bus.connection import BusConnection
+from bus.envelope import BusTraceEvent
 
 TRACES_WAITING_MAX = 1000  # more are dropped and counted
 
 
-class Tracer:
+class BusTracer:
     """The trace events of one process."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BusConnection) -> None:
         self.tapped = False  # does a tap listen?
         self._connection = connection
-        self._waiting: deque[TraceEvent] = deque()
+        self._waiting: deque[BusTraceEvent] = deque()
 
     def trace(
         self, event: str, key: str = "", cause: str = "", took_s: float = 0.0, **fields: str | int | float
@@ -26,7 +26,7 @@ class Tracer:
         if len(self._waiting) >= TRACES_WAITING_MAX:
             self._connection.counters["notes_dropped"] += 1
             return
-        message = TraceEvent(sender=self._connection.name, what=event, key=key, cause=cause, time=time.time())
+        message = BusTraceEvent(sender=self._connection.name, what=event, key=key, cause=cause, time=time.time())
         message.took_s, message.fields = took_s, fields
         self._waiting.append(message)
         if len(self._waiting) == 1:
@@ -39,7 +39,7 @@ class Tracer:
             self._waiting.popleft()
 
 
-def new_cause(event: str) -> str:
+def new_trace_cause(event: str) -> str:
     """A name for an event that begins now: `<event>#<time in base 36>`; one that has such a name keeps it."""
     return event if "#" in event else f"{event}#{_base36(time.time_ns() // 1_000_000)}"
 

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from bus.log import Log
+from bus.log import ProcessLog
 
 _STUCK_S = 5.0
 _LOOK_EVERY_S = 0.5
@@ -19,7 +19,9 @@ EXIT_STUCK = 70
 class LoopWatchdog:
     """`progress` counts the loop's turns. `restart_s`: the process ends when it is stuck for so long; 0: never."""
 
-    def __init__(self, progress: Callable[[], int], log: Log, restart_s: float, stuck_s: float = _STUCK_S) -> None:
+    def __init__(
+        self, progress: Callable[[], int], log: ProcessLog, restart_s: float, stuck_s: float = _STUCK_S
+    ) -> None:
         self._progress, self._log = progress, log
         self._restart_s, self._stuck_s = restart_s, stuck_s
         self._watched = threading.main_thread().ident

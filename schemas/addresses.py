@@ -16,17 +16,17 @@ from ipaddress import (
     ip_network,
 )
 
-Network = IPv4Network | IPv6Network
+IpNetwork = IPv4Network | IPv6Network
 _MAPPED_BITS = 96  # length of ::ffff:0:0/96, which holds IPv4's addresses
 
 
-def parse_address(text: str) -> IPv4Address | IPv6Address:
+def parse_ip_address(text: str) -> IPv4Address | IPv6Address:
     """An address."""
     address = ip_address(_plain(text))
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def parse_interface(text: str) -> IPv4Interface | IPv6Interface:
+def parse_interface_address(text: str) -> IPv4Interface | IPv6Interface:
     """An address with its mask, host bits kept; without a mask it is a host's own."""
     address, slash, mask = text.partition("/")
     interface = ip_interface(_plain(address) + slash + mask)
@@ -35,12 +35,12 @@ def parse_interface(text: str) -> IPv4Interface | IPv6Interface:
     return interface if mapped is None or bits < _MAPPED_BITS else IPv4Interface((mapped, bits - _MAPPED_BITS))
 
 
-def parse_prefix(text: str) -> IPv4Network | IPv6Network:
+def parse_ip_prefix(text: str) -> IPv4Network | IPv6Network:
     """A prefix, host bits cleared."""
     address, slash, mask = text.partition("/")
     network = ip_network(_plain(address) + slash + mask, strict=False)
     is_mapped = isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None
-    return parse_interface(text).network if is_mapped else network
+    return parse_interface_address(text).network if is_mapped else network
 
 
 def _plain(text: str) -> str:

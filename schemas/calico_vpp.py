@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-DRIVERS = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
+UPLINK_DRIVER_NAMES = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
 _IP_FAMILIES = ("IPv4", "IPv6")
 _QUEUES_DEFAULT, _RING_DEFAULT = 1, 1024
 UPLINK_ANNOTATIONS = ("AfPacketQdiscBypass", "AfPacketUseV3")
@@ -67,7 +67,7 @@ class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
 
 
-class InterfacesConfig(Struct, frozen=True, kw_only=True):
+class CalicoVppInterfaces(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_INTERFACES`."""
 
     maxPodIfSpec: InterfaceSpec | None = None  # noqa: N815
@@ -84,7 +84,7 @@ class _RedirectRule(Struct, frozen=True, kw_only=True):
     ip: str
 
 
-class InitialConfig(Struct, frozen=True, kw_only=True):
+class CalicoVppInitialConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_INITIAL_CONFIG`."""
 
     vppStartupSleepSeconds: _Uint16 = 0  # noqa: N815
@@ -102,7 +102,7 @@ class InitialConfig(Struct, frozen=True, kw_only=True):
     prometheusRecordMetricInterval: int = 5_000_000_000  # noqa: N815 - nanoseconds
 
 
-class DebugConfig(Struct, frozen=True, kw_only=True):
+class CalicoVppDebugConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_DEBUG`."""
 
     gsoEnabled: bool = True  # noqa: N815
@@ -113,7 +113,7 @@ class DebugConfig(Struct, frozen=True, kw_only=True):
     enableUdevNetNameRules: bool = True  # noqa: N815
 
 
-class FeatureGates(Struct, frozen=True, kw_only=True):
+class CalicoVppFeatureGates(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_FEATURE_GATES`."""
 
     memifEnabled: bool = False  # noqa: N815 - Calico/VPP: true
@@ -124,7 +124,7 @@ class FeatureGates(Struct, frozen=True, kw_only=True):
     prometheusEnabled: bool = False  # noqa: N815
 
 
-class IpsecConfig(Struct, frozen=True, kw_only=True):
+class CalicoVppIpsecConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_IPSEC`."""
 
     crossIPSecTunnels: bool = False  # noqa: N815
@@ -132,21 +132,21 @@ class IpsecConfig(Struct, frozen=True, kw_only=True):
     extraAddresses: _Uint16 = 0  # noqa: N815
 
 
-class Srv6Config(Struct, frozen=True, kw_only=True):
+class CalicoVppSrv6Config(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_SRV6`."""
 
     localsidPool: str = ""  # noqa: N815
     policyPool: str = ""  # noqa: N815
 
 
-def parse_bool(text: str) -> bool:
+def parse_go_bool(text: str) -> bool:
     """A truth value as Go reads it; "" counts as false. Raises ValueError."""
     if text and text not in _TRUE + _FALSE:
         raise ValueError(f"{text!r} is not true or false")
     return text in _TRUE
 
 
-def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
+def uplink_spec_errors(uplinks: list[UplinkSpec]) -> list[str]:
     """Errors in well-formed uplinks, e.g. a name twice; each begins with the field's path."""
     wrong = []
     if sum(uplink.isMain for uplink in uplinks) > 1:
@@ -158,8 +158,10 @@ def uplink_errors(uplinks: list[UplinkSpec]) -> list[str]:
             wrong.append(f"{path}.interfaceName: {name!r}: 1 to 15 characters")
         if name in names[:number]:
             wrong.append(f"{path}.interfaceName: {name} is there twice")
-        if uplink.vppDriver not in DRIVERS:
-            wrong.append(f"{path}.vppDriver: unknown vppDriver {uplink.vppDriver!r}, not one of {', '.join(DRIVERS)}")
+        if uplink.vppDriver not in UPLINK_DRIVER_NAMES:
+            wrong.append(
+                f"{path}.vppDriver: unknown vppDriver {uplink.vppDriver!r}, not one of {', '.join(UPLINK_DRIVER_NAMES)}"
+            )
         if not uplink.vppDriver and len(uplinks) > 1:
             wrong.append(f"{path}.vppDriver: not set; only a single uplink may leave the choice to vppd")
         if uplink.mtu and not 1280 <= uplink.mtu <= 9216:
@@ -175,7 +177,7 @@ def _wrong_annotations(annotations: dict[str, str]) -> list[tuple[str, str]]:
     wrong = []
     for key in UPLINK_ANNOTATIONS:
         try:
-            parse_bool(annotations.get(key, ""))
+            parse_go_bool(annotations.get(key, ""))
         except ValueError as error:
             wrong.append((key, str(error)))
     return wrong

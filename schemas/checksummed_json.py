@@ -11,13 +11,13 @@ import msgspec
 T = TypeVar("T")
 
 
-def encode_line(value: Any) -> bytes:
+def encode_checksummed_line(value: Any) -> bytes:
     """The line of a struct, with its newline."""
     body = msgspec.json.encode(value)
     return b"%s %s\n" % (_checksum(body), body)
 
 
-def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+def decode_checksummed_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
     """The struct of a line, with or without its newline; None: the line is damaged, or is of something else."""
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if checksum != _checksum(body):

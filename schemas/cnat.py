@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from schemas.intent_base import Intent
 
-HASH_BITS = {  # flow_hash_config of a translation; 0: VPP's own choice (5-tuple)
+CNAT_HASH_BITS = {  # flow_hash_config of a translation; 0: VPP's own choice (5-tuple)
     "srcaddr": 1,
     "dstaddr": 2,
     "srcport": 4,
@@ -16,20 +16,20 @@ HASH_BITS = {  # flow_hash_config of a translation; 0: VPP's own choice (5-tuple
     "reverse": 32,
     "symmetric": 64,
 }
-SNAT_KEY = "snat-addresses"
+SNAT_ADDRESSES_KEY = "snat-addresses"
 
 
-class CnatFeature(Intent, frozen=True, tag="cnat-feature"):
+class CnatFeatureIntent(Intent, frozen=True, tag="cnat-feature"):
     """Translation, source NAT and policies act on an interface (VPP: feature_cnat_enable_disable)."""
 
     interface: str
 
     @property
     def key(self) -> str:
-        return cnat_key(self.interface)
+        return cnat_feature_intent_key(self.interface)
 
 
-class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
+class SnatAddressesIntent(Intent, frozen=True, tag="snat-addresses"):
     """The addresses that source NAT gives, at most one a family, to the flows that Kubernetes' rules name.
 
     VPP: cnat_set_snat_addresses_v2, cnat_set_snat_policy. Once set, VPP keeps them for its life.
@@ -40,10 +40,10 @@ class SnatAddresses(Intent, frozen=True, tag="snat-addresses"):
 
     @property
     def key(self) -> str:
-        return SNAT_KEY
+        return SNAT_ADDRESSES_KEY
 
 
-class SnatExclusion(Intent, frozen=True, tag="snat-exclusion"):
+class SnatExclusionIntent(Intent, frozen=True, tag="snat-exclusion"):
     """Destinations towards which pods keep their source (VPP: cnat_snat_policy_add_del_exclude_pfx)."""
 
     prefix: str  # prefix of destinations
@@ -53,7 +53,7 @@ class SnatExclusion(Intent, frozen=True, tag="snat-exclusion"):
         return f"snat-exclusion/{self.prefix}"
 
 
-class SnatMember(Intent, frozen=True, tag="snat-member"):
+class SnatMemberIntent(Intent, frozen=True, tag="snat-member"):
     """An interface's place in source NAT (VPP: cnat_snat_policy_add_del_if).
 
     `table`: "include-v4" | "include-v6" (its flows get the node's address), "pod" | "host".
@@ -67,7 +67,7 @@ class SnatMember(Intent, frozen=True, tag="snat-member"):
         return f"snat-member/{self.table}/{self.interface}"
 
 
-class Backend(Struct, frozen=True, omit_defaults=True, gc=False):
+class TranslationBackend(Struct, frozen=True, omit_defaults=True, gc=False):
     """One endpoint behind a translation; `port` 0 keeps the packet's.
 
     `no_nat`: the packet is sent there untranslated (Maglev with direct server return). `source` is part of the
@@ -80,31 +80,31 @@ class Backend(Struct, frozen=True, omit_defaults=True, gc=False):
     source: str | None = None
 
 
-class Translation(Intent, frozen=True, tag="translation"):
+class TranslationIntent(Intent, frozen=True, tag="translation"):
     """Packets to (vip, port, protocol) go to one of the backends (VPP: cnat_translation_update).
 
-    `backends`: at least one (VPP dies of none), sorted by (address, port). `hash_bits`: `HASH_BITS`.
+    `backends`: at least one (VPP dies of none), sorted by (address, port). `hash_bits`: `CNAT_HASH_BITS`.
     `protocol`: 6 TCP | 17 UDP | 132 SCTP. `real_ip`: the address is one of the node's own.
     """
 
     vip: str  # address that is translated
     port: int  # port number, 1 to 65535
     protocol: int
-    backends: tuple[Backend, ...]
+    backends: tuple[TranslationBackend, ...]
     load_balancer: str = "default"  # default | maglev
     hash_bits: int = 0
     real_ip: bool = False
 
     @property
     def key(self) -> str:
-        return translation_key(self.protocol, self.vip, self.port)
+        return translation_intent_key(self.protocol, self.vip, self.port)
 
 
-def cnat_key(interface: str) -> str:
+def cnat_feature_intent_key(interface: str) -> str:
     """Key of the cnat feature on the interface."""
     return f"cnat-feature/{interface}"
 
 
-def translation_key(protocol: int, vip: str, port: int) -> str:
+def translation_intent_key(protocol: int, vip: str, port: int) -> str:
     """Key of the translation of (protocol, vip, port): "translation/6/10.96.0.1/443"."""
     return f"translation/{protocol}/{vip}/{port}"

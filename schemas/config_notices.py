@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from schemas.calico_vpp import RX_MODES, UPLINK_ANNOTATIONS, InterfacesConfig, InterfaceSpec
-from schemas.lenient_json import non_default_fields
+from schemas.calico_vpp import RX_MODES, UPLINK_ANNOTATIONS, CalicoVppInterfaces, InterfaceSpec
+from schemas.lenient_json import non_default_json_fields
 from schemas.spelling import unknown_name
 
 # Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
@@ -76,7 +76,7 @@ def not_acted_on(structs: Mapping[str, Struct], environ: Mapping[str, str]) -> l
     for path, why in ACCEPTED_ONLY.items():
         name, _, inner = path.partition(".")
         if inner:
-            fields = non_default_fields(inner, structs[name], _ACCEPTED_SILENTLY.get(path))
+            fields = non_default_json_fields(inner, structs[name], _ACCEPTED_SILENTLY.get(path))
             places = [f"{name}.{field}" for field in fields]
         else:
             text = environ.get(name, "").strip()
@@ -85,7 +85,7 @@ def not_acted_on(structs: Mapping[str, Struct], environ: Mapping[str, str]) -> l
     return notices
 
 
-def unknown_words(interfaces: InterfacesConfig) -> Iterator[str]:
+def unknown_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
     """A notice for each word in CALICOVPP_INTERFACES that names nothing, so that a default holds."""
     specs: dict[str, InterfaceSpec] = {
         "defaultPodIfSpec": interfaces.defaultPodIfSpec,

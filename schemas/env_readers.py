@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable
 
-from schemas.addresses import parse_address, parse_interface, parse_prefix
+from schemas.addresses import parse_interface_address, parse_ip_address, parse_ip_prefix
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 # Words of logrus, by which Calico/VPP logs, for levels that are not there.
 _NEAREST_LOG_LEVEL = {"trace": "debug", "warn": "warning", "fatal": "error", "panic": "error"}
 
 
-def addresses(text: str) -> tuple[str, ...]:
+def env_addresses(text: str) -> tuple[str, ...]:
     """A comma list of addresses."""
-    return tuple(str(parse_address(part.strip())) for part in text.split(",") if part.strip())
+    return tuple(str(parse_ip_address(part.strip())) for part in text.split(",") if part.strip())
 
 
-def one_of(*words: str) -> Callable[[str], str]:
+def env_choice(*words: str) -> Callable[[str], str]:
     """One of these words, whatever its case."""
 
     def read(text: str) -> str:
@@ -28,7 +28,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def log_level(text: str) -> str:
     """One of our levels; Calico/VPP's words for other levels mean the nearest of them."""
-    level = one_of(*_LOG_LEVELS, *_NEAREST_LOG_LEVEL)(text)
+    level = env_choice(*_LOG_LEVELS, *_NEAREST_LOG_LEVEL)(text)
     return _NEAREST_LOG_LEVEL.get(level, level)
 
 
@@ -37,7 +37,7 @@ def bgp_log_level(text: str) -> str:
     return "trace" if text.lower() == "trace" else log_level(text)
 
 
-def seconds(low: float, high: float) -> Callable[[str], float]:
+def env_seconds(low: float, high: float) -> Callable[[str], float]:
     """A time in seconds, with or without its unit: "2.5", "10s"."""
 
     def read(text: str) -> float:
@@ -49,7 +49,7 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
-def count(low: int, high: int) -> Callable[[str], int]:
+def env_count(low: int, high: int) -> Callable[[str], int]:
     """A whole number, `low` to `high`."""
 
     def read(text: str) -> int:
@@ -61,23 +61,23 @@ def count(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def prefixes(text: str) -> tuple[str, ...]:
+def env_prefixes(text: str) -> tuple[str, ...]:
     """A comma list of prefixes, host bits cut off."""
-    return tuple(str(parse_prefix(part.strip())) for part in text.split(",") if part.strip())
+    return tuple(str(parse_ip_prefix(part.strip())) for part in text.split(",") if part.strip())
 
 
-def host_address(text: str) -> str:
+def env_host_address(text: str) -> str:
     """An address with its mask, "169.254.0.1/32"."""
-    return str(parse_interface(text))
+    return str(parse_interface_address(text))
 
 
-def tcp_endpoint(text: str) -> str:
+def env_tcp_endpoint(text: str) -> str:
     """Where to listen, as ZeroMQ names it."""
     if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", text):
         raise ValueError(f"{text!r} is not tcp://ADDRESS:PORT")
     return text
 
 
-def names(text: str) -> tuple[str, ...]:
+def env_names(text: str) -> tuple[str, ...]:
     """A comma list of names."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

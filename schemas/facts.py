@@ -11,7 +11,7 @@ class Fact(Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fie
     """Base of all facts. Unknown fields are ignored, so a newer publisher can be read."""
 
 
-class Node(Fact, frozen=True):
+class NodeFact(Fact, frozen=True):
     """A Kubernetes node as the network sees it (key: node name).
 
     Source: core/v1 Node, annotations `projectcalico.org/IPv4Address`, `IPv6Address`, `ASNumber`.
@@ -23,13 +23,13 @@ class Node(Fact, frozen=True):
     labels: dict[str, str] = {}  # the object's labels
 
 
-class NodeAnnotations(Fact, frozen=True):
+class NodeAnnotationsFact(Fact, frozen=True):
     """The annotations of this node's own object (key: node name), for tokens of templates."""
 
     annotations: dict[str, str] = {}  # the object's, but for long ones
 
 
-class BgpConfiguration(Fact, frozen=True):
+class BgpConfigurationFact(Fact, frozen=True):
     """Calico's BGPConfiguration (key: object name, "default" or "node.<node name>").
 
     A field that the object leaves unset is None here; defaults are applied by the routing manager.
@@ -44,7 +44,7 @@ class BgpConfiguration(Fact, frozen=True):
     service_load_balancer_ips: tuple[str, ...] = ()  # prefixes, likewise
 
 
-class IpPool(Fact, frozen=True):
+class IpPoolFact(Fact, frozen=True):
     """Calico's IPPool (key: object name)."""
 
     cidr: str  # prefix
@@ -55,7 +55,7 @@ class IpPool(Fact, frozen=True):
     disable_bgp_export: bool = False  # its blocks are not advertised
 
 
-class BlockAffinity(Fact, frozen=True):
+class BlockAffinityFact(Fact, frozen=True):
     """Calico's BlockAffinity (key: object name): an address block that belongs to a node."""
 
     node: str  # node name
@@ -70,7 +70,7 @@ class ConfigurationStatus(Fact, frozen=True):
     problems: tuple[str, ...] = ()  # e.g. that vppd does not have what it asks for, or does not know its name
 
 
-class VppProcess(Fact, frozen=True):
+class VppProcessFact(Fact, frozen=True):
     """The VPP process as its parent sees it (key: "vpp"; owner: guard)."""
 
     state: str  # starting | up | down
@@ -79,7 +79,7 @@ class VppProcess(Fact, frozen=True):
     last_words: tuple[str, ...] = ()  # of the process that ended last: its log of the signal
 
 
-class VppEpoch(Fact, frozen=True):
+class VppEpochFact(Fact, frozen=True):
     """The VPP that the writer is connected to (key: "vpp"; owner: vpp-writer)."""
 
     connected: bool  # does the writer speak with it now?
@@ -89,7 +89,7 @@ class VppEpoch(Fact, frozen=True):
     unavailable: tuple[str, ...] = ()  # kinds of intents that this VPP cannot hold: it lacks their messages
 
 
-class Uplink(Fact, frozen=True):
+class UplinkFact(Fact, frozen=True):
     """An uplink that VPP carries, with the host's tap behind it (key: Linux name; owner: guard)."""
 
     state: str  # linux | taking | running
@@ -107,7 +107,7 @@ class Uplink(Fact, frozen=True):
     reason: str = ""  # why Linux has it
 
 
-class BgpPeer(Fact, frozen=True):
+class BgpPeerFact(Fact, frozen=True):
     """A BGP session of this node (key: peer address; owner: routing)."""
 
     asn: int  # AS number of the peer
@@ -116,7 +116,7 @@ class BgpPeer(Fact, frozen=True):
     routes: int = 0  # best paths learnt from this peer
 
 
-class PodInterface(Fact, frozen=True):
+class PodInterfaceFact(Fact, frozen=True):
     """A pod interface of this node (key: "<namespace>/<pod>/<interface>"; owner: cni)."""
 
     interface: str  # intent name of the tun in VPP
@@ -142,7 +142,7 @@ class LoadBalancerIngress(Struct, frozen=True, omit_defaults=True, gc=False):
     mode: str = "VIP"  # VIP | Proxy
 
 
-class Service(Fact, frozen=True):
+class ServiceFact(Fact, frozen=True):
     """core/v1 Service (key: "<namespace>/<name>"; owner: kube-watch).
 
     `problems`: what of the object could not be read and was left out, by field.
@@ -174,7 +174,7 @@ class SlicePort(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str = ""  # by it a Service's port finds this one
 
 
-class Endpoint(Struct, frozen=True, omit_defaults=True, gc=False):
+class SliceEndpoint(Struct, frozen=True, omit_defaults=True, gc=False):
     """One endpoint of a slice with its conditions; what is unset in the object counts as the API defines."""
 
     addresses: tuple[str, ...]  # addresses of one pod; the first is used
@@ -187,17 +187,17 @@ class Endpoint(Struct, frozen=True, omit_defaults=True, gc=False):
     pod: str = ""  # "<namespace>/<pod>" that it is; "": not said
 
 
-class EndpointSlice(Fact, frozen=True):
+class EndpointSliceFact(Fact, frozen=True):
     """discovery.k8s.io/v1 EndpointSlice (key: "<namespace>/<name>"; owner: kube-watch)."""
 
     service: str  # "<namespace>/<service>", from the label kubernetes.io/service-name; "" without
     ip_version: int  # 4 | 6
     ports: tuple[SlicePort, ...] = ()  # of each endpoint
-    endpoints: tuple[Endpoint, ...] = ()  # in the object's order
+    endpoints: tuple[SliceEndpoint, ...] = ()  # in the object's order
     problems: tuple[str, ...] = ()  # what could not be read and was left out, by field
 
 
-class ServiceStatus(Fact, frozen=True):
+class ServiceStatusFact(Fact, frozen=True):
     """What became of a Service on this node (key: "<namespace>/<name>"; owner: services).
 
     `problems`: fields that are not or cannot be served, addresses that another Service has, unreadable parts.
@@ -208,7 +208,7 @@ class ServiceStatus(Fact, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class ServiceAddress(Fact, frozen=True):
+class ServiceAddressFact(Fact, frozen=True):
     """An address that this node can be sent traffic for (key: prefix; owner: services).
 
     It is advertised if a range of the BGP configuration contains it.
@@ -217,7 +217,7 @@ class ServiceAddress(Fact, frozen=True):
     services: tuple[str, ...]  # "<namespace>/<name>" of those behind it
 
 
-class PolicyStatus(Fact, frozen=True):
+class PolicyStatusFact(Fact, frozen=True):
     """What became of an object of Felix (owner: policy).
 
     Key: "felix" (the connection), "workload/<namespace>/<pod>/<endpoint>", "host/<name>", "policy/<name>",
@@ -229,7 +229,7 @@ class PolicyStatus(Fact, frozen=True):
     problems: tuple[str, ...] = ()  # why it is not in force as Felix sent it, in words
 
 
-class Process(Fact, frozen=True):
+class ProcessFact(Fact, frozen=True):
     """A process on the bus (key: process name; owner: bus)."""
 
     session: int  # which life of it: ns of the monotonic clock at its start

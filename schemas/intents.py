@@ -9,27 +9,27 @@ An intent names an object and its whole value; it is never an order. Objects are
 
 from msgspec import Struct
 
-from schemas.cnat import CnatFeature as CnatFeature
-from schemas.cnat import SnatAddresses as SnatAddresses
-from schemas.cnat import SnatExclusion as SnatExclusion
-from schemas.cnat import SnatMember as SnatMember
-from schemas.cnat import Translation as Translation
+from schemas.cnat import CnatFeatureIntent as CnatFeatureIntent
+from schemas.cnat import SnatAddressesIntent as SnatAddressesIntent
+from schemas.cnat import SnatExclusionIntent as SnatExclusionIntent
+from schemas.cnat import SnatMemberIntent as SnatMemberIntent
+from schemas.cnat import TranslationIntent as TranslationIntent
 from schemas.intent_base import Intent as Intent
-from schemas.npol import InterfacePolicies as InterfacePolicies
-from schemas.npol import IpSet as IpSet
-from schemas.npol import Policy as Policy
-from schemas.uplinks import AfXdp as AfXdp
-from schemas.uplinks import DevicePort as DevicePort
-from schemas.uplinks import PreconfiguredInterface as PreconfiguredInterface
-from schemas.uplinks import Rdma as Rdma
-from schemas.uplinks import VirtioPci as VirtioPci
-from schemas.uplinks import Vmxnet3 as Vmxnet3
+from schemas.npol import InterfacePoliciesIntent as InterfacePoliciesIntent
+from schemas.npol import IpSetIntent as IpSetIntent
+from schemas.npol import PolicyIntent as PolicyIntent
+from schemas.uplinks import AfXdpIntent as AfXdpIntent
+from schemas.uplinks import DevicePortIntent as DevicePortIntent
+from schemas.uplinks import PreconfiguredInterfaceIntent as PreconfiguredInterfaceIntent
+from schemas.uplinks import RdmaIntent as RdmaIntent
+from schemas.uplinks import VirtioPciIntent as VirtioPciIntent
+from schemas.uplinks import Vmxnet3Intent as Vmxnet3Intent
 
 DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
-FIXED_TABLES = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # numbers in VPP; Calico/VPP's too
+FIXED_TABLE_IDS = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # numbers in VPP; Calico/VPP's too
 
 
-class Table(Intent, frozen=True, tag="table"):
+class TableIntent(Intent, frozen=True, tag="table"):
     """A FIB table (VRF) of one address family (VPP: ip_table_add_del)."""
 
     name: str  # name of the table
@@ -38,10 +38,10 @@ class Table(Intent, frozen=True, tag="table"):
 
     @property
     def key(self) -> str:
-        return table_key(self.name, self.ip_version)
+        return table_intent_key(self.name, self.ip_version)
 
 
-class AfPacket(Intent, frozen=True, tag="af-packet"):
+class AfPacketIntent(Intent, frozen=True, tag="af-packet"):
     """A host interface carried through an AF_PACKET socket (VPP: af_packet_create_v3)."""
 
     name: str  # intent name that it gets
@@ -58,10 +58,10 @@ class AfPacket(Intent, frozen=True, tag="af-packet"):
 
     @property
     def key(self) -> str:
-        return interface_key(self.name)
+        return interface_intent_key(self.name)
 
 
-class Tap(Intent, frozen=True, tag="tap"):
+class TapIntent(Intent, frozen=True, tag="tap"):
     """A tap (L2) or tun (L3) device in a Linux network namespace (VPP: tap_create_v3).
 
     `persist` keeps the device when VPP dies; a new VPP attaches to it again.
@@ -84,10 +84,10 @@ class Tap(Intent, frozen=True, tag="tap"):
 
     @property
     def key(self) -> str:
-        return interface_key(self.name)
+        return interface_intent_key(self.name)
 
 
-class Loopback(Intent, frozen=True, tag="loopback"):
+class LoopbackIntent(Intent, frozen=True, tag="loopback"):
     """A loopback interface (VPP: create_loopback)."""
 
     name: str  # intent name that it gets
@@ -96,10 +96,10 @@ class Loopback(Intent, frozen=True, tag="loopback"):
 
     @property
     def key(self) -> str:
-        return interface_key(self.name)
+        return interface_intent_key(self.name)
 
 
-class InterfaceTable(Intent, frozen=True, tag="interface-table"):
+class InterfaceTableIntent(Intent, frozen=True, tag="interface-table"):
     """Binds an interface to a table, one family (VPP: sw_interface_set_table). Without it: table 0."""
 
     interface: str
@@ -111,7 +111,7 @@ class InterfaceTable(Intent, frozen=True, tag="interface-table"):
         return f"interface-table/{self.interface}/ip{self.ip_version}"
 
 
-class Mtu(Intent, frozen=True, tag="mtu"):
+class MtuIntent(Intent, frozen=True, tag="mtu"):
     """An interface's layer 3 MTU in VPP, bytes (VPP: sw_interface_set_mtu)."""
 
     interface: str
@@ -122,7 +122,7 @@ class Mtu(Intent, frozen=True, tag="mtu"):
         return f"mtu/{self.interface}"
 
 
-class RxMode(Intent, frozen=True, tag="rx-mode"):
+class RxModeIntent(Intent, frozen=True, tag="rx-mode"):
     """How an interface's queues are read: polling | interrupt | adaptive | default."""
 
     interface: str
@@ -133,7 +133,7 @@ class RxMode(Intent, frozen=True, tag="rx-mode"):
         return f"rx-mode/{self.interface}"
 
 
-class Gso(Intent, frozen=True, tag="gso"):
+class GsoIntent(Intent, frozen=True, tag="gso"):
     """Segmentation offload through an interface (VPP: feature_gso_enable_disable)."""
 
     interface: str
@@ -143,7 +143,7 @@ class Gso(Intent, frozen=True, tag="gso"):
         return f"gso/{self.interface}"
 
 
-class Ip6(Intent, frozen=True, tag="ip6"):
+class Ip6Intent(Intent, frozen=True, tag="ip6"):
     """IPv6 on an interface, without router advertisements from VPP."""
 
     interface: str
@@ -153,10 +153,10 @@ class Ip6(Intent, frozen=True, tag="ip6"):
         return f"ip6/{self.interface}"
 
 
-class AdminUp(Intent, frozen=True, tag="admin-up"):
+class AdminUpIntent(Intent, frozen=True, tag="admin-up"):
     """An interface that is administratively up. Without it: down.
 
-    `when_policed` waits for `InterfacePolicies`: no packet passes before what filters it is in place.
+    `when_policed` waits for `InterfacePoliciesIntent`: no packet passes before what filters it is in place.
     """
 
     interface: str
@@ -167,10 +167,10 @@ class AdminUp(Intent, frozen=True, tag="admin-up"):
         return f"admin-up/{self.interface}"
 
 
-class Address(Intent, frozen=True, tag="address"):
+class AddressIntent(Intent, frozen=True, tag="address"):
     """An address on an interface in VPP (VPP: sw_interface_add_del_address).
 
-    `when_up` waits for `AdminUp`: VPP adds an address's connected and glean routes only on an
+    `when_up` waits for `AdminUpIntent`: VPP adds an address's connected and glean routes only on an
     interface that is up.
     """
 
@@ -183,7 +183,7 @@ class Address(Intent, frozen=True, tag="address"):
         return f"address/{self.interface}/{self.address}"
 
 
-class Unnumbered(Intent, frozen=True, tag="unnumbered"):
+class UnnumberedIntent(Intent, frozen=True, tag="unnumbered"):
     """`interface` borrows the addresses of `lender` (VPP: sw_interface_set_unnumbered)."""
 
     interface: str
@@ -194,7 +194,7 @@ class Unnumbered(Intent, frozen=True, tag="unnumbered"):
         return f"unnumbered/{self.interface}"
 
 
-class Neighbour(Intent, frozen=True, tag="neighbour"):
+class NeighbourIntent(Intent, frozen=True, tag="neighbour"):
     """A static neighbour (VPP: ip_neighbor_add_del)."""
 
     interface: str
@@ -219,7 +219,7 @@ class RoutePath(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=Tr
     unreachable: bool = False
 
 
-class Route(Intent, frozen=True, tag="route"):
+class RouteIntent(Intent, frozen=True, tag="route"):
     """A unicast route (VPP: ip_route_add_del, the whole set of paths replaced)."""
 
     table: str
@@ -231,7 +231,7 @@ class Route(Intent, frozen=True, tag="route"):
         return f"route/{self.table}/{self.prefix}"
 
 
-class MulticastPath(Struct, frozen=True, omit_defaults=True, gc=False):
+class MulticastRoutePath(Struct, frozen=True, omit_defaults=True, gc=False):
     """An interface's part in a multicast route: packets accepted from it, forwarded to it."""
 
     interface: str
@@ -239,19 +239,19 @@ class MulticastPath(Struct, frozen=True, omit_defaults=True, gc=False):
     forward: bool = False  # packets are forwarded to it
 
 
-class MulticastRoute(Intent, frozen=True, tag="multicast-route"):
+class MulticastRouteIntent(Intent, frozen=True, tag="multicast-route"):
     """A (*, G) multicast route (VPP: ip_mroute_add_del)."""
 
     table: str
     group: str  # prefix, e.g. "ff02::1:ff00:0/104"
-    paths: tuple[MulticastPath, ...]  # the interfaces that take part
+    paths: tuple[MulticastRoutePath, ...]  # the interfaces that take part
 
     @property
     def key(self) -> str:
         return f"multicast-route/{self.table}/{self.group}"
 
 
-class NeighbourLimits(Intent, frozen=True, tag="neighbour-limits"):
+class NeighbourLimitsIntent(Intent, frozen=True, tag="neighbour-limits"):
     """Size and ageing of the neighbour table of one family (VPP: ip_neighbor_config)."""
 
     ip_version: int
@@ -263,7 +263,7 @@ class NeighbourLimits(Intent, frozen=True, tag="neighbour-limits"):
         return f"neighbour-limits/ip{self.ip_version}"
 
 
-class Punt(Intent, frozen=True, tag="punt"):
+class PuntIntent(Intent, frozen=True, tag="punt"):
     """Packets of one layer 4 protocol for VPP's own addresses go to the host (VPP: set_punt)."""
 
     ip_version: int
@@ -274,7 +274,7 @@ class Punt(Intent, frozen=True, tag="punt"):
         return f"punt/ip{self.ip_version}/{self.protocol}"
 
 
-class PuntRedirect(Intent, frozen=True, tag="punt-redirect"):
+class PuntRedirectIntent(Intent, frozen=True, tag="punt-redirect"):
     """Punted packets of all interfaces are routed in `table` (VPP: add_del_ip_punt_redirect_v2)."""
 
     ip_version: int
@@ -285,7 +285,7 @@ class PuntRedirect(Intent, frozen=True, tag="punt-redirect"):
         return f"punt-redirect/ip{self.ip_version}"
 
 
-class ProxyArp(Intent, frozen=True, tag="proxy-arp"):
+class ProxyArpIntent(Intent, frozen=True, tag="proxy-arp"):
     """ARP requests for an address range are answered in a table (VPP: proxy_arp_add_del)."""
 
     table: str
@@ -297,7 +297,7 @@ class ProxyArp(Intent, frozen=True, tag="proxy-arp"):
         return f"proxy-arp/{self.table}/{self.low}-{self.high}"
 
 
-class ProxyArpInterface(Intent, frozen=True, tag="proxy-arp-interface"):
+class ProxyArpInterfaceIntent(Intent, frozen=True, tag="proxy-arp-interface"):
     """An interface on which proxy ARP answers (VPP: proxy_arp_intfc_enable_disable)."""
 
     interface: str
@@ -307,7 +307,7 @@ class ProxyArpInterface(Intent, frozen=True, tag="proxy-arp-interface"):
         return f"proxy-arp-interface/{self.interface}"
 
 
-class NdProxy(Intent, frozen=True, tag="nd-proxy"):
+class NdProxyIntent(Intent, frozen=True, tag="nd-proxy"):
     """An interface on which neighbour solicitations are answered (VPP: ip6nd_proxy_enable_disable)."""
 
     interface: str
@@ -318,49 +318,49 @@ class NdProxy(Intent, frozen=True, tag="nd-proxy"):
 
 
 AnyIntent = (
-    Table
-    | AfPacket
-    | AfXdp
-    | VirtioPci
-    | Vmxnet3
-    | Rdma
-    | DevicePort
-    | PreconfiguredInterface
-    | Tap
-    | Loopback
-    | InterfaceTable
-    | Mtu
-    | RxMode
-    | Gso
-    | Ip6
-    | AdminUp
-    | Address
-    | Unnumbered
-    | Neighbour
-    | Route
-    | MulticastRoute
-    | NeighbourLimits
-    | Punt
-    | PuntRedirect
-    | ProxyArp
-    | ProxyArpInterface
-    | NdProxy
-    | CnatFeature
-    | SnatAddresses
-    | SnatExclusion
-    | SnatMember
-    | Translation
-    | IpSet
-    | Policy
-    | InterfacePolicies
+    TableIntent
+    | AfPacketIntent
+    | AfXdpIntent
+    | VirtioPciIntent
+    | Vmxnet3Intent
+    | RdmaIntent
+    | DevicePortIntent
+    | PreconfiguredInterfaceIntent
+    | TapIntent
+    | LoopbackIntent
+    | InterfaceTableIntent
+    | MtuIntent
+    | RxModeIntent
+    | GsoIntent
+    | Ip6Intent
+    | AdminUpIntent
+    | AddressIntent
+    | UnnumberedIntent
+    | NeighbourIntent
+    | RouteIntent
+    | MulticastRouteIntent
+    | NeighbourLimitsIntent
+    | PuntIntent
+    | PuntRedirectIntent
+    | ProxyArpIntent
+    | ProxyArpInterfaceIntent
+    | NdProxyIntent
+    | CnatFeatureIntent
+    | SnatAddressesIntent
+    | SnatExclusionIntent
+    | SnatMemberIntent
+    | TranslationIntent
+    | IpSetIntent
+    | PolicyIntent
+    | InterfacePoliciesIntent
 )
 
 
-def interface_key(name: str) -> str:
+def interface_intent_key(name: str) -> str:
     """Key of the intent that makes the interface called `name`, whatever its kind."""
     return f"interface/{name}"
 
 
-def table_key(name: str, ip_version: int) -> str:
+def table_intent_key(name: str, ip_version: int) -> str:
     """Key of the table called `name` for IPv4 (4) or IPv6 (6)."""
     return f"table/{name}/ip{ip_version}"

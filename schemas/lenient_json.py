@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Struct)
 _ERROR = re.compile(r"(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 
 
-def decode(name: str, text: str, kind: type[T]) -> tuple[T, list[str]]:
+def decode_lenient_json(name: str, text: str, kind: type[T]) -> tuple[T, list[str]]:
     """The value, and a warning for each unknown key.
 
     Raises ValueError: what is wrong, after the path of the field: "NAME.list[0].field: expected int, got str".
@@ -61,7 +61,7 @@ def _struct(kind: Any) -> type[Struct] | None:
     return next((option for option in options if _struct(option)), None)
 
 
-def non_default_fields(path: str, value: Struct, silent: Any = None) -> list[str]:
+def non_default_json_fields(path: str, value: Struct, silent: Any = None) -> list[str]:
     """Paths of the fields whose value is neither their default nor `silent`.
 
     `path`: "list[].field" or "field", of `value`.
@@ -73,10 +73,10 @@ def non_default_fields(path: str, value: Struct, silent: Any = None) -> list[str
         return [
             f"{name}[{i}].{found}"
             for i, entry in enumerate(inner)
-            for found in non_default_fields(inner_path, entry, silent)
+            for found in non_default_json_fields(inner_path, entry, silent)
         ]
     if inner_path:
-        return [f"{name}.{found}" for found in non_default_fields(inner_path, inner, silent)]
+        return [f"{name}.{found}" for found in non_default_json_fields(inner_path, inner, silent)]
     return [] if inner in (_default(type(value), name), silent) else [name]
 
 

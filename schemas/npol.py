@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from schemas.intent_base import Intent
 
-ACTIONS = ("allow", "deny", "pass")  # pass: go on with the profiles
-DEFAULTS = ("allow", "deny", "pass")
-SET_TYPES = ("ip", "ip-port", "net")
+NPOL_RULE_ACTIONS = ("allow", "deny", "pass")  # pass: go on with the profiles
+NPOL_DEFAULT_ACTIONS = ("allow", "deny", "pass")
+NPOL_SET_TYPES = ("ip", "ip-port", "net")
 
 
-class IpSet(Intent, frozen=True, tag="ip-set"):
+class IpSetIntent(Intent, frozen=True, tag="ip-set"):
     """A named set that rules match against (VPP: npol_ipset_create, npol_ipset_add_del_members).
 
     `members`, sorted, each once: "10.0.0.1" (ip), "10.0.0.1,6,80": address, protocol number, port (ip-port),
@@ -27,10 +27,10 @@ class IpSet(Intent, frozen=True, tag="ip-set"):
 
     @property
     def key(self) -> str:
-        return ip_set_key(self.name)
+        return ip_set_intent_key(self.name)
 
 
-class EntityMatch(Struct, frozen=True, omit_defaults=True, gc=False):
+class RuleEntityMatch(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one side (source or destination) of a packet must be like.
 
     Addresses: in one of `nets` (if any are given) and in one of `sets` (if any). Ports: in one of the inclusive
@@ -43,10 +43,10 @@ class EntityMatch(Struct, frozen=True, omit_defaults=True, gc=False):
     port_sets: tuple[str, ...] = ()  # names of ip-port sets
 
 
-NO_CRITERIA = EntityMatch()
+NO_CRITERIA = RuleEntityMatch()
 
 
-class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
+class PolicyRule(Struct, frozen=True, omit_defaults=True, gc=False):
     """One rule: all that is given must hold; of the `not_` matches no single entry may.
 
     Without any criterion it matches everything, of both families.
@@ -55,25 +55,25 @@ class Rule(Struct, frozen=True, omit_defaults=True, gc=False):
     action: str  # allow | deny | pass
     protocol: int | None = None  # IP protocol number
     not_protocol: int | None = None  # IP protocol number
-    source: EntityMatch = NO_CRITERIA  # where the packet comes from
-    destination: EntityMatch = NO_CRITERIA  # where it goes
-    not_source: EntityMatch = NO_CRITERIA  # where it may not come from
-    not_destination: EntityMatch = NO_CRITERIA  # where it may not go
+    source: RuleEntityMatch = NO_CRITERIA  # where the packet comes from
+    destination: RuleEntityMatch = NO_CRITERIA  # where it goes
+    not_source: RuleEntityMatch = NO_CRITERIA  # where it may not come from
+    not_destination: RuleEntityMatch = NO_CRITERIA  # where it may not go
 
 
-class Policy(Intent, frozen=True, tag="policy"):
+class PolicyIntent(Intent, frozen=True, tag="policy"):
     """Rules in order, of each direction (VPP: npol_rule_create, npol_policy_create)."""
 
     name: str  # name of the policy
-    rx: tuple[Rule, ...] = ()  # for packets that VPP receives
-    tx: tuple[Rule, ...] = ()  # for packets that VPP sends
+    rx: tuple[PolicyRule, ...] = ()  # for packets that VPP receives
+    tx: tuple[PolicyRule, ...] = ()  # for packets that VPP sends
 
     @property
     def key(self) -> str:
-        return policy_key(self.name)
+        return policy_intent_key(self.name)
 
 
-class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
+class InterfacePoliciesIntent(Intent, frozen=True, tag="interface-policies"):
     """The policies of an interface (VPP: npol_configure_policies). Without it everything passes.
 
     Policies (by name) are asked in order; a packet that none decides gets the default: "allow", "deny", or "pass": the
@@ -92,19 +92,19 @@ class InterfacePolicies(Intent, frozen=True, tag="interface-policies"):
 
     @property
     def key(self) -> str:
-        return interface_policies_key(self.interface)
+        return interface_policies_intent_key(self.interface)
 
 
-def ip_set_key(name: str) -> str:
+def ip_set_intent_key(name: str) -> str:
     """Key of the IP set called `name`."""
     return f"ip-set/{name}"
 
 
-def policy_key(name: str) -> str:
+def policy_intent_key(name: str) -> str:
     """Key of the policy called `name`."""
     return f"policy/{name}"
 
 
-def interface_policies_key(interface: str) -> str:
+def interface_policies_intent_key(interface: str) -> str:
     """Key of the interface's policies."""
     return f"interface-policies/{interface}"

@@ -6,27 +6,27 @@ Everything else is a stream; a request never changes a stream.
 from msgspec import Struct
 
 
-class Request(Struct, frozen=True, tag_field="ask"):
+class BusRequest(Struct, frozen=True, tag_field="ask"):
     """Base of all requests."""
 
 
-class Ping(Request, frozen=True, tag="ping"):
+class PingRequest(BusRequest, frozen=True, tag="ping"):
     """Is the working loop of this service turning?"""
 
 
-class SetLogLevel(Request, frozen=True, tag="set-log-level"):
+class SetLogLevelRequest(BusRequest, frozen=True, tag="set-log-level"):
     """Change a process's log level until it restarts: debug | info | warning | error."""
 
     level: str
 
 
-AnyRequest = Ping | SetLogLevel
+AnyBusRequest = PingRequest | SetLogLevelRequest
 
 
-VPP_SILENT = "VPP: does not answer"  # what the writer waits for then (`Pong.waiting`)
+VPP_SILENT_REASON = "VPP: does not answer"  # what the writer waits for then (`PingReply.waiting`)
 
 
-class Pong(Struct, frozen=True, omit_defaults=True):
+class PingReply(Struct, frozen=True, omit_defaults=True):
     """Reply to Ping."""
 
     name: str
@@ -35,8 +35,11 @@ class Pong(Struct, frozen=True, omit_defaults=True):
     waiting: tuple[str, ...] = ()
 
 
-class EmptyReply(Struct, frozen=True):
+class EmptyRequestReply(Struct, frozen=True):
     """Reply to a request whose only answer is that it was carried out."""
 
 
-REPLY_OF: dict[type[Request], type[Struct]] = {Ping: Pong, SetLogLevel: EmptyReply}
+REPLY_TYPE_OF_REQUEST: dict[type[BusRequest], type[Struct]] = {
+    PingRequest: PingReply,
+    SetLogLevelRequest: EmptyRequestReply,
+}

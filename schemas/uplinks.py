@@ -6,7 +6,7 @@ All carry the MAC address that the uplink had in Linux, and a tag by which a rea
 from schemas.intent_base import Intent
 
 
-class AfXdp(Intent, frozen=True, tag="af-xdp"):
+class AfXdpIntent(Intent, frozen=True, tag="af-xdp"):
     """A host interface through AF_XDP sockets (VPP: af_xdp_create_v3)."""
 
     name: str  # intent name that it gets
@@ -23,7 +23,7 @@ class AfXdp(Intent, frozen=True, tag="af-xdp"):
         return f"interface/{self.name}"
 
 
-class VirtioPci(Intent, frozen=True, tag="virtio-pci"):
+class VirtioPciIntent(Intent, frozen=True, tag="virtio-pci"):
     """A virtio NIC by VPP's own driver (VPP: virtio_pci_create_v2)."""
 
     name: str  # intent name that it gets
@@ -37,7 +37,7 @@ class VirtioPci(Intent, frozen=True, tag="virtio-pci"):
         return f"interface/{self.name}"
 
 
-class Vmxnet3(Intent, frozen=True, tag="vmxnet3"):
+class Vmxnet3Intent(Intent, frozen=True, tag="vmxnet3"):
     """A vmxnet3 NIC by VPP's own driver (VPP: vmxnet3_create)."""
 
     name: str  # intent name that it gets
@@ -55,7 +55,7 @@ class Vmxnet3(Intent, frozen=True, tag="vmxnet3"):
         return f"interface/{self.name}"
 
 
-class Rdma(Intent, frozen=True, tag="rdma"):
+class RdmaIntent(Intent, frozen=True, tag="rdma"):
     """A Mellanox NIC by RDMA verbs (VPP: rdma_create_v4)."""
 
     name: str  # intent name that it gets
@@ -71,7 +71,7 @@ class Rdma(Intent, frozen=True, tag="rdma"):
         return f"interface/{self.name}"
 
 
-class DevicePort(Intent, frozen=True, tag="device-port"):
+class DevicePortIntent(Intent, frozen=True, tag="device-port"):
     """Port 0 of a PCI device by a driver of VPP's device framework (VPP: dev_attach, dev_create_port_if).
 
     VPP 26.10 drives Intel's virtual functions so (driver "iavf"); it no longer has `avf_create`.
@@ -92,7 +92,7 @@ class DevicePort(Intent, frozen=True, tag="device-port"):
         return f"interface/{self.name}"
 
 
-class PreconfiguredInterface(Intent, frozen=True, tag="existing"):
+class PreconfiguredInterfaceIntent(Intent, frozen=True, tag="existing"):
     """An interface that startup.conf configures, with this tag: DPDK's devices, and those of the user's own template.
 
     It is found by its tag and never deleted.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schemas import facts, intents, statuses
 
 
-class Word(NamedTuple):
+class BusWord(NamedTuple):
     """One row of the table of words."""
 
     type: Any  # the struct, or union of structs, that a row of this word holds
@@ -16,43 +16,43 @@ class Word(NamedTuple):
     key_form: str
 
 
-INTENT = "intent"
+INTENT_WORD = "intent"
 INTENT_OWNERS = ("guard", "cni", "routing", "services", "policy")
 
 
 FELIX_WORDS = ("node", "ip-pool")  # of kube-watch, or of policy where Felix is the source of truth
 
 
-def owner_of(word: str, source: str) -> str | None:
+def owner_of_word(word: str, source: str) -> str | None:
     """The process that publishes `word`; `source` is `kubernetes` or `felix` (VPPD_NODE_SOURCE)."""
-    return "policy" if source == "felix" and word in FELIX_WORDS else WORDS[word].owner
+    return "policy" if source == "felix" and word in FELIX_WORDS else BUS_WORDS[word].owner
 
 
-def status_word(owner: str) -> str:
+def intent_status_word(owner: str) -> str:
     """The word of the statuses of the intents of `owner`."""
     return f"status.{owner}"
 
 
-WORDS: dict[str, Word] = {
-    "node": Word(facts.Node, "kube-watch", "<node>"),
-    "node-annotations": Word(facts.NodeAnnotations, "kube-watch", "<node>"),
-    "bgp-configuration": Word(facts.BgpConfiguration, "kube-watch", "<object name>"),
-    "ip-pool": Word(facts.IpPool, "kube-watch", "<object name>"),
-    "block-affinity": Word(facts.BlockAffinity, "kube-watch", "<object name>"),
-    "service": Word(facts.Service, "kube-watch", "<namespace>/<name>"),
-    "endpoint-slice": Word(facts.EndpointSlice, "kube-watch", "<namespace>/<name>"),
-    "service-status": Word(facts.ServiceStatus, "services", "<namespace>/<name>"),
-    "service-address": Word(facts.ServiceAddress, "services", "<prefix>"),
-    "policy-status": Word(facts.PolicyStatus, "policy", "<object>/<name>..."),
-    "configuration-status": Word(facts.ConfigurationStatus, "guard", "<variable or field>"),
-    "vpp": Word(facts.VppProcess, "guard", "vpp"),
-    "uplink": Word(facts.Uplink, "guard", "<Linux interface>"),
-    "epoch": Word(facts.VppEpoch, "vpp-writer", "vpp"),
-    "bgp-peer": Word(facts.BgpPeer, "routing", "<peer address>"),
-    "pod-interface": Word(facts.PodInterface, "cni", "<namespace>/<pod>/<interface>"),
-    "process": Word(facts.Process, "bus", "<process>"),
-    INTENT: Word(intents.AnyIntent, None, "<kind>/<name>..."),
-    **{status_word(o): Word(statuses.AnyStatus, "vpp-writer", "<intent key>") for o in INTENT_OWNERS},
+BUS_WORDS: dict[str, BusWord] = {
+    "node": BusWord(facts.NodeFact, "kube-watch", "<node>"),
+    "node-annotations": BusWord(facts.NodeAnnotationsFact, "kube-watch", "<node>"),
+    "bgp-configuration": BusWord(facts.BgpConfigurationFact, "kube-watch", "<object name>"),
+    "ip-pool": BusWord(facts.IpPoolFact, "kube-watch", "<object name>"),
+    "block-affinity": BusWord(facts.BlockAffinityFact, "kube-watch", "<object name>"),
+    "service": BusWord(facts.ServiceFact, "kube-watch", "<namespace>/<name>"),
+    "endpoint-slice": BusWord(facts.EndpointSliceFact, "kube-watch", "<namespace>/<name>"),
+    "service-status": BusWord(facts.ServiceStatusFact, "services", "<namespace>/<name>"),
+    "service-address": BusWord(facts.ServiceAddressFact, "services", "<prefix>"),
+    "policy-status": BusWord(facts.PolicyStatusFact, "policy", "<object>/<name>..."),
+    "configuration-status": BusWord(facts.ConfigurationStatus, "guard", "<variable or field>"),
+    "vpp": BusWord(facts.VppProcessFact, "guard", "vpp"),
+    "uplink": BusWord(facts.UplinkFact, "guard", "<Linux interface>"),
+    "epoch": BusWord(facts.VppEpochFact, "vpp-writer", "vpp"),
+    "bgp-peer": BusWord(facts.BgpPeerFact, "routing", "<peer address>"),
+    "pod-interface": BusWord(facts.PodInterfaceFact, "cni", "<namespace>/<pod>/<interface>"),
+    "process": BusWord(facts.ProcessFact, "bus", "<process>"),
+    INTENT_WORD: BusWord(intents.AnyIntent, None, "<kind>/<name>..."),
+    **{intent_status_word(o): BusWord(statuses.AnyIntentStatus, "vpp-writer", "<intent key>") for o in INTENT_OWNERS},
 }
 
-WORD_OF: dict[type, str] = {word.type: name for name, word in WORDS.items() if isinstance(word.type, type)}
+WORD_OF_TYPE: dict[type, str] = {word.type: name for name, word in BUS_WORDS.items() if isinstance(word.type, type)}

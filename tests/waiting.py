@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 
 PATIENCE_S = 40.0
 PAUSE_S = 0.01
@@ -38,7 +38,7 @@ async def until_async(
 
 
 async def until_heard(
-    peer: Peer,
+    peer: BusPeer,
     condition: Callable[[], Any],
     expected: Expectation = "it holds",
     within_s: float = PATIENCE_S,

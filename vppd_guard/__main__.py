@@ -5,12 +5,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from bus.log import Log
-from bus.peer import Peer
-from bus.process import EXIT_MISCONFIGURED, argument_parser, run_process
+from bus.log import ProcessLog
+from bus.peer import BusPeer
+from bus.process import EXIT_MISCONFIGURED, process_argument_parser, run_bus_process
 from schemas.config import NodeConfig
 from vppd_guard import commands
-from vppd_guard.guard import Guard
+from vppd_guard.guard import UplinkGuard
 from vppd_guard.host import lock
 from vppd_guard.report.configuration import configuration_facts
 
@@ -25,7 +25,7 @@ _COMMANDS = {
 }
 
 
-async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
+async def _main(config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asyncio.Event) -> int:
     if not config.interfaces.uplinkInterfaces:
         log.error("misconfigured", variable="CALICOVPP_INTERFACES: no uplinkInterfaces")
         return EXIT_MISCONFIGURED
@@ -38,7 +38,7 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
         log.warning("configuration", what=warning)
     peer.publish("configuration-status", configuration_facts(config.warnings))
     peer.subscribe("epoch")
-    guard = Guard(config, peer, log)
+    guard = UplinkGuard(config, peer, log)
     for number in _FORWARDED:
         asyncio.get_running_loop().add_signal_handler(number, guard.forward, number)
     asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, stop.set)
@@ -47,15 +47,15 @@ async def _main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -
 
 def main() -> NoReturn:
     """The command line."""
-    words = argument_parser("vppd_guard", _DESCRIPTION)
+    words = process_argument_parser("vppd_guard", _DESCRIPTION)
     texts = "; ".join(f"{name}: {text}" for name, text in _COMMANDS.items())
     words.add_argument("command", nargs="?", default="run", choices=_COMMANDS, metavar="COMMAND", help=texts)
     words.add_argument("--json", action="store_true", help="preflight, explain: for machines")
     options = words.parse_args()
     if options.command == "run":
-        run_process("guard", "vppd_guard", _DESCRIPTION, _main, argv=[])
-    log = Log("guard")
-    sys.exit(commands.run(options.command, log, as_json=options.json))
+        run_bus_process("guard", "vppd_guard", _DESCRIPTION, _main, argv=[])
+    log = ProcessLog("guard")
+    sys.exit(commands.run_guard_command(options.command, log, as_json=options.json))
 
 
 if __name__ == "__main__":

@@ -10,35 +10,35 @@ from pathlib import Path
 
 import msgspec
 
-from bus.log import Log
-from bus.peer import Peer
-from bus.process import config_or_exit
+from bus.log import ProcessLog
+from bus.peer import BusPeer
+from bus.process import node_config_or_exit
 from schemas.config import NodeConfig
-from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host import lock
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
-from vppd_guard.linux.tap import is_tap
+from vppd_guard.linux.tap import is_tap_link
 from vppd_guard.report import explain
 from vppd_guard.report.findings import (
-    FAILED,
-    OK,
+    FINDING_FAILED,
+    FINDING_OK,
     PreflightFinding,
-    failure_texts,
-    findings_table,
-    waive_failures,
+    preflight_failure_texts,
+    preflight_findings_table,
+    waive_preflight_failures,
 )
 from vppd_guard.report.history import GuardHistory
 from vppd_guard.states import checks, preflight, replay
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import UndoRecord, captured_uplinks, last_vpp
-from vppd_guard.uplink.desired import desired_intents
-from vppd_guard.uplink.rendering import startup_files
-from vppd_guard.uplink.uplinks import DrivenUplink, main_first
+from vppd_guard.undo.records import UndoRecord, last_vpp_in_undo_records, uplinks_in_undo_records
+from vppd_guard.uplink.desired import guard_intents
+from vppd_guard.uplink.rendering import vpp_startup_files
+from vppd_guard.uplink.uplinks import DrivenUplink, uplinks_main_first
 from vppd_guard.vpp import process
-from vppd_guard.vpp.startup_conf import BadTemplate
+from vppd_guard.vpp.startup_conf import BadStartupTemplate
 
 
 def guard_lock_path(config: NodeConfig) -> Path:
@@ -46,12 +46,12 @@ def guard_lock_path(config: NodeConfig) -> Path:
     return config.run / "guard.lock"
 
 
-def run(command: str, log: Log, *, as_json: bool) -> int:
+def run_guard_command(command: str, log: ProcessLog, *, as_json: bool) -> int:
     """Runs a command. Exit code 1: something is wrong with the host or would be; 2: the environment is misconfigured.
 
     The node's name is not required: whoever repairs a broken node may have another environment than the guard.
     """
-    config = config_or_exit(log, required=())
+    config = node_config_or_exit(log, required=())
     commands: dict[str, Callable[[], int]] = {
         "plan": lambda: _plan(config, log),
         "preflight": lambda: _preflight(config, log, as_json=as_json),
@@ -61,22 +61,22 @@ def run(command: str, log: Log, *, as_json: bool) -> int:
     return commands[command]()
 
 
-def _plan(config: NodeConfig, log: Log) -> int:
+def _plan(config: NodeConfig, log: ProcessLog) -> int:
     """Prints the captured uplinks, VPP's configuration and the intents of a takeover."""
 
     async def look() -> tuple[list[PreflightFinding], list[DrivenUplink]]:
-        return await preflight.capture_uplinks(GuardContext(config, Peer("guard-plan", config.bus), log))
+        return await preflight.capture_uplinks(GuardContext(config, BusPeer("guard-plan", config.bus), log))
 
     findings, uplinks = asyncio.run(look())
-    if refused := failure_texts(findings):
+    if refused := preflight_failure_texts(findings):
         log.error("cannot plan", why="; ".join(refused))
         return 1
     try:
-        files = startup_files(config, uplinks, Machine(), {})
-    except BadTemplate as error:
+        files = vpp_startup_files(config, uplinks, HostMachine(), {})
+    except BadStartupTemplate as error:
         log.error("cannot plan", why=error)
         return 1
-    intents = desired_intents([uplink.target for uplink in uplinks], config, taps_up=True)
+    intents = guard_intents([uplink.target for uplink in uplinks], config, taps_up=True)
     plan = {
         "captured": [uplink.captured for uplink in uplinks],
         "drivers": {uplink.name: uplink.driver.name for uplink in uplinks},
@@ -89,18 +89,20 @@ def _plan(config: NodeConfig, log: Log) -> int:
     return 0
 
 
-def _preflight(config: NodeConfig, log: Log, *, as_json: bool) -> int:
+def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
     """Prints the findings of a preflight."""
-    records = captured_uplinks(UndoJournal(config.state / "guard").read())
-    if records and (pid := lock.holder_pid(guard_lock_path(config))):
+    records = uplinks_in_undo_records(UndoJournal(config.state / "guard").read())
+    if records and (pid := lock.guard_lock_holder_pid(guard_lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
-        finding = PreflightFinding("uplinks", OK, f"VPP has {names} already, by the guard that runs (process {pid})")
+        finding = PreflightFinding(
+            "uplinks", FINDING_OK, f"VPP has {names} already, by the guard that runs (process {pid})"
+        )
         return _print_findings([finding], as_json=as_json)
 
     async def look() -> list[PreflightFinding]:
-        async with Peer("tool-preflight", config.bus) as peer:
-            findings, _ = await preflight.run_checks(GuardContext(config, peer, log), annotations={})
-            return [*findings, *waive_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
+        async with BusPeer("tool-preflight", config.bus) as peer:
+            findings, _ = await preflight.run_preflight_checks(GuardContext(config, peer, log), annotations={})
+            return [*findings, *waive_preflight_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
 
     return _print_findings(asyncio.run(look()), as_json=as_json)
 
@@ -109,8 +111,8 @@ def _print_findings(findings: list[PreflightFinding], *, as_json: bool) -> int:
     if as_json:
         _print_json(findings)
     else:
-        sys.stdout.write(findings_table(findings, shutil.get_terminal_size().columns) + "\n")
-    return 1 if any(finding.state == FAILED for finding in findings) else 0
+        sys.stdout.write(preflight_findings_table(findings, shutil.get_terminal_size().columns) + "\n")
+    return 1 if any(finding.state == FINDING_FAILED for finding in findings) else 0
 
 
 def _print_json(content: object) -> None:
@@ -124,29 +126,29 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     records = journal.read()
     host = explain.ExplainedHost(
         time=time.time(),
-        guard_pid=lock.holder_pid(guard_lock_path(config)),
+        guard_pid=lock.guard_lock_holder_pid(guard_lock_path(config)),
         vpp_pid=_running_vpp(records),
-        links=tuple(_link_words(spec.interfaceName) for spec in main_first(config.interfaces.uplinkInterfaces)),
+        links=tuple(_link_words(spec.interfaceName) for spec in uplinks_main_first(config.interfaces.uplinkInterfaces)),
     )
     if as_json:
         _print_json({"now": asdict(host), "history": lines, "to_undo": records})
     else:
-        text = explain.explanation(lines, records, host, str(journal.path))
+        text = explain.guard_explanation(lines, records, host, str(journal.path))
         if sys.stdout.isatty():
-            text = explain.wrap_lines(text, shutil.get_terminal_size().columns)
+            text = explain.wrap_report_lines(text, shutil.get_terminal_size().columns)
         sys.stdout.write(text + "\n")
     return 0
 
 
 def _running_vpp(records: Sequence[UndoRecord]) -> int:
     """The process id of the VPP that a guard has started, if it still runs; else 0."""
-    vpp = last_vpp(records)
-    return vpp.pid if vpp and process.start_ticks(vpp.pid) == vpp.started else 0
+    vpp = last_vpp_in_undo_records(records)
+    return vpp.pid if vpp and process.process_start_ticks(vpp.pid) == vpp.started else 0
 
 
 def _link_words(name: str) -> str:
     try:
-        if is_tap(name):
+        if is_tap_link(name):
             return f"{name} is the host's tap, VPP is behind it."
         captured = capture_link(name)
     except NoSuchLink:
@@ -155,7 +157,7 @@ def _link_words(name: str) -> str:
     return f"{name} is Linux's own, {'up' if captured.up else 'down'}, with {addresses}."
 
 
-def _restore(config: NodeConfig, log: Log) -> int:
+def _restore(config: NodeConfig, log: ProcessLog) -> int:
     """Undoes what a dead guard has left. Needs neither the bus nor VPP."""
     directory = config.state / "guard"
     journal = UndoJournal(directory)
@@ -163,13 +165,13 @@ def _restore(config: NodeConfig, log: Log) -> int:
     if not records:
         log.info("nothing to restore", journal=journal.path)
         return 0
-    if pid := lock.holder_pid(guard_lock_path(config)):
+    if pid := lock.guard_lock_holder_pid(guard_lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
     if pid := _running_vpp(records):
         log.error("VPP still runs", pid=pid, hint="end it first: its taps hold the links' names")
         return 1
-    result = replay.undo_records(records, Machine(), HostReader(config.host_root))
+    result = replay.undo_records(records, HostMachine(), HostReader(config.host_root))
     problems = [*result.problems, *(f"{name}: no such device" for name in result.lost_devices)]
     for problem in problems:
         log.error("cannot restore", what=problem)
@@ -177,5 +179,5 @@ def _restore(config: NodeConfig, log: Log) -> int:
         log.error("left as it is", hint=f"mend it and try again, or remove {journal.path} to forget it")
         return 1
     journal.clear()
-    log.info("restored", uplinks=[record.uplink.name for record in captured_uplinks(records)])
+    log.info("restored", uplinks=[record.uplink.name for record in uplinks_in_undo_records(records)])
     return 0

@@ -6,13 +6,21 @@ import time
 from collections.abc import Awaitable
 from typing import Any
 
-from bus.log import Log
-from bus.peer import Peer
+from bus.log import ProcessLog
+from bus.peer import BusPeer
 from schemas.config import NodeConfig
-from schemas.facts import VppProcess
-from schemas.words import status_word
-from vppd_guard.life import TAKEOVER, GuardEvent, GuardLife, GuardState, advance_life, rest_s, retry_s
-from vppd_guard.report.history_line import HistoryLine
+from schemas.facts import VppProcessFact
+from schemas.words import intent_status_word
+from vppd_guard.life import (
+    TAKEOVER_STATES,
+    GuardEvent,
+    GuardLife,
+    GuardState,
+    advance_guard_life,
+    guard_rest_s,
+    guard_retry_s,
+)
+from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.states import (
     captured,
     configured,
@@ -27,32 +35,39 @@ from vppd_guard.states import (
     up,
 )
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import DeviceGone, NotForwarding
-from vppd_guard.states.holding import Adopted, Captured, Holding, Leftovers, Taken, Up
+from vppd_guard.states.failures import UplinkDeviceGone, VppNotForwarding
+from vppd_guard.states.holding import (
+    GuardHolding,
+    GuardHoldingAdopted,
+    GuardHoldingCaptured,
+    GuardHoldingTaken,
+    GuardHoldingUp,
+    GuardLeftovers,
+)
 from vppd_guard.uplink.uplinks import uplink_fact
 from vppd_guard.vpp.log_tail import VppLogTail
 
 _HEARTBEAT_S = 0.5
-_TAKING = TAKEOVER[:-1]
-_WAITS = {GuardState.RESTING: rest_s, GuardState.RETRYING: retry_s}
+_TAKING = TAKEOVER_STATES[:-1]
+_WAITS = {GuardState.RESTING: guard_rest_s, GuardState.RETRYING: guard_retry_s}
 _NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
 # Class that an action has returned or raised -> event. Other returns are DONE, other exceptions FAILED.
 _EVENTS: dict[type[object], GuardEvent] = {
-    Adopted: GuardEvent.ADOPTS,
-    Leftovers: GuardEvent.LEFTOVERS,
-    DeviceGone: GuardEvent.GONE,
-    NotForwarding: GuardEvent.SILENT,
+    GuardHoldingAdopted: GuardEvent.ADOPTS,
+    GuardLeftovers: GuardEvent.LEFTOVERS,
+    UplinkDeviceGone: GuardEvent.GONE,
+    VppNotForwarding: GuardEvent.SILENT,
     TimeoutError: GuardEvent.LATE,
 }
 
 
-class Guard:
+class UplinkGuard:
     """One node's uplinks and VPP."""
 
-    def __init__(self, config: NodeConfig, peer: Peer, log: Log) -> None:
+    def __init__(self, config: NodeConfig, peer: BusPeer, log: ProcessLog) -> None:
         self.context = GuardContext(config, peer, log)
         self.life = GuardLife()
-        self.holding = Holding()  # of the last action that has succeeded
+        self.holding = GuardHolding()  # of the last action that has succeeded
         self.trouble = ""  # of the state that has just ended
         self.reason = ""  # why Linux has the uplinks
         self._changed_at = time.monotonic()
@@ -60,14 +75,14 @@ class Guard:
     async def live(self, stop: asyncio.Event) -> int:
         """Runs until stopped. Returns the exit code; 0: Linux has everything back."""
         context = self.context
-        context.peer.subscribe(status_word("guard"))
-        context.history.add(HistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
+        context.peer.subscribe(intent_status_word("guard"))
+        context.history.add(GuardHistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
         tail = VppLogTail(context.vpp.log, context.log)
         background = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
         self._publish()
         while self.life.state is not GuardState.STOPPED:
             event = await self._run_action(stop)
-            self._enter(advance_life(self.life, event, time.monotonic()), event)
+            self._enter(advance_guard_life(self.life, event, time.monotonic()), event)
         for task in background:
             task.cancel()
         tail.read_new()
@@ -77,33 +92,33 @@ class Guard:
         """Forwards a signal to VPP."""
         self.context.vpp.signal(number)
 
-    def _action(self) -> Awaitable[Holding | None]:
+    def _action(self) -> Awaitable[GuardHolding | None]:
         """The action of the present state. An action that returns None leaves the holding as it is."""
         context, life = self.context, self.life
         match life.state, self.holding:
             case GuardState.START, _:
-                return start.act(context)
+                return start.run_guard_state(context)
             case GuardState.PREFLIGHT, _:
-                self.holding = Holding()  # the uplinks are captured anew, whatever they were before
-                return preflight.act(context)
-            case GuardState.CAPTURED, Captured() as holding:
-                return captured.act(context, holding)
-            case GuardState.TAKEN, Taken() as holding:
-                return taken.act(context, holding)
-            case GuardState.UP, Up() as holding:
-                return up.act(context, holding)
-            case GuardState.CONFIGURED, Up() as holding:
-                return configured.act(context, holding)
-            case GuardState.RUNNING, Up() as holding:
-                return running.act(context, holding)
+                self.holding = GuardHolding()  # the uplinks are captured anew, whatever they were before
+                return preflight.run_guard_state(context)
+            case GuardState.CAPTURED, GuardHoldingCaptured() as holding:
+                return captured.run_guard_state(context, holding)
+            case GuardState.TAKEN, GuardHoldingTaken() as holding:
+                return taken.run_guard_state(context, holding)
+            case GuardState.UP, GuardHoldingUp() as holding:
+                return up.run_guard_state(context, holding)
+            case GuardState.CONFIGURED, GuardHoldingUp() as holding:
+                return configured.run_guard_state(context, holding)
+            case GuardState.RUNNING, GuardHoldingUp() as holding:
+                return running.run_guard_state(context, holding)
             case GuardState.RESTORING, holding:
-                return restoring.act(context, life, holding)
+                return restoring.run_guard_state(context, life, holding)
             case GuardState.RETRYING, _:
-                return retrying.act(life)
+                return retrying.run_guard_state(life)
             case GuardState.LOST, _:
-                return lost.act(context)
+                return lost.run_guard_state(context)
             case GuardState.RESTING, _:
-                return resting.act(life)
+                return resting.run_guard_state(life)
         raise AssertionError(f"in state {life.state.value} the guard cannot hold {self.holding}")
 
     async def _run_action(self, stop: asyncio.Event) -> GuardEvent:
@@ -128,7 +143,7 @@ class Guard:
     def _event(self, result: object) -> GuardEvent:
         """The event for what an action has returned or raised."""
         self.trouble = self._trouble(result) if isinstance(result, BaseException) else ""
-        if isinstance(result, Holding):
+        if isinstance(result, GuardHolding):
             self.holding = result
         otherwise = GuardEvent.FAILED if self.trouble else GuardEvent.DONE
         return next((event for kind, event in _EVENTS.items() if isinstance(result, kind)), otherwise)
@@ -155,7 +170,7 @@ class Guard:
         why = {"why": self.trouble} if self.trouble else {}
         write("state", was=was.state.value, by=event.value, now=life.state.value, took_ms=took_ms, **why)
         self.context.history.add(
-            HistoryLine(
+            GuardHistoryLine(
                 at=time.time(),
                 state=was.state.value,
                 event=event.value,
@@ -181,7 +196,7 @@ class Guard:
         running_now = state is GuardState.RUNNING
         waiting = () if running_now else (f"{state.value}: {self.reason}" if self.reason else state.value,)
         peer.ready, peer.waiting = running_now, waiting
-        process = VppProcess(
+        process = VppProcessFact(
             state="up" if vpp.runs else "down",
             pid=vpp.instance.pid if vpp.instance and vpp.runs else 0,
             reason="" if vpp.runs else vpp.end_reason,

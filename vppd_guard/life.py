@@ -46,7 +46,7 @@ class GuardEvent(Enum):
     STOP = "stop"
 
 
-ACTIONS = {
+GUARD_STATE_TEXTS = {
     GuardState.START: "reads the undo journal",
     GuardState.PREFLIGHT: "checks machine, VPP, bus and writer; reads the uplinks",
     GuardState.CAPTURED: "gives the uplinks to VPP",
@@ -63,7 +63,7 @@ ACTIONS = {
 
 
 # The way to a VPP that carries packets, in its order. Something may need undoing in each of these.
-TAKEOVER = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
+TAKEOVER_STATES = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
 
 
 class Transition(NamedTuple):
@@ -87,15 +87,19 @@ def _transitions() -> list[Transition]:
         Transition(GuardState.PREFLIGHT, GuardEvent.LATE, GuardState.RESTING, failure=True),
         Transition(GuardState.PREFLIGHT, GuardEvent.STOP, GuardState.STOPPED),
     ]
-    rows += [Transition(state, GuardEvent.DONE, TAKEOVER[at + 1]) for at, state in enumerate(TAKEOVER[:-1])]
-    for state in TAKEOVER:
+    rows += [
+        Transition(state, GuardEvent.DONE, TAKEOVER_STATES[at + 1]) for at, state in enumerate(TAKEOVER_STATES[:-1])
+    ]
+    for state in TAKEOVER_STATES:
         rows += [
             Transition(state, event, GuardState.RESTORING, failure=True)
             for event in (GuardEvent.FAILED, GuardEvent.LATE, GuardEvent.GONE)
         ]
         rows.append(Transition(state, GuardEvent.STOP, GuardState.RESTORING))
     # Before VPP runs it cannot end; before it carries packets nobody can miss them.
-    rows += [Transition(state, GuardEvent.VPP_ENDED, GuardState.RESTORING, failure=True) for state in TAKEOVER[1:]]
+    rows += [
+        Transition(state, GuardEvent.VPP_ENDED, GuardState.RESTORING, failure=True) for state in TAKEOVER_STATES[1:]
+    ]
     rows += [
         Transition(GuardState.RUNNING, GuardEvent.SILENT, GuardState.RESTORING, failure=True),
         Transition(GuardState.RESTORING, GuardEvent.DONE, GuardState.RESTING),
@@ -127,7 +131,7 @@ class GuardLife:
     stopping: bool = False
 
 
-def advance_life(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
+def advance_guard_life(life: GuardLife, event: GuardEvent, now: float) -> GuardLife:
     """The life after an event. An event that the table does not have for the state changes nothing."""
     row = TABLE.get((life.state, event))
     if row is None:
@@ -151,11 +155,11 @@ def _stable(life: GuardLife, now: float) -> bool:
     return life.running_since is not None and now - life.running_since >= STABLE_S
 
 
-def rest_s(life: GuardLife) -> float:
+def guard_rest_s(life: GuardLife) -> float:
     """Seconds on plain Linux: none after the first failure, more with each that follows."""
     return BACKOFF_S[min(max(life.failures - 1, 0), len(BACKOFF_S) - 1)]
 
 
-def retry_s(life: GuardLife) -> float:
+def guard_retry_s(life: GuardLife) -> float:
     """Seconds before the next try to restore."""
     return _RETRY_S[min(max(life.retries - 1, 0), len(_RETRY_S) - 1)]

@@ -1,7 +1,7 @@
 """The CNI server: `python -m actors.cni`."""
 
 from actors.cni.actor import CniManager
-from actors.runtime.loop import run
+from actors.runtime.loop import run_actor
 
 if __name__ == "__main__":
-    run(CniManager, CniManager.name, "actors.cni", "Answers Calico's CNI plugin: pods' interfaces.")
+    run_actor(CniManager, CniManager.name, "actors.cni", "Answers Calico's CNI plugin: pods' interfaces.")

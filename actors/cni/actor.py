@@ -1,7 +1,7 @@
 """CNI server: pods asked for by Calico's plugin become interfaces in VPP and in the pods' namespaces.
 
-Hears    Uplink (for its MTU), VppEpoch
-Says      PodInterface
+Hears     UplinkFact (for its MTU), VppEpochFact
+Says      PodInterfaceFact
 Intents   the pods' interfaces, tables, addresses, routes
 
 The pods are remembered on disk, one file each; what they need in VPP is decided in `desired.py`. A call is taken by
@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from actors.cni import desired, netns
-from actors.cni.desired import PodTable
+from actors.cni.desired import CniPodTable
 from actors.cni.gone_pods import GonePods
-from actors.cni.pods import Pod
+from actors.cni.pods import CniPod
 from actors.cni.repair import PodRepair
 from actors.cni.server import CniServer
 from actors.cni.store import PodStore
 from actors.cni.wiring import PodWiring
-from actors.runtime.actor import Actor, hears, store_fact
-from actors.runtime.context import Context
-from actors.runtime.decision import Decision, intents_by_key
+from actors.runtime.actor import Actor, hears_fact, store_fact
+from actors.runtime.context import ActorContext
+from actors.runtime.decision import ActorDecision, intents_by_key
 from bus import whole_files
-from schemas.facts import Uplink, VppEpoch
+from schemas.facts import UplinkFact, VppEpochFact
 
 
 class CniManager(Actor):
@@ -32,9 +32,9 @@ class CniManager(Actor):
 
     name: ClassVar[str] = "cni"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ActorContext) -> None:
         super().__init__(context)
-        self.table = PodTable()
+        self.table = CniPodTable()
         self.store = PodStore(context.config.state / "cni" / "pods")
         wiring = PodWiring(context, self.table, self.store)
         self.gone_pods = GonePods(context, self.table, wiring)
@@ -42,18 +42,18 @@ class CniManager(Actor):
         self.repair = PodRepair(context, self.table, self.gone_pods)
         self._looking: asyncio.Task[None] | None = None
 
-    @hears(Uplink)
-    def uplink(self, key: str, uplink: Uplink | None) -> None:
+    @hears_fact(UplinkFact)
+    def uplink(self, key: str, uplink: UplinkFact | None) -> None:
         store_fact(self.table.uplinks, key, uplink)
 
-    @hears(VppEpoch)
-    def epoch(self, key: str, epoch: VppEpoch | None) -> None:
+    @hears_fact(VppEpochFact)
+    def epoch(self, key: str, epoch: VppEpochFact | None) -> None:
         if epoch is not None and epoch.connected:
             self.repair.new_epoch(epoch.epoch)
 
-    def decide(self) -> Decision:
+    def decide(self) -> ActorDecision:
         pods, config = self.table.pods.values(), self.context.config
-        return Decision(
+        return ActorDecision(
             intents=intents_by_key(intent for pod in pods for intent in desired.pod_intents(pod, config)),
             facts={"pod-interface": desired.pod_facts(pods, self.table.coming)},
         )
@@ -68,7 +68,7 @@ class CniManager(Actor):
             self.context.counters["damaged_records"] += 1
             self.context.log.error("damaged pod record set aside", file=name, directory=self.store.directory)
         for pod in pods:
-            if netns.is_absent(pod.netns):
+            if netns.is_netns_path_absent(pod.netns):
                 self.context.log.info("pod has gone", pod=pod.key, netns=pod.netns)
                 self._forget_record(pod)
             else:
@@ -77,7 +77,7 @@ class CniManager(Actor):
         await self.server.start(self.context.config.cni_socket)
         self._looking = self.context.spawn(self.gone_pods.look_for_ever())
 
-    def _forget_record(self, pod: Pod) -> None:
+    def _forget_record(self, pod: CniPod) -> None:
         try:
             self.store.remove(pod.key)
         except OSError as error:  # the next life finds it again, and that its pod has gone

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.addresses import parse_prefix
+from schemas.addresses import parse_ip_prefix
 from schemas.calico_vpp import InterfaceSpec
-from schemas.lenient_json import decode
+from schemas.lenient_json import decode_lenient_json
 from schemas.spelling import unknown_name
 
 _PREFIX = "cni.projectcalico.org/"
@@ -28,18 +28,18 @@ def _source_prefixes(text: str) -> None:
     prefixes = _json(text, list[str])
     for number, prefix in enumerate(prefixes):
         try:
-            parse_prefix(prefix)
+            parse_ip_prefix(prefix)
         except ValueError:
             raise ValueError(f"[{number}]: {prefix!r} is not a prefix") from None
 
 
 def _interface_specs(text: str) -> None:
     for interface, spec in _json(text, dict[str, msgspec.Raw]).items():
-        decode(interface, bytes(spec).decode(), InterfaceSpec)
+        decode_lenient_json(interface, bytes(spec).decode(), InterfaceSpec)
 
 
 def _interface_spec(text: str) -> None:
-    decode("spec", text, InterfaceSpec)
+    decode_lenient_json("spec", text, InterfaceSpec)
 
 
 def _port_ranges(text: str) -> None:

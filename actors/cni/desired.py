@@ -10,25 +10,25 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from actors.cni.pods import Pod
+from actors.cni.pods import CniPod
 from schemas.config import NodeConfig
-from schemas.facts import PodInterface, Uplink
+from schemas.facts import PodInterfaceFact, UplinkFact
 from schemas.intents import (
     DEFAULT_TABLE,
     PODS_TABLE,
-    Address,
-    AdminUp,
-    CnatFeature,
+    AddressIntent,
+    AdminUpIntent,
+    CnatFeatureIntent,
     Intent,
-    InterfaceTable,
-    Loopback,
-    Mtu,
-    Route,
+    InterfaceTableIntent,
+    LoopbackIntent,
+    MtuIntent,
+    RouteIntent,
     RoutePath,
-    RxMode,
-    Table,
-    Tap,
-    Unnumbered,
+    RxModeIntent,
+    TableIntent,
+    TapIntent,
+    UnnumberedIntent,
 )
 
 _LOOPBACK_MAC = "02:00:00:00:00:01"
@@ -41,76 +41,77 @@ _TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
 
 
 @dataclass
-class PodTable:
+class CniPodTable:
     """All that the CNI server knows of this node; pods by key."""
 
-    pods: dict[str, Pod] = field(default_factory=dict)
+    pods: dict[str, CniPod] = field(default_factory=dict)
     coming: set[str] = field(default_factory=set)  # those that are not set up yet
     unrepaired: dict[str, str] = field(default_factory=dict)  # those whose side is not as it should be, and why
-    uplinks: dict[str, Uplink] = field(default_factory=dict)
+    uplinks: dict[str, UplinkFact] = field(default_factory=dict)
 
-    def forget(self, pod: Pod) -> None:
+    def forget(self, pod: CniPod) -> None:
         """Removes the pod, and what is known of it, from all tables."""
         self.pods.pop(pod.key, None)
         self.coming.discard(pod.key)
         self.unrepaired.pop(pod.key, None)
 
 
-def tun_name(pod: Pod) -> str:
+def pod_tun_name(pod: CniPod) -> str:
     """Intent name of the pod's tun."""
     return f"pod/{pod.key}"
 
 
-def _loopback_name(pod: Pod) -> str:
+def _loopback_name(pod: CniPod) -> str:
     """Intent name of the loopback that lends the tun its addresses."""
     return f"pod-loop/{pod.key}"
 
 
-def _table_name(pod: Pod) -> str:
+def _table_name(pod: CniPod) -> str:
     """The pod's tables; a name too long for VPP is cut and made unique by its hash."""
-    name = tun_name(pod)
+    name = pod_tun_name(pod)
     if len(name) <= _TABLE_NAME_BYTES_MAX:
         return name
     cut = _TABLE_NAME_BYTES_MAX - _HASH_CHARACTERS - 1
     return f"{name[:cut]}-{_hash(name)}"
 
 
-def _interface_tag(pod: Pod, role: str) -> str:
+def _interface_tag(pod: CniPod, role: str) -> str:
     """Marks an interface as this pod's in this namespace: `<hash>-<interface>-<namespace>`, cut to 63 bytes."""
     text = f"{_hash(role, pod.key, pod.netns)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
     return text[:_TAG_BYTES_MAX]
 
 
-def pod_intents(pod: Pod, config: NodeConfig) -> list[Intent]:
-    """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6` is needed for the tun."""
+def pod_intents(pod: CniPod, config: NodeConfig) -> list[Intent]:
+    """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6Intent` is needed for the tun."""
     return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
 
 
-def pod_facts(pods: Iterable[Pod], coming: Container[str]) -> dict[str, PodInterface]:
+def pod_facts(pods: Iterable[CniPod], coming: Container[str]) -> dict[str, PodInterfaceFact]:
     """The pods' interfaces as facts, by key; `coming`: keys of those that are not set up yet."""
     return {
-        pod.key: PodInterface(tun_name(pod), pod.netns, pod.addresses, pod.key in coming, pod.problems) for pod in pods
+        pod.key: PodInterfaceFact(pod_tun_name(pod), pod.netns, pod.addresses, pod.key in coming, pod.problems)
+        for pod in pods
     }
 
 
-def _tables(pod: Pod) -> Iterator[Intent]:
+def _tables(pod: CniPod) -> Iterator[Intent]:
     # Both families always: VPP refuses to lend addresses between interfaces whose tables differ in either.
     for version, default in _DEFAULT_PREFIX.items():
-        yield Table(_table_name(pod), version)
-        yield Route(_table_name(pod), default, (RoutePath(table=PODS_TABLE),))
-        for interface in (_loopback_name(pod), tun_name(pod)):
-            yield InterfaceTable(interface, version, _table_name(pod))
+        yield TableIntent(_table_name(pod), version)
+        yield RouteIntent(_table_name(pod), default, (RoutePath(table=PODS_TABLE),))
+        for interface in (_loopback_name(pod), pod_tun_name(pod)):
+            yield InterfaceTableIntent(interface, version, _table_name(pod))
 
 
-def _loopback(pod: Pod) -> Iterator[Intent]:
-    yield Loopback(_loopback_name(pod), _LOOPBACK_MAC, _interface_tag(pod, "loopback"))
+def _loopback(pod: CniPod) -> Iterator[Intent]:
+    yield LoopbackIntent(_loopback_name(pod), _LOOPBACK_MAC, _interface_tag(pod, "loopback"))
     for address in pod.addresses:
-        yield Address(_loopback_name(pod), _host_prefix(address))
+        yield AddressIntent(_loopback_name(pod), _host_prefix(address))
 
 
-def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
-    name, spec = tun_name(pod), config.interfaces.defaultPodIfSpec
-    yield Tap(
+def _tun(pod: CniPod, config: NodeConfig) -> Iterator[Intent]:
+    name, spec = pod_tun_name(pod), config.interfaces.defaultPodIfSpec
+    yield TapIntent(
         name=name,
         host_interface=pod.interface,
         netns=pod.netns,
@@ -124,17 +125,17 @@ def _tun(pod: Pod, config: NodeConfig) -> Iterator[Intent]:
         rx_queues=spec.rx or 1,
         tx_queues=spec.tx or 1,
     )
-    yield Mtu(name, _MTU_IN_VPP)
-    yield RxMode(name, spec.rx_mode("adaptive"))
-    yield CnatFeature(name)
+    yield MtuIntent(name, _MTU_IN_VPP)
+    yield RxModeIntent(name, spec.rx_mode("adaptive"))
+    yield CnatFeatureIntent(name)
     # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
-    yield AdminUp(name, when_policed=config.policy_source != "none")
-    yield Unnumbered(name, _loopback_name(pod))
+    yield AdminUpIntent(name, when_policed=config.policy_source != "none")
+    yield UnnumberedIntent(name, _loopback_name(pod))
 
 
-def _routes(pod: Pod) -> Iterator[Intent]:
+def _routes(pod: CniPod) -> Iterator[Intent]:
     for address in pod.addresses:
-        yield Route(DEFAULT_TABLE, _host_prefix(address), (RoutePath(interface=tun_name(pod)),))
+        yield RouteIntent(DEFAULT_TABLE, _host_prefix(address), (RoutePath(interface=pod_tun_name(pod)),))
 
 
 def _host_prefix(address: str) -> str:

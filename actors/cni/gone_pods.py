@@ -8,11 +8,11 @@ import asyncio
 import time
 
 from actors.cni import netns
-from actors.cni.desired import PodTable
-from actors.cni.pods import Pod
+from actors.cni.desired import CniPodTable
+from actors.cni.pods import CniPod
 from actors.cni.wiring import PodWiring
-from actors.runtime.context import Context
-from actors.runtime.realised import NotRealised
+from actors.runtime.context import ActorContext
+from actors.runtime.realised import IntentsNotRealised
 
 LOOK_EVERY_S = 30.0
 
@@ -20,7 +20,7 @@ LOOK_EVERY_S = 30.0
 class GonePods:
     """Withdraws them."""
 
-    def __init__(self, context: Context, table: PodTable, wiring: PodWiring) -> None:
+    def __init__(self, context: ActorContext, table: CniPodTable, wiring: PodWiring) -> None:
         self._context, self._table, self._wiring = context, table, wiring
 
     async def look_for_ever(self) -> None:
@@ -31,17 +31,17 @@ class GonePods:
 
     async def look(self, deadline: float) -> None:
         """Withdraws all pods whose namespace has gone; what is not done by the deadline is done later."""
-        gone = [pod for pod in self._table.pods.values() if netns.is_absent(pod.netns)]
+        gone = [pod for pod in self._table.pods.values() if netns.is_netns_path_absent(pod.netns)]
         await asyncio.gather(*(self.withdraw(pod, deadline) for pod in gone))
 
-    async def withdraw(self, pod: Pod, deadline: float) -> None:
+    async def withdraw(self, pod: CniPod, deadline: float) -> None:
         """Withdraws a pod if its namespace has gone."""
-        if not netns.is_absent(pod.netns):
+        if not netns.is_netns_path_absent(pod.netns):
             return
         try:
             if await self._wiring.remove_gone(pod, deadline):
                 self._context.counters["gone_pods"] += 1
                 self._context.log.info("pod has gone", pod=pod.key, netns=pod.netns)
-        except (NotRealised, OSError, TimeoutError) as error:
+        except (IntentsNotRealised, OSError, TimeoutError) as error:
             why = str(error) or "another call for it has not ended"
             self._context.log.warning("pod has gone, not withdrawn yet", pod=pod.key, netns=pod.netns, why=why)

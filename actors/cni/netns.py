@@ -15,7 +15,7 @@ from typing import Any
 
 from pyroute2 import IPRoute, NetlinkError
 
-from actors.cni.pods import Pod
+from actors.cni.pods import CniPod
 
 _NEXT_HOP = {4: "169.254.1.1", 6: "fe80::1"}
 _FAMILY = {4: 2, 6: 10}
@@ -28,28 +28,28 @@ _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NoNamespace(Exception):
+class NoPodNamespace(Exception):
     """There is no namespace at the pod's path; the text names the path."""
 
 
-def is_namespace(path: str) -> bool:
+def is_network_namespace(path: str) -> bool:
     """Is there a namespace at that path?"""
     with suppress(OSError):
         return os.stat(path).st_dev == os.stat("/proc/self/ns/net").st_dev
     return False
 
 
-def is_absent(path: str) -> bool:
+def is_netns_path_absent(path: str) -> bool:
     """Is there nothing at that path? A plain file is something: its mount may not have reached us."""
     return not os.path.lexists(path)
 
 
-def configure_pod_side(pod: Pod) -> None:
-    """Gives the pod's device its addresses, routes and sysctls. Runs in `_THREAD`. Raises NoNamespace, OSError."""
+def configure_pod_side(pod: CniPod) -> None:
+    """Gives the pod's device its addresses, routes and sysctls. Runs in `_THREAD`. Raises NoPodNamespace, OSError."""
     try:
         pod_namespace = os.open(pod.netns, os.O_RDONLY)
     except OSError as error:
-        raise NoNamespace(f"netns {pod.netns}: {error.strerror}") from None
+        raise NoPodNamespace(f"netns {pod.netns}: {error.strerror}") from None
     own_namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         _enter(pod_namespace)
@@ -64,8 +64,8 @@ def configure_pod_side(pod: Pod) -> None:
         os.close(own_namespace)
 
 
-async def configure_in_thread(pod: Pod) -> None:
-    """Does `configure_pod_side` without holding up the loop. Raises NoNamespace, OSError."""
+async def configure_pod_in_thread(pod: CniPod) -> None:
+    """Does `configure_pod_side` without holding up the loop. Raises NoPodNamespace, OSError."""
     await asyncio.get_running_loop().run_in_executor(_THREAD, configure_pod_side, pod)
 
 
@@ -74,7 +74,7 @@ def _enter(handle: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _configure_device(pod: Pod) -> None:
+def _configure_device(pod: CniPod) -> None:
     if 6 in pod.versions():
         for scope in ("all", "default", "lo", pod.interface):
             _sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", "0")
@@ -92,7 +92,7 @@ def _configure_device(pod: Pod) -> None:
         _sysctl("net/ipv6/conf/all/forwarding", forwarding)
 
 
-def _configure_addresses(ip: Any, index: int, pod: Pod) -> None:
+def _configure_addresses(ip: Any, index: int, pod: CniPod) -> None:
     for address in pod.addresses:
         network = ip_network(address)
         fields = {
@@ -109,7 +109,7 @@ def _configure_addresses(ip: Any, index: int, pod: Pod) -> None:
         ip.addr("replace", **fields)
 
 
-def _configure_routes(ip: Any, index: int, pod: Pod) -> None:
+def _configure_routes(ip: Any, index: int, pod: CniPod) -> None:
     for prefix in pod.routes:
         version = ip_network(prefix).version
         if version in pod.versions():

@@ -1,6 +1,6 @@
 """One pod interface, as Calico's CNI plugin asks for it. Pure.
 
-A request becomes a `Pod` or one BadPodRequest that names the field. Limits are those of the objects that the
+A request becomes a `CniPod` or one BadPodRequest that names the field. Limits are those of the objects that the
 values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. The
 request is that of schemas/proto/cnibackend.proto.
 
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from actors.cni.annotations import annotation_problems
-from schemas.addresses import parse_interface, parse_prefix
+from schemas.addresses import parse_interface_address, parse_ip_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
 
 _NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
@@ -40,7 +40,7 @@ class BadPodRequest(ValueError):
         self.field, self.why = field, why
 
 
-class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A pod interface: what was asked for, and the MTU that was chosen for it."""
 
     namespace: str
@@ -62,9 +62,9 @@ class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def device_id(self) -> str:
         """The device: interface and namespace, all that a DEL tells of a pod."""
-        return device_id(self.netns, self.interface)
+        return pod_device_id(self.netns, self.interface)
 
-    def same_request(self, pod: "Pod") -> bool:
+    def same_request(self, pod: "CniPod") -> bool:
         """Were both asked for with the same content, as far as VPP and the pod's side have to do with it?"""
         mine, its = (msgspec.structs.replace(each, mtu=0, problems=()) for each in (self, pod))
         return mine == its
@@ -74,12 +74,12 @@ class Pod(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return tuple(v for v in (4, 6) if any((":" in a) == (v == 6) for a in self.addresses))
 
 
-def device_id(netns: str, interface: str) -> str:
+def pod_device_id(netns: str, interface: str) -> str:
     """Names a pod's device on this node."""
     return f"{netns} {interface}"
 
 
-def parse_request(request: AddRequest) -> Pod:
+def parse_pod_request(request: AddRequest) -> CniPod:
     """The pod that a request asks for. Raises BadPodRequest, and nothing else, whatever the texts are."""
     if request.dataplane_options.get("network_name"):
         raise BadPodRequest("dataplane_options.network_name", "secondary networks are not supported")
@@ -89,7 +89,7 @@ def parse_request(request: AddRequest) -> Pod:
     addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, _ADDRESSES_MAX)
     if not addresses:
         raise BadPodRequest("container_ips", "no address")
-    pod = Pod(
+    pod = CniPod(
         namespace=_matching("workload.namespace", request.workload.namespace, _LABEL),
         name=_matching("workload.pod", request.workload.pod, _SUBDOMAIN),
         interface=_matching("interface_name", request.interface_name, _DEVICE),
@@ -106,7 +106,7 @@ def parse_request(request: AddRequest) -> Pod:
     return pod
 
 
-def with_mtu(pod: Pod, uplinks: Iterable[int]) -> Pod:
+def pod_with_mtu(pod: CniPod, uplinks: Iterable[int]) -> CniPod:
     """The pod with the MTU it asks for, else the smallest of the uplinks' (bytes), else Ethernet's."""
     mtu = pod.mtu_asked or min(_MTU_MAX, min(uplinks, default=_MTU_ETHERNET))
     return msgspec.structs.replace(pod, mtu=mtu)
@@ -122,7 +122,7 @@ def _distinct(field: str, texts: Iterable[str], read_one: Callable[[str, str], s
 
 def _address(field: str, text: str) -> str:
     try:
-        address = parse_interface(text).ip
+        address = parse_interface_address(text).ip
     except ValueError:
         raise BadPodRequest(field, f"{text!r} is not an address") from None
     if not _is_usable(address):
@@ -140,7 +140,7 @@ def _is_usable(address: IPv4Address | IPv6Address) -> bool:
 
 def _prefix(field: str, text: str) -> str:
     try:
-        return str(parse_prefix(text))
+        return str(parse_ip_prefix(text))
     except ValueError:
         raise BadPodRequest(field, f"{text!r} is not a prefix") from None
 

@@ -7,11 +7,11 @@ import asyncio
 import time
 
 from actors.cni import netns
-from actors.cni.desired import PodTable, pod_intents
+from actors.cni.desired import CniPodTable, pod_intents
 from actors.cni.gone_pods import GonePods
-from actors.cni.pods import Pod
-from actors.runtime.context import Context
-from actors.runtime.realised import NotRealised
+from actors.cni.pods import CniPod
+from actors.runtime.context import ActorContext
+from actors.runtime.realised import IntentsNotRealised
 
 _REPAIR_WITHIN_S = 30.0
 _REPAIR_AGAIN_S = 0.1
@@ -21,7 +21,7 @@ PODS_SIDE_AGAIN_S = 30.0  # its namespace is not mounted here, or refuses what t
 class PodRepair:
     """A task for each pod, until it is repaired or has gone, or VPP is another again."""
 
-    def __init__(self, context: Context, table: PodTable, gone_pods: GonePods) -> None:
+    def __init__(self, context: ActorContext, table: CniPodTable, gone_pods: GonePods) -> None:
         self._context, self._table, self._gone_pods = context, table, gone_pods
         self._epoch = 0
 
@@ -32,24 +32,24 @@ class PodRepair:
             for pod in self._table.pods.values():
                 self._context.spawn(self._repair(pod, epoch))
 
-    async def _repair(self, pod: Pod, epoch: int) -> None:
+    async def _repair(self, pod: CniPod, epoch: int) -> None:
         while self._is_present(pod) and self._epoch == epoch:
-            if netns.is_absent(pod.netns):  # VPP cannot make its device: there is nothing to wait for
+            if netns.is_netns_path_absent(pod.netns):  # VPP cannot make its device: there is nothing to wait for
                 await self._gone_pods.withdraw(pod, time.monotonic() + _REPAIR_WITHIN_S)
                 continue
             try:
                 statuses = await self._context.realised(pod_intents(pod, self._context.config), _REPAIR_WITHIN_S)
                 if all(status.epoch == epoch for status in statuses.values()):
-                    await netns.configure_in_thread(pod)
+                    await netns.configure_pod_in_thread(pod)
                     self._table.unrepaired.pop(pod.key, None)
                     return
-            except (NotRealised, netns.NoNamespace, OSError) as error:
+            except (IntentsNotRealised, netns.NoPodNamespace, OSError) as error:
                 if self._is_present(pod):
                     self._table.unrepaired[pod.key] = str(error)
                 self._context.log.warning("pod not mended", pod=pod.key, why=error)
-                if not isinstance(error, NotRealised):
+                if not isinstance(error, IntentsNotRealised):
                     await asyncio.sleep(PODS_SIDE_AGAIN_S)
             await asyncio.sleep(_REPAIR_AGAIN_S)  # statuses of the VPP before, or a refusal that may pass
 
-    def _is_present(self, pod: Pod) -> bool:
+    def _is_present(self, pod: CniPod) -> bool:
         return self._table.pods.get(pod.key) is pod

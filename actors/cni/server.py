@@ -12,12 +12,12 @@ import grpc
 
 from actors.cni import netns
 from actors.cni.gone_pods import GonePods
-from actors.cni.pods import BadPodRequest, device_id, parse_request
+from actors.cni.pods import BadPodRequest, parse_pod_request, pod_device_id
 from actors.cni.wiring import PodWiring
-from actors.runtime.context import Context
-from actors.runtime.realised import NotRealised
+from actors.runtime.context import ActorContext
+from actors.runtime.realised import IntentsNotRealised
 from bus import whole_files
-from schemas.npol import interface_policies_key
+from schemas.npol import interface_policies_intent_key
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneServicer, add_CniDataplaneServicer_to_server
 
@@ -28,7 +28,7 @@ _STOP_S = 0.5
 class CniServer(CniDataplaneServicer):
     """The service `cni.CniDataplane`."""
 
-    def __init__(self, context: Context, wiring: PodWiring, gone_pods: GonePods) -> None:
+    def __init__(self, context: ActorContext, wiring: PodWiring, gone_pods: GonePods) -> None:
         self._context, self._wiring, self._gone_pods = context, wiring, gone_pods
         self._server: Any = None
 
@@ -55,9 +55,9 @@ class CniServer(CniDataplaneServicer):
         if not request.netns:
             return pb.AddReply(successful=True, container_mac=_CONTAINER_MAC)
         try:
-            pod = parse_request(request)
+            pod = parse_pod_request(request)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
-        except (BadPodRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError) as error:
+        except (BadPodRequest, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError) as error:
             workload = f"{request.workload.namespace}/{request.workload.pod}"
             return pb.AddReply(successful=False, error_message=self._error("add", workload, error, started))
         took_ms = (time.monotonic() - started) * 1000
@@ -70,7 +70,7 @@ class CniServer(CniDataplaneServicer):
     async def Del(self, request: pb.DelRequest, context: Any) -> pb.DelReply:  # noqa: N802 - the wire's name
         """Unwires a pod. By a device that is not known it may mean one whose namespace has gone: those are unwired."""
         started = time.monotonic()
-        device = device_id(request.netns, request.interface_name)
+        device = pod_device_id(request.netns, request.interface_name)
         pod = self._wiring.pod_at(device)
         if pod is None:
             self._context.counters["unknown_dels"] += 1
@@ -79,7 +79,7 @@ class CniServer(CniDataplaneServicer):
             return pb.DelReply(successful=True)
         try:
             await self._wiring.remove(device, started + self._context.config.cni_deadline_s)
-        except (NotRealised, OSError, TimeoutError) as error:
+        except (IntentsNotRealised, OSError, TimeoutError) as error:
             return pb.DelReply(successful=False, error_message=self._error("del", pod.key, error, started))
         took_ms = (time.monotonic() - started) * 1000
         self._context.counters["dels"] += 1
@@ -90,7 +90,7 @@ class CniServer(CniDataplaneServicer):
         """The answer's text for what went wrong; counted and logged."""
         text = whole_files.why_not(error) if isinstance(error, OSError) else str(error)
         text = text or f"not done in {self._context.config.cni_deadline_s:g} s"
-        if f"waits for {interface_policies_key('')}" in text:
+        if f"waits for {interface_policies_intent_key('')}" in text:
             text += " (the policy manager has not said yet what holds on the pod's interface)"
         took_ms = (time.monotonic() - started) * 1000
         self._context.counters[f"failed_{call}s"] += 1

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from actors.cni.pods import Pod
+from actors.cni.pods import CniPod
 from bus import whole_files
-from schemas.checksummed_json import decode_line, encode_line
+from schemas.checksummed_json import decode_checksummed_line, encode_checksummed_line
 
-_decoder = msgspec.json.Decoder(Pod)
+_decoder = msgspec.json.Decoder(CniPod)
 
 
 class PodStore:
@@ -22,7 +22,7 @@ class PodStore:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def load(self) -> tuple[list[Pod], list[str]]:
+    def load(self) -> tuple[list[CniPod], list[str]]:
         """All records, and the names of files that could not be read and were set aside."""
         pods, damaged = [], []
         for path in sorted(self.directory.glob("*.pod")):
@@ -35,9 +35,9 @@ class PodStore:
                 pods.append(pod)
         return pods, damaged
 
-    def save(self, pod: Pod) -> None:
+    def save(self, pod: CniPod) -> None:
         """Writes a pod's record; it is on disk when this returns. Raises OSError."""
-        whole_files.replace_file(self._path(pod.key), encode_line(pod))
+        whole_files.replace_file(self._path(pod.key), encode_checksummed_line(pod))
 
     def remove(self, key: str) -> None:
         """Deletes a pod's record, if there is one. Raises OSError."""
@@ -47,8 +47,8 @@ class PodStore:
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pod"
 
 
-def _read(path: Path) -> Pod | None:
+def _read(path: Path) -> CniPod | None:
     try:
-        return decode_line(path.read_bytes(), _decoder)
+        return decode_checksummed_line(path.read_bytes(), _decoder)
     except OSError:
         return None

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from actors.cni import netns
-from actors.cni.desired import PodTable, pod_intents, tun_name
-from actors.cni.pods import BadPodRequest, Pod, with_mtu
+from actors.cni.desired import CniPodTable, pod_intents, pod_tun_name
+from actors.cni.pods import BadPodRequest, CniPod, pod_with_mtu
 from actors.cni.store import PodStore
-from actors.runtime.context import Context
-from actors.runtime.realised import NotRealised
+from actors.runtime.context import ActorContext
+from actors.runtime.realised import IntentsNotRealised
 from bus import whole_files
-from schemas.intents import interface_key
+from schemas.intents import interface_intent_key
 
 _ROLLBACK_S = 1.0  # of the deadline
 _WITHDRAWN_AGAIN_S = 5.0
@@ -26,25 +26,26 @@ _REMOVED_AGAIN_S = 1.0
 class PodWiring:
     """Adds pods to this node and removes them."""
 
-    def __init__(self, context: Context, table: PodTable, store: PodStore) -> None:
+    def __init__(self, context: ActorContext, table: CniPodTable, store: PodStore) -> None:
         self._context, self._table, self._store = context, table, store
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
-        self._leaving: dict[str, tuple[Pod, asyncio.Task[None]]] = {}  # removed, yet still in VPP or on disk
+        self._leaving: dict[str, tuple[CniPod, asyncio.Task[None]]] = {}  # removed, yet still in VPP or on disk
         self._unremoved: dict[str, str] = {}  # why the record of one that is in VPP no more is still on disk
 
-    async def add(self, requested: Pod, deadline: float) -> str:
+    async def add(self, requested: CniPod, deadline: float) -> str:
         """Wires a pod. Returns the name of VPP's interface.
 
-        Raises BadPodRequest, NotRealised, netns.NoNamespace, OSError, TimeoutError; then nothing of the pod stays, or
+        Raises BadPodRequest, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError; then nothing of the pod
+        stays, or
         is still being taken away.
         """
         await self._context.in_sync(_remaining_s(deadline))  # the uplinks' MTU, among others
-        pod = with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))
+        pod = pod_with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))
         async with self._exclusive(pod.key, deadline):
             return await self._add(pod, deadline)
 
     async def remove(self, device_id: str, deadline: float) -> None:
-        """Unwires the pod that has that device. Raises NotRealised, OSError, TimeoutError."""
+        """Unwires the pod that has that device. Raises IntentsNotRealised, OSError, TimeoutError."""
         pod = self.pod_at(device_id)
         if pod is None:
             return
@@ -52,25 +53,25 @@ class PodWiring:
             if (present := self.pod_at(device_id)) is not None:  # while it waited the pod may have got a new sandbox
                 await self._withdraw(present, deadline)
 
-    async def remove_gone(self, pod: Pod, deadline: float) -> bool:
+    async def remove_gone(self, pod: CniPod, deadline: float) -> bool:
         """Unwires that pod, and no other of its name, if its namespace has gone. Returns whether it did.
 
-        Raises NotRealised, OSError, TimeoutError.
+        Raises IntentsNotRealised, OSError, TimeoutError.
         """
         async with self._exclusive(pod.key, deadline):
-            if self._table.pods.get(pod.key) is not pod or not netns.is_absent(pod.netns):
+            if self._table.pods.get(pod.key) is not pod or not netns.is_netns_path_absent(pod.netns):
                 return False
             await self._withdraw(pod, deadline)
             return True
 
-    def pod_at(self, device_id: str) -> Pod | None:
+    def pod_at(self, device_id: str) -> CniPod | None:
         """The pod that has that device, or had it and is still being taken away."""
         return next((pod for pod in self._present_and_leaving() if pod.device_id == device_id), None)
 
-    async def _add(self, pod: Pod, deadline: float) -> str:
+    async def _add(self, pod: CniPod, deadline: float) -> str:
         """Returns the name of VPP's interface. Raises as `add` does."""
-        if not netns.is_namespace(pod.netns):
-            raise netns.NoNamespace(f"netns {pod.netns}: is not a network namespace")
+        if not netns.is_network_namespace(pod.netns):
+            raise netns.NoPodNamespace(f"netns {pod.netns}: is not a network namespace")
         before = self._table.pods.get(pod.key)
         if before is not None and before.same_request(pod):
             return await self._set_up(before, deadline)
@@ -90,18 +91,18 @@ class PodWiring:
         self._trace(pod, cause, deadline, "answered")
         return name
 
-    def _trace(self, pod: Pod, cause: str, deadline: float, step: str) -> None:
+    def _trace(self, pod: CniPod, cause: str, deadline: float, step: str) -> None:
         took_s = self._context.config.cni_deadline_s - _remaining_s(deadline)
         self._context.trace(f"cni-add {step}", pod.key, cause, took_s)
 
-    async def _set_up(self, pod: Pod, deadline: float) -> str:
+    async def _set_up(self, pod: CniPod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
         statuses = await self._context.realised(pod_intents(pod, self._context.config), _remaining_s(deadline))
         async with asyncio.timeout(_remaining_s(deadline)):
-            await netns.configure_in_thread(pod)
-        return f"vpp-tun-{statuses[interface_key(tun_name(pod))].details['sw_if_index']}"
+            await netns.configure_pod_in_thread(pod)
+        return f"vpp-tun-{statuses[interface_intent_key(pod_tun_name(pod))].details['sw_if_index']}"
 
-    async def _withdraw_conflicting(self, pod: Pod, deadline: float) -> None:
+    async def _withdraw_conflicting(self, pod: CniPod, deadline: float) -> None:
         """Withdraws the pod's old sandbox, the device's earlier pod, and holders of its addresses that have gone.
 
         Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
@@ -110,26 +111,26 @@ class PodWiring:
         while (conflicting := self._conflicting(pod)) is not None:
             await self._withdraw(conflicting, deadline)
 
-    def _conflicting(self, pod: Pod) -> Pod | None:
+    def _conflicting(self, pod: CniPod) -> CniPod | None:
         for holder in self._present_and_leaving():
             shared = set(holder.addresses) & set(pod.addresses)
             same = holder.key == pod.key or holder.device_id == pod.device_id  # a path may be used again
             if same or (shared and holder.key in self._leaving):
                 return holder
-            if shared and netns.is_namespace(holder.netns):
+            if shared and netns.is_network_namespace(holder.netns):
                 raise BadPodRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")
             if shared:
                 return holder
         return None
 
-    async def _roll_back(self, pod: Pod, deadline: float) -> None:
+    async def _roll_back(self, pod: CniPod, deadline: float) -> None:
         """Leaves nothing behind, if need be after the answer."""
         self._context.counters["rollbacks"] += 1
-        with suppress(NotRealised):
+        with suppress(IntentsNotRealised):
             await self._withdraw(pod, deadline)
 
-    async def _withdraw(self, pod: Pod, deadline: float) -> None:
-        """The pod goes from VPP, then its record. Raises NotRealised if that is not done by then; it goes on."""
+    async def _withdraw(self, pod: CniPod, deadline: float) -> None:
+        """The pod goes from VPP, then its record. Raises IntentsNotRealised if that is not done by then; it goes on."""
         if pod.key not in self._leaving:
             self._table.forget(pod)
             self._context.wake(f"cni-del/{pod.key}")
@@ -138,9 +139,9 @@ class PodWiring:
             async with asyncio.timeout(_remaining_s(deadline)):
                 await asyncio.shield(self._leaving[pod.key][1])
         except TimeoutError:
-            raise NotRealised(f"pod {pod.key}: {self._unremoved.get(pod.key, 'still in VPP')}") from None
+            raise IntentsNotRealised(f"pod {pod.key}: {self._unremoved.get(pod.key, 'still in VPP')}") from None
 
-    async def _finish_withdrawal(self, pod: Pod) -> None:
+    async def _finish_withdrawal(self, pod: CniPod) -> None:
         """Waits until VPP holds nothing of the pod. The record goes last: a restart in between goes on with it."""
         keys = [intent.key for intent in pod_intents(pod, self._context.config)]
         while pod.key in self._leaving:
@@ -149,14 +150,14 @@ class PodWiring:
                 self._store.remove(pod.key)
                 del self._leaving[pod.key]
                 self._unremoved.pop(pod.key, None)
-            except NotRealised as error:
+            except IntentsNotRealised as error:
                 self._context.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
             except OSError as error:
                 why = self._unremoved[pod.key] = whole_files.why_not(error)
                 self._context.log.error("pod record not removed", pod=pod.key, why=why)
                 await asyncio.sleep(_REMOVED_AGAIN_S)
 
-    def _present_and_leaving(self) -> list[Pod]:
+    def _present_and_leaving(self) -> list[CniPod]:
         """All pods that may hold an address or a device."""
         return [*self._table.pods.values(), *(pod for pod, _ in self._leaving.values())]
 

@@ -1,7 +1,8 @@
 """Kubernetes watcher: API objects become facts.
 
-Hears    nothing on the bus; the Kubernetes API
-Says      Node, NodeAnnotations, BgpConfiguration, IpPool, BlockAffinity, Service, EndpointSlice
+Hears     nothing on the bus; the Kubernetes API
+Says      NodeFact, NodeAnnotationsFact, BgpConfigurationFact, IpPoolFact, BlockAffinityFact, ServiceFact,
+          EndpointSliceFact
 Intents   none
 
 Starts and waits, named not-ready, while the API server is away; facts stay published. The threads of
@@ -16,25 +17,25 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
-from actors.kube_watch.client import API_ERRORS, ApiClient, ResourceWatch, error_text
-from actors.kube_watch.fact_table import WORD_OF_PLURAL, FactTable
-from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.client import KUBE_API_ERRORS, KubeApiClient, KubeResourceWatch, kube_error_text
+from actors.kube_watch.fact_table import BUS_WORD_OF_KUBE_PLURAL, KubeFactTable
+from actors.kube_watch.fields import MalformedKubeObject
 from actors.kube_watch.list_watch import (
-    API_OF_PLURAL,
-    ApiResource,
-    JsonObject,
-    ListResult,
-    WatchReport,
-    WatchState,
-    calico_api,
-    name_parts,
-    retry_delay_s,
+    KUBE_API_OF_PLURAL,
+    KubeApiResource,
+    KubeJsonObject,
+    KubeListResult,
+    KubeWatchReport,
+    KubeWatchState,
+    calico_api_version,
+    kube_name_parts,
+    kube_retry_delay_s,
 )
-from actors.kube_watch.parse import node_annotations
+from actors.kube_watch.parse import parse_node_annotations
 from actors.runtime.actor import Actor
-from actors.runtime.context import Context
-from actors.runtime.decision import Decision
-from schemas.facts import Fact, NodeAnnotations
+from actors.runtime.context import ActorContext
+from actors.runtime.decision import ActorDecision
+from schemas.facts import Fact, NodeAnnotationsFact
 
 
 class KubeWatch(Actor):
@@ -42,38 +43,38 @@ class KubeWatch(Actor):
 
     name: ClassVar[str] = "kube-watch"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ActorContext) -> None:
         super().__init__(context)
-        self.tables = {plural: FactTable(plural) for plural in WORD_OF_PLURAL}
-        self.annotations: dict[str, NodeAnnotations] = {}  # of our own node
-        self.states: dict[str, WatchState] = {}
-        self._watches: list[ResourceWatch] = []
+        self.tables = {plural: KubeFactTable(plural) for plural in BUS_WORD_OF_KUBE_PLURAL}
+        self.annotations: dict[str, NodeAnnotationsFact] = {}  # of our own node
+        self.states: dict[str, KubeWatchState] = {}
+        self._watches: list[KubeResourceWatch] = []
         self._stopping = threading.Event()
 
-    def take_report(self, resource: ApiResource, report: WatchReport) -> None:
+    def take_report(self, resource: KubeApiResource, report: KubeWatchReport) -> None:
         """One report of a watch, on the loop."""
         table = self.tables[resource.plural]
-        if isinstance(report, WatchState):
+        if isinstance(report, KubeWatchState):
             self.states[resource.plural] = report
             self.context.log.info("api server", resource=resource.plural, state=report)
         else:
             if resource.plural == "nodes":
-                self._store_own_annotations(report.items if isinstance(report, ListResult) else [report.object])
+                self._store_own_annotations(report.items if isinstance(report, KubeListResult) else [report.object])
             for error in table.apply(report):
                 self.context.counters["malformed_objects"] += 1
                 self.context.log.warning("malformed object", why=error)
-        self.context.wake("/".join(("kube", resource.plural, *name_parts(report))))
+        self.context.wake("/".join(("kube", resource.plural, *kube_name_parts(report))))
 
-    def decide(self) -> Decision:
+    def decide(self) -> ActorDecision:
         """All tables; once every one has been listed."""
         tables: dict[str, Mapping[str, Fact]] = {table.word: table.facts for table in self.tables.values()}
-        return Decision(facts=tables | {"node-annotations": self.annotations})
+        return ActorDecision(facts=tables | {"node-annotations": self.annotations})
 
-    def _store_own_annotations(self, items: Sequence[JsonObject]) -> None:
+    def _store_own_annotations(self, items: Sequence[KubeJsonObject]) -> None:
         """Our own node's annotations; errors in it are reported with the node itself."""
         for item in items:
-            with suppress(MalformedObject):
-                name, annotations = node_annotations(item)
+            with suppress(MalformedKubeObject):
+                name, annotations = parse_node_annotations(item)
                 if name == self.context.config.node:
                     self.annotations = {name: annotations}
 
@@ -102,12 +103,12 @@ class KubeWatch(Actor):
         failures = 0
         while not self._stopping.is_set():
             try:
-                api = ApiClient.from_environment()
-                calico = calico_api(api.groups(), os.environ.get("CALICO_API_GROUP", ""))
-            except API_ERRORS as error:
+                api = KubeApiClient.from_environment()
+                calico = calico_api_version(api.groups(), os.environ.get("CALICO_API_GROUP", ""))
+            except KUBE_API_ERRORS as error:
                 failures += 1
-                _call(loop, self._not_reached, WatchState(False, error_text(error)))
-                self._stopping.wait(retry_delay_s(failures, random.random()))
+                _call(loop, self._not_reached, KubeWatchState(False, kube_error_text(error)))
+                self._stopping.wait(kube_retry_delay_s(failures, random.random()))
                 continue
             _call(loop, self._begin, api, calico)
             return
@@ -116,23 +117,23 @@ class KubeWatch(Actor):
         """An exception that a watch's thread did not expect is our bug: it ends the process, not the thread."""
         self.context.fail(error)
 
-    def _not_reached(self, state: WatchState) -> None:
+    def _not_reached(self, state: KubeWatchState) -> None:
         for plural in self.tables:
             if self.states.get(plural) != state:
                 self.states[plural] = state
         self.context.wake()
 
-    def _begin(self, api: ApiClient, calico: str) -> None:
+    def _begin(self, api: KubeApiClient, calico: str) -> None:
         if self._stopping.is_set():
             return
         loop = asyncio.get_running_loop()
 
-        def hand_over(resource: ApiResource, report: WatchReport) -> None:
+        def hand_over(resource: KubeApiResource, report: KubeWatchReport) -> None:
             _call(loop, self.take_report, resource, report)
 
         for plural in self.tables:
-            resource = ApiResource(API_OF_PLURAL.get(plural, calico), plural)
-            self._watches.append(ResourceWatch(api, resource, hand_over))
+            resource = KubeApiResource(KUBE_API_OF_PLURAL.get(plural, calico), plural)
+            self._watches.append(KubeResourceWatch(api, resource, hand_over))
         self.context.log.info("watching", calico=calico, resources=list(self.tables))
         for watch in self._watches:
             watch.start()

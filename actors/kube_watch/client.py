@@ -1,8 +1,8 @@
 """Edge: lists and watches the Kubernetes API, one thread per resource. The only file importing kubernetes.
 
-A `ResourceWatch` reports to one callback: a `ListResult` with all objects, then a `WatchEvent` per change, and a
-`WatchState` when it loses or regains the server. It resumes where it was when a connection ends, lists again when
-the server has forgotten that place (410), and waits as long as there is no server. The callback is called on
+A `KubeResourceWatch` reports to one callback: a `KubeListResult` with all objects, then a `KubeWatchEvent` per change,
+and a `KubeWatchState` when it loses or regains the server. It resumes where it was when a connection ends, lists again
+when the server has forgotten that place (410), and waits as long as there is no server. The callback is called on
 the watch's thread and never after `stop()` has returned; it must be quick and must not raise.
 
 Memory: objects stay plain JSON; of the kubernetes package only configuration (kubeconfig, in-cluster) and the
@@ -28,21 +28,21 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
 from actors.kube_watch.list_watch import (
-    WATCH_TIMEOUT_S,
-    ApiRefused,
-    ApiResource,
-    JsonObject,
-    ListPage,
-    ListResult,
-    WatchLine,
-    WatchReport,
-    WatchState,
-    list_query,
-    meta_text,
-    resource_version,
-    retry_delay_s,
-    watch_event_of,
-    watch_query,
+    KUBE_WATCH_TIMEOUT_S,
+    KubeApiRefused,
+    KubeApiResource,
+    KubeJsonObject,
+    KubeListPage,
+    KubeListResult,
+    KubeWatchLine,
+    KubeWatchReport,
+    KubeWatchState,
+    kube_list_query,
+    kube_metadata_text,
+    kube_resource_version,
+    kube_retry_delay_s,
+    kube_watch_event_of,
+    kube_watch_query,
 )
 
 _load_kube_config: Any = config.load_kube_config  # untyped in the package
@@ -50,7 +50,7 @@ _load_incluster_config: Any = config.load_incluster_config
 
 _CONNECT_S_MAX = 5.0
 _LIST_READ_S_MAX = 60.0
-_WATCH_READ_S_MAX = WATCH_TIMEOUT_S + 30.0  # silence of a server that did not end the watch as asked
+_WATCH_READ_S_MAX = KUBE_WATCH_TIMEOUT_S + 30.0  # silence of a server that did not end the watch as asked
 _WATCH_S_MIN = 1.0  # a watch that held this long resets the backoff
 _STOP_S_MAX = 0.9  # connecting and listing cannot be interrupted: such a thread is left to end by itself
 _LINE_BYTES_MAX = 16 * 2**20
@@ -65,10 +65,17 @@ _KEEPALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
 ]
 # Raised by the network, TLS, and answers that are not Kubernetes'. ValueError: a body that is not JSON.
-API_ERRORS = (ApiRefused, urllib3.exceptions.HTTPError, OSError, msgspec.MsgspecError, ValueError, RecursionError)
+KUBE_API_ERRORS = (
+    KubeApiRefused,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    msgspec.MsgspecError,
+    ValueError,
+    RecursionError,
+)
 
 
-class ApiClient:
+class KubeApiClient:
     """HTTP access to one API server."""
 
     def __init__(self, configuration: Configuration) -> None:
@@ -78,7 +85,7 @@ class ApiClient:
         self._pool = RESTClientObject(configuration).pool_manager
 
     @classmethod
-    def from_environment(cls) -> "ApiClient":
+    def from_environment(cls) -> "KubeApiClient":
         """The server of $KUBECONFIG, else the one this pod runs in; raises ValueError without either."""
         configuration = Configuration()
         path = os.environ.get("KUBECONFIG", "")
@@ -93,7 +100,7 @@ class ApiClient:
         return cls(configuration)
 
     def open(self, path: str, query: str, read_s: float) -> urllib3.BaseHTTPResponse:
-        """A GET whose body is still to be read and whose response is to be closed; raises ApiRefused."""
+        """A GET whose body is still to be read and whose response is to be closed; raises KubeApiRefused."""
         url = f"{self._configuration.host}{path}" + (f"?{query}" if query else "")
         response = self._pool.request(
             "GET",
@@ -106,12 +113,12 @@ class ApiClient:
         if response.status == 200:
             return response
         try:
-            raise ApiRefused(response.status, _refusal_text(response.read(_READ_BYTES)))
+            raise KubeApiRefused(response.status, _refusal_text(response.read(_READ_BYTES)))
         finally:
             response.close()
 
     def read(self, path: str, query: str = "") -> bytes:
-        """The body of a GET; raises ApiRefused, urllib3's HTTPError, OSError."""
+        """The body of a GET; raises KubeApiRefused, urllib3's HTTPError, OSError."""
         response = self.open(path, query, _LIST_READ_S_MAX)
         try:
             return response.read()
@@ -149,17 +156,20 @@ class _ApiGroupList(msgspec.Struct):
     groups: list[_ApiGroup]
 
 
-class ResourceWatch:
+class KubeResourceWatch:
     """List and watch of one resource, from `start()` to `stop()`."""
 
     def __init__(
-        self, api: ApiClient, resource: ApiResource, callback: Callable[[ApiResource, WatchReport], None]
+        self,
+        api: KubeApiClient,
+        resource: KubeApiResource,
+        callback: Callable[[KubeApiResource, KubeWatchReport], None],
     ) -> None:
         self.resource = resource
         self._api, self._callback = api, callback
         self._version = ""  # "": to be listed
         self._failures = 0
-        self._state: WatchState | None = None
+        self._state: KubeWatchState | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _response, and calls back only while not stopping
         self._response: urllib3.BaseHTTPResponse | None = None
@@ -184,41 +194,41 @@ class ResourceWatch:
             try:
                 self._list_once()
                 self._watch_once()
-            except API_ERRORS as error:
-                if isinstance(error, ApiRefused) and error.code == 410:
+            except KUBE_API_ERRORS as error:
+                if isinstance(error, KubeApiRefused) and error.code == 410:
                     self._version = ""
                 else:
-                    self._report(WatchState(False, error_text(error)))
+                    self._report(KubeWatchState(False, kube_error_text(error)))
             self._failures += 1
-            self._stopping.wait(retry_delay_s(self._failures, random.random()))
+            self._stopping.wait(kube_retry_delay_s(self._failures, random.random()))
 
     def _list_once(self) -> None:
         """Lists, unless there is a version to resume from."""
         if self._version:
             return
-        items: list[JsonObject] = []
+        items: list[KubeJsonObject] = []
         page, version = "", ""
         while True:
-            raw = self._api.read(self.resource.path, list_query(page))
-            answer = msgspec.json.decode(raw, type=ListPage)
+            raw = self._api.read(self.resource.path, kube_list_query(page))
+            answer = msgspec.json.decode(raw, type=KubeListPage)
             items += answer.items or []
             whole = {"metadata": answer.metadata}
-            version, page = version or resource_version(whole), meta_text(whole, "continue")
+            version, page = version or kube_resource_version(whole), kube_metadata_text(whole, "continue")
             if not page:
                 break
-        self._report(WatchState(True))
-        self._report(ListResult(items, version))
+        self._report(KubeWatchState(True))
+        self._report(KubeListResult(items, version))
         self._version = version
 
     def _watch_once(self) -> None:
-        response = self._api.open(self.resource.path, watch_query(self._version), _WATCH_READ_S_MAX)
+        response = self._api.open(self.resource.path, kube_watch_query(self._version), _WATCH_READ_S_MAX)
         opened_at = time.monotonic()
         try:
             with self._lock:
                 self._response = response
                 if self._stopping.is_set():
                     return
-            self._report(WatchState(True))
+            self._report(KubeWatchState(True))
             for line in _response_lines(response, self._stopping):
                 self._handle_line(line)
         finally:
@@ -229,14 +239,14 @@ class ResourceWatch:
                 self._failures = 0
 
     def _handle_line(self, raw: bytes) -> None:
-        line = msgspec.json.decode(raw, type=WatchLine)
-        event = watch_event_of(line)
+        line = msgspec.json.decode(raw, type=KubeWatchLine)
+        event = kube_watch_event_of(line)
         if event is not None:
             self._report(event)
-        self._version = resource_version(line.object) or self._version
+        self._version = kube_resource_version(line.object) or self._version
 
-    def _report(self, report: WatchReport) -> None:
-        if isinstance(report, WatchState):
+    def _report(self, report: KubeWatchReport) -> None:
+        if isinstance(report, KubeWatchState):
             if report == self._state:
                 return
             self._state = report
@@ -267,6 +277,6 @@ def _refusal_text(raw: bytes) -> str:
     return message if isinstance(message, str) else raw[:80].decode(errors="replace")
 
 
-def error_text(error: Exception) -> str:
+def kube_error_text(error: Exception) -> str:
     """An error in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -4,12 +4,12 @@ An object that cannot be read keeps the fact of its last readable version, is co
 touched by it. A table is *listed* once its first complete list has arrived.
 """
 
-from actors.kube_watch.fields import MalformedObject
-from actors.kube_watch.list_watch import JsonObject, ListResult, WatchEvent
-from actors.kube_watch.parse import PARSERS, object_key
+from actors.kube_watch.fields import MalformedKubeObject
+from actors.kube_watch.list_watch import KubeJsonObject, KubeListResult, KubeWatchEvent
+from actors.kube_watch.parse import KUBE_PARSERS, kube_object_key
 from schemas.facts import Fact
 
-WORD_OF_PLURAL = {
+BUS_WORD_OF_KUBE_PLURAL = {
     "nodes": "node",
     "bgpconfigurations": "bgp-configuration",
     "ippools": "ip-pool",
@@ -19,34 +19,34 @@ WORD_OF_PLURAL = {
 }
 
 
-class FactTable:
+class KubeFactTable:
     """The facts of one resource."""
 
     def __init__(self, plural: str) -> None:
         self.plural = plural
-        self.word = WORD_OF_PLURAL[plural]
+        self.word = BUS_WORD_OF_KUBE_PLURAL[plural]
         self.facts: dict[str, Fact] = {}
         self.listed = False
         self.unreadable: dict[str, str] = {}  # object -> its error, while it lasts
 
-    def apply(self, report: ListResult | WatchEvent) -> list[str]:
+    def apply(self, report: KubeListResult | KubeWatchEvent) -> list[str]:
         """A list or an event. Returns the errors of objects that cannot be read, one text each."""
-        if isinstance(report, ListResult):
+        if isinstance(report, KubeListResult):
             return self._replace_all(report.items)
         if report.kind == "DELETED":
             return self._delete(report.object)
         return self._store(report.object)
 
-    def _replace_all(self, items: list[JsonObject]) -> list[str]:
+    def _replace_all(self, items: list[KubeJsonObject]) -> list[str]:
         before, self.facts, self.unreadable = self.facts, {}, {}
         errors = [error for item in items for error in self._store(item, before)]
         self.listed = True
         return errors
 
-    def _store(self, item: JsonObject, before: dict[str, Fact] | None = None) -> list[str]:
+    def _store(self, item: KubeJsonObject, before: dict[str, Fact] | None = None) -> list[str]:
         try:
-            key, fact = PARSERS[self.plural](item)
-        except MalformedObject as error:
+            key, fact = KUBE_PARSERS[self.plural](item)
+        except MalformedKubeObject as error:
             self._keep_last_fact(item, before or {})
             self.unreadable[error.subject] = str(error)
             return [str(error)]
@@ -57,18 +57,18 @@ class FactTable:
             self.facts[key] = fact
         return []
 
-    def _keep_last_fact(self, item: JsonObject, before: dict[str, Fact]) -> None:
+    def _keep_last_fact(self, item: KubeJsonObject, before: dict[str, Fact]) -> None:
         try:
-            key = object_key(self.plural, item)
-        except MalformedObject:
+            key = kube_object_key(self.plural, item)
+        except MalformedKubeObject:
             return
         if key in before:
             self.facts[key] = before[key]
 
-    def _delete(self, item: JsonObject) -> list[str]:
+    def _delete(self, item: KubeJsonObject) -> list[str]:
         try:
-            key = object_key(self.plural, item)
-        except MalformedObject as error:
+            key = kube_object_key(self.plural, item)
+        except MalformedKubeObject as error:
             return [str(error)]
         self.facts.pop(key, None)
         self._clear_error(key)

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from actors.kube_watch.list_watch import JsonObject
-from schemas.addresses import parse_interface, parse_prefix
+from actors.kube_watch.list_watch import KubeJsonObject
+from schemas.addresses import parse_interface_address, parse_ip_prefix
 
 _ASN_MAX = 2**32 - 1
 _PORT_MAX = 2**16 - 1
 
 
-class MalformedObject(Exception):
+class MalformedKubeObject(Exception):
     """An object of the API cannot be read; the text names object and field."""
 
     def __init__(self, subject: str, field: str, why: str) -> None:
@@ -22,12 +22,12 @@ class MalformedObject(Exception):
 class KubernetesFields:
     """One level of an object. `subject`: its kind and name. A field that is absent or null is None."""
 
-    def __init__(self, subject: str, path: str, values: JsonObject) -> None:
+    def __init__(self, subject: str, path: str, values: KubeJsonObject) -> None:
         self.subject, self._path, self._values = subject, path, values
 
-    def wrong(self, field: str, why: str) -> MalformedObject:
+    def wrong(self, field: str, why: str) -> MalformedKubeObject:
         """The error to raise about a field of this level."""
-        return MalformedObject(self.subject, f"{self._path}.{field}" if self._path else field, why)
+        return MalformedKubeObject(self.subject, f"{self._path}.{field}" if self._path else field, why)
 
     def value(self, field: str, expected: type | tuple[type, ...], description: str) -> Any:
         """A value of the expected JSON type, or None. JSON's true is not a number here."""
@@ -36,7 +36,7 @@ class KubernetesFields:
             return None
         kinds = expected if isinstance(expected, tuple) else (expected,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise self.wrong(field, f"expected {description}, got {shorten_text(value)}")
+            raise self.wrong(field, f"expected {description}, got {shorten_kube_text(value)}")
         return value
 
     def within(self, field: str) -> "KubernetesFields":
@@ -72,7 +72,7 @@ class KubernetesFields:
         """One of a few words."""
         word = self.text(field)
         if word is not None and word not in choices:
-            raise self.wrong(field, f"expected one of {', '.join(choices)}, got {shorten_text(word)}")
+            raise self.wrong(field, f"expected one of {', '.join(choices)}, got {shorten_kube_text(word)}")
         return word
 
     def texts(self, field: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ class KubernetesFields:
         """This whole level as a map of text to text."""
         for key, value in self._values.items():
             if not isinstance(value, str):
-                raise self.wrong(key, f"expected text, got {shorten_text(value)}")
+                raise self.wrong(key, f"expected text, got {shorten_kube_text(value)}")
         return dict(self._values)
 
     def asn(self, field: str) -> int | None:
@@ -93,7 +93,7 @@ class KubernetesFields:
             return None
         number = value if isinstance(value, int) else _parse_asn(value)
         if number is None or not 0 < number <= _ASN_MAX:
-            raise self.wrong(field, f"not an AS number: {shorten_text(value)}")
+            raise self.wrong(field, f"not an AS number: {shorten_kube_text(value)}")
         return number
 
     def interface_address(self, field: str, version: int) -> str | None:
@@ -102,27 +102,27 @@ class KubernetesFields:
         if text is None:
             return None
         try:
-            address = parse_interface(text)
+            address = parse_interface_address(text)
         except ValueError:
-            raise self.wrong(field, f"not an address: {shorten_text(text)}") from None
+            raise self.wrong(field, f"not an address: {shorten_kube_text(text)}") from None
         if address.version != version:
-            raise self.wrong(field, f"not an IPv{version} address: {shorten_text(text)}")
+            raise self.wrong(field, f"not an IPv{version} address: {shorten_kube_text(text)}")
         return address.with_prefixlen
 
     def prefix(self, field: str) -> str:
         """An address prefix, host bits cleared; an absent one is an error."""
         text = self.required_text(field)
         try:
-            return str(parse_prefix(text))
+            return str(parse_ip_prefix(text))
         except ValueError:
-            raise self.wrong(field, f"not a prefix: {shorten_text(text)}") from None
+            raise self.wrong(field, f"not a prefix: {shorten_kube_text(text)}") from None
 
     def prefixes(self, field: str) -> tuple[str, ...]:
         """A list of objects with a `cidr` each, e.g. Calico's ServiceExternalIPBlock."""
         prefixes = []
         for number, item in enumerate(self.value(field, list, "a list") or []):
             if not isinstance(item, dict):
-                raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten_text(item)}")
+                raise self.wrong(f"{field}[{number}]", f"expected an object, got {shorten_kube_text(item)}")
             path = f"{self._path}.{field}[{number}]"
             prefixes.append(KubernetesFields(self.subject, path, item).prefix("cidr"))
         return tuple(prefixes)
@@ -150,7 +150,7 @@ def _parse_asn(text: str) -> int | None:
     return (high << 16) + low if max(high, low) < 2**16 else None
 
 
-def shorten_text(value: object) -> str:
+def shorten_kube_text(value: object) -> str:
     """A value as an error message shows it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

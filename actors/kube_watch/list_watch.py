@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-JsonObject: TypeAlias = Any
+KubeJsonObject: TypeAlias = Any
 """A JSON object of the API, not checked yet: it may be any JSON."""
 
 CRD_API = "crd.projectcalico.org/v1"
 NATIVE_API = "projectcalico.org/v3"
-API_OF_PLURAL = {"nodes": "v1", "services": "v1", "endpointslices": "discovery.k8s.io/v1"}  # the rest: Calico's
+KUBE_API_OF_PLURAL = {"nodes": "v1", "services": "v1", "endpointslices": "discovery.k8s.io/v1"}  # the rest: Calico's
 
 _PAGE_OBJECTS = 500  # objects of one list request: bounds the size of an answer
-WATCH_TIMEOUT_S = 290  # the server ends a watch after this long, and we resume it
+KUBE_WATCH_TIMEOUT_S = 290  # the server ends a watch after this long, and we resume it
 
 BACKOFF_S_MIN = 0.2
 BACKOFF_S_MAX = 20.0
@@ -26,7 +26,7 @@ JITTER = 0.5  # share of the delay that is left to chance, so that nodes do not 
 
 
 @dataclass(frozen=True)
-class ApiResource:
+class KubeApiResource:
     """One cluster-scoped or all-namespaces collection: `api` is "v1" or "group/version"."""
 
     api: str
@@ -40,23 +40,23 @@ class ApiResource:
 
 
 @dataclass(frozen=True)
-class ListResult:
+class KubeListResult:
     """All objects of a resource as of `version`; what is not among `items` does not exist."""
 
-    items: list[JsonObject]
+    items: list[KubeJsonObject]
     version: str
 
 
 @dataclass(frozen=True)
-class WatchEvent:
+class KubeWatchEvent:
     """One change: `kind` is ADDED, MODIFIED or DELETED. ADDED may repeat a known object."""
 
     kind: str
-    object: JsonObject
+    object: KubeJsonObject
 
 
 @dataclass(frozen=True)
-class WatchState:
+class KubeWatchState:
     """State of a watch: `connected`, or waiting because of `reason`."""
 
     connected: bool
@@ -66,17 +66,21 @@ class WatchState:
         return "connected" if self.connected else f"waiting: {self.reason}"
 
 
-WatchReport: TypeAlias = ListResult | WatchEvent | WatchState
+KubeWatchReport: TypeAlias = KubeListResult | KubeWatchEvent | KubeWatchState
 
 
-def name_parts(report: WatchReport) -> list[str]:
+def kube_name_parts(report: KubeWatchReport) -> list[str]:
     """Namespace and name of an event's object, as far as they can be read: for people."""
-    meta = report.object.get("metadata") if isinstance(report, WatchEvent) and isinstance(report.object, dict) else None
+    meta = (
+        report.object.get("metadata")
+        if isinstance(report, KubeWatchEvent) and isinstance(report.object, dict)
+        else None
+    )
     names = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
     return [text for text in names if isinstance(text, str) and text]
 
 
-class ApiRefused(Exception):
+class KubeApiRefused(Exception):
     """The server refused: a Status instead of an answer. `code` 410 asks for a new list."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -84,71 +88,71 @@ class ApiRefused(Exception):
         self.code = code
 
 
-class ListPage(Struct):
+class KubeListPage(Struct):
     """One answer to a list request."""
 
-    items: list[JsonObject] | None = None
-    metadata: JsonObject = None
+    items: list[KubeJsonObject] | None = None
+    metadata: KubeJsonObject = None
 
 
-class WatchLine(Struct):
+class KubeWatchLine(Struct):
     """One line of a watch."""
 
     type: str
-    object: JsonObject = None
+    object: KubeJsonObject = None
 
 
-def list_query(page: str) -> str:
+def kube_list_query(page: str) -> str:
     """Query of a list request; `page` is "" or what the last answer calls `continue`."""
     query = {"limit": str(_PAGE_OBJECTS)} | ({"continue": page} if page else {})
     return urlencode(query)
 
 
-def watch_query(version: str) -> str:
+def kube_watch_query(version: str) -> str:
     """Query of a watch request that begins after `version`."""
     return urlencode(
         {
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": WATCH_TIMEOUT_S,
+            "timeoutSeconds": KUBE_WATCH_TIMEOUT_S,
         }
     )
 
 
-def watch_event_of(line: WatchLine) -> WatchEvent | None:
+def kube_watch_event_of(line: KubeWatchLine) -> KubeWatchEvent | None:
     """The event of a watch line; None for a bookmark or a type this client does not know.
 
-    Raises ApiRefused for an ERROR event.
+    Raises KubeApiRefused for an ERROR event.
     """
     if line.type == "ERROR":
         status = line.object if isinstance(line.object, dict) else {}
         code, message = status.get("code"), status.get("message")
-        raise ApiRefused(code if isinstance(code, int) else 500, str(message or "error event"))
+        raise KubeApiRefused(code if isinstance(code, int) else 500, str(message or "error event"))
     if line.type in ("ADDED", "MODIFIED", "DELETED"):
-        return WatchEvent(line.type, line.object)
+        return KubeWatchEvent(line.type, line.object)
     return None
 
 
-def resource_version(body: JsonObject) -> str:
+def kube_resource_version(body: KubeJsonObject) -> str:
     """The resourceVersion of an object or a list; "" when it has none."""
-    return meta_text(body, "resourceVersion")
+    return kube_metadata_text(body, "resourceVersion")
 
 
-def meta_text(body: JsonObject, field: str) -> str:
+def kube_metadata_text(body: KubeJsonObject, field: str) -> str:
     """A text field of the metadata; "" when there is none."""
     meta = body.get("metadata") if isinstance(body, dict) else None
     value = meta.get(field) if isinstance(meta, dict) else None
     return value if isinstance(value, str) else ""
 
 
-def retry_delay_s(failures: int, chance: float) -> float:
+def kube_retry_delay_s(failures: int, chance: float) -> float:
     """Seconds to wait after so many failures in a row; `chance` is in [0, 1)."""
     longest = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(failures - 1, 16))
     return longest * (1 - JITTER * chance)
 
 
-def calico_api(groups: Collection[str], override: str = "") -> str:
+def calico_api_version(groups: Collection[str], override: str = "") -> str:
     """The API of Calico's objects: `crd.projectcalico.org/v1` or `projectcalico.org/v3`.
 
     `groups` are the names of the API groups that discovery shows, `override` is $CALICO_API_GROUP. As Calico

@@ -1,6 +1,6 @@
 """One object of the Kubernetes API becomes one fact. Pure.
 
-Each function takes the decoded JSON of one object, of any shape, and returns (key, fact) or raises MalformedObject,
+Each function takes the decoded JSON of one object, of any shape, and returns (key, fact) or raises MalformedKubeObject,
 never anything else. Fields and their meaning: Calico's resource definitions. Defaults that Calico applies to an unset
 field are the managers' business, except where the fact has the default itself.
 """
@@ -9,8 +9,8 @@ import ipaddress
 from collections.abc import Callable
 
 from actors.kube_watch import parse_services
-from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_text
-from schemas.facts import BgpConfiguration, BlockAffinity, Fact, IpPool, Node, NodeAnnotations
+from actors.kube_watch.fields import KubernetesFields, MalformedKubeObject, shorten_kube_text
+from schemas.facts import BgpConfigurationFact, BlockAffinityFact, Fact, IpPoolFact, NodeAnnotationsFact, NodeFact
 
 _ANNOTATION = "projectcalico.org/"
 _ANNOTATION_LENGTH_MAX = 1024
@@ -19,27 +19,27 @@ _AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
 
 
 def _name_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
-    """The name of an object, and its fields. Raises MalformedObject."""
+    """The name of an object, and its fields. Raises MalformedKubeObject."""
     if not isinstance(body, dict):
-        raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
+        raise MalformedKubeObject(kind, "", f"expected an object, got {shorten_kube_text(body)}")
     name = KubernetesFields(kind, "", body).within("metadata").required_text("name")
     return name, KubernetesFields(f"{kind} {name}", "", body)
 
 
-def object_key(kind: str, body: object) -> str:
-    """The key of an object: its name, with its namespace where it has one. Raises MalformedObject."""
+def kube_object_key(kind: str, body: object) -> str:
+    """The key of an object: its name, with its namespace where it has one. Raises MalformedKubeObject."""
     if kind in _NAMESPACED:
-        return parse_services.key_and_fields(kind, body)[0]
+        return parse_services.kube_key_and_fields(kind, body)[0]
     return _name_and_fields(kind, body)[0]
 
 
-def _parse_node(body: object) -> tuple[str, Node]:
+def _parse_node(body: object) -> tuple[str, NodeFact]:
     """core/v1 Node: what Calico writes into its annotations."""
     name, fields = _name_and_fields("Node", body)
     meta = fields.within("metadata")
     annotations = meta.within("annotations")
     calico_labels = annotations.json(f"{_ANNOTATION}labels")
-    parsed = Node(
+    parsed = NodeFact(
         ip4=annotations.interface_address(f"{_ANNOTATION}IPv4Address", 4),
         ip6=annotations.interface_address(f"{_ANNOTATION}IPv6Address", 6),
         asn=annotations.asn(f"{_ANNOTATION}ASNumber"),
@@ -49,18 +49,18 @@ def _parse_node(body: object) -> tuple[str, Node]:
     return name, parsed
 
 
-def node_annotations(body: object) -> tuple[str, NodeAnnotations]:
+def parse_node_annotations(body: object) -> tuple[str, NodeAnnotationsFact]:
     """core/v1 Node: its annotations but long ones, which controllers keep for themselves and no template asks for."""
     name, fields = _name_and_fields("Node", body)
     texts = fields.within("metadata").texts("annotations")
-    return name, NodeAnnotations({key: text for key, text in texts.items() if len(text) <= _ANNOTATION_LENGTH_MAX})
+    return name, NodeAnnotationsFact({key: text for key, text in texts.items() if len(text) <= _ANNOTATION_LENGTH_MAX})
 
 
-def _parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
+def _parse_bgp_configuration(body: object) -> tuple[str, BgpConfigurationFact]:
     """Calico BGPConfiguration."""
     name, fields = _name_and_fields("BGPConfiguration", body)
     spec = fields.within("spec")
-    parsed = BgpConfiguration(
+    parsed = BgpConfigurationFact(
         asn=spec.asn("asNumber"),
         node_to_node_mesh=spec.boolean("nodeToNodeMeshEnabled"),
         listen_port=spec.port("listenPort"),
@@ -72,7 +72,7 @@ def _parse_bgp_configuration(body: object) -> tuple[str, BgpConfiguration]:
     return name, parsed
 
 
-def _parse_ip_pool(body: object) -> tuple[str, IpPool]:
+def _parse_ip_pool(body: object) -> tuple[str, IpPoolFact]:
     """Calico IPPool. At most one encapsulation, and no IP in IP for IPv6."""
     name, fields = _name_and_fields("IPPool", body)
     spec = fields.within("spec")
@@ -83,7 +83,7 @@ def _parse_ip_pool(body: object) -> tuple[str, IpPool]:
         raise spec.wrong("vxlanMode", f"is {vxlan} beside ipipMode {ipip}: at most one is not Never")
     if ipip != "Never" and ipaddress.ip_network(cidr).version == 6:
         raise spec.wrong("ipipMode", f"is {ipip}, but {cidr} is IPv6")
-    parsed = IpPool(
+    parsed = IpPoolFact(
         cidr=cidr,
         ipip_mode=ipip,
         vxlan_mode=vxlan,
@@ -94,13 +94,13 @@ def _parse_ip_pool(body: object) -> tuple[str, IpPool]:
     return name, parsed
 
 
-def _parse_block_affinity(body: object) -> tuple[str, BlockAffinity | None]:
+def _parse_block_affinity(body: object) -> tuple[str, BlockAffinityFact | None]:
     """Calico BlockAffinity; None for one that binds its block to something else than a node."""
     name, fields = _name_and_fields("BlockAffinity", body)
     spec = fields.within("spec")
     if (spec.text("type") or "host") != "host":
         return name, None
-    parsed = BlockAffinity(
+    parsed = BlockAffinityFact(
         node=spec.required_text("node"),
         cidr=spec.prefix("cidr"),
         state=spec.choice("state", _AFFINITY_STATES) or "confirmed",
@@ -115,16 +115,16 @@ def _is_deleted(spec: KubernetesFields) -> bool:
     if value in ("true", "false"):
         return bool(value == "true")
     if isinstance(value, str) and value:
-        raise spec.wrong("deleted", f"expected true or false, got {shorten_text(value)}")
+        raise spec.wrong("deleted", f"expected true or false, got {shorten_kube_text(value)}")
     return bool(value)
 
 
-PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
+KUBE_PARSERS: dict[str, Callable[[object], tuple[str, Fact | None]]] = {
     "nodes": _parse_node,
     "bgpconfigurations": _parse_bgp_configuration,
     "ippools": _parse_ip_pool,
     "blockaffinities": _parse_block_affinity,
-    "services": parse_services.parse_service,
+    "services": parse_services.parse_kube_service,
     "endpointslices": parse_services.parse_endpoint_slice,
 }
 _NAMESPACED = {"services", "endpointslices"}

@@ -1,16 +1,16 @@
 """Services and EndpointSlices of the Kubernetes API become facts. Pure.
 
 A part of an object that cannot be used (a port 0, an unknown protocol, a bad address) is left out and named in the
-fact's `problems`; the rest of the object serves. An object without a name or of the wrong shape raises MalformedObject.
+fact's `problems`; the rest of the object serves. One without a name or of the wrong shape raises MalformedKubeObject.
 """
 
 import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from actors.kube_watch.fields import KubernetesFields, MalformedObject, shorten_text
-from schemas.addresses import parse_address
-from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
+from actors.kube_watch.fields import KubernetesFields, MalformedKubeObject, shorten_kube_text
+from schemas.addresses import parse_ip_address
+from schemas.facts import EndpointSliceFact, LoadBalancerIngress, ServiceFact, ServicePort, SliceEndpoint, SlicePort
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
@@ -23,24 +23,24 @@ _FAMILY = {"IPv4": 4, "IPv6": 6}
 T = TypeVar("T")
 
 
-def key_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
-    """`<namespace>/<name>` of an object, and its fields. Raises MalformedObject."""
+def kube_key_and_fields(kind: str, body: object) -> tuple[str, KubernetesFields]:
+    """`<namespace>/<name>` of an object, and its fields. Raises MalformedKubeObject."""
     if not isinstance(body, dict):
-        raise MalformedObject(kind, "", f"expected an object, got {shorten_text(body)}")
+        raise MalformedKubeObject(kind, "", f"expected an object, got {shorten_kube_text(body)}")
     meta = KubernetesFields(kind, "", body).within("metadata")
     key = f"{meta.required_text('namespace')}/{meta.required_text('name')}"
     return key, KubernetesFields(f"{kind} {key}", "", body)
 
 
-def parse_service(body: object) -> tuple[str, Service]:
+def parse_kube_service(body: object) -> tuple[str, ServiceFact]:
     """core/v1 Service."""
-    key, fields = key_and_fields("Service", body)
+    key, fields = kube_key_and_fields("Service", body)
     meta, spec = fields.within("metadata"), fields.within("spec")
     labels, annotations = meta.texts("labels"), meta.texts("annotations")
     problems = _ServiceProblems()
     cluster_ips = list(problems.readable(spec, _cluster_ips, _address))
     affinity = spec.choice("sessionAffinity", ("None", "ClientIP")) == "ClientIP"
-    parsed = Service(
+    parsed = ServiceFact(
         type=spec.choice("type", _TYPES) or "ClusterIP",
         created=meta.text("creationTimestamp") or "",
         cluster_ips=tuple(ip for ip in cluster_ips if ip),
@@ -63,9 +63,9 @@ def parse_service(body: object) -> tuple[str, Service]:
     return key, parsed
 
 
-def parse_endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
+def parse_endpoint_slice(body: object) -> tuple[str, EndpointSliceFact | None]:
     """discovery.k8s.io/v1 EndpointSlice; None for a slice of host names."""
-    key, fields = key_and_fields("EndpointSlice", body)
+    key, fields = kube_key_and_fields("EndpointSlice", body)
     family = fields.required_text("addressType")
     if family not in _FAMILY:
         return key, None
@@ -73,7 +73,7 @@ def parse_endpoint_slice(body: object) -> tuple[str, EndpointSlice | None]:
     problems = _ServiceProblems()
     version = _FAMILY[family]
     endpoints = problems.readable(fields, _items_of("endpoints"), lambda item, name: _endpoint(item, name, version))
-    parsed = EndpointSlice(
+    parsed = EndpointSliceFact(
         service=f"{key.partition('/')[0]}/{owner}" if owner else "",
         ip_version=version,
         ports=tuple(problems.readable(fields, _items_of("ports"), _slice_port)),
@@ -103,7 +103,7 @@ class _ServiceProblems:
         for name, item in items(fields):
             try:
                 yield read(KubernetesFields(fields.subject, "", {name: item}), name)
-            except MalformedObject as error:
+            except MalformedKubeObject as error:
                 self._texts.append(f"{error.field}: {error.why}")
 
 
@@ -130,9 +130,9 @@ def _address(item: KubernetesFields, name: str) -> str:
     if text in (None, "None"):
         return ""
     try:
-        address = parse_address(str(text))
+        address = parse_ip_address(str(text))
     except ValueError:
-        raise item.wrong(name, f"not an address: {shorten_text(text)}") from None
+        raise item.wrong(name, f"not an address: {shorten_kube_text(text)}") from None
     return "" if address.is_unspecified else str(address)
 
 
@@ -173,14 +173,14 @@ def _affinity_s(spec: KubernetesFields) -> int:
     return seconds or _AFFINITY_S_DEFAULT
 
 
-def _endpoint(item: KubernetesFields, name: str, version: int) -> Endpoint:
+def _endpoint(item: KubernetesFields, name: str, version: int) -> SliceEndpoint:
     """What is unset counts as the API says: ready, serving as ready, not terminating."""
     fields = item.within(name)
     conditions = fields.within("conditions")
     ready = conditions.boolean("ready") is not False
     serving = conditions.boolean("serving")
     hints = fields.within("hints")
-    return Endpoint(
+    return SliceEndpoint(
         addresses=tuple(_endpoint_addresses(fields, version)),
         ready=ready,
         serving=ready if serving is None else serving,
@@ -202,10 +202,10 @@ def _pod_of(reference: KubernetesFields) -> str:
 def _endpoint_addresses(fields: KubernetesFields, version: int) -> Iterator[str]:
     for name, text in _items_of("addresses")(fields):
         if not isinstance(text, str):
-            raise fields.wrong(name, f"expected text, got {shorten_text(text)}")
+            raise fields.wrong(name, f"expected text, got {shorten_kube_text(text)}")
         address = _address(KubernetesFields(fields.subject, "", {name: text}), name)
         if not address or ipaddress.ip_address(address).version != version:
-            raise fields.wrong(name, f"not an IPv{version} address: {shorten_text(text)}")
+            raise fields.wrong(name, f"not an IPv{version} address: {shorten_kube_text(text)}")
         yield address
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from actors.policy import ipsets
-from actors.policy.intersect import intersect_rules
-from actors.policy.policies import CompiledPolicy, with_sets
-from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
-from schemas.npol import Policy, Rule
+from actors.policy.intersect import intersect_policy_rules
+from actors.policy.policies import CompiledPolicy, policy_with_ip_sets
+from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from schemas.npol import PolicyIntent, PolicyRule
 
 _RULES_MAX = 2000  # of a chain
 
@@ -31,13 +31,13 @@ class PolicyChains:
     """Cache of chains, by the identity of the policies that they are made of."""
 
     def __init__(self) -> None:
-        self._previous: dict[tuple[object, ...], tuple[object, CompiledPolicy | Inexpressible]] = {}
-        self._current: dict[tuple[object, ...], tuple[object, CompiledPolicy | Inexpressible]] = {}
+        self._previous: dict[tuple[object, ...], tuple[object, CompiledPolicy | InexpressibleRule]] = {}
+        self._current: dict[tuple[object, ...], tuple[object, CompiledPolicy | InexpressibleRule]] = {}
 
     def chain(
         self, direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
     ) -> CompiledPolicy:
-        """One policy for the tiers, then the profiles, then `last`. Raises Inexpressible."""
+        """One policy for the tiers, then the profiles, then `last`. Raises InexpressibleRule."""
         shape = tuple((tier.ends, *map(id, tier.policies)) for tier in tiers)
         key = (direction, last, shape, *map(id, profiles))
         if key not in self._current:
@@ -46,8 +46,8 @@ class PolicyChains:
                 _attempt(direction, tiers, profiles, last),
             )
         policy = self._current[key][1]
-        if isinstance(policy, Inexpressible):
-            raise Inexpressible(*policy.args)
+        if isinstance(policy, InexpressibleRule):
+            raise InexpressibleRule(*policy.args)
         return policy
 
     def forget(self) -> None:
@@ -57,37 +57,39 @@ class PolicyChains:
 
 def _attempt(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
-) -> CompiledPolicy | Inexpressible:
+) -> CompiledPolicy | InexpressibleRule:
     try:
         return _expand_tiers(direction, tiers, profiles, last)
-    except Inexpressible as reason:
+    except InexpressibleRule as reason:
         return reason
 
 
 def _expand_tiers(
     direction: str, tiers: Sequence[TierPolicies], profiles: Sequence[CompiledPolicy], last: str
 ) -> CompiledPolicy:
-    """Expand the tiers, profiles and `last` to one policy. Raises Inexpressible."""
+    """Expand the tiers, profiles and `last` to one policy. Raises InexpressibleRule."""
     policies = [policy for tier in tiers for policy in tier.policies] + list(profiles)
-    sets = RuleSets({})
+    sets = RuleIpSets({})
     sets.referenced = {name: ip_set for policy in policies for name, ip_set in policy.sets.items()}
-    chain = [*(rule for policy in profiles for rule in _deciding(policy, direction)), Rule(last)]
+    chain = [*(rule for policy in profiles for rule in _deciding(policy, direction)), PolicyRule(last)]
     for tier in reversed(tiers):
         chain = list(islice(_tier_rules(direction, tier, chain, sets), _RULES_MAX + 1))
         if len(chain) > _RULES_MAX:
-            raise Inexpressible(f"more than {_RULES_MAX} rules")
-    name = f"vppd/chain/{ipsets.set_name_digest(direction, repr(chain))}"
-    policy = Policy(name, tuple(chain), ()) if direction == "rx" else Policy(name, (), tuple(chain))
-    return with_sets(policy, sets.referenced)
+            raise InexpressibleRule(f"more than {_RULES_MAX} rules")
+    name = f"vppd/chain/{ipsets.ip_set_name_digest(direction, repr(chain))}"
+    policy = PolicyIntent(name, tuple(chain), ()) if direction == "rx" else PolicyIntent(name, (), tuple(chain))
+    return policy_with_ip_sets(policy, sets.referenced)
 
 
-def _deciding(profile: CompiledPolicy, direction: str) -> Iterator[Rule]:
+def _deciding(profile: CompiledPolicy, direction: str) -> Iterator[PolicyRule]:
     """The rules of a profile; those that pass on deny, for nothing follows."""
     for rule in getattr(profile.intent, direction):
         yield replace(rule, action="deny") if rule.action == "pass" else rule
 
 
-def _tier_rules(direction: str, tier: TierPolicies, following: list[Rule], sets: RuleSets) -> Iterator[Rule]:
+def _tier_rules(
+    direction: str, tier: TierPolicies, following: list[PolicyRule], sets: RuleIpSets
+) -> Iterator[PolicyRule]:
     for policy in tier.policies:
         for rule in getattr(policy.intent, direction):
             if rule.action != "pass":
@@ -95,7 +97,7 @@ def _tier_rules(direction: str, tier: TierPolicies, following: list[Rule], sets:
                 continue
             for next_rule in following:
                 try:
-                    yield intersect_rules(rule, next_rule, sets)
-                except MatchesNothing:
+                    yield intersect_policy_rules(rule, next_rule, sets)
+                except RuleMatchesNothing:
                     continue
-    yield from [Rule("deny")] if tier.ends else following
+    yield from [PolicyRule("deny")] if tier.ends else following

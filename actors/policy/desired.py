@@ -9,34 +9,34 @@ from dataclasses import dataclass, field
 from actors.policy import hosts, wellknown, workloads
 from actors.policy.chains import PolicyChains
 from actors.policy.hosts import HostPolicies
-from actors.policy.model import FelixPolicy, FelixSnapshot, PolicyId, WorkloadId
-from actors.policy.policies import CompiledPolicy, PolicyCache
-from actors.policy.tiers import DENY_ALL
-from actors.policy.wellknown import PolicyConfig
+from actors.policy.model import FelixPolicy, FelixPolicyId, FelixSnapshot, FelixWorkloadId
+from actors.policy.policies import CompiledPolicy, CompiledPolicyCache
+from actors.policy.tiers import DENY_ALL_POLICY
+from actors.policy.wellknown import FelixPolicyConfig
 from actors.policy.workloads import PolicyAttachment
-from schemas.facts import PodInterface, PolicyStatus, Uplink
+from schemas.facts import PodInterfaceFact, PolicyStatusFact, UplinkFact
 from schemas.intents import Intent
 
 
 @dataclass
-class PolicyFacts:
+class PolicyManagerFacts:
     """All that the policy manager knows. `snapshot`: the last complete one of Felix."""
 
     node: str = ""
     snapshot: FelixSnapshot | None = None
-    pods: dict[str, PodInterface] = field(default_factory=dict)
-    uplinks: dict[str, Uplink] = field(default_factory=dict)
-    cache: PolicyCache = field(default_factory=PolicyCache)
+    pods: dict[str, PodInterfaceFact] = field(default_factory=dict)
+    uplinks: dict[str, UplinkFact] = field(default_factory=dict)
+    cache: CompiledPolicyCache = field(default_factory=CompiledPolicyCache)
     chains: PolicyChains = field(default_factory=PolicyChains)
 
 
 @dataclass
 class EnforcedPolicies:
-    """Policies by interface, and statuses. `workloads`, `hosts`: keys of InterfacePolicies by endpoint of Felix."""
+    """Policies by interface, and statuses. `workloads`, `hosts`: keys of intents by endpoint of Felix."""
 
     attached: dict[str, PolicyAttachment] = field(default_factory=dict)
-    statuses: dict[str, PolicyStatus] = field(default_factory=dict)
-    workloads: dict[WorkloadId, str] = field(default_factory=dict)
+    statuses: dict[str, PolicyStatusFact] = field(default_factory=dict)
+    workloads: dict[FelixWorkloadId, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def intents(self) -> Iterator[Intent]:
@@ -50,17 +50,17 @@ class EnforcedPolicies:
         yield from (attachment.intent for attachment in self.attached.values())
 
 
-def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
+def enforced_policies(facts: PolicyManagerFacts) -> EnforcedPolicies:
     """The policies and statuses that follow from the facts."""
     snapshot = facts.snapshot or FelixSnapshot()
-    config = wellknown.parse_config(snapshot.config)
-    pods = wellknown.all_pods_set(address for pod in facts.pods.values() for address in pod.addresses)
+    config = wellknown.parse_felix_config(snapshot.config)
+    pods = wellknown.all_pods_ip_set(address for pod in facts.pods.values() for address in pod.addresses)
     addresses = wellknown.host_prefixes(a for uplink in facts.uplinks.values() for a in uplink.addresses)
     from_host = wellknown.from_host_policy(addresses, pods)
     enforced = EnforcedPolicies()
     if facts.snapshot is None:
         for pod in facts.pods.values():
-            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
+            _add(enforced, workloads.closed_pod_attachment(pod.interface, from_host))
         return enforced
     book = _CompiledBook(snapshot, facts.cache, facts.chains)
     _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels_policy(config))
@@ -78,12 +78,12 @@ def enforced_policies(facts: PolicyFacts) -> EnforcedPolicies:
 class _CompiledBook:
     """Felix's policies by name, compiled on demand."""
 
-    def __init__(self, snapshot: FelixSnapshot, cache: PolicyCache, chains: PolicyChains) -> None:
+    def __init__(self, snapshot: FelixSnapshot, cache: CompiledPolicyCache, chains: PolicyChains) -> None:
         self._snapshot, self._cache, self.chains = snapshot, cache, chains
         self.compiled: dict[str, CompiledPolicy] = {}
         cache.learn(snapshot.ip_sets)
 
-    def policy(self, name: PolicyId) -> CompiledPolicy | None:
+    def policy(self, name: FelixPolicyId) -> CompiledPolicy | None:
         felix_policy = self._snapshot.policies.get(name)
         return None if felix_policy is None else self._compiled(f"calico/{name.text}", felix_policy)
 
@@ -93,7 +93,7 @@ class _CompiledBook:
             felix_policy = self._snapshot.profiles.get(name)
             if felix_policy is None:
                 problems.append(f"profile {name} is not known: all is denied there")
-                policies.append(DENY_ALL)
+                policies.append(DENY_ALL_POLICY)
             else:
                 policies.append(self._compiled(f"profile/{name}", felix_policy))
         return tuple(policies)
@@ -120,7 +120,7 @@ def _add(enforced: EnforcedPolicies, attachment: PolicyAttachment) -> str:
 
 def _workloads(
     enforced: EnforcedPolicies,
-    facts: PolicyFacts,
+    facts: PolicyManagerFacts,
     snapshot: FelixSnapshot,
     book: _CompiledBook,
     from_host: CompiledPolicy,
@@ -130,64 +130,64 @@ def _workloads(
     for key, pod in sorted(facts.pods.items()):
         name = names.get(key)
         if name is None:
-            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
+            _add(enforced, workloads.closed_pod_attachment(pod.interface, from_host))
             continue
         problems: list[str] = []
         endpoint = snapshot.workloads[name]
         if not workloads.is_endpoint_of_pod(endpoint, pod.addresses):
-            _add(enforced, workloads.closed_attachment(pod.interface, from_host))
-            enforced.statuses[f"workload/{key}"] = PolicyStatus(
+            _add(enforced, workloads.closed_pod_attachment(pod.interface, from_host))
+            enforced.statuses[f"workload/{key}"] = PolicyStatusFact(
                 "down", ("Felix speaks of an earlier pod of this name",)
             )
             continue
         profiles = book.profiles(endpoint.profiles, problems)
-        attachment = workloads.workload_attachment(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
+        attachment = workloads.pod_policy_attachment(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
         enforced.workloads[name] = _add(enforced, attachment)
         _set_status(enforced, f"workload/{key}", (*problems, *attachment.problems))
     for key in names:
         if key not in facts.pods:
-            enforced.statuses[f"workload/{key}"] = PolicyStatus("down", ("the pod has no interface here",))
+            enforced.statuses[f"workload/{key}"] = PolicyStatusFact("down", ("the pod has no interface here",))
 
 
 def _hosts(
     enforced: EnforcedPolicies,
-    facts: PolicyFacts,
+    facts: PolicyManagerFacts,
     snapshot: FelixSnapshot,
     book: _CompiledBook,
     host_policies: HostPolicies,
 ) -> None:
     running = {name: uplink for name, uplink in facts.uplinks.items() if uplink.state != "linux"}
     for name, uplink in sorted(running.items()):
-        key = hosts.host_endpoint_of(snapshot.host_endpoints, name, uplink)
+        key = hosts.host_endpoint_of_uplink(snapshot.host_endpoints, name, uplink)
         if key is None:
-            for attachment in hosts.attachments_without_endpoint(uplink, host_policies):
+            for attachment in hosts.host_attachments_without_endpoint(uplink, host_policies):
                 _add(enforced, attachment)
             continue
         problems: list[str] = []
         endpoint = snapshot.host_endpoints[key]
         profiles = book.profiles(endpoint.profiles, problems)
-        attached = list(hosts.attachments_with_endpoint(uplink, endpoint, book, profiles, host_policies))
+        attached = list(hosts.host_attachments_with_endpoint(uplink, endpoint, book, profiles, host_policies))
         enforced.hosts[key] = (*enforced.hosts.get(key, ()), *(_add(enforced, attachment) for attachment in attached))
         problems += [text for attachment in attached for text in attachment.problems]
-        old_problems = enforced.statuses.get(f"host/{key}", PolicyStatus("up")).problems
+        old_problems = enforced.statuses.get(f"host/{key}", PolicyStatusFact("up")).problems
         _set_status(enforced, f"host/{key}", tuple(dict.fromkeys((*old_problems, *problems))))
     for key, endpoint in snapshot.host_endpoints.items():
         if key not in enforced.hosts:
-            state = "error" if endpoint.name not in ("", hosts.ALL_INTERFACES, *running) else "down"
-            enforced.statuses[f"host/{key}"] = PolicyStatus(state, ("no interface of this node is left for it",))
+            state = "error" if endpoint.name not in ("", hosts.ALL_HOST_INTERFACES, *running) else "down"
+            enforced.statuses[f"host/{key}"] = PolicyStatusFact(state, ("no interface of this node is left for it",))
 
 
 def _set_status(enforced: EnforcedPolicies, name: str, problems: tuple[str, ...]) -> None:
-    enforced.statuses[name] = PolicyStatus("error" if problems else "up", problems)
+    enforced.statuses[name] = PolicyStatusFact("error" if problems else "up", problems)
 
 
-def _set_other_statuses(enforced: EnforcedPolicies, book: _CompiledBook, config: PolicyConfig) -> None:
+def _set_other_statuses(enforced: EnforcedPolicies, book: _CompiledBook, config: FelixPolicyConfig) -> None:
     """Statuses of policies, sets and configuration."""
     for name, policy in book.compiled.items():
         state = "error" if policy.problems else "ok"
-        enforced.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatus(state, policy.problems)
+        enforced.statuses[name.replace("calico/", "policy/", 1)] = PolicyStatusFact(state, policy.problems)
     for name, problems in book.damaged_sets():
-        enforced.statuses[f"ip-set/{name}"] = PolicyStatus("error", problems)
+        enforced.statuses[f"ip-set/{name}"] = PolicyStatusFact("error", problems)
     for problem in config.problems:
-        enforced.statuses[f"config/{problem.partition(':')[0]}"] = PolicyStatus("error", (problem,))
+        enforced.statuses[f"config/{problem.partition(':')[0]}"] = PolicyStatusFact("error", (problem,))
     book.close()

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from actors.policy.model import FelixHostEndpoint, FelixTier
 from actors.policy.policies import CompiledPolicy
-from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policies
-from actors.policy.workloads import PolicyAttachment, attachment, with_default_action
-from schemas.facts import Uplink
-from schemas.npol import InterfacePolicies
+from actors.policy.tiers import CompiledPolicyBook, DirectionPolicies, policies_of_direction
+from actors.policy.workloads import PolicyAttachment, interface_policy_attachment, tiers_with_default_action
+from schemas.facts import UplinkFact
+from schemas.npol import InterfacePoliciesIntent
 
-ALL_INTERFACES = "*"
+ALL_HOST_INTERFACES = "*"
 
 
 class HostPolicies(NamedTuple):
@@ -23,7 +23,7 @@ class HostPolicies(NamedTuple):
     to_host: CompiledPolicy
 
 
-def host_endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: Uplink) -> str | None:
+def host_endpoint_of_uplink(endpoints: Mapping[str, FelixHostEndpoint], name: str, uplink: UplinkFact) -> str | None:
     """The host endpoint of an uplink: one that names it, else by address, else one for all; then the lowest id."""
     addresses = {str(ip_interface(address).ip) for address in uplink.addresses}
     ranked = [
@@ -33,7 +33,7 @@ def host_endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, upli
             (
                 endpoint.name == name,
                 not endpoint.name and addresses & set(endpoint.expected_ips),
-                endpoint.name == ALL_INTERFACES,
+                endpoint.name == ALL_HOST_INTERFACES,
             )
         )
         if fits
@@ -41,10 +41,10 @@ def host_endpoint_of(endpoints: Mapping[str, FelixHostEndpoint], name: str, upli
     return min(ranked)[1] if ranked else None
 
 
-def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) -> Iterator[PolicyAttachment]:
+def host_attachments_without_endpoint(uplink: UplinkFact, host_policies: HostPolicies) -> Iterator[PolicyAttachment]:
     """Policies without a host endpoint: only pods towards their host are restricted."""
     if host_policies.workloads_to_host is not None and uplink.host_tap:
-        allowing = InterfacePolicies(
+        allowing = InterfacePoliciesIntent(
             uplink.host_tap,
             tx=(host_policies.workloads_to_host.intent.name,),
             rx_default="allow",
@@ -55,22 +55,22 @@ def attachments_without_endpoint(uplink: Uplink, host_policies: HostPolicies) ->
         yield PolicyAttachment(allowing, (host_policies.workloads_to_host,))
 
 
-def attachments_with_endpoint(
-    uplink: Uplink,
+def host_attachments_with_endpoint(
+    uplink: UplinkFact,
     endpoint: FelixHostEndpoint,
-    book: PolicyBook,
+    book: CompiledPolicyBook,
     profiles: tuple[CompiledPolicy, ...],
     host_policies: HostPolicies,
 ) -> Iterator[PolicyAttachment]:
     """Policies with a host endpoint: the tap's for the host's own traffic, the uplink's for forwarding."""
     problems = tuple(_unserved(endpoint))
-    first = with_default_action(endpoint.untracked_tiers, "Pass")
+    first = tiers_with_default_action(endpoint.untracked_tiers, "Pass")
     if uplink.host_tap:
         tx, rx = (
-            direction_policies(direction, (*first, *endpoint.tiers), profiles, book) for direction in ("tx", "rx")
+            policies_of_direction(direction, (*first, *endpoint.tiers), profiles, book) for direction in ("tx", "rx")
         )
         to_host = (host_policies.workloads_to_host,) if host_policies.workloads_to_host is not None else ()
-        tap = attachment(
+        tap = interface_policy_attachment(
             uplink.host_tap,
             rx,
             tx,
@@ -81,15 +81,17 @@ def attachments_with_endpoint(
     tx, rx = (_forward(direction, first, endpoint.forward_tiers, book) for direction in ("tx", "rx"))
     if uplink.interface and (tx.policies or rx.policies):
         before_rx, before_tx = ((host_policies.to_host,) if policies.policies else () for policies in (rx, tx))
-        yield attachment(uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True)
+        yield interface_policy_attachment(
+            uplink.interface, rx, tx, before_rx=before_rx, before_tx=before_tx, invert=True
+        )
 
 
 def _forward(
-    direction: str, first: tuple[FelixTier, ...], tiers: tuple[FelixTier, ...], book: PolicyBook
+    direction: str, first: tuple[FelixTier, ...], tiers: tuple[FelixTier, ...], book: CompiledPolicyBook
 ) -> DirectionPolicies:
     """Policies for forwarding: without a tier of its own all passes; profiles do not apply."""
-    silent = not direction_policies(direction, tiers, (), book).policies
-    return direction_policies(direction, (*first, *tiers), (), book, "allow" if silent else "deny")
+    silent = not policies_of_direction(direction, tiers, (), book).policies
+    return policies_of_direction(direction, (*first, *tiers), (), book, "allow" if silent else "deny")
 
 
 def _unserved(endpoint: FelixHostEndpoint) -> Iterator[str]:

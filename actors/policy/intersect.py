@@ -6,17 +6,17 @@ intersected with it.
 
 from ipaddress import ip_network
 
-from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
-from schemas.npol import EntityMatch, Rule
+from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from schemas.npol import PolicyRule, RuleEntityMatch
 
 
-def intersect_rules(first: Rule, second: Rule, sets: RuleSets) -> Rule:
+def intersect_policy_rules(first: PolicyRule, second: PolicyRule, sets: RuleIpSets) -> PolicyRule:
     """The second rule's action where both match.
 
-    Raises MatchesNothing if no packet matches both, Inexpressible if VPP has no rule that says so.
+    Raises RuleMatchesNothing if no packet matches both, InexpressibleRule if VPP has no rule that says so.
     """
     protocol = _protocol(first, second)
-    return Rule(
+    return PolicyRule(
         action=second.action,
         protocol=protocol,
         not_protocol=_not_protocol(first, second, protocol),
@@ -27,27 +27,27 @@ def intersect_rules(first: Rule, second: Rule, sets: RuleSets) -> Rule:
     )
 
 
-def _protocol(first: Rule, second: Rule) -> int | None:
+def _protocol(first: PolicyRule, second: PolicyRule) -> int | None:
     if first.protocol is not None and second.protocol is not None and first.protocol != second.protocol:
-        raise MatchesNothing
+        raise RuleMatchesNothing
     return second.protocol if first.protocol is None else first.protocol
 
 
-def _not_protocol(first: Rule, second: Rule, protocol: int | None) -> int | None:
+def _not_protocol(first: PolicyRule, second: PolicyRule, protocol: int | None) -> int | None:
     excluded = {number for number in (first.not_protocol, second.not_protocol) if number is not None}
     if protocol in excluded:
-        raise MatchesNothing
+        raise RuleMatchesNothing
     if protocol is not None or not excluded:
         return None
     if len(excluded) > 1:
-        raise Inexpressible("two protocols that must not be")
+        raise InexpressibleRule("two protocols that must not be")
     return excluded.pop()
 
 
-def _intersect_matches(first: EntityMatch, second: EntityMatch, sets: RuleSets) -> EntityMatch:
+def _intersect_matches(first: RuleEntityMatch, second: RuleEntityMatch, sets: RuleIpSets) -> RuleEntityMatch:
     names = tuple(dict.fromkeys((*first.sets, *second.sets)))
     ports, port_sets = _ports(first, second)
-    return EntityMatch(
+    return RuleEntityMatch(
         nets=_nets(first.nets, second.nets),
         sets=sets.intersection(names) if len(names) > 1 else names,
         ports=ports,
@@ -64,27 +64,27 @@ def _nets(some_nets: tuple[str, ...], other_nets: tuple[str, ...]) -> tuple[str,
             if net.version == other_net.version and net.overlaps(other_net):
                 common.add(str(max(net, other_net, key=lambda network: network.prefixlen)))
     if not common:
-        raise MatchesNothing
+        raise RuleMatchesNothing
     return tuple(sorted(common))
 
 
-def _ports(first: EntityMatch, second: EntityMatch) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+def _ports(first: RuleEntityMatch, second: RuleEntityMatch) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
     first_ports, second_ports = (first.ports, first.port_sets), (second.ports, second.port_sets)
     if first_ports == second_ports or not any(second_ports):
         return first_ports
     if not any(first_ports):
         return second_ports
     if first.port_sets or second.port_sets:
-        raise Inexpressible("named ports in two tiers")
+        raise InexpressibleRule("named ports in two tiers")
     common = {(max(a, c), min(b, d)) for a, b in first.ports for c, d in second.ports if max(a, c) <= min(b, d)}
     if not common:
-        raise MatchesNothing
+        raise RuleMatchesNothing
     return tuple(sorted(common)), ()
 
 
-def _union(first: EntityMatch, second: EntityMatch) -> EntityMatch:
+def _union(first: RuleEntityMatch, second: RuleEntityMatch) -> RuleEntityMatch:
     """All entries of both."""
-    return EntityMatch(
+    return RuleEntityMatch(
         nets=tuple(dict.fromkeys((*first.nets, *second.nets))),
         sets=tuple(dict.fromkeys((*first.sets, *second.sets))),
         ports=tuple(dict.fromkeys((*first.ports, *second.ports))),

@@ -10,7 +10,7 @@ class _Frozen(Struct, frozen=True, omit_defaults=True):
     """Base: values compare by content."""
 
 
-class PolicyId(_Frozen, frozen=True, order=True):
+class FelixPolicyId(_Frozen, frozen=True, order=True):
     """A policy's name: tier and name up to Calico 3.31, later name, namespace and kind.
 
     `tier` is "" from 3.32 on; `kind` and `namespace` are "" before.
@@ -80,12 +80,12 @@ class FelixTier(_Frozen, frozen=True):
     """A tier with policies for an endpoint, in order of evaluation. `default_action`: "Deny" | "Pass"."""
 
     name: str
-    ingress: tuple[PolicyId, ...] = ()
-    egress: tuple[PolicyId, ...] = ()
+    ingress: tuple[FelixPolicyId, ...] = ()
+    egress: tuple[FelixPolicyId, ...] = ()
     default_action: str = "Deny"
 
 
-class WorkloadId(_Frozen, frozen=True, order=True):
+class FelixWorkloadId(_Frozen, frozen=True, order=True):
     """`workload` is "<namespace>/<pod>"."""
 
     orchestrator: str
@@ -117,7 +117,7 @@ class FelixHostEndpoint(_Frozen, frozen=True):
     forward_tiers: tuple[FelixTier, ...] = ()
 
 
-class FelixHost(_Frozen, frozen=True):
+class FelixHostMetadata(_Frozen, frozen=True):
     """A node (key: its name)."""
 
     ip4: str | None = None  # interface address; a bare address of Felix is /32
@@ -126,7 +126,7 @@ class FelixHost(_Frozen, frozen=True):
     labels: dict[str, str] = {}
 
 
-class FelixPool(_Frozen, frozen=True):
+class FelixIpPool(_Frozen, frozen=True):
     """An IP pool (key: Felix's id)."""
 
     cidr: str
@@ -140,10 +140,10 @@ class FelixSnapshot(Struct):
 
     config: dict[str, str] = {}
     ip_sets: dict[str, FelixIpSet] = {}
-    policies: dict[PolicyId, FelixPolicy] = {}
+    policies: dict[FelixPolicyId, FelixPolicy] = {}
     profiles: dict[str, FelixPolicy] = {}
-    workloads: dict[WorkloadId, FelixWorkload] = {}
+    workloads: dict[FelixWorkloadId, FelixWorkload] = {}
     host_endpoints: dict[str, FelixHostEndpoint] = {}
-    hosts: dict[str, FelixHost] = {}
-    pools: dict[str, FelixPool] = {}
+    hosts: dict[str, FelixHostMetadata] = {}
+    pools: dict[str, FelixIpPool] = {}
     in_sync: bool = False

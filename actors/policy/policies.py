@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from actors.policy import ipsets
 from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule
-from actors.policy.rules import RuleSets, compile_rule
-from schemas.npol import IpSet, Policy, Rule
+from actors.policy.rules import RuleIpSets, compile_policy_rule
+from schemas.npol import IpSetIntent, PolicyIntent, PolicyRule
 
 
 class CompiledPolicy(NamedTuple):
     """A policy of VPP, the sets that it uses, and problems for the status."""
 
-    intent: Policy
-    sets: dict[str, IpSet]
+    intent: PolicyIntent
+    sets: dict[str, IpSetIntent]
     problems: tuple[str, ...] = ()
 
     def passes(self, direction: str) -> bool:
@@ -24,13 +24,13 @@ class CompiledPolicy(NamedTuple):
         return any(map(_passes, getattr(self.intent, direction)))
 
 
-class PolicyCache:
+class CompiledPolicyCache:
     """Compiled sets and policies, by the name and identity of Felix's."""
 
     def __init__(self) -> None:
-        self._sets: dict[str, tuple[FelixIpSet, ipsets.CompiledSet]] = {}
-        self._policies: dict[str, tuple[FelixPolicy, tuple[ipsets.CompiledSet | None, ...], CompiledPolicy]] = {}
-        self.compiled_sets: Mapping[str, ipsets.CompiledSet] = {}
+        self._sets: dict[str, tuple[FelixIpSet, ipsets.CompiledIpSet]] = {}
+        self._policies: dict[str, tuple[FelixPolicy, tuple[ipsets.CompiledIpSet | None, ...], CompiledPolicy]] = {}
+        self.compiled_sets: Mapping[str, ipsets.CompiledIpSet] = {}
 
     def learn(self, felix_sets: Mapping[str, FelixIpSet]) -> None:
         """Take the present sets of Felix; compile those that have changed."""
@@ -38,7 +38,7 @@ class PolicyCache:
         for name, felix_set in felix_sets.items():
             cached = before.get(name)
             if cached is None or cached[0] is not felix_set:
-                cached = (felix_set, ipsets.compile_set(name, felix_set))
+                cached = (felix_set, ipsets.compile_ip_set(name, felix_set))
             self._sets[name] = cached
         self.compiled_sets = {name: compiled for name, (_, compiled) in self._sets.items()}
 
@@ -51,7 +51,7 @@ class PolicyCache:
         compiled = None
         if cached is not None and old_policy is felix_policy and all(map(_reads_alike, old_sets, sets)):
             compiled = _with_members(cached, sets)
-        compiled = compiled or _compile_policy(name, felix_policy, RuleSets(self.compiled_sets))
+        compiled = compiled or _compile_policy(name, felix_policy, RuleIpSets(self.compiled_sets))
         self._policies[name] = (felix_policy, sets, compiled)
         return compiled
 
@@ -60,7 +60,7 @@ class PolicyCache:
         self._policies = {name: cached for name, cached in self._policies.items() if name in names}
 
 
-def _compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleSets) -> CompiledPolicy:
+def _compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleIpSets) -> CompiledPolicy:
     """Compile both directions of a policy or profile.
 
     How interfaces list the tiers depends on which policies pass on. So a policy that begins to pass on gets another
@@ -70,28 +70,32 @@ def _compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleSets) -> Com
     rx = tuple(_rules("outbound", felix_policy.outbound, sets, problems))
     tx = tuple(_rules("inbound", felix_policy.inbound, sets, problems))
     passing = "".join(f"+pass-{direction}" for direction, rules in (("rx", rx), ("tx", tx)) if any(map(_passes, rules)))
-    return with_sets(Policy(name + passing, rx, tx), sets.referenced, tuple(problems))
+    return policy_with_ip_sets(PolicyIntent(name + passing, rx, tx), sets.referenced, tuple(problems))
 
 
-def _passes(rule: Rule) -> bool:
+def _passes(rule: PolicyRule) -> bool:
     return rule.action == "pass"
 
 
-def with_sets(policy: Policy, sets: Mapping[str, IpSet], problems: tuple[str, ...] = ()) -> CompiledPolicy:
+def policy_with_ip_sets(
+    policy: PolicyIntent, sets: Mapping[str, IpSetIntent], problems: tuple[str, ...] = ()
+) -> CompiledPolicy:
     """The policy with the sets that its rules use."""
     names = {name for rule in (*policy.rx, *policy.tx) for name in _names_used(rule)}
     return CompiledPolicy(policy, {name: ip_set for name, ip_set in sets.items() if name in names}, problems)
 
 
-def _rules(direction: str, felix_rules: tuple[FelixRule, ...], sets: RuleSets, problems: list[str]) -> Iterator[Rule]:
+def _rules(
+    direction: str, felix_rules: tuple[FelixRule, ...], sets: RuleIpSets, problems: list[str]
+) -> Iterator[PolicyRule]:
     for number, felix_rule in enumerate(felix_rules):
-        rule, rule_problems = compile_rule(felix_rule, sets)
+        rule, rule_problems = compile_policy_rule(felix_rule, sets)
         problems += [f"{direction}_rules[{number}].{text}" for text in rule_problems]
         if rule is not None:
             yield rule
 
 
-def _names_used(rule: Rule) -> Iterator[str]:
+def _names_used(rule: PolicyRule) -> Iterator[str]:
     """The sets that a rule refers to."""
     for match in (rule.source, rule.destination, rule.not_source, rule.not_destination):
         yield from (*match.sets, *match.port_sets)
@@ -101,7 +105,7 @@ def _is_identical(first: object, second: object) -> bool:
     return first is second
 
 
-def _reads_alike(first: ipsets.CompiledSet | None, second: ipsets.CompiledSet | None) -> bool:
+def _reads_alike(first: ipsets.CompiledIpSet | None, second: ipsets.CompiledIpSet | None) -> bool:
     """Do rules compile equally with either set? They depend on its name, type, and whether it is damaged."""
     if first is None or second is None:
         return first is second
@@ -109,7 +113,7 @@ def _reads_alike(first: ipsets.CompiledSet | None, second: ipsets.CompiledSet | 
     return same_reference and bool(first.problems) == bool(second.problems)
 
 
-def _with_members(policy: CompiledPolicy, sets: tuple[ipsets.CompiledSet | None, ...]) -> CompiledPolicy | None:
+def _with_members(policy: CompiledPolicy, sets: tuple[ipsets.CompiledIpSet | None, ...]) -> CompiledPolicy | None:
     """The policy with the present members of its sets; None if it uses an intersection of sets."""
     ip_sets = {compiled.intent.name: compiled.intent for compiled in sets if compiled is not None}
     if not policy.sets.keys() <= ip_sets.keys():

@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from actors.policy.chains import PolicyChains, TierPolicies
-from actors.policy.model import FelixTier, PolicyId
-from actors.policy.policies import CompiledPolicy, with_sets
-from actors.policy.rules import Inexpressible
-from schemas.npol import Policy, Rule
+from actors.policy.model import FelixPolicyId, FelixTier
+from actors.policy.policies import CompiledPolicy, policy_with_ip_sets
+from actors.policy.rules import InexpressibleRule
+from schemas.npol import PolicyIntent, PolicyRule
 
-DENY_ALL = CompiledPolicy(Policy("vppd/deny-all", (Rule("deny"),), (Rule("deny"),)), {})
+DENY_ALL_POLICY = CompiledPolicy(PolicyIntent("vppd/deny-all", (PolicyRule("deny"),), (PolicyRule("deny"),)), {})
 
 
-class PolicyBook(Protocol):
+class CompiledPolicyBook(Protocol):
     """Compiled policies and chains by name."""
 
     @property
     def chains(self) -> PolicyChains: ...
 
-    def policy(self, name: PolicyId) -> CompiledPolicy | None:
+    def policy(self, name: FelixPolicyId) -> CompiledPolicy | None:
         """The policy; None: Felix has not sent it."""
 
 
@@ -36,11 +36,11 @@ class DirectionPolicies(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def direction_policies(
+def policies_of_direction(
     direction: str,
     tiers: Sequence[FelixTier],
     profiles: tuple[CompiledPolicy, ...],
-    book: PolicyBook,
+    book: CompiledPolicyBook,
     last: str = "deny",
 ) -> DirectionPolicies:
     """The tiers of one direction ("rx": egress, "tx": ingress), then the profiles, then `last`."""
@@ -62,12 +62,12 @@ def direction_policies(
         return DirectionPolicies(
             (book.chains.chain(direction, deciding, profiles, last),), "deny", problems=tuple(problems)
         )
-    except Inexpressible as reason:
-        return DirectionPolicies((DENY_ALL,), "deny", problems=(*problems, f"tiers: {reason}: all is denied"))
+    except InexpressibleRule as reason:
+        return DirectionPolicies((DENY_ALL_POLICY,), "deny", problems=(*problems, f"tiers: {reason}: all is denied"))
 
 
 def _deciding_tiers(
-    direction: str, tiers: Sequence[FelixTier], book: PolicyBook, problems: list[str]
+    direction: str, tiers: Sequence[FelixTier], book: CompiledPolicyBook, problems: list[str]
 ) -> Iterator[TierPolicies]:
     for tier in tiers:
         ids = [policy_id for policy_id in (tier.egress if direction == "rx" else tier.ingress) if not policy_id.staged]
@@ -78,18 +78,18 @@ def _deciding_tiers(
             policy = book.policy(policy_id)
             if policy is None:
                 problems.append(f"tier {tier.name}: policy {policy_id.text} is not known: all is denied there")
-            policies.append(policy or DENY_ALL)
+            policies.append(policy or DENY_ALL_POLICY)
         yield TierPolicies(tier.name, tuple(policies), tier.default_action.lower() != "pass")
 
 
 def _flat(deciding: Sequence[TierPolicies]) -> tuple[CompiledPolicy, ...]:
-    return tuple(policy for tier in deciding for policy in (*tier.policies, *((DENY_ALL,) if tier.ends else ())))
+    return tuple(policy for tier in deciding for policy in (*tier.policies, *((DENY_ALL_POLICY,) if tier.ends else ())))
 
 
-def one_direction(policy: CompiledPolicy, direction: str) -> CompiledPolicy:
+def policy_of_one_direction(policy: CompiledPolicy, direction: str) -> CompiledPolicy:
     """The policy with the rules of one direction only, under its own name."""
     intent = policy.intent
-    half = Policy(
+    half = PolicyIntent(
         f"{intent.name}#{direction}", intent.rx if direction == "rx" else (), intent.tx if direction == "tx" else ()
     )
-    return with_sets(half, policy.sets, policy.problems)
+    return policy_with_ip_sets(half, policy.sets, policy.problems)

@@ -10,8 +10,8 @@ from ipaddress import ip_interface, ip_network
 
 from actors.policy import ipsets
 from actors.policy.policies import CompiledPolicy
-from schemas.addresses import parse_prefix
-from schemas.npol import EntityMatch, IpSet, Policy, Rule
+from schemas.addresses import parse_ip_prefix
+from schemas.npol import IpSetIntent, PolicyIntent, PolicyRule, RuleEntityMatch
 
 _COMMON = "tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667"
 _FAILSAFE = {"inbound": f"tcp:22,udp:68,{_COMMON}", "outbound": f"udp:53,udp:67,{_COMMON}"}
@@ -21,19 +21,19 @@ _TRUE = ("true", "1", "yes", "y", "t")  # as Felix reads its configuration
 
 
 @dataclass(frozen=True)
-class PolicyConfig:
+class FelixPolicyConfig:
     """Felix's configuration of policies. `to_host`: "drop" | "accept" | "return"."""
 
     to_host: str = "drop"
-    inbound: tuple[Rule, ...] = ()
-    outbound: tuple[Rule, ...] = ()
+    inbound: tuple[PolicyRule, ...] = ()
+    outbound: tuple[PolicyRule, ...] = ()
     vxlan_port: int = _VXLAN_PORT_DEFAULT
     allow_vxlan: bool = False
     allow_ipip: bool = False
     problems: tuple[str, ...] = ()
 
 
-def parse_config(raw: Mapping[str, str]) -> PolicyConfig:
+def parse_felix_config(raw: Mapping[str, str]) -> FelixPolicyConfig:
     """Parse Felix's values; an invalid one is reported, and its default holds."""
     values = {key.lower(): text for key, text in raw.items()}
     problems: list[str] = []
@@ -49,7 +49,7 @@ def parse_config(raw: Mapping[str, str]) -> PolicyConfig:
     if not port.isdigit() or not 0 < int(port) <= 65535:
         problems.append(f"VXLANPort: {port!r} is not a port: {_VXLAN_PORT_DEFAULT} holds")
         port = str(_VXLAN_PORT_DEFAULT)
-    return PolicyConfig(
+    return FelixPolicyConfig(
         to_host,
         inbound,
         outbound,
@@ -60,7 +60,7 @@ def parse_config(raw: Mapping[str, str]) -> PolicyConfig:
     )
 
 
-def _failsafe(direction: str, text: str | None, problems: list[str]) -> tuple[Rule, ...]:
+def _failsafe(direction: str, text: str | None, problems: list[str]) -> tuple[PolicyRule, ...]:
     field = f"Failsafe{direction.capitalize()}HostPorts"
     if text is not None and text.strip().lower() == "none":
         return ()
@@ -75,7 +75,7 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _port_rule(direction: str, part: str) -> Rule:
+def _port_rule(direction: str, part: str) -> PolicyRule:
     """`<port>` (TCP), `<protocol>:<port>` or `<protocol>:<net>:<port>`, IPv6 nets in brackets. Raises ValueError."""
     protocol, _, location = part.partition(":") if ":" in part else ("tcp", "", part)
     net, _, port = location.rpartition(":")
@@ -84,54 +84,58 @@ def _port_rule(direction: str, part: str) -> Rule:
         raise ValueError(f"{part!r}: the protocol is not tcp or udp")
     if not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError(f"{part!r}: {port!r} is not a port")
-    nets = (str(parse_prefix(net.strip("[]"))),) if net else ()
+    nets = (str(parse_ip_prefix(net.strip("[]"))),) if net else ()
     ports = ((int(port), int(port)),)
     if direction == "inbound":
-        return Rule("allow", numbers[protocol.lower()], source=EntityMatch(nets), destination=EntityMatch(ports=ports))
-    return Rule("allow", numbers[protocol.lower()], destination=EntityMatch(nets, ports=ports))
+        return PolicyRule(
+            "allow", numbers[protocol.lower()], source=RuleEntityMatch(nets), destination=RuleEntityMatch(ports=ports)
+        )
+    return PolicyRule("allow", numbers[protocol.lower()], destination=RuleEntityMatch(nets, ports=ports))
 
 
-def all_pods_set(addresses: Iterable[str]) -> IpSet:
+def all_pods_ip_set(addresses: Iterable[str]) -> IpSetIntent:
     """The addresses of this node's pods."""
-    return ipsets.vpp_set("vppd/pods", "ip", set(addresses))
+    return ipsets.vpp_ip_set("vppd/pods", "ip", set(addresses))
 
 
-def from_host_policy(hosts: tuple[str, ...], pods: IpSet) -> CompiledPolicy:
+def from_host_policy(hosts: tuple[str, ...], pods: IpSetIntent) -> CompiledPolicy:
     """The host reaches its pods, against all policies."""
-    tx = (Rule("allow", source=EntityMatch(hosts)),) if hosts else ()
-    rx = (Rule("allow", destination=EntityMatch(sets=(pods.name,))),)
-    return CompiledPolicy(Policy("vppd/from-host", rx, tx), {pods.name: pods})
+    tx = (PolicyRule("allow", source=RuleEntityMatch(hosts)),) if hosts else ()
+    rx = (PolicyRule("allow", destination=RuleEntityMatch(sets=(pods.name,))),)
+    return CompiledPolicy(PolicyIntent("vppd/from-host", rx, tx), {pods.name: pods})
 
 
 def to_host_policy(hosts: tuple[str, ...]) -> CompiledPolicy:
     """Traffic of the host itself passes the uplink: the host's tap decides."""
     if not hosts:
-        return CompiledPolicy(Policy("vppd/to-host"), {})
-    tx, rx = Rule("allow", destination=EntityMatch(hosts)), Rule("allow", source=EntityMatch(hosts))
-    return CompiledPolicy(Policy("vppd/to-host", (rx,), (tx,)), {})
+        return CompiledPolicy(PolicyIntent("vppd/to-host"), {})
+    tx, rx = PolicyRule("allow", destination=RuleEntityMatch(hosts)), PolicyRule("allow", source=RuleEntityMatch(hosts))
+    return CompiledPolicy(PolicyIntent("vppd/to-host", (rx,), (tx,)), {})
 
 
-def workloads_to_host_policy(action: str, pods: IpSet) -> CompiledPolicy | None:
+def workloads_to_host_policy(action: str, pods: IpSetIntent) -> CompiledPolicy | None:
     """Pods towards their own host; None: the host endpoint's own policies decide."""
     if action == "return":
         return None
-    rule = Rule("allow" if action == "accept" else "deny", source=EntityMatch(sets=(pods.name,)))
-    return CompiledPolicy(Policy("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
+    rule = PolicyRule("allow" if action == "accept" else "deny", source=RuleEntityMatch(sets=(pods.name,)))
+    return CompiledPolicy(PolicyIntent("vppd/workloads-to-host", (), (rule,)), {pods.name: pods})
 
 
-def failsafe_policy(config: PolicyConfig) -> CompiledPolicy:
+def failsafe_policy(config: FelixPolicyConfig) -> CompiledPolicy:
     """Ports of the host that no policy closes."""
-    return CompiledPolicy(Policy("vppd/failsafe", config.outbound, config.inbound), {})
+    return CompiledPolicy(PolicyIntent("vppd/failsafe", config.outbound, config.inbound), {})
 
 
-def no_tunnels_policy(config: PolicyConfig) -> CompiledPolicy:
+def no_tunnels_policy(config: FelixPolicyConfig) -> CompiledPolicy:
     """Pods may not send the node's tunnel packets."""
     rules = []
     if not config.allow_vxlan:
-        rules.append(Rule("deny", _UDP, destination=EntityMatch(ports=((config.vxlan_port, config.vxlan_port),))))
+        rules.append(
+            PolicyRule("deny", _UDP, destination=RuleEntityMatch(ports=((config.vxlan_port, config.vxlan_port),)))
+        )
     if not config.allow_ipip:
-        rules.append(Rule("deny", _IPIP))
-    return CompiledPolicy(Policy("vppd/no-tunnels", tuple(rules), ()), {})
+        rules.append(PolicyRule("deny", _IPIP))
+    return CompiledPolicy(PolicyIntent("vppd/no-tunnels", tuple(rules), ()), {})
 
 
 def host_prefixes(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 from actors.policy.model import FelixTier, FelixWorkload
 from actors.policy.policies import CompiledPolicy
-from actors.policy.tiers import DirectionPolicies, PolicyBook, direction_policies, one_direction
-from schemas.npol import InterfacePolicies
+from actors.policy.tiers import CompiledPolicyBook, DirectionPolicies, policies_of_direction, policy_of_one_direction
+from schemas.npol import InterfacePoliciesIntent
 
 
 class PolicyAttachment(NamedTuple):
     """The policies of an interface as an intent, the compiled policies in it, and problems for the status."""
 
-    intent: InterfacePolicies
+    intent: InterfacePoliciesIntent
     policies: tuple[CompiledPolicy, ...]
     problems: tuple[str, ...] = ()
 
 
-def closed_attachment(interface: str, from_host: CompiledPolicy) -> PolicyAttachment:
+def closed_pod_attachment(interface: str, from_host: CompiledPolicy) -> PolicyAttachment:
     """Before Felix knows the pod: only the host reaches it, and it reaches nothing."""
-    return PolicyAttachment(InterfacePolicies(interface, tx=(from_host.intent.name,)), (from_host,))
+    return PolicyAttachment(InterfacePoliciesIntent(interface, tx=(from_host.intent.name,)), (from_host,))
 
 
 def is_endpoint_of_pod(workload: FelixWorkload, addresses: Sequence[str]) -> bool:
@@ -40,23 +40,23 @@ def _contains(net: str, address: str) -> bool:
         return False
 
 
-def workload_attachment(
+def pod_policy_attachment(
     interface: str,
     endpoint: FelixWorkload,
-    book: PolicyBook,
+    book: CompiledPolicyBook,
     profiles: tuple[CompiledPolicy, ...],
     from_host: CompiledPolicy,
     no_tunnels: CompiledPolicy,
 ) -> PolicyAttachment:
     """Policies of a pod that Felix knows."""
     if endpoint.state != "active":
-        return closed_attachment(interface, from_host)
-    tx = direction_policies("tx", endpoint.tiers, profiles, book)
-    rx = direction_policies("rx", endpoint.tiers, profiles, book)
-    return attachment(interface, rx, tx, before_rx=(no_tunnels,), before_tx=(from_host,))
+        return closed_pod_attachment(interface, from_host)
+    tx = policies_of_direction("tx", endpoint.tiers, profiles, book)
+    rx = policies_of_direction("rx", endpoint.tiers, profiles, book)
+    return interface_policy_attachment(interface, rx, tx, before_rx=(no_tunnels,), before_tx=(from_host,))
 
 
-def attachment(
+def interface_policy_attachment(
     interface: str,
     rx: DirectionPolicies,
     tx: DirectionPolicies,
@@ -69,11 +69,11 @@ def attachment(
     profiles = rx.profiles
     if [policy.intent.name for policy in rx.profiles] != [policy.intent.name for policy in tx.profiles]:
         profiles = (
-            *(one_direction(policy, "rx") for policy in rx.profiles),
-            *(one_direction(policy, "tx") for policy in tx.profiles),
+            *(policy_of_one_direction(policy, "rx") for policy in rx.profiles),
+            *(policy_of_one_direction(policy, "tx") for policy in tx.profiles),
         )
     rx_policies, tx_policies = (*before_rx, *rx.policies), (*before_tx, *tx.policies)
-    intent = InterfacePolicies(
+    intent = InterfacePoliciesIntent(
         interface=interface,
         rx=tuple(policy.intent.name for policy in rx_policies),
         tx=tuple(policy.intent.name for policy in tx_policies),
@@ -89,6 +89,6 @@ def attachment(
     )
 
 
-def with_default_action(tiers: Sequence[FelixTier], default_action: str) -> tuple[FelixTier, ...]:
+def tiers_with_default_action(tiers: Sequence[FelixTier], default_action: str) -> tuple[FelixTier, ...]:
     """The tiers with another default action."""
     return tuple(FelixTier(tier.name, tier.ingress, tier.egress, default_action) for tier in tiers)

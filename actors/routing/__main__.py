@@ -1,10 +1,10 @@
 """The routing manager: `python -m actors.routing`."""
 
 from actors.routing.actor import RoutingManager
-from actors.runtime.loop import run
+from actors.runtime.loop import run_actor
 
 if __name__ == "__main__":
-    run(
+    run_actor(
         RoutingManager,
         RoutingManager.name,
         "actors.routing",

@@ -1,9 +1,9 @@
 """Routing manager: gobgpd is configured from facts, learnt paths become routes in VPP.
 
-Hears    Node, BgpConfiguration, IpPool, BlockAffinity    facts, from the Kubernetes watcher
-          ServiceAddress                                  from the services manager
-Says      BgpPeer
-Intents   Route
+Hears     NodeFact, BgpConfigurationFact, IpPoolFact, BlockAffinityFact    from the Kubernetes watcher
+          ServiceAddressFact                                               from the services manager
+Says      BgpPeerFact
+Intents   RouteIntent
 
 What gobgpd should hold and which routes follow is decided in `desired.py`; `reconciler.py` keeps one gobgpd in
 that state. When gobgpd or this process restarts, the routes known before stay until all peers have sent theirs
@@ -13,13 +13,21 @@ again (End-of-RIB) or the graceful restart time is over.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from actors.routing.desired import RoutingFacts, bgp_obstacles, routes_of_paths, unusable_paths
+from actors.routing.desired import RoutingManagerFacts, bgp_obstacles, routes_of_bgp_paths, unusable_bgp_paths
 from actors.routing.reconciler import GobgpReconciler
-from actors.runtime.actor import Actor, hears, store_fact
-from actors.runtime.context import Context
-from actors.runtime.decision import Decision, intents_by_key
-from schemas.facts import BgpConfiguration, BgpPeer, BlockAffinity, Fact, IpPool, Node, ServiceAddress
-from schemas.intents import DEFAULT_TABLE, Intent, Route
+from actors.runtime.actor import Actor, hears_fact, store_fact
+from actors.runtime.context import ActorContext
+from actors.runtime.decision import ActorDecision, intents_by_key
+from schemas.facts import (
+    BgpConfigurationFact,
+    BgpPeerFact,
+    BlockAffinityFact,
+    Fact,
+    IpPoolFact,
+    NodeFact,
+    ServiceAddressFact,
+)
+from schemas.intents import DEFAULT_TABLE, Intent, RouteIntent
 
 
 class RoutingManager(Actor):
@@ -28,29 +36,29 @@ class RoutingManager(Actor):
     name: ClassVar[str] = "routing"
     recalls: ClassVar[bool] = True
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ActorContext) -> None:
         super().__init__(context)
-        self.facts = RoutingFacts(me=context.config.node, restart_s=context.config.bgp_restart_s)
+        self.facts = RoutingManagerFacts(me=context.config.node, restart_s=context.config.bgp_restart_s)
         self.gobgp = GobgpReconciler(context, self.facts)
 
-    @hears(Node)
-    def node(self, key: str, node: Node | None) -> None:
+    @hears_fact(NodeFact)
+    def node(self, key: str, node: NodeFact | None) -> None:
         store_fact(self.facts.nodes, key, node)
 
-    @hears(BgpConfiguration)
-    def configuration(self, key: str, configuration: BgpConfiguration | None) -> None:
+    @hears_fact(BgpConfigurationFact)
+    def configuration(self, key: str, configuration: BgpConfigurationFact | None) -> None:
         store_fact(self.facts.configurations, key, configuration)
 
-    @hears(IpPool)
-    def pool(self, key: str, pool: IpPool | None) -> None:
+    @hears_fact(IpPoolFact)
+    def pool(self, key: str, pool: IpPoolFact | None) -> None:
         store_fact(self.facts.pools, key, pool)
 
-    @hears(BlockAffinity)
-    def affinity(self, key: str, affinity: BlockAffinity | None) -> None:
+    @hears_fact(BlockAffinityFact)
+    def affinity(self, key: str, affinity: BlockAffinityFact | None) -> None:
         store_fact(self.facts.affinities, key, affinity)
 
-    @hears(ServiceAddress)
-    def service_address(self, key: str, address: ServiceAddress | None) -> None:
+    @hears_fact(ServiceAddressFact)
+    def service_address(self, key: str, address: ServiceAddressFact | None) -> None:
         store_fact(self.facts.service_addresses, key, address)
 
     def hear(self, word: str, key: str, value: Fact | None) -> None:
@@ -61,7 +69,7 @@ class RoutingManager(Actor):
     def recall(self, intents: Mapping[str, Intent]) -> None:
         """The routes that an earlier life had learnt stay, until the peers have sent theirs again."""
         for route in intents.values():
-            if isinstance(route, Route) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
+            if isinstance(route, RouteIntent) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
                 self.facts.stale.setdefault(route.prefix, route.paths[0].next_hop)
 
     def awaits_recall(self, waited_s: float) -> str:
@@ -70,10 +78,10 @@ class RoutingManager(Actor):
             return ""
         return "routes of the peers, or of an earlier life"
 
-    def decide(self) -> Decision:
-        return Decision(intents_by_key(routes_of_paths(self.facts)), {"bgp-peer": self._peers()})
+    def decide(self) -> ActorDecision:
+        return ActorDecision(intents_by_key(routes_of_bgp_paths(self.facts)), {"bgp-peer": self._peers()})
 
-    def _peers(self) -> dict[str, BgpPeer]:
+    def _peers(self) -> dict[str, BgpPeerFact]:
         nodes = {
             str(address).partition("/")[0]: name
             for name, node in self.facts.nodes.items()
@@ -81,12 +89,12 @@ class RoutingManager(Actor):
             if address
         }
         return {
-            address: BgpPeer(asn=seen.asn, state=seen.state, node=nodes.get(address, ""), routes=seen.received)
+            address: BgpPeerFact(asn=seen.asn, state=seen.state, node=nodes.get(address, ""), routes=seen.received)
             for address, seen in self.gobgp.peers.items()
         }
 
     def unwell(self) -> Sequence[str]:
-        return (*bgp_obstacles(self.facts), *self.gobgp.unwell(), *unusable_paths(self.facts))
+        return (*bgp_obstacles(self.facts), *self.gobgp.unwell(), *unusable_bgp_paths(self.facts))
 
     async def on_start(self) -> None:
         self.context.spawn(self.gobgp.run())

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
-from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
-from schemas.addresses import Network
-from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node, ServiceAddress
-from schemas.intents import DEFAULT_TABLE, Route, RoutePath
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, DesiredBgp
+from schemas.addresses import IpNetwork
+from schemas.facts import BgpConfigurationFact, BlockAffinityFact, IpPoolFact, NodeFact, ServiceAddressFact
+from schemas.intents import DEFAULT_TABLE, RouteIntent, RoutePath
 
 _ASN_DEFAULT = 64512
 _PORT_DEFAULT = 179
@@ -23,26 +23,26 @@ _VERSIONS = (4, 6)
 
 
 @dataclass
-class RoutingFacts:
+class RoutingManagerFacts:
     """All that the routing manager knows: facts, and the paths that gobgpd has learnt."""
 
     me: str
     restart_s: int = 120
-    nodes: dict[str, Node] = field(default_factory=dict)
-    configurations: dict[str, BgpConfiguration] = field(default_factory=dict)
-    pools: dict[str, IpPool] = field(default_factory=dict)
-    affinities: dict[str, BlockAffinity] = field(default_factory=dict)
-    service_addresses: dict[str, ServiceAddress] = field(default_factory=dict)
+    nodes: dict[str, NodeFact] = field(default_factory=dict)
+    configurations: dict[str, BgpConfigurationFact] = field(default_factory=dict)
+    pools: dict[str, IpPoolFact] = field(default_factory=dict)
+    affinities: dict[str, BlockAffinityFact] = field(default_factory=dict)
+    service_addresses: dict[str, ServiceAddressFact] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)  # prefix -> next hop, as gobgpd says now
     stale: dict[str, str] = field(default_factory=dict)  # as it was before, until the peers have sent theirs again
 
 
-def _effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
+def _effective_configuration(facts: RoutingManagerFacts) -> BgpConfigurationFact:
     """The cluster's configuration with this node's own on top, defaults filled in."""
-    cluster = facts.configurations.get("default", BgpConfiguration())
-    node_configuration = facts.configurations.get(f"node.{facts.me}", BgpConfiguration())
+    cluster = facts.configurations.get("default", BgpConfigurationFact())
+    node_configuration = facts.configurations.get(f"node.{facts.me}", BgpConfigurationFact())
     mesh = cluster.node_to_node_mesh
-    return BgpConfiguration(
+    return BgpConfigurationFact(
         asn=cluster.asn or _ASN_DEFAULT,
         node_to_node_mesh=True if mesh is None else mesh,
         listen_port=node_configuration.listen_port or cluster.listen_port or _PORT_DEFAULT,
@@ -53,13 +53,13 @@ def _effective_configuration(facts: RoutingFacts) -> BgpConfiguration:
     )
 
 
-def _service_ranges(common: BgpConfiguration) -> set[Network]:
+def _service_ranges(common: BgpConfigurationFact) -> set[IpNetwork]:
     """The ranges of service addresses that every node advertises."""
     everywhere = (*common.service_cluster_ips, *common.service_external_ips, *common.service_load_balancer_ips)
     return set(map(ip_network, everywhere))
 
 
-def _advertised_services(facts: RoutingFacts, common: BgpConfiguration) -> set[Network]:
+def _advertised_services(facts: RoutingManagerFacts, common: BgpConfigurationFact) -> set[IpNetwork]:
     """What this node advertises of services: the ranges, and its own addresses inside those that may be reached
     from outside."""
     outside = set(map(ip_network, (*common.service_external_ips, *common.service_load_balancer_ips)))
@@ -67,18 +67,18 @@ def _advertised_services(facts: RoutingFacts, common: BgpConfiguration) -> set[N
     return _service_ranges(common) | addresses
 
 
-def _is_inside(network: Network, ranges: Iterable[Network]) -> bool:
+def _is_inside(network: IpNetwork, ranges: Iterable[IpNetwork]) -> bool:
     """Is the prefix part of one of the ranges?"""
     return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 
-def _node_address(node: Node, version: int) -> str | None:
+def _node_address(node: NodeFact, version: int) -> str | None:
     """The node's address of that family, without its mask."""
     text = node.ip4 if version == 4 else node.ip6
     return str(ip_interface(text).ip) if text else None
 
 
-def router_id(node: Node, name: str) -> str:
+def bgp_router_id(node: NodeFact, name: str) -> str:
     """The node's IPv4 address; without one, 32 bits derived from its name: an IPv6 id never peers."""
     ip4 = _node_address(node, 4)
     if ip4:
@@ -87,7 +87,7 @@ def router_id(node: Node, name: str) -> str:
     return str(IPv4Address(int.from_bytes(digest[:4]) | 1))
 
 
-def bgp_obstacles(facts: RoutingFacts) -> list[str]:
+def bgp_obstacles(facts: RoutingManagerFacts) -> list[str]:
     """Why BGP cannot be configured yet."""
     node = facts.nodes.get(facts.me)
     if node is None:
@@ -97,7 +97,7 @@ def bgp_obstacles(facts: RoutingFacts) -> list[str]:
     return []
 
 
-def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
+def desired_bgp(facts: RoutingManagerFacts) -> DesiredBgp:
     """What gobgpd should hold. Only to be called while `bgp_obstacles` is empty."""
     node, common = facts.nodes[facts.me], _effective_configuration(facts)
     addresses = {version: address for version in _VERSIONS if (address := _node_address(node, version))}
@@ -108,7 +108,7 @@ def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
     return DesiredBgp(
         bgp=BgpGlobal(
             asn=node.asn or common.asn or _ASN_DEFAULT,
-            router_id=router_id(node, facts.me),
+            router_id=bgp_router_id(node, facts.me),
             listen_port=common.listen_port or _PORT_DEFAULT,
             listen_addresses=listen,
         ),
@@ -118,19 +118,21 @@ def desired_bgp(facts: RoutingFacts) -> DesiredBgp:
     )
 
 
-def _mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfiguration) -> Iterator[PeerConfig]:
+def _mesh_peers(
+    facts: RoutingManagerFacts, addresses: dict[int, str], common: BgpConfigurationFact
+) -> Iterator[BgpPeerConfig]:
     """A session to every other node for each family that both have."""
     if not common.node_to_node_mesh:
         return
     for name, node in sorted(facts.nodes.items()):
         if name == facts.me:
             continue
-        override = facts.configurations.get(f"node.{name}", BgpConfiguration()).listen_port
-        cluster = facts.configurations.get("default", BgpConfiguration()).listen_port
+        override = facts.configurations.get(f"node.{name}", BgpConfigurationFact()).listen_port
+        cluster = facts.configurations.get("default", BgpConfigurationFact()).listen_port
         for version, local in addresses.items():
             address = _node_address(node, version)
             if address and address != local:
-                yield PeerConfig(
+                yield BgpPeerConfig(
                     address=address,
                     asn=node.asn or common.asn or _ASN_DEFAULT,
                     local_address=local,
@@ -139,7 +141,7 @@ def _mesh_peers(facts: RoutingFacts, addresses: dict[int, str], common: BgpConfi
                 )
 
 
-def _own_blocks(facts: RoutingFacts) -> list[Network]:
+def _own_blocks(facts: RoutingManagerFacts) -> list[IpNetwork]:
     """The blocks that are confirmed as this node's, in order."""
     blocks = (
         ip_network(block.cidr)
@@ -149,30 +151,30 @@ def _own_blocks(facts: RoutingFacts) -> list[Network]:
     return sorted(set(blocks), key=lambda block: (block.version, block))
 
 
-def _next_hops(facts: RoutingFacts) -> dict[str, str]:
+def _next_hops(facts: RoutingManagerFacts) -> dict[str, str]:
     """Prefix -> next hop of all that should be reachable: what is learnt now wins over what is stale."""
     return {**facts.stale, **facts.learnt}
 
 
-def routes_of_paths(facts: RoutingFacts) -> Iterator[Route]:
+def routes_of_bgp_paths(facts: RoutingManagerFacts) -> Iterator[RouteIntent]:
     """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
     blocks, services = set(map(str, _own_blocks(facts))), _service_ranges(_effective_configuration(facts))
     for prefix, hop in sorted(_next_hops(facts).items()):
         if prefix in blocks or _is_inside(ip_network(prefix), services):
             continue
         if _why_unusable(facts, prefix, hop) is None:
-            yield Route(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
+            yield RouteIntent(DEFAULT_TABLE, prefix, (RoutePath(next_hop=hop),))
 
 
-def unusable_paths(facts: RoutingFacts) -> list[str]:
+def unusable_bgp_paths(facts: RoutingManagerFacts) -> list[str]:
     """Paths that cannot be used, each with the reason."""
     reasons = ((prefix, _why_unusable(facts, prefix, hop)) for prefix, hop in sorted(_next_hops(facts).items()))
     return [f"path {prefix}: {reason}" for prefix, reason in reasons if reason]
 
 
-def _why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
+def _why_unusable(facts: RoutingManagerFacts, prefix: str, hop: str) -> str | None:
     """None if a plain route does; else the reason why not."""
-    network, node = ip_network(prefix), facts.nodes.get(facts.me, Node())
+    network, node = ip_network(prefix), facts.nodes.get(facts.me, NodeFact())
     if _node_address(node, network.version) is None:
         return f"this node has no IPv{network.version} address"
     pool = _pool_of(facts, network)
@@ -185,7 +187,7 @@ def _why_unusable(facts: RoutingFacts, prefix: str, hop: str) -> str | None:
     return None
 
 
-def _pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
+def _pool_of(facts: RoutingManagerFacts, network: IpNetwork) -> IpPoolFact | None:
     """The pool that contains the prefix."""
     for _, pool in sorted(facts.pools.items()):
         cidr = ip_network(pool.cidr)
@@ -194,7 +196,7 @@ def _pool_of(facts: RoutingFacts, network: Network) -> IpPool | None:
     return None
 
 
-def _is_same_subnet(node: Node, hop: str) -> bool:
+def _is_same_subnet(node: NodeFact, hop: str) -> bool:
     """Is the next hop inside the subnet of the node's own address?"""
     address = ip_address(hop)
     interface = node.ip4 if address.version == 4 else node.ip6

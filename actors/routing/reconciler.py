@@ -6,12 +6,12 @@ gobgpd may be away, start late, die, or refuse an operation: each is named, retr
 import asyncio
 import time
 
-from actors.routing.desired import RoutingFacts, bgp_obstacles, desired_bgp
+from actors.routing.desired import RoutingManagerFacts, bgp_obstacles, desired_bgp
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
 from actors.routing.gobgp.plan import gobgp_operations
-from actors.routing.gobgp.state import PeerState
-from actors.runtime.context import Context
+from actors.routing.gobgp.state import BgpPeerState
+from actors.runtime.context import ActorContext
 
 POLL_EVERY_S = 0.5  # how often sessions are looked at
 _COMPARE_EVERY_S = 10.0  # how often all that gobgpd holds is compared, although nothing has changed here
@@ -22,9 +22,9 @@ SETTLE_S = 0.5  # a session shows End-of-RIB before the last path that came over
 class GobgpReconciler:
     """Keeps gobgpd configured, over all of its lives. Reads the facts, and writes `learnt` and `stale` of them."""
 
-    def __init__(self, context: Context, facts: RoutingFacts) -> None:
+    def __init__(self, context: ActorContext, facts: RoutingManagerFacts) -> None:
         self._context, self._facts = context, facts
-        self.peers: dict[str, PeerState] = {}
+        self.peers: dict[str, BgpPeerState] = {}
         self.end_of_rib = False  # have all peers sent all their routes (End-of-RIB), in this life of gobgpd?
         self._paths_received = False  # do we know the paths that this gobgpd had when we came?
         self._resynced_since = float("inf")  # since when do we, and have all peers sent all their routes?
@@ -117,7 +117,7 @@ class GobgpReconciler:
 
     async def _watch_paths(self, gobgp: GobgpClient) -> None:
         async for best_paths in gobgp.best_paths():
-            for error in paths.update_learnt(self._facts.learnt, best_paths):
+            for error in paths.update_learnt_paths(self._facts.learnt, best_paths):
                 self._context.counters["malformed_paths"] += 1
                 self._context.log.warning("malformed path", why=error)
             self._paths_received = True

@@ -7,21 +7,21 @@ they never wait, never send.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from actors.runtime.context import Context
-from actors.runtime.decision import ActorEdge, Decision
+from actors.runtime.context import ActorContext
+from actors.runtime.decision import ActorDecision, ActorEdge
 from schemas.facts import Fact
 from schemas.intents import Intent
-from schemas.words import WORD_OF, owner_of
+from schemas.words import WORD_OF_TYPE, owner_of_word
 
 F = TypeVar("F", bound=Fact)
 _FactHandler = Callable[[Any, str, F | None], None]
 
 
-def hears(fact: type[F]) -> Callable[[_FactHandler[F]], _FactHandler[F]]:
+def hears_fact(fact: type[F]) -> Callable[[_FactHandler[F]], _FactHandler[F]]:
     """Marks a method as the handler of a fact: called with (key, value); value None: gone."""
 
     def mark(handler: _FactHandler[F]) -> _FactHandler[F]:
-        handler.__dict__["hears"] = WORD_OF[fact]
+        handler.__dict__["hears"] = WORD_OF_TYPE[fact]
         return handler
 
     return mark
@@ -42,7 +42,7 @@ class Actor:
     recalls: ClassVar[bool] = False  # does it take over what an earlier life of its process had said?
     decides_by_statuses: ClassVar[bool] = False  # does its decision depend on what became of its intents?
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ActorContext) -> None:
         self.context = context
         self.edges: dict[str, ActorEdge] = {}  # what a decision's `edges` are applied to
 
@@ -57,13 +57,13 @@ class Actor:
     def streams(self) -> Iterable[tuple[str, str]]:
         """(word, owner) of all that this actor hears and must have heard whole before it decides."""
         for word in self.handlers:
-            owner = owner_of(word, self.context.config.node_source)
+            owner = owner_of_word(word, self.context.config.node_source)
             if owner is not None:
                 yield word, owner
 
-    def decide(self) -> Decision:
+    def decide(self) -> ActorDecision:
         """All that follows from what is stored. Changes nothing, reads no clock."""
-        return Decision()
+        return ActorDecision()
 
     def recall(self, intents: Mapping[str, Intent]) -> None:
         """Stores what an earlier life had said: called at most once, before the first decision."""

@@ -10,21 +10,21 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
-from actors.runtime.realised import NotRealised, Realisation
-from bus.log import Log
-from bus.peer import Peer
+from actors.runtime.realised import IntentRealisation, IntentsNotRealised
+from bus.log import ProcessLog
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange
 from schemas.config import NodeConfig
 from schemas.intents import Intent
-from schemas.statuses import Applied, Status
+from schemas.statuses import AppliedStatus, IntentStatus
 
 T = TypeVar("T")
 
 
-class Context:
+class ActorContext:
     """One process, as its actor sees it."""
 
-    def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
+    def __init__(self, config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asyncio.Event) -> None:
         self.config, self.log = config, log
         self.counters: Counter[str] = peer.counters
         self.heard_all = False  # have the actor's handlers been given every stream's first complete load?
@@ -35,7 +35,7 @@ class Context:
         self._cause = ""
         self._waiting: tuple[str, ...] = ()  # why the actor may not decide yet
         self._may_decide = asyncio.Event()
-        self._statuses: dict[str, Status] = {}
+        self._statuses: dict[str, IntentStatus] = {}
         self._status_changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -72,36 +72,36 @@ class Context:
         """Tells taps of something that has just ended. Costs nothing while nobody listens."""
         self._peer.trace(event, key, cause, took_s)
 
-    def status_of(self, key: str) -> Status | None:
+    def status_of(self, key: str) -> IntentStatus | None:
         """What became of an intent of ours, as far as the writer has said."""
         return self._statuses.get(key)
 
     async def in_sync(self, within_s: float) -> None:
-        """Waits until the actor may decide: all it hears is in sync. Raises NotRealised, naming what is missing."""
+        """Waits until the actor may decide: all it hears is in sync. Raises IntentsNotRealised: what is missing."""
         try:
             async with asyncio.timeout(within_s):
                 await self._may_decide.wait()
         except TimeoutError:
-            raise NotRealised(f"not heard yet: {', '.join(self._waiting)}") from None
+            raise IntentsNotRealised(f"not heard yet: {', '.join(self._waiting)}") from None
 
-    async def realised(self, intents: Iterable[Intent], within_s: float) -> dict[str, Applied]:
-        """Waits until VPP holds these very values. Raises NotRealised, naming key and reason."""
-        realisation = Realisation(intents)
+    async def realised(self, intents: Iterable[Intent], within_s: float) -> dict[str, AppliedStatus]:
+        """Waits until VPP holds these very values. Raises IntentsNotRealised, naming key and reason."""
+        realisation = IntentRealisation(intents)
         try:
             async with asyncio.timeout(within_s), self._status_changed:
                 return await self._wait(lambda: realisation.applied(self._statuses))
         except TimeoutError:
-            raise NotRealised(realisation.missing(self._statuses)) from None
+            raise IntentsNotRealised(realisation.missing(self._statuses)) from None
 
     async def withdrawn(self, keys: Iterable[str], within_s: float) -> None:
-        """Waits until VPP holds none of these objects any more. Raises NotRealised."""
+        """Waits until VPP holds none of these objects any more. Raises IntentsNotRealised."""
         withdrawn = set(keys)
         try:
             async with asyncio.timeout(within_s), self._status_changed:
                 await self._wait(lambda: None if withdrawn & self._statuses.keys() else True)
         except TimeoutError:
             present = sorted(withdrawn & self._statuses.keys())
-            raise NotRealised(f"{present[0]}: still in VPP (and {len(present) - 1} more)") from None
+            raise IntentsNotRealised(f"{present[0]}: still in VPP (and {len(present) - 1} more)") from None
 
     async def _wait(self, ready: Callable[[], T | None]) -> T:
         while (result := ready()) is None:
@@ -148,6 +148,6 @@ class Context:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def offline_context(name: str, config: NodeConfig) -> Context:
+def offline_actor_context(name: str, config: NodeConfig) -> ActorContext:
     """A context without a bus, for replays and tests: nobody listens, and no status ever comes. Logs errors only."""
-    return Context(config, Peer(name, config.bus), Log(name, "error"), asyncio.Event())
+    return ActorContext(config, BusPeer(name, config.bus), ProcessLog(name, "error"), asyncio.Event())

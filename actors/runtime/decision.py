@@ -19,7 +19,7 @@ class ActorEdge(Protocol):
 
 
 @dataclass(frozen=True)
-class Decision:
+class ActorDecision:
     """All that follows from an actor's memory. Each part is stated whole; the runtime finds what has changed.
 
     intents   what VPP should hold, by key; None: this actor has no intents
@@ -37,7 +37,7 @@ def intents_by_key(intents: Iterable[Intent]) -> dict[str, Intent]:
     return {intent.key: intent for intent in intents}
 
 
-def reuse_objects(before: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
+def reuse_equal_objects(before: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
     """The mapping `now`, with the very objects of `before` for equal values: the bus does not encode those again."""
     return {key: _reused(before.get(key), value) for key, value in now.items()}
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 
 _NO_BROKER = "bus: no broker"
 
 
-def report_health(peer: Peer, reasons: Sequence[str]) -> bool:
+def report_process_health(peer: BusPeer, reasons: Sequence[str]) -> bool:
     """States why this process is not ready; no reasons: it is ready. Returns whether that has changed."""
     waiting = (*reasons,) if peer.broker_session is not None else (_NO_BROKER, *reasons)
     changed = waiting != peer.waiting

@@ -10,15 +10,15 @@ from typing import Any, NoReturn
 
 from actors.runtime import health
 from actors.runtime.actor import Actor
-from actors.runtime.context import Context
-from actors.runtime.decision import Decision
+from actors.runtime.context import ActorContext
+from actors.runtime.decision import ActorDecision
 from actors.runtime.turns import ActorTurns
-from bus.log import Log
-from bus.peer import Peer
-from bus.process import run_process
+from bus.log import ProcessLog
+from bus.peer import BusPeer
+from bus.process import run_bus_process
 from bus.subscriptions import StreamChange, StreamEvent
 from schemas.config import NodeConfig
-from schemas.words import INTENT, INTENT_OWNERS, status_word
+from schemas.words import INTENT_OWNERS, INTENT_WORD, intent_status_word
 
 _IDLE_TURN_S = 0.5  # a turn at least so often, so that progress shows the loop alive
 _STOP_S_MAX = 1.5
@@ -28,10 +28,10 @@ _EXIT_FAILED = 1
 class _ActorLoop:
     """An actor on the bus, until its process is told to stop."""
 
-    def __init__(self, actor: Actor, context: Context, peer: Peer) -> None:
+    def __init__(self, actor: Actor, context: ActorContext, peer: BusPeer) -> None:
         self._actor, self._context, self._peer, self._log = actor, context, peer, context.log
         self._turns = ActorTurns(actor)
-        self._status_word = status_word(actor.name)
+        self._status_word = intent_status_word(actor.name)
         self._started_at = time.monotonic()
         self._malformed = ""
         self._set_waiting()
@@ -56,7 +56,7 @@ class _ActorLoop:
         if self._actor.name in INTENT_OWNERS:
             self._peer.subscribe(self._status_word)
         if self._actor.recalls:
-            self._peer.subscribe(INTENT, self._actor.name)
+            self._peer.subscribe(INTENT_WORD, self._actor.name)
 
     async def _turn(self) -> None:
         events = await self._peer.changes(_IDLE_TURN_S)
@@ -82,19 +82,19 @@ class _ActorLoop:
 
     def _recall(self) -> None:
         """Hands over what an earlier life of this process had said, once the bus has told it."""
-        if self._actor.recalls and self._peer.in_sync(INTENT, self._actor.name):
-            self._turns.recall(self._peer.rows(INTENT, self._actor.name))
+        if self._actor.recalls and self._peer.in_sync(INTENT_WORD, self._actor.name):
+            self._turns.recall(self._peer.rows(INTENT_WORD, self._actor.name))
 
     def _waited_s(self) -> float:
         """For how long a bus could have told of an earlier life; 0 while there is none."""
         return 0.0 if self._peer.broker_session is None else time.monotonic() - self._started_at
 
-    def _carry_out(self, decision: Decision, cause: str) -> str:
+    def _carry_out(self, decision: ActorDecision, cause: str) -> str:
         """Publishes intents and facts, applies the edges' states. Returns what has changed on the bus, for the log."""
         self._context.forget_cause()
         streams: list[tuple[str, Any]] = list(decision.facts.items())
         if decision.intents is not None:
-            streams.append((INTENT, decision.intents))
+            streams.append((INTENT_WORD, decision.intents))
         counts = [(word, *self._peer.publish(word, rows, cause)) for word, rows in streams]
         for name, state in decision.edges.items():
             self._actor.edges[name].apply(state)
@@ -106,7 +106,7 @@ class _ActorLoop:
         return waiting
 
     def _report_health(self) -> None:
-        if health.report_health(self._peer, (*self._set_waiting(), *self._actor.unwell())):
+        if health.report_process_health(self._peer, (*self._set_waiting(), *self._actor.unwell())):
             self._log.info("ready" if self._peer.ready else "waiting", reasons=self._peer.waiting or "-")
         if self._peer.last_malformed != self._malformed:
             self._malformed = self._peer.last_malformed
@@ -126,11 +126,11 @@ class _ActorLoop:
         await self._context.cancel_tasks()
 
 
-def run(make: Callable[[Context], Actor], name: str, command: str, description: str) -> NoReturn:
-    """The process of an actor: `run(CniManager, "cni", "actors.cni", __doc__)`."""
+def run_actor(make: Callable[[ActorContext], Actor], name: str, command: str, description: str) -> NoReturn:
+    """The process of an actor: `run_actor(CniManager, "cni", "actors.cni", __doc__)`."""
 
-    async def main(config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> int:
-        context = Context(config, peer, log, stop)
+    async def main(config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asyncio.Event) -> int:
+        context = ActorContext(config, peer, log, stop)
         return await _ActorLoop(make(context), context, peer).live()
 
-    run_process(name, command, description, main)
+    run_bus_process(name, command, description, main)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from actors.runtime.actor import Actor
-from actors.runtime.decision import Decision, reuse_objects
+from actors.runtime.decision import ActorDecision, reuse_equal_objects
 from bus.subscriptions import StreamEvent, StreamSynced
 from schemas.intents import Intent
 
@@ -16,7 +16,7 @@ class ActorTurns:
         self.dirty = True
         self._missing = set(actor.streams())
         self._may_recall = actor.recalls
-        self._decision = Decision()
+        self._decision = ActorDecision()
 
     def hear(self, events: Iterable[StreamEvent]) -> int:
         """Feeds the actor's handlers. Returns the number of changes that were for it."""
@@ -49,13 +49,13 @@ class ActorTurns:
         recall = self.actor.awaits_recall(waited_s) if self._may_recall else ""
         return (*missing, *([recall] if recall else []), *self.actor.waits_for())
 
-    def decide(self, waited_s: float = 0.0) -> Decision | None:
+    def decide(self, waited_s: float = 0.0) -> ActorDecision | None:
         """The actor's decision; None: nothing has changed, or it is too early. Equal values are the same objects."""
         if not self.dirty or self.waiting(waited_s):
             return None
         self.dirty = self._may_recall = False
         before, now = self._decision, self.actor.decide()
-        intents = None if now.intents is None else reuse_objects(before.intents or {}, now.intents)
-        facts = {word: reuse_objects(before.facts.get(word, {}), rows) for word, rows in now.facts.items()}
-        self._decision = Decision(intents, facts, now.edges)
+        intents = None if now.intents is None else reuse_equal_objects(before.intents or {}, now.intents)
+        facts = {word: reuse_equal_objects(before.facts.get(word, {}), rows) for word, rows in now.facts.items()}
+        self._decision = ActorDecision(intents, facts, now.edges)
         return self._decision

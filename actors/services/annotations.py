@@ -6,8 +6,8 @@ Source: docs/services in Calico/VPP's repository. `cni.projectcalico.org/vppLBTy
 
 from typing import NamedTuple
 
-from schemas.cnat import HASH_BITS
-from schemas.facts import Service
+from schemas.cnat import CNAT_HASH_BITS
+from schemas.facts import ServiceFact
 
 _LB_TYPE, _HASH_CONFIG = "cni.projectcalico.org/vppLBType", "cni.projectcalico.org/vppHashConfig"
 _KEEP_ORIGINAL = "cni.projectcalico.org/vppKeepOriginalPacket"
@@ -15,7 +15,7 @@ _LB_TYPES = ("ecmp", "maglev", "maglevdsr")
 _AFFINITY_S_DEFAULT = 10800
 
 
-class BalancingOptions(NamedTuple):
+class ServiceBalancing(NamedTuple):
     """How a Service's flows are spread. `direct_return`: remote endpoints answer clients themselves."""
 
     load_balancer: str = "default"
@@ -23,7 +23,7 @@ class BalancingOptions(NamedTuple):
     direct_return: bool = False
 
 
-def parse_balancing(service: Service) -> tuple[BalancingOptions, list[str]]:
+def parse_service_balancing(service: ServiceFact) -> tuple[ServiceBalancing, list[str]]:
     """What the Service asks for, and what of it is not understood or not served."""
     problems: list[str] = []
     kind = service.annotations.get(_LB_TYPE, "ecmp").strip().lower()
@@ -37,15 +37,15 @@ def parse_balancing(service: Service) -> tuple[BalancingOptions, list[str]]:
         if service.affinity_s != _AFFINITY_S_DEFAULT:
             field = "sessionAffinityConfig.clientIP.timeoutSeconds"
             problems.append(f"{field}: {service.affinity_s}: a client keeps its endpoint for as long as that is there")
-        kind, bits = "maglevdsr" if kind == "maglevdsr" else "maglev", HASH_BITS["srcaddr"]
-    return BalancingOptions("default" if kind == "ecmp" else "maglev", bits, kind == "maglevdsr"), problems
+        kind, bits = "maglevdsr" if kind == "maglevdsr" else "maglev", CNAT_HASH_BITS["srcaddr"]
+    return ServiceBalancing("default" if kind == "ecmp" else "maglev", bits, kind == "maglevdsr"), problems
 
 
 def _hash_bits(text: str, problems: list[str]) -> int:
     bits = 0
     for word in (part.strip().lower() for part in text.split(",")):
-        if word in HASH_BITS:
-            bits |= HASH_BITS[word]
+        if word in CNAT_HASH_BITS:
+            bits |= CNAT_HASH_BITS[word]
         elif word:
-            problems.append(f"{_HASH_CONFIG}: {word!r} is not one of {', '.join(HASH_BITS)}")
+            problems.append(f"{_HASH_CONFIG}: {word!r} is not one of {', '.join(CNAT_HASH_BITS)}")
     return bits

@@ -5,26 +5,26 @@ Facts are the same objects for as long as they do not change, so comparing them 
 
 from collections import defaultdict
 
-from actors.services.desired import ServiceFacts, local_node
-from actors.services.frontends import LocalNode, ServedService, serve_service
-from schemas.facts import EndpointSlice, Service
+from actors.services.desired import ServicesManagerFacts, local_service_node
+from actors.services.frontends import LocalServiceNode, ServedService, serve_service
+from schemas.facts import EndpointSliceFact, ServiceFact
 
 
-class ServedCache:
+class ServedServiceCache:
     """Every Service as this node serves it, recomputed where its own facts have changed."""
 
     def __init__(self) -> None:
         self._served: dict[str, ServedService] = {}
-        self._slices: defaultdict[str, dict[str, EndpointSlice]] = defaultdict(dict)
+        self._slices: defaultdict[str, dict[str, EndpointSliceFact]] = defaultdict(dict)
         self._service_of: dict[str, str] = {}  # slice -> the service that it belonged to
         self._stale: set[str] = set()
-        self._node: LocalNode | None = None
+        self._node: LocalServiceNode | None = None
 
-    def service_changed(self, key: str, service: Service | None) -> None:
+    def service_changed(self, key: str, service: ServiceFact | None) -> None:
         """A Service has changed or gone."""
         self._stale.add(key)
 
-    def slice_changed(self, key: str, endpoint_slice: EndpointSlice | None) -> None:
+    def slice_changed(self, key: str, endpoint_slice: EndpointSliceFact | None) -> None:
         """A slice has changed or gone, or moved to another Service."""
         before = self._service_of.pop(key, None)
         if before is not None:
@@ -35,9 +35,9 @@ class ServedCache:
             self._slices[endpoint_slice.service][key] = endpoint_slice
             self._stale.add(endpoint_slice.service)
 
-    def served(self, facts: ServiceFacts) -> dict[str, ServedService]:
+    def served(self, facts: ServicesManagerFacts) -> dict[str, ServedService]:
         """Every Service alone, by key; equal to `desired.serve_each_service(facts)`."""
-        node = local_node(facts)
+        node = local_service_node(facts)
         if node != self._node:
             self._node, self._stale = node, {*facts.services, *self._served}
         for key in self._stale:

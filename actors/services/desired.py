@@ -18,75 +18,81 @@ from ipaddress import ip_address, ip_interface
 from msgspec.structs import replace
 
 from actors.services import relay, snat
-from actors.services.frontends import Availability, Frontend, LocalNode, ServedService, serve_service
-from schemas.cnat import Backend, Translation
-from schemas.facts import (
-    BgpConfiguration,
-    EndpointSlice,
-    IpPool,
-    Node,
-    PodInterface,
-    Service,
-    ServiceAddress,
-    ServiceStatus,
-    Uplink,
+from actors.services.frontends import (
+    FrontendAvailability,
+    LocalServiceNode,
+    ServedService,
+    ServiceFrontend,
+    serve_service,
 )
-from schemas.intents import DEFAULT_TABLE, Intent, Route, RoutePath
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.facts import (
+    BgpConfigurationFact,
+    EndpointSliceFact,
+    IpPoolFact,
+    NodeFact,
+    PodInterfaceFact,
+    ServiceAddressFact,
+    ServiceFact,
+    ServiceStatusFact,
+    UplinkFact,
+)
+from schemas.intents import DEFAULT_TABLE, Intent, RouteIntent, RoutePath
 
 _TCP = 6
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
-DISCARD = {4: "192.0.0.8", 6: "100::1"}
+DISCARD_NEXT_HOPS = {4: "192.0.0.8", 6: "100::1"}
 _FrontendKey = tuple[str, int, int]
 
 
 @dataclass
-class ServiceFacts:
+class ServicesManagerFacts:
     """All that the services manager knows."""
 
     me: str
     prefixes: tuple[str, ...] = ()  # SERVICE_PREFIX
     enabled: bool = True
-    services: dict[str, Service] = field(default_factory=dict)
-    slices: dict[str, EndpointSlice] = field(default_factory=dict)
-    nodes: dict[str, Node] = field(default_factory=dict)
-    pools: dict[str, IpPool] = field(default_factory=dict)
-    bgp: dict[str, BgpConfiguration] = field(default_factory=dict)
-    uplinks: dict[str, Uplink] = field(default_factory=dict)
-    pods: dict[str, PodInterface] = field(default_factory=dict)
+    services: dict[str, ServiceFact] = field(default_factory=dict)
+    slices: dict[str, EndpointSliceFact] = field(default_factory=dict)
+    nodes: dict[str, NodeFact] = field(default_factory=dict)
+    pools: dict[str, IpPoolFact] = field(default_factory=dict)
+    bgp: dict[str, BgpConfigurationFact] = field(default_factory=dict)
+    uplinks: dict[str, UplinkFact] = field(default_factory=dict)
+    pods: dict[str, PodInterfaceFact] = field(default_factory=dict)
 
 
 @dataclass
 class _ServedServices:
     """All Services as this node serves them together."""
 
-    translations: dict[_FrontendKey, Translation] = field(default_factory=dict)
-    statuses: dict[str, ServiceStatus] = field(default_factory=dict)
-    addresses: dict[str, ServiceAddress] = field(default_factory=dict)
+    translations: dict[_FrontendKey, TranslationIntent] = field(default_factory=dict)
+    statuses: dict[str, ServiceStatusFact] = field(default_factory=dict)
+    addresses: dict[str, ServiceAddressFact] = field(default_factory=dict)
     relays: dict[str, frozenset[str]] = field(default_factory=dict)  # address -> other nodes that serve it for pods
     checks: dict[int, tuple[str, int]] = field(default_factory=dict)  # port -> service, its ready pods of this node
 
 
-def local_node(facts: ServiceFacts) -> LocalNode:
+def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
     """This node, as far as it is known."""
-    node = facts.nodes.get(facts.me, Node())
+    node = facts.nodes.get(facts.me, NodeFact())
     ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return LocalNode(facts.me, ip4, ip6)
+    return LocalServiceNode(facts.me, ip4, ip6)
 
 
-def serve_each_service(facts: ServiceFacts) -> dict[str, ServedService]:
+def serve_each_service(facts: ServicesManagerFacts) -> dict[str, ServedService]:
     """Every Service alone. Full recompute; test oracle for `cache.py`."""
-    slices = defaultdict[str, list[EndpointSlice]](list)
+    slices = defaultdict[str, list[EndpointSliceFact]](list)
     for _, endpoint_slice in sorted(facts.slices.items()):
         slices[endpoint_slice.service].append(endpoint_slice)
-    node = local_node(facts)
+    node = local_service_node(facts)
     return {key: serve_service(service, slices[key], node) for key, service in facts.services.items()}
 
 
-def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedService]) -> _ServedServices:
+def resolve_service_conflicts(facts: ServicesManagerFacts, alone: Mapping[str, ServedService]) -> _ServedServices:
     """The Services beside one another. `alone`: each by itself, by key."""
     if not facts.enabled:
         return _ServedServices()
-    claimants_by_key = defaultdict[_FrontendKey, list[tuple[str, Frontend]]](list)
+    claimants_by_key = defaultdict[_FrontendKey, list[tuple[str, ServiceFrontend]]](list)
     for key, served in alone.items():
         for frontend in served.frontends:
             claimants_by_key[frontend.vip, frontend.port, frontend.protocol].append((key, frontend))
@@ -110,7 +116,7 @@ def resolve_address_conflicts(facts: ServiceFacts, alone: Mapping[str, ServedSer
 
 def _add_relays(
     services: _ServedServices,
-    facts: ServiceFacts,
+    facts: ServicesManagerFacts,
     relayed: Mapping[_FrontendKey, tuple[str, frozenset[str]]],
     problems: Mapping[str, list[str]],
 ) -> None:
@@ -125,21 +131,21 @@ def _add_relays(
             problems[key].append(f"{vip}: out of reach for this node's pods: no node with endpoints is in its subnet")
 
 
-def _order(facts: ServiceFacts, claimant: tuple[str, Frontend]) -> tuple[Availability, str, str]:
+def _order(facts: ServicesManagerFacts, claimant: tuple[str, ServiceFrontend]) -> tuple[FrontendAvailability, str, str]:
     key, frontend = claimant
     return frontend.availability, facts.services[key].created or "~", key
 
 
-def _discarding(frontend: Frontend) -> Translation | None:
+def _discarding(frontend: ServiceFrontend) -> TranslationIntent | None:
     if frontend.protocol == _TCP:
         return None
-    nowhere = Backend(DISCARD[ip_address(frontend.vip).version], frontend.port)
-    return Translation(frontend.vip, frontend.port, frontend.protocol, (nowhere,))
+    nowhere = TranslationBackend(DISCARD_NEXT_HOPS[ip_address(frontend.vip).version], frontend.port)
+    return TranslationIntent(frontend.vip, frontend.port, frontend.protocol, (nowhere,))
 
 
 def _add_reports(
     services: _ServedServices,
-    facts: ServiceFacts,
+    facts: ServicesManagerFacts,
     alone: Mapping[str, ServedService],
     together: Mapping[str, list[str]],
 ) -> None:
@@ -148,7 +154,7 @@ def _add_reports(
     for key, served in alone.items():
         frontends = [frontend for frontend in served.frontends if frontend.translation]
         problems = (*served.problems, *together.get(key, ()))
-        services.statuses[key] = ServiceStatus(
+        services.statuses[key] = ServiceStatusFact(
             len(frontends), sum(frontend.backends for frontend in frontends), problems
         )
         for address in served.addresses:
@@ -160,12 +166,14 @@ def _add_reports(
             and (port not in services.checks or key < services.checks[port][0])
         ):
             services.checks[port] = (key, served.local)
-    services.addresses = {prefix: ServiceAddress(tuple(sorted(keys))) for prefix, keys in services_of_prefix.items()}
+    services.addresses = {
+        prefix: ServiceAddressFact(tuple(sorted(keys))) for prefix, keys in services_of_prefix.items()
+    }
 
 
-def with_unanswered_checks(
-    statuses: Mapping[str, ServiceStatus], checks: Mapping[int, tuple[str, int]], errors: Mapping[int, str]
-) -> dict[str, ServiceStatus]:
+def with_unanswered_health_checks(
+    statuses: Mapping[str, ServiceStatusFact], checks: Mapping[int, tuple[str, int]], errors: Mapping[int, str]
+) -> dict[str, ServiceStatusFact]:
     """The statuses, with what is wrong with a Service's health check. `errors`: port -> why it is not answered on."""
     unanswered = {service: errors[port] for port, (service, _) in checks.items() if port in errors}
     return {
@@ -174,14 +182,14 @@ def with_unanswered_checks(
     }
 
 
-def service_intents(facts: ServiceFacts, services: _ServedServices) -> Iterator[Intent]:
+def service_intents(facts: ServicesManagerFacts, services: _ServedServices) -> Iterator[Intent]:
     """All that VPP should hold for services and source NAT."""
     yield from services.translations.values()
     if facts.enabled:
         yield from _discard_routes(facts)
     relayed = _relayed_prefixes(facts, services)
     yield from _relay_routes(facts, relayed)
-    me, untouched = facts.nodes.get(facts.me, Node()), {*facts.prefixes, *relayed}
+    me, untouched = facts.nodes.get(facts.me, NodeFact()), {*facts.prefixes, *relayed}
     members = snat.snat_members(facts.uplinks.values(), facts.pods.values(), facts.pools)
     yield from snat.snat_intents(me, facts.nodes, facts.pools, untouched, members)
 
@@ -191,25 +199,25 @@ def _host_prefix(address: str) -> str:
     return f"{address}/{ip_address(address).max_prefixlen}"
 
 
-def _relayed_prefixes(facts: ServiceFacts, services: _ServedServices) -> dict[str, Collection[str]]:
+def _relayed_prefixes(facts: ServicesManagerFacts, services: _ServedServices) -> dict[str, Collection[str]]:
     """Prefixes that pods reach by another node -> the nodes that serve them."""
-    return relay.short_circuit_prefixes(services.relays, facts.nodes, facts.pools.values())
+    return relay.service_prefixes_by_node(services.relays, facts.nodes, facts.pools.values())
 
 
-def _relay_routes(facts: ServiceFacts, prefixes: Mapping[str, Collection[str]]) -> Iterator[Route]:
+def _relay_routes(facts: ServicesManagerFacts, prefixes: Mapping[str, Collection[str]]) -> Iterator[RouteIntent]:
     """Their routes in the pods' table."""
-    return relay.relay_routes(prefixes, facts.me, facts.nodes, facts.uplinks.values())
+    return relay.service_relay_routes(prefixes, facts.me, facts.nodes, facts.uplinks.values())
 
 
-def _discard_routes(facts: ServiceFacts) -> Iterator[Route]:
+def _discard_routes(facts: ServicesManagerFacts) -> Iterator[RouteIntent]:
     """What is sent to a service address that nothing serves ends here, and does not loop between nodes."""
-    for version, address in DISCARD.items():
-        yield Route(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
+    for version, address in DISCARD_NEXT_HOPS.items():
+        yield RouteIntent(DEFAULT_TABLE, f"{address}/{32 if version == 4 else 128}", (RoutePath(),))
     for prefix in sorted({*facts.prefixes, *_advertised_service_ranges(facts.bgp.values())}):
-        yield Route(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
+        yield RouteIntent(DEFAULT_TABLE, prefix, (RoutePath(unreachable=True),))
 
 
-def _advertised_service_ranges(configurations: Iterable[BgpConfiguration]) -> Iterator[str]:
+def _advertised_service_ranges(configurations: Iterable[BgpConfigurationFact]) -> Iterator[str]:
     """The ranges of service addresses that nodes advertise."""
     for configuration in configurations:
         yield from (
@@ -219,7 +227,7 @@ def _advertised_service_ranges(configurations: Iterable[BgpConfiguration]) -> It
         )
 
 
-def health_problems(facts: ServiceFacts) -> list[str]:
+def services_health_problems(facts: ServicesManagerFacts) -> list[str]:
     """Why services are not wholly served."""
     node = facts.nodes.get(facts.me)
     if node is None:

@@ -10,10 +10,10 @@ endpoint moves between slices. It counts once, as the readiest of them; of equal
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from schemas.facts import Endpoint, EndpointSlice, ServicePort
+from schemas.facts import EndpointSliceFact, ServicePort, SliceEndpoint
 
 
-class UsableEndpoint(NamedTuple):
+class UsableServiceEndpoint(NamedTuple):
     """An endpoint that takes packets of one service port.
 
     `node`: its node's name, if it has one. `ready`: it takes new connections; otherwise it serves while it terminates.
@@ -25,16 +25,16 @@ class UsableEndpoint(NamedTuple):
     ready: bool
 
 
-def usable_endpoints(
-    port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str, *, only_local: bool
-) -> tuple[UsableEndpoint, ...]:
+def usable_service_endpoints(
+    port: ServicePort, ip_version: int, slices: Iterable[EndpointSliceFact], node: str, *, only_local: bool
+) -> tuple[UsableServiceEndpoint, ...]:
     """The endpoints that take traffic of a service port, sorted, each address and port once."""
     candidates = [each for each in _candidates(port, ip_version, slices, node) if each.node == node or not only_local]
     ready = [endpoint for endpoint in candidates if endpoint.ready]
     return tuple(sorted(ready or candidates))
 
 
-def count_ready_pods(ports: Iterable[ServicePort], slices: Iterable[EndpointSlice], node: str) -> int:
+def count_ready_service_pods(ports: Iterable[ServicePort], slices: Iterable[EndpointSliceFact], node: str) -> int:
     """The pods of a node that take new connections, on any port, each once however many addresses it has.
 
     Endpoints that name no pod count by address; beside one of the other family an address may be the same machine's.
@@ -55,35 +55,35 @@ def count_ready_pods(ports: Iterable[ServicePort], slices: Iterable[EndpointSlic
 
 
 def _candidates(
-    port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice], node: str
-) -> Iterable[UsableEndpoint]:
-    by_place: dict[tuple[str, int], UsableEndpoint] = {}
+    port: ServicePort, ip_version: int, slices: Iterable[EndpointSliceFact], node: str
+) -> Iterable[UsableServiceEndpoint]:
+    by_place: dict[tuple[str, int], UsableServiceEndpoint] = {}
     for number, endpoint in _endpoints_of_port(port, ip_version, slices):
         if not endpoint.addresses or not (endpoint.ready or (endpoint.serving and endpoint.terminating)):
             continue
         # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
-        candidate = UsableEndpoint(endpoint.addresses[0], number, endpoint.node, endpoint.ready)
+        candidate = UsableServiceEndpoint(endpoint.addresses[0], number, endpoint.node, endpoint.ready)
         earlier = by_place.setdefault((candidate.address, number), candidate)
         if earlier is not candidate and _preference(candidate, node) > _preference(earlier, node):
             by_place[candidate.address, number] = candidate
     return by_place.values()
 
 
-def _preference(endpoint: UsableEndpoint, node: str) -> tuple[bool, bool, str]:
+def _preference(endpoint: UsableServiceEndpoint, node: str) -> tuple[bool, bool, str]:
     """The name decides where nothing else does, so that the order of slices does not."""
     return endpoint.ready, endpoint.node == node, endpoint.node or ""
 
 
 def _endpoints_of_port(
-    port: ServicePort, ip_version: int, slices: Iterable[EndpointSlice]
-) -> Iterator[tuple[int, Endpoint]]:
+    port: ServicePort, ip_version: int, slices: Iterable[EndpointSliceFact]
+) -> Iterator[tuple[int, SliceEndpoint]]:
     for endpoint_slice in slices:
         number = _port_number(port, endpoint_slice)
         if endpoint_slice.ip_version == ip_version and number is not None:
             yield from ((number, endpoint) for endpoint in endpoint_slice.endpoints)
 
 
-def _port_number(port: ServicePort, endpoint_slice: EndpointSlice) -> int | None:
+def _port_number(port: ServicePort, endpoint_slice: EndpointSliceFact) -> int | None:
     """The slice's own number of the service's port; one without a number stands for every port."""
     for candidate in endpoint_slice.ports:
         if (candidate.name, candidate.protocol) == (port.name, port.protocol):

@@ -14,16 +14,16 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from actors.services.annotations import BalancingOptions, parse_balancing
-from actors.services.endpoints import UsableEndpoint, count_ready_pods, usable_endpoints
-from schemas.cnat import Backend, Translation
-from schemas.facts import EndpointSlice, Service, ServicePort
+from actors.services.annotations import ServiceBalancing, parse_service_balancing
+from actors.services.endpoints import UsableServiceEndpoint, count_ready_service_pods, usable_service_endpoints
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.facts import EndpointSliceFact, ServiceFact, ServicePort
 
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _NAMES = {number: name for name, number in _PROTOCOLS.items()}
 
 
-class LocalNode(NamedTuple):
+class LocalServiceNode(NamedTuple):
     """This node: its name, and its address of each family, if it has one."""
 
     name: str
@@ -34,7 +34,7 @@ class LocalNode(NamedTuple):
         return self.ip4 if ip_version == 4 else self.ip6
 
 
-class Availability(IntEnum):
+class FrontendAvailability(IntEnum):
     """How well an address and port is served; of Services that claim one, the lowest has it."""
 
     READY = 0
@@ -43,7 +43,7 @@ class Availability(IntEnum):
     NONE = 3
 
 
-class Frontend(NamedTuple):
+class ServiceFrontend(NamedTuple):
     """A (address, port, protocol) that a Service claims. `translation` None: it has no usable endpoints at present.
 
     `relays`: names of the other nodes that serve this node's pods, if it has no endpoints itself.
@@ -52,8 +52,8 @@ class Frontend(NamedTuple):
     vip: str
     port: int
     protocol: int
-    translation: Translation | None
-    availability: Availability
+    translation: TranslationIntent | None
+    availability: FrontendAvailability
     backends: int = 0
     relays: frozenset[str] = frozenset()
 
@@ -68,7 +68,7 @@ class ServedService(NamedTuple):
     pods of this node, for health checks.
     """
 
-    frontends: tuple[Frontend, ...] = ()
+    frontends: tuple[ServiceFrontend, ...] = ()
     addresses: tuple[str, ...] = ()
     local: int = 0
     problems: tuple[str, ...] = ()
@@ -87,27 +87,27 @@ class _FrontendAddress(NamedTuple):
     is_node: bool = False
 
 
-def serve_service(service: Service, slices: Iterable[EndpointSlice], node: LocalNode) -> ServedService:
+def serve_service(service: ServiceFact, slices: Iterable[EndpointSliceFact], node: LocalServiceNode) -> ServedService:
     """The Service as this node serves it."""
     slices = tuple(slices)
     problems = [*service.problems, *(f"EndpointSlice: {problem}" for each in slices for problem in each.problems)]
     if service.headless or service.proxy_name or service.type == "ExternalName":
         return ServedService(problems=tuple(problems))
-    balance, wrong = parse_balancing(service)
+    balance, wrong = parse_service_balancing(service)
     frontends = tuple(_frontends(service, slices, node, balance))
     external_local = _outside(service) if service.external_local else ()
-    ready = {f.vip for f in frontends if f.availability is Availability.READY and f.vip in external_local}
+    ready = {f.vip for f in frontends if f.availability is FrontendAvailability.READY and f.vip in external_local}
     return ServedService(
         frontends=frontends,
         addresses=tuple(sorted(ready)),
-        local=count_ready_pods(service.ports, slices, node.name),
+        local=count_ready_service_pods(service.ports, slices, node.name),
         problems=(*problems, *wrong, *_unserved(service, node)),
     )
 
 
 def _frontends(
-    service: Service, slices: tuple[EndpointSlice, ...], node: LocalNode, balance: BalancingOptions
-) -> Iterator[Frontend]:
+    service: ServiceFact, slices: tuple[EndpointSliceFact, ...], node: LocalServiceNode, balance: ServiceBalancing
+) -> Iterator[ServiceFrontend]:
     keys = set()
     for port in service.ports:
         for address in _frontend_addresses(service, port, node):
@@ -117,7 +117,7 @@ def _frontends(
                 yield _frontend(address, port, slices, node, balance)
 
 
-def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) -> Iterator[_FrontendAddress]:
+def _frontend_addresses(service: ServiceFact, port: ServicePort, node: LocalServiceNode) -> Iterator[_FrontendAddress]:
     for vip in service.cluster_ips:
         yield _FrontendAddress(vip, port.port, service.internal_local)
     for vip in _outside(service):
@@ -129,7 +129,7 @@ def _frontend_addresses(service: Service, port: ServicePort, node: LocalNode) ->
                 yield _FrontendAddress(address, port.node_port, service.external_local, is_node=True)
 
 
-def _outside(service: Service) -> tuple[str, ...]:
+def _outside(service: ServiceFact) -> tuple[str, ...]:
     """Addresses at which clients outside the cluster reach it, apart from those of nodes."""
     return (*service.external_ips, *(each.ip for each in service.ingress if each.mode == "VIP"))
 
@@ -137,18 +137,20 @@ def _outside(service: Service) -> tuple[str, ...]:
 def _frontend(
     address: _FrontendAddress,
     port: ServicePort,
-    slices: tuple[EndpointSlice, ...],
-    node: LocalNode,
-    balance: BalancingOptions,
-) -> Frontend:
+    slices: tuple[EndpointSliceFact, ...],
+    node: LocalServiceNode,
+    balance: ServiceBalancing,
+) -> ServiceFrontend:
     version, protocol = ip_address(address.vip).version, _PROTOCOLS[port.protocol]
-    endpoints = usable_endpoints(port, version, slices, node.name, only_local=address.only_local)
+    endpoints = usable_service_endpoints(port, version, slices, node.name, only_local=address.only_local)
     if not endpoints and address.short_circuit:
-        return _relayed_frontend(address, port, usable_endpoints(port, version, slices, node.name, only_local=False))
+        return _relayed_frontend(
+            address, port, usable_service_endpoints(port, version, slices, node.name, only_local=False)
+        )
     if not endpoints:
-        return Frontend(address.vip, address.port, protocol, None, Availability.NONE)
+        return ServiceFrontend(address.vip, address.port, protocol, None, FrontendAvailability.NONE)
     direct = balance.direct_return and not address.is_node
-    translation = Translation(
+    translation = TranslationIntent(
         vip=address.vip,
         port=address.port,
         protocol=protocol,
@@ -157,27 +159,29 @@ def _frontend(
         hash_bits=balance.hash_bits,
         real_ip=address.is_node,
     )
-    availability = Availability.READY if endpoints[0].ready else Availability.TERMINATING
-    return Frontend(address.vip, address.port, protocol, translation, availability, len(endpoints))
+    availability = FrontendAvailability.READY if endpoints[0].ready else FrontendAvailability.TERMINATING
+    return ServiceFrontend(address.vip, address.port, protocol, translation, availability, len(endpoints))
 
 
-def _relayed_frontend(address: _FrontendAddress, port: ServicePort, everywhere: Sequence[UsableEndpoint]) -> Frontend:
+def _relayed_frontend(
+    address: _FrontendAddress, port: ServicePort, everywhere: Sequence[UsableServiceEndpoint]
+) -> ServiceFrontend:
     """Other nodes' endpoints, behind an address that their nodes translate. An endpoint without a node has none."""
     protocol = _PROTOCOLS[port.protocol]
     relayed = [endpoint for endpoint in everywhere if endpoint.node]
     if not relayed:
-        return Frontend(address.vip, address.port, protocol, None, Availability.NONE)
-    itself = Translation(address.vip, address.port, protocol, (Backend(address.vip, address.port),))
-    availability = Availability.READY_ELSEWHERE if relayed[0].ready else Availability.TERMINATING
+        return ServiceFrontend(address.vip, address.port, protocol, None, FrontendAvailability.NONE)
+    itself = TranslationIntent(address.vip, address.port, protocol, (TranslationBackend(address.vip, address.port),))
+    availability = FrontendAvailability.READY_ELSEWHERE if relayed[0].ready else FrontendAvailability.TERMINATING
     nodes = frozenset(endpoint.node for endpoint in relayed if endpoint.node)
-    return Frontend(address.vip, address.port, protocol, itself, availability, len(relayed), nodes)
+    return ServiceFrontend(address.vip, address.port, protocol, itself, availability, len(relayed), nodes)
 
 
-def _backend(endpoint: UsableEndpoint, *, no_nat: bool) -> Backend:
-    return Backend(endpoint.address, endpoint.port, no_nat=no_nat)
+def _backend(endpoint: UsableServiceEndpoint, *, no_nat: bool) -> TranslationBackend:
+    return TranslationBackend(endpoint.address, endpoint.port, no_nat=no_nat)
 
 
-def _unserved(service: Service, node: LocalNode) -> Iterator[str]:
+def _unserved(service: ServiceFact, node: LocalServiceNode) -> Iterator[str]:
     """What the Service asks for and does not get."""
     if not service.ports:
         yield "ports: there is none"

@@ -9,16 +9,16 @@ import asyncio
 import json
 from collections.abc import Mapping
 
-from actors.runtime.context import Context
+from actors.runtime.context import ActorContext
 
 _REQUEST_S_MAX = 5.0
 _TRY_AGAIN_S = 5.0
 
 
-class HealthChecks:
+class ServiceHealthChecks:
     """A listener for each port."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ActorContext) -> None:
         self.errors: dict[int, str] = {}  # port -> why it is not answered on
         self._context = context
         self._checks: Mapping[int, tuple[str, int]] = {}

@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
-from schemas.facts import IpPool, Node, Uplink
-from schemas.intents import Route, RoutePath
+from schemas.facts import IpPoolFact, NodeFact, UplinkFact
+from schemas.intents import RouteIntent, RoutePath
 
 
-def short_circuit_prefixes(
-    relays: Mapping[str, Collection[str]], nodes: Mapping[str, Node], pools: Iterable[IpPool]
+def service_prefixes_by_node(
+    relays: Mapping[str, Collection[str]], nodes: Mapping[str, NodeFact], pools: Iterable[IpPoolFact]
 ) -> dict[str, Collection[str]]:
     """Prefix -> names of the nodes that serve it. `relays`: the same by address, whatever a Service claims."""
     node_addresses = {str(ip_interface(text).ip) for node in nodes.values() for text in (node.ip4, node.ip6) if text}
@@ -29,9 +29,9 @@ def short_circuit_prefixes(
     }
 
 
-def relay_routes(
-    prefixes: Mapping[str, Collection[str]], me: str, nodes: Mapping[str, Node], uplinks: Iterable[Uplink]
-) -> Iterator[Route]:
+def service_relay_routes(
+    prefixes: Mapping[str, Collection[str]], me: str, nodes: Mapping[str, NodeFact], uplinks: Iterable[UplinkFact]
+) -> Iterator[RouteIntent]:
     """A route for each prefix of which a serving node is near."""
     uplinks = sorted(uplinks, key=lambda uplink: (not uplink.is_main, uplink.interface))
     for prefix, names in sorted(prefixes.items()):
@@ -43,24 +43,24 @@ def relay_routes(
 
 
 def _near_routes(
-    prefix: str, names: Iterable[str], nodes: Mapping[str, Node], uplinks: Sequence[Uplink]
-) -> Iterator[Route]:
+    prefix: str, names: Iterable[str], nodes: Mapping[str, NodeFact], uplinks: Sequence[UplinkFact]
+) -> Iterator[RouteIntent]:
     for name in names:
-        hop = _address(nodes.get(name, Node()), ip_network(prefix).version)
+        hop = _address(nodes.get(name, NodeFact()), ip_network(prefix).version)
         for uplink in uplinks:
             if hop and _is_near(uplink, hop):
-                yield Route(uplink.pods_table, prefix, (RoutePath(next_hop=hop, interface=uplink.interface),))
+                yield RouteIntent(uplink.pods_table, prefix, (RoutePath(next_hop=hop, interface=uplink.interface),))
 
 
 def _rank(me: str, prefix: str, name: str) -> bytes:
     return hashlib.sha256(f"{me} {prefix} {name}".encode()).digest()
 
 
-def _address(node: Node, version: int) -> str | None:
+def _address(node: NodeFact, version: int) -> str | None:
     text = node.ip4 if version == 4 else node.ip6
     return str(ip_interface(text).ip) if text else None
 
 
-def _is_near(uplink: Uplink, hop: str) -> bool:
+def _is_near(uplink: UplinkFact, hop: str) -> bool:
     networks = (ip_interface(text).network for text in uplink.addresses)
     return bool(uplink.interface) and any(ip_address(hop) in network for network in networks)

@@ -7,40 +7,42 @@ but pods, nodes and services; flows from outside to another node's endpoint get 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 
-from schemas.cnat import SnatAddresses, SnatExclusion, SnatMember
-from schemas.facts import IpPool, Node, PodInterface, Uplink
+from schemas.cnat import SnatAddressesIntent, SnatExclusionIntent, SnatMemberIntent
+from schemas.facts import IpPoolFact, NodeFact, PodInterfaceFact, UplinkFact
 from schemas.intents import Intent
 
 _INCLUDE = {4: "include-v4", 6: "include-v6"}
 
 
-def snat_addresses(node: Node) -> SnatAddresses | None:
+def snat_addresses(node: NodeFact) -> SnatAddressesIntent | None:
     """The node's own addresses; None without any."""
     ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return SnatAddresses(ip4, ip6) if ip4 or ip6 else None
+    return SnatAddressesIntent(ip4, ip6) if ip4 or ip6 else None
 
 
-def snat_exclusions(nodes: Iterable[Node], pools: Iterable[IpPool], services: Iterable[str]) -> Iterator[SnatExclusion]:
+def snat_exclusions(
+    nodes: Iterable[NodeFact], pools: Iterable[IpPoolFact], services: Iterable[str]
+) -> Iterator[SnatExclusionIntent]:
     """Destinations that see a pod's own address: all nodes, all pools, all services."""
     hosts = {str(ip_network(ip_interface(t).ip)) for node in nodes for t in (node.ip4, node.ip6) if t}
     for prefix in sorted(hosts | {pool.cidr for pool in pools} | set(services)):
-        yield SnatExclusion(prefix)
+        yield SnatExclusionIntent(prefix)
 
 
 def snat_members(
-    uplinks: Iterable[Uplink], pods: Iterable[PodInterface], pools: Mapping[str, IpPool]
-) -> Iterator[SnatMember]:
+    uplinks: Iterable[UplinkFact], pods: Iterable[PodInterfaceFact], pools: Mapping[str, IpPoolFact]
+) -> Iterator[SnatMemberIntent]:
     """The interfaces: the host's taps keep every address, pods of masquerading pools change theirs."""
     for tap in sorted(uplink.host_tap for uplink in uplinks if uplink.host_tap):
-        yield SnatMember(tap, "pod")
-        yield SnatMember(tap, "host")
+        yield SnatMemberIntent(tap, "pod")
+        yield SnatMemberIntent(tap, "host")
     for pod in pods:
-        yield SnatMember(pod.interface, "pod")
+        yield SnatMemberIntent(pod.interface, "pod")
         for version in sorted({ip_address(a).version for a in pod.addresses if is_masqueraded(a, pools)}):
-            yield SnatMember(pod.interface, _INCLUDE[version])
+            yield SnatMemberIntent(pod.interface, _INCLUDE[version])
 
 
-def is_masqueraded(address: str, pools: Mapping[str, IpPool]) -> bool:
+def is_masqueraded(address: str, pools: Mapping[str, IpPoolFact]) -> bool:
     """Does the longest pool that holds the address masquerade? Without a pool: no."""
     pod_address = ip_address(address)
     containing = [
@@ -50,11 +52,11 @@ def is_masqueraded(address: str, pools: Mapping[str, IpPool]) -> bool:
 
 
 def snat_intents(
-    me: Node,
-    nodes: Mapping[str, Node],
-    pools: Mapping[str, IpPool],
+    me: NodeFact,
+    nodes: Mapping[str, NodeFact],
+    pools: Mapping[str, IpPoolFact],
     services: Iterable[str],
-    interfaces: Iterable[SnatMember],
+    interfaces: Iterable[SnatMemberIntent],
 ) -> Iterator[Intent]:
     """All of source NAT; nothing while this node has no address."""
     node_addresses = snat_addresses(me)

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_journal
-from actors.vpp_writer.apply.meeting import identify_vpp
-from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.writer import Writer
-from actors.vpp_writer.kinds import KINDS, vpp_request_names
-from actors.vpp_writer.kinds.call import NoAnswer
-from actors.vpp_writer.reconcile.livelock import LivelockGuard
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_writer_journal
+from actors.vpp_writer.apply.meeting import identify_vpp_life
+from actors.vpp_writer.apply.records import VppLifeRecord
+from actors.vpp_writer.apply.writer import VppObjectWriter
+from actors.vpp_writer.kinds import INTENT_KINDS, vpp_request_names
+from actors.vpp_writer.kinds.call import NoVppAnswer
+from actors.vpp_writer.reconcile.livelock import LivelockDetector
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
-from bus.log import Log
-from bus.peer import Peer
+from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
+from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
+from bus.log import ProcessLog
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas.config import NodeConfig
-from schemas.facts import VppEpoch
-from schemas.requests import VPP_SILENT
-from schemas.words import INTENT, INTENT_OWNERS, status_word
+from schemas.facts import VppEpochFact
+from schemas.requests import VPP_SILENT_REASON
+from schemas.words import INTENT_OWNERS, INTENT_WORD, intent_status_word
 
 _CONNECT_EVERY_S = 0.05
 _IDLE_TURN_S = 0.5
@@ -52,10 +52,10 @@ class _TurnBurst:
 class WriterProcess:
     """The loop: hear, connect, turn, speak."""
 
-    def __init__(self, config: NodeConfig, peer: Peer, log: Log, stop: asyncio.Event) -> None:
+    def __init__(self, config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asyncio.Event) -> None:
         self.config, self.peer, self.log, self.stop = config, peer, log, stop
         directory = config.run / "writer"
-        self.messages = VppDefinitions(vpp_request_names(), directory)
+        self.messages = VppApiDefinitions(vpp_request_names(), directory)
         self.objects = ManagedObjects()
         self.journal = WriterJournal(directory / "journal")
         self.contents = WriterJournalContents()  # what an earlier life has left
@@ -63,23 +63,23 @@ class WriterProcess:
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
         self.has_published = False
         self.burst = _TurnBurst()
-        self.livelock = LivelockGuard()
+        self.livelock = LivelockDetector()
         self.why = "VPP: not reached yet"
         # Keys of what was heard since all were said to wait; None: it is to be said of all.
         self.unreported: set[str] | None = None
-        self.api: VppClient | None = None
+        self.api: VppApiClient | None = None
         self.started_at = time.monotonic()
 
     async def run(self) -> int:
         """Until it is stopped."""
         self._recall_journal()
         for owner in INTENT_OWNERS:
-            self.peer.subscribe(INTENT, owner)
+            self.peer.subscribe(INTENT_WORD, owner)
         stopping = asyncio.create_task(self._nudge_when(self.stop))
         while not self.stop.is_set():
             try:
-                api = await VppClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
-            except (VppGone, UnfitVpp, NoAnswer) as error:
+                api = await VppApiClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
+            except (VppApiGone, UnfitVppApi, NoVppAnswer) as error:
                 self._report_away(str(error))
                 await self._receive(0 if self.takeovers else _CONNECT_EVERY_S)
                 continue
@@ -90,27 +90,29 @@ class WriterProcess:
 
     def _recall_journal(self) -> None:
         """What the journal tells is what its owners want, until they speak."""
-        self.contents = read_journal(self.journal.path)
+        self.contents = read_writer_journal(self.journal.path)
         for key, held_object in self.contents.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)
         life = self.contents.life
         self.log.info("journal", objects=len(self.contents.objects), epoch=life.epoch if life else 0)
 
-    async def _connected(self, api: VppClient) -> None:
+    async def _connected(self, api: VppApiClient) -> None:
         watching = asyncio.create_task(self._watch(api))
         drift = DriftCheck(self.config.readback_s, time.monotonic())
-        writer = Writer(api, self.objects, self.journal, self.peer)
+        writer = VppObjectWriter(api, self.objects, self.journal, self.peer)
         self.contents.objects = self.objects.held
         try:
-            life = await identify_vpp(api)
+            life = await identify_vpp_life(api)
             await writer.meet(life, self.contents)
             version = str((await api.request("show_version")).version)
-            self.contents.life = VppLife(writer.epoch, life.pid, life.started, self.objects.suspects)
+            self.contents.life = VppLifeRecord(writer.epoch, life.pid, life.started, self.objects.suspects)
             unavailable = tuple(
-                sorted(kind.name for kind in KINDS.values() if not all(map(api.supports, kind.messages)))
+                sorted(kind.name for kind in INTENT_KINDS.values() if not all(map(api.supports, kind.messages)))
             )
-            fact = VppEpoch(connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable)
+            fact = VppEpochFact(
+                connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable
+            )
             self._publish_epoch(fact)
             for name in unavailable:
                 self.log.warning("unavailable", kind=name, why="VPP lacks messages of it")
@@ -119,7 +121,7 @@ class WriterProcess:
             self.livelock.renew(len(self.objects.queue))
             while not self.stop.is_set() and not api.closed.is_set():
                 await self.turn(writer, drift)
-        except (VppGone, NoAnswer) as error:
+        except (VppApiGone, NoVppAnswer) as error:
             self._report_away(str(error))
         finally:
             self.contents.unfinished = dict(writer.unfinished)
@@ -127,13 +129,13 @@ class WriterProcess:
             watching.cancel()
             await api.close()
 
-    async def turn(self, writer: Writer, drift: DriftCheck) -> None:
+    async def turn(self, writer: VppObjectWriter, drift: DriftCheck) -> None:
         """One step of the writer, what it says, and what is heard before the next."""
         writes = self.peer.counters["vpp_writes_total"]
         more = await writer.step()
         if not more:
             self.livelock.renew(len(self.objects.queue))
-        self.contents.life = self.contents.life and VppLife(
+        self.contents.life = self.contents.life and VppLifeRecord(
             writer.epoch, self.contents.life.pid, self.contents.life.started, self.objects.suspects
         )
         self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._publish_statuses(), more=more)
@@ -181,11 +183,11 @@ class WriterProcess:
         self.peer.progress += 1
         keys = []
         for event in events:
-            if event.word != INTENT:
+            if event.word != INTENT_WORD:
                 continue
             if isinstance(event, StreamSynced):
                 self.synced.add(event.owner)
-                rows = self.peer.view(INTENT, event.owner)
+                rows = self.peer.view(INTENT_WORD, event.owner)
                 self.takeovers[event.owner] = self.objects.claims.replacing(event.owner, rows)
             elif event.owner in self.synced and self._accept(event):
                 keys.append(event.key)
@@ -226,7 +228,9 @@ class WriterProcess:
         if why != self.why:
             self.log.info("no VPP", why=why)
         if not self.why:
-            self._publish_epoch(VppEpoch(connected=False, epoch=self.contents.life.epoch if self.contents.life else 0))
+            self._publish_epoch(
+                VppEpochFact(connected=False, epoch=self.contents.life.epoch if self.contents.life else 0)
+            )
         self.why = why
         if self.has_published or time.monotonic() - self.started_at > _PUBLISH_AFTER_S:
             self.objects.set_pending("VPP", self.unreported)
@@ -234,7 +238,7 @@ class WriterProcess:
             self.unreported = set()
             self._publish_statuses()
 
-    def _publish_epoch(self, fact: VppEpoch) -> None:
+    def _publish_epoch(self, fact: VppEpochFact) -> None:
         self.peer.publish("epoch", {"vpp": fact})
         self.peer.counters["vpp_epoch"] = fact.epoch
 
@@ -245,10 +249,10 @@ class WriterProcess:
         if not self.has_published:
             self.has_published = True
             for owner in INTENT_OWNERS:
-                self.peer.publish(status_word(owner), statuses.current.get(owner, {}))
+                self.peer.publish(intent_status_word(owner), statuses.current.get(owner, {}))
             return len(statuses)
         for owner, rows in changes.items():
-            self.peer.update_rows(status_word(owner), rows, causes)
+            self.peer.update_rows(intent_status_word(owner), rows, causes)
             for key in causes.keys() & rows.keys():
                 if rows[key] is None:
                     del causes[key]
@@ -257,13 +261,13 @@ class WriterProcess:
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
-            waiting = (VPP_SILENT,)
-        health.report_health(self.peer, waiting)
+            waiting = (VPP_SILENT_REASON,)
+        health.report_process_health(self.peer, waiting)
         for name, number in self.objects.count().items():
             self.peer.counters[name] = number
         self.peer.counters["vpp_writes_total"] += 0
 
-    async def _watch(self, api: VppClient) -> None:
+    async def _watch(self, api: VppApiClient) -> None:
         """While calls wait for a VPP that does not answer, our loop is not stuck, and says what it waits for."""
         silent = False
         while not api.closed.is_set():

@@ -3,16 +3,23 @@
 import re
 from typing import Any
 
-from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
+from schemas.cnat import (
+    CnatFeatureIntent,
+    SnatAddressesIntent,
+    SnatExclusionIntent,
+    SnatMemberIntent,
+    TranslationBackend,
+    TranslationIntent,
+)
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, OTHER_LOOP, Case, Step, index
 
 INDEX_INVALID = 0xFFFFFFFF
-ADDRESSES = SnatAddresses("192.0.2.7", "2001:db8::7")
+ADDRESSES = SnatAddressesIntent("192.0.2.7", "2001:db8::7")
 FIRST_BACKEND, SECOND_BACKEND, IPV6_BACKEND = (
-    Backend("10.0.0.4", 8080),
-    Backend("10.0.0.5", 0),
-    Backend("fd00::4", 53, source="2001:db8::7"),
+    TranslationBackend("10.0.0.4", 8080),
+    TranslationBackend("10.0.0.5", 0),
+    TranslationBackend("fd00::4", 53, source="2001:db8::7"),
 )
 
 
@@ -59,65 +66,77 @@ def cnat_state(vpp: Vpp) -> Any:
     return translations(vpp), prefixes(vpp), [names for names in members(vpp) if names]
 
 
-def service(*backends: Backend, vip: str = "10.96.0.10", **more: Any) -> Translation:
-    return Translation(vip=vip, port=53, protocol=17, backends=backends, **more)
+def service(*backends: TranslationBackend, vip: str = "10.96.0.10", **more: Any) -> TranslationIntent:
+    return TranslationIntent(vip=vip, port=53, protocol=17, backends=backends, **more)
 
 
 KEY, KEY6 = ("10.96.0.10", 53, 17), ("fd00:96::a", 53, 17)
 FIRST, SECOND, THIRD = ("10.0.0.4", 8080, "::", 0), ("10.0.0.5", 0, "::", 0), ("fd00::4", 53, "2001:db8::7", 0)
 CASES: dict[str, Case] = {
     "cnat on an interface": (
-        CnatFeature,
+        CnatFeatureIntent,
         (LOOP,),
         has_feature,
-        (Step((), (False,) * 2), Step((CnatFeature("loop/a"),), (True,) * 2), Step((), (False,) * 2)),
+        (Step((), (False,) * 2), Step((CnatFeatureIntent("loop/a"),), (True,) * 2), Step((), (False,) * 2)),
     ),
     "addresses of source NAT": (
-        SnatAddresses,
+        SnatAddressesIntent,
         (),
         addresses,
         (
             Step((), []),
-            Step((SnatAddresses("192.0.2.7"),), [("192.0.2.7", "::")]),
+            Step((SnatAddressesIntent("192.0.2.7"),), [("192.0.2.7", "::")]),
             Step((ADDRESSES,), [("192.0.2.7", "2001:db8::7")]),
-            Step((SnatAddresses("192.0.2.8", "2001:db8::7"),), [("192.0.2.8", "2001:db8::7")]),
+            Step((SnatAddressesIntent("192.0.2.8", "2001:db8::7"),), [("192.0.2.8", "2001:db8::7")]),
             Step((), [("192.0.2.8", "2001:db8::7")]),  # they stay
-            Step((SnatAddresses("192.0.2.9", "2001:db8::9"),), [("192.0.2.9", "2001:db8::9")]),
+            Step((SnatAddressesIntent("192.0.2.9", "2001:db8::9"),), [("192.0.2.9", "2001:db8::9")]),
         ),
     ),
     "prefixes without source NAT": (
-        SnatExclusion,
+        SnatExclusionIntent,
         (ADDRESSES,),
         prefixes,
         (
             Step((), set()),
-            Step((SnatExclusion("10.0.0.0/16"), SnatExclusion("fd00::/48")), {"10.0.0.0/16", "fd00::/48"}),
-            Step((SnatExclusion("10.0.0.0/16"),), {"10.0.0.0/16"}),
+            Step((SnatExclusionIntent("10.0.0.0/16"), SnatExclusionIntent("fd00::/48")), {"10.0.0.0/16", "fd00::/48"}),
+            Step((SnatExclusionIntent("10.0.0.0/16"),), {"10.0.0.0/16"}),
         ),
     ),
     "interfaces in source NAT": (
-        SnatMember,
+        SnatMemberIntent,
         (ADDRESSES, LOOP, OTHER_LOOP),
         members,
         (
             Step((), [(), (), (), ()]),
-            Step((SnatMember("loop/a", "pod"), SnatMember("loop/b", "host")), [(), (), ("loop-a",), ("loop-b",)]),
-            Step((SnatMember("loop/a", "pod"), SnatMember("loop/a", "include-v4")), [("loop-a",), (), ("loop-a",), ()]),
-            Step((SnatMember("loop/b", "include-v6"),), [(), ("loop-b",), (), ()]),
+            Step(
+                (SnatMemberIntent("loop/a", "pod"), SnatMemberIntent("loop/b", "host")),
+                [(), (), ("loop-a",), ("loop-b",)],
+            ),
+            Step(
+                (SnatMemberIntent("loop/a", "pod"), SnatMemberIntent("loop/a", "include-v4")),
+                [("loop-a",), (), ("loop-a",), ()],
+            ),
+            Step((SnatMemberIntent("loop/b", "include-v6"),), [(), ("loop-b",), (), ()]),
         ),
     ),
     "prefixes without source NAT, when the last pod leaves": (
-        SnatExclusion,
+        SnatExclusionIntent,
         (ADDRESSES, LOOP),
         lambda vpp: (prefixes(vpp), members(vpp)[0]),
         (
-            Step((SnatExclusion("10.0.0.0/16"), SnatMember("loop/a", "include-v4")), ({"10.0.0.0/16"}, ("loop-a",))),
-            Step((SnatExclusion("10.0.0.0/16"),), ({"10.0.0.0/16"}, ())),
-            Step((SnatExclusion("10.0.0.0/16"), SnatMember("loop/a", "include-v4")), ({"10.0.0.0/16"}, ("loop-a",))),
+            Step(
+                (SnatExclusionIntent("10.0.0.0/16"), SnatMemberIntent("loop/a", "include-v4")),
+                ({"10.0.0.0/16"}, ("loop-a",)),
+            ),
+            Step((SnatExclusionIntent("10.0.0.0/16"),), ({"10.0.0.0/16"}, ())),
+            Step(
+                (SnatExclusionIntent("10.0.0.0/16"), SnatMemberIntent("loop/a", "include-v4")),
+                ({"10.0.0.0/16"}, ("loop-a",)),
+            ),
         ),
     ),
     "translations": (
-        Translation,
+        TranslationIntent,
         (),
         translations,
         (
@@ -130,7 +149,7 @@ CASES: dict[str, Case] = {
                 (service(FIRST_BACKEND), service(IPV6_BACKEND, vip="fd00:96::a")),
                 {KEY: (0, {FIRST}), KEY6: (0, {THIRD})},
             ),
-            Step((service(Backend("10.0.0.4", 8080, no_nat=True)),), {KEY: (0, {(*FIRST[:3], 2)})}),
+            Step((service(TranslationBackend("10.0.0.4", 8080, no_nat=True)),), {KEY: (0, {(*FIRST[:3], 2)})}),
         ),
     ),
 }

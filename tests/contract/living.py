@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_journal
-from actors.vpp_writer.apply.meeting import identify_vpp
-from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.writer import Writer
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_writer_journal
+from actors.vpp_writer.apply.meeting import identify_vpp_life
+from actors.vpp_writer.apply.records import VppLifeRecord
+from actors.vpp_writer.apply.writer import VppObjectWriter
 from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import VppDefinitions
-from schemas.codec import fingerprint
+from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
+from actors.vpp_writer.vpp.definitions import VppApiDefinitions
+from schemas.codec import value_fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Applied, Status
+from schemas.statuses import AppliedStatus, IntentStatus
 from tests.contract.machine import Vpp
 
 DUE_S_MAX = 5.0
@@ -40,8 +40,8 @@ class WriterLife:
         self.journal = WriterJournal(directory / "journal")
         self.peer: Any = SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None)
         self.recalled = WriterJournalContents()
-        self.api: VppClient | None = None
-        self.writer: Writer | None = None
+        self.api: VppApiClient | None = None
+        self.writer: VppObjectWriter | None = None
         self.version = ""
 
     def connect(self) -> "WriterLife":
@@ -52,7 +52,7 @@ class WriterLife:
         return self
 
     def _recall(self) -> None:
-        self.recalled = read_journal(self.journal.path)
+        self.recalled = read_writer_journal(self.journal.path)
         for key, held_object in self.recalled.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)
@@ -62,12 +62,12 @@ class WriterLife:
             self.recalled.unfinished = dict(self.writer.unfinished)
         if self.api is not None:
             await self.api.close()
-        self.api = await VppClient.connect(self.socket, VppDefinitions(vpp_request_names(), self.directory))
-        self.writer = Writer(self.api, self.objects, self.journal, self.peer)
-        life = await identify_vpp(self.api)
+        self.api = await VppApiClient.connect(self.socket, VppApiDefinitions(vpp_request_names(), self.directory))
+        self.writer = VppObjectWriter(self.api, self.objects, self.journal, self.peer)
+        life = await identify_vpp_life(self.api)
         await self.writer.meet(life, self.recalled)
         self.version = str((await self.api.request("show_version")).version)
-        self.recalled.life = VppLife(self.writer.epoch, life.pid, life.started, self.objects.suspects)
+        self.recalled.life = VppLifeRecord(self.writer.epoch, life.pid, life.started, self.objects.suspects)
 
     def die_at(self, call: int, *, answered: bool) -> None:
         """This life ends at its write call of that number: before it is sent, or when VPP has done it."""
@@ -144,10 +144,10 @@ class WriterLife:
         self.runner.run(self.writer.turn())
         return self
 
-    def status(self, intent: Intent, owner: str = "guard") -> Status | None:
+    def status(self, intent: Intent, owner: str = "guard") -> IntentStatus | None:
         return self.objects.statuses.get(owner, intent.key)
 
-    def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, Status | None]:
+    def unapplied(self, intents: Iterable[Intent], owner: str = "guard") -> dict[str, IntentStatus | None]:
         """Those of the intents that VPP does not hold as said, with their statuses."""
         statuses = {intent.key: (intent, self.status(intent, owner)) for intent in intents}
         return {key: status for key, (intent, status) in statuses.items() if not _holds(intent, status)}
@@ -185,8 +185,8 @@ def kill_vpp_twice_writing(intent: Intent, writer: WriterLife, vpp: Vpp) -> None
         writer.connect()
 
 
-def _holds(intent: Intent, status: Status | None) -> bool:
-    return isinstance(status, Applied) and status.generation == fingerprint(intent)
+def _holds(intent: Intent, status: IntentStatus | None) -> bool:
+    return isinstance(status, AppliedStatus) and status.generation == value_fingerprint(intent)
 
 
-__all__ = ["Cut", "VppGone", "WriterLife", "kill_vpp_twice_writing"]
+__all__ = ["Cut", "VppApiGone", "WriterLife", "kill_vpp_twice_writing"]

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from schemas.cnat import CnatFeature
-from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
+from schemas.cnat import CnatFeatureIntent
+from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent, PolicyRule, RuleEntityMatch
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, Case, Step
 
@@ -31,50 +31,52 @@ def npol_state(vpp: Vpp) -> Any:
     return lines(vpp, "ipsets"), lines(vpp, "rules"), lines(vpp, "policies verbose")
 
 
-WEB = Rule("allow", protocol=6, destination=EntityMatch(ports=((80, 90),)))
-SSH = Rule("deny", source=EntityMatch(nets=("10.0.0.0/8",)), not_destination=EntityMatch(ports=((22, 22),)))
-PODS = IpSet("pods", "ip", ("10.0.0.1", "fd00::1"))
-FROM_PODS = Rule("allow", source=EntityMatch(sets=("pods",)))
-ON_LOOP = (LOOP, CnatFeature("loop/a"), Policy("p", tx=(WEB,)), Policy("q", rx=(SSH,)))
+WEB = PolicyRule("allow", protocol=6, destination=RuleEntityMatch(ports=((80, 90),)))
+SSH = PolicyRule(
+    "deny", source=RuleEntityMatch(nets=("10.0.0.0/8",)), not_destination=RuleEntityMatch(ports=((22, 22),))
+)
+PODS = IpSetIntent("pods", "ip", ("10.0.0.1", "fd00::1"))
+FROM_PODS = PolicyRule("allow", source=RuleEntityMatch(sets=("pods",)))
+ON_LOOP = (LOOP, CnatFeatureIntent("loop/a"), PolicyIntent("p", tx=(WEB,)), PolicyIntent("q", rx=(SSH,)))
 DENIES_RX, DENIES_TX = (f"{d}: {d}-policy-default:1 {d}-profile-default:1" for d in ("rx", "tx"))
 SSH_SHOWN = "[policy] rx:[rule;deny][src==10.0.0.0/8,dst!=22,]"
 WEB_SHOWN = "[policy] tx:[rule;allow][proto==TCP,dst==[80-90],]"
 CASES: dict[str, Case] = {
     "IP sets": (
-        IpSet,
+        IpSetIntent,
         (),
         sets,
         (
             Step((), set()),
             Step((PODS,), {("ip", "10.0.0.1", "fd00::1")}),
-            Step((IpSet("pods", "ip", ("10.0.0.2", "fd00::1")),), {("ip", "10.0.0.2", "fd00::1")}),
-            Step((IpSet("pods", "net", ("10.0.0.0/24", "fd00::/64")),), {("prefix", "10.0.0.0/24", "fd00::/64")}),
+            Step((IpSetIntent("pods", "ip", ("10.0.0.2", "fd00::1")),), {("ip", "10.0.0.2", "fd00::1")}),
+            Step((IpSetIntent("pods", "net", ("10.0.0.0/24", "fd00::/64")),), {("prefix", "10.0.0.0/24", "fd00::/64")}),
             Step(
-                (IpSet("ports", "ip-port", ("10.0.0.1,17,53", "10.0.0.1,6,80")), IpSet("none", "net")),
+                (IpSetIntent("ports", "ip-port", ("10.0.0.1,17,53", "10.0.0.1,6,80")), IpSetIntent("none", "net")),
                 {("ip+port", "TCP 10.0.0.1;80", "UDP 10.0.0.1;53"), ("prefix",)},
             ),
-            Step((IpSet("ports", "ip-port", ("10.0.0.1,6,80",)),), {("ip+port", "TCP 10.0.0.1;80")}),
+            Step((IpSetIntent("ports", "ip-port", ("10.0.0.1,6,80",)),), {("ip+port", "TCP 10.0.0.1;80")}),
         ),
     ),
     "large IP sets": (
-        IpSet,
+        IpSetIntent,
         (),
         lambda vpp: {len(members) - 1 for members in sets(vpp)},
         (
-            Step((IpSet("many", "ip", tuple(f"10.1.{n // 250}.{n % 250}" for n in range(1200))),), {1200}),
-            Step((IpSet("many", "ip", tuple(f"10.1.{n // 250}.{n % 250}" for n in range(700))),), {700}),
+            Step((IpSetIntent("many", "ip", tuple(f"10.1.{n // 250}.{n % 250}" for n in range(1200))),), {1200}),
+            Step((IpSetIntent("many", "ip", tuple(f"10.1.{n // 250}.{n % 250}" for n in range(700))),), {700}),
         ),
     ),
     "policies": (
-        Policy,
+        PolicyIntent,
         (PODS,),
         lambda vpp: lines(vpp, "policies verbose"),
         (
             Step((), []),
-            Step((Policy("p"),), ["[policy]"]),
-            Step((Policy("p", tx=(WEB,)),), ["[policy]", "tx:[rule;allow][proto==TCP,dst==[80-90],]"]),
+            Step((PolicyIntent("p"),), ["[policy]"]),
+            Step((PolicyIntent("p", tx=(WEB,)),), ["[policy]", "tx:[rule;allow][proto==TCP,dst==[80-90],]"]),
             Step(
-                (Policy("p", rx=(WEB, SSH), tx=(WEB,)),),
+                (PolicyIntent("p", rx=(WEB, SSH), tx=(WEB,)),),
                 [
                     "[policy]",
                     "tx:[rule;allow][proto==TCP,dst==[80-90],]",
@@ -83,23 +85,23 @@ CASES: dict[str, Case] = {
                 ],
             ),
             Step(
-                (Policy("p", tx=(FROM_PODS,)),),
+                (PolicyIntent("p", tx=(FROM_PODS,)),),
                 ["[policy]", "tx:[rule;allow][src==[ipset;ip;10.0.0.1,fd00::1,],]"],
             ),
         ),
     ),
     "what holds on an interface": (
-        InterfacePolicies,
+        InterfacePoliciesIntent,
         ON_LOOP,
         interfaces,
         (
             Step((), ""),
             Step(
-                (InterfacePolicies("loop/a", tx=("p",), rx=("q",)),),
+                (InterfacePoliciesIntent("loop/a", tx=("p",), rx=("q",)),),
                 f"[loop0 sw_if_index=1 ] {DENIES_RX} {SSH_SHOWN} {DENIES_TX} {WEB_SHOWN}",
             ),
             Step(
-                (InterfacePolicies("loop/a", tx=("q", "p"), profiles=("p",), tx_default="pass"),),
+                (InterfacePoliciesIntent("loop/a", tx=("q", "p"), profiles=("p",), tx_default="pass"),),
                 "[loop0 sw_if_index=1 ] rx-policy-default:1 rx-profile-default:1"
                 f" tx: tx-policy-default:2 tx-profile-default:1 [policy] {WEB_SHOWN} profiles: {WEB_SHOWN}",
             ),

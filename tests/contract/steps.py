@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from schemas.intents import AdminUp, Intent, Loopback
+from schemas.intents import AdminUpIntent, Intent, LoopbackIntent
 from tests.contract.machine import Vpp
 
 MAC, OTHER_MAC = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-LOOP = Loopback(name="loop/a", mac=MAC, tag="loop-a")
-OTHER_LOOP = Loopback(name="loop/b", mac=OTHER_MAC, tag="loop-b")
-UP = AdminUp(interface="loop/a")
+LOOP = LoopbackIntent(name="loop/a", mac=MAC, tag="loop-a")
+OTHER_LOOP = LoopbackIntent(name="loop/b", mac=OTHER_MAC, tag="loop-b")
+UP = AdminUpIntent(interface="loop/a")
 Reading = Callable[[Vpp], Any]
 
 

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.intents import Address, InterfaceTable, Loopback, Route, RoutePath, Table
-from schemas.statuses import Applied, Rejected
+from schemas.intents import AddressIntent, InterfaceTableIntent, LoopbackIntent, RouteIntent, RoutePath, TableIntent
+from schemas.statuses import AppliedStatus, RejectedStatus
 from tests.contract import worlds
 from tests.contract.living import Cut, WriterLife, kill_vpp_twice_writing
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_restarts import vpp_state
 
-LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
-OTHER_LOOP = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
+LOOP = LoopbackIntent(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
+OTHER_LOOP = LoopbackIntent(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["wanted", "withdrawn"])
@@ -69,27 +69,27 @@ def test_a_lost_journal_costs_nothing_that_can_be_read_back(
 def test_an_ip6_address_that_another_interface_has_is_not_said_to_be_applied(
     vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
-    first = Address(interface="loop/a", address="fd00:9::1/64")
-    second = Address(interface="loop/b", address="fd00:9::1/64")
+    first = AddressIntent(interface="loop/a", address="fd00:9::1/64")
+    second = AddressIntent(interface="loop/b", address="fd00:9::1/64")
     writer = life().want(LOOP, OTHER_LOOP, first)
     writer.want(LOOP, OTHER_LOOP, first, second)
     assert vpp.addresses(vpp.interfaces()["loop-b"].sw_if_index) == set()
-    assert not isinstance(writer.status(second), Applied)
+    assert not isinstance(writer.status(second), AppliedStatus)
 
 
 def test_a_quarantined_object_is_tried_again_when_its_value_changes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
+    deadly = RouteIntent(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
     writer = life()
     kill_vpp_twice_writing(deadly, writer, vpp)
-    changed = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(next_hop="10.1.1.1"),))
+    changed = RouteIntent(table="default", prefix="10.66.0.0/24", paths=(RoutePath(next_hop="10.1.1.1"),))
     writer.want(changed)
-    assert not isinstance(writer.status(changed), Rejected)
+    assert not isinstance(writer.status(changed), RejectedStatus)
 
 
 def test_vpp_survives_an_interface_that_changes_tables_under_a_route(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    red, blue = (Table(name=n, ip_version=4, table_id=i) for n, i in (("red", 77), ("blue", 79)))
-    route = Route(table="default", prefix="10.1.0.1/32", paths=(RoutePath(interface="loop/a"),))
-    writer = life().want(LOOP, red, blue, route, InterfaceTable(interface="loop/a", ip_version=4, table="red"))
-    writer.want(LOOP, blue, route, InterfaceTable(interface="loop/a", ip_version=4, table="blue"))
+    red, blue = (TableIntent(name=n, ip_version=4, table_id=i) for n, i in (("red", 77), ("blue", 79)))
+    route = RouteIntent(table="default", prefix="10.1.0.1/32", paths=(RoutePath(interface="loop/a"),))
+    writer = life().want(LOOP, red, blue, route, InterfaceTableIntent(interface="loop/a", ip_version=4, table="red"))
+    writer.want(LOOP, blue, route, InterfaceTableIntent(interface="loop/a", ip_version=4, table="blue"))
     assert vpp.alive
     assert "10.1.0.1/32" in vpp.routes()

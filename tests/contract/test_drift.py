@@ -5,40 +5,49 @@ from typing import Any
 
 import pytest
 
-from schemas.cnat import Backend, Translation
-from schemas.intents import Address, AdminUp, Intent, Loopback, Mtu, Route, RoutePath, Table
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.intents import (
+    AddressIntent,
+    AdminUpIntent,
+    Intent,
+    LoopbackIntent,
+    MtuIntent,
+    RouteIntent,
+    RoutePath,
+    TableIntent,
+)
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 
-LOOP = Loopback("loop/a", "02:00:00:00:00:0a", "loop-a")
+LOOP = LoopbackIntent("loop/a", "02:00:00:00:00:0a", "loop-a")
 DEAD = RoutePath()
 DROP = 2  # fib_path_type
 NO_LABELS = {"n_labels": 0, "label_stack": [{"is_uniform": 0, "ttl": 0, "label": 0, "exp": 0}] * 16}
 HOP = RoutePath(next_hop="192.0.2.9")
 WORLD: list[Intent] = [
     LOOP,
-    AdminUp("loop/a"),
-    Mtu("loop/a", 1400),
-    Address("loop/a", "192.0.2.1/24"),
-    Address("loop/a", "2001:db8::1/64"),
-    Table("red", 4, 77),
-    Table("red", 6, 77),
-    Route("default", "10.1.0.0/16", (DEAD,)),
-    Route("default", "10.2.0.0/16", (HOP,)),
-    Route("default", "10.3.0.0/16", (HOP, RoutePath(next_hop="192.0.2.8", weight=3))),
-    Route("default", "10.4.0.0/16", (RoutePath(interface="loop/a"),)),
-    Route("default", "10.5.0.1/32", (RoutePath(interface="loop/a"),)),
-    Route("default", "10.6.0.0/16", (RoutePath(interface="loop/a", next_hop="192.0.2.7"),)),
-    Route("default", "10.7.0.0/16", (RoutePath(table="red"),)),
-    Route("default", "10.8.0.0/16", (RoutePath(unreachable=True),)),
-    Route("red", "10.9.0.0/16", (HOP,)),
-    Route("red", "0.0.0.0/0", (RoutePath(table="default"),)),
-    Route("default", "fd01::/64", (RoutePath(next_hop="2001:db8::9"),)),
-    Route("default", "fd02::/64", (RoutePath(interface="loop/a"),)),
-    Route("default", "fd03::1/128", (RoutePath(interface="loop/a"),)),
-    Route("default", "fd04::/64", (DEAD,)),
-    Route("red", "fd05::/64", (RoutePath(unreachable=True),)),
-    Translation("10.96.0.1", 80, 6, (Backend("10.1.1.1", 8080), Backend("10.1.1.2", 8080))),
+    AdminUpIntent("loop/a"),
+    MtuIntent("loop/a", 1400),
+    AddressIntent("loop/a", "192.0.2.1/24"),
+    AddressIntent("loop/a", "2001:db8::1/64"),
+    TableIntent("red", 4, 77),
+    TableIntent("red", 6, 77),
+    RouteIntent("default", "10.1.0.0/16", (DEAD,)),
+    RouteIntent("default", "10.2.0.0/16", (HOP,)),
+    RouteIntent("default", "10.3.0.0/16", (HOP, RoutePath(next_hop="192.0.2.8", weight=3))),
+    RouteIntent("default", "10.4.0.0/16", (RoutePath(interface="loop/a"),)),
+    RouteIntent("default", "10.5.0.1/32", (RoutePath(interface="loop/a"),)),
+    RouteIntent("default", "10.6.0.0/16", (RoutePath(interface="loop/a", next_hop="192.0.2.7"),)),
+    RouteIntent("default", "10.7.0.0/16", (RoutePath(table="red"),)),
+    RouteIntent("default", "10.8.0.0/16", (RoutePath(unreachable=True),)),
+    RouteIntent("red", "10.9.0.0/16", (HOP,)),
+    RouteIntent("red", "0.0.0.0/0", (RoutePath(table="default"),)),
+    RouteIntent("default", "fd01::/64", (RoutePath(next_hop="2001:db8::9"),)),
+    RouteIntent("default", "fd02::/64", (RoutePath(interface="loop/a"),)),
+    RouteIntent("default", "fd03::1/128", (RoutePath(interface="loop/a"),)),
+    RouteIntent("default", "fd04::/64", (DEAD,)),
+    RouteIntent("red", "fd05::/64", (RoutePath(unreachable=True),)),
+    TranslationIntent("10.96.0.1", 80, 6, (TranslationBackend("10.1.1.1", 8080), TranslationBackend("10.1.1.2", 8080))),
 ]
 
 

@@ -5,10 +5,10 @@ import os
 import signal
 from collections.abc import Callable
 
-from actors.vpp_writer.vpp.client import CALL_S_MAX, VppGone
-from schemas.intents import Intent, Route, RoutePath
-from schemas.npol import IpSet, Policy, Rule
-from schemas.statuses import Rejected
+from actors.vpp_writer.vpp.client import CALL_S_MAX, VppApiGone
+from schemas.intents import Intent, RouteIntent, RoutePath
+from schemas.npol import IpSetIntent, PolicyIntent, PolicyRule
+from schemas.statuses import RejectedStatus
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 from tests.waiting import holds_async, until_async
@@ -23,7 +23,8 @@ WAITED_S = CALL_S_MAX + 1.0  # longer than a call may take while VPP answers oth
 def routes(count: int) -> list[Intent]:
     prefixes = (f"20.{n >> 16}.{n >> 8 & 255}.{n & 255}/32" for n in range(count))
     return [
-        Route("default", prefix, (RoutePath(next_hop=f"192.0.2.{n % 9 + 1}"),)) for n, prefix in enumerate(prefixes)
+        RouteIntent("default", prefix, (RoutePath(next_hop=f"192.0.2.{n % 9 + 1}"),))
+        for n, prefix in enumerate(prefixes)
     ]
 
 
@@ -49,11 +50,11 @@ def test_a_stopped_vpp_is_noticed_and_nothing_is_lost_when_it_goes_on(vpp: Vpp, 
         vpp.tell(signal.SIGCONT)
     assert writer.unapplied(intents) == {}
     assert writer.peer.counters["vpp_errors_total"] == 0
-    assert {one.prefix for one in intents if isinstance(one, Route)} <= set(vpp.routes())
+    assert {one.prefix for one in intents if isinstance(one, RouteIntent)} <= set(vpp.routes())
 
 
 def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    poison = Route("default", "10.66.77.0/24", (RoutePath(),))
+    poison = RouteIntent("default", "10.66.77.0/24", (RoutePath(),))
     harmless = routes(OBJECTS)
     intents = [*harmless[: OBJECTS // 2], poison, *harmless[OBJECTS // 2 :]]
     writer, deaths = life(), 0
@@ -63,13 +64,13 @@ def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Cal
         try:
             writer.turn()
             break
-        except VppGone:
+        except VppApiGone:
             deaths += 1
             assert deaths <= 2, "it is quarantined after two"
             vpp.start()
             writer.connect()
     status = writer.status(poison)
-    assert isinstance(status, Rejected)
+    assert isinstance(status, RejectedStatus)
     assert "VPP died 2 times in a row" in status.reason
     assert writer.unapplied(harmless) == {}
     assert "10.66.77.0/24" not in vpp.routes()
@@ -77,9 +78,9 @@ def test_an_object_that_vpp_dies_of_is_found_among_thousands(vpp: Vpp, life: Cal
 
 
 def test_a_restart_with_very_many_objects_writes_nothing(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    sets = [IpSet(f"set-{n}", "ip", tuple(f"30.{n}.{m >> 8}.{m & 255}" for m in range(1000))) for n in range(5)]
-    rules = tuple(Rule("allow", protocol=6) for _ in range(3))
-    policies = [Policy(f"policy-{n}", rx=rules, tx=rules) for n in range(50)]
+    sets = [IpSetIntent(f"set-{n}", "ip", tuple(f"30.{n}.{m >> 8}.{m & 255}" for m in range(1000))) for n in range(5)]
+    rules = tuple(PolicyRule("allow", protocol=6) for _ in range(3))
+    policies = [PolicyIntent(f"policy-{n}", rx=rules, tx=rules) for n in range(50)]
     intents: list[Intent] = [*routes(MANY), *sets, *policies]
     life().want(*intents).crash()
     second = life().want(*intents)

@@ -8,37 +8,37 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds import KINDS
+from actors.vpp_writer.kinds import INTENT_KINDS
 from schemas.intents import (
-    Address,
-    AdminUp,
-    AfPacket,
-    AfXdp,
-    DevicePort,
-    Gso,
-    InterfaceTable,
-    Ip6,
-    Loopback,
-    Mtu,
-    MulticastPath,
-    MulticastRoute,
-    NdProxy,
-    Neighbour,
-    NeighbourLimits,
-    PreconfiguredInterface,
-    ProxyArp,
-    ProxyArpInterface,
-    Punt,
-    PuntRedirect,
-    Rdma,
-    Route,
+    AddressIntent,
+    AdminUpIntent,
+    AfPacketIntent,
+    AfXdpIntent,
+    DevicePortIntent,
+    GsoIntent,
+    InterfaceTableIntent,
+    Ip6Intent,
+    LoopbackIntent,
+    MtuIntent,
+    MulticastRouteIntent,
+    MulticastRoutePath,
+    NdProxyIntent,
+    NeighbourIntent,
+    NeighbourLimitsIntent,
+    PreconfiguredInterfaceIntent,
+    ProxyArpIntent,
+    ProxyArpInterfaceIntent,
+    PuntIntent,
+    PuntRedirectIntent,
+    RdmaIntent,
+    RouteIntent,
     RoutePath,
-    RxMode,
-    Table,
-    Tap,
-    Unnumbered,
-    VirtioPci,
-    Vmxnet3,
+    RxModeIntent,
+    TableIntent,
+    TapIntent,
+    UnnumberedIntent,
+    VirtioPciIntent,
+    Vmxnet3Intent,
 )
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import WriterLife
@@ -46,8 +46,8 @@ from tests.contract.machine import Namespace, Vpp
 from tests.contract.steps import LOOP, MAC, OTHER_LOOP, OTHER_MAC, UP, Case, Reading, Step, index
 
 INDEX_INVALID = 0xFFFFFFFF
-RED4 = Table(name="red", ip_version=4, table_id=77)
-RED6 = Table(name="red", ip_version=6, table_id=78)
+RED4 = TableIntent(name="red", ip_version=4, table_id=77)
+RED6 = TableIntent(name="red", ip_version=6, table_id=78)
 
 
 def path_of(path: Any) -> tuple[Any, ...]:
@@ -112,108 +112,113 @@ def group_parts(vpp: Vpp) -> set[str] | None:
     return None
 
 
-def route(*paths: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default") -> Route:
-    return Route(table=table, prefix=prefix, paths=paths)
+def route(*paths: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default") -> RouteIntent:
+    return RouteIntent(table=table, prefix=prefix, paths=paths)
 
 
-def group(accepts: bool, *more: MulticastPath) -> MulticastRoute:
-    first = MulticastPath(interface="loop/a", accept=accepts, forward=True)
-    return MulticastRoute(table="red", group="ff05::7/128", paths=(first, *more))
+def group(accepts: bool, *more: MulticastRoutePath) -> MulticastRouteIntent:
+    first = MulticastRoutePath(interface="loop/a", accept=accepts, forward=True)
+    return MulticastRouteIntent(table="red", group="ff05::7/128", paths=(first, *more))
 
 
 DROP, LOOKUP = (2, INDEX_INVALID, 0, "0.0.0.0", 1), (0, INDEX_INVALID, 77, "0.0.0.0", 1)
-WITH_ADDRESS = (LOOP, UP, Address(interface="loop/a", address="10.9.0.1/24", when_up=True))
+WITH_ADDRESS = (LOOP, UP, AddressIntent(interface="loop/a", address="10.9.0.1/24", when_up=True))
 CASES: dict[str, Case] = {
     **cnat_cases.CASES,
     **npol_cases.CASES,
     "tables": (
-        Table,
+        TableIntent,
         (),
         table_names,
         (Step((), set()), Step((RED4,), {(4, 77)}), Step((RED4, RED6), {(4, 77), (6, 78)}), Step((RED6,), {(6, 78)})),
     ),
     "loopbacks": (
-        Loopback,
+        LoopbackIntent,
         (),
         lambda vpp: {(tag, str(row.l2_address)) for tag, row in vpp.interfaces().items() if tag.startswith("loop-")},
         (
             Step((LOOP,), {("loop-a", MAC)}),
-            Step((Loopback(name="loop/a", mac=OTHER_MAC, tag="loop-a"),), {("loop-a", OTHER_MAC)}),
-            Step((Loopback(name="loop/a", mac=OTHER_MAC, tag="loop-z"),), {("loop-z", OTHER_MAC)}),
+            Step((LoopbackIntent(name="loop/a", mac=OTHER_MAC, tag="loop-a"),), {("loop-a", OTHER_MAC)}),
+            Step((LoopbackIntent(name="loop/a", mac=OTHER_MAC, tag="loop-z"),), {("loop-z", OTHER_MAC)}),
         ),
     ),
     "interfaces in tables": (
-        InterfaceTable,
-        (LOOP, RED4, RED6, Table(name="blue", ip_version=4, table_id=79)),
+        InterfaceTableIntent,
+        (LOOP, RED4, RED6, TableIntent(name="blue", ip_version=4, table_id=79)),
         bound,
         (
             Step((), (0, 0)),
-            Step((InterfaceTable(interface="loop/a", ip_version=4, table="red"),), (77, 0)),
-            Step((InterfaceTable(interface="loop/a", ip_version=4, table="blue"),), (79, 0)),
-            Step((InterfaceTable(interface="loop/a", ip_version=6, table="red"),), (0, 78)),
+            Step((InterfaceTableIntent(interface="loop/a", ip_version=4, table="red"),), (77, 0)),
+            Step((InterfaceTableIntent(interface="loop/a", ip_version=4, table="blue"),), (79, 0)),
+            Step((InterfaceTableIntent(interface="loop/a", ip_version=6, table="red"),), (0, 78)),
         ),
     ),
     "interfaces in tables, with addresses": (
-        InterfaceTable,
+        InterfaceTableIntent,
         (RED4, *WITH_ADDRESS),
         lambda vpp: (bound(vpp)[0], vpp.addresses(index(vpp)), "10.9.0.1/32" in vpp.routes(bound(vpp)[0])),
         (
             Step((), (0, {"10.9.0.1/24"}, True)),
-            Step((InterfaceTable(interface="loop/a", ip_version=4, table="red"),), (77, {"10.9.0.1/24"}, True)),
+            Step((InterfaceTableIntent(interface="loop/a", ip_version=4, table="red"),), (77, {"10.9.0.1/24"}, True)),
         ),
     ),
     "MTUs": (
-        Mtu,
+        MtuIntent,
         (LOOP,),
         lambda vpp: vpp.interfaces()["loop-a"].mtu[0],
-        (Step((Mtu(interface="loop/a", mtu=1400),), 1400), Step((Mtu(interface="loop/a", mtu=9216),), 9216)),
+        (
+            Step((MtuIntent(interface="loop/a", mtu=1400),), 1400),
+            Step((MtuIntent(interface="loop/a", mtu=9216),), 9216),
+        ),
     ),
     "IPv6": (
-        Ip6,
+        Ip6Intent,
         (LOOP,),
         speaks_ip6,
-        (Step((), False), Step((Ip6(interface="loop/a"),), True), Step((), False)),
+        (Step((), False), Step((Ip6Intent(interface="loop/a"),), True), Step((), False)),
     ),
     "interfaces that are up": (
-        AdminUp,
+        AdminUpIntent,
         (LOOP,),
         lambda vpp: int(vpp.interfaces()["loop-a"].flags) & 1,
         (Step((), 0), Step((UP,), 1), Step((), 0)),
     ),
     "addresses": (
-        Address,
+        AddressIntent,
         (LOOP, UP),
         lambda vpp: vpp.addresses(index(vpp)),
         (
             Step((), set()),
-            Step((Address(interface="loop/a", address="10.9.0.1/24", when_up=True),), {"10.9.0.1/24"}),
+            Step((AddressIntent(interface="loop/a", address="10.9.0.1/24", when_up=True),), {"10.9.0.1/24"}),
             Step(
                 (
-                    Address(interface="loop/a", address="10.9.0.2/24", when_up=True),
-                    Address(interface="loop/a", address="fd00:9::1/64"),
+                    AddressIntent(interface="loop/a", address="10.9.0.2/24", when_up=True),
+                    AddressIntent(interface="loop/a", address="fd00:9::1/64"),
                 ),
                 {"10.9.0.2/24", "fd00:9::1/64"},
             ),
         ),
     ),
     "borrowed addresses": (
-        Unnumbered,
-        (LOOP, OTHER_LOOP, Address(interface="loop/b", address="10.9.1.1/32")),
+        UnnumberedIntent,
+        (LOOP, OTHER_LOOP, AddressIntent(interface="loop/b", address="10.9.1.1/32")),
         lambda vpp: lender(vpp) == index(vpp, "loop-b"),
-        (Step((), False), Step((Unnumbered(interface="loop/a", lender="loop/b"),), True), Step((), False)),
+        (Step((), False), Step((UnnumberedIntent(interface="loop/a", lender="loop/b"),), True), Step((), False)),
     ),
     "neighbours": (
-        Neighbour,
+        NeighbourIntent,
         WITH_ADDRESS,
         neighbours,
         (
             Step((), set()),
-            Step((Neighbour(interface="loop/a", address="10.9.0.7", mac=MAC),), {("10.9.0.7", MAC, 1)}),
-            Step((Neighbour(interface="loop/a", address="10.9.0.7", mac=OTHER_MAC),), {("10.9.0.7", OTHER_MAC, 1)}),
+            Step((NeighbourIntent(interface="loop/a", address="10.9.0.7", mac=MAC),), {("10.9.0.7", MAC, 1)}),
+            Step(
+                (NeighbourIntent(interface="loop/a", address="10.9.0.7", mac=OTHER_MAC),), {("10.9.0.7", OTHER_MAC, 1)}
+            ),
         ),
     ),
     "routes": (
-        Route,
+        RouteIntent,
         (RED4,),
         paths("10.7.0.0/24"),
         (
@@ -228,7 +233,7 @@ CASES: dict[str, Case] = {
         ),
     ),
     "routes of IPv6": (
-        Route,
+        RouteIntent,
         (RED6,),
         paths("fd00:7::/64", 78, 6),
         (
@@ -241,60 +246,66 @@ CASES: dict[str, Case] = {
         ),
     ),
     "multicast routes": (
-        MulticastRoute,
+        MulticastRouteIntent,
         (LOOP, OTHER_LOOP, RED6),
         group_parts,
         (
             Step((), None),
             Step((group(True),), {"loop-a"}),
-            Step((group(False, MulticastPath(interface="loop/b", accept=True)),), {"loop-a", "loop-b"}),
+            Step((group(False, MulticastRoutePath(interface="loop/b", accept=True)),), {"loop-a", "loop-b"}),
             Step((group(True),), {"loop-a"}),
         ),
     ),
     "neighbour limits": (
-        NeighbourLimits,
+        NeighbourLimitsIntent,
         (),
         limits,
         (
-            Step((NeighbourLimits(ip_version=4, number_max=1000, age_s_max=60),), (1000, 60)),
-            Step((NeighbourLimits(ip_version=4, number_max=2000, age_s_max=0),), (2000, 0)),
+            Step((NeighbourLimitsIntent(ip_version=4, number_max=1000, age_s_max=60),), (1000, 60)),
+            Step((NeighbourLimitsIntent(ip_version=4, number_max=2000, age_s_max=0),), (2000, 0)),
         ),
     ),
     "punt redirects": (
-        PuntRedirect,
-        (RED4, Table(name="blue", ip_version=4, table_id=79)),
+        PuntRedirectIntent,
+        (RED4, TableIntent(name="blue", ip_version=4, table_id=79)),
         redirect,
         (
             Step((), set()),
-            Step((PuntRedirect(ip_version=4, table="red"),), {77}),
-            Step((PuntRedirect(ip_version=4, table="blue"),), {79}),
+            Step((PuntRedirectIntent(ip_version=4, table="red"),), {77}),
+            Step((PuntRedirectIntent(ip_version=4, table="blue"),), {79}),
         ),
     ),
     "proxy ARP ranges": (
-        ProxyArp,
+        ProxyArpIntent,
         (RED4,),
         ranges,
         (
             Step((), set()),
-            Step((ProxyArp(table="red", low="10.0.0.1", high="10.0.0.9"),), {(77, "10.0.0.1", "10.0.0.9")}),
-            Step((ProxyArp(table="red", low="0.0.0.0", high="255.255.255.255"),), {(77, "0.0.0.0", "255.255.255.255")}),
+            Step((ProxyArpIntent(table="red", low="10.0.0.1", high="10.0.0.9"),), {(77, "10.0.0.1", "10.0.0.9")}),
+            Step(
+                (ProxyArpIntent(table="red", low="0.0.0.0", high="255.255.255.255"),),
+                {(77, "0.0.0.0", "255.255.255.255")},
+            ),
         ),
     ),
     "proxy ARP interfaces": (
-        ProxyArpInterface,
+        ProxyArpInterfaceIntent,
         (LOOP,),
         lambda vpp: index(vpp) in {row.sw_if_index for row in vpp.ask("proxy_arp_intfc_dump")},
-        (Step((), False), Step((ProxyArpInterface(interface="loop/a"),), True), Step((), False)),
+        (Step((), False), Step((ProxyArpInterfaceIntent(interface="loop/a"),), True), Step((), False)),
     ),
 }
 ELSEWHERE = {
-    **dict.fromkeys((AfXdp, VirtioPci, Vmxnet3, Rdma, DevicePort, PreconfiguredInterface), "test_uplinks_on_vpp.py"),
-    AfPacket: "test_an_af_packet_interface_comes_and_goes",
-    Tap: "test_a_tap_comes_and_goes",
-    RxMode: "test_an_interface_is_read_as_said",
-    Punt: "test_packets.py: VPP shows it by its packets alone",
-    NdProxy: "test_packets.py: VPP shows it by its packets alone",
-    Gso: "test_segmentation_offload_is_taken_without_a_word: VPP says whether a feature is on only once one was",
+    **dict.fromkeys(
+        (AfXdpIntent, VirtioPciIntent, Vmxnet3Intent, RdmaIntent, DevicePortIntent, PreconfiguredInterfaceIntent),
+        "test_uplinks_on_vpp.py",
+    ),
+    AfPacketIntent: "test_an_af_packet_interface_comes_and_goes",
+    TapIntent: "test_a_tap_comes_and_goes",
+    RxModeIntent: "test_an_interface_is_read_as_said",
+    PuntIntent: "test_packets.py: VPP shows it by its packets alone",
+    NdProxyIntent: "test_packets.py: VPP shows it by its packets alone",
+    GsoIntent: "test_segmentation_offload_is_taken_without_a_word: VPP says whether a feature is on only once one was",
 }
 
 
@@ -326,16 +337,16 @@ def left_over(vpp: Vpp) -> Any:
 
 
 def test_every_kind_is_in_this_suite() -> None:
-    assert {kind for kind, *_ in CASES.values()} | set(ELSEWHERE) == set(KINDS)
+    assert {kind for kind, *_ in CASES.values()} | set(ELSEWHERE) == set(INTENT_KINDS)
 
 
 def test_an_af_packet_interface_comes_and_goes(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     vpp.namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
-    uplink = AfPacket(name="uplink/eth0", host_interface="eth0", mac=MAC, tag="main-eth0", gso=False)
+    uplink = AfPacketIntent(name="uplink/eth0", host_interface="eth0", mac=MAC, tag="main-eth0", gso=False)
     writer = life().want(uplink)
     assert writer.unapplied([uplink]) == {}
     assert str(vpp.interfaces()["main-eth0"].l2_address) == MAC
-    moved = AfPacket(name="uplink/eth0", host_interface="eth0", mac=OTHER_MAC, tag="main-eth0", gso=False)
+    moved = AfPacketIntent(name="uplink/eth0", host_interface="eth0", mac=OTHER_MAC, tag="main-eth0", gso=False)
     writer.want(moved)
     assert str(vpp.interfaces()["main-eth0"].l2_address) == OTHER_MAC
     writer.want()
@@ -343,9 +354,9 @@ def test_an_af_packet_interface_comes_and_goes(vpp: Vpp, life: Callable[[], Writ
     assert vpp.namespace.has_link("eth0")
 
 
-def tap(netns: str, **changed: Any) -> Tap:
+def tap(netns: str, **changed: Any) -> TapIntent:
     fields: dict[str, Any] = {"name": "pod/a", "host_interface": "eth0", "netns": netns, "tag": "tun-a", "gso": False}
-    return Tap(**(fields | changed))
+    return TapIntent(**(fields | changed))
 
 
 @pytest.mark.parametrize("tun", [True, False], ids=["tun", "tap"])
@@ -371,13 +382,13 @@ def test_an_interface_is_read_as_said(
     pod = namespace("pod")
     writer = life()
     for mode, number in (("polling", 1), ("interrupt", 2), ("adaptive", 3)):
-        writer.want(tap(pod.name), RxMode(interface="pod/a", mode=mode))
+        writer.want(tap(pod.name), RxModeIntent(interface="pod/a", mode=mode))
         rows = vpp.ask("sw_interface_rx_placement_dump", sw_if_index=index(vpp, "tun-a"))
         assert [int(row.mode) for row in rows] == [number]
 
 
 def test_segmentation_offload_is_taken_without_a_word(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    offload = Gso(interface="loop/a")
+    offload = GsoIntent(interface="loop/a")
     writer = life().want(LOOP, offload)
     assert writer.unapplied([LOOP, offload]) == {}
     writer.want(LOOP)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from actors.policy import desired
-from schemas.cnat import CnatFeature
-from schemas.intents import Intent, Loopback
+from schemas.cnat import CnatFeatureIntent
+from schemas.intents import Intent, LoopbackIntent
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
 from tests.contract.steps import index
@@ -21,7 +21,7 @@ INTERFACES = ("tun-web", "tun-other", "tap-eth0", "uplink-eth0")
 HELD_ON: tuple[Intent, ...] = tuple(
     intent
     for number, name in enumerate(INTERFACES, 1)
-    for intent in (Loopback(name, f"02:00:00:00:00:0{number}", name), CnatFeature(name))
+    for intent in (LoopbackIntent(name, f"02:00:00:00:00:0{number}", name), CnatFeatureIntent(name))
 )
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 SEEDS, FLOWS = 25, 20

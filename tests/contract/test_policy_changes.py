@@ -5,50 +5,62 @@ from typing import Any
 
 import pytest
 
-from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
-from schemas.intents import AdminUp, Intent
-from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
+from schemas.cnat import (
+    CnatFeatureIntent,
+    SnatAddressesIntent,
+    SnatExclusionIntent,
+    SnatMemberIntent,
+    TranslationBackend,
+    TranslationIntent,
+)
+from schemas.intents import AdminUpIntent, Intent
+from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent, PolicyRule, RuleEntityMatch
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Vpp
 from tests.contract.steps import LOOP, index
 
 DENIED = "tcp 10.9.9.9;999->10.0.0.1;81"  # by the state before and the state after
-POLICIES = InterfacePolicies("loop/a", tx=("p",), rx=("q",))
-COMMON = (LOOP, CnatFeature("loop/a"), AdminUp("loop/a", when_policed=True), SnatAddresses("192.0.2.7"))
+POLICIES = InterfacePoliciesIntent("loop/a", tx=("p",), rx=("q",))
+COMMON = (
+    LOOP,
+    CnatFeatureIntent("loop/a"),
+    AdminUpIntent("loop/a", when_policed=True),
+    SnatAddressesIntent("192.0.2.7"),
+)
 
 
-def web(port: int) -> Rule:
-    return Rule("allow", protocol=6, destination=EntityMatch(ports=((port, port),)))
+def web(port: int) -> PolicyRule:
+    return PolicyRule("allow", protocol=6, destination=RuleEntityMatch(ports=((port, port),)))
 
 
-def to_ports(name: str) -> Rule:
-    return Rule("allow", destination=EntityMatch(port_sets=(name,)))
+def to_ports(name: str) -> PolicyRule:
+    return PolicyRule("allow", destination=RuleEntityMatch(port_sets=(name,)))
 
 
 BEFORE: tuple[Intent, ...] = (
     *COMMON,
-    SnatMember("loop/a", "pod"),
-    SnatExclusion("10.0.0.0/16"),
-    IpSet("ports-1", "ip-port", ("10.0.0.1,6,80", "10.0.0.2,17,53")),
-    IpSet("pods", "ip", ("10.0.0.1",)),
-    Policy("p", tx=(web(22), to_ports("ports-1"))),
-    Policy("q", rx=(Rule("deny", source=EntityMatch(sets=("pods",))),)),
+    SnatMemberIntent("loop/a", "pod"),
+    SnatExclusionIntent("10.0.0.0/16"),
+    IpSetIntent("ports-1", "ip-port", ("10.0.0.1,6,80", "10.0.0.2,17,53")),
+    IpSetIntent("pods", "ip", ("10.0.0.1",)),
+    PolicyIntent("p", tx=(web(22), to_ports("ports-1"))),
+    PolicyIntent("q", rx=(PolicyRule("deny", source=RuleEntityMatch(sets=("pods",))),)),
     POLICIES,
-    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),)),
-    Translation("10.96.0.2", 80, 6, (Backend("10.0.0.1", 80),)),
+    TranslationIntent("10.96.0.1", 80, 6, (TranslationBackend("10.0.0.1", 80),)),
+    TranslationIntent("10.96.0.2", 80, 6, (TranslationBackend("10.0.0.1", 80),)),
 )
 AFTER: tuple[Intent, ...] = (
     *COMMON,
-    SnatMember("loop/a", "host"),
-    SnatExclusion("10.1.0.0/16"),
-    IpSet("ports-2", "ip-port", ("10.0.0.1,6,80",)),
-    IpSet("pods", "ip", ("10.0.0.3",)),
-    Policy("p", tx=(web(23), to_ports("ports-2"), web(24))),
-    Policy("new", rx=(web(25),)),
-    InterfacePolicies("loop/a", tx=("p",), rx=("new",)),
-    Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),), load_balancer="maglev"),
-    Translation("10.96.0.2", 80, 6, (Backend("10.0.0.1", 80), Backend("10.0.0.2", 80))),
+    SnatMemberIntent("loop/a", "host"),
+    SnatExclusionIntent("10.1.0.0/16"),
+    IpSetIntent("ports-2", "ip-port", ("10.0.0.1,6,80",)),
+    IpSetIntent("pods", "ip", ("10.0.0.3",)),
+    PolicyIntent("p", tx=(web(23), to_ports("ports-2"), web(24))),
+    PolicyIntent("new", rx=(web(25),)),
+    InterfacePoliciesIntent("loop/a", tx=("p",), rx=("new",)),
+    TranslationIntent("10.96.0.1", 80, 6, (TranslationBackend("10.0.0.1", 80),), load_balancer="maglev"),
+    TranslationIntent("10.96.0.2", 80, 6, (TranslationBackend("10.0.0.1", 80), TranslationBackend("10.0.0.2", 80))),
 )
 
 
@@ -97,9 +109,9 @@ def test_a_restart_with_unchanged_policies_writes_nothing(vpp: Vpp, life: Callab
 
 
 def test_a_changed_policy_keeps_its_rules_that_have_not_changed(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    writer = life().want(Policy("p", tx=(web(1), web(2))), owner="policy")
+    writer = life().want(PolicyIntent("p", tx=(web(1), web(2))), owner="policy")
     before = writer.writes
-    writer.want(Policy("p", tx=(web(2), web(3), web(1))), owner="policy")
+    writer.want(PolicyIntent("p", tx=(web(2), web(3), web(1))), owner="policy")
     assert writer.writes - before == 2  # one new rule, and the policy
 
 
@@ -107,10 +119,10 @@ def test_an_interface_is_down_until_its_policies_hold(vpp: Vpp, life: Callable[[
     def up() -> bool:
         return bool(int(vpp.interfaces()["loop-a"].flags) & 1)
 
-    ready = (LOOP, CnatFeature("loop/a"), AdminUp("loop/a", when_policed=True))
+    ready = (LOOP, CnatFeatureIntent("loop/a"), AdminUpIntent("loop/a", when_policed=True))
     writer = life().want(*ready, owner="cni")
     assert not up()
-    writer.want(Policy("p"), Policy("q"), POLICIES, owner="policy")
+    writer.want(PolicyIntent("p"), PolicyIntent("q"), POLICIES, owner="policy")
     assert up()
-    writer.want(Policy("p"), Policy("q"), owner="policy")
+    writer.want(PolicyIntent("p"), PolicyIntent("q"), owner="policy")
     assert not up()

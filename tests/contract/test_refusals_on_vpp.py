@@ -2,24 +2,37 @@
 
 from collections.abc import Callable
 
-from schemas.intents import Address, AfPacket, Intent, InterfaceTable, Loopback, Route, RoutePath, RxMode, Table, Tap
-from schemas.statuses import Failed, Pending, Rejected
+from schemas.intents import (
+    AddressIntent,
+    AfPacketIntent,
+    Intent,
+    InterfaceTableIntent,
+    LoopbackIntent,
+    RouteIntent,
+    RoutePath,
+    RxModeIntent,
+    TableIntent,
+    TapIntent,
+)
+from schemas.statuses import FailedStatus, PendingStatus, RejectedStatus
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
 from tests.waiting import until
 
-LOOP = Loopback(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
-OTHER_LOOP = Loopback(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
+LOOP = LoopbackIntent(name="loop/a", mac="02:00:00:00:00:0a", tag="loop-a")
+OTHER_LOOP = LoopbackIntent(name="loop/b", mac="02:00:00:00:00:0b", tag="loop-b")
 
 
 def failure(writer: WriterLife, intent: Intent) -> str:
     status = writer.status(intent)
-    assert isinstance(status, Failed), status
+    assert isinstance(status, FailedStatus), status
     return status.reason
 
 
 def test_a_missing_device_fails_until_it_is_there(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    uplink = AfPacket(name="uplink/eth0", host_interface="eth0", mac="02:00:00:00:00:01", tag="main-eth0", gso=False)
+    uplink = AfPacketIntent(
+        name="uplink/eth0", host_interface="eth0", mac="02:00:00:00:00:01", tag="main-eth0", gso=False
+    )
     writer = life().want(uplink, LOOP)
     assert "af_packet_create_v3" in failure(writer, uplink)
     assert writer.unapplied([LOOP]) == {}
@@ -31,7 +44,7 @@ def test_a_missing_namespace_fails_until_it_is_there(
     vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:
     name = f"{vpp.namespace.name}-pod"
-    tun = Tap(name="pod/a", host_interface="eth0", netns=name, tag="tun-a", gso=False)
+    tun = TapIntent(name="pod/a", host_interface="eth0", netns=name, tag="tun-a", gso=False)
     writer = life().want(tun)
     assert "tap_create_v3: SYSCALL_ERROR_2" in failure(writer, tun)
     assert set(vpp.interfaces()) == {"local0"}
@@ -40,23 +53,23 @@ def test_a_missing_namespace_fails_until_it_is_there(
 
 
 def test_a_route_waits_for_its_table_and_its_interface(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    route = Route(table="red", prefix="10.7.0.0/24", paths=(RoutePath(interface="loop/a"),))
+    route = RouteIntent(table="red", prefix="10.7.0.0/24", paths=(RoutePath(interface="loop/a"),))
     writer = life().want(route)
-    assert writer.status(route) == Pending(
+    assert writer.status(route) == PendingStatus(
         writer.status(route).generation,  # type: ignore[union-attr]
         ("interface/loop/a", "table/red/ip4"),
     )
-    red = Table(name="red", ip_version=4, table_id=77)
+    red = TableIntent(name="red", ip_version=4, table_id=77)
     writer.want(route, LOOP, red)
     assert writer.unapplied([route, LOOP, red]) == {}
     writer.want(route, red)
-    assert isinstance(writer.status(route), Pending)
+    assert isinstance(writer.status(route), PendingStatus)
     assert "10.7.0.0/24" not in vpp.routes(77)
 
 
 def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    first = Address(interface="loop/a", address="10.9.0.1/24")
-    second = Address(interface="loop/b", address="10.9.0.1/24")
+    first = AddressIntent(interface="loop/a", address="10.9.0.1/24")
+    second = AddressIntent(interface="loop/b", address="10.9.0.1/24")
     writer = life().want(LOOP, OTHER_LOOP, first)
     writer.want(LOOP, OTHER_LOOP, first, second)
     assert "ADDRESS_IN_USE" in failure(writer, second)
@@ -67,18 +80,18 @@ def test_an_address_that_another_interface_has_fails(vpp: Vpp, life: Callable[[]
 
 def test_an_unfit_value_is_never_sent(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
     unfit = [
-        Loopback(name="loop/c", mac="not a MAC", tag="loop-c"),
-        Loopback(name="loop/d", mac="02:00:00:00:00:0d", tag="t" * 64),
-        Address(interface="loop/a", address="10.9.0.300/24"),
-        Route(table="default", prefix="10.7.0.1/24", paths=(RoutePath(),)),
-        Route(table="default", prefix="10.6.0.0/24", paths=()),
-        RxMode(interface="loop/a", mode="sometimes"),
-        InterfaceTable(interface="loop/a", ip_version=5, table="default"),
+        LoopbackIntent(name="loop/c", mac="not a MAC", tag="loop-c"),
+        LoopbackIntent(name="loop/d", mac="02:00:00:00:00:0d", tag="t" * 64),
+        AddressIntent(interface="loop/a", address="10.9.0.300/24"),
+        RouteIntent(table="default", prefix="10.7.0.1/24", paths=(RoutePath(),)),
+        RouteIntent(table="default", prefix="10.6.0.0/24", paths=()),
+        RxModeIntent(interface="loop/a", mode="sometimes"),
+        InterfaceTableIntent(interface="loop/a", ip_version=5, table="default"),
     ]
     writer = life().want(LOOP, *unfit)
     before = writer.writes
     writer.turn()
     statuses = {intent.key: writer.status(intent) for intent in unfit}
-    assert {key for key, status in statuses.items() if not isinstance(status, Rejected)} == set()
+    assert {key for key, status in statuses.items() if not isinstance(status, RejectedStatus)} == set()
     assert writer.writes == before
     assert writer.unapplied([LOOP]) == {}

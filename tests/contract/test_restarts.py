@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.cnat import Backend, Translation
-from schemas.intents import Intent, Route, RoutePath, Tap
-from schemas.statuses import Rejected
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.intents import Intent, RouteIntent, RoutePath, TapIntent
+from schemas.statuses import RejectedStatus
 from tests.contract import worlds
-from tests.contract.living import Cut, VppGone, WriterLife, kill_vpp_twice_writing
+from tests.contract.living import Cut, VppApiGone, WriterLife, kill_vpp_twice_writing
 from tests.contract.machine import Namespace, Vpp
 from tests.contract.test_packets import attach, wired_node
 from tests.waiting import until
@@ -50,7 +50,7 @@ def test_tags_of_every_length_are_read_back_as_they_were_said(
 ) -> None:
     """A writer that restarts knows its interfaces by them."""
     pod = namespace("pod").name
-    taps = [Tap(f"pod/{n}", f"eth{n}", pod, "t" * (n - 3) + f"-{n:02}", mtu=1400) for n in range(3, 64)]
+    taps = [TapIntent(f"pod/{n}", f"eth{n}", pod, "t" * (n - 3) + f"-{n:02}", mtu=1400) for n in range(3, 64)]
     first = life()
     for tap in taps:  # one by one: each reply leaves its own bytes in VPP's memory
         first.want(*taps[: taps.index(tap) + 1])
@@ -78,7 +78,7 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
     journal_lost: bool, vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
     """What VPP showed at the start of a life is not there for ever."""
-    dns = Translation("10.96.0.10", 53, 17, (Backend("10.1.0.1", 5353),))
+    dns = TranslationIntent("10.96.0.10", 53, 17, (TranslationBackend("10.1.0.1", 5353),))
     intents = [*worlds.tables(), dns]
     first = life().want(*intents)
     before = vpp_state(vpp)
@@ -97,7 +97,7 @@ def test_what_a_restarted_writer_takes_away_it_makes_again(
 def test_a_restarted_writer_removes_nothing_of_owners_who_have_not_spoken(
     vpp: Vpp, life: Callable[[], WriterLife], node_intents: list[Intent]
 ) -> None:
-    route = Route(table="default", prefix="10.99.0.0/24", paths=(RoutePath(),))
+    route = RouteIntent(table="default", prefix="10.99.0.0/24", paths=(RoutePath(),))
     life().want(*node_intents).want(route, owner="routing").crash()
     before = vpp_state(vpp)
     second = life().want(*node_intents)
@@ -158,14 +158,14 @@ def test_the_end_of_vpp_is_noticed_at_once(vpp: Vpp, life: Callable[[], WriterLi
     assert writer.api is not None
     vpp.kill()
     writer.runner.run(asyncio.wait_for(writer.api.closed.wait(), 1))
-    with pytest.raises(VppGone):
-        writer.want(Route(table="default", prefix="10.0.0.0/8", paths=(RoutePath(),)))
+    with pytest.raises(VppApiGone):
+        writer.want(RouteIntent(table="default", prefix="10.0.0.0/8", paths=(RoutePath(),)))
 
 
 def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(
     vpp: Vpp, life: Callable[[], WriterLife]
 ) -> None:
-    routes = [Route(table="default", prefix=f"10.{number}.0.0/16", paths=(RoutePath(),)) for number in range(8)]
+    routes = [RouteIntent(table="default", prefix=f"10.{number}.0.0/16", paths=(RoutePath(),)) for number in range(8)]
     for answered in (False, True):
         for call in range(len(routes)):
             cut = life()
@@ -181,11 +181,11 @@ def test_the_routes_of_a_crash_in_the_middle_are_all_there_after_a_restart(
 
 
 def test_what_vpp_died_of_twice_is_left_out_and_the_rest_goes_on(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    deadly = Route(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
-    harmless = Route(table="default", prefix="10.67.0.0/24", paths=(RoutePath(),))
+    deadly = RouteIntent(table="default", prefix="10.66.0.0/24", paths=(RoutePath(),))
+    harmless = RouteIntent(table="default", prefix="10.67.0.0/24", paths=(RoutePath(),))
     writer = life()
     kill_vpp_twice_writing(deadly, writer, vpp)
     writer.want(deadly, harmless)
-    assert isinstance(writer.status(deadly), Rejected)
+    assert isinstance(writer.status(deadly), RejectedStatus)
     assert writer.unapplied([harmless]) == {}
     assert "10.66.0.0/24" not in vpp.routes()

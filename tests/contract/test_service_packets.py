@@ -5,8 +5,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from schemas.cnat import Backend, CnatFeature, SnatAddresses, SnatExclusion, SnatMember, Translation
-from schemas.intents import Intent, Route, RoutePath
+from schemas.cnat import (
+    CnatFeatureIntent,
+    SnatAddressesIntent,
+    SnatExclusionIntent,
+    SnatMemberIntent,
+    TranslationBackend,
+    TranslationIntent,
+)
+from schemas.intents import Intent, RouteIntent, RoutePath
 from tests.contract import worlds
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
@@ -24,11 +31,11 @@ def tun(number: int) -> str:
     return f"pod/default/web-{number}/eth0/tun"
 
 
-def service(*numbers: int, vip: str = VIP, port: int = 80, kind: str = "tcp", real: bool = False) -> Translation:
+def service(*numbers: int, vip: str = VIP, port: int = 80, kind: str = "tcp", real: bool = False) -> TranslationIntent:
     """A service in front of the pods of these numbers, which listen on port 8080."""
     column = 1 if ":" in vip else 0
-    backends = tuple(Backend(PODS[number][column], 8080) for number in sorted(numbers))
-    return Translation(vip, port, PROTOCOL[kind], backends, real_ip=real)
+    backends = tuple(TranslationBackend(PODS[number][column], 8080) for number in sorted(numbers))
+    return TranslationIntent(vip, port, PROTOCOL[kind], backends, real_ip=real)
 
 
 class Cluster:
@@ -43,7 +50,11 @@ class Cluster:
         node = wired_node(vpp, self.host, self.outside)
         self.base: list[Intent] = [*worlds.guard(node), *snat()]
         for number, pod in self.pods.items():
-            self.base += [*worlds.pod(number, pod.name), CnatFeature(tun(number)), SnatMember(tun(number), "pod")]
+            self.base += [
+                *worlds.pod(number, pod.name),
+                CnatFeatureIntent(tun(number)),
+                SnatMemberIntent(tun(number), "pod"),
+            ]
         self.want()
         dress(self.host)
         for number, pod in self.pods.items():
@@ -59,13 +70,13 @@ class Cluster:
 
 def snat() -> list[Intent]:
     return [
-        SnatAddresses(NODE, NODE6),
-        SnatExclusion("10.1.0.0/16"),
-        SnatExclusion("fd00:1::/64"),
-        SnatMember(worlds.HOST, "pod"),
-        SnatMember(worlds.HOST, "host"),
-        CnatFeature(worlds.UPLINK),
-        CnatFeature(worlds.HOST),
+        SnatAddressesIntent(NODE, NODE6),
+        SnatExclusionIntent("10.1.0.0/16"),
+        SnatExclusionIntent("fd00:1::/64"),
+        SnatMemberIntent(worlds.HOST, "pod"),
+        SnatMemberIntent(worlds.HOST, "host"),
+        CnatFeatureIntent(worlds.UPLINK),
+        CnatFeatureIntent(worlds.HOST),
     ]
 
 
@@ -107,7 +118,7 @@ def test_a_node_port_is_reached_from_outside_and_the_pod_sees_the_client(cluster
 
 
 def test_pods_of_a_masquerading_pool_are_seen_outside_as_the_node(cluster: Cluster) -> None:
-    members = [SnatMember(tun(1), "include-v4"), SnatMember(tun(1), "include-v6")]
+    members = [SnatMemberIntent(tun(1), "include-v4"), SnatMemberIntent(tun(1), "include-v6")]
     cluster.want(*members)
     for address, node in ((OUTSIDE, NODE), (OUTSIDE6, NODE6)):
         with serving(cluster.outside, "outside", address, 9000):
@@ -118,7 +129,7 @@ def test_pods_of_a_masquerading_pool_are_seen_outside_as_the_node(cluster: Clust
     cluster.outside.ip("route", "add", "10.1.0.0/16", "via", NODE)
     with serving(cluster.outside, "outside", OUTSIDE, 9000):
         assert ask(cluster.pods[2], OUTSIDE, 9000) == f"outside {PODS[2][0]}"
-        cluster.want(*members, SnatExclusion("192.0.2.9/32"))
+        cluster.want(*members, SnatExclusionIntent("192.0.2.9/32"))
         assert ask(cluster.pods[1], OUTSIDE, 9000) == f"outside {PODS[1][0]}"
 
 
@@ -137,9 +148,9 @@ def test_a_backend_that_stays_keeps_its_connections_and_one_that_goes_loses_them
 
 def test_a_flow_that_found_no_service_stays_so_but_a_discarded_one_recovers(cluster: Cluster) -> None:
     """Why a service without backends is given one that drops: "no service" would hold for the flow's whole life."""
-    nowhere = Backend("192.0.0.9", 9)
-    drop = Route("default", "192.0.0.9/32", (RoutePath(),))
-    empty = Translation(VIP, 80, 17, (nowhere,))
+    nowhere = TranslationBackend("192.0.0.9", 9)
+    drop = RouteIntent("default", "192.0.0.9/32", (RoutePath(),))
+    empty = TranslationIntent(VIP, 80, 17, (nowhere,))
     cluster.want(empty, drop)
     assert ask(cluster.pods[1], VIP, 80, "udp", source=5555) is None
     cluster.want(service(2, kind="udp"), drop)
@@ -156,10 +167,10 @@ def test_what_is_sent_to_a_service_range_leaves_the_node_only_if_a_service_takes
     cluster.host.ip("route", "add", "10.96.0.0/16", "via", OUTSIDE)
     cluster.outside.ip("addr", "add", f"{VIP}/32", "dev", "lo")
     with serving(cluster.outside, "outside", VIP, 80):
-        everywhere = Route("default", "10.96.0.0/16", (RoutePath(next_hop=OUTSIDE, interface=worlds.UPLINK),))
+        everywhere = RouteIntent("default", "10.96.0.0/16", (RoutePath(next_hop=OUTSIDE, interface=worlds.UPLINK),))
         cluster.want(everywhere)
         until(lambda: ask(cluster.host, VIP, 80) == f"outside {NODE}", "without more, it leaves by a route")
-        nowhere = Route("default", "10.96.0.0/16", (RoutePath(unreachable=True),))
+        nowhere = RouteIntent("default", "10.96.0.0/16", (RoutePath(unreachable=True),))
         cluster.want(nowhere)
         assert ask(cluster.host, VIP, 80) is None
         assert ask(cluster.pods[1], VIP, 80) is None

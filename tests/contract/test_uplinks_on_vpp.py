@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds.accepted_retvals import accepted_retvals
+from actors.vpp_writer.kinds.accepted_retvals import accepted_vpp_retvals
 from schemas.intents import (
-    Address,
-    AdminUp,
-    AfXdp,
-    DevicePort,
+    AddressIntent,
+    AdminUpIntent,
+    AfXdpIntent,
+    DevicePortIntent,
     Intent,
-    Mtu,
-    PreconfiguredInterface,
-    Rdma,
-    RxMode,
-    VirtioPci,
-    Vmxnet3,
+    MtuIntent,
+    PreconfiguredInterfaceIntent,
+    RdmaIntent,
+    RxModeIntent,
+    VirtioPciIntent,
+    Vmxnet3Intent,
 )
-from schemas.statuses import Failed, Pending, Rejected
+from schemas.statuses import FailedStatus, PendingStatus, RejectedStatus
 from tests.contract import worlds
 from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Namespace, Vpp, finish_checksums, veth
@@ -29,14 +29,14 @@ from tests.contract.test_restarts import vpp_state
 from tests.waiting import until
 
 NAME, TAG = "uplink/eth0", "main-eth0"
-XDP = AfXdp(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)
+XDP = AfXdpIntent(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)
 ON_IT: list[Intent] = [
-    Mtu(interface=NAME, mtu=1500),
-    AdminUp(interface=NAME),
-    Address(interface=NAME, address="192.0.2.1/24", when_up=True),
+    MtuIntent(interface=NAME, mtu=1500),
+    AdminUpIntent(interface=NAME),
+    AddressIntent(interface=NAME, address="192.0.2.1/24", when_up=True),
 ]
 UPLINK: list[Intent] = [XDP, *ON_IT]
-EXISTING = PreconfiguredInterface(name=NAME, mac=MAC, tag=TAG)
+EXISTING = PreconfiguredInterfaceIntent(name=NAME, mac=MAC, tag=TAG)
 ABSENT = "0000:ff:02.0"
 
 
@@ -82,7 +82,7 @@ def test_connections_of_the_host_pass_an_af_xdp_uplink(
     host, peer = namespace("host"), namespace("peer")
     node = wired_node(vpp, host, peer)
     finish_checksums(peer, "net0")  # AF_XDP hands packets over as they are, and no wire finishes a veth's
-    xdp = AfXdp(name=worlds.UPLINK, host_interface="eth0", mac=node.mac, tag=TAG)
+    xdp = AfXdpIntent(name=worlds.UPLINK, host_interface="eth0", mac=node.mac, tag=TAG)
     intents = [xdp if intent.key == xdp.key else intent for intent in worlds.guard(node)]
     assert life().want(*intents).unapplied(intents) == {}
     dress(host)
@@ -98,7 +98,7 @@ def test_connections_of_the_host_pass_an_af_xdp_uplink(
 def test_an_af_xdp_uplink_is_read_in_every_mode(
     mode: str, vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
 ) -> None:
-    intents = [*UPLINK, RxMode(interface=NAME, mode=mode)]
+    intents = [*UPLINK, RxModeIntent(interface=NAME, mode=mode)]
     assert life().want(*intents).unapplied(intents) == {}
     until(lambda: peer.pings("192.0.2.1"), "VPP answers the peer")
 
@@ -106,7 +106,7 @@ def test_an_af_xdp_uplink_is_read_in_every_mode(
 def test_the_mac_address_of_an_af_xdp_uplink_is_changed_in_place(
     vpp: Vpp, life: Callable[[], WriterLife], peer: Namespace
 ) -> None:
-    moved = [AfXdp(name=NAME, host_interface="eth0", mac=OTHER_MAC, tag=TAG), *ON_IT]
+    moved = [AfXdpIntent(name=NAME, host_interface="eth0", mac=OTHER_MAC, tag=TAG), *ON_IT]
     writer = life().want(*UPLINK)
     before = vpp.interfaces()[TAG].sw_if_index, writer.writes
     writer.want(*moved)
@@ -171,16 +171,16 @@ def test_an_af_xdp_uplink_waits_for_its_link(
 
 def reason(writer: WriterLife, intent: Intent) -> str:
     status = writer.status(intent)
-    assert isinstance(status, Failed), status
+    assert isinstance(status, FailedStatus), status
     return status.reason
 
 
 @pytest.mark.parametrize(
     ("intent", "refusal"),
     [
-        (VirtioPci(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "virtio_pci_create_v2: INVALID_INTERFACE"),
-        (Vmxnet3(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "vmxnet3_create: INVALID_INTERFACE"),
-        (DevicePort(name=NAME, pci=ABSENT, driver="iavf", mac=MAC, tag=TAG), "dev_attach: invalid device id"),
+        (VirtioPciIntent(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "virtio_pci_create_v2: INVALID_INTERFACE"),
+        (Vmxnet3Intent(name=NAME, pci=ABSENT, mac=MAC, tag=TAG), "vmxnet3_create: INVALID_INTERFACE"),
+        (DevicePortIntent(name=NAME, pci=ABSENT, driver="iavf", mac=MAC, tag=TAG), "dev_attach: invalid device id"),
     ],
     ids=["virtio", "vmxnet3", "device port"],
 )
@@ -214,16 +214,16 @@ def test_calls_that_need_a_nic_are_understood_and_refused_without(
 
 
 def test_rdma_needs_a_vpp_that_has_it_and_a_nic(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    intent = Rdma(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)
+    intent = RdmaIntent(name=NAME, host_interface="eth0", mac=MAC, tag=TAG)
     writer = life().want(intent)
     assert writer.api is not None
     if writer.api.supports("rdma_create_v4"):
         assert reason(writer, intent).startswith("rdma_create_v4: VPP says success and names no interface")
         reply = writer.runner.run(writer.api.request("rdma_delete", {"sw_if_index": 99}))
-        assert reply.retval in accepted_retvals("rdma_delete", False)
+        assert reply.retval in accepted_vpp_retvals("rdma_delete", False)
     else:
         status = writer.status(intent)
-        assert isinstance(status, Rejected)
+        assert isinstance(status, RejectedStatus)
         assert status.reason == "VPP lacks rdma_create_v4, rdma_delete"
 
 
@@ -236,7 +236,7 @@ def make_existing(vpp: Vpp) -> int:
 
 def waits(writer: WriterLife) -> None:
     status = writer.status(EXISTING)
-    assert isinstance(status, Pending)
+    assert isinstance(status, PendingStatus)
     assert status.needs == (f"no interface with tag {TAG}: does startup.conf make it?",)
 
 

@@ -3,29 +3,29 @@
 from dataclasses import dataclass
 
 from schemas.intents import (
-    Address,
-    AdminUp,
-    AfPacket,
+    AddressIntent,
+    AdminUpIntent,
+    AfPacketIntent,
     Intent,
-    InterfaceTable,
-    Ip6,
-    Loopback,
-    Mtu,
-    MulticastPath,
-    MulticastRoute,
-    NdProxy,
-    Neighbour,
-    NeighbourLimits,
-    ProxyArp,
-    ProxyArpInterface,
-    Punt,
-    PuntRedirect,
-    Route,
+    InterfaceTableIntent,
+    Ip6Intent,
+    LoopbackIntent,
+    MtuIntent,
+    MulticastRouteIntent,
+    MulticastRoutePath,
+    NdProxyIntent,
+    NeighbourIntent,
+    NeighbourLimitsIntent,
+    ProxyArpIntent,
+    ProxyArpInterfaceIntent,
+    PuntIntent,
+    PuntRedirectIntent,
+    RouteIntent,
     RoutePath,
-    RxMode,
-    Table,
-    Tap,
-    Unnumbered,
+    RxModeIntent,
+    TableIntent,
+    TapIntent,
+    UnnumberedIntent,
 )
 
 UPLINK, HOST = "uplink/eth0", "host/eth0"
@@ -55,28 +55,28 @@ class Node:
 def uplink(node: Node) -> list[Intent]:
     """An uplink with addresses, up before it has them."""
     return [
-        AfPacket(name=UPLINK, host_interface="eth0", mac=node.mac, tag="main-eth0"),
-        Mtu(interface=UPLINK, mtu=1500),
-        RxMode(interface=UPLINK, mode="interrupt"),
-        Ip6(interface=UPLINK),
-        AdminUp(interface=UPLINK),
-        Address(interface=UPLINK, address=f"{node.address4}/24", when_up=True),
-        Address(interface=UPLINK, address=f"{node.address6}/64", when_up=True),
+        AfPacketIntent(name=UPLINK, host_interface="eth0", mac=node.mac, tag="main-eth0"),
+        MtuIntent(interface=UPLINK, mtu=1500),
+        RxModeIntent(interface=UPLINK, mode="interrupt"),
+        Ip6Intent(interface=UPLINK),
+        AdminUpIntent(interface=UPLINK),
+        AddressIntent(interface=UPLINK, address=f"{node.address4}/24", when_up=True),
+        AddressIntent(interface=UPLINK, address=f"{node.address6}/64", when_up=True),
     ]
 
 
 def tables() -> list[Intent]:
     """Punt and pod tables, and the way from pods to the world."""
     return [
-        *(Table(name=n, ip_version=v, table_id=i) for n, i in (("punt", 1), ("pods", 2)) for v in VERSIONS),
-        *(Route(table="pods", prefix=ALL_PREFIXES[v], paths=(RoutePath(table="default"),)) for v in VERSIONS),
+        *(TableIntent(name=n, ip_version=v, table_id=i) for n, i in (("punt", 1), ("pods", 2)) for v in VERSIONS),
+        *(RouteIntent(table="pods", prefix=ALL_PREFIXES[v], paths=(RoutePath(table="default"),)) for v in VERSIONS),
     ]
 
 
 def host(node: Node) -> list[Intent]:
     """The host's tap with the uplink's name and addresses, and everything punted to it."""
     intents: list[Intent] = [
-        Tap(
+        TapIntent(
             name=HOST,
             host_interface="eth0",
             netns=node.host_netns,
@@ -86,19 +86,19 @@ def host(node: Node) -> list[Intent]:
             host_mac=node.mac,
             mac="02:ca:11:c0:fd:00",
         ),
-        Ip6(interface=HOST),
-        AdminUp(interface=HOST),
-        Address(interface=HOST, address="169.254.0.1/32"),
-        Mtu(interface=HOST, mtu=9216),
-        NdProxy(interface=HOST),
-        ProxyArp(table=HOST_TABLE, low="0.0.0.0", high="255.255.255.255"),
-        ProxyArpInterface(interface=HOST),
-        MulticastRoute(
+        Ip6Intent(interface=HOST),
+        AdminUpIntent(interface=HOST),
+        AddressIntent(interface=HOST, address="169.254.0.1/32"),
+        MtuIntent(interface=HOST, mtu=9216),
+        NdProxyIntent(interface=HOST),
+        ProxyArpIntent(table=HOST_TABLE, low="0.0.0.0", high="255.255.255.255"),
+        ProxyArpInterfaceIntent(interface=HOST),
+        MulticastRouteIntent(
             table=HOST_TABLE,
             group="ff02::1:ff00:0/104",
             paths=(
-                MulticastPath(interface=UPLINK, accept=True, forward=True),
-                MulticastPath(interface=HOST, accept=True),
+                MulticastRoutePath(interface=UPLINK, accept=True, forward=True),
+                MulticastRoutePath(interface=HOST, accept=True),
             ),
         ),
     ]
@@ -112,16 +112,16 @@ def _host_family(node: Node, version: int) -> list[Intent]:
     length = 32 if version == 4 else 128
     to_host = (RoutePath(next_hop=address, interface=HOST),)
     return [
-        Table(name=HOST_TABLE, ip_version=version),
-        InterfaceTable(interface=HOST, ip_version=version, table=HOST_TABLE),
-        Route(table=HOST_TABLE, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="default"),)),
-        Route(table=HOST_TABLE, prefix=f"{address}/{length}", paths=to_host),
-        Route(table="punt", prefix=node.network(version), paths=to_host),
-        Neighbour(interface=HOST, address=address, mac=node.mac),
-        NeighbourLimits(ip_version=version),
-        PuntRedirect(ip_version=version, table="punt"),
-        Punt(ip_version=version, protocol="tcp"),
-        Punt(ip_version=version, protocol="udp"),
+        TableIntent(name=HOST_TABLE, ip_version=version),
+        InterfaceTableIntent(interface=HOST, ip_version=version, table=HOST_TABLE),
+        RouteIntent(table=HOST_TABLE, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="default"),)),
+        RouteIntent(table=HOST_TABLE, prefix=f"{address}/{length}", paths=to_host),
+        RouteIntent(table="punt", prefix=node.network(version), paths=to_host),
+        NeighbourIntent(interface=HOST, address=address, mac=node.mac),
+        NeighbourLimitsIntent(ip_version=version),
+        PuntRedirectIntent(ip_version=version, table="punt"),
+        PuntIntent(ip_version=version, protocol="tcp"),
+        PuntIntent(ip_version=version, protocol="udp"),
     ]
 
 
@@ -138,20 +138,20 @@ def pod(number: int, netns: str) -> list[Intent]:
     name = f"pod/default/web-{number}/eth0"
     tun, loop, table = f"{name}/tun", f"{name}/loop", name
     intents: list[Intent] = [
-        Loopback(name=loop, mac="02:00:00:00:00:01", tag=f"loop-{number}"),
-        Tap(name=tun, host_interface="eth0", netns=netns, tag=f"tun-{number}", gso=False),
-        Mtu(interface=tun, mtu=9216),
-        RxMode(interface=tun, mode="adaptive"),
-        AdminUp(interface=tun),
-        Unnumbered(interface=tun, lender=loop),
+        LoopbackIntent(name=loop, mac="02:00:00:00:00:01", tag=f"loop-{number}"),
+        TapIntent(name=tun, host_interface="eth0", netns=netns, tag=f"tun-{number}", gso=False),
+        MtuIntent(interface=tun, mtu=9216),
+        RxModeIntent(interface=tun, mode="adaptive"),
+        AdminUpIntent(interface=tun),
+        UnnumberedIntent(interface=tun, lender=loop),
     ]
     for version, address in ((4, f"10.1.0.{number}/32"), (6, f"fd00:1::{number}/128")):
         intents += [
-            Table(name=table, ip_version=version),
-            InterfaceTable(interface=loop, ip_version=version, table=table),
-            InterfaceTable(interface=tun, ip_version=version, table=table),
-            Address(interface=loop, address=address),
-            Route(table=table, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="pods"),)),
-            Route(table="default", prefix=address, paths=(RoutePath(interface=tun),)),
+            TableIntent(name=table, ip_version=version),
+            InterfaceTableIntent(interface=loop, ip_version=version, table=table),
+            InterfaceTableIntent(interface=tun, ip_version=version, table=table),
+            AddressIntent(interface=loop, address=address),
+            RouteIntent(table=table, prefix=ALL_PREFIXES[version], paths=(RoutePath(table="pods"),)),
+            RouteIntent(table="default", prefix=address, paths=(RoutePath(interface=tun),)),
         ]
     return intents

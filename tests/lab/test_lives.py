@@ -15,7 +15,7 @@ from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
 from tools.lab.traffic import pings
-from vppd_guard.vpp.process import start_ticks
+from vppd_guard.vpp.process import process_start_ticks
 
 CLOSED_POLICY = {
     "apiVersion": "networking.k8s.io/v1",
@@ -127,7 +127,7 @@ def test_down_leaves_nothing_after_supervisord_vpp_and_files_were_lost(new_name:
     pods.add(lab, "a1", "node1")
     supervisord = int((lab.run(lab.all_nodes[0]) / "supervisord.pid").read_text())
     os.kill(supervisord, signal.SIGKILL)
-    until(lambda: not start_ticks(supervisord), "supervisord is dead")
+    until(lambda: not process_start_ticks(supervisord), "supervisord is dead")
     assert [line for line in traces_of(name) if line.startswith("process")], "its children outlived it"
     for pid in linux.pids_in(lab.all_nodes[0].vpp_netns):
         os.kill(pid, signal.SIGKILL)

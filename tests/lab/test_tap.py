@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.envelope import Beacon, unpack_message
+from bus.envelope import BusBeacon, unpack_bus_message
 from tests.lab.conftest import VPPD, vppd
 from tests.waiting import until
 from tools.lab.cluster import pods
@@ -41,8 +41,8 @@ def recorded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tapped(path: Path) -> bool:
     """Has a beacon told the processes that a tap listens?"""
-    messages = [unpack_message(data) for _, data in read(path)]
-    return sum(isinstance(message, Beacon) and message.tapped for message in messages) > 1
+    messages = [unpack_bus_message(data) for _, data in read(path)]
+    return sum(isinstance(message, BusBeacon) and message.tapped for message in messages) > 1
 
 
 def notes(path: Path) -> set[str]:

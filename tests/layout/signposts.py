@@ -107,7 +107,7 @@ def _endings() -> set[str]:
 
 
 def _is_attribute(name: str) -> bool:
-    """`bus.peer.Peer`: is it bound in its module?"""
+    """`bus.peer.BusPeer`: is it bound in its module?"""
     module, _, attribute = name.rpartition(".")
     path = (PROJECT / module.replace(".", "/")).with_suffix(".py")
     return path.exists() and attribute in {binding.name for binding in bindings(path)}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.peer import Peer
-from schemas.facts import Process
-from schemas.requests import Ping
+from bus.peer import BusPeer
+from schemas.facts import ProcessFact
+from schemas.requests import PingRequest
 from tests.waiting import until, until_heard
 
 pytestmark = pytest.mark.alone  # how fast a process ends is measured
@@ -104,7 +104,7 @@ def test_processes_that_started_before_the_bus_join_it_and_name_what_they_wait_f
 
 
 async def _see_all_waiting(place: Place) -> None:
-    async with Peer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
+    async with BusPeer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
         peer.subscribe("process")
 
         def missing() -> list[str]:
@@ -113,12 +113,12 @@ async def _see_all_waiting(place: Place) -> None:
 
         await until_heard(peer, lambda: not missing(), lambda: f"{missing()}: {peer.rows('process')}")
         for name in MODULES:
-            pong = await peer.ask(name, Ping(), 2.0)
+            pong = await peer.ask(name, PingRequest(), 2.0)
             assert (pong.name, pong.ready) == (name, False)
             assert pong.progress > 0
 
 
-def _waits(process: Process | None, reason: str) -> bool:
+def _waits(process: ProcessFact | None, reason: str) -> bool:
     return process is not None and not process.ready and any(reason in text for text in process.waiting)
 
 
@@ -130,7 +130,7 @@ def test_a_setting_without_effect_is_told_on_the_bus(place: Place) -> None:
 
 
 async def _see_settings(place: Place, settings: set[str]) -> None:
-    async with Peer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
+    async with BusPeer("tool-test", Path(place.environment["VPPD_RUN"]) / "bus") as peer:
         peer.subscribe("configuration-status")
         await until_heard(peer, lambda: settings <= peer.rows("configuration-status").keys())
 

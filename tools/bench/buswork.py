@@ -14,20 +14,20 @@ from typing import Any
 import zmq
 
 from bus.envelope import PART_ROWS_MAX
-from bus.peer import Peer
+from bus.peer import BusPeer
 from schemas import codec
-from schemas.facts import Endpoint, EndpointSlice, SlicePort
-from schemas.requests import Ping, Pong
+from schemas.facts import EndpointSliceFact, SliceEndpoint, SlicePort
+from schemas.requests import PingReply, PingRequest
 from tools.tap.listener import Listener, lower_priority
 
 WORD, OWNER = "endpoint-slice", "kube-watch"
 BATCH = 5000  # rows said before others have a turn
 
 
-def row(number: int) -> EndpointSlice:
+def row(number: int) -> EndpointSliceFact:
     """A typical row: two endpoints, one port."""
-    ends = tuple(Endpoint((f"10.48.{number >> 8 & 255}.{number & 255}",), node=f"node{n}") for n in range(2))
-    return EndpointSlice(service=f"bench-{number}", ip_version=4, endpoints=ends, ports=(SlicePort(8080),))
+    ends = tuple(SliceEndpoint((f"10.48.{number >> 8 & 255}.{number & 255}",), node=f"node{n}") for n in range(2))
+    return EndpointSliceFact(service=f"bench-{number}", ip_version=4, endpoints=ends, ports=(SlicePort(8080),))
 
 
 def print_json(**values: Any) -> None:
@@ -41,14 +41,14 @@ async def _go() -> None:
     await asyncio.to_thread(sys.stdin.readline)
 
 
-async def _welcome(peer: Peer) -> None:
+async def _welcome(peer: BusPeer) -> None:
     while peer.broker_session is None:
         await peer.changes(0.01)
 
 
 async def publish_rows(bus: Path, rows: int) -> None:
     """All rows, in batches, and waits until the broker holds them; then stays until the input ends."""
-    async with Peer(OWNER, bus) as peer:
+    async with BusPeer(OWNER, bus) as peer:
         await _welcome(peer)
         peer.publish(WORD, {})
         by_key = [(f"bench/{number}", row(number)) for number in range(rows)]
@@ -65,7 +65,7 @@ async def publish_rows(bus: Path, rows: int) -> None:
 
 async def hear_rows(bus: Path, rows: int, name: str) -> None:
     """Hears until it knows all rows."""
-    async with Peer(name, bus) as peer:
+    async with BusPeer(name, bus) as peer:
         await _welcome(peer)
         print_json(ready=True)
         began = time.monotonic()
@@ -79,15 +79,15 @@ async def hear_rows(bus: Path, rows: int, name: str) -> None:
 
 async def ask_requests(bus: Path, requests: int) -> None:
     """Requests one after another, 5 ms apart; s each."""
-    async with Peer("cni", bus) as service, Peer("tool-bench", bus) as peer:
-        service.serve(Ping, lambda _: Pong("cni", 0, True))
+    async with BusPeer("cni", bus) as service, BusPeer("tool-bench", bus) as peer:
+        service.serve(PingRequest, lambda _: PingReply("cni", 0, True))
         await _welcome(peer)
         await _welcome(service)
         await _go()
         took = []
         for _ in range(requests):
             began = time.monotonic()
-            await peer.ask("cni", Ping(), 5.0)
+            await peer.ask("cni", PingRequest(), 5.0)
             took.append(time.monotonic() - began)
             await asyncio.sleep(0.005)
         print_json(took=took)
@@ -115,7 +115,7 @@ def flood_bus(bus: Path) -> None:
 
 def _payload(rows: int, rows_each: int) -> list[bytes]:
     """All rows as bytes, `rows_each` to a message."""
-    packed = [f"bench/{number}".encode() + codec.encode(row(number)) for number in range(rows)]
+    packed = [f"bench/{number}".encode() + codec.encode_row_value(row(number)) for number in range(rows)]
     return [b"".join(packed[at : at + rows_each]) for at in range(0, rows, rows_each)]
 
 
@@ -159,10 +159,10 @@ def hear_bare(directory: Path, rows: int, rows_each: int) -> None:
 def store_bare(directory: Path, rows: int) -> None:
     """One row a message; each is held as a struct by its key, as every subscriber of the bus has it."""
     socket = _bare_subscriber(directory)
-    by_key: dict[str, EndpointSlice] = {}
+    by_key: dict[str, EndpointSliceFact] = {}
     for number in range(rows):
         key, data = f"bench/{number}", socket.recv()
-        by_key[key] = codec.decode(WORD, key, data[len(key) :])
+        by_key[key] = codec.decode_row_value(WORD, key, data[len(key) :])
     print_json(began=0.0, ended=time.monotonic())
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bus.peer import Peer
-from schemas.cnat import CnatFeature
-from schemas.facts import PodInterface, Uplink
-from schemas.intents import Loopback
-from schemas.npol import interface_policies_key, ip_set_key, policy_key
+from bus.peer import BusPeer
+from schemas.cnat import CnatFeatureIntent
+from schemas.facts import PodInterfaceFact, UplinkFact
+from schemas.intents import LoopbackIntent
+from schemas.npol import interface_policies_intent_key, ip_set_intent_key, policy_intent_key
 from schemas.proto import felixbackend_pb2 as pb
-from schemas.words import INTENT
+from schemas.words import INTENT_WORD
 from tools.bench.rig import Rig, quantiles_ms, running_rig
 
 LENGTH = struct.Struct("<Q")  # before each of Felix's messages: its bytes
@@ -30,18 +30,20 @@ async def run(policies: int, members: int, vpp: str) -> dict[str, Any]:
         began = time.monotonic()
         for message in _snapshot(policies, members):
             felix.send(message)
-        keys = {policy_key(f"calico/{_name(number)}") for number in range(policies)}
-        keys |= {interface_policies_key(TUN), ip_set_key(f"s:{SET}")}
-        before = rig.applied.get(interface_policies_key(TUN), 0)
+        keys = {policy_intent_key(f"calico/{_name(number)}") for number in range(policies)}
+        keys |= {interface_policies_intent_key(TUN), ip_set_intent_key(f"s:{SET}")}
+        before = rig.applied.get(interface_policies_intent_key(TUN), 0)
         await rig.wait_until(
-            lambda: keys <= rig.applied.keys() and rig.applied[interface_policies_key(TUN)] != before,
+            lambda: keys <= rig.applied.keys() and rig.applied[interface_policies_intent_key(TUN)] != before,
             "every policy holds",
         )
         cold_s = time.monotonic() - began
         cold = await rig.counter("vpp-writer", "vpp_writes_total")
-        rules = [await _changed(rig, felix, _rule_change(n), policy_key(f"calico/{_name(n)}")) for n in range(CHANGES)]
+        rules = [
+            await _changed(rig, felix, _rule_change(n), policy_intent_key(f"calico/{_name(n)}")) for n in range(CHANGES)
+        ]
         after_rules = await rig.counter("vpp-writer", "vpp_writes_total")
-        grown = [await _changed(rig, felix, _member(n), ip_set_key(f"s:{SET}")) for n in range(CHANGES)]
+        grown = [await _changed(rig, felix, _member(n), ip_set_intent_key(f"s:{SET}")) for n in range(CHANGES)]
         after_members = await rig.counter("vpp-writer", "vpp_writes_total")
         return {
             "policies": policies,
@@ -75,17 +77,17 @@ class FelixConnection:
 
 async def _connect(rig: Rig) -> FelixConnection:
     path = Path(rig.environment["VPPD_FELIX_SOCKET"])
-    key = interface_policies_key(TUN)
+    key = interface_policies_intent_key(TUN)
     await rig.wait_until(lambda: path.exists() and key in rig.applied, "the pod is closed, Felix is waited for", 30.0)
     return FelixConnection(*await asyncio.open_unix_connection(path))
 
 
-def _interface(peers: dict[str, Peer]) -> None:
+def _interface(peers: dict[str, BusPeer]) -> None:
     """A pod's interface in VPP: for policies a loopback does."""
-    loop, feature = Loopback(TUN, "02:00:00:00:00:0a", "bench"), CnatFeature(TUN)
-    peers["cni"].publish(INTENT, {loop.key: loop, feature.key: feature})
-    peers["cni"].publish("pod-interface", {POD: PodInterface(TUN, "", ("10.0.0.1",))})
-    uplink = Uplink("running", addresses=("192.0.2.1/24",))
+    loop, feature = LoopbackIntent(TUN, "02:00:00:00:00:0a", "bench"), CnatFeatureIntent(TUN)
+    peers["cni"].publish(INTENT_WORD, {loop.key: loop, feature.key: feature})
+    peers["cni"].publish("pod-interface", {POD: PodInterfaceFact(TUN, "", ("10.0.0.1",))})
+    uplink = UplinkFact("running", addresses=("192.0.2.1/24",))
     peers["guard"].publish("uplink", {"eth0": uplink})
 
 

@@ -11,10 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange
-from schemas.statuses import Applied
-from schemas.words import status_word
+from schemas.statuses import AppliedStatus
+from schemas.words import intent_status_word
 
 NODE = "bench"
 READY_S_MAX = 30.0
@@ -48,7 +48,7 @@ class Rig:
         self.directory, self.manager, self.vpp = directory, manager, vpp
         self.run = directory / "run"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.peer = Peer("bench", self.run / "bus")
+        self.peer = BusPeer("bench", self.run / "bus")
         self.applied: dict[str, int] = {}  # intent key -> generation that VPP holds
 
     @property
@@ -102,7 +102,7 @@ class Rig:
 
     async def listen(self) -> None:
         """Subscribes to the statuses of the manager's intents."""
-        self.peer.subscribe(status_word(self.manager), "vpp-writer")
+        self.peer.subscribe(intent_status_word(self.manager), "vpp-writer")
         self.peer.subscribe("process", "bus")
 
     async def wait_until(self, condition: Callable[[], bool], goal: str, within_s: float = DONE_S_MAX) -> float:
@@ -117,8 +117,8 @@ class Rig:
     def apply_events(self, events: list[Any]) -> None:
         """Keeps statuses up to date."""
         for event in events:
-            if isinstance(event, StreamChange) and event.word == status_word(self.manager):
-                if isinstance(event.value, Applied):
+            if isinstance(event, StreamChange) and event.word == intent_status_word(self.manager):
+                if isinstance(event.value, AppliedStatus):
                     self.applied[event.key] = event.value.generation
                 else:
                     self.applied.pop(event.key, None)
@@ -147,7 +147,7 @@ def memory_mb(pid: int, figure: str = "VmRSS") -> float:
 
 
 @asynccontextmanager
-async def running_rig(manager: str, vpp: str, *speakers: str) -> AsyncIterator[tuple[Rig, dict[str, Peer]]]:
+async def running_rig(manager: str, vpp: str, *speakers: str) -> AsyncIterator[tuple[Rig, dict[str, BusPeer]]]:
     """A running rig, and peers that publish as `speakers`. Ends and removes all of it."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vppd-bench-")))
@@ -156,7 +156,7 @@ async def running_rig(manager: str, vpp: str, *speakers: str) -> AsyncIterator[t
         stack.callback(rig.stop)
         await rig.listen()
         await stack.enter_async_context(rig.peer)
-        peers = {name: await stack.enter_async_context(Peer(name, rig.run / "bus")) for name in speakers}
+        peers = {name: await stack.enter_async_context(BusPeer(name, rig.run / "bus")) for name in speakers}
         await rig.wait_until(lambda: rig.ready("vpp-writer"), "the writer is ready", READY_S_MAX)
         yield rig, peers
 

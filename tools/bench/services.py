@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from bus.peer import Peer
-from schemas.cnat import translation_key
-from schemas.facts import Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort
+from bus.peer import BusPeer
+from schemas.cnat import translation_intent_key
+from schemas.facts import EndpointSliceFact, NodeFact, ServiceFact, ServicePort, SliceEndpoint, SlicePort
 from tools.bench.rig import NODE, Rig, quantiles_ms, running_rig
 
 TCP = 6
@@ -21,7 +21,7 @@ async def run(services: int, endpoints: int, vpp: str) -> dict[str, Any]:
             peers[name].publish(word, {})
         for word, rows in facts.items():
             peers["kube-watch"].publish(word, rows)
-        keys = {translation_key(TCP, _vip(number), 80) for number in range(services)}
+        keys = {translation_intent_key(TCP, _vip(number), 80) for number in range(services)}
         await rig.wait_until(lambda: len(keys & rig.applied.keys()) == services, "every Service is translated")
         cold_s = time.monotonic() - began
         cold = await rig.counter("vpp-writer", "vpp_writes_total")
@@ -39,7 +39,7 @@ async def run(services: int, endpoints: int, vpp: str) -> dict[str, Any]:
 
 def _facts(services: int, endpoints: int) -> dict[str, dict[str, Any]]:
     return {
-        "node": {NODE: Node(ip4="192.0.2.1/24")},
+        "node": {NODE: NodeFact(ip4="192.0.2.1/24")},
         "bgp-configuration": {},
         "ip-pool": {},
         "service": {f"bench/{n}": _service(n) for n in range(services)},
@@ -51,23 +51,25 @@ def _vip(number: int) -> str:
     return f"10.{96 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
-def _service(number: int) -> Service:
-    return Service(cluster_ips=(_vip(number),), ports=(ServicePort(80, name="web"),), created="2026-01-01T00:00:00Z")
+def _service(number: int) -> ServiceFact:
+    return ServiceFact(
+        cluster_ips=(_vip(number),), ports=(ServicePort(80, name="web"),), created="2026-01-01T00:00:00Z"
+    )
 
 
-def _slice(number: int, endpoints: int, change: int) -> EndpointSlice:
+def _slice(number: int, endpoints: int, change: int) -> EndpointSliceFact:
     """`change`: the last endpoint has another address each time."""
     last = endpoints - 1
     backends = tuple(
-        Endpoint((f"10.{number >> 8 & 63}.{number & 255}.{(n + change * (n == last)) % 254 + 1}",), node=NODE)
+        SliceEndpoint((f"10.{number >> 8 & 63}.{number & 255}.{(n + change * (n == last)) % 254 + 1}",), node=NODE)
         for n in range(endpoints)
     )
-    return EndpointSlice(f"bench/{number}", 4, (SlicePort(8080, name="web"),), backends)
+    return EndpointSliceFact(f"bench/{number}", 4, (SlicePort(8080, name="web"),), backends)
 
 
-async def _change(rig: Rig, watch: Peer, number: int, endpoints: int) -> float:
+async def _change(rig: Rig, watch: BusPeer, number: int, endpoints: int) -> float:
     """Changes one endpoint of one Service. Returns seconds until VPP holds it."""
-    key = translation_key(TCP, _vip(number), 80)
+    key = translation_intent_key(TCP, _vip(number), 80)
     before = rig.applied[key]
     began = time.monotonic()
     watch.update_row("endpoint-slice", f"bench/{number}", _slice(number, endpoints, 7))

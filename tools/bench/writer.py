@@ -20,19 +20,19 @@ from typing import Any, cast
 
 from actors.vpp_writer import gc_tuning
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
-from actors.vpp_writer.apply.meeting import identify_vpp
-from actors.vpp_writer.apply.writer import Writer
+from actors.vpp_writer.apply.meeting import identify_vpp_life
+from actors.vpp_writer.apply.writer import VppObjectWriter
 from actors.vpp_writer.kinds import vpp_request_names
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.vpp.client import VppClient
-from actors.vpp_writer.vpp.definitions import VppDefinitions
-from bus.peer import Peer
+from actors.vpp_writer.vpp.client import VppApiClient
+from actors.vpp_writer.vpp.definitions import VppApiDefinitions
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange
-from schemas.cnat import Translation
-from schemas.intents import Intent, Tap
-from schemas.npol import IpSet
-from schemas.statuses import Applied
-from schemas.words import status_word
+from schemas.cnat import TranslationIntent
+from schemas.intents import Intent, TapIntent
+from schemas.npol import IpSetIntent
+from schemas.statuses import AppliedStatus
+from schemas.words import intent_status_word
 from tools.bench import writerload
 from tools.bench.rig import BenchFailed, Rig, memory_mb, quantiles_ms
 from tools.bench.vppclients import WINDOWS, PrepackedClient, SyncClient, async_rate
@@ -48,10 +48,10 @@ DONE_S_MAX = 300.0
 class Local:
     """The writer in this process: intents go straight into its objects."""
 
-    def __init__(self, api: VppClient, directory: Path) -> None:
+    def __init__(self, api: VppApiClient, directory: Path) -> None:
         self.api, self.objects = api, ManagedObjects()
-        self.peer = cast(Peer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
-        self.writer = Writer(api, self.objects, WriterJournal(directory / "journal"), self.peer)
+        self.peer = cast(BusPeer, SimpleNamespace(counters=Counter(), tapped=False, trace=lambda *_, **__: None))
+        self.writer = VppObjectWriter(api, self.objects, WriterJournal(directory / "journal"), self.peer)
 
     async def bring(self, intents: Iterable[Intent], owner: str = "routing") -> float:
         """Makes these all that the owner wants. Returns s until every status is there. Raises BenchFailed."""
@@ -63,7 +63,7 @@ class Local:
             self.objects.statuses.take_changes()
         took = time.monotonic() - began
         said = self.objects.statuses.get
-        if wrong := [key for key in rows if not isinstance(said(owner, key), Applied)]:
+        if wrong := [key for key in rows if not isinstance(said(owner, key), AppliedStatus)]:
             raise BenchFailed(f"{len(wrong)} not applied: {wrong[0]}: {said(owner, wrong[0])}")
         return took
 
@@ -79,10 +79,10 @@ class Local:
 class Remote:
     """The writer as a process of its own; the benchmark speaks as its owners."""
 
-    def __init__(self, rig: Rig, peers: dict[str, Peer]) -> None:
+    def __init__(self, rig: Rig, peers: dict[str, BusPeer]) -> None:
         self.rig, self.peers = rig, peers
         for owner, peer in peers.items():
-            peer.subscribe(status_word(owner), "vpp-writer")
+            peer.subscribe(intent_status_word(owner), "vpp-writer")
             peer.publish("intent", {})
 
     async def until(self, owner: str, keys: Iterable[str], *, withdrawn: bool = False) -> None:
@@ -94,7 +94,7 @@ class Remote:
                 raise BenchFailed(f"{len(waiting)} of {owner} not done within {DONE_S_MAX:.0f} s")
             for event in await self.peers[owner].changes(1.0):
                 if isinstance(event, StreamChange) and (
-                    event.value is None if withdrawn else isinstance(event.value, Applied)
+                    event.value is None if withdrawn else isinstance(event.value, AppliedStatus)
                 ):
                     waiting.discard(event.key)
 
@@ -108,7 +108,7 @@ class Remote:
 
     async def withdraw(self, owner: str = "routing") -> None:
         """The owner wants nothing any more."""
-        keys = list(self.peers[owner].rows(status_word(owner)))
+        keys = list(self.peers[owner].rows(intent_status_word(owner)))
         self.peers[owner].publish("intent", {})
         await self.until(owner, keys, withdrawn=True)
 
@@ -124,7 +124,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="vppd-bench-", dir=_memory())))
-        gc_tuning.tune_gc()
+        gc_tuning.tune_garbage_collector()
         rig = Rig(directory, "", vpp)
         rig.start_vpp()
         stack.callback(rig.stop)
@@ -138,7 +138,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
             writerload.taps(min(TAPS, count), stack.enter_context(_namespace())),
         ]
         local = Local(api, directory)
-        await local.writer.meet(await identify_vpp(api), WriterJournalContents())
+        await local.writer.meet(await identify_vpp_life(api), WriterJournalContents())
         result: dict[str, Any] = {"vpp": vpp, "routes": count}
         plain = SyncClient(path)
         stack.callback(plain.close)
@@ -182,11 +182,11 @@ def _sizes(count: int) -> list[int]:
     return [count // 100, count // 10, count]
 
 
-async def _connect(path: Path, cache: Path) -> VppClient:
+async def _connect(path: Path, cache: Path) -> VppApiClient:
     deadline = time.monotonic() + CONNECT_S_MAX
     while True:
         try:
-            return await VppClient.connect(path, VppDefinitions(vpp_request_names(), cache))
+            return await VppApiClient.connect(path, VppApiDefinitions(vpp_request_names(), cache))
         except Exception as error:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"VPP does not answer: {error}") from None
@@ -207,14 +207,14 @@ async def _column(load: Load, path: Path, plain: SyncClient, local: Local) -> di
 
 async def _foreign_rates(load: Load, path: Path, plain: SyncClient) -> dict[str, float]:
     """Rows a second of the ways that are not ours; VPP is as before after each."""
-    if load.kind is Tap:  # what they cost is Linux's time; one way will do
+    if load.kind is TapIntent:  # what they cost is Linux's time; one way will do
         began = time.monotonic()
         replies = [plain.call(*call) for call in load.calls]
         took = time.monotonic() - began
         for reply in replies:
             plain.call("tap_delete_v2", {"sw_if_index": reply.sw_if_index})
         return {"vpp_papi": load.rows / took}
-    sets = [plain.call("npol_ipset_create", {"type": 0}).set_id for _ in load.intents if load.kind is IpSet]
+    sets = [plain.call("npol_ipset_create", {"type": 0}).set_id for _ in load.intents if load.kind is IpSetIntent]
     calls = load.calls or writerload.member_calls(sets, load)
     rows_each, first_calls = load.rows / len(calls), calls[:SYNC_CALLS_MAX]
     ways = {"vpp_papi": plain.rate(first_calls) * rows_each}
@@ -232,7 +232,7 @@ async def _foreign_rates(load: Load, path: Path, plain: SyncClient) -> dict[str,
 
 def _undo(load: Load, plain: SyncClient) -> None:
     """Takes away what was made, so that it is made anew."""
-    if load.kind is Translation:
+    if load.kind is TranslationIntent:
         for row in plain.client.api.cnat_translation_dump():
             plain.call("cnat_translation_del", {"id": row.translation.id})
     elif load.undo:
@@ -266,7 +266,7 @@ async def _soak(local: Local, rig: Rig, held: int, calls: int) -> dict[str, Any]
 async def _remote(rig: Rig, *owners: str) -> AsyncIterator[Remote]:
     """The benchmark as these owners."""
     async with AsyncExitStack() as stack:
-        peers = {name: await stack.enter_async_context(Peer(name, rig.run / "bus")) for name in owners}
+        peers = {name: await stack.enter_async_context(BusPeer(name, rig.run / "bus")) for name in owners}
         await rig.wait_until(lambda: rig.ready("vpp-writer"), "the writer is ready", CONNECT_S_MAX)
         yield Remote(rig, peers)
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.vpp_writer.kinds import kind_of
+from actors.vpp_writer.kinds import kind_of_intent
 from actors.vpp_writer.kinds.call import VppCall
 from actors.vpp_writer.kinds.indices import VppIndices
-from actors.vpp_writer.kinds.kind import CallSequence
+from actors.vpp_writer.kinds.kind import VppCallSequence
 from actors.vpp_writer.kinds.npol import MEMBERS_MAX, member_rows
-from schemas.cnat import Backend, Translation
-from schemas.intents import Intent, Loopback, Route, RoutePath, Tap
-from schemas.npol import IpSet
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.intents import Intent, LoopbackIntent, RouteIntent, RoutePath, TapIntent
+from schemas.npol import IpSetIntent
 
 NO_INDICES = VppIndices({})
 TCP = 6
@@ -36,31 +36,31 @@ class Load:
     undo: Calls
 
 
-def route(number: int, change: int = 0) -> Route:
+def route(number: int, change: int = 0) -> RouteIntent:
     """One of a million prefixes through one of a few next hops."""
     prefix = f"20.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"
-    return Route("default", prefix, (RoutePath(next_hop=f"192.0.2.{(number + change) % HOPS + 1}"),))
+    return RouteIntent("default", prefix, (RoutePath(next_hop=f"192.0.2.{(number + change) % HOPS + 1}"),))
 
 
 def routes(count: int) -> Load:
     """IPv4 host routes through next hops."""
     intents = [route(number) for number in range(count)]
-    kind = kind_of(intents[0])
+    kind = kind_of_intent(intents[0])
     calls = [_papi(_creating(intent)) for intent in intents]
     undo = [_papi(_first(kind.delete(intent, NO_INDICES, {}))) for intent in intents]
-    return Load("routes", Route, count, list(intents), calls, undo)
+    return Load("routes", RouteIntent, count, list(intents), calls, undo)
 
 
 def translations(count: int) -> Load:
     """Translations with ten paths."""
     intents = [_translation(number) for number in range(count)]
     calls = [_papi(_creating(intent)) for intent in intents]
-    return Load("translations of 10 paths", Translation, count, list(intents), calls, [])
+    return Load("translations of 10 paths", TranslationIntent, count, list(intents), calls, [])
 
 
-def _translation(number: int) -> Translation:
-    ends = tuple(Backend(f"10.{number >> 8 & 255}.{number & 255}.{path + 1}", 8080) for path in range(PATHS))
-    return Translation(f"10.{96 + (number >> 16)}.{number >> 8 & 255}.{number & 255}", 80, TCP, ends)
+def _translation(number: int) -> TranslationIntent:
+    ends = tuple(TranslationBackend(f"10.{number >> 8 & 255}.{number & 255}.{path + 1}", 8080) for path in range(PATHS))
+    return TranslationIntent(f"10.{96 + (number >> 16)}.{number >> 8 & 255}.{number & 255}", 80, TCP, ends)
 
 
 def members(count: int) -> Load:
@@ -69,15 +69,15 @@ def members(count: int) -> Load:
     for first in range(0, count, MEMBERS_EACH):
         numbers = range(first, min(count, first + MEMBERS_EACH))
         members = [f"30.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in numbers]
-        intents.append(IpSet(f"bench-{first}", "ip", tuple(members)))
-    return Load("IP set members", IpSet, count, list(intents), [], [])
+        intents.append(IpSetIntent(f"bench-{first}", "ip", tuple(members)))
+    return Load("IP set members", IpSetIntent, count, list(intents), [], [])
 
 
 def member_calls(sets: list[int], load: Load) -> Calls:
     """The members' calls, for sets of these numbers."""
     calls = []
     for number, ip_set in zip(sets, load.intents, strict=True):
-        assert isinstance(ip_set, IpSet)
+        assert isinstance(ip_set, IpSetIntent)
         for first in range(0, len(ip_set.members), MEMBERS_MAX):
             rows = member_rows(ip_set.type, ip_set.members[first : first + MEMBERS_MAX])
             calls.append(
@@ -88,18 +88,20 @@ def member_calls(sets: list[int], load: Load) -> Calls:
 
 def taps(count: int, namespace: Path) -> Load:
     """Tun interfaces in a namespace."""
-    intents = [Tap(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
+    intents = [TapIntent(f"bench/{n}", f"vbench{n}", str(namespace), f"bench-{n}", persist=False) for n in range(count)]
     calls = [_papi(_creating(intent)) for intent in intents]
-    return Load("tun interfaces", Tap, count, list(intents), calls, [])
+    return Load("tun interfaces", TapIntent, count, list(intents), calls, [])
 
 
-def loopbacks(count: int) -> Iterator[Loopback]:
+def loopbacks(count: int) -> Iterator[LoopbackIntent]:
     """Interfaces that cost VPP little."""
     for number in range(count):
-        yield Loopback(f"bench/{number}", f"02:00:00:01:{number >> 8 & 255:02x}:{number & 255:02x}", f"bench-{number}")
+        yield LoopbackIntent(
+            f"bench/{number}", f"02:00:00:01:{number >> 8 & 255:02x}:{number & 255:02x}", f"bench-{number}"
+        )
 
 
-def _first(sequence: CallSequence) -> VppCall:
+def _first(sequence: VppCallSequence) -> VppCall:
     """The first call of a sequence."""
     (call,) = next(sequence)
     return call
@@ -107,7 +109,7 @@ def _first(sequence: CallSequence) -> VppCall:
 
 def _creating(intent: Intent) -> VppCall:
     """The first call that makes an object which needs no other."""
-    return _first(kind_of(intent).create(intent, NO_INDICES, None))
+    return _first(kind_of_intent(intent).create(intent, NO_INDICES, None))
 
 
 def _papi(call: VppCall) -> tuple[str, dict[str, Any]]:

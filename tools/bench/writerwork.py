@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange
-from schemas.statuses import Applied
-from schemas.words import status_word
+from schemas.statuses import AppliedStatus
+from schemas.words import intent_status_word
 from tools.bench import writerload
 
 OWNER = "routing"
@@ -22,8 +22,8 @@ def _tell(**values: float | bool) -> None:
 
 
 async def _main(bus: Path, count: int) -> None:
-    async with Peer(OWNER, bus) as peer:
-        peer.subscribe(status_word(OWNER), "vpp-writer")
+    async with BusPeer(OWNER, bus) as peer:
+        peer.subscribe(intent_status_word(OWNER), "vpp-writer")
         rows = {intent.key: intent for intent in writerload.routes(count).intents}
         while peer.broker_session is None:
             await peer.changes(0.05)
@@ -34,7 +34,7 @@ async def _main(bus: Path, count: int) -> None:
         peer.publish("intent", rows)
         while waiting:
             events = await peer.changes(1.0)
-            waiting -= {e.key for e in events if isinstance(e, StreamChange) and isinstance(e.value, Applied)}
+            waiting -= {e.key for e in events if isinstance(e, StreamChange) and isinstance(e.value, AppliedStatus)}
         _tell(seconds=time.monotonic() - began)
         await asyncio.to_thread(sys.stdin.readline)
         peer.publish("intent", {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vppd_guard.life import ACTIONS, TABLE, GuardEvent, GuardState, Transition
+from vppd_guard.life import GUARD_STATE_TEXTS, TABLE, GuardEvent, GuardState, Transition
 
 
 def diagram() -> str:
@@ -19,7 +19,7 @@ def table() -> str:
     lines = ["| state | what is done | what follows |", "|---|---|---|"]
     for state in GuardState:
         ways = [f"{', '.join(e.value for e in events)}: {to.value}" for (_, to), events in _arrows(_of(state)).items()]
-        lines.append(f"| {state.value} | {ACTIONS[state]} | {'; '.join(ways)} |")
+        lines.append(f"| {state.value} | {GUARD_STATE_TEXTS[state]} | {'; '.join(ways)} |")
     return "\n".join(lines)
 
 

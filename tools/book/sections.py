@@ -10,7 +10,7 @@ from msgspec import Struct
 from bus import envelope
 from schemas import facts, intents, requests, statuses
 from schemas.intents import Intent
-from schemas.words import FELIX_WORDS, INTENT, INTENT_OWNERS, WORDS, Word
+from schemas.words import BUS_WORDS, FELIX_WORDS, INTENT_OWNERS, INTENT_WORD, BusWord
 from tools.book.fields import fields_of, parts_of
 from tools.book.subscribers import subscribers_of
 
@@ -20,42 +20,42 @@ def sections() -> dict[str, str]:
     kinds = [kind for kind in get_args(intents.AnyIntent) if issubclass(kind, Intent)]
     return {
         "words": _words(),
-        "facts": "\n\n".join(_fact(name, word) for name, word in WORDS.items() if _is_fact(word)),
+        "facts": "\n\n".join(_fact(name, word) for name, word in BUS_WORDS.items() if _is_fact(word)),
         "intents": "\n\n".join(map(_intent, kinds)),
-        "statuses": "\n\n".join(map(_struct, (statuses.Status, *get_args(statuses.AnyStatus)))),
-        "requests": "\n\n".join(map(_request, get_args(requests.AnyRequest))),
+        "statuses": "\n\n".join(map(_struct, (statuses.IntentStatus, *get_args(statuses.AnyIntentStatus)))),
+        "requests": "\n\n".join(map(_request, get_args(requests.AnyBusRequest))),
         "messages": _messages(),
     }
 
 
 def structs() -> list[type[Struct]]:
     """Every struct that the book is to show."""
-    tops = [word.type for word in WORDS.values() if _is_fact(word)]
-    tops += [*get_args(intents.AnyIntent), statuses.Status, *get_args(statuses.AnyStatus)]
-    tops += [*get_args(requests.AnyRequest), *requests.REPLY_OF.values()]
-    tops += [envelope.BusMessage, *get_args(envelope.AnyMessage)]
+    tops = [word.type for word in BUS_WORDS.values() if _is_fact(word)]
+    tops += [*get_args(intents.AnyIntent), statuses.IntentStatus, *get_args(statuses.AnyIntentStatus)]
+    tops += [*get_args(requests.AnyBusRequest), *requests.REPLY_TYPE_OF_REQUEST.values()]
+    tops += [envelope.BusMessage, *get_args(envelope.AnyBusMessage)]
     return list(dict.fromkeys(struct for top in tops for struct in (top, *parts_of(top))))
 
 
-def _is_fact(word: Word) -> bool:
+def _is_fact(word: BusWord) -> bool:
     return isinstance(word.type, type) and issubclass(word.type, facts.Fact)
 
 
 def _words() -> str:
     rows = [
         (f"`{name}`", _owner(name, word), f"`{word.key_form}`", "yes", ", ".join(subscribers_of(name)) or "nobody yet")
-        for name, word in WORDS.items()
+        for name, word in BUS_WORDS.items()
     ]
     return _table(("word", "published by", "key", "retained", "subscribers"), rows)
 
 
-def _owner(name: str, word: Word) -> str:
-    if name == INTENT:
+def _owner(name: str, word: BusWord) -> str:
+    if name == INTENT_WORD:
         return ", ".join(INTENT_OWNERS)
     return f"{word.owner}, or policy" if name in FELIX_WORDS else str(word.owner)
 
 
-def _fact(name: str, word: Word) -> str:
+def _fact(name: str, word: BusWord) -> str:
     return _struct(word.type, f"`{name}`: {word.type.__name__}")
 
 
@@ -68,13 +68,13 @@ def _key_form(kind: type[Intent]) -> str:
     return kind(**{name: f"<{name}>" for name in kind.__struct_fields__}).key
 
 
-def _request(kind: type[requests.Request]) -> str:
+def _request(kind: type[requests.BusRequest]) -> str:
     section = _struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}")
-    return f"{section}\n\n{_described(requests.REPLY_OF[kind])}"
+    return f"{section}\n\n{_described(requests.REPLY_TYPE_OF_REQUEST[kind])}"
 
 
 def _messages() -> str:
-    kinds = get_args(envelope.AnyMessage)
+    kinds = get_args(envelope.AnyBusMessage)
     kind_sections = (_struct(kind, f"`{kind.__struct_config__.tag}`: {kind.__name__}") for kind in kinds)
     return "\n\n".join((_struct(envelope.BusMessage), *kind_sections))
 

@@ -8,7 +8,7 @@ from actors.policy.actor import PolicyManager
 from actors.routing.actor import RoutingManager
 from actors.runtime.actor import Actor
 from actors.services.actor import ServicesManager
-from schemas.words import INTENT, status_word
+from schemas.words import INTENT_WORD, intent_status_word
 from tools.node.watcher import STREAMS
 
 MANAGERS: tuple[type[Actor], ...] = (CniManager, PolicyManager, RoutingManager, ServicesManager)
@@ -23,10 +23,10 @@ class DeclaredSubscriber(NamedTuple):
 
 
 DECLARED_SUBSCRIBERS = (
-    DeclaredSubscriber("actors/vpp_writer/process.py", "vpp-writer", (INTENT,)),
+    DeclaredSubscriber("actors/vpp_writer/process.py", "vpp-writer", (INTENT_WORD,)),
     DeclaredSubscriber("vppd_guard/__main__.py", "guard", ("epoch",)),
     DeclaredSubscriber("vppd_guard/states/preflight.py", "guard", ("node-annotations",)),
-    DeclaredSubscriber("vppd_guard/guard.py", "guard", (status_word("guard"),)),
+    DeclaredSubscriber("vppd_guard/guard.py", "guard", (intent_status_word("guard"),)),
     DeclaredSubscriber("tools/node/watcher.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
 )
 
@@ -34,12 +34,12 @@ DECLARED_SUBSCRIBERS = (
 def subscribers_of(word: str) -> list[str]:
     """Names of the word's subscribers; `vppd tap` subscribes to all words and is not named."""
     managers = sorted(manager.name for manager in MANAGERS if word in _words_of(manager))
-    recalling = sorted(f"{manager.name} (its own)" for manager in MANAGERS if manager.recalls and word == INTENT)
+    recalling = sorted(f"{manager.name} (its own)" for manager in MANAGERS if manager.recalls and word == INTENT_WORD)
     return [*managers, *recalling, *_declared(word)]
 
 
 def _words_of(manager: type[Actor]) -> set[str]:
-    return {*manager.handlers, status_word(manager.name)}
+    return {*manager.handlers, intent_status_word(manager.name)}
 
 
 def _declared(word: str) -> Iterator[str]:

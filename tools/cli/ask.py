@@ -4,9 +4,9 @@ import argparse
 import asyncio
 import os
 
-from bus.peer import Peer
-from bus.requester import AskFailed
-from schemas.requests import Ping, Pong, SetLogLevel
+from bus.peer import BusPeer
+from bus.requester import BusAskFailed
+from schemas.requests import PingReply, PingRequest, SetLogLevelRequest
 from tools.cli.command import UserError
 from tools.cli.node import add_run_directory
 
@@ -26,19 +26,19 @@ def run(options: argparse.Namespace) -> int:
     """Prints the reply. Raises UserError."""
     if (options.what == "log-level") != bool(options.level):
         raise UserError("log-level needs a level, ping takes none")
-    request = Ping() if options.what == "ping" else SetLogLevel(options.level or "")
+    request = PingRequest() if options.what == "ping" else SetLogLevelRequest(options.level or "")
 
     (options.directory / "bus" / "broker").exists()  # may this user look at all? Raises PermissionError
 
     async def ask() -> object:
-        async with Peer(f"tool-{os.getpid()}", options.directory / "bus") as peer:
+        async with BusPeer(f"tool-{os.getpid()}", options.directory / "bus") as peer:
             return await peer.ask(options.process, request, ASK_S)
 
     try:
         reply = asyncio.run(ask())
-    except AskFailed as failed:
+    except BusAskFailed as failed:
         raise UserError(failed.reason) from None
-    if isinstance(reply, Pong):
+    if isinstance(reply, PingReply):
         state = "; ".join([*(["ready"] if reply.ready else []), *reply.waiting]) or "not ready"
         print(f"{reply.name}: {state}, {reply.progress} turns")
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vppd_guard.vpp.process import start_ticks
+from vppd_guard.vpp.process import process_start_ticks
 
 NETNS = Path("/var/run/netns")
 
@@ -58,20 +58,20 @@ def send_signal(pid: int, number: int) -> None:
 
 def end_processes(pids: Sequence[int], patience_s: float) -> None:
     """SIGTERM, and SIGKILL for those still there after `patience_s`."""
-    lives = {pid: since for pid in pids if (since := start_ticks(pid))}
+    lives = {pid: since for pid in pids if (since := process_start_ticks(pid))}
     for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
         for pid in lives:
             send_signal(pid, number)
         deadline = time.monotonic() + wait_s
         while lives and time.monotonic() < deadline:
-            lives = {pid: since for pid, since in lives.items() if _alive(pid) and start_ticks(pid) == since}
+            lives = {pid: since for pid, since in lives.items() if _alive(pid) and process_start_ticks(pid) == since}
             time.sleep(0.02)
 
 
 def _alive(pid: int) -> bool:
     with suppress(ChildProcessError, OSError):
         os.waitpid(pid, os.WNOHANG)  # if it was our child
-    return start_ticks(pid) != 0
+    return process_start_ticks(pid) != 0
 
 
 def processes_of(directory: Path) -> dict[int, str]:

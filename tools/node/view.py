@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 
 from schemas.facts import (
-    BgpPeer,
+    BgpPeerFact,
     ConfigurationStatus,
-    PodInterface,
-    PolicyStatus,
-    Process,
-    ServiceStatus,
-    VppEpoch,
+    PodInterfaceFact,
+    PolicyStatusFact,
+    ProcessFact,
+    ServiceStatusFact,
+    VppEpochFact,
 )
 from schemas.intents import Intent
-from schemas.statuses import Applied, Failed, Pending, Rejected, Status
+from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus, PendingStatus, RejectedStatus
 
 # Those that are on the bus.
 PROCESSES = ("bus", "guard", "vpp-writer", "kube-watch", "routing", "cni", "services", "policy")
@@ -23,15 +23,15 @@ READY = "ready"
 class NodeView:
     """A node's bus at one moment."""
 
-    processes: dict[str, Process] = field(default_factory=dict)
-    epoch: VppEpoch | None = None
-    peers: dict[str, BgpPeer] = field(default_factory=dict)
+    processes: dict[str, ProcessFact] = field(default_factory=dict)
+    epoch: VppEpochFact | None = None
+    peers: dict[str, BgpPeerFact] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
-    statuses: dict[str, Status] = field(default_factory=dict)
-    services: dict[str, ServiceStatus] = field(default_factory=dict)
-    policies: dict[str, PolicyStatus] = field(default_factory=dict)
+    statuses: dict[str, IntentStatus] = field(default_factory=dict)
+    services: dict[str, ServiceStatusFact] = field(default_factory=dict)
+    policies: dict[str, PolicyStatusFact] = field(default_factory=dict)
     configuration: dict[str, ConfigurationStatus] = field(default_factory=dict)
-    pods: dict[str, PodInterface] = field(default_factory=dict)
+    pods: dict[str, PodInterfaceFact] = field(default_factory=dict)
     unheard: list[str] = field(default_factory=list)  # streams that have not been heard whole
 
     def unready(self) -> list[str]:
@@ -60,12 +60,12 @@ class NodeView:
         return [
             f"{key}: {status_text(self.statuses.get(key))}"
             for key in sorted(self.intents)
-            if not isinstance(self.statuses.get(key), Applied)
+            if not isinstance(self.statuses.get(key), AppliedStatus)
         ]
 
     def problems(self) -> list[str]:
         """Services, pods and policies that are not in effect as requested, with the reasons."""
-        rows: dict[str, ServiceStatus | PodInterface | PolicyStatus] = {
+        rows: dict[str, ServiceStatusFact | PodInterfaceFact | PolicyStatusFact] = {
             **{f"service {key}": row for key, row in self.services.items()},
             **{f"pod {key}": row for key, row in self.pods.items()},
             **self.policies,
@@ -82,14 +82,14 @@ class NodeView:
         return row.counters.get(name, 0) if row else 0
 
 
-def status_text(status: Status | None) -> str:
+def status_text(status: IntentStatus | None) -> str:
     """A status in words."""
     match status:
-        case Failed(reason=reason):
+        case FailedStatus(reason=reason):
             return f"failed: {reason}"
-        case Rejected(reason=reason):
+        case RejectedStatus(reason=reason):
             return f"rejected: {reason}"
-        case Pending(needs=needs):
+        case PendingStatus(needs=needs):
             return f"waits for {', '.join(needs)}"
         case None:
             return "no status"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from bus.peer import Peer
-from schemas.words import INTENT, INTENT_OWNERS, status_word
+from bus.peer import BusPeer
+from schemas.words import INTENT_OWNERS, INTENT_WORD, intent_status_word
 from tools.node.view import NodeView
 
 HEAR_S = 0.05
@@ -21,8 +21,8 @@ STREAMS = (
     ("policy-status", "policy"),
     ("configuration-status", "guard"),
     ("pod-interface", "cni"),
-    *((INTENT, owner) for owner in INTENT_OWNERS),
-    *((status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
+    *((INTENT_WORD, owner) for owner in INTENT_OWNERS),
+    *((intent_status_word(owner), "vpp-writer") for owner in INTENT_OWNERS),
 )
 
 
@@ -30,7 +30,7 @@ class NodeWatcher:
     """Hears a node's bus; an async context manager."""
 
     def __init__(self, run: Path) -> None:
-        self._peer = Peer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
+        self._peer = BusPeer(f"tool-{os.getpid()}-{time.monotonic_ns() % 1_000_000}", run / "bus")
         for word, owner in STREAMS:
             self._peer.subscribe(word, owner)
 
@@ -44,13 +44,13 @@ class NodeWatcher:
     def view(self) -> NodeView:
         """The node as it is known now."""
         rows = self._peer.rows
-        statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(status_word(owner)).items()}
+        statuses = {key: status for owner in INTENT_OWNERS for key, status in rows(intent_status_word(owner)).items()}
         unheard = [f"{word} of {owner}" for word, owner in STREAMS if not self._peer.in_sync(word, owner)]
         return NodeView(
             processes=rows("process"),
             epoch=rows("epoch").get("vpp"),
             peers=rows("bgp-peer"),
-            intents=rows(INTENT),
+            intents=rows(INTENT_WORD),
             statuses=statuses,
             services=rows("service-status"),
             policies=rows("policy-status"),

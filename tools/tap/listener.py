@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
-from bus.connection import TICK_S, Connection
-from bus.envelope import EVERY_WORD, TRACE_WORD, Hello, Subscribe, Welcome, unpack_message
+from bus.connection import BUS_TICK_S, BusConnection
+from bus.envelope import SUBSCRIBE_EVERY_WORD, TRACE_WORD, BusHello, BusWelcome, SubscribeWords, unpack_bus_message
 from bus.remote_tap import CurveKeys
 from bus.sockets import broker_address
-from schemas.codec import Malformed
+from schemas.codec import MalformedBusMessage
 from tools.tap.observer import Observer
 
 NICE = 19
@@ -38,7 +38,7 @@ class Listener:
         self.observer = Observer()
         self._run, self._address = run, address
         name = f"tool-{'remote' if address else 'tap'}-{os.getpid()}-{time.monotonic_ns() % 1_000_000}"
-        self._connection = Connection(name, address or broker_address(run / "bus"), keys)
+        self._connection = BusConnection(name, address or broker_address(run / "bus"), keys)
 
     async def __aenter__(self) -> Self:
         """On the bus, once its broker has answered. Raises NoBus."""
@@ -70,19 +70,19 @@ class Listener:
 
     async def _welcomed(self, data: bytes) -> bool:
         try:
-            message = unpack_message(data)
-        except Malformed:
+            message = unpack_bus_message(data)
+        except MalformedBusMessage:
             return False
-        if not isinstance(message, Welcome):
+        if not isinstance(message, BusWelcome):
             return False
         if self._connection.greet(message, data).resubscribe:
-            await self._connection.send(Subscribe(words=(EVERY_WORD, TRACE_WORD)))
+            await self._connection.send(SubscribeWords(words=(SUBSCRIBE_EVERY_WORD, TRACE_WORD)))
         return True
 
     async def _tick(self) -> None:
         while True:
             await self._connection.tick(self._hello, self.observer.fetches)
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(BUS_TICK_S)
 
-    def _hello(self) -> Hello:
-        return Hello(name=self._connection.name, session=self._connection.session, pid=os.getpid())
+    def _hello(self) -> BusHello:
+        return BusHello(name=self._connection.name, session=self._connection.session, pid=os.getpid())

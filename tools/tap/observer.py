@@ -9,10 +9,19 @@ from typing import Any
 import msgpack
 from msgspec import Struct
 
-from bus.envelope import Beacon, CheckpointPart, Fetch, SnapshotPart, StreamHead, TraceEvent, to_parts, unpack_message
+from bus.envelope import (
+    BusBeacon,
+    BusTraceEvent,
+    CheckpointPart,
+    FetchSnapshot,
+    SnapshotPart,
+    StreamHead,
+    rows_to_parts,
+    unpack_bus_message,
+)
 from bus.mirror import RowChange, StreamMirror
 from bus.stream import StreamName
-from schemas.codec import Malformed
+from schemas.codec import MalformedBusMessage
 
 NOTE = "note"
 
@@ -49,8 +58,8 @@ class Observer:
     def feed(self, data: bytes, now: float) -> list[TapEvent]:
         """One frame, heard at `now` (s since 1970)."""
         try:
-            message = unpack_message(data)
-        except Malformed as error:
+            message = unpack_bus_message(data)
+        except MalformedBusMessage as error:
             self.malformed += 1
             self.last_malformed = str(error)
             return [TapEvent(now, "?", NOTE, "", what="malformed", new={"why": str(error)})]
@@ -66,18 +75,18 @@ class Observer:
                 name = (message.word, message.owner)
                 changes = self._mirror(name).apply_snapshot(message)
                 return list(_row_events(name, changes, now, load=True))
-            case Beacon():
+            case BusBeacon():
                 self.heads = {(head.word, head.owner): head for head in message.heads}
                 for name, head in self.heads.items():
                     self._mirror(name).compare_head(head)
-            case TraceEvent():
+            case BusTraceEvent():
                 return [_trace_event(message)]
         return []
 
-    def fetches(self, now: float) -> list[Fetch]:
+    def fetches(self, now: float) -> list[FetchSnapshot]:
         """The snapshots to be asked for now. `now`: s of any clock that does not go back."""
         due = [name for name, mirror in self.mirrors.items() if mirror.fetch_due(now)]
-        return [Fetch(word=word, owner=owner) for word, owner in due]
+        return [FetchSnapshot(word=word, owner=owner) for word, owner in due]
 
     @property
     def complete(self) -> bool:
@@ -95,7 +104,7 @@ class Observer:
         """All streams as they are now, in the form of the broker's answers to a newcomer."""
         for (word, owner), mirror in self.mirrors.items():
             stream = mirror.stream
-            cut = to_parts(stream.copied_rows()) if mirror.in_sync else []
+            cut = rows_to_parts(stream.copied_rows()) if mirror.in_sync else []
             for number, rows in enumerate(cut):
                 yield SnapshotPart(
                     word=word,
@@ -124,7 +133,7 @@ def _row_events(name: StreamName, changes: Mapping[str, RowChange], time: float,
         yield TapEvent(time, name[1], name[0], change.key, change.cause, old, new, load=load and old is None)
 
 
-def _trace_event(trace: TraceEvent) -> TapEvent:
+def _trace_event(trace: BusTraceEvent) -> TapEvent:
     return TapEvent(
         trace.time, trace.sender, NOTE, trace.key, trace.cause, new=trace.fields, what=trace.what, took_s=trace.took_s
     )

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import msgpack
 
-from bus.envelope import SnapshotPart, pack_message
+from bus.envelope import SnapshotPart, pack_bus_message
 
 FORMAT = "vppd bus recording 1"
 CHUNK_BYTES = 256 << 10
@@ -63,7 +63,7 @@ class Recorder:
         self._size = self._file.write(json.dumps({"format": FORMAT, "started": time}).encode() + b"\n")
         self._file.flush()  # readable from the beginning, while it is written
         self._began = time
-        self._chunk = [(time, pack_message(snapshot)) for snapshot in state]
+        self._chunk = [(time, pack_bus_message(snapshot)) for snapshot in state]
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path

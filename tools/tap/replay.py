@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.runtime.actor import Actor
-from actors.runtime.context import Context, offline_context
+from actors.runtime.context import ActorContext, offline_actor_context
 from actors.runtime.turns import ActorTurns
 from actors.services.actor import ServicesManager
 from bus.subscriptions import StreamChange, StreamSynced
 from schemas import codec
-from schemas.codec import Malformed
+from schemas.codec import MalformedBusMessage
 from schemas.config import NodeConfig
 from schemas.intents import Intent
-from schemas.words import INTENT
+from schemas.words import INTENT_WORD
 from tools.tap.observer import NOTE, Observer, TapEvent, decode_value
 from tools.tap.recording import Frame
 
-MANAGERS: dict[str, Callable[[Context], Actor]] = {"services": ServicesManager}
+MANAGERS: dict[str, Callable[[ActorContext], Actor]] = {"services": ServicesManager}
 
 
 class NotReplayable(Exception):
@@ -35,7 +35,7 @@ class Replay:
         if name not in MANAGERS:
             raise NotReplayable(f"{name}: cannot be replayed from the bus alone; these can: {', '.join(MANAGERS)}")
         self.name = name
-        self.actor = MANAGERS[name](offline_context(name, config))
+        self.actor = MANAGERS[name](offline_actor_context(name, config))
         self.observer = Observer()
         self.intents: dict[str, Intent] = {}
         self.malformed: list[str] = []
@@ -56,8 +56,12 @@ class Replay:
             if (event.word, event.process) in self._streams and event.word != NOTE:
                 row = self.observer.mirrors[event.word, event.process].stream.rows.get(event.key)
                 try:
-                    value = codec.decode(event.word, event.key, row.value) if row and row.value is not None else None
-                except Malformed as error:
+                    value = (
+                        codec.decode_row_value(event.word, event.key, row.value)
+                        if row and row.value is not None
+                        else None
+                    )
+                except MalformedBusMessage as error:
                     self.malformed.append(str(error))
                     continue
                 yield StreamChange(event.word, event.process, event.key, value, event.cause)
@@ -74,7 +78,7 @@ class Replay:
         for key in [*(key for key in before if key not in self.intents), *self.intents]:
             old, new = before.get(key), self.intents.get(key)
             if old != new:
-                yield TapEvent(time, self.name, INTENT, key, cause, _plain(old), _plain(new))
+                yield TapEvent(time, self.name, INTENT_WORD, key, cause, _plain(old), _plain(new))
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -83,15 +87,17 @@ class Replay:
 
     def differences(self) -> Iterator[TapEvent]:
         """The intents at the end that differ from the recorded ones; `before` of each is the recorded one."""
-        mirror = self.observer.mirrors.get((INTENT, self.name))
-        then: dict[str, Any] = {key: value for owner, key, value, _ in self.observer.rows(INTENT) if owner == self.name}
+        mirror = self.observer.mirrors.get((INTENT_WORD, self.name))
+        then: dict[str, Any] = {
+            key: value for owner, key, value, _ in self.observer.rows(INTENT_WORD) if owner == self.name
+        }
         if mirror is None or not mirror.in_sync:
             return
         for key in sorted({*then, *self.intents}):
             now = _plain(self.intents.get(key))
             if then.get(key) != now:
-                yield TapEvent(0.0, self.name, INTENT, key, "", then.get(key), now)
+                yield TapEvent(0.0, self.name, INTENT_WORD, key, "", then.get(key), now)
 
 
 def _plain(intent: Intent | None) -> Any:
-    return None if intent is None else decode_value(codec.encode(intent))
+    return None if intent is None else decode_value(codec.encode_row_value(intent))

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.vppsim.cli import commands
 from tools.vppsim.cnat.settings import CnatSettings
 from tools.vppsim.cnat.settings import parse as parse_cnat
@@ -24,7 +24,7 @@ NOT_FOR_PRODUCTION = "a stand-in for VPP for laptops and CI; not for production"
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT. Exit status 1: the configuration is not valid."""
     options = _parser().parse_args(arguments)
-    log = Log("vppsim")
+    log = ProcessLog("vppsim")
     try:
         startup = parse_config(options.config.read_text())
         cnat = parse_cnat(startup.cnat)
@@ -32,11 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("bad_configuration", file=options.config, error=error)
         return 1
     with _log_stream(startup) as stream:
-        serve(startup, cnat, Log("vppsim", stream=stream))
+        serve(startup, cnat, ProcessLog("vppsim", stream=stream))
     return 0
 
 
-def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
+def serve(startup: StartupConfig, cnat: CnatSettings, log: ProcessLog) -> None:
     """Serve the API until a signal comes."""
     loop = EventLoop()
     loop.stop_on(signal.SIGTERM, signal.SIGINT)
@@ -59,7 +59,7 @@ def serve(startup: StartupConfig, cnat: CnatSettings, log: Log) -> None:
     log.info("stopped")
 
 
-def _execute(path: Path | None, vpp: Vpp, log: Log) -> None:
+def _execute(path: Path | None, vpp: Vpp, log: ProcessLog) -> None:
     """Run the commands of the `exec` file; answers, also to unknown commands, are logged."""
     if path is None or not path.exists():
         return

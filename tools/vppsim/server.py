@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.client import ApiConnection, Disconnected
 from tools.vppsim.handlers.registry import CALLS, DUMPS, load
@@ -27,7 +27,7 @@ FIELDS_OF_REFUSAL = {"sw_if_index": INDEX_INVALID, "stats_index": INDEX_INVALID,
 class ApiSocket:
     """Serves `vpp` on a unix socket at `path`, on `loop`."""
 
-    def __init__(self, loop: EventLoop, path: Path, vpp: Vpp, log: Log) -> None:
+    def __init__(self, loop: EventLoop, path: Path, vpp: Vpp, log: ProcessLog) -> None:
         load()
         self.catalogue = Catalogue()
         self.counters: Counter[str] = Counter()

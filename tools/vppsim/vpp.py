@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.dataplane.arp import Arp
 from tools.vppsim.dataplane.cnat_nodes import CnatNodes
@@ -31,7 +31,7 @@ class Vpp(VppState):
     def __init__(
         self,
         devices: DeviceMaker,
-        log: Log,
+        log: ProcessLog,
         answers_ping: bool = True,
         cnat: CnatSettings = DEFAULTS,
         now: Clock = time.monotonic,

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from schemas.calico_vpp import parse_bool
+from schemas.calico_vpp import parse_go_bool
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import AfPacket, Intent
+from schemas.intents import AfPacketIntent, Intent
 from vppd_guard.drivers import links
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.machine import HostMachine
+from vppd_guard.drivers.names import uplink_intent_name, uplink_vpp_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -23,25 +23,27 @@ class AfPacketDriver(UplinkDriver):
     plugins = ("af_packet_plugin.so",)
     linux_hears_wire = True
 
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        return links.obstacles_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
+        return links.obstacles_to_move_link(link)
 
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
-        return (links.promiscuous_step(link), links.move_step(link, config.vpp_netns))
+        return (links.promiscuous_link_step(link), links.move_link_step(link, config.vpp_netns))
 
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return AfPacket(
-            name=uplink_name(link.name),
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
+        return AfPacketIntent(
+            name=uplink_intent_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link.name),
+            tag=uplink_vpp_tag(link.name),
             gso=config.debug.gsoEnabled,
             rx_frames_per_block=spec.rx_ring,
             tx_frames_per_block=spec.tx_ring,
             rx_queues=spec.rx_queues,
             tx_queues=spec.tx_queues,
-            qdisc_bypass=parse_bool(spec.annotations.get("AfPacketQdiscBypass", "")),
-            v3=parse_bool(spec.annotations.get("AfPacketUseV3", "")),
+            qdisc_bypass=parse_go_bool(spec.annotations.get("AfPacketQdiscBypass", "")),
+            v3=parse_go_bool(spec.annotations.get("AfPacketUseV3", "")),
         )

@@ -8,12 +8,12 @@ the MTU is at most 3072.
 from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import AfXdp, Intent
+from schemas.intents import AfXdpIntent, Intent
 from vppd_guard.drivers import links
-from vppd_guard.drivers.channels import NicChannels, channels
+from vppd_guard.drivers.channels import NicChannels, nic_channels
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.machine import HostMachine
+from vppd_guard.drivers.names import uplink_intent_name, uplink_vpp_tag
 from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
@@ -32,8 +32,8 @@ class AfXdpDriver(UplinkDriver):
     plugins = ("af_xdp_plugin.so",)
     mtu_max = _MTU_MAX
 
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = links.obstacles_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
+        wrong = links.obstacles_to_move_link(link)
         if machine.kernel_version() < _KERNEL_MIN:
             wrong.append(
                 f"it needs Linux {'.'.join(map(str, _KERNEL_MIN))}, this is {machine.kernel_version() or 'unknown'}"
@@ -45,21 +45,23 @@ class AfXdpDriver(UplinkDriver):
         return wrong + ring_size_problems(spec, *_RING)
 
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
-        steps = [links.promiscuous_step(link)]
-        if _needs_queue_change(channels(link.name), spec):
-            steps.append(links.queues_step(link, spec.rx_queues, must=spec.rx > 0))
+        steps = [links.promiscuous_link_step(link)]
+        if _needs_queue_change(nic_channels(link.name), spec):
+            steps.append(links.link_queues_step(link, spec.rx_queues, must=spec.rx > 0))
         if link.mtu > _MTU_MAX:
-            steps.append(links.mtu_step(link, _MTU_MAX))
-        return (*steps, links.move_step(link, config.vpp_netns))
+            steps.append(links.link_mtu_step(link, _MTU_MAX))
+        return (*steps, links.move_link_step(link, config.vpp_netns))
 
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return AfXdp(
-            name=uplink_name(link.name),
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
+        return AfXdpIntent(
+            name=uplink_intent_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link.name),
+            tag=uplink_vpp_tag(link.name),
             rx_queues=spec.rx,
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pyroute2 import IPRoute
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import DevicePort, Intent
+from schemas.intents import DevicePortIntent, Intent
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine, pci_path
-from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.machine import HostMachine, pci_device_path
+from vppd_guard.drivers.names import uplink_intent_name, uplink_vpp_tag
 from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
@@ -30,37 +30,43 @@ class AvfDriver(UplinkDriver):
     name = "avf"
     messages = ("dev_attach", "dev_create_port_if")
 
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
         if _is_virtual_function(link, machine):
-            return pci.obstacles_to_bind(machine, link.pci, pci.VFIO) + ring_size_problems(spec, *_RING)
+            return pci.obstacles_to_pci_bind(machine, link.pci, pci.VFIO_PCI_DRIVER) + ring_size_problems(spec, *_RING)
         return (
-            links.obstacles_to_move(link)
+            links.obstacles_to_move_link(link)
             + _obstacles_to_virtual_function(link, machine)
             + ring_size_problems(spec, *_RING)
         )
 
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
         if _is_virtual_function(link, machine):
-            return pci.vfio_steps(machine, link.pci, link.name)
+            return pci.vfio_binding_steps(machine, link.pci, link.name)
         function_words = f"virtual function {_VF_NUMBER} of {link.name}"
-        number = f"{pci_path(link.pci)}/sriov_numvfs"
+        number = f"{pci_device_path(link.pci)}/sriov_numvfs"
         steps = [
             pci.kernel_setting_step(machine, number, str(_VF_NUMBER + 1), f"make {function_words}"),
             vf_settings_step(link),
         ]
-        steps += pci.vfio_mode_steps(machine, machine.device(link.pci))
-        steps.append(pci.bind_step(machine, lambda: _virtual_function(link, machine), pci.VFIO, function_words))
-        return (*steps, links.move_step(link, config.vpp_netns))
+        steps += pci.vfio_noiommu_steps(machine, machine.device(link.pci))
+        steps.append(
+            pci.bind_pci_driver_step(
+                machine, lambda: _virtual_function(link, machine), pci.VFIO_PCI_DRIVER, function_words
+            )
+        )
+        return (*steps, links.move_link_step(link, config.vpp_netns))
 
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return DevicePort(
-            name=uplink_name(link.name),
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
+        return DevicePortIntent(
+            name=uplink_intent_name(link.name),
             pci=_virtual_function(link, machine),
             driver="iavf",
             mac=link.mac,
-            tag=uplink_tag(link.name),
+            tag=uplink_vpp_tag(link.name),
             rx_queues=spec.rx_queues,
             tx_queues=spec.tx_queues,
             rx_ring=spec.rx_ring,
@@ -68,13 +74,13 @@ class AvfDriver(UplinkDriver):
         )
 
 
-def _is_virtual_function(link: CapturedLink, machine: Machine) -> bool:
+def _is_virtual_function(link: CapturedLink, machine: HostMachine) -> bool:
     """Is the uplink a virtual function? Its driver tells: a virtual machine does not show the physical one."""
     device = machine.device(link.pci)
     return link.driver == _KERNEL_DRIVER or bool(device and device.physical)
 
 
-def _virtual_function(link: CapturedLink, machine: Machine) -> str:
+def _virtual_function(link: CapturedLink, machine: HostMachine) -> str:
     """PCI address of the virtual function for VPP; "": it has not been made yet."""
     if _is_virtual_function(link, machine):
         return link.pci
@@ -82,7 +88,7 @@ def _virtual_function(link: CapturedLink, machine: Machine) -> str:
     return device.vfs[_VF_NUMBER] if device and len(device.vfs) > _VF_NUMBER else ""
 
 
-def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list[str]:
+def _obstacles_to_virtual_function(link: CapturedLink, machine: HostMachine) -> list[str]:
     """Why no virtual function can be made of the link's device."""
     device = machine.device(link.pci)
     if device is None:
@@ -94,10 +100,10 @@ def _obstacles_to_virtual_function(link: CapturedLink, machine: Machine) -> list
         wrong.append("it can have no virtual functions")
     if device.vfs:
         wrong.append(f"it has virtual functions already ({', '.join(device.vfs)}): name the link of one as the uplink")
-    if not machine.has_kernel_driver(pci.VFIO):
-        wrong.append(f"kernel driver {pci.VFIO} is not loaded")
+    if not machine.has_kernel_driver(pci.VFIO_PCI_DRIVER):
+        wrong.append(f"kernel driver {pci.VFIO_PCI_DRIVER} is not loaded")
     elif not device.iommu_group and not machine.noiommu():
-        wrong.append(pci.NO_IOMMU)
+        wrong.append(pci.NO_IOMMU_PROBLEM)
     return wrong
 
 

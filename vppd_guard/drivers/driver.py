@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
 from schemas.intents import Intent
-from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -22,23 +22,25 @@ class UplinkDriver(ABC):
     rx_mode_default = "adaptive"
 
     @abstractmethod
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
         """Why this driver cannot take the link on this machine, in words; empty: it can."""
 
     @abstractmethod
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
         """Changes of Linux before VPP starts."""
 
     def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
         """Changes of Linux once VPP has the interface."""
         return ()
 
     @abstractmethod
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
         """The interface in VPP."""
 
     def rx_mode(self, spec: UplinkSpec) -> str:

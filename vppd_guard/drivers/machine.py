@@ -37,7 +37,7 @@ class PciDevice:
 
 
 @dataclass(frozen=True)
-class Machine:
+class HostMachine:
     """A machine's kernel and devices, read whenever they are asked for."""
 
     root: Path = Path("/")
@@ -73,7 +73,7 @@ class Machine:
 
     def noiommu(self) -> str:
         """May VFIO drive devices without an IOMMU: "Y", "N", or "": this kernel's VFIO cannot."""
-        return self.read(NOIOMMU)
+        return self.read(VFIO_NOIOMMU_FILE)
 
     def is_rdma_shared(self) -> bool:
         """Are RDMA devices visible in all network namespaces? (man rdma-system)"""
@@ -81,10 +81,10 @@ class Machine:
 
     def device(self, pci: str) -> PciDevice | None:
         """The device at a PCI address."""
-        directory = self.path(pci_path(pci))
+        directory = self.path(pci_device_path(pci))
         if not pci or not directory.is_dir():
             return None
-        text = pci_path(pci)
+        text = pci_device_path(pci)
         return PciDevice(
             pci=pci,
             vendor=self.read(f"{text}/vendor").removeprefix("0x"),
@@ -101,7 +101,7 @@ class Machine:
     def group_holders(self, device: PciDevice) -> tuple[str, ...]:
         """Devices in its IOMMU group whose drivers keep VFIO from the group, each "PCI address (kernel driver)"."""
         members = self.path(f"/sys/kernel/iommu_groups/{device.iommu_group}/devices").glob("*")
-        drivers = {entry.name: _link_name(self.path(pci_path(entry.name)) / "driver") for entry in members}
+        drivers = {entry.name: _link_name(self.path(pci_device_path(entry.name)) / "driver") for entry in members}
         drivers.pop(device.pci, None)
         return tuple(
             f"{pci} ({name})" for pci, name in sorted(drivers.items()) if name and not _may_share_vfio_group(name)
@@ -152,10 +152,10 @@ class Machine:
         return 1 << 62
 
 
-NOIOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+VFIO_NOIOMMU_FILE = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 
-def pci_path(pci: str) -> str:
+def pci_device_path(pci: str) -> str:
     """Directory of a PCI device in sysfs."""
     return f"/sys/bus/pci/devices/{pci}"
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import Intent, PreconfiguredInterface
+from schemas.intents import Intent, PreconfiguredInterfaceIntent
 from vppd_guard.drivers import links, pci
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.machine import HostMachine
+from vppd_guard.drivers.names import uplink_intent_name, uplink_vpp_tag
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
 
@@ -23,22 +23,26 @@ class UserDefinedDriver(UplinkDriver):
     rx_mode_default = "default"
     messages = ("sw_interface_set_mac_address",)
 
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
         return (
-            pci.obstacles_to_bind(machine, link.pci, spec.newDriver)
+            pci.obstacles_to_pci_bind(machine, link.pci, spec.newDriver)
             if spec.newDriver
-            else links.obstacles_to_move(link)
+            else links.obstacles_to_move_link(link)
         )
 
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
-        return pci.vfio_steps(machine, link.pci, link.name, spec.newDriver) if spec.newDriver else ()
+        return pci.vfio_binding_steps(machine, link.pci, link.name, spec.newDriver) if spec.newDriver else ()
 
     def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
-        return () if spec.newDriver else (links.move_step(link, config.vpp_netns, must=False),)
+        return () if spec.newDriver else (links.move_link_step(link, config.vpp_netns, must=False),)
 
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return PreconfiguredInterface(name=uplink_name(link.name), mac=link.mac, tag=uplink_tag(link.name))
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
+        return PreconfiguredInterfaceIntent(
+            name=uplink_intent_name(link.name), mac=link.mac, tag=uplink_vpp_tag(link.name)
+        )

@@ -10,30 +10,34 @@ from collections.abc import Callable, Sequence
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from vppd_guard.drivers.machine import NOIOMMU, Machine, PciDevice, pci_path
+from vppd_guard.drivers.machine import VFIO_NOIOMMU_FILE, HostMachine, PciDevice, pci_device_path
 from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
 
-VFIO = "vfio-pci"
-USER_SPACE = (VFIO, "uio_pci_generic", "igb_uio")  # kernel drivers that leave the device to a program
-NO_IOMMU = "no IOMMU guards it, and this kernel's VFIO does not work without (enable_unsafe_noiommu_mode)"
+VFIO_PCI_DRIVER = "vfio-pci"
+USER_SPACE_DRIVERS = (
+    VFIO_PCI_DRIVER,
+    "uio_pci_generic",
+    "igb_uio",
+)  # kernel drivers that leave the device to a program
+NO_IOMMU_PROBLEM = "no IOMMU guards it, and this kernel's VFIO does not work without (enable_unsafe_noiommu_mode)"
 RESTORE_S_MAX = 5.0  # a driver that has been bound has made its network device by then
 _POLL_S = 0.02
 
 
-def _bind_to_driver(machine: Machine, pci: str, driver: str) -> None:
+def _bind_to_driver(machine: HostMachine, pci: str, driver: str) -> None:
     """Binds the device to the kernel driver. Raises OSError: no such device or driver, or they do not fit."""
     device = _device(machine, pci)
     if device.driver == driver:
         return
     if not machine.has_kernel_driver(driver):
         raise FileNotFoundError(errno.ENOENT, f"kernel driver {driver} is not loaded", pci)
-    machine.write(f"{pci_path(pci)}/driver_override", f"{driver}\n")
+    machine.write(f"{pci_device_path(pci)}/driver_override", f"{driver}\n")
     _unbind(machine, device)
     machine.write("/sys/bus/pci/drivers_probe", pci)
 
 
-def restore_driver(machine: Machine, record: DriverBoundRecord) -> None:
+def restore_kernel_driver(machine: HostMachine, record: DriverBoundRecord) -> None:
     """Gives the device its former kernel driver, and its network device its former name.
 
     A virtual function that is gone needs nothing. Raises OSError; TimeoutError: the network device has not come back.
@@ -41,7 +45,7 @@ def restore_driver(machine: Machine, record: DriverBoundRecord) -> None:
     device = machine.device(record.pci)
     if device is None:
         return
-    machine.write(f"{pci_path(record.pci)}/driver_override", "\n")
+    machine.write(f"{pci_device_path(record.pci)}/driver_override", "\n")
     if device.driver != record.before:
         _unbind(machine, device)
         if record.before:
@@ -71,23 +75,25 @@ def rename_link(link: str, name: str) -> None:
     _wait(renamed, f"{link}: the name {name} is taken")
 
 
-def vfio_steps(machine: Machine, pci: str, link: str, driver: str = VFIO) -> list[LinuxStep]:
+def vfio_binding_steps(machine: HostMachine, pci: str, link: str, driver: str = VFIO_PCI_DRIVER) -> list[LinuxStep]:
     """The device goes to a kernel driver for user-space programs, and VFIO may do without an IOMMU if there is none."""
     device = machine.device(pci)
-    steps = vfio_mode_steps(machine, device) if driver == VFIO else []
+    steps = vfio_noiommu_steps(machine, device) if driver == VFIO_PCI_DRIVER else []
     if device is None or device.driver != driver:
-        steps.append(bind_step(machine, lambda: pci, driver, f"{pci} ({link})", link))
+        steps.append(bind_pci_driver_step(machine, lambda: pci, driver, f"{pci} ({link})", link))
     return steps
 
 
-def vfio_mode_steps(machine: Machine, device: PciDevice | None) -> list[LinuxStep]:
+def vfio_noiommu_steps(machine: HostMachine, device: PciDevice | None) -> list[LinuxStep]:
     """VFIO may drive the device or its virtual functions without an IOMMU, where there is none."""
     if device is not None and not device.iommu_group and machine.noiommu() == "N":
-        return [kernel_setting_step(machine, NOIOMMU, "Y", "VFIO without an IOMMU")]
+        return [kernel_setting_step(machine, VFIO_NOIOMMU_FILE, "Y", "VFIO without an IOMMU")]
     return []
 
 
-def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_words: str, link: str = "") -> LinuxStep:
+def bind_pci_driver_step(
+    machine: HostMachine, find: Callable[[], str], driver: str, device_words: str, link: str = ""
+) -> LinuxStep:
     """The device at the address that `find` returns goes to a kernel driver. `link`: its network device until then."""
 
     def record() -> DriverBoundRecord:
@@ -109,7 +115,7 @@ def bind_step(machine: Machine, find: Callable[[], str], driver: str, device_wor
     )
 
 
-def kernel_setting_step(machine: Machine, path: str, value: str, purpose: str) -> LinuxStep:
+def kernel_setting_step(machine: HostMachine, path: str, value: str, purpose: str) -> LinuxStep:
     """A file below /proc/sys or /sys says `value`."""
 
     def holds() -> str:
@@ -124,7 +130,7 @@ def kernel_setting_step(machine: Machine, path: str, value: str, purpose: str) -
     )
 
 
-def obstacles_to_bind(machine: Machine, pci: str, driver: str) -> list[str]:
+def obstacles_to_pci_bind(machine: HostMachine, pci: str, driver: str) -> list[str]:
     """Why the device at that address cannot go to that kernel driver."""
     if not pci:
         return ["it is no PCI device"]
@@ -134,26 +140,26 @@ def obstacles_to_bind(machine: Machine, pci: str, driver: str) -> list[str]:
     wrong = []
     if not machine.has_kernel_driver(driver):
         wrong.append(f"kernel driver {driver} is not loaded")
-    elif driver == VFIO:
+    elif driver == VFIO_PCI_DRIVER:
         wrong += _obstacles_to_vfio(machine, device)
     return wrong
 
 
-def _obstacles_to_vfio(machine: Machine, device: PciDevice) -> Sequence[str]:
+def _obstacles_to_vfio(machine: HostMachine, device: PciDevice) -> Sequence[str]:
     if not device.iommu_group:
-        return [] if machine.noiommu() else [NO_IOMMU]
+        return [] if machine.noiommu() else [NO_IOMMU_PROBLEM]
     holders = machine.group_holders(device)
     return [f"its IOMMU group {device.iommu_group} is shared with {', '.join(holders)}"] if holders else []
 
 
-def _device(machine: Machine, pci: str) -> PciDevice:
+def _device(machine: HostMachine, pci: str) -> PciDevice:
     device = machine.device(pci)
     if device is None:
         raise FileNotFoundError(errno.ENOENT, "no such PCI device", pci)
     return device
 
 
-def _unbind(machine: Machine, device: PciDevice) -> None:
+def _unbind(machine: HostMachine, device: PciDevice) -> None:
     if device.driver:
         machine.write(f"/sys/bus/pci/drivers/{device.driver}/unbind", device.pci)
 

@@ -7,11 +7,11 @@ has its interface, because the host's tap needs its name.
 from collections.abc import Sequence
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.intents import Intent, Rdma
+from schemas.intents import Intent, RdmaIntent
 from vppd_guard.drivers import links
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.names import uplink_name, uplink_tag
+from vppd_guard.drivers.machine import HostMachine
+from vppd_guard.drivers.names import uplink_intent_name, uplink_vpp_tag
 from vppd_guard.drivers.rings import ring_size_problems
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.step import LinuxStep
@@ -28,8 +28,8 @@ class RdmaDriver(UplinkDriver):
     messages = ("rdma_create_v4",)
     plugins = ("rdma_plugin.so",)
 
-    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: Machine) -> list[str]:
-        wrong = links.obstacles_to_move(link)
+    def obstacles(self, link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> list[str]:
+        wrong = links.obstacles_to_move_link(link)
         if link.driver != _KERNEL_DRIVER:
             wrong.append(f"its kernel driver is {link.driver or 'none'}, not {_KERNEL_DRIVER}")
         elif not machine.is_rdma_shared():
@@ -37,21 +37,23 @@ class RdmaDriver(UplinkDriver):
         return wrong + ring_size_problems(spec, *_RING)
 
     def steps_before_vpp(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
         return ()
 
     def steps_after_interface(
-        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
     ) -> Sequence[LinuxStep]:
-        return (links.move_step(link, config.vpp_netns),)
+        return (links.move_link_step(link, config.vpp_netns),)
 
-    def interface_intent(self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: Machine) -> Intent:
-        return Rdma(
-            name=uplink_name(link.name),
+    def interface_intent(
+        self, link: CapturedLink, spec: UplinkSpec, config: NodeConfig, machine: HostMachine
+    ) -> Intent:
+        return RdmaIntent(
+            name=uplink_intent_name(link.name),
             host_interface=link.name,
             mac=link.mac,
-            tag=uplink_tag(link.name),
+            tag=uplink_vpp_tag(link.name),
             rx_queues=spec.rx_queues,
             rx_ring=spec.rx_ring,
             tx_ring=spec.tx_ring,

@@ -10,14 +10,14 @@ from vppd_guard.drivers.af_xdp import AfXdpDriver
 from vppd_guard.drivers.avf import AvfDriver
 from vppd_guard.drivers.dpdk import DpdkDriver
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.drivers.none import UserDefinedDriver
 from vppd_guard.drivers.rdma import RdmaDriver
 from vppd_guard.drivers.virtio import VirtioDriver
 from vppd_guard.drivers.vmxnet3 import Vmxnet3Driver
 from vppd_guard.linux.captured import CapturedLink
 
-DRIVERS: tuple[UplinkDriver, ...] = (
+UPLINK_DRIVERS: tuple[UplinkDriver, ...] = (
     VirtioDriver(),
     RdmaDriver(),
     Vmxnet3Driver(),
@@ -30,29 +30,29 @@ DRIVERS: tuple[UplinkDriver, ...] = (
 
 
 @dataclass(frozen=True)
-class DriverChoice:
+class UplinkDriverChoice:
     """Drivers that can take a link, the best first; and why others cannot."""
 
     candidates: tuple[UplinkDriver, ...] = ()
     passed_over: dict[str, str] = field(default_factory=dict)  # driver's name: reasons
 
 
-def driver_named(name: str) -> UplinkDriver:
+def uplink_driver_named(name: str) -> UplinkDriver:
     """The driver of that name in the configuration. Raises KeyError."""
-    return {driver.name: driver for driver in DRIVERS}[name]
+    return {driver.name: driver for driver in UPLINK_DRIVERS}[name]
 
 
-def choose_drivers(link: CapturedLink, spec: UplinkSpec, machine: Machine) -> DriverChoice:
+def choose_uplink_drivers(link: CapturedLink, spec: UplinkSpec, machine: HostMachine) -> UplinkDriverChoice:
     """The configured driver or all automatic ones, as far as they can take the link."""
-    looked_at = [d for d in DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
+    looked_at = [d for d in UPLINK_DRIVERS if (d.name == spec.vppDriver if spec.vppDriver else d.automatic)]
     wrong = {driver.name: driver.obstacles(link, spec, machine) for driver in looked_at}
-    return DriverChoice(
+    return UplinkDriverChoice(
         candidates=tuple(driver for driver in looked_at if not wrong[driver.name]),
         passed_over={name: "; ".join(reasons) for name, reasons in wrong.items() if reasons},
     )
 
 
-class FailedDrivers:
+class FailedUplinkDrivers:
     """Automatically chosen drivers that did not get the host connected: each makes way for the next."""
 
     def __init__(self) -> None:

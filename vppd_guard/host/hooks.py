@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.log import Log
+from bus.log import ProcessLog
 
 _LIMIT_S = 10.0
 _TERM_S = 0.5  # from SIGTERM to SIGKILL
@@ -22,7 +22,7 @@ LINES_MAX = 200
 LINE_MAX = 500
 
 
-class HookPoint(StrEnum):
+class HostHookPoint(StrEnum):
     """The moments. The variable of a script is `CALICOVPP_HOOK_<POINT>`."""
 
     BEFORE_IF_READ = "BEFORE_IF_READ"  # nothing is captured yet: a script may still make the interface
@@ -33,7 +33,7 @@ class HookPoint(StrEnum):
 
 
 @dataclass(frozen=True)
-class HookResult:
+class HostHookResult:
     """Outcome of a script. `code`: as `subprocess` has it; None: it did not start, or was ended by the guard."""
 
     ran: bool
@@ -42,31 +42,33 @@ class HookResult:
     took_s: float = 0.0
 
 
-async def run_hook(
-    point: HookPoint,
+async def run_host_hook(
+    point: HostHookPoint,
     script: str,
     names: Sequence[str],
-    log: Log,
+    log: ProcessLog,
     limit_s: float = _LIMIT_S,
     *,
     render: Callable[[str], str],
-) -> HookResult:
+) -> HostHookResult:
     """Runs one script; "" runs nothing. `render` replaces the tokens of templates. Raises only CancelledError."""
     if not script.strip():
-        return HookResult(ran=False)
+        return HostHookResult(ran=False)
     started = time.monotonic()
     try:
         child, output, transport = await _start(["/bin/bash", "-c", render(script), point.value, *names])
     except (OSError, ValueError) as error:
         log.warning("hook not run", point=point.value, why=error)
-        return HookResult(ran=False)
+        return HostHookResult(ran=False)
     reading = asyncio.create_task(_read(output, point, log))
     try:
         late = await _is_late(child, reading, limit_s)
     finally:
         reading.cancel()
         transport.close()
-    result = HookResult(ran=True, code=None if late else child.returncode, late=late, took_s=time.monotonic() - started)
+    result = HostHookResult(
+        ran=True, code=None if late else child.returncode, late=late, took_s=time.monotonic() - started
+    )
     write = log.info if result.code == 0 else log.warning
     outcome = {"why": f"not done within {limit_s:g} s: ended"} if late else {"code": child.returncode}
     write("hook", point=point.value, took_ms=result.took_s * 1000, **outcome)
@@ -141,7 +143,7 @@ async def _reader(handle: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransp
     return reader, transport
 
 
-async def _read(output: asyncio.StreamReader, point: HookPoint, log: Log) -> None:
+async def _read(output: asyncio.StreamReader, point: HostHookPoint, log: ProcessLog) -> None:
     """Logs the output line by line. What exceeds the limits is read and dropped, so that the script is not held up."""
     partial, lines = b"", 0
     while chunk := await output.read(4096):
@@ -158,5 +160,5 @@ async def _read(output: asyncio.StreamReader, point: HookPoint, log: Log) -> Non
         _log_line(partial, point, log)
 
 
-def _log_line(line: bytes, point: HookPoint, log: Log) -> None:
+def _log_line(line: bytes, point: HostHookPoint, log: ProcessLog) -> None:
     log.info("hook says", point=point.value, line=line[:LINE_MAX].decode(errors="replace").rstrip("\r"))

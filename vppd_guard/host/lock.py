@@ -27,7 +27,7 @@ def acquire_guard_lock(path: Path) -> int:
     return handle
 
 
-def holder_pid(path: Path) -> int:
+def guard_lock_holder_pid(path: Path) -> int:
     """Process id of the running guard; 0: none runs."""
     try:
         handle = os.open(path, os.O_RDONLY)

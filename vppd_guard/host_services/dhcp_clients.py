@@ -12,7 +12,7 @@ from vppd_guard.linux.captured import CapturedLink
 _HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
 
 
-def serves_link(host: HostReader, program: str, name: str) -> bool:
+def dhcp_client_serves_link(host: HostReader, program: str, name: str) -> bool:
     """Does that client serve the link? dhcpcd without arguments serves all links."""
     for _, *words in host.processes(program):
         links = [word for word in words if not word.startswith("-") and "/" not in word]
@@ -21,13 +21,13 @@ def serves_link(host: HostReader, program: str, name: str) -> bool:
     return False
 
 
-def hook_path(host: HostReader, name: str) -> str | None:
+def dhclient_hook_path(host: HostReader, name: str) -> str | None:
     """Path of the hook; None: dhclient-script has no directory for hooks. run-parts(8) wants names without dots."""
     plain = name.replace(".", "_")
     return f"{_HOOKS}/vppd-{plain}" if host.path(_HOOKS).is_dir() else None
 
 
-def dhclient_hook(link: CapturedLink) -> str:
+def dhclient_hook_text(link: CapturedLink) -> str:
     """Text of the hook: while the link is a tap its addresses stay."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"

@@ -11,7 +11,7 @@ from vppd_guard.undo.step import LinuxStep
 PLACED_MODE = 0o644
 
 
-def place_step(host: HostReader, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
+def place_host_file_step(host: HostReader, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
     """The step that writes `text` to the host's `path`. `then`: services that reload, now and after the undoing."""
     wrote = text.encode()
     return LinuxStep(
@@ -22,7 +22,7 @@ def place_step(host: HostReader, path: str, text: str, then: tuple[str, ...] = (
     )
 
 
-def undo_file(record: FileWrittenRecord, host: HostReader) -> str:
+def undo_host_file(record: FileWrittenRecord, host: HostReader) -> str:
     """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking."""
     path = host.path(record.path)
     try:

@@ -9,28 +9,28 @@ from collections.abc import Sequence
 from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import CapturedLink
 
-SERVICE = "NetworkManager"
+NETWORK_MANAGER_SERVICE = "NetworkManager"
 _PROGRAM, _SIGN = "NetworkManager", "/run/NetworkManager"
-PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
+NETWORK_MANAGER_SNIPPET_PATH = "/run/NetworkManager/conf.d/90-vppd.conf"
 
 
-def is_running(host: HostReader) -> bool:
+def is_network_manager_running(host: HostReader) -> bool:
     """Does NetworkManager run where the uplink is?"""
     return host.runs(_PROGRAM, _SIGN)
 
 
-def is_managed(host: HostReader, name: str) -> bool:
+def is_managed_by_network_manager(host: HostReader, name: str) -> bool:
     """Does it manage the link? Source: its state file /run/NetworkManager/devices/<index>."""
     return shell_assignments(host.read(f"/run/NetworkManager/devices/{host.index(name)}")).get("managed") == "true"
 
 
-def writes_resolv_conf(host: HostReader) -> bool:
+def network_manager_writes_resolv_conf(host: HostReader) -> bool:
     """Is /etc/resolv.conf a file of NetworkManager's? systemd-resolved's is a symbolic link."""
     path = host.path("/etc/resolv.conf")
     return not (path.is_symlink() and "systemd/resolve" in str(path.readlink()))
 
 
-def unmanaged_snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
+def network_manager_snippet(links: Sequence[CapturedLink], keep_resolver: bool) -> str:
     """Text of the snippet. `except:`, because the NIC has the tap's name when it comes back; a tap's type is "tun".
 
     `keep_resolver`: keeps the servers of an absent link in /etc/resolv.conf.

@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 from vppd_guard.host_services.host import HostReader, shell_assignments
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 
-SERVICE = "systemd-networkd"
+NETWORKD_SERVICE = "systemd-networkd"
 _PROGRAM, _SIGN = "systemd-networkd", "/run/systemd/netif/state"
 # The guard gives the tap its addresses and static routes; what is not Linux's own stays with the service.
 _KEPT_KEYS = ("DNS", "Domains", "NTP", "DNSDefaultRoute", "LLMNR", "MulticastDNS", "DNSOverTLS", "DNSSEC")
@@ -30,12 +30,12 @@ class NetworkdLink:
     iaid: int | None = None  # RFC 4361: by it and the DUID a DHCP server knows the client again
 
 
-def is_running(host: HostReader) -> bool:
+def is_networkd_running(host: HostReader) -> bool:
     """Does networkd run where the uplink is?"""
     return host.runs(_PROGRAM, _SIGN)
 
 
-def managed_link(host: HostReader, name: str) -> NetworkdLink | None:
+def networkd_managed_link(host: HostReader, name: str) -> NetworkdLink | None:
     """How networkd manages the link; None: it does not.
 
     Source: its state files /run/systemd/netif/links/<index> and leases/<index>.
@@ -59,12 +59,12 @@ def dhcp_iaid(client_id: str) -> int | None:
         return None
 
 
-def tap_network_file(name: str) -> str:
+def networkd_tap_path(name: str) -> str:
     """Path of the tap's file. /run does not outlive a reboot; "0-" sorts before "00-" and "10-netplan-"."""
     return f"/run/systemd/network/0-vppd-{name}.network"
 
 
-def tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
+def networkd_tap_file(link: CapturedLink, nic: NetworkdLink | None) -> str:
     """Text of the tap's `.network` file."""
     head = f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
     match = f"[Match]\nName={link.name}\nDriver=tun\n"

@@ -1,6 +1,6 @@
 """Files on the host while VPP has its uplinks: placed before, removed after.
 
-The steps write files; the last ones have services reload. `undo_files` comes once the links are back, and is done
+The steps write files; the last ones have services reload. `undo_host_files` comes once the links are back, and is done
 within `reload.RELOAD_S_MAX` and a moment, whatever the services do.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from vppd_guard.host_services import dhcp_clients, network_manager, networkd, udev
-from vppd_guard.host_services.files import place_step, undo_file
+from vppd_guard.host_services.files import place_host_file_step, undo_host_file
 from vppd_guard.host_services.host import HostReader
-from vppd_guard.host_services.reload import reload_services
+from vppd_guard.host_services.reload import reload_host_services
 from vppd_guard.linux.captured import LIFETIME_FOREVER, CapturedLink
 from vppd_guard.undo.records import FileWrittenRecord, UndoRecord
 from vppd_guard.undo.step import LinuxStep, no_step_objection
@@ -18,7 +18,7 @@ from vppd_guard.undo.step import LinuxStep, no_step_objection
 _Complain = Callable[[str], None]
 
 
-def file_steps(
+def host_file_steps(
     links: Sequence[CapturedLink],
     host: HostReader,
     complain: _Complain,
@@ -34,55 +34,73 @@ def file_steps(
     if not enabled or not links:
         return []
     steps: list[LinuxStep] = []
-    if udev.is_running(host):
+    if udev.is_udevd_running(host):
         for link in links:
-            steps.append(place_step(host, udev.link_path(link.name), udev.link_file(link), (udev.SERVICE,)))
-            names = udev.nic_names(host, link) if net_names else {}
+            steps.append(
+                place_host_file_step(
+                    host, udev.udev_link_path(link.name), udev.udev_link_file(link), (udev.UDEV_SERVICE,)
+                )
+            )
+            names = udev.udev_nic_names(host, link) if net_names else {}
             if names:
-                steps.append(place_step(host, udev.rule_path(link.name), udev.rule_file(link, names), (udev.SERVICE,)))
-    if networkd.is_running(host):
+                steps.append(
+                    place_host_file_step(
+                        host, udev.udev_rule_path(link.name), udev.udev_rule_file(link, names), (udev.UDEV_SERVICE,)
+                    )
+                )
+    if networkd.is_networkd_running(host):
         for link in links:
-            text = networkd.tap_file(link, networkd.managed_link(host, link.name))
-            steps.append(place_step(host, networkd.tap_network_file(link.name), text, (networkd.SERVICE,)))
-    if network_manager.is_running(host):
-        manages = any(network_manager.is_managed(host, link.name) for link in links)
-        text = network_manager.unmanaged_snippet(links, manages and network_manager.writes_resolv_conf(host))
-        steps.append(place_step(host, network_manager.PATH, text, (network_manager.SERVICE,)))
+            text = networkd.networkd_tap_file(link, networkd.networkd_managed_link(host, link.name))
+            steps.append(
+                place_host_file_step(host, networkd.networkd_tap_path(link.name), text, (networkd.NETWORKD_SERVICE,))
+            )
+    if network_manager.is_network_manager_running(host):
+        manages = any(network_manager.is_managed_by_network_manager(host, link.name) for link in links)
+        text = network_manager.network_manager_snippet(
+            links, manages and network_manager.network_manager_writes_resolv_conf(host)
+        )
+        steps.append(
+            place_host_file_step(
+                host, network_manager.NETWORK_MANAGER_SNIPPET_PATH, text, (network_manager.NETWORK_MANAGER_SERVICE,)
+            )
+        )
     for link in links:
-        path = dhcp_clients.hook_path(host, link.name)
-        if path and dhcp_clients.serves_link(host, "dhclient", link.name):
-            steps.append(place_step(host, path, dhcp_clients.dhclient_hook(link)))
+        path = dhcp_clients.dhclient_hook_path(host, link.name)
+        if path and dhcp_clients.dhcp_client_serves_link(host, "dhclient", link.name):
+            steps.append(place_host_file_step(host, path, dhcp_clients.dhclient_hook_text(link)))
     return [*steps, *_reload_steps(_services_of(step.undo() for step in steps), host, complain)]
 
 
-def undo_files(records: Iterable[UndoRecord], host: HostReader, complain: _Complain) -> None:
+def undo_host_files(records: Iterable[UndoRecord], host: HostReader, complain: _Complain) -> None:
     """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
     records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
-        complaint = undo_file(record, host)
+        complaint = undo_host_file(record, host)
         if complaint:
             complain(complaint)
-    for words in reload_services(_services_of(records_of_files), host):
+    for words in reload_host_services(_services_of(records_of_files), host):
         complain(words)
 
 
-def management_notes(links: Sequence[CapturedLink], host: HostReader) -> list[str]:
+def link_management_notes(links: Sequence[CapturedLink], host: HostReader) -> list[str]:
     """Which program manages each uplink, and what the administrator has to know: lines for the log."""
     return [words for link in links for words in _notes_of_link(link, host)]
 
 
 def _notes_of_link(link: CapturedLink, host: HostReader) -> list[str]:
     name, words = link.name, []
-    networkd_link = networkd.managed_link(host, name) if networkd.is_running(host) else None
+    networkd_link = networkd.networkd_managed_link(host, name) if networkd.is_networkd_running(host) else None
     if networkd_link:
         words.append(f"{name}: systemd-networkd manages it by {networkd_link.path}{_made_by(networkd_link)}")
-    by_manager = network_manager.is_running(host) and network_manager.is_managed(host, name)
+    by_manager = network_manager.is_network_manager_running(host) and network_manager.is_managed_by_network_manager(
+        host, name
+    )
     if by_manager:
         words.append(f"{name}: NetworkManager manages it")
     if by_manager and any(a.valid_s != LIFETIME_FOREVER for a in link.addresses):
         words.append(f"{name}: NetworkManager does not renew its DHCP lease while VPP has it: reserve the address")
     for client in ("dhclient", "dhcpcd"):
-        if dhcp_clients.serves_link(host, client, name):
+        if dhcp_clients.dhcp_client_serves_link(host, client, name):
             words.append(f"{name}: {client} may not renew its DHCP lease while VPP has it: reserve the address")
     if any(a.valid_s != LIFETIME_FOREVER and ":" in a.address and "/128" not in a.address for a in link.addresses):
         words.append(f"{name}: has an IPv6 address by router advertisement; nobody prolongs it while VPP has it")
@@ -100,12 +118,12 @@ def _made_by(networkd_link: networkd.NetworkdLink) -> str:
 def _services_of(records: Iterable[UndoRecord | None]) -> list[str]:
     """The services to reload, each once; udevd first, because the others wait for it."""
     services = [name for record in records if isinstance(record, FileWrittenRecord) for name in record.then]
-    return sorted(set(services), key=lambda name: (name != udev.SERVICE, name))
+    return sorted(set(services), key=lambda name: (name != udev.UDEV_SERVICE, name))
 
 
 def _reload_steps(services: Sequence[str], host: HostReader, complain: _Complain) -> list[LinuxStep]:
     def now(service: str) -> None:
-        for words in reload_services([service], host):
+        for words in reload_host_services([service], host):
             complain(words)
 
     return [

@@ -29,7 +29,7 @@ def reload_command(service: str, host: HostReader) -> tuple[str, ...]:
     return (*inside, *_COMMANDS[service])
 
 
-def reload_services(services: Iterable[str], host: HostReader, limit_s: float = _RELOAD_S_MAX) -> list[str]:
+def reload_host_services(services: Iterable[str], host: HostReader, limit_s: float = _RELOAD_S_MAX) -> list[str]:
     """Reloads each service once. Returns what went wrong, in words. Blocks for at most `limit_s` and a moment."""
     return run_side_by_side({name: reload_command(name, host) for name in services if name in _COMMANDS}, limit_s)
 

@@ -11,23 +11,23 @@ import re
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.captured import CapturedLink
 
-SERVICE = "systemd-udevd"
+UDEV_SERVICE = "systemd-udevd"
 _PROGRAM, _SIGN = "systemd-udevd", "/run/udev/control"
 _PROPERTIES = ("ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH", "ID_NET_NAME_MAC")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
-def is_running(host: HostReader) -> bool:
+def is_udevd_running(host: HostReader) -> bool:
     """Does udevd run where the uplink is?"""
     return host.runs(_PROGRAM, _SIGN)
 
 
-def link_path(name: str) -> str:
+def udev_link_path(name: str) -> str:
     """Path of the tap's `.link` file, which sorts before every numbered file; the first match wins."""
     return f"/run/systemd/network/0-vppd-{name}.link"
 
 
-def link_file(link: CapturedLink) -> str:
+def udev_link_file(link: CapturedLink) -> str:
     """Text of the tap's `.link` file."""
     return (
         f"# Placed by vppd while VPP has {link.name}; removed when Linux has it back.\n"
@@ -36,19 +36,19 @@ def link_file(link: CapturedLink) -> str:
     )
 
 
-def nic_names(host: HostReader, link: CapturedLink) -> dict[str, str]:
+def udev_nic_names(host: HostReader, link: CapturedLink) -> dict[str, str]:
     """The NIC's ID_NET_NAME_* properties, from udev's database (/run/udev/data/n<index>)."""
     lines = host.read(f"/run/udev/data/n{host.index(link.name)}").splitlines()
     pairs = (line.removeprefix("E:").partition("=") for line in lines if line.startswith("E:"))
     return {key: value for key, _, value in pairs if key in _PROPERTIES and _PLAIN.fullmatch(value)}
 
 
-def rule_path(name: str) -> str:
+def udev_rule_path(name: str) -> str:
     """Path of the rule, which sorts after udev's own rules: those would set the properties of other devices."""
     return f"/run/udev/rules.d/99-vppd-{name}.rules"
 
 
-def rule_file(link: CapturedLink, names: dict[str, str]) -> str:
+def udev_rule_file(link: CapturedLink, names: dict[str, str]) -> str:
     """The rule that gives the host tap the names of the NIC (udev(7)).
 
     It does not match the MAC address, which the tap gets a moment after the event. Only a tap has `tun_flags`.

@@ -15,32 +15,34 @@ from msgspec.structs import replace
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
-    family_of,
-    ip_bytes,
-    ip_text,
+    netlink_family_of,
+    netlink_ip_bytes,
+    netlink_ip_text,
+    netlink_number,
     netlink_string,
-    number,
-    pack_all,
-    parse,
-    text,
-    u32,
+    netlink_text,
+    netlink_u32,
+    pack_netlink_attributes,
+    parse_netlink_attributes,
 )
-from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
+from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local_address
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkRequest, NetlinkSocket
 
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 3, 4, 6
 _IFA_FLAGS, _IFA_RT_PRIORITY, _IFA_PROTO = 8, 9, 11
 _IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DADFAILED, _IFA_F_HOMEADDRESS = 0x01, 0x02, 0x08, 0x10
 _IFA_F_TENTATIVE, _IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE, _IFA_F_MCAUTOJOIN = 0x40, 0x100, 0x200, 0x400
-SETTABLE = IFA_F_NODAD | _IFA_F_HOMEADDRESS | _IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | _IFA_F_MCAUTOJOIN
+SETTABLE_ADDRESS_FLAGS = (
+    IFA_F_NODAD | _IFA_F_HOMEADDRESS | _IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | _IFA_F_MCAUTOJOIN
+)
 _UNPROVEN = IFA_F_DADFAILED | _IFA_F_TENTATIVE  # not yet known to be ours alone
 _LIFETIME_TOLERANCE_S = 2
 _HEAD = struct.Struct("=BBBBi")  # ifaddrmsg: family, prefix length, flags, scope, index
 _CACHE = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid, made, changed
 
 
-def read(netlink: Netlink, index: int) -> list[LinuxAddress]:
+def read_link_addresses(netlink: NetlinkSocket, index: int) -> list[LinuxAddress]:
     """The addresses in the kernel's order, without temporary ones (RFC 8981), which are the kernel's business."""
     bodies = netlink.dump(_RTM_GETADDR, _HEAD.pack(0, 0, 0, 0, index))
     return [address for address in map(_decoded, bodies) if address is not None]
@@ -48,35 +50,35 @@ def read(netlink: Netlink, index: int) -> list[LinuxAddress]:
 
 def _decoded(body: bytes) -> LinuxAddress | None:
     family, length, short_flags, scope, _ = _HEAD.unpack_from(body)
-    attributes = parse(body[_HEAD.size :])
-    flags = number(attributes[_IFA_FLAGS]) if _IFA_FLAGS in attributes else short_flags
+    attributes = parse_netlink_attributes(body[_HEAD.size :])
+    flags = netlink_number(attributes[_IFA_FLAGS]) if _IFA_FLAGS in attributes else short_flags
     if len(attributes.get(_IFA_ADDRESS, b"")) not in (4, 16) or (family == AF_INET6 and flags & _IFA_F_TEMPORARY):
         return None
     local, remote = attributes.get(_IFA_LOCAL, attributes[_IFA_ADDRESS]), attributes[_IFA_ADDRESS]
     preferred, valid, _, _ = _CACHE.unpack(attributes[_IFA_CACHEINFO])
     return LinuxAddress(
-        address=f"{ip_text(local)}/{length}",
+        address=f"{netlink_ip_text(local)}/{length}",
         scope=scope,
-        flags=flags & (SETTABLE | (_UNPROVEN if family == AF_INET6 else 0)),
-        broadcast=ip_text(attributes[_IFA_BROADCAST]) if _IFA_BROADCAST in attributes else None,
-        label=text(attributes[_IFA_LABEL]) if _IFA_LABEL in attributes else None,
+        flags=flags & (SETTABLE_ADDRESS_FLAGS | (_UNPROVEN if family == AF_INET6 else 0)),
+        broadcast=netlink_ip_text(attributes[_IFA_BROADCAST]) if _IFA_BROADCAST in attributes else None,
+        label=netlink_text(attributes[_IFA_LABEL]) if _IFA_LABEL in attributes else None,
         valid_s=valid,
         preferred_s=preferred,
-        peer=ip_text(remote) if remote != local else None,
-        metric=number(attributes[_IFA_RT_PRIORITY]) if _IFA_RT_PRIORITY in attributes else None,
-        protocol=number(attributes[_IFA_PROTO]) if _IFA_PROTO in attributes else None,
+        peer=netlink_ip_text(remote) if remote != local else None,
+        metric=netlink_number(attributes[_IFA_RT_PRIORITY]) if _IFA_RT_PRIORITY in attributes else None,
+        protocol=netlink_number(attributes[_IFA_PROTO]) if _IFA_PROTO in attributes else None,
     )
 
 
-def apply(netlink: Netlink, index: int, addresses: Sequence[LinuxAddress]) -> list[str]:
+def apply_link_addresses(netlink: NetlinkSocket, index: int, addresses: Sequence[LinuxAddress]) -> list[str]:
     """Gives the link these addresses in this order, whatever others it has. Returns what failed, in words."""
-    present = read(netlink, index)
+    present = read_link_addresses(netlink, index)
     requests: list[tuple[str, NetlinkRequest]] = []
-    four = [a for a in addresses if family_of(a.address) == AF_INET]
-    six = [a for a in addresses if family_of(a.address) == AF_INET6]
-    requests += _in_order(index, four, [a for a in present if family_of(a.address) == AF_INET])
+    four = [a for a in addresses if netlink_family_of(a.address) == AF_INET]
+    six = [a for a in addresses if netlink_family_of(a.address) == AF_INET6]
+    requests += _in_order(index, four, [a for a in present if netlink_family_of(a.address) == AF_INET])
     # In IPv6 what is added last stands first, so both lists are reversed.
-    requests += _in_order(index, six[::-1], [a for a in present if family_of(a.address) == AF_INET6][::-1])
+    requests += _in_order(index, six[::-1], [a for a in present if netlink_family_of(a.address) == AF_INET6][::-1])
     errors = netlink.execute_all([request for _, request in requests])
     already_removed = (errno.EADDRNOTAVAIL,)
     refused = [(a, r, e) for (a, r), e in zip(requests, errors, strict=True) if e and e.errno not in already_removed]
@@ -110,7 +112,7 @@ def _can_stay(present: LinuxAddress, captured: LinuxAddress) -> bool:
     """Can the present address be changed into the captured one? In IPv4 only lifetimes and metric can be changed."""
     if _address_key(present) != _address_key(captured):
         return False
-    if family_of(captured.address) == AF_INET6:
+    if netlink_family_of(captured.address) == AF_INET6:
         return not present.flags & IFA_F_DADFAILED
     return _changeable(present) == _changeable(captured)
 
@@ -128,7 +130,7 @@ def _same_address(present: LinuxAddress, captured: LinuxAddress) -> bool:
 
 
 def _comparable(address: LinuxAddress) -> LinuxAddress:
-    return replace(address, valid_s=0, preferred_s=0, flags=address.flags & SETTABLE)
+    return replace(address, valid_s=0, preferred_s=0, flags=address.flags & SETTABLE_ADDRESS_FLAGS)
 
 
 def _lifetimes_alike(lifetime_s: int, second_s: int) -> bool:
@@ -142,7 +144,7 @@ def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
 
     One that was not proven to be ours alone, or was proven not to be, goes through the detection again.
     """
-    if family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | _UNPROVEN):
+    if netlink_family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | _UNPROVEN):
         return [_add_request(index, address)]
     return [_add_request(index, replace(address, flags=address.flags | IFA_F_NODAD)), _add_request(index, address)]
 
@@ -158,28 +160,32 @@ def _delete_request(index: int, address: LinuxAddress) -> NetlinkRequest:
 
 
 def _body(index: int, address: LinuxAddress) -> bytes:
-    family, interface = family_of(address.address), ip_interface(address.address)
-    flags = address.flags & SETTABLE
+    family, interface = netlink_family_of(address.address), ip_interface(address.address)
+    flags = address.flags & SETTABLE_ADDRESS_FLAGS
     head = _HEAD.pack(family, interface.network.prefixlen, flags & 0xFF, address.scope, index)
     pairs = [
         (_IFA_LOCAL, interface.ip.packed),
-        (_IFA_ADDRESS, ip_bytes(address.peer) if address.peer else interface.ip.packed),
-        (_IFA_FLAGS, u32(flags)),
+        (_IFA_ADDRESS, netlink_ip_bytes(address.peer) if address.peer else interface.ip.packed),
+        (_IFA_FLAGS, netlink_u32(flags)),
         (_IFA_CACHEINFO, _CACHE.pack(address.preferred_s, address.valid_s, 0, 0)),
     ]
     if address.broadcast and family == AF_INET:
-        pairs.append((_IFA_BROADCAST, ip_bytes(address.broadcast)))
+        pairs.append((_IFA_BROADCAST, netlink_ip_bytes(address.broadcast)))
     if address.label:
         pairs.append((_IFA_LABEL, netlink_string(address.label)))
     if address.metric is not None:
-        pairs.append((_IFA_RT_PRIORITY, u32(address.metric)))
+        pairs.append((_IFA_RT_PRIORITY, netlink_u32(address.metric)))
     if address.protocol is not None:
         pairs.append((_IFA_PROTO, bytes([address.protocol])))
-    return head + pack_all(pairs)
+    return head + pack_netlink_attributes(pairs)
 
 
-def drop_other_link_locals(netlink: Netlink, index: int, captured: Sequence[LinuxAddress]) -> None:
+def drop_other_link_locals(netlink: NetlinkSocket, index: int, captured: Sequence[LinuxAddress]) -> None:
     """Removes link-local addresses that the kernel has made meanwhile."""
     captured_keys = {_address_key(address) for address in captured}
-    kernel_made = [a for a in read(netlink, index) if is_link_local(a.address) and _address_key(a) not in captured_keys]
+    kernel_made = [
+        a
+        for a in read_link_addresses(netlink, index)
+        if is_link_local_address(a.address) and _address_key(a) not in captured_keys
+    ]
     netlink.execute_all([_delete_request(index, address) for address in kernel_made])

@@ -9,19 +9,19 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 _TYPE_MASK = 0x3FFF  # the two bits above say "nested" and "network byte order"
-NESTED = 0x8000
+NETLINK_NESTED = 0x8000
 AF_INET, AF_INET6 = 2, 10
 _HEAD = struct.Struct("=HH")
 
-Attributes = dict[int, bytes]
+NetlinkAttributes = dict[int, bytes]
 
 
-def parse(data: bytes) -> Attributes:
+def parse_netlink_attributes(data: bytes) -> NetlinkAttributes:
     """Type -> payload. Of attributes with the same type the last one counts."""
-    return dict(parse_all(data))
+    return dict(parse_netlink_attribute_list(data))
 
 
-def parse_all(data: bytes) -> list[tuple[int, bytes]]:
+def parse_netlink_attribute_list(data: bytes) -> list[tuple[int, bytes]]:
     """Types and payloads, in their order."""
     attributes, at = [], 0
     while at + 4 <= len(data):
@@ -33,26 +33,26 @@ def parse_all(data: bytes) -> list[tuple[int, bytes]]:
     return attributes
 
 
-def pack(kind: int, payload: bytes) -> bytes:
+def pack_netlink_attribute(kind: int, payload: bytes) -> bytes:
     """An attribute as bytes."""
     return _HEAD.pack(len(payload) + 4, kind) + payload + bytes(-len(payload) % 4)
 
 
-def pack_all(pairs: Iterable[tuple[int, bytes]]) -> bytes:
+def pack_netlink_attributes(pairs: Iterable[tuple[int, bytes]]) -> bytes:
     """Attributes as bytes, one after the other."""
-    return b"".join(pack(kind, payload) for kind, payload in pairs)
+    return b"".join(pack_netlink_attribute(kind, payload) for kind, payload in pairs)
 
 
-def u32(value: int) -> bytes:
+def netlink_u32(value: int) -> bytes:
     return struct.pack("=I", value)
 
 
-def number(payload: bytes) -> int:
+def netlink_number(payload: bytes) -> int:
     """Value of an unsigned payload of any width, in host order."""
     return int.from_bytes(payload, "little" if struct.pack("=H", 1)[0] else "big")
 
 
-def text(payload: bytes) -> str:
+def netlink_text(payload: bytes) -> str:
     """Value of a string payload, with or without its final zero byte."""
     return payload.rstrip(b"\0").decode(errors="surrogateescape")
 
@@ -70,15 +70,15 @@ def netlink_mac_bytes(value: str) -> bytes:
     return bytes.fromhex(value.replace(":", ""))
 
 
-def ip_text(payload: bytes) -> str:
+def netlink_ip_text(payload: bytes) -> str:
     """Value of an IPv4 or IPv6 address, told apart by the length."""
     return str(ip_address(payload))
 
 
-def ip_bytes(value: str) -> bytes:
+def netlink_ip_bytes(value: str) -> bytes:
     return ip_address(value).packed
 
 
-def family_of(value: str) -> int:
+def netlink_family_of(value: str) -> int:
     """Address family of an address or prefix."""
     return AF_INET6 if ":" in value else AF_INET

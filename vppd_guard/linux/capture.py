@@ -15,10 +15,10 @@ from vppd_guard.linux import (
     settings,
     sysctl,
 )
-from vppd_guard.linux.attributes import number
+from vppd_guard.linux.attributes import netlink_number
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.links import Link
-from vppd_guard.linux.netlink import Netlink
+from vppd_guard.linux.links import LinuxLink
+from vppd_guard.linux.netlink import NetlinkSocket
 
 _SYSFS = Path("/sys/class/net")
 _DEVICES = Path("/sys/bus/pci/devices")
@@ -27,42 +27,42 @@ _PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 def capture_link(name: str) -> CapturedLink:
     """The link's present state. Raises NoSuchLink, OSError."""
-    with Netlink() as netlink:
-        link = links.link_named(netlink, name)
-        names = {one.index: one.name for one in links.all_links(netlink)}
+    with NetlinkSocket() as netlink:
+        link = links.linux_link_named(netlink, name)
+        names = {one.index: one.name for one in links.all_linux_links(netlink)}
         pci = _pci(link)
         return CapturedLink(
             name=link.name,
             mac=link.mac,
-            mtu=number(link.attributes[links.IFLA_MTU]),
+            mtu=netlink_number(link.attributes[links.IFLA_MTU]),
             up=bool(link.flags & links.IFF_UP),
             promiscuity=1 if link.flags & links.IFF_PROMISC else 0,
             kind=link.kind,
             master=names.get(link.master, ""),
             pci=pci,
             driver=_driver(pci),
-            addresses=tuple(addresses.read(netlink, link.index)),
-            routes=tuple(routes.read(netlink, link.index)),
-            taken=clock.now(),
+            addresses=tuple(addresses.read_link_addresses(netlink, link.index)),
+            routes=tuple(routes.read_link_routes(netlink, link.index)),
+            taken=clock.capture_time_now(),
             parent=names.get(link.parent, "") if link.parent != link.index else "",
             permanent_mac=link.permanent_mac,
             altnames=link.altnames,
-            alias=settings.alias(link),
-            flags=link.flags & settings.FLAGS,
-            limits=settings.limits(link),
-            addr_gen_mode=settings.addr_gen_mode(link),
-            token=settings.ipv6_token(link),
-            sysctls=tuple(sysctl.read(link.name)),
-            rules=tuple(rules.read(netlink, link.name)),
-            neighbours=tuple(neighbours.read(netlink, link.index)),
-            nexthops=tuple(nexthops.read(netlink, link.index)),
-            channels=ethtool.channels(link.name),
-            rings=ethtool.rings(link.name),
-            features=ethtool.features(link.name),
+            alias=settings.link_alias(link),
+            flags=link.flags & settings.RESTORED_LINK_FLAGS,
+            limits=settings.link_limits(link),
+            addr_gen_mode=settings.link_addr_gen_mode(link),
+            token=settings.link_ipv6_token(link),
+            sysctls=tuple(sysctl.read_link_sysctls(link.name)),
+            rules=tuple(rules.read_link_rules(netlink, link.name)),
+            neighbours=tuple(neighbours.read_link_neighbours(netlink, link.index)),
+            nexthops=tuple(nexthops.read_link_nexthops(netlink, link.index)),
+            channels=ethtool.ethtool_channels(link.name),
+            rings=ethtool.ethtool_rings(link.name),
+            features=ethtool.ethtool_features(link.name),
         )
 
 
-def _pci(link: Link) -> str:
+def _pci(link: LinuxLink) -> str:
     """PCI address of the device below, by sysfs; "": it has none.
 
     sysfs shows the namespace in which it was mounted, where a link of that name may be another one.

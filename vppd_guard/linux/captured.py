@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 LIFETIME_FOREVER = 0xFFFFFFFF
 _MAIN_TABLE = 254
-PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
-TYPE_UNICAST = 1
+ROUTE_PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
+ROUTE_TYPE_UNICAST = 1
 IpVersion = int
-RawAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes as bytes: type, payload
+RawNetlinkAttributes = tuple[tuple[int, bytes], ...]  # netlink attributes as bytes: type, payload
 
 
 class CaptureTime(Struct, frozen=True):
@@ -54,7 +54,7 @@ class LinuxHop(Struct, frozen=True, omit_defaults=True):
     link: str = ""  # "": the captured link; else the name of another one
     weight: int = 1
     onlink: bool = False
-    other: RawAttributes = ()
+    other: RawNetlinkAttributes = ()
 
 
 class LinuxRoute(Struct, frozen=True, omit_defaults=True):
@@ -68,15 +68,15 @@ class LinuxRoute(Struct, frozen=True, omit_defaults=True):
     protocol: int = 3  # RTPROT_BOOT
     onlink: bool = False
     table: int = _MAIN_TABLE
-    type: int = TYPE_UNICAST
+    type: int = ROUTE_TYPE_UNICAST
     tos: int = 0
     from_prefix: str | None = None  # IPv6: only for packets from there
     hops: tuple[LinuxHop, ...] = ()  # if there are several; not all need be on this link
     nexthop: int | None = None  # a next hop object; gateway and hops then only tell what it was
-    metrics: RawAttributes = ()  # RTAX_...: mtu, advmss, lock...
+    metrics: RawNetlinkAttributes = ()  # RTAX_...: mtu, advmss, lock...
     preference: int | None = None  # IPv6: RFC 4191
     expires_s: float | None = None  # left when it was captured
-    other: RawAttributes = ()  # realm, encapsulation...
+    other: RawNetlinkAttributes = ()  # realm, encapsulation...
 
 
 class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
@@ -84,7 +84,7 @@ class LinuxNexthop(Struct, frozen=True, omit_defaults=True):
 
     id: int
     header: bytes
-    attributes: RawAttributes  # without the link
+    attributes: RawNetlinkAttributes  # without the link
     group: bool = False
 
 
@@ -94,7 +94,7 @@ class LinuxRule(Struct, frozen=True, omit_defaults=True):
     family: int
     priority: int
     header: bytes
-    attributes: RawAttributes
+    attributes: RawNetlinkAttributes
 
 
 class LinuxNeighbour(Struct, frozen=True, omit_defaults=True):
@@ -139,40 +139,40 @@ class CapturedLink(Struct, frozen=True, omit_defaults=True):
     features: tuple[tuple[str, bool], ...] = ()  # ethtool -k: those that can be changed, as requested
 
 
-class CannotCapture(Exception):
+class CannotCaptureLink(Exception):
     """The link cannot be an uplink; the text names it and says why."""
 
 
-def check_usable(captured: CapturedLink, families: str) -> None:
-    """Raises CannotCapture: the link is down, has no usable address, or lacks an expected family."""
-    versions = {ip_interface(a.address).version for a in captured.addresses if not is_link_local(a.address)}
+def check_link_usable(captured: CapturedLink, families: str) -> None:
+    """Raises CannotCaptureLink: the link is down, has no usable address, or lacks an expected family."""
+    versions = {ip_interface(a.address).version for a in captured.addresses if not is_link_local_address(a.address)}
     if not captured.up:
-        raise CannotCapture(f"uplink {captured.name}: is down")
+        raise CannotCaptureLink(f"uplink {captured.name}: is down")
     if not versions:
-        raise CannotCapture(f"uplink {captured.name}: has no address but link-local ones")
+        raise CannotCaptureLink(f"uplink {captured.name}: has no address but link-local ones")
     for family in filter(None, families.split(",")):
         if int(family.strip().removeprefix("IPv")) not in versions:
-            raise CannotCapture(f"uplink {captured.name}: has no {family.strip()} address")
+            raise CannotCaptureLink(f"uplink {captured.name}: has no {family.strip()} address")
 
 
-def is_link_local(address: str) -> bool:
+def is_link_local_address(address: str) -> bool:
     """Is it an IPv6 link-local address?"""
     interface = ip_interface(address)
     return interface.version == 6 and interface.ip.is_link_local
 
 
-def host_addresses(captured: CapturedLink) -> list[str]:
+def link_host_addresses(captured: CapturedLink) -> list[str]:
     """Interface addresses ("192.0.2.7/24") but IPv6 link-local ones, with Linux's masks."""
-    return [a.address for a in captured.addresses if not is_link_local(a.address)]
+    return [a.address for a in captured.addresses if not is_link_local_address(a.address)]
 
 
-def vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:
+def uplink_vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:
     """Interface addresses for VPP. `to_64`: an IPv6 /128 becomes a /64, so that neighbours are on the link.
 
     VPP refuses an address whose prefix overlaps with one of another length; it takes several addresses of one prefix.
     So an address inside another one's prefix, as of a VIP, gets that one's length.
     """
-    interfaces = [ip_interface(_prefix_64(address) if to_64 else address) for address in host_addresses(captured)]
+    interfaces = [ip_interface(_prefix_64(address) if to_64 else address) for address in link_host_addresses(captured)]
     lengths = {
         interface.ip: min(other.network.prefixlen for other in interfaces if interface.ip in other.network)
         for interface in interfaces
@@ -189,10 +189,10 @@ def _prefix_64(address: str) -> str:
 
 def link_local_address(captured: CapturedLink) -> str | None:
     """The first IPv6 link-local address, without mask."""
-    return next((str(ip_interface(a.address).ip) for a in captured.addresses if is_link_local(a.address)), None)
+    return next((str(ip_interface(a.address).ip) for a in captured.addresses if is_link_local_address(a.address)), None)
 
 
-def vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
+def uplink_vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
     """Routes for VPP: unicast, main table, not made from addresses, not to IPv6 link-local prefixes.
 
     On-link routes first, longest prefix first, default last. Of several next hops the heaviest one on this link. A
@@ -207,8 +207,10 @@ def vpp_routes(captured: CapturedLink) -> list[LinuxRoute]:
 def _is_for_vpp(route: LinuxRoute) -> bool:
     network = ip_network(route.prefix)
     uses_link = not route.hops or any(not hop.link for hop in route.hops)
-    plain = route.type == TYPE_UNICAST and route.table == _MAIN_TABLE and not route.tos and route.from_prefix is None
-    made_by_kernel = route.protocol == PROTOCOL_KERNEL and route.gateway is None and not route.hops
+    plain = (
+        route.type == ROUTE_TYPE_UNICAST and route.table == _MAIN_TABLE and not route.tos and route.from_prefix is None
+    )
+    made_by_kernel = route.protocol == ROUTE_PROTOCOL_KERNEL and route.gateway is None and not route.hops
     return uses_link and plain and not made_by_kernel and not (network.version == 6 and network.is_link_local)
 
 
@@ -219,29 +221,29 @@ def _one_hop(route: LinuxRoute) -> LinuxRoute:
     return replace(route, gateway=best.gateway, onlink=best.onlink, hops=())
 
 
-def default_gateway(captured: CapturedLink, version: IpVersion) -> str | None:
+def link_default_gateway(captured: CapturedLink, version: IpVersion) -> str | None:
     """Gateway of that family's default route."""
-    defaults = [r for r in vpp_routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
+    defaults = [r for r in uplink_vpp_routes(captured) if r.gateway and ip_network(r.prefix).prefixlen == 0]
     matching = [r for r in defaults if ip_network(r.prefix).version == version]
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
 def wire_source(captured: CapturedLink, version: IpVersion) -> str | None:
     """The address with which the link asks for neighbours; without another one of IPv6, its link-local one."""
-    addresses = (ip_interface(text).ip for text in host_addresses(captured))
+    addresses = (ip_interface(text).ip for text in link_host_addresses(captured))
     source = next((str(address) for address in addresses if address.version == version), None)
     return source if source or version == 4 else link_local_address(captured)
 
 
-def vpp_next_hop(captured: CapturedLink, version: IpVersion) -> str | None:
+def host_next_hop_to_vpp(captured: CapturedLink, version: IpVersion) -> str | None:
     """An address by which the host can reach VPP: the gateway, else one inside a prefix of the link.
 
     A link-local gateway only if there is no such prefix: others on the wire may speak for it.
     """
-    gateway = default_gateway(captured, version)
-    if gateway and not is_link_local(gateway):
+    gateway = link_default_gateway(captured, version)
+    if gateway and not is_link_local_address(gateway):
         return gateway
-    for address in host_addresses(captured):
+    for address in link_host_addresses(captured):
         interface = ip_interface(address)
         if interface.version == version and interface.network.num_addresses > 2:
             last = interface.network.broadcast_address - 1

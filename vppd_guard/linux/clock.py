@@ -8,15 +8,15 @@ from vppd_guard.linux.captured import CaptureTime
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def now() -> CaptureTime:
+def capture_time_now() -> CaptureTime:
     """The present moment."""
     return CaptureTime(
         boottime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         wall_s=time.time(),
-        boot=boot_id(),
+        boot=kernel_boot_id(),
     )
 
 
-def boot_id() -> str:
+def kernel_boot_id() -> str:
     """The kernel's id of this boot."""
     return _BOOT_ID.read_text().strip()

@@ -11,16 +11,16 @@ from msgspec.structs import asdict, replace
 
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
-    PROTOCOL_KERNEL,
+    ROUTE_PROTOCOL_KERNEL,
     CapturedLink,
     LinuxAddress,
     LinuxNeighbour,
     LinuxNexthop,
     LinuxRoute,
     LinuxRule,
-    is_link_local,
+    is_link_local_address,
 )
-from vppd_guard.linux.lifetimes import age_capture
+from vppd_guard.linux.lifetimes import age_captured_link
 
 _LIFETIME_TOLERANCE_S = 3.0
 _IFA_F_PROGRESS = 0x08 | 0x40  # DADFAILED, TENTATIVE: what the kernel finds out about an address
@@ -34,7 +34,7 @@ _TABLES = ("limits", "sysctls", "channels", "rings", "features")
 def link_differences(before: CapturedLink, after: CapturedLink) -> list[str]:
     """What of `before` is otherwise in `after`, one line each; empty: nothing."""
     if after.taken is not None:
-        before = age_capture(before, after.taken)
+        before = age_captured_link(before, after.taken)
     complete = before.taken is not None
     lines = [*_fields(before, after, _PLAIN if complete else ("name", "mac", "mtu", "up", "promiscuity"))]
     if complete:
@@ -94,7 +94,9 @@ def _addresses(before: CapturedLink, after: CapturedLink, complete: bool) -> lis
         order_is = [key for key in present if key in captured and ip_interface(key[0]).version == version]
         if order_was != order_is:
             lines.append(f"addresses: were in the order {_listed(order_was)}, are in {_listed(order_is)}")
-    link_locals = [a for a in after.addresses if is_link_local(a.address) and (a.address, a.peer) not in captured]
+    link_locals = [
+        a for a in after.addresses if is_link_local_address(a.address) and (a.address, a.peer) not in captured
+    ]
     return lines + [f"address {a.address}: was not there" for a in link_locals if complete]
 
 
@@ -122,37 +124,37 @@ def _near(lifetime_s: float, second_s: float) -> bool:
 
 
 def _routes(before: CapturedLink, after: CapturedLink, complete: bool) -> list[str]:
-    present = {comparable(route): route for route in after.routes}
+    present = {comparable_linux_route(route): route for route in after.routes}
     lines = []
     for route in before.routes:
-        is_ = present.get(comparable(route))
+        is_ = present.get(comparable_linux_route(route))
         if is_ is None:
-            lines.append(f"route {route_words(route)}: is not there as it was")
-        elif not expires_alike(is_, route):
+            lines.append(f"route {linux_route_words(route)}: is not there as it was")
+        elif not routes_expire_alike(is_, route):
             lines.append(
-                f"route {route_words(route)}: expires_s was {_word(route.expires_s)}, is {_word(is_.expires_s)}"
+                f"route {linux_route_words(route)}: expires_s was {_word(route.expires_s)}, is {_word(is_.expires_s)}"
             )
     if complete:
-        removed = recreated_by_kernel(after.routes, before.routes, before.addresses)
-        lines += [f"route {route_words(route)}: was not there" for route in removed]
+        removed = routes_recreated_by_kernel(after.routes, before.routes, before.addresses)
+        lines += [f"route {linux_route_words(route)}: was not there" for route in removed]
     return lines
 
 
-def route_words(route: LinuxRoute) -> str:
+def linux_route_words(route: LinuxRoute) -> str:
     """The route's prefix, and its table if that is not the main one."""
     return route.prefix if route.table == 254 else f"{route.prefix} table {route.table}"
 
 
-def expires_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
+def routes_expire_alike(present: LinuxRoute, captured: LinuxRoute) -> bool:
     """Do both expire at about the same time, or never? A route that the kernel makes of an address lives as it does."""
-    if captured.protocol == PROTOCOL_KERNEL:
+    if captured.protocol == ROUTE_PROTOCOL_KERNEL:
         return True
     if present.expires_s is None or captured.expires_s is None:
         return present.expires_s == captured.expires_s
     return abs(present.expires_s - captured.expires_s) <= _LIFETIME_TOLERANCE_S
 
 
-def comparable(route: LinuxRoute) -> LinuxRoute:
+def comparable_linux_route(route: LinuxRoute) -> LinuxRoute:
     """The route without what changes by itself or is derived: the time left, and the hops of a next hop object."""
     if route.nexthop is not None:
         route = replace(route, gateway=None, hops=(), onlink=False, scope=0, other=())
@@ -163,15 +165,15 @@ def comparable(route: LinuxRoute) -> LinuxRoute:
     return replace(route, expires_s=None)
 
 
-def recreated_by_kernel(
+def routes_recreated_by_kernel(
     present: Iterable[LinuxRoute], captured: Iterable[LinuxRoute], addresses: Iterable[LinuxAddress]
 ) -> list[LinuxRoute]:
     """Routes that the kernel has made from these addresses again: they had been removed by hand."""
     texts = [text for address in addresses for text in (address.address, _peer_prefix(address)) if text]
     prefixes = {str(ip_interface(text).network) for text in texts}
-    captured_keys = {comparable(route) for route in captured}
-    prefix_routes = (r for r in present if r.protocol == PROTOCOL_KERNEL and r.prefix in prefixes and not r.hops)
-    return [route for route in prefix_routes if comparable(route) not in captured_keys]
+    captured_keys = {comparable_linux_route(route) for route in captured}
+    prefix_routes = (r for r in present if r.protocol == ROUTE_PROTOCOL_KERNEL and r.prefix in prefixes and not r.hops)
+    return [route for route in prefix_routes if comparable_linux_route(route) not in captured_keys]
 
 
 def _peer_prefix(address: LinuxAddress) -> str:

@@ -37,22 +37,22 @@ def _numbers(link: str, command: int) -> list[int]:
         return []
 
 
-def channels(link: str) -> _NamedNumbers:
+def ethtool_channels(link: str) -> _NamedNumbers:
     """Number of queues of each kind."""
     return tuple(zip(_CHANNEL_FIELDS, _numbers(link, _GCHANNELS)[4:], strict=False))
 
 
-def channels_max(link: str) -> _NamedNumbers:
+def ethtool_channels_max(link: str) -> _NamedNumbers:
     """The most queues of each kind that the device can have."""
     return tuple(zip(_CHANNEL_FIELDS, _numbers(link, _GCHANNELS)[:4], strict=False))
 
 
-def set_channels(link: str, numbers: _NamedNumbers) -> None:
+def set_ethtool_channels(link: str, numbers: _NamedNumbers) -> None:
     """Sets the number of queues of each kind. Raises OSError."""
     _set_numbers(link, _SCHANNELS, numbers)
 
 
-def rings(link: str) -> _NamedNumbers:
+def ethtool_rings(link: str) -> _NamedNumbers:
     """Descriptors per queue of each kind."""
     return tuple(zip(_RING_FIELDS, _numbers(link, _GRINGS)[4:], strict=False))
 
@@ -66,7 +66,7 @@ def _names(link: str) -> list[str]:
     return [name.partition(b"\0")[0].decode() for name in raw]
 
 
-def features(link: str) -> _Features:
+def ethtool_features(link: str) -> _Features:
     """The offloads that can be changed, as requested."""
     try:
         names = _names(link)
@@ -83,13 +83,13 @@ def features(link: str) -> _Features:
     return tuple(values)
 
 
-def apply(
+def apply_ethtool_settings(
     link: str, captured_channels: _NamedNumbers, captured_rings: _NamedNumbers, captured_features: _Features
 ) -> list[str]:
     """Sets what differs. Returns what was refused, in words."""
     return [
-        *_apply_numbers(link, "queues", _SCHANNELS, channels(link), captured_channels),
-        *_apply_numbers(link, "rings", _SRINGS, rings(link), captured_rings),
+        *_apply_numbers(link, "queues", _SCHANNELS, ethtool_channels(link), captured_channels),
+        *_apply_numbers(link, "rings", _SRINGS, ethtool_rings(link), captured_rings),
         *_apply_features(link, dict(captured_features)),
     ]
 
@@ -113,7 +113,7 @@ def _words(numbers: Sequence[tuple[str, int]]) -> str:
 
 
 def _apply_features(link: str, captured: Mapping[str, bool]) -> list[str]:
-    present = dict(features(link))
+    present = dict(ethtool_features(link))
     changed = {name: on for name, on in captured.items() if name in present and present[name] != on}
     problems = [f"offload {name}: the device has it no more" for name in captured if name not in present]
     if not changed:

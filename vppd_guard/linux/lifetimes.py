@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
-    PROTOCOL_KERNEL,
+    ROUTE_PROTOCOL_KERNEL,
     CapturedLink,
     CaptureTime,
     LinuxAddress,
@@ -17,7 +17,7 @@ from vppd_guard.linux.captured import (
 GRACE_S = 600  # of an address that would have ended while VPP had the link
 
 
-def age_capture(captured: CapturedLink, now: CaptureTime) -> CapturedLink:
+def age_captured_link(captured: CapturedLink, now: CaptureTime) -> CapturedLink:
     """The capture as if it were made now.
 
     Expired routes are left out. An expired address is left out after a reboot; without one the host has had it on the
@@ -61,7 +61,7 @@ def _with_living_source(
     sources = {ip_interface(address.address).ip.compressed for address in before}
     if route.source not in sources - {ip_interface(address.address).ip.compressed for address in living}:
         return route
-    if route.protocol != PROTOCOL_KERNEL:
+    if route.protocol != ROUTE_PROTOCOL_KERNEL:
         return None
     heirs = (ip_interface(a.address) for a in living)
     heir = next((i.ip.compressed for i in heirs if str(i.network) == route.prefix), None)

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 from vppd_guard.linux.attributes import (
     AF_INET6,
-    NESTED,
-    Attributes,
+    NETLINK_NESTED,
+    NetlinkAttributes,
     netlink_mac,
+    netlink_number,
     netlink_string,
-    number,
-    pack,
-    parse,
-    parse_all,
-    text,
-    u32,
+    netlink_text,
+    netlink_u32,
+    pack_netlink_attribute,
+    parse_netlink_attribute_list,
+    parse_netlink_attributes,
 )
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.netlink import Netlink, NetlinkRequest
+from vppd_guard.linux.netlink import NetlinkRequest, NetlinkSocket
 
 _RTM_NEWLINK, _RTM_GETLINK = 16, 18
 RTM_NEWLINKPROP = 108
@@ -34,7 +34,7 @@ _IFLA_LINK_NETNSID, IFLA_INFO_KIND = 37, 1
 IFLA_XDP, IFLA_XDP_FD = 43, 1
 IFLA_INET6_FLAGS, IFLA_INET6_TOKEN, IFLA_INET6_ADDR_GEN_MODE = 1, 7, 8
 ADDR_GEN_MODE_NONE = 1
-HEAD = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
+IFINFOMSG = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 
 
 class NoSuchLink(Exception):
@@ -42,16 +42,16 @@ class NoSuchLink(Exception):
 
 
 @dataclass(frozen=True)
-class Link:
+class LinuxLink:
     """A link of this namespace."""
 
     index: int
     flags: int  # IFF_...
-    attributes: Attributes
+    attributes: NetlinkAttributes
 
     @property
     def name(self) -> str:
-        return text(self.attributes[IFLA_IFNAME])
+        return netlink_text(self.attributes[IFLA_IFNAME])
 
     @property
     def mac(self) -> str:
@@ -66,76 +66,90 @@ class Link:
     @property
     def kind(self) -> str:
         """As `ip -d link` has it, "veth"; "": a physical device."""
-        return text(parse(self.attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b""))
+        return netlink_text(parse_netlink_attributes(self.attributes.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b""))
 
     @property
     def master(self) -> int:
         """Index of its bridge or bond; 0: none."""
-        return number(self.attributes.get(IFLA_MASTER, b""))
+        return netlink_number(self.attributes.get(IFLA_MASTER, b""))
 
     @property
     def parent(self) -> int:
         """Index of the link below it, if that is in this namespace; else 0."""
-        return 0 if _IFLA_LINK_NETNSID in self.attributes else number(self.attributes.get(_IFLA_LINK, b""))
+        return 0 if _IFLA_LINK_NETNSID in self.attributes else netlink_number(self.attributes.get(_IFLA_LINK, b""))
 
     @property
     def altnames(self) -> tuple[str, ...]:
-        listed = parse_all(self.attributes.get(IFLA_PROP_LIST, b""))
-        return tuple(text(payload) for kind, payload in listed if kind == IFLA_ALT_IFNAME)
+        listed = parse_netlink_attribute_list(self.attributes.get(IFLA_PROP_LIST, b""))
+        return tuple(netlink_text(payload) for kind, payload in listed if kind == IFLA_ALT_IFNAME)
 
     @property
-    def ipv6(self) -> Attributes:
+    def ipv6(self) -> NetlinkAttributes:
         """IFLA_INET6_...; empty while IPv6 is off."""
-        return parse(parse(self.attributes.get(_IFLA_AF_SPEC, b"")).get(AF_INET6, b""))
+        return parse_netlink_attributes(
+            parse_netlink_attributes(self.attributes.get(_IFLA_AF_SPEC, b"")).get(AF_INET6, b"")
+        )
 
 
-def all_links(netlink: Netlink) -> list[Link]:
+def all_linux_links(netlink: NetlinkSocket) -> list[LinuxLink]:
     """All links of the namespace."""
-    return [_decoded(body) for body in netlink.dump(_RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0))]
+    return [_decoded(body) for body in netlink.dump(_RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0))]
 
 
-def link_named(netlink: Netlink, name: str) -> Link:
+def linux_link_named(netlink: NetlinkSocket, name: str) -> LinuxLink:
     """The link of that name. Raises NoSuchLink."""
     try:
-        link = _decoded(netlink.query(_RTM_GETLINK, HEAD.pack(0, 0, 0, 0, 0) + pack(IFLA_IFNAME, netlink_string(name))))
+        link = _decoded(
+            netlink.query(
+                _RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0) + pack_netlink_attribute(IFLA_IFNAME, netlink_string(name))
+            )
+        )
     except OSError as error:
         raise NoSuchLink(f"{name}: no such link") from error
     return link
 
 
-def link_at(netlink: Netlink, index: int) -> Link:
+def linux_link_at(netlink: NetlinkSocket, index: int) -> LinuxLink:
     """The link of that index. Raises OSError."""
-    return _decoded(netlink.query(_RTM_GETLINK, HEAD.pack(0, 0, index, 0, 0)))
+    return _decoded(netlink.query(_RTM_GETLINK, IFINFOMSG.pack(0, 0, index, 0, 0)))
 
 
-def _decoded(body: bytes) -> Link:
-    _, _, index, flags, _ = HEAD.unpack_from(body)
-    return Link(index, flags, parse(body[HEAD.size :]))
+def _decoded(body: bytes) -> LinuxLink:
+    _, _, index, flags, _ = IFINFOMSG.unpack_from(body)
+    return LinuxLink(index, flags, parse_netlink_attributes(body[IFINFOMSG.size :]))
 
 
-def change_request(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
+def link_change_request(index: int, *attributes: tuple[int, bytes], flags: int = 0, mask: int = 0) -> NetlinkRequest:
     """Sets attributes, and the flags in `mask`."""
-    body = HEAD.pack(0, 0, index, flags, mask) + b"".join(pack(kind, payload) for kind, payload in attributes)
+    body = IFINFOMSG.pack(0, 0, index, flags, mask) + b"".join(
+        pack_netlink_attribute(kind, payload) for kind, payload in attributes
+    )
     return NetlinkRequest(_RTM_NEWLINK, body)
 
 
-def up_request(index: int, on: bool = True) -> NetlinkRequest:
+def link_up_request(index: int, on: bool = True) -> NetlinkRequest:
     """Sets the link up or down."""
-    return change_request(index, flags=IFF_UP if on else 0, mask=IFF_UP)
+    return link_change_request(index, flags=IFF_UP if on else 0, mask=IFF_UP)
 
 
-def ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
+def link_ipv6_request(index: int, kind: int, payload: bytes) -> NetlinkRequest:
     """Sets an IFLA_INET6_ attribute."""
-    return change_request(index, (_IFLA_AF_SPEC | NESTED, pack(AF_INET6 | NESTED, pack(kind, payload))))
+    return link_change_request(
+        index,
+        (
+            _IFLA_AF_SPEC | NETLINK_NESTED,
+            pack_netlink_attribute(AF_INET6 | NETLINK_NESTED, pack_netlink_attribute(kind, payload)),
+        ),
+    )
 
 
-def move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
+def link_move_request(index: int, namespace: int, name: str | None = None) -> NetlinkRequest:
     """Moves the link into the namespace of that file descriptor, under a new name if one is given."""
     renamed = [(IFLA_IFNAME, netlink_string(name))] if name else []
-    return change_request(index, (_IFLA_NET_NS_FD, u32(namespace)), *renamed)
+    return link_change_request(index, (_IFLA_NET_NS_FD, netlink_u32(namespace)), *renamed)
 
 
-def find_captured(links: Iterable[Link], captured: CapturedLink) -> Link | None:
+def find_captured_link(links: Iterable[LinuxLink], captured: CapturedLink) -> LinuxLink | None:
     """The captured link, which may have another name: a returning link whose name is taken gets one.
 
     A tap of its name is VPP's. A MAC address identifies the link only if no other link of its kind has it.

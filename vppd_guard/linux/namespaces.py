@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-DIRECTORY = Path("/var/run/netns")
+NETNS_DIRECTORY = Path("/var/run/netns")
 CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
 T = TypeVar("T")
@@ -22,36 +22,36 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def exists(name: str) -> bool:
+def netns_exists(name: str) -> bool:
     """Is there a namespace of that name? A file that is none does not count."""
     try:
-        return (DIRECTORY / name).stat().st_dev == os.stat("/proc/self/ns/net").st_dev
+        return (NETNS_DIRECTORY / name).stat().st_dev == os.stat("/proc/self/ns/net").st_dev
     except OSError:
         return False
 
 
-def create(name: str) -> None:
+def create_netns(name: str) -> None:
     """Makes a named namespace, as `ip netns add` does. Raises OSError."""
     _thread.submit(_create, name).result()
 
 
-def inside(name: str, work: Callable[[], T]) -> T:
+def run_inside_netns(name: str, work: Callable[[], T]) -> T:
     """Runs `work` in the named namespace. Raises what it raises, and OSError: no such namespace."""
-    return _thread.submit(_inside, DIRECTORY / name, work).result()
+    return _thread.submit(_inside, NETNS_DIRECTORY / name, work).result()
 
 
 def _create(name: str) -> None:
-    DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
+    NETNS_DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
-        _mount("", str(DIRECTORY), _MS_SHARED | _MS_REC)
+        _mount("", str(NETNS_DIRECTORY), _MS_SHARED | _MS_REC)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
         # It is no mount point yet. Asking the kernel is the only way to know: a directory that is bound to itself
         # looks like any other, and binding it again would double every namespace below it.
-        _mount(str(DIRECTORY), str(DIRECTORY), _MS_BIND | _MS_REC)
-        _mount("", str(DIRECTORY), _MS_SHARED | _MS_REC)
-    path = DIRECTORY / name
+        _mount(str(NETNS_DIRECTORY), str(NETNS_DIRECTORY), _MS_BIND | _MS_REC)
+        _mount("", str(NETNS_DIRECTORY), _MS_SHARED | _MS_REC)
+    path = NETNS_DIRECTORY / name
     path.touch(mode=0o444)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from vppd_guard.linux.attributes import parse, text
+from vppd_guard.linux.attributes import netlink_text, parse_netlink_attributes
 
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_DUMP = 0x1, 0x4, 0x300
 _NLM_F_DUMP_INTR = 0x10
@@ -40,7 +40,7 @@ class _DumpInterrupted(Exception):
     """The objects changed while they were listed."""
 
 
-class Netlink:
+class NetlinkSocket:
     """A socket in the network namespace of the thread that makes it."""
 
     def __init__(self) -> None:
@@ -146,5 +146,5 @@ def _error(body: bytes, flags: int) -> OSError | None:
         return None
     words = b""
     if flags & _NLM_F_ACK_TLVS and flags & _NLM_F_CAPPED:
-        words = parse(body[4 + _HEAD.size :]).get(_NLMSGERR_ATTR_MSG, b"")
-    return OSError(code, text(words) or os.strerror(code))
+        words = parse_netlink_attributes(body[4 + _HEAD.size :]).get(_NLMSGERR_ATTR_MSG, b"")
+    return OSError(code, netlink_text(words) or os.strerror(code))

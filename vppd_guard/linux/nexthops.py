@@ -6,9 +6,15 @@ Source: linux/nexthop.h.
 import struct
 from collections.abc import Sequence
 
-from vppd_guard.linux.attributes import number, pack_all, parse, parse_all, u32
+from vppd_guard.linux.attributes import (
+    netlink_number,
+    netlink_u32,
+    pack_netlink_attributes,
+    parse_netlink_attribute_list,
+    parse_netlink_attributes,
+)
 from vppd_guard.linux.captured import LinuxNexthop
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, Netlink, NetlinkRequest
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkRequest, NetlinkSocket
 
 _RTM_NEWNEXTHOP, _RTM_GETNEXTHOP = 104, 106
 _NHA_ID, _NHA_GROUP, _NHA_GROUP_TYPE, _NHA_OIF, _NHA_GATEWAY, _NHA_ENCAP_TYPE, _NHA_ENCAP = 1, 2, 3, 5, 6, 7, 8
@@ -18,14 +24,14 @@ _HEAD = struct.Struct("=BBBBI")  # nhmsg: family, scope, protocol, reserved, fla
 _MEMBER = struct.Struct("=IBBH")  # nexthop_grp: id, weight - 1, its high byte, reserved
 
 
-def read(netlink: Netlink, index: int) -> list[LinuxNexthop]:
+def read_link_nexthops(netlink: NetlinkSocket, index: int) -> list[LinuxNexthop]:
     """The objects of the link, then the groups with such a member."""
     try:
         bodies = netlink.dump(_RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
     except OSError:
         return []  # a kernel before 5.3
-    objects = [(body, parse(body[_HEAD.size :])) for body in bodies]
-    single = [_decoded(body) for body, known in objects if number(known.get(_NHA_OIF, b"")) == index]
+    objects = [(body, parse_netlink_attributes(body[_HEAD.size :])) for body in bodies]
+    single = [_decoded(body) for body, known in objects if netlink_number(known.get(_NHA_OIF, b"")) == index]
     ids = {one.id for one in single}
     groups = [_decoded(body) for body, known in objects if ids & _members(known.get(_NHA_GROUP, b""))]
     return single + groups
@@ -38,25 +44,27 @@ def _members(group: bytes) -> set[int]:
 def _decoded(body: bytes) -> LinuxNexthop:
     # The kernel tells the scope of an object, but takes none.
     family, _, protocol, _, flags = _HEAD.unpack_from(body)
-    listed = parse_all(body[_HEAD.size :])
+    listed = parse_netlink_attribute_list(body[_HEAD.size :])
     return LinuxNexthop(
-        id=number(dict(listed)[_NHA_ID]),
+        id=netlink_number(dict(listed)[_NHA_ID]),
         header=_HEAD.pack(family, 0, protocol, 0, flags & _RTNH_F_ONLINK),
         attributes=tuple((kind, payload) for kind, payload in listed if kind in _RESTORED_ATTRIBUTES),
         group=_NHA_GROUP in dict(listed),
     )
 
 
-def apply(netlink: Netlink, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
+def apply_link_nexthops(netlink: NetlinkSocket, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
     """Adds the objects that are missing or different. Returns what could not be done, in words."""
-    present = set(read(netlink, index)) if nexthops else set()
+    present = set(read_link_nexthops(netlink, index)) if nexthops else set()
     missing = [one for one in nexthops if one not in present]
     errors = netlink.execute_all([_add_request(index, one) for one in missing])
     return [f"next hop {one.id}: {e.strerror}" for one, e in zip(missing, errors, strict=True) if e]
 
 
 def _add_request(index: int, nexthop: LinuxNexthop) -> NetlinkRequest:
-    link = () if nexthop.group else ((_NHA_OIF, u32(index)),)
+    link = () if nexthop.group else ((_NHA_OIF, netlink_u32(index)),)
     return NetlinkRequest(
-        _RTM_NEWNEXTHOP, nexthop.header + pack_all((*nexthop.attributes, *link)), NLM_F_CREATE | NLM_F_REPLACE
+        _RTM_NEWNEXTHOP,
+        nexthop.header + pack_netlink_attributes((*nexthop.attributes, *link)),
+        NLM_F_CREATE | NLM_F_REPLACE,
     )

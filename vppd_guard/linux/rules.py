@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from vppd_guard.linux.attributes import (
     AF_INET,
     AF_INET6,
-    number,
-    pack_all,
-    parse,
-    parse_all,
-    text,
+    netlink_number,
+    netlink_text,
+    pack_netlink_attributes,
+    parse_netlink_attribute_list,
+    parse_netlink_attributes,
 )
 from vppd_guard.linux.captured import LinuxRule
-from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, Netlink, NetlinkRequest
+from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, NetlinkRequest, NetlinkSocket
 
 _RTM_NEWRULE, _RTM_GETRULE = 32, 34
 _FRA_IIFNAME, _FRA_PRIORITY, _FRA_OIFNAME, _FRA_PAD = 3, 6, 17, 18
@@ -26,7 +26,7 @@ _FAMILIES = (AF_INET, AF_INET6)
 _HEAD = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst, src, tos, table, action, flags
 
 
-def read(netlink: Netlink, name: str) -> list[LinuxRule]:
+def read_link_rules(netlink: NetlinkSocket, name: str) -> list[LinuxRule]:
     """Rules for packets into or out of the link, in the kernel's order."""
     return [
         rule
@@ -37,22 +37,24 @@ def read(netlink: Netlink, name: str) -> list[LinuxRule]:
 
 
 def _decoded(body: bytes, name: str) -> LinuxRule | None:
-    attributes = parse(body[_HEAD.size :])
-    if name not in (text(attributes.get(_FRA_IIFNAME, b"")), text(attributes.get(_FRA_OIFNAME, b""))):
+    attributes = parse_netlink_attributes(body[_HEAD.size :])
+    if name not in (netlink_text(attributes.get(_FRA_IIFNAME, b"")), netlink_text(attributes.get(_FRA_OIFNAME, b""))):
         return None
     family, to, source, tos, table, action, flags = _HEAD.unpack_from(body)
     return LinuxRule(
         family=family,
-        priority=number(attributes.get(_FRA_PRIORITY, b"")),
+        priority=netlink_number(attributes.get(_FRA_PRIORITY, b"")),
         header=_HEAD.pack(family, to, source, tos, table, action, flags & _FIB_RULE_INVERT),
-        attributes=tuple((kind, payload) for kind, payload in parse_all(body[_HEAD.size :]) if kind != _FRA_PAD),
+        attributes=tuple(
+            (kind, payload) for kind, payload in parse_netlink_attribute_list(body[_HEAD.size :]) if kind != _FRA_PAD
+        ),
     )
 
 
-def apply(netlink: Netlink, rules: Sequence[LinuxRule]) -> list[str]:
+def apply_link_rules(netlink: NetlinkSocket, rules: Sequence[LinuxRule]) -> list[str]:
     """Adds the rules that are missing. Returns what could not be done, in words."""
     requests = [
-        NetlinkRequest(_RTM_NEWRULE, rule.header + pack_all(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
+        NetlinkRequest(_RTM_NEWRULE, rule.header + pack_netlink_attributes(rule.attributes), NLM_F_CREATE | NLM_F_EXCL)
         for rule in rules
     ]
     errors = netlink.execute_all(requests)

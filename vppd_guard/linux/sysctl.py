@@ -16,20 +16,22 @@ _WRITABLE = 0o200
 _Sysctl = tuple[str, str]  # "ipv6/conf/accept_ra", value
 
 
-def read(link: str) -> list[_Sysctl]:
+def read_link_sysctls(link: str) -> list[_Sysctl]:
     """All settings that can be read and written."""
     settings = []
     for directory in _DIRECTORIES:
         directory_of_link = _ROOT / directory / link
         for path in sorted(directory_of_link.iterdir()) if directory_of_link.is_dir() else ():
             name = f"{directory}/{path.name}"
-            value = get(link, name) if path.stat().st_mode & _WRITABLE and name not in _NOT_BY_SYSCTL else None
+            value = (
+                get_link_sysctl(link, name) if path.stat().st_mode & _WRITABLE and name not in _NOT_BY_SYSCTL else None
+            )
             if value is not None:
                 settings.append((name, value))
     return settings
 
 
-def get(link: str, name: str) -> str | None:
+def get_link_sysctl(link: str, name: str) -> str | None:
     """The value; None: there is none, as of a secret that was not set."""
     try:
         return _path(link, name).read_text().strip()
@@ -37,11 +39,11 @@ def get(link: str, name: str) -> str | None:
         return None
 
 
-def apply(link: str, settings: Iterable[_Sysctl]) -> list[str]:
+def apply_link_sysctls(link: str, settings: Iterable[_Sysctl]) -> list[str]:
     """Writes the settings that differ. Returns what was refused, in words; what nobody may write is left alone."""
     problems = []
     for name, value in settings:
-        if get(link, name) == value:
+        if get_link_sysctl(link, name) == value:
             continue
         try:
             _path(link, name).write_text(value)

@@ -16,41 +16,41 @@ from vppd_guard.linux import (
     routes,
 )
 from vppd_guard.linux.addresses import IFA_F_NODAD, IFA_F_NOPREFIXROUTE
-from vppd_guard.linux.attributes import u32
+from vppd_guard.linux.attributes import netlink_u32
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
-    PROTOCOL_KERNEL,
+    ROUTE_PROTOCOL_KERNEL,
     CapturedLink,
     LinuxAddress,
     LinuxNeighbour,
     LinuxRoute,
-    is_link_local,
+    is_link_local_address,
 )
-from vppd_guard.linux.differences import comparable
-from vppd_guard.linux.lifetimes import age_capture
-from vppd_guard.linux.netlink import Netlink
-from vppd_guard.linux.restore import CannotRestore
+from vppd_guard.linux.differences import comparable_linux_route
+from vppd_guard.linux.lifetimes import age_captured_link
+from vppd_guard.linux.netlink import NetlinkSocket
+from vppd_guard.linux.restore import CannotRestoreLink
 
 _RTPROT_BOOT = 3
 
 
-def is_tap(name: str) -> bool:
+def is_tap_link(name: str) -> bool:
     """Is the link of that name a tap or tun? Such a link is VPP's, not an uplink."""
-    with Netlink() as netlink:
+    with NetlinkSocket() as netlink:
         try:
-            return links.link_named(netlink, name).kind == "tun"
+            return links.linux_link_named(netlink, name).kind == "tun"
         except links.NoSuchLink:
             return False
 
 
-def configure_tap(
+def configure_host_tap(
     captured: CapturedLink,
     mtu: int,
     next_hop6: str | None,
     vpp_mac: str,
     service_next_hops: Mapping[str, str] | None = None,
 ) -> None:
-    """Gives Linux's side of the host tap the state of the uplink. Raises NoSuchLink, CannotRestore.
+    """Gives Linux's side of the host tap the state of the uplink. Raises NoSuchLink, CannotRestoreLink.
 
     `service_next_hops`: prefix that only VPP can reach -> next hop by which the host reaches VPP.
 
@@ -58,29 +58,39 @@ def configure_tap(
     the host, which would then send to MACs that VPP does not take (spec, section 7, step 5). So in IPv6 only one next
     hop is on-link, and the host is told its MAC; all else is reached by it.
     """
-    captured = age_capture(captured, clock.now())
+    captured = age_captured_link(captured, clock.capture_time_now())
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
         with suppress(OSError):
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")
-    with Netlink() as netlink:
-        index = links.link_named(netlink, captured.name).index
-        netlink.execute(links.change_request(index, (links.IFLA_MTU, u32(mtu)), flags=links.IFF_UP, mask=links.IFF_UP))
-        problems = addresses.apply(netlink, index, [_tap_address(a, next_hop6) for a in captured.addresses])
-        if any(is_link_local(a.address) for a in captured.addresses):
+    with NetlinkSocket() as netlink:
+        index = links.linux_link_named(netlink, captured.name).index
+        netlink.execute(
+            links.link_change_request(index, (links.IFLA_MTU, netlink_u32(mtu)), flags=links.IFF_UP, mask=links.IFF_UP)
+        )
+        problems = addresses.apply_link_addresses(
+            netlink, index, [_tap_address(a, next_hop6) for a in captured.addresses]
+        )
+        if any(is_link_local_address(a.address) for a in captured.addresses):
             addresses.drop_other_link_locals(netlink, index, captured.addresses)
         tap_routes = [*_captured_routes(captured, next_hop6), *_service_routes(service_next_hops or {})]
         if next_hop6:
-            problems += neighbours.apply(netlink, index, [LinuxNeighbour(next_hop6, vpp_mac)])
+            problems += neighbours.apply_link_neighbours(netlink, index, [LinuxNeighbour(next_hop6, vpp_mac)])
             on_link = _on_link_prefixes(captured)
             tap_routes += [LinuxRoute(f"{next_hop6}/128"), *(LinuxRoute(p, gateway=next_hop6) for p in on_link)]
             kernel_routes = [
-                r for r in routes.read(netlink, index) if r.prefix in on_link and r.protocol == PROTOCOL_KERNEL
+                r
+                for r in routes.read_link_routes(netlink, index)
+                if r.prefix in on_link and r.protocol == ROUTE_PROTOCOL_KERNEL
             ]
-            routes.remove(netlink, index, kernel_routes)  # what the kernel made of an address that was there before
-        problems += nexthops.apply(netlink, index, captured.nexthops)
-        problems += routes.apply(netlink, index, list({comparable(r): r for r in tap_routes}.values()))
+            routes.remove_link_routes(
+                netlink, index, kernel_routes
+            )  # what the kernel made of an address that was there before
+        problems += nexthops.apply_link_nexthops(netlink, index, captured.nexthops)
+        problems += routes.apply_link_routes(
+            netlink, index, list({comparable_linux_route(r): r for r in tap_routes}.values())
+        )
     if problems:
-        raise CannotRestore(captured.name, problems)
+        raise CannotRestoreLink(captured.name, problems)
 
 
 def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
@@ -92,20 +102,20 @@ def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
     address = replace(address, valid_s=LIFETIME_FOREVER, preferred_s=LIFETIME_FOREVER)
     if ip_interface(address.address).version == 4:
         return address
-    flags = (address.flags & addresses.SETTABLE) | IFA_F_NODAD
-    wide = next_hop6 is None or is_link_local(address.address)
+    flags = (address.flags & addresses.SETTABLE_ADDRESS_FLAGS) | IFA_F_NODAD
+    wide = next_hop6 is None or is_link_local_address(address.address)
     return replace(address, flags=flags if wide else flags | IFA_F_NOPREFIXROUTE)
 
 
 def _on_link_prefixes(captured: CapturedLink) -> list[str]:
     """IPv6 prefixes of the link's addresses."""
-    networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local(a.address)}
+    networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local_address(a.address)}
     return [str(n) for n in sorted(n for n in networks if isinstance(n, IPv6Network)) if n.prefixlen < 128]
 
 
 def _captured_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
     """The captured routes by the tap, without those that the kernel makes from addresses."""
-    routes = (r for r in captured.routes if not (r.protocol == PROTOCOL_KERNEL and _from_address(r, captured)))
+    routes = (r for r in captured.routes if not (r.protocol == ROUTE_PROTOCOL_KERNEL and _from_address(r, captured)))
     return [_via(route, next_hop6) for route in routes]
 
 

@@ -15,7 +15,7 @@ _SOLICITATION, _ADVERTISEMENT = 135, 136
 _NO_CHECKSUM = 0
 
 
-def gateway_answers(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
+def gateway_answers_arp_or_nd(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
     """Does the gateway tell its MAC? Runs in the namespace of the link. Raises OSError: the link cannot send."""
     version = ip_address(gateway).version
     ether = _ETH_ARP if version == 4 else _ETH_IP6
@@ -34,14 +34,14 @@ def gateway_answers(link: str, mac: str, source: str, gateway: str, within_s: fl
 def _is_answered(wire: socket.socket, gateway: str, deadline: float) -> bool:
     try:
         while time.monotonic() < deadline:
-            if is_answer(wire.recv(2048), gateway):
+            if is_arp_or_nd_answer(wire.recv(2048), gateway):
                 return True
     except TimeoutError:
         return False
     return False
 
 
-def is_answer(frame: bytes, gateway: str) -> bool:
+def is_arp_or_nd_answer(frame: bytes, gateway: str) -> bool:
     """Is this Ethernet frame an ARP reply or neighbour advertisement for the gateway's address?"""
     address = ip_address(gateway)
     if address.version == 4:
@@ -61,12 +61,12 @@ def _solicitation(mac: str, source: str, gateway: str) -> bytes:
     body = struct.pack("!I", 0) + target + b"\x01\x01" + mac_bytes
     packet = struct.pack("!BBH", _SOLICITATION, 0, _NO_CHECKSUM) + body
     pseudo = ip_address(source).packed + group + struct.pack("!II", len(packet), 58) + packet
-    packet = struct.pack("!BBH", _SOLICITATION, 0, checksum(pseudo)) + body
+    packet = struct.pack("!BBH", _SOLICITATION, 0, internet_checksum(pseudo)) + body
     head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + ip_address(source).packed + group
     return b"\x33\x33" + group[12:] + mac_bytes + struct.pack("!H", _ETH_IP6) + head + packet
 
 
-def checksum(data: bytes) -> int:
+def internet_checksum(data: bytes) -> int:
     """The Internet checksum, RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))

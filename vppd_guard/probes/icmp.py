@@ -7,13 +7,13 @@ import struct
 import time
 from collections.abc import Iterable
 
-from vppd_guard.probes.arp_nd import checksum
+from vppd_guard.probes.arp_nd import internet_checksum
 
 _ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
 _TRY_EVERY_S = 0.1
 
 
-async def answering_addresses(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
+async def addresses_answering_ping(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
     """The addresses that answer within that time; `addresses`: (address, interface) each, all pinged at once."""
     targets = list(addresses)
     replies = await asyncio.gather(*(_address_answers(address, interface, within_s) for address, interface in targets))
@@ -55,5 +55,5 @@ def _ping(address: str, interface: str) -> bool:
 
 def _echo_message(kind: int, nonce: bytes, version: int) -> bytes:
     head = struct.pack("!BBHHH", kind, 0, 0, os.getpid() & 0xFFFF, 1)
-    total = 0 if version == 6 else checksum(head + nonce)  # the kernel fills ICMPv6's in
+    total = 0 if version == 6 else internet_checksum(head + nonce)  # the kernel fills ICMPv6's in
     return struct.pack("!BBHHH", kind, 0, total, os.getpid() & 0xFFFF, 1) + nonce

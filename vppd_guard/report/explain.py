@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vppd_guard.life import ACTIONS, GuardState
-from vppd_guard.report.history_line import HistoryLine
+from vppd_guard.life import GUARD_STATE_TEXTS, GuardState
+from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.undo.records import (
     DriverBoundRecord,
     FileWrittenRecord,
@@ -48,7 +48,7 @@ class ExplainedHost:
     links: tuple[str, ...] = ()  # of each uplink: what has its name
 
 
-def wrap_lines(text: str, width: int) -> str:
+def wrap_report_lines(text: str, width: int) -> str:
     """The text for a terminal of that width. Continuation lines are indented like the words above them."""
     return "\n".join(_folded(line, width) for line in text.splitlines())
 
@@ -59,8 +59,8 @@ def _folded(line: str, width: int) -> str:
     return textwrap.fill(line, max(width, 40), subsequent_indent=" " * indent, break_long_words=False) or line
 
 
-def explanation(
-    lines: Sequence[HistoryLine], records: Sequence[UndoRecord], now: ExplainedHost, journal: str, last: int = 20
+def guard_explanation(
+    lines: Sequence[GuardHistoryLine], records: Sequence[UndoRecord], now: ExplainedHost, journal: str, last: int = 20
 ) -> str:
     """The whole text. `last`: number of history lines at its end."""
     parts = [_state(lines, now), _reason(lines, now), _changes(records, now, journal), *now.links, "", "What happened:"]
@@ -68,7 +68,7 @@ def explanation(
     return "\n".join(part for part in parts if part is not None)
 
 
-def _current(lines: Sequence[HistoryLine]) -> tuple[GuardState, HistoryLine | None]:
+def _current(lines: Sequence[GuardHistoryLine]) -> tuple[GuardState, GuardHistoryLine | None]:
     for line in reversed(lines):
         if line.to:
             return GuardState(line.to), line
@@ -77,7 +77,7 @@ def _current(lines: Sequence[HistoryLine]) -> tuple[GuardState, HistoryLine | No
     return GuardState.START, None
 
 
-def _state(lines: Sequence[HistoryLine], now: ExplainedHost) -> str:
+def _state(lines: Sequence[GuardHistoryLine], now: ExplainedHost) -> str:
     state, line = _current(lines)
     if line is None:
         return "The guard has never run here."
@@ -91,12 +91,12 @@ def _state(lines: Sequence[HistoryLine], now: ExplainedHost) -> str:
             else f"It was in state {state.value}: killed?"
         )
         return f"The guard does not run. {how} {vpp}"
-    action = f": {ACTIONS[state]}" if ACTIONS[state] else ""
+    action = f": {GUARD_STATE_TEXTS[state]}" if GUARD_STATE_TEXTS[state] else ""
     wait = f", until {_duration_text(max(0.0, line.at + line.wait_s - now.time))} from now" if line.wait_s else ""
     return f"The guard (process {now.guard_pid}) is in state {state.value} {since}{wait}{action}.\n{vpp} {_NEXT[state]}"
 
 
-def _reason(lines: Sequence[HistoryLine], now: ExplainedHost) -> str | None:
+def _reason(lines: Sequence[GuardHistoryLine], now: ExplainedHost) -> str | None:
     """The last failure, unless all has been well since."""
     state, _ = _current(lines)
     for line in reversed(lines):
@@ -134,7 +134,7 @@ def _record(record: UndoRecord) -> str:
             return ""
 
 
-def _history_texts(lines: Sequence[HistoryLine], now: float) -> list[str]:
+def _history_texts(lines: Sequence[GuardHistoryLine], now: float) -> list[str]:
     """A text for each line of the history, oldest first."""
     texts = []
     for line in lines:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-OK, WARNING, FAILED, WAIVED = "ok", "warning", "failed", "waived"
+FINDING_OK, FINDING_WARNING, FINDING_FAILED, FINDING_WAIVED = "ok", "warning", "failed", "waived"
 _WIDTH = 80
 
 
@@ -16,31 +16,32 @@ class PreflightFinding(Struct, frozen=True):
     text: str = ""  # what was found
 
 
-def finding_of(check: str, problem: str, good: str = "") -> PreflightFinding:
+def preflight_finding_of(check: str, problem: str, good: str = "") -> PreflightFinding:
     """Failed with that problem; without a problem ok."""
-    return PreflightFinding(check, FAILED, problem) if problem else PreflightFinding(check, OK, good)
+    return PreflightFinding(check, FINDING_FAILED, problem) if problem else PreflightFinding(check, FINDING_OK, good)
 
 
-def waive_failures(findings: Iterable[PreflightFinding], names: Sequence[str]) -> list[PreflightFinding]:
+def waive_preflight_failures(findings: Iterable[PreflightFinding], names: Sequence[str]) -> list[PreflightFinding]:
     """The findings, with the failures waived that the operator accepts by name."""
     return [
-        PreflightFinding(f.check, WAIVED, f.text) if f.state == FAILED and f.check in names else f for f in findings
+        PreflightFinding(f.check, FINDING_WAIVED, f.text) if f.state == FINDING_FAILED and f.check in names else f
+        for f in findings
     ]
 
 
-def failure_texts(findings: Iterable[PreflightFinding]) -> list[str]:
+def preflight_failure_texts(findings: Iterable[PreflightFinding]) -> list[str]:
     """What forbids a takeover, in words."""
-    return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FAILED]
+    return [f"{finding.check}: {finding.text}" for finding in findings if finding.state == FINDING_FAILED]
 
 
-def findings_table(findings: Sequence[PreflightFinding], width: int = _WIDTH) -> str:
+def preflight_findings_table(findings: Sequence[PreflightFinding], width: int = _WIDTH) -> str:
     """The findings in lines no longer than `width`; long texts continue below themselves."""
     checks = max((len(finding.check) for finding in findings), default=0)
-    indent = checks + 2 + len(WARNING) + 2
+    indent = checks + 2 + len(FINDING_WARNING) + 2
     lines = []
     for finding in findings:
         texts = _wrapped(finding.text, max(20, width - indent))
-        lines.append(f"{finding.check:{checks}}  {finding.state:{len(WARNING)}}  {texts[0]}".rstrip())
+        lines.append(f"{finding.check:{checks}}  {finding.state:{len(FINDING_WARNING)}}  {texts[0]}".rstrip())
         lines += [" " * indent + text for text in texts[1:]]
     return "\n".join(lines)
 

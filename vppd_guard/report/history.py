@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from bus import whole_files
-from vppd_guard.report.history_line import HistoryLine
+from vppd_guard.report.history_line import GuardHistoryLine
 
 BYTES_MAX = 256 * 1024  # then the older half goes
 
-_decoder = msgspec.json.Decoder(HistoryLine)
+_decoder = msgspec.json.Decoder(GuardHistoryLine)
 
 
 class GuardHistory:
@@ -23,7 +23,7 @@ class GuardHistory:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "history.jsonl"
 
-    def add(self, line: HistoryLine) -> None:
+    def add(self, line: GuardHistoryLine) -> None:
         """Appends a line. One that cannot be written is dropped: the log has it too."""
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ class GuardHistory:
             if size > BYTES_MAX:
                 self._shorten()
 
-    def read(self) -> list[HistoryLine]:
+    def read(self) -> list[GuardHistoryLine]:
         """All lines, oldest first, without damaged ones."""
         try:
             texts = self.path.read_bytes().splitlines()

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class HistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class GuardHistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that happened."""
 
     at: float  # seconds since 1970

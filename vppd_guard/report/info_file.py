@@ -18,7 +18,7 @@ _InfoFileStatus = Literal["starting", "ready"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UplinkInfo:
+class InfoFileUplink:
     """An uplink as the file's readers need it. Indices are VPP's, but for `link_index`."""
 
     name: str
@@ -41,8 +41,10 @@ class InfoFileNetwork:
     pod_vrf: int
 
 
-def info_json(
-    status: _InfoFileStatus, uplinks: Sequence[UplinkInfo] = (), networks: Mapping[str, InfoFileNetwork] | None = None
+def info_file_json(
+    status: _InfoFileStatus,
+    uplinks: Sequence[InfoFileUplink] = (),
+    networks: Mapping[str, InfoFileNetwork] | None = None,
 ) -> bytes:
     """Content of the file. `networks`: name -> tables; the name of the default physical network is ""."""
     return msgspec.json.encode(
@@ -54,12 +56,12 @@ def info_json(
     )
 
 
-def write_info(path: Path, content: bytes) -> None:
+def write_info_file(path: Path, content: bytes) -> None:
     """Replaces the file. Blocking. Raises OSError."""
     whole_files.replace_file(path, content, 0o644)
 
 
-def _uplink(uplink: UplinkInfo) -> dict[str, object]:
+def _uplink(uplink: InfoFileUplink) -> dict[str, object]:
     return {
         "SwIfIndex": uplink.sw_if_index,
         "TapSwIfIndex": uplink.tap_sw_if_index,

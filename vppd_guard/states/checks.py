@@ -11,16 +11,22 @@ from itertools import pairwise
 from pathlib import Path
 
 from bus import whole_files
-from bus.peer import Peer
-from bus.requester import AskFailed
+from bus.peer import BusPeer
+from bus.requester import BusAskFailed
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.requests import Ping
+from schemas.requests import PingRequest
 from vppd_guard.drivers import links
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import CannotCapture, CapturedLink
-from vppd_guard.report.findings import FAILED, OK, WARNING, PreflightFinding, finding_of
+from vppd_guard.linux.captured import CannotCaptureLink, CapturedLink
+from vppd_guard.report.findings import (
+    FINDING_FAILED,
+    FINDING_OK,
+    FINDING_WARNING,
+    PreflightFinding,
+    preflight_finding_of,
+)
 from vppd_guard.vpp import conf_tree
 
 _KERNEL_MIN = (5, 3)  # pidfd_open, by which VPP's end is noticed
@@ -33,7 +39,7 @@ _HUGE = {"2M": 2 << 20, "1G": 1 << 30}  # bytes, as startup.conf writes them
 _MTU_MIN, _MTU_MIN_IP6, _MTU_MAX = 68, 1280, 9216
 _DATA_SIZE_DEFAULT, _XDP_OVERHEAD = 2048, 270  # bytes; measured: docs/vppsim.md
 # What the guard's own intents need of VPP, apart from its drivers; a test compares it with the writer's kinds.
-MESSAGES = (
+REQUIRED_VPP_MESSAGES = (
     "tap_create_v3",
     "sw_interface_set_flags",
     "sw_interface_add_del_address",
@@ -61,19 +67,27 @@ MESSAGES = (
 )
 
 
-def preflight_host(config: NodeConfig, machine: Machine, status: str) -> Iterator[PreflightFinding]:
+def preflight_host(config: NodeConfig, machine: HostMachine, status: str) -> Iterator[PreflightFinding]:
     """Kernel, capabilities and devices of this container. `status`: text of /proc/self/status. Blocking."""
     kernel = machine.kernel_version()
     version = ".".join(map(str, kernel)) or "unknown"
     needed = ".".join(map(str, _KERNEL_MIN))
-    yield finding_of("kernel", "" if not kernel or kernel >= _KERNEL_MIN else f"{version}: {needed} is needed", version)
+    yield preflight_finding_of(
+        "kernel", "" if not kernel or kernel >= _KERNEL_MIN else f"{version}: {needed} is needed", version
+    )
     missing = missing_capabilities(status, CAPABILITIES)
-    yield finding_of("capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed")
+    yield preflight_finding_of(
+        "capabilities", f"missing: {', '.join(missing)}" if missing else "", "all that are needed"
+    )
     tun = machine.path("/dev/net/tun").exists()
-    yield finding_of("tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun")
+    yield preflight_finding_of(
+        "tun", "" if tun else "/dev/net/tun: no such device: VPP cannot make taps", "/dev/net/tun"
+    )
     vhost = machine.has_vhost_net()
-    yield finding_of("vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net")
-    yield finding_of("state", state_directory_problem(config.state / "guard"), str(config.state / "guard"))
+    yield preflight_finding_of(
+        "vhost-net", "" if vhost else "/dev/vhost-net: no such device: load vhost_net", "/dev/vhost-net"
+    )
+    yield preflight_finding_of("state", state_directory_problem(config.state / "guard"), str(config.state / "guard"))
 
 
 def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[str]:
@@ -83,17 +97,17 @@ def missing_capabilities(status: str, capabilities: Mapping[str, int]) -> list[s
     return [name for name, bit in capabilities.items() if not effective >> bit & 1]
 
 
-def locked_memory(machine: Machine, status: str, drivers: Sequence[UplinkDriver]) -> PreflightFinding:
+def preflight_locked_memory(machine: HostMachine, status: str, drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Memory that VPP may lock: devices of its own write into memory that must stay in place (VFIO, verbs)."""
     limit = machine.locked_memory_max()
     if limit is None or not missing_capabilities(status, _RAISES_LIMITS):
-        return PreflightFinding("locked-memory", OK, "no limit")
+        return PreflightFinding("locked-memory", FINDING_OK, "no limit")
     text = f"VPP may lock {limit >> 10} kB, and CAP_SYS_RESOURCE, which raises that, is missing"
     needing = sorted({each.name for each in drivers} - set(_LOCKS_LITTLE))
     return (
-        PreflightFinding("locked-memory", FAILED, f"{text}: {', '.join(needing)}")
+        PreflightFinding("locked-memory", FINDING_FAILED, f"{text}: {', '.join(needing)}")
         if needing
-        else PreflightFinding("locked-memory", WARNING, text)
+        else PreflightFinding("locked-memory", FINDING_WARNING, text)
     )
 
 
@@ -109,14 +123,14 @@ def state_directory_problem(directory: Path) -> str:
     return "" if free >= _STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 
-def preflight_hugepages(conf: str, machine: Machine) -> PreflightFinding:
-    """Hugepages of the sizes that startup.conf asks for. Raises BadTemplate."""
+def preflight_hugepages(conf: str, machine: HostMachine) -> PreflightFinding:
+    """Hugepages of the sizes that startup.conf asks for. Raises BadStartupTemplate."""
     words = [word.text for word in conf_tree.parse_startup_conf(conf, "startup.conf").words()]
     sizes = {size.upper() for name, size in pairwise(words) if name.endswith("page-size")}  # of buffers, heaps, memory
     free_pages = {pages.bytes_each: pages.free for pages in machine.hugepages()}
     lacking = sorted(size for size in sizes & _HUGE.keys() if not free_pages.get(_HUGE[size]))
     free = ", ".join(f"{number} free of {each >> 10} kB" for each, number in sorted(free_pages.items())) or "none"
-    return finding_of(
+    return preflight_finding_of(
         "hugepages", f"none free of {', '.join(lacking)}, which startup.conf asks for" if lacking else "", free
     )
 
@@ -125,22 +139,22 @@ def preflight_uplink(captured: CapturedLink, spec: UplinkSpec) -> PreflightFindi
     """Can this link be given away, and given back as it was?"""
     check = f"uplink {captured.name}"
     if captured.kind == "tun":
-        return PreflightFinding(check, FAILED, "is a tap: another VPP holds it")
-    if stays := links.why_immovable(captured.kind):
-        return PreflightFinding(check, FAILED, stays)
+        return PreflightFinding(check, FINDING_FAILED, "is a tap: another VPP holds it")
+    if stays := links.why_link_immovable(captured.kind):
+        return PreflightFinding(check, FINDING_FAILED, stays)
     if captured.master:
         return PreflightFinding(
-            check, FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on"
+            check, FINDING_FAILED, f"is a port of {captured.master}: what that does with it VPP cannot carry on"
         )
     try:
-        shape.check_usable(captured, spec.ipFamilies)
-    except CannotCapture as error:
-        return PreflightFinding(check, FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
+        shape.check_link_usable(captured, spec.ipFamilies)
+    except CannotCaptureLink as error:
+        return PreflightFinding(check, FINDING_FAILED, str(error).removeprefix(f"uplink {captured.name}: "))
     size = spec.mtu or captured.mtu
-    low = _MTU_MIN_IP6 if any(":" in address for address in shape.host_addresses(captured)) else _MTU_MIN
+    low = _MTU_MIN_IP6 if any(":" in address for address in shape.link_host_addresses(captured)) else _MTU_MIN
     if not low <= size <= _MTU_MAX:
-        return PreflightFinding(check, FAILED, f"MTU {size} is outside {low} to {_MTU_MAX}")
-    return PreflightFinding(check, OK, ", ".join(shape.host_addresses(captured)))
+        return PreflightFinding(check, FINDING_FAILED, f"MTU {size} is outside {low} to {_MTU_MAX}")
+    return PreflightFinding(check, FINDING_OK, ", ".join(shape.link_host_addresses(captured)))
 
 
 def preflight_driver(
@@ -150,40 +164,40 @@ def preflight_driver(
     check = f"driver {captured.name}"
     rejected = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
     if chosen is None:
-        return PreflightFinding(check, FAILED, f"none can take it: {rejected}")
-    return PreflightFinding(check, OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
+        return PreflightFinding(check, FINDING_FAILED, f"none can take it: {rejected}")
+    return PreflightFinding(check, FINDING_OK, f"{chosen.name} ({rejected})" if rejected else chosen.name)
 
 
 def preflight_buffers(conf: str, uplinks: Sequence[tuple[str, int]]) -> PreflightFinding:
     """Are VPP's buffers large enough for AF_XDP's frames? Larger frames would be lost silently.
 
-    `uplinks`: (name, MTU) each. Raises BadTemplate.
+    `uplinks`: (name, MTU) each. Raises BadStartupTemplate.
     """
     tree = conf_tree.parse_startup_conf(conf, "startup.conf")
     sizes = [word.text for block in tree.blocks("buffers") for word in block.values("data-size")]
     size = int(sizes[-1]) if sizes and sizes[-1].isdecimal() else _DATA_SIZE_DEFAULT
     small = [f"{name}: MTU {mtu} needs {mtu + _XDP_OVERHEAD}" for name, mtu in uplinks if mtu + _XDP_OVERHEAD > size]
-    return finding_of(
+    return preflight_finding_of(
         "buffers", f"startup.conf: buffers: default data-size {size}: {', '.join(small)}" if small else "", ""
     )
 
 
 def preflight_vpp(messages: frozenset[str], drivers: Sequence[UplinkDriver]) -> PreflightFinding:
     """Does this VPP have all messages of its API that the uplinks need?"""
-    needed = {*MESSAGES, *(message for each in drivers for message in each.messages)}
+    needed = {*REQUIRED_VPP_MESSAGES, *(message for each in drivers for message in each.messages)}
     lacking = sorted(needed - messages)
     plugins = sorted({plugin for each in drivers for plugin in each.plugins})
     why = f"lacks {', '.join(lacking)}; are the plugins there ({', '.join(plugins) or 'none of a driver'}, cnat)?"
-    return finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
+    return preflight_finding_of("vpp", why if lacking else "", f"{len(messages)} API messages")
 
 
-async def preflight_writer(peer: Peer) -> PreflightFinding:
+async def preflight_writer(peer: BusPeer) -> PreflightFinding:
     """Do the bus and the writer answer?"""
     try:
-        await peer.ask("vpp-writer", Ping(), timeout_s=1.0)
-    except AskFailed as failed:
-        return PreflightFinding("writer", FAILED, failed.reason)
-    return PreflightFinding("writer", OK, "bus and writer answer")
+        await peer.ask("vpp-writer", PingRequest(), timeout_s=1.0)
+    except BusAskFailed as failed:
+        return PreflightFinding("writer", FINDING_FAILED, failed.reason)
+    return PreflightFinding("writer", FINDING_OK, "bus and writer answer")
 
 
 def preflight_gateways(targets: Sequence[str], answered: Sequence[str]) -> PreflightFinding:
@@ -191,16 +205,16 @@ def preflight_gateways(targets: Sequence[str], answered: Sequence[str]) -> Prefl
     silent = [address for address in targets if address not in answered]
     if not targets:
         return PreflightFinding(
-            "gateway", WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards"
+            "gateway", FINDING_WARNING, "no gateway and no VPPD_PROBE_ADDRESSES: nothing shows whether VPP forwards"
         )
     if silent:
         text = f"no answer to pings in Linux either, so not asked of VPP: {', '.join(silent)}"
-        return PreflightFinding("gateway", WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
-    if all(shape.is_link_local(address) for address in answered):
+        return PreflightFinding("gateway", FINDING_WARNING, text if answered else f"{text}; set VPPD_PROBE_ADDRESSES")
+    if all(shape.is_link_local_address(address) for address in answered):
         return PreflightFinding(
             "gateway",
-            WARNING,
+            FINDING_WARNING,
             f"{', '.join(answered)}: link-local: is asked beside VPP, not through it; VPPD_PROBE_ADDRESSES beyond it "
             "would show whether VPP forwards",
         )
-    return PreflightFinding("gateway", OK, f"answers: {', '.join(answered)}")
+    return PreflightFinding("gateway", FINDING_OK, f"answers: {', '.join(answered)}")

@@ -5,9 +5,9 @@ class GuardActionFailed(Exception):
     """The action failed; the text says why."""
 
 
-class DeviceGone(Exception):
+class UplinkDeviceGone(Exception):
     """The device of an uplink has disappeared; the text names it."""
 
 
-class NotForwarding(Exception):
+class VppNotForwarding(Exception):
     """VPP is up and does not forward; the text says what shows it."""

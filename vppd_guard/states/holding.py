@@ -8,7 +8,7 @@ from vppd_guard.vpp.process import VppInstance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holding:
+class GuardHolding:
     """The uplinks and what their templates need. Linux has the uplinks, unless a subclass says otherwise."""
 
     uplinks: tuple[DrivenUplink, ...] = ()  # the main one first
@@ -21,29 +21,29 @@ class Holding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Captured(Holding):
+class GuardHoldingCaptured(GuardHolding):
     """The preflight has passed. Nothing of Linux has been changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken(Holding):
+class GuardHoldingTaken(GuardHolding):
     """The uplinks have left Linux."""
 
     taken_at: float | None  # monotonic; None: by an earlier guard
 
 
 @dataclass(frozen=True, kw_only=True)
-class Up(Taken):
+class GuardHoldingUp(GuardHoldingTaken):
     """VPP runs."""
 
     vpp: VppInstance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adopted(Up):
+class GuardHoldingAdopted(GuardHoldingUp):
     """The VPP of an earlier guard runs on, and has the uplinks."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftovers(Holding):
+class GuardLeftovers(GuardHolding):
     """An earlier guard has left changes of Linux to undo: the undo journal has them."""

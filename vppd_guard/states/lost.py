@@ -2,17 +2,17 @@
 
 import asyncio
 
-from vppd_guard.linux.moving import is_here
+from vppd_guard.linux.moving import is_captured_link_here
 from vppd_guard.states.context import GuardContext
-from vppd_guard.undo.records import captured_uplinks
+from vppd_guard.undo.records import uplinks_in_undo_records
 
 _LOOK_EVERY_S = 0.5
 
 
-async def act(context: GuardContext) -> None:
+async def run_guard_state(context: GuardContext) -> None:
     """Waits until the devices of all uplinks are there again, by their names or their MAC addresses."""
-    links = [record.uplink for record in captured_uplinks(context.journal.read())]
+    links = [record.uplink for record in uplinks_in_undo_records(context.journal.read())]
     while True:
-        if all([await asyncio.to_thread(is_here, link) for link in links]):
+        if all([await asyncio.to_thread(is_captured_link_here, link) for link in links]):
             return
         await asyncio.sleep(_LOOK_EVERY_S)

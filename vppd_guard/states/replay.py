@@ -10,16 +10,16 @@ from pathlib import Path
 from pyroute2.netlink.exceptions import NetlinkError
 
 from vppd_guard.drivers import pci
-from vppd_guard.drivers.machine import Machine
+from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host_services.host import HostReader
-from vppd_guard.host_services.plan import undo_files
+from vppd_guard.host_services.plan import undo_host_files
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.clock import boot_id
+from vppd_guard.linux.clock import kernel_boot_id
 from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.links import NoSuchLink
-from vppd_guard.linux.moving import bring_back, detach_xdp
-from vppd_guard.linux.restore import CannotRestore, restore_link
+from vppd_guard.linux.moving import bring_link_back, detach_link_xdp
+from vppd_guard.linux.restore import CannotRestoreLink, restore_captured_link
 from vppd_guard.undo.records import (
     DriverBoundRecord,
     FileWrittenRecord,
@@ -27,12 +27,12 @@ from vppd_guard.undo.records import (
     LinkMovedRecord,
     UndoRecord,
     UplinkCapturedRecord,
-    captured_uplinks,
+    uplinks_in_undo_records,
 )
 
 
 @dataclass
-class UndoResult:
+class UndoReplayResult:
     """What could not be undone, and what is not as it was, in words."""
 
     problems: list[str] = field(default_factory=list)  # what could not be undone
@@ -40,49 +40,49 @@ class UndoResult:
     notes: list[str] = field(default_factory=list)  # what is left as it is, and no harm
 
 
-def undo_records(records: Sequence[UndoRecord], machine: Machine, host: HostReader) -> UndoResult:
+def undo_records(records: Sequence[UndoRecord], machine: HostMachine, host: HostReader) -> UndoReplayResult:
     """Undoes links first, so that the host is reachable again as soon as can be; files of the host last.
 
     After a reboot only files are left of the changes: links are as the host configures them by now.
     """
-    result = UndoResult()
-    links = {record.uplink.name: record.uplink for record in captured_uplinks(records)}
+    result = UndoReplayResult()
+    links = {record.uplink.name: record.uplink for record in uplinks_in_undo_records(records)}
     if rebooted := _captured_before_boot(links.values()):
         result.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
     for record in () if rebooted else reversed(records):
         try:
             match record:
                 case LinkMovedRecord(name=name, netns=netns) if name in links:
-                    bring_back(links[name], netns)
+                    bring_link_back(links[name], netns)
                 case KernelSetRecord(path=path, before=before):
                     Path(path).write_text(before)
                 case DriverBoundRecord():
-                    pci.restore_driver(machine, record)
+                    pci.restore_kernel_driver(machine, record)
                 case UplinkCapturedRecord():
                     _restore_uplink(record, result)
         except (OSError, NetlinkError) as error:
             result.problems.append(f"{_in_words(record)}: {error}")
-    undo_files(records, host, result.notes.append)
+    undo_host_files(records, host, result.notes.append)
     return result
 
 
 def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
     """Were all links captured in an earlier boot of the machine?"""
     boots = {link.taken.boot if link.taken else "" for link in links}
-    return bool(boots) and not boots & {boot_id(), ""}
+    return bool(boots) and not boots & {kernel_boot_id(), ""}
 
 
-def _restore_uplink(record: UplinkCapturedRecord, result: UndoResult) -> None:
+def _restore_uplink(record: UplinkCapturedRecord, result: UndoReplayResult) -> None:
     try:
         if record.driver == "af_xdp":
-            detach_xdp(record.uplink)
-        restore_link(record.uplink)
+            detach_link_xdp(record.uplink)
+        restore_captured_link(record.uplink)
         result.notes += [
             f"not as it was: {text}" for text in link_differences(record.uplink, capture_link(record.uplink.name))
         ]
     except NoSuchLink:
         result.lost_devices.append(record.uplink.name)
-    except CannotRestore as error:
+    except CannotRestoreLink as error:
         result.problems += [f"{error.name}: {problem}" for problem in error.problems]
 
 

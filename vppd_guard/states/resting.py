@@ -2,9 +2,9 @@
 
 import asyncio
 
-from vppd_guard.life import GuardLife, rest_s
+from vppd_guard.life import GuardLife, guard_rest_s
 
 
-async def act(life: GuardLife) -> None:
+async def run_guard_state(life: GuardLife) -> None:
     """On plain Linux, the longer the more often VPP has failed in a row."""
-    await asyncio.sleep(rest_s(life))
+    await asyncio.sleep(guard_rest_s(life))

@@ -3,22 +3,22 @@
 import time
 
 from schemas.intents import Intent
-from schemas.words import INTENT
-from vppd_guard.host.hooks import HookPoint
+from schemas.words import INTENT_WORD
+from vppd_guard.host.hooks import HostHookPoint
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.life import GuardLife
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import DeviceGone, GuardActionFailed
-from vppd_guard.states.holding import Holding
-from vppd_guard.states.replay import UndoResult, undo_records
-from vppd_guard.undo.records import captured_uplinks
+from vppd_guard.states.failures import GuardActionFailed, UplinkDeviceGone
+from vppd_guard.states.holding import GuardHolding
+from vppd_guard.states.replay import UndoReplayResult, undo_records
+from vppd_guard.undo.records import uplinks_in_undo_records
 
 _RESTORE_S_MAX = 30.0
 _TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on without it
 
 
-async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
+async def run_guard_state(context: GuardContext, life: GuardLife, holding: GuardHolding) -> None:
     """Linux has its links back, as they were."""
     began_at = time.monotonic()
     await context.vpp.stop()
@@ -27,20 +27,20 @@ async def act(context: GuardContext, life: GuardLife, holding: Holding) -> None:
     result = await context.executor.run(_RESTORE_S_MAX, undo_records, records, context.machine, host)
     _report(context, result)
     if result.lost_devices:
-        raise DeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
+        raise UplinkDeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
     if result.problems and life.retries < _TRIES_MAX:
         raise GuardActionFailed("; ".join(result.problems))
     context.journal.clear()
-    await info_file.write_starting(context)
+    await info_file.write_info_file_starting(context)
     context.peer.counters["restores"] += 1
-    if names := [record.uplink.name for record in captured_uplinks(records)]:
+    if names := [record.uplink.name for record in uplinks_in_undo_records(records)]:
         context.log.info("restored", uplinks=names, took_ms=(time.monotonic() - began_at) * 1000)
         no_intents: dict[str, Intent] = {}
-        context.peer.publish(INTENT, no_intents, cause=context.peer.new_cause("guard/restored"))
-        await context.run_hook(HookPoint.VPP_ERRORED if life.failures else HookPoint.VPP_DONE_OK, holding)
+        context.peer.publish(INTENT_WORD, no_intents, cause=context.peer.new_cause("guard/restored"))
+        await context.run_hook(HostHookPoint.VPP_ERRORED if life.failures else HostHookPoint.VPP_DONE_OK, holding)
 
 
-def _report(context: GuardContext, result: UndoResult) -> None:
+def _report(context: GuardContext, result: UndoReplayResult) -> None:
     for difference in result.notes:
         context.log.warning("restored with a difference", what=difference)
         context.note(difference)

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from vppd_guard.life import GuardLife, retry_s
+from vppd_guard.life import GuardLife, guard_retry_s
 
 
-async def act(life: GuardLife) -> None:
+async def run_guard_state(life: GuardLife) -> None:
     """Waits before the next try."""
-    await asyncio.sleep(retry_s(life))
+    await asyncio.sleep(guard_retry_s(life))

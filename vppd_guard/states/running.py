@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from bus.requester import AskFailed
-from schemas.requests import VPP_SILENT, Ping
-from vppd_guard.linux.moving import exists_in
+from bus.requester import BusAskFailed
+from schemas.requests import VPP_SILENT_REASON, PingRequest
+from vppd_guard.linux.moving import link_exists_in_netns
 from vppd_guard.probes import icmp
 from vppd_guard.probes.verdict import ForwardingObservation, ForwardingVerdict, ForwardingWatch
 from vppd_guard.states.context import GuardContext
-from vppd_guard.states.failures import DeviceGone, NotForwarding
-from vppd_guard.states.holding import Up
+from vppd_guard.states.failures import UplinkDeviceGone, VppNotForwarding
+from vppd_guard.states.holding import GuardHoldingUp
 from vppd_guard.states.wire import gateways_answer
 from vppd_guard.undo.records import LinkMovedRecord
 
@@ -20,8 +20,10 @@ _ANSWER_S_MAX = 1.0
 _SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
 
 
-async def act(context: GuardContext, holding: Up) -> None:
-    """Looks every second. Raises NotForwarding: VPP is to blame for silence; DeviceGone: an uplink has disappeared.
+async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> None:
+    """Looks every second.
+
+    Raises VppNotForwarding: VPP is to blame for silence; UplinkDeviceGone: an uplink has disappeared.
 
     The writer's statuses are read meanwhile, so that nothing piles up.
     """
@@ -36,12 +38,12 @@ async def act(context: GuardContext, holding: Up) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             if names := await asyncio.to_thread(_vanished, moved_links):
-                raise DeviceGone(f"{', '.join(names)}: no such device any more")
+                raise UplinkDeviceGone(f"{', '.join(names)}: no such device any more")
             observation = await _observe(context, holding, watch)
             verdict = watch.judge(observation, time.monotonic())
             why = "" if verdict is ForwardingVerdict.FORWARDS else watch.why(observation, time.monotonic())
             if verdict is ForwardingVerdict.BLAMED:
-                raise NotForwarding(f"{why}: the NIC is given back")
+                raise VppNotForwarding(f"{why}: the NIC is given back")
             suspicious = bool(why) and watch.silent_s(time.monotonic()) >= _SUSPICIOUS_S
             _show_suspicion(context, why if suspicious else "")
     finally:
@@ -56,10 +58,10 @@ def _show_suspicion(context: GuardContext, why: str) -> None:
         context.note("VPP is suspected" if why else "VPP forwards", why=why)
 
 
-async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -> ForwardingObservation:
+async def _observe(context: GuardContext, holding: GuardHoldingUp, watch: ForwardingWatch) -> ForwardingObservation:
     """Pings; only if nothing answers, asks further."""
     pairs = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered_through_vpp]
-    answered = await icmp.answering_addresses(pairs, _ANSWER_S_MAX) if pairs else frozenset[str]()
+    answered = await icmp.addresses_answering_ping(pairs, _ANSWER_S_MAX) if pairs else frozenset[str]()
     if answered:
         return ForwardingObservation(answered=answered)
     api_answers = await _api_answers(context)
@@ -75,15 +77,15 @@ async def _observe(context: GuardContext, holding: Up, watch: ForwardingWatch) -
 async def _api_answers(context: GuardContext) -> bool | None:
     """Does VPP's API answer the writer? None: the writer does not say."""
     try:
-        pong = await context.peer.ask("vpp-writer", Ping(), timeout_s=_LOOK_EVERY_S)
-    except AskFailed:
+        pong = await context.peer.ask("vpp-writer", PingRequest(), timeout_s=_LOOK_EVERY_S)
+    except BusAskFailed:
         return None
-    return VPP_SILENT not in pong.waiting
+    return VPP_SILENT_REASON not in pong.waiting
 
 
 def _vanished(moved_links: Mapping[str, str]) -> list[str]:
     """The links that have left the namespace to which they were moved."""
-    return [name for name, netns in moved_links.items() if not exists_in(netns, name)]
+    return [name for name, netns in moved_links.items() if not link_exists_in_netns(netns, name)]
 
 
 async def _read_bus(context: GuardContext) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import partial
 
 from vppd_guard.linux import namespaces
-from vppd_guard.linux.captured import default_gateway, wire_source
+from vppd_guard.linux.captured import link_default_gateway, wire_source
 from vppd_guard.probes import arp_nd
 from vppd_guard.uplink.uplinks import DrivenUplink
 
@@ -23,11 +23,13 @@ def _gateways_answer(vpp_netns: str, uplink: DrivenUplink, addresses: Collection
         return None
     captured = uplink.captured
     for version in (4, 6):
-        gateway, source = default_gateway(captured, version), wire_source(captured, version)
+        gateway, source = link_default_gateway(captured, version), wire_source(captured, version)
         if gateway in addresses and gateway and source:
-            ask = partial(arp_nd.gateway_answers, captured.name, captured.mac, source, gateway, _WIRE_ANSWER_S_MAX)
+            ask = partial(
+                arp_nd.gateway_answers_arp_or_nd, captured.name, captured.mac, source, gateway, _WIRE_ANSWER_S_MAX
+            )
             try:
-                return namespaces.inside(vpp_netns, ask)
+                return namespaces.run_inside_netns(vpp_netns, ask)
             except OSError:
                 return None
     return None

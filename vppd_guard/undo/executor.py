@@ -9,7 +9,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class StepExecutor:
+class LinuxStepExecutor:
     """Makes all changes of Linux in one thread, in turn: a change that is cut short ends before the next begins."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bus import whole_files
-from schemas.checksummed_json import decode_line, encode_line
+from schemas.checksummed_json import decode_checksummed_line, encode_checksummed_line
 from vppd_guard.undo.records import UndoRecord
 
 _decoder: msgspec.json.Decoder[UndoRecord] = msgspec.json.Decoder(UndoRecord)
@@ -29,7 +29,7 @@ class UndoJournal:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._cut_torn_end(handle)
-            whole_files.append_whole(handle, encode_line(record), self.path, sync=True)
+            whole_files.append_whole(handle, encode_checksummed_line(record), self.path, sync=True)
         finally:
             os.close(handle)
         whole_files.sync_directory(self.path.parent)
@@ -42,7 +42,7 @@ class UndoJournal:
             return []
         records: list[UndoRecord] = []
         for line in lines[:-1]:
-            record = decode_line(line, _decoder)
+            record = decode_checksummed_line(line, _decoder)
             if record is None:
                 break
             records.append(record)

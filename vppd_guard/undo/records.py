@@ -62,11 +62,11 @@ UndoRecord = (
 )
 
 
-def captured_uplinks(records: Sequence[UndoRecord]) -> list[UplinkCapturedRecord]:
+def uplinks_in_undo_records(records: Sequence[UndoRecord]) -> list[UplinkCapturedRecord]:
     """The uplinks before they were changed, in the order in which they were taken."""
     return list({r.uplink.name: r for r in records if isinstance(r, UplinkCapturedRecord)}.values())
 
 
-def last_vpp(records: Sequence[UndoRecord]) -> VppStartedRecord | None:
+def last_vpp_in_undo_records(records: Sequence[UndoRecord]) -> VppStartedRecord | None:
     """The VPP that was started last."""
     return next((r for r in reversed(records) if isinstance(r, VppStartedRecord)), None)

@@ -1,7 +1,7 @@
 """A change of Linux as data: precondition, undo record, change, effect.
 
-`run_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before the
-change begins; success is the effect (`holds`), never a return code.
+`run_linux_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before
+the change begins; success is the effect (`holds`), never a return code.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from vppd_guard.undo.executor import StepExecutor
+from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import UndoRecord
 
 
-class StepFailed(Exception):
+class LinuxStepFailed(Exception):
     """A step was impossible or had not its effect; the text names the step and the reason."""
 
 
@@ -35,10 +35,10 @@ class LinuxStep:
     timeout_s: float = 5.0
 
 
-async def run_step(step: LinuxStep, journal: UndoJournal, executor: StepExecutor) -> None:
+async def run_linux_step(step: LinuxStep, journal: UndoJournal, executor: LinuxStepExecutor) -> None:
     """Makes the change.
 
-    Raises StepFailed, TimeoutError, and OSError: the undo record could not be written, and nothing has been changed.
+    Raises LinuxStepFailed, TimeoutError, and OSError: the undo record could not be written; nothing is changed.
     """
     try:
         await executor.run(step.timeout_s, _make_change, step, journal)
@@ -48,13 +48,13 @@ async def run_step(step: LinuxStep, journal: UndoJournal, executor: StepExecutor
 
 def _make_change(step: LinuxStep, journal: UndoJournal) -> None:
     if problem := step.needs():
-        raise StepFailed(f"{step.title}: {problem}")
+        raise LinuxStepFailed(f"{step.title}: {problem}")
     record = step.undo()
     if record is not None:
         journal.append(record)
     try:
         step.do()
     except (OSError, NetlinkError) as error:
-        raise StepFailed(f"{step.title}: {getattr(error, 'strerror', None) or error}") from error
+        raise LinuxStepFailed(f"{step.title}: {getattr(error, 'strerror', None) or error}") from error
     if problem := step.holds():
-        raise StepFailed(f"{step.title}: {problem}")
+        raise LinuxStepFailed(f"{step.title}: {problem}")

@@ -13,30 +13,30 @@ from schemas.intents import (
     DEFAULT_TABLE,
     PODS_TABLE,
     PUNT_TABLE,
-    Address,
-    AdminUp,
-    CnatFeature,
-    Gso,
+    AddressIntent,
+    AdminUpIntent,
+    CnatFeatureIntent,
+    GsoIntent,
     Intent,
-    InterfaceTable,
-    Ip6,
-    Mtu,
-    MulticastPath,
-    MulticastRoute,
-    NdProxy,
-    Neighbour,
-    NeighbourLimits,
-    ProxyArp,
-    ProxyArpInterface,
-    Punt,
-    PuntRedirect,
-    Route,
+    InterfaceTableIntent,
+    Ip6Intent,
+    MtuIntent,
+    MulticastRouteIntent,
+    MulticastRoutePath,
+    NdProxyIntent,
+    NeighbourIntent,
+    NeighbourLimitsIntent,
+    ProxyArpIntent,
+    ProxyArpInterfaceIntent,
+    PuntIntent,
+    PuntRedirectIntent,
+    RouteIntent,
     RoutePath,
-    RxMode,
-    Table,
-    Tap,
+    RxModeIntent,
+    TableIntent,
+    TapIntent,
 )
-from vppd_guard.drivers.names import uplink_name
+from vppd_guard.drivers.names import uplink_intent_name
 from vppd_guard.linux import captured as linux
 from vppd_guard.linux.captured import CapturedLink, IpVersion
 
@@ -48,7 +48,7 @@ _TAP_MTU_IN_VPP = 9216
 _MULTICAST_GROUPS = ("ff02::1:ff00:0/104", "ff02::1/128", "ff02::2/128", "ff02::16/128", "ff02::1:2/128")
 
 
-def tap_name(interface: str) -> str:
+def host_tap_name(interface: str) -> str:
     """Intent name of the host's tap."""
     return f"host/{interface}"
 
@@ -87,7 +87,7 @@ class DesiredUplink:
         return f"{_TAP_MAC_BASE}:{self.number:02x}"
 
 
-def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
+def guard_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
     """All intents of the guard. `taps_up`: Linux's side of the taps is ready."""
     intents: list[Intent] = [
         *_global_intents(config),
@@ -97,7 +97,7 @@ def desired_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, tap
     for target in targets:
         intents += [*_uplink_intents(target, config), *_tap_intents(target, config)]
         if taps_up:
-            intents.append(AdminUp(tap_name(target.name)))
+            intents.append(AdminUpIntent(host_tap_name(target.name)))
     # Of two that say the same of one thing (two uplinks in one subnet) the first counts.
     return {intent.key: intent for intent in reversed(intents)}
 
@@ -110,13 +110,13 @@ def _global_intents(config: NodeConfig) -> Iterator[Intent]:
         6: (initial.ip6NeighborsMaxNumber, initial.ip6NeighborsMaxAge),
     }
     for version, default in _DEFAULT_PREFIX.items():
-        yield Table(PUNT_TABLE, version, 1)
-        yield Table(PODS_TABLE, version, 2)
-        yield Route(PODS_TABLE, default, (RoutePath(table=DEFAULT_TABLE),))
-        yield NeighbourLimits(version, *limits[version])
-        yield PuntRedirect(version, PUNT_TABLE)
-        yield Punt(version, "tcp")
-        yield Punt(version, "udp")
+        yield TableIntent(PUNT_TABLE, version, 1)
+        yield TableIntent(PODS_TABLE, version, 2)
+        yield RouteIntent(PODS_TABLE, default, (RoutePath(table=DEFAULT_TABLE),))
+        yield NeighbourLimitsIntent(version, *limits[version])
+        yield PuntRedirectIntent(version, PUNT_TABLE)
+        yield PuntIntent(version, "tcp")
+        yield PuntIntent(version, "udp")
 
 
 def _physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Intent]:
@@ -124,39 +124,41 @@ def _physical_network_intents(targets: Sequence[DesiredUplink]) -> Iterator[Inte
     pods_tables = {target.table: target.pods_table for target in targets if target.table != DEFAULT_TABLE}
     for table, pods in pods_tables.items():
         for version, default in _DEFAULT_PREFIX.items():
-            yield Table(table, version)
-            yield Table(pods, version)
-            yield Route(pods, default, (RoutePath(table=table),))
+            yield TableIntent(table, version)
+            yield TableIntent(pods, version)
+            yield RouteIntent(pods, default, (RoutePath(table=table),))
 
 
 def _uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The uplink as Linux had it."""
-    captured, name = target.captured, uplink_name(target.name)
+    captured, name = target.captured, uplink_intent_name(target.name)
     yield target.interface
-    yield Mtu(name, target.mtu)
-    yield CnatFeature(name)
-    yield RxMode(name, target.rx_mode)
+    yield MtuIntent(name, target.mtu)
+    yield CnatFeatureIntent(name)
+    yield RxModeIntent(name, target.rx_mode)
     if config.debug.gsoEnabled:
-        yield Gso(name)
-    yield Ip6(name)
+        yield GsoIntent(name)
+    yield Ip6Intent(name)
     if target.table != DEFAULT_TABLE:
         for version in _DEFAULT_PREFIX:
-            yield InterfaceTable(name, version, target.table)
-    yield AdminUp(name)
-    for address in linux.vpp_addresses(captured, config.debug.translateUplinkAddrMaskTo64):
-        yield Address(name, address, when_up=True)
+            yield InterfaceTableIntent(name, version, target.table)
+    yield AdminUpIntent(name)
+    for address in linux.uplink_vpp_addresses(captured, config.debug.translateUplinkAddrMaskTo64):
+        yield AddressIntent(name, address, when_up=True)
     local = linux.link_local_address(captured)
     if local:
-        yield Address(name, f"{local}/128", when_up=True)
+        yield AddressIntent(name, f"{local}/128", when_up=True)
 
 
-def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[Route]:
+def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[RouteIntent]:
     """Captured routes, then the configured default gateways by the main uplink.
 
     Linux may have several routes for a prefix, with different metrics: VPP gets the one that Linux would use.
     """
-    connected = {(t.table, str(ip_interface(a).network)) for t in targets for a in linux.host_addresses(t.captured)}
-    candidates = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.vpp_routes(t.captured)]
+    connected = {
+        (t.table, str(ip_interface(a).network)) for t in targets for a in linux.link_host_addresses(t.captured)
+    }
+    candidates = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.uplink_vpp_routes(t.captured)]
     candidates.sort(key=lambda way: way[0])
     if targets:
         gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
@@ -167,27 +169,27 @@ def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iter
         if place in places or (hop is None and place in connected):
             continue
         places.add(place)
-        interface = uplink_name(target.name)
+        interface = uplink_intent_name(target.name)
         if hop is not None and not _is_on_link(hop, target):
             # Linux takes such a gateway's answers by `onlink`; VPP drops ARP from senders that no prefix of the link
             # covers (vnet/arp/arp.c).
-            yield Route(target.table, str(ip_network(hop)), (RoutePath(interface=interface),))
-        yield Route(target.table, prefix, (RoutePath(next_hop=hop, interface=interface),))
+            yield RouteIntent(target.table, str(ip_network(hop)), (RoutePath(interface=interface),))
+        yield RouteIntent(target.table, prefix, (RoutePath(next_hop=hop, interface=interface),))
 
 
 def _is_on_link(hop: str, target: DesiredUplink) -> bool:
     """Do the link's addresses or its routes say that the next hop is a neighbour?"""
-    networks = [ip_interface(address).network for address in linux.host_addresses(target.captured)]
-    networks += [ip_network(r.prefix) for r in linux.vpp_routes(target.captured) if r.gateway is None]
-    return linux.is_link_local(hop) or any(ip_address(hop) in network for network in networks)
+    networks = [ip_interface(address).network for address in linux.link_host_addresses(target.captured)]
+    networks += [ip_network(r.prefix) for r in linux.uplink_vpp_routes(target.captured) if r.gateway is None]
+    return linux.is_link_local_address(hop) or any(ip_address(hop) in network for network in networks)
 
 
 def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     """The host's tap, its tables, and what leads to it."""
     captured = target.captured
-    name, table = tap_name(target.name), f"host-tap-{target.name}"
+    name, table = host_tap_name(target.name), f"host-tap-{target.name}"
     ring: InterfaceSpec = config.interfaces.vppHostTapSpec
-    yield Tap(
+    yield TapIntent(
         name=name,
         host_interface=target.name,
         netns=config.host_netns,
@@ -202,46 +204,49 @@ def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
         tx_ring=ring.tx_ring,
     )
     for version, default in _DEFAULT_PREFIX.items():
-        yield Table(table, version)
-        yield Route(table, default, (RoutePath(table=target.table),))
-        yield InterfaceTable(name, version, table)
+        yield TableIntent(table, version)
+        yield RouteIntent(table, default, (RoutePath(table=target.table),))
+        yield InterfaceTableIntent(name, version, table)
     yield from _host_intents(captured, table)
     for group in _MULTICAST_GROUPS:
-        paths = (MulticastPath(uplink_name(target.name), accept=True, forward=True), MulticastPath(name, accept=True))
-        yield MulticastRoute(table, group, paths)
-    yield Ip6(name)
-    yield Address(name, config.tap0_address)
-    yield Mtu(name, _TAP_MTU_IN_VPP)
-    yield CnatFeature(name)
-    yield RxMode(name, ring.rx_mode("adaptive"))
+        paths = (
+            MulticastRoutePath(uplink_intent_name(target.name), accept=True, forward=True),
+            MulticastRoutePath(name, accept=True),
+        )
+        yield MulticastRouteIntent(table, group, paths)
+    yield Ip6Intent(name)
+    yield AddressIntent(name, config.tap0_address)
+    yield MtuIntent(name, _TAP_MTU_IN_VPP)
+    yield CnatFeatureIntent(name)
+    yield RxModeIntent(name, ring.rx_mode("adaptive"))
     if config.debug.gsoEnabled:
-        yield Gso(name)
-    if any(ip_interface(address).version == 6 for address in linux.host_addresses(captured)):
-        yield NdProxy(name)
-    yield ProxyArp(table, "0.0.0.0", "255.255.255.255")
-    yield ProxyArpInterface(name)
+        yield GsoIntent(name)
+    if any(ip_interface(address).version == 6 for address in linux.link_host_addresses(captured)):
+        yield NdProxyIntent(name)
+    yield ProxyArpIntent(table, "0.0.0.0", "255.255.255.255")
+    yield ProxyArpInterfaceIntent(name)
 
 
 def _host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """Neighbours and routes, for punted packets too, by which VPP reaches the host's own addresses behind its tap."""
-    name = tap_name(captured.name)
-    for text in linux.host_addresses(captured):
+    name = host_tap_name(captured.name)
+    for text in linux.link_host_addresses(captured):
         interface = ip_interface(text)
         path = (RoutePath(next_hop=str(interface.ip), interface=name),)
-        yield Route(table, str(ip_network(interface.ip)), path)
-        yield Neighbour(name, str(interface.ip), captured.mac)
+        yield RouteIntent(table, str(ip_network(interface.ip)), path)
+        yield NeighbourIntent(name, str(interface.ip), captured.mac)
         # With the mask that Linux had: a punted packet to any address of the subnet finds the host.
-        yield Route(PUNT_TABLE, str(interface.network), path)
+        yield RouteIntent(PUNT_TABLE, str(interface.network), path)
     local = linux.link_local_address(captured)
     if local:
         # Else punted link-local packets match fe80::/10 and loop.
-        yield Neighbour(name, local, captured.mac)
-        yield Route(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
+        yield NeighbourIntent(name, local, captured.mac)
+        yield RouteIntent(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
 
 
-def service_next_hops(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
+def host_service_next_hops(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
     """Service prefix -> next hop by which the host reaches VPP for it (spec, section 7)."""
-    hops = {prefix: linux.vpp_next_hop(captured, _version(prefix)) for prefix in config.service_prefixes}
+    hops = {prefix: linux.host_next_hop_to_vpp(captured, _version(prefix)) for prefix in config.service_prefixes}
     return {prefix: hop for prefix, hop in hops.items() if hop is not None}
 
 

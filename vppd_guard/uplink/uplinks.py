@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.config import NodeConfig, UplinkSpec
-from schemas.facts import Uplink as UplinkFact
+from schemas.facts import UplinkFact as UplinkFact
 from vppd_guard.drivers.driver import UplinkDriver
-from vppd_guard.drivers.machine import Machine
-from vppd_guard.drivers.names import uplink_name
+from vppd_guard.drivers.machine import HostMachine
+from vppd_guard.drivers.names import uplink_intent_name
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.records import UplinkCapturedRecord
-from vppd_guard.uplink.desired import DesiredUplink, tap_name
+from vppd_guard.uplink.desired import DesiredUplink, host_tap_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,12 @@ class DrivenUplink:
     @property
     def answered_through_vpp(self) -> tuple[str, ...]:
         """Of these, those that must answer through VPP."""
-        return tuple(address for address in self.answered if not shape.is_link_local(address))
+        return tuple(address for address in self.answered if not shape.is_link_local_address(address))
 
     @property
     def answered_beside_vpp(self) -> tuple[str, ...]:
         """Of these, the link-local gateways: no router forwards to such an address, so they are asked on the wire."""
-        return tuple(address for address in self.answered if shape.is_link_local(address))
+        return tuple(address for address in self.answered if shape.is_link_local_address(address))
 
     @property
     def record(self) -> UplinkCapturedRecord:
@@ -53,7 +53,12 @@ class DrivenUplink:
 
 
 def driven_uplink(
-    captured: CapturedLink, spec: UplinkSpec, number: int, driver: UplinkDriver, config: NodeConfig, machine: Machine
+    captured: CapturedLink,
+    spec: UplinkSpec,
+    number: int,
+    driver: UplinkDriver,
+    config: NodeConfig,
+    machine: HostMachine,
 ) -> DrivenUplink:
     """An uplink of the configuration. `number`: its place there, 0 is the main one's."""
     size = spec.mtu or captured.mtu
@@ -68,14 +73,14 @@ def driven_uplink(
     return DrivenUplink(target=target, driver=driver)
 
 
-def main_first(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
+def uplinks_main_first(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:
     """The uplinks in the order of their numbers: the main one first, which is the first one if none is marked."""
     return sorted(specs, key=lambda spec: not spec.isMain)
 
 
-def probe_targets(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
+def uplink_probe_targets(captured: CapturedLink, config: NodeConfig, *, main: bool) -> list[str]:
     """Addresses whose answers show that the uplink forwards: its gateways, and for the main one the configured ones."""
-    gateways = [shape.default_gateway(captured, 4), shape.default_gateway(captured, 6)]
+    gateways = [shape.link_default_gateway(captured, 4), shape.link_default_gateway(captured, 6)]
     more = config.probe_addresses if main else ()
     return list(dict.fromkeys(address for address in (*gateways, *more) if address))
 
@@ -87,11 +92,11 @@ def uplink_fact(uplink: DrivenUplink, state: str, reason: str, *, main: bool) ->
         state=state,
         is_main=main,
         mtu=target.mtu,
-        interface=uplink_name(uplink.name),
-        host_tap=tap_name(uplink.name),
-        addresses=tuple(shape.host_addresses(captured)),
-        next_hop4=shape.vpp_next_hop(captured, 4),
-        next_hop6=shape.vpp_next_hop(captured, 6),
+        interface=uplink_intent_name(uplink.name),
+        host_tap=host_tap_name(uplink.name),
+        addresses=tuple(shape.link_host_addresses(captured)),
+        next_hop4=shape.host_next_hop_to_vpp(captured, 4),
+        next_hop6=shape.host_next_hop_to_vpp(captured, 6),
         driver=uplink.driver.name,
         physical_network=target.spec.physicalNetworkName,
         table=target.table,

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 _TOKEN = re.compile(r"(?P<comment>#[^\r\n]*)|(?P<brace>[{}])|(?P<word>[^\s{}#]+)")
 
 
-class BadTemplate(ValueError):
+class BadStartupTemplate(ValueError):
     """The template cannot be VPP's configuration; the text says where."""
 
 
 @dataclass(frozen=True)
-class ConfWord:
+class StartupConfWord:
     """A word and its place in the text."""
 
     text: str
@@ -35,7 +35,7 @@ class _ConfBlock:
 
     start: int = 0
     end: int = 0
-    items: "list[ConfWord | _ConfBlock]" = field(default_factory=list)
+    items: "list[StartupConfWord | _ConfBlock]" = field(default_factory=list)
 
     def blocks(self, *name: str) -> "Iterator[_ConfBlock]":
         """The blocks after these words."""
@@ -44,43 +44,43 @@ class _ConfBlock:
             if isinstance(item, _ConfBlock) and before and [_word_text(word) for word in before] == list(name):
                 yield item
 
-    def values(self, name: str) -> Iterator[ConfWord]:
+    def values(self, name: str) -> Iterator[StartupConfWord]:
         """The words after that word."""
         for word, value in zip(self.items, self.items[1:], strict=False):
-            if _word_text(word) == name and isinstance(value, ConfWord):
+            if _word_text(word) == name and isinstance(value, StartupConfWord):
                 yield value
 
     def contains(self, word: str) -> bool:
         """Is the word in this block itself?"""
         return any(_word_text(item) == word for item in self.items)
 
-    def words(self) -> Iterator[ConfWord]:
+    def words(self) -> Iterator[StartupConfWord]:
         """All words, those of inner blocks too."""
         for item in self.items:
-            if isinstance(item, ConfWord):
+            if isinstance(item, StartupConfWord):
                 yield item
             else:
                 yield from item.words()
 
 
 def parse_startup_conf(text: str, source: str) -> _ConfBlock:
-    """The tree of a text. Raises BadTemplate, which names the source and the line."""
+    """The tree of a text. Raises BadStartupTemplate, which names the source and the line."""
     root = _ConfBlock(0, len(text))
     stack = [root]
     for token in _TOKEN.finditer(text):
         if token["word"]:
-            stack[-1].items.append(ConfWord(token["word"], *token.span()))
+            stack[-1].items.append(StartupConfWord(token["word"], *token.span()))
         elif token["brace"] == "{":
             block = _ConfBlock(token.end())
             stack[-1].items.append(block)
             stack.append(block)
         elif token["brace"]:
             if len(stack) == 1:
-                raise BadTemplate(f"{source}: line {_line_number(text, token.start())}: '}}' without '{{'")
+                raise BadStartupTemplate(f"{source}: line {_line_number(text, token.start())}: '}}' without '{{'")
             stack.pop().end = token.start()
     if len(stack) > 1:
         opened = _line_number(text, stack[-1].start)
-        raise BadTemplate(f"{source}: {len(stack) - 1} '{{' without '}}', the last one in line {opened}")
+        raise BadStartupTemplate(f"{source}: {len(stack) - 1} '{{' without '}}', the last one in line {opened}")
     return root
 
 
@@ -89,14 +89,14 @@ def _line_number(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-class ConfEdits:
+class StartupConfEdits:
     """Changes of a text at places of its tree, made all at once."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: list[tuple[int, int, str]] = []
 
-    def replace(self, word: ConfWord, by: str) -> None:
+    def replace(self, word: StartupConfWord, by: str) -> None:
         """Replaces a word."""
         self._changes.append((word.start, word.end, by))
 
@@ -122,5 +122,5 @@ class ConfEdits:
         return "".join([*parts, self._text[at:]])
 
 
-def _word_text(item: "ConfWord | _ConfBlock") -> str | None:
-    return item.text if isinstance(item, ConfWord) else None
+def _word_text(item: "StartupConfWord | _ConfBlock") -> str | None:
+    return item.text if isinstance(item, StartupConfWord) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
-from vppd_guard.vpp.log_tail import COLOUR
+from vppd_guard.vpp.log_tail import TERMINAL_COLOUR
 
 _CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 _PATTERN_MAX = 127  # core(5)
@@ -73,7 +73,7 @@ def _is_core(entry: Path, prefix: str) -> bool:
     return entry.name.startswith(prefix) and entry.is_file() and not entry.is_symlink()
 
 
-def prune_cores(pattern: str, cores_max: int = _CORES_MAX, bytes_max: int = _BYTES_MAX) -> list[Path]:
+def prune_vpp_cores(pattern: str, cores_max: int = _CORES_MAX, bytes_max: int = _BYTES_MAX) -> list[Path]:
     """Removes old cores: at most `cores_max` stay, and no more than `bytes_max` (disk blocks; cores are sparse).
 
     The newest one always stays. Returns what was removed. Blocking; raises nothing.
@@ -102,7 +102,7 @@ def vpp_last_words(log: Path) -> list[str]:
 
 def post_mortem(text: str) -> list[str]:
     """The last death in the text: what killed VPP, and its backtrace. Pure, bounded."""
-    lines = COLOUR.sub("", text).splitlines()
+    lines = TERMINAL_COLOUR.sub("", text).splitlines()
     deaths = [number for number, line in enumerate(lines) if _DEATH.search(line)]
     if not deaths:
         return []

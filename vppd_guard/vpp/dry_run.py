@@ -25,7 +25,7 @@ _ANSWER_S_MAX = 15.0
 _VPP_NAME = b"vppd-guard-trial"
 
 
-class DryRunFailed(Exception):
+class VppDryRunFailed(Exception):
     """VPP did not pass; the text says why."""
 
 
@@ -54,7 +54,7 @@ def message_names(reply: bytes) -> frozenset[str]:
 
 
 async def _dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[str]:
-    """Messages of a VPP that was started with that configuration, and has ended again. Raises DryRunFailed."""
+    """Messages of a VPP that was started with that configuration, and has ended again. Raises VppDryRunFailed."""
     directory = config.vpp_run
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     launch = VppLaunch(
@@ -66,14 +66,14 @@ async def _dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[
     log.unlink(missing_ok=True)
     config.vpp_api.unlink(missing_ok=True)
     await asyncio.to_thread(ensure_netns, config.vpp_netns)
-    vpp = process.start_vpp(launch, log)
+    vpp = process.start_vpp_process(launch, log)
     try:
         if not await vpp.answers(config.vpp_api, _ANSWER_S_MAX):
-            raise DryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
+            raise VppDryRunFailed(f"VPP {vpp.reason or 'does not accept API clients'}: {_last_line(log)}")
         async with asyncio.timeout(_ANSWER_S_MAX):
             return await _api_messages(config.vpp_api)
     except (OSError, ValueError, TimeoutError) as error:
-        raise DryRunFailed(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
+        raise VppDryRunFailed(f"VPP's API: {error or 'no answer'}: {_last_line(log)}") from error
     finally:
         await vpp.stop()
 
@@ -92,11 +92,11 @@ class VppDryRuns:
         self._passed: dict[tuple[object, ...], frozenset[str]] = {}
 
     async def api_messages(self, config: NodeConfig, conf: str, script: str) -> frozenset[str]:
-        """API messages of this VPP with that configuration. Raises DryRunFailed."""
+        """API messages of this VPP with that configuration. Raises VppDryRunFailed."""
         try:
             binary = config.vpp_binary.stat()
         except OSError as error:
-            raise DryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
+            raise VppDryRunFailed(f"VPPD_VPP_BIN: {config.vpp_binary}: {error.strerror}") from error
         key = (config.vpp_binary, binary.st_mtime_ns, binary.st_size, conf, script)
         if key not in self._passed:
             self._passed = {key: await _dry_run_vpp(config, conf, script)}

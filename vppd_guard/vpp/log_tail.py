@@ -6,18 +6,18 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from bus.log import Log
+from bus.log import ProcessLog
 
 _EVERY_S = 0.5
 _CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
 FILE_BYTES_MAX = 8 << 20
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
+TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
 
 
 class VppLogTail:
     """The end of a file to which another process appends."""
 
-    def __init__(self, path: Path, log: Log) -> None:
+    def __init__(self, path: Path, log: ProcessLog) -> None:
         self.path, self.log = path, log
         self._at = path.stat().st_size if path.exists() else 0
         self._part = b""
@@ -51,4 +51,4 @@ class VppLogTail:
         *lines, self._part = (self._part + data).split(b"\n")
         for line in lines:
             if line.strip():
-                self.log.info("vpp", says=COLOUR.sub("", line.decode(errors="replace")).rstrip())
+                self.log.info("vpp", says=TERMINAL_COLOUR.sub("", line.decode(errors="replace")).rstrip())

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
+from vppd_guard.linux.namespaces import CLONE_NEWNET, NETNS_DIRECTORY
 
 _STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
 _KILL_S_MAX = 5.0
@@ -83,7 +83,7 @@ class VppInstance:
         return False
 
 
-def start_vpp(launch: VppLaunch, log: Path) -> VppInstance:
+def start_vpp_process(launch: VppLaunch, log: Path) -> VppInstance:
     """Starts VPP in its namespace, in a session of its own: it outlives the guard, if it is to. Raises OSError.
 
     Its output goes to a file, because a guard that is killed would close a pipe.
@@ -91,7 +91,7 @@ def start_vpp(launch: VppLaunch, log: Path) -> VppInstance:
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     if launch.preload:
         environment["LD_PRELOAD"] = launch.preload
-    handle = os.open(DIRECTORY / launch.netns, os.O_RDONLY)
+    handle = os.open(NETNS_DIRECTORY / launch.netns, os.O_RDONLY)
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -107,7 +107,7 @@ def start_vpp(launch: VppLaunch, log: Path) -> VppInstance:
         raise OSError(f"{launch.binary}: {error}") from error
     finally:
         os.close(handle)
-    return VppInstance(child.pid, start_ticks(child.pid), child)
+    return VppInstance(child.pid, process_start_ticks(child.pid), child)
 
 
 def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
@@ -124,9 +124,9 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
     return enter
 
 
-def adopt_vpp(pid: int, since: int) -> VppInstance | None:
+def adopt_vpp_process(pid: int, since: int) -> VppInstance | None:
     """The VPP of an earlier guard; None: it does not run any more."""
-    if not since or start_ticks(pid) != since:
+    if not since or process_start_ticks(pid) != since:
         return None
     try:
         return VppInstance(pid, since, None)
@@ -134,17 +134,17 @@ def adopt_vpp(pid: int, since: int) -> VppInstance | None:
         return None
 
 
-def find_by_conf(conf: Path) -> VppInstance | None:
+def find_vpp_by_conf(conf: Path) -> VppInstance | None:
     """The VPP that runs with this startup.conf, whoever started it."""
     mark = f"\0-c\0{conf}\0".encode()
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
-                return adopt_vpp(int(entry.name), start_ticks(int(entry.name)))
+                return adopt_vpp_process(int(entry.name), process_start_ticks(int(entry.name)))
     return None
 
 
-def start_ticks(pid: int) -> int:
+def process_start_ticks(pid: int) -> int:
     """When the process started, in clock ticks since boot; 0: there is none, or it is a zombie (proc(5))."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from schemas.config import CNAT_STANZA, NodeConfig, UplinkSpec
-from vppd_guard.drivers.names import uplink_tag
+from schemas.config import STARTUP_CONF_CNAT_STANZA, NodeConfig, UplinkSpec
+from vppd_guard.drivers.names import uplink_vpp_tag
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.vpp.conf_tree import BadTemplate as BadTemplate
-from vppd_guard.vpp.conf_tree import ConfEdits, ConfWord, parse_startup_conf
+from vppd_guard.vpp.conf_tree import BadStartupTemplate as BadStartupTemplate
+from vppd_guard.vpp.conf_tree import StartupConfEdits, StartupConfWord, parse_startup_conf
 
 _CONF, _EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
 _ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
@@ -34,7 +34,7 @@ class _ConfiguredDriver(Protocol):
 
 
 @dataclass(frozen=True)
-class StartupUplink:
+class StartupConfUplink:
     """An uplink and its driver."""
 
     link: CapturedLink
@@ -43,7 +43,7 @@ class StartupUplink:
 
 
 @dataclass(frozen=True)
-class StartupFiles:
+class VppStartupFiles:
     """The two files, and warnings for what was decided over the user's head."""
 
     conf: str
@@ -51,20 +51,20 @@ class StartupFiles:
     warnings: tuple[str, ...] = ()
 
 
-def render_startup_files(
+def render_vpp_startup_files(
     config: NodeConfig,
-    uplinks: Sequence[StartupUplink],
+    uplinks: Sequence[StartupConfUplink],
     *,
     annotations: Mapping[str, str] = MappingProxyType({}),
     first_cpu: str = "",
     has_hugepages: bool = True,
-) -> StartupFiles:
+) -> VppStartupFiles:
     """VPP's configuration for these uplinks, in the configured order.
 
     `annotations`: of the Kubernetes node; needed only if `template_annotation_keys` finds any. `first_cpu`: of the
-    container's CPUs. Raises BadTemplate, which names the template and the line or token.
+    container's CPUs. Raises BadStartupTemplate, which names the template and the line or token.
     """
-    values = token_values(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
+    values = template_token_values(config, [uplink.link for uplink in uplinks], annotations, first_cpu)
     text = _fill_template(config.startup_conf, values, _CONF)
     script = _fill_template(config.startup_exec, values, _EXEC)
     template = _ConfTemplate(text)
@@ -74,10 +74,10 @@ def render_startup_files(
     if dpdk:
         template.add_dpdk(dpdk, has_hugepages)
     template.add_cnat()
-    return StartupFiles(template.edits.text(), script, tuple(template.warnings))
+    return VppStartupFiles(template.edits.text(), script, tuple(template.warnings))
 
 
-def token_values(
+def template_token_values(
     config: NodeConfig, links: Sequence[CapturedLink], annotations: Mapping[str, str], first_cpu: str
 ) -> dict[str, str]:
     """Token -> value; without tokens that have none."""
@@ -95,7 +95,7 @@ def template_annotation_keys(*templates: str) -> set[str]:
     return {key for template in templates for key in _ANNOTATION.findall(template)}
 
 
-def replace_tokens(template: str, values: Mapping[str, str]) -> str:
+def replace_template_tokens(template: str, values: Mapping[str, str]) -> str:
     """The template with known tokens replaced. For hook scripts, in which others may mean something."""
     known_values = {token: values[token] for token in sorted(values, key=len, reverse=True)}
     pattern = "|".join(map(re.escape, known_values))
@@ -103,12 +103,12 @@ def replace_tokens(template: str, values: Mapping[str, str]) -> str:
 
 
 def _fill_template(template: str, values: Mapping[str, str], source: str) -> str:
-    """The template with all tokens replaced. Raises BadTemplate: one outside comments has no value."""
-    text = replace_tokens(template, values)
+    """The template with all tokens replaced. Raises BadStartupTemplate: one outside comments has no value."""
+    text = replace_template_tokens(template, values)
     for number, whole in enumerate(text.splitlines(), 1):
         token = _TOKEN.search(whole.partition("#")[0])
         if token:
-            raise BadTemplate(f"{source}: line {number}: {token[0]} has no value here")
+            raise BadStartupTemplate(f"{source}: line {number}: {token[0]} has no value here")
     return text
 
 
@@ -118,14 +118,14 @@ class _ConfTemplate:
     def __init__(self, text: str) -> None:
         self._text = text
         self._root = parse_startup_conf(text, _CONF)
-        self.edits = ConfEdits(text)
+        self.edits = StartupConfEdits(text)
         self.warnings: list[str] = []
 
     def check_plugins(self, needed: Collection[str]) -> None:
-        """Raises BadTemplate: a needed plugin is disabled. DPDK's plugin is enabled by `add_dpdk`."""
+        """Raises BadStartupTemplate: a needed plugin is disabled. DPDK's plugin is enabled by `add_dpdk`."""
         for name in needed:
             if name != _DPDK_PLUGIN and not self._is_enabled(name):
-                raise BadTemplate(f"{_CONF}: plugins: {name} is disabled, and vppd needs it")
+                raise BadStartupTemplate(f"{_CONF}: plugins: {name} is disabled, and vppd needs it")
 
     def set_places(self, config: NodeConfig, *, has_script: bool) -> None:
         """VPP's sockets and files are where our processes look for them."""
@@ -143,13 +143,13 @@ class _ConfTemplate:
             self._add("unix", "nodaemon")
             self.warnings.append(f"{_CONF}: unix: nodaemon added: VPP's life is watched")
 
-    def add_dpdk(self, uplinks: Sequence[StartupUplink], has_hugepages: bool) -> None:
+    def add_dpdk(self, uplinks: Sequence[StartupConfUplink], has_hugepages: bool) -> None:
         """DPDK drives these uplinks. A stanza of the template's own is taken as it is."""
         self._enable(_DPDK_PLUGIN)
         stanzas = list(self._root.blocks("dpdk"))
         if stanzas:
             stanza_words = {word.text for stanza in stanzas for word in stanza.words()}
-            for tag in (uplink_tag(uplink.link.name) for uplink in uplinks):
+            for tag in (uplink_vpp_tag(uplink.link.name) for uplink in uplinks):
                 if tag not in stanza_words:
                     self.warnings.append(f"{_CONF}: dpdk: no `tag {tag}`; vppd finds the uplink by it")
             return
@@ -164,7 +164,7 @@ class _ConfTemplate:
     def add_cnat(self) -> None:
         """Limits for cnat, whose own defaults are too few sessions, kept too long."""
         if not any(self._root.blocks("cnat")):
-            self.edits.append(self._root, CNAT_STANZA)
+            self.edits.append(self._root, STARTUP_CONF_CNAT_STANZA)
 
     def _set(self, stanza: str, name: str, value: str) -> None:
         """The setting has that value."""
@@ -185,7 +185,7 @@ class _ConfTemplate:
         if not words:
             self._add("unix", f"exec {path}")
 
-    def _replace(self, stanza: str, name: str, word: ConfWord, value: str) -> None:
+    def _replace(self, stanza: str, name: str, word: StartupConfWord, value: str) -> None:
         if word.text != value:
             self.edits.replace(word, value)
             self.warnings.append(f"{_CONF}: {stanza}: {name} {word.text} is {value} here")
@@ -198,7 +198,7 @@ class _ConfTemplate:
         else:
             self.edits.append(self._root, f"{stanza} {{ {text} }}")
 
-    def _settings(self, plugin: str) -> list[ConfWord]:
+    def _settings(self, plugin: str) -> list[StartupConfWord]:
         """The template's words for a plugin, `enable` or `disable`; the last one counts."""
         blocks = [block for plugins in self._root.blocks("plugins") for block in plugins.blocks("plugin", plugin)]
         return [word for block in blocks for word in block.words() if word.text in ("enable", "disable")]
@@ -216,9 +216,9 @@ class _ConfTemplate:
             self._add("plugins", f"plugin {plugin} {{ enable }}")
 
 
-def _device(uplink: StartupUplink) -> str:
+def _device(uplink: StartupConfUplink) -> str:
     """A device's line in DPDK's stanza."""
-    return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_tag(uplink.link.name)} }}"
+    return f"dev {uplink.link.pci} {{ {' '.join(_device_words(uplink.spec))} tag {uplink_vpp_tag(uplink.link.name)} }}"
 
 
 def _device_words(spec: UplinkSpec) -> Iterator[str]:

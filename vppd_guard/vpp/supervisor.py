@@ -28,7 +28,7 @@ class VppSupervisor:
 
     def start(self, launch: VppLaunch) -> VppInstance:
         """Starts a VPP. Raises OSError."""
-        self.instance = process.start_vpp(launch, self.log)
+        self.instance = process.start_vpp_process(launch, self.log)
         return self.instance
 
     def signal(self, number: int) -> None:

@@ -1,12 +1,12 @@
 """Applies the events of a connection to its snapshot. Pure. An impossible event is reported and changes nothing."""
 
-from actors.policy.felix.decode import FelixEvent, IpSetDelta
+from actors.policy.felix.decode import FelixEvent, FelixIpSetDelta
 from actors.policy.model import FelixIpSet, FelixSnapshot
 
 _TABLES = ("ip_sets", "policies", "profiles", "workloads", "host_endpoints", "hosts", "pools")
 
 
-def apply_event(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
+def apply_felix_event(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
     """Apply an event to the snapshot. Returns what is wrong with it, or None."""
     if event.table == "config":
         snapshot.config = event.value
@@ -32,7 +32,7 @@ def _row(snapshot: FelixSnapshot, event: FelixEvent) -> str | None:
     return None
 
 
-def _delta(snapshot: FelixSnapshot, name: str, delta: IpSetDelta) -> str | None:
+def _delta(snapshot: FelixSnapshot, name: str, delta: FelixIpSetDelta) -> str | None:
     """Change the members of a set. An unknown one has no type, and is left out."""
     ip_set = snapshot.ip_sets.get(name)
     if ip_set is None:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from actors.policy import model
-from actors.policy.model import PolicyId, WorkloadId
-from schemas.addresses import parse_interface, parse_prefix
+from actors.policy.model import FelixPolicyId, FelixWorkloadId
+from schemas.addresses import parse_interface_address, parse_ip_prefix
 from schemas.proto import felixbackend_pb2, felixbackend_v331_pb2
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -50,7 +50,7 @@ class FelixEvent(NamedTuple):
     value: Any = None
 
 
-class IpSetDelta(NamedTuple):
+class FelixIpSetDelta(NamedTuple):
     """Members that are added to a set, and removed."""
 
     added: frozenset[str]
@@ -125,7 +125,7 @@ class FelixDecoder:
         if not is_full and (self._full_hosts or not says_more):
             self.counters["felix_ignored"] += 1
             return None
-        host = model.FelixHost(
+        host = model.FelixHostMetadata(
             ip4=_interface(body.hostname, "ipv4_addr", body.ipv4_addr, 4),
             ip6=_interface(body.hostname, "ipv6_addr", body.ipv6_addr, 6),
             asn=_asn(body.hostname, body.asnumber),
@@ -133,16 +133,16 @@ class FelixDecoder:
         )
         return FelixEvent("hosts", body.hostname, host)
 
-    def policy_id(self, message: Any) -> PolicyId:
+    def policy_id(self, message: Any) -> FelixPolicyId:
         """The name of a policy in ActivePolicyUpdate."""
         if self.old_names:
             return self.old_policy_id(message.tier, message.name)
         staged = message.kind.startswith("Staged")
-        return PolicyId(message.name, message.namespace, message.kind, staged=staged)
+        return FelixPolicyId(message.name, message.namespace, message.kind, staged=staged)
 
-    def old_policy_id(self, tier: str, name: str) -> PolicyId:
+    def old_policy_id(self, tier: str, name: str) -> FelixPolicyId:
         """`[<namespace>/][staged:]<name>` in a tier."""
-        return PolicyId(name, tier=tier, staged=name.rpartition("/")[2].startswith(_STAGED))
+        return FelixPolicyId(name, tier=tier, staged=name.rpartition("/")[2].startswith(_STAGED))
 
     def tiers(self, messages: Iterable[Any]) -> tuple[model.FelixTier, ...]:
         return tuple(
@@ -155,7 +155,7 @@ class FelixDecoder:
             for tier in messages
         )
 
-    def _tier_policy(self, tier: str, policy: Any) -> PolicyId:
+    def _tier_policy(self, tier: str, policy: Any) -> FelixPolicyId:
         return self.old_policy_id(tier, policy) if isinstance(policy, str) else self.policy_id(policy)
 
 
@@ -174,7 +174,7 @@ def _interface(host: str, field: str, text: str, version: int) -> str | None:
     if not text:
         return None
     try:
-        address = parse_interface(text)
+        address = parse_interface_address(text)
     except ValueError:
         raise ValueError(f"host {host}: {field}: not an address: {text!r}") from None
     if address.version != version:
@@ -204,7 +204,7 @@ def _ip_set(decoder: FelixDecoder, body: Any) -> FelixEvent:
 
 def _delta(decoder: FelixDecoder, body: Any) -> FelixEvent:
     return FelixEvent(
-        "ip_set_deltas", body.id, IpSetDelta(frozenset(body.added_members), frozenset(body.removed_members))
+        "ip_set_deltas", body.id, FelixIpSetDelta(frozenset(body.added_members), frozenset(body.removed_members))
     )
 
 
@@ -282,9 +282,9 @@ def _icmp(rule: Any, group: str, field: str) -> tuple[int | None, int | None]:
     return int(type_and_code.type), int(type_and_code.code)
 
 
-def _workload_id(message: Any) -> WorkloadId:
+def _workload_id(message: Any) -> FelixWorkloadId:
     """A workload endpoint's name."""
-    return WorkloadId(message.orchestrator_id, message.workload_id, message.endpoint_id)
+    return FelixWorkloadId(message.orchestrator_id, message.workload_id, message.endpoint_id)
 
 
 def _workload(decoder: FelixDecoder, body: Any) -> FelixEvent:
@@ -321,10 +321,10 @@ def _pool(decoder: FelixDecoder, body: Any) -> FelixEvent | None:
         return None
     pool = body.pool
     try:
-        cidr = str(parse_prefix(pool.cidr))
+        cidr = str(parse_ip_prefix(pool.cidr))
     except ValueError:
         raise ValueError(f"pool {body.id}: cidr: not a prefix: {pool.cidr!r}") from None
-    return FelixEvent("pools", body.id, model.FelixPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))
+    return FelixEvent("pools", body.id, model.FelixIpPool(cidr, pool.masquerade, pool.ipip_mode, pool.vxlan_mode))
 
 
 _READERS: dict[str, Callable[[FelixDecoder, Any], FelixEvent | None]] = {

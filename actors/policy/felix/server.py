@@ -14,23 +14,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.policy.felix import encode
-from actors.policy.felix.apply import apply_event
+from actors.policy.felix.apply import apply_felix_event
 from actors.policy.felix.decode import FelixDecoder, MalformedFelixMessage
 from actors.policy.felix.framing import FelixFrames, FelixMessageTooLong, felix_frame
 from actors.policy.model import FelixSnapshot, FelixWorkload
-from actors.runtime.context import Context
+from actors.runtime.context import ActorContext
 
 _READ_BYTES = 1 << 20
 _PROCESS_STATUS_S = 30.0
 _PROBLEMS_MAX = 20
-EndpointName = tuple[str, Any]  # ("workload", WorkloadId) | ("host", name)
+FelixEndpointName = tuple[str, Any]  # ("workload", FelixWorkloadId) | ("host", name)
 _SentStatus = tuple[str, FelixWorkload]  # status, and the workload endpoint that it is about (empty for a host's)
 
 
-class EndpointStatuses(NamedTuple):
+class FelixEndpointStatuses(NamedTuple):
     """Statuses for Felix: "up", "down" or "error" by endpoint; `programmed`: does VPP hold all that Felix has sent?"""
 
-    statuses: Mapping[EndpointName, str] = {}
+    statuses: Mapping[FelixEndpointName, str] = {}
     programmed: bool = False
 
 
@@ -42,14 +42,14 @@ class _FelixSession:
         self.snapshot = FelixSnapshot()
         self.decoder = FelixDecoder(counters)
         self.problems: list[str] = []
-        self.sent_statuses: dict[EndpointName, _SentStatus] = {}
+        self.sent_statuses: dict[FelixEndpointName, _SentStatus] = {}
         self.sent_greeting = False
         self.sent_in_sync = False
         self.sequence = 0
 
     async def send(self, message: Any) -> None:
         """Raises OSError."""
-        self.writer.write(felix_frame(encode.message_bytes(message, self.sequence)))
+        self.writer.write(felix_frame(encode.felix_message_bytes(message, self.sequence)))
         self.sequence += 1
         await self.writer.drain()
 
@@ -57,11 +57,11 @@ class _FelixSession:
 class FelixServer:
     """Listens for Felix; the newest connection replaces the others."""
 
-    def __init__(self, context: Context, complete: Callable[[FelixSnapshot], None]) -> None:
+    def __init__(self, context: ActorContext, complete: Callable[[FelixSnapshot], None]) -> None:
         """`complete` is called with the snapshot once Felix is in sync, and then at every change."""
         self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
-        self._desired = EndpointStatuses()
+        self._desired = FelixEndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
         self.session: _FelixSession | None = None
@@ -88,7 +88,7 @@ class FelixServer:
         if self.session is not None:
             self.session.writer.close()
 
-    def apply(self, state: EndpointStatuses) -> None:
+    def apply(self, state: FelixEndpointStatuses) -> None:
         """Take the statuses to send from now on."""
         if state != self._desired:
             self._desired = state
@@ -153,7 +153,7 @@ class FelixServer:
         except MalformedFelixMessage as error:
             self._add_problem(session, f"a message of {len(message)} bytes cannot be read: {error}")
             return
-        problem = apply_event(session.snapshot, event) if event is not None else None
+        problem = apply_felix_event(session.snapshot, event) if event is not None else None
         if problem:
             self._add_problem(session, problem)
         if event is not None and event.table == "in_sync":
@@ -183,7 +183,7 @@ class FelixServer:
 
     def _process_status(self) -> Any:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        return encode.process_status_update(now, time.monotonic() - self._started_at)
+        return encode.felix_process_status_update(now, time.monotonic() - self._started_at)
 
     def _unsent(self) -> list[Any]:
         """Messages that the present connection lacks."""
@@ -203,7 +203,7 @@ class FelixServer:
         messages += [_removal(name) for name in before if name not in desired]
         if self._desired.programmed and not session.sent_in_sync:
             session.sent_in_sync = True
-            messages.append(encode.in_sync_message())
+            messages.append(encode.felix_in_sync_message())
         return messages
 
     async def _send(self, *messages: Any) -> None:
@@ -217,16 +217,16 @@ class FelixServer:
             self._context.log.warning("Felix cannot be told", why=error)
 
 
-def _update(name: EndpointName, latest: _SentStatus) -> Any:
+def _update(name: FelixEndpointName, latest: _SentStatus) -> Any:
     kind, key = name
     status, workload = latest
     return (
-        encode.workload_status_update(key, status, workload)
+        encode.felix_workload_status_update(key, status, workload)
         if kind == "workload"
-        else encode.host_status_update(key, status)
+        else encode.felix_host_status_update(key, status)
     )
 
 
-def _removal(name: EndpointName) -> Any:
+def _removal(name: FelixEndpointName) -> Any:
     kind, key = name
-    return encode.workload_status_remove(key) if kind == "workload" else encode.host_status_remove(key)
+    return encode.felix_workload_status_remove(key) if kind == "workload" else encode.felix_host_status_remove(key)

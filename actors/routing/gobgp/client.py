@@ -13,16 +13,16 @@ import grpc
 
 from actors.routing.gobgp import messages, paths
 from actors.routing.gobgp.plan import (
-    AddPeer,
-    Announce,
-    DeletePeer,
-    Operation,
-    SetPolicies,
-    Start,
-    Stop,
-    Withdraw,
+    AddBgpPeer,
+    AnnouncePaths,
+    DeleteBgpPeer,
+    GobgpOperation,
+    SetBgpPolicies,
+    StartBgp,
+    StopBgp,
+    WithdrawPath,
 )
-from actors.routing.gobgp.state import BgpGlobal, ObservedBgp, PeerState
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerState, ObservedBgp
 from schemas.proto import gobgp_pb2 as pb
 from schemas.proto.gobgp_pb2_grpc import GobgpApiStub
 
@@ -79,29 +79,29 @@ class GobgpClient:
 
     async def _global(self) -> BgpGlobal | None:
         call = self._stub.GetBgp(pb.GetBgpRequest(), timeout=_CALL_S_MAX)
-        return messages.parse_global(await self._call("get BGP", call))
+        return messages.parse_gobgp_global(await self._call("get BGP", call))
 
-    async def peers(self) -> dict[str, PeerState]:
+    async def peers(self) -> dict[str, BgpPeerState]:
         """All sessions by peer address."""
         call = self._stub.ListPeer(pb.ListPeerRequest(), timeout=_CALL_S_MAX)
-        peers = [messages.parse_peer(reply.peer) async for reply in _stream("list peers", call)]
+        peers = [messages.parse_gobgp_peer(reply.peer) async for reply in _stream("list peers", call)]
         return {peer.address: peer for peer in peers}
 
     async def _own_paths(self) -> dict[str, str]:
         next_hops: dict[str, str] = {}
-        for version in messages.VERSIONS:
-            request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.path_family(version))
+        for version in messages.BGP_IP_VERSIONS:
+            request = pb.ListPathRequest(table_type=pb.GLOBAL, family=paths.bgp_path_family(version))
             async for reply in _stream("list paths", self._stub.ListPath(request, timeout=_CALL_S_MAX)):
-                for path in filter(paths.is_local, reply.destination.paths):
-                    next_hops[paths.path_prefix(path)] = paths.raw_next_hop(path)
+                for path in filter(paths.is_local_bgp_path, reply.destination.paths):
+                    next_hops[paths.bgp_path_prefix(path)] = paths.raw_bgp_next_hop(path)
         return next_hops
 
     async def _blocks(self) -> frozenset[str] | None:
         """The blocks of our export policy; None: it is not the one that decides."""
-        request = pb.ListPolicyAssignmentRequest(name=messages.ASSIGNMENT, direction=pb.EXPORT)
+        request = pb.ListPolicyAssignmentRequest(name=messages.BGP_POLICY_ASSIGNMENT, direction=pb.EXPORT)
         call = self._stub.ListPolicyAssignment(request, timeout=_CALL_S_MAX)
         assigned = [r.assignment async for r in _stream("list policy assignments", call)]
-        our_policy = [a for a in assigned if [p.name for p in a.policies] == [messages.EXPORT_POLICY]]
+        our_policy = [a for a in assigned if [p.name for p in a.policies] == [messages.BGP_EXPORT_POLICY]]
         if not our_policy or our_policy[0].default_action != pb.REJECT:
             return None
         call = self._stub.ListDefinedSet(pb.ListDefinedSetRequest(defined_type=pb.PREFIX), timeout=_CALL_S_MAX)
@@ -109,25 +109,25 @@ class GobgpClient:
         prefixes = [p.ip_prefix for s in sets if s.name.startswith("aggregated-") for p in s.prefixes]
         return frozenset(str(ip_network(prefix)) for prefix in prefixes)
 
-    async def apply(self, operation: Operation) -> None:
+    async def apply(self, operation: GobgpOperation) -> None:
         """Makes one operation true. Raises GobgpRefused, GobgpAway."""
         match operation:
-            case Stop():
+            case StopBgp():
                 await self._stop()
-            case Start(bgp=bgp):
+            case StartBgp(bgp=bgp):
                 await self._start(bgp)
-            case SetPolicies(blocks=blocks):
+            case SetBgpPolicies(blocks=blocks):
                 await self._set_policies(blocks)
-            case Announce(paths=announced):
+            case AnnouncePaths(paths=announced):
                 await self._announce(announced)
-            case Withdraw(prefix=prefix, next_hop=hop):
-                path = paths.path_message(prefix, hop)
+            case WithdrawPath(prefix=prefix, next_hop=hop):
+                path = paths.gobgp_path_message(prefix, hop)
                 request = pb.DeletePathRequest(table_type=pb.GLOBAL, family=path.family, path=path)
                 await self._call(f"withdraw {prefix}", self._stub.DeletePath(request, timeout=_CALL_S_MAX))
-            case AddPeer(peer=peer, restarting=restarting):
-                message = pb.AddPeerRequest(peer=messages.peer_message(peer, restarting=restarting))
+            case AddBgpPeer(peer=peer, restarting=restarting):
+                message = pb.AddPeerRequest(peer=messages.gobgp_peer_message(peer, restarting=restarting))
                 await self._call(f"add peer {peer.address}", self._stub.AddPeer(message, timeout=_CALL_S_MAX))
-            case DeletePeer(address=address):
+            case DeleteBgpPeer(address=address):
                 delete = pb.DeletePeerRequest(address=address)
                 await self._call(f"delete peer {address}", self._stub.DeletePeer(delete, timeout=_CALL_S_MAX))
 
@@ -138,21 +138,21 @@ class GobgpClient:
         """A start refused at one address leaves those before it bound, in the way of every later one: freed here."""
         name = f"start BGP, AS {bgp.asn}, id {bgp.router_id}, {','.join(bgp.listen_addresses)}"
         try:
-            await self._call(name, self._stub.StartBgp(messages.start_request(bgp), timeout=_CALL_S_MAX))
+            await self._call(name, self._stub.StartBgp(messages.gobgp_start_request(bgp), timeout=_CALL_S_MAX))
         except GobgpRefused:
             if await self._global() is None:
                 await self._stop()
             raise
 
     async def _set_policies(self, blocks: frozenset[str]) -> None:
-        request = messages.policies_request(blocks)
+        request = messages.gobgp_policies_request(blocks)
         await self._call("set policies", self._stub.SetPolicies(request, timeout=_CALL_S_MAX))
-        assign = self._stub.SetPolicyAssignment(messages.assignment_request(), timeout=_CALL_S_MAX)
+        assign = self._stub.SetPolicyAssignment(messages.gobgp_assignment_request(), timeout=_CALL_S_MAX)
         await self._call("set policy assignment", assign)
 
     async def _announce(self, announced: tuple[tuple[str, str], ...]) -> None:
         """In bulk. gobgpd refuses all paths of a message for one of them, so malformed ones are sorted out before."""
-        good, malformed = paths.path_messages(announced)
+        good, malformed = paths.gobgp_path_messages(announced)
 
         async def requests() -> AsyncIterator[pb.AddPathStreamRequest]:
             for start in range(0, len(good), _PATHS_PER_MESSAGE):
@@ -174,7 +174,7 @@ class GobgpClient:
         request = pb.WatchEventRequest(table=pb.WatchEventRequest.Table(filters=[best]))
         first = True
         async for event in _stream("watch paths", self._stub.WatchEvent(request)):
-            learnt = [paths.best_of_peers(p) for p in event.table.paths if paths.is_unicast(p)]
+            learnt = [paths.best_bgp_path_of_peers(p) for p in event.table.paths if paths.is_unicast_bgp_path(p)]
             if learnt or first:
                 yield learnt
             first = False

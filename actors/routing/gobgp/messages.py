@@ -7,17 +7,17 @@ other paths that were injected here leave; what was learnt from others does not 
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from actors.routing.gobgp.paths import path_family
-from actors.routing.gobgp.state import BgpGlobal, BgpTimers, PeerConfig, PeerState
+from actors.routing.gobgp.paths import bgp_path_family
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, BgpPeerState, BgpTimers
 from schemas.proto import gobgp_pb2 as pb
 
-EXPORT_POLICY = "vppd-export"
+BGP_EXPORT_POLICY = "vppd-export"
 _DEFERRAL_S = 10  # after our restart: routes are sent by then, although some peer is still silent
-ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
-VERSIONS = (4, 6)
+BGP_POLICY_ASSIGNMENT = "global"  # gobgpd's name for the policy of the global table
+BGP_IP_VERSIONS = (4, 6)
 
 
-def start_request(bgp: BgpGlobal) -> pb.StartBgpRequest:
+def gobgp_start_request(bgp: BgpGlobal) -> pb.StartBgpRequest:
     """StartBgp."""
     return pb.StartBgpRequest(
         **{
@@ -31,7 +31,7 @@ def start_request(bgp: BgpGlobal) -> pb.StartBgpRequest:
     )
 
 
-def parse_global(reply: pb.GetBgpResponse) -> BgpGlobal | None:
+def parse_gobgp_global(reply: pb.GetBgpResponse) -> BgpGlobal | None:
     """BGP as GetBgp shows it; None: not started."""
     message: pb.Global = getattr(reply, "global")
     if not message.asn:
@@ -44,7 +44,7 @@ def parse_global(reply: pb.GetBgpResponse) -> BgpGlobal | None:
     )
 
 
-def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
+def gobgp_peer_message(config: BgpPeerConfig, *, restarting: bool) -> pb.Peer:
     """A peer. `restarting`: our gobgpd has lost its state, so the peer is asked to wait for our routes."""
     return pb.Peer(
         conf=pb.PeerConf(neighbor_address=config.address, peer_asn=config.asn),
@@ -59,7 +59,7 @@ def peer_message(config: PeerConfig, *, restarting: bool) -> pb.Peer:
         ),
         afi_safis=[
             pb.AfiSafi(
-                config=pb.AfiSafiConfig(family=path_family(config.ip_version), enabled=True),
+                config=pb.AfiSafiConfig(family=bgp_path_family(config.ip_version), enabled=True),
                 mp_graceful_restart=pb.MpGracefulRestart(config=pb.MpGracefulRestartConfig(enabled=True)),
             )
         ],
@@ -76,12 +76,12 @@ def _timers(timers: BgpTimers) -> pb.Timers:
     )
 
 
-def parse_peer(message: pb.Peer) -> PeerState:
+def parse_gobgp_peer(message: pb.Peer) -> BgpPeerState:
     """A peer as ListPeer shows it."""
     state = pb.PeerState.SessionState.Name(message.state.session_state).lower()
     ends = [a.mp_graceful_restart.state.end_of_rib_received for a in message.afi_safis if a.config.enabled]
     timers = message.timers.config
-    return PeerState(
+    return BgpPeerState(
         address=message.conf.neighbor_address,
         asn=message.conf.peer_asn,
         local_address=message.transport.local_address,
@@ -98,11 +98,11 @@ def parse_peer(message: pb.Peer) -> PeerState:
     )
 
 
-def policies_request(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
+def gobgp_policies_request(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
     """All sets and policies, to be replaced in one step."""
     networks = [ip_network(block) for block in sorted(blocks)]
     sets, statements = [], []
-    for version in VERSIONS:
+    for version in BGP_IP_VERSIONS:
         networks_of_family = [n for n in networks if n.version == version]
         sets += [_set(f"aggregated-v{version}", [(str(n), n.prefixlen, n.prefixlen) for n in networks_of_family])]
         sets += [_set(f"host-v{version}", [(str(n), n.prefixlen + 1, n.max_prefixlen) for n in networks_of_family])]
@@ -115,7 +115,7 @@ def policies_request(blocks: Iterable[str]) -> pb.SetPoliciesRequest:
         conditions=pb.Conditions(route_type=pb.Conditions.ROUTE_TYPE_LOCAL),
         actions=pb.Actions(route_action=pb.ACCEPT),
     )
-    policy = pb.Policy(name=EXPORT_POLICY, statements=[*statements, local])
+    policy = pb.Policy(name=BGP_EXPORT_POLICY, statements=[*statements, local])
     return pb.SetPoliciesRequest(defined_sets=sets, policies=[policy])
 
 
@@ -135,13 +135,13 @@ def _statement(name: str, action: pb.RouteAction) -> pb.Statement:
     )
 
 
-def assignment_request() -> pb.SetPolicyAssignmentRequest:
+def gobgp_assignment_request() -> pb.SetPolicyAssignmentRequest:
     """Our policy decides what leaves; what it does not accept stays."""
     return pb.SetPolicyAssignmentRequest(
         assignment=pb.PolicyAssignment(
-            name=ASSIGNMENT,
+            name=BGP_POLICY_ASSIGNMENT,
             direction=pb.EXPORT,
-            policies=[pb.Policy(name=EXPORT_POLICY)],
+            policies=[pb.Policy(name=BGP_EXPORT_POLICY)],
             default_action=pb.REJECT,
         )
     )

@@ -22,13 +22,13 @@ class _MalformedPath(ValueError):
     """A path that cannot be used; the text names its prefix and the attribute."""
 
 
-def path_family(ip_version: int) -> pb.Family:
+def bgp_path_family(ip_version: int) -> pb.Family:
     """Unicast of IPv4 (4) or IPv6 (6)."""
     afi = pb.Family.AFI_IP if ip_version == 4 else pb.Family.AFI_IP6
     return pb.Family(afi=afi, safi=pb.Family.SAFI_UNICAST)
 
 
-def path_message(prefix: str, next_hop: str) -> pb.Path:
+def gobgp_path_message(prefix: str, next_hop: str) -> pb.Path:
     """The path that announces `prefix` with `next_hop`; both of the same family."""
     network = ip_network(prefix)
     nlri = _packed(pb.IPAddressPrefix(prefix=str(network.network_address), prefix_len=network.prefixlen))
@@ -36,16 +36,16 @@ def path_message(prefix: str, next_hop: str) -> pb.Path:
     if network.version == 4:
         attributes.append(pb.NextHopAttribute(next_hop=next_hop))
     else:
-        attributes.append(pb.MpReachNLRIAttribute(family=path_family(6), next_hops=[next_hop], nlris=[nlri]))
-    return pb.Path(nlri=nlri, pattrs=[_packed(a) for a in attributes], family=path_family(network.version))
+        attributes.append(pb.MpReachNLRIAttribute(family=bgp_path_family(6), next_hops=[next_hop], nlris=[nlri]))
+    return pb.Path(nlri=nlri, pattrs=[_packed(a) for a in attributes], family=bgp_path_family(network.version))
 
 
-def path_messages(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
+def gobgp_path_messages(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], list[str]]:
     """The paths that announce (prefix, next hop); and an error for each that is malformed."""
     good, errors = [], []
     for prefix, next_hop in announced:
         try:
-            path = path_message(prefix, next_hop)
+            path = gobgp_path_message(prefix, next_hop)
             ip_address(next_hop)
         except ValueError as error:
             errors.append(f"path {prefix} by {next_hop}: {error}")
@@ -54,27 +54,27 @@ def path_messages(announced: Iterable[tuple[str, str]]) -> tuple[list[pb.Path], 
     return good, errors
 
 
-def is_local(path: pb.Path) -> bool:
+def is_local_bgp_path(path: pb.Path) -> bool:
     """Was this path injected here, over the API?"""
     return path.neighbor_ip in _LOCAL_NEIGHBOURS
 
 
-def is_unicast(path: pb.Path) -> bool:
+def is_unicast_bgp_path(path: pb.Path) -> bool:
     """Is it an IPv4 or IPv6 unicast path?"""
     return bool(path.nlri.TypeName() == "apipb.IPAddressPrefix")
 
 
-def best_of_peers(path: pb.Path) -> pb.Path:
+def best_bgp_path_of_peers(path: pb.Path) -> pb.Path:
     """The best path of the peers: one of our own hides theirs, and so counts as a withdraw.
 
     gobgpd sends no withdraw of a path that was hidden; once ours is gone, it sends the one that is best then.
     """
-    if is_local(path):
+    if is_local_bgp_path(path):
         path.is_withdraw = True
     return path
 
 
-def path_prefix(path: pb.Path) -> str:
+def bgp_path_prefix(path: pb.Path) -> str:
     """The announced prefix. Raises _MalformedPath."""
     nlri = pb.IPAddressPrefix()
     try:
@@ -84,9 +84,9 @@ def path_prefix(path: pb.Path) -> str:
         raise _MalformedPath(f"path from {path.neighbor_ip}: nlri: {error}") from None
 
 
-def next_hop_of(path: pb.Path) -> str:
+def bgp_next_hop(path: pb.Path) -> str:
     """The next hop: the first global address. Raises _MalformedPath, which names prefix and attribute."""
-    prefix = path_prefix(path)
+    prefix = bgp_path_prefix(path)
     for hop in _next_hops(path, prefix):
         try:
             address = ip_address(hop)
@@ -97,9 +97,9 @@ def next_hop_of(path: pb.Path) -> str:
     raise _MalformedPath(f"path {prefix} from {path.neighbor_ip}: next hop: none that is global")
 
 
-def raw_next_hop(path: pb.Path) -> str:
+def raw_bgp_next_hop(path: pb.Path) -> str:
     """The next hop as it is written, usable or not, of a path that was injected here; "" if there is none."""
-    return next(iter(_next_hops(path, path_prefix(path))), "")
+    return next(iter(_next_hops(path, bgp_path_prefix(path))), "")
 
 
 def _next_hops(path: pb.Path, prefix: str) -> list[str]:
@@ -122,16 +122,16 @@ def _packed(message: Message) -> Any:
     return packed
 
 
-def update_learnt(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list[str]:
+def update_learnt_paths(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list[str]:
     """Applies changes of best paths to `learnt` (prefix -> next hop). Returns an error for each unusable path."""
     errors = []
     for path in best_paths:
         try:
-            prefix = path_prefix(path)
+            prefix = bgp_path_prefix(path)
             if path.is_withdraw:
                 learnt.pop(prefix, None)
             else:
-                learnt[prefix] = next_hop_of(path)
+                learnt[prefix] = bgp_next_hop(path)
         except _MalformedPath as error:
             errors.append(str(error))
     return errors

@@ -8,37 +8,37 @@ torn down only when it must differ, because gobgpd's UpdatePeer tears down even 
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, ObservedBgp, PeerConfig, PeerState
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, BgpPeerState, DesiredBgp, ObservedBgp
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopBgp:
     """Stop BGP: its global configuration must change."""
 
 
 @dataclass(frozen=True)
-class Start:
+class StartBgp:
     """Start BGP."""
 
     bgp: BgpGlobal
 
 
 @dataclass(frozen=True)
-class SetPolicies:
+class SetBgpPolicies:
     """Replace the export policy."""
 
     blocks: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Announce:
+class AnnouncePaths:
     """Inject paths: (prefix, next hop)."""
 
     paths: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Withdraw:
+class WithdrawPath:
     """Take an injected path back."""
 
     prefix: str
@@ -46,36 +46,36 @@ class Withdraw:
 
 
 @dataclass(frozen=True)
-class AddPeer:
+class AddBgpPeer:
     """Open a session. `restarting`: ask the peer to keep our old routes until we have sent the new ones."""
 
-    peer: PeerConfig
+    peer: BgpPeerConfig
     restarting: bool
 
 
 @dataclass(frozen=True)
-class DeletePeer:
+class DeleteBgpPeer:
     """Close a session."""
 
     address: str
 
 
-Operation = Stop | Start | SetPolicies | Announce | Withdraw | AddPeer | DeletePeer
+GobgpOperation = StopBgp | StartBgp | SetBgpPolicies | AnnouncePaths | WithdrawPath | AddBgpPeer | DeleteBgpPeer
 
 
-def gobgp_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
+def gobgp_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[GobgpOperation]:
     """What makes `observed` equal to `desired`; empty when it is."""
-    plan: list[Operation] = []
+    plan: list[GobgpOperation] = []
     restarting = observed.bgp is None
     if not _is_same_instance(desired.bgp, observed.bgp):
         if observed.bgp is not None:
-            plan.append(Stop())
-        plan.append(Start(desired.bgp))
+            plan.append(StopBgp())
+        plan.append(StartBgp(desired.bgp))
         observed = ObservedBgp(bgp=desired.bgp)
     if observed.blocks != desired.blocks:
         rejudged = _to_be_rejudged(desired, observed)
-        plan += [Withdraw(prefix, observed.paths[prefix]) for prefix in rejudged]
-        plan.append(SetPolicies(desired.blocks))
+        plan += [WithdrawPath(prefix, observed.paths[prefix]) for prefix in rejudged]
+        plan.append(SetBgpPolicies(desired.blocks))
         observed = replace(observed, paths={p: hop for p, hop in observed.paths.items() if p not in rejudged})
     return plan + _path_operations(desired, observed) + _peer_operations(desired, observed, restarting=restarting)
 
@@ -103,27 +103,27 @@ def _inside(prefix: str, block: str) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
-def _path_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[Operation]:
+def _path_operations(desired: DesiredBgp, observed: ObservedBgp) -> list[GobgpOperation]:
     announced = tuple((p, hop) for p, hop in sorted(desired.paths.items()) if observed.paths.get(p) != hop)
-    withdrawals = [Withdraw(p, hop) for p, hop in sorted(observed.paths.items()) if p not in desired.paths]
-    return [*([Announce(announced)] if announced else []), *withdrawals]
+    withdrawals = [WithdrawPath(p, hop) for p, hop in sorted(observed.paths.items()) if p not in desired.paths]
+    return [*([AnnouncePaths(announced)] if announced else []), *withdrawals]
 
 
-def _peer_operations(desired: DesiredBgp, observed: ObservedBgp, *, restarting: bool) -> list[Operation]:
-    plan: list[Operation] = []
+def _peer_operations(desired: DesiredBgp, observed: ObservedBgp, *, restarting: bool) -> list[GobgpOperation]:
+    plan: list[GobgpOperation] = []
     for address in sorted(observed.peers.keys() - desired.peers.keys()):
-        plan.append(DeletePeer(address))
+        plan.append(DeleteBgpPeer(address))
     for address, peer in sorted(desired.peers.items()):
         present = observed.peers.get(address)
         if present is not None and _is_as_desired(peer, present):
             continue
         if present is not None:
-            plan.append(DeletePeer(address))
-        plan.append(AddPeer(peer, restarting))
+            plan.append(DeleteBgpPeer(address))
+        plan.append(AddBgpPeer(peer, restarting))
     return plan
 
 
-def _is_as_desired(desired: PeerConfig, present: PeerState) -> bool:
+def _is_as_desired(desired: BgpPeerConfig, present: BgpPeerState) -> bool:
     """Compared with defaults filled in: they are shown as if they had been asked for."""
     timers = desired.timers.with_defaults()
     return (

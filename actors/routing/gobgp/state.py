@@ -42,7 +42,7 @@ class BgpTimers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerConfig:
+class BgpPeerConfig:
     """A BGP session to be configured. It carries the unicast prefixes of its own address's family."""
 
     address: str
@@ -58,7 +58,7 @@ class PeerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerState:
+class BgpPeerState:
     """A session as gobgpd shows it."""
 
     address: str
@@ -77,7 +77,7 @@ class DesiredBgp:
     """What gobgpd should hold. `paths`: prefix -> our next hop; `blocks`: prefixes advertised whole."""
 
     bgp: BgpGlobal
-    peers: dict[str, PeerConfig] = field(default_factory=dict)
+    peers: dict[str, BgpPeerConfig] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     blocks: frozenset[str] = frozenset()
 
@@ -87,6 +87,6 @@ class ObservedBgp:
     """What gobgpd holds. `bgp` None: not started. `blocks` None: our export policy is not in place."""
 
     bgp: BgpGlobal | None = None
-    peers: dict[str, PeerState] = field(default_factory=dict)
+    peers: dict[str, BgpPeerState] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     blocks: frozenset[str] | None = None

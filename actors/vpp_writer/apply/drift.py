@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from actors.vpp_writer.apply import readback
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.vpp.client import VppClient
+from actors.vpp_writer.vpp.client import VppApiClient
 
 _LOOKUPS_AT_ONCE = 500
 
@@ -30,11 +30,11 @@ class DriftCheck:
         """Is there something to look at?"""
         return self.every_s > 0 and (self.in_pass or now >= self._due_at)
 
-    async def step(self, api: VppClient, objects: Mapping[str, HeldObject], now: float) -> set[str]:
-        """Looks at some. Returns the keys of what VPP does not hold as it was written. Raises VppGone, NoAnswer."""
+    async def step(self, api: VppApiClient, objects: Mapping[str, HeldObject], now: float) -> set[str]:
+        """Looks at some. Returns the keys of what VPP does not hold as written. Raises VppApiGone, NoVppAnswer."""
         if not self._keys:
             self._due_at = now + self.every_s
-            self._keys = readback.looked_up(objects)
-            return await readback.missing_by_dump(api, objects)
+            self._keys = readback.keys_with_vpp_lookup(objects)
+            return await readback.missing_objects_by_dump(api, objects)
         keys, self._keys = self._keys[:_LOOKUPS_AT_ONCE], self._keys[_LOOKUPS_AT_ONCE:]
-        return await readback.missing_by_lookup(api, objects, [key for key in keys if key in objects])
+        return await readback.missing_objects_by_lookup(api, objects, [key for key in keys if key in objects])

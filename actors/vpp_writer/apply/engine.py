@@ -12,16 +12,24 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from actors.vpp_writer.apply.run import CallRun, Settled
-from actors.vpp_writer.kinds.call import UNPACKABLE, Later, Never, NoAnswer, RefusalCheck, VppCall, cannot_pack
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.kinds.kind import CallSequence, Details
-from actors.vpp_writer.kinds.retvals import retval_name
-from actors.vpp_writer.vpp.client import VppClient, VppGone
+from actors.vpp_writer.apply.run import CallSettledHandler, VppCallRun
+from actors.vpp_writer.kinds.call import (
+    UNPACKABLE_CALL_ERRORS,
+    IntentRejected,
+    IntentRetriedLater,
+    NoVppAnswer,
+    VppCall,
+    VppRefusalCheck,
+    call_packing_error,
+)
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
+from actors.vpp_writer.kinds.retvals import vpp_retval_name
+from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
 
 _AHEAD = 2  # batches that wait for VPP while the next is packed
 
-CallObserver = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
+VppCallObserver = Callable[[str, VppCall, float, int], None]  # (key, call, s, return value)
 _Take = Callable[[Any], None]  # of a reply, or of the exception that stands for it
 
 
@@ -33,7 +41,7 @@ class _SentBatch(NamedTuple):
     sent_at: float
 
 
-class CallEngine:
+class VppCallEngine:
     """The calls of one group of objects.
 
     `settled` gets what became of each; `flush` is called when that is to be kept. `observer` sees every call.
@@ -41,15 +49,15 @@ class CallEngine:
 
     def __init__(
         self,
-        api: VppClient,
+        api: VppApiClient,
         counters: Counter[str],
-        observer: CallObserver | None,
-        settled: Settled,
+        observer: VppCallObserver | None,
+        settled: CallSettledHandler,
         flush: Callable[[], None],
     ) -> None:
         self._api, self._counters, self._observer = api, counters, observer
         self._settled, self._flush = settled, flush
-        self._singles: defaultdict[str, list[tuple[CallRun, VppCall]]] = defaultdict(
+        self._singles: defaultdict[str, list[tuple[VppCallRun, VppCall]]] = defaultdict(
             list
         )  # for the next batches, by message
         self._batches: deque[_SentBatch] = deque()
@@ -60,17 +68,17 @@ class CallEngine:
 
     # --- sending
 
-    def start(self, key: str, sequence: CallSequence) -> None:
+    def start(self, key: str, sequence: VppCallSequence) -> None:
         """Begins an object's calls."""
         self._open += 1
-        CallRun(key, sequence, self._post_each, self._end_run).start()
+        VppCallRun(key, sequence, self._post_each, self._end_run).start()
 
-    def add(self, key: str, sequence: CallSequence) -> None:
+    def add(self, key: str, sequence: VppCallSequence) -> None:
         """Begins the calls of an object that takes one: it leaves with the next batch."""
         self._open += 1
-        CallRun(key, sequence, self._post_each, self._end_run).start(self._collect)
+        VppCallRun(key, sequence, self._post_each, self._end_run).start(self._collect)
 
-    def _collect(self, run: CallRun, calls: Sequence[VppCall]) -> None:
+    def _collect(self, run: VppCallRun, calls: Sequence[VppCall]) -> None:
         if len(calls) == 1:
             self._open -= 1
             self._singles[calls[0].message].append((run, calls[0]))
@@ -105,7 +113,7 @@ class CallEngine:
             await self.end()
 
     async def end(self) -> None:
-        """All has been settled. Raises VppGone, or what has stopped this process from calling."""
+        """All has been settled. Raises VppApiGone, or what has stopped this process from calling."""
         while self._batches:
             await self._finish(self._batches.popleft())
         if self._open:
@@ -114,14 +122,14 @@ class CallEngine:
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, message: str, runs: Sequence[tuple[CallRun, VppCall]]) -> None:
-        packed, bodies = list[tuple[CallRun, VppCall]](), list[bytes]()
+    def _send(self, message: str, runs: Sequence[tuple[VppCallRun, VppCall]]) -> None:
+        packed, bodies = list[tuple[VppCallRun, VppCall]](), list[bytes]()
         self._open += len(runs)
         for run, call in runs:
             try:
                 bodies.append(self._api.packed(message, call.fields))
-            except UNPACKABLE as error:
-                run.take(0, cannot_pack(message, error))
+            except UNPACKABLE_CALL_ERRORS as error:
+                run.take(0, call_packing_error(message, error))
             else:
                 packed.append((run, call))
         self._post_batch(message, bodies, partial(self._settle_singles, packed), plain=False)
@@ -140,20 +148,20 @@ class CallEngine:
             replies.set_result([error] * len(bodies))
         self._batches.append(_SentBatch(replies, settle, time.monotonic()))
 
-    def _post_each(self, run: CallRun, calls: Sequence[VppCall]) -> None:
+    def _post_each(self, run: VppCallRun, calls: Sequence[VppCall]) -> None:
         for number, call in enumerate(calls):
             self._post(run.key, call, partial(run.take, number))
 
     def _post(self, key: str, call: VppCall, take: _Take) -> None:
-        """Makes one call; `take` gets its reply, or Later with VPP's name of the error, or another exception."""
+        """Makes one call; `take` gets its reply, IntentRetriedLater with VPP's error, or another exception."""
         self._counters["vpp_writes_total"] += 1
         sent_at = time.monotonic()
         try:
             self._api.post(call.message, call.fields, lambda reply: self._settle(key, call, take, reply, sent_at))
-        except VppGone as gone:
+        except VppApiGone as gone:
             take(gone)
-        except UNPACKABLE as error:
-            take(cannot_pack(call.message, error))
+        except UNPACKABLE_CALL_ERRORS as error:
+            take(call_packing_error(call.message, error))
         except Exception as error:
             take(error)
 
@@ -175,16 +183,19 @@ class CallEngine:
             all_accepted()
             return
         for key, reply in zip(keys, replies, strict=False):
-            if isinstance(reply, NoAnswer):
+            if isinstance(reply, NoVppAnswer):
                 self._settled(key, reply)
             elif isinstance(reply, BaseException):
                 self._fatal = self._fatal or reply
             else:
                 self._observe(key, call, sent_at, reply)
                 accepted = reply == 0 or reply in call.accepted_retvals
-                self._settled(key, NO_DETAILS if accepted else Later(f"{call.message}: {retval_name(reply)}"))
+                self._settled(
+                    key,
+                    NO_OBJECT_DETAILS if accepted else IntentRetriedLater(f"{call.message}: {vpp_retval_name(reply)}"),
+                )
 
-    def _settle_singles(self, runs: Sequence[tuple[CallRun, VppCall]], replies: list[Any], sent_at: float) -> None:
+    def _settle_singles(self, runs: Sequence[tuple[VppCallRun, VppCall]], replies: list[Any], sent_at: float) -> None:
         for (run, call), reply in zip(runs, replies, strict=True):
             if self._observer is None and not isinstance(reply, Exception) and reply.retval == 0:
                 run.take(0, reply)
@@ -211,9 +222,9 @@ class CallEngine:
         if call.instead is not None and reply.retval in call.instead_on:
             self._post(key, call.instead, take)
         else:
-            take(Later(f"{call.message}: {_reason(reply)}"))
+            take(IntentRetriedLater(f"{call.message}: {_reason(reply)}"))
 
-    def _confirm(self, question: RefusalCheck, reply: Any, take: _Take, refuse: Callable[[], None]) -> None:
+    def _confirm(self, question: VppRefusalCheck, reply: Any, take: _Take, refuse: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
 
         def answer(task: "asyncio.Task[bool]") -> None:
@@ -227,14 +238,14 @@ class CallEngine:
 
         asyncio.ensure_future(self._shows(question)).add_done_callback(answer)
 
-    async def _shows(self, question: RefusalCheck) -> bool:
+    async def _shows(self, question: VppRefusalCheck) -> bool:
         if question.many:
             return any(question.shows(row) for row in await self._api.dump(question.message, question.fields))
         reply = await self._api.request(question.message, question.fields)
         return bool(reply.retval == 0 and question.shows(reply))
 
-    def _end_run(self, key: str, result: Details | Exception) -> None:
-        if isinstance(result, Exception) and not isinstance(result, Later | NoAnswer | Never):
+    def _end_run(self, key: str, result: ObjectDetails | Exception) -> None:
+        if isinstance(result, Exception) and not isinstance(result, IntentRetriedLater | NoVppAnswer | IntentRejected):
             self._fatal = self._fatal or result
         else:
             self._settled(key, result)
@@ -248,4 +259,4 @@ class CallEngine:
 
 def _reason(reply: Any) -> str:
     """Why VPP refused. The device framework counts its errors by itself, and tells them as a text."""
-    return getattr(reply, "error_string", "") or retval_name(reply.retval)
+    return getattr(reply, "error_string", "") or vpp_retval_name(reply.retval)

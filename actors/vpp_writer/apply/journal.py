@@ -10,23 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.vpp_writer.apply.records import (
-    BeginBatchRecord,
-    BeginRecord,
-    HoldsRecord,
-    Record,
-    RemovedRecord,
-    SucceededBatchRecord,
-    SucceededRecord,
-    VppLife,
-    begin_record,
-    holds_record,
-    journal_frame,
-    number_of_objects,
-    records_in,
+    ObjectHeldRecord,
+    ObjectRemovedRecord,
+    VppLifeRecord,
+    WriteBatchBegunRecord,
+    WriteBatchSucceededRecord,
+    WriteBegunRecord,
+    WriterRecord,
+    WriteSucceededRecord,
+    number_of_recorded_objects,
+    object_held_record,
+    write_begun_record,
+    writer_journal_frame,
+    writer_records_in,
 )
 from actors.vpp_writer.reconcile.held import HeldObject
 
-FRAME_RECORDS = 1000  # at most, of what is written anew
+JOURNAL_FRAME_RECORDS = 1000  # at most, of what is written anew
 _COMPACT_AT = 4  # times more records than objects
 
 
@@ -34,7 +34,7 @@ _COMPACT_AT = 4  # times more records than objects
 class WriterJournalContents:
     """What a journal tells. `unfinished`: objects whose calls began and did not end."""
 
-    life: VppLife | None = None
+    life: VppLifeRecord | None = None
     objects: dict[str, HeldObject] = field(default_factory=dict)
     unfinished: dict[str, HeldObject] = field(default_factory=dict)
 
@@ -44,31 +44,31 @@ class WriterJournalContents:
             self.objects[key] = attempt if details is None else HeldObject(attempt.owner, attempt.intent, dict(details))
 
 
-def read_journal(path: Path) -> WriterJournalContents:
+def read_writer_journal(path: Path) -> WriterJournalContents:
     """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
     contents = WriterJournalContents()
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return contents
-    for record in records_in(data):
+    for record in writer_records_in(data):
         match record:
-            case VppLife():
+            case VppLifeRecord():
                 contents = WriterJournalContents(life=record)
-            case BeginRecord(key=key):
+            case WriteBegunRecord(key=key):
                 contents.unfinished[key] = HeldObject(record.owner, record.intent)
-            case BeginBatchRecord():
+            case WriteBatchBegunRecord():
                 for key, intent in zip(record.keys, record.intents, strict=True):
                     contents.unfinished[key] = HeldObject(record.owner, intent)
-            case HoldsRecord():
+            case ObjectHeldRecord():
                 contents.objects[record.key] = HeldObject(record.owner, record.intent, dict(record.details))
                 contents.unfinished.pop(record.key, None)
-            case SucceededRecord(key=key):
+            case WriteSucceededRecord(key=key):
                 contents.succeed(key, record.details)
-            case SucceededBatchRecord():
+            case WriteBatchSucceededRecord():
                 for key in record.keys:
                     contents.succeed(key)
-            case RemovedRecord(key=key):
+            case ObjectRemovedRecord(key=key):
                 contents.objects.pop(key, None)
                 contents.unfinished.pop(key, None)
     return contents if contents.life else WriterJournalContents()
@@ -78,14 +78,14 @@ class _Rewrite:
     """The file that is to replace the journal: the objects of its start, and after them what was appended since."""
 
     def __init__(
-        self, path: Path, life: VppLife, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str]
+        self, path: Path, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str]
     ) -> None:
         self.path, self.records = path, len(objects)
         self._keys, self._objects = deque(objects), deque(objects.values())
         # An unconfirmed object stays so until it has been written or deleted.
-        self._since = [journal_frame([begin_record(key, objects[key]) for key in unconfirmed])]
+        self._since = [writer_journal_frame([write_begun_record(key, objects[key]) for key in unconfirmed])]
         self._file = path.open("wb", buffering=0)
-        self._file.write(journal_frame([life]))
+        self._file.write(writer_journal_frame([life]))
 
     def append(self, data: bytes, records: int) -> None:
         """This frame has been appended to the journal meanwhile."""
@@ -94,9 +94,11 @@ class _Rewrite:
 
     def write_some(self) -> bool:
         """Writes some more; True: that was all."""
-        number = min(len(self._keys), FRAME_RECORDS)
+        number = min(len(self._keys), JOURNAL_FRAME_RECORDS)
         self._file.write(
-            journal_frame([holds_record(self._keys.popleft(), self._objects.popleft()) for _ in range(number)])
+            writer_journal_frame(
+                [object_held_record(self._keys.popleft(), self._objects.popleft()) for _ in range(number)]
+            )
         )
         if self._keys:
             return False
@@ -117,13 +119,13 @@ class WriterJournal:
         self._records = 0
         self._rewrite: _Rewrite | None = None
 
-    def start(self, life: VppLife, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
+    def start(self, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
         """Begins anew: this life of VPP, what it holds, what of that is unconfirmed. Replaces the file in one step."""
         self.compact(life, objects, unconfirmed)
         while self.compacting:
             self.write_some()
 
-    def compact(self, life: VppLife, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
+    def compact(self, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
         """As `start`, a part with each `write_some`; until the last of them the old file tells everything."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._rewrite is not None:
@@ -144,12 +146,12 @@ class WriterJournal:
             self._file = self.path.open("ab", buffering=0)
             self._records = rewrite.records
 
-    def append(self, *records: Record) -> None:
+    def append(self, *records: WriterRecord) -> None:
         """Appends records, all of them or none."""
         if self._file is None:
             raise RuntimeError("the journal has not been started")
         if records:
-            data, number = journal_frame(records), number_of_objects(records)
+            data, number = writer_journal_frame(records), number_of_recorded_objects(records)
             self._file.write(data)
             self._records += number
             if self._rewrite is not None:

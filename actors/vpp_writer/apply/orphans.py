@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 
 from actors.vpp_writer.kinds.call import VppCall
-from actors.vpp_writer.kinds.npol import rule_ids
-from actors.vpp_writer.reconcile.claims import Claims
+from actors.vpp_writer.kinds.npol import npol_rule_ids
+from actors.vpp_writer.reconcile.claims import IntentClaims
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.vpp.client import VppClient
-from schemas.npol import InterfacePolicies, IpSet, Policy
+from actors.vpp_writer.vpp.client import VppApiClient
+from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent
 
-_NPOL_INTENTS = (IpSet, Policy, InterfacePolicies)
+_NPOL_INTENTS = (IpSetIntent, PolicyIntent, InterfacePoliciesIntent)
 _LISTINGS = {  # what VPP lists, how a line of it begins, and the call that deletes an object
     "policies": (re.compile(r"^\[policy#(\d+)", re.MULTILINE), "npol_policy_delete", "policy_id"),
     "rules": (re.compile(r"^\[rule#(\d+)", re.MULTILINE), "npol_rule_delete", "rule_id"),
@@ -23,7 +23,7 @@ _LISTINGS = {  # what VPP lists, how a line of it begins, and the call that dele
 }
 
 
-def all_policies_are_held(claims: Claims, objects: Mapping[str, HeldObject]) -> bool:
+def are_wanted_policies_held(claims: IntentClaims, objects: Mapping[str, HeldObject]) -> bool:
     """Is every policy that is wanted held? Before that, VPP may still use what nobody seems to own."""
     for key, claim in claims.effective.items():
         if isinstance(claim.intent, _NPOL_INTENTS):
@@ -33,7 +33,7 @@ def all_policies_are_held(claims: Claims, objects: Mapping[str, HeldObject]) -> 
     return True
 
 
-async def orphan_deleting_calls(api: VppClient, objects: Mapping[str, HeldObject]) -> list[VppCall]:
+async def orphan_deleting_calls(api: VppApiClient, objects: Mapping[str, HeldObject]) -> list[VppCall]:
     """The calls that delete what is not held, in the order in which it may go."""
     if not (api.supports("cli_inband") and api.supports("npol_policy_delete")):
         return []
@@ -49,9 +49,9 @@ async def orphan_deleting_calls(api: VppClient, objects: Mapping[str, HeldObject
 def _owned_ids(objects: Mapping[str, HeldObject]) -> dict[str, set[int]]:
     owned: dict[str, set[int]] = {"policies": set(), "rules": set(), "ipsets": set()}
     for held_object in objects.values():
-        if isinstance(held_object.intent, Policy):
+        if isinstance(held_object.intent, PolicyIntent):
             owned["policies"].add(int(held_object.details["policy_id"]))
-            owned["rules"] |= rule_ids(held_object.details)
-        elif isinstance(held_object.intent, IpSet):
+            owned["rules"] |= npol_rule_ids(held_object.details)
+        elif isinstance(held_object.intent, IpSetIntent):
             owned["ipsets"].add(int(held_object.details["set_id"]))
     return owned

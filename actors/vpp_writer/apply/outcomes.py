@@ -10,24 +10,24 @@ from collections.abc import Collection, Mapping
 
 from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import (
-    Record,
-    RemovedRecord,
-    SucceededBatchRecord,
-    begin_records,
-    holds_record,
-    success_record,
+    ObjectRemovedRecord,
+    WriteBatchSucceededRecord,
+    WriterRecord,
+    object_held_record,
+    write_begun_records,
+    write_succeeded_record,
 )
-from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.call import ExternalMissing, Never, NoAnswer
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.kinds.kind import Details, SharedPart
-from actors.vpp_writer.reconcile.claims import Claim
+from actors.vpp_writer.kinds import kind_of_intent
+from actors.vpp_writer.kinds.call import ExternalObjectMissing, IntentRejected, NoVppAnswer
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.kinds.kind import ObjectDetails, SharedIntentPart
+from actors.vpp_writer.reconcile.claims import IntentClaim
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.retry import PresentTime
-from actors.vpp_writer.reconcile.statuses import applied_status
-from schemas.codec import encode, fingerprint_of
-from schemas.statuses import Rejected
+from actors.vpp_writer.reconcile.statuses import held_object_status
+from schemas.codec import encode_row_value, fingerprint_of_bytes
+from schemas.statuses import RejectedStatus
 
 
 class WriteOutcomes:
@@ -40,14 +40,14 @@ class WriteOutcomes:
         self.may_have_orphans = False  # may VPP hold objects that nobody knows of?
         self.unanswered = False  # is there an object whose calls' outcome is unknown?
         self._generations: dict[str, int] = {}  # of the objects of the group that is being written or deleted
-        self._records: list[Record] = []  # to be appended
+        self._records: list[WriterRecord] = []  # to be appended
 
     def begin(self, objects: Mapping[str, HeldObject]) -> None:
         """The objects' calls begin."""
         self.unfinished.update(objects)
-        encoded = [encode(held_object.intent) for held_object in objects.values()]
-        self._journal.append(*begin_records(objects, encoded))
-        self._generations.update(zip(objects, map(fingerprint_of, encoded), strict=True))
+        encoded = [encode_row_value(held_object.intent) for held_object in objects.values()]
+        self._journal.append(*write_begun_records(objects, encoded))
+        self._generations.update(zip(objects, map(fingerprint_of_bytes, encoded), strict=True))
 
     def flush(self) -> None:
         """What has ended is in the journal."""
@@ -65,74 +65,76 @@ class WriteOutcomes:
 
     # --- written
 
-    def write_ended(self, key: str, result: Details | Exception) -> None:
+    def write_ended(self, key: str, result: ObjectDetails | Exception) -> None:
         """The calls that write an object have ended: its details, or why there are none."""
         objects, generation = self._objects, self._generations[key]
         held_object = self.unfinished[key]
-        if isinstance(result, Never):
-            objects.set_status(held_object.owner, key, Rejected(generation, str(result)))
+        if isinstance(result, IntentRejected):
+            objects.set_status(held_object.owner, key, RejectedStatus(generation, str(result)))
             self._append_present(key)
         elif isinstance(result, Exception):
-            self.write_failed(key, Claim(held_object.owner, held_object.intent), result)
+            self.write_failed(key, IntentClaim(held_object.owner, held_object.intent), result)
         else:
-            if result is not NO_DETAILS:
+            if result is not NO_OBJECT_DETAILS:
                 held_object = HeldObject(held_object.owner, held_object.intent, result)
             objects.hold(key, held_object)
-            self._records.append(success_record(key, held_object))
+            self._records.append(write_succeeded_record(key, held_object))
             objects.suspects.pop(key, None)
-            objects.set_status(held_object.owner, key, applied_status(generation, self.epoch, result))
+            objects.set_status(held_object.owner, key, held_object_status(generation, self.epoch, result))
         del self.unfinished[key]
 
-    def all_writes_succeeded(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> None:
+    def all_writes_succeeded(self, objects: Mapping[str, HeldObject], parts: Collection[SharedIntentPart]) -> None:
         """The calls that write many objects without details have ended well. `parts`: what each shares with others."""
         self._objects.hold_all(objects, self._generations, self.epoch, parts)
-        self._records.append(SucceededBatchRecord(list(objects)))
+        self._records.append(WriteBatchSucceededRecord(list(objects)))
         for key in objects:
             del self.unfinished[key]
         if self._objects.suspects:
             for key in self._objects.suspects.keys() & objects.keys():
                 del self._objects.suspects[key]
 
-    def write_failed(self, key: str, claim: Claim, failure: Exception) -> None:
+    def write_failed(self, key: str, claim: IntentClaim, failure: Exception) -> None:
         """The calls that write an object have failed, or cannot be made now."""
         objects = self._objects
-        if isinstance(failure, ExternalMissing):
+        if isinstance(failure, ExternalObjectMissing):
             objects.postpone(key, claim, str(failure), time.monotonic())
         else:
             self._counters["vpp_errors_total"] += 1
             objects.fail(key, claim, str(failure), _present_time())
         present = objects.held.get(key)
-        if present is not None and (kind_of(present.intent).non_atomic_update or isinstance(failure, NoAnswer)):
+        if present is not None and (
+            kind_of_intent(present.intent).non_atomic_update or isinstance(failure, NoVppAnswer)
+        ):
             objects.lose([key])  # and made anew, with all that needs it; what is left of it is an orphan
             self.may_have_orphans = True
         self._append_present(key)
-        if isinstance(failure, NoAnswer):
+        if isinstance(failure, NoVppAnswer):
             self.unanswered = True
 
     def _append_present(self, key: str) -> None:
         """The journal tells what VPP holds of this key, after calls that have not changed that."""
         present = self._objects.held.get(key)
-        self._journal.append(RemovedRecord(key) if present is None else holds_record(key, present))
+        self._journal.append(ObjectRemovedRecord(key) if present is None else object_held_record(key, present))
 
     # --- deleted
 
-    def delete_ended(self, key: str, result: Details | Exception) -> None:
+    def delete_ended(self, key: str, result: ObjectDetails | Exception) -> None:
         """The calls that delete an object have ended."""
         held_object = self.unfinished[key]
         if isinstance(result, Exception):
             self._counters["vpp_errors_total"] += 1
-            claim = Claim(held_object.owner, held_object.intent)
+            claim = IntentClaim(held_object.owner, held_object.intent)
             self._objects.fail(key, claim, f"delete: {result}", _present_time())
         else:
             self._objects.drop(key)
             self._objects.retries.forget(key)
-            self._records.append(RemovedRecord(key))
+            self._records.append(ObjectRemovedRecord(key))
         del self.unfinished[key]
 
     def all_deletes_succeeded(self, keys: Collection[str]) -> None:
         """The calls that delete many objects have ended well."""
         for key in keys:
-            self.delete_ended(key, NO_DETAILS)
+            self.delete_ended(key, NO_OBJECT_DETAILS)
 
 
 def _present_time() -> PresentTime:

@@ -8,52 +8,60 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_interface
 from typing import Any
 
-from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.call import Later
-from actors.vpp_writer.kinds.cnat import identity_of
+from actors.vpp_writer.kinds import kind_of_intent
+from actors.vpp_writer.kinds.call import IntentRetriedLater
+from actors.vpp_writer.kinds.cnat import translation_identity
 from actors.vpp_writer.kinds.indices import VppIndices
-from actors.vpp_writer.kinds.kind import Lookup, Observed, SharedPart
-from actors.vpp_writer.kinds.wire import ANY_PREFIX
+from actors.vpp_writer.kinds.kind import ObservedVppObjects, SharedIntentPart, VppObjectLookup
+from actors.vpp_writer.kinds.wire import ANY_IP4_PREFIX
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.vpp.client import VppClient
-from schemas.cnat import Translation
-from schemas.intents import Address, AdminUp, Mtu, Table, interface_key
+from actors.vpp_writer.vpp.client import VppApiClient
+from schemas.cnat import TranslationIntent
+from schemas.intents import AddressIntent, AdminUpIntent, MtuIntent, TableIntent, interface_intent_key
 
 _ADMIN_UP = 1  # if_status_flags
 _HeldObjects = Mapping[str, HeldObject]
 
 
-async def observe_external(api: VppClient, objects: _HeldObjects) -> Observed:
+async def observe_external_objects(api: VppApiClient, objects: _HeldObjects) -> ObservedVppObjects:
     """What VPP has and is not held: interfaces, tables, translations."""
     numbers = {held_object.details.get("sw_if_index") for held_object in objects.values()}
     interfaces = [row for row in await api.dump("sw_interface_dump") if row.sw_if_index not in numbers]
     translations = await api.dump("cnat_translation_dump") if api.supports("cnat_translation_dump") else []
-    ids = {held_object.details["id"] for held_object in objects.values() if isinstance(held_object.intent, Translation)}
-    not_held = {identity_of(row): row for row in translations if row.translation.id not in ids}
-    table_ids = {(h.details["table_id"], h.intent.ip_version) for h in objects.values() if isinstance(h.intent, Table)}
+    ids = {
+        held_object.details["id"]
+        for held_object in objects.values()
+        if isinstance(held_object.intent, TranslationIntent)
+    }
+    not_held = {translation_identity(row): row for row in translations if row.translation.id not in ids}
+    table_ids = {
+        (h.details["table_id"], h.intent.ip_version) for h in objects.values() if isinstance(h.intent, TableIntent)
+    }
     rows = await api.dump("ip_table_dump")
     tables = [row for row in rows if (row.table.table_id, 6 if row.table.is_ip6 else 4) not in table_ids]
-    return Observed(interfaces, tables, not_held)
+    return ObservedVppObjects(interfaces, tables, not_held)
 
 
-async def missing_objects(api: VppClient, objects: _HeldObjects) -> set[str]:
+async def missing_held_objects(api: VppApiClient, objects: _HeldObjects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
     Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
     """
-    keys = await missing_by_dump(api, objects)
+    keys = await missing_objects_by_dump(api, objects)
     present = {key: held_object for key, held_object in objects.items() if key not in keys}
-    return keys | await missing_by_lookup(api, present, looked_up(present))
+    return keys | await missing_objects_by_lookup(api, present, keys_with_vpp_lookup(present))
 
 
-def looked_up(objects: _HeldObjects) -> list[str]:
+def keys_with_vpp_lookup(objects: _HeldObjects) -> list[str]:
     """Keys of those that are read back one by one."""
-    return [key for key, held_object in objects.items() if kind_of(held_object.intent).looked_up]
+    return [key for key, held_object in objects.items() if kind_of_intent(held_object.intent).looked_up]
 
 
-async def missing_by_dump(api: VppClient, objects: _HeldObjects) -> set[str]:
-    """`missing_objects` of all but what is looked up; a few dumps."""
-    objects = {key: held_object for key, held_object in objects.items() if not kind_of(held_object.intent).looked_up}
+async def missing_objects_by_dump(api: VppApiClient, objects: _HeldObjects) -> set[str]:
+    """`missing_held_objects` of all but what is looked up; a few dumps."""
+    objects = {
+        key: held_object for key, held_object in objects.items() if not kind_of_intent(held_object.intent).looked_up
+    }
     rows = {int(row.sw_if_index): row for row in await api.dump("sw_interface_dump")}
     keys = {key for key, held_object in objects.items() if not _has_interface(held_object, rows)}
     keys |= await _missing_tables(api, objects)
@@ -62,24 +70,24 @@ async def missing_by_dump(api: VppClient, objects: _HeldObjects) -> set[str]:
     return keys | await _missing_addresses(api, present) | await _missing_translations(api, present)
 
 
-async def missing_by_lookup(api: VppClient, objects: _HeldObjects, keys: Iterable[str]) -> set[str]:
+async def missing_objects_by_lookup(api: VppApiClient, objects: _HeldObjects, keys: Iterable[str]) -> set[str]:
     """Of these those that VPP does not have, or with another value.
 
     Each is looked up by itself: a dump of a large table would keep VPP from its packets.
     """
     indices = VppIndices(objects)
-    lookups: dict[str, Lookup] = {}
+    lookups: dict[str, VppObjectLookup] = {}
     absent: set[str] = set()
     for key in keys:
         intent = objects[key].intent
         try:
-            lookup = kind_of(intent).lookup(intent, indices)
+            lookup = kind_of_intent(intent).lookup(intent, indices)
             lookup.part.numbers(indices)
-        except Later:  # what it leads to has gone
+        except IntentRetriedLater:  # what it leads to has gone
             absent.add(key)
         else:
             lookups[key] = lookup
-    by_message: defaultdict[str, dict[str, Lookup]] = defaultdict(dict)
+    by_message: defaultdict[str, dict[str, VppObjectLookup]] = defaultdict(dict)
     for key, lookup in lookups.items():
         by_message[lookup.request.message][key] = lookup
     for message, message_lookups in by_message.items():
@@ -87,12 +95,14 @@ async def missing_by_lookup(api: VppClient, objects: _HeldObjects, keys: Iterabl
     return absent
 
 
-async def _differing(api: VppClient, message: str, lookups: Mapping[str, Lookup], indices: VppIndices) -> set[str]:
+async def _differing(
+    api: VppApiClient, message: str, lookups: Mapping[str, VppObjectLookup], indices: VppIndices
+) -> set[str]:
     """Keys of the lookups whose answers are not what was written."""
-    expected: dict[SharedPart, bytes] = {}
+    expected: dict[SharedIntentPart, bytes] = {}
     for lookup in lookups.values():
         if lookup.part not in expected:
-            call = lookup.part.call(ANY_PREFIX, indices, add=True)
+            call = lookup.part.call(ANY_IP4_PREFIX, indices, add=True)
             expected[lookup.part] = api.packed(call.message, call.fields)[api.offset(call.message, *lookup.at) :]
     requests = [api.packed(message, lookup.request.fields) for lookup in lookups.values()]
     replies = await api.request_batch(message, requests)
@@ -107,10 +117,13 @@ def _wrong_attributes(objects: _HeldObjects, rows: Mapping[int, Any]) -> set[str
     """Interfaces that are down or have another MTU than they should."""
     indices, keys = VppIndices(objects), set()
     for key, held_object in objects.items():
-        if isinstance(held_object.intent, AdminUp | Mtu) and interface_key(held_object.intent.interface) in objects:
+        if (
+            isinstance(held_object.intent, AdminUpIntent | MtuIntent)
+            and interface_intent_key(held_object.intent.interface) in objects
+        ):
             row = rows[indices.interface(held_object.intent.interface)]
             intent = held_object.intent
-            is_right = row.mtu[0] == intent.mtu if isinstance(intent, Mtu) else row.flags & _ADMIN_UP
+            is_right = row.mtu[0] == intent.mtu if isinstance(intent, MtuIntent) else row.flags & _ADMIN_UP
             if not is_right:
                 keys.add(key)
     return keys
@@ -122,14 +135,14 @@ def _has_interface(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
         return True
     row = rows.get(int(held_object.details["sw_if_index"]))
     intent = held_object.intent
-    return row is not None and kind_of(intent).recognise(intent, Observed([row])) is not None
+    return row is not None and kind_of_intent(intent).recognise(intent, ObservedVppObjects([row])) is not None
 
 
-async def _missing_tables(api: VppClient, objects: _HeldObjects) -> set[str]:
+async def _missing_tables(api: VppApiClient, objects: _HeldObjects) -> set[str]:
     tables = {
         key: (held_object.details["table_id"], held_object.intent.ip_version == 6)
         for key, held_object in objects.items()
-        if isinstance(held_object.intent, Table)
+        if isinstance(held_object.intent, TableIntent)
     }
     if not tables:
         return set()
@@ -137,15 +150,15 @@ async def _missing_tables(api: VppClient, objects: _HeldObjects) -> set[str]:
     return {key for key, table_id in tables.items() if table_id not in ids}
 
 
-async def _missing_addresses(api: VppClient, objects: _HeldObjects) -> set[str]:
+async def _missing_addresses(api: VppApiClient, objects: _HeldObjects) -> set[str]:
     indices, keys = VppIndices(objects), set()
     by_interface: defaultdict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
     for key, held_object in objects.items():
-        if isinstance(held_object.intent, Address):
+        if isinstance(held_object.intent, AddressIntent):
             address = ip_interface(held_object.intent.address)
             if address.ip.is_link_local and address.version == 6:
                 continue  # VPP keeps these apart and does not dump them
-            if interface_key(held_object.intent.interface) in objects:
+            if interface_intent_key(held_object.intent.interface) in objects:
                 interface = (indices.interface(held_object.intent.interface), address.version == 6)
                 by_interface[interface][key] = str(address)
     for (number, is_ipv6), addresses in by_interface.items():
@@ -155,9 +168,9 @@ async def _missing_addresses(api: VppClient, objects: _HeldObjects) -> set[str]:
     return keys
 
 
-async def _missing_translations(api: VppClient, objects: _HeldObjects) -> set[str]:
+async def _missing_translations(api: VppApiClient, objects: _HeldObjects) -> set[str]:
     translations = {
-        key: held_object for key, held_object in objects.items() if isinstance(held_object.intent, Translation)
+        key: held_object for key, held_object in objects.items() if isinstance(held_object.intent, TranslationIntent)
     }
     if not translations:
         return set()
@@ -169,4 +182,7 @@ def _is_translation(held_object: HeldObject, rows: Mapping[int, Any]) -> bool:
     row, intent = rows.get(int(held_object.details["id"])), held_object.intent
     if row is None:
         return False
-    return kind_of(intent).recognise(intent, Observed(translations={identity_of(row): row})) is not None
+    return (
+        kind_of_intent(intent).recognise(intent, ObservedVppObjects(translations={translation_identity(row): row}))
+        is not None
+    )

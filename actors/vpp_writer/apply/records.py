@@ -12,24 +12,24 @@ from itertools import compress
 import msgspec
 from msgspec import Raw, Struct
 
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.reconcile.held import HeldObject, Suspect
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.reconcile.held import HeldObject, SuspectIntent
 from schemas.intents import AnyIntent
 
 _HEADER = struct.Struct("<II")
 _FRAME_BYTES_MAX = 256 << 20
 
 
-class VppLife(Struct, frozen=True, tag="life"):
+class VppLifeRecord(Struct, frozen=True, tag="life"):
     """One life of VPP, and the objects that were being written when an earlier one ended."""
 
     epoch: int
     pid: int
     started: int  # clock ticks since boot, /proc/<pid>/stat: tells a reused pid
-    suspects: dict[str, Suspect] = {}
+    suspects: dict[str, SuspectIntent] = {}
 
 
-class BeginRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
+class WriteBegunRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"):
     """The object's calls begin: to write it, or to delete it."""
 
     key: str
@@ -37,7 +37,7 @@ class BeginRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="begin"
     intent: AnyIntent
 
 
-class BeginBatchRecord(Struct, frozen=True, gc=False, tag="all-begin"):
+class WriteBatchBegunRecord(Struct, frozen=True, gc=False, tag="all-begin"):
     """The calls of many objects of one owner begin."""
 
     owner: str
@@ -45,7 +45,7 @@ class BeginBatchRecord(Struct, frozen=True, gc=False, tag="all-begin"):
     intents: list[AnyIntent]
 
 
-class HoldsRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
+class ObjectHeldRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="done"):
     """VPP holds the object."""
 
     key: str
@@ -54,35 +54,43 @@ class HoldsRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="done")
     details: dict[str, int | str] = {}
 
 
-class SucceededRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
+class WriteSucceededRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="ended"):
     """The calls of an object that had begun ended well: VPP holds it."""
 
     key: str
     details: dict[str, int | str] = {}
 
 
-class SucceededBatchRecord(Struct, frozen=True, gc=False, tag="all-ended"):
+class WriteBatchSucceededRecord(Struct, frozen=True, gc=False, tag="all-ended"):
     """The calls of many objects without details ended well."""
 
     keys: list[str]
 
 
-class RemovedRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
+class ObjectRemovedRecord(Struct, frozen=True, gc=False, omit_defaults=True, tag="gone"):
     """VPP does not hold the object any more, or its calls ended without success."""
 
     key: str
 
 
-Record = VppLife | BeginRecord | BeginBatchRecord | HoldsRecord | SucceededRecord | SucceededBatchRecord | RemovedRecord
+WriterRecord = (
+    VppLifeRecord
+    | WriteBegunRecord
+    | WriteBatchBegunRecord
+    | ObjectHeldRecord
+    | WriteSucceededRecord
+    | WriteBatchSucceededRecord
+    | ObjectRemovedRecord
+)
 
 
-def journal_frame(records: Sequence[Record]) -> bytes:
+def writer_journal_frame(records: Sequence[WriterRecord]) -> bytes:
     """The bytes of records that are written together."""
     body = _encode(records)
     return _HEADER.pack(len(body), zlib.crc32(body)) + body
 
 
-def records_in(data: bytes) -> Iterator[Record]:
+def writer_records_in(data: bytes) -> Iterator[WriterRecord]:
     """Records up to the first frame that is torn or damaged."""
     at = 0
     while at + _HEADER.size <= len(data):
@@ -97,37 +105,38 @@ def records_in(data: bytes) -> Iterator[Record]:
         at += _HEADER.size + length
 
 
-def begin_record(key: str, held_object: HeldObject) -> BeginRecord:
+def write_begun_record(key: str, held_object: HeldObject) -> WriteBegunRecord:
     """The record of an object whose calls begin."""
-    return BeginRecord(key, held_object.owner, held_object.intent)  # type: ignore[arg-type]
+    return WriteBegunRecord(key, held_object.owner, held_object.intent)  # type: ignore[arg-type]
 
 
-def begin_records(objects: Mapping[str, HeldObject], encoded: Sequence[bytes]) -> Iterator[BeginBatchRecord]:
+def write_begun_records(objects: Mapping[str, HeldObject], encoded: Sequence[bytes]) -> Iterator[WriteBatchBegunRecord]:
     """The records of objects whose calls begin, and whose intents' bytes are known."""
     owners = [held_object.owner for held_object in objects.values()]
     for owner in dict.fromkeys(owners):
         of_owner = [owner == name for name in owners]
         intents = map(Raw, compress(encoded, of_owner))
-        yield BeginBatchRecord(owner, list(compress(objects, of_owner)), list(intents))  # type: ignore[arg-type]
+        yield WriteBatchBegunRecord(owner, list(compress(objects, of_owner)), list(intents))  # type: ignore[arg-type]
 
 
-def success_record(key: str, held_object: HeldObject) -> SucceededRecord:
+def write_succeeded_record(key: str, held_object: HeldObject) -> WriteSucceededRecord:
     """The record of an object whose calls have ended."""
     details = held_object.details
-    return SucceededRecord(key, dict(details)) if details is not NO_DETAILS else SucceededRecord(key)
+    return WriteSucceededRecord(key, dict(details)) if details is not NO_OBJECT_DETAILS else WriteSucceededRecord(key)
 
 
-def holds_record(key: str, held_object: HeldObject) -> HoldsRecord:
+def object_held_record(key: str, held_object: HeldObject) -> ObjectHeldRecord:
     """The record of a held object."""
-    return HoldsRecord(key, held_object.owner, held_object.intent, dict(held_object.details))  # type: ignore[arg-type]
+    return ObjectHeldRecord(key, held_object.owner, held_object.intent, dict(held_object.details))  # type: ignore[arg-type]
 
 
-def number_of_objects(records: Sequence[Record]) -> int:
+def number_of_recorded_objects(records: Sequence[WriterRecord]) -> int:
     """How many objects the records tell of."""
     return sum(
-        len(record.keys) if isinstance(record, BeginBatchRecord | SucceededBatchRecord) else 1 for record in records
+        len(record.keys) if isinstance(record, WriteBatchBegunRecord | WriteBatchSucceededRecord) else 1
+        for record in records
     )
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
+_decoder: msgspec.msgpack.Decoder[list[WriterRecord]] = msgspec.msgpack.Decoder(list[WriterRecord])

@@ -1,23 +1,23 @@
-"""One object's calls: a `CallSequence` that goes on as soon as the replies to what it has yielded are there. Pure."""
+"""One object's calls: a `VppCallSequence` that goes on as soon as the replies to what it yielded are there. Pure."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Later, Never, NoAnswer, VppCall
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.kinds.kind import CallSequence, Details
+from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
 
-_Post = Callable[["CallRun", Sequence[VppCall]], None]  # what makes the calls, and gives each reply to `take`
-Settled = Callable[[str, Details | Exception], None]  # (key, details, or why there are none)
+_Post = Callable[["VppCallRun", Sequence[VppCall]], None]  # what makes the calls, and gives each reply to `take`
+CallSettledHandler = Callable[[str, ObjectDetails | Exception], None]  # (key, details, or why there are none)
 
 
-class CallRun:
+class VppCallRun:
     """A sequence that is under way. `post` gets its calls, `settled` what became of the object."""
 
     __slots__ = ("_failure", "_outstanding", "_post", "_replies", "_sequence", "_settled", "key")
 
-    def __init__(self, key: str, sequence: CallSequence, post: _Post, settled: Settled) -> None:
+    def __init__(self, key: str, sequence: VppCallSequence, post: _Post, settled: CallSettledHandler) -> None:
         self.key = key
         self._sequence, self._post, self._settled = sequence, post, settled
         self._replies: list[Any] = []
@@ -47,7 +47,7 @@ class CallRun:
             while not (calls := resume()):
                 resume = partial(self._sequence.send, [])
         except StopIteration as end:
-            self._settled(self.key, NO_DETAILS if end.value is None else end.value)
+            self._settled(self.key, NO_OBJECT_DETAILS if end.value is None else end.value)
         except Exception as error:
             self._settled(self.key, self._reason(error))
         else:
@@ -56,6 +56,6 @@ class CallRun:
 
     def _reason(self, error: Exception) -> Exception:
         """A kind that fails by itself fails its object, not the process."""
-        if error is self._failure or isinstance(error, Later | NoAnswer | Never):
+        if error is self._failure or isinstance(error, IntentRetriedLater | NoVppAnswer | IntentRejected):
             return error
-        return Later(f"{type(error).__name__}: {error}")
+        return IntentRetriedLater(f"{type(error).__name__}: {error}")

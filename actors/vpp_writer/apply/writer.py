@@ -13,39 +13,39 @@ from typing import Any, TypeVar
 
 from actors.vpp_writer.apply import meeting, orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.engine import CallEngine, CallObserver
+from actors.vpp_writer.apply.engine import VppCallEngine, VppCallObserver
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.outcomes import WriteOutcomes
-from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.run import Settled
-from actors.vpp_writer.apply.templates import CallTemplates
-from actors.vpp_writer.kinds import KINDS
+from actors.vpp_writer.apply.records import VppLifeRecord
+from actors.vpp_writer.apply.run import CallSettledHandler
+from actors.vpp_writer.apply.templates import VppCallTemplates
+from actors.vpp_writer.kinds import INTENT_KINDS
 from actors.vpp_writer.kinds.call import VppCall
-from actors.vpp_writer.kinds.indices import NO_DETAILS, VppIndices
-from actors.vpp_writer.kinds.kind import CallSequence, Details, Kind, Observed
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS, VppIndices
+from actors.vpp_writer.kinds.kind import IntentKind, ObjectDetails, ObservedVppObjects, VppCallSequence
 from actors.vpp_writer.reconcile.bulk import BulkObjects
-from actors.vpp_writer.reconcile.claims import Claim
+from actors.vpp_writer.reconcile.claims import IntentClaim
 from actors.vpp_writer.reconcile.held import HeldObject
-from actors.vpp_writer.reconcile.livelock import LivelockGuard
+from actors.vpp_writer.reconcile.livelock import LivelockDetector
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.reconcile.plan import Plan
-from actors.vpp_writer.vpp.client import TOGETHER, VppClient
-from bus.peer import Peer
-from schemas.codec import fingerprint
-from schemas.statuses import Rejected
+from actors.vpp_writer.reconcile.plan import WritePlan
+from actors.vpp_writer.vpp.client import CALLS_SENT_TOGETHER, VppApiClient
+from bus.peer import BusPeer
+from schemas.codec import value_fingerprint
+from schemas.statuses import RejectedStatus
 
 T = TypeVar("T")
 
 
-class Writer:
+class VppObjectWriter:
     """One connection's work, over objects that outlive it."""
 
-    def __init__(self, api: VppClient, objects: ManagedObjects, journal: WriterJournal, peer: Peer) -> None:
+    def __init__(self, api: VppApiClient, objects: ManagedObjects, journal: WriterJournal, peer: BusPeer) -> None:
         self._api, self._objects, self._journal, self._peer = api, objects, journal, peer
         self._outcomes = WriteOutcomes(objects, journal, peer.counters)
-        self._observed = Observed()
-        self._available: set[Kind[Any]] = set()
-        self._templates = CallTemplates(api)
+        self._observed = ObservedVppObjects()
+        self._available: set[IntentKind[Any]] = set()
+        self._templates = VppCallTemplates(api)
 
     @property
     def epoch(self) -> int:
@@ -61,25 +61,25 @@ class Writer:
     def _indices(self) -> VppIndices:
         return VppIndices(self._objects.held)
 
-    async def meet(self, life: VppLife, contents: WriterJournalContents) -> None:
-        """Begins with what VPP and the journal tell. Raises VppGone, NoAnswer."""
+    async def meet(self, life: VppLifeRecord, contents: WriterJournalContents) -> None:
+        """Begins with what VPP and the journal tell. Raises VppApiGone, NoVppAnswer."""
         self._observed = await meeting.meet_vpp(self._api, self._objects, self._outcomes, life, contents)
         objects = self._objects
-        life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
+        life = VppLifeRecord(self.epoch, life.pid, life.started, objects.suspects)
         self._journal.start(life, objects.held, objects.inventory.unconfirmed)
         self._peer.counters["vpp_reads_total"] += 1
 
     # --- the turn
 
     async def turn(self) -> None:
-        """Brings VPP to what is wanted, as far as it can be now. Raises VppGone."""
-        livelock = LivelockGuard()
+        """Brings VPP to what is wanted, as far as it can be now. Raises VppApiGone."""
+        livelock = LivelockDetector()
         livelock.renew(len(self._objects.queue))
         while await self.step() and livelock.may_follow():
             pass
 
     async def step(self) -> bool:
-        """Makes one plan and carries it out; False: there was nothing to do. Raises VppGone.
+        """Makes one plan and carries it out; False: there was nothing to do. Raises VppApiGone.
 
         A plan is bounded, so that what is urgent waits for no more than that.
         """
@@ -97,19 +97,19 @@ class Writer:
     async def _keep_journal_short(self) -> None:
         objects = self._objects
         if self._journal.wants_compaction(len(objects.held)):
-            life = await meeting.identify_vpp(self._api)
-            life = VppLife(self.epoch, life.pid, life.started, objects.suspects)
+            life = await meeting.identify_vpp_life(self._api)
+            life = VppLifeRecord(self.epoch, life.pid, life.started, objects.suspects)
             self._journal.compact(life, objects.held, objects.inventory.unconfirmed & objects.held.keys())
         self._journal.write_some()
 
     async def check_drift(self, drift: DriftCheck) -> set[str]:
-        """Looks at some of what VPP should hold; what it does not is to be written again. Raises VppGone, NoAnswer."""
+        """Looks at some of what VPP should hold; what it lacks is written again. Raises VppApiGone, NoVppAnswer."""
         missing = await drift.step(self._api, self._objects.held, time.monotonic())
         self._peer.counters["vpp_reads_total"] += 1
         self._outcomes.count_drift(missing)
         return self._objects.lose(missing)
 
-    async def _carry_out(self, plan: Plan) -> None:
+    async def _carry_out(self, plan: WritePlan) -> None:
         objects = self._objects
         for group in plan.deletes:
             await self._delete(group)
@@ -127,7 +127,9 @@ class Writer:
 
     async def _remove_orphans(self) -> None:
         """Deletes what a life that ended in the middle has left in VPP, and no dump would find."""
-        if self._outcomes.may_have_orphans and orphans.all_policies_are_held(self._objects.claims, self._objects.held):
+        if self._outcomes.may_have_orphans and orphans.are_wanted_policies_held(
+            self._objects.claims, self._objects.held
+        ):
             engine = self._engine(lambda *_: None)
             for call in await orphans.orphan_deleting_calls(self._api, self._objects.held):
                 engine.start("", _only(call))
@@ -136,16 +138,16 @@ class Writer:
 
     # --- objects of one rank
 
-    def _claimed(self, keys: Iterable[str]) -> list[tuple[str, Claim]]:
+    def _claimed(self, keys: Iterable[str]) -> list[tuple[str, IntentClaim]]:
         claims = self._objects.claims.effective
         return [(key, claim) for key in keys if (claim := claims.get(key)) is not None]
 
-    async def _write(self, claimed: Sequence[tuple[str, Claim]]) -> None:
+    async def _write(self, claimed: Sequence[tuple[str, IntentClaim]]) -> None:
         """Makes these objects, or changes them."""
         if not claimed:
             return
-        if any(KINDS[type(claim.intent)].external for _, claim in claimed):
-            self._observed = await readback.observe_external(self._api, self._objects.held)
+        if any(INTENT_KINDS[type(claim.intent)].external for _, claim in claimed):
+            self._observed = await readback.observe_external_objects(self._api, self._objects.held)
         async with self._calling(self._outcomes.write_ended) as engine:
             for part in _slices(claimed):
                 writable = [(key, claim) for key, claim in part if self._can_write(key, claim)]
@@ -153,36 +155,36 @@ class Writer:
                 sequences = [self._writing(key, claim, indices) for key, claim in writable]
                 self._outcomes.begin({key: HeldObject(claim.owner, claim.intent) for key, claim in writable})
                 for (key, claim), sequence in zip(writable, sequences, strict=True):
-                    start = engine.add if KINDS[type(claim.intent)].single else engine.start
+                    start = engine.add if INTENT_KINDS[type(claim.intent)].single else engine.start
                     start(key, sequence)
                 await engine.send()
 
-    def _can_write(self, key: str, claim: Claim) -> bool:
+    def _can_write(self, key: str, claim: IntentClaim) -> bool:
         """Is there all that the object needs, in VPP and of VPP?"""
-        kind = KINDS[type(claim.intent)]
+        kind = INTENT_KINDS[type(claim.intent)]
         needs = kind.needs(claim.intent)
         if needs and not all(map(self._objects.held.__contains__, needs)):
             self._objects.wait_for_needs(key, claim)
             return False
         return kind in self._available or self._becomes_available(kind, key, claim)
 
-    def _becomes_available(self, kind: Kind[Any], key: str, claim: Claim) -> bool:
+    def _becomes_available(self, kind: IntentKind[Any], key: str, claim: IntentClaim) -> bool:
         """Has this VPP all messages that the kind takes?"""
         lacking = [message for message in kind.messages if not self._api.supports(message)]
         if lacking:
             reason = f"VPP lacks {', '.join(lacking)}"
-            self._objects.set_status(claim.owner, key, Rejected(fingerprint(claim.intent), reason))
+            self._objects.set_status(claim.owner, key, RejectedStatus(value_fingerprint(claim.intent), reason))
             return False
         self._available.add(kind)
         return True
 
-    def _writing(self, key: str, claim: Claim, indices: VppIndices) -> CallSequence:
+    def _writing(self, key: str, claim: IntentClaim, indices: VppIndices) -> VppCallSequence:
         """The calls that make the object, or change it, as it is known now."""
         intent, present = claim.intent, self._objects.held.get(key)
-        kind = KINDS[type(intent)]
+        kind = INTENT_KINDS[type(intent)]
         if present is not None and key not in self._objects.inventory.unconfirmed:
             return kind.update(present.intent, intent, indices, present.details)
-        existing: Details | None = None
+        existing: ObjectDetails | None = None
         if kind.has_indices:
             existing = (present.details if present is not None else None) or kind.recognise(intent, self._observed)
         return kind.create(intent, indices, existing)
@@ -197,7 +199,7 @@ class Writer:
             return
         call = bulk.call(self._indices, add=True)
         async with self._calling(self._outcomes.write_ended) as engine:
-            for columns in bulk.slices(TOGETHER):
+            for columns in bulk.slices(CALLS_SENT_TOGETHER):
                 held_objects = [HeldObject(claim.owner, claim.intent) for claim in columns.claims]
                 objects = dict(zip(columns.keys, held_objects, strict=True))
                 self._outcomes.begin(objects)
@@ -212,27 +214,29 @@ class Writer:
         async with self._calling(outcomes.delete_ended) as engine:
             for part in _slices(keys):
                 outcomes.begin({key: held[key] for key in part})
-                templated: defaultdict[Kind[Any], dict[str, Claim]] = defaultdict(dict)
+                templated: defaultdict[IntentKind[Any], dict[str, IntentClaim]] = defaultdict(dict)
                 for key in part:
                     held_object = held[key]
-                    kind = KINDS[type(held_object.intent)]
+                    kind = INTENT_KINDS[type(held_object.intent)]
                     if not all(map(held.__contains__, kind.needs(held_object.intent))):
-                        outcomes.delete_ended(key, NO_DETAILS)  # with what it needs
+                        outcomes.delete_ended(key, NO_OBJECT_DETAILS)  # with what it needs
                     elif kind.templated:
-                        templated[kind][key] = Claim(held_object.owner, held_object.intent)
+                        templated[kind][key] = IntentClaim(held_object.owner, held_object.intent)
                     else:
                         self._start_deleting(key, engine)
                 for kind, claims in templated.items():
                     await self._delete_bulk(kind, claims, engine)
                 await engine.send()
 
-    def _start_deleting(self, key: str, engine: CallEngine) -> None:
+    def _start_deleting(self, key: str, engine: VppCallEngine) -> None:
         held_object = self._objects.held[key]
-        kind = KINDS[type(held_object.intent)]
+        kind = INTENT_KINDS[type(held_object.intent)]
         start = engine.add if kind.single else engine.start
         start(key, kind.delete(held_object.intent, self._indices, held_object.details))
 
-    async def _delete_bulk(self, kind: Kind[Any], claims: Mapping[str, Claim], engine: CallEngine) -> None:
+    async def _delete_bulk(
+        self, kind: IntentKind[Any], claims: Mapping[str, IntentClaim], engine: VppCallEngine
+    ) -> None:
         bulk, singly = BulkObjects.of(kind, claims)
         templates = self._templates.of(bulk, self._indices, add=False)
         if unpackable := bulk.without(templates):
@@ -246,8 +250,8 @@ class Writer:
             await engine.send_packed(bulk.keys, bulk.packed(templates), call, all_accepted)
 
     @asynccontextmanager
-    async def _calling(self, settled: Settled) -> AsyncIterator[CallEngine]:
-        """All that was begun ends, whatever becomes of each. Raises VppGone when all that was answered is noted."""
+    async def _calling(self, settled: CallSettledHandler) -> AsyncIterator[VppCallEngine]:
+        """All that was begun ends, whatever becomes of each. Raises VppApiGone when all that was answered is noted."""
         engine = self._engine(settled)
         outcomes = self._outcomes
         try:
@@ -262,11 +266,11 @@ class Writer:
             outcomes.end_group()
         if outcomes.unanswered:  # it may have been made all the same: then it is recognised next time
             outcomes.unanswered = False
-            self._observed = await readback.observe_external(self._api, self._objects.held)
+            self._observed = await readback.observe_external_objects(self._api, self._objects.held)
 
-    def _engine(self, settled: Settled) -> CallEngine:
-        observer: CallObserver | None = self._tell_taps if self._peer.tapped else None
-        return CallEngine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
+    def _engine(self, settled: CallSettledHandler) -> VppCallEngine:
+        observer: VppCallObserver | None = self._tell_taps if self._peer.tapped else None
+        return VppCallEngine(self._api, self._peer.counters, observer, settled, self._outcomes.flush)
 
     def _tell_taps(self, key: str, call: VppCall, took_s: float, retval: int) -> None:
         cause = self._objects.causes.get(key, "")
@@ -275,11 +279,11 @@ class Writer:
 
 def _slices(objects: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as make a batch at a time: VPP begins while the next are prepared."""
-    for start in range(0, len(objects), TOGETHER):
-        yield objects[start : start + TOGETHER]
+    for start in range(0, len(objects), CALLS_SENT_TOGETHER):
+        yield objects[start : start + CALLS_SENT_TOGETHER]
 
 
-def _only(call: VppCall) -> CallSequence:
+def _only(call: VppCall) -> VppCallSequence:
     """A sequence of one call."""
     yield [call]
     return None

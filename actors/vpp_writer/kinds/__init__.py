@@ -21,7 +21,7 @@ wire              addresses, prefixes and shared parts of calls as bytes
 
 from typing import Any
 
-from actors.vpp_writer.kinds import (  # each enters its kinds into KINDS
+from actors.vpp_writer.kinds import (  # each enters its kinds into INTENT_KINDS
     addresses,
     attributes,
     cnat,
@@ -33,17 +33,17 @@ from actors.vpp_writer.kinds import (  # each enters its kinds into KINDS
     tables,
     uplinks,
 )
-from actors.vpp_writer.kinds.kind import KINDS, Kind
+from actors.vpp_writer.kinds.kind import INTENT_KINDS, IntentKind
 from schemas.intents import Intent
 
 __all__ = [
-    "KINDS",
+    "INTENT_KINDS",
     "addresses",
     "attributes",
     "cnat",
     "hosting",
     "interfaces",
-    "kind_of",
+    "kind_of_intent",
     "npol",
     "pci_uplinks",
     "routes",
@@ -53,11 +53,11 @@ __all__ = [
 ]
 
 
-def kind_of(intent: Intent) -> Kind[Any]:
+def kind_of_intent(intent: Intent) -> IntentKind[Any]:
     """The kind of an intent."""
-    return KINDS[type(intent)]
+    return INTENT_KINDS[type(intent)]
 
 
 def vpp_request_names() -> set[str]:
     """All messages that the kinds send to VPP."""
-    return {message for kind in KINDS.values() for message in kind.messages}
+    return {message for kind in INTENT_KINDS.values() for message in kind.messages}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.vpp_writer.kinds.call import VppCall
-from actors.vpp_writer.kinds.retvals import retvals_named
+from actors.vpp_writer.kinds.retvals import vpp_retvals_named
 
 _Reasons = Mapping[str, str]  # name of a return value: why it is as good as 0
 
@@ -71,11 +71,11 @@ _DELETING: Mapping[str, _Reasons] = {
 }
 
 
-def accepted_retvals(message: str, add: bool) -> frozenset[int]:
+def accepted_vpp_retvals(message: str, add: bool) -> frozenset[int]:
     """The values as good as 0 for this message when it adds its object, or deletes it."""
-    return retvals_named(*(_ADDING if add else _DELETING).get(message, ()))
+    return vpp_retvals_named(*(_ADDING if add else _DELETING).get(message, ()))
 
 
-def add_del(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> VppCall:
+def add_del_call(message: str, add: bool, fields: Mapping[str, Any], **further: Any) -> VppCall:
     """The call of this message that adds its object, or deletes it, with what it may return. `further`: for it."""
-    return VppCall(message, fields, accepted_retvals(message, add), **further)
+    return VppCall(message, fields, accepted_vpp_retvals(message, add), **further)

@@ -18,10 +18,10 @@ class VppCall(Struct, frozen=True, gc=False):
     instead_on: frozenset[int] = frozenset()
     instead: "VppCall | None" = None
     confirm_on: frozenset[int] = frozenset()
-    confirm: "RefusalCheck | None" = None
+    confirm: "VppRefusalCheck | None" = None
 
 
-class RefusalCheck(Struct, frozen=True):
+class VppRefusalCheck(Struct, frozen=True):
     """A question whose answer tells whether a refused call has its object in VPP all the same.
 
     VPP's refusals do not tell "you have it already" from "another has it": reading does. `shows` is asked of the
@@ -34,25 +34,25 @@ class RefusalCheck(Struct, frozen=True):
     many: bool = True
 
 
-class Never(Exception):
+class IntentRejected(Exception):
     """The intent is wrong: one status, and silence until it changes. The text names the field."""
 
 
-UNPACKABLE = (ValueError, OSError, TypeError, KeyError, AttributeError)  # what packing a call raises
+UNPACKABLE_CALL_ERRORS = (ValueError, OSError, TypeError, KeyError, AttributeError)  # what packing a call raises
 
 
-def cannot_pack(message: str, error: Exception) -> Never:
+def call_packing_error(message: str, error: Exception) -> IntentRejected:
     """Why a call cannot be packed; vpp_papi quotes the whole message before the field."""
-    return Never(f"{message}: cannot be packed: {str(error).rpartition(' for ')[2]}")
+    return IntentRejected(f"{message}: cannot be packed: {str(error).rpartition(' for ')[2]}")
 
 
-class Later(Exception):
+class IntentRetriedLater(Exception):
     """VPP refused or did not answer: tried again with backoff."""
 
 
-class ExternalMissing(Later):
+class ExternalObjectMissing(IntentRetriedLater):
     """What somebody else makes is not there yet: said as pending, looked for again with backoff."""
 
 
-class NoAnswer(Exception):
+class NoVppAnswer(Exception):
     """A call was not answered in time: its outcome is unknown."""

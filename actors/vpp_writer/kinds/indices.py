@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from actors.vpp_writer.kinds.call import Later
-from schemas.intents import FIXED_TABLES, interface_key, table_key
-from schemas.npol import ip_set_key, policy_key
+from actors.vpp_writer.kinds.call import IntentRetriedLater
+from schemas.intents import FIXED_TABLE_IDS, interface_intent_key, table_intent_key
+from schemas.npol import ip_set_intent_key, policy_intent_key
 
-NO_INDEX = 0xFFFFFFFF  # VPP's "no index"
-NO_DETAILS: Mapping[str, int | str] = MappingProxyType({})  # details of an object of which there is nothing to learn
+NO_VPP_INDEX = 0xFFFFFFFF  # VPP's "no index"
+NO_OBJECT_DETAILS: Mapping[str, int | str] = MappingProxyType(
+    {}
+)  # details of an object of which there is nothing to learn
 
 
 class _HasDetails(Protocol):
@@ -29,30 +31,30 @@ class VppIndices:
         self._objects = objects
 
     def interface(self, name: str) -> int:
-        """The sw_if_index of a held interface. Raises Later if it has gone meanwhile."""
-        return int(self._detail(interface_key(name), "sw_if_index"))
+        """The sw_if_index of a held interface. Raises IntentRetriedLater if it has gone meanwhile."""
+        return int(self._detail(interface_intent_key(name), "sw_if_index"))
 
     def table(self, name: str, ip_version: int) -> int:
-        """The id of a table; VPP has table 0 from the start. Raises Later if it has gone meanwhile."""
-        if not table_needs(name, ip_version):
-            return FIXED_TABLES[name]
-        return int(self._detail(table_key(name, ip_version), "table_id"))
+        """The id of a table; VPP has table 0 from the start. Raises IntentRetriedLater if it has gone meanwhile."""
+        if not table_intent_needs(name, ip_version):
+            return FIXED_TABLE_IDS[name]
+        return int(self._detail(table_intent_key(name, ip_version), "table_id"))
 
     def ip_set(self, name: str) -> int:
-        """The id of a held IP set. Raises Later if it has gone meanwhile."""
-        return int(self._detail(ip_set_key(name), "set_id"))
+        """The id of a held IP set. Raises IntentRetriedLater if it has gone meanwhile."""
+        return int(self._detail(ip_set_intent_key(name), "set_id"))
 
     def policy(self, name: str) -> int:
-        """The id of a held policy. Raises Later if it has gone meanwhile."""
-        return int(self._detail(policy_key(name), "policy_id"))
+        """The id of a held policy. Raises IntentRetriedLater if it has gone meanwhile."""
+        return int(self._detail(policy_intent_key(name), "policy_id"))
 
     def _detail(self, key: str, detail: str) -> Any:
         held_object = self._objects.get(key)
         if held_object is None:
-            raise Later(f"{key} is gone")
+            raise IntentRetriedLater(f"{key} is gone")
         return held_object.details[detail]
 
 
-def table_needs(name: str, *ip_versions: int) -> set[str]:
+def table_intent_needs(name: str, *ip_versions: int) -> set[str]:
     """The keys that an object in this table needs; none for VPP's own table 0."""
-    return set() if FIXED_TABLES.get(name) == 0 else {table_key(name, version) for version in ip_versions}
+    return set() if FIXED_TABLE_IDS.get(name) == 0 else {table_intent_key(name, version) for version in ip_versions}

@@ -9,14 +9,14 @@ from actors.vpp_writer.kinds.indices import VppIndices
 from schemas.intents import Intent
 
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
-Details = Mapping[str, int | str]
+ObjectDetails = Mapping[str, int | str]
 # The calls of one verb: what is yielded leaves together, and all the replies to it come back. A call that fails is
-# thrown in as Later or NoAnswer. Returns the object's details; None: there is nothing to know of it.
-CallSequence = Generator[Sequence[VppCall], Sequence[Any], Details | None]
+# thrown in as IntentRetriedLater or NoVppAnswer. Returns the object's details; None: there is nothing to know of it.
+VppCallSequence = Generator[Sequence[VppCall], Sequence[Any], ObjectDetails | None]
 
 
 @dataclass
-class Observed:
+class ObservedVppObjects:
     """What VPP has and no object is held of: rows of its dumps."""
 
     interfaces: list[Any] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Observed:
         return None
 
 
-class SharedPart(Hashable, Protocol):
+class SharedIntentPart(Hashable, Protocol):
     """What many objects of one kind have in common: everything but one prefix."""
 
     @property
@@ -54,13 +54,13 @@ class SharedPart(Hashable, Protocol):
     def after(self) -> Collection[str]: ...
 
     def numbers(self, indices: VppIndices) -> tuple[int, ...]:
-        """VPP's numbers on which the common bytes depend. Raises Later if one has gone meanwhile."""
+        """VPP's numbers on which the common bytes depend. Raises IntentRetriedLater if one has gone meanwhile."""
 
     def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds the object of that prefix or replaces it, or deletes it. Raises Later."""
+        """The call that adds the object of that prefix or replaces it, or deletes it. Raises IntentRetriedLater."""
 
 
-class Lookup(NamedTuple):
+class VppObjectLookup(NamedTuple):
     """A question whether VPP holds an object's value.
 
     `reply` names the message of the answer. `equal` compares its bytes from `at` on, a path of fields, with those of
@@ -68,24 +68,37 @@ class Lookup(NamedTuple):
     """
 
     request: VppCall
-    part: SharedPart
+    part: SharedIntentPart
     reply: str
     at: tuple[str, ...]
     equal: Callable[[bytes, bytes], bool]
 
 
 # Ranks: created in rising order, deleted in falling order.
-SETTING, IP_SET, POLICY, TABLE, INTERFACE, ATTRIBUTE, BINDING, FAMILY, POLICED, UP = range(10)
-ADDRESS, BORROW, NEIGHBOUR, ROUTE, REDIRECT = range(10, 15)
+(
+    RANK_SETTING,
+    RANK_IP_SET,
+    RANK_POLICY,
+    RANK_TABLE,
+    RANK_INTERFACE,
+    RANK_ATTRIBUTE,
+    RANK_TABLE_BINDING,
+    RANK_ADDRESS_FAMILY,
+    RANK_INTERFACE_POLICIES,
+    RANK_ADMIN_UP,
+) = range(10)
+RANK_ADDRESS, RANK_UNNUMBERED, RANK_NEIGHBOUR, RANK_ROUTE, RANK_PUNT_REDIRECT = range(10, 15)
 
 
-KINDS: dict[type[Intent], "Kind[Any]"] = {}  # by the type of their intent; a class with an `intent` enters itself
+INTENT_KINDS: dict[
+    type[Intent], "IntentKind[Any]"
+] = {}  # by the type of their intent; a class with an `intent` enters itself
 
 
-class Kind(Generic[I]):
+class IntentKind(Generic[I]):
     """One kind. `messages`: the API messages without which it is unavailable.
 
-    Its verbs `create`, `update` and `delete` are the calls that they take, one verb one `CallSequence`.
+    Its verbs `create`, `update` and `delete` are the calls that they take, one verb one `VppCallSequence`.
     """
 
     intent: ClassVar[type[Intent]]
@@ -103,7 +116,7 @@ class Kind(Generic[I]):
 
     def __init_subclass__(cls, *, registered: bool = True) -> None:
         if registered and "intent" in cls.__dict__:
-            KINDS[cls.intent] = cls()
+            INTENT_KINDS[cls.intent] = cls()
 
     @property
     def name(self) -> str:
@@ -111,7 +124,7 @@ class Kind(Generic[I]):
         return str(self.intent.__struct_config__.tag)
 
     def check(self, intent: I) -> None:
-        """Raises Never, naming the field, if VPP could never hold this."""
+        """Raises IntentRejected, naming the field, if VPP could never hold this."""
 
     def needs(self, intent: I) -> Collection[str]:
         """Keys without which it cannot be made, and which cannot go before it."""
@@ -125,14 +138,14 @@ class Kind(Generic[I]):
         """`needs` and `after` together."""
         return self.needs(intent), self.after(intent)
 
-    def template(self, intent: I) -> tuple[SharedPart, bytes]:
-        """(what it has in common with many others, the bytes of the prefix in which they differ). Raises Never.
+    def template(self, intent: I) -> tuple[SharedIntentPart, bytes]:
+        """(what it has in common with many, the bytes of the prefix in which they differ). Raises IntentRejected.
 
         For a kind that is `templated`: it has no details, and the call that adds it replaces the value that VPP holds.
         """
         raise NotImplementedError
 
-    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
         """Makes it. `existing`: VPP has it, perhaps in part. Half of it is taken away again if the rest fails."""
         raise NotImplementedError
 
@@ -140,56 +153,56 @@ class Kind(Generic[I]):
         """Can it be changed while it is held? If what the new value needs is not there yet, the old one stays."""
         return False
 
-    def update(self, old: I, new: I, indices: VppIndices, details: Details) -> CallSequence:
+    def update(self, old: I, new: I, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
         """Changes it in place; by default the new value is written over the old one."""
         return (yield from self.create(new, indices, None))
 
-    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
         """Takes it away."""
         raise NotImplementedError
 
-    def recognise(self, intent: I, observed: Observed) -> dict[str, int | str] | None:
+    def recognise(self, intent: I, observed: ObservedVppObjects) -> dict[str, int | str] | None:
         """The details of this very object, if VPP has it already: made by an earlier life of this process.
 
         Only for kinds with indices; None for the others, which are simply made again.
         """
         return None
 
-    def lookup(self, intent: I, indices: VppIndices) -> Lookup:
-        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises Later."""
+    def lookup(self, intent: I, indices: VppIndices) -> VppObjectLookup:
+        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises IntentRetriedLater."""
         raise NotImplementedError
 
 
-class AddDelKind(Kind[I]):
+class AddDelKind(IntentKind[I]):
     """A kind whose one message adds it or deletes it."""
 
     def call(self, intent: I, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds it, or deletes it. Raises Later."""
+        """The call that adds it, or deletes it. Raises IntentRetriedLater."""
         raise NotImplementedError
 
-    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
         yield [self.call(intent, indices, True)]
         return None
 
-    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
         yield [self.call(intent, indices, False)]
         return None
 
 
-class SettingKind(Kind[I]):
+class SettingKind(IntentKind[I]):
     """A setting that VPP always has: written over, and left as it is when nobody wants it any more."""
 
     def call(self, intent: I, indices: VppIndices) -> VppCall:
-        """The call that sets it. Raises Later."""
+        """The call that sets it. Raises IntentRetriedLater."""
         raise NotImplementedError
 
-    def create(self, intent: I, indices: VppIndices, existing: Details | None) -> CallSequence:
+    def create(self, intent: I, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
         yield [self.call(intent, indices)]
         return None
 
     def can_update(self, old: I, new: I) -> bool:
         return True
 
-    def delete(self, intent: I, indices: VppIndices, details: Details) -> CallSequence:
+    def delete(self, intent: I, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
         yield from ()
         return None

@@ -50,11 +50,11 @@ _DEVICE_ERRORS = {"DEVICE_UNKNOWN_INTERFACE": -31}  # the device framework's own
 _VALUES = {name: value for value, name in _NAMES.items()} | _DEVICE_ERRORS
 
 
-def retval_name(retval: int) -> str:
+def vpp_retval_name(retval: int) -> str:
     """VPP's name of a return value, or the number."""
     return _NAMES.get(retval, f"return value {retval}")
 
 
-def retvals_named(*names: str) -> frozenset[int]:
+def vpp_retvals_named(*names: str) -> frozenset[int]:
     """The numbers of these names."""
     return frozenset(_VALUES[name] for name in names)

@@ -4,30 +4,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.vpp_writer.kinds.call import Never, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, VppCall
 from actors.vpp_writer.kinds.indices import VppIndices
-from actors.vpp_writer.kinds.kind import Kind, SharedPart
-from actors.vpp_writer.kinds.wire import ANY_PREFIX, CallTemplate
-from actors.vpp_writer.reconcile.claims import Claim
+from actors.vpp_writer.kinds.kind import IntentKind, SharedIntentPart
+from actors.vpp_writer.kinds.wire import ANY_IP4_PREFIX, VppCallTemplate
+from actors.vpp_writer.reconcile.claims import IntentClaim
 
 
 @dataclass(slots=True)
 class BulkObjects:
     """Objects of one kind, as columns: `parts` is what each shares with others, `prefixes` the bytes of its own."""
 
-    kind: Kind[Any]
+    kind: IntentKind[Any]
     keys: list[str] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    parts: list[SharedPart] = field(default_factory=list)
+    claims: list[IntentClaim] = field(default_factory=list)
+    parts: list[SharedIntentPart] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
 
     @classmethod
-    def of(cls, kind: Kind[Any], claims: Mapping[str, Claim]) -> "tuple[BulkObjects, list[str]]":
+    def of(cls, kind: IntentKind[Any], claims: Mapping[str, IntentClaim]) -> "tuple[BulkObjects, list[str]]":
         """The objects of these claims, and the keys of those that VPP could never hold, which are left out."""
         template, refused = kind.template, list[str]()
         try:
             templates = [template(claim.intent) for claim in claims.values()]
-        except Never:
+        except IntentRejected:
             refused = [key for key, claim in claims.items() if not _is_possible(kind, claim)]
             claims = {key: claim for key, claim in claims.items() if key not in refused}
             templates = [template(claim.intent) for claim in claims.values()]
@@ -41,31 +41,31 @@ class BulkObjects:
             columns = (column[start:end] for column in (self.keys, self.claims, self.parts, self.prefixes))
             yield BulkObjects(self.kind, *columns)  # type: ignore[arg-type] # each a list as it was
 
-    def without(self, templates: Mapping[SharedPart, CallTemplate]) -> list[str]:
+    def without(self, templates: Mapping[SharedIntentPart, VppCallTemplate]) -> list[str]:
         """The keys of those of whose parts there are no templates."""
         if {*self.parts} <= templates.keys():
             return []
         return [key for key, part in zip(self.keys, self.parts, strict=True) if part not in templates]
 
-    def sharing(self, templates: Mapping[SharedPart, CallTemplate]) -> "BulkObjects":
+    def sharing(self, templates: Mapping[SharedIntentPart, VppCallTemplate]) -> "BulkObjects":
         """Those of whose parts there are templates."""
         rows = zip(self.keys, self.claims, self.parts, self.prefixes, strict=True)
         columns = [list(column) for column in zip(*(row for row in rows if row[2] in templates), strict=True)]
         return BulkObjects(self.kind, *columns)
 
     def call(self, indices: VppIndices, *, add: bool) -> VppCall:
-        """A call like those of all, but for the prefix. Raises Later."""
-        return self.parts[0].call(ANY_PREFIX, indices, add)
+        """A call like those of all, but for the prefix. Raises IntentRetriedLater."""
+        return self.parts[0].call(ANY_IP4_PREFIX, indices, add)
 
-    def packed(self, templates: Mapping[SharedPart, CallTemplate]) -> list[bytes]:
+    def packed(self, templates: Mapping[SharedIntentPart, VppCallTemplate]) -> list[bytes]:
         """The requests, without their heads."""
         common = zip(map(templates.__getitem__, self.parts), self.prefixes, strict=True)
         return [template.before + prefix + template.after for template, prefix in common]
 
 
-def _is_possible(kind: Kind[Any], claim: Claim) -> bool:
+def _is_possible(kind: IntentKind[Any], claim: IntentClaim) -> bool:
     try:
         kind.template(claim.intent)
-    except Never:
+    except IntentRejected:
         return False
     return True

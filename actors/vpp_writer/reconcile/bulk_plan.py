@@ -6,29 +6,29 @@ No other object depends on them: new ones need no order, nor do changes in place
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from actors.vpp_writer.kinds import KINDS, kind_of
-from actors.vpp_writer.kinds.call import Never
+from actors.vpp_writer.kinds import INTENT_KINDS, kind_of_intent
+from actors.vpp_writer.kinds.call import IntentRejected
 from actors.vpp_writer.reconcile.bulk import BulkObjects
-from actors.vpp_writer.reconcile.claims import Claim
-from actors.vpp_writer.reconcile.held import HeldObject, Inventory
-from actors.vpp_writer.reconcile.plan import can_update
+from actors.vpp_writer.reconcile.claims import IntentClaim
+from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject
+from actors.vpp_writer.reconcile.plan import can_update_held_object
 from schemas.intents import Intent
 
-_TEMPLATED = tuple(kind for kind in KINDS.values() if kind.templated)
+_TEMPLATED = tuple(kind for kind in INTENT_KINDS.values() if kind.templated)
 
 
 class _BulkPlan(NamedTuple):
-    """`singles`, `bulks`: as in a `Plan`. `remaining`: the keys that need a plan."""
+    """`singles`, `bulks`: as in a `WritePlan`. `remaining`: the keys that need a plan."""
 
-    singles: list[tuple[str, Claim]]
+    singles: list[tuple[str, IntentClaim]]
     bulks: list[BulkObjects]
     remaining: list[str]
 
 
-def plan_bulk(
+def plan_bulk_objects(
     keys: Collection[str],
-    claims: Mapping[str, Claim],
-    inventory: Inventory,
+    claims: Mapping[str, IntentClaim],
+    inventory: HeldInventory,
     special: Collection[str],
     *,
     alone: bool,
@@ -39,7 +39,7 @@ def plan_bulk(
     need stays, and held ones may be changed.
     """
     plan, objects = _BulkPlan([], [], []), inventory.objects
-    templated: dict[type[Intent], dict[str, Claim]] = {kind.intent: {} for kind in _TEMPLATED}
+    templated: dict[type[Intent], dict[str, IntentClaim]] = {kind.intent: {} for kind in _TEMPLATED}
     for key in keys:
         claim, present = claims.get(key), objects.get(key)
         if claim is None or key in special or (present is not None and not alone):
@@ -61,15 +61,19 @@ def plan_bulk(
     return plan
 
 
-def _is_change(present: HeldObject, claim: Claim) -> bool:
+def _is_change(present: HeldObject, claim: IntentClaim) -> bool:
     """Can what its owner holds be changed in place to what it claims?"""
-    return present.owner == claim.owner and present.intent != claim.intent and can_update(present.intent, claim.intent)
+    return (
+        present.owner == claim.owner
+        and present.intent != claim.intent
+        and can_update_held_object(present.intent, claim.intent)
+    )
 
 
 def _is_possible(intent: Intent) -> bool:
     """Could VPP ever hold this?"""
     try:
-        kind_of(intent).check(intent)
-    except Never:
+        kind_of_intent(intent).check(intent)
+    except IntentRejected:
         return False
     return True

@@ -13,18 +13,18 @@ from schemas.intents import Intent
 SLICE = 1000  # keys of one owner that are taken over before others have their turn
 
 
-class Claim(Struct, frozen=True, gc=False):
+class IntentClaim(Struct, frozen=True, gc=False):
     """The intent that counts for a key, and whose it is."""
 
     owner: str
     intent: Intent
 
 
-class Claims:
+class IntentClaims:
     """Intents by key and owner."""
 
     def __init__(self) -> None:
-        self.effective: dict[str, Claim] = {}  # the claims that count, by key
+        self.effective: dict[str, IntentClaim] = {}  # the claims that count, by key
         self.refused_intents: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
 
     def set(self, owner: str, key: str, intent: Intent | None) -> None:
@@ -32,7 +32,7 @@ class Claims:
         effective = self.effective.get(key)
         if intent is not None:
             if effective is None or effective.owner == owner:
-                self.effective[key] = Claim(owner, intent)
+                self.effective[key] = IntentClaim(owner, intent)
             else:
                 self.refused_intents.setdefault(key, {})[owner] = intent
             return
@@ -40,7 +40,7 @@ class Claims:
             del self.effective[key]
             if refused := self.refused_intents.get(key):
                 heir = min(refused)
-                self.effective[key] = Claim(heir, refused[heir])
+                self.effective[key] = IntentClaim(heir, refused[heir])
                 owner = heir
         if (refused := self.refused_intents.get(key)) is not None:
             refused.pop(owner, None)
@@ -65,7 +65,7 @@ class Claims:
                 self.set(owner, key, rows.get(key))
             yield slice_keys
 
-    def get(self, key: str) -> Claim | None:
+    def get(self, key: str) -> IntentClaim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""
         return self.effective.get(key)
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from actors.vpp_writer.kinds import KINDS
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.kinds.kind import SharedPart
+from actors.vpp_writer.kinds import INTENT_KINDS
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.kinds.kind import SharedIntentPart
 from schemas.intents import Intent
 
 
@@ -16,10 +16,10 @@ class HeldObject(Struct, frozen=True, gc=False):
 
     owner: str
     intent: Intent
-    details: Mapping[str, int | str] = NO_DETAILS
+    details: Mapping[str, int | str] = NO_OBJECT_DETAILS
 
 
-class Suspect(Struct, frozen=True):
+class SuspectIntent(Struct, frozen=True):
     """A value of an object: so many lives of VPP in a row ended while it was being written."""
 
     generation: int
@@ -35,7 +35,7 @@ class _Dependants:
 
     def add(self, key: str, intent: Intent) -> None:
         """An object is held now."""
-        self._add(key, *KINDS[type(intent)].ties(intent))
+        self._add(key, *INTENT_KINDS[type(intent)].ties(intent))
 
     def _add(self, key: str, needs: Iterable[str], after: Iterable[str]) -> None:
         for need in needs:
@@ -43,7 +43,7 @@ class _Dependants:
         for before in after:
             self._after[before].add(key)
 
-    def add_alike(self, keys: Iterable[str], parts: Collection[SharedPart]) -> None:
+    def add_alike(self, keys: Iterable[str], parts: Collection[SharedIntentPart]) -> None:
         """Objects are held now; `parts`: what each has in common with others."""
         if tied := {part for part in {*parts} if part.needs or part.after}:
             for key, part in zip(keys, parts, strict=True):
@@ -52,7 +52,7 @@ class _Dependants:
 
     def remove(self, key: str, intent: Intent) -> None:
         """An object is not held any more."""
-        needs, after = KINDS[type(intent)].ties(intent)
+        needs, after = INTENT_KINDS[type(intent)].ties(intent)
         for need in needs:
             self._needing[need].discard(key)
         for before in after:
@@ -81,7 +81,7 @@ class _Dependants:
         return any(self._after.get(key) for key in keys)
 
 
-class Inventory:
+class HeldInventory:
     """What VPP holds, by key, and who waits for what it does not hold.
 
     `unconfirmed`: objects that it holds perhaps, to be written again or deleted.
@@ -103,7 +103,7 @@ class Inventory:
         self.unconfirmed.discard(key)
         return self._waiters.pop(key, ()) if before is None else ()
 
-    def add_all(self, objects: Mapping[str, HeldObject], parts: Collection[SharedPart]) -> list[str]:
+    def add_all(self, objects: Mapping[str, HeldObject], parts: Collection[SharedIntentPart]) -> list[str]:
         """VPP holds all these now; `parts`: what each has in common with others. Returns who waited for them."""
         waiters: list[str] = []
         if self.objects.keys().isdisjoint(objects):

@@ -3,12 +3,12 @@
 That would be our bug; it costs some steps a second then, and is logged.
 """
 
-from actors.vpp_writer.reconcile.work_queue import BULK_MAX
+from actors.vpp_writer.reconcile.work_queue import BULK_PLAN_MAX
 
 STEPS_MAX = 50  # beyond those that the queue takes, which may alternate with what is urgent
 
 
-class LivelockGuard:
+class LivelockDetector:
     """Counts the steps since there was something new to do."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class LivelockGuard:
 
     def renew(self, queued: int) -> None:
         """There is something new: so many objects are to be looked at."""
-        self._allowance = STEPS_MAX + 2 * queued // BULK_MAX
+        self._allowance = STEPS_MAX + 2 * queued // BULK_PLAN_MAX
         self.detected = False
 
     def may_follow(self) -> bool:

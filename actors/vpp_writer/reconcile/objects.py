@@ -9,20 +9,20 @@ from dataclasses import replace
 from functools import partial
 from itertools import repeat
 
-from actors.vpp_writer.kinds import KINDS
-from actors.vpp_writer.kinds.call import Never
-from actors.vpp_writer.kinds.kind import SharedPart
-from actors.vpp_writer.reconcile.bulk_plan import plan_bulk
-from actors.vpp_writer.reconcile.claims import Claim, Claims
-from actors.vpp_writer.reconcile.cycles import find_cycle
-from actors.vpp_writer.reconcile.held import HeldObject, Inventory, Suspect
-from actors.vpp_writer.reconcile.plan import Plan, make_plan
+from actors.vpp_writer.kinds import INTENT_KINDS
+from actors.vpp_writer.kinds.call import IntentRejected
+from actors.vpp_writer.kinds.kind import SharedIntentPart
+from actors.vpp_writer.reconcile.bulk_plan import plan_bulk_objects
+from actors.vpp_writer.reconcile.claims import IntentClaim, IntentClaims
+from actors.vpp_writer.reconcile.cycles import find_needs_cycle
+from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject, SuspectIntent
+from actors.vpp_writer.reconcile.plan import WritePlan, make_write_plan
 from actors.vpp_writer.reconcile.retry import PresentTime, WriteRetries
-from actors.vpp_writer.reconcile.statuses import IntentStatuses, applied_status
-from actors.vpp_writer.reconcile.work_queue import WorkQueue
-from schemas.codec import fingerprint
+from actors.vpp_writer.reconcile.statuses import WriterStatuses, held_object_status
+from actors.vpp_writer.reconcile.work_queue import WriterWorkQueue
+from schemas.codec import value_fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Applied, Failed, Pending, Rejected, Status
+from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus, PendingStatus, RejectedStatus
 
 _SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
@@ -31,12 +31,12 @@ class ManagedObjects:
     """The state of all objects."""
 
     def __init__(self) -> None:
-        self.claims = Claims()
-        self.inventory = Inventory()
-        self.queue = WorkQueue()
+        self.claims = IntentClaims()
+        self.inventory = HeldInventory()
+        self.queue = WriterWorkQueue()
         self.retries = WriteRetries()
-        self.statuses = IntentStatuses()
-        self.suspects: dict[str, Suspect] = {}
+        self.statuses = WriterStatuses()
+        self.suspects: dict[str, SuspectIntent] = {}
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self._lingering: set[str] = set()  # not wanted any more, but needed by what is held
         self._review: set[str] = set()  # keys whose statuses may not be what they should
@@ -65,12 +65,12 @@ class ManagedObjects:
         objects: Mapping[str, HeldObject],
         generations: Mapping[str, int],
         epoch: int,
-        parts: Collection[SharedPart],
+        parts: Collection[SharedIntentPart],
     ) -> None:
         """VPP holds all these as they are wanted, and the statuses say so. `parts`: what each shares with others."""
         self.queue.add(self.inventory.add_all(objects, parts))
         owners = [held_object.owner for held_object in objects.values()]
-        applied = map(Applied, map(generations.__getitem__, objects), repeat(epoch))
+        applied = map(AppliedStatus, map(generations.__getitem__, objects), repeat(epoch))
         self.statuses.set_applied(owners, objects.keys(), applied)
         if self.failing:
             for key in objects:
@@ -94,7 +94,7 @@ class ManagedObjects:
         self.queue.add(self.held)
         self.queue.add(self.claims.effective)
         self._review.update(self.queue)
-        self.inventory = Inventory()
+        self.inventory = HeldInventory()
         self._lingering.clear()
         self._rejected_for.clear()
         self.retries.clear()
@@ -119,17 +119,17 @@ class ManagedObjects:
         owner, intent = claim.owner, claim.intent
         self._keep_equal(key, claim)
         try:
-            KINDS[type(intent)].check(intent)
-        except Never as never:
-            self.set_status(owner, key, Rejected(fingerprint(intent), str(never)))
+            INTENT_KINDS[type(intent)].check(intent)
+        except IntentRejected as never:
+            self.set_status(owner, key, RejectedStatus(value_fingerprint(intent), str(never)))
             return None
         if key in self.suspects and self._quarantined(key, claim):
             return None
-        if self.failing and self.retries.blocked(key, fingerprint(intent), now):
+        if self.failing and self.retries.blocked(key, value_fingerprint(intent), now):
             return None
         return intent
 
-    def _keep_equal(self, key: str, claim: Claim) -> None:
+    def _keep_equal(self, key: str, claim: IntentClaim) -> None:
         """An object that VPP holds as it is wanted, or that its first owner has left to another."""
         present = self.held.get(key)
         if present is None:
@@ -144,20 +144,20 @@ class ManagedObjects:
         for owner, refused, winner in self.claims.refused(key):
             self._review.add(key)
             effective = self.claims.effective[key].intent
-            if not (KINDS[type(effective)].shared and refused == effective):
-                self.set_status(owner, key, Rejected(fingerprint(refused), f"owned by {winner}"))
+            if not (INTENT_KINDS[type(effective)].shared and refused == effective):
+                self.set_status(owner, key, RejectedStatus(value_fingerprint(refused), f"owned by {winner}"))
             elif (status := self.statuses.get(winner, key)) is not None:
                 self.statuses.set(owner, key, status)
 
-    def _quarantined(self, key: str, claim: Claim) -> bool:
-        suspect, generation = self.suspects[key], fingerprint(claim.intent)
+    def _quarantined(self, key: str, claim: IntentClaim) -> bool:
+        suspect, generation = self.suspects[key], value_fingerprint(claim.intent)
         if suspect.generation != generation:
             del self.suspects[key]
             return False
         if suspect.lives < _SUSPECT_LIVES:
             return False
         reason = f"VPP died {_SUSPECT_LIVES} times in a row while this was being written"
-        self.set_status(claim.owner, key, Rejected(generation, reason))
+        self.set_status(claim.owner, key, RejectedStatus(generation, reason))
         return True
 
     # --- the plan
@@ -166,7 +166,7 @@ class ManagedObjects:
         """Is anything to be planned?"""
         return bool(self.queue or self.retries.due(now))
 
-    def plan(self, now: float) -> Plan:
+    def plan(self, now: float) -> WritePlan:
         """The plan for what is queued or due: all but the many of bulk kinds, and a slice of those."""
         self.queue.add(self.retries.due(now))
         self.queue.add(self._lingering)
@@ -179,8 +179,8 @@ class ManagedObjects:
             for key in (*keys, *backlog):
                 if key not in self.held and key not in self.claims.effective:
                     self.retries.forget(key)
-        bulk = plan_bulk(backlog, self.claims.effective, self.inventory, self._special(backlog), alone=not keys)
-        plan = make_plan([*keys, *bulk.remaining], self.inventory, partial(self.target, now=now))
+        bulk = plan_bulk_objects(backlog, self.claims.effective, self.inventory, self._special(backlog), alone=not keys)
+        plan = make_write_plan([*keys, *bulk.remaining], self.inventory, partial(self.target, now=now))
         return replace(plan, singles=bulk.singles, bulks=bulk.bulks)
 
     def _special(self, keys: Collection[str]) -> Collection[str]:
@@ -190,18 +190,18 @@ class ManagedObjects:
 
     # --- what becomes of it
 
-    def wait_for_needs(self, key: str, claim: Claim) -> Collection[str]:
+    def wait_for_needs(self, key: str, claim: IntentClaim) -> Collection[str]:
         """The needs of the object that VPP does not hold; it waits for them."""
-        missing = self.inventory.missing(KINDS[type(claim.intent)].needs(claim.intent))
+        missing = self.inventory.missing(INTENT_KINDS[type(claim.intent)].needs(claim.intent))
         self.inventory.wait(key, missing)
         if missing:
-            generation, cycle = fingerprint(claim.intent), find_cycle(key, claim.intent, self._hoped_for)
+            generation, cycle = value_fingerprint(claim.intent), find_needs_cycle(key, claim.intent, self._hoped_for)
             for link in cycle:
                 self._rejected_for.setdefault(link, set()).add(key)
             if cycle:
-                self.set_status(claim.owner, key, Rejected(generation, f"needs itself: {' needs '.join(cycle)}"))
+                self.set_status(claim.owner, key, RejectedStatus(generation, f"needs itself: {' needs '.join(cycle)}"))
             else:
-                self.set_status(claim.owner, key, Pending(generation, tuple(sorted(missing))))
+                self.set_status(claim.owner, key, PendingStatus(generation, tuple(sorted(missing))))
         return missing
 
     def _hoped_for(self, key: str) -> Intent | None:
@@ -210,21 +210,21 @@ class ManagedObjects:
         if claim is None:
             return present.intent if present is not None else None
         status = self.statuses.get(claim.owner, key)
-        if isinstance(status, Rejected) and status.generation == fingerprint(claim.intent):
+        if isinstance(status, RejectedStatus) and status.generation == value_fingerprint(claim.intent):
             return None
         return claim.intent
 
-    def fail(self, key: str, claim: Claim, reason: str, now: PresentTime) -> None:
+    def fail(self, key: str, claim: IntentClaim, reason: str, now: PresentTime) -> None:
         """The object's calls failed: it is tried again later."""
-        generation = fingerprint(claim.intent)
+        generation = value_fingerprint(claim.intent)
         due = self.retries.failed(key, generation, now.monotonic_s)
-        self.set_status(claim.owner, key, Failed(generation, reason, now.wall_time_of(due)))
+        self.set_status(claim.owner, key, FailedStatus(generation, reason, now.wall_time_of(due)))
 
-    def postpone(self, key: str, claim: Claim, reason: str, now: float) -> None:
+    def postpone(self, key: str, claim: IntentClaim, reason: str, now: float) -> None:
         """What the object needs is made by others and is not there yet: it is looked for again later."""
-        generation = fingerprint(claim.intent)
+        generation = value_fingerprint(claim.intent)
         self.retries.failed(key, generation, now)
-        self.set_status(claim.owner, key, Pending(generation, (reason,)))
+        self.set_status(claim.owner, key, PendingStatus(generation, (reason,)))
 
     @property
     def failing(self) -> int:
@@ -233,11 +233,11 @@ class ManagedObjects:
 
     # --- what is said of it
 
-    def set_status(self, owner: str, key: str, status: Status | None) -> None:
+    def set_status(self, owner: str, key: str, status: IntentStatus | None) -> None:
         """A status as it is now; None: the object is neither wanted nor held. Those who share it hear it too."""
         self.statuses.set(owner, key, status)
         claim = self.claims.effective.get(key) if self.claims.contested else None
-        if claim is not None and claim.owner == owner and KINDS[type(claim.intent)].shared:
+        if claim is not None and claim.owner == owner and INTENT_KINDS[type(claim.intent)].shared:
             for sharer, intent, _ in self.claims.refused(key):
                 if intent == claim.intent:
                     self.statuses.set(sharer, key, status)
@@ -247,7 +247,7 @@ class ManagedObjects:
         for key in self._review:
             present, claim = self.held.get(key), self.claims.get(key)
             if present is not None and claim is not None and claim.intent == present.intent:
-                status = applied_status(fingerprint(present.intent), epoch, present.details)
+                status = held_object_status(value_fingerprint(present.intent), epoch, present.details)
                 self.set_status(claim.owner, key, status)
 
     def set_pending(self, reason: str, keys: Iterable[str] | None = None) -> None:
@@ -255,8 +255,8 @@ class ManagedObjects:
         for key in keys if keys is not None else list(self.claims.effective):
             claim = self.claims.get(key)
             self._review.add(key)
-            if claim is not None and not isinstance(self.statuses.get(claim.owner, key), Rejected):
-                self.set_status(claim.owner, key, Pending(fingerprint(claim.intent), (reason,)))
+            if claim is not None and not isinstance(self.statuses.get(claim.owner, key), RejectedStatus):
+                self.set_status(claim.owner, key, PendingStatus(value_fingerprint(claim.intent), (reason,)))
 
     def forget_unwanted(self) -> None:
         """Statuses of objects that are neither claimed by that owner nor held go."""

@@ -9,15 +9,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from actors.vpp_writer.kinds import KINDS, kind_of
+from actors.vpp_writer.kinds import INTENT_KINDS, kind_of_intent
 from actors.vpp_writer.reconcile.bulk import BulkObjects
-from actors.vpp_writer.reconcile.claims import Claim
-from actors.vpp_writer.reconcile.held import HeldObject, Inventory
+from actors.vpp_writer.reconcile.claims import IntentClaim
+from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject
 from schemas.intents import Intent
 
 
 @dataclass(frozen=True)
-class Plan:
+class WritePlan:
     """Groups of keys of one rank: deletes in falling, writes (creates and updates) in rising rank.
 
     `final_deletes`, in falling rank: to be deleted at the end, if nothing needs them then. `singles`, `bulks`: objects
@@ -27,11 +27,13 @@ class Plan:
     deletes: list[list[str]]
     writes: list[list[str]]
     final_deletes: list[list[str]] = field(default_factory=list)
-    singles: list[tuple[str, Claim]] = field(default_factory=list)
+    singles: list[tuple[str, IntentClaim]] = field(default_factory=list)
     bulks: list[BulkObjects] = field(default_factory=list)
 
 
-def make_plan(keys: Iterable[str], inventory: Inventory, target_of: Callable[[str], Intent | None]) -> Plan:
+def make_write_plan(
+    keys: Iterable[str], inventory: HeldInventory, target_of: Callable[[str], Intent | None]
+) -> WritePlan:
     """The plan for the keys. `target_of` gives what should be held now (None: nothing, or not yet)."""
     objects = inventory.objects
     targets: dict[str, Intent] = {}
@@ -44,9 +46,9 @@ def make_plan(keys: Iterable[str], inventory: Inventory, target_of: Callable[[st
             if target is not None:
                 coming.append(key)
         elif target is None:
-            (late if kind_of(present.intent).make_before_break else going).add(key)
+            (late if kind_of_intent(present.intent).make_before_break else going).add(key)
         elif target is not present.intent and target != present.intent:
-            (again if can_update(present.intent, target) else going).add(key)
+            (again if can_update_held_object(present.intent, target) else going).add(key)
         elif key in inventory.unconfirmed:
             again.add(key)
     dependants = inventory.dependants
@@ -56,16 +58,16 @@ def make_plan(keys: Iterable[str], inventory: Inventory, target_of: Callable[[st
             if key not in targets and (target := target_of(key)) is not None:
                 targets[key] = target
     writes = {key: targets[key] for key in (*coming, *again, *going) if key in targets}
-    return Plan(
+    return WritePlan(
         deletes=_groups({key: objects[key].intent for key in going}, falling=True),
         writes=_groups(writes, falling=False),
         final_deletes=_groups({key: objects[key].intent for key in late - going}, falling=True),
     )
 
 
-def can_update(old: Intent, new: Intent) -> bool:
+def can_update_held_object(old: Intent, new: Intent) -> bool:
     """Can the old value be changed to the new one while it is held?"""
-    return type(old) is type(new) and kind_of(new).can_update(old, new)
+    return type(old) is type(new) and kind_of_intent(new).can_update(old, new)
 
 
 def _writable(coming: Iterable[str], targets: Mapping[str, Intent], objects: Mapping[str, HeldObject]) -> set[str]:
@@ -79,12 +81,12 @@ def _writable(coming: Iterable[str], targets: Mapping[str, Intent], objects: Map
 
 
 def _needs(intent: Intent) -> Collection[str]:
-    return kind_of(intent).needs(intent)
+    return kind_of_intent(intent).needs(intent)
 
 
 def _groups(intents: Mapping[str, Intent], *, falling: bool) -> list[list[str]]:
     """Keys by rank; within a rank in the order in which they come."""
     by_rank: defaultdict[int, list[str]] = defaultdict(list)
     for key, intent in intents.items():
-        by_rank[KINDS[type(intent)].rank].append(key)
+        by_rank[INTENT_KINDS[type(intent)].rank].append(key)
     return [by_rank[rank] for rank in sorted(by_rank, reverse=falling)]

@@ -6,8 +6,8 @@ Seconds of the monotonic clock: the wall clock may be set back, and no object wa
 from collections.abc import Collection
 from typing import NamedTuple
 
-FIRST_S = 0.25
-LONGEST_S = 30.0
+RETRY_FIRST_S = 0.25
+RETRY_LONGEST_S = 30.0
 
 
 class PresentTime(NamedTuple):
@@ -39,7 +39,7 @@ class WriteRetries:
         """Notes a failure. Returns when the object is due again."""
         last = self._attempts.get(key)
         failures = last.failures + 1 if last and last.generation == generation else 1
-        due = now + min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 16))
+        due = now + min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
         self._attempts[key] = _WriteAttempt(generation, failures, due)
         return due
 

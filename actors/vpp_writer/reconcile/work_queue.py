@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from actors.vpp_writer.kinds import KINDS
+from actors.vpp_writer.kinds import INTENT_KINDS
 
-_BULK_PREFIXES = tuple(kind.bulk_prefix for kind in KINDS.values() if kind.bulk_prefix)  # of keys
-BULK_MAX = 500  # of these in one plan: what is more urgent comes between
+_BULK_PREFIXES = tuple(kind.bulk_prefix for kind in INTENT_KINDS.values() if kind.bulk_prefix)  # of keys
+BULK_PLAN_MAX = 500  # of these in one plan: what is more urgent comes between
 FEW = 50  # so many of these go along with what is urgent, whose statuses do not wait for more
 
 
-class WorkQueue:
+class WriterWorkQueue:
     """Keys in the order in which they came: neighbours in memory are looked at together."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class WorkQueue:
         urgent, self._urgent = self._urgent, {}
         alone = bool(urgent) and len(self._backlog) > FEW and not self._urgent_before
         self._urgent_before = alone  # what comes all the time does not keep the rest waiting for ever
-        bulk = list(islice(self._backlog, 0 if alone else BULK_MAX))
+        bulk = list(islice(self._backlog, 0 if alone else BULK_PLAN_MAX))
         for key in bulk:
             del self._backlog[key]
         return [*urgent], bulk

@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from actors.vpp_writer.kinds.call import NoAnswer
+from actors.vpp_writer.kinds.call import NoVppAnswer
 from actors.vpp_writer.vpp import definitions
-from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
+from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
 from actors.vpp_writer.vpp.liveness import VppLiveness
-from actors.vpp_writer.vpp.message_table import REQUEST_HEAD_BYTES, MessageTable
-from actors.vpp_writer.vpp.pending import PendingBatch, PendingCall, RetvalBatch
-from actors.vpp_writer.vpp.replies import compile_reader, context_offset
-from actors.vpp_writer.vpp.reply_stream import FRAME, ReplyStream, UnreadableReply
+from actors.vpp_writer.vpp.message_table import VPP_REQUEST_HEAD_BYTES, VppMessageTable
+from actors.vpp_writer.vpp.pending import PendingVppBatch, PendingVppCall, VppRetvalBatch
+from actors.vpp_writer.vpp.replies import compile_reply_reader, reply_context_offset
+from actors.vpp_writer.vpp.reply_stream import VPP_FRAME_HEADER, UnreadableVppReply, VppReplyStream
 
 _REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
 _WINDOW = 128
-TOGETHER = 128  # calls of one batch
+CALLS_SENT_TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
 _CONNECT_S_MAX = 5.0
 LOOK_EVERY_S = 0.25
@@ -37,21 +37,21 @@ _SOCKCLNT_CREATE, _SOCKCLNT_CREATE_REPLY = 15, 16  # fixed numbers of the handsh
 _CLIENT_NAME = "vppd-writer"
 
 
-class VppGone(Exception):
+class VppApiGone(Exception):
     """VPP has closed the socket, or is not there."""
 
 
-class VppClient(asyncio.Protocol):
+class VppApiClient(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
     def __init__(self, window: int = _WINDOW) -> None:
         self.window = window
         self.closed = asyncio.Event()
-        self._table = MessageTable()
+        self._table = VppMessageTable()
         self._client = 0
         self._context = 0
-        self._queue: deque[tuple[range, bytes, PendingCall | None]] = deque()  # contexts, frames, who waits
-        self._replies = ReplyStream(self._table.readers)
+        self._queue: deque[tuple[range, bytes, PendingVppCall | None]] = deque()  # contexts, frames, who waits
+        self._replies = VppReplyStream(self._table.readers)
         self._flushing = False
         self._liveness = VppLiveness()
         self._probing = False
@@ -59,8 +59,8 @@ class VppClient(asyncio.Protocol):
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, messages: VppDefinitions, window: int = _WINDOW) -> "VppClient":
-        """Connects and learns how VPP has these messages. Raises VppGone, UnfitVpp, NoAnswer."""
+    async def connect(cls, path: Path, messages: VppApiDefinitions, window: int = _WINDOW) -> "VppApiClient":
+        """Connects and learns how VPP has these messages. Raises VppApiGone, UnfitVppApi, NoVppAnswer."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_S_MAX):
@@ -72,31 +72,31 @@ class VppClient(asyncio.Protocol):
                     raise
                 return api
         except (OSError, TimeoutError) as error:
-            raise VppGone(f"{path}: {error or type(error).__name__}") from None
+            raise VppApiGone(f"{path}: {error or type(error).__name__}") from None
 
-    async def _handshake(self, messages: VppDefinitions) -> None:
-        handshake = definitions.handshake_messages()
+    async def _handshake(self, messages: VppApiDefinitions) -> None:
+        handshake = definitions.vpp_handshake_messages()
         create, created = handshake["sockclnt_create"], handshake["sockclnt_create_reply"]
-        self._table.readers[_SOCKCLNT_CREATE_REPLY] = (context_offset(created), compile_reader(created))
+        self._table.readers[_SOCKCLNT_CREATE_REPLY] = (reply_context_offset(created), compile_reply_reader(created))
         context, future = self._expect("sockclnt_create")
         body = create.pack({"_vl_msg_id": _SOCKCLNT_CREATE, "context": context, "name": _CLIENT_NAME})
-        self._write([FRAME.pack(0, len(body), 0) + body])
+        self._write([VPP_FRAME_HEADER.pack(0, len(body), 0) + body])
         reply = await future
         if reply.response:
-            raise UnfitVpp(f"VPP refuses clients: {reply.response}")
+            raise UnfitVppApi(f"VPP refuses clients: {reply.response}")
         self._client = reply.index
         table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
         self._table.add(handshake, table)
         self._table.add(messages.parse(await self._description(messages, table)), table)
-        definitions.check_vital(self._table.numbers)
+        definitions.check_vital_messages(self._table.numbers)
         self._looking = asyncio.create_task(self._look())
 
-    async def _description(self, messages: VppDefinitions, table: Mapping[str, int]) -> str:
+    async def _description(self, messages: VppApiDefinitions, table: Mapping[str, int]) -> str:
         remembered = messages.recall(table)
         if remembered is not None:
             return remembered
         if not self.supports("get_api_json"):
-            raise UnfitVpp("VPP lacks get_api_json")
+            raise UnfitVppApi("VPP lacks get_api_json")
         description = messages.select((await self.request("get_api_json")).json)
         messages.remember(table, description)
         return description
@@ -116,20 +116,21 @@ class VppClient(asyncio.Protocol):
     # --- calling
 
     def post(self, message: str, fields: Mapping[str, Any], take: Callable[[Any], None]) -> None:
-        """Makes one call; `take` gets its reply, or VppGone or NoAnswer. Raises VppGone, ValueError, OSError."""
+        """Makes one call; `take` gets its reply, VppApiGone or NoVppAnswer. Raises VppApiGone, ValueError, OSError."""
         body = self.packed(message, fields)
-        self._enqueue(self._next_context(), message, body, PendingCall(message, take))
+        self._enqueue(self._next_context(), message, body, PendingVppCall(message, take))
 
     def post_batch(
         self, message: str, bodies: Sequence[bytes], on_replies: Callable[[list[Any]], None], *, plain: bool = False
     ) -> None:
-        """Makes calls of one message, packed by `packed`; `on_replies` gets for each what `post` gives. Raises VppGone.
+        """Makes calls of one message, packed by `packed`; `on_replies` gets for each what `post` gives. Raises
+        VppApiGone.
 
         `plain`: instead of the reply the number in its field `retval`, which must be the first one.
         """
         if self._context + len(bodies) > 0xFFFFFFFF:
             self._context = 0
-        many = (RetvalBatch if plain else PendingBatch)(message, len(bodies), on_replies)
+        many = (VppRetvalBatch if plain else PendingVppBatch)(message, len(bodies), on_replies)
         many.first = first = self._next_context()
         self._context = first + len(bodies) - 1
         number, client, pack = self._table.numbers[message], self._client, _REQUEST.pack
@@ -137,33 +138,33 @@ class VppClient(asyncio.Protocol):
         for at in range(0, len(bodies), half):
             pieces: list[bytes] = []
             for context, body in enumerate(bodies[at : at + half], first + at):
-                pieces += (pack(0, REQUEST_HEAD_BYTES + len(body), 0, number, client, context), body)
+                pieces += (pack(0, VPP_REQUEST_HEAD_BYTES + len(body), 0, number, client, context), body)
             contexts = range(first + at, first + at + len(pieces) // 2)
             self._queue.append((contexts, b"".join(pieces), many))
         self._flush()
 
     async def request_batch(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
-        """Calls of one message, packed by `packed`, in batches. Returns their replies. Raises VppGone, NoAnswer."""
+        """Makes calls of one message, packed by `packed`. Returns their replies. Raises VppApiGone, NoVppAnswer."""
         replies: list[Any] = []
-        for first in range(0, len(bodies), TOGETHER):
+        for first in range(0, len(bodies), CALLS_SENT_TOGETHER):
             future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-            self.post_batch(message, bodies[first : first + TOGETHER], future.set_result)
+            self.post_batch(message, bodies[first : first + CALLS_SENT_TOGETHER], future.set_result)
             replies += await future
         if failed := next((reply for reply in replies if isinstance(reply, Exception)), None):
             raise failed
         return replies
 
     async def request(self, message: str, fields: Mapping[str, Any] | None = None) -> Any:
-        """Makes one call. Returns the reply. Raises VppGone, NoAnswer, ValueError."""
+        """Makes one call. Returns the reply. Raises VppApiGone, NoVppAnswer, ValueError."""
         future = asyncio.get_running_loop().create_future()
         self.post(message, fields or {}, _setter(future))
         return await future
 
     async def dump(self, message: str, fields: Mapping[str, Any] | None = None) -> list[Any]:
-        """Makes one dump. Returns its details. Raises VppGone, NoAnswer, ValueError."""
+        """Makes one dump. Returns its details. Raises VppApiGone, NoVppAnswer, ValueError."""
         body = self.packed(message, fields or {})
         future = asyncio.get_running_loop().create_future()
-        waiter = PendingCall(message, _setter(future))
+        waiter = PendingVppCall(message, _setter(future))
         details: list[Any] = []
         dump = self._next_context()
         self._replies.dumps[dump] = (details, waiter)
@@ -178,21 +179,21 @@ class VppClient(asyncio.Protocol):
     def _expect(self, message: str) -> tuple[int, asyncio.Future[Any]]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         context = self._next_context()
-        self._replies.waiting[context] = PendingCall(message, _setter(future))
+        self._replies.waiting[context] = PendingVppCall(message, _setter(future))
         return context, future
 
     def _next_context(self) -> int:
         if self.closed.is_set():
-            raise VppGone("VPP has closed the API socket")
+            raise VppApiGone("VPP has closed the API socket")
         self._context = self._context % 0xFFFFFFFF + 1
         return self._context
 
-    def _enqueue(self, context: int, message: str, body: bytes, waiter: PendingCall | None) -> None:
+    def _enqueue(self, context: int, message: str, body: bytes, waiter: PendingVppCall | None) -> None:
         self._queue.append((range(context, context + 1), self._framed(message, context, body), waiter))
         self._flush_soon()
 
     def _framed(self, message: str, context: int, body: bytes) -> bytes:
-        length, number = REQUEST_HEAD_BYTES + len(body), self._table.numbers[message]
+        length, number = VPP_REQUEST_HEAD_BYTES + len(body), self._table.numbers[message]
         return _REQUEST.pack(0, length, 0, number, self._client, context) + body
 
     def _flush_soon(self) -> None:
@@ -232,7 +233,7 @@ class VppClient(asyncio.Protocol):
         self._liveness.hear(now)
         try:
             self._replies.feed(data, now)
-        except UnreadableReply as error:
+        except UnreadableVppReply as error:
             self._end(f"VPP sends {error}")
             return
         self._liveness.expect(now, bool(self._replies.waiting))
@@ -254,7 +255,7 @@ class VppClient(asyncio.Protocol):
         queue, self._queue = self._queue, deque()
         queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
         for context, waiter in itertools.chain(waiting.items(), queued):
-            waiter.take(context, VppGone(why))
+            waiter.take(context, VppApiGone(why))
 
     # --- watching
 
@@ -273,7 +274,7 @@ class VppClient(asyncio.Protocol):
             for context, waiter in list(itertools.islice(self._replies.waiting.items(), self.window)):
                 if now - waiter.since > CALL_S_MAX and self._liveness.heard_at > waiter.since:
                     del self._replies.waiting[context]
-                    waiter.take(context, NoAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
+                    waiter.take(context, NoVppAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
             if self._queue:
                 self._flush_soon()
 

@@ -25,14 +25,14 @@ _DETAILS = (
     "cnat_translation_details",
 )
 
-RAW = ("ip_route_lookup_reply",)  # read by `readback.py`, which compares bytes
+RAW_REPLY_MESSAGES = ("ip_route_lookup_reply",)  # read by `readback.py`, which compares bytes
 
 
-class UnfitVpp(Exception):
+class UnfitVppApi(Exception):
     """This VPP cannot be worked with; the text names what it lacks."""
 
 
-class VppDefinitions:
+class VppApiDefinitions:
     """The messages in use: `requests`, their replies, the handshake. `directory`: where descriptions are cached."""
 
     def __init__(self, requests: Iterable[str], directory: Path) -> None:
@@ -71,19 +71,19 @@ class VppDefinitions:
         return self._directory / f"api-{zlib.crc32(names.encode()):08x}.json"
 
 
-def handshake_messages() -> dict[str, Any]:
+def vpp_handshake_messages() -> dict[str, Any]:
     """The messages of the handshake, from the description that vpp_papi carries."""
     text = (files("vpp_papi") / "data" / "memclnt.api.json").read_text()
     return dict(VPPApiJSONFiles.process_json_str(text)[0])  # type: ignore[no-untyped-call]
 
 
-def message_numbers(messages: Mapping[str, Any], table: Mapping[str, int]) -> dict[str, int]:
+def vpp_message_numbers(messages: Mapping[str, Any], table: Mapping[str, int]) -> dict[str, int]:
     """name -> message number of this VPP, where name and CRC match its table."""
     return {n: table[f"{n}_{m.crc[2:]}"] for n, m in messages.items() if f"{n}_{m.crc[2:]}" in table}
 
 
-def check_vital(numbers: Collection[str]) -> None:
-    """Raises UnfitVpp unless VPP has all that this process cannot do without."""
+def check_vital_messages(numbers: Collection[str]) -> None:
+    """Raises UnfitVppApi unless VPP has all that this process cannot do without."""
     missing = sorted(set(VITAL) - {*numbers})
     if missing:
-        raise UnfitVpp(f"VPP lacks {', '.join(missing)}")
+        raise UnfitVppApi(f"VPP lacks {', '.join(missing)}")

@@ -16,16 +16,26 @@ from typing import Any
 from vpp_papi import vpp_serializer as papi
 from vpp_papi.vpp_format import conversion_table
 
-from actors.vpp_writer.kinds.wire import address_parts, interface_parts, prefix_parts
+from actors.vpp_writer.kinds.wire import vpp_address_parts, vpp_interface_address_parts, vpp_prefix_parts
 
 HEAD = ("_vl_msg_id", "client_index", "context")
-SCALARS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "bool": "?"}
+VPP_SCALAR_FORMATS = {
+    "u8": "B",
+    "i8": "b",
+    "u16": "H",
+    "i16": "h",
+    "u32": "I",
+    "i32": "i",
+    "u64": "Q",
+    "i64": "q",
+    "bool": "?",
+}
 _ADDRESS, _PREFIX, _ADDRESS_WITH_PREFIX = "vl_api_address_t", "vl_api_prefix_t", "vl_api_address_with_prefix_t"
 
-Packer = Callable[[Mapping[str, Any]], bytes]
+VppRequestPacker = Callable[[Mapping[str, Any]], bytes]
 
 
-def compile_packer(definition: Any) -> Packer:
+def compile_vpp_packer(definition: Any) -> VppRequestPacker:
     """The packer of a request (a vpp_papi VPPMessage). It raises ValueError for what cannot be packed."""
     body = [name for name in definition.fields if name not in HEAD]
     fast = _Compiler().function(definition, body)
@@ -52,26 +62,26 @@ class _Compiler:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.world: dict[str, Any] = {
-            "address": address_parts,
-            "prefix": prefix_parts,
-            "interface": interface_parts,
+            "address": vpp_address_parts,
+            "prefix": vpp_prefix_parts,
+            "interface": vpp_interface_address_parts,
             "none": {},
         }
         self._names = 0
 
-    def function(self, definition: Any, fields: list[str]) -> Packer:
+    def function(self, definition: Any, fields: list[str]) -> VppRequestPacker:
         """The function for these fields of a structure or message."""
         return self._function(definition.name, self._structure(definition, "m", fields))
 
-    def place(self, packer: Any) -> Packer:
+    def place(self, packer: Any) -> VppRequestPacker:
         """The function for an address or a prefix."""
         return self._function(packer.name, self._place(packer, "m"))
 
-    def _function(self, name: str, pieces: list[tuple[str, str]]) -> Packer:
+    def _function(self, name: str, pieces: list[tuple[str, str]]) -> VppRequestPacker:
         self.lines.append(f"return {self._joined(pieces)}")
         source = "def pack(m):\n" + "".join(f"    {line}\n" for line in self.lines)
         exec(compile(source, f"<{name}>", "exec"), self.world)
-        packer: Packer = self.world["pack"]
+        packer: VppRequestPacker = self.world["pack"]
         return packer
 
     def _joined(self, pieces: list[tuple[str, str]]) -> str:
@@ -113,10 +123,10 @@ class _Compiler:
     def _field(self, packer: Any, value: str, holder: str) -> list[tuple[str, str]]:
         """Pieces for one field, whose value the expression gives."""
         match packer:
-            case papi.BaseTypes() if packer._type in SCALARS:
-                return [(SCALARS[packer._type], self._scalar(value, packer.options))]
+            case papi.BaseTypes() if packer._type in VPP_SCALAR_FORMATS:
+                return [(VPP_SCALAR_FORMATS[packer._type], self._scalar(value, packer.options))]
             case papi.VPPEnumType():
-                return [(SCALARS[packer.enumtype], self._scalar(value, packer.options))]
+                return [(VPP_SCALAR_FORMATS[packer.enumtype], self._scalar(value, packer.options))]
             case papi.VPPTypeAlias() if isinstance(packer.packer, papi.BaseTypes | papi.VPPEnumType):
                 return self._field(packer.packer, self._scalar(value, packer.options), holder)
             case papi.FixedList_u8():

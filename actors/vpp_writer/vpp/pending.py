@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class PendingCall:
+class PendingVppCall:
     """One call. `since`: when it was sent, or VPP last sent something that belongs to it (s, monotonic)."""
 
     __slots__ = ("message", "on_reply", "since")
@@ -17,7 +17,7 @@ class PendingCall:
         self.on_reply(reply)
 
 
-class PendingBatch(PendingCall):
+class PendingVppBatch(PendingVppCall):
     """Calls of one message that are sent together. `on_reply` gets all replies, in order."""
 
     __slots__ = ("first", "outstanding", "replies")
@@ -34,7 +34,7 @@ class PendingBatch(PendingCall):
             self.on_reply(self.replies)
 
 
-class RetvalBatch(PendingBatch):
+class VppRetvalBatch(PendingVppBatch):
     """A batch of whose replies only the return values matter, which stand for them."""
 
     __slots__ = ()

@@ -9,20 +9,20 @@ from typing import Any
 
 from vpp_papi import vpp_serializer as papi
 
-from actors.vpp_writer.vpp.packing import SCALARS
+from actors.vpp_writer.vpp.packing import VPP_SCALAR_FORMATS
 
-CONTEXT_AT = 2  # after the message number
+REPLY_CONTEXT_OFFSET = 2  # after the message number
 _CONTEXT_AFTER_CLIENT_AT = 6  # so some replies begin (feature_is_enabled_reply)
 
-Reader = Callable[[bytes, int, int], Any]  # (bytes, where the message begins, where it ends)
+VppReplyReader = Callable[[bytes, int, int], Any]  # (bytes, where the message begins, where it ends)
 
 
-def context_offset(definition: Any) -> int:
+def reply_context_offset(definition: Any) -> int:
     """Where the context of a reply is, bytes from its begin."""
-    return _CONTEXT_AFTER_CLIENT_AT if definition.fields[1] == "client_index" else CONTEXT_AT
+    return _CONTEXT_AFTER_CLIENT_AT if definition.fields[1] == "client_index" else REPLY_CONTEXT_OFFSET
 
 
-def compile_reader(definition: Any) -> Reader:
+def compile_reply_reader(definition: Any) -> VppReplyReader:
     """The reader of a message (a vpp_papi VPPMessage)."""
     formats = [_number(packer) for packer in definition.packers]
     if None in formats:
@@ -42,12 +42,12 @@ def compile_reader(definition: Any) -> Reader:
     return read_numbers
 
 
-def raw_reply(data: bytes, begin: int, end: int) -> bytes:
+def raw_vpp_reply(data: bytes, begin: int, end: int) -> bytes:
     """A message as it is."""
     return data[begin:end]
 
 
-def field_offset(definition: Any, *path: str) -> int:
+def reply_field_offset(definition: Any, *path: str) -> int:
     """Where a field begins, bytes; all before it, and the structures that it is in, are of fixed length."""
     at = 0
     for name in path:
@@ -61,4 +61,4 @@ def _number(packer: Any) -> str | None:
     """The format of a plain number; None for everything else."""
     if isinstance(packer, papi.VPPTypeAlias) and "length" not in packer.msgdef:
         return _number(packer.packer)
-    return SCALARS.get(packer._type) if isinstance(packer, papi.BaseTypes) else None
+    return VPP_SCALAR_FORMATS.get(packer._type) if isinstance(packer, papi.BaseTypes) else None

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from actors.vpp_writer.vpp.pending import PendingCall, RetvalBatch
-from actors.vpp_writer.vpp.replies import CONTEXT_AT, Reader
+from actors.vpp_writer.vpp.pending import PendingVppCall, VppRetvalBatch
+from actors.vpp_writer.vpp.replies import REPLY_CONTEXT_OFFSET, VppReplyReader
 
-FRAME = struct.Struct(">QII")
+VPP_FRAME_HEADER = struct.Struct(">QII")
 _REPLY = struct.Struct(">8xI4xHI")  # length, message number, context
 _REPLY_CONTEXT = struct.Struct(">I")
 _RETVAL = struct.Struct(">6xi")  # after message number and context
@@ -19,46 +19,46 @@ _RUN_MIN = 4  # fewer replies are read one by one
 MESSAGE_BYTES_MAX = 64 << 20
 
 
-class UnreadableReply(Exception):
+class UnreadableVppReply(Exception):
     """VPP sends what is no message that we know; the text says what."""
 
 
-class ReplyStream:
+class VppReplyStream:
     """The replies of one connection. `readers`, by message number: where the context is, and what reads the rest.
 
     `waiting`: calls by context. `dumps`, by context: the details so far, and the call that ends the dump.
     """
 
-    def __init__(self, readers: Mapping[int, tuple[int, Reader]]) -> None:
+    def __init__(self, readers: Mapping[int, tuple[int, VppReplyReader]]) -> None:
         self._readers = readers
         self._unread = b""
-        self.waiting: dict[int, PendingCall] = {}
-        self.dumps: dict[int, tuple[list[Any], PendingCall]] = {}
+        self.waiting: dict[int, PendingVppCall] = {}
+        self.dumps: dict[int, tuple[list[Any], PendingVppCall]] = {}
 
-    def give_up(self) -> dict[int, PendingCall]:
+    def give_up(self) -> dict[int, PendingVppCall]:
         """No more replies are expected. Returns the calls that still waited, by context."""
         waiting = dict(self.waiting)
         self.waiting.clear()
         return waiting
 
     def feed(self, data: bytes, now: float) -> None:
-        """Takes in what VPP has sent. Raises UnreadableReply."""
+        """Takes in what VPP has sent. Raises UnreadableVppReply."""
         data = self._unread + data if self._unread else data
-        at, end, frame, readers, waiting = 0, len(data), FRAME.size, self._readers, self.waiting
+        at, end, frame, readers, waiting = 0, len(data), VPP_FRAME_HEADER.size, self._readers, self.waiting
         while end - at >= _REPLY.size:
             length, number, context = _REPLY.unpack_from(data, at)
             if length > MESSAGE_BYTES_MAX:
-                raise UnreadableReply(f"{length} bytes in one message")
+                raise UnreadableVppReply(f"{length} bytes in one message")
             begin, at_next = at + frame, at + frame + length
             if at_next > end:
                 break
             reader = readers.get(number)
             if reader is not None:
                 context_is_at, read = reader
-                if context_is_at != CONTEXT_AT:
+                if context_is_at != REPLY_CONTEXT_OFFSET:
                     (context,) = _REPLY_CONTEXT.unpack_from(data, begin + context_is_at)
                 waiter = waiting.get(context)
-                if isinstance(waiter, RetvalBatch):
+                if isinstance(waiter, VppRetvalBatch):
                     if run := self._take_run(data, at, length, context, waiter, now):
                         at += run * (frame + length)
                         continue
@@ -68,7 +68,14 @@ class ReplyStream:
         self._unread = data[at:]
 
     def _take(
-        self, data: bytes, begin: int, end: int, context: int, waiter: PendingCall | None, read: Reader, now: float
+        self,
+        data: bytes,
+        begin: int,
+        end: int,
+        context: int,
+        waiter: PendingVppCall | None,
+        read: VppReplyReader,
+        now: float,
     ) -> None:
         """Gives one message to whom it belongs: a call that waits, a dump under way, or nobody."""
         details = None
@@ -79,7 +86,7 @@ class ReplyStream:
         try:
             reply = read(data, begin, end)
         except (ValueError, struct.error, IndexError) as error:
-            raise UnreadableReply(f"what cannot be read: {error}") from None
+            raise UnreadableVppReply(f"what cannot be read: {error}") from None
         waiter.since = now
         if details is not None:
             details.append(reply)
@@ -87,9 +94,9 @@ class ReplyStream:
             del self.waiting[context]
             waiter.take(context, reply)
 
-    def _take_run(self, data: bytes, at: int, length: int, context: int, waiter: RetvalBatch, now: float) -> int:
+    def _take_run(self, data: bytes, at: int, length: int, context: int, waiter: VppRetvalBatch, now: float) -> int:
         """Takes the replies of one batch that lie there one after another, all at once; how many they were, or 0."""
-        size = FRAME.size + length
+        size = VPP_FRAME_HEADER.size + length
         count = min((len(data) - at) // size, waiter.first + len(waiter.replies) - context)
         if count < _RUN_MIN or length < _RETVAL.size:
             return 0

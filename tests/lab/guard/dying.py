@@ -47,7 +47,12 @@ def _command(entry: Path) -> bytes:
         return b""
 
 
-_enter, _note, _make, _start = loop.Guard._enter, UndoJournal.append, context.GuardContext.run_step, process.start_vpp
+_enter, _note, _make, _start = (
+    loop.UplinkGuard._enter,
+    UndoJournal.append,
+    context.GuardContext.run_step,
+    process.start_vpp_process,
+)
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -74,10 +79,10 @@ def start(*arguments: Any) -> Any:
     return process
 
 
-loop.Guard._enter = enter
+loop.UplinkGuard._enter = enter
 UndoJournal.append = note
 context.GuardContext.run_step = make
-process.start_vpp = start
+process.start_vpp_process = start
 
 if __name__ == "__main__":
     program.main()

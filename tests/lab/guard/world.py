@@ -20,7 +20,7 @@ from tests.waiting import until
 from tools.lab.cluster.node_processes import REAL_STARTUP_CONF
 from tools.lab.linux import netns_command
 from vppd_guard.report.history import GuardHistory
-from vppd_guard.report.history_line import HistoryLine
+from vppd_guard.report.history_line import GuardHistoryLine
 
 REAL = os.environ.get("VPP", "")
 VPP = REAL or str(Path(sys.executable).with_name("vppsim"))
@@ -140,7 +140,7 @@ class World:
         mark = str(self.directory / "run" / "vpp" / "startup.conf").encode()
         return _with(mark)
 
-    def history(self) -> list[HistoryLine]:
+    def history(self) -> list[GuardHistoryLine]:
         """What the guards of this node have done."""
         return GuardHistory(self.directory / "state" / "guard").read()
 

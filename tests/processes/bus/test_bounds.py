@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import Hello, Subscribe, pack_message
+from bus.envelope import BusHello, SubscribeWords, pack_bus_message
 from bus.fanout import WINDOW_BYTES
-from bus.peer import Peer
-from schemas.facts import EndpointSlice, Node, Process
+from bus.peer import BusPeer
+from schemas.facts import EndpointSliceFact, NodeFact, ProcessFact
 from tests.processes.bus.conftest import BrokerProcess
 from tests.waiting import until_heard
 
@@ -25,7 +25,7 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 60))
 
 
-def process(peer: Peer, name: str) -> Process | None:
+def process(peer: BusPeer, name: str) -> ProcessFact | None:
     return peer.rows("process").get(name)
 
 
@@ -47,7 +47,7 @@ class Client:
         self._name = name
 
     def hello(self) -> None:
-        self._socket.send(pack_message(Hello(name=self._name, session=1, pid=1)))
+        self._socket.send(pack_bus_message(BusHello(name=self._name, session=1, pid=1)))
 
     def send(self, data: bytes) -> None:
         self._socket.send(data)
@@ -69,15 +69,17 @@ def test_a_subscriber_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_
     broker: BrokerProcess, client: Client
 ) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("kube-watch", broker.bus) as publisher, BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("endpoint-slice")
             subscriber.subscribe("process")
             client.hello()
-            client.send(pack_message(Subscribe(words=("endpoint-slice",))))
+            client.send(pack_bus_message(SubscribeWords(words=("endpoint-slice",))))
             bytes_published = 0
             before = 0
             for turn in range(TURNS):
-                rows = {f"x/{n}": EndpointSlice(service=f"{turn:04}" + "s" * 800, ip_version=4) for n in range(ROWS)}
+                rows = {
+                    f"x/{n}": EndpointSliceFact(service=f"{turn:04}" + "s" * 800, ip_version=4) for n in range(ROWS)
+                }
                 bytes_published += ROWS * 800
                 publisher.publish("endpoint-slice", rows)
                 client.hello()
@@ -105,7 +107,7 @@ def test_a_subscriber_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_
 
 def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, client: Client) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("kube-watch", broker.bus) as publisher, BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("node")
             subscriber.subscribe("process")
             await until_heard(subscriber, lambda: process(subscriber, "kube-watch"), within_s=DEADLINE_S)
@@ -116,7 +118,7 @@ def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, clien
                 lambda: (row := process(subscriber, "bus")) and row.counters.get("muted_messages"),
                 within_s=DEADLINE_S,
             )
-            publisher.publish("node", {"n1": Node(asn=1)})
+            publisher.publish("node", {"n1": NodeFact(asn=1)})
             await until_heard(subscriber, lambda: "n1" in subscriber.rows("node"), within_s=DEADLINE_S)
             counters = process(subscriber, "bus").counters  # type: ignore[union-attr]
             assert counters["malformed_messages"] + counters["muted_messages"] == 500
@@ -129,10 +131,10 @@ def test_one_that_sends_nonsense_is_muted_and_named(broker: BrokerProcess, clien
 
 def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("process")
             await until_heard(subscriber, lambda: process(subscriber, "routing"), within_s=DEADLINE_S)
-            client.send(pack_message(Hello(name="vpp-writer", session=1)))
+            client.send(pack_bus_message(BusHello(name="vpp-writer", session=1)))
             await until_heard(
                 subscriber,
                 lambda: (row := process(subscriber, "bus")) and row.counters.get("malformed_messages"),
@@ -146,7 +148,7 @@ def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> Non
 
 def test_one_whose_loop_does_not_turn_is_alive_but_stuck(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("cni", broker.bus) as stuck, Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("cni", broker.bus) as stuck, BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("process")
             stuck.progress = 5  # it has turned, and turns no more
             row = await until_heard(

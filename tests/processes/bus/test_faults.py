@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 from schemas import codec
-from schemas.facts import Node
+from schemas.facts import NodeFact
 from tests.processes.bus.conftest import BrokerProcess
 from tests.waiting import until_async, until_heard
 
@@ -82,19 +82,19 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
     dice = random.Random(1)
 
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as publisher, Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("kube-watch", broker.bus) as publisher, BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("node")
-            publisher.publish("node", {f"n{n}": Node(asn=0) for n in range(2000)})
+            publisher.publish("node", {f"n{n}": NodeFact(asn=0) for n in range(2000)})
             for turn in range(1, KILLS + 1):
                 for _ in range(50):
                     publisher.update_row(
-                        "node", f"n{dice.randrange(2000)}", Node(asn=turn) if dice.random() < 0.9 else None
+                        "node", f"n{dice.randrange(2000)}", NodeFact(asn=turn) if dice.random() < 0.9 else None
                     )
                     if dice.random() < 0.1:
                         await subscriber.changes(dice.random() * 0.02)
                 sessions = publisher.counters["broker_sessions"]
                 broker.kill()
-                publisher.update_row("node", "last", Node(asn=turn))
+                publisher.update_row("node", "last", NodeFact(asn=turn))
                 broker.start()
                 await until_heard(
                     subscriber,
@@ -113,17 +113,17 @@ def test_a_broker_killed_twenty_times_while_rows_change_loses_nothing(broker: Br
     run(story)
 
 
-def published_rows(peer: Peer) -> dict[str, Any]:
+def published_rows(peer: BusPeer) -> dict[str, Any]:
     """What the publisher's own outbox holds, read as a subscriber reads it."""
     rows = peer._publications.outbox("node").rows
-    return {key: codec.decode("node", key, held.value) for key, held in rows.items()}
+    return {key: codec.decode_row_value("node", key, held.value) for key, held in rows.items()}
 
 
 def test_a_subscriber_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s_after(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("kube-watch", broker.bus) as publisher, Peer("cni", broker.bus) as observer:
+        async with BusPeer("kube-watch", broker.bus) as publisher, BusPeer("cni", broker.bus) as observer:
             observer.subscribe("process")
-            publisher.publish("node", {f"n{n}": Node(asn=1) for n in range(3000)})
+            publisher.publish("node", {f"n{n}": NodeFact(asn=1) for n in range(3000)})
             with program(SUBSCRIBES, broker) as subscriber:
                 lines = _Lines(subscriber)
                 await lines.until(lambda words: words[:2] == ["3000", "3000"], DEADLINE_S)
@@ -131,7 +131,7 @@ def test_a_subscriber_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s
                 ends, turn = time.monotonic() + FROZEN_S, 1
                 while time.monotonic() < ends:
                     turn += 1
-                    publisher.publish("node", {f"n{n}": Node(asn=turn) for n in range(3000)})
+                    publisher.publish("node", {f"n{n}": NodeFact(asn=turn) for n in range(3000)})
                     assert await publisher.flush(DEADLINE_S)
                     await observer.changes(0.05)
                 row = observer.rows("process")["routing"]
@@ -147,7 +147,7 @@ def test_a_subscriber_frozen_for_ten_seconds_is_cut_off_and_knows_everything_3_s
 
 def test_a_publisher_killed_while_it_speaks_leaves_a_whole_checkpoint(broker: BrokerProcess) -> None:
     async def story() -> None:
-        async with Peer("routing", broker.bus) as subscriber:
+        async with BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("node")
             with program(PUBLISHES, broker, "0") as publisher:
                 await until_heard(

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bus.envelope import Ask, CheckpointPart, Hello, pack_message
-from bus.peer import Peer
+from bus.envelope import BusAsk, BusHello, CheckpointPart, pack_bus_message
+from bus.peer import BusPeer
 from bus.remote_tap import CurveKeys, client_keys, make_keys
-from bus.sockets import ClientSocket
-from schemas.facts import Node
+from bus.sockets import BusClientSocket
+from schemas.facts import NodeFact
 from tests.waiting import until_async
 from tools.tap.listener import Listener, NoBus
 
@@ -67,8 +67,8 @@ def broker() -> Iterator[OpenBroker]:
 
 async def nodes_seen_by_tap(broker: OpenBroker, keys: CurveKeys) -> list[str]:
     """The keys of nodes that a remote tap sees. Raises NoBus."""
-    async with Peer("kube-watch", broker.run / "bus") as publisher:
-        publisher.publish("node", {"n1": Node(asn=1)})
+    async with BusPeer("kube-watch", broker.run / "bus") as publisher:
+        publisher.publish("node", {"n1": NodeFact(asn=1)})
         assert await publisher.flush(DEADLINE_S)
         async with Listener(Path("/nowhere"), broker.address, keys) as listener:
             async for now, data in listener.frames():
@@ -100,16 +100,18 @@ def test_a_remote_client_only_listens(broker: OpenBroker, name: str) -> None:
     """It publishes nothing, asks nobody, and takes nobody's name."""
 
     async def story() -> None:
-        async with Peer("routing", broker.run / "bus") as subscriber, Peer("cni", broker.run / "bus") as service:
+        async with BusPeer("routing", broker.run / "bus") as subscriber, BusPeer("cni", broker.run / "bus") as service:
             subscriber.subscribe("node", "guard")
             subscriber.subscribe("process")
-            remote = ClientSocket(broker.address, f"{name}:1".encode(), client_keys(broker.keys))
+            remote = BusClientSocket(broker.address, f"{name}:1".encode(), client_keys(broker.keys))
             watched_until = time.monotonic() + WATCHED_S
 
             async def is_refused() -> bool:
-                await remote.send(pack_message(Hello(name=name, session=1)))
-                await remote.send(pack_message(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True)))
-                await remote.send(pack_message(Ask(id="1", service="cni", within_s=1.0, body=PING)))
+                await remote.send(pack_bus_message(BusHello(name=name, session=1)))
+                await remote.send(
+                    pack_bus_message(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True))
+                )
+                await remote.send(pack_bus_message(BusAsk(id="1", service="cni", within_s=1.0, body=PING)))
                 await subscriber.changes(0.1)
                 bus = subscriber.rows("process").get("bus")
                 refused = bus is not None and bus.counters.get("malformed_messages", 0) >= 2

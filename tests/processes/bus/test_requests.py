@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from bus.peer import Peer
-from bus.requester import AskFailed
-from schemas.requests import Ping, Pong
+from bus.peer import BusPeer
+from bus.requester import BusAskFailed
+from schemas.requests import PingReply, PingRequest
 from tests.processes.bus.conftest import BrokerProcess
 from tests.waiting import until_async
 
@@ -46,15 +46,15 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 class Service:
     """Answers pings when it is let."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: BusPeer) -> None:
         self.peer, self.executed = peer, 0
         self.may_answer = asyncio.Event()
-        peer.serve(Ping, self._ping)
+        peer.serve(PingRequest, self._ping)
 
-    async def _ping(self, _request: Ping) -> Pong:
+    async def _ping(self, _request: PingRequest) -> PingReply:
         self.executed += 1
         await self.may_answer.wait()
-        return Pong(name="cni", progress=self.executed, ready=True)
+        return PingReply(name="cni", progress=self.executed, ready=True)
 
 
 def start_service(broker: BrokerProcess) -> "subprocess.Popen[bytes]":
@@ -63,8 +63,8 @@ def start_service(broker: BrokerProcess) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(PROJECT)})
 
 
-async def on_the_bus(stack: AsyncExitStack, name: str, broker: BrokerProcess) -> Peer:
-    peer = await stack.enter_async_context(Peer(name, broker.bus))
+async def on_the_bus(stack: AsyncExitStack, name: str, broker: BrokerProcess) -> BusPeer:
+    peer = await stack.enter_async_context(BusPeer(name, broker.bus))
     await until_async(lambda: peer.broker_session is not None)
     return peer
 
@@ -74,7 +74,7 @@ def test_a_request_that_is_open_while_the_broker_restarts_is_answered_and_execut
         async with AsyncExitStack() as stack:
             service = Service(await on_the_bus(stack, "cni", broker))
             asker = await on_the_bus(stack, "tool-asker", broker)
-            asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
+            asking = asyncio.create_task(asker.ask("cni", PingRequest(), DEADLINE_S))
             await until_async(lambda: service.executed)
             for sessions in (2, 3):
                 broker.kill()
@@ -94,14 +94,14 @@ def test_what_an_earlier_life_of_the_service_may_have_executed_is_not_executed_a
             asker = await on_the_bus(stack, "tool-asker", broker)
             async with AsyncExitStack() as first:
                 service = Service(await on_the_bus(first, "cni", broker))
-                asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
+                asking = asyncio.create_task(asker.ask("cni", PingRequest(), DEADLINE_S))
                 await until_async(lambda: service.executed)
                 broker.kill()
-            again = Service(Peer("cni", broker.bus))
+            again = Service(BusPeer("cni", broker.bus))
             again.may_answer.set()
             async with again.peer:
                 broker.start()
-                with pytest.raises(AskFailed, match=r"cni: (restarted|not on the bus)"):
+                with pytest.raises(BusAskFailed, match=r"cni: (restarted|not on the bus)"):
                     await asking
             assert (service.executed, again.executed) == (1, 0)
 
@@ -114,11 +114,11 @@ def test_a_service_that_restarts_fails_what_it_was_asked_at_once(broker: BrokerP
             asker = await on_the_bus(stack, "tool-asker", broker)
             async with AsyncExitStack() as first:
                 service = Service(await on_the_bus(first, "cni", broker))
-                asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
+                asking = asyncio.create_task(asker.ask("cni", PingRequest(), DEADLINE_S))
                 await until_async(lambda: service.executed)
             began = time.monotonic()
             again = Service(await on_the_bus(stack, "cni", broker))
-            with pytest.raises(AskFailed, match=r"cni: (restarted|has gone)"):
+            with pytest.raises(BusAskFailed, match=r"cni: (restarted|has gone)"):
                 await asking
             assert time.monotonic() - began < AT_ONCE_S
             assert again.executed == 0
@@ -134,16 +134,16 @@ def test_a_service_killed_while_it_is_asked_fails_the_request_at_once(broker: Br
                 asker = await on_the_bus(stack, "tool-asker", broker)
                 asker.subscribe("process")
                 await until_async(lambda: "cni" in asker.rows("process"))
-                asking = asyncio.create_task(asker.ask("cni", Ping(), DEADLINE_S))
+                asking = asyncio.create_task(asker.ask("cni", PingRequest(), DEADLINE_S))
                 await asyncio.wait([asking], timeout=0.3)
             finally:
                 service.kill()
                 service.wait()
             began = time.monotonic()
-            with pytest.raises(AskFailed, match="cni: has gone"):
+            with pytest.raises(BusAskFailed, match="cni: has gone"):
                 await asking
-            with pytest.raises(AskFailed, match="cni: not on the bus"):
-                await asker.ask("cni", Ping(), DEADLINE_S)
+            with pytest.raises(BusAskFailed, match="cni: not on the bus"):
+                await asker.ask("cni", PingRequest(), DEADLINE_S)
             assert time.monotonic() - began < AT_ONCE_S
 
     run(story)
@@ -154,11 +154,11 @@ def test_without_an_answer_it_fails_at_the_deadline_by_name(broker: BrokerProces
         async with AsyncExitStack() as stack:
             service = Service(await on_the_bus(stack, "cni", broker))
             asker = await on_the_bus(stack, "tool-asker", broker)
-            with pytest.raises(AskFailed, match="cni: no answer in time"):
-                await asker.ask("cni", Ping(), 0.5)
+            with pytest.raises(BusAskFailed, match="cni: no answer in time"):
+                await asker.ask("cni", PingRequest(), 0.5)
             assert service.executed == 1
             broker.kill()
-            with pytest.raises(AskFailed, match=r"the bus is away|no answer in time"):
-                await asker.ask("cni", Ping(), 0.5)
+            with pytest.raises(BusAskFailed, match=r"the bus is away|no answer in time"):
+                await asker.ask("cni", PingRequest(), 0.5)
 
     run(story)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient
-from actors.routing.gobgp.plan import Operation, gobgp_operations
-from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
+from actors.routing.gobgp.plan import GobgpOperation, gobgp_operations
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, DesiredBgp
 from tests.waiting import until_async
 
 DEADLINE_S = 40.0
@@ -76,7 +76,7 @@ def ip(line: str) -> None:
 
 def desired_of_ip4(me: str, neighbour: str) -> DesiredBgp:
     """One session, of IPv4, and our block."""
-    peer = PeerConfig(address=ADDRESS[neighbour], asn=AS, local_address=ADDRESS[me])
+    peer = BgpPeerConfig(address=ADDRESS[neighbour], asn=AS, local_address=ADDRESS[me])
     return DesiredBgp(
         bgp=BgpGlobal(asn=AS, router_id=ADDRESS[me], listen_addresses=(ADDRESS6[me], ADDRESS[me])),
         peers={peer.address: peer},
@@ -88,7 +88,7 @@ def desired_of_ip4(me: str, neighbour: str) -> DesiredBgp:
 def desired_of_both_families(me: str, neighbour: str) -> DesiredBgp:
     """A session and a block for each family."""
     state = desired_of_ip4(me, neighbour)
-    state.peers[ADDRESS6[neighbour]] = PeerConfig(address=ADDRESS6[neighbour], asn=AS, local_address=ADDRESS6[me])
+    state.peers[ADDRESS6[neighbour]] = BgpPeerConfig(address=ADDRESS6[neighbour], asn=AS, local_address=ADDRESS6[me])
     state.paths[BLOCK6[me]] = ADDRESS6[me]
     state.blocks |= {BLOCK6[me]}
     return state
@@ -109,7 +109,7 @@ async def reached(speakers: Speakers, name: str) -> AsyncIterator[GobgpClient]:
         yield gobgp
 
 
-async def converge(gobgp: GobgpClient, state: DesiredBgp) -> list[Operation]:
+async def converge(gobgp: GobgpClient, state: DesiredBgp) -> list[GobgpOperation]:
     """Brings a gobgpd to that state. Returns what had to be done."""
     plan = gobgp_operations(state, await gobgp.observe())
     for operation in plan:
@@ -128,7 +128,7 @@ class Listener:
     async def _listen(self, gobgp: GobgpClient) -> None:
         async for best_paths in gobgp.best_paths():
             before = set(self.learnt)
-            paths.update_learnt(self.learnt, best_paths)
+            paths.update_learnt_paths(self.learnt, best_paths)
             self.withdrawn += before - set(self.learnt)
 
     async def learns(self, expected: dict[str, str]) -> None:

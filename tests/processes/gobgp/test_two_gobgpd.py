@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
-from actors.routing.gobgp.plan import AddPeer, Announce, DeletePeer, Start, Withdraw
-from actors.routing.gobgp.state import BgpGlobal, BgpTimers, DesiredBgp, PeerConfig
+from actors.routing.gobgp.plan import AddBgpPeer, AnnouncePaths, DeleteBgpPeer, StartBgp, WithdrawPath
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, BgpTimers, DesiredBgp
 from tests.processes.gobgp.speakers import (
     ADDRESS,
     AS,
@@ -61,10 +61,10 @@ def test_a_refused_operation_is_named_with_its_object(pair: Speakers) -> None:
         async with reached(pair, "a") as a:
             bgp = BgpGlobal(asn=AS, router_id=ADDRESS["a"], listen_addresses=("192.0.2.99",))
             with pytest.raises(GobgpRefused, match=r"start BGP, AS 64512.*192\.0\.2\.99"):
-                await a.apply(Start(bgp))
-            peer = PeerConfig(address="not-an-address", asn=1)
+                await a.apply(StartBgp(bgp))
+            peer = BgpPeerConfig(address="not-an-address", asn=1)
             with pytest.raises(GobgpRefused, match="add peer not-an-address"):
-                await a.apply(AddPeer(peer, restarting=False))
+                await a.apply(AddBgpPeer(peer, restarting=False))
 
     asyncio.run(story())
 
@@ -74,10 +74,10 @@ def test_a_start_that_was_refused_at_one_address_is_not_in_the_way_of_the_next(p
         async with reached(pair, "a") as a:
             good = BgpGlobal(asn=AS, router_id=ADDRESS["a"], listen_addresses=(ADDRESS["a"],))
             with pytest.raises(GobgpRefused, match="assign requested address"):
-                await a.apply(Start(replace(good, listen_addresses=(ADDRESS["a"], "192.0.2.99"))))
-            await a.apply(Start(good))
+                await a.apply(StartBgp(replace(good, listen_addresses=(ADDRESS["a"], "192.0.2.99"))))
+            await a.apply(StartBgp(good))
             with pytest.raises(GobgpRefused, match="address already in use"):
-                await a.apply(Start(good))
+                await a.apply(StartBgp(good))
             assert (await a.observe()).bgp == good, "a second start changes nothing"
 
     asyncio.run(story())
@@ -89,7 +89,7 @@ def test_a_malformed_path_is_named_and_the_others_are_announced(pair: Speakers) 
             await converge(a, DesiredBgp(bgp=desired_of_ip4("a", "b").bgp))
             three = (("10.1.0.0/24", ADDRESS["a"]), ("10.2.0.0/24", "nowhere"), ("10.3.0.0/24", ADDRESS["a"]))
             with pytest.raises(GobgpRefused, match=r"path 10\.2\.0\.0/24 by nowhere"):
-                await a.apply(Announce(three))
+                await a.apply(AnnouncePaths(three))
             assert (await a.observe()).paths == {"10.1.0.0/24": ADDRESS["a"], "10.3.0.0/24": ADDRESS["a"]}
 
     asyncio.run(story())
@@ -100,15 +100,15 @@ def test_a_path_that_somebody_injected_by_hand_is_seen_and_taken_back(pair: Spea
         async with reached(pair, "a") as a:
             state = DesiredBgp(bgp=desired_of_ip4("a", "b").bgp)
             await converge(a, state)
-            await a.apply(Announce((("10.1.0.0/24", "0.0.0.0"), ("fd01::/64", "::"))))
-            taken_back = [Withdraw("10.1.0.0/24", "0.0.0.0"), Withdraw("fd01::/64", "::")]
+            await a.apply(AnnouncePaths((("10.1.0.0/24", "0.0.0.0"), ("fd01::/64", "::"))))
+            taken_back = [WithdrawPath("10.1.0.0/24", "0.0.0.0"), WithdrawPath("fd01::/64", "::")]
             assert await converge(a, state) == taken_back
             assert await converge(a, state) == []
 
     asyncio.run(story())
 
 
-PLAIN = PeerConfig(address=ADDRESS["b"], asn=AS)
+PLAIN = BgpPeerConfig(address=ADDRESS["b"], asn=AS)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ PLAIN = PeerConfig(address=ADDRESS["b"], asn=AS)
         replace(PLAIN, restart_s=60, timers=BgpTimers(hold_s=10, keepalive_s=2, connect_retry_s=0)),
     ],
 )
-def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: PeerConfig) -> None:
+def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: BgpPeerConfig) -> None:
     async def story() -> None:
         async with reached(pair, "a") as a:
             state = DesiredBgp(bgp=desired_of_ip4("a", "b").bgp, peers={peer.address: peer})
@@ -129,7 +129,7 @@ def test_a_peer_is_left_alone_as_long_as_it_is_as_wanted(pair: Speakers, peer: P
             for change in ({"port": 1180}, {"restart_s": 30}, {"timers": BgpTimers(hold_s=12)}):
                 changed = replace(peer, **change)
                 state.peers = {peer.address: changed}
-                assert await converge(a, state) == [DeletePeer(peer.address), AddPeer(changed, restarting=False)]
+                assert await converge(a, state) == [DeleteBgpPeer(peer.address), AddBgpPeer(changed, restarting=False)]
                 assert await converge(a, state) == []
 
     asyncio.run(story())

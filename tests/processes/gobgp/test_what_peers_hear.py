@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from actors.routing.gobgp.plan import Announce, Withdraw
-from actors.routing.gobgp.state import BgpGlobal, DesiredBgp, PeerConfig
+from actors.routing.gobgp.plan import AnnouncePaths, WithdrawPath
+from actors.routing.gobgp.state import BgpGlobal, BgpPeerConfig, DesiredBgp
 from tests.processes.gobgp.speakers import (
     ADDRESS,
     ADDRESS6,
@@ -49,15 +49,15 @@ def test_a_path_of_a_peer_that_ours_has_hidden_is_not_kept_when_both_are_gone(jo
     async def story() -> None:
         async with reached(joined, "a") as a, reached(joined, "b") as b, listening(a) as listener:
             await listener.learns(BLOCKS)
-            await a.apply(Announce(((BLOCK["b"], ADDRESS["a"]),)))
+            await a.apply(AnnouncePaths(((BLOCK["b"], ADDRESS["a"]),)))
             await listener.learns(V6)
-            await a.apply(Withdraw(BLOCK["b"], ADDRESS["a"]))
+            await a.apply(WithdrawPath(BLOCK["b"], ADDRESS["a"]))
             await listener.learns(BLOCKS)
-            await a.apply(Announce(((BLOCK["b"], ADDRESS["a"]),)))
+            await a.apply(AnnouncePaths(((BLOCK["b"], ADDRESS["a"]),)))
             await listener.learns(V6)
-            await b.apply(Withdraw(BLOCK["b"], ADDRESS["b"]))
-            await a.apply(Withdraw(BLOCK["b"], ADDRESS["a"]))
-            await b.apply(Announce(((OUTSIDE, ADDRESS["b"]),)))
+            await b.apply(WithdrawPath(BLOCK["b"], ADDRESS["b"]))
+            await a.apply(WithdrawPath(BLOCK["b"], ADDRESS["a"]))
+            await b.apply(AnnouncePaths(((OUTSIDE, ADDRESS["b"]),)))
             await listener.learns({OUTSIDE: ADDRESS["b"], **V6})
             await converge(b, desired("b", "a"))
             await listener.learns(BLOCKS)
@@ -70,8 +70,8 @@ def test_what_was_learnt_from_one_peer_is_not_told_to_another(joined: Speakers) 
         joined.start("c")
         async with reached(joined, "a") as a, reached(joined, "b") as b, reached(joined, "c") as c:
             between = desired("b", "a")
-            between.peers[ADDRESS["c"]] = PeerConfig(address=ADDRESS["c"], asn=AS_OF_C, local_address=ADDRESS["b"])
-            to_b = PeerConfig(address=ADDRESS["b"], asn=AS, local_address=ADDRESS["c"])
+            between.peers[ADDRESS["c"]] = BgpPeerConfig(address=ADDRESS["c"], asn=AS_OF_C, local_address=ADDRESS["b"])
+            to_b = BgpPeerConfig(address=ADDRESS["b"], asn=AS, local_address=ADDRESS["c"])
             bgp = BgpGlobal(asn=AS_OF_C, router_id=ADDRESS["c"], listen_addresses=(ADDRESS["c"],))
             await converge(b, between)
             await converge(c, DesiredBgp(bgp=bgp, peers={to_b.address: to_b}))

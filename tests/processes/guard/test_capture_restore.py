@@ -19,8 +19,8 @@ from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.moving import ensure_netns
-from vppd_guard.linux.netlink import Netlink
-from vppd_guard.linux.restore import restore_link
+from vppd_guard.linux.netlink import NetlinkSocket
+from vppd_guard.linux.restore import restore_captured_link
 from vppd_guard.linux.settings import IF_READY
 
 HOME, AWAY = f"vgcr{os.getpid()}h", f"vgcr{os.getpid()}a"
@@ -92,7 +92,7 @@ def state() -> dict[str, list[JSON]]:
             answers[question] = sorted(routes, key=place)
         if "neigh" in question:
             answers[question] = sorted(answers[question], key=str)
-    return answers | {"sysctls": [namespaces.inside(HOME, read_sysctls)]}
+    return answers | {"sysctls": [namespaces.run_inside_netns(HOME, read_sysctls)]}
 
 
 def ask(family: str) -> dict[str, list[JSON]]:
@@ -365,7 +365,7 @@ DISTURBANCES: dict[str, tuple[list[str], list[str]]] = {
 
 def build(link: list[str], sysctls: list[tuple[str, str]], *command_lists: list[str]) -> None:
     batch(HOME, [*CLEAR, *BUILD, *(one for one in link if not one.endswith("down"))])
-    namespaces.inside(HOME, lambda: write_sysctls(sysctls))
+    namespaces.run_inside_netns(HOME, lambda: write_sysctls(sysctls))
     # The kernel keeps a route that also has a hop on a link that is down, but takes none (see `routes.py`).
     down = any(one.endswith("down") for one in link)
     routes = [one for one in command_lists[1] if not (down and "p0" in one)]
@@ -382,12 +382,12 @@ def write_sysctls(pairs: list[tuple[str, str]]) -> None:
 
 def settle() -> None:
     """Until IPv6 has taken notice that the link is up; it makes addresses and routes then."""
-    until(lambda: namespaces.inside(HOME, is_ready), "IPv6 has noticed the link", DEADLINE_S)
+    until(lambda: namespaces.run_inside_netns(HOME, is_ready), "IPv6 has noticed the link", DEADLINE_S)
 
 
 def is_ready() -> bool:
-    with Netlink() as netlink:
-        link = links.link_named(netlink, "e0")
+    with NetlinkSocket() as netlink:
+        link = links.linux_link_named(netlink, "e0")
     flags = int.from_bytes(link.ipv6.get(links.IFLA_INET6_FLAGS, b""), sys.byteorder)
     off = (Path("/proc/sys/net/ipv6/conf/e0/disable_ipv6")).read_text() == "1\n"
     return off or not link.flags & links.IFF_UP or bool(flags & IF_READY and addresses_are_routed())
@@ -410,16 +410,16 @@ def test_a_link_is_as_it_was(
 ) -> None:
     build(*configuration)
     before, at = state(), time.monotonic()
-    captured = namespaces.inside(HOME, lambda: capture_link("e0"))
+    captured = namespaces.run_inside_netns(HOME, lambda: capture_link("e0"))
     assert msgspec.json.decode(msgspec.json.encode(captured), type=CapturedLink) == captured
     home_commands, away_commands = DISTURBANCES[disturbance]
     batch(HOME, home_commands)
     batch(AWAY, away_commands)
-    namespaces.inside(HOME, lambda: restore_link(captured))
+    namespaces.run_inside_netns(HOME, lambda: restore_captured_link(captured))
     settle()
     after = state()
     changes = unlike(before, after, time.monotonic() - at)
     assert disturbance == "filled" or changes == [], "\n".join(changes)
     # Said twice, it changes nothing.
-    namespaces.inside(HOME, lambda: restore_link(captured))
-    assert link_differences(captured, namespaces.inside(HOME, lambda: capture_link("e0"))) == []
+    namespaces.run_inside_netns(HOME, lambda: restore_captured_link(captured))
+    assert link_differences(captured, namespaces.run_inside_netns(HOME, lambda: capture_link("e0"))) == []

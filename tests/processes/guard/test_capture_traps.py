@@ -18,7 +18,7 @@ from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import ensure_netns
-from vppd_guard.linux.restore import CannotRestore, restore_link
+from vppd_guard.linux.restore import CannotRestoreLink, restore_captured_link
 
 T = TypeVar("T")
 BACK = """
@@ -46,13 +46,13 @@ class Pair:
         return ip_json(line, netns=self.home)
 
     def inside(self, work: Callable[[], T]) -> T:
-        return namespaces.inside(self.home, work)
+        return namespaces.run_inside_netns(self.home, work)
 
     def capture(self) -> CapturedLink:
         return self.inside(lambda: capture_link("e0"))
 
     def restore(self, captured: CapturedLink) -> None:
-        self.inside(lambda: restore_link(captured))
+        self.inside(lambda: restore_captured_link(captured))
 
     def addresses(self) -> list[str]:
         return [a.address for a in self.capture().addresses]
@@ -93,7 +93,7 @@ def test_what_cannot_be_restored_is_told_and_the_rest_is_done(pair: Pair) -> Non
     captured = replace(before, routes=(bad, LinuxRoute("10.2.0.0/16", gateway="192.0.2.1")))
     pair.ip("link del br0")
     pair.there_and_back()
-    with pytest.raises(CannotRestore) as refusal:
+    with pytest.raises(CannotRestoreLink) as refusal:
         pair.restore(captured)
     assert [problem.partition(":")[0] for problem in refusal.value.problems] == [
         "master br0",
@@ -126,7 +126,7 @@ def test_a_duplicate_address_is_asked_for_again(pair: Pair) -> None:
 def test_a_lease_that_ended_before_a_reboot_does_not_come_back(pair: Pair) -> None:
     pair.ip("addr add 192.0.2.7/24 dev e0 valid_lft 100 preferred_lft 50")
     pair.ip("addr add 192.0.2.8/24 dev e0 valid_lft 1000 preferred_lft 50")
-    before, now = pair.capture(), clock.now()
+    before, now = pair.capture(), clock.capture_time_now()
     pair.there_and_back()
     pair.restore(replace(before, taken=replace(now, wall_s=now.wall_s - 200, boot="an earlier one")))
     [address] = [a for a in pair.capture().addresses if a.address.startswith("192.")]

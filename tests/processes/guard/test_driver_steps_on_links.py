@@ -14,10 +14,10 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from tests.iproute import ip, ip_json
 from vppd_guard.drivers import avf, links, pci
-from vppd_guard.drivers.channels import NicChannels, channels, set_channels
+from vppd_guard.drivers.channels import NicChannels, nic_channels, set_nic_channels
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.namespaces import CLONE_NEWNET, DIRECTORY
+from vppd_guard.linux.namespaces import CLONE_NEWNET, NETNS_DIRECTORY
 from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.undo.step import LinuxStep
 
@@ -55,7 +55,7 @@ class Host:
         assert self.does(step.holds) == ""
 
     def _enter(self) -> None:
-        with (DIRECTORY / self.name).open() as netns_file:
+        with (NETNS_DIRECTORY / self.name).open() as netns_file:
             assert ctypes.CDLL(None).setns(netns_file.fileno(), CLONE_NEWNET) == 0
 
 
@@ -77,9 +77,9 @@ def link_in(netns: str, name: str = "eth0") -> dict[str, Any]:
 
 
 def test_a_link_is_made_promiscuous_and_moves(host: Host) -> None:
-    host.takes(links.promiscuous_step(LINK))
+    host.takes(links.promiscuous_link_step(LINK))
     assert link_in(host.name)["promiscuity"] == 1
-    step = links.move_step(LINK, host.vpp)
+    step = links.move_link_step(LINK, host.vpp)
     assert host.does(step.undo) == LinkMovedRecord("eth0", host.vpp)
     assert host.does(step.needs) == ""
     host.does(step.do)
@@ -90,11 +90,11 @@ def test_a_link_is_made_promiscuous_and_moves(host: Host) -> None:
 
 def test_a_link_that_is_not_there_cannot_move(host: Host) -> None:
     ip("-n", host.name, "link", "del", "eth0")
-    assert host.does(links.move_step(LINK, host.vpp).needs) == "eth0: no such link"
+    assert host.does(links.move_link_step(LINK, host.vpp).needs) == "eth0: no such link"
 
 
 def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
-    step = links.move_step(LINK, host.vpp, must=False)
+    step = links.move_link_step(LINK, host.vpp, must=False)
     assert host.does(step.undo) == LinkMovedRecord("eth0", host.vpp)
     host.does(step.do)
     assert host.does(step.holds) == ""
@@ -107,31 +107,31 @@ def test_a_link_that_may_be_gone_moves_if_it_is_there(host: Host) -> None:
 
 
 def test_an_mtu_is_lowered(host: Host) -> None:
-    host.takes(links.mtu_step(LINK, 3072))
+    host.takes(links.link_mtu_step(LINK, 3072))
     assert link_in(host.name)["mtu"] == 3072
 
 
 def test_queues_are_counted_and_set(host: Host) -> None:
-    assert host.does(lambda: channels("eth0")) == NicChannels(4, 4)
-    host.takes(links.queues_step(LINK, 2, must=True))
-    assert host.does(lambda: channels("eth0")) == NicChannels(2, 4)
+    assert host.does(lambda: nic_channels("eth0")) == NicChannels(4, 4)
+    host.takes(links.link_queues_step(LINK, 2, must=True))
+    assert host.does(lambda: nic_channels("eth0")) == NicChannels(2, 4)
 
 
 def test_queues_that_a_link_cannot_have_are_an_error_only_if_they_were_asked_for(host: Host) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
-        host.does(links.queues_step(LINK, 9, must=True).do)
-    step = links.queues_step(LINK, 9, must=False)
+        host.does(links.link_queues_step(LINK, 9, must=True).do)
+    step = links.link_queues_step(LINK, 9, must=False)
     host.does(step.do)
     assert host.does(step.holds) == ""
-    assert host.does(lambda: channels("eth0")) == NicChannels(4, 4)
+    assert host.does(lambda: nic_channels("eth0")) == NicChannels(4, 4)
 
 
 def test_links_that_do_not_tell_their_queues(host: Host) -> None:
-    assert host.does(lambda: channels("lo")) is None
+    assert host.does(lambda: nic_channels("lo")) is None
     with pytest.raises(OSError, match="lo: its driver does not tell"):
-        host.does(lambda: set_channels("lo", 2))
+        host.does(lambda: set_nic_channels("lo", 2))
     with pytest.raises(OSError, match="no such link: 'gone'"):
-        host.does(lambda: channels("gone"))
+        host.does(lambda: nic_channels("gone"))
 
 
 def test_a_link_without_virtual_functions_refuses_settings_of_one(host: Host) -> None:
@@ -161,13 +161,13 @@ def test_a_link_whose_name_stays_taken_is_named(host: Host, monkeypatch: pytest.
 def test_making_a_namespace_stacks_no_mounts(host: Host) -> None:
     def mounts() -> int:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
-        return sum(line.split()[4].startswith(str(DIRECTORY.resolve())) for line in lines)
+        return sum(line.split()[4].startswith(str(NETNS_DIRECTORY.resolve())) for line in lines)
 
-    host.does(links.move_step(LINK, host.vpp).do)
+    host.does(links.move_link_step(LINK, host.vpp).do)
     before, more = mounts(), f"{host.vpp}2"
-    namespaces.create(more)
+    namespaces.create_netns(more)
     try:
-        assert namespaces.exists(more)
+        assert namespaces.netns_exists(more)
         assert mounts() == before + 1
     finally:
         subprocess.run(["ip", "netns", "del", more], check=True)

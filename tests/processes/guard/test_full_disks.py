@@ -12,7 +12,7 @@ import pytest
 from tests.file_systems import BLOCK, SmallFileSystem, small_file_system
 from vppd_guard.host import lock
 from vppd_guard.report.history import GuardHistory
-from vppd_guard.report.history_line import HistoryLine
+from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.states.checks import state_directory_problem
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSetRecord
@@ -82,12 +82,12 @@ def test_a_preflight_says_why_nothing_can_be_taken(disk: SmallFileSystem) -> Non
 
 def test_a_history_for_which_there_is_no_room_loses_lines_and_stays_readable(disk: SmallFileSystem) -> None:
     history = GuardHistory(disk.path)
-    history.add(HistoryLine(at=0.0, what="first"))
+    history.add(GuardHistoryLine(at=0.0, what="first"))
     disk.fill()
     for number in range(100):
-        history.add(HistoryLine(at=float(number), what="x" * 300))
+        history.add(GuardHistoryLine(at=float(number), what="x" * 300))
     disk.empty()
-    history.add(HistoryLine(at=1000.0, what="last"))
+    history.add(GuardHistoryLine(at=1000.0, what="last"))
     texts = history.path.read_text().splitlines()
     assert [json.loads(text)["what"][:5] for text in texts] == ["first", *["xxxxx"] * (len(texts) - 2), "last"]
 

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tests.waiting import until, until_async
-from vppd_guard.host.hooks import LINE_MAX, LINES_MAX, HookPoint, HookResult, run_hook
+from vppd_guard.host.hooks import LINE_MAX, LINES_MAX, HostHookPoint, HostHookResult, run_host_hook
 
 SOON_S = 5.0
 
 
-def hook(script: str, limit_s: float = SOON_S, names: tuple[str, ...] = ("eth0", "eth1")) -> tuple[HookResult, str]:
+def hook(script: str, limit_s: float = SOON_S, names: tuple[str, ...] = ("eth0", "eth1")) -> tuple[HostHookResult, str]:
     """Runs a script; its result and the log."""
     stream = io.StringIO()
-    log = Log("guard", stream=stream)
-    work = run_hook(HookPoint.VPP_RUNNING, script, names, log, limit_s, render=lambda t: t.replace("__X__", "x"))
+    log = ProcessLog("guard", stream=stream)
+    work = run_host_hook(
+        HostHookPoint.VPP_RUNNING, script, names, log, limit_s, render=lambda t: t.replace("__X__", "x")
+    )
     return asyncio.run(work), stream.getvalue()
 
 
@@ -36,7 +38,7 @@ def test_tokens_are_replaced_and_the_environment_is_passed_on(monkeypatch: pytes
 
 
 def test_no_script_is_no_hook() -> None:
-    assert hook("  \n") == (HookResult(ran=False), "")
+    assert hook("  \n") == (HostHookResult(ran=False), "")
 
 
 def test_a_script_that_cannot_be_run_is_words_in_the_log() -> None:
@@ -89,8 +91,10 @@ def test_a_cancelled_hook_leaves_nothing(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
 
     async def cancel() -> None:
-        log = Log("guard", stream=io.StringIO())
-        work = run_hook(HookPoint.BEFORE_VPP_RUN, f"echo $$ > {pid}; sleep 1000", ("eth0",), log, 60.0, render=str)
+        log = ProcessLog("guard", stream=io.StringIO())
+        work = run_host_hook(
+            HostHookPoint.BEFORE_VPP_RUN, f"echo $$ > {pid}; sleep 1000", ("eth0",), log, 60.0, render=str
+        )
         task = asyncio.create_task(work)
         await until_async(lambda: pid.exists() and pid.read_text().strip(), "the script has begun", SOON_S)
         task.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.guard.host_tree import Tree
-from vppd_guard.host_services.plan import undo_files
+from vppd_guard.host_services.plan import undo_host_files
 from vppd_guard.host_services.reload import run_side_by_side
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.undo.records import FileWrittenRecord
@@ -49,9 +49,9 @@ def test_what_was_placed_is_taken_away_and_nothing_else_has_changed(tree: Tree) 
     before = tree.files()
     _, records = tree.placed()
     assert tree.files() != before
-    undo_files(records, tree.host, tree.words.append)
+    undo_host_files(records, tree.host, tree.words.append)
     assert tree.files() == before
-    undo_files(records, tree.host, tree.words.append)
+    undo_host_files(records, tree.host, tree.words.append)
     assert tree.files() == before
 
 
@@ -60,7 +60,7 @@ def test_a_file_of_before_comes_back_as_it_was(tree: Tree) -> None:
     path = "/run/systemd/network/0-vppd-eth0.network"
     tree.write(path, "left by an earlier vppd\n")
     _, records = tree.placed()
-    undo_files(records, tree.host, tree.words.append)
+    undo_host_files(records, tree.host, tree.words.append)
     assert tree.host.read(path) == "left by an earlier vppd\n"
 
 
@@ -70,7 +70,7 @@ def test_placed_twice_it_is_still_taken_away(tree: Tree) -> None:
     before = tree.files()
     _, first = tree.placed()
     second = [r for step in tree.plan() if isinstance(r := step.undo(), FileWrittenRecord)]
-    undo_files([*first, *second], tree.host, tree.words.append)
+    undo_host_files([*first, *second], tree.host, tree.words.append)
     assert tree.files() == before
 
 

@@ -226,10 +226,10 @@ def network(tmp_path: Path) -> Iterator[Network]:
 def place(network: Network, addresses: tuple[LinuxAddress, ...]) -> None:
     """The tap's file, made while the uplink is still Linux's."""
     link = CapturedLink(name="eth0", mac=MAC, mtu=1500, addresses=addresses)
-    nic = networkd.managed_link(network.networkd.host(), "eth0")
+    nic = networkd.networkd_managed_link(network.networkd.host(), "eth0")
     assert nic is not None
     assert nic.path == "/run/systemd/network/10-netplan-eth0.network"
-    network.networkd.configure("0-vppd-eth0.network", networkd.tap_file(link, nic))
+    network.networkd.configure("0-vppd-eth0.network", networkd.networkd_tap_file(link, nic))
     network.networkd.stop()
     network.networkd.start()
     until(network.networkd.settled, network.networkd.log)
@@ -294,7 +294,7 @@ def test_dhclient_s_script_does_not_touch_a_tap_s_addresses(network: Network, re
     ip(f"-n {host} link del eth0")
     ip(f"-n {host} tuntap add eth0 mode tap")
     hook = network.networkd.directory / "hook"
-    hook.write_text(dhcp_clients.dhclient_hook(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
+    hook.write_text(dhcp_clients.dhclient_hook_text(CapturedLink(name="eth0", mac=MAC, mtu=1500)))
     words = ["ip", "netns", "exec", host, "sh", "-c", f"run() {{ . {hook}; }}; run; echo went on"]
     environment = {**os.environ, "interface": "eth0", "reason": reason}
     process = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
@@ -321,15 +321,15 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
     link = CapturedLink(name="eth0", mac=MAC, mtu=1500)
     names = {"ID_NET_NAME_PATH": "enp0s5"}
     for path, text in (
-        (udev.link_path("eth0"), udev.link_file(link)),
-        (udev.rule_path("eth0"), udev.rule_file(link, names)),
+        (udev.udev_link_path("eth0"), udev.udev_link_file(link)),
+        (udev.udev_rule_path("eth0"), udev.udev_rule_file(link, names)),
     ):
         whole_files.replace_file(network.networkd.host().path(path), text.encode(), 0o644)
     [before] = ip_json(f"-n {host} link show eth0")
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)
     properties = shell_assignments(process.stdout)
-    assert (properties.get("ID_NET_LINK_FILE") == udev.link_path("eth0")) is is_tap
+    assert (properties.get("ID_NET_LINK_FILE") == udev.udev_link_path("eth0")) is is_tap
     assert (properties.get("ID_NET_NAME_PATH") == "enp0s5") is is_tap
     [after] = ip_json(f"-n {host} link show eth0")
     assert not is_tap or after["address"] == before["address"]

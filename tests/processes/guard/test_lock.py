@@ -12,7 +12,7 @@ from vppd_guard.host import lock
 
 def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "run" / "guard.lock"
-    assert lock.holder_pid(path) == 0
+    assert lock.guard_lock_holder_pid(path) == 0
     imports = "from pathlib import Path; from vppd_guard.host import lock"
     code = f"{imports}; lock.acquire_guard_lock(Path({str(path)!r})); print(1, flush=True)"
     holder = subprocess.Popen(
@@ -20,10 +20,10 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"1\n"
-    assert lock.holder_pid(path) == holder.pid
+    assert lock.guard_lock_holder_pid(path) == holder.pid
     with pytest.raises(lock.AnotherGuardRuns, match=f"held by process {holder.pid}"):
         lock.acquire_guard_lock(path)
     holder.kill()
     holder.communicate()
-    assert lock.holder_pid(path) == 0
+    assert lock.guard_lock_holder_pid(path) == 0
     os.close(lock.acquire_guard_lock(path))

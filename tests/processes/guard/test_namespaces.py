@@ -25,17 +25,17 @@ def mounts() -> int:
 
 
 def test_a_namespace_is_there_for_ip_and_can_be_entered(names: list[str]) -> None:
-    namespaces.create(names[0])
-    assert namespaces.exists(names[0])
+    namespaces.create_netns(names[0])
+    assert namespaces.netns_exists(names[0])
     assert names[0] in subprocess.run(["ip", "netns"], check=True, capture_output=True, text=True).stdout
-    inside = namespaces.inside(names[0], lambda: os.stat("/proc/thread-self/ns/net").st_ino)
+    inside = namespaces.run_inside_netns(names[0], lambda: os.stat("/proc/thread-self/ns/net").st_ino)
     assert inside == Path("/var/run/netns", names[0]).stat().st_ino
     assert inside != os.stat("/proc/self/ns/net").st_ino
 
 
 def test_many_of_them_do_not_mount_their_directory_again_and_again(names: list[str]) -> None:
-    namespaces.create(names[0])
+    namespaces.create_netns(names[0])
     before = mounts()
     for name in names[1:]:
-        namespaces.create(name)
+        namespaces.create_netns(name)
     assert mounts() == before

@@ -19,9 +19,9 @@ import pytest
 
 from schemas.config import NodeConfig, UplinkSpec
 from tests.waiting import until
-from vppd_guard.drivers.registry import DRIVERS
+from vppd_guard.drivers.registry import UPLINK_DRIVERS
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.vpp.startup_conf import StartupUplink, render_startup_files
+from vppd_guard.vpp.startup_conf import StartupConfUplink, render_vpp_startup_files
 
 REAL = os.environ.get("VPP", "")
 PLUGINS = os.environ.get("VPPD_VPP_PLUGINS", "")
@@ -59,9 +59,9 @@ class Vpp:
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, uplink: StartupUplink) -> None:
+    def start(self, uplink: StartupConfUplink) -> None:
         """Starts VPP with what is rendered for the uplink on a machine without hugepages."""
-        rendered = render_startup_files(self.config, [uplink], has_hugepages=False)
+        rendered = render_vpp_startup_files(self.config, [uplink], has_hugepages=False)
         conf = rendered.conf.replace("buffers-per-numa 16384 }", "buffers-per-numa 16384 page-size 4K }")
         run = self.config.vpp_run
         run.mkdir()
@@ -121,11 +121,11 @@ def knows_dpdk() -> bool:
     return not REAL or any(beside) or any(Path(place, "dpdk_plugin.so").exists() for place in PLUGINS.split(":"))
 
 
-@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+@pytest.mark.parametrize("driver", UPLINK_DRIVERS, ids=lambda driver: driver.name)
 def test_vpp_takes_what_is_rendered_for_each_driver(vpp: Vpp, driver: object) -> None:
-    [of_name] = [known for known in DRIVERS if known is driver]
+    [of_name] = [known for known in UPLINK_DRIVERS if known is driver]
     link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, pci="0000:ff:1f.7")
-    vpp.start(StartupUplink(link, UplinkSpec(interfaceName="eth0", vppDriver=of_name.name), of_name))
+    vpp.start(StartupConfUplink(link, UplinkSpec(interfaceName="eth0", vppDriver=of_name.name), of_name))
     if of_name.name == "dpdk" and not knows_dpdk():
         assert not vpp.answers()
         assert "unknown input `dpdk" in vpp.log()

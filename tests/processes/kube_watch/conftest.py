@@ -12,8 +12,14 @@ from typing import Any
 import pytest
 from kubernetes.client.configuration import Configuration
 
-from actors.kube_watch.client import ApiClient, ResourceWatch
-from actors.kube_watch.list_watch import ApiResource, ListResult, WatchEvent, WatchReport, WatchState
+from actors.kube_watch.client import KubeApiClient, KubeResourceWatch
+from actors.kube_watch.list_watch import (
+    KubeApiResource,
+    KubeListResult,
+    KubeWatchEvent,
+    KubeWatchReport,
+    KubeWatchState,
+)
 from tools.lab.apiserver.process import ApiServerProcess
 
 REPORT_WITHIN_S = 20.0
@@ -33,12 +39,12 @@ class Reports:
     """The reports of a watch, in order."""
 
     def __init__(self) -> None:
-        self.reports: queue.Queue[WatchReport] = queue.Queue()
+        self.reports: queue.Queue[KubeWatchReport] = queue.Queue()
 
-    def __call__(self, resource: ApiResource, report: WatchReport) -> None:
+    def __call__(self, resource: KubeApiResource, report: KubeWatchReport) -> None:
         self.reports.put(report)
 
-    def next(self, matches: Callable[[WatchReport], bool]) -> Any:
+    def next(self, matches: Callable[[KubeWatchReport], bool]) -> Any:
         """The next report that matches; others before it are dropped."""
         deadline = time.monotonic() + REPORT_WITHIN_S
         while True:
@@ -46,21 +52,23 @@ class Reports:
             if matches(report):
                 return report
 
-    def listed(self) -> ListResult:
+    def listed(self) -> KubeListResult:
         """The next list."""
-        report: ListResult = self.next(lambda report: isinstance(report, ListResult))
+        report: KubeListResult = self.next(lambda report: isinstance(report, KubeListResult))
         return report
 
     def event(self) -> tuple[str, str]:
         """(kind, object name) of the next event; a list in between is an error."""
-        report = self.next(lambda report: not isinstance(report, WatchState))
-        assert isinstance(report, WatchEvent), report
+        report = self.next(lambda report: not isinstance(report, KubeWatchState))
+        assert isinstance(report, KubeWatchEvent), report
         assert isinstance(report.object, dict)
         return report.kind, report.object["metadata"]["name"]
 
-    def state(self, connected: bool) -> WatchState:
+    def state(self, connected: bool) -> KubeWatchState:
         """The next state of that kind."""
-        report: WatchState = self.next(lambda report: isinstance(report, WatchState) and report.connected is connected)
+        report: KubeWatchState = self.next(
+            lambda report: isinstance(report, KubeWatchState) and report.connected is connected
+        )
         return report
 
 
@@ -80,13 +88,13 @@ def reports() -> Reports:
 
 
 @pytest.fixture
-def new_watch(reports: Reports) -> Iterator[Callable[[str, ApiResource], ResourceWatch]]:
+def new_watch(reports: Reports) -> Iterator[Callable[[str, KubeApiResource], KubeResourceWatch]]:
     """Starts watches of the server at a URL, and ends them."""
-    running: list[tuple[ResourceWatch, ApiClient]] = []
+    running: list[tuple[KubeResourceWatch, KubeApiClient]] = []
 
-    def make(url: str, resource: ApiResource) -> ResourceWatch:
-        api = ApiClient(Configuration(host=url))
-        watch = ResourceWatch(api, resource, reports)
+    def make(url: str, resource: KubeApiResource) -> KubeResourceWatch:
+        api = KubeApiClient(Configuration(host=url))
+        watch = KubeResourceWatch(api, resource, reports)
         running.append((watch, api))
         watch.start()
         return watch

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from actors.kube_watch.client import ApiClient, ResourceWatch
-from actors.kube_watch.list_watch import CRD_API, ApiResource, calico_api
+from actors.kube_watch.client import KubeApiClient, KubeResourceWatch
+from actors.kube_watch.list_watch import CRD_API, KubeApiResource, calico_api_version
 from tests.waiting import until
 
-NODES = ApiResource("v1", "nodes")
-POOLS = ApiResource(CRD_API, "ippools")
-NewWatch = Callable[[str, ApiResource], ResourceWatch]
+NODES = KubeApiResource("v1", "nodes")
+POOLS = KubeApiResource(CRD_API, "ippools")
+NewWatch = Callable[[str, KubeApiResource], KubeResourceWatch]
 
 
 def object_named(name: str, **more: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_a_watch_starts_before_its_server(cluster: Any, reports: Any, new_watch:
 
 
 def test_a_resource_that_the_server_lacks_is_waited_for(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
-    new_watch(cluster.url, ApiResource("projectcalico.org/v3", "ippools"))
+    new_watch(cluster.url, KubeApiResource("projectcalico.org/v3", "ippools"))
     assert "404" in reports.state(connected=False).reason
 
 
@@ -170,8 +170,8 @@ def test_the_server_comes_from_kubeconfig(cluster: Any, tmp_path: Path, monkeypa
     }
     path.write_text(json.dumps(text))
     monkeypatch.setenv("KUBECONFIG", str(path))
-    api = ApiClient.from_environment()
-    assert calico_api(api.groups()) == CRD_API
+    api = KubeApiClient.from_environment()
+    assert calico_api_version(api.groups()) == CRD_API
     assert api._headers()["authorization"] == "Bearer secret"
     api.close()
 
@@ -185,4 +185,4 @@ def test_a_kubeconfig_that_is_none_is_one_clear_error(
         path.write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(ValueError, match="KUBECONFIG"):
-        ApiClient.from_environment()
+        KubeApiClient.from_environment()

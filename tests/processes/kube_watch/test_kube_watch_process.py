@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bus.peer import Peer
-from schemas.facts import BlockAffinity, IpPool, Node
+from bus.peer import BusPeer
+from schemas.facts import BlockAffinityFact, IpPoolFact, NodeFact
 from tests.waiting import until_heard
 from tools.lab import kube
 from tools.lab.apiserver.process import ApiServerProcess
@@ -77,7 +77,7 @@ def world() -> Iterator[World]:
 class Subscriber:
     """A peer that subscribes to the watcher's facts."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: BusPeer) -> None:
         self.peer = peer
 
     def rows(self, word: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Subscriber:
 
 def story(world: World, tell: Callable[[Subscriber], Any]) -> None:
     async def run() -> None:
-        async with Peer("tool-test", Path(world.environment["VPPD_RUN"]) / "bus") as peer:
+        async with BusPeer("tool-test", Path(world.environment["VPPD_RUN"]) / "bus") as peer:
             for word in ("process", "node", "ip-pool", "block-affinity", "bgp-configuration"):
                 peer.subscribe(word)
             await tell(Subscriber(peer))
@@ -112,13 +112,15 @@ def test_objects_become_facts_follow_their_changes_and_outlive_the_api_server(wo
 
     async def tell(subscriber: Subscriber) -> None:
         world.start("actors.kube_watch")
-        await subscriber.until(lambda: subscriber.rows("node") == {"n1": Node(ip4="192.0.2.1/24")}, "the node is heard")
-        pool = {"p": IpPool(cidr="10.48.0.0/16")}
+        await subscriber.until(
+            lambda: subscriber.rows("node") == {"n1": NodeFact(ip4="192.0.2.1/24")}, "the node is heard"
+        )
+        pool = {"p": IpPoolFact(cidr="10.48.0.0/16")}
         await subscriber.until(lambda: subscriber.rows("ip-pool") == pool, "the pool is heard")
         world.create(
             "blockaffinities", "b", "BlockAffinity", {"node": "n1", "cidr": "10.48.0.0/26", "state": "confirmed"}
         )
-        block = {"b": BlockAffinity(node="n1", cidr="10.48.0.0/26")}
+        block = {"b": BlockAffinityFact(node="n1", cidr="10.48.0.0/26")}
         await subscriber.until(lambda: subscriber.rows("block-affinity") == block, "a new object is heard")
         world.delete(f"{CALICO}/ippools/p")
         await subscriber.until(lambda: subscriber.rows("ip-pool") == {}, "a deleted object is gone")

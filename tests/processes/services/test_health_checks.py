@@ -7,8 +7,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from actors.runtime.context import Context, offline_context
-from actors.services.healthchecks import HealthChecks
+from actors.runtime.context import ActorContext, offline_actor_context
+from actors.services.healthchecks import ServiceHealthChecks
 from schemas.config import NodeConfig
 from tests.waiting import until_async
 
@@ -33,10 +33,10 @@ async def get(port: int) -> tuple[int, dict[str, str], Any]:
     return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), json.loads(body)
 
 
-def play(story: Callable[[HealthChecks, Context], Awaitable[None]]) -> None:
+def play(story: Callable[[ServiceHealthChecks, ActorContext], Awaitable[None]]) -> None:
     async def tell() -> None:
-        context = offline_context("services", NodeConfig(health_check_address=LOOPBACK))
-        checks = HealthChecks(context)
+        context = offline_actor_context("services", NodeConfig(health_check_address=LOOPBACK))
+        checks = ServiceHealthChecks(context)
         context.spawn(checks.run())
         try:
             await story(checks, context)
@@ -65,7 +65,7 @@ async def listening(port: int, expected: bool = True) -> None:
 
 
 def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -> None:
-    async def story(checks: HealthChecks, context: Context) -> None:
+    async def story(checks: ServiceHealthChecks, context: ActorContext) -> None:
         port = free_port()
         checks.apply({port: ("d/web", 2)})
         await listening(port)
@@ -80,7 +80,7 @@ def test_a_service_with_endpoints_here_is_healthy_and_without_them_it_is_not() -
 
 
 def test_a_port_that_is_not_wanted_any_more_is_closed() -> None:
-    async def story(checks: HealthChecks, context: Context) -> None:
+    async def story(checks: ServiceHealthChecks, context: ActorContext) -> None:
         port = free_port()
         checks.apply({port: ("d/web", 1)})
         await listening(port)
@@ -91,7 +91,7 @@ def test_a_port_that_is_not_wanted_any_more_is_closed() -> None:
 
 
 def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
-    async def story(checks: HealthChecks, context: Context) -> None:
+    async def story(checks: ServiceHealthChecks, context: ActorContext) -> None:
         with socket.socket() as occupant:
             occupant.bind((LOOPBACK, 0))
             occupant.listen()
@@ -107,7 +107,7 @@ def test_a_port_that_another_has_is_named_and_nothing_else_suffers() -> None:
 
 
 def test_who_says_nothing_sensible_is_counted_and_the_next_is_answered() -> None:
-    async def story(checks: HealthChecks, context: Context) -> None:
+    async def story(checks: ServiceHealthChecks, context: ActorContext) -> None:
         port = free_port()
         checks.apply({port: ("d/web", 1)})
         await listening(port)

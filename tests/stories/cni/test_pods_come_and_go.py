@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from schemas.intents import Route
+from schemas.intents import RouteIntent
 from tests.stories.cni.world import Node, play, request
 from tests.waiting import until_async
 
@@ -15,7 +15,7 @@ CONTAINER_MAC = "02:00:00:00:00:00"
 
 
 def main_routes(node: Node) -> set[str]:
-    return {i.prefix for i in node.vpp.objects.values() if isinstance(i, Route) and i.table == "default"}
+    return {i.prefix for i in node.vpp.objects.values() if isinstance(i, RouteIntent) and i.table == "default"}
 
 
 def test_an_added_pod_is_in_vpp_on_disk_and_in_its_namespace(tmp_path: Path) -> None:

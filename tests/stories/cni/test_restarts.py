@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schemas.facts import Uplink
+from schemas.facts import UplinkFact
 from tests.stories.cni.world import Node, play, request, run
 from tests.waiting import until_async
 
@@ -91,7 +91,7 @@ def test_after_a_new_vpp_a_bare_device_is_mended(tmp_path: Path) -> None:
 
 def test_a_living_pod_keeps_its_device_when_the_uplinks_mtu_changes(tmp_path: Path) -> None:
     async def story(node: Node) -> None:
-        node.manager.uplink("eth0", Uplink(state="running", mtu=9000))
+        node.manager.uplink("eth0", UplinkFact(state="running", mtu=9000))
         netns = node.namespace("a")
         await node.add(request("web-0", netns, V4))
         writes = node.vpp.writes

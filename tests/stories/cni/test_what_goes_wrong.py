@@ -7,7 +7,7 @@ import pytest
 
 from actors.cni import netns as side
 from actors.cni import repair
-from actors.cni.pods import parse_request
+from actors.cni.pods import parse_pod_request
 from schemas.intents import Intent
 from tests.stories.cni.world import Node, play, request, run
 from tests.waiting import until_async
@@ -175,7 +175,7 @@ def test_an_address_with_a_wrong_length_is_replaced(tmp_path: Path) -> None:
         netns = node.namespace("a")
         run(f"ip -n {Path(netns).name} tuntap add mode tun name eth0")
         run(f"ip -n {Path(netns).name} address add {V4}/24 dev eth0")
-        await asyncio.to_thread(side.configure_pod_side, parse_request(request("web-0", netns, V4)))
+        await asyncio.to_thread(side.configure_pod_side, parse_pod_request(request("web-0", netns, V4)))
         addresses = run(f"ip -n {Path(netns).name} -4 address show dev eth0")
         assert f"{V4}/32" in addresses
         assert "/24" not in addresses

@@ -17,18 +17,18 @@ from typing import Any
 import grpc
 
 from actors.cni.actor import CniManager
-from actors.runtime.context import Context
-from bus.log import Log
-from bus.peer import Peer
+from actors.runtime.context import ActorContext
+from bus.log import ProcessLog
+from bus.peer import BusPeer
 from bus.subscriptions import StreamChange
-from schemas.codec import fingerprint
+from schemas.codec import value_fingerprint
 from schemas.config import NodeConfig
-from schemas.facts import PodInterface, VppEpoch
-from schemas.intents import Intent, Tap
+from schemas.facts import PodInterfaceFact, VppEpochFact
+from schemas.intents import Intent, TapIntent
 from schemas.proto import cnibackend_pb2 as pb
 from schemas.proto.cnibackend_pb2_grpc import CniDataplaneStub
-from schemas.statuses import Applied, Rejected, Status
-from schemas.words import status_word
+from schemas.statuses import AppliedStatus, IntentStatus, RejectedStatus
+from schemas.words import intent_status_word
 
 PLUGIN_WAIT_S = 5.0
 
@@ -37,12 +37,12 @@ def run(command: str, check: bool = True) -> str:
     return subprocess.run(command.split(), check=check, capture_output=True, text=True).stdout
 
 
-class Vpp(Context):
+class Vpp(ActorContext):
     """The process, the writer and VPP in one, as far as the CNI server sees of them."""
 
     def __init__(self, config: NodeConfig) -> None:
         self.log_text = io.StringIO()
-        super().__init__(config, Peer("cni", config.bus), Log("cni", stream=self.log_text), asyncio.Event())
+        super().__init__(config, BusPeer("cni", config.bus), ProcessLog("cni", stream=self.log_text), asyncio.Event())
         self.objects: dict[str, Intent] = {}
         self.rejects: dict[str, str] = {}  # part of a key -> reason
         self.away = False
@@ -79,29 +79,29 @@ class Vpp(Context):
         self.apply({key: intent for key, intent in intents.items() if not self._rejection(key)})
         statuses = {key: self._status(intent) for key, intent in intents.items()}
         keys = {*statuses, *self._statuses}
-        word = status_word("cni")
+        word = intent_status_word("cni")
         await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in keys)
 
-    def _status(self, intent: Intent) -> Status | None:
+    def _status(self, intent: Intent) -> IntentStatus | None:
         """None: VPP has not answered."""
         if reason := self._rejection(intent.key):
-            return Rejected(fingerprint(intent), reason)
+            return RejectedStatus(value_fingerprint(intent), reason)
         if self.objects.get(intent.key) != intent:
             return None
-        return Applied(fingerprint(intent), self.epoch, {"sw_if_index": self._numbers[intent.key]})
+        return AppliedStatus(value_fingerprint(intent), self.epoch, {"sw_if_index": self._numbers[intent.key]})
 
     def apply(self, intents: dict[str, Intent]) -> None:
         """Makes VPP hold these, and nothing else."""
         for key in [key for key, intent in self.objects.items() if intents.get(key) != intent]:
             removed = self.objects.pop(key)
             self.writes += 1
-            if isinstance(removed, Tap):
+            if isinstance(removed, TapIntent):
                 run(f"ip -n {Path(removed.netns).name} link del {removed.host_interface}", check=False)
         for key in intents.keys() - self.objects.keys():
             new = self.objects[key] = intents[key]
             self.writes += 1
             self._numbers[key] = len(self._numbers) + 1
-            if isinstance(new, Tap):
+            if isinstance(new, TapIntent):
                 run(f"ip -n {Path(new.netns).name} tuntap add mode tun name {new.host_interface}", check=False)
 
     def _rejection(self, key: str) -> str | None:
@@ -161,7 +161,7 @@ class Node:
         """VPP is another; the writer has given it all that it held."""
         self.vpp.epoch = epoch
         self.vpp.wake()
-        self.manager.epoch("vpp", VppEpoch(connected=True, epoch=epoch))
+        self.manager.epoch("vpp", VppEpochFact(connected=True, epoch=epoch))
 
     def namespace(self, name: str) -> str:
         """Makes a namespace; returns its path."""
@@ -197,10 +197,10 @@ class Node:
 
     # --- looking at the world
 
-    def interfaces(self) -> dict[str, PodInterface]:
+    def interfaces(self) -> dict[str, PodInterfaceFact]:
         """What is said of pods' interfaces, by key."""
         facts = self.manager.decide().facts["pod-interface"]
-        return {key: fact for key, fact in facts.items() if isinstance(fact, PodInterface)}
+        return {key: fact for key, fact in facts.items() if isinstance(fact, PodInterfaceFact)}
 
     def records(self) -> int:
         directory = self.config.state / "cni" / "pods"

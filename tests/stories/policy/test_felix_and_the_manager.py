@@ -14,15 +14,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bus.peer import Peer
+from bus.peer import BusPeer
 from schemas import facts
-from schemas.codec import fingerprint
-from schemas.facts import PodInterface, Uplink
+from schemas.codec import value_fingerprint
+from schemas.facts import PodInterfaceFact, UplinkFact
 from schemas.intents import Intent
-from schemas.npol import InterfacePolicies, Policy
+from schemas.npol import InterfacePoliciesIntent, PolicyIntent
 from schemas.proto import felixbackend_pb2 as pb
-from schemas.statuses import Applied
-from schemas.words import INTENT, status_word
+from schemas.statuses import AppliedStatus
+from schemas.words import INTENT_WORD, intent_status_word
 from tests.waiting import until_async
 
 PATIENCE_S = 15.0
@@ -105,21 +105,21 @@ class Node:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def peer(self, name: str) -> Peer:
-        return Peer(name, self.directory / "run" / "bus")
+    def peer(self, name: str) -> BusPeer:
+        return BusPeer(name, self.directory / "run" / "bus")
 
     async def __aenter__(self) -> "Node":
         (self.directory / "run").mkdir()
         self.start("bus")
         self.start("actors.policy")
         self.cni, self.guard, self.writer = self.peer("cni"), self.peer("guard"), self.peer("vpp-writer")
-        self.writer.subscribe(INTENT, "policy")
+        self.writer.subscribe(INTENT_WORD, "policy")
         for word in ("policy-status", "node", "ip-pool"):
             self.writer.subscribe(word, "policy")
         for peer in (self.cni, self.guard, self.writer):
             await peer.__aenter__()
-        self.cni.publish("pod-interface", {"d/web/eth0": PodInterface(TUN, "", ("10.0.0.1",))})
-        self.guard.publish("uplink", {"eth0": Uplink("running", addresses=("192.0.2.1/24",))})
+        self.cni.publish("pod-interface", {"d/web/eth0": PodInterfaceFact(TUN, "", ("10.0.0.1",))})
+        self.guard.publish("uplink", {"eth0": UplinkFact("running", addresses=("192.0.2.1/24",))})
         self._tasks.append(asyncio.create_task(self._apply()))
         return self
 
@@ -138,27 +138,27 @@ class Node:
 
     async def _apply(self) -> None:
         while True:
-            self.intent_changes += len([e for e in await self.writer.changes(1.0) if e.word == INTENT])
+            self.intent_changes += len([e for e in await self.writer.changes(1.0) if e.word == INTENT_WORD])
             rows = self.intents()
-            applied = {key: Applied(fingerprint(intent), 1) for key, intent in rows.items()}
-            self.writer.publish(status_word("policy"), applied)
+            applied = {key: AppliedStatus(value_fingerprint(intent), 1) for key, intent in rows.items()}
+            self.writer.publish(intent_status_word("policy"), applied)
 
     def intents(self) -> dict[str, Intent]:
-        return self.writer.rows(INTENT, "policy")
+        return self.writer.rows(INTENT_WORD, "policy")
 
     def ports(self) -> set[int]:
         """The ports that the pod's policy opens; none while it is closed."""
         interface_policies = self.intents().get(f"interface-policies/{TUN}")
-        assert interface_policies is None or isinstance(interface_policies, InterfacePolicies)
+        assert interface_policies is None or isinstance(interface_policies, InterfacePoliciesIntent)
         policies = [
             self.intents().get(f"policy/{name}") for name in (interface_policies.tx if interface_policies else ())
         ]
-        rules = [rule for policy in policies if isinstance(policy, Policy) for rule in policy.tx]
+        rules = [rule for policy in policies if isinstance(policy, PolicyIntent) for rule in policy.tx]
         return {port for rule in rules for port, _ in rule.destination.ports}
 
     def closed(self) -> bool:
         interface_policies = self.intents().get(f"interface-policies/{TUN}")
-        assert interface_policies is None or isinstance(interface_policies, InterfacePolicies)
+        assert interface_policies is None or isinstance(interface_policies, InterfacePoliciesIntent)
         return (
             interface_policies is not None
             and interface_policies.tx == ("vppd/from-host",)
@@ -269,10 +269,10 @@ def test_a_pod_that_comes_again_while_felix_is_silent_gets_nothing_of_an_earlier
         await until_async(lambda: node.ports() == {80}, "the policy holds")
         node.kill("actors.policy")
         node.start("actors.policy")
-        pod = PodInterface(TUN, "", ("10.0.0.2",), coming=True)
+        pod = PodInterfaceFact(TUN, "", ("10.0.0.2",), coming=True)
         node.cni.publish("pod-interface", {"d/web/eth0": pod})
         await until_async(node.closed, "the pod that is coming is closed")
-        set_up, second_pod = replace(pod, coming=False), PodInterface("pod/d/other/eth0", "", ("10.0.0.3",))
+        set_up, second_pod = replace(pod, coming=False), PodInterfaceFact("pod/d/other/eth0", "", ("10.0.0.3",))
         node.cni.publish("pod-interface", {"d/web/eth0": set_up, "d/other/eth0": second_pod})
         await until_async(
             lambda: "interface-policies/pod/d/other/eth0" in node.intents(), "what CNI said last is heard"
@@ -359,9 +359,9 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
         def rows(word: str) -> dict[str, Any]:
             return node.writer.rows(word, "policy")
 
-        nodes = {"n2": facts.Node("192.0.2.2/24", labels={"zone": "a"})}
+        nodes = {"n2": facts.NodeFact("192.0.2.2/24", labels={"zone": "a"})}
         await until_async(lambda: rows("node") == nodes, "the node is told")
-        assert rows("ip-pool") == {"10.0.0.0-16": facts.IpPool("10.0.0.0/16", nat_outgoing=True)}
+        assert rows("ip-pool") == {"10.0.0.0-16": facts.IpPoolFact("10.0.0.0/16", nat_outgoing=True)}
         await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
         await until_async(lambda: rows("ip-pool") == {}, "the pool is gone")
 

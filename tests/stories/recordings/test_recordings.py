@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bus.envelope import CheckpointPart, pack_message, unpack_message
-from schemas.cnat import Translation
-from schemas.config import from_env
+from bus.envelope import CheckpointPart, pack_bus_message, unpack_bus_message
+from schemas.cnat import TranslationIntent
+from schemas.config import node_config_from_env
 from tools.tap.recording import Frame, read
 from tools.tap.replay import NotReplayable, Replay
 
 DIRECTORY = Path(__file__).parent
-NODE1 = from_env({"NODENAME": "node1", "SERVICE_PREFIX": "10.96.0.0/16,fd96::/112"})
+NODE1 = node_config_from_env({"NODENAME": "node1", "SERVICE_PREFIX": "10.96.0.0/16,fd96::/112"})
 RECORDED = {"a-node-port-service.recording": ("services", NODE1)}
 
 
@@ -47,18 +47,18 @@ def test_a_manager_that_decides_otherwise_is_found() -> None:
     list(replay.feed(_without_slices(read(DIRECTORY / "a-node-port-service.recording"))))
     withdrawn = {event.key for event in replay.differences() if event.new is None}
     assert {key.split("/")[0] for key in withdrawn} == {"translation"}
-    assert not any(isinstance(intent, Translation) for intent in replay.intents.values())
+    assert not any(isinstance(intent, TranslationIntent) for intent in replay.intents.values())
 
 
 def _without_slices(frames: Iterable[Frame]) -> Iterable[Frame]:
     for now, data in frames:
-        message = unpack_message(data)
+        message = unpack_bus_message(data)
         slices = getattr(message, "word", "") == "endpoint-slice"
         if slices and hasattr(message, "rows"):
             message.rows = (
                 [] if isinstance(message, CheckpointPart) else [replace(row) for row in message.rows if not row.value]
             )
-        yield now, pack_message(message)
+        yield now, pack_bus_message(message)
 
 
 def test_a_manager_that_decides_by_more_than_the_bus_is_refused_by_name() -> None:

@@ -1,6 +1,6 @@
 """A bus without sockets and without a clock: the real broker, handshakes, outboxes and mirrors; the wire is lists.
 
-A client here does step by step what a `bus.peer.Peer` does around them, so that a schedule may interrupt it anywhere.
+A client here does step by step what a `bus.peer.BusPeer` does around them, so that a schedule may interrupt it.
 """
 
 from collections import deque
@@ -9,22 +9,22 @@ from typing import Any
 
 from bus.broker import Broker
 from bus.envelope import (
-    Beacon,
+    BusBeacon,
+    BusHello,
     BusMessage,
+    BusWelcome,
     CheckpointPart,
-    Credit,
-    Fetch,
-    Hello,
-    Resend,
+    FetchSnapshot,
+    PublisherCredit,
+    ResendCheckpoint,
     SnapshotPart,
-    Subscribe,
-    Welcome,
-    pack_message,
-    unpack_message,
+    SubscribeWords,
+    pack_bus_message,
+    unpack_bus_message,
 )
-from bus.handshake import Handshake
+from bus.handshake import BrokerHandshake
 from bus.mirror import RowChange, StreamMirror
-from bus.outbox import Outbox
+from bus.outbox import StreamOutbox
 
 STEP_S = 0.1
 WORD = "node"
@@ -57,7 +57,7 @@ class Wire:
         if self.broker is None:
             return False
         self.to_client.setdefault(identity, deque())
-        self.to_broker.append((identity, pack_message(message)))
+        self.to_broker.append((identity, pack_bus_message(message)))
         return True
 
     def turn(self, lose: Any = lambda _data: False) -> None:
@@ -81,7 +81,7 @@ class Client:
 
     def __init__(self, wire: Wire, name: str, session: int = 1) -> None:
         self.wire, self.name = wire, name
-        self.handshake = Handshake(name, session)
+        self.handshake = BrokerHandshake(name, session)
 
     @property
     def session(self) -> int:
@@ -99,7 +99,7 @@ class Client:
         return self.wire.send(self.identity, message)
 
     def tick(self) -> None:
-        hello = Hello(name=self.name, session=self.session, progress=1)
+        hello = BusHello(name=self.name, session=self.session, progress=1)
         if self.handshake.hello_due(self.wire.now) and self.send(hello):
             self.handshake.hello_sent(self.wire.now)
         if (credit := self.handshake.credit_due()) and self.send(credit):
@@ -111,8 +111,8 @@ class Client:
         while pipe:
             data = pipe.popleft()
             self.handshake.count(data)
-            message = unpack_message(data)
-            if isinstance(message, Welcome):
+            message = unpack_bus_message(data)
+            if isinstance(message, BusWelcome):
                 greeting = self.handshake.greet(message, data)
                 if greeting.resubscribe:
                     self.resubscribe()
@@ -133,7 +133,7 @@ class Publisher(Client):
 
     def __init__(self, wire: Wire, name: str, session: int, history: set[State]) -> None:
         super().__init__(wire, name, session)
-        self.outbox = Outbox(name, WORD)
+        self.outbox = StreamOutbox(name, WORD)
         self.history = history
 
     @property
@@ -153,9 +153,9 @@ class Publisher(Client):
         self.outbox.resend_all()
 
     def take(self, message: Any) -> None:
-        if isinstance(message, Credit):
+        if isinstance(message, PublisherCredit):
             self.outbox.credit(message)
-        elif isinstance(message, Resend):
+        elif isinstance(message, ResendCheckpoint):
             self.outbox.resend_all()
 
     def tick(self) -> None:
@@ -180,7 +180,7 @@ class Subscriber(Client):
         return frozenset((key, held.value) for key, held in self.mirrors[owner].stream.rows.items())
 
     def resubscribe(self) -> None:
-        self.send(Subscribe(words=(WORD,)))
+        self.send(SubscribeWords(words=(WORD,)))
 
     def take(self, message: Any) -> None:
         match message:
@@ -190,7 +190,7 @@ class Subscriber(Client):
             case SnapshotPart():
                 self.mirrors[message.owner].apply_snapshot(message)
                 self.check(message.owner)
-            case Beacon():
+            case BusBeacon():
                 for head in message.heads:
                     if head.word == WORD and head.owner in self.mirrors:
                         self.mirrors[head.owner].compare_head(head)
@@ -204,9 +204,9 @@ class Subscriber(Client):
         super().tick()
         for owner, mirror in self.mirrors.items():
             if self.welcome and mirror.fetch_due(self.wire.now):
-                self.send(Fetch(word=WORD, owner=owner))
+                self.send(FetchSnapshot(word=WORD, owner=owner))
 
 
 def losing(dice: Random, share: float) -> Any:
     """Loses that share of the checkpoints and snapshots on their way to subscribers."""
-    return lambda data: dice.random() < share and isinstance(unpack_message(data), CheckpointPart | SnapshotPart)
+    return lambda data: dice.random() < share and isinstance(unpack_bus_message(data), CheckpointPart | SnapshotPart)

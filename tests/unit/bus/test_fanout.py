@@ -8,15 +8,15 @@ import pytest
 from bus import fanout
 from bus.envelope import (
     FRAME_OVERHEAD_BYTES,
-    Beacon,
+    BusBeacon,
     CheckpointPart,
-    Row,
     SnapshotPart,
-    pack_message,
-    to_parts,
-    unpack_message,
+    StreamRow,
+    pack_bus_message,
+    rows_to_parts,
+    unpack_bus_message,
 )
-from bus.fanout import WINDOW_BYTES, Fanout, OutgoingFrame
+from bus.fanout import WINDOW_BYTES, BrokerOutgoingFrame, SubscriberFanout
 from bus.mirror import RowChange, StreamMirror
 from bus.stream_store import StreamStore
 
@@ -29,9 +29,9 @@ class World:
 
     def __init__(self) -> None:
         self.store, self.counters = StreamStore(), Counter[str]()
-        self.fanout = Fanout(self.store, self.counters)
+        self.fanout = SubscriberFanout(self.store, self.counters)
         self.mirror = StreamMirror(RowChange)
-        self.pipe: list[OutgoingFrame] = []
+        self.pipe: list[BrokerOutgoingFrame] = []
         self.rows: dict[str, bytes] = {}
         self.seq, self.read_bytes, self.now = 0, 0, 0.0
         self.history: list[dict[str, bytes]] = [{}]
@@ -45,13 +45,13 @@ class World:
         self.rows |= {key: value for key, value in rows.items() if value is not None}
         self.rows = {key: value for key, value in self.rows.items() if rows.get(key, value) is not None}
         self.history.append(self.rows)
-        parts = to_parts([Row(key, value) for key, value in rows.items()])
+        parts = rows_to_parts([StreamRow(key, value) for key, value in rows.items()])
         for number, batch in enumerate(parts):
             part = CheckpointPart(sender=OWNER, word=WORD, session=1, seq=self.seq, full=full, rows=batch)
             part.part, part.last = number, number == len(parts) - 1
             self.deliver(self.fanout.fan_out(whole) if (whole := self.store.accept(part)) else ())
 
-    def deliver(self, frames: Iterable[OutgoingFrame]) -> None:
+    def deliver(self, frames: Iterable[BrokerOutgoingFrame]) -> None:
         self.pipe += frames
         assert self.unread <= WINDOW_BYTES + fanout.WINDOW_BYTES // 8, "the bound holds at any moment"
 
@@ -65,13 +65,13 @@ class World:
             frames -= 1
             data = self.pipe.pop(0).data
             self.read_bytes += len(data) + FRAME_OVERHEAD_BYTES
-            message = unpack_message(data)
+            message = unpack_bus_message(data)
             match message:
                 case CheckpointPart() if message.word == WORD:
                     self.mirror.apply(message)
                 case SnapshotPart():
                     self.mirror.apply_snapshot(message)
-                case Beacon():
+                case BusBeacon():
                     for head in message.heads:
                         self.mirror.compare_head(head)
             assert self.view in self.history, "a mixture that never existed"
@@ -79,7 +79,7 @@ class World:
 
     def beacon(self) -> None:
         self.now += 1.1
-        self.deliver(self.fanout.broadcast(Beacon(broker_session=1, heads=self.store.heads())))
+        self.deliver(self.fanout.broadcast(BusBeacon(broker_session=1, heads=self.store.heads())))
         self.read()
         if self.mirror.fetch_due(self.now):
             self.deliver(self.fanout.fetch(SUBSCRIBER, WORD, OWNER))
@@ -174,7 +174,7 @@ def test_a_silent_client_is_sent_nothing_until_it_reads_again() -> None:
 def test_a_beacon_speaks_of_nothing_that_still_waits() -> None:
     world = World()
     world.publish(large(10_000), full=True)
-    assert list(world.fanout.broadcast(Beacon(broker_session=1, heads=world.store.heads()))) == []
+    assert list(world.fanout.broadcast(BusBeacon(broker_session=1, heads=world.store.heads()))) == []
 
 
 def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() -> None:
@@ -197,16 +197,16 @@ def test_a_snapshot_is_as_of_one_moment_though_rows_change_while_it_is_sent() ->
 def test_a_few_rows_of_one_stream_do_not_wait_for_a_large_checkpoint_of_another() -> None:
     world = World()
     world.fanout.subscribe(SUBSCRIBER, [WORD, "pod"])
-    small = CheckpointPart(sender="cni", word="pod", session=1, seq=1, full=True, rows=[Row("p", b"1")])
+    small = CheckpointPart(sender="cni", word="pod", session=1, seq=1, full=True, rows=[StreamRow("p", b"1")])
     world.deliver(world.fanout.fan_out(world.store.accept(small)))
     world.publish(large(20_000), full=True)
     world.read(2)
-    change = CheckpointPart(sender="cni", word="pod", session=1, seq=2, rows=[Row("p", b"2")])
+    change = CheckpointPart(sender="cni", word="pod", session=1, seq=2, rows=[StreamRow("p", b"2")])
     world.deliver(world.fanout.fan_out(world.store.accept(change)))
     assert world.pipe, "the large one is on its way"
     words = []
     while world.pipe:
-        words.append(unpack_message(world.pipe[0].data).word)
+        words.append(unpack_bus_message(world.pipe[0].data).word)
         world.read(1)
     assert words.index("pod") < len(words) - 10, "it came between the parts"
     assert world.view == world.rows
@@ -221,7 +221,7 @@ def test_a_restarted_subscriber_does_not_inherit_what_its_earlier_life_had_not_r
     world.fanout.subscribe(b"routing:2", [WORD])
     world.publish({"n1": b"z"})
     assert [frame.to for frame in world.pipe] == [b"routing:2"]
-    assert pack_message(unpack_message(world.pipe[0].data)) == world.pipe[0].data
+    assert pack_bus_message(unpack_bus_message(world.pipe[0].data)) == world.pipe[0].data
 
 
 TAP = b"tool-tap-1:1"
@@ -235,18 +235,18 @@ def world_with_tap() -> tuple[World, StreamMirror]:
     return world, StreamMirror(RowChange)
 
 
-def read_by_tap(frames: Iterable[OutgoingFrame], mirror: StreamMirror) -> int:
+def read_by_tap(frames: Iterable[BrokerOutgoingFrame], mirror: StreamMirror) -> int:
     """The tap reads the frames. Returns their size, bytes."""
     size = 0
     for frame in frames:
         assert frame.to == TAP
         size += len(frame.data) + FRAME_OVERHEAD_BYTES
-        match message := unpack_message(frame.data):
+        match message := unpack_bus_message(frame.data):
             case CheckpointPart():
                 mirror.apply(message)
             case SnapshotPart():
                 mirror.apply_snapshot(message)
-            case Beacon():
+            case BusBeacon():
                 for head in message.heads:
                     mirror.compare_head(head)
     return size
@@ -273,7 +273,7 @@ def test_a_tap_that_does_not_read_costs_a_bound_and_recovers_by_a_snapshot(monke
     assert list(world.fanout.serve_tools()) == []
     world.fanout.credit(TAP, read, 1.0)
     assert world.fanout.cut_off_reason("tool-tap-1") == ""
-    list(world.fanout.broadcast(Beacon(broker_session=1, heads=world.store.heads())))
+    list(world.fanout.broadcast(BusBeacon(broker_session=1, heads=world.store.heads())))
     read_by_tap(world.fanout.serve_tools(), mirror)
     assert mirror.fetch_due(5.0), "the beacon tells it what it missed"
     world.fanout.fetch(TAP, WORD, OWNER)

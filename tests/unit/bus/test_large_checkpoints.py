@@ -9,19 +9,19 @@ from bus.broker import Broker
 from bus.envelope import (
     FRAME_OVERHEAD_BYTES,
     PART_ROWS_MAX,
+    BusHello,
     CheckpointPart,
-    Hello,
-    ReadCredit,
-    Row,
     SnapshotPart,
-    Subscribe,
-    iter_parts,
-    pack_message,
-    unpack_message,
+    StreamRow,
+    SubscriberCredit,
+    SubscribeWords,
+    iter_row_parts,
+    pack_bus_message,
+    unpack_bus_message,
 )
 from bus.fanout import WINDOW_BYTES
-from bus.mirror import STEP_ROWS, RowChange, Steps, StreamMirror
-from bus.stream import Stream
+from bus.mirror import STEP_ROWS, MirrorSteps, RowChange, StreamMirror
+from bus.stream import BusStream
 
 PARTS = 40
 WORD, OWNER, SUBSCRIBER = "node", "kube-watch", "routing"
@@ -38,7 +38,7 @@ class CountingMirror:
         self.compared += 1
         return RowChange(key, value, cause, before)
 
-    def run(self, steps: Steps[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
+    def run(self, steps: MirrorSteps[RowChange]) -> tuple[list[int], dict[str, RowChange]]:
         """(rows compared in each step, the changes)."""
         counts = list[int]()
         while True:
@@ -51,22 +51,22 @@ class CountingMirror:
             counts.append(self.compared - before)
 
 
-def large(byte: bytes = b"x", size: int = 100) -> list[Row]:
-    return [Row(f"n{number}", byte * size) for number in range(PARTS * PART_ROWS_MAX)]
+def large(byte: bytes = b"x", size: int = 100) -> list[StreamRow]:
+    return [StreamRow(f"n{number}", byte * size) for number in range(PARTS * PART_ROWS_MAX)]
 
 
-def checkpoint(seq: int, rows: list[Row], *, full: bool = False) -> list[CheckpointPart]:
+def checkpoint(seq: int, rows: list[StreamRow], *, full: bool = False) -> list[CheckpointPart]:
     """Its parts."""
-    cut = enumerate(iter_parts(rows))
+    cut = enumerate(iter_row_parts(rows))
     return [
         CheckpointPart(sender=OWNER, word=WORD, session=1, seq=seq, part=n, last=end, full=full, rows=r)
         for n, (r, end) in cut
     ]
 
 
-def snapshot(rows: list[Row]) -> list[SnapshotPart]:
+def snapshot(rows: list[StreamRow]) -> list[SnapshotPart]:
     """The parts of a snapshot of these rows."""
-    cut = enumerate(iter_parts(rows))
+    cut = enumerate(iter_row_parts(rows))
     return [SnapshotPart(word=WORD, owner=OWNER, session=1, seq=7, part=n, last=end, rows=r) for n, (r, end) in cut]
 
 
@@ -125,23 +125,23 @@ class Bus:
     def __init__(self) -> None:
         self.broker, self.read = Broker(session=1), 0
         for name in (OWNER, SUBSCRIBER):
-            self.exchange(name, Hello(name=name, session=1))
-        self.exchange(SUBSCRIBER, Subscribe(words=(WORD,)))
+            self.exchange(name, BusHello(name=name, session=1))
+        self.exchange(SUBSCRIBER, SubscribeWords(words=(WORD,)))
 
     def exchange(self, name: str, message: Any) -> list[Any]:
         """A message of that client. Returns what the broker sends the subscriber."""
         frames = [
             f
-            for f in self.broker.receive(f"{name}:1".encode(), pack_message(message), 0.0)
+            for f in self.broker.receive(f"{name}:1".encode(), pack_bus_message(message), 0.0)
             if f.to == f"{SUBSCRIBER}:1".encode()
         ]
         self.read += sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in frames)
-        return [unpack_message(frame.data) for frame in frames]
+        return [unpack_bus_message(frame.data) for frame in frames]
 
     def drain(self) -> list[Any]:
         """All that comes as the subscriber reads."""
         received = []
-        while more := self.exchange(SUBSCRIBER, ReadCredit(bytes=self.read)):
+        while more := self.exchange(SUBSCRIBER, SubscriberCredit(bytes=self.read)):
             received += more
         return received
 
@@ -156,12 +156,12 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
     def counting_pack(message: Any) -> bytes:
         packed.append(message)
-        return pack_message(message)
+        return pack_bus_message(message)
 
     parts = checkpoint(2, large(size=1000), full=full)
     for part in parts[:-1]:
         assert not [m for m in bus.exchange(OWNER, part) if isinstance(m, CheckpointPart)]
-    monkeypatch.setattr(fanout, "pack_message", counting_pack)
+    monkeypatch.setattr(fanout, "pack_bus_message", counting_pack)
     received = bus.exchange(OWNER, parts[-1])
     window = WINDOW_BYTES // 1000
     assert sum(len(message.rows) for message in packed if isinstance(message, CheckpointPart)) <= 2 * window
@@ -175,10 +175,10 @@ def test_the_last_part_costs_the_broker_no_more_than_what_may_leave_at_once(
 
 
 def test_what_is_told_of_a_stream_is_how_it_was_then() -> None:
-    stream = Stream(1, 1)
-    stream.rows = {key: Row(key, key.encode()) for key in "abc"}
+    stream = BusStream(1, 1)
+    stream.rows = {key: StreamRow(key, key.encode()) for key in "abc"}
     rows = stream.copied_rows()
     first = next(rows)
     del stream.rows["b"]
-    stream.rows["d"] = Row("d", b"d")
+    stream.rows["d"] = StreamRow("d", b"d")
     assert [first.key, *(row.key for row in rows)] == ["a", "b", "c"]

@@ -4,7 +4,7 @@ import errno
 import io
 import os
 
-from bus.log import Log
+from bus.log import ProcessLog
 
 
 class SmallStream(io.StringIO):
@@ -20,7 +20,7 @@ class SmallStream(io.StringIO):
 
 def test_a_line_for_which_there_is_no_room_is_lost_and_nothing_else() -> None:
     stream = SmallStream()
-    log = Log("cni", stream=stream)
+    log = ProcessLog("cni", stream=stream)
     log.info("added", pod="a")
     stream.full = False
     log.info("added", pod="b")

@@ -1,11 +1,11 @@
 """A publisher that outruns the broker is slowed by credit; what it says meanwhile coalesces and is not lost."""
 
-from bus.envelope import CheckpointPart, Credit
-from bus.outbox import PARTS_IN_FLIGHT_MAX, Outbox
+from bus.envelope import CheckpointPart, PublisherCredit
+from bus.outbox import PARTS_IN_FLIGHT_MAX, StreamOutbox
 from bus.stream_store import StreamStore
 
 
-def send_all(outbox: Outbox) -> list[CheckpointPart]:
+def send_all(outbox: StreamOutbox) -> list[CheckpointPart]:
     """What may leave now."""
     parts = []
     while (part := outbox.next_part(1, 0.0)) is not None:
@@ -14,10 +14,10 @@ def send_all(outbox: Outbox) -> list[CheckpointPart]:
     return parts
 
 
-def give_credit(outbox: Outbox, store: StreamStore, parts: list[CheckpointPart]) -> None:
+def give_credit(outbox: StreamOutbox, store: StreamStore, parts: list[CheckpointPart]) -> None:
     for part in parts:
         store.accept(part)
-        outbox.credit(Credit(word=part.word, session=part.session, seq=part.seq, part=part.part))
+        outbox.credit(PublisherCredit(word=part.word, session=part.session, seq=part.seq, part=part.part))
 
 
 def values_of(store: StreamStore) -> dict[str, bytes]:
@@ -25,7 +25,7 @@ def values_of(store: StreamStore) -> dict[str, bytes]:
 
 
 def test_without_credit_no_more_than_a_few_parts_leave() -> None:
-    outbox = Outbox("kube-watch", "node")
+    outbox = StreamOutbox("kube-watch", "node")
     outbox.publish({f"n{number}": b"x" for number in range(20_000)})
     assert len(send_all(outbox)) == PARTS_IN_FLIGHT_MAX
     assert send_all(outbox) == []
@@ -33,7 +33,7 @@ def test_without_credit_no_more_than_a_few_parts_leave() -> None:
 
 
 def test_what_changes_while_it_waits_for_credit_leaves_once_with_its_last_value() -> None:
-    outbox, store = Outbox("kube-watch", "node"), StreamStore()
+    outbox, store = StreamOutbox("kube-watch", "node"), StreamStore()
     outbox.publish({f"n{number}": b"x" for number in range(20_000)})
     parts = send_all(outbox)
     for value in range(1000):

@@ -5,10 +5,10 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.envelope import CheckpointPart, Credit
+from bus.envelope import CheckpointPart, PublisherCredit
 from bus.mirror import RowChange, StreamMirror
-from bus.outbox import Outbox
-from bus.stream_store import PartRefused, StreamStore
+from bus.outbox import StreamOutbox
+from bus.stream_store import CheckpointPartRefused, StreamStore
 
 WORD, OWNER = "node", "kube-watch"
 
@@ -18,7 +18,7 @@ class World:
 
     def __init__(self) -> None:
         self.session = 1
-        self.outbox = Outbox(OWNER, WORD)
+        self.outbox = StreamOutbox(OWNER, WORD)
         self.store = StreamStore()
         self.mirror = StreamMirror(RowChange)
         self.now = 0.0
@@ -35,8 +35,8 @@ class World:
             self.outbox.mark_sent()
             try:
                 fan_out = self.store.accept(part)
-                self.outbox.credit(Credit(word=WORD, session=part.session, seq=part.seq, part=part.part))
-            except PartRefused:
+                self.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part))
+            except CheckpointPartRefused:
                 self.outbox.resend_all()
                 continue
             for message in fan_out or ():
@@ -65,7 +65,7 @@ class World:
 
     def restart_publisher(self) -> None:
         self.session += 1
-        self.outbox = Outbox(OWNER, WORD)
+        self.outbox = StreamOutbox(OWNER, WORD)
 
 
 rows = st.dictionaries(st.sampled_from("abcde"), st.binary(min_size=1, max_size=2))
@@ -120,12 +120,12 @@ def test_a_checkpoint_of_many_parts_is_seen_whole_or_not_at_all() -> None:
         for message in world.store.accept(part) or ():
             world.mirror.apply(message)
             sizes.add(len(world.view()))
-        world.outbox.credit(Credit(word=WORD, session=part.session, seq=part.seq, part=part.part))
+        world.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part))
     assert sizes == {1, 1200}
 
 
 def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
-    outbox = Outbox(OWNER, WORD)
+    outbox = StreamOutbox(OWNER, WORD)
     outbox.publish({"n": b"0"})
     parts_sent = 0
     for value in range(1000):
@@ -134,14 +134,14 @@ def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
             outbox.mark_sent()
             parts_sent += 1
     assert parts_sent == 8
-    outbox.credit(Credit(word=WORD, session=1, seq=1, part=0))
+    outbox.credit(PublisherCredit(word=WORD, session=1, seq=1, part=0))
     part = outbox.next_part(1, 0.0)
     assert part is not None
     assert [(row.key, row.value) for row in part.rows] == [("n", b"999")]
 
 
 def test_a_publisher_that_says_the_same_again_says_nothing() -> None:
-    outbox = Outbox(OWNER, WORD)
+    outbox = StreamOutbox(OWNER, WORD)
     outbox.publish({"n": b"0"})
     while outbox.next_part(1, 0.0) is not None:
         outbox.mark_sent()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actors.cni.annotations import annotation_problems
 from actors.cni.desired import pod_facts
-from actors.cni.pods import parse_request
+from actors.cni.pods import parse_pod_request
 from tests.unit.cni.test_pods import request, workload
 from tools.node.view import NodeView
 
@@ -57,7 +57,7 @@ def test_what_is_asked_for_and_so_anyway_is_no_problem() -> None:
 
 
 def test_a_pods_status_names_pod_and_annotation() -> None:
-    pod = parse_request(request(workload=workload(annotations={f"{CALICO}vppVcl": "yes"})))
+    pod = parse_pod_request(request(workload=workload(annotations={f"{CALICO}vppVcl": "yes"})))
     [problem] = NodeView(pods=pod_facts([pod], ())).problems()
     assert problem.startswith(f"pod default/web-0/eth0: annotation {CALICO}vppVcl: malformed")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.cni.pods import BadPodRequest, Pod, parse_request, with_mtu
+from actors.cni.pods import BadPodRequest, CniPod, parse_pod_request, pod_with_mtu
 from schemas.proto import cnibackend_pb2 as pb
 
 LONGEST_NETNS = "/" + "n" * 62
@@ -36,19 +36,19 @@ def workload(namespace: str = "default", pod: str = "web-0", **more: object) -> 
 
 def refusal(of: pb.AddRequest) -> str:
     with pytest.raises(BadPodRequest) as caught:
-        parse_request(of)
+        parse_pod_request(of)
     return str(caught.value)
 
 
-def pod_or_error(of: pb.AddRequest) -> Pod | BadPodRequest:
+def pod_or_error(of: pb.AddRequest) -> CniPod | BadPodRequest:
     try:
-        return parse_request(of)
+        return parse_pod_request(of)
     except BadPodRequest as error:
         return error
 
 
 def test_a_usual_request_becomes_a_pod() -> None:
-    pod = parse_request(request(settings=pb.ContainerSettings(mtu=1440, allow_ip_forwarding=True)))
+    pod = parse_pod_request(request(settings=pb.ContainerSettings(mtu=1440, allow_ip_forwarding=True)))
     assert pod.key == "default/web-0/eth0"
     assert pod.netns == "/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3"
     assert pod.routes == ("0.0.0.0/0", "::/0")
@@ -58,19 +58,19 @@ def test_a_usual_request_becomes_a_pod() -> None:
 
 def test_the_length_and_the_gateway_of_an_address_do_not_matter() -> None:
     with_length = pb.IPConfig(address="10.1.0.5/24", gateway="10.1.0.1")
-    assert parse_request(request(container_ips=[with_length])) == parse_request(
+    assert parse_pod_request(request(container_ips=[with_length])) == parse_pod_request(
         request(container_ips=[ip("10.1.0.5/32")])
     )
 
 
 def test_a_read_one_family_has_not_the_other() -> None:
-    assert parse_request(request(container_ips=[ip("10.1.0.5/32")])).versions() == (4,)
-    assert parse_request(request(container_ips=[ip("fd10::5/128")])).versions() == (6,)
+    assert parse_pod_request(request(container_ips=[ip("10.1.0.5/32")])).versions() == (4,)
+    assert parse_pod_request(request(container_ips=[ip("fd10::5/128")])).versions() == (6,)
 
 
 def test_annotations_change_nothing() -> None:
     annotated = workload(annotations={"cni.projectcalico.org/vppVcl": "nonsense"})
-    assert parse_request(request(workload=annotated)).same_request(parse_request(request()))
+    assert parse_pod_request(request(workload=annotated)).same_request(parse_pod_request(request()))
 
 
 @pytest.mark.parametrize("address", ["", "<nil>", "10.1.0.256", "10.1.0.5/33", "web-0", "fe80::1%eth0", "10.1.0.5/x"])
@@ -80,7 +80,7 @@ def test_what_is_not_an_address_is_refused_by_name(address: str) -> None:
 
 def test_an_ipv4_address_in_ipv6_s_dress_is_ipv4() -> None:
     asked = request(container_ips=[ip("::ffff:10.1.0.5/128")], container_routes=["::ffff:10.2.0.0/112"])
-    pod = parse_request(asked)
+    pod = parse_pod_request(asked)
     assert (pod.addresses, pod.routes) == (("10.1.0.5",), ("10.2.0.0/16",))
 
 
@@ -110,7 +110,9 @@ def test_names_over_the_limits_are_refused() -> None:
 
 
 def test_names_at_the_limits_are_taken() -> None:
-    pod = parse_request(request(netns=LONGEST_NETNS, interface_name="i" * 15, workload=workload("n" * 63, "p" * 253)))
+    pod = parse_pod_request(
+        request(netns=LONGEST_NETNS, interface_name="i" * 15, workload=workload("n" * 63, "p" * 253))
+    )
     assert pod.netns == LONGEST_NETNS
 
 
@@ -127,22 +129,25 @@ def test_an_mtu_that_the_pod_cannot_have_is_refused(mtu: int) -> None:
 
 def test_a_small_mtu_is_taken_without_ip6() -> None:
     small = request(settings=pb.ContainerSettings(mtu=576), container_ips=[ip("10.1.0.5/32")])
-    assert parse_request(small).mtu_asked == 576
+    assert parse_pod_request(small).mtu_asked == 576
 
 
 def test_the_mtu_is_the_one_asked_for_else_the_uplinks_smallest_else_ethernets() -> None:
-    requested = parse_request(request(settings=pb.ContainerSettings(mtu=1400)))
-    assert with_mtu(requested, [9000]).mtu == 1400
-    assert with_mtu(parse_request(request()), [9000, 1460]).mtu == 1460
-    assert with_mtu(parse_request(request()), [65535]).mtu == 9216
-    assert with_mtu(parse_request(request()), []).mtu == 1500
+    requested = parse_pod_request(request(settings=pb.ContainerSettings(mtu=1400)))
+    assert pod_with_mtu(requested, [9000]).mtu == 1400
+    assert pod_with_mtu(parse_pod_request(request()), [9000, 1460]).mtu == 1460
+    assert pod_with_mtu(parse_pod_request(request()), [65535]).mtu == 9216
+    assert pod_with_mtu(parse_pod_request(request()), []).mtu == 1500
 
 
 def test_the_same_request_is_recognised_when_the_nodes_mtu_has_changed() -> None:
-    before, after = with_mtu(parse_request(request()), [9000]), with_mtu(parse_request(request()), [1500])
+    before, after = (
+        pod_with_mtu(parse_pod_request(request()), [9000]),
+        pod_with_mtu(parse_pod_request(request()), [1500]),
+    )
     assert before.same_request(after)
-    assert not before.same_request(parse_request(request(netns="/var/run/netns/new")))
-    assert not before.same_request(parse_request(request(settings=pb.ContainerSettings(mtu=9000))))
+    assert not before.same_request(parse_pod_request(request(netns="/var/run/netns/new")))
+    assert not before.same_request(parse_pod_request(request(settings=pb.ContainerSettings(mtu=9000))))
 
 
 def test_a_secondary_network_is_refused_by_name() -> None:
@@ -151,7 +156,7 @@ def test_a_secondary_network_is_refused_by_name() -> None:
 
 def test_a_host_port_is_refused_and_a_named_port_is_not() -> None:
     named_port = pb.Port(name="http", protocol="TCP", port=80)
-    assert parse_request(request(workload=workload(ports=[named_port]))) == parse_request(request())
+    assert parse_pod_request(request(workload=workload(ports=[named_port]))) == parse_pod_request(request())
     on_host = pb.Port(name="http", protocol="TCP", port=80, host_port=8080)
     assert "host_port" in refusal(request(workload=workload(ports=[on_host])))
 
@@ -184,5 +189,5 @@ def test_whatever_is_asked_there_is_a_pod_or_a_named_error(
         dataplane_options=options,
     )
     answer = pod_or_error(requested)
-    assert isinstance(answer, Pod) or answer.field
+    assert isinstance(answer, CniPod) or answer.field
     assert len(str(answer)) < 2000

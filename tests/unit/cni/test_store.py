@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.cni.pods import Pod, parse_request, with_mtu
+from actors.cni.pods import CniPod, parse_pod_request, pod_with_mtu
 from actors.cni.store import PodStore
 from tests.unit.cni.test_pods import request, workload
 
@@ -14,7 +14,7 @@ NAME_OF_FIRST_VERSION = "552ec7ac182fedd0f84b6eb813c41d25.pod"
 OF_FIRST_VERSION = rb"""
 ccec2847 {"namespace":"default","name":"a","interface":"eth0","netns":"/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3","addresses":["10.1.0.5","fd10::5"],"routes":["0.0.0.0/0","::/0"]}
 """.lstrip()  # noqa: E501 # a line on disk
-POD_OF_FIRST_VERSION = Pod(
+POD_OF_FIRST_VERSION = CniPod(
     namespace="default",
     name="a",
     interface="eth0",
@@ -29,8 +29,8 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "cni" / "pods"
 
 
-def pod(name: str) -> Pod:
-    return parse_request(request(workload=workload(pod=name)))
+def pod(name: str) -> CniPod:
+    return parse_pod_request(request(workload=workload(pod=name)))
 
 
 def test_a_record_of_the_first_version_is_read_and_is_written_so_today(directory: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_record_that_was_written_in_part_is_an_error_and_the_old_one_stays(
 
     monkeypatch.setattr(os, "write", write_some)
     with pytest.raises(OSError, match=NAME_OF_FIRST_VERSION):
-        store.save(with_mtu(pod("a"), [1400]))
+        store.save(pod_with_mtu(pod("a"), [1400]))
     monkeypatch.undo()
     assert store.load() == ([pod("a")], [])
     assert len(list(directory.iterdir())) == 1

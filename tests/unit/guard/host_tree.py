@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vppd_guard.host_services.host import HostReader
-from vppd_guard.host_services.plan import file_steps
+from vppd_guard.host_services.plan import host_file_steps
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
@@ -72,7 +72,7 @@ class Tree:
             self.write(f"/run/systemd/netif/leases/{INDEX}", lease)
 
     def plan(self, link: CapturedLink = LINK, enabled: bool = True, net_names: bool = True) -> list[LinuxStep]:
-        return file_steps([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
+        return host_file_steps([link], self.host, self.words.append, enabled=enabled, net_names=net_names)
 
     def files(self) -> set[str]:
         return {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*") if path.is_file()}

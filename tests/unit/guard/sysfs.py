@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from vppd_guard.drivers.machine import NOIOMMU, Machine, pci_path
+from vppd_guard.drivers.machine import VFIO_NOIOMMU_FILE, HostMachine, pci_device_path
 
 DRIVERS = "/sys/bus/pci/drivers"
 
 
-class Kernel(Machine):
+class Kernel(HostMachine):
     """The tree's kernel: binds and unbinds devices, makes virtual functions, when told to as Linux is told."""
 
     def write(self, text: str, value: str) -> None:
@@ -15,14 +15,14 @@ class Kernel(Machine):
         super().write(text, value)
         directory, name = Path(text).parent, Path(text).name
         if name == "unbind":
-            _set_link(self.path(f"{pci_path(value)}/driver"), None)
-            for link in self.path(pci_path(value)).glob("net/*"):
+            _set_link(self.path(f"{pci_device_path(value)}/driver"), None)
+            for link in self.path(pci_device_path(value)).glob("net/*"):
                 link.rmdir()
         elif name == "bind":
             self._bound(value, directory.name)
         elif name == "drivers_probe":
-            driver = self.read(f"{pci_path(value)}/driver_override")
-            if driver and not self.path(f"{pci_path(value)}/driver").is_symlink():
+            driver = self.read(f"{pci_device_path(value)}/driver_override")
+            if driver and not self.path(f"{pci_device_path(value)}/driver").is_symlink():
                 self._bound(value, driver)
         elif name == "sriov_numvfs" and value == "1":
             function = directory.name[:-1] + "1"
@@ -30,10 +30,10 @@ class Kernel(Machine):
             _set_link(self.path(f"{directory}/virtfn0"), f"../{function}")
 
     def _bound(self, pci: str, driver: str) -> None:
-        _set_link(self.path(f"{pci_path(pci)}/driver"), f"{DRIVERS}/{driver}")
-        link = self.read(f"{pci_path(pci)}/makes")
+        _set_link(self.path(f"{pci_device_path(pci)}/driver"), f"{DRIVERS}/{driver}")
+        link = self.read(f"{pci_device_path(pci)}/makes")
         if link and not driver.startswith(("vfio", "uio")):
-            self.path(f"{pci_path(pci)}/net/{link}").mkdir(parents=True)
+            self.path(f"{pci_device_path(pci)}/net/{link}").mkdir(parents=True)
 
 
 def machine(
@@ -53,18 +53,18 @@ def machine(
     for driver in drivers:
         load(tree, driver)
     if noiommu:
-        put(tree, NOIOMMU, f"{noiommu}\n")
+        put(tree, VFIO_NOIOMMU_FILE, f"{noiommu}\n")
     return tree
 
 
-def load(tree: Machine, driver: str) -> None:
+def load(tree: HostMachine, driver: str) -> None:
     """A kernel driver is loaded."""
     put(tree, f"{DRIVERS}/{driver}/bind", "")
     put(tree, f"{DRIVERS}/{driver}/unbind", "")
 
 
 def nic(
-    tree: Machine,
+    tree: HostMachine,
     pci: str,
     driver: str,
     *,
@@ -75,22 +75,22 @@ def nic(
 ) -> None:
     """A NIC with its kernel driver and network device. `group` "": no IOMMU."""
     load(tree, driver)
-    put(tree, f"{pci_path(pci)}/vendor", f"0x{vendor}\n")
-    put(tree, f"{pci_path(pci)}/device", "0x154c\n")
-    put(tree, f"{pci_path(pci)}/driver_override", "(null)\n")
-    put(tree, f"{pci_path(pci)}/makes", link)
-    _set_link(tree.path(f"{pci_path(pci)}/driver"), f"../../../bus/pci/drivers/{driver}")
+    put(tree, f"{pci_device_path(pci)}/vendor", f"0x{vendor}\n")
+    put(tree, f"{pci_device_path(pci)}/device", "0x154c\n")
+    put(tree, f"{pci_device_path(pci)}/driver_override", "(null)\n")
+    put(tree, f"{pci_device_path(pci)}/makes", link)
+    _set_link(tree.path(f"{pci_device_path(pci)}/driver"), f"../../../bus/pci/drivers/{driver}")
     if link:
-        tree.path(f"{pci_path(pci)}/net/{link}").mkdir(parents=True)
+        tree.path(f"{pci_device_path(pci)}/net/{link}").mkdir(parents=True)
     if group:
-        _set_link(tree.path(f"{pci_path(pci)}/iommu_group"), f"../../../kernel/iommu_groups/{group}")
+        _set_link(tree.path(f"{pci_device_path(pci)}/iommu_group"), f"../../../kernel/iommu_groups/{group}")
         put(tree, f"/sys/kernel/iommu_groups/{group}/devices/{pci}", "")
     if vfs_max:
-        put(tree, f"{pci_path(pci)}/sriov_totalvfs", f"{vfs_max}\n")
-        put(tree, f"{pci_path(pci)}/sriov_numvfs", "0\n")
+        put(tree, f"{pci_device_path(pci)}/sriov_totalvfs", f"{vfs_max}\n")
+        put(tree, f"{pci_device_path(pci)}/sriov_numvfs", "0\n")
 
 
-def put(tree: Machine, text: str, value: str) -> None:
+def put(tree: HostMachine, text: str, value: str) -> None:
     """A file of the tree."""
     path = tree.path(text)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,12 @@ def reply4(sender: str = "192.0.2.1", operation: int = 2) -> bytes:
 
 
 def test_an_arp_reply_of_the_gateway_is_an_answer_and_nothing_else_is() -> None:
-    assert arp_nd.is_answer(reply4(), "192.0.2.1")
-    assert not arp_nd.is_answer(reply4("192.0.2.9"), "192.0.2.1")
-    assert not arp_nd.is_answer(reply4(operation=1), "192.0.2.1"), "a request"
-    assert not arp_nd.is_answer(reply4()[:30], "192.0.2.1"), "torn"
+    assert arp_nd.is_arp_or_nd_answer(reply4(), "192.0.2.1")
+    assert not arp_nd.is_arp_or_nd_answer(reply4("192.0.2.9"), "192.0.2.1")
+    assert not arp_nd.is_arp_or_nd_answer(reply4(operation=1), "192.0.2.1"), "a request"
+    assert not arp_nd.is_arp_or_nd_answer(reply4()[:30], "192.0.2.1"), "torn"
 
 
 def test_the_checksum_is_the_internets() -> None:
-    assert arp_nd.checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D  # RFC 1071, section 3
-    assert arp_nd.checksum(b"\xff") == arp_nd.checksum(b"\xff\x00")
+    assert arp_nd.internet_checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D  # RFC 1071, section 3
+    assert arp_nd.internet_checksum(b"\xff") == arp_nd.internet_checksum(b"\xff\x00")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.attributes import netlink_string, pack
+from vppd_guard.linux.attributes import netlink_string, pack_netlink_attribute
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
     CapturedLink,
@@ -17,17 +17,17 @@ from vppd_guard.linux.captured import (
     LinuxRoute,
 )
 from vppd_guard.linux.differences import link_differences
-from vppd_guard.linux.lifetimes import GRACE_S, age_capture
+from vppd_guard.linux.lifetimes import GRACE_S, age_captured_link
 from vppd_guard.linux.links import (
     IFLA_ADDRESS,
     IFLA_IFNAME,
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
     IFLA_PERM_ADDRESS,
-    Link,
-    find_captured,
+    LinuxLink,
+    find_captured_link,
 )
-from vppd_guard.linux.route_codec import decode, encode
+from vppd_guard.linux.route_codec import decode_linux_route, encode_linux_route
 
 NOW = CaptureTime(boottime_s=1000.0, wall_s=50_000.0, boot="a")
 LINK = CapturedLink(
@@ -42,7 +42,7 @@ LINK = CapturedLink(
     routes=(
         LinuxRoute("0.0.0.0/0", gateway="192.0.2.1"),
         LinuxRoute("::/0", gateway="fe80::1", expires_s=60.0, metric=1024),
-        LinuxRoute("192.0.2.0/24", protocol=shape.PROTOCOL_KERNEL, scope=253),
+        LinuxRoute("192.0.2.0/24", protocol=shape.ROUTE_PROTOCOL_KERNEL, scope=253),
     ),
     sysctls=(("ipv4/conf/rp_filter", "2"),),
 )
@@ -54,12 +54,16 @@ def later(s: float, boot: str = "a") -> CaptureTime:
 
 @pytest.mark.parametrize("boot", ["a", "b"])
 def test_lifetimes_go_on_also_over_a_reboot(boot: str) -> None:
-    assert age_capture(LINK, later(20, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=80, preferred_s=30)
-    assert age_capture(LINK, later(70, boot)).addresses[1] == LinuxAddress("192.0.2.8/24", valid_s=30, preferred_s=0)
+    assert age_captured_link(LINK, later(20, boot)).addresses[1] == LinuxAddress(
+        "192.0.2.8/24", valid_s=80, preferred_s=30
+    )
+    assert age_captured_link(LINK, later(70, boot)).addresses[1] == LinuxAddress(
+        "192.0.2.8/24", valid_s=30, preferred_s=0
+    )
 
 
 def test_after_a_reboot_an_address_that_has_ended_does_not_come_back() -> None:
-    expired = age_capture(LINK, later(100, "b"))
+    expired = age_captured_link(LINK, later(100, "b"))
     assert [a.address for a in expired.addresses] == ["192.0.2.7/24"]
     assert expired.addresses[0].valid_s == LIFETIME_FOREVER
     assert [r.prefix for r in expired.routes] == ["0.0.0.0/0", "192.0.2.0/24"]
@@ -67,25 +71,27 @@ def test_after_a_reboot_an_address_that_has_ended_does_not_come_back() -> None:
 
 def test_an_address_that_would_have_ended_while_vpp_had_the_link_stays_a_while() -> None:
     lease = replace(LINK.addresses[1], valid_s=3600, preferred_s=1800)
-    long_since = age_capture(replace(LINK, addresses=(lease,)), later(86_400))
+    long_since = age_captured_link(replace(LINK, addresses=(lease,)), later(86_400))
     assert long_since.addresses == (replace(lease, valid_s=GRACE_S, preferred_s=0),)
 
 
 def test_a_route_goes_with_its_source_and_a_prefix_to_the_next_address() -> None:
     prefix, via = LINK.routes[2], LINK.routes[0]
     sourced = (replace(prefix, source="192.0.2.8"), replace(via, source="192.0.2.8"))
-    assert age_capture(replace(LINK, routes=sourced), later(100, "b")).routes == (replace(prefix, source="192.0.2.7"),)
+    assert age_captured_link(replace(LINK, routes=sourced), later(100, "b")).routes == (
+        replace(prefix, source="192.0.2.7"),
+    )
     alone = replace(LINK, addresses=LINK.addresses[1:], routes=sourced)
-    assert age_capture(alone, later(100, "b")).routes == ()
+    assert age_captured_link(alone, later(100, "b")).routes == ()
 
 
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
-    assert age_capture(LINK, CaptureTime(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
+    assert age_captured_link(LINK, CaptureTime(boottime_s=1.0, wall_s=1.0, boot="b")).addresses == LINK.addresses
 
 
 @given(st.integers(0, 49), st.integers(0, 49))
 def test_to_age_twice_is_to_age_once(first: int, second: int) -> None:
-    assert age_capture(age_capture(LINK, later(first)), later(first + second)) == age_capture(
+    assert age_captured_link(age_captured_link(LINK, later(first)), later(first + second)) == age_captured_link(
         LINK, later(first + second)
     )
 
@@ -96,8 +102,8 @@ def test_what_is_captured_survives_the_journal() -> None:
 
 def test_nothing_differs_but_by_the_time_that_went_by() -> None:
     assert link_differences(LINK, LINK) == []
-    assert link_differences(LINK, age_capture(LINK, later(30))) == []
-    assert link_differences(LINK, age_capture(LINK, later(200))) == []
+    assert link_differences(LINK, age_captured_link(LINK, later(30))) == []
+    assert link_differences(LINK, age_captured_link(LINK, later(200))) == []
 
 
 def test_differences_are_told_by_object_and_field() -> None:
@@ -133,12 +139,12 @@ def test_vpp_gets_the_plain_routes_of_the_main_table() -> None:
         LinuxRoute("10.5.0.0/16", hops=(LinuxHop("192.0.2.2", link="eth1"),)),
     )
     link = replace(LINK, routes=routes)
-    assert [(r.prefix, r.gateway, r.hops) for r in shape.vpp_routes(link)] == [
+    assert [(r.prefix, r.gateway, r.hops) for r in shape.uplink_vpp_routes(link)] == [
         ("10.4.0.0/16", "192.0.2.3", ()),
         ("0.0.0.0/0", "192.0.2.1", ()),
         ("::/0", "fe80::1", ()),
     ]
-    assert shape.default_gateway(link, 4) == "192.0.2.1"
+    assert shape.link_default_gateway(link, 4) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(
@@ -152,19 +158,19 @@ def test_vpp_gets_the_plain_routes_of_the_main_table() -> None:
     ],
 )
 def test_a_route_survives_netlinks_bytes(route: LinuxRoute) -> None:
-    assert decode(encode(route, 7, {"eth1": 8}), 7, {7: "eth0", 8: "eth1"}) == route
+    assert decode_linux_route(encode_linux_route(route, 7, {"eth1": 8}), 7, {7: "eth0", 8: "eth1"}) == route
 
 
 def test_a_route_by_another_link_that_is_gone_is_refused() -> None:
     with pytest.raises(OSError, match="eth1"):
-        encode(LinuxRoute("10.4.0.0/16", hops=(LinuxHop("192.0.2.2", link="eth1"),)), 7, {})
+        encode_linux_route(LinuxRoute("10.4.0.0/16", hops=(LinuxHop("192.0.2.2", link="eth1"),)), 7, {})
 
 
-def link(name: str, mac: str = LINK.mac, kind: str = "", permanent: str = "") -> Link:
+def link(name: str, mac: str = LINK.mac, kind: str = "", permanent: str = "") -> LinuxLink:
     attributes = {IFLA_IFNAME: netlink_string(name), IFLA_ADDRESS: bytes.fromhex(mac.replace(":", ""))}
-    attributes[IFLA_LINKINFO] = pack(IFLA_INFO_KIND, netlink_string(kind)) if kind else b""
+    attributes[IFLA_LINKINFO] = pack_netlink_attribute(IFLA_INFO_KIND, netlink_string(kind)) if kind else b""
     attributes[IFLA_PERM_ADDRESS] = bytes.fromhex(permanent.replace(":", ""))
-    return Link(1, 0, attributes)
+    return LinuxLink(1, 0, attributes)
 
 
 OTHER_MAC = "02:90:00:00:00:02"
@@ -183,7 +189,7 @@ OTHER_MAC = "02:90:00:00:00:02"
         ([], None),
     ],
 )
-def test_the_link_is_found_under_whatever_name(links: list[Link], name: str | None) -> None:
+def test_the_link_is_found_under_whatever_name(links: list[LinuxLink], name: str | None) -> None:
     captured = replace(LINK, permanent_mac=LINK.mac)
-    link_found = find_captured(links, captured)
+    link_found = find_captured_link(links, captured)
     assert (link_found.name if link_found else None) == name

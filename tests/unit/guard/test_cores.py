@@ -15,7 +15,7 @@ from vppd_guard.vpp.cores import (
     core_files,
     core_pattern_step,
     post_mortem,
-    prune_cores,
+    prune_vpp_cores,
     vpp_last_words,
 )
 
@@ -41,15 +41,15 @@ def test_the_two_newest_cores_of_the_pattern_stay(tmp_path: Path) -> None:
     cores = [core(tmp_path, f"vppcore.vpp_main.{n}", age_s=n) for n in range(5)]
     foreign = core(tmp_path, "postgres.core", age_s=100)
     (tmp_path / "vppcore.directory").mkdir()
-    assert prune_cores(f"{tmp_path}/vppcore.%e.%p") == cores[2:]
+    assert prune_vpp_cores(f"{tmp_path}/vppcore.%e.%p") == cores[2:]
     assert core_files(f"{tmp_path}/vppcore.%e.%p") == cores[:2]
     assert foreign.exists()
-    assert prune_cores(f"{tmp_path}/vppcore.%e.%p") == []
+    assert prune_vpp_cores(f"{tmp_path}/vppcore.%e.%p") == []
 
 
 def test_together_they_are_no_larger_than_the_bound_but_the_newest_stays(tmp_path: Path) -> None:
     cores = [core(tmp_path, f"vppcore.{n}", age_s=n, size=100_000) for n in range(2)]
-    assert prune_cores(f"{tmp_path}/vppcore.%p", bytes_max=50_000) == cores[1:]
+    assert prune_vpp_cores(f"{tmp_path}/vppcore.%p", bytes_max=50_000) == cores[1:]
     assert cores[0].exists()
 
 
@@ -61,7 +61,7 @@ def test_no_file_is_touched_if_the_pattern_does_not_say_which_are_ours(tmp_path:
 
 
 def test_a_directory_that_is_not_there_has_no_cores(tmp_path: Path) -> None:
-    assert prune_cores(f"{tmp_path}/none/vppcore.%p") == []
+    assert prune_vpp_cores(f"{tmp_path}/none/vppcore.%p") == []
 
 
 def test_the_pattern_is_set_and_what_was_before_is_known(tmp_path: Path) -> None:

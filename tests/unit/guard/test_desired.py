@@ -2,22 +2,22 @@
 
 import pytest
 
-from schemas.config import InterfacesConfig, InterfaceSpec, NodeConfig, UplinkSpec
+from schemas.config import CalicoVppInterfaces, InterfaceSpec, NodeConfig, UplinkSpec
 from schemas.intents import (
-    Address,
-    AdminUp,
-    AfPacket,
-    CnatFeature,
-    InterfaceTable,
-    Neighbour,
-    Route,
+    AddressIntent,
+    AdminUpIntent,
+    AfPacketIntent,
+    CnatFeatureIntent,
+    InterfaceTableIntent,
+    NeighbourIntent,
+    RouteIntent,
     RoutePath,
-    RxMode,
-    Tap,
+    RxModeIntent,
+    TapIntent,
 )
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import CannotCapture, CapturedLink, LinuxAddress, LinuxRoute
-from vppd_guard.uplink.desired import DesiredUplink, desired_intents, service_next_hops
+from vppd_guard.linux.captured import CannotCaptureLink, CapturedLink, LinuxAddress, LinuxRoute
+from vppd_guard.uplink.desired import DesiredUplink, guard_intents, host_service_next_hops
 
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"
@@ -40,7 +40,7 @@ CAPTURED = CapturedLink(
 
 
 def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = "") -> DesiredUplink:
-    interface = AfPacket(
+    interface = AfPacketIntent(
         name=f"uplink/{captured.name}", host_interface=captured.name, mac=captured.mac, tag=f"main-{captured.name}"
     )
     spec = UplinkSpec(interfaceName=captured.name, physicalNetworkName=network)
@@ -50,42 +50,42 @@ def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = ""
 
 
 def intents(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
-    return set(desired_intents([target(captured)], config, taps_up=tap_up).values())
+    return set(guard_intents([target(captured)], config, taps_up=tap_up).values())
 
 
 def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
     desired = intents()
-    assert any(isinstance(i, AfPacket) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in desired)
-    assert Address("uplink/eth0", "192.0.2.7/24", when_up=True) in desired
-    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
-    assert Address("uplink/eth0", f"{LOCAL}/128", when_up=True) in desired
+    assert any(isinstance(i, AfPacketIntent) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in desired)
+    assert AddressIntent("uplink/eth0", "192.0.2.7/24", when_up=True) in desired
+    assert AddressIntent("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
+    assert AddressIntent("uplink/eth0", f"{LOCAL}/128", when_up=True) in desired
     for prefix, hop in (("0.0.0.0/0", "192.0.2.1"), ("::/0", "2001:db8::1"), ("198.51.100.0/24", "192.0.2.9")):
-        assert Route("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in desired
+        assert RouteIntent("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in desired
 
 
 def test_the_host_is_behind_a_tap_with_the_uplinks_name_and_mac() -> None:
-    [tap] = [i for i in intents() if isinstance(i, Tap)]
+    [tap] = [i for i in intents() if isinstance(i, TapIntent)]
     assert (tap.host_interface, tap.host_mac, tap.netns, tap.persist) == ("eth0", CAPTURED.mac, "pid:1", False)
     to_host = (RoutePath(next_hop="192.0.2.7", interface="host/eth0"),)
-    assert Route("host-tap-eth0", "192.0.2.7/32", to_host) in intents()
-    assert Route("punt", "192.0.2.0/24", to_host) in intents(), "with the mask that Linux had"
-    assert Neighbour("host/eth0", "2001:db8::7", CAPTURED.mac) in intents()
-    assert Route("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in intents()
+    assert RouteIntent("host-tap-eth0", "192.0.2.7/32", to_host) in intents()
+    assert RouteIntent("punt", "192.0.2.0/24", to_host) in intents(), "with the mask that Linux had"
+    assert NeighbourIntent("host/eth0", "2001:db8::7", CAPTURED.mac) in intents()
+    assert RouteIntent("punt", f"{LOCAL}/128", (RoutePath(next_hop=LOCAL, interface="host/eth0"),)) in intents()
 
 
 def test_a_word_that_is_no_receive_mode_does_not_keep_the_uplink_from_being_taken() -> None:
     config = NodeConfig(
-        node="n1", host_netns="pid:1", interfaces=InterfacesConfig(vppHostTapSpec=InterfaceSpec(rxMode="fast"))
+        node="n1", host_netns="pid:1", interfaces=CalicoVppInterfaces(vppHostTapSpec=InterfaceSpec(rxMode="fast"))
     )
-    assert RxMode("host/eth0", "adaptive") in intents(config=config)
+    assert RxModeIntent("host/eth0", "adaptive") in intents(config=config)
 
 
 def test_the_tap_comes_up_last() -> None:
-    assert intents(tap_up=True) - intents(tap_up=False) == {AdminUp("host/eth0")}
+    assert intents(tap_up=True) - intents(tap_up=False) == {AdminUpIntent("host/eth0")}
 
 
 def test_the_same_capture_gives_the_same_intents() -> None:
-    assert desired_intents([target()], CONFIG, taps_up=True) == desired_intents([target()], CONFIG, taps_up=True)
+    assert guard_intents([target()], CONFIG, taps_up=True) == guard_intents([target()], CONFIG, taps_up=True)
 
 
 SECOND = CapturedLink(
@@ -101,30 +101,30 @@ SECOND = CapturedLink(
 
 
 def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() -> None:
-    desired = set(desired_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
-    taps = {i.name: i.mac for i in desired if isinstance(i, Tap)}
+    desired = set(guard_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
+    taps = {i.name: i.mac for i in desired if isinstance(i, TapIntent)}
     assert taps == {"host/eth0": "02:ca:11:c0:fd:00", "host/eth1": "02:ca:11:c0:fd:01"}
-    assert {i.interface for i in desired if isinstance(i, AdminUp)} == {
+    assert {i.interface for i in desired if isinstance(i, AdminUpIntent)} == {
         "uplink/eth0",
         "uplink/eth1",
         "host/eth0",
         "host/eth1",
     }
-    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, Route)}
+    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, RouteIntent)}
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
     assert routes["default", "10.0.0.0/8"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["punt", "203.0.113.0/24"] == (RoutePath(next_hop="203.0.113.7", interface="host/eth1"),)
 
 
 def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
-    desired = set(desired_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
-    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, Route)}
+    desired = set(guard_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
+    routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, RouteIntent)}
     assert routes["physical-net-storage", "0.0.0.0/0"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
     assert routes["pods-storage", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
     assert routes["host-tap-eth1", "0.0.0.0/0"] == (RoutePath(table="physical-net-storage"),)
-    assert InterfaceTable("uplink/eth1", 4, "physical-net-storage") in desired
-    assert not any(isinstance(i, InterfaceTable) and i.interface == "uplink/eth0" for i in desired)
+    assert InterfaceTableIntent("uplink/eth1", 4, "physical-net-storage") in desired
+    assert not any(isinstance(i, InterfaceTableIntent) and i.interface == "uplink/eth0" for i in desired)
 
 
 def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> None:
@@ -138,7 +138,7 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
             LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1", metric=100),
         ),
     )
-    assert Route("default", "0.0.0.0/0", (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)) in intents(
+    assert RouteIntent("default", "0.0.0.0/0", (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)) in intents(
         captured
     )
 
@@ -146,8 +146,10 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
     alone = CapturedLink(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
     desired = intents(alone)
-    assert Address("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
-    assert Route("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in desired
+    assert AddressIntent("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
+    assert (
+        RouteIntent("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in desired
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_addresses_whose_prefixes_overlap_share_the_widest_in_vpp(
     link = CapturedLink(
         name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=address) for address in addresses)
     )
-    assert sorted(shape.vpp_addresses(link, True)) == sorted(expected)
+    assert sorted(shape.uplink_vpp_addresses(link, True)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_the_hosts_way_into_vpp_is_the_gateway_or_an_address_beside_ours(
     link = CapturedLink(
         name="eth0", mac="", mtu=1500, addresses=tuple(LinuxAddress(address=a) for a in addresses), routes=routes
     )
-    assert shape.vpp_next_hop(link, 4) == hop
+    assert shape.host_next_hop_to_vpp(link, 4) == hop
 
 
 def test_the_hosts_way_into_vpp_is_a_link_local_gateway_only_where_there_is_no_prefix() -> None:
@@ -197,8 +199,8 @@ def test_the_hosts_way_into_vpp_is_a_link_local_gateway_only_where_there_is_no_p
     beside_others = CapturedLink(
         name="eth0", mac="", mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/126"),), routes=by_router
     )
-    assert shape.vpp_next_hop(alone, 6) == "fe80::1"
-    assert shape.vpp_next_hop(beside_others, 6) == "2001:db8::6"
+    assert shape.host_next_hop_to_vpp(alone, 6) == "fe80::1"
+    assert shape.host_next_hop_to_vpp(beside_others, 6) == "2001:db8::6"
 
 
 def test_a_gateway_that_no_prefix_of_the_link_covers_is_told_to_vpp_as_a_neighbour() -> None:
@@ -215,13 +217,13 @@ def test_a_gateway_that_no_prefix_of_the_link_covers_is_told_to_vpp_as_a_neighbo
             LinuxRoute(prefix="::/0", gateway="fe80::1"),
         ),
     )
-    routes = {i.prefix for i in intents(captured) if isinstance(i, Route) and i.table == "default"}
-    assert Route("default", "198.51.100.1/32", (RoutePath(interface="uplink/eth0"),)) in intents(captured)
+    routes = {i.prefix for i in intents(captured) if isinstance(i, RouteIntent) and i.table == "default"}
+    assert RouteIntent("default", "198.51.100.1/32", (RoutePath(interface="uplink/eth0"),)) in intents(captured)
     assert routes - {r.prefix for r in captured.routes} == {"198.51.100.1/32"}
 
 
 def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
-    ordered = [r.prefix for r in shape.vpp_routes(CAPTURED)]
+    ordered = [r.prefix for r in shape.uplink_vpp_routes(CAPTURED)]
     assert ordered == ["198.51.100.0/24", "0.0.0.0/0", "::/0"]
 
 
@@ -243,14 +245,14 @@ def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
     ],
 )
 def test_a_link_that_cannot_be_an_uplink_is_refused_by_name(link: CapturedLink, families: str, why: str) -> None:
-    with pytest.raises(CannotCapture, match=f"uplink eth0: .*{why}"):
-        shape.check_usable(link, families)
+    with pytest.raises(CannotCaptureLink, match=f"uplink eth0: .*{why}"):
+        shape.check_link_usable(link, families)
 
 
 def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
-    assert {i.interface for i in intents() if isinstance(i, CnatFeature)} == {"uplink/eth0", "host/eth0"}
+    assert {i.interface for i in intents() if isinstance(i, CnatFeatureIntent)} == {"uplink/eth0", "host/eth0"}
 
 
 def test_the_host_reaches_service_addresses_through_vpp() -> None:
     config = NodeConfig(node="n1", service_prefixes=("10.96.0.0/16", "fd96::/112"))
-    assert service_next_hops(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
+    assert host_service_next_hops(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.guard.sysfs import machine, nic, put
-from vppd_guard.drivers.machine import Machine, PciDevice
+from vppd_guard.drivers.machine import HostMachine, PciDevice
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_whether_the_kernel_serves_taps(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_be_read() -> None:
-    this_machine = Machine()
+    this_machine = HostMachine()
     assert this_machine.kernel_version() > (4,)
     assert all(pages.free <= pages.total for pages in this_machine.hugepages())
     for entry in Path("/sys/bus/pci/devices").glob("*"):

@@ -5,14 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import DebugConfig, NodeConfig, UplinkSpec
-from schemas.intents import AfPacket, AfXdp, DevicePort, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
+from schemas.config import CalicoVppDebugConfig, NodeConfig, UplinkSpec
+from schemas.intents import (
+    AfPacketIntent,
+    AfXdpIntent,
+    DevicePortIntent,
+    PreconfiguredInterfaceIntent,
+    RdmaIntent,
+    VirtioPciIntent,
+    Vmxnet3Intent,
+)
 from tests.unit.guard.sysfs import Kernel, machine, nic, put
 from tests.unit.guard.test_drivers_choice import PCI, link, spec
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.channels import NicChannels
-from vppd_guard.drivers.machine import NOIOMMU
-from vppd_guard.drivers.registry import DRIVERS, driver_named
+from vppd_guard.drivers.machine import VFIO_NOIOMMU_FILE
+from vppd_guard.drivers.registry import UPLINK_DRIVERS, uplink_driver_named
 from vppd_guard.undo.records import DriverBoundRecord, KernelSetRecord, UndoRecord
 from vppd_guard.undo.step import LinuxStep
 
@@ -42,7 +50,7 @@ def undo(tree: Kernel, records: list[UndoRecord]) -> None:
     for record in reversed(records):
         match record:
             case DriverBoundRecord():
-                pci.restore_driver(tree, record)
+                pci.restore_kernel_driver(tree, record)
             case KernelSetRecord(path=path, before=before):
                 tree.write(path, before)
 
@@ -50,11 +58,11 @@ def undo(tree: Kernel, records: list[UndoRecord]) -> None:
 def state(tree: Kernel) -> tuple[str, str, tuple[str, ...]]:
     device = tree.device(PCI)
     assert device is not None
-    return device.driver, tree.read(NOIOMMU), device.links
+    return device.driver, tree.read(VFIO_NOIOMMU_FILE), device.links
 
 
 def test_af_packet_makes_the_link_promiscuous_and_moves_it() -> None:
-    driver = driver_named("af_packet")
+    driver = uplink_driver_named("af_packet")
     steps = driver.steps_before_vpp(link(), spec("af_packet"), CONFIG, Kernel())
     assert whats(steps) == ["make eth0 promiscuous", "move eth0 to the namespace vpp"]
 
@@ -63,7 +71,7 @@ def test_af_packet_is_asked_for_as_configured() -> None:
     configured = UplinkSpec(
         interfaceName="eth0", rx=2, rxqsz=512, annotations={"AfPacketUseV3": "true", "AfPacketQdiscBypass": "1"}
     )
-    assert driver_named("af_packet").interface_intent(link(), configured, CONFIG, Kernel()) == AfPacket(
+    assert uplink_driver_named("af_packet").interface_intent(link(), configured, CONFIG, Kernel()) == AfPacketIntent(
         name="uplink/eth0",
         host_interface="eth0",
         mac="02:90:00:00:00:07",
@@ -91,14 +99,14 @@ def test_af_packet_is_asked_for_as_configured() -> None:
 def test_af_xdp_gives_the_link_as_many_queues_as_are_read(
     monkeypatch: pytest.MonkeyPatch, queues: NicChannels | None, rx: int, lines: list[str]
 ) -> None:
-    monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: queues)
-    steps = driver_named("af_xdp").steps_before_vpp(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+    monkeypatch.setattr("vppd_guard.drivers.af_xdp.nic_channels", lambda name: queues)
+    steps = uplink_driver_named("af_xdp").steps_before_vpp(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
     assert whats(steps) == ["make eth0 promiscuous", *lines, "move eth0 to the namespace vpp"]
 
 
 def test_af_xdp_lowers_an_mtu_that_is_too_great(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vppd_guard.drivers.af_xdp.channels", lambda name: None)
-    driver = driver_named("af_xdp")
+    monkeypatch.setattr("vppd_guard.drivers.af_xdp.nic_channels", lambda name: None)
+    driver = uplink_driver_named("af_xdp")
     assert "set the MTU of eth0 to 3072" in whats(
         driver.steps_before_vpp(link(mtu=9000), spec("af_xdp"), CONFIG, Kernel())
     )
@@ -107,8 +115,8 @@ def test_af_xdp_lowers_an_mtu_that_is_too_great(monkeypatch: pytest.MonkeyPatch)
 
 def test_af_xdp_reads_all_queues_unless_a_number_is_asked_for() -> None:
     for rx, queues in [(0, 0), (3, 3)]:
-        intent = driver_named("af_xdp").interface_intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
-        assert isinstance(intent, AfXdp)
+        intent = uplink_driver_named("af_xdp").interface_intent(link(), spec("af_xdp", rx=rx), CONFIG, Kernel())
+        assert isinstance(intent, AfXdpIntent)
         assert (intent.rx_queues, intent.rx_ring, intent.host_interface) == (queues, 1024, "eth0")
 
 
@@ -119,12 +127,12 @@ def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_
     tree = machine(tmp_path)
     nic(tree, PCI, kernel_driver, link="eth0")
     before = state(tree)
-    steps = driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)
+    steps = uplink_driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)
     assert whats(steps) == [f"bind {PCI} (eth0) to vfio-pci"]
     records = take(steps)
     assert records == [DriverBoundRecord(PCI, kernel_driver, "eth0")]
     assert state(tree) == ("vfio-pci", "N", ())
-    assert whats(driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)) == []
+    assert whats(uplink_driver_named(name).steps_before_vpp(link(kernel_driver), spec(name), CONFIG, tree)) == []
     undo(tree, records)
     assert state(tree) == before
     assert tree.read(f"{DEVICE}/driver_override") == ""
@@ -133,8 +141,8 @@ def test_a_device_goes_to_vfio_and_comes_back(tmp_path: Path, name: str, kernel_
 def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "vmxnet3", link="eth0", group="")
-    records = take(driver_named("vmxnet3").steps_before_vpp(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
-    assert records == [KernelSetRecord(NOIOMMU, "N"), DriverBoundRecord(PCI, "vmxnet3", "eth0")]
+    records = take(uplink_driver_named("vmxnet3").steps_before_vpp(link("vmxnet3"), spec("vmxnet3"), CONFIG, tree))
+    assert records == [KernelSetRecord(VFIO_NOIOMMU_FILE, "N"), DriverBoundRecord(PCI, "vmxnet3", "eth0")]
     assert state(tree) == ("vfio-pci", "Y", ())
     undo(tree, records)
     assert state(tree) == ("vmxnet3", "N", ("eth0",))
@@ -143,8 +151,8 @@ def test_without_an_iommu_vfio_is_told_to_do_without_while_vpp_has_the_device(tm
 def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
     tree = machine(tmp_path, free=0, noiommu="Y")
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
-    assert records == [KernelSetRecord(NOIOMMU, "Y"), DriverBoundRecord(PCI, "ixgbe", "eth0")]
+    records = take(uplink_driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    assert records == [KernelSetRecord(VFIO_NOIOMMU_FILE, "Y"), DriverBoundRecord(PCI, "ixgbe", "eth0")]
     undo(tree, records)
     assert state(tree) == ("ixgbe", "Y", ("eth0",))
 
@@ -153,7 +161,9 @@ def test_dpdk_without_hugepages_uses_the_iommu(tmp_path: Path) -> None:
 def test_the_kernel_driver_may_be_named(tmp_path: Path, name: str) -> None:
     tree = machine(tmp_path, drivers=("uio_pci_generic",))
     nic(tree, PCI, "virtio-pci", link="eth0", group="")
-    records = take(driver_named(name).steps_before_vpp(link("virtio-pci"), spec(name, "uio_pci_generic"), CONFIG, tree))
+    records = take(
+        uplink_driver_named(name).steps_before_vpp(link("virtio-pci"), spec(name, "uio_pci_generic"), CONFIG, tree)
+    )
     assert state(tree)[0] == "uio_pci_generic"
     undo(tree, records)
     assert state(tree) == ("virtio-pci", "N", ("eth0",))
@@ -163,7 +173,7 @@ def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
     nic(tree, "0000:3b:00.1", "ixgbe", link="eth1", group="18")
-    take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    take(uplink_driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     twin = tree.device("0000:3b:00.1")
     assert twin is not None
     assert (twin.driver, twin.links) == ("ixgbe", ("eth1",))
@@ -172,7 +182,7 @@ def test_only_the_uplink_s_own_device_is_touched(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["rdma", "none"])
 def test_a_link_that_vpp_looks_for_in_the_host_moves_once_vpp_has_it(name: str) -> None:
-    driver = driver_named(name)
+    driver = uplink_driver_named(name)
     assert whats(driver.steps_before_vpp(link("mlx5_core"), spec(name), CONFIG, Kernel())) == []
     assert whats(driver.steps_after_interface(link("mlx5_core"), spec(name), CONFIG, Kernel())) == [
         "move eth0 to the namespace vpp"
@@ -180,15 +190,15 @@ def test_a_link_that_vpp_looks_for_in_the_host_moves_once_vpp_has_it(name: str) 
 
 
 def test_other_links_have_left_before() -> None:
-    drivers = [driver for driver in DRIVERS if driver.name not in ("rdma", "none")]
+    drivers = [driver for driver in UPLINK_DRIVERS if driver.name not in ("rdma", "none")]
     assert all(driver.steps_after_interface(link(), spec(driver.name), CONFIG, Kernel()) == () for driver in drivers)
-    assert driver_named("none").steps_after_interface(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
+    assert uplink_driver_named("none").steps_after_interface(link(), spec("none", "vfio-pci"), CONFIG, Kernel()) == ()
 
 
 def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "i40e", link="eth0", vfs_max=32)
-    driver = driver_named("avf")
+    driver = uplink_driver_named("avf")
     steps = driver.steps_before_vpp(link("i40e"), spec("avf"), CONFIG, tree)
     assert whats(steps) == [
         f"make virtual function 0 of eth0: {DEVICE}/sriov_numvfs says 1",
@@ -204,7 +214,7 @@ def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
     function = tree.device("0000:3b:00.1")
     assert function is not None
     assert function.driver == "vfio-pci"
-    assert driver.interface_intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePort(
+    assert driver.interface_intent(link("i40e"), spec("avf"), CONFIG, tree) == DevicePortIntent(
         name="uplink/eth0", pci="0000:3b:00.1", driver="iavf", mac="02:90:00:00:00:07", tag="main-eth0"
     )
 
@@ -212,24 +222,24 @@ def test_avf_makes_a_virtual_function_which_goes_again(tmp_path: Path) -> None:
 def test_avf_binds_a_virtual_function_that_is_the_uplink(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "iavf", link="eth0")
-    driver = driver_named("avf")
+    driver = uplink_driver_named("avf")
     assert whats(driver.steps_before_vpp(link("iavf"), spec("avf"), CONFIG, tree)) == [f"bind {PCI} (eth0) to vfio-pci"]
     intent = driver.interface_intent(link("iavf"), spec("avf"), CONFIG, tree)
-    assert isinstance(intent, DevicePort)
+    assert isinstance(intent, DevicePortIntent)
     assert intent.pci == PCI
 
 
 def test_each_driver_asks_vpp_for_its_own_interface(tmp_path: Path) -> None:
-    config = NodeConfig(debug=DebugConfig(gsoEnabled=False))
+    config = NodeConfig(debug=CalicoVppDebugConfig(gsoEnabled=False))
     kinds = {
-        "virtio": VirtioPci,
-        "vmxnet3": Vmxnet3,
-        "rdma": Rdma,
-        "dpdk": PreconfiguredInterface,
-        "none": PreconfiguredInterface,
+        "virtio": VirtioPciIntent,
+        "vmxnet3": Vmxnet3Intent,
+        "rdma": RdmaIntent,
+        "dpdk": PreconfiguredInterfaceIntent,
+        "none": PreconfiguredInterfaceIntent,
     }
     for name, kind in kinds.items():
-        intent = driver_named(name).interface_intent(link(), spec(name), config, machine(tmp_path / name))
+        intent = uplink_driver_named(name).interface_intent(link(), spec(name), config, machine(tmp_path / name))
         assert isinstance(intent, kind)
         assert (intent.key, intent.mac, intent.tag) == ("interface/uplink/eth0", "02:90:00:00:00:07", "main-eth0")  # type: ignore[attr-defined]
         assert getattr(intent, "pci", PCI) == PCI
@@ -237,22 +247,22 @@ def test_each_driver_asks_vpp_for_its_own_interface(tmp_path: Path) -> None:
 
 
 def test_queues_are_read_as_configured_else_as_suits_the_driver() -> None:
-    defaults = {driver.name: driver.rx_mode(spec(driver.name)) for driver in DRIVERS}
+    defaults = {driver.name: driver.rx_mode(spec(driver.name)) for driver in UPLINK_DRIVERS}
     assert defaults["af_packet"] == "interrupt"
     assert {name for name, mode in defaults.items() if mode == "default"} == {"dpdk", "none"}
-    for driver in DRIVERS:
+    for driver in UPLINK_DRIVERS:
         assert driver.rx_mode(UplinkSpec(interfaceName="eth0", rxMode="polling")) == "polling"
         assert driver.rx_mode(UplinkSpec(interfaceName="eth0", rxMode="quick")) == defaults[driver.name]
 
 
 def test_restoring_a_device_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    pci.restore_driver(machine(tmp_path), DriverBoundRecord("0000:99:00.0", "ixgbe", "eth0"))
+    pci.restore_kernel_driver(machine(tmp_path), DriverBoundRecord("0000:99:00.0", "ixgbe", "eth0"))
 
 
 def test_restoring_twice_changes_nothing_more(tmp_path: Path) -> None:
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(uplink_driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     undo(tree, records)
     once = state(tree)
     undo(tree, records)
@@ -263,7 +273,7 @@ def test_a_network_device_that_does_not_come_back_is_named(tmp_path: Path, monke
     monkeypatch.setattr(pci, "RESTORE_S_MAX", 0.05)
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(uplink_driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     put(tree, f"{DEVICE}/makes", "")
     with pytest.raises(TimeoutError, match=f"{PCI}: no network device by ixgbe"):
         undo(tree, records)
@@ -274,7 +284,7 @@ def test_a_device_comes_back_under_its_former_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(pci, "rename_link", lambda old, new: renamed.append((old, new)))
     tree = machine(tmp_path)
     nic(tree, PCI, "ixgbe", link="eth0")
-    records = take(driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
+    records = take(uplink_driver_named("dpdk").steps_before_vpp(link("ixgbe"), spec("dpdk"), CONFIG, tree))
     put(tree, f"{DEVICE}/makes", "enp59s0f0")
     undo(tree, records)
     assert renamed == [("enp59s0f0", "eth0")]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.unit.guard.host_tree import INDEX, LEASED6, LINK, Tree
 from vppd_guard.host_services import networkd
-from vppd_guard.host_services.files import undo_file
+from vppd_guard.host_services.files import undo_host_file
 from vppd_guard.host_services.host import HostReader
-from vppd_guard.host_services.plan import management_notes
+from vppd_guard.host_services.plan import link_management_notes
 from vppd_guard.host_services.reload import reload_command
 from vppd_guard.undo.records import FileWrittenRecord
 
@@ -34,7 +34,7 @@ def test_nothing_is_done_where_nothing_runs(tree: Tree) -> None:
     tree.write("/run/systemd/netif/state", "left by a networkd that has been stopped\n")
     tree.write("/etc/NetworkManager/NetworkManager.conf", "[main]\n")
     assert tree.plan() == []
-    assert management_notes([LINK], tree.host) == []
+    assert link_management_notes([LINK], tree.host) == []
 
 
 def test_a_service_in_another_network_namespace_is_left_alone(tree: Tree) -> None:
@@ -107,7 +107,7 @@ def test_the_iaid_is_the_client_identifier_s(client_id: str, iaid: int | None) -
 @given(st.text(alphabet="[]=#;\\\n aDNS\t"))
 def test_whatever_the_administrator_wrote_the_tap_s_file_matches_only_the_tap(text: str) -> None:
     nic = networkd.NetworkdLink(path="/x", text=text, lease=True)
-    lines = networkd.tap_file(LINK, nic).splitlines()
+    lines = networkd.networkd_tap_file(LINK, nic).splitlines()
     assert lines.count("[Match]") == 1
     assert lines[lines.index("[Match]") + 1 :][:2] == ["Name=eth0", "Driver=tun"]
     assert not any(line.startswith(("Address=", "Gateway=", "MTUBytes=")) for line in lines)
@@ -156,7 +156,7 @@ def test_the_administrator_is_told_who_renews_no_lease(tree: Tree) -> None:
     network_manager(tree)
     tree.networkd()
     tree.process(14, "/sbin/dhclient", "-4", "-pf", "/run/dhclient.eth0.pid", "eth0")
-    words = "\n".join(management_notes([LEASED6], tree.host))
+    words = "\n".join(link_management_notes([LEASED6], tree.host))
     assert "by /run/systemd/network/10-netplan-eth0.network, made by netplan" in words
     assert "NetworkManager does not renew its DHCP lease" in words
     assert "dhclient may not renew its DHCP lease" in words
@@ -175,14 +175,14 @@ def test_a_file_that_somebody_has_changed_is_left_and_reported(tree: Tree) -> No
     tree.networkd()
     _, [record] = tree.placed()
     tree.write(record.path, "mine\n")
-    assert "changed by someone else" in undo_file(record, tree.host)
+    assert "changed by someone else" in undo_host_file(record, tree.host)
     assert tree.host.read(record.path) == "mine\n"
 
 
 def test_a_file_that_cannot_be_removed_is_words(tree: Tree) -> None:
     record = FileWrittenRecord(path="/dir", wrote=b"x")
     (tree.root / "dir").mkdir()
-    assert undo_file(record, tree.host).startswith("/dir: ")
+    assert undo_host_file(record, tree.host).startswith("/dir: ")
 
 
 def test_services_are_told_in_the_host_s_own_root(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import json
 import threading
 from pathlib import Path
 
-from vppd_guard.report.info_file import InfoFileNetwork, UplinkInfo, info_json, write_info
+from vppd_guard.report.info_file import InfoFileNetwork, InfoFileUplink, info_file_json, write_info_file
 
-UPLINK = UplinkInfo(
+UPLINK = InfoFileUplink(
     name="eth0",
     main=True,
     sw_if_index=1,
@@ -19,7 +19,7 @@ UPLINK = UplinkInfo(
 
 
 def test_the_fields_are_the_reference_s() -> None:
-    assert json.loads(info_json("ready", [UPLINK], {"": InfoFileNetwork(vrf=0, pod_vrf=2)})) == {
+    assert json.loads(info_file_json("ready", [UPLINK], {"": InfoFileNetwork(vrf=0, pod_vrf=2)})) == {
         "Status": "ready",
         "UplinkStatuses": {
             "eth0": {
@@ -43,12 +43,12 @@ def test_the_fields_are_the_reference_s() -> None:
 
 
 def test_at_the_start_the_maps_are_empty() -> None:
-    assert json.loads(info_json("starting")) == {"Status": "starting", "UplinkStatuses": {}, "PhysicalNets": {}}
+    assert json.loads(info_file_json("starting")) == {"Status": "starting", "UplinkStatuses": {}, "PhysicalNets": {}}
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "run" / "vppmanagerinfofile"
-    write_info(path, info_json("starting"))
+    write_info_file(path, info_file_json("starting"))
     stop, contents = threading.Event(), set()
 
     def read() -> None:
@@ -58,8 +58,8 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(50):
-        write_info(path, info_json("ready", [UPLINK]))
-        write_info(path, info_json("starting"))
+        write_info_file(path, info_file_json("ready", [UPLINK]))
+        write_info_file(path, info_file_json("starting"))
     stop.set()
     reader.join()
     assert contents <= {"starting", "ready"}

@@ -16,8 +16,8 @@ from vppd_guard.undo.records import (
     UndoRecord,
     UplinkCapturedRecord,
     VppStartedRecord,
-    captured_uplinks,
-    last_vpp,
+    last_vpp_in_undo_records,
+    uplinks_in_undo_records,
 )
 
 CAPTURED = CapturedLink(
@@ -74,8 +74,8 @@ def test_the_journal_gives_back_what_was_noted(tmp_path: Path) -> None:
     for record in RECORDS:
         journal.append(record)
     assert UndoJournal(tmp_path / "guard").read() == RECORDS
-    assert captured_uplinks(RECORDS) == [UplinkCapturedRecord(CAPTURED)]
-    assert last_vpp(RECORDS) == VppStartedRecord(17, 4711)
+    assert uplinks_in_undo_records(RECORDS) == [UplinkCapturedRecord(CAPTURED)]
+    assert last_vpp_in_undo_records(RECORDS) == VppStartedRecord(17, 4711)
     journal.clear()
     assert journal.read() == []
 

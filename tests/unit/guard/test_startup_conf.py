@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import DEFAULT_STARTUP_CONF, NodeConfig, UplinkSpec
-from vppd_guard.drivers.registry import driver_named
+from vppd_guard.drivers.registry import uplink_driver_named
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.vpp.conf_tree import ConfEdits, parse_startup_conf
+from vppd_guard.vpp.conf_tree import StartupConfEdits, parse_startup_conf
 from vppd_guard.vpp.startup_conf import (
-    BadTemplate,
-    StartupFiles,
-    StartupUplink,
-    render_startup_files,
-    replace_tokens,
+    BadStartupTemplate,
+    StartupConfUplink,
+    VppStartupFiles,
+    render_vpp_startup_files,
+    replace_template_tokens,
     template_annotation_keys,
 )
 
@@ -47,24 +47,26 @@ buffers {
 """
 
 
-def uplink(driver: str = "af_packet", name: str = "eth0", pci: str = "0000:3b:00.0", **fields: int) -> StartupUplink:
+def uplink(
+    driver: str = "af_packet", name: str = "eth0", pci: str = "0000:3b:00.0", **fields: int
+) -> StartupConfUplink:
     spec = UplinkSpec(interfaceName=name, vppDriver=driver, **fields)  # type: ignore[arg-type]
-    return StartupUplink(
-        CapturedLink(name=name, mac="02:90:00:00:00:07", mtu=1500, pci=pci), spec, driver_named(driver)
+    return StartupConfUplink(
+        CapturedLink(name=name, mac="02:90:00:00:00:07", mtu=1500, pci=pci), spec, uplink_driver_named(driver)
     )
 
 
 def rendered(
-    template: str, *uplinks: StartupUplink, script: str = "", hugepages: bool = True, cpu: str = ""
-) -> StartupFiles:
+    template: str, *uplinks: StartupConfUplink, script: str = "", hugepages: bool = True, cpu: str = ""
+) -> VppStartupFiles:
     config = NodeConfig(run=Path("/run/x"), startup_conf=template, startup_exec=script)
     annotations = {"example.org/nic": "0000:5e:00.0"}
-    return render_startup_files(
+    return render_vpp_startup_files(
         config, uplinks or [uplink()], annotations=annotations, first_cpu=cpu, has_hugepages=hugepages
     )
 
 
-def added(template: str, *uplinks: StartupUplink, hugepages: bool = True) -> list[str]:
+def added(template: str, *uplinks: StartupConfUplink, hugepages: bool = True) -> list[str]:
     """The lines of the result that the template has not."""
     before = template.splitlines()
     return [line for line in rendered(template, *uplinks, hugepages=hugepages).conf.splitlines() if line not in before]
@@ -176,13 +178,13 @@ def test_a_template_without_a_last_newline_is_not_run_together() -> None:
     ],
 )
 def test_a_template_that_cannot_be_is_refused_by_its_line(template: str, why: str) -> None:
-    with pytest.raises(BadTemplate, match="CALICOVPP_CONFIG_TEMPLATE: ") as error:
+    with pytest.raises(BadStartupTemplate, match="CALICOVPP_CONFIG_TEMPLATE: ") as error:
         rendered(template)
     assert why in str(error.value)
 
 
 def test_an_uplink_without_a_pci_address_has_none_to_put_in() -> None:
-    with pytest.raises(BadTemplate, match="__PCI_DEVICE_ID__ has no value"):
+    with pytest.raises(BadStartupTemplate, match="__PCI_DEVICE_ID__ has no value"):
         rendered("dpdk { dev __PCI_DEVICE_ID__ }", uplink(pci=""))
 
 
@@ -200,15 +202,16 @@ def test_tokens_are_replaced_in_both_files() -> None:
     assert "x { eth0 eth1 0000:3b:00.0 0000:3b:00.1 }" in result.conf
     assert "y { 0000:5e:00.0 } # __NOT_A_TOKEN__" in result.conf
     assert result.exec == "set interface state eth1 up\n"
-    with pytest.raises(BadTemplate, match="CALICOVPP_CONFIG_EXEC_TEMPLATE: line 1: __NOPE__ has no value"):
+    with pytest.raises(BadStartupTemplate, match="CALICOVPP_CONFIG_EXEC_TEMPLATE: line 1: __NOPE__ has no value"):
         rendered(template, *two, script="show __NOPE__", cpu="3")
 
 
 def test_scripts_keep_what_is_no_token() -> None:
     assert (
-        replace_tokens("echo __VPP_DATAPLANE_IF__ __MINE__", {"__VPP_DATAPLANE_IF__": "eth0"}) == "echo eth0 __MINE__"
+        replace_template_tokens("echo __VPP_DATAPLANE_IF__ __MINE__", {"__VPP_DATAPLANE_IF__": "eth0"})
+        == "echo eth0 __MINE__"
     )
-    assert replace_tokens("echo __MINE__", {}) == "echo __MINE__"
+    assert replace_template_tokens("echo __MINE__", {}) == "echo __MINE__"
 
 
 def test_it_is_known_which_annotations_are_needed() -> None:
@@ -308,7 +311,7 @@ def test_a_tree_has_the_words_of_its_text_and_no_edit_leaves_the_text(trees: lis
     root = parse_startup_conf(text, "text")
     assert [word.text for word in root.words()] == [w for w in text.replace("# note { }", "").split() if w not in "{}"]
     assert all(text[word.start : word.end] == word.text for word in root.words())
-    assert ConfEdits(text).text() == text
+    assert StartupConfEdits(text).text() == text
 
 
 @given(st.lists(TREES, max_size=5))
@@ -316,7 +319,7 @@ def test_an_edit_changes_its_own_word_alone(trees: list[object]) -> None:
     text = " ".join(map(as_text, trees))  # type: ignore[arg-type]
     words = [*parse_startup_conf(text, "text").words()]
     for number, word in enumerate(words):
-        edits = ConfEdits(text)
+        edits = StartupConfEdits(text)
         edits.replace(word, "NEW")
         after = [w.text for w in parse_startup_conf(edits.text(), "text").words()]
         assert after == [*(w.text for w in words[:number]), "NEW", *(w.text for w in words[number + 1 :])]

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from vppd_guard.undo.executor import StepExecutor
+from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSetRecord
-from vppd_guard.undo.step import LinuxStep, StepFailed, run_step
+from vppd_guard.undo.step import LinuxStep, LinuxStepFailed, run_linux_step
 
 RECORD = KernelSetRecord("/proc/sys/x", "1")
 
 
 def make(step: LinuxStep, journal: UndoJournal) -> None:
-    executor = StepExecutor()
+    executor = LinuxStepExecutor()
     try:
-        asyncio.run(run_step(step, journal, executor))
+        asyncio.run(run_linux_step(step, journal, executor))
     finally:
         executor.close()
 
@@ -45,13 +45,13 @@ def test_what_cannot_be_noted_is_not_done(tmp_path: Path) -> None:
 
 def test_a_step_whose_precondition_does_not_hold_leaves_no_trace(tmp_path: Path) -> None:
     journal, changes = UndoJournal(tmp_path), list[int]()
-    with pytest.raises(StepFailed, match="set x: there is no x"):
+    with pytest.raises(LinuxStepFailed, match="set x: there is no x"):
         make(step(lambda: changes.append(1), needs="there is no x"), journal)
     assert (changes, journal.read()) == ([], [])
 
 
 def test_success_is_the_effect(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match="set x: x is still 1"):
+    with pytest.raises(LinuxStepFailed, match="set x: x is still 1"):
         make(step(lambda: None, wrong="x is still 1"), UndoJournal(tmp_path))
 
 
@@ -59,7 +59,7 @@ def test_what_the_kernel_refuses_is_said_with_the_step(tmp_path: Path) -> None:
     def refuse() -> None:
         raise OSError(1, "Operation not permitted")
 
-    with pytest.raises(StepFailed, match="set x: Operation not permitted"):
+    with pytest.raises(LinuxStepFailed, match="set x: Operation not permitted"):
         make(step(refuse), UndoJournal(tmp_path))
 
 
@@ -71,7 +71,7 @@ def test_a_change_that_is_cut_short_ends_before_the_next_begins() -> None:
         order.append("slow")
 
     async def main() -> None:
-        executor = StepExecutor()
+        executor = LinuxStepExecutor()
         first = asyncio.create_task(executor.run(10.0, slow))
         await asyncio.sleep(0)
         first.cancel()
@@ -88,7 +88,7 @@ def test_hands_that_hang_in_the_kernel_are_given_up_so_that_linux_can_be_restore
     release = threading.Event()
 
     async def main() -> str:
-        executor = StepExecutor()
+        executor = LinuxStepExecutor()
         with pytest.raises(TimeoutError):
             await executor.run(0.01, release.wait, 10)
         try:

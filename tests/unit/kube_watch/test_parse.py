@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kube_watch.fields import MalformedObject
+from actors.kube_watch.fields import MalformedKubeObject
 from actors.kube_watch.list_watch import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
     CRD_API,
     JITTER,
     NATIVE_API,
-    ApiRefused,
-    WatchLine,
-    calico_api,
-    retry_delay_s,
-    watch_event_of,
+    KubeApiRefused,
+    KubeWatchLine,
+    calico_api_version,
+    kube_retry_delay_s,
+    kube_watch_event_of,
 )
-from actors.kube_watch.parse import PARSERS, node_annotations, object_key
-from schemas.facts import BgpConfiguration, BlockAffinity, IpPool, Node
+from actors.kube_watch.parse import KUBE_PARSERS, kube_object_key, parse_node_annotations
+from schemas.facts import BgpConfigurationFact, BlockAffinityFact, IpPoolFact, NodeFact
 
 NOTE = "projectcalico.org/"
 
@@ -42,32 +42,32 @@ def test_a_node_carries_what_calico_wrote_into_its_annotations() -> None:
         ASNumber="64513",
         labels='{"a": "calico", "b": "calico"}',
     )
-    expected = Node("192.0.2.7/24", "2001:db8::7/64", 64513, {"a": "kubernetes", "b": "calico"})
-    assert PARSERS["nodes"](body) == ("n1", expected)
-    assert PARSERS["nodes"]({"metadata": {"name": "n1"}}) == ("n1", Node())
+    expected = NodeFact("192.0.2.7/24", "2001:db8::7/64", 64513, {"a": "kubernetes", "b": "calico"})
+    assert KUBE_PARSERS["nodes"](body) == ("n1", expected)
+    assert KUBE_PARSERS["nodes"]({"metadata": {"name": "n1"}}) == ("n1", NodeFact())
 
 
 def test_addresses_of_nodes_pools_and_ranges_in_ipv6_s_dress_are_ipv4() -> None:
-    assert PARSERS["nodes"](node(IPv4Address="::ffff:192.0.2.7/120"))[1] == Node("192.0.2.7/24")
-    with pytest.raises(MalformedObject, match="IPv6Address: not an IPv6 address"):
-        PARSERS["nodes"](node(IPv6Address="::ffff:192.0.2.7/120"))
+    assert KUBE_PARSERS["nodes"](node(IPv4Address="::ffff:192.0.2.7/120"))[1] == NodeFact("192.0.2.7/24")
+    with pytest.raises(MalformedKubeObject, match="IPv6Address: not an IPv6 address"):
+        KUBE_PARSERS["nodes"](node(IPv6Address="::ffff:192.0.2.7/120"))
     mapped = "::ffff:10.1.0.0/112"
-    assert PARSERS["ippools"](calico(cidr=mapped, ipipMode="Always"))[1] == IpPool("10.1.0.0/16", "Always")
-    affinity = PARSERS["blockaffinities"](calico(node="n1", cidr=mapped))[1]
-    assert affinity == BlockAffinity("n1", "10.1.0.0/16")
-    ranges = PARSERS["bgpconfigurations"](calico(serviceExternalIPs=[{"cidr": "::ffff:192.0.2.51/128"}]))[1]
-    assert ranges == BgpConfiguration(service_external_ips=("192.0.2.51/32",))
+    assert KUBE_PARSERS["ippools"](calico(cidr=mapped, ipipMode="Always"))[1] == IpPoolFact("10.1.0.0/16", "Always")
+    affinity = KUBE_PARSERS["blockaffinities"](calico(node="n1", cidr=mapped))[1]
+    assert affinity == BlockAffinityFact("n1", "10.1.0.0/16")
+    ranges = KUBE_PARSERS["bgpconfigurations"](calico(serviceExternalIPs=[{"cidr": "::ffff:192.0.2.51/128"}]))[1]
+    assert ranges == BgpConfigurationFact(service_external_ips=("192.0.2.51/32",))
 
 
 def test_a_nodes_annotations_are_kept_but_for_long_ones() -> None:
     texts = {"example.org/nic": "0000:5e:00.0", "kubectl.kubernetes.io/last-applied-configuration": "{" * 2000}
-    name, annotations = node_annotations({"metadata": {"name": "n1", "annotations": texts}})
+    name, annotations = parse_node_annotations({"metadata": {"name": "n1", "annotations": texts}})
     assert (name, annotations.annotations) == ("n1", {"example.org/nic": "0000:5e:00.0"})
 
 
 @pytest.mark.parametrize(("text", "number"), [("64512", 64512), ("1.10", 65546), (64512, 64512), ("", None)])
 def test_as_numbers_are_plain_or_dotted(text: object, number: int | None) -> None:
-    assert PARSERS["bgpconfigurations"](calico(asNumber=text)) == ("x", BgpConfiguration(asn=number))
+    assert KUBE_PARSERS["bgpconfigurations"](calico(asNumber=text)) == ("x", BgpConfigurationFact(asn=number))
 
 
 def test_a_bgp_configuration_keeps_unset_apart_from_false() -> None:
@@ -79,19 +79,19 @@ def test_a_bgp_configuration_keeps_unset_apart_from_false() -> None:
         serviceExternalIPs=[],
         serviceLoadBalancerIPs=[{"cidr": "192.0.2.9/24"}, {"cidr": "2001:db8::/64"}],
     )
-    expected = BgpConfiguration(
+    expected = BgpConfigurationFact(
         node_to_node_mesh=False,
         listen_port=1790,
         service_cluster_ips=("10.96.0.0/12",),
         service_load_balancer_ips=("192.0.2.0/24", "2001:db8::/64"),
     )
-    assert PARSERS["bgpconfigurations"](body) == ("x", expected)
+    assert KUBE_PARSERS["bgpconfigurations"](body) == ("x", expected)
 
 
 def test_a_pool_has_its_modes_and_their_defaults() -> None:
     body = calico(cidr="10.1.0.0/16", ipipMode="CrossSubnet", natOutgoing=True)
-    assert PARSERS["ippools"](body) == ("x", IpPool("10.1.0.0/16", "CrossSubnet", "Never", True))
-    assert PARSERS["ippools"](calico(cidr="10.1.0.0/16")) == ("x", IpPool("10.1.0.0/16"))
+    assert KUBE_PARSERS["ippools"](body) == ("x", IpPoolFact("10.1.0.0/16", "CrossSubnet", "Never", True))
+    assert KUBE_PARSERS["ippools"](calico(cidr="10.1.0.0/16")) == ("x", IpPoolFact("10.1.0.0/16"))
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_a_pool_has_its_modes_and_their_defaults() -> None:
 )
 def test_an_affinity_is_deleted_by_text_or_by_truth(value: object, deleted: bool) -> None:
     body = calico(node="n1", cidr="10.1.0.0/26", state="pending", deleted=value)
-    assert PARSERS["blockaffinities"](body) == ("x", BlockAffinity("n1", "10.1.0.0/26", "pending", deleted))
+    assert KUBE_PARSERS["blockaffinities"](body) == ("x", BlockAffinityFact("n1", "10.1.0.0/26", "pending", deleted))
 
 
 def test_an_affinity_to_something_else_than_a_node_is_no_fact() -> None:
     body = calico(node="load-balancer", cidr="10.1.0.0/26", type="virtual")
-    assert PARSERS["blockaffinities"](body) == ("x", None)
+    assert KUBE_PARSERS["blockaffinities"](body) == ("x", None)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_an_affinity_to_something_else_than_a_node_is_no_fact() -> None:
     ],
 )
 def test_a_malformed_object_is_one_error_naming_object_and_field(plural: str, body: Any, error: str) -> None:
-    with pytest.raises(MalformedObject) as raised:
-        PARSERS[plural](body)
+    with pytest.raises(MalformedKubeObject) as raised:
+        KUBE_PARSERS[plural](body)
     assert error in str(raised.value)
 
 
@@ -192,36 +192,36 @@ META = st.fixed_dictionaries({"name": st.just("x") | JSON}, optional={"annotatio
 BODY = JSON | st.fixed_dictionaries({"metadata": META | JSON}, optional={"spec": SPEC | JSON})
 
 
-@given(st.sampled_from(sorted(PARSERS)), BODY)
+@given(st.sampled_from(sorted(KUBE_PARSERS)), BODY)
 def test_no_json_raises_anything_but_malformed(plural: str, body: Any) -> None:
     try:
-        key, _ = PARSERS[plural](body)
-    except MalformedObject:
+        key, _ = KUBE_PARSERS[plural](body)
+    except MalformedKubeObject:
         return
-    assert key == object_key("X", body)
+    assert key == kube_object_key("X", body)
 
 
 def test_the_native_api_is_chosen_only_where_it_is_alone() -> None:
     crd, native = "crd.projectcalico.org", "projectcalico.org"
-    assert calico_api([crd]) == CRD_API
-    assert calico_api([crd, native]) == CRD_API
-    assert calico_api([native, "apps"]) == NATIVE_API
-    assert calico_api([]) == CRD_API
-    assert calico_api([crd], NATIVE_API) == calico_api([crd], native) == NATIVE_API
+    assert calico_api_version([crd]) == CRD_API
+    assert calico_api_version([crd, native]) == CRD_API
+    assert calico_api_version([native, "apps"]) == NATIVE_API
+    assert calico_api_version([]) == CRD_API
+    assert calico_api_version([crd], NATIVE_API) == calico_api_version([crd], native) == NATIVE_API
     with pytest.raises(ValueError, match="CALICO_API_GROUP"):
-        calico_api([crd], "v3")
+        calico_api_version([crd], "v3")
 
 
 @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
 def test_backoff_stays_within_its_bounds(failures: int, chance: float) -> None:
-    assert BACKOFF_S_MIN * (1 - JITTER) <= retry_delay_s(failures, chance) <= BACKOFF_S_MAX
-    assert retry_delay_s(failures, chance) <= retry_delay_s(failures + 1, chance)
+    assert BACKOFF_S_MIN * (1 - JITTER) <= kube_retry_delay_s(failures, chance) <= BACKOFF_S_MAX
+    assert kube_retry_delay_s(failures, chance) <= kube_retry_delay_s(failures + 1, chance)
 
 
 @given(st.text(), JSON)
 def test_any_watch_line_is_an_event_nothing_or_a_refusal(kind: str, body: Any) -> None:
     for word in (kind, "ADDED", "BOOKMARK"):
-        understood_line = None if word == "ERROR" else watch_event_of(WatchLine(word, body))
+        understood_line = None if word == "ERROR" else kube_watch_event_of(KubeWatchLine(word, body))
         assert (understood_line is not None) is (word in ("ADDED", "MODIFIED", "DELETED"))
-    with pytest.raises(ApiRefused):
-        watch_event_of(WatchLine("ERROR", body))
+    with pytest.raises(KubeApiRefused):
+        kube_watch_event_of(KubeWatchLine("ERROR", body))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kube_watch.fields import MalformedObject
-from actors.kube_watch.parse_services import parse_endpoint_slice, parse_service
-from schemas.facts import Endpoint, EndpointSlice, LoadBalancerIngress, Service, ServicePort, SlicePort
+from actors.kube_watch.fields import MalformedKubeObject
+from actors.kube_watch.parse_services import parse_endpoint_slice, parse_kube_service
+from schemas.facts import EndpointSliceFact, LoadBalancerIngress, ServiceFact, ServicePort, SliceEndpoint, SlicePort
 
 META = {"namespace": "d", "name": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}
 POD = {"kind": "Pod", "namespace": "d", "name": "web-0", "uid": "1"}
@@ -42,9 +42,9 @@ def test_a_service_is_read_with_all_that_it_says() -> None:
         "allocateLoadBalancerNodePorts": False,
     }
     ingress = [{"ip": "203.0.113.9"}, {"ip": "203.0.113.10", "ipMode": "Proxy"}]
-    assert parse_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec)) == (
+    assert parse_kube_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec)) == (
         "d/web",
-        Service(
+        ServiceFact(
             type="LoadBalancer",
             created="2026-01-01T00:00:00Z",
             cluster_ips=("10.96.0.1", "fd96::1"),
@@ -68,7 +68,7 @@ def test_addresses_are_read_as_kubernetes_reads_them_ipv4_in_ipv6_s_dress_is_ipv
         "externalIPs": ["::ffff:192.0.2.51", "192.000.002.052", "fe80::1%eth0"],
         "loadBalancerSourceRanges": ["::ffff:198.51.100.0/120"],
     }
-    parsed = parse_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec))[1]
+    parsed = parse_kube_service(a_service({"loadBalancer": {"ingress": ingress}}, **spec))[1]
     assert parsed.cluster_ips == ("10.96.0.1", "fd96::1")
     assert parsed.external_ips == ("192.0.2.51", "192.0.2.52")
     assert parsed.ingress == (LoadBalancerIngress("203.0.113.9"),)
@@ -87,7 +87,7 @@ def test_an_endpoint_in_ipv6_s_dress_belongs_into_a_slice_of_ipv4() -> None:
 
 
 def test_a_headless_service_has_no_address() -> None:
-    fact = parse_service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
+    fact = parse_kube_service(a_service(clusterIP="None", clusterIPs=["None"]))[1]
     assert (fact.headless, fact.cluster_ips, fact.problems) == (True, (), ())
 
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_in_a_service_is_named_and_the_rest_serves(spec: dict[str,
         "externalIPs": "203.0.113.5",
         "loadBalancerSourceRanges": "10.0.0.0/8",
     }
-    fact = parse_service(a_service(**{field: [*spec[field], good[field]]}))[1]
+    fact = parse_kube_service(a_service(**{field: [*spec[field], good[field]]}))[1]
     [problem] = fact.problems
     assert problem.startswith(problem_start)
     assert len(fact.ports) + len(fact.external_ips) + len(fact.source_ranges) == 1
@@ -123,14 +123,14 @@ def test_a_slice_is_read_with_conditions_as_the_api_means_them() -> None:
     ]
     assert parse_endpoint_slice(a_slice(endpoints=endpoint_objects)) == (
         "d/web",
-        EndpointSlice(
+        EndpointSliceFact(
             "d/web",
             4,
             (SlicePort(8080, name="http"),),
             (
-                Endpoint(("10.0.0.1",), node="n1", pod="d/web-0"),
-                Endpoint(("10.0.0.2",), ready=False, serving=True, terminating=True),
-                Endpoint(("10.0.0.3",), ready=False, serving=False, zone_hints=("a",)),
+                SliceEndpoint(("10.0.0.1",), node="n1", pod="d/web-0"),
+                SliceEndpoint(("10.0.0.2",), ready=False, serving=True, terminating=True),
+                SliceEndpoint(("10.0.0.3",), ready=False, serving=False, zone_hints=("a",)),
             ),
         ),
     )
@@ -165,8 +165,8 @@ def test_a_slice_of_names_is_no_fact() -> None:
 
 @pytest.mark.parametrize("body", [None, [], {}, {"metadata": {"name": "web"}}, {"metadata": META, "spec": []}])
 def test_an_object_of_the_wrong_shape_is_malformed(body: Any) -> None:
-    with pytest.raises(MalformedObject):
-        parse_service(body)
+    with pytest.raises(MalformedKubeObject):
+        parse_kube_service(body)
 
 
 JSON = st.recursive(
@@ -188,10 +188,10 @@ FIELDS = (
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON), JSON, JSON, JSON)
 def test_whatever_the_api_says_is_a_fact_or_malformed(spec: Any, status: Any, ports: Any, ends: Any) -> None:
     for read, body in (
-        (parse_service, {"metadata": META, "spec": spec, "status": status}),
+        (parse_kube_service, {"metadata": META, "spec": spec, "status": status}),
         (parse_endpoint_slice, a_slice(ports=ports, endpoints=ends)),
     ):
         try:
             assert read(body)[0] == "d/web"
-        except MalformedObject as error:
+        except MalformedKubeObject as error:
             assert error.subject  # noqa: PT017 - the error is one of two good ends

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.model import FelixHost, FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
-from actors.vpp_writer.kinds import kind_of
+from actors.policy.model import FelixHostMetadata, FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
+from actors.vpp_writer.kinds import kind_of_intent
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow, Reference
 from tests.unit.policy.worlds import POD, UPLINK, WEB, a_set, enforced, intents, policy, world
@@ -107,7 +107,7 @@ def test_vpp_lets_pass_what_calico_means_and_never_more(
     policy_intents = intents(facts)
     npol, calico = Npol(policy_intents.values()), Reference(snapshot, [POD], [UPLINK])
     for intent in policy_intents.values():
-        kind_of(intent).check(intent)
+        kind_of_intent(intent).check(intent)
     exact = not any(status.state == "error" for status in enforced(facts).statuses.values())
     for direction, vpp_direction in (("ingress", "tx"), ("egress", "rx")):
         for _ in range(5):
@@ -131,7 +131,7 @@ CHANGES = st.lists(
             st.just(WEB),
             st.none() | st.builds(FelixWorkload, tiers=TIERS, profiles=subsets(("p", "q"))),
         ),
-        st.tuples(st.just("hosts"), st.just("n2"), st.none() | st.just(FelixHost("192.0.2.2/24"))),
+        st.tuples(st.just("hosts"), st.just("n2"), st.none() | st.just(FelixHostMetadata("192.0.2.2/24"))),
     ),
     max_size=10,
 )

@@ -4,7 +4,7 @@ import pytest
 
 from actors.policy import wellknown
 from actors.policy.model import FelixHostEndpoint, FelixPolicy, FelixRule, FelixSnapshot, FelixTier
-from schemas.npol import EntityMatch, Rule
+from schemas.npol import PolicyRule, RuleEntityMatch
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow
 from tests.unit.policy.worlds import UPLINK, enforced, intents, policy, world
@@ -101,19 +101,23 @@ def test_an_endpoint_of_an_unknown_interface_is_an_error() -> None:
 
 
 def test_failsafe_ports_have_a_grammar() -> None:
-    config = wellknown.parse_config({"FailsafeInboundHostPorts": "22, udp:68,tcp:10.0.0.0/8:80,tcp:[fd00::/64]:443"})
+    config = wellknown.parse_felix_config(
+        {"FailsafeInboundHostPorts": "22, udp:68,tcp:10.0.0.0/8:80,tcp:[fd00::/64]:443"}
+    )
     assert config.inbound == (
-        Rule("allow", 6, destination=EntityMatch(ports=((22, 22),))),
-        Rule("allow", 17, destination=EntityMatch(ports=((68, 68),))),
-        Rule("allow", 6, source=EntityMatch(("10.0.0.0/8",)), destination=EntityMatch(ports=((80, 80),))),
-        Rule("allow", 6, source=EntityMatch(("fd00::/64",)), destination=EntityMatch(ports=((443, 443),))),
+        PolicyRule("allow", 6, destination=RuleEntityMatch(ports=((22, 22),))),
+        PolicyRule("allow", 17, destination=RuleEntityMatch(ports=((68, 68),))),
+        PolicyRule("allow", 6, source=RuleEntityMatch(("10.0.0.0/8",)), destination=RuleEntityMatch(ports=((80, 80),))),
+        PolicyRule(
+            "allow", 6, source=RuleEntityMatch(("fd00::/64",)), destination=RuleEntityMatch(ports=((443, 443),))
+        ),
     )
     assert len(config.outbound) == 9
-    assert wellknown.parse_config({"FailsafeOutboundHostPorts": "none"}).outbound == ()
+    assert wellknown.parse_felix_config({"FailsafeOutboundHostPorts": "none"}).outbound == ()
 
 
 @pytest.mark.parametrize("text", ["sctp:1", "tcp:x", "tcp:70000", "tcp:10.0.0.0/40:1"])
 def test_failsafe_ports_that_cannot_be_read_are_named_and_the_default_holds(text: str) -> None:
-    config = wellknown.parse_config({"FailsafeInboundHostPorts": text})
-    assert config.inbound == wellknown.parse_config({}).inbound
+    config = wellknown.parse_felix_config({"FailsafeInboundHostPorts": text})
+    assert config.inbound == wellknown.parse_felix_config({}).inbound
     assert config.problems[0].startswith("FailsafeInboundHostPorts: ")

@@ -3,76 +3,87 @@
 import pytest
 
 from actors.policy import ipsets
-from actors.policy.intersect import intersect_rules
-from actors.policy.rules import Inexpressible, MatchesNothing, RuleSets
-from schemas.npol import EntityMatch, Rule
+from actors.policy.intersect import intersect_policy_rules
+from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from schemas.npol import PolicyRule, RuleEntityMatch
 from tests.unit.policy.worlds import a_set
 
-PORT_SET = EntityMatch(port_sets=("p",))
+PORT_SET = RuleEntityMatch(port_sets=("p",))
 
 
 @pytest.mark.parametrize(
     ("first", "second", "intersection"),
     [
-        (Rule("pass"), Rule("allow"), Rule("allow")),
-        (Rule("pass", 6), Rule("deny", None, 17), Rule("deny", 6)),
-        (Rule("pass", None, 17), Rule("deny", None, 17), Rule("deny", None, 17)),
+        (PolicyRule("pass"), PolicyRule("allow"), PolicyRule("allow")),
+        (PolicyRule("pass", 6), PolicyRule("deny", None, 17), PolicyRule("deny", 6)),
+        (PolicyRule("pass", None, 17), PolicyRule("deny", None, 17), PolicyRule("deny", None, 17)),
         (
-            Rule("pass", source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
-            Rule("allow", source=EntityMatch(("10.1.0.0/16", "192.0.2.0/24"))),
-            Rule("allow", source=EntityMatch(("10.1.0.0/16",))),
+            PolicyRule("pass", source=RuleEntityMatch(("10.0.0.0/8", "fd00::/8"))),
+            PolicyRule("allow", source=RuleEntityMatch(("10.1.0.0/16", "192.0.2.0/24"))),
+            PolicyRule("allow", source=RuleEntityMatch(("10.1.0.0/16",))),
         ),
         (
-            Rule("pass", 6, destination=EntityMatch(ports=((1, 100),))),
-            Rule("allow", 6, destination=EntityMatch(ports=((80, 200), (300, 400)))),
-            Rule("allow", 6, destination=EntityMatch(ports=((80, 100),))),
+            PolicyRule("pass", 6, destination=RuleEntityMatch(ports=((1, 100),))),
+            PolicyRule("allow", 6, destination=RuleEntityMatch(ports=((80, 200), (300, 400)))),
+            PolicyRule("allow", 6, destination=RuleEntityMatch(ports=((80, 100),))),
         ),
         (
-            Rule("pass", not_source=EntityMatch(("10.0.0.0/8",))),
-            Rule("allow", not_source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
-            Rule("allow", not_source=EntityMatch(("10.0.0.0/8", "fd00::/8"))),
+            PolicyRule("pass", not_source=RuleEntityMatch(("10.0.0.0/8",))),
+            PolicyRule("allow", not_source=RuleEntityMatch(("10.0.0.0/8", "fd00::/8"))),
+            PolicyRule("allow", not_source=RuleEntityMatch(("10.0.0.0/8", "fd00::/8"))),
         ),
     ],
 )
-def test_what_both_match(first: Rule, second: Rule, intersection: Rule) -> None:
-    assert intersect_rules(first, second, RuleSets({})) == intersection
+def test_what_both_match(first: PolicyRule, second: PolicyRule, intersection: PolicyRule) -> None:
+    assert intersect_policy_rules(first, second, RuleIpSets({})) == intersection
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (Rule("pass", 6), Rule("allow", 17)),
-        (Rule("pass", 6), Rule("allow", None, 6)),
-        (Rule("pass", None, 6), Rule("allow", 6)),
-        (Rule("pass", source=EntityMatch(("10.0.0.0/8",))), Rule("allow", source=EntityMatch(("fd00::/8",)))),
-        (Rule("pass", source=EntityMatch(ports=((1, 2),))), Rule("allow", source=EntityMatch(ports=((3, 4),)))),
+        (PolicyRule("pass", 6), PolicyRule("allow", 17)),
+        (PolicyRule("pass", 6), PolicyRule("allow", None, 6)),
+        (PolicyRule("pass", None, 6), PolicyRule("allow", 6)),
+        (
+            PolicyRule("pass", source=RuleEntityMatch(("10.0.0.0/8",))),
+            PolicyRule("allow", source=RuleEntityMatch(("fd00::/8",))),
+        ),
+        (
+            PolicyRule("pass", source=RuleEntityMatch(ports=((1, 2),))),
+            PolicyRule("allow", source=RuleEntityMatch(ports=((3, 4),))),
+        ),
     ],
 )
-def test_what_no_packet_matches(first: Rule, second: Rule) -> None:
-    with pytest.raises(MatchesNothing):
-        intersect_rules(first, second, RuleSets({}))
+def test_what_no_packet_matches(first: PolicyRule, second: PolicyRule) -> None:
+    with pytest.raises(RuleMatchesNothing):
+        intersect_policy_rules(first, second, RuleIpSets({}))
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (Rule("pass", None, 6), Rule("allow", None, 17)),
-        (Rule("pass", 6, destination=PORT_SET), Rule("allow", 6, destination=EntityMatch(ports=((1, 2),)))),
+        (PolicyRule("pass", None, 6), PolicyRule("allow", None, 17)),
+        (
+            PolicyRule("pass", 6, destination=PORT_SET),
+            PolicyRule("allow", 6, destination=RuleEntityMatch(ports=((1, 2),))),
+        ),
     ],
 )
-def test_what_vpp_has_no_words_for(first: Rule, second: Rule) -> None:
-    with pytest.raises(Inexpressible):
-        intersect_rules(first, second, RuleSets({}))
+def test_what_vpp_has_no_words_for(first: PolicyRule, second: PolicyRule) -> None:
+    with pytest.raises(InexpressibleRule):
+        intersect_policy_rules(first, second, RuleIpSets({}))
 
 
 def test_sets_of_both_rules_become_their_intersection() -> None:
-    sets = RuleSets({})
+    sets = RuleIpSets({})
     members_by_name = {"a": ("10.0.0.0/8", "fd00::/8"), "b": ("10.1.0.0/16",)}
     sets.referenced = {
-        name: ipsets.compile_set(name, a_set(*members)).intent for name, members in members_by_name.items()
+        name: ipsets.compile_ip_set(name, a_set(*members)).intent for name, members in members_by_name.items()
     }
-    rule = intersect_rules(
-        Rule("pass", source=EntityMatch(sets=("a",))), Rule("allow", source=EntityMatch(sets=("b",))), sets
+    rule = intersect_policy_rules(
+        PolicyRule("pass", source=RuleEntityMatch(sets=("a",))),
+        PolicyRule("allow", source=RuleEntityMatch(sets=("b",))),
+        sets,
     )
     (name,) = rule.source.sets
     assert sets.referenced[name].members == ("10.1.0.0/16",)

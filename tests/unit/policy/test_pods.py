@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors.policy.model import FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
-from schemas.facts import PodInterface
-from schemas.npol import InterfacePolicies, Policy, Rule
+from schemas.facts import PodInterfaceFact
+from schemas.npol import InterfacePoliciesIntent, PolicyIntent, PolicyRule
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow
 from tests.unit.policy.worlds import KEY, POD, WEB, a_set, enforced, intents, policy, world
@@ -62,9 +62,9 @@ def test_a_workload_is_the_pods_if_one_address_fits_or_none_is_told() -> None:
 
 def test_a_pod_that_is_coming_is_closed_already() -> None:
     facts = world(None)
-    facts.pods = {"default/new/eth0": PodInterface("tun-new", "/ns", coming=True)}
+    facts.pods = {"default/new/eth0": PodInterfaceFact("tun-new", "/ns", coming=True)}
     interface_policies = intents(facts)["interface-policies/tun-new"]
-    assert interface_policies == InterfacePolicies("tun-new", tx=("vppd/from-host",))
+    assert interface_policies == InterfacePoliciesIntent("tun-new", tx=("vppd/from-host",))
 
 
 def test_before_felix_has_spoken_the_host_is_left_alone() -> None:
@@ -117,7 +117,9 @@ def test_the_ingress_of_calico_is_what_vpp_sends() -> None:
     tiers = (FelixTier("default", (policy("a"),), (policy("a"),)),)
     snapshot = snapshot_of(FelixWorkload(tiers=tiers), policies={policy("a"): FelixPolicy((inbound,), (outbound,))})
     name = "calico/NetworkPolicy/default/a"
-    assert intents(world(snapshot))[f"policy/{name}"] == Policy(name, rx=(Rule("deny", 17),), tx=(Rule("allow", 6),))
+    assert intents(world(snapshot))[f"policy/{name}"] == PolicyIntent(
+        name, rx=(PolicyRule("deny", 17),), tx=(PolicyRule("allow", 6),)
+    )
 
 
 def test_a_change_of_a_set_touches_the_set_alone() -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from actors.policy.model import FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload, PolicyId
-from schemas.npol import InterfacePolicies, Policy
+from actors.policy.model import FelixPolicy, FelixPolicyId, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
+from schemas.npol import InterfacePoliciesIntent, PolicyIntent
 from tests.unit.policy.worlds import KEY, POD, WEB, enforced, intents, policy, world
 
 ALLOW, PASS, DENY = (FelixPolicy((FelixRule(action, protocol=6),)) for action in ("allow", "pass", "deny"))
@@ -14,14 +14,14 @@ def snapshot_with(*policies: FelixPolicy, default: str = "Deny") -> FelixSnapsho
     """A tier of each policy, in order: a, b, c..., on ingress."""
     names = [policy(name) for name in "abcdef"[: len(policies)]]
     tiers = tuple(FelixTier(name.name, ingress=(name,), default_action=default) for name in names)
-    table: dict[PolicyId, FelixPolicy] = dict(zip(names, policies, strict=True))
+    table: dict[FelixPolicyId, FelixPolicy] = dict(zip(names, policies, strict=True))
     workload = FelixWorkload(profiles=("p",), tiers=tiers)
     return FelixSnapshot(policies=table, profiles=PROFILE, workloads={WEB: workload}, in_sync=True)
 
 
-def pod_policies(snapshot: FelixSnapshot) -> InterfacePolicies:
+def pod_policies(snapshot: FelixSnapshot) -> InterfacePoliciesIntent:
     intent = intents(world(snapshot))[f"interface-policies/{POD.interface}"]
-    assert isinstance(intent, InterfacePolicies)
+    assert isinstance(intent, InterfacePoliciesIntent)
     return intent
 
 
@@ -57,7 +57,7 @@ def test_where_several_tiers_pass_all_is_written_out_as_one_policy() -> None:
     assert names[0] == "vppd/from-host"
     assert names[1].startswith("vppd/chain/")
     chain = intents(world(snapshot))[f"policy/{names[1]}"]
-    assert isinstance(chain, Policy)
+    assert isinstance(chain, PolicyIntent)
     assert [(rule.action, rule.protocol) for rule in chain.tx][:2] == [("allow", 6), ("deny", 6)]
 
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.policy import model
-from actors.policy.felix.apply import apply_event
-from actors.policy.felix.decode import FelixDecoder, FelixEvent, IpSetDelta, MalformedFelixMessage
-from actors.policy.model import FelixHost, FelixIpSet, FelixSnapshot, FelixTier, PolicyId, WorkloadId
+from actors.policy.felix.apply import apply_felix_event
+from actors.policy.felix.decode import FelixDecoder, FelixEvent, FelixIpSetDelta, MalformedFelixMessage
+from actors.policy.model import FelixHostMetadata, FelixIpSet, FelixPolicyId, FelixSnapshot, FelixTier, FelixWorkloadId
 from schemas.proto import felixbackend_pb2 as new
 from schemas.proto import felixbackend_v331_pb2 as old
 
-WEB = WorkloadId("k8s", "d/web", "eth0")
+WEB = FelixWorkloadId("k8s", "d/web", "eth0")
 
 
 def decoder(version: str = "v3.32.0") -> FelixDecoder:
@@ -38,7 +38,7 @@ def test_up_to_3_31_policies_are_called_by_tier_and_one_name(version: str) -> No
     )
     event = read(old.ToDataplane(workload_endpoint_update=update), version)
     assert event is not None
-    ids = (PolicyId(names[0], tier="default"), PolicyId(names[1], tier="default", staged=True))
+    ids = (FelixPolicyId(names[0], tier="default"), FelixPolicyId(names[1], tier="default", staged=True))
     assert event.value.tiers == (FelixTier("default", ids),)
     policy = old.ActivePolicyUpdate(id=old.PolicyID(tier="default", name=names[0]))
     policy_event = read(old.ToDataplane(active_policy_update=policy), version)
@@ -54,7 +54,10 @@ def test_from_3_32_on_policies_are_called_by_name_namespace_and_kind(version: st
         id=new.HostEndpointID(endpoint_id="h"), endpoint=new.HostEndpoint(name="*", forward_tiers=[tier])
     )
     event = read(new.ToDataplane(host_endpoint_update=update), version)
-    policy_ids = (PolicyId("allow", "d", "NetworkPolicy"), PolicyId("allow", "d", "StagedNetworkPolicy", staged=True))
+    policy_ids = (
+        FelixPolicyId("allow", "d", "NetworkPolicy"),
+        FelixPolicyId("allow", "d", "StagedNetworkPolicy", staged=True),
+    )
     assert event == FelixEvent(
         "host_endpoints",
         "h",
@@ -80,16 +83,16 @@ def test_while_a_cluster_is_upgraded_an_older_felix_is_still_understood() -> Non
     update = old.WorkloadEndpointUpdate(endpoint=endpoint)
     event = felix.decode(old.ToDataplane(workload_endpoint_update=update).SerializeToString())
     assert event is not None
-    assert event.value.tiers[0].ingress == (PolicyId("d/default.allow", tier="default"),)
+    assert event.value.tiers[0].ingress == (FelixPolicyId("d/default.allow", tier="default"),)
 
 
 def test_what_policies_are_called_like_counts_for_more_than_the_version_of_the_cluster() -> None:
     behind, ahead = decoder("v3.32.0"), decoder("v3.31.4")
     assert decode_old_policy(behind) == FelixEvent(
-        "policies", PolicyId("d/default.allow", tier="default"), model.FelixPolicy()
+        "policies", FelixPolicyId("d/default.allow", tier="default"), model.FelixPolicy()
     )
     assert decode_new_policy(ahead) == FelixEvent(
-        "policies", PolicyId("allow", "d", "NetworkPolicy"), model.FelixPolicy()
+        "policies", FelixPolicyId("allow", "d", "NetworkPolicy"), model.FelixPolicy()
     )
     assert (behind.old_names, ahead.old_names) == (True, False)
 
@@ -130,7 +133,7 @@ def test_a_rule_is_read_with_all_its_fields() -> None:
 
 def test_full_host_data_is_taken_as_37_or_as_14_but_not_both() -> None:
     full: dict[str, Any] = {"hostname": "n", "ipv4_addr": "192.0.2.1/24", "asnumber": "1.1", "labels": {"a": "b"}}
-    expected = FelixEvent("hosts", "n", FelixHost("192.0.2.1/24", asn=65537, labels={"a": "b"}))
+    expected = FelixEvent("hosts", "n", FelixHostMetadata("192.0.2.1/24", asn=65537, labels={"a": "b"}))
     felix = decoder()
     v37 = new.ToDataplane(host_metadata_v4v6_update=new.HostMetadataV4V6Update(**full))
     bare = new.ToDataplane(host_metadata_update=new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1"))
@@ -143,7 +146,7 @@ def test_full_host_data_is_taken_as_37_or_as_14_but_not_both() -> None:
 def test_a_bare_address_of_full_data_stands_alone() -> None:
     update = new.HostMetadataUpdate(hostname="n", ipv4_addr="192.0.2.1", ipv6_addr="fd00::1")
     event = read(new.ToDataplane(host_metadata_update=update), "v3.33.0")
-    assert event == FelixEvent("hosts", "n", FelixHost("192.0.2.1/32", "fd00::1/128"))
+    assert event == FelixEvent("hosts", "n", FelixHostMetadata("192.0.2.1/32", "fd00::1/128"))
 
 
 @pytest.mark.parametrize(
@@ -208,24 +211,25 @@ def test_a_damaged_message_is_an_event_or_malformed(at: int, byte: int, cut: boo
     with suppress(MalformedFelixMessage):
         event = decoder(version).decode(damaged)
         if event is not None:
-            apply_event(snapshot, event)
+            apply_felix_event(snapshot, event)
 
 
 def test_events_build_a_snapshot_and_what_cannot_be_is_named() -> None:
     snapshot = FelixSnapshot()
-    assert apply_event(snapshot, FelixEvent("ip_sets", "s", FelixIpSet("ip", frozenset({"10.0.0.1"})))) is None
+    assert apply_felix_event(snapshot, FelixEvent("ip_sets", "s", FelixIpSet("ip", frozenset({"10.0.0.1"})))) is None
     assert (
-        apply_event(
-            snapshot, FelixEvent("ip_set_deltas", "s", IpSetDelta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})))
+        apply_felix_event(
+            snapshot,
+            FelixEvent("ip_set_deltas", "s", FelixIpSetDelta(frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"}))),
         )
         is None
     )
     assert snapshot.ip_sets["s"].members == {"10.0.0.2"}
-    assert apply_event(snapshot, FelixEvent("ip_set_deltas", "t", IpSetDelta(frozenset(), frozenset()))) == (
+    assert apply_felix_event(snapshot, FelixEvent("ip_set_deltas", "t", FelixIpSetDelta(frozenset(), frozenset()))) == (
         "ip_sets: t: changed, but it is not known"
     )
-    assert apply_event(snapshot, FelixEvent("workloads", WEB)) is not None
-    assert apply_event(snapshot, FelixEvent("in_sync")) is None
-    assert apply_event(snapshot, FelixEvent("in_sync")) == "InSync: said twice"
-    assert apply_event(snapshot, FelixEvent("config", None, {"a": "b"})) is None
+    assert apply_felix_event(snapshot, FelixEvent("workloads", WEB)) is not None
+    assert apply_felix_event(snapshot, FelixEvent("in_sync")) is None
+    assert apply_felix_event(snapshot, FelixEvent("in_sync")) == "InSync: said twice"
+    assert apply_felix_event(snapshot, FelixEvent("config", None, {"a": "b"})) is None
     assert snapshot.config == {"a": "b"}

@@ -1,15 +1,15 @@
 """What Felix is told of an endpoint."""
 
 from actors.policy.felix import encode
-from actors.policy.model import FelixWorkload, WorkloadId
+from actors.policy.model import FelixWorkload, FelixWorkloadId
 from schemas.proto import felixbackend_pb2 as pb
 
-WEB = WorkloadId("k8s", "d/web", "eth0")
+WEB = FelixWorkloadId("k8s", "d/web", "eth0")
 
 
 def test_a_workloads_status_brings_the_endpoint_that_it_is_about() -> None:
     workload = FelixWorkload(name="cali1", profiles=("kns.d",), ip4_nets=("10.0.0.1/32",), ip6_nets=("fd00::1/128",))
-    data = encode.message_bytes(encode.workload_status_update(WEB, "up", workload), 7)
+    data = encode.felix_message_bytes(encode.felix_workload_status_update(WEB, "up", workload), 7)
     message = pb.FromDataplane.FromString(data)
     assert message.sequence_number == 7
     update = message.workload_endpoint_status_update

@@ -6,17 +6,17 @@ from typing import ClassVar
 
 import pytest
 
-from actors.runtime.actor import Actor, hears, store_fact
-from actors.runtime.context import offline_context
-from actors.runtime.decision import Decision, intents_by_key
-from actors.runtime.realised import NotRealised, Realisation
+from actors.runtime.actor import Actor, hears_fact, store_fact
+from actors.runtime.context import offline_actor_context
+from actors.runtime.decision import ActorDecision, intents_by_key
+from actors.runtime.realised import IntentRealisation, IntentsNotRealised
 from actors.runtime.turns import ActorTurns
 from bus.subscriptions import StreamChange, StreamSynced
-from schemas.codec import fingerprint
+from schemas.codec import value_fingerprint
 from schemas.config import NodeConfig
-from schemas.facts import IpPool, Node
-from schemas.intents import Intent, Route, RoutePath
-from schemas.statuses import Applied, Failed, Pending, Rejected
+from schemas.facts import IpPoolFact, NodeFact
+from schemas.intents import Intent, RouteIntent, RoutePath
+from schemas.statuses import AppliedStatus, FailedStatus, PendingStatus, RejectedStatus
 
 
 class Router(Actor):
@@ -25,27 +25,27 @@ class Router(Actor):
     name: ClassVar[str] = "router"
 
     def __init__(self) -> None:
-        super().__init__(offline_context("router", NodeConfig()))
-        self.nodes: dict[str, Node] = {}
-        self.pools: dict[str, IpPool] = {}
+        super().__init__(offline_actor_context("router", NodeConfig()))
+        self.nodes: dict[str, NodeFact] = {}
+        self.pools: dict[str, IpPoolFact] = {}
         self.reasons: list[str] = []
 
-    @hears(Node)
-    def node(self, key: str, value: Node | None) -> None:
+    @hears_fact(NodeFact)
+    def node(self, key: str, value: NodeFact | None) -> None:
         store_fact(self.nodes, key, value)
 
-    @hears(IpPool)
-    def pool(self, key: str, value: IpPool | None) -> None:
+    @hears_fact(IpPoolFact)
+    def pool(self, key: str, value: IpPoolFact | None) -> None:
         store_fact(self.pools, key, value)
 
     def waits_for(self) -> list[str]:
         return self.reasons
 
-    def decide(self) -> Decision:
+    def decide(self) -> ActorDecision:
         hops = tuple(RoutePath(next_hop=n.ip4) for _, n in sorted(self.nodes.items()))
         pools = sorted(self.pools.values(), key=lambda p: p.cidr)
-        return Decision(
-            intents_by_key(Route("default", pool.cidr, hops) for pool in pools), edges={"nodes": set(self.nodes)}
+        return ActorDecision(
+            intents_by_key(RouteIntent("default", pool.cidr, hops) for pool in pools), edges={"nodes": set(self.nodes)}
         )
 
 
@@ -66,12 +66,12 @@ class Heir(Router):
         return "an earlier life" if waited_s <= 2.0 else ""
 
 
-NODE_A = StreamChange("node", "kube-watch", "a", Node(ip4="192.0.2.1"))
-NODE_B = StreamChange("node", "kube-watch", "b", Node(ip4="192.0.2.2"))
-OTHER_POOL = StreamChange("ip-pool", "kube-watch", "q", IpPool(cidr="10.1.0.0/16"))
-POOL = StreamChange("ip-pool", "kube-watch", "p", IpPool(cidr="10.0.0.0/16"))
+NODE_A = StreamChange("node", "kube-watch", "a", NodeFact(ip4="192.0.2.1"))
+NODE_B = StreamChange("node", "kube-watch", "b", NodeFact(ip4="192.0.2.2"))
+OTHER_POOL = StreamChange("ip-pool", "kube-watch", "q", IpPoolFact(cidr="10.1.0.0/16"))
+POOL = StreamChange("ip-pool", "kube-watch", "p", IpPoolFact(cidr="10.0.0.0/16"))
 SYNCED = [StreamSynced("node", "kube-watch"), StreamSynced("ip-pool", "kube-watch")]
-ROUTE = Route("default", "10.0.0.0/16", (RoutePath(next_hop="192.0.2.1"), RoutePath(next_hop="192.0.2.2")))
+ROUTE = RouteIntent("default", "10.0.0.0/16", (RoutePath(next_hop="192.0.2.1"), RoutePath(next_hop="192.0.2.2")))
 
 
 def test_nothing_is_said_before_every_stream_is_in_sync() -> None:
@@ -91,7 +91,7 @@ def test_all_roads_lead_to_the_same_intents(walk: tuple[StreamChange, ...]) -> N
     for change in walk:
         turns.hear([change, change])
     turns.hear(SYNCED)
-    assert turns.decide() == Decision({ROUTE.key: ROUTE}, {}, {"nodes": {"a", "b"}})
+    assert turns.decide() == ActorDecision({ROUTE.key: ROUTE}, {}, {"nodes": {"a", "b"}})
 
 
 def test_what_has_not_changed_is_the_very_object_of_the_decision_before() -> None:
@@ -149,27 +149,29 @@ def test_an_actor_that_waits_says_why_and_speaks_when_it_may() -> None:
     assert turns.decide()
 
 
-APPLIED = Applied(fingerprint(ROUTE), 1, {"n": 1})
+APPLIED = AppliedStatus(value_fingerprint(ROUTE), 1, {"n": 1})
 
 
 def test_an_intent_is_realised_when_this_very_value_is_applied() -> None:
-    wish = Realisation([ROUTE])
+    wish = IntentRealisation([ROUTE])
     assert wish.applied({}) is None
-    assert wish.applied({ROUTE.key: Applied(fingerprint(ROUTE) ^ 1, 1)}) is None, "an earlier value's status"
+    assert wish.applied({ROUTE.key: AppliedStatus(value_fingerprint(ROUTE) ^ 1, 1)}) is None, (
+        "an earlier value's status"
+    )
     assert wish.applied({ROUTE.key: APPLIED}) == {ROUTE.key: APPLIED}
 
 
 def test_a_rejected_intent_ends_the_wait_at_once() -> None:
-    with pytest.raises(NotRealised, match=r"^route/default/10\.0\.0\.0/16: rejected: prefix"):
-        Realisation([ROUTE]).applied({ROUTE.key: Rejected(fingerprint(ROUTE), "prefix: not one")})
+    with pytest.raises(IntentsNotRealised, match=r"^route/default/10\.0\.0\.0/16: rejected: prefix"):
+        IntentRealisation([ROUTE]).applied({ROUTE.key: RejectedStatus(value_fingerprint(ROUTE), "prefix: not one")})
 
 
 def test_what_is_missing_is_told_with_the_failure_before_what_only_waits() -> None:
-    unapplied = Route("default", "10.9.0.0/16", ())
+    unapplied = RouteIntent("default", "10.9.0.0/16", ())
     statuses = {
-        ROUTE.key: Pending(fingerprint(ROUTE), ("table/default/ip4",)),
-        unapplied.key: Failed(fingerprint(unapplied), "NO_SUCH_FIB", 0.0),
+        ROUTE.key: PendingStatus(value_fingerprint(ROUTE), ("table/default/ip4",)),
+        unapplied.key: FailedStatus(value_fingerprint(unapplied), "NO_SUCH_FIB", 0.0),
     }
-    assert Realisation([ROUTE, unapplied]).missing(statuses) == (
+    assert IntentRealisation([ROUTE, unapplied]).missing(statuses) == (
         "route/default/10.9.0.0/16: failed: NO_SUCH_FIB; route/default/10.0.0.0/16: waits for table/default/ip4"
     )

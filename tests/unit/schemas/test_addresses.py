@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import parse_address, parse_interface, parse_prefix
+from schemas.addresses import parse_interface_address, parse_ip_address, parse_ip_prefix
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from schemas.addresses import parse_address, parse_interface, parse_prefix
     ],
 )
 def test_an_ipv4_address_in_ipv6_s_dress_is_ipv4(text: str, address: str) -> None:
-    assert str(parse_address(text)) == address
+    assert str(parse_ip_address(text)) == address
 
 
 @pytest.mark.parametrize(
@@ -36,30 +36,30 @@ def test_an_ipv4_address_in_ipv6_s_dress_is_ipv4(text: str, address: str) -> Non
     ],
 )
 def test_so_are_its_prefixes(text: str, interface: str, prefix: str) -> None:
-    assert (str(parse_interface(text)), str(parse_prefix(text))) == (interface, prefix)
+    assert (str(parse_interface_address(text)), str(parse_ip_prefix(text))) == (interface, prefix)
 
 
 def test_a_prefix_that_holds_more_than_ipv4_s_addresses_is_ipv6() -> None:
-    assert str(parse_prefix("::ffff:192.0.2.0/64")) == "::/64"
+    assert str(parse_ip_prefix("::ffff:192.0.2.0/64")) == "::/64"
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "fe80::1%eth0", "1.2.3", "1.2.3.256", "1..2.3", "0.0.0.", "²", "::ffff:1.2.3"]
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    for read in (parse_address, parse_interface, parse_prefix):
+    for read in (parse_ip_address, parse_interface_address, parse_ip_prefix):
         with pytest.raises(ValueError):  # noqa: PT011 - any text of it will do
             read(text)
 
 
 @given(st.ip_addresses(v=4), st.integers(0, 32))
 def test_every_ipv4_prefix_is_the_same_in_both_dresses(address: object, bits: int) -> None:
-    assert parse_prefix(f"::ffff:{address}/{96 + bits}") == parse_prefix(f"{address}/{bits}")
+    assert parse_ip_prefix(f"::ffff:{address}/{96 + bits}") == parse_ip_prefix(f"{address}/{bits}")
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=20))
 def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
-    for read in (parse_address, parse_interface, parse_prefix):
+    for read in (parse_ip_address, parse_interface_address, parse_ip_prefix):
         try:
             assert read(text) == read(str(read(text)))
         except ValueError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.words import WORDS
+from schemas.words import BUS_WORDS
 from tools.book.fields import COMMON, fields_of
 from tools.book.page import BOOK, Unmarked, filled
 from tools.book.sections import sections, structs
@@ -35,7 +35,7 @@ def test_what_is_said_for_all_fields_of_a_name_is_used() -> None:
 
 def test_every_word_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", sections()["words"], re.MULTILINE)
-    assert rows == list(WORDS)
+    assert rows == list(BUS_WORDS)
 
 
 def test_every_file_that_subscribes_by_itself_is_declared() -> None:

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.config import VARIABLES, ConfigError, NodeConfig, describe_variables, from_env
+from schemas.config import (
+    NODE_CONFIG_VARIABLES,
+    NodeConfig,
+    NodeConfigError,
+    describe_env_variables,
+    node_config_from_env,
+)
 from schemas.config_notices import ACCEPTED_ONLY
 
 # The variables of the reference's manifests (yaml/generated, the flavour without hugepages).
@@ -36,14 +42,14 @@ KEYS = ("uplinkInterfaces", "interfaceName", "rx", "maxPodIfSpec", "annotations"
 
 
 def test_defaults_are_those_of_a_container() -> None:
-    config = from_env({"NODENAME": "n1"})
+    config = node_config_from_env({"NODENAME": "n1"})
     assert config.bus == Path("/run/vppd/bus")
     assert config.vpp_api == Path("/run/vppd/vpp/vpp-api.sock")
     assert config.initial.ip4NeighborsMaxNumber == 50_000
 
 
 def test_names_and_shapes_are_those_that_users_of_calico_vpp_know() -> None:
-    config = from_env(
+    config = node_config_from_env(
         {
             "NODENAME": "n1",
             "CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth0","vppDriver":"af_packet"}]}',
@@ -57,8 +63,8 @@ def test_names_and_shapes_are_those_that_users_of_calico_vpp_know() -> None:
 
 
 def test_every_mistake_is_told_at_once_by_name() -> None:
-    with pytest.raises(ConfigError) as error:
-        from_env(
+    with pytest.raises(NodeConfigError) as error:
+        node_config_from_env(
             {
                 "CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":7}]}',
                 "VPPD_CNI_DEADLINE": "soon",
@@ -98,23 +104,23 @@ def test_every_mistake_is_told_at_once_by_name() -> None:
     ],
 )
 def test_uplinks_that_cannot_be_are_refused(uplinks: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=why):
-        from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
+    with pytest.raises(NodeConfigError, match=why):
+        node_config_from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
 
 
 def test_a_main_uplink_may_be_marked_and_else_is_the_first() -> None:
     two = '[{{"interfaceName":"a","vppDriver":"rdma"}},{{"interfaceName":"b","vppDriver":"rdma","isMain":{}}}]'
     mains = [uplinks_of(two.format(marked)).main_uplink for marked in ("true", "false")]
     assert [main and main.interfaceName for main in mains] == ["b", "a"]
-    assert from_env({"NODENAME": "n1"}).main_uplink is None
+    assert node_config_from_env({"NODENAME": "n1"}).main_uplink is None
 
 
 def uplinks_of(uplinks: str) -> NodeConfig:
-    return from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
+    return node_config_from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": f'{{"uplinkInterfaces":{uplinks}}}'})
 
 
 def test_the_configmap_of_the_reference_is_accepted_unchanged() -> None:
-    config = from_env(REFERENCE)
+    config = node_config_from_env(REFERENCE)
     [uplink] = config.interfaces.uplinkInterfaces
     assert (uplink.interfaceName, uplink.vppDriver, uplink.rx_queues, uplink.rx_ring) == ("eth1", "af_packet", 1, 1024)
     assert config.initial.corePattern == "/var/lib/vpp/vppcore.%e.%p"
@@ -127,7 +133,7 @@ def test_the_configmap_of_the_reference_is_accepted_unchanged() -> None:
 
 
 def test_what_is_unknown_is_named_with_its_place_and_ignored() -> None:
-    config = from_env(
+    config = node_config_from_env(
         {
             "NODENAME": "n1",
             "CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"a","foo":1}],"maxPodIfSpec":{"bar":0}}',
@@ -159,12 +165,12 @@ def test_what_is_unknown_is_named_with_its_place_and_ignored() -> None:
     ],
 )
 def test_of_what_is_misspelt_the_likely_name_is_told(name: str, text: str, warning: str) -> None:
-    assert from_env({"NODENAME": "n1", name: text}).warnings == (warning,)
+    assert node_config_from_env({"NODENAME": "n1", name: text}).warnings == (warning,)
 
 
 def test_variables_that_kubernetes_makes_of_services_and_those_of_other_programs_are_no_news() -> None:
     names = ("VPPD_X_SERVICE_HOST", "VPPD_X_SERVICE_PORT_DNS", "VPPD_X_PORT", "VPPD_X_PORT_80_TCP_ADDR", "VPPD_PYTHON")
-    assert from_env({"NODENAME": "n1"} | dict.fromkeys(names, "1")).warnings == ()
+    assert node_config_from_env({"NODENAME": "n1"} | dict.fromkeys(names, "1")).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +184,7 @@ def test_variables_that_kubernetes_makes_of_services_and_those_of_other_programs
     ],
 )
 def test_the_log_levels_of_calico_vpp_are_taken(word: str, level: str, bgp_level: str) -> None:
-    config = from_env({"NODENAME": "n1", "CALICOVPP_LOG_LEVEL": word, "CALICOVPP_BGP_LOG_LEVEL": word})
+    config = node_config_from_env({"NODENAME": "n1", "CALICOVPP_LOG_LEVEL": word, "CALICOVPP_BGP_LOG_LEVEL": word})
     assert (config.log_level, config.bgp_log_level) == (level, bgp_level)
 
 
@@ -189,31 +195,36 @@ def test_a_word_that_is_no_receive_mode_is_named_and_the_default_holds(place: st
         "uplinkInterfaces": [{"interfaceName": "a"} | (spec if place == "uplinkInterfaces[0]" else {})],
         **({place: spec} if place != "uplinkInterfaces[0]" else {}),
     }
-    config = from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": json.dumps(interfaces)})
+    config = node_config_from_env({"NODENAME": "n1", "CALICOVPP_INTERFACES": json.dumps(interfaces)})
     [warning] = config.warnings
     assert warning.startswith(f"CALICOVPP_INTERFACES.{place}.rxMode: 'fast' is not one of interrupt, polling")
 
 
 def test_a_datastore_that_is_not_read_is_named() -> None:
-    assert from_env({"NODENAME": "n1", "DATASTORE_TYPE": "kubernetes", "WAIT_FOR_DATASTORE": "true"}).warnings == ()
-    [warning] = from_env({"NODENAME": "n1", "DATASTORE_TYPE": "etcdv3"}).warnings
+    assert (
+        node_config_from_env({"NODENAME": "n1", "DATASTORE_TYPE": "kubernetes", "WAIT_FOR_DATASTORE": "true"}).warnings
+        == ()
+    )
+    [warning] = node_config_from_env({"NODENAME": "n1", "DATASTORE_TYPE": "etcdv3"}).warnings
     assert warning.startswith("DATASTORE_TYPE: accepted, not acted on: only kubernetes is supported")
 
 
 def test_older_variables_that_need_another_are_named_without_it() -> None:
-    warnings = from_env({"NODENAME": "n1", "CALICOVPP_NATIVE_DRIVER": "dpdk"}).warnings
+    warnings = node_config_from_env({"NODENAME": "n1", "CALICOVPP_NATIVE_DRIVER": "dpdk"}).warnings
     assert warnings == ("CALICOVPP_NATIVE_DRIVER: ignored without CALICOVPP_INTERFACE",)
 
 
 def test_keys_are_read_as_go_does() -> None:
-    config = from_env({"NODENAME": "n1", "CALICOVPP_DEBUG": '{"GSOEnabled": false, "servicesEnabled": null}'})
+    config = node_config_from_env(
+        {"NODENAME": "n1", "CALICOVPP_DEBUG": '{"GSOEnabled": false, "servicesEnabled": null}'}
+    )
     assert not config.debug.gsoEnabled
     assert config.debug.servicesEnabled
     assert config.warnings == ()
 
 
 def test_every_field_that_changes_nothing_is_one_that_exists() -> None:
-    attributes = {variable.name: variable for variable in VARIABLES}
+    attributes = {variable.name: variable for variable in NODE_CONFIG_VARIABLES}
     for path in ACCEPTED_ONLY:
         name, *fields = path.split(".")
         if fields:
@@ -227,18 +238,18 @@ def test_every_field_that_changes_nothing_is_one_that_exists() -> None:
 
 
 def test_a_secret_that_changes_nothing_is_not_repeated() -> None:
-    [warning] = from_env({"NODENAME": "n1", "CALICOVPP_IPSEC_IKEV2_PSK": "hunter2"}).warnings
+    [warning] = node_config_from_env({"NODENAME": "n1", "CALICOVPP_IPSEC_IKEV2_PSK": "hunter2"}).warnings
     assert warning.startswith("CALICOVPP_IPSEC_IKEV2_PSK: accepted, not acted on")
     assert "hunter2" not in warning
 
 
 def test_variables_that_repeat_their_default_are_no_news() -> None:
     environ = {"CALICOVPP_BGP_SERVER_MODE": "dualStack", "CALICOVPP_FEATURE_GATES": '{"vclEnabled":false}'}
-    assert from_env({"NODENAME": "n1"} | environ).warnings == ()
+    assert node_config_from_env({"NODENAME": "n1"} | environ).warnings == ()
 
 
 def test_a_feature_that_is_asked_for_and_not_there_is_named() -> None:
-    [warning] = from_env({"NODENAME": "n1", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}).warnings
+    [warning] = node_config_from_env({"NODENAME": "n1", "CALICOVPP_FEATURE_GATES": '{"memifEnabled":true}'}).warnings
     assert warning.startswith("CALICOVPP_FEATURE_GATES.memifEnabled: accepted, not acted on")
 
 
@@ -249,16 +260,18 @@ def test_the_older_variables_name_the_first_uplink() -> None:
         "CALICOVPP_NATIVE_DRIVER": "DPDK",
         "CALICOVPP_SWAP_DRIVER": "uio_pci_generic",
     }
-    [uplink] = from_env(legacy).interfaces.uplinkInterfaces
+    [uplink] = node_config_from_env(legacy).interfaces.uplinkInterfaces
     assert (uplink.interfaceName, uplink.vppDriver, uplink.newDriver) == ("eth7", "dpdk", "uio_pci_generic")
-    config = from_env(legacy | {"CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth7","mtu":1400}]}'})
+    config = node_config_from_env(
+        legacy | {"CALICOVPP_INTERFACES": '{"uplinkInterfaces":[{"interfaceName":"eth7","mtu":1400}]}'}
+    )
     [uplink] = config.interfaces.uplinkInterfaces
     assert uplink.mtu == 1400
     assert config.warnings == ("CALICOVPP_INTERFACE: ignored, CALICOVPP_INTERFACES names the same uplink",)
 
 
 def test_the_guard_s_own_variables() -> None:
-    config = from_env(
+    config = node_config_from_env(
         {
             "NODENAME": "n1",
             "VPPD_PROBE_ADDRESSES": "192.0.2.1, 2001:db8::1",
@@ -275,7 +288,7 @@ def test_the_guard_s_own_variables() -> None:
     assert config.host_root == Path("/elsewhere")
     assert not config.network_manager_hook
     assert config.hooks == {"VPP_RUNNING": "echo up"}
-    default = from_env({"NODENAME": "n1"})
+    default = node_config_from_env({"NODENAME": "n1"})
     assert (default.forward_wait_s, default.hook_wait_s, default.cores_bytes_max) == (20.0, 10.0, 4 << 30)
     assert default.network_manager_hook
 
@@ -301,12 +314,12 @@ def test_what_is_no_json_is_wrong_by_name(text: str) -> None:
 def wrong_with(environ: dict[str, str]) -> list[str]:
     """What is wrong, a line each; none: it is a configuration."""
     try:
-        from_env({"NODENAME": "n1"} | environ)
-    except ConfigError as error:
+        node_config_from_env({"NODENAME": "n1"} | environ)
+    except NodeConfigError as error:
         return str(error).split("\n")
     return []
 
 
 def test_help_names_every_variable() -> None:
-    text = describe_variables()
-    assert all(variable.name in text for variable in VARIABLES)
+    text = describe_env_variables()
+    assert all(variable.name in text for variable in NODE_CONFIG_VARIABLES)

@@ -6,13 +6,13 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from bus.envelope import AnyMessage
-from schemas.requests import AnyRequest
-from schemas.words import WORDS
+from bus.envelope import AnyBusMessage
+from schemas.requests import AnyBusRequest
+from schemas.words import BUS_WORDS
 
 SECRET = re.compile(r"password|passwd|secret|private|token|credential|psk|_key$|^key$", re.IGNORECASE)
 NAMED_PLACE = re.compile(r"_(name|file|ref)$")
-ROW_KEYS = {"Row.key", "TraceEvent.key"}  # keys of rows
+ROW_KEYS = {"StreamRow.key", "BusTraceEvent.key"}  # keys of rows
 
 
 def add_structs(kind: Any, structs: set[type]) -> None:
@@ -29,7 +29,7 @@ def add_structs(kind: Any, structs: set[type]) -> None:
 
 def structs_on_the_bus() -> set[type]:
     structs: set[type] = set()
-    for kind in (*(word.type for word in WORDS.values()), AnyRequest, AnyMessage):
+    for kind in (*(word.type for word in BUS_WORDS.values()), AnyBusRequest, AnyBusMessage):
         add_structs(kind, structs)
     return structs
 

@@ -9,24 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.services import desired
-from actors.services.cache import ServedCache
-from actors.services.desired import DISCARD, ServiceFacts, resolve_address_conflicts, serve_each_service
-from actors.vpp_writer.kinds import kind_of
-from schemas.cnat import HASH_BITS, Backend, SnatExclusion, Translation
-from schemas.facts import (
-    BgpConfiguration,
-    Endpoint,
-    EndpointSlice,
-    IpPool,
-    LoadBalancerIngress,
-    Node,
-    Service,
-    ServicePort,
-    ServiceStatus,
-    SlicePort,
-    Uplink,
+from actors.services.cache import ServedServiceCache
+from actors.services.desired import (
+    DISCARD_NEXT_HOPS,
+    ServicesManagerFacts,
+    resolve_service_conflicts,
+    serve_each_service,
 )
-from schemas.intents import Route, RoutePath
+from actors.vpp_writer.kinds import kind_of_intent
+from schemas.cnat import CNAT_HASH_BITS, SnatExclusionIntent, TranslationBackend, TranslationIntent
+from schemas.facts import (
+    BgpConfigurationFact,
+    EndpointSliceFact,
+    IpPoolFact,
+    LoadBalancerIngress,
+    NodeFact,
+    ServiceFact,
+    ServicePort,
+    ServiceStatusFact,
+    SliceEndpoint,
+    SlicePort,
+    UplinkFact,
+)
+from schemas.intents import RouteIntent, RoutePath
 from tests.unit.services.worlds import (
     EXTERNAL,
     ME,
@@ -147,18 +152,18 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
         BACKENDS[:1],
         BACKENDS[:1],
     )
-    assert set(resolve_address_conflicts(local, serve_each_service(local)).addresses) == {f"{EXTERNAL}/32"}
+    assert set(resolve_service_conflicts(local, serve_each_service(local)).addresses) == {f"{EXTERNAL}/32"}
     remote = cluster(web, slice_of(REMOTE))
     assert set(translations(remote)) == {(VIP, 80, TCP), (EXTERNAL, 80, TCP)}
-    assert resolve_address_conflicts(remote, serve_each_service(remote)).addresses == {}
+    assert resolve_service_conflicts(remote, serve_each_service(remote)).addresses == {}
 
 
-UPLINK = Uplink("running", interface="uplink/eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
+UPLINK = UplinkFact("running", interface="uplink/eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
 
 
-def relayed_routes(facts: ServiceFacts) -> dict[str, tuple[RoutePath, ...]]:
+def relayed_routes(facts: ServicesManagerFacts) -> dict[str, tuple[RoutePath, ...]]:
     """Prefix -> paths of the pods' table."""
-    return {i.prefix: i.paths for i in intents_of(facts).values() if isinstance(i, Route) and i.table == "pods"}
+    return {i.prefix: i.paths for i in intents_of(facts).values() if isinstance(i, RouteIntent) and i.table == "pods"}
 
 
 def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addresses_by_another_node() -> None:
@@ -178,9 +183,9 @@ def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addre
     }
     there = (RoutePath(next_hop="192.0.2.2", interface="uplink/eth0"),)
     assert relayed_routes(remote) == {f"{vip}/32": there for vip in external}
-    exclusions = {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusion)}
+    exclusions = {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusionIntent)}
     assert {f"{vip}/32" for vip in external} <= exclusions, "backends see the pod's own address"
-    assert resolve_address_conflicts(remote, serve_each_service(remote)).addresses == {}
+    assert resolve_service_conflicts(remote, serve_each_service(remote)).addresses == {}
     own = cluster(web, slice_of(REMOTE, LOCAL), uplinks={"eth0": UPLINK})
     assert translations(own)[EXTERNAL, 80, TCP] == BACKENDS[:1]
     assert relayed_routes(own) == {}
@@ -188,11 +193,11 @@ def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addre
 
 def test_pods_are_spread_over_the_nodes_that_serve_every_port() -> None:
     names = [f"n{number}" for number in range(2, 10)]
-    nodes = {"n1": ME, **{name: Node(ip4=f"192.0.2.{name[1:]}/24") for name in names}}
+    nodes = {"n1": ME, **{name: NodeFact(ip4=f"192.0.2.{name[1:]}/24") for name in names}}
     ends = [endpoint(f"10.0.{name[1:]}.7", name) for name in names]
     ports = ServicePort(80, name="a"), ServicePort(81, name="b")
 
-    def hop(*limited: Endpoint) -> str | None:
+    def hop(*limited: SliceEndpoint) -> str | None:
         web = service(*ports, external_ips=(EXTERNAL,), external_local=True)
         slices = (slice_of(*e, ports=(SlicePort(8080, name=p),)) for e, p in ((ends, "a"), (limited or ends, "b")))
         [(path,)] = relayed_routes(cluster(web, *slices, nodes=nodes, uplinks={"eth0": UPLINK})).values()
@@ -208,10 +213,10 @@ def test_pods_are_spread_over_the_nodes_that_serve_every_port() -> None:
 
 def test_no_service_turns_away_what_is_sent_to_a_node_a_pod_or_by_a_far_node() -> None:
     own_addresses = ("192.0.2.1", "192.0.2.2", "10.0.0.9")
-    pools = {"all": IpPool("10.0.0.0/16")}
+    pools = {"all": IpPoolFact("10.0.0.0/16")}
     web = service(external_ips=own_addresses, external_local=True)
     assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, pools=pools)) == {}
-    far = {"n1": ME, "n2": Node(ip4="198.51.100.2/24")}
+    far = {"n1": ME, "n2": NodeFact(ip4="198.51.100.2/24")}
     web = service(external_ips=(EXTERNAL,), external_local=True)
     behind_a_router = cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far)
     assert relayed_routes(behind_a_router) == {}
@@ -229,7 +234,7 @@ def test_a_local_service_whose_last_endpoint_here_terminates_serves_on_and_asks_
     web = service(type="LoadBalancer", external_ips=(EXTERNAL,), external_local=True, health_check_node_port=32000)
     ending = cluster(web, slice_of(endpoint("10.0.0.4", **TERMINATING), REMOTE))
     assert translations(ending)[EXTERNAL, 80, TCP] == BACKENDS[:1]
-    served = resolve_address_conflicts(ending, serve_each_service(ending))
+    served = resolve_service_conflicts(ending, serve_each_service(ending))
     assert (served.addresses, served.checks) == ({}, {32000: ("d/web", 0)})
 
 
@@ -237,7 +242,7 @@ def test_each_family_of_a_local_service_is_advertised_by_its_own_ready_endpoints
     external6 = "2001:db8:5::5"
     web = service(cluster_ips=(VIP, VIP6), external_ips=(EXTERNAL, external6), external_local=True)
     half = cluster(web, slice_of(LOCAL), slice_of(endpoint("fd00::4", **TERMINATING), ip_version=6))
-    assert set(resolve_address_conflicts(half, serve_each_service(half)).addresses) == {f"{EXTERNAL}/32"}
+    assert set(resolve_service_conflicts(half, serve_each_service(half)).addresses) == {f"{EXTERNAL}/32"}
 
 
 @pytest.mark.parametrize(
@@ -249,15 +254,18 @@ def test_each_family_of_a_local_service_is_advertised_by_its_own_ready_endpoints
         service(cluster_ips=()),
     ],
 )
-def test_what_is_not_ours_to_serve_is_left_alone(web: Service) -> None:
+def test_what_is_not_ours_to_serve_is_left_alone(web: ServiceFact) -> None:
     assert translations(cluster(web, slice_of(LOCAL))) == {}
 
 
 def test_annotations_choose_balancer_and_hash() -> None:
     notes = {**MAGLEV, "cni.projectcalico.org/vppHashConfig": " srcPort, dstaddr ,wrong"}
     web = cluster(service(annotations=notes), slice_of(LOCAL, REMOTE))
-    [translation] = [i for i in intents_of(web).values() if isinstance(i, Translation)]
-    assert (translation.load_balancer, translation.hash_bits) == ("maglev", HASH_BITS["srcport"] | HASH_BITS["dstaddr"])
+    [translation] = [i for i in intents_of(web).values() if isinstance(i, TranslationIntent)]
+    assert (translation.load_balancer, translation.hash_bits) == (
+        "maglev",
+        CNAT_HASH_BITS["srcport"] | CNAT_HASH_BITS["dstaddr"],
+    )
     assert any("'wrong'" in problem for problem in problems(web))
 
 
@@ -266,8 +274,11 @@ def test_direct_return_leaves_packets_to_remote_endpoints_alone_but_not_those_to
     web = cluster(
         service(ServicePort(80, node_port=30080), type="NodePort", annotations=notes), slice_of(LOCAL, REMOTE)
     )
-    by_port = {i.port: i for i in intents_of(web).values() if isinstance(i, Translation)}
-    assert by_port[80].backends == (Backend("10.0.0.4", 8080), Backend("10.0.1.7", 8080, no_nat=True))
+    by_port = {i.port: i for i in intents_of(web).values() if isinstance(i, TranslationIntent)}
+    assert by_port[80].backends == (
+        TranslationBackend("10.0.0.4", 8080),
+        TranslationBackend("10.0.1.7", 8080, no_nat=True),
+    )
     assert not any(backend.no_nat for backend in by_port[30080].backends)
 
 
@@ -275,9 +286,9 @@ def test_affinity_hashes_the_clients_address_on_equal_tables() -> None:
     [translation] = [
         i
         for i in intents_of(cluster(service(affinity_s=10800), slice_of(LOCAL))).values()
-        if isinstance(i, Translation)
+        if isinstance(i, TranslationIntent)
     ]
-    assert (translation.load_balancer, translation.hash_bits) == ("maglev", HASH_BITS["srcaddr"])
+    assert (translation.load_balancer, translation.hash_bits) == ("maglev", CNAT_HASH_BITS["srcaddr"])
 
 
 def test_two_services_with_one_address_the_oldest_has_it_and_the_other_says_so() -> None:
@@ -322,23 +333,26 @@ def test_a_local_service_with_endpoints_elsewhere_alone_yields_to_one_that_has_i
 def test_udp_to_a_service_without_endpoints_is_discarded_and_tcp_finds_nothing() -> None:
     ports = (ServicePort(53, "UDP", "u"), ServicePort(53, "TCP", "t"))
     empty = cluster(service(*ports, cluster_ips=(VIP, VIP6)))
-    assert translations(empty) == {(VIP, 53, UDP): [(DISCARD[4], 53)], (VIP6, 53, UDP): [(DISCARD[6], 53)]}
-    assert Route("default", "192.0.0.8/32", (RoutePath(),)) in intents_of(empty).values()
+    assert translations(empty) == {
+        (VIP, 53, UDP): [(DISCARD_NEXT_HOPS[4], 53)],
+        (VIP6, 53, UDP): [(DISCARD_NEXT_HOPS[6], 53)],
+    }
+    assert RouteIntent("default", "192.0.0.8/32", (RoutePath(),)) in intents_of(empty).values()
 
 
 def test_service_ranges_are_unreachable_where_nothing_is_translated() -> None:
     ranges = cluster(
-        prefixes=("10.96.0.0/16",), bgp={"default": BgpConfiguration(service_external_ips=("203.0.113.0/28",))}
+        prefixes=("10.96.0.0/16",), bgp={"default": BgpConfigurationFact(service_external_ips=("203.0.113.0/28",))}
     )
     for prefix in ("10.96.0.0/16", "203.0.113.0/28"):
-        assert Route("default", prefix, (RoutePath(unreachable=True),)) in intents_of(ranges).values()
+        assert RouteIntent("default", prefix, (RoutePath(unreachable=True),)) in intents_of(ranges).values()
 
 
 def test_health_checks_tell_the_endpoints_of_this_node() -> None:
     web = service(type="LoadBalancer", external_local=True, health_check_node_port=32000)
     with_one, without = cluster(web, slice_of(LOCAL, REMOTE)), cluster(web, slice_of(REMOTE))
-    assert resolve_address_conflicts(with_one, serve_each_service(with_one)).checks == {32000: ("d/web", 1)}
-    assert resolve_address_conflicts(without, serve_each_service(without)).checks == {32000: ("d/web", 0)}
+    assert resolve_service_conflicts(with_one, serve_each_service(with_one)).checks == {32000: ("d/web", 1)}
+    assert resolve_service_conflicts(without, serve_each_service(without)).checks == {32000: ("d/web", 0)}
 
 
 def test_a_health_check_counts_ready_pods_each_once() -> None:
@@ -352,9 +366,9 @@ def test_a_health_check_counts_ready_pods_each_once() -> None:
     )
     numbers = (SlicePort(8080, name="a"), SlicePort(8081, name="b"))
 
-    def count(four: list[Endpoint], six: list[Endpoint]) -> int:
+    def count(four: list[SliceEndpoint], six: list[SliceEndpoint]) -> int:
         facts = cluster(web, slice_of(*four, ports=numbers), slice_of(*six, ports=numbers, ip_version=6))
-        return resolve_address_conflicts(facts, serve_each_service(facts)).checks[32000][1]
+        return resolve_service_conflicts(facts, serve_each_service(facts)).checks[32000][1]
 
     dual = [endpoint("10.0.0.4", pod="d/web-0")], [endpoint("fd00::4", pod="d/web-0")]
     assert count(*dual) == 1
@@ -367,7 +381,7 @@ def test_a_health_check_counts_ready_pods_each_once() -> None:
 
 def test_services_turned_off_leave_source_nat() -> None:
     kinds = {type(i).__name__ for i in intents_of(cluster(service(), slice_of(LOCAL), enabled=False)).values()}
-    assert kinds == {"SnatAddresses", "SnatExclusion"}
+    assert kinds == {"SnatAddressesIntent", "SnatExclusionIntent"}
 
 
 def test_what_is_not_served_is_said() -> None:
@@ -375,7 +389,7 @@ def test_what_is_not_served_is_said() -> None:
     problem_text = " ".join(problems(cluster(web, slice_of(LOCAL))))
     assert "loadBalancerSourceRanges" in problem_text
     assert "SCTP" in problem_text
-    assert problems(cluster(Service(cluster_ips=(VIP,)))) == ("ports: there is none",)
+    assert problems(cluster(ServiceFact(cluster_ips=(VIP,)))) == ("ports: there is none",)
 
 
 ENDPOINTS = st.builds(
@@ -398,7 +412,7 @@ SERVICES = st.builds(
     annotations=st.sampled_from([{}, MAGLEV]),
 )
 SLICES = st.builds(
-    lambda service, endpoints: EndpointSlice(service, 4, (SlicePort(8080),), tuple(endpoints)),
+    lambda service, endpoints: EndpointSliceFact(service, 4, (SlicePort(8080),), tuple(endpoints)),
     st.sampled_from(["d/a", "d/b", "d/c", ""]),
     st.lists(ENDPOINTS, max_size=4),
 )
@@ -416,7 +430,7 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     facts: list[tuple[str, str, Any]], chance: random.Random
 ) -> None:
     last = {(table, key): value for table, key, value in facts}
-    quick, cache = cluster(uplinks={"eth0": UPLINK}), ServedCache()
+    quick, cache = cluster(uplinks={"eth0": UPLINK}), ServedServiceCache()
     shuffled = [(table, key, None) for table, key, _ in facts] + facts * 2
     chance.shuffle(shuffled)
     for table, key, value in [
@@ -434,8 +448,8 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
     for (table, key), value in sorted(last.items(), key=str):
         if value is not None:
             getattr(plain, table)[key] = value
-    expected = resolve_address_conflicts(plain, serve_each_service(plain))
-    incremental = resolve_address_conflicts(quick, cache.served(quick))
+    expected = resolve_service_conflicts(plain, serve_each_service(plain))
+    incremental = resolve_service_conflicts(quick, cache.served(quick))
     assert (incremental.translations, incremental.statuses, incremental.addresses) == (
         expected.translations,
         expected.statuses,
@@ -446,21 +460,21 @@ def test_any_order_and_repetition_of_facts_gives_the_same_intents(
 
 @given(FACTS)
 def test_vpp_is_never_asked_for_what_it_cannot_hold(facts: list[tuple[str, str, Any]]) -> None:
-    any_cluster: ServiceFacts = cluster()
+    any_cluster: ServicesManagerFacts = cluster()
     for table, key, value in facts:
         if value is not None:
             getattr(any_cluster, table)[key] = value
     for intent in intents_of(any_cluster).values():
-        kind_of(intent).check(intent)
-        if isinstance(intent, Translation):
+        kind_of_intent(intent).check(intent)
+        if isinstance(intent, TranslationIntent):
             places = [(backend.address, backend.port) for backend in intent.backends]
             assert places == sorted(set(places))
 
 
 def test_a_health_check_that_cannot_be_answered_is_a_problem_of_its_service_alone() -> None:
-    statuses = {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd",))}
+    statuses = {"d/a": ServiceStatusFact(1, 1), "d/b": ServiceStatusFact(1, 1, ("ports: odd",))}
     checks = {32000: ("d/a", 1), 32001: ("d/b", 0)}
-    troubled = desired.with_unanswered_checks(
+    troubled = desired.with_unanswered_health_checks(
         statuses, checks, {32001: "in use", 32002: "of a check that is not there any more"}
     )
-    assert troubled == {"d/a": ServiceStatus(1, 1), "d/b": ServiceStatus(1, 1, ("ports: odd", "in use"))}
+    assert troubled == {"d/a": ServiceStatusFact(1, 1), "d/b": ServiceStatusFact(1, 1, ("ports: odd", "in use"))}

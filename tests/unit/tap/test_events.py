@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.envelope import Fetch
+from bus.envelope import FetchSnapshot
 from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents
 from tools.tap import chain, export, show, state, top
 from tools.tap.filter import BadExpression, EventFilter, FieldMatch
@@ -41,7 +41,7 @@ def test_what_a_tap_missed_is_asked_for_and_counted() -> None:
     assert observer.fetches(0.0) == []
     observer.feed(intents(3, AFTER), 3.0)
     assert observer.gaps() == 1
-    assert observer.fetches(10.0) == [Fetch(word="intent", owner=SERVICES)]
+    assert observer.fetches(10.0) == [FetchSnapshot(word="intent", owner=SERVICES)]
 
 
 def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None:
@@ -49,7 +49,7 @@ def test_it_is_whole_when_all_that_the_beacon_speaks_of_has_been_heard() -> None
     assert not observer.complete
     observer.feed(beacon(("intent", SERVICES, 1)), 1.0)
     assert not observer.complete
-    assert observer.fetches(1.0) == [Fetch(word="intent", owner=SERVICES)]
+    assert observer.fetches(1.0) == [FetchSnapshot(word="intent", owner=SERVICES)]
     observer.feed(intents(1, BEFORE), 2.0)
     assert observer.complete
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.vpp_writer.vpp.reply_stream import FRAME
+from actors.vpp_writer.vpp.reply_stream import VPP_FRAME_HEADER
 from tools.vppsim.api.catalogue import Catalogue
 
 WORDS = Catalogue()
@@ -34,7 +34,7 @@ class ScriptedVpp:
         if "sw_if_index" in WORDS.fields(f"{name}_reply"):
             fields["sw_if_index"] = 5
         body = WORDS.encode(f"{name}_reply", fields)
-        return FRAME.pack(0, len(body), 0) + body
+        return VPP_FRAME_HEADER.pack(0, len(body), 0) + body
 
     def keep_replies(self, retval: Callable[[int], int] = lambda _: 0) -> list[bytes]:
         """Replies are kept back here from now on; `retval`: that of each, by its number."""
@@ -51,7 +51,7 @@ class ScriptedVpp:
         self.writers.append(writer)
         try:
             while True:
-                _, length, _ = FRAME.unpack(await reader.readexactly(FRAME.size))
+                _, length, _ = VPP_FRAME_HEADER.unpack(await reader.readexactly(VPP_FRAME_HEADER.size))
                 data = await reader.readexactly(length)
                 number, client_index, context = HEAD.unpack_from(data)
                 name = WORDS.names[number]
@@ -69,10 +69,10 @@ class ScriptedVpp:
             table = [{"name": f"{n}_{crc}", "index": WORDS.ids[n]} for n, crc in crcs.items()]
             fields = {"context": context, "index": 7, "count": len(table), "message_table": table}
             body = WORDS.encode("sockclnt_create_reply", fields)
-            return FRAME.pack(0, len(body), 0) + body
+            return VPP_FRAME_HEADER.pack(0, len(body), 0) + body
         if name == "get_api_json":
             body = WORDS.encode("get_api_json_reply", {"context": context, "json": WORDS.json})
-            return FRAME.pack(0, len(body), 0) + body
+            return VPP_FRAME_HEADER.pack(0, len(body), 0) + body
         if name == "control_ping":
             return self.reply(name, context)
         self.requests_seen.append((name, context))

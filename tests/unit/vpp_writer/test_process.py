@@ -14,21 +14,21 @@ import pytest
 
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import WriterJournal
-from actors.vpp_writer.apply.records import VppLife
+from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.process import WriterProcess
 from actors.vpp_writer.reconcile.claims import SLICE
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.livelock import STEPS_MAX
 from bus.subscriptions import StreamChange, StreamSynced
-from schemas.intents import Intent, Loopback
-from schemas.statuses import Applied, Failed, Status
-from schemas.words import INTENT, status_word
+from schemas.intents import Intent, LoopbackIntent
+from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus
+from schemas.words import INTENT_WORD, intent_status_word
 from tests.unit.vpp_writer.reconcile.test_urgency import planned, route
 from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
 from tests.waiting import until_async
 
 MANY = 10 * SLICE
-POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
+POD = LoopbackIntent("pod/a", "02:00:00:00:00:0a", "pod-a")
 PATIENCE_S = 30.0
 
 
@@ -42,7 +42,7 @@ class ScriptedBus:
     def __init__(self, views: Mapping[str, dict[str, Intent]], *batches: list[Any]) -> None:
         self.views, self.batches = dict(views), list(batches)
         self.delivered: Callable[[list[Any]], None] = lambda _: None
-        self.statuses: dict[str, dict[str, Status]] = {}
+        self.statuses: dict[str, dict[str, IntentStatus]] = {}
         self.waits_s: list[float] = []
         self.counters: Counter[str] = Counter()
         self.progress, self.broker_session, self.waiting, self.ready, self.tapped = 0, 1, (), False, False
@@ -70,8 +70,8 @@ class ScriptedBus:
 
     def applied(self, owner: str) -> set[str]:
         """Keys of what this owner has been told to be applied."""
-        statuses = self.statuses.get(status_word(owner), {})
-        return {key for key, status in statuses.items() if isinstance(status, Applied)}
+        statuses = self.statuses.get(intent_status_word(owner), {})
+        return {key for key, status in statuses.items() if isinstance(status, AppliedStatus)}
 
     def subscribe(self, *_: str) -> None: ...
 
@@ -122,8 +122,8 @@ class World:
 def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_another_owner(tmp_path: Path) -> None:
     bus = ScriptedBus(
         {"routing": rows(map(route, range(MANY))), "cni": {}},
-        [StreamSynced(INTENT, "cni"), StreamSynced(INTENT, "routing")],
-        [StreamChange(INTENT, "cni", POD.key, POD)],
+        [StreamSynced(INTENT_WORD, "cni"), StreamSynced(INTENT_WORD, "routing")],
+        [StreamChange(INTENT_WORD, "cni", POD.key, POD)],
     )
     world = World(tmp_path, bus)
     queued, position = [0], [0]
@@ -145,13 +145,13 @@ def test_an_interface_is_not_kept_waiting_by_the_first_complete_stream_of_anothe
 def test_nothing_is_removed_before_the_owner_has_said_all(tmp_path: Path) -> None:
     held = {intent.key: HeldObject("routing", intent) for intent in map(route, range(2))}
     journal = WriterJournal(tmp_path / "writer" / "journal")
-    journal.start(VppLife(1, 0, 0), held)
+    journal.start(VppLifeRecord(1, 0, 0), held)
     journal.close()
     bus = ScriptedBus(
         {"routing": rows([route(1)])},
-        [StreamChange(INTENT, "routing", route(1).key, route(1))],
+        [StreamChange(INTENT_WORD, "routing", route(1).key, route(1))],
         [],
-        [StreamSynced(INTENT, "routing")],
+        [StreamSynced(INTENT_WORD, "routing")],
     )
     world = World(tmp_path, bus)
     calls_before_all_was_said = list[Any]()
@@ -193,14 +193,14 @@ def test_objects_that_undo_one_another_cost_some_steps_a_second_and_one_line(tmp
     assert bus.waits_s.count(0) == STEPS_MAX
     assert all(wait_s > 0 for wait_s in bus.waits_s[STEPS_MAX:])
     assert len(world.log.errors) == 1
-    bus.batches, bus.waits_s = [[StreamSynced(INTENT, "cni")]], []
+    bus.batches, bus.waits_s = [[StreamSynced(INTENT_WORD, "cni")]], []
     asyncio.run(turns(2))
     assert bus.waits_s[-1] == 0, "what is new is done at once"
 
 
 def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another(tmp_path: Path) -> None:
     routes = rows(map(route, range(2 * STEPS_MAX * SLICE)))
-    bus = ScriptedBus({"routing": routes}, [], [StreamSynced(INTENT, "routing")])
+    bus = ScriptedBus({"routing": routes}, [], [StreamSynced(INTENT_WORD, "routing")])
     world = World(tmp_path, bus)
     objects = world.process.objects
 
@@ -225,7 +225,7 @@ def test_a_long_first_stream_is_not_taken_for_objects_that_undo_one_another(tmp_
 def test_a_refused_object_is_tried_again_although_the_clock_was_set_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bus = ScriptedBus({"cni": rows([POD])}, [StreamSynced(INTENT, "cni")])
+    bus = ScriptedBus({"cni": rows([POD])}, [StreamSynced(INTENT_WORD, "cni")])
     world = World(tmp_path, bus)
     wall_clock, set_back_s = time.time, [0]
     monkeypatch.setattr(time, "time", lambda: wall_clock() - set_back_s[0])
@@ -235,11 +235,11 @@ def test_a_refused_object_is_tried_again_although_the_clock_was_set_back(
         return world.vpp.reply(message, context, retval=-1 if refused else 0)
 
     def is_applied() -> bool:
-        status = bus.statuses.get(status_word("cni"), {}).get(POD.key)
-        if isinstance(status, Failed):
+        status = bus.statuses.get(intent_status_word("cni"), {}).get(POD.key)
+        if isinstance(status, FailedStatus):
             assert abs(status.retry_at - time.time()) < PATIENCE_S or set_back_s[0], "people are told by their clock"
             set_back_s[0] = 3600
-        return isinstance(status, Applied)
+        return isinstance(status, AppliedStatus)
 
     world.vpp.answer = answer
     world.run(is_applied)

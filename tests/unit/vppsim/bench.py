@@ -4,7 +4,7 @@ import io
 from ipaddress import ip_address
 from typing import Any, cast
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.vppsim.cnat.settings import DEFAULTS, CnatSettings
 from tools.vppsim.devices.maker import DeviceMaker
 from tools.vppsim.fib.paths import FibEntryFlag, FibPath, FibSource
@@ -36,7 +36,7 @@ class Bench(Vpp):
 
     def __init__(self, answers_ping: bool = True, cnat: CnatSettings = DEFAULTS) -> None:
         self.time = 1000.0
-        log = Log("test", stream=io.StringIO())
+        log = ProcessLog("test", stream=io.StringIO())
         super().__init__(cast(DeviceMaker, None), log, answers_ping, cnat, now=lambda: self.time)
 
     def wire(self, *addresses: str, mac: bytes = VPP_MAC, **settings: Any) -> "Port":

@@ -17,7 +17,7 @@ printing   prints events and rows
 import argparse
 
 from bus.remote_tap import BadCurveKeys
-from schemas.config import ConfigError
+from schemas.config import NodeConfigError
 from tools.cli.command import add_command
 from tools.cli.tap import export, keys, names, play, record, replay, state, top, watch
 from tools.tap.filter import BadExpression
@@ -27,7 +27,7 @@ from tools.tap.replay import NotReplayable
 
 HELP = "what a node's processes say to one another"
 DESCRIPTION = "`vppd tap`: what the processes of a node say to one another."
-FAILURES = (NoBus, BadCurveKeys, BadRecording, NotReplayable, BadExpression, ConfigError)
+FAILURES = (NoBus, BadCurveKeys, BadRecording, NotReplayable, BadExpression, NodeConfigError)
 COMMANDS = {
     "record": record,
     "play": play,

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from schemas.config import from_env
+from schemas.config import node_config_from_env
 from tools.cli.command import UserError
 from tools.cli.tap.printing import columns, painter
 from tools.tap import recording, show
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what the manager wants as it hears the recording. Raises UserError."""
     settings = dict(text.partition("=")[::2] for text in options.set)
-    replay = Replay(options.into, from_env({**os.environ, **settings}, required=()))
+    replay = Replay(options.into, node_config_from_env({**os.environ, **settings}, required=()))
     width, paint = columns(), painter(options)
     changed = list(replay.feed(recording.read(options.file)))
     events = list(replay.differences()) if options.diff else changed

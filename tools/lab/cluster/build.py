@@ -15,7 +15,7 @@ from tools.lab.cluster import calico_node, initial_objects, networks, node_proce
 from tools.lab.cluster.interruption import undisturbed
 from tools.lab.state import LABS, Lab, MakerProcess, NoLab, load
 from tools.lab.topology import API_PORT, LAN4, LAN6, check_name, lan_netns
-from vppd_guard.vpp.process import start_ticks
+from vppd_guard.vpp.process import process_start_ticks
 
 API_WAIT_S_MAX = 20.0
 STOP_S_MAX = 20.0
@@ -51,7 +51,7 @@ def create_lab(
     if (LABS / name).exists() or linux.namespaces(f"{name}-"):
         raise CannotBuild(_occupied(name))
     lab = Lab(
-        maker=MakerProcess(os.getpid(), start_ticks(os.getpid()), story),
+        maker=MakerProcess(os.getpid(), process_start_ticks(os.getpid()), story),
         name=name,
         nodes=nodes,
         vpp=vpp or _vppsim(),
@@ -85,7 +85,7 @@ def _occupied(name: str) -> str:
     """Why a lab of that name cannot be made: what is there, and what can be done."""
     with suppress(NoLab):
         maker = load(name).maker
-        if maker and maker.story and start_ticks(maker.pid) == maker.start_ticks:
+        if maker and maker.story and process_start_ticks(maker.pid) == maker.start_ticks:
             return f"lab {name} is in use: {maker.story} runs (pid {maker.pid}); let it end, or choose another --name"
     return f"lab {name} is there already; use it, choose another --name, or `vppd lab down --name {name}` removes it"
 

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.lab.felix.standin import FelixStandIn, StandInOptions
 from tools.lab.felix.wire import version_of
 
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--status", type=Path, metavar="FILE", help="JSON file that tells how it goes")
     parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="raw configuration")
     options = parser.parse_args(argv)
-    log = Log("felix", os.environ.get("CALICOVPP_LOG_LEVEL") or "info")
+    log = ProcessLog("felix", os.environ.get("CALICOVPP_LOG_LEVEL") or "info")
     try:
         version_of(options.calico_version)
         config = dict(text.split("=", 1) for text in options.config)
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     return asyncio.run(run(felix_options, log))
 
 
-async def run(options: StandInOptions, log: Log) -> int:
+async def run(options: StandInOptions, log: ProcessLog) -> int:
     """Runs the stand-in. Returns the exit status."""
     return await FelixStandIn(options, log).run()
 

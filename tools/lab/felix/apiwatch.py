@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import aiohttp
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.lab.apiserver.resources import CALICO, NETWORKING, ServedResource, collection_path, resource_by_kind
 from tools.lab.felix.policies import KUBERNETES
 from tools.lab.objects import Key, Object, key_of
@@ -44,7 +44,7 @@ def name_of(resource: ServedResource) -> str:
 class ObjectCache:
     """All objects, by kind and by (namespace, name). `changed` is called after each change."""
 
-    def __init__(self, url: str, changed: Callable[[], None], log: Log) -> None:
+    def __init__(self, url: str, changed: Callable[[], None], log: ProcessLog) -> None:
         self.objects: dict[str, dict[Key, Object]] = {}
         self.reached = False  # the last request was answered
         self._url, self._changed, self._log = url, changed, log

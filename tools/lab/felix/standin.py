@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from bus.log import Log
+from bus.log import ProcessLog
 from tools.lab.felix.apiwatch import ObjectCache
 from tools.lab.felix.calc import calculate
 from tools.lab.felix.config import KEYS_WITHOUT_RESTART
@@ -44,7 +44,7 @@ class ConfigChanged(Exception):
 class FelixStandIn:
     """One life of the stand-in."""
 
-    def __init__(self, options: StandInOptions, log: Log) -> None:
+    def __init__(self, options: StandInOptions, log: ProcessLog) -> None:
         self._options, self._log = options, log
         self._encoding = FelixEncoding(options.version)
         self._changed = asyncio.Event()

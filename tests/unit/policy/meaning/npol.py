@@ -5,7 +5,7 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 
 from schemas.intents import Intent
-from schemas.npol import EntityMatch, InterfacePolicies, IpSet, Policy, Rule
+from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent, PolicyRule, RuleEntityMatch
 from tests.unit.policy.meaning.reference import Flow
 
 
@@ -14,9 +14,11 @@ class Npol:
 
     def __init__(self, intents: Iterable[Intent]) -> None:
         all_intents = list(intents)
-        self.sets = {intent.name: intent for intent in all_intents if isinstance(intent, IpSet)}
-        self.policies = {intent.name: intent for intent in all_intents if isinstance(intent, Policy)}
-        self.interfaces = {intent.interface: intent for intent in all_intents if isinstance(intent, InterfacePolicies)}
+        self.sets = {intent.name: intent for intent in all_intents if isinstance(intent, IpSetIntent)}
+        self.policies = {intent.name: intent for intent in all_intents if isinstance(intent, PolicyIntent)}
+        self.interfaces = {
+            intent.interface: intent for intent in all_intents if isinstance(intent, InterfacePoliciesIntent)
+        }
         assert len(all_intents) == len({intent.key for intent in all_intents})
         self._ready = {name: frozenset(intent.members) for name, intent in self.sets.items()}
 
@@ -33,10 +35,10 @@ class Npol:
         return bool(verdict == "allow")  # a pass among the profiles is a drop
 
     def first(self, names: Iterable[str], flow: Flow, direction: str) -> str | None:
-        rules: Iterable[Rule] = (rule for name in names for rule in getattr(self.policies[name], direction))
+        rules: Iterable[PolicyRule] = (rule for name in names for rule in getattr(self.policies[name], direction))
         return next((rule.action for rule in rules if self.matches(rule, flow)), None)
 
-    def matches(self, rule: Rule, flow: Flow) -> bool:
+    def matches(self, rule: PolicyRule, flow: Flow) -> bool:
         return (
             rule.protocol in (None, flow.protocol)
             and rule.not_protocol != flow.protocol
@@ -46,15 +48,15 @@ class Npol:
             and not self.touches(rule.not_destination, flow, flow.destination, flow.dport)
         )
 
-    def fits(self, match: EntityMatch, flow: Flow, address: str, port: int) -> bool:
+    def fits(self, match: RuleEntityMatch, flow: Flow, address: str, port: int) -> bool:
         nets, sets, ports = self.sides(match, flow, address, port)
         assert len(match.sets) < 2
         return (not match.nets or nets) and (not match.sets or sets) and (not (match.ports or match.port_sets) or ports)
 
-    def touches(self, match: EntityMatch, flow: Flow, address: str, port: int) -> bool:
+    def touches(self, match: RuleEntityMatch, flow: Flow, address: str, port: int) -> bool:
         return any(self.sides(match, flow, address, port))
 
-    def sides(self, match: EntityMatch, flow: Flow, address: str, port: int) -> tuple[bool, bool, bool]:
+    def sides(self, match: RuleEntityMatch, flow: Flow, address: str, port: int) -> tuple[bool, bool, bool]:
         return (
             contains(match.nets, address),
             any(self.holds(name, address) for name in match.sets),

@@ -11,13 +11,13 @@ from ipaddress import ip_address, ip_interface, ip_network
 from actors.policy.model import (
     FelixHostEndpoint,
     FelixPolicy,
+    FelixPolicyId,
     FelixRule,
     FelixSnapshot,
     FelixTier,
     FelixWorkload,
-    PolicyId,
 )
-from schemas.facts import PodInterface, Uplink
+from schemas.facts import PodInterfaceFact, UplinkFact
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132}
 PORTED = (6, 17, 132)
@@ -42,7 +42,9 @@ class Flow:
 class Reference:
     """Says what passes between the pods, the host and others, as Calico's documentation has it."""
 
-    def __init__(self, snapshot: FelixSnapshot, pods: Sequence[PodInterface], uplinks: Sequence[Uplink]) -> None:
+    def __init__(
+        self, snapshot: FelixSnapshot, pods: Sequence[PodInterfaceFact], uplinks: Sequence[UplinkFact]
+    ) -> None:
         self.snapshot = snapshot
         self.pods = {str(ip_address(a)) for pod in pods for a in pod.addresses}
         self.host = {str(ip_interface(a).ip) for uplink in uplinks for a in uplink.addresses}
@@ -152,7 +154,7 @@ class Reference:
         return False
 
 
-def enforced_policies(tier: FelixTier, direction: str) -> list[PolicyId]:
+def enforced_policies(tier: FelixTier, direction: str) -> list[FelixPolicyId]:
     """The policies that count."""
     return [
         policy_id for policy_id in (tier.ingress if direction == "ingress" else tier.egress) if not policy_id.staged

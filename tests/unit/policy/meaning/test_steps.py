@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from actors.policy import desired
 from schemas.intents import Intent
-from schemas.npol import InterfacePolicies
+from schemas.npol import InterfacePoliciesIntent
 from tests.unit.policy.meaning import worlds
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.worlds import POLICIES, Dice
@@ -37,5 +37,5 @@ def test_while_a_policy_changes_each_interface_has_the_old_or_the_new(seed: int)
 
 def policies_first(before: dict[str, Intent], after: dict[str, Intent]) -> dict[str, Intent]:
     """The new sets and policies are there, the interfaces are as before."""
-    attached = {key: each for key, each in before.items() if isinstance(each, InterfacePolicies)}
+    attached = {key: each for key, each in before.items() if isinstance(each, InterfacePoliciesIntent)}
     return {**before, **after, **attached}

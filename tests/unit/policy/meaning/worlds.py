@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, TypeVar
 
-from actors.policy.desired import PolicyFacts
+from actors.policy.desired import PolicyManagerFacts
 from actors.policy.model import (
     FelixHostEndpoint,
     FelixIpSet,
     FelixPolicy,
+    FelixPolicyId,
     FelixRule,
     FelixSnapshot,
     FelixTier,
     FelixWorkload,
-    PolicyId,
-    WorkloadId,
+    FelixWorkloadId,
 )
-from schemas.facts import PodInterface, Uplink
+from schemas.facts import PodInterfaceFact, UplinkFact
 from tests.unit.policy.meaning.reference import Flow
 
 POD = "default/web/eth0"
-POD_ID = WorkloadId("k8s", "default/web", "eth0")
+POD_ID = FelixWorkloadId("k8s", "default/web", "eth0")
 PODS = {
-    POD: PodInterface("tun-web", "/ns", ("10.0.0.1", "fd00::1")),
-    "default/other/eth0": PodInterface("tun-other", "/ns", ("10.0.0.2",)),
+    POD: PodInterfaceFact("tun-web", "/ns", ("10.0.0.1", "fd00::1")),
+    "default/other/eth0": PodInterfaceFact("tun-other", "/ns", ("10.0.0.2",)),
 }
 UPLINKS = {
-    "eth0": Uplink(
+    "eth0": UplinkFact(
         "running", interface="uplink-eth0", host_tap="tap-eth0", addresses=("192.0.2.1/24", "2001:db8::1/64")
     )
 }
@@ -40,8 +40,8 @@ PORTS = (53, 80, 443, 4789)
 PROTOCOLS = (6, 17, 132, 1, 58)
 SETS = ("net-a", "net-b", "hosts", "ports-a", "ports-b")
 RANGES = ((80, 80), (53, 443), (0, 65535), (443, 5000))
-POLICIES = tuple(PolicyId(name, kind="GlobalNetworkPolicy") for name in "abcdef")
-STAGED = PolicyId("s", kind="StagedGlobalNetworkPolicy", staged=True)
+POLICIES = tuple(FelixPolicyId(name, kind="GlobalNetworkPolicy") for name in "abcdef")
+STAGED = FelixPolicyId("s", kind="StagedGlobalNetworkPolicy", staged=True)
 T = TypeVar("T")
 ACTIONS = ("allow", "allow", "", "deny", "deny", "pass", "next-tier", "log")
 
@@ -137,6 +137,6 @@ class Dice:
         return [self.flow() for _ in range(number)]
 
 
-def world(snapshot: FelixSnapshot | None) -> PolicyFacts:
+def world(snapshot: FelixSnapshot | None) -> PolicyManagerFacts:
     """A fresh world of this node, with nothing remembered."""
-    return PolicyFacts("node1", snapshot, dict(PODS), dict(UPLINKS))
+    return PolicyManagerFacts("node1", snapshot, dict(PODS), dict(UPLINKS))

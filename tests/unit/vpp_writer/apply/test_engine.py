@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.vpp_writer.apply.engine import CallEngine
-from actors.vpp_writer.kinds.call import Later, NoAnswer, VppCall
-from actors.vpp_writer.kinds.indices import NO_DETAILS
-from actors.vpp_writer.kinds.kind import CallSequence, Details
+from actors.vpp_writer.apply.engine import VppCallEngine
+from actors.vpp_writer.kinds.call import IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
+from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
 
 MESSAGES = ("first_message", "second_message", "third_message", "fourth_message")
 REFUSED = -1
@@ -56,7 +56,7 @@ class WithholdingVpp:
     def answer(self, number: int, reply: int | Exception) -> None:
         withheld = self.withheld.pop(number)
         if reply != 0:
-            self.failures[withheld.key] = type(reply) if isinstance(reply, Exception) else Later
+            self.failures[withheld.key] = type(reply) if isinstance(reply, Exception) else IntentRetriedLater
         withheld.take(reply)
 
 
@@ -71,7 +71,7 @@ class Run(NamedTuple):
     message: str = MESSAGES[0]
     batched: bool = False
 
-    def sequence(self, key: str) -> CallSequence:
+    def sequence(self, key: str) -> VppCallSequence:
         for number in self.calls:
             yield [VppCall(self.message, {"key": key})] * number
         return None
@@ -81,11 +81,11 @@ class Group:
     """A group under way. `end` begins to wait for its end."""
 
     def __init__(self) -> None:
-        self.vpp, self.results = WithholdingVpp(), dict[str, Details | Exception]()
-        self.engine = CallEngine(cast(Any, self.vpp), Counter(), None, self._settled, lambda: None)
+        self.vpp, self.results = WithholdingVpp(), dict[str, ObjectDetails | Exception]()
+        self.engine = VppCallEngine(cast(Any, self.vpp), Counter(), None, self._settled, lambda: None)
         self.ending: asyncio.Task[None] | None = None
 
-    def _settled(self, key: str, result: Details | Exception) -> None:
+    def _settled(self, key: str, result: ObjectDetails | Exception) -> None:
         assert key not in self.results, "settled twice"
         self.results[key] = result
 
@@ -98,7 +98,7 @@ class Group:
     async def _end(self, packed: Sequence[str]) -> None:
         await self.engine.send()
         if packed:
-            accept_all = partial(self.results.update, dict.fromkeys(packed, NO_DETAILS))
+            accept_all = partial(self.results.update, dict.fromkeys(packed, NO_OBJECT_DETAILS))
             bodies = [key.encode() for key in packed]
             await self.engine.send_packed(packed, bodies, VppCall(MESSAGES[0]), accept_all)
         await self.engine.end()
@@ -131,7 +131,7 @@ def test_a_run_without_calls_ends_no_group_that_has_others(calls: Sequence[tuple
         for _ in range(2):
             await group.answer()
         await group.has_ended()
-        assert group.results == {"0": NO_DETAILS, "1": NO_DETAILS}
+        assert group.results == {"0": NO_OBJECT_DETAILS, "1": NO_OBJECT_DETAILS}
 
     asyncio.run(story())
 
@@ -139,7 +139,7 @@ def test_a_run_without_calls_ends_no_group_that_has_others(calls: Sequence[tuple
 RUNS = st.builds(
     Run, st.lists(st.integers(0, 3), max_size=3).map(tuple), st.sampled_from(MESSAGES), batched=st.booleans()
 )
-REPLIES = st.sampled_from([0, 0, 0, REFUSED, NoAnswer("not in time")])
+REPLIES = st.sampled_from([0, 0, 0, REFUSED, NoVppAnswer("not in time")])
 
 
 @given(st.data(), st.lists(RUNS, max_size=8), st.integers(0, 3))

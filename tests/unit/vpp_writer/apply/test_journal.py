@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.journal import (
-    FRAME_RECORDS,
-    RemovedRecord,
-    VppLife,
+    JOURNAL_FRAME_RECORDS,
+    ObjectRemovedRecord,
+    VppLifeRecord,
     WriterJournal,
     WriterJournalContents,
-    begin_record,
-    holds_record,
-    read_journal,
+    object_held_record,
+    read_writer_journal,
+    write_begun_record,
 )
-from actors.vpp_writer.reconcile.held import HeldObject, Suspect
-from schemas.intents import Loopback, Route, RoutePath
+from actors.vpp_writer.reconcile.held import HeldObject, SuspectIntent
+from schemas.intents import LoopbackIntent, RouteIntent, RoutePath
 
-LIFE = VppLife(3, 17, 4711, {"route/x": Suspect(5, 1)})
-LOOP = HeldObject("cni", Loopback("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})
-ROUTE = HeldObject("routing", Route("default", "10.0.0.0/24", (RoutePath(),)))
+LIFE = VppLifeRecord(3, 17, 4711, {"route/x": SuspectIntent(5, 1)})
+LOOP = HeldObject("cni", LoopbackIntent("loop/a", "02:00:00:00:00:0a", "loop-a"), {"sw_if_index": 4})
+ROUTE = HeldObject("routing", RouteIntent("default", "10.0.0.0/24", (RoutePath(),)))
 
 
 @pytest.fixture
@@ -37,66 +37,71 @@ def book(tmp_path: Path) -> Iterator[WriterJournal]:
 
 
 def test_what_was_done_is_recalled_with_its_details(book: WriterJournal) -> None:
-    book.append(begin_record("a", LOOP), holds_record("a", LOOP))
-    assert read_journal(book.path) == WriterJournalContents(LIFE, {"a": LOOP}, {})
+    book.append(write_begun_record("a", LOOP), object_held_record("a", LOOP))
+    assert read_writer_journal(book.path) == WriterJournalContents(LIFE, {"a": LOOP}, {})
 
 
 def test_what_was_begun_and_not_done_is_unknown(book: WriterJournal) -> None:
-    book.append(holds_record("a", LOOP), begin_record("b", ROUTE))
-    recalled = read_journal(book.path)
+    book.append(object_held_record("a", LOOP), write_begun_record("b", ROUTE))
+    recalled = read_writer_journal(book.path)
     assert recalled.objects == {"a": LOOP}
     assert recalled.unfinished == {"b": ROUTE}
 
 
 def test_what_is_gone_is_neither(book: WriterJournal) -> None:
-    book.append(begin_record("a", LOOP), holds_record("a", LOOP), begin_record("a", LOOP), RemovedRecord("a"))
-    assert read_journal(book.path) == WriterJournalContents(LIFE, {}, {})
+    book.append(
+        write_begun_record("a", LOOP),
+        object_held_record("a", LOOP),
+        write_begun_record("a", LOOP),
+        ObjectRemovedRecord("a"),
+    )
+    assert read_writer_journal(book.path) == WriterJournalContents(LIFE, {}, {})
 
 
 def test_a_new_life_forgets_the_old_one_in_one_step(book: WriterJournal) -> None:
-    book.append(holds_record("a", LOOP))
-    book.start(VppLife(4, 18, 4712), {"b": ROUTE})
-    assert read_journal(book.path) == WriterJournalContents(VppLife(4, 18, 4712), {"b": ROUTE}, {})
+    book.append(object_held_record("a", LOOP))
+    book.start(VppLifeRecord(4, 18, 4712), {"b": ROUTE})
+    assert read_writer_journal(book.path) == WriterJournalContents(VppLifeRecord(4, 18, 4712), {"b": ROUTE}, {})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_torn_tail_ends_the_reading(book: WriterJournal, cut: int) -> None:
-    book.append(holds_record("a", LOOP))
+    book.append(object_held_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.append(holds_record("b", ROUTE))
+    book.append(object_held_record("b", ROUTE))
     data = book.path.read_bytes()
     book.path.write_bytes(data[: max(whole, len(data) - cut)])
-    assert read_journal(book.path).objects == {"a": LOOP}
+    assert read_writer_journal(book.path).objects == {"a": LOOP}
 
 
 def test_a_damaged_record_ends_the_reading(book: WriterJournal) -> None:
-    book.append(holds_record("a", LOOP))
+    book.append(object_held_record("a", LOOP))
     whole = book.path.stat().st_size
-    book.append(holds_record("b", ROUTE), holds_record("c", LOOP))
+    book.append(object_held_record("b", ROUTE), object_held_record("c", LOOP))
     data = bytearray(book.path.read_bytes())
     data[whole + 12] ^= 0xFF
     book.path.write_bytes(data)
-    assert read_journal(book.path).objects == {"a": LOOP}
+    assert read_writer_journal(book.path).objects == {"a": LOOP}
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 64])
 def test_a_file_that_is_no_journal_tells_nothing(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "journal"
-    assert read_journal(path) == WriterJournalContents()
+    assert read_writer_journal(path) == WriterJournalContents()
     path.write_bytes(data)
-    assert read_journal(path) == WriterJournalContents()
+    assert read_writer_journal(path) == WriterJournalContents()
 
 
 def test_it_asks_to_be_compacted_only_when_it_has_grown_far(book: WriterJournal) -> None:
     assert not book.wants_compaction(objects=1)
     for _ in range(600):
-        book.append(holds_record("a", LOOP), RemovedRecord("a"))
+        book.append(object_held_record("a", LOOP), ObjectRemovedRecord("a"))
     assert book.wants_compaction(objects=1)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["done", "gone", "begin", "go on"]), st.integers(0, 40)), max_size=60))
 def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]) -> None:
-    with TemporaryDirectory() as directory, patch.object(journal, "FRAME_RECORDS", 7):
+    with TemporaryDirectory() as directory, patch.object(journal, "JOURNAL_FRAME_RECORDS", 7):
         book = WriterJournal(Path(directory, "journal"))
         expected = WriterJournalContents(LIFE, {str(number): ROUTE for number in range(30)}, {"3": ROUTE})
         book.start(LIFE, expected.objects, expected.unfinished)
@@ -104,36 +109,36 @@ def test_while_it_is_written_anew_it_tells_the_same(steps: list[tuple[str, int]]
         for step, number in steps:
             key = str(number)
             if step == "done":
-                book.append(holds_record(key, LOOP))
+                book.append(object_held_record(key, LOOP))
                 expected.objects[key] = LOOP
             elif step == "gone":
-                book.append(RemovedRecord(key))
+                book.append(ObjectRemovedRecord(key))
                 expected.objects.pop(key, None)
             elif step == "begin":
-                book.append(begin_record(key, ROUTE))
+                book.append(write_begun_record(key, ROUTE))
                 expected.unfinished[key] = ROUTE
             else:
                 book.write_some()
             if step in ("done", "gone"):
                 expected.unfinished.pop(key, None)
-            assert read_journal(book.path) == expected
+            assert read_writer_journal(book.path) == expected
         while book.compacting:
             book.write_some()
-        assert read_journal(book.path) == expected
+        assert read_writer_journal(book.path) == expected
         assert not book.path.with_suffix(".new").exists()
         book.close()
 
 
 def test_a_life_that_ends_while_it_is_written_anew_loses_nothing(book: WriterJournal) -> None:
-    objects = {str(number): ROUTE for number in range(3 * FRAME_RECORDS)}
+    objects = {str(number): ROUTE for number in range(3 * JOURNAL_FRAME_RECORDS)}
     book.start(LIFE, objects)
     book.compact(LIFE, objects)
     book.write_some()
-    book.append(RemovedRecord("0"))
+    book.append(ObjectRemovedRecord("0"))
     book.close()
-    recalled = read_journal(book.path)
+    recalled = read_writer_journal(book.path)
     assert recalled.objects.keys() == objects.keys() - {"0"}
     again = WriterJournal(book.path)
     again.start(LIFE, recalled.objects)
     again.close()
-    assert read_journal(book.path).objects.keys() == objects.keys() - {"0"}
+    assert read_writer_journal(book.path).objects.keys() == objects.keys() - {"0"}

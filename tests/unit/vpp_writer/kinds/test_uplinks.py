@@ -6,21 +6,29 @@ from typing import Any
 
 import pytest
 
-from actors.vpp_writer.kinds import kind_of
-from actors.vpp_writer.kinds.call import Later, Never, VppCall
+from actors.vpp_writer.kinds import kind_of_intent
+from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, VppCall
 from actors.vpp_writer.kinds.indices import VppIndices
-from actors.vpp_writer.kinds.kind import Observed
+from actors.vpp_writer.kinds.kind import ObservedVppObjects
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
-from schemas.intents import AfXdp, DevicePort, Intent, PreconfiguredInterface, Rdma, VirtioPci, Vmxnet3
+from schemas.intents import (
+    AfXdpIntent,
+    DevicePortIntent,
+    Intent,
+    PreconfiguredInterfaceIntent,
+    RdmaIntent,
+    VirtioPciIntent,
+    Vmxnet3Intent,
+)
 
 MAC, TAG = "02:00:00:00:00:01", "main-eth0"
 NOTHING_HELD = VppIndices({})
-XDP = AfXdp("uplink/eth0", "eth0", MAC, TAG)
-VIRTIO = VirtioPci("uplink/eth0", "0000:00:05.0", MAC, TAG)
-VMXNET3 = Vmxnet3("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
-RDMA = Rdma("uplink/eth0", "eth0", MAC, TAG)
-PORT = DevicePort("uplink/eth0", "0000:3b:02.0", "iavf", MAC, TAG)
-EXISTING = PreconfiguredInterface("uplink/eth0", MAC, TAG)
+XDP = AfXdpIntent("uplink/eth0", "eth0", MAC, TAG)
+VIRTIO = VirtioPciIntent("uplink/eth0", "0000:00:05.0", MAC, TAG)
+VMXNET3 = Vmxnet3Intent("uplink/eth0", "0001:0b:1f.7", MAC, TAG)
+RDMA = RdmaIntent("uplink/eth0", "eth0", MAC, TAG)
+PORT = DevicePortIntent("uplink/eth0", "0000:3b:02.0", "iavf", MAC, TAG)
+EXISTING = PreconfiguredInterfaceIntent("uplink/eth0", MAC, TAG)
 
 
 class Worked:
@@ -32,8 +40,8 @@ class Worked:
         self.details: Any = None
         self._refused, self._replies = refused, replies
         try:
-            self._walk(kind_of(intent).create(intent, NOTHING_HELD, existing))
-        except Later as failure:
+            self._walk(kind_of_intent(intent).create(intent, NOTHING_HELD, existing))
+        except IntentRetriedLater as failure:
             self.failure = failure
 
     def _walk(self, work: Any) -> None:
@@ -51,7 +59,7 @@ class Worked:
         self.calls += calls
         refused = [call.message for call in calls if call.message in self._refused]
         while refused:
-            calls = work.throw(Later(refused[0]))
+            calls = work.throw(IntentRetriedLater(refused[0]))
             self.calls += calls
             refused = [call.message for call in calls if call.message in self._refused]
         return [SimpleNamespace(**self._replies.get(call.message, {})) for call in calls]
@@ -97,7 +105,7 @@ def test_half_of_a_device_is_taken_away_again(refused: str, undone: list[str]) -
 def test_a_port_that_is_there_is_completed_and_taken_away_by_its_number() -> None:
     worked = Worked(PORT, existing={"sw_if_index": 7})
     assert worked.messages == ["sw_interface_set_mac_address", "sw_interface_tag_add_del"]
-    calls = [call for batch in kind_of(PORT).delete(PORT, NOTHING_HELD, {"sw_if_index": 7}) for call in batch]
+    calls = [call for batch in kind_of_intent(PORT).delete(PORT, NOTHING_HELD, {"sw_if_index": 7}) for call in batch]
     assert [call.message for call in calls] == ["dev_remove_port_if", "cli_inband"]
     assert calls[0].fields == {"sw_if_index": 7}
 
@@ -111,7 +119,7 @@ def test_success_without_an_interface_is_a_failure() -> None:
 
 def test_a_pci_address_is_packed_as_vpp_keeps_it() -> None:
     assert PciAddress.of("0001:0b:1f.7").number == 0x0001 | 0x0B << 16 | 0x1F << 24 | 7 << 29
-    ((call,),) = [next(kind_of(VIRTIO).create(VIRTIO, NOTHING_HELD, None))]
+    ((call,),) = [next(kind_of_intent(VIRTIO).create(VIRTIO, NOTHING_HELD, None))]
     assert call.fields["pci_addr"] == {"domain": 0, "bus": 0, "slot": 5, "function": 0}
 
 
@@ -126,49 +134,49 @@ def test_a_pci_address_is_packed_as_vpp_keeps_it() -> None:
     ],
 )
 def test_an_uplink_without_its_tag_is_recognised_by_name(intent: Intent, name: str) -> None:
-    kind = kind_of(intent)
+    kind = kind_of_intent(intent)
     rows = [SimpleNamespace(sw_if_index=n, interface_name=f"{name}{more}", tag="") for n, more in ((1, ".7"), (2, ""))]
-    assert kind.recognise(intent, Observed([*rows])) == {"sw_if_index": 2}
+    assert kind.recognise(intent, ObservedVppObjects([*rows])) == {"sw_if_index": 2}
     foreign = [SimpleNamespace(sw_if_index=2, interface_name=name, tag="another's")]
-    assert kind.recognise(intent, Observed(foreign)) is None
+    assert kind.recognise(intent, ObservedVppObjects(foreign)) is None
     tagged = SimpleNamespace(sw_if_index=3, interface_name="renamed", tag=TAG)
-    assert kind.recognise(intent, Observed([*rows, tagged])) == {"sw_if_index": 3}
+    assert kind.recognise(intent, ObservedVppObjects([*rows, tagged])) == {"sw_if_index": 3}
 
 
 def test_an_existing_interface_is_none_without_its_tag() -> None:
     rows = [SimpleNamespace(sw_if_index=1, interface_name="eth0", tag="")]
-    assert kind_of(EXISTING).recognise(EXISTING, Observed(rows)) is None
-    assert list(kind_of(EXISTING).delete(EXISTING, NOTHING_HELD, {"sw_if_index": 1})) == []
+    assert kind_of_intent(EXISTING).recognise(EXISTING, ObservedVppObjects(rows)) is None
+    assert list(kind_of_intent(EXISTING).delete(EXISTING, NOTHING_HELD, {"sw_if_index": 1})) == []
 
 
 @pytest.mark.parametrize(
     ("intent", "field"),
     [
-        (AfXdp("u", "a" * 16, MAC, TAG), "host_interface"),
-        (AfXdp("u", "eth0", MAC, TAG, mode="fast"), "mode"),
-        (AfXdp("u", "eth0", MAC, TAG, rx_queues=-1), "rx_queues"),
-        (AfXdp("u", "eth0", MAC, TAG, rx_ring=128), "rx_ring"),
-        (AfXdp("u", "eth0", MAC, TAG, tx_ring=1000), "tx_ring"),
-        (AfXdp("u", "eth0", "MAC", TAG), "mac"),
-        (Rdma("u", "", MAC, TAG), "host_interface"),
-        (Rdma("u", "eth0", MAC, TAG, tx_ring=70000), "tx_ring"),
-        (VirtioPci("u", "00:05.0", MAC, TAG), "pci"),
-        (VirtioPci("u", "0000:00:25.0", MAC, TAG), "pci"),
-        (Vmxnet3("u", "0000:00:05.8", MAC, TAG), "pci"),
-        (Vmxnet3("u", "0000:00:05.0", MAC, TAG, rx_ring=100), "rx_ring"),
-        (Vmxnet3("u", "0000:00:05.0", MAC, TAG, tx_queues=9), "tx_queues"),
-        (DevicePort("u", "0000:00:05.0", "two words", MAC, TAG), "driver"),
-        (DevicePort("u", "0000:00:05.0", "d" * 16, MAC, TAG), "driver"),
-        (DevicePort("u", "0000:00:05.0", "iavf", MAC, TAG, tx_ring=0), "tx_ring"),
-        (PreconfiguredInterface("u", MAC, ""), "tag"),
+        (AfXdpIntent("u", "a" * 16, MAC, TAG), "host_interface"),
+        (AfXdpIntent("u", "eth0", MAC, TAG, mode="fast"), "mode"),
+        (AfXdpIntent("u", "eth0", MAC, TAG, rx_queues=-1), "rx_queues"),
+        (AfXdpIntent("u", "eth0", MAC, TAG, rx_ring=128), "rx_ring"),
+        (AfXdpIntent("u", "eth0", MAC, TAG, tx_ring=1000), "tx_ring"),
+        (AfXdpIntent("u", "eth0", "MAC", TAG), "mac"),
+        (RdmaIntent("u", "", MAC, TAG), "host_interface"),
+        (RdmaIntent("u", "eth0", MAC, TAG, tx_ring=70000), "tx_ring"),
+        (VirtioPciIntent("u", "00:05.0", MAC, TAG), "pci"),
+        (VirtioPciIntent("u", "0000:00:25.0", MAC, TAG), "pci"),
+        (Vmxnet3Intent("u", "0000:00:05.8", MAC, TAG), "pci"),
+        (Vmxnet3Intent("u", "0000:00:05.0", MAC, TAG, rx_ring=100), "rx_ring"),
+        (Vmxnet3Intent("u", "0000:00:05.0", MAC, TAG, tx_queues=9), "tx_queues"),
+        (DevicePortIntent("u", "0000:00:05.0", "two words", MAC, TAG), "driver"),
+        (DevicePortIntent("u", "0000:00:05.0", "d" * 16, MAC, TAG), "driver"),
+        (DevicePortIntent("u", "0000:00:05.0", "iavf", MAC, TAG, tx_ring=0), "tx_ring"),
+        (PreconfiguredInterfaceIntent("u", MAC, ""), "tag"),
     ],
 )
 def test_what_vpp_could_never_hold_is_refused_by_field(intent: Intent, field: str) -> None:
-    with pytest.raises(Never, match=rf"^{field}: "):
-        kind_of(intent).check(intent)
+    with pytest.raises(IntentRejected, match=rf"^{field}: "):
+        kind_of_intent(intent).check(intent)
 
 
 @pytest.mark.parametrize("intent", [XDP, VIRTIO, VMXNET3, RDMA, PORT, EXISTING])
 def test_what_the_guard_says_by_default_is_accepted(intent: Intent) -> None:
-    kind_of(intent).check(intent)
-    assert not kind_of(intent).single
+    kind_of_intent(intent).check(intent)
+    assert not kind_of_intent(intent).single

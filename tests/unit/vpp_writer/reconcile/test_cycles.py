@@ -4,11 +4,11 @@ from collections.abc import Collection
 
 import pytest
 
-from actors.vpp_writer.kinds import KINDS
-from actors.vpp_writer.kinds.kind import ATTRIBUTE, POLICY, Kind
-from schemas.codec import fingerprint
+from actors.vpp_writer.kinds import INTENT_KINDS
+from actors.vpp_writer.kinds.kind import RANK_ATTRIBUTE, RANK_POLICY, IntentKind
+from schemas.codec import value_fingerprint
 from schemas.intents import Intent
-from schemas.statuses import Applied, Pending, Rejected, Status
+from schemas.statuses import AppliedStatus, IntentStatus, PendingStatus, RejectedStatus
 from tests.unit.vpp_writer.reconcile.test_planning import Model
 
 
@@ -23,9 +23,9 @@ class Knot(Intent, frozen=True, tag="knot"):
         return f"knot/{self.name}"
 
 
-class KnotKind(Kind[Knot], registered=False):
+class KnotKind(IntentKind[Knot], registered=False):
     intent = Knot
-    rank = POLICY
+    rank = RANK_POLICY
     messages = ()
 
     def needs(self, intent: Knot) -> Collection[str]:
@@ -42,9 +42,9 @@ class Bight(Intent, frozen=True, tag="bight"):
         return f"bight/{self.name}"
 
 
-class BightKind(Kind[Bight], registered=False):
+class BightKind(IntentKind[Bight], registered=False):
     intent = Bight
-    rank = ATTRIBUTE
+    rank = RANK_ATTRIBUTE
     messages = ()
 
     def needs(self, intent: Bight) -> Collection[str]:
@@ -53,13 +53,13 @@ class BightKind(Kind[Bight], registered=False):
 
 @pytest.fixture(autouse=True)
 def knots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, Knot, KnotKind())
-    monkeypatch.setitem(KINDS, Bight, BightKind())
+    monkeypatch.setitem(INTENT_KINDS, Knot, KnotKind())
+    monkeypatch.setitem(INTENT_KINDS, Bight, BightKind())
 
 
-def status(model: Model, knot: Knot) -> Status | None:
+def status(model: Model, knot: Knot) -> IntentStatus | None:
     current = model.objects.statuses.get("guard", knot.key)
-    assert current is None or current.generation == fingerprint(knot)
+    assert current is None or current.generation == value_fingerprint(knot)
     return current
 
 
@@ -81,23 +81,23 @@ def test_the_one_that_closes_a_circle_is_rejected_by_its_whole_way(order: tuple[
     last = order[-1]
     way = {A: "a b c a", B: "b c a b", C: "c a b c"}[last].split()
     reason = "needs itself: " + " needs ".join(f"knot/{name}" for name in way)
-    assert status(model, last) == Rejected(fingerprint(last), reason)
+    assert status(model, last) == RejectedStatus(value_fingerprint(last), reason)
     for knot_left in order[:-1]:
-        assert status(model, knot_left) == Pending(fingerprint(knot_left), (f"knot/{knot_left.needed[0]}",))
+        assert status(model, knot_left) == PendingStatus(value_fingerprint(knot_left), (f"knot/{knot_left.needed[0]}",))
     assert model.held() == {}
 
 
 def test_of_a_circle_that_is_said_at_once_one_is_rejected() -> None:
     model = Model()
     model.want([A, B, C])
-    assert [type(status(model, knot)) for knot in (A, B, C)].count(Rejected) == 1
+    assert [type(status(model, knot)) for knot in (A, B, C)].count(RejectedStatus) == 1
     assert model.want([A, B, C]) == 0
 
 
 def test_what_needs_itself_alone_is_rejected() -> None:
     model, alone = Model(), Knot("a", ("a",))
     model.want([alone])
-    assert status(model, alone) == Rejected(fingerprint(alone), "needs itself: knot/a needs knot/a")
+    assert status(model, alone) == RejectedStatus(value_fingerprint(alone), "needs itself: knot/a needs knot/a")
 
 
 def test_a_circle_over_what_is_held_is_found_when_it_closes() -> None:
@@ -110,7 +110,7 @@ def test_a_circle_over_what_is_held_is_found_when_it_closes() -> None:
     closing = Knot("a", ("b",))
     say(model, Knot("b", ("bight/x", "z")), closing)
     reason = "needs itself: knot/a needs knot/b needs bight/x needs knot/a"
-    assert status(model, closing) == Rejected(fingerprint(closing), reason)
+    assert status(model, closing) == RejectedStatus(value_fingerprint(closing), reason)
     assert model.held() == {}
     say(model, Knot("a"))
     assert set(model.held()) == {"knot/a", "bight/x"}
@@ -122,7 +122,7 @@ def test_a_circle_that_is_opened_comes_true() -> None:
     opened = Knot("b")
     model.want([A, opened, C])
     assert set(model.held()) == {A.key, opened.key, C.key}
-    assert all(isinstance(status(model, knot), Applied) for knot in (A, opened, C))
+    assert all(isinstance(status(model, knot), AppliedStatus) for knot in (A, opened, C))
 
 
 @pytest.mark.parametrize("order", [(A, B, C), (B, C, A), (C, A, B)])
@@ -132,4 +132,4 @@ def test_one_of_a_circle_that_is_withdrawn_is_waited_for(order: tuple[Knot, ...]
     withdrawn, *remaining = order
     model.want(remaining)
     for knot in remaining:
-        assert isinstance(status(model, knot), Pending), f"{knot.key} without {withdrawn.key}"
+        assert isinstance(status(model, knot), PendingStatus), f"{knot.key} without {withdrawn.key}"

@@ -3,21 +3,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.vpp_writer.reconcile.claims import SLICE, Claims
-from actors.vpp_writer.reconcile.held import HeldObject, Suspect
+from actors.vpp_writer.reconcile.claims import SLICE, IntentClaims
+from actors.vpp_writer.reconcile.held import HeldObject, SuspectIntent
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.reconcile.plan import Plan
-from actors.vpp_writer.reconcile.work_queue import BULK_MAX, FEW
-from schemas.codec import fingerprint
-from schemas.intents import Intent, Loopback, Route, RoutePath, Table
+from actors.vpp_writer.reconcile.plan import WritePlan
+from actors.vpp_writer.reconcile.work_queue import BULK_PLAN_MAX, FEW
+from schemas.codec import value_fingerprint
+from schemas.intents import Intent, LoopbackIntent, RouteIntent, RoutePath, TableIntent
 from tests.unit.vpp_writer.reconcile.test_planning import bulk_keys
 
 MANY = 10 * SLICE
-POD = Loopback("pod/a", "02:00:00:00:00:0a", "pod-a")
+POD = LoopbackIntent("pod/a", "02:00:00:00:00:0a", "pod-a")
 
 
-def route(number: int) -> Route:
-    return Route(
+def route(number: int) -> RouteIntent:
+    return RouteIntent(
         "default", f"20.{number >> 16}.{number >> 8 & 255}.{number & 255}/32", (RoutePath(next_hop="192.0.2.1"),)
     )
 
@@ -26,7 +26,7 @@ def rows(*intents: Intent) -> dict[str, Intent]:
     return {intent.key: intent for intent in intents}
 
 
-def keys(plan: Plan) -> list[str]:
+def keys(plan: WritePlan) -> list[str]:
     grouped = [key for group in plan.writes for key in group]
     return [*grouped, *bulk_keys(plan)]
 
@@ -54,19 +54,19 @@ def want(objects: ManagedObjects, owner: str, intent: Intent) -> None:
 
 def test_an_interface_is_planned_next_and_alone_however_many_routes_wait() -> None:
     objects = loaded()
-    assert len(planned(objects)) == BULK_MAX
+    assert len(planned(objects)) == BULK_PLAN_MAX
     want(objects, "cni", POD)
     assert planned(objects) == [POD.key], "its status does not wait for routes"
-    assert len(planned(objects)) == BULK_MAX
+    assert len(planned(objects)) == BULK_PLAN_MAX
 
 
 def test_interfaces_that_come_all_the_time_do_not_keep_the_routes_waiting() -> None:
     objects, routes, plans = loaded(), 0, 0
     while routes < MANY:
-        want(objects, "cni", Loopback(f"pod/{plans}", "02:00:00:00:00:0a", f"pod-{plans}"))
+        want(objects, "cni", LoopbackIntent(f"pod/{plans}", "02:00:00:00:00:0a", f"pod-{plans}"))
         routes += len(planned(objects)) - 1
         plans += 1
-    assert plans <= 2 * MANY // BULK_MAX + 1
+    assert plans <= 2 * MANY // BULK_PLAN_MAX + 1
 
 
 def test_a_pod_with_its_few_routes_is_one_plan() -> None:
@@ -78,23 +78,23 @@ def test_a_pod_with_its_few_routes_is_one_plan() -> None:
 
 
 def test_objects_that_are_shared_or_in_trouble_do_not_slow_the_routes_down() -> None:
-    objects, table = loaded(), Table("pods", 4)
+    objects, table = loaded(), TableIntent("pods", 4)
     want(objects, "guard", table)
     want(objects, "cni", table)
     contested, failed, deadly, *_ = map(route, range(MANY))
     want(objects, "services", contested)
-    objects.retries.failed(failed.key, fingerprint(failed), 0.0)
-    objects.suspects[deadly.key] = Suspect(fingerprint(deadly), 1)
+    objects.retries.failed(failed.key, value_fingerprint(failed), 0.0)
+    objects.suspects[deadly.key] = SuspectIntent(value_fingerprint(deadly), 1)
     planned(objects)
     plan = objects.plan(100.0)
     special = {contested.key, failed.key, deadly.key}
     assert {key for group in plan.writes for key in group} == special
-    assert len(bulk_keys(plan)) == BULK_MAX - len(special)
+    assert len(bulk_keys(plan)) == BULK_PLAN_MAX - len(special)
     assert special.isdisjoint(bulk_keys(plan))
 
 
 def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_comes_first() -> None:
-    claims = Claims()
+    claims = IntentClaims()
     claims.replace("routing", rows(*map(route, range(MANY))))
     claims.set("cni", POD.key, POD)
     after = rows(*map(route, range(MANY // 2, MANY + MANY // 2)))
@@ -112,7 +112,7 @@ def test_a_complete_stream_is_taken_over_in_slices_and_what_is_said_no_more_come
 def test_taking_over_ends_with_the_rows_as_they_are_though_some_change_meanwhile(
     before: dict[int, str], numbers_said: set[int], changed: set[int]
 ) -> None:
-    claims = Claims()
+    claims = IntentClaims()
     for number, owner in before.items():
         claims.set(owner, route(number).key, route(number))
     view = rows(*map(route, numbers_said))

@@ -12,21 +12,21 @@ from typing import Any, cast
 import pytest
 
 from actors.vpp_writer.apply.journal import WriterJournal
-from actors.vpp_writer.apply.records import VppLife
-from actors.vpp_writer.apply.writer import Writer
+from actors.vpp_writer.apply.records import VppLifeRecord
+from actors.vpp_writer.apply.writer import VppObjectWriter
 from actors.vpp_writer.kinds import vpp_request_names
-from actors.vpp_writer.kinds.call import NoAnswer
+from actors.vpp_writer.kinds.call import NoVppAnswer
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp import client, liveness
-from actors.vpp_writer.vpp.client import VppClient, VppGone
-from actors.vpp_writer.vpp.definitions import UnfitVpp, VppDefinitions
-from actors.vpp_writer.vpp.reply_stream import FRAME, MESSAGE_BYTES_MAX
-from bus.peer import Peer
-from schemas.cnat import Backend, Translation
-from schemas.codec import fingerprint
-from schemas.intents import Route, RoutePath
-from schemas.npol import IpSet
-from schemas.statuses import Applied, Rejected
+from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
+from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
+from actors.vpp_writer.vpp.reply_stream import MESSAGE_BYTES_MAX, VPP_FRAME_HEADER
+from bus.peer import BusPeer
+from schemas.cnat import TranslationBackend, TranslationIntent
+from schemas.codec import value_fingerprint
+from schemas.intents import RouteIntent, RoutePath
+from schemas.npol import IpSetIntent
+from schemas.statuses import AppliedStatus, RejectedStatus
 from tests.unit.vpp_writer.scripted_vpp import WORDS, ScriptedVpp, serving
 from tests.waiting import holds_async, until_async
 
@@ -35,10 +35,10 @@ MTU = ("sw_interface_set_mtu", {"sw_if_index": 1, "mtu": [1400, 0, 0, 0]})
 
 
 @asynccontextmanager
-async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[ScriptedVpp, VppClient]]:
+async def connected(tmp_path: Path, window: int = 8) -> AsyncIterator[tuple[ScriptedVpp, VppApiClient]]:
     vpp = ScriptedVpp()
     async with serving(tmp_path, vpp) as path:
-        api = await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"), window)
+        api = await VppApiClient.connect(path, VppApiDefinitions(vpp_request_names(), tmp_path / "cache"), window)
         try:
             yield vpp, api
         finally:
@@ -63,7 +63,7 @@ def test_a_call_that_vpp_passes_over_fails_and_the_others_do_not(tmp_path: Path)
         async with connected(tmp_path) as (vpp, api):
             vpp.answer = lambda name, context: b"" if len(vpp.requests_seen) == 2 else vpp.reply(name, context)
             results = await asyncio.gather(*[api.request(*MTU) for _ in range(4)], return_exceptions=True)
-            assert [isinstance(result, NoAnswer) for result in results] == [False, True, False, False]
+            assert [isinstance(result, NoVppAnswer) for result in results] == [False, True, False, False]
 
     run(story())
 
@@ -95,9 +95,9 @@ def test_all_that_wait_fail_at_once_when_the_socket_ends(tmp_path: Path) -> None
             for writer in vpp.writers:
                 writer.transport.abort()
             results = await asyncio.gather(*calls, return_exceptions=True)
-            assert {type(result) for result in results} == {VppGone}
-            assert {type(result) for result in await many} == {VppGone}
-            with pytest.raises(VppGone):
+            assert {type(result) for result in results} == {VppApiGone}
+            assert {type(result) for result in await many} == {VppApiGone}
+            with pytest.raises(VppApiGone):
                 await api.request(*MTU)
 
     run(story())
@@ -180,7 +180,7 @@ def test_of_many_calls_those_that_vpp_passes_over_fail_and_the_others_do_not(tmp
             many: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
             api.post_batch(MTU[0], [api.packed(*MTU)] * 20, many.set_result, plain=True)
             answers = await many
-            assert isinstance(answers.pop(5), NoAnswer)
+            assert isinstance(answers.pop(5), NoVppAnswer)
             assert answers == [0] * 19
             api.data_received(b"".join(vpp.reply(MTU[0], context) for context in contexts))  # at last, and all again
             assert (await api.request(*MTU)).retval == 0
@@ -195,10 +195,10 @@ def test_a_reply_that_cannot_be_read_ends_the_connection_and_the_call_says_why(t
 
             def short_reply(name: str, context: int) -> bytes:
                 data = HEAD_OF_REPLY.pack(WORDS.ids[f"{name}_reply"], context) + body
-                return FRAME.pack(0, len(data), 0) + data
+                return VPP_FRAME_HEADER.pack(0, len(data), 0) + data
 
             vpp.answer = short_reply
-            with pytest.raises(VppGone, match="VPP sends what cannot be read"):
+            with pytest.raises(VppApiGone, match="VPP sends what cannot be read"):
                 await api.request(*MTU)
             assert api.closed.is_set()
 
@@ -208,8 +208,10 @@ def test_a_reply_that_cannot_be_read_ends_the_connection_and_the_call_says_why(t
 def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path) as (vpp, api):
-            vpp.answer = lambda name, context: FRAME.pack(0, MESSAGE_BYTES_MAX + 1, 0) + bytes(HEAD_OF_REPLY.size)
-            with pytest.raises(VppGone, match=f"VPP sends {MESSAGE_BYTES_MAX + 1} bytes in one message"):
+            vpp.answer = lambda name, context: (
+                VPP_FRAME_HEADER.pack(0, MESSAGE_BYTES_MAX + 1, 0) + bytes(HEAD_OF_REPLY.size)
+            )
+            with pytest.raises(VppApiGone, match=f"VPP sends {MESSAGE_BYTES_MAX + 1} bytes in one message"):
                 await api.request(*MTU)
 
     run(story())
@@ -233,13 +235,14 @@ def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", [FRAME.pack(0, 0xFFFFFFF0, 0) + b"xxxxxx", FRAME.pack(0, 6, 0) + b"\0\x10\0\0\0\x05"]
+    "nonsense",
+    [VPP_FRAME_HEADER.pack(0, 0xFFFFFFF0, 0) + b"xxxxxx", VPP_FRAME_HEADER.pack(0, 6, 0) + b"\0\x10\0\0\0\x05"],
 )
 def test_a_vpp_that_sends_nonsense_is_left(tmp_path: Path, nonsense: bytes) -> None:
     async def story() -> None:
         async with connected(tmp_path) as (vpp, api):
             vpp.answer = lambda *_: nonsense
-            with pytest.raises((VppGone, NoAnswer)):
+            with pytest.raises((VppApiGone, NoVppAnswer)):
                 await api.request(*MTU)
 
     run(story())
@@ -250,8 +253,8 @@ def test_a_vpp_without_what_everything_needs_is_refused_by_name(tmp_path: Path) 
         vpp = ScriptedVpp()
         vpp.lacks, vpp.relaid = {"ip_route_lookup"}, {"sw_interface_dump"}
         async with serving(tmp_path, vpp) as path:
-            with pytest.raises(UnfitVpp, match="VPP lacks ip_route_lookup, sw_interface_dump"):
-                await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"))
+            with pytest.raises(UnfitVppApi, match="VPP lacks ip_route_lookup, sw_interface_dump"):
+                await VppApiClient.connect(path, VppApiDefinitions(vpp_request_names(), tmp_path / "cache"))
 
     run(story())
 
@@ -261,22 +264,24 @@ def test_a_kind_whose_messages_a_vpp_lacks_is_rejected_and_the_others_live(tmp_p
         vpp = ScriptedVpp()
         vpp.lacks, vpp.relaid = {"cnat_translation_update"}, {"npol_ipset_create"}
         async with serving(tmp_path, vpp) as path:
-            api = await VppClient.connect(path, VppDefinitions(vpp_request_names(), tmp_path / "cache"))
+            api = await VppApiClient.connect(path, VppApiDefinitions(vpp_request_names(), tmp_path / "cache"))
             journal, peer = WriterJournal(tmp_path / "journal"), SimpleNamespace(counters=Counter(), tapped=False)
             objects = ManagedObjects()
-            journal.start(VppLife(1, 1, 1), {})
-            writer = Writer(api, objects, journal, cast(Peer, peer))
-            service = Translation("10.96.0.1", 80, 6, (Backend("10.0.0.1", 80),))
-            members = IpSet("set", "ip", ("10.0.0.1",))
-            route = Route("default", "10.0.0.0/8", (RoutePath(),))
+            journal.start(VppLifeRecord(1, 1, 1), {})
+            writer = VppObjectWriter(api, objects, journal, cast(BusPeer, peer))
+            service = TranslationIntent("10.96.0.1", 80, 6, (TranslationBackend("10.0.0.1", 80),))
+            members = IpSetIntent("set", "ip", ("10.0.0.1",))
+            route = RouteIntent("default", "10.0.0.0/8", (RoutePath(),))
             objects.queue.add(
                 objects.claims.replace("guard", {intent.key: intent for intent in (service, members, route)})
             )
             await writer.turn()
             (statuses,) = objects.statuses.current.values()
-            assert statuses[service.key] == Rejected(fingerprint(service), "VPP lacks cnat_translation_update")
-            assert statuses[members.key] == Rejected(fingerprint(members), "VPP lacks npol_ipset_create")
-            assert isinstance(statuses[route.key], Applied)
+            assert statuses[service.key] == RejectedStatus(
+                value_fingerprint(service), "VPP lacks cnat_translation_update"
+            )
+            assert statuses[members.key] == RejectedStatus(value_fingerprint(members), "VPP lacks npol_ipset_create")
+            assert isinstance(statuses[route.key], AppliedStatus)
             journal.close()
             await api.close()
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer.kinds import vpp_request_names
-from actors.vpp_writer.kinds.wire import CallTemplate, prefix_bytes
-from actors.vpp_writer.vpp.definitions import VppDefinitions
-from actors.vpp_writer.vpp.packing import HEAD, compile_packer
+from actors.vpp_writer.kinds.wire import VppCallTemplate, vpp_prefix_bytes
+from actors.vpp_writer.vpp.definitions import VppApiDefinitions
+from actors.vpp_writer.vpp.packing import HEAD, compile_vpp_packer
 from tools.vppsim.api.catalogue import Catalogue
 from tools.vppsim.api.unions import UnionMember
 
 RDMA = Path(__file__).with_name("rdma.api.json")  # of VPP 26.10, by its vppapigen: the stand-in has no such plugin
-DEFINITIONS = VppDefinitions(vpp_request_names(), Path("/nonexistent"))
+DEFINITIONS = VppApiDefinitions(vpp_request_names(), Path("/nonexistent"))
 MESSAGES = DEFINITIONS.parse(json.dumps([*json.loads(Catalogue().json), json.loads(RDMA.read_text())]))
 REQUESTS = sorted(DEFINITIONS.requests)
 INTEGERS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
@@ -104,7 +104,7 @@ def by_papi(message: Any, fields: dict[str, Any]) -> bytes:
 def test_the_bytes_are_those_of_vpp_papi(name: str, data: st.DataObject) -> None:
     message = MESSAGES[name]
     fields = data.draw(structure(message, [field for field in message.fields if field not in HEAD]))
-    assert compile_packer(message)(fields) == by_papi(message, fields)
+    assert compile_vpp_packer(message)(fields) == by_papi(message, fields)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -114,7 +114,7 @@ def test_without_any_field_all_is_zero_or_its_default(name: str) -> None:
         expected = by_papi(message, {})
     except ValueError:
         return  # vpp_papi has no zero for fixed lists
-    assert compile_packer(message)({}) == expected
+    assert compile_vpp_packer(message)({}) == expected
 
 
 ROUTE = MESSAGES["ip_route_add_del"]
@@ -128,7 +128,7 @@ def route(**fields: Any) -> dict[str, Any]:
 
 def test_a_missing_fixed_list_is_zeros() -> None:
     whole = route(n_paths=1, paths=[{**PATH, "label_stack": NO_LABELS}])
-    assert compile_packer(ROUTE)(route(n_paths=1, paths=[PATH])) == by_papi(ROUTE, whole)
+    assert compile_vpp_packer(ROUTE)(route(n_paths=1, paths=[PATH])) == by_papi(ROUTE, whole)
 
 
 @example("0.0.0.0/0")
@@ -139,9 +139,9 @@ def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> Non
     paths = [{**PATH, "label_stack": NO_LABELS}]
 
     def packed(text: str) -> bytes:
-        return compile_packer(ROUTE)(route(table_id=2, n_paths=1, paths=paths, prefix=text))
+        return compile_vpp_packer(ROUTE)(route(table_id=2, n_paths=1, paths=paths, prefix=text))
 
-    assert CallTemplate(packed).packed(prefix_bytes(prefix)) == by_papi(
+    assert VppCallTemplate(packed).packed(vpp_prefix_bytes(prefix)) == by_papi(
         ROUTE, route(n_paths=1, paths=paths, prefix=prefix)
     )
 
@@ -149,7 +149,7 @@ def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> Non
 @pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "", "/", "a/24"])
 def test_what_is_no_prefix_has_no_bytes(text: str) -> None:
     with pytest.raises((ValueError, OSError)):
-        prefix_bytes(text)
+        vpp_prefix_bytes(text)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_is_no_prefix_has_no_bytes(text: str) -> None:
 )
 def test_a_place_may_be_told_as_text_object_or_structure(place: Any) -> None:
     fields = {"route": {"prefix": place}}
-    assert compile_packer(ROUTE)(fields) == by_papi(ROUTE, fields)
+    assert compile_vpp_packer(ROUTE)(fields) == by_papi(ROUTE, fields)
     assert str(ip_address("10.1.2.3")) == "10.1.2.3"
 
 
@@ -172,7 +172,7 @@ def test_a_place_may_be_told_as_text_object_or_structure(place: Any) -> None:
 )
 def test_what_cannot_be_packed_is_refused_by_field(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(ValueError, match="Exception while packing") as refused:
-        compile_packer(ROUTE)(fields)
+        compile_vpp_packer(ROUTE)(fields)
     inner: BaseException | None = refused.value
     texts = []
     while inner is not None:
