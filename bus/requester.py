@@ -11,7 +11,7 @@ from bus.connection import BusConnection
 from bus.envelope import BusAnswer, BusAsk
 from bus.traces import BusTracer
 from schemas import codec
-from schemas.requests import REPLY_TYPE_OF_REQUEST, BusRequest
+from schemas.requests import REPLY_TYPE_OF_REQUEST, BusRequest, request_name
 
 
 class BusAskFailed(Exception):
@@ -44,7 +44,7 @@ class BusRequester:
             cause=cause,
             asked_at=time.monotonic(),
         )
-        self._tracer.trace("ask", service, cause, request=type(request).__name__, id=ask.id[:8])
+        self._tracer.trace("ask", service, cause, request=request_name(request), id=ask.id[:8])
         future: asyncio.Future[BusAnswer] = asyncio.get_running_loop().create_future()
         self._open[ask.id] = _OpenRequest(ask, future)
         try:

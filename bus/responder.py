@@ -12,7 +12,7 @@ from bus.connection import BusConnection
 from bus.envelope import BusAnswer, BusAsk
 from bus.traces import BusTracer
 from schemas import codec
-from schemas.requests import AnyBusRequest, BusRequest
+from schemas.requests import AnyBusRequest, BusRequest, request_name
 
 BusRequestHandler = Callable[[Any], Struct | Awaitable[Struct]]
 _requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBusRequest)
@@ -60,7 +60,7 @@ class BusResponder:
             return BusAnswer(id=ask.id, error=f"{name}: malformed request: {error}")
         handler = self._handlers.get(type(request))
         if handler is None:
-            return BusAnswer(id=ask.id, error=f"{name}: does not answer {type(request).__name__}")
+            return BusAnswer(id=ask.id, error=f"{name}: does not answer {request_name(request)}")
         try:
             reply = handler(request)
             if not isinstance(reply, Struct):

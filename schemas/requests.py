@@ -20,6 +20,11 @@ class SetLogLevelRequest(BusRequest, frozen=True, tag="set-log-level"):
     level: str
 
 
+def request_name(request: Struct) -> str:
+    """Name of a request in traces and errors: "Ping", "SetLogLevel"."""
+    return type(request).__name__.removesuffix("Request")
+
+
 AnyBusRequest = PingRequest | SetLogLevelRequest
 
 
@@ -27,7 +32,7 @@ VPP_SILENT_REASON = "VPP: does not answer"  # what the writer waits for then (`P
 
 
 class PingReply(Struct, frozen=True, omit_defaults=True):
-    """Reply to Ping."""
+    """Reply to PingRequest."""
 
     name: str
     progress: int

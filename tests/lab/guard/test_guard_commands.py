@@ -134,12 +134,12 @@ def test_annotations_of_the_node_are_waited_for_only_if_a_template_asks_for_them
 ANNOTATED = """
 import asyncio, sys
 from pathlib import Path
-from bus.peer import Peer
-from schemas.facts import NodeAnnotations
+from bus.peer import BusPeer
+from schemas.facts import NodeAnnotationsFact
 
 async def main():
-    async with Peer("kube-watch", Path(sys.argv[1]) / "bus") as peer:
-        peer.publish("node-annotations", {"n1": NodeAnnotations(annotations={"example.org/rack": "r7"})})
+    async with BusPeer("kube-watch", Path(sys.argv[1]) / "bus") as peer:
+        peer.publish("node-annotations", {"n1": NodeAnnotationsFact(annotations={"example.org/rack": "r7"})})
         await asyncio.Event().wait()
 
 asyncio.run(main())

@@ -358,10 +358,10 @@ stdout_logfile={directory}/guard.log
 LAST_WORDS = """
 import asyncio, sys
 from pathlib import Path
-from bus.peer import Peer
+from bus.peer import BusPeer
 
 async def main():
-    async with Peer("tool-words", Path(sys.argv[1]) / "bus") as peer:
+    async with BusPeer("tool-words", Path(sys.argv[1]) / "bus") as peer:
         peer.subscribe("vpp")
         async with asyncio.timeout(10):
             while not (rows := peer.rows("vpp")):

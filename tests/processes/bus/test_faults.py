@@ -27,10 +27,10 @@ PROJECT = Path(__file__).parents[3]
 SUBSCRIBES = """
 import asyncio, sys
 from pathlib import Path
-from bus.peer import Peer
+from bus.peer import BusPeer
 
 async def main():
-    async with Peer("routing", Path(sys.argv[1])) as peer:
+    async with BusPeer("routing", Path(sys.argv[1])) as peer:
         peer.subscribe("node")
         shown = None
         while True:
@@ -47,13 +47,13 @@ asyncio.run(main())
 PUBLISHES = """
 import asyncio, sys
 from pathlib import Path
-from bus.peer import Peer
-from schemas.facts import Node
+from bus.peer import BusPeer
+from schemas.facts import NodeFact
 
 async def main():
-    async with Peer("kube-watch", Path(sys.argv[1])) as peer:
+    async with BusPeer("kube-watch", Path(sys.argv[1])) as peer:
         for turn in range(1, 1000000):
-            peer.publish("node", {f"n{n}": Node(asn=int(sys.argv[2]) + turn) for n in range(3000)})
+            peer.publish("node", {f"n{n}": NodeFact(asn=int(sys.argv[2]) + turn) for n in range(3000)})
             await peer.flush(5.0)
 
 asyncio.run(main())

@@ -24,13 +24,13 @@ PROJECT = Path(__file__).parents[3]
 SERVES = """
 import asyncio, sys
 from pathlib import Path
-from bus.peer import Peer
-from schemas.requests import Ping
+from bus.peer import BusPeer
+from schemas.requests import PingRequest
 
 async def main():
-    async with Peer("cni", Path(sys.argv[1])) as peer:
+    async with BusPeer("cni", Path(sys.argv[1])) as peer:
         peer.subscribe("node")
-        peer.serve(Ping, lambda _: asyncio.sleep(60))
+        peer.serve(PingRequest, lambda _: asyncio.sleep(60))
         while True:
             await peer.changes(0.1)
             peer.progress += 1

@@ -12,7 +12,7 @@ from tests.processes.bus.conftest import BrokerProcess
 
 STANDS = """
 import asyncio, sys, time
-from bus.process import run_process
+from bus.process import run_bus_process
 
 def stands_here_for(seconds):
     time.sleep(seconds)
@@ -25,7 +25,7 @@ async def main(config, peer, log, stop):
         await asyncio.sleep(0.1)
     return 0
 
-run_process("cni", "tests.stands", "stands", main, argv=[])
+run_bus_process("cni", "tests.stands", "stands", main, argv=[])
 """
 
 

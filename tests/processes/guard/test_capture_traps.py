@@ -25,13 +25,13 @@ BACK = """
 import sys
 from msgspec import json
 from vppd_guard.linux.captured import CapturedLink
-from vppd_guard.linux.moving import bring_back
-from vppd_guard.linux.restore import CannotRestore, restore_link
+from vppd_guard.linux.moving import bring_link_back
+from vppd_guard.linux.restore import CannotRestoreLink, restore_captured_link
 captured = json.decode(sys.argv[1], type=CapturedLink)
-assert bring_back(captured, sys.argv[2])
+assert bring_link_back(captured, sys.argv[2])
 try:
-    restore_link(captured)
-except CannotRestore as error:
+    restore_captured_link(captured)
+except CannotRestoreLink as error:
     print(*error.problems, sep="\\n")
 """
 

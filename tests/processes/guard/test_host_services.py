@@ -340,22 +340,22 @@ import sys
 from pathlib import Path
 import msgspec
 from vppd_guard.host_services.host import HostReader
-from vppd_guard.host_services.plan import file_steps, management_notes, undo_files
+from vppd_guard.host_services.plan import host_file_steps, link_management_notes, undo_host_files
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress
 from vppd_guard.undo.journal import UndoJournal
 root, state, verb = sys.argv[1:]
 host, journal, words = HostReader(Path(root)), UndoJournal(Path(state)), []
 link = CapturedLink(name="eth0", mac="02:90:00:00:00:07", mtu=1500, addresses=(LinuxAddress(address="192.0.2.7/24"),))
 if verb == "place":
-    for step in file_steps([link], host, words.append):
+    for step in host_file_steps([link], host, words.append):
         record = step.undo()
         if record is not None:
             journal.append(record)
         step.do()
         words += filter(None, [step.holds()])
-    print(management_notes([link], host)[0])
+    print(link_management_notes([link], host)[0])
 else:
-    undo_files(journal.read(), host, words.append)
+    undo_host_files(journal.read(), host, words.append)
 assert words == [], words
 """
 

@@ -11,7 +11,7 @@ from tests.iproute import ip_json
 
 CONFIGURE_TAP = """
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
-from vppd_guard.linux.tap import configure_tap
+from vppd_guard.linux.tap import configure_host_tap
 captured = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500,
     addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
@@ -20,7 +20,7 @@ captured = CapturedLink(
 )
 for _ in range(2):  # said twice, it changes nothing
     services = {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
-    configure_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
+    configure_host_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
 """
 
 

@@ -43,7 +43,7 @@ def prefix_fields(value: bytes, length: int) -> Fields:
 
 
 def path(vpp: Vpp, message: Any) -> FibPath:
-    """A FibPath from a `vpp_fib_path`; raises VppRefused as VPP's fib_api_path_decode does."""
+    """A FibPath from a `fib_path`; raises VppRefused as VPP's fib_api_path_decode does."""
     kind = int(message.type)
     if kind == PathType.CLASSIFY:
         raise VppRefused(VnetError.NO_SUCH_TABLE)
@@ -77,7 +77,7 @@ def _normal(vpp: Vpp, message: Any, base: FibPath) -> FibPath:
 
 
 def path_fields(value: FibPath) -> Fields:
-    """A `vpp_fib_path` from a FibPath; VPP leaves rpf_id out."""
+    """A `fib_path` from a FibPath; VPP leaves rpf_id out."""
     return {
         "sw_if_index": value.if_index,
         "table_id": value.table_id,
