@@ -13,7 +13,7 @@ unreachable.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
 from msgspec.structs import replace
 
@@ -43,6 +43,10 @@ _TCP = 6
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
 DISCARD_NEXT_HOPS = {4: "192.0.0.8", 6: "100::1"}
 _FrontendKey = tuple[str, int, int]
+_BY_NETWORK_ONLY = (
+    "pods of this node reach it by the network alone, for its other ports may be another machine's;"
+    " serviceExternalIPs of BGPConfiguration says that it is the cluster's own"
+)
 
 
 @dataclass
@@ -121,9 +125,17 @@ def _add_relays(
     problems: Mapping[str, list[str]],
 ) -> None:
     """Adds the nodes that serve an address for this one's pods, best those that serve every port of it."""
-    for (vip, _, _), (_, names) in sorted(relayed.items()):
-        earlier = services.relays.get(vip, names)
-        services.relays[vip] = (earlier & names) or earlier
+    ranges = [ip_network(prefix) for prefix in _advertised_service_ranges(facts.bgp.values())]
+    by_network_only = set()
+    for (vip, _, _), (key, names) in sorted(relayed.items()):
+        if relay.is_clusters_own(vip, facts.services[key], ranges):
+            earlier = services.relays.get(vip, names)
+            services.relays[vip] = (earlier & names) or earlier
+        else:
+            by_network_only.add((vip, key))
+    for vip, key in sorted(by_network_only):
+        if vip not in services.relays:
+            problems[key].append(f"externalIPs: {vip}: {_BY_NETWORK_ONLY}")
     prefixes = _relayed_prefixes(facts, services)
     reached = {route.prefix for route in _relay_routes(facts, prefixes)}
     for vip, key in sorted({(vip, key) for (vip, _, _), (key, _) in relayed.items()}):

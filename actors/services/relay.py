@@ -4,15 +4,19 @@ An address leads from the pods' table, which outside clients never meet, to one 
 translates, and sees the pod's own address. Each node and address chooses among them by a hash: pods spread over the
 cluster, and a flow changes its way only when the node that it goes through has no endpoints any more.
 
+A route takes every port of its address along, and the node that it leads to has no source NAT for them. So only an
+address that is the cluster's own goes this way: a load balancer's, or an external IP in a range that nodes advertise
+as BGPConfiguration says. Any other external IP may be a machine's, of which a Service claims a port or two.
+
 The next hop has to be on an uplink's own network: a router between would send the packet where it pleases. Addresses
 of nodes and pods keep their routes, whatever a Service claims.
 """
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
-from schemas.facts import IpPoolFact, NodeFact, UplinkFact
+from schemas.facts import IpPoolFact, NodeFact, ServiceFact, UplinkFact
 from schemas.intents import RouteIntent, RoutePath
 
 
@@ -27,6 +31,11 @@ def service_prefixes_by_node(
         for vip, names in relays.items()
         if vip not in node_addresses and not any(ip_address(vip) in network for network in networks)
     }
+
+
+def is_clusters_own(vip: str, service: ServiceFact, ranges: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Does all of an external address belong to Services? `ranges`: those that BGPConfiguration has advertised."""
+    return any(each.ip == vip for each in service.ingress) or any(ip_address(vip) in each for each in ranges)
 
 
 def service_relay_routes(

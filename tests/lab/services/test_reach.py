@@ -172,6 +172,7 @@ def test_pods_reach_a_local_service_s_external_address_from_a_node_that_has_no_b
 
 
 @each_family
+@pytest.mark.usefixtures("ranges")
 def test_a_udp_flow_of_a_pod_goes_on_when_its_node_gets_and_loses_the_local_service_s_backend(
     shop: Shop, family: int
 ) -> None:

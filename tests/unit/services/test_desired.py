@@ -158,6 +158,7 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
     assert resolve_service_conflicts(remote, serve_each_service(remote)).addresses == {}
 
 
+THE_CLUSTERS = {"default": BgpConfigurationFact(service_external_ips=("203.0.113.0/24",))}
 UPLINK = UplinkFact("running", interface="uplink/eth0", addresses=("192.0.2.1/24", "2001:db8::1/64"))
 
 
@@ -175,7 +176,7 @@ def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addre
         ingress=(LoadBalancerIngress("203.0.113.200"),),
         external_local=True,
     )
-    remote = cluster(web, slice_of(REMOTE, NAMELESS), uplinks={"eth0": UPLINK})
+    remote = cluster(web, slice_of(REMOTE, NAMELESS), uplinks={"eth0": UPLINK}, bgp=THE_CLUSTERS)
     external = (EXTERNAL, "203.0.113.200")
     assert translations(remote) == {
         (VIP, 80, TCP): [*BACKENDS[1:], ("10.0.2.9", 8080)],
@@ -186,7 +187,7 @@ def test_pods_of_a_node_without_endpoints_reach_a_local_service_s_external_addre
     exclusions = {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusionIntent)}
     assert {f"{vip}/32" for vip in external} <= exclusions, "backends see the pod's own address"
     assert resolve_service_conflicts(remote, serve_each_service(remote)).addresses == {}
-    own = cluster(web, slice_of(REMOTE, LOCAL), uplinks={"eth0": UPLINK})
+    own = cluster(web, slice_of(REMOTE, LOCAL), uplinks={"eth0": UPLINK}, bgp=THE_CLUSTERS)
     assert translations(own)[EXTERNAL, 80, TCP] == BACKENDS[:1]
     assert relayed_routes(own) == {}
 
@@ -200,7 +201,8 @@ def test_pods_are_spread_over_the_nodes_that_serve_every_port() -> None:
     def hop(*limited: SliceEndpoint) -> str | None:
         web = service(*ports, external_ips=(EXTERNAL,), external_local=True)
         slices = (slice_of(*e, ports=(SlicePort(8080, name=p),)) for e, p in ((ends, "a"), (limited or ends, "b")))
-        [(path,)] = relayed_routes(cluster(web, *slices, nodes=nodes, uplinks={"eth0": UPLINK})).values()
+        spread = cluster(web, *slices, nodes=nodes, uplinks={"eth0": UPLINK}, bgp=THE_CLUSTERS)
+        [(path,)] = relayed_routes(spread).values()
         return path.next_hop
 
     for end in ends:
@@ -215,15 +217,28 @@ def test_no_service_turns_away_what_is_sent_to_a_node_a_pod_or_by_a_far_node() -
     own_addresses = ("192.0.2.1", "192.0.2.2", "10.0.0.9")
     pools = {"all": IpPoolFact("10.0.0.0/16")}
     web = service(external_ips=own_addresses, external_local=True)
-    assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, pools=pools)) == {}
+    ranges = {"default": BgpConfigurationFact(service_external_ips=("192.0.2.0/24", "10.0.0.0/16", f"{EXTERNAL}/32"))}
+    assert relayed_routes(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, pools=pools, bgp=ranges)) == {}
     far = {"n1": ME, "n2": NodeFact(ip4="198.51.100.2/24")}
     web = service(external_ips=(EXTERNAL,), external_local=True)
-    behind_a_router = cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far)
+    behind_a_router = cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, nodes=far, bgp=ranges)
     assert relayed_routes(behind_a_router) == {}
     assert problems(behind_a_router) == (
         f"{EXTERNAL}: out of reach for this node's pods: no node with endpoints is in its subnet",
     )
-    assert problems(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK})) == ()
+    assert problems(cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK}, bgp=ranges)) == ()
+
+
+def test_an_external_ip_that_may_be_a_machine_s_keeps_its_way_for_its_other_ports() -> None:
+    """A route takes all ports along. Pods' connections to port 22 of that machine must not end at a node."""
+    web = service(external_ips=(EXTERNAL,), external_local=True)
+    remote = cluster(web, slice_of(REMOTE), uplinks={"eth0": UPLINK})
+    assert relayed_routes(remote) == {}
+    assert f"{EXTERNAL}/32" not in {i.prefix for i in intents_of(remote).values() if isinstance(i, SnatExclusionIntent)}
+    [problem] = problems(remote)
+    assert problem.startswith(f"externalIPs: {EXTERNAL}: pods of this node reach it by the network alone")
+    given = service(external_ips=(EXTERNAL,), ingress=(LoadBalancerIngress(EXTERNAL),), external_local=True)
+    assert set(relayed_routes(cluster(given, slice_of(REMOTE), uplinks={"eth0": UPLINK}))) == {f"{EXTERNAL}/32"}
 
 
 def test_an_internal_policy_local_is_never_short_circuited() -> None:
