@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_writer_journal
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp_life
 from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.apply.writer import VppObjectWriter
@@ -58,6 +58,7 @@ class WriterProcess:
         self.messages = VppApiDefinitions(vpp_request_names(), directory)
         self.objects = ManagedObjects()
         self.journal = WriterJournal(directory / "journal")
+        self.journal_trouble = ""  # as it was said last
         self.contents = WriterJournalContents()  # what an earlier life has left
         self.synced: set[str] = set()
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
@@ -90,12 +91,13 @@ class WriterProcess:
 
     def _recall_journal(self) -> None:
         """What the journal tells is what its owners want, until they speak."""
-        self.contents = read_writer_journal(self.journal.path)
+        self.contents = self.journal.recall()
         for key, held_object in self.contents.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)
         life = self.contents.life
         self.log.info("journal", objects=len(self.contents.objects), epoch=life.epoch if life else 0)
+        self._report_journal()
 
     async def _connected(self, api: VppApiClient) -> None:
         watching = asyncio.create_task(self._watch(api))
@@ -193,6 +195,7 @@ class WriterProcess:
                 keys.append(event.key)
         self._enqueue(keys)
         self._continue_takeovers()
+        self._report_journal()
         self._report_health()
 
     def _continue_takeovers(self) -> None:
@@ -258,10 +261,20 @@ class WriterProcess:
                     del causes[key]
         return sum(map(len, changes.values()))
 
+    def _report_journal(self) -> None:
+        """Without a journal a restart finds less of what VPP holds: whoever repairs the node has to know."""
+        before, self.journal_trouble = self.journal_trouble, self.journal.trouble
+        if before and not self.journal_trouble:
+            self.log.info("journal written again")
+        elif before != self.journal_trouble:
+            self.log.error("journal dropped", why=self.journal_trouble)
+
     def _report_health(self) -> None:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
             waiting = (VPP_SILENT_REASON,)
+        if self.journal.trouble:
+            waiting = (*waiting, f"journal: {self.journal.trouble}")
         health.report_process_health(self.peer, waiting)
         for name, number in self.objects.count().items():
             self.peer.counters[name] = number

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.vpp_writer.apply.drift import DriftCheck
-from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents, read_writer_journal
+from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp_life
 from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.apply.writer import VppObjectWriter
@@ -52,7 +52,7 @@ class WriterLife:
         return self
 
     def _recall(self) -> None:
-        self.recalled = read_writer_journal(self.journal.path)
+        self.recalled = self.journal.recall()
         for key, held_object in self.recalled.objects.items():
             self.objects.hold(key, held_object)
             self.objects.claims.set(held_object.owner, key, held_object.intent)

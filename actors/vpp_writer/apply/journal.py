@@ -1,12 +1,15 @@
-"""What VPP holds, for the next life of this process: append-only records on tmpfs, tied to one life of VPP.
+"""Edge: what VPP holds, for the next life of this process: append-only records on tmpfs, tied to one life of VPP.
 
 No fsync: the file outlives this process, not the machine, and neither does VPP. An object is noted before its first
 call (`begin`), so that after a crash in the middle its outcome counts as unknown and it is written again.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from actors.vpp_writer.apply.records import (
@@ -25,9 +28,11 @@ from actors.vpp_writer.apply.records import (
     writer_records_in,
 )
 from actors.vpp_writer.reconcile.held import HeldObject
+from bus import whole_files
 
 JOURNAL_FRAME_RECORDS = 1000  # at most, of what is written anew
 _COMPACT_AT = 4  # times more records than objects
+JOURNAL_AGAIN_S = 5.0  # after it could not be written
 
 
 @dataclass
@@ -45,7 +50,7 @@ class WriterJournalContents:
 
 
 def read_writer_journal(path: Path) -> WriterJournalContents:
-    """All that the journal at `path` tells; nothing if there is none or it does not begin with a life."""
+    """All that the journal at `path` tells; nothing if it is missing or does not begin with a life. Raises OSError."""
     contents = WriterJournalContents()
     try:
         data = path.read_bytes()
@@ -75,7 +80,10 @@ def read_writer_journal(path: Path) -> WriterJournalContents:
 
 
 class _Rewrite:
-    """The file that is to replace the journal: the objects of its start, and after them what was appended since."""
+    """The file that is to replace the journal: the objects of its start, and after them what was appended since.
+
+    All raise OSError.
+    """
 
     def __init__(
         self, path: Path, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str]
@@ -84,8 +92,16 @@ class _Rewrite:
         self._keys, self._objects = deque(objects), deque(objects.values())
         # An unconfirmed object stays so until it has been written or deleted.
         self._since = [writer_journal_frame([write_begun_record(key, objects[key]) for key in unconfirmed])]
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = path.open("wb", buffering=0)
-        self._file.write(writer_journal_frame([life]))
+        try:
+            self._write(writer_journal_frame([life]))
+        except OSError:
+            self._file.close()
+            raise
+
+    def _write(self, data: bytes) -> None:
+        whole_files.write_whole(self._file.fileno(), data, self.path)
 
     def append(self, data: bytes, records: int) -> None:
         """This frame has been appended to the journal meanwhile."""
@@ -95,14 +111,14 @@ class _Rewrite:
     def write_some(self) -> bool:
         """Writes some more; True: that was all."""
         number = min(len(self._keys), JOURNAL_FRAME_RECORDS)
-        self._file.write(
+        self._write(
             writer_journal_frame(
                 [object_held_record(self._keys.popleft(), self._objects.popleft()) for _ in range(number)]
             )
         )
         if self._keys:
             return False
-        self._file.write(b"".join(self._since))
+        self._write(b"".join(self._since))
         self._file.close()
         return True
 
@@ -111,26 +127,51 @@ class _Rewrite:
 
 
 class WriterJournal:
-    """The journal that is being written."""
+    """The journal that is being written.
+
+    Nothing here raises OSError: a journal that cannot be written is dropped, and written anew later. `trouble` says
+    why; "": it is written. Without a journal the next life of this process knows only what VPP shows.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = None if not path.exists() else path.open("ab", buffering=0)
+        self.trouble = ""
+        self._file: FileIO | None = None
         self._records = 0
         self._rewrite: _Rewrite | None = None
+        self._failed_at = float("-inf")  # when it could not be written last
+        try:
+            self._file = path.open("ab", buffering=0) if path.exists() else None
+        except OSError as error:  # then it may have been so before: what it tells is not what VPP holds
+            self._drop(error)
+
+    def recall(self) -> WriterJournalContents:
+        """What an earlier life has left; nothing if that cannot be relied on."""
+        try:
+            return read_writer_journal(self.path) if not self.trouble else WriterJournalContents()
+        except OSError as error:
+            self._drop(error)
+            return WriterJournalContents()
 
     def start(self, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
         """Begins anew: this life of VPP, what it holds, what of that is unconfirmed. Replaces the file in one step."""
+        self.close()  # nothing of this life is added to the old file
         self.compact(life, objects, unconfirmed)
         while self.compacting:
             self.write_some()
 
     def compact(self, life: VppLifeRecord, objects: Mapping[str, HeldObject], unconfirmed: Iterable[str] = ()) -> None:
         """As `start`, a part with each `write_some`; until the last of them the old file tells everything."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._rewrite is not None:
             self._rewrite.close()
-        self._rewrite = _Rewrite(self.path.with_suffix(".new"), life, objects, unconfirmed)
+        try:
+            self._rewrite = _Rewrite(self._new_path, life, objects, unconfirmed)
+        except OSError as error:
+            self._give_rewrite_up(error)
+
+    @property
+    def _new_path(self) -> Path:
+        return self.path.with_suffix(".new")
 
     @property
     def compacting(self) -> bool:
@@ -140,29 +181,60 @@ class WriterJournal:
     def write_some(self) -> None:
         """Writes some more of the new file."""
         rewrite = self._rewrite
-        if rewrite is not None and rewrite.write_some():
-            rewrite.path.replace(self.path)
-            self.close()
-            self._file = self.path.open("ab", buffering=0)
-            self._records = rewrite.records
+        try:
+            if rewrite is not None and rewrite.write_some():
+                rewrite.path.replace(self.path)
+                self.close()
+                self._file = self.path.open("ab", buffering=0)
+                self._records, self.trouble = rewrite.records, ""
+        except OSError as error:
+            self._give_rewrite_up(error)
 
     def append(self, *records: WriterRecord) -> None:
         """Appends records, all of them or none."""
-        if self._file is None:
+        if self._file is None and self._rewrite is None and not self.trouble:
             raise RuntimeError("the journal has not been started")
-        if records:
-            data, number = writer_journal_frame(records), number_of_recorded_objects(records)
-            self._file.write(data)
+        if not records or (self._file is None and self._rewrite is None):
+            return
+        data, number = writer_journal_frame(records), number_of_recorded_objects(records)
+        if self._file is not None:
+            try:
+                whole_files.append_whole(self._file.fileno(), data, self.path)
+            except OSError as error:
+                self._drop(error)
+                return
             self._records += number
-            if self._rewrite is not None:
-                self._rewrite.append(data, number)
+        if self._rewrite is not None:
+            self._rewrite.append(data, number)
 
-    def wants_compaction(self, objects: int) -> bool:
-        """Has the file grown far beyond what it tells?"""
-        return not self.compacting and self._records > 1000 + _COMPACT_AT * objects
+    def wants_rewrite(self, objects: int) -> bool:
+        """Has the file grown far beyond what it tells, or is there none?"""
+        if self.compacting or time.monotonic() - self._failed_at < JOURNAL_AGAIN_S:
+            return False
+        return bool(self.trouble) or self._records > 1000 + _COMPACT_AT * objects
 
     def close(self) -> None:
         for file in (self._file, self._rewrite):
             if file is not None:
                 file.close()
         self._file = self._rewrite = None
+
+    def _give_rewrite_up(self, error: OSError) -> None:
+        """The old file goes on, if there is one."""
+        if self._file is None:
+            self._drop(error)
+            return
+        self._failed_at = time.monotonic()
+        if self._rewrite is not None:
+            self._rewrite.close()
+            self._rewrite = None
+        with suppress(OSError):
+            self._new_path.unlink(missing_ok=True)
+
+    def _drop(self, error: OSError) -> None:
+        """No journal is better than one that does not tell everything."""
+        self.trouble, self._failed_at = f"{self.path}: {error.strerror or error}", time.monotonic()
+        self.close()
+        for path in (self.path, self._new_path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

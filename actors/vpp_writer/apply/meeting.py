@@ -25,6 +25,7 @@ async def meet_vpp(
     before = contents.life
     if before is not None and (before.pid, before.started) == (life.pid, life.started):
         return await _meet_again(api, objects, outcomes, before, contents.unfinished)
+    outcomes.journal_lost = outcomes.may_have_orphans = outcomes.may_have_lost_translations = before is None
     outcomes.epoch = (before.epoch if before else 0) + 1
     suspects = before.suspects if before else {}
     objects.suspects = {key: _suspect(attempt, suspects.get(key)) for key, attempt in contents.unfinished.items()}

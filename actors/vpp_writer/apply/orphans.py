@@ -1,18 +1,22 @@
-"""What VPP's npol plugin holds and nobody owns: left by a life of the writer that ended in the middle of an object.
+"""What VPP holds of the plugins npol and cnat, and nobody owns. Nothing else in this VPP makes such objects.
 
-npol has no dumps and no names: ids are read from what VPP shows to people (VPP: npol_policy.c, npol_rule.c,
-npol_ipset.c). Nothing else in this VPP makes such objects, so what the writer does not hold is removed: policies
-first, then rules, then sets.
+Policies, rules and sets are left by a life of the writer that ended in the middle of one. npol has no dumps and no
+names: ids are read from what VPP shows to people (VPP: npol_policy.c, npol_rule.c, npol_ipset.c). Policies go first,
+then rules, then sets.
+
+Translations are left where the journal was lost, of Services that were deleted before it could be written anew.
 """
 
 import re
 from collections.abc import Mapping
 
 from actors.vpp_writer.kinds.call import VppCall
+from actors.vpp_writer.kinds.cnat import translation_identity, wanted_translation_identity
 from actors.vpp_writer.kinds.npol import npol_rule_ids
 from actors.vpp_writer.reconcile.claims import IntentClaims
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.vpp.client import VppApiClient
+from schemas.cnat import TranslationIntent
 from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent
 
 _NPOL_INTENTS = (IpSetIntent, PolicyIntent, InterfacePoliciesIntent)
@@ -33,7 +37,7 @@ def are_wanted_policies_held(claims: IntentClaims, objects: Mapping[str, HeldObj
     return True
 
 
-async def orphan_deleting_calls(api: VppApiClient, objects: Mapping[str, HeldObject]) -> list[VppCall]:
+async def npol_deleting_calls(api: VppApiClient, objects: Mapping[str, HeldObject]) -> list[VppCall]:
     """The calls that delete what is not held, in the order in which it may go."""
     if not (api.supports("cli_inband") and api.supports("npol_policy_delete")):
         return []
@@ -44,6 +48,19 @@ async def orphan_deleting_calls(api: VppApiClient, objects: Mapping[str, HeldObj
         ids = {int(number) for number in line.findall(text)}
         calls += [VppCall(message, {field: number}) for number in sorted(ids - owned[listing])]
     return calls
+
+
+async def translation_deleting_calls(
+    api: VppApiClient, claims: IntentClaims, objects: Mapping[str, HeldObject]
+) -> list[VppCall]:
+    """The calls that delete translations that are neither held nor wanted. Their owner must have said all it wants."""
+    if not api.supports("cnat_translation_dump"):
+        return []
+    claimed = (claim.intent for claim in claims.effective.values() if isinstance(claim.intent, TranslationIntent))
+    owned = (present.intent for present in objects.values() if isinstance(present.intent, TranslationIntent))
+    known = {wanted_translation_identity(intent) for intent in (*claimed, *owned)}
+    rows = [row for row in await api.dump("cnat_translation_dump") if translation_identity(row) not in known]
+    return [VppCall("cnat_translation_del", {"id": int(row.translation.id)}) for row in rows]
 
 
 def _owned_ids(objects: Mapping[str, HeldObject]) -> dict[str, set[int]]:

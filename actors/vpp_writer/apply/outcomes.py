@@ -37,7 +37,9 @@ class WriteOutcomes:
         self._objects, self._journal, self._counters = objects, journal, counters
         self.epoch = 0
         self.unfinished: dict[str, HeldObject] = {}
-        self.may_have_orphans = False  # may VPP hold objects that nobody knows of?
+        self.may_have_orphans = False  # may VPP hold policies, rules and sets that nobody knows of?
+        self.may_have_lost_translations = False  # and translations?
+        self.journal_lost = False  # is there no word of what an earlier life of this process has written?
         self.unanswered = False  # is there an object whose calls' outcome is unknown?
         self._generations: dict[str, int] = {}  # of the objects of the group that is being written or deleted
         self._records: list[WriterRecord] = []  # to be appended

@@ -96,7 +96,7 @@ class VppObjectWriter:
 
     async def _keep_journal_short(self) -> None:
         objects = self._objects
-        if self._journal.wants_compaction(len(objects.held)):
+        if self._journal.wants_rewrite(len(objects.held)):
             life = await meeting.identify_vpp_life(self._api)
             life = VppLifeRecord(self.epoch, life.pid, life.started, objects.suspects)
             self._journal.compact(life, objects.held, objects.inventory.unconfirmed & objects.held.keys())
@@ -126,15 +126,23 @@ class VppObjectWriter:
             await self._delete([key for key in group if not objects.keep_if_needed(key)])
 
     async def _remove_orphans(self) -> None:
-        """Deletes what a life that ended in the middle has left in VPP, and no dump would find."""
-        if self._outcomes.may_have_orphans and orphans.are_wanted_policies_held(
-            self._objects.claims, self._objects.held
-        ):
-            engine = self._engine(lambda *_: None)
-            for call in await orphans.orphan_deleting_calls(self._api, self._objects.held):
-                engine.start("", _only(call))
-            await engine.end()
-            self._outcomes.may_have_orphans = False
+        """Deletes what a life that ended in the middle, or without a journal, has left in VPP."""
+        outcomes, claims, held = self._outcomes, self._objects.claims, self._objects.held
+        # Without a journal no policy is wanted before its manager has spoken.
+        policies_known = "policy" in claims.whole or not outcomes.journal_lost
+        if outcomes.may_have_orphans and policies_known and orphans.are_wanted_policies_held(claims, held):
+            await self._call_each(await orphans.npol_deleting_calls(self._api, held))
+            outcomes.may_have_orphans = False
+        if outcomes.may_have_lost_translations and "services" in claims.whole:
+            await self._call_each(await orphans.translation_deleting_calls(self._api, claims, held))
+            outcomes.may_have_lost_translations = False
+
+    async def _call_each(self, calls: Iterable[VppCall]) -> None:
+        """Makes calls of which nobody is told what became."""
+        engine = self._engine(lambda *_: None)
+        for call in calls:
+            engine.start("", _only(call))
+        await engine.end()
 
     # --- objects of one rank
 

@@ -233,7 +233,9 @@ class TranslationKind(IntentKind[TranslationIntent]):
         return details
 
     def recognise(self, intent: TranslationIntent, observed: ObservedVppObjects) -> dict[str, int | str] | None:
-        if not observed.translations or (row := observed.translations.pop(_key_in_vpp(intent), None)) is None:
+        if not observed.translations:
+            return None
+        if (row := observed.translations.pop(wanted_translation_identity(intent), None)) is None:
             return None
         return {"id": int(row.translation.id), "balancer": int(row.translation.lb_type)}
 
@@ -265,7 +267,8 @@ def translation_identity(row: Any) -> tuple[str, int, int]:
     return str(vip.addr), int(vip.port), int(row.translation.ip_proto)
 
 
-def _key_in_vpp(intent: TranslationIntent) -> tuple[str, int, int]:
+def wanted_translation_identity(intent: TranslationIntent) -> tuple[str, int, int]:
+    """By what VPP knows the translation."""
     return str(ip_address(intent.vip)), intent.port, intent.protocol
 
 

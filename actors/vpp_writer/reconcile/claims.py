@@ -26,6 +26,7 @@ class IntentClaims:
     def __init__(self) -> None:
         self.effective: dict[str, IntentClaim] = {}  # the claims that count, by key
         self.refused_intents: dict[str, dict[str, Intent]] = {}  # claims that do not count, by key and owner
+        self.whole: set[str] = set()  # owners that have said all they want in this life of the process
 
     def set(self, owner: str, key: str, intent: Intent | None) -> None:
         """An owner says an intent; None: it withdraws it."""
@@ -64,6 +65,7 @@ class IntentClaims:
             for key in slice_keys:
                 self.set(owner, key, rows.get(key))
             yield slice_keys
+        self.whole.add(owner)
 
     def get(self, key: str) -> IntentClaim | None:
         """The claim that counts: the first owner to claim keeps it, then the first by name of those that wait."""

@@ -21,7 +21,7 @@ ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EFBIG)
 OPERATIONS = ("write", "fsync", "ftruncate", "fchmod", "open", "replace")
 
 # What becomes of each call, in order: a number of bytes at most, or an error; what is not told of works.
-outcomes = st.lists(st.integers(0, len(NEW)) | st.sampled_from(ERRORS).map(lambda number: OSError(number, "no")))
+FAILURES = st.lists(st.integers(0, len(NEW)) | st.sampled_from(ERRORS).map(lambda number: OSError(number, "no")))
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def raised_by(operation: str, calls: list[Any], change: Callable[[], None]) -> O
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@given(calls=outcomes, existed=st.booleans())
+@given(calls=FAILURES, existed=st.booleans())
 def test_a_file_is_the_old_one_or_the_new_one(operation: str, calls: list[Any], existed: bool) -> None:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "journal"
@@ -70,7 +70,7 @@ def test_a_file_is_the_old_one_or_the_new_one(operation: str, calls: list[Any], 
         assert {entry.name for entry in path.parent.iterdir()} <= {path.name}, "nothing else is left behind"
 
 
-@given(calls=outcomes, synced=st.booleans())
+@given(calls=FAILURES, synced=st.booleans())
 def test_what_is_appended_is_there_whole_or_not_at_all(calls: list[Any], synced: bool) -> None:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "journal"

@@ -1,6 +1,7 @@
 """The writer's process between a bus and a VPP that the test decides on: what VPP is asked for, and when."""
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 
+from actors.vpp_writer.apply import journal
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import VppLifeRecord
@@ -244,3 +246,24 @@ def test_a_refused_object_is_tried_again_although_the_clock_was_set_back(
     world.vpp.answer = answer
     world.run(is_applied)
     assert set_back_s[0], "it was refused first"
+
+
+def test_a_journal_without_room_is_named_until_it_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = ScriptedBus({"cni": rows([POD])}, [StreamSynced(INTENT_WORD, "cni")])
+    world = World(tmp_path, bus)
+    write, names = os.write, list[str]()
+    monkeypatch.setattr(os, "write", lambda handle, data: 0)
+    monkeypatch.setattr(journal, "JOURNAL_AGAIN_S", 0.0)
+
+    def is_well_again() -> bool:
+        if bus.applied("cni") == {POD.key} and bus.waiting:
+            names.extend(bus.waiting)
+            monkeypatch.setattr(os, "write", write)
+        return bool(names) and bus.ready
+
+    world.run(is_well_again)
+    assert names[0] == f"journal: {tmp_path}/writer/journal: No space left on device"
+    assert [error["why"] for error in world.log.errors] == [names[0].removeprefix("journal: ")]
+    assert world.process.journal.trouble == ""
