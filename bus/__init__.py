@@ -6,6 +6,7 @@ stream         one stream's rows, and the assembly of its checkpoints (pure)
 
 The broker, `python -m bus`:
 broker         its decisions: every message in, the frames out (pure)
+clients        who is on the bus: one life of a name at a time (pure)
 stream_store   its copy of every stream (pure)
 fanout         its subscribers: what each is sent, and when (pure)
 calls          requests: the broker's switchboard, a service's cache of answers (pure)
@@ -24,7 +25,9 @@ outbox         a published stream: changed rows that wait, credit (pure)
 
 Edges of a process:
 process        what every process does first: --help, configuration, log, signals
+process_health  notices that a task has died, or that another life has the name
 watchdog       a thread that reports a loop that stands still
+lock           one process a lock file
 log            one structured line on stderr for a batch of work
 whole_files    files that are written whole, or not at all
 sockets        the sockets of broker and client; with `remote_tap` the only file that imports zmq

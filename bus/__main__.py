@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Iterable
 from types import FrameType
 
 from bus.broker import Broker
 from bus.fanout import BrokerOutgoingFrame
+from bus.lock import LockHeld
 from bus.log import ProcessLog
 from bus.remote_tap import BadCurveKeys
 from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListenForTaps, UnsafeBusDirectory
@@ -16,6 +19,7 @@ from schemas.config import NodeConfigError, describe_env_variables, node_config_
 
 _TICK_S = 0.1
 _LOG_EVERY_S = 60.0
+_LOOK_EVERY_S = 1.0
 _QUIET_S = 0.05  # tools are served when nothing has come for so long,
 _TOOLS_WAIT_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
 
@@ -32,13 +36,39 @@ class _StopSignal:
         self.requested = True
 
 
-def _deliver(sockets: BrokerSockets, broker: Broker, frames: list[BrokerOutgoingFrame]) -> None:
-    for to, data in frames:
+def _deliver(sockets: BrokerSockets, broker: Broker, frames: Iterable[BrokerOutgoingFrame]) -> None:
+    """Sends all in order, and after them what follows from connections that have ended."""
+    pending = deque(frames)
+    while pending:
+        to, data = pending.popleft()
         try:
             if not sockets.send(to, data):
                 broker.counters["undeliverable"] += 1
         except BrokerUnreachable:
-            _deliver(sockets, broker, broker.connection_lost(to))
+            pending.extend(broker.connection_lost(to))
+
+
+class _SocketWatch:
+    """Looks now and then whether clients can still come in."""
+
+    def __init__(self, sockets: BrokerSockets, log: ProcessLog) -> None:
+        self._sockets, self._log = sockets, log
+        self._looked_at = time.monotonic()
+        self._trouble = ""
+
+    def look(self) -> None:
+        """Mends what can be mended, and says so. Raises LockHeld."""
+        if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            if self._sockets.mend():
+                self._log.warning("the socket was gone: bound anew")
+            self._trouble = ""
+        except (UnsafeBusDirectory, OSError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._log.error("nobody can come in", why=error)
 
 
 class _ToolTurns:
@@ -61,16 +91,20 @@ class _ToolTurns:
 
 
 def _serve(sockets: BrokerSockets, broker: Broker, log: ProcessLog, stop: _StopSignal) -> None:
-    logged_at, malformed = time.monotonic(), ""
-    tool_turns = _ToolTurns(sockets, broker)
+    logged_at, malformed, refusal = time.monotonic(), "", ""
+    tool_turns, watch = _ToolTurns(sockets, broker), _SocketWatch(sockets, log)
     while not stop.requested:
         for identity, data in sockets.receive(_TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
         tool_turns.serve()
+        watch.look()
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
+        if broker.clients.last_refusal != refusal:
+            refusal = broker.clients.last_refusal
+            log.warning("refused", why=refusal)
         if time.monotonic() - logged_at >= _LOG_EVERY_S:
             logged_at = time.monotonic()
             log.info("carried", streams=len(broker.store.streams), **broker.counters)
@@ -88,7 +122,7 @@ def main() -> int:
     try:
         config = node_config_from_env(os.environ, required=())
         sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
-    except (NodeConfigError, UnsafeBusDirectory, BadCurveKeys, CannotListenForTaps) as error:
+    except (NodeConfigError, UnsafeBusDirectory, LockHeld, OSError, BadCurveKeys, CannotListenForTaps) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level
@@ -97,6 +131,9 @@ def main() -> int:
     log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:
         _serve(sockets, broker, log, stop)
+    except LockHeld as error:
+        log.error("ends: another bus is here", why=error)
+        return 1
     finally:
         sockets.close()
     log.info("stopped", **broker.counters)

@@ -2,9 +2,9 @@
 
 | in | out |
 |---|---|
-| Hello | Welcome; the sender's row of word `process` |
-| CheckpointPart | Credit, and the checkpoint to its subscribers once whole; or Resend |
-| Subscribe | nothing |
+| BusHello | BusWelcome; the sender's row of word `process`; or BusRefusal |
+| CheckpointPart | PublisherCredit, and the checkpoint to its subscribers once whole; or ResendCheckpoint |
+| SubscribeWords | nothing |
 | SubscriberCredit | what waits for the sender |
 | Fetch | SnapshotPart, one after another as the sender reads |
 | Ask | the Ask to its service, or an Answer with the error |
@@ -16,18 +16,18 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
-
-import msgspec
 
 from bus.calls import SERVICE_SILENT_S_MAX, BrokerOutgoingMessage, RequestSwitchboard
+from bus.clients import BusClients, HelloRefused, NamesakeHeard
 from bus.envelope import (
+    BUS_PROTOCOL,
     REMOTE_TAP_PREFIX,
     BusAnswer,
     BusAsk,
     BusBeacon,
     BusHello,
     BusMessage,
+    BusRefusal,
     BusTraceEvent,
     BusWelcome,
     CheckpointPart,
@@ -39,7 +39,7 @@ from bus.envelope import (
     SubscribeWords,
     unpack_bus_message,
 )
-from bus.fanout import TOOL_CLIENT_PREFIX, BrokerOutgoingFrame, SubscriberFanout
+from bus.fanout import BrokerOutgoingFrame, SubscriberFanout
 from bus.stream import StreamCheckpoint
 from bus.stream_store import CheckpointPartRefused, StreamStore
 from schemas import codec
@@ -52,13 +52,6 @@ _MALFORMED_IN_A_ROW_MAX = 10
 _MUTED_S = 1.0
 
 
-class _Client(NamedTuple):
-    identity: bytes
-    hello_at: float
-    turned_at: float  # when its working loop was seen to have turned
-    fact: ProcessFact
-
-
 class Broker:
     """All that the broker knows. `session` tells a restarted broker from its predecessor."""
 
@@ -69,7 +62,7 @@ class Broker:
         self.fanout = SubscriberFanout(self.store, self.counters)
         self.switchboard = RequestSwitchboard()
         self.last_malformed = ""
-        self._clients: dict[str, _Client] = {}
+        self.clients = BusClients(self.counters)
         self._malformed_in_a_row: Counter[bytes] = Counter()
         self._muted_until: dict[bytes, float] = {}
         self._seq = 0
@@ -116,6 +109,9 @@ class Broker:
             raise MalformedBusMessage(
                 "bus message", "m", f"{type(message).__name__} is not for a tap from elsewhere to say"
             )
+        if not self.clients.is_present(identity) and not isinstance(message, BusHello):
+            self.counters["unwelcome_messages"] += 1  # after its Welcome the client says all that counts
+            return []
         match message:
             case BusHello():
                 return self._hello(identity, message, now)
@@ -125,7 +121,7 @@ class Broker:
                 self.fanout.subscribe(identity, message.words)
                 return []
             case SubscriberCredit():
-                return self.fanout.credit(identity, message.bytes, now)
+                return self.fanout.credit(identity, message.bytes, message.echo, now)
             case FetchSnapshot():
                 return self.fanout.fetch(identity, message.word, message.owner)
             case BusAsk():
@@ -140,24 +136,34 @@ class Broker:
                 raise MalformedBusMessage("bus message", "m", f"{type(message).__name__} is not for the broker")
 
     def _hello(self, identity: bytes, hello: BusHello, now: float) -> list[BrokerOutgoingFrame]:
-        _check_name("hello", "name", hello.name, identity)
-        before = self._clients.get(hello.name)
-        turned = before is None or before.identity != identity or before.fact.progress != hello.progress
-        fact = ProcessFact(
-            session=hello.session,
-            pid=hello.pid,
-            progress=hello.progress,
-            ready=hello.ready,
-            waiting=hello.waiting,
-            counters=hello.counters,
+        name = hello.name
+        _check_name("hello", "name", name, identity)
+        try:
+            is_new = self.clients.hello(identity, hello, now)
+        except NamesakeHeard as heard:  # if its connection has ended, this cannot be delivered: `connection_lost`
+            return self._welcome(heard.elder, name, known=True)
+        except HelloRefused as refused:
+            return list(self.fanout.unicast(identity, BusRefusal(reason=str(refused))))
+        known = self.fanout.join(identity, name, now)
+        if is_new:
+            self._forget_dead()
+        return [*self._welcome(identity, name, known=known), *self._pack(self.switchboard.join(name, identity))]
+
+    def _welcome(self, identity: bytes, name: str, *, known: bool) -> list[BrokerOutgoingFrame]:
+        welcome = BusWelcome(
+            broker_session=self.session,
+            floor=self.store.newest_session(name),
+            known=known,
+            protocol=BUS_PROTOCOL,
+            sent=self.fanout.welcomed(identity),
         )
-        turned_at = before.turned_at if before and not turned else now
-        self._clients[hello.name] = _Client(identity, now, turned_at, fact)
-        remembered = self.fanout.join(identity, hello.name, now)
-        frames = self._pack(self.switchboard.join(hello.name, identity))
-        floor = self.store.newest_session(hello.name)
-        welcome = BusWelcome(broker_session=self.session, floor=floor, known=remembered)
-        return [self.fanout.unicast(identity, welcome), *frames]
+        return list(self.fanout.unicast(identity, welcome))
+
+    def _forget_dead(self) -> None:
+        for name in list(self.clients.too_many_dead()):
+            self.clients.forget(name)
+            self.fanout.leave(name)
+            self.store.forget(name)
 
     def _checkpoint_part(self, identity: bytes, part: CheckpointPart) -> list[BrokerOutgoingFrame]:
         _check_name(f"rows of {part.word}", "sender", part.sender, identity)
@@ -166,10 +172,10 @@ class Broker:
             checkpoint = self.store.accept(part)
         except CheckpointPartRefused as refused:
             self.counters["resends"] += 1
-            return [self.fanout.unicast(identity, ResendCheckpoint(word=part.word, reason=str(refused)))]
+            return list(self.fanout.unicast(identity, ResendCheckpoint(word=part.word, reason=str(refused))))
         self.counters["rows"] += len(part.rows)
-        frames = [self.fanout.unicast(identity, credit)]
-        return [*frames, *self.fanout.fan_out(checkpoint)] if checkpoint else frames
+        frames = self.fanout.unicast(identity, credit)
+        return [*frames, *self.fanout.fan_out(checkpoint)] if checkpoint else list(frames)
 
     def tick(self, now: float) -> list[BrokerOutgoingFrame]:
         """What time itself brings. To be called a few times a second."""
@@ -189,42 +195,41 @@ class Broker:
 
     def _declare_silent_dead(self, now: float) -> list[BrokerOutgoingFrame]:
         frames: list[BrokerOutgoingFrame] = []
-        for name, client in list(self._clients.items()):
-            if now - client.hello_at >= SERVICE_SILENT_S_MAX and client.fact.alive:
-                self.counters["silent_processes"] += 1
-                frames += self._declare_dead(name, client, f"{name}: silent for {SERVICE_SILENT_S_MAX:.0f} s")
+        for name, _ in self.clients.silent(now):
+            self.counters["silent_processes"] += 1
+            frames += self._declare_dead(name, f"{name}: silent for {SERVICE_SILENT_S_MAX:.0f} s")
         return frames
 
     def connection_lost(self, identity: bytes) -> list[BrokerOutgoingFrame]:
         """The connection of that client has ended; if it lives, it says hello again."""
-        for name, client in list(self._clients.items()):
-            if client.identity == identity and client.fact.alive:
-                self.counters["lost_connections"] += 1
-                return self._declare_dead(name, client, f"{name}: has gone")
+        if name := self.clients.living_at(identity):
+            self.counters["lost_connections"] += 1
+            return self._declare_dead(name, f"{name}: has gone")
         return []
 
-    def _declare_dead(self, name: str, client: _Client, why: str) -> list[BrokerOutgoingFrame]:
+    def _declare_dead(self, name: str, why: str) -> list[BrokerOutgoingFrame]:
         """The requests to it fail; nothing waits for it any more. A tool is forgotten, a process stays as dead."""
         self.fanout.suspend(name, why)
-        if name.startswith(TOOL_CLIENT_PREFIX):
+        self.store.drop_unfinished(name)
+        self.clients.declare_dead(name)
+        if name not in self.clients.by_name:
             self.fanout.leave(name)
-            del self._clients[name]
-        else:
-            dead = ProcessFact(session=client.fact.session, pid=client.fact.pid, alive=False)
-            self._clients[name] = client._replace(fact=dead)
         return self._pack(self.switchboard.leave(name, why))
 
     def _process_checkpoint(self, now: float) -> StreamCheckpoint:
         """The next checkpoint of the broker's own stream: one row for each process, the broker included."""
+        refusals = self.clients.refusals(now)
         broker = ProcessFact(
             session=self.session,
             pid=self._pid,
             progress=self._turns,
-            ready=True,
+            ready=not refusals,
+            waiting=refusals,
             counters={**self.counters, "streams": len(self.store.streams)},
         )
         facts = {"bus": broker} | {
-            name: self._process_fact(name, client, now) for name, client in self._clients.items()
+            name: self.clients.with_state(name, self.fanout.cut_off_reason(name), now, _STALLED_S_MAX)
+            for name in self.clients.by_name
         }
         encoded = {name: codec.encode_row_value(fact) for name, fact in facts.items()}
         rows = [StreamRow(name, data) for name, data in encoded.items() if self._process_rows.get(name) != data]
@@ -236,17 +241,8 @@ class Broker:
         assert checkpoint is not None
         return checkpoint
 
-    def _process_fact(self, name: str, client: _Client, now: float) -> ProcessFact:
-        """What the process says of itself, and what only the broker sees: that it is stuck, or cut off."""
-        idle_s = round(now - client.turned_at, 1)
-        stalled_s = idle_s if client.fact.alive and client.fact.progress and idle_s > _STALLED_S_MAX else 0.0
-        cut_off = self.fanout.cut_off_reason(name)
-        if not (stalled_s or cut_off):
-            return client.fact
-        return msgspec.structs.replace(client.fact, stalled_s=stalled_s, cut_off=cut_off)
-
     def _pack(self, messages: Iterable[BrokerOutgoingMessage]) -> list[BrokerOutgoingFrame]:
-        return [self.fanout.unicast(to, message) for to, message in messages]
+        return [frame for to, message in messages for frame in self.fanout.unicast(to, message)]
 
 
 def _check_name(message: str, field: str, name: str, identity: bytes) -> None:

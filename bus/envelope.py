@@ -1,32 +1,38 @@
 """The bus's messages: MessagePack maps, one struct a kind.
 
-Unknown fields are ignored, so that a newer sender can be read. A field that is removed or retyped makes a new
-`ENVELOPE_VERSION`; a message of another version is refused by name. Golden samples in `schemas/samples/` pin the bytes.
+Unknown fields are ignored, so that a newer sender can be read. A field that is removed or retyped, and any other change
+of how streams and requests travel, makes a new `BUS_PROTOCOL`: client and broker name theirs in the handshake, and
+refuse one another by name. Golden samples in `schemas/samples/` pin the bytes.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from schemas.codec import MalformedBusMessage
 
-ENVELOPE_VERSION = 1
+BUS_PROTOCOL = 2  # 1, and 0 on the wire: the one before protocols were named
 BUS_MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
 ROW_KEY_BYTES_MAX = 512
+CONTROL_BYTES_MAX = 128 << 10  # of a message that carries neither rows nor the body of a request
+CAUSE_LENGTH_MAX = 1024
 FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
 SUBSCRIBE_EVERY_WORD = "*"
 REMOTE_TAP_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
-class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
-    """Base of all messages. `v` is the version of the schema."""
+ProcessName = Annotated[str, Meta(max_length=128)]  # of a process
+WordName = Annotated[str, Meta(max_length=64)]
+SessionNumber = Annotated[int, Meta(ge=0, le=1 << 62)]  # of a session or a checkpoint: one more is a number too
 
-    v: int = ENVELOPE_VERSION
+
+class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
+    """Base of all messages."""
 
 
 class StreamRow(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -34,19 +40,23 @@ class StreamRow(Struct, frozen=True, omit_defaults=True, gc=False):
 
     key: str
     value: bytes | None = None
-    cause: str = ""
+    cause: Annotated[str, Meta(max_length=CAUSE_LENGTH_MAX)] = ""
+
+
+PartRows = Annotated[list[StreamRow], Meta(max_length=PART_ROWS_MAX)]
 
 
 class BusHello(BusMessage, tag="hello"):
     """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
-    name: str
-    session: int
+    name: ProcessName
+    session: SessionNumber
     pid: int = 0
     progress: int = 0
     ready: bool = False
     waiting: tuple[str, ...] = ()
     counters: dict[str, int] = {}
+    protocol: int = 0  # that the sender speaks; 0: the one before protocols were named
 
 
 class BusWelcome(BusMessage, tag="welcome"):
@@ -55,6 +65,18 @@ class BusWelcome(BusMessage, tag="welcome"):
     broker_session: int
     floor: int = 0  # newest session of that name whose rows the broker holds
     known: bool = False  # it remembers the client's subscriptions and counts its unread bytes
+    protocol: int = 0  # that the sender speaks; 0: the one before protocols were named
+    sent: SessionNumber = 0  # bytes that it has sent the client before, counted as for credit
+
+
+class BusRefusal(BusMessage, tag="refused"):
+    """The broker does not take what the client says: of one stream (`word`), or (empty) anything at all.
+
+    This message stays as it is, whatever the protocol: also a client of another one must be able to read it.
+    """
+
+    reason: str
+    word: str = ""
 
 
 class CheckpointPart(BusMessage, tag="rows"):
@@ -64,16 +86,16 @@ class CheckpointPart(BusMessage, tag="rows"):
     checkpoint of a session is full; by it the stream is in sync.
     """
 
-    sender: str
-    word: str
-    session: int
-    seq: int  # number of the checkpoint, rising by one in a session
+    sender: ProcessName
+    word: WordName
+    session: SessionNumber
+    seq: SessionNumber  # number of the checkpoint, rising by one in a session
     part: int = 0
     last: bool = True
     full: bool = False
-    since: int = 0  # it holds all changes after that checkpoint; 0: after the one before
+    since: SessionNumber = 0  # it holds all changes after that checkpoint; 0: after the one before
     time: float = 0.0  # seconds since 1970, when it was published
-    rows: list[StreamRow] = []
+    rows: PartRows = []
 
 
 class PublisherCredit(BusMessage, tag="credit"):
@@ -95,20 +117,24 @@ class ResendCheckpoint(BusMessage, tag="resend"):
 class SubscribeWords(BusMessage, tag="listen"):
     """All words that the sender subscribes to, of all owners; `*`: every word."""
 
-    words: tuple[str, ...]
+    words: tuple[WordName, ...]
 
 
 class SubscriberCredit(BusMessage, tag="heard"):
-    """Credit for the broker: how much the sender has read of it (`FRAME_OVERHEAD_BYTES` more for each message)."""
+    """Credit for the broker: how much the sender has read of it (`FRAME_OVERHEAD_BYTES` more for each message).
 
-    bytes: int
+    `echo`: `sent` of the last Welcome, which nobody knows who does not read.
+    """
+
+    bytes: SessionNumber
+    echo: SessionNumber = 0
 
 
 class FetchSnapshot(BusMessage, tag="fetch"):
     """A subscriber asks for a stream's retained rows."""
 
-    word: str
-    owner: str
+    word: WordName
+    owner: ProcessName
 
 
 class SnapshotPart(BusMessage, tag="snapshot"):
@@ -120,7 +146,7 @@ class SnapshotPart(BusMessage, tag="snapshot"):
     seq: int
     part: int = 0
     last: bool = True
-    rows: list[StreamRow] = []
+    rows: PartRows = []
 
 
 class BusTraceEvent(BusMessage, tag="note"):
@@ -178,6 +204,7 @@ class BusAnswer(BusMessage, tag="answer"):
 AnyBusMessage = (
     BusHello
     | BusWelcome
+    | BusRefusal
     | SubscribeWords
     | SubscriberCredit
     | CheckpointPart
@@ -191,6 +218,7 @@ AnyBusMessage = (
     | BusAnswer
 )
 
+_BULKY = CheckpointPart | SnapshotPart | BusBeacon | BusAsk | BusAnswer
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBusMessage)
 
@@ -214,11 +242,18 @@ def unpack_bus_message(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why, _, path = str(error).partition(" - at `")
         raise MalformedBusMessage("bus message", path.rstrip("`").removeprefix("$."), why) from None
-    if message.v != ENVELOPE_VERSION:
-        raise MalformedBusMessage("bus message", "v", f"is {message.v}, not {ENVELOPE_VERSION}")
-    if isinstance(message, CheckpointPart) and any(len(row.key) > ROW_KEY_BYTES_MAX for row in message.rows):
-        raise MalformedBusMessage(f"{message.word} of {message.sender}", "key", f"longer than {ROW_KEY_BYTES_MAX}")
+    if len(data) > CONTROL_BYTES_MAX and not isinstance(message, _BULKY):
+        raise MalformedBusMessage("bus message", "size", f"{type(message).__name__} of {len(data)} bytes")
+    if isinstance(message, CheckpointPart) and any(is_too_long_a_key(row.key) for row in message.rows):
+        raise MalformedBusMessage(
+            f"{message.word} of {message.sender}", "key", f"longer than {ROW_KEY_BYTES_MAX} bytes"
+        )
     return message
+
+
+def is_too_long_a_key(key: str) -> bool:
+    """Does the key have more bytes than `ROW_KEY_BYTES_MAX`?"""
+    return len(key) > ROW_KEY_BYTES_MAX or (not key.isascii() and len(key.encode()) > ROW_KEY_BYTES_MAX)
 
 
 def rows_to_parts(rows: Iterable[StreamRow]) -> list[list[StreamRow]]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from bus.clients import TOOL_CLIENT_PREFIX
 from bus.envelope import (
     SUBSCRIBE_EVERY_WORD,
     TRACE_WORD,
@@ -39,12 +40,14 @@ from bus.stream_store import StreamStore
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
-TOOL_CLIENT_PREFIX = "tool-"  # of the names of clients that come and go
 KEYS_WAITING_MAX = 100_000
 _FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
 _TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
 TOOL_QUEUE_BYTES_MAX = 32 << 20
 _BACKLOG_BYTES = 64 << 10
+UNPROVEN_BYTES_MAX = 32 << 20  # that a subscriber may say it has read beyond what it has shown to have read
+_WELCOMES_MAX = 16  # without an echo yet
+_UNANSWERED_BYTES_MAX = 8 << 20  # unread by a client that sends, and is sent nothing more
 
 
 class BrokerOutgoingFrame(NamedTuple):
@@ -78,6 +81,8 @@ class _Subscriber:
     words: frozenset[str] = frozenset()
     bytes_sent: int = 0  # since this broker knows it
     bytes_read: int = 0
+    bytes_proven: int = 0  # it has echoed a Welcome before which so much was sent
+    welcomes: "deque[int]" = field(default_factory=deque)  # how much was sent before each, not echoed yet
     read_at: float = 0.0  # when it read last, or had nothing to read
     cut_off: str = ""  # why it is sent nothing; empty: it is not cut off
     changed: "OrderedDict[StreamName, _ChangedRows | None]" = field(default_factory=OrderedDict)  # None: all rows
@@ -183,12 +188,29 @@ class SubscriberFanout:
 
     # --- what a subscriber asks for
 
-    def credit(self, identity: bytes, bytes_read: int, now: float) -> list[BrokerOutgoingFrame]:
-        """It has read so many bytes since this broker knows it."""
+    def welcomed(self, identity: bytes) -> int:
+        """A Welcome is about to leave. How much was sent before it?"""
+        if (subscriber := self._subscribers.get(identity)) is None:
+            return 0
+        subscriber.welcomes.append(subscriber.bytes_sent)
+        if len(subscriber.welcomes) > _WELCOMES_MAX:
+            subscriber.welcomes.popleft()
+        return subscriber.bytes_sent
+
+    def credit(self, identity: bytes, bytes_read: int, echo: int, now: float) -> list[BrokerOutgoingFrame]:
+        """It says that it has read so many bytes since this broker knows it. Believed as far as its echoes go."""
         subscriber = self._subscribers.get(identity)
-        if subscriber is None or bytes_read <= subscriber.bytes_read:
+        if subscriber is None:
             return []
-        subscriber.bytes_read, subscriber.read_at = min(bytes_read, subscriber.bytes_sent), now
+        if echo in subscriber.welcomes:
+            subscriber.bytes_proven = echo
+            while subscriber.welcomes and subscriber.welcomes[0] <= echo:
+                subscriber.welcomes.popleft()
+        claimed = min(bytes_read, subscriber.bytes_sent)
+        believed = min(claimed, subscriber.bytes_proven + UNPROVEN_BYTES_MAX)
+        if bytes_read <= subscriber.bytes_read or (believed < claimed and believed <= subscriber.bytes_read):
+            return []
+        subscriber.bytes_read, subscriber.read_at = believed, now
         subscriber.cut_off = ""
         return [] if subscriber.is_tool else list(self._pump(subscriber))
 
@@ -202,12 +224,15 @@ class SubscriberFanout:
 
     # --- what there is to send
 
-    def unicast(self, identity: bytes, message: BusMessage) -> BrokerOutgoingFrame:
-        """A message to one client, whatever it has read."""
-        frame = BrokerOutgoingFrame(identity, pack_bus_message(message))
+    def unicast(self, identity: bytes, message: BusMessage) -> Iterator[BrokerOutgoingFrame]:
+        """A message to one client; it misses it, as whoever waits for an answer in vain, if it reads nothing at all."""
+        data = pack_bus_message(message)
         if subscriber := self._subscribers.get(identity):
-            self._count(subscriber, frame.data)
-        return frame
+            if subscriber.unread > _UNANSWERED_BYTES_MAX:
+                self._counters["undeliverable"] += 1
+                return
+            self._count(subscriber, data)
+        yield BrokerOutgoingFrame(identity, data)
 
     def broadcast(self, message: BusMessage) -> Iterator[BrokerOutgoingFrame]:
         """A beacon, to subscribers that have been sent everything: it must not speak of what still waits."""
@@ -318,6 +343,8 @@ class SubscriberFanout:
         while subscriber.changed:
             stream, changed = subscriber.changed.popitem(last=False)
             session, since = subscriber.positions.get(stream, (0, 0))
+            if stream not in self._store.streams:
+                continue  # its owner is forgotten
             if changed is not None and session != self._store.position(*stream)[0]:
                 continue  # it was sent nothing of this session: it will fetch the stream when the beacon names it
             self._begin(subscriber, stream)

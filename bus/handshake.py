@@ -1,6 +1,7 @@
 """The client's half of the conversation with the broker itself: hello, welcome, credit for what was read. Pure.
 
-A broker that does not remember the client counts its unread bytes from the Welcome on, so the client does too.
+A broker that does not remember the client counts its unread bytes from the Welcome on, so the client does too. Each
+Welcome says how much was sent before it: what a lost connection has swallowed is not counted as unread for ever.
 """
 
 from typing import NamedTuple
@@ -14,8 +15,8 @@ _HELLO_UNWELCOMED_S = 0.1  # until a broker has answered
 class WelcomeDemands(NamedTuple):
     """What a Welcome asks of the client."""
 
-    new_broker: bool  # it knows no stream of ours: publish everything again
-    resubscribe: bool  # it does not remember our subscriptions
+    new_broker: bool  # it knows no stream of ours
+    forgotten: bool  # it does not remember us, or what one has sent the other was lost: say everything again
 
 
 class BrokerHandshake:
@@ -26,6 +27,7 @@ class BrokerHandshake:
         self.identity = f"{name}:{session}".encode()  # of the socket, for as long as the client lives
         self.broker_session: int | None = None
         self._bytes_read = self._bytes_credited = 0
+        self._echo = 0
         self._hello_at = float("-inf")
 
     def hello_due(self, now: float) -> bool:
@@ -43,19 +45,22 @@ class BrokerHandshake:
 
     def greet(self, welcome: BusWelcome, data: bytes) -> WelcomeDemands:
         """Takes in a Welcome, whose bytes are `data`."""
-        if not welcome.known:
-            self._bytes_read, self._bytes_credited = frame_credit_bytes(data), 0
+        # Messages keep their order: what else was sent before it has been read, or is lost.
+        read = welcome.sent + frame_credit_bytes(data)
+        lost = welcome.known and read != self._bytes_read
+        self._bytes_read, self._echo = read, welcome.sent
+        self._bytes_credited = min(self._bytes_credited, read) if welcome.known else 0
         new_broker = welcome.broker_session != self.broker_session
         if self.broker_session is None:  # nothing has been published yet, so our number may still rise
             self.session = max(self.session, welcome.floor + 1)
         self.broker_session = welcome.broker_session
-        return WelcomeDemands(new_broker, not welcome.known)
+        return WelcomeDemands(new_broker, not welcome.known or lost)
 
     def credit_due(self, bytes_min: int = 1) -> SubscriberCredit | None:
         """Credit for at least that much; `credited` must follow if it left."""
         if self.broker_session is None or self._bytes_read - self._bytes_credited < bytes_min:
             return None
-        return SubscriberCredit(bytes=self._bytes_read)
+        return SubscriberCredit(bytes=self._bytes_read, echo=self._echo)
 
     def credited(self, credit: SubscriberCredit) -> None:
         """The broker is sent this credit."""

@@ -6,6 +6,7 @@ views stay until something newer is known.
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,12 @@ from msgspec import Struct
 from bus import traces
 from bus.connection import BUS_TICK_S, BusConnection
 from bus.envelope import (
+    BUS_PROTOCOL,
     BusAnswer,
     BusAsk,
     BusBeacon,
     BusHello,
+    BusRefusal,
     BusWelcome,
     CheckpointPart,
     PublisherCredit,
@@ -27,6 +30,7 @@ from bus.envelope import (
     SnapshotPart,
     unpack_bus_message,
 )
+from bus.log import ProcessLog
 from bus.publications import StreamPublications
 from bus.requester import BusRequester
 from bus.responder import BusRequestHandler, BusResponder
@@ -36,24 +40,27 @@ from bus.traces import BusTracer
 from schemas.codec import MalformedBusMessage
 from schemas.requests import BusRequest
 
+_REASONS_MAX = 40  # of a process for not being ready; `vppd status` shows them
+_REASON_LENGTH_MAX = 400
 _CREDIT_BYTES = 128 << 10  # so much is read before credit is given at once; less at the next tick
 
 
 class BusPeer:
     """One process on the bus. Use as an async context manager; all methods on one event loop."""
 
-    def __init__(self, name: str, directory: Path) -> None:
-        """`directory`: that of the bus."""
+    def __init__(self, name: str, directory: Path, log: ProcessLog | None = None) -> None:
+        """`directory`: that of the bus. `log`: of the process; a tool has none, and hears errors alone."""
         self.name = name
         self.ready = False
         self.waiting: tuple[str, ...] = ()
         self.progress = 0
-        self._connection = BusConnection(name, broker_address(directory))
+        self._connection = BusConnection(name, broker_address(directory), log=log)
         self._tracer = BusTracer(self._connection)
         self._subscriptions = StreamSubscriptions(self._connection)
         self._publications = StreamPublications(self._connection)
         self._requester = BusRequester(self._connection, self._tracer)
         self._responder = BusResponder(self._connection, self._tracer)
+        self._connection.on_failure = self.interrupt
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
@@ -81,6 +88,21 @@ class BusPeer:
         return self._connection.counters
 
     @property
+    def refusal(self) -> str:
+        """Why the broker does not let this process in; empty: it does, or is away."""
+        return self._connection.refusal
+
+    @property
+    def refused_s(self) -> float:
+        """For how long it has not been let in; 0: it is in, or the broker is away."""
+        return time.monotonic() - self._connection.refused_at if self.refusal else 0.0
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has ended a task of ours: our own bug. The process is to end."""
+        return self._connection.failure
+
+    @property
     def last_malformed(self) -> str:
         """Why the last message or row that could not be read could not."""
         return self._connection.last_malformed
@@ -94,8 +116,14 @@ class BusPeer:
     async def changes(
         self, timeout_s: float | None = None, at_most: int = STREAM_BATCH_EVENTS_MAX
     ) -> list[StreamEvent]:
-        """What has changed since the last call: at least one event, or [] at the timeout or after `interrupt`."""
-        return await self._subscriptions.changes(timeout_s, at_most)
+        """What has changed since the last call: at least one event, or [] at the timeout or after `interrupt`.
+
+        Raises `failure`.
+        """
+        changes = await self._subscriptions.changes(timeout_s, at_most)
+        if self._connection.failure is not None:
+            raise self._connection.failure
+        return changes
 
     def interrupt(self) -> None:
         """Lets `changes` return now, with whatever there is."""
@@ -188,6 +216,8 @@ class BusPeer:
                 self._subscriptions.compare_heads(message.heads)
             case BusWelcome():
                 self._greet(message, data)
+            case BusRefusal():
+                self._connection.refused(message)
             case PublisherCredit():
                 self._publications.credit(message)
             case ResendCheckpoint():
@@ -199,12 +229,13 @@ class BusPeer:
 
     def _greet(self, welcome: BusWelcome, data: bytes) -> None:
         greeting = self._connection.greet(welcome, data)
-        if greeting.resubscribe:
-            self._subscriptions.resubscribe()
+        if greeting is None or not greeting.forgotten:
+            return
         if greeting.new_broker:
             self.counters["broker_sessions"] += 1
-            self._publications.resend_all()
-            self._requester.send_again()
+        self._subscriptions.resubscribe()
+        self._publications.resend_all()
+        self._requester.send_again()
 
     async def _tick_forever(self) -> None:
         while True:
@@ -218,7 +249,13 @@ class BusPeer:
             session=self.session,
             pid=os.getpid(),
             progress=self.progress,
-            ready=self.ready,
-            waiting=self.waiting,
+            ready=self.ready and not self.refusal,
+            waiting=tuple(map(_sayable, (*([self.refusal] if self.refusal else []), *self.waiting)))[:_REASONS_MAX],
             counters=dict(self.counters),
+            protocol=BUS_PROTOCOL,
         )
+
+
+def _sayable(reason: str) -> str:
+    """A text of bounded size that can be encoded, whatever a file name or somebody's answer has brought into it."""
+    return reason[:_REASON_LENGTH_MAX].encode(errors="replace").decode()

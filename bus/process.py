@@ -5,20 +5,23 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NoReturn
 
 from bus.log import ProcessLog
 from bus.peer import BusPeer
+from bus.process_health import ProcessHealth
 from bus.sockets import UnsafeBusDirectory, prepare_bus_directory
 from bus.watchdog import LoopWatchdog
 from schemas.config import NodeConfig, NodeConfigError, describe_env_variables, node_config_from_env
 from schemas.env_readers import log_level
 from schemas.requests import EmptyRequestReply, PingReply, PingRequest, SetLogLevelRequest
 
+EXIT_UNFIT = 1
 EXIT_MISCONFIGURED = 2
+_STOP_S_MAX = 5.0
 
-_Main = Callable[[NodeConfig, BusPeer, ProcessLog, asyncio.Event], Awaitable[int]]
+_Main = Callable[[NodeConfig, BusPeer, ProcessLog, asyncio.Event], Coroutine[Any, Any, int]]
 
 
 def process_argument_parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -68,17 +71,36 @@ async def _on_the_bus(name: str, config: NodeConfig, log: ProcessLog, main: _Mai
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with BusPeer(name, config.bus) as peer:
+    async with BusPeer(name, config.bus, log) as peer:
         _serve_basics(peer, log)
         log.info("started", pid=os.getpid(), session=peer.session)
         watchdog = LoopWatchdog(lambda: peer.progress, log, config.stuck_restart_s)
         watchdog.start()
+        health = ProcessHealth(peer, log)
+        loop.set_exception_handler(health.take_unhandled)
         try:
-            code = await main(config, peer, log, stop)
+            code = await _until_unfit(main(config, peer, log, stop), health, stop)
         finally:
             watchdog.stop()
         log.info("stopped", code=code)
         return code
+
+
+async def _until_unfit(work: Coroutine[Any, Any, int], health: ProcessHealth, stop: asyncio.Event) -> int:
+    """The work's exit code. A process that is unfit is told to stop, has a moment for it, and ends with an error."""
+    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(health.unfit())
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        watching.result()
+        stop.set()
+        await asyncio.wait((working,), timeout=_STOP_S_MAX)
+        return EXIT_UNFIT
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
 
 
 def _serve_basics(peer: BusPeer, log: ProcessLog) -> None:

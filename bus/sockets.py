@@ -6,11 +6,13 @@ One endpoint, `broker`: a ROUTER, to which every process connects a DEALER.
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import zmq
 import zmq.asyncio
 
+from bus import lock
 from bus.envelope import BUS_MESSAGE_BYTES_MAX, REMOTE_TAP_PREFIX
 from bus.remote_tap import CurveKeys, RemoteTapSocket
 
@@ -51,8 +53,9 @@ class BrokerSockets:
     """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
 
     def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
-        """Raises UnsafeBusDirectory, BadCurveKeys, CannotListenForTaps."""
-        prepare_bus_directory(directory)
+        """Raises UnsafeBusDirectory, LockHeld, OSError, BadCurveKeys, CannotListenForTaps."""
+        self._directory = directory
+        self._lock = self._take_directory()
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.setsockopt(zmq.LINGER, 0)
@@ -60,10 +63,38 @@ class BrokerSockets:
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.SNDHWM, _CLIENT_MESSAGES_MAX)
-        self._router.bind(broker_address(directory))
+        self._bind()
         self._poller = zmq.Poller()
         self._poller.register(self._router, zmq.POLLIN)
         self._remote = self._remote_socket(tap_address, tap_keys) if tap_address else None
+
+    def _take_directory(self) -> int:
+        """Makes the directory ours alone. Returns its lock. Raises UnsafeBusDirectory, LockHeld, OSError."""
+        prepare_bus_directory(self._directory)
+        return lock.acquire_lock(self._directory / "lock")
+
+    def _bind(self) -> None:
+        self._router.bind(broker_address(self._directory))
+        self._inode = _inode(self._directory / "broker")
+
+    def mend(self) -> bool:
+        """Binds anew if somebody has deleted the socket or its directory, for nobody could come in. Was it so?
+
+        Raises UnsafeBusDirectory, OSError; LockHeld: another bus has been started in the directory.
+        """
+        lock_stays = lock.is_at(self._directory / "lock", self._lock)
+        if lock_stays and _inode(self._directory / "broker") == self._inode:
+            return False
+        if not lock_stays:
+            earlier, self._lock = self._lock, self._take_directory()
+            os.close(earlier)
+        with suppress(zmq.ZMQError):
+            self._router.unbind(broker_address(self._directory))
+        try:
+            self._bind()
+        except zmq.ZMQError as error:
+            raise OSError(error.errno, f"{self._directory}/broker: {error.strerror}") from None
+        return True
 
     def _remote_socket(self, address: str, keys: Path) -> RemoteTapSocket:
         try:
@@ -112,6 +143,15 @@ class BrokerSockets:
             self._remote.close()
         self._router.close()
         self._context.term()
+        os.close(self._lock)
+
+
+def _inode(path: Path) -> int:
+    """Of the file at `path`; 0: there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 class BusClientSocket:
@@ -132,7 +172,14 @@ class BusClientSocket:
         if keys is not None:
             self._dealer.curve_publickey, self._dealer.curve_secretkey = keys.public, keys.secret
             self._dealer.curve_serverkey = keys.server
+        self._address = address
         self._dealer.connect(address)
+
+    def reconnect(self) -> None:
+        """Gives the connection up and makes another; what was under way is lost."""
+        with suppress(zmq.ZMQError):  # it may have ended by itself
+            self._dealer.disconnect(self._address)
+        self._dealer.connect(self._address)
 
     async def send(self, data: bytes) -> bool:
         """To the broker. False: it is away, or has not read for long."""

@@ -40,6 +40,17 @@ class StreamStore:
             self.streams[name] = stream
         return checkpoint
 
+    def drop_unfinished(self, owner: str) -> None:
+        """The checkpoints of `owner` that have begun to arrive will not end."""
+        for name in [name for name in self._assemblies if name[1] == owner]:
+            del self._assemblies[name]
+
+    def forget(self, owner: str) -> None:
+        """Nobody will speak of the streams of `owner` again."""
+        self.drop_unfinished(owner)
+        for name in [name for name in self.streams if name[1] == owner]:
+            del self.streams[name]
+
     def newest_session(self, owner: str) -> int:
         """The newest session of any stream of `owner`; 0 if it has none."""
         return max((s.session for (_, name), s in self.streams.items() if name == owner), default=0)

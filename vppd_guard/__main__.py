@@ -5,13 +5,13 @@ import signal
 import sys
 from typing import NoReturn
 
+from bus import lock
 from bus.log import ProcessLog
 from bus.peer import BusPeer
 from bus.process import EXIT_MISCONFIGURED, process_argument_parser, run_bus_process
 from schemas.config import NodeConfig
 from vppd_guard import commands
 from vppd_guard.guard import UplinkGuard
-from vppd_guard.host import lock
 from vppd_guard.report.configuration import configuration_facts
 
 _DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
@@ -30,8 +30,8 @@ async def _main(config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asynci
         log.error("misconfigured", variable="CALICOVPP_INTERFACES: no uplinkInterfaces")
         return EXIT_MISCONFIGURED
     try:
-        lock.acquire_guard_lock(commands.guard_lock_path(config))
-    except (lock.AnotherGuardRuns, OSError) as error:
+        lock.acquire_lock(commands.guard_lock_path(config))
+    except (lock.LockHeld, OSError) as error:
         log.error("cannot start", why=error)
         return 1
     for warning in config.warnings:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from bus import lock
 from bus.log import ProcessLog
 from bus.peer import BusPeer
 from bus.process import node_config_or_exit
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import HostMachine
-from vppd_guard.host import lock
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.capture import capture_link
 from vppd_guard.linux.links import NoSuchLink
@@ -92,7 +92,7 @@ def _plan(config: NodeConfig, log: ProcessLog) -> int:
 def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
     """Prints the findings of a preflight."""
     records = uplinks_in_undo_records(UndoJournal(config.state / "guard").read())
-    if records and (pid := lock.guard_lock_holder_pid(guard_lock_path(config))):
+    if records and (pid := lock.lock_holder_pid(guard_lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
         finding = PreflightFinding(
             "uplinks", FINDING_OK, f"VPP has {names} already, by the guard that runs (process {pid})"
@@ -126,7 +126,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     records = journal.read()
     host = explain.ExplainedHost(
         time=time.time(),
-        guard_pid=lock.guard_lock_holder_pid(guard_lock_path(config)),
+        guard_pid=lock.lock_holder_pid(guard_lock_path(config)),
         vpp_pid=_running_vpp(records),
         links=tuple(_link_words(spec.interfaceName) for spec in uplinks_main_first(config.interfaces.uplinkInterfaces)),
     )
@@ -165,7 +165,7 @@ def _restore(config: NodeConfig, log: ProcessLog) -> int:
     if not records:
         log.info("nothing to restore", journal=journal.path)
         return 0
-    if pid := lock.guard_lock_holder_pid(guard_lock_path(config)):
+    if pid := lock.lock_holder_pid(guard_lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
     if pid := _running_vpp(records):

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Self
 
 from bus.connection import BUS_TICK_S, BusConnection
-from bus.envelope import SUBSCRIBE_EVERY_WORD, TRACE_WORD, BusHello, BusWelcome, SubscribeWords, unpack_bus_message
+from bus.envelope import (
+    BUS_PROTOCOL,
+    SUBSCRIBE_EVERY_WORD,
+    TRACE_WORD,
+    BusHello,
+    BusRefusal,
+    BusWelcome,
+    SubscribeWords,
+    unpack_bus_message,
+)
 from bus.remote_tap import CurveKeys
 from bus.sockets import broker_address
 from schemas.codec import MalformedBusMessage
@@ -73,9 +82,14 @@ class Listener:
             message = unpack_bus_message(data)
         except MalformedBusMessage:
             return False
+        if isinstance(message, BusRefusal):
+            raise NoBus(message.reason)
         if not isinstance(message, BusWelcome):
             return False
-        if self._connection.greet(message, data).resubscribe:
+        greeting = self._connection.greet(message, data)
+        if greeting is None:
+            raise NoBus(self._connection.refusal)
+        if greeting.forgotten:
             await self._connection.send(SubscribeWords(words=(SUBSCRIBE_EVERY_WORD, TRACE_WORD)))
         return True
 
@@ -85,4 +99,5 @@ class Listener:
             await asyncio.sleep(BUS_TICK_S)
 
     def _hello(self) -> BusHello:
-        return BusHello(name=self._connection.name, session=self._connection.session, pid=os.getpid())
+        connection = self._connection
+        return BusHello(name=connection.name, session=connection.session, pid=os.getpid(), protocol=BUS_PROTOCOL)

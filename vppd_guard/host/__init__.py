@@ -1,5 +1,4 @@
 """The guard on its host.
 
 hooks  the user's scripts at five moments of the guard's life
-lock   one guard a node
 """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import BusHello, SubscribeWords, pack_bus_message
+from bus.envelope import BUS_PROTOCOL, BusHello, SubscribeWords, pack_bus_message
 from bus.fanout import WINDOW_BYTES
 from bus.peer import BusPeer
 from schemas.facts import EndpointSliceFact, NodeFact, ProcessFact
@@ -47,7 +47,7 @@ class Client:
         self._name = name
 
     def hello(self) -> None:
-        self._socket.send(pack_bus_message(BusHello(name=self._name, session=1, pid=1)))
+        self._socket.send(pack_bus_message(BusHello(name=self._name, session=1, pid=1, protocol=BUS_PROTOCOL)))
 
     def send(self, data: bytes) -> None:
         self._socket.send(data)
@@ -134,7 +134,7 @@ def test_nobody_speaks_for_another(broker: BrokerProcess, client: Client) -> Non
         async with BusPeer("routing", broker.bus) as subscriber:
             subscriber.subscribe("process")
             await until_heard(subscriber, lambda: process(subscriber, "routing"), within_s=DEADLINE_S)
-            client.send(pack_bus_message(BusHello(name="vpp-writer", session=1)))
+            client.send(pack_bus_message(BusHello(name="vpp-writer", session=1, protocol=BUS_PROTOCOL)))
             await until_heard(
                 subscriber,
                 lambda: (row := process(subscriber, "bus")) and row.counters.get("malformed_messages"),

@@ -144,7 +144,7 @@ def _throw_garbage(broker: BrokerProcess) -> None:
     dealer.send(b"\xff\xff not msgpack")
     dealer.send(b"")
     dealer.send_multipart([b"too", b"many", b"frames"])
-    dealer.send(b"\x82\xa1m\xa5rows\xa1v\x01")
+    dealer.send(b"\x81\xa1m\xa5rows")
     dealer.close(linger=2000)
     context.term()
 

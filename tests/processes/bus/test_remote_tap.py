@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bus.envelope import BusAsk, BusHello, CheckpointPart, pack_bus_message
+from bus.envelope import BUS_PROTOCOL, BusAsk, BusHello, CheckpointPart, pack_bus_message
 from bus.peer import BusPeer
 from bus.remote_tap import CurveKeys, client_keys, make_keys
 from bus.sockets import BusClientSocket
@@ -107,7 +107,7 @@ def test_a_remote_client_only_listens(broker: OpenBroker, name: str) -> None:
             watched_until = time.monotonic() + WATCHED_S
 
             async def is_refused() -> bool:
-                await remote.send(pack_bus_message(BusHello(name=name, session=1)))
+                await remote.send(pack_bus_message(BusHello(name=name, session=1, protocol=BUS_PROTOCOL)))
                 await remote.send(
                     pack_bus_message(CheckpointPart(sender=name, word="node", session=1, seq=1, full=True))
                 )

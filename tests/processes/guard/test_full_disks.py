@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bus import lock
 from tests.file_systems import BLOCK, SmallFileSystem, small_file_system
-from vppd_guard.host import lock
 from vppd_guard.report.history import GuardHistory
 from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.states.checks import state_directory_problem
@@ -95,13 +95,13 @@ def test_a_history_for_which_there_is_no_room_loses_lines_and_stays_readable(dis
 def test_the_guard_has_its_lock_although_its_number_cannot_be_told(disk: SmallFileSystem) -> None:
     disk.fill()
     path = disk.path / "lock"
-    imports = "from pathlib import Path; from vppd_guard.host import lock"
-    code = f"{imports}; lock.acquire_guard_lock(Path({str(path)!r})); print(1, flush=True); input()"
+    imports = "from pathlib import Path; from bus import lock"
+    code = f"{imports}; lock.acquire_lock(Path({str(path)!r})); print(1, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "1\n"
-        with pytest.raises(lock.AnotherGuardRuns, match="unknown"):
-            lock.acquire_guard_lock(path)
+        with pytest.raises(lock.LockHeld, match="unknown"):
+            lock.acquire_lock(path)
         holder.communicate("\n")

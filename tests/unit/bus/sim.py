@@ -9,6 +9,7 @@ from typing import Any
 
 from bus.broker import Broker
 from bus.envelope import (
+    BUS_PROTOCOL,
     BusBeacon,
     BusHello,
     BusMessage,
@@ -40,6 +41,7 @@ class Wire:
         self.broker: Broker | None = None
         self.to_broker: deque[tuple[bytes, bytes]] = deque()
         self.to_client: dict[bytes, deque[bytes]] = {}
+        self.lives_of: dict[str, bytes] = {}  # client name -> identity of its present life
         self.start()
 
     def start(self) -> None:
@@ -71,8 +73,13 @@ class Wire:
         frames += self.broker.tick(self.now)
         while idle := self.broker.serve_tools():
             frames += idle
-        for to, data in frames:
-            if to in self.to_client and not lose(data):
+        pending = deque(frames)
+        while pending:
+            to, data = pending.popleft()
+            name = to.decode().rpartition(":")[0]
+            if self.lives_of.get(name, to) != to:
+                pending.extend(self.broker.connection_lost(to))
+            elif to in self.to_client and not lose(data):
                 self.to_client[to].append(data)
 
 
@@ -82,6 +89,7 @@ class Client:
     def __init__(self, wire: Wire, name: str, session: int = 1) -> None:
         self.wire, self.name = wire, name
         self.handshake = BrokerHandshake(name, session)
+        wire.lives_of[name] = self.identity
 
     @property
     def session(self) -> int:
@@ -99,7 +107,7 @@ class Client:
         return self.wire.send(self.identity, message)
 
     def tick(self) -> None:
-        hello = BusHello(name=self.name, session=self.session, progress=1)
+        hello = BusHello(name=self.name, session=self.session, progress=1, protocol=BUS_PROTOCOL)
         if self.handshake.hello_due(self.wire.now) and self.send(hello):
             self.handshake.hello_sent(self.wire.now)
         if (credit := self.handshake.credit_due()) and self.send(credit):
@@ -114,9 +122,8 @@ class Client:
             message = unpack_bus_message(data)
             if isinstance(message, BusWelcome):
                 greeting = self.handshake.greet(message, data)
-                if greeting.resubscribe:
+                if greeting.forgotten:
                     self.resubscribe()
-                if greeting.new_broker:
                     self.publish_again()
             else:
                 self.take(message)

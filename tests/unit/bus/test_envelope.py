@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bus.broker import Broker
 from bus.envelope import (
     BUS_MESSAGE_BYTES_MAX,
+    BUS_PROTOCOL,
     ROW_KEY_BYTES_MAX,
     BusHello,
     CheckpointPart,
@@ -23,22 +24,19 @@ from schemas.codec import MalformedBusMessage
 def test_arbitrary_bytes_are_malformed_or_a_message_and_never_end_the_broker(data: bytes) -> None:
     broker = Broker(session=1)
     broker.receive(b"somebody", data, now=0.0)
-    assert broker.receive(b"routing:1", pack_bus_message(BusHello(name="routing", session=1)), now=0.0)
+    assert broker.receive(
+        b"routing:1", pack_bus_message(BusHello(name="routing", session=1, protocol=BUS_PROTOCOL)), now=0.0
+    )
 
 
 def test_the_error_names_the_field() -> None:
-    data = msgpack.packb({"m": "hello", "v": 1, "name": 5, "session": 1})
+    data = msgpack.packb({"m": "hello", "name": 5, "session": 1})
     with pytest.raises(MalformedBusMessage, match="name: Expected `str`"):
         unpack_bus_message(data)
 
 
-def test_a_message_of_another_version_is_refused_by_name() -> None:
-    with pytest.raises(MalformedBusMessage, match="v: is 9, not 1"):
-        unpack_bus_message(pack_bus_message(BusHello(v=9, name="cni", session=1)))
-
-
 def test_fields_of_a_newer_sender_are_ignored() -> None:
-    data = msgpack.packb({"m": "hello", "v": 1, "name": "cni", "session": 1, "mood": "good"})
+    data = msgpack.packb({"m": "hello", "name": "cni", "session": 1, "mood": "good"})
     assert unpack_bus_message(data) == BusHello(name="cni", session=1)
 
 

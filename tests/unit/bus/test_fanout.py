@@ -75,7 +75,7 @@ class World:
                     for head in message.heads:
                         self.mirror.compare_head(head)
             assert self.view in self.history, "a mixture that never existed"
-            self.deliver(self.fanout.credit(SUBSCRIBER, self.read_bytes, self.now))
+            self.deliver(self.fanout.credit(SUBSCRIBER, self.read_bytes, 0, self.now))
 
     def beacon(self) -> None:
         self.now += 1.1
@@ -271,7 +271,7 @@ def test_a_tap_that_does_not_read_costs_a_bound_and_recovers_by_a_snapshot(monke
     world.publish(large(60, b"y"))
     assert "bytes wait for it to read" in world.fanout.cut_off_reason("tool-tap-1")
     assert list(world.fanout.serve_tools()) == []
-    world.fanout.credit(TAP, read, 1.0)
+    world.fanout.credit(TAP, read, 0, 1.0)
     assert world.fanout.cut_off_reason("tool-tap-1") == ""
     list(world.fanout.broadcast(BusBeacon(broker_session=1, heads=world.store.heads())))
     read_by_tap(world.fanout.serve_tools(), mirror)
@@ -287,7 +287,7 @@ def test_what_changes_while_a_tap_is_sent_a_snapshot_comes_after_it() -> None:
     world.publish(large(4_000), full=True)
     world.fanout.suspend("tool-tap-1", "on purpose")
     world.publish({"n0": b"before"})
-    world.fanout.credit(TAP, 1, 0.0)
+    world.fanout.credit(TAP, 1, 0, 0.0)
     world.fanout.subscribe(TAP, [WORD])
     mirror.request_snapshot()
     assert mirror.fetch_due(5.0)
@@ -297,7 +297,7 @@ def test_what_changes_while_a_tap_is_sent_a_snapshot_comes_after_it() -> None:
         frames = list(world.fanout.serve_tools())
         read += read_by_tap(frames, mirror)
         world.publish({"n1": bytes([turn])})
-        world.fanout.credit(TAP, read, 1.0)
+        world.fanout.credit(TAP, read, 0, 1.0)
     read_by_tap(world.fanout.serve_tools(), mirror)
     assert mirror.gaps == 0
     assert {key: row.value for key, row in mirror.stream.rows.items()} == world.rows

@@ -7,6 +7,7 @@ import pytest
 from bus import fanout
 from bus.broker import Broker
 from bus.envelope import (
+    BUS_PROTOCOL,
     FRAME_OVERHEAD_BYTES,
     PART_ROWS_MAX,
     BusHello,
@@ -125,7 +126,7 @@ class Bus:
     def __init__(self) -> None:
         self.broker, self.read = Broker(session=1), 0
         for name in (OWNER, SUBSCRIBER):
-            self.exchange(name, BusHello(name=name, session=1))
+            self.exchange(name, BusHello(name=name, session=1, protocol=BUS_PROTOCOL))
         self.exchange(SUBSCRIBER, SubscribeWords(words=(WORD,)))
 
     def exchange(self, name: str, message: Any) -> list[Any]:

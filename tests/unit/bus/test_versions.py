@@ -10,11 +10,13 @@ import pytest
 from bus import envelope
 from bus.broker import Broker
 from bus.envelope import (
+    BUS_PROTOCOL,
     BusAnswer,
     BusAsk,
     BusBeacon,
     BusHello,
     BusMessage,
+    BusRefusal,
     BusTraceEvent,
     BusWelcome,
     CheckpointPart,
@@ -36,10 +38,13 @@ from tests.unit.bus.sim import Wire
 
 SAMPLES = Path(codec.__file__).parent / "samples" / "messages.json"
 MESSAGES: dict[str, BusMessage] = {
-    "hello": BusHello(name="cni", session=1, pid=2, progress=3, ready=True, waiting=("a",), counters={"b": 4}),
-    "welcome": BusWelcome(broker_session=1, floor=2, known=True),
+    "hello": BusHello(
+        name="cni", session=1, pid=2, progress=3, ready=True, waiting=("a",), counters={"b": 4}, protocol=9
+    ),
+    "welcome": BusWelcome(broker_session=1, floor=2, known=True, protocol=9, sent=3),
+    "refused": BusRefusal(reason="why", word="node"),
     "listen": SubscribeWords(words=("node",)),
-    "heard": SubscriberCredit(bytes=1),
+    "heard": SubscriberCredit(bytes=1, echo=2),
     "rows": CheckpointPart(
         sender="cni",
         word="node",
@@ -77,8 +82,7 @@ def test_every_message_has_a_sample_with_every_field_set() -> None:
     assert kinds == set(envelope.AnyBusMessage.__args__)
     for message in MESSAGES.values():
         fields_on_the_wire = msgpack.unpackb(pack_bus_message(message))
-        fields = {field.encode_name for field in msgspec.structs.fields(message)} - {"v"}
-        assert fields <= fields_on_the_wire.keys() | {"v"}, message
+        assert {field.encode_name for field in msgspec.structs.fields(message)} <= fields_on_the_wire.keys(), message
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
@@ -89,8 +93,8 @@ def test_a_message_of_the_next_version_with_a_new_field_is_read(kind: str) -> No
 
 def test_a_message_of_a_kind_that_is_not_known_yet_is_counted_and_loses_nothing_else() -> None:
     broker = Broker(session=1)
-    broker.receive(b"cni:1", pack_bus_message(BusHello(name="cni", session=1)), 0.0)
-    assert broker.receive(b"cni:1", msgpack.packb({"m": "shout", "v": 1, "text": "hey"}), 0.0) == []
+    broker.receive(b"cni:1", pack_bus_message(BusHello(name="cni", session=1, protocol=BUS_PROTOCOL)), 0.0)
+    assert broker.receive(b"cni:1", msgpack.packb({"m": "shout", "text": "hey"}), 0.0) == []
     assert broker.counters["malformed_messages"] == 1
     assert "shout" in broker.last_malformed
     assert broker.receive(b"cni:1", pack_bus_message(SubscribeWords(words=("node",))), 0.0) == []
@@ -127,7 +131,7 @@ def test_a_word_that_the_broker_has_never_heard_of_is_carried_all_the_same() -> 
     wire = Wire()
     assert wire.broker
     for name in ("newer", "subscriber"):
-        wire.send(f"{name}:1".encode(), BusHello(name=name, session=1))
+        wire.send(f"{name}:1".encode(), BusHello(name=name, session=1, protocol=BUS_PROTOCOL))
     wire.send(b"subscriber:1", SubscribeWords(words=("weather",)))
     wire.send(
         b"newer:1",
