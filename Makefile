@@ -8,15 +8,15 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 PYTEST := $(PY) -m pytest -n $(JOBS) $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 # command : Debian package
-TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client gcc:gcc make:make \
+TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client curl:curl gcc:gcc make:make \
   networkctl:systemd udevadm:udev dbus-daemon:dbus ethtool:ethtool
 
-.PHONY: demo test quick pure check book lab contract conformance bench clean setup tools
+.PHONY: root demo test quick pure check book lab contract conformance bench clean setup tools
 
-demo: setup ## two nodes, their pods, real packets; processes killed under traffic
+demo: root setup ## two nodes, their pods, real packets; processes killed under traffic
 	$(VENV)/bin/vppd lab demo $(if $(VPP),--vpp $(VPP))
 
-test: setup ## the whole test suite, JOBS tests at a time; PROFILE=thorough: 1,000 examples to a property, new in every run
+test: root setup ## the whole test suite, JOBS tests at a time; PROFILE=thorough: 1,000 examples to a property, new in every run
 	$(PYTEST)
 
 quick: check pure ## under a minute: check, and the tests that start no process
@@ -33,24 +33,29 @@ check: setup ## style, types, import contracts
 book: setup ## what the pages draw from the code: schemas/README.md, docs/guard.md, ARCHITECTURE.md
 	$(PY) -m tools.book
 
-lab: setup ## a two-node cluster on this machine, to play with (vppd lab --help)
+lab: root setup ## a two-node cluster on this machine, to play with (vppd lab --help)
 	$(VENV)/bin/vppd lab up $(if $(VPP),--vpp $(VPP))
 
-bench: setup ## how long services and policies take, and the bus; VPP=/path/to/vpp measures real VPP
+bench: root setup ## how long services and policies take, and the bus; VPP=/path/to/vpp measures real VPP
 	$(VENV)/bin/vppd bench services $(if $(VPP),--vpp $(VPP))
 	$(VENV)/bin/vppd bench policy $(if $(VPP),--vpp $(VPP))
 	$(VENV)/bin/vppd bench bus
 	$(VENV)/bin/vppd bench writer $(if $(VPP),--vpp $(VPP)) $(if $(VPP),,--routes 5000 --soak 10000)
 
-contract: setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
+contract: root setup ## the contract suite; VPP=/path/to/vpp runs it on real VPP
 	VPP="$(VPP)" $(PYTEST) tests/contract
 
-conformance: setup ## the lab's suites: traffic, services, policies, deaths; VPP=/path/to/vpp runs them on real VPP
+conformance: root setup ## the lab's suites: traffic, services, policies, deaths; VPP=/path/to/vpp runs them on real VPP
 	VPP="$(VPP)" $(PY) -m pytest tests/lab
 
 clean: ## takes away what the other targets made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+root: # what needs root says so before anything is installed; likewise for the Python that all needs
+	@[ $$(id -u) = 0 ] || { echo "make $(MAKECMDGOALS) needs root: it makes network namespaces"; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "make $(MAKECMDGOALS) needs Python 3.11 or later as python3; there is $$(python3 --version 2>&1)"; exit 1; }
 
 setup: tools $(STAMP)
 

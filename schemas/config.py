@@ -247,6 +247,11 @@ NODE_CONFIG_VARIABLES = (
 )
 
 
+def is_recordable_variable(name: str) -> bool:
+    """Whether a variable may stand in a recording: it is ours, and no script that may have a secret in it."""
+    return not name.startswith("CALICOVPP_HOOK_") and any(variable.name == name for variable in NODE_CONFIG_VARIABLES)
+
+
 _LEGACY = {
     "CALICOVPP_INTERFACE": "interfaceName",
     "CALICOVPP_NATIVE_DRIVER": "vppDriver",

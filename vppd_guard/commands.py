@@ -18,6 +18,7 @@ from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.capture import capture_link
+from vppd_guard.linux.leftovers import without_leftovers
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import is_tap_link
 from vppd_guard.report import explain
@@ -104,7 +105,10 @@ def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
             findings, _ = await preflight.run_preflight_checks(GuardContext(config, peer, log), annotations={})
             return [*findings, *waive_preflight_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
 
-    return _print_findings(asyncio.run(look()), as_json=as_json)
+    if lock.guard_lock_holder_pid(guard_lock_path(config)):  # it makes the same directories, and keeps them
+        return _print_findings(asyncio.run(look()), as_json=as_json)
+    with without_leftovers([config.run / "trial", config.state / "guard"], config.vpp_netns):
+        return _print_findings(asyncio.run(look()), as_json=as_json)
 
 
 def _print_findings(findings: list[PreflightFinding], *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from tests.waiting import until
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.tap.observer import Observer
-from tools.tap.recording import read
+from tools.tap.recording import read, read_header
 
 WIDTH = 80
 POD = "default/tapped/eth0"
@@ -106,3 +106,28 @@ def test_without_a_bus_it_is_one_line(tmp_path: Path) -> None:
         assert (completed.returncode, completed.stderr) == (1, f"vppd: {tmp_path}/bus: no broker answers there\n"), (
             words
         )
+
+
+def test_it_says_to_whom_it_listens_and_what_it_will_never_hear(lab: Lab) -> None:
+    run = str(lab.run(lab.node("node1")))
+    completed = vppd("tap", "-w", "intnet", "--follow", "cni-add/nobody", "--for", "4", "--run", run)
+    assert (completed.returncode, completed.stdout) == (0, "")
+    listening, hears, word, nothing = completed.stderr.splitlines()
+    assert listening == f"vppd: listening to {run}/bus; Ctrl-C ends it"
+    assert hears.startswith("vppd: it hears bus, cni, ")
+    assert word.startswith("vppd: no word is called 'intnet'; there are intent")
+    assert nothing == "vppd: nothing came from 'cni-add/nobody' while this listened"
+
+
+def test_a_replay_is_configured_as_the_node_was(recorded: Path) -> None:
+    assert read_header(recorded).settings["NODENAME"] == "node1"
+    completed = vppd("tap", "replay", str(recorded), "--into", "services", "--diff")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+def test_rows_for_programs(lab: Lab) -> None:
+    run = str(lab.run(lab.node("node1")))
+    lines = vppd("tap", "state", "intent", "interface/*", "--json", "--run", run).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert {row["status"]["state"] for row in rows} == {"applied"}
+    assert "interface/host/eth0" in {row["key"] for row in rows}

@@ -64,3 +64,11 @@ def count_between(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def name_and_value(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`. Raises argparse.ArgumentTypeError."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: not NAME=VALUE")
+    return name, value

@@ -1,13 +1,15 @@
 """Filters of events: by process, word, key, cause, and the values of fields. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
 
-from tools.tap.observer import TapEvent
+from schemas.words import BUS_WORDS
+from tools.tap.observer import NOTE, Observer, TapEvent
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "!=": lambda actual, expected: actual != expected,
@@ -69,6 +71,25 @@ class EventFilter(Struct, frozen=True):
         if not all(_matches_any(patterns, text) for patterns, text in (*pairs, (self.causes, event.cause))):
             return False
         return all(field.fits(event) for field in self.fields)
+
+
+def unmatched_patterns(event_filter: EventFilter, observer: Observer) -> Iterator[str]:
+    """A line for each pattern that nothing on the bus matches now; what it may be instead."""
+    words = {word for word, _ in observer.mirrors} | set(BUS_WORDS) | {NOTE}
+    processes = {owner for _, owner in observer.mirrors} | {key for _, key, _, _ in observer.rows("process")}
+    keys = {key for mirror in observer.mirrors.values() for key in mirror.stream.rows}
+    for patterns, names, kind in (
+        (event_filter.words, words, "word"),
+        (event_filter.processes, {name for name in processes if not name.startswith("tool-")}, "process"),
+    ):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                near = get_close_matches(pattern, names, 3) or sorted(names)
+                yield f"no {kind} is called {pattern!r}; there are {', '.join(near)}"
+    for pattern in event_filter.keys:
+        if not any(fnmatchcase(key, pattern) for key in keys):
+            near = get_close_matches(pattern, keys, 3)
+            yield f"no row has a key {pattern!r} now" + (f"; there are {', '.join(near)}" if near else "")
 
 
 def _matches_any(patterns: tuple[str, ...], text: str) -> bool:

@@ -8,8 +8,10 @@ that was not written to its end is left out.
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 import msgpack
@@ -19,9 +21,18 @@ from bus.envelope import SnapshotPart, pack_bus_message
 FORMAT = "vppd bus recording 1"
 CHUNK_BYTES = 256 << 10
 CHUNK_S = 1.0
+HEADER_BYTES_MAX = 1 << 20
 LENGTH = struct.Struct(">I")
 
 Frame = tuple[float, bytes]
+
+
+@dataclass(frozen=True)
+class RecordingHeader:
+    """When a recording began (s since 1970), and the configuration of the node's processes: variable -> value."""
+
+    started: float
+    settings: Mapping[str, str]
 
 
 class BadRecording(Exception):
@@ -31,8 +42,10 @@ class BadRecording(Exception):
 class Recorder:
     """Writes frames. `bytes_max` of a file, of which the last `files_max` are kept: FILE, FILE.1, FILE.2..."""
 
-    def __init__(self, path: Path, bytes_max: int, files_max: int) -> None:
-        self._path, self._bytes_max, self._files_max = path, bytes_max, files_max
+    def __init__(
+        self, path: Path, bytes_max: int, files_max: int, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._path, self._bytes_max, self._files_max, self._settings = path, bytes_max, files_max, settings
         self._file: BinaryIO | None = None
         self._chunk: list[Frame] = []
         self._size, self._chunk_bytes, self._began = 0, 0, 0.0
@@ -60,7 +73,8 @@ class Recorder:
                 older.replace(self._numbered(number))
         self._file = self._path.open("wb")
         self._path.chmod(0o600)
-        self._size = self._file.write(json.dumps({"format": FORMAT, "started": time}).encode() + b"\n")
+        header = {"format": FORMAT, "started": time, "settings": dict(self._settings)}
+        self._size = self._file.write(json.dumps(header).encode() + b"\n")
         self._file.flush()  # readable from the beginning, while it is written
         self._began = time
         self._chunk = [(time, pack_bus_message(snapshot)) for snapshot in state]
@@ -87,7 +101,7 @@ class Recorder:
 def read(path: Path) -> Iterator[Frame]:
     """The frames of a recording, in their order. Raises BadRecording, OSError."""
     with path.open("rb") as file:
-        _check(path, file.readline(1000))
+        _header(path, file.readline(HEADER_BYTES_MAX))
         while len(length := file.read(LENGTH.size)) == LENGTH.size:
             at, size = file.tell(), LENGTH.unpack(length)[0]
             data = file.read(size)
@@ -101,10 +115,18 @@ def read(path: Path) -> Iterator[Frame]:
             yield from frames
 
 
-def _check(path: Path, first: bytes) -> None:
+def read_header(path: Path) -> RecordingHeader:
+    """The first line of a recording. Raises BadRecording, OSError."""
+    with path.open("rb") as file:
+        return _header(path, file.readline(HEADER_BYTES_MAX))
+
+
+def _header(path: Path, first: bytes) -> RecordingHeader:
     try:
-        file_format = json.loads(first).get("format")
-    except (ValueError, AttributeError):
-        file_format = None
-    if file_format != FORMAT:
-        raise BadRecording(f"{path}: not a recording of the bus ({FORMAT!r} is not what it begins with)")
+        header = json.loads(first)
+        if header["format"] == FORMAT:
+            settings = {str(name): str(value) for name, value in header.get("settings", {}).items()}
+            return RecordingHeader(float(header.get("started", 0)), settings)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        pass
+    raise BadRecording(f"{path}: not a recording of the bus ({FORMAT!r} is not what it begins with)")

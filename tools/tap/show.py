@@ -86,15 +86,19 @@ def _change(field: str, old: Any, new: Any) -> str:
 
 def abbreviated(value: Any) -> str:
     """A value in a few characters."""
+    text = in_full(value)
+    return text if len(text) <= VALUE_MAX else text[: VALUE_MAX - 1] + "…"
+
+
+def in_full(value: Any) -> str:
+    """A value, however long it is."""
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, dict):
-        text = "{" + " ".join(f"{key}={abbreviated(each)}" for key, each in value.items()) + "}"
-    elif isinstance(value, list):
-        text = "[" + " ".join(map(abbreviated, value)) + "]"
-    else:
-        text = "-" if value is None else str(value)
-    return text if len(text) <= VALUE_MAX else text[: VALUE_MAX - 1] + "…"
+        return "{" + " ".join(f"{key}={in_full(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + " ".join(map(in_full, value)) + "]"
+    return "-" if value is None else str(value)
 
 
 def duration(seconds: float) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tools.tap.observer import Observer, TapEvent, decode_value
-from tools.tap.show import Painter, abbreviated, field_changes, pack_lines
+import msgspec
+
+from tools.tap.observer import Observer, decode_value, field_differences
+from tools.tap.show import Painter, abbreviated, in_full, pack_lines
 
 INTENT, STATUS = "intent", "status."
 APPLIED = "applied"
@@ -28,11 +30,19 @@ def rows(observer: Observer, word: str, key: str, width: int, paint: Painter) ->
                 yield f"{paint(name, 2)} {paint(owner, 36)} {row_key}" + (
                     f"  {_status_text(status, paint)}" if status else ""
                 )
-                about = [
-                    *field_changes(TapEvent(0, owner, name, row_key, new=value)),
-                    *([f"({cause})"] if cause else []),
-                ]
+                fields = [f"{field or 'value'}={in_full(new)}" for field, _, new in field_differences({}, value)]
+                about = [*fields, *([f"({cause})"] if cause else [])]
                 yield from pack_lines(about, "    ", width)
+
+
+def rows_as_json(observer: Observer, word: str, key: str) -> Iterator[str]:
+    """A line of JSON for each row whose word and key fit the patterns: word, owner, key, value, cause; status."""
+    for name in sorted({word_ for word_, _ in observer.mirrors if fnmatchcase(word_, word)}):
+        for owner, row_key, value, cause in observer.rows(name):
+            if fnmatchcase(row_key, key):
+                line = {"word": name, "owner": owner, "key": row_key, "value": value, "cause": cause}
+                status = {"status": _status(observer, owner, row_key)} if name == INTENT else {}
+                yield msgspec.json.encode({**line, **status}).decode()
 
 
 def unapplied(observer: Observer, paint: Painter) -> Iterator[str]:

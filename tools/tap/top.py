@@ -1,7 +1,8 @@
 """Processes and words at a glance: rates, ages, troubles. Pure; time is an argument."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tools.tap.observer import NOTE, Observer, TapEvent
@@ -9,6 +10,7 @@ from tools.tap.show import Painter
 
 WINDOW_S = 5.0
 PROCESS = "process"
+SORT_KEYS = ("name", "rate", "rows", "memory")
 
 
 class Rates:
@@ -35,31 +37,66 @@ class Rates:
         return {name: (number / WINDOW_S, oldest[name]) for name, number in count.items()}
 
 
-def table(
-    observer: Observer, rates: Rates, memory: Mapping[int, int], starts: Mapping[str, int], now: float, paint: Painter
-) -> Iterator[str]:
-    """Two tables. `memory`: bytes by pid; `starts`: observed restarts by process."""
+@dataclass(frozen=True)
+class TopTable:
+    """Lines of a screen: a head that stays, and lines below it that may be scrolled."""
+
+    head: str
+    lines: tuple[str, ...]
+
+
+def process_table(
+    observer: Observer,
+    rates: Rates,
+    memory: Mapping[int, int],
+    starts: Mapping[str, int],
+    now: float,
+    paint: Painter,
+    by: str = "name",
+) -> TopTable:
+    """The processes. `memory`: bytes by pid; `starts`: observed restarts by process; `by`: one of SORT_KEYS."""
     spoken = rates.of(now)
     heads = f"{'MB':>6}{'rows/s':>8}{'gaps':>6}{'snap':>6}{'again':>6}{'new':>5}"
-    yield paint(f"{'process':<12}{'pid':>8}{heads}  state", 1)
-    processes = {key: value for _, key, value, _ in observer.rows(PROCESS)}
-    for name, row in sorted(processes.items()):
-        if name.startswith("tool-"):
-            continue
-        rate = sum(each for (word, by), (each, _) in spoken.items() if by == name and word not in (NOTE, PROCESS))
+    sorted_lines: list[tuple[float, str, str]] = []
+    processes = {key: value for _, key, value, _ in observer.rows(PROCESS) if not key.startswith("tool-")}
+    for name, row in processes.items():
+        rate = sum(each for (word, by_), (each, _) in spoken.items() if by_ == name and word not in (NOTE, PROCESS))
         counters: dict[str, Any] = row.get("counters", {})
         pid = row.get("pid", 0)
         megabytes = f"{memory[pid] / 1e6:.0f}" if pid in memory else "-"
         numbers = (counters.get("bus_gaps", 0), counters.get("snapshots", 0), counters.get("resends", 0))
         counts = "".join(f"{number:>6}" for number in numbers)
         state, colour = _state(row)
-        yield f"{name:<12}{pid:>8}{megabytes:>6}{rate:>8.1f}{counts}{starts.get(name, 0):>5}  {paint(state, colour)}"
-    yield ""
-    yield paint(f"{'word':<19}{'owner':<12}{'rows':>7}{'rows/s':>8}{'age ms':>8}", 1)
-    for (word, owner), mirror in sorted(observer.mirrors.items()):
+        line = f"{name:<12}{pid:>8}{megabytes:>6}{rate:>8.1f}{counts}{starts.get(name, 0):>5}  {paint(state, colour)}"
+        rank = {"memory": memory.get(pid, 0), "rate": rate}.get(by, 0)
+        sorted_lines.append((-rank, name, line))
+    return TopTable(f"{'process':<12}{'pid':>8}{heads}  state", tuple(line for _, _, line in sorted(sorted_lines)))
+
+
+def word_table(observer: Observer, rates: Rates, now: float, by: str = "name") -> TopTable:
+    """The streams; `by`: one of SORT_KEYS."""
+    spoken = rates.of(now)
+    sorted_lines: list[tuple[float, str, str, str]] = []
+    for (word, owner), mirror in observer.mirrors.items():
         rate, age_s = spoken.get((word, owner), (0.0, 0.0))
         if mirror.in_sync:
-            yield f"{word:<19}{owner:<12}{len(mirror.stream.rows):>7}{rate:>8.1f}{age_s * 1000:>8.1f}"
+            count = len(mirror.stream.rows)
+            line = f"{word:<19}{owner:<12}{count:>7}{rate:>8.1f}{age_s * 1000:>8.1f}"
+            sorted_lines.append((-{"rows": count, "rate": rate}.get(by, 0), word, owner, line))
+    head = f"{'word':<19}{'owner':<12}{'rows':>7}{'rows/s':>8}{'age ms':>8}"
+    return TopTable(head, tuple(line for *_, line in sorted(sorted_lines)))
+
+
+def fit_screen(processes: TopTable, words: TopTable, height: int, top: int, paint: Painter) -> list[str]:
+    """At most `height` lines: all processes if they fit, then words from the one of index `top` on."""
+    lines = [paint(processes.head, 1), *processes.lines]
+    room = height - len(lines) - 2
+    if room < 2:  # too low for both
+        return lines[:height]
+    shown = words.lines[top : top + room]
+    hidden = len(words.lines) - len(shown)
+    more = f"  ({hidden} more: arrows)" if hidden else ""
+    return [*lines, "", paint(words.head + more, 1), *shown]
 
 
 def _state(row: Mapping[str, Any]) -> tuple[str, int]:

@@ -20,6 +20,7 @@ ethtool                                         queues, rings and offloads
 netlink                                         a socket that sends many requests at once
 attributes                                      netlink attributes as bytes (pure)
 route_codec                                     routes as bytes (pure)
+leftovers                                       what a look at a host makes on its way is taken away
 namespaces                                      named network namespaces, entered by a thread of their own
 clock                                           the time, as a capture notes it
 """

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 NETNS_DIRECTORY = Path("/var/run/netns")
 CLONE_NEWNET = 0x40000000
+_MNT_DETACH = 2
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
 T = TypeVar("T")
 
@@ -33,6 +34,12 @@ def netns_exists(name: str) -> bool:
 def create_netns(name: str) -> None:
     """Makes a named namespace, as `ip netns add` does. Raises OSError."""
     _thread.submit(_create, name).result()
+
+
+def remove_netns(name: str) -> None:
+    """Removes a named namespace, as `ip netns del` does; it lives on while a process is in it. Raises OSError."""
+    _check(_libc.umount2(os.fsencode(NETNS_DIRECTORY / name), _MNT_DETACH), f"umount {name}")
+    (NETNS_DIRECTORY / name).unlink()
 
 
 def run_inside_netns(name: str, work: Callable[[], T]) -> T:

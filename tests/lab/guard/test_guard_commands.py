@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.iproute import ip_json
+from tests.iproute import ip, ip_json
 from tests.lab.guard.world import World, ping_guard
 from tests.waiting import until
 
@@ -111,6 +111,19 @@ def test_a_preflight_on_a_node_that_vpp_carries_says_so(world: World) -> None:
     world.running()
     command = world.command("preflight")
     assert (command.returncode, "VPP has eth0 already" in command.stdout) == (0, True)
+
+
+def test_a_preflight_makes_nothing(world: World) -> None:
+    until((world.directory / "run" / "bus" / "broker").exists, "the bus is there")
+    ip(f"netns del {world.vpp_netns}")
+
+    def everything() -> tuple[object, ...]:
+        files = {path for path in world.directory.rglob("*") if "bus" not in path.parts and path.suffix != ".log"}
+        return files, world.linux(), Path("/var/run/netns", world.vpp_netns).exists()
+
+    before = everything()
+    assert "API messages" in world.command("preflight").stdout
+    assert everything() == before
 
 
 def test_the_console_command_leads_to_the_same(world: World) -> None:

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.envelope import FetchSnapshot
-from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents
+from tests.unit.tap.frames import AFTER, BEFORE, CAUSE, SERVICES, STORY, beacon, intents, rows
+from tools.cli.tap.scrolling import scrolled
 from tools.tap import chain, export, show, state, top
-from tools.tap.filter import BadExpression, EventFilter, FieldMatch
+from tools.tap.filter import BadExpression, EventFilter, FieldMatch, unmatched_patterns
 from tools.tap.observer import NOTE, Observer, TapEvent, field_differences
 from tools.tap.show import Painter
+from tools.tap.top import TopTable
 
 WIDTH = 80
 COLOURLESS, COLOURED = Painter(False), Painter(True)
@@ -161,9 +163,71 @@ def test_top_counts_rates_and_says_who_is_in_trouble() -> None:
     for now, data in STORY:
         for event in observer.feed(data, now):
             rates.take(event, now)
-    table = "\n".join(top.table(observer, rates, {}, {}, 103.0, COLOURLESS))
-    assert "intent             services          1     0.2     0.0" in table
-    assert max(map(len, table.splitlines())) <= WIDTH
+    processes = top.process_table(observer, rates, {}, {}, 103.0, COLOURLESS)
+    words = top.word_table(observer, rates, 103.0)
+    assert "intent             services          1     0.2     0.0" in words.lines
+    assert max(map(len, (processes.head, *processes.lines, words.head, *words.lines))) <= WIDTH
+
+
+PROCESSES = TopTable("processes", ("bus", "cni"))
+WORDS = TopTable("words", tuple(f"word {number}" for number in range(30)))
+
+
+@pytest.mark.parametrize("height", range(1, 60))
+@pytest.mark.parametrize("first", [0, 7, 29])
+def test_top_is_never_higher_than_the_screen_and_shows_processes_first(height: int, first: int) -> None:
+    lines = top.fit_screen(PROCESSES, WORDS, height, first, COLOURLESS)
+    assert len(lines) <= height
+    assert lines[:3] == ["processes", "bus", "cni"][:height]
+    if height >= 8:
+        assert f"word {first}" in lines
+
+
+def test_top_says_how_much_is_out_of_sight() -> None:
+    assert "words  (25 more: arrows)" in top.fit_screen(PROCESSES, WORDS, 10, 0, COLOURLESS)
+    assert "words" in top.fit_screen(PROCESSES, WORDS, 60, 0, COLOURLESS)
+
+
+def test_top_sorts_by_what_is_asked_for_and_by_name_where_that_is_equal() -> None:
+    observer = Observer()
+    for word, count in (("few", 1), ("many", 3), ("as-many", 3)):
+        observer.feed(rows(word, SERVICES, 1, {f"key{at}": BEFORE for at in range(count)}), 1.0)
+    order = [line.split()[0] for line in top.word_table(observer, top.Rates(), 1.0, "rows").lines]
+    assert order == ["as-many", "many", "few"]
+
+
+@pytest.mark.parametrize(
+    ("key", "line"), [("up", 4), ("down", 6), ("page up", 0), ("page down", 15), ("", 5), ("sort", 5)]
+)
+def test_keys_scroll(key: str, line: int) -> None:
+    assert scrolled(5, key, page=10, last=20) == line
+    assert 0 <= scrolled(20, key, page=10, last=20) <= 20
+
+
+def test_the_state_has_rows_in_full_and_as_json() -> None:
+    observer, _ = story()
+    text = "\n".join(state.rows(observer, "intent", "*", WIDTH, COLOURLESS))
+    assert "…" not in text
+    assert "10.48.0.2" in text
+    (line,) = state.rows_as_json(observer, "intent", "translation*")
+    row = json.loads(line)
+    assert (row["word"], row["owner"], row["key"], row["cause"]) == ("intent", SERVICES, AFTER.key, CAUSE)
+    assert [backend["address"] for backend in row["value"]["backends"]] == ["10.48.0.1", "10.48.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (EventFilter(words=("intnet",)), "no word is called 'intnet'; there are intent"),
+        (EventFilter(processes=("servces",)), "no process is called 'servces'; there are services"),
+        (EventFilter(keys=("translation/nope",)), "no row has a key 'translation/nope' now"),
+        (EventFilter(words=("int*", "note", "bgp-peer"), processes=("serv*",), keys=("translation/*",)), None),
+    ],
+)
+def test_a_pattern_that_fits_nothing_is_told_with_what_it_may_be(wanted: EventFilter, said: str | None) -> None:
+    observer, _ = story()
+    texts = list(unmatched_patterns(wanted, observer))
+    assert (texts == []) if said is None else (len(texts) == 1 and texts[0].startswith(said))
 
 
 def test_top_forgets_what_came_before_the_clock_was_set_back() -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.config import is_recordable_variable
 from tests.unit.tap.frames import AFTER, BEFORE, SERVICES, STORY, intents
 from tools.tap.observer import Observer
-from tools.tap.recording import BadRecording, Recorder, read
+from tools.tap.recording import BadRecording, Recorder, read, read_header
+
+SECRETIVE = ("CALICOVPP_IPSEC_IKEV2_PSK", "CALICOVPP_HOOK_VPP_RUNNING")
 
 
 def recorded(path: Path) -> Path:
@@ -77,3 +80,21 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a").write_text(text)
     with pytest.raises(BadRecording, match="not a recording of the bus"):
         list(read(tmp_path / "a"))
+
+
+def test_a_recording_has_what_the_node_was_configured_with(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    recorder = Recorder(path, 1 << 20, 3, {"NODENAME": "node1"})
+    recorder.write(*STORY[0])
+    recorder.close()
+    assert (read_header(path).settings, read_header(path).started) == ({"NODENAME": "node1"}, STORY[0][0])
+
+
+def test_a_recording_without_settings_has_none(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text('{"format": "vppd bus recording 1", "started": 7}\n')
+    assert (read_header(tmp_path / "old").settings, read_header(tmp_path / "old").started) == ({}, 7.0)
+
+
+def test_scripts_that_may_have_secrets_are_not_recorded() -> None:
+    names = [name for name in (*SECRETIVE, "NODENAME", "SERVICE_PREFIX", "PATH") if is_recordable_variable(name)]
+    assert names == ["NODENAME", "SERVICE_PREFIX"]

@@ -15,7 +15,8 @@ FAILURES = (build.CannotBuild, linux.CommandFailed, NoLab, pods.PodFailed, kube.
 
 def add_name(parser: argparse.ArgumentParser) -> None:
     """Which lab."""
-    parser.add_argument("--name", default="lab", help="name of the lab (default: lab)")
+    default = os.environ.get("VPPD_LAB") or "lab"
+    parser.add_argument("--name", default=default, help="name of the lab (default: $VPPD_LAB, else lab)")
 
 
 def add_vpp(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +27,6 @@ def add_vpp(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The form of the output."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def name_and_value(text: str) -> tuple[str, str]:
-    """`NAME=VALUE`. Raises argparse.ArgumentTypeError."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: not NAME=VALUE")
-    return name, value
 
 
 def as_root(action: Action) -> Action:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from tools.cli.command import count_between
-from tools.cli.lab.options import add_name, add_vpp, name_and_value, say
+from tools.cli.command import count_between, name_and_value
+from tools.cli.lab.options import add_name, add_vpp, say
 from tools.lab.checks.health import wait_until_healthy
 from tools.lab.checks.properties import as_line
 from tools.lab.cluster import build

@@ -1,17 +1,19 @@
 """`vppd tap`: what the processes of a node say to one another.
 
-watch      `vppd tap` itself: events as they happen
-record     `vppd tap record`
-play       `vppd tap play`
-replay     `vppd tap replay`
-top        `vppd tap top`
-state      `vppd tap state`
-export     `vppd tap export`
-keys       `vppd tap keys`
-names      `vppd tap names`
-options    options that several of them take
-listening  hears a node's bus for them
-printing   prints events and rows
+watch          `vppd tap` itself: events as they happen
+record         `vppd tap record`
+play           `vppd tap play`
+replay         `vppd tap replay`
+top            `vppd tap top`
+state          `vppd tap state`
+export         `vppd tap export`
+keys           `vppd tap keys`
+names          `vppd tap names`
+options        options that several of them take
+listening      hears a node's bus for them
+node_settings  how the node's processes are configured
+printing       prints events and rows
+scrolling      a terminal that shows a part of a table
 """
 
 import argparse

@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.cli.tap.options import add_filters
+from tools.cli.tap.listening import say
+from tools.cli.tap.options import add_filters, filter_of
 from tools.cli.tap.printing import Printer, painter, print_rows
 from tools.tap import recording
+from tools.tap.filter import unmatched_patterns
 from tools.tap.observer import Observer
 from tools.tap.recording import Frame
 
@@ -31,6 +33,11 @@ def run(options: argparse.Namespace) -> int:
         events = observer.feed(data, now)
         if now - began >= options.start and options.state is None:
             printer(events)
+    if options.follow and not printer.printed:
+        say(f"nothing in {options.file} came from {options.follow!r}")
+    elif options.state is None:
+        for text in unmatched_patterns(filter_of(options), observer):
+            say(text)
     if options.state is not None:
         print_rows(observer, options.state, "*", painter(options))
     return 0

@@ -30,11 +30,13 @@ class Printer:
         self._chain = chain.Chain(options.follow) if options.follow else None
         self._columns = columns()
         self._cause = ""
+        self.printed = 0
 
     def __call__(self, events: list[TapEvent]) -> None:
         fitting = [
             event for event in events if self._filter.fits(event) and (not self._chain or self._chain.fits(event))
         ]
+        self.printed += len(fitting)
         for event in fitting:
             if self._json:
                 print(show.as_json(event))

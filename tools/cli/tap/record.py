@@ -4,7 +4,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tools.cli.tap.listening import hear_until_ended
+from tools.cli.tap.listening import announce_heard, hear_until_ended, hear_whole
+from tools.cli.tap.node_settings import node_settings
 from tools.cli.tap.options import add_duration, add_node
 from tools.tap.observer import Observer, TapEvent
 from tools.tap.recording import Recorder
@@ -23,12 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Records until the time is over or a signal comes."""
-    recorder = Recorder(options.file, int(options.max_mb * 1e6), max(1, options.files))
+    observer = asyncio.run(hear_whole(options))
+    settings = {} if options.connect else node_settings(observer)
+    recorder = Recorder(options.file, int(options.max_mb * 1e6), max(1, options.files), settings)
 
     def take(now: float, data: bytes, _events: list[TapEvent], observer: Observer) -> bool:
         recorder.write(now, data, observer.snapshots())
         return False
 
+    announce_heard(observer)
     try:
         asyncio.run(hear_until_ended(options, take))
     finally:

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import sys
 
-from tools.cli.tap.listening import hear_until_ended
-from tools.cli.tap.options import add_duration, add_filters, add_node
+from tools.cli.tap.listening import announce_heard, hear_until_ended, say
+from tools.cli.tap.options import add_duration, add_filters, add_node, filter_of
 from tools.cli.tap.printing import Printer
+from tools.tap.filter import unmatched_patterns
 from tools.tap.observer import Observer, TapEvent
 
 
@@ -19,13 +19,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints events until the time is over or a signal comes."""
-    printer = Printer(options)
+    printer, event_filter = Printer(options), filter_of(options)
+    complete = False
 
-    def take(_now: float, _data: bytes, events: list[TapEvent], _observer: Observer) -> bool:
+    def take(_now: float, _data: bytes, events: list[TapEvent], observer: Observer) -> bool:
+        nonlocal complete
+        if not complete and observer.complete:
+            complete = True
+            announce_heard(observer)
+            for text in unmatched_patterns(event_filter, observer):
+                say(text)
         printer(events)
         return False
 
     observer = asyncio.run(hear_until_ended(options, take))
+    if options.follow and not printer.printed:
+        say(f"nothing came from {options.follow!r} while this listened")
     if observer.gaps():
-        sys.stderr.write(f"vppd: {observer.gaps()} times something was missed, and the whole was asked for\n")
+        say(f"{observer.gaps()} times something was missed, and the whole was asked for")
     return 0
