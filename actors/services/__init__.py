@@ -2,6 +2,7 @@
 
 annotations   what a Service asks of the balancer      (pure)
 endpoints     which endpoints take traffic             (pure)
+topology      which of them are meant for this node    (pure)
 frontends     one Service's addresses and ports        (pure)
 relay         routes of pods to nodes that can serve   (pure)
 snat          whose source address changes             (pure)

@@ -40,6 +40,7 @@ from schemas.facts import (
 from schemas.intents import DEFAULT_TABLE, Intent, RouteIntent, RoutePath
 
 _TCP = 6
+_ZONE_LABEL = "topology.kubernetes.io/zone"
 # Addresses that nothing has: IPv4's dummy address (RFC 7600), IPv6's discard prefix (RFC 6666).
 DISCARD_NEXT_HOPS = {4: "192.0.0.8", 6: "100::1"}
 _FrontendKey = tuple[str, int, int]
@@ -80,7 +81,7 @@ def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
     """This node, as far as it is known."""
     node = facts.nodes.get(facts.me, NodeFact())
     ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return LocalServiceNode(facts.me, ip4, ip6)
+    return LocalServiceNode(facts.me, ip4, ip6, node.labels.get(_ZONE_LABEL, ""))
 
 
 def serve_each_service(facts: ServicesManagerFacts) -> dict[str, ServedService]:

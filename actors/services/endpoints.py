@@ -17,12 +17,15 @@ class UsableServiceEndpoint(NamedTuple):
     """An endpoint that takes packets of one service port.
 
     `node`: its node's name, if it has one. `ready`: it takes new connections; otherwise it serves while it terminates.
+    `node_hints`, `zone_hints`: nodes and zones that should use it.
     """
 
     address: str
     port: int
     node: str | None
     ready: bool
+    node_hints: tuple[str, ...] = ()
+    zone_hints: tuple[str, ...] = ()
 
 
 def usable_service_endpoints(
@@ -62,7 +65,9 @@ def _candidates(
         if not endpoint.addresses or not (endpoint.ready or (endpoint.serving and endpoint.terminating)):
             continue
         # Kubernetes: the addresses of one endpoint are interchangeable, consumers take the first.
-        candidate = UsableServiceEndpoint(endpoint.addresses[0], number, endpoint.node, endpoint.ready)
+        candidate = UsableServiceEndpoint(
+            endpoint.addresses[0], number, endpoint.node, endpoint.ready, endpoint.node_hints, endpoint.zone_hints
+        )
         earlier = by_place.setdefault((candidate.address, number), candidate)
         if earlier is not candidate and _preference(candidate, node) > _preference(earlier, node):
             by_place[candidate.address, number] = candidate

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from actors.services.annotations import ServiceBalancing, parse_service_balancing
 from actors.services.endpoints import UsableServiceEndpoint, count_ready_service_pods, usable_service_endpoints
+from actors.services.topology import hinted_service_endpoints
 from schemas.cnat import TranslationBackend, TranslationIntent
 from schemas.facts import EndpointSliceFact, ServiceFact, ServicePort
 
@@ -24,11 +25,12 @@ _NAMES = {number: name for name, number in _PROTOCOLS.items()}
 
 
 class LocalServiceNode(NamedTuple):
-    """This node: its name, and its address of each family, if it has one."""
+    """This node: its name, its address of each family, if it has one, and its zone; "": it has none."""
 
     name: str
     ip4: str | None = None
     ip6: str | None = None
+    zone: str = ""
 
     def address(self, ip_version: int) -> str | None:
         return self.ip4 if ip_version == 4 else self.ip6
@@ -142,11 +144,9 @@ def _frontend(
     balance: ServiceBalancing,
 ) -> ServiceFrontend:
     version, protocol = ip_address(address.vip).version, _PROTOCOLS[port.protocol]
-    endpoints = usable_service_endpoints(port, version, slices, node.name, only_local=address.only_local)
+    endpoints = _endpoints(port, version, slices, node, only_local=address.only_local)
     if not endpoints and address.short_circuit:
-        return _relayed_frontend(
-            address, port, usable_service_endpoints(port, version, slices, node.name, only_local=False)
-        )
+        return _relayed_frontend(address, port, _endpoints(port, version, slices, node, only_local=False))
     if not endpoints:
         return ServiceFrontend(address.vip, address.port, protocol, None, FrontendAvailability.NONE)
     direct = balance.direct_return and not address.is_node
@@ -161,6 +161,21 @@ def _frontend(
     )
     availability = FrontendAvailability.READY if endpoints[0].ready else FrontendAvailability.TERMINATING
     return ServiceFrontend(address.vip, address.port, protocol, translation, availability, len(endpoints))
+
+
+def _endpoints(
+    port: ServicePort,
+    ip_version: int,
+    slices: tuple[EndpointSliceFact, ...],
+    node: LocalServiceNode,
+    *,
+    only_local: bool,
+) -> Sequence[UsableServiceEndpoint]:
+    """The endpoints that take traffic of a service port on this node."""
+    endpoints = usable_service_endpoints(port, ip_version, slices, node.name, only_local=only_local)
+    if only_local or not all(endpoint.ready for endpoint in endpoints):
+        return endpoints
+    return hinted_service_endpoints(endpoints, node.name, node.zone)
 
 
 def _relayed_frontend(
